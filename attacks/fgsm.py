@@ -1,0 +1,53 @@
+"""The fast gradient sign method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.threat import Norm, Threat, steepest_ascent
+from robustbench_eff.types import Images, ImagesToLogits, Labels
+
+from .losses import cross_entropy
+from .oracle import Oracle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FGSM:
+    """One step of length `eps` along the gradient of the cross-entropy, clipped to [0, 1].
+
+    Source: Goodfellow, Shlens & Szegedy 2015, arXiv:1412.6572, section 4; for L2 the normalised gradient
+    (Miyato et al. 2017, arXiv:1605.07725).
+    Differs: nothing.
+    """
+
+    version: ClassVar[int] = 1
+    stochastic: ClassVar[bool] = False
+
+    eps: float = 4 / 255
+    """Radius of the ball, in units of [0, 1] pixels."""
+    norm: Norm = "linf"
+
+    def __post_init__(self) -> None:
+        Threat(self.norm, self.eps)
+
+    @property
+    def threat(self) -> Threat:
+        return Threat(self.norm, self.eps)
+
+    @property
+    def max_passes(self) -> int:
+        return 2
+
+    def __call__(
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+    ) -> Images:
+        """Adversarial images for `images` (float, [0, 1]); `draws` are not used. Errors as Oracle.open."""
+        del draws
+        with Oracle.open(classifier, images, labels) as oracle:
+            rows = torch.arange(len(images), device=images.device)
+            _, gradient = oracle.gradient(images, labels, cross_entropy, rows)
+        return self.threat.project(images + self.eps * steepest_ascent(gradient, self.norm), images)

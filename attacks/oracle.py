@@ -1,0 +1,115 @@
+"""How an attack queries a classifier: frozen parameters, small batches, counted passes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from robustbench_eff.errors import DataError, ModelError
+from robustbench_eff.types import Counts, Images, ImagesToLogits, Labels, Logits, Rows
+
+Loss: TypeAlias = Callable[[Logits, Labels], Float[Tensor, "batch"]]
+
+
+class Oracle:
+    """A classifier as attacks see it.
+
+    Queries are cut into batches of `batch_size`, so an attack works on all its live samples at once and
+    never mentions the size of the device. `num_forwards` and `num_backwards` count passes per sample.
+    """
+
+    def __init__(self, classifier: ImagesToLogits, *, batch_size: int = 256) -> None:
+        self._classifier = classifier
+        self._batch_size = batch_size
+        self.num_forwards: Counts = torch.zeros(0, dtype=torch.int64)
+        self.num_backwards: Counts = torch.zeros(0, dtype=torch.int64)
+
+    @classmethod
+    @contextmanager
+    def open(cls, classifier: ImagesToLogits, images: Images, labels: Labels) -> Iterator[Oracle]:
+        """The oracle of one attack on `images` in [0, 1], with its counters at zero.
+
+        Parameters are frozen inside and given back as they were. Raises DataError for images outside
+        [0, 1] or labels that do not match them, ModelError for a model in train mode.
+        """
+        _check_images(images, labels)
+        oracle = classifier if isinstance(classifier, Oracle) else cls(classifier)
+        oracle.num_forwards = torch.zeros(len(images), dtype=torch.int64, device=images.device)
+        oracle.num_backwards = torch.zeros_like(oracle.num_forwards)
+        with _frozen(oracle._classifier):
+            yield oracle
+
+    def __call__(self, images: Images) -> Logits:
+        """The logits alone, uncounted: what a caller that is not an attack asks for."""
+        return self._classifier(images)
+
+    def logits(self, images: Images, rows: Rows) -> Logits:
+        """Logits of `images`; `rows` says which samples of the attack they are."""
+        self.num_forwards.index_add_(0, rows, torch.ones_like(rows))
+        with torch.no_grad():
+            return torch.cat([self._classifier(part) for part in images.split(self._batch_size)])
+
+    def gradient(self, images: Images, labels: Labels, loss: Loss, rows: Rows) -> tuple[Logits, Images]:
+        """Logits of `images` and the gradient of each sample's own loss with respect to its pixels.
+
+        Raises ModelError where the logits do not depend on the pixels through autograd.
+        """
+        self.num_forwards.index_add_(0, rows, torch.ones_like(rows))
+        self.num_backwards.index_add_(0, rows, torch.ones_like(rows))
+        all_logits, gradients = [], []
+        pairs = zip(images.split(self._batch_size), labels.split(self._batch_size), strict=True)
+        for part, part_labels in pairs:
+            pixels = part.detach().requires_grad_(True)
+            with torch.enable_grad():
+                logits = self._classifier(pixels)
+                if not logits.requires_grad:
+                    raise ModelError(
+                        "The model's output does not depend on its input through autograd.",
+                        "Remove torch.no_grad() or detach() from its forward, or use an attack without gradients.",
+                    )
+                # A sum, so that no sample's gradient depends on how many others are in the batch.
+                (gradient,) = torch.autograd.grad(loss(logits, part_labels).sum(), pixels)
+            all_logits.append(logits.detach())
+            gradients.append(gradient)
+        return torch.cat(all_logits), torch.cat(gradients)
+
+
+def _check_images(images: Images, labels: Labels) -> None:
+    if images.ndim != 4 or not images.is_floating_point():
+        raise DataError(
+            f"An attack takes float images of shape (N, C, H, W), got {images.dtype} {tuple(images.shape)}."
+        )
+    if labels.shape != images.shape[:1]:
+        raise DataError(f"{len(images)} images need as many labels, got shape {tuple(labels.shape)}.")
+    if len(images) and not (images.amin() >= 0 and images.amax() <= 1):  # false for NaN too
+        low, high = images.amin().item(), images.amax().item()
+        raise DataError(
+            f"An attack takes images in [0, 1], got values from {low:.3g} to {high:.3g}.",
+            "Put the normalisation inside the model, and pass unnormalised pixels.",
+        )
+
+
+@contextmanager
+def _frozen(classifier: ImagesToLogits) -> Iterator[None]:
+    """Switch off parameter gradients, which an attack never needs, and put them back."""
+    if not isinstance(classifier, nn.Module):
+        yield
+        return
+    if any(module.training for module in classifier.modules()):
+        raise ModelError(
+            "The model is in train mode: batch norm and dropout would make samples depend on each other.",
+            "Call model.eval() first.",
+        )
+    thawed = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
+    try:
+        for parameter in thawed:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in thawed:
+            parameter.requires_grad_(True)

@@ -1,0 +1,1 @@
+"""The main job: names become objects, objects become cells, cells become scores."""

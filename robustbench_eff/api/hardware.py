@@ -1,0 +1,63 @@
+"""Device, threads and sizes, chosen on purpose."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from robustbench_eff.errors import UsageError
+
+SMALL_IMAGE = 64
+"""Up to this many pixels a side, one thread is no slower than several and does not stall when cores are busy."""
+
+
+def resolve_device(name: str) -> str:
+    """`auto`, `cpu`, `cuda` or `cuda:N` as a torch device name; UsageError where there is no such device."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UsageError(f"Unknown device {name!r}.", "Use auto, cpu, cuda or cuda:N.") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise UsageError(
+            f"Device {name!r} was asked for; this machine has {torch.cuda.device_count()} GPUs.",
+            "Use --device cpu or auto.",
+        )
+    return name
+
+
+def batch_size(image_size: int, device: str) -> int:
+    """How many images are classified at once when the user does not say."""
+    small = image_size <= SMALL_IMAGE
+    if device.startswith("cuda"):
+        return 512 if small else 64
+    return 64 if small else 16
+
+
+def shard_size(image_size: int, device: str) -> int:
+    """How many samples are worked off together: many, so that the last survivors still fill batches."""
+    small = image_size <= SMALL_IMAGE
+    if device.startswith("cuda"):
+        return 1024 if small else 256
+    return 256 if small else 64
+
+
+@contextmanager
+def threads(largest_image: int) -> Iterator[None]:
+    """One thread while all images are small, all cores otherwise; the former setting afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if largest_image <= SMALL_IMAGE else os.cpu_count() or 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def describe(device: str) -> dict[str, object]:
+    """The device for the run manifest."""
+    gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else None
+    return {"device": device, "gpu": gpu, "cuda": torch.version.cuda if gpu else None}

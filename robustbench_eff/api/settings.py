@@ -1,0 +1,40 @@
+"""What to evaluate and how: the one place of every default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from robustbench_eff.errors import UsageError
+
+DEFAULT_STORE = "robust-eval-store"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Command line, Python and manifest all speak these fields."""
+
+    suite: str = "standard"
+    """A shipped suite or the path of a YAML file."""
+    benchmarks: Sequence[str] = ()
+    """Empty: those of the suite that share the model's label space."""
+    attacks: Sequence[str] = ()
+    """Spec texts that replace the suite's perturbations; clean accuracy is always measured."""
+    data: Mapping[str, str] = field(default_factory=dict)
+    """Benchmark name to path or `hf:ID[@SPLIT]`."""
+    limit: int | None = None
+    """Evaluate that many samples of each benchmark, chosen by a hash of their ids."""
+    device: str = "auto"
+    batch_size: int | None = None
+    shard_size: int | None = None
+    seed: int = 0
+    store: Path | str = DEFAULT_STORE
+    skip_missing: bool = False
+    """Evaluate what is there when something is missing, and say what was not."""
+
+    def __post_init__(self) -> None:
+        for name in ("limit", "batch_size", "shard_size"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} must be at least 1, got {value}.")

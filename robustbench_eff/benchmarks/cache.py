@@ -1,0 +1,174 @@
+"""Decode and resize once per geometry, into a memory-mapped file that all cells and models share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from robustbench_eff.errors import DataError, StoreError
+from robustbench_eff.imageset import ImageSet
+from robustbench_eff.preprocessing import Geometry
+
+from .benchmark import Benchmark, LabelledImages, resolve_labels
+from .decode import decode
+
+Ticker = Callable[[int, int], None]
+
+
+def cache_folder() -> Path:
+    """`ROBUST_EVAL_CACHE`, or `robustbench_eff` in the user's cache folder."""
+    if chosen := os.environ.get("ROBUST_EVAL_CACHE"):
+        return Path(chosen)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robustbench_eff"
+
+
+def prepare(
+    benchmark: Benchmark,
+    opened: LabelledImages,
+    geometry: Geometry,
+    *,
+    limit: int | None = None,
+    tick: Ticker = lambda done, total: None,
+) -> ImageSet:
+    """The images of `opened` at `geometry`, from the cache where they were decoded before.
+
+    With `limit`, that many samples are kept: those whose ids have the smallest hashes, in file order, so a
+    folder sorted by class gives a fair sample. Raises DataError for images or labels that do not fit.
+    """
+    if not len(opened):
+        raise DataError(f"{opened.origin} holds no images.")
+    all_labels, num_classes, exact = resolve_labels(benchmark, opened)
+    rows = _chosen(opened.ids, limit)
+    ids, labels = [opened.ids[row] for row in rows], all_labels[rows]
+    if len(set(ids)) < len(ids):
+        raise DataError(f"{opened.origin} holds two samples with the same id.")
+    fingerprint, path = _decoded(opened, rows, ids, labels, geometry, tick)
+    counted = f"{len(ids)} images" if len(ids) == len(opened) else f"{len(ids)} of {len(opened)} images"
+    return ImageSet(
+        benchmark=benchmark.name,
+        label_space=benchmark.label_space,
+        protocol=f"{benchmark.split}, {counted}, {geometry}",
+        num_classes=num_classes,
+        all_classes_known=exact,
+        sample_ids=ids,
+        labels=labels,
+        pixels=np.load(path, mmap_mode="r"),
+        fingerprint=fingerprint,
+    )
+
+
+def _chosen(ids: list[str], limit: int | None) -> list[int]:
+    if limit is None or limit >= len(ids):
+        return list(range(len(ids)))
+    order = sorted(range(len(ids)), key=lambda row: hashlib.blake2b(ids[row].encode()).digest())
+    return sorted(order[:limit])
+
+
+def _decoded(
+    opened: LabelledImages,
+    rows: list[int],
+    ids: list[str],
+    labels: npt.NDArray[np.int64],
+    geometry: Geometry,
+    tick: Ticker,
+) -> tuple[str, Path]:
+    """The content hash of these samples and the file of their pixels; decoded only if not there yet."""
+    folder = cache_folder()
+    stamp = _hash(opened.stamp, *(f"{name} {label}" for name, label in zip(ids, labels, strict=True)))
+    note = folder / "fingerprints" / f"{stamp}.json"
+    if note.exists():
+        fingerprint = str(json.loads(note.read_text())["fingerprint"])
+        if (path := _pixels_path(folder, fingerprint, geometry)).exists():
+            return fingerprint, path
+    _check_space(folder, len(ids) * geometry.size**2 * 3)
+    with _temporary(folder) as temporary:
+        shape = (len(ids), geometry.size, geometry.size, 3)
+        pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+
+        def decode_one(position: int) -> str:
+            content = opened.read(rows[position])
+            name = f"{opened.origin}: {ids[position]}"
+            pixels[position] = _placed(decode(content, name), geometry, name)
+            return hashlib.blake2b(content if isinstance(content, bytes) else content.tobytes()).hexdigest()
+
+        digests = []
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for digest in pool.map(decode_one, range(len(ids))):
+                digests.append(digest)
+                tick(len(digests), len(ids))
+        pixels.flush()
+        samples = zip(ids, labels, digests, strict=True)
+        fingerprint = _hash(*(f"{name} {label} {digest}" for name, label, digest in samples))
+        path = _pixels_path(folder, fingerprint, geometry)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.replace(path)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    partial = note.with_suffix(f".{secrets.token_hex(4)}.part")
+    partial.write_text(json.dumps({"fingerprint": fingerprint, "origin": opened.origin}))
+    partial.replace(note)
+    return fingerprint, path
+
+
+def _placed(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[np.uint8]:
+    """The picture at the geometry, uint8 (size, size, 3); resizing as in torchvision's PIL transforms."""
+    size = geometry.size
+    method = Image.Resampling[geometry.interpolation.upper()]
+    if geometry.mode == "none":
+        if picture.size != (size, size):
+            raise DataError(
+                f"{name} is {picture.width}×{picture.height}, not {size}×{size}.",
+                "Pass --geometry crop or --geometry squash.",
+            )
+    elif geometry.mode == "squash":
+        picture = picture.resize((size, size), method)
+    else:
+        short = geometry.resize or size
+        width, height = picture.size
+        scaled = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+        picture = picture.resize(scaled, method) if scaled != picture.size else picture
+        left, top = round((scaled[0] - size) / 2.0), round((scaled[1] - size) / 2.0)
+        picture = picture.crop((left, top, left + size, top + size))
+    return np.asarray(picture)
+
+
+def _pixels_path(folder: Path, fingerprint: str, geometry: Geometry) -> Path:
+    return folder / "images" / f"{_hash(fingerprint, repr(geometry))}.npy"
+
+
+def _check_space(folder: Path, needed: int) -> None:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    if needed > free:
+        raise StoreError(
+            f"The image cache {folder} needs {needed / 2**30:.1f} GB and has {free / 2**30:.1f} GB.",
+            "Make room, or set ROBUST_EVAL_CACHE to another folder.",
+        )
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[Path]:
+    """A name inside the cache that is gone afterwards unless it was renamed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f".{secrets.token_hex(8)}.part"
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _hash(*parts: str) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part.encode() + b"\n")
+    return digest.hexdigest()

@@ -1,0 +1,18 @@
+"""CIFAR-10 test: 10,000 images of 32x32 pixels, 10 classes."""
+
+from __future__ import annotations
+
+from .benchmark import Benchmark
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+CIFAR10 = Benchmark(
+    name="cifar10",
+    title="CIFAR-10 test (Krizhevsky 2009)",
+    label_space="cifar10",
+    split="test",
+    licence="none stated",
+    where="https://www.cs.toronto.edu/~kriz/cifar.html or hf:uoft-cs/cifar10",
+    num_classes=10,
+    class_index=lambda: {name: index for index, name in enumerate(CLASSES)},
+)

@@ -1,0 +1,44 @@
+"""A folder of class folders, named by index, wnid or class name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from robustbench_eff.errors import DataError
+
+from .benchmark import LabelledImages
+
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff", ".gif"})
+
+
+def open_class_folders(folder: Path) -> LabelledImages:
+    """Every image below each class folder, in the order of classes (numbers as numbers), then paths."""
+    classes = [child for child in folder.iterdir() if child.is_dir() and not child.name.startswith(".")]
+    paths = [path for child in sorted(classes, key=class_order) for path in image_files(child)]
+    if not paths:
+        raise DataError(f"{folder} has class folders but no images in them.")
+    return from_paths(folder, paths, [path.relative_to(folder).parts[0] for path in paths])
+
+
+def class_order(path: Path) -> tuple[int, int, str]:
+    """Sort key under which "2" comes before "10"."""
+    return (0, int(path.name), path.name) if path.name.isdigit() else (1, 0, path.name)
+
+
+def image_files(folder: Path) -> list[Path]:
+    """All image files at any depth, in sorted order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def from_paths(folder: Path, paths: list[Path], labels: list[str]) -> LabelledImages:
+    """Image files with one label each; ids are the paths below `folder`."""
+    ids = [path.relative_to(folder).as_posix() for path in paths]
+    stats = [path.stat() for path in paths]
+    return LabelledImages(
+        origin=str(folder),
+        ids=ids,
+        labels=list(labels),
+        read=lambda position: paths[position].read_bytes(),
+        stamp=os.linesep.join(f"{name} {s.st_size} {s.st_mtime_ns}" for name, s in zip(ids, stats, strict=True)),
+    )

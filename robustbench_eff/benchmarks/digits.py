@@ -1,0 +1,56 @@
+"""The embedded default: scikit-learn's 1,797 scanned handwritten digits, rendered to 3x32x32.
+
+Source: Alpaydin & Kaynak 1998, UCI "Optical recognition of handwritten digits", test part, as bundled with
+scikit-learn. The split is fixed: samples are ordered by a hash of their position, the first 1,078 are for
+training, the next 359 for validation, the last 360 for testing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from .benchmark import Benchmark, LabelledImages
+
+Split = Literal["train", "validation", "test"]
+_BOUNDS: dict[Split, tuple[int, int]] = {"train": (0, 1078), "validation": (1078, 1437), "test": (1437, 1797)}
+
+
+def open_digits(split: Split = "test") -> LabelledImages:
+    """One split; pixels are uint8 (32, 32, 3), the 8x8 original scaled up by bicubic interpolation."""
+    import sklearn
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    order = sorted(range(len(bunch.target)), key=lambda row: hashlib.blake2b(f"digits/{row}".encode()).digest())
+    rows = sorted(order[slice(*_BOUNDS[split])])
+    return LabelledImages(
+        origin="scikit-learn digits",
+        ids=[f"digits/{row:04d}" for row in rows],
+        labels=[int(bunch.target[row]) for row in rows],
+        read=lambda position: _render(bunch.images[rows[position]]),
+        stamp=f"digits {split} scikit-learn {sklearn.__version__}",
+    )
+
+
+def _render(scan: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """An 8x8 scan with values 0 to 16 as a 32x32 grey picture."""
+    from PIL import Image
+
+    small = Image.fromarray(np.round(scan * (255 / 16)).astype(np.uint8))
+    return np.asarray(small.resize((32, 32), Image.Resampling.BICUBIC).convert("RGB"))
+
+
+DIGITS = Benchmark(
+    name="digits",
+    title="handwritten digits, bundled with scikit-learn",
+    label_space="digits",
+    split="test",
+    licence="CC BY 4.0 (UCI)",
+    where="installed with this package",
+    num_classes=10,
+    embedded=open_digits,
+)

@@ -1,0 +1,30 @@
+"""ImageNet-1k validation: 50,000 images, 1,000 classes in the order of their sorted wnids."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+from .benchmark import Benchmark, unambiguous
+
+
+def class_index() -> dict[str, int]:
+    """wnid, full lemma string, single lemma and torchvision name to index."""
+    classes = json.loads((files("robustbench_eff") / "facts" / "imagenet_classes.json").read_text())["classes"]
+    pairs = []
+    for row in classes:
+        names = {row["wnid"], row["lemmas"], row["torchvision_name"], *row["lemmas"].split(", ")}
+        pairs += [(name, row["index"]) for name in sorted(names)]
+    return unambiguous(pairs)
+
+
+IMAGENET = Benchmark(
+    name="imagenet",
+    title="ImageNet-1k validation (ILSVRC 2012)",
+    label_space="imagenet",
+    split="validation",
+    licence="ImageNet terms: non-commercial research",
+    where="https://image-net.org (ILSVRC2012_img_val.tar) or hf:ILSVRC/imagenet-1k (gated)",
+    num_classes=1000,
+    class_index=class_index,
+)

@@ -1,0 +1,47 @@
+"""Which reader a location is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from robustbench_eff.errors import DataError, Missing
+
+from . import class_folders, csv_folder, hugging_face, npz
+from .benchmark import Benchmark, LabelledImages
+
+FORMS = (
+    "a folder of class folders, a folder with a CSV of labels, a .npz, .parquet, .arrow or .tar (webdataset) file "
+    "or a folder of them, a dataset saved by save_to_disk, or hf:ID[@SPLIT]"
+)
+
+
+def missing(name: str, benchmark: Benchmark | None, where: str | None) -> list[Missing]:
+    """What keeps this benchmark from being opened, looking only at what is cheap to look at."""
+    if where is None:
+        if benchmark is not None and benchmark.embedded is not None:
+            return []
+        known = benchmark.where if benchmark is not None else "no benchmark of that name is known"
+        how = f"--data {name}=PATH, or the variable or config file of `robust-eval doctor`"
+        return [Missing(f"dataset {name!r}", known, how)]
+    if where.startswith("hf:"):
+        return hugging_face.missing(name, where.removeprefix("hf:"))
+    if not Path(where).exists():
+        hint = f"--data {name}=hf:{where}" if where.count("/") == 1 else f"--data {name}=PATH"
+        return [Missing(f"dataset {name!r}: {where} does not exist", "on this machine", hint)]
+    return []
+
+
+def open_location(where: str, split: str) -> LabelledImages:
+    """Open a local path or a hub id; DataError if it has no form we can read."""
+    if where.startswith("hf:"):
+        return hugging_face.open_hub(where.removeprefix("hf:"), split)
+    path = Path(where)
+    if path.suffix == ".npz":
+        return npz.open_npz(path)
+    if hugging_face.understands(path):
+        return hugging_face.open_files(path)
+    if path.is_dir() and csv_folder.find_csv(path) is not None:
+        return csv_folder.open_csv_folder(path)
+    if path.is_dir() and any(child.is_dir() for child in path.iterdir()):
+        return class_folders.open_class_folders(path)
+    raise DataError(f"{where} has no form that can be read as labelled images.", f"It can be {FORMS}.")

@@ -1,0 +1,123 @@
+"""The only place where a name becomes an object: literal, sorted tables, and entry points of plugins.
+
+A row names its object by import path, so that listing the tables imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from robustbench_eff import spec
+from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.errors import SpecError, UsageError, did_you_mean
+from robustbench_eff.suite import Suite
+
+if TYPE_CHECKING:
+    from robustbench_eff.types import Attack
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Where an object is, and one line about it."""
+
+    path: str
+    summary: str
+
+    def load(self) -> Any:
+        module, _, attribute = self.path.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+ATTACKS: Mapping[str, Row] = {
+    "fgsm": Row("robustbench_eff.attacks.fgsm:FGSM", "one step along the gradient (Goodfellow et al. 2015)"),
+    "pgd": Row("robustbench_eff.attacks.pgd:PGD", "projected gradient descent (Madry et al. 2018)"),
+}
+
+BENCHMARKS: Mapping[str, Row] = {
+    "cifar10": Row("robustbench_eff.benchmarks.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),
+    "digits": Row("robustbench_eff.benchmarks.digits:DIGITS", "handwritten digits, 360 images, no download"),
+    "imagenet": Row("robustbench_eff.benchmarks.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"),
+}
+
+SUITES: Mapping[str, str] = {
+    "quick": "clean, FGSM and PGD-10 at one ε",
+    "standard": "clean, FGSM and PGD at several ε, L∞ and L2",
+}
+
+PLUGINS = "robustbench_eff.attacks"
+"""Entry-point group of third-party attacks, named `vendor/name`."""
+
+
+def attack(text: str) -> Attack:
+    """The attack that `text` describes; SpecError for an unknown name or field."""
+    parsed = spec.parse(text)
+    item: Attack = spec.build(_attack_class(parsed.name), parsed)
+    return item
+
+
+def attack_text(text: str) -> str:
+    """The canonical spec text of an attack: the same for every way to write the same fields."""
+    return spec.text_of(spec.parse(text).name, attack(text))
+
+
+def benchmark(name: str, known_locations: Mapping[str, str]) -> Benchmark:
+    """A row of the table, or the user's own set when `--data NAME=PATH` names it."""
+    if name in BENCHMARKS:
+        row: Benchmark = BENCHMARKS[name].load()
+        return row
+    if name in known_locations:
+        return Benchmark(
+            name=name,
+            title="the user's own images",
+            label_space=f"custom:{name}",
+            split="all",
+            licence="the user's",
+            where=known_locations[name],
+            num_classes=None,
+        )
+    hint = did_you_mean(name, BENCHMARKS) or f"Known: {', '.join(BENCHMARKS)}; or add --data {name}=PATH."
+    raise UsageError(f"Unknown benchmark {name!r}.", hint)
+
+
+def suite(name: str) -> Suite:
+    """A shipped suite by name, or a user's YAML file by path."""
+    if name in SUITES:
+        return Suite.parse((files("robustbench_eff") / "suites" / f"{name}.yaml").read_text(), name)
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml") and path.is_file():
+        return Suite.parse(path.read_text(), name)
+    hint = did_you_mean(name, SUITES) or f"Known: {', '.join(SUITES)}; or the path of a YAML file."
+    raise UsageError(f"Unknown suite {name!r}.", hint)
+
+
+def attack_names() -> dict[str, str]:
+    """Every attack and its summary, plugins last."""
+    own = {name: row.summary for name, row in ATTACKS.items()}
+    return own | {point.name: f"plugin {point.value}" for point in _plugins()}
+
+
+def _attack_class(name: str) -> type[Attack]:
+    if name in ATTACKS:
+        own: type[Attack] = ATTACKS[name].load()
+        return own
+    for point in _plugins():
+        if point.name == name:
+            plugin: type[Attack] = point.load()
+            return plugin
+    known = attack_names()
+    raise SpecError(f"Unknown attack {name!r}.", did_you_mean(name, known) or f"Known: {', '.join(known)}.")
+
+
+def _plugins() -> list[Any]:
+    """Entry points named `vendor/name`; a name without a vendor would be able to replace one of ours."""
+    points = sorted(entry_points(group=PLUGINS), key=lambda point: point.name)
+    for point in points:
+        if "/" not in point.name:
+            raise UsageError(f"Plugin {point.name!r} ({point.value}) must be named vendor/name.")
+    return points

@@ -1,0 +1,111 @@
+"""A classifier: images in [0, 1] to logits, with its normalisation inside."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from robustbench_eff.errors import ModelError
+from robustbench_eff.preprocessing import Preprocessing
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Images, Logits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """Where a classifier came from, for the manifest and for the reader."""
+
+    name: str
+    """As the user wrote it."""
+    source: str
+    """What it resolved to, such as `timm:mobilenetv2_100(pad_type='same')`."""
+    label_space: str
+    """`imagenet`, `digits`, ... or `custom`: decides the benchmarks a suite runs on."""
+    notes: tuple[str, ...] = ()
+    """What the loader did that a reader should know."""
+
+
+class Classifier(nn.Module):
+    """Images `float32 (N, 3, H, W)` in [0, 1] to logits `(N, K)`, in eval mode, in plain float32.
+
+    Raises ModelError when the model is in train mode, does not return finite float logits `(N, K)`,
+    or returns probabilities.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance) -> None:
+        super().__init__()
+        self.model = model
+        self.preprocessing = preprocessing
+        self.provenance = provenance
+        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
+        self.training = model.training
+        self.check_mode()
+        self.num_classes = self._probe()
+        self.digest = _digest(model, provenance.source)
+
+    @property
+    def name(self) -> str:
+        return self.provenance.name
+
+    def forward(self, images: Images) -> Logits:
+        logits: Logits = self.model((images - self.mean) / self.std)
+        return logits
+
+    def check_mode(self) -> None:
+        """Raise ModelError if any part of the model is in train mode."""
+        trained = [name or "the model" for name, module in self.named_modules() if module.training]
+        if trained:
+            raise ModelError(
+                f"{self.name}: {trained[0]} is in train mode"
+                + (f" (and {len(trained) - 1} more parts)." if len(trained) > 1 else "."),
+                "Batch norm and dropout would make samples depend on each other: call model.eval() first.",
+            )
+
+    def _probe(self) -> int:
+        """Classify three noise pictures and look at what comes out; returns the number of classes."""
+        size = self.preprocessing.geometry.size
+        images = Draws.of(0, range(3), self.mean.device).uniform((3, size, size), stream="probe")
+        try:
+            with torch.no_grad():
+                logits = self(images)
+        except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+            raise ModelError(
+                f"{self.name} fails on a batch of shape {tuple(images.shape)}: {error}",
+                "Is the input size right? Pass --input-size.",
+            ) from error
+        self.check_mode()
+        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
+            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+            raise ModelError(f"{self.name} must return logits of shape (N, K), got {got} for N = {len(images)}.")
+        if not logits.dtype.is_floating_point or not logits.isfinite().all():
+            raise ModelError(
+                f"{self.name} returns NaN, infinite or non-float logits ({logits.dtype}) on noise pictures.",
+                "Check the weights and the normalisation.",
+            )
+        if logits.shape[1] > 1 and is_probability(logits):
+            raise ModelError(
+                f"{self.name} returns probabilities (each row is in [0, 1] and sums to 1), not logits.",
+                "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
+            )
+        return int(logits.shape[1])
+
+
+def is_probability(logits: Logits) -> bool:
+    """Whether every row could be a softmax output."""
+    return bool(logits.min() >= 0 and logits.max() <= 1 and (logits.sum(1) - 1).abs().max() < 1e-4)
+
+
+def _digest(model: nn.Module, source: str) -> str:
+    """A hash of every parameter and buffer, and of what built the model."""
+    digest = hashlib.blake2b(source.encode(), digest_size=16)
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return digest.hexdigest()

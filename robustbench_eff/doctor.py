@@ -1,0 +1,57 @@
+"""What this machine has and lacks, as rows of (what, finding, whether it is fine)."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from robustbench_eff import catalog, environment
+from robustbench_eff.benchmarks import locations, sources
+from robustbench_eff.benchmarks.cache import cache_folder
+from robustbench_eff.zoo.hub import reachable
+
+Finding = tuple[str, str, bool]
+
+
+def findings() -> Iterator[Finding]:
+    """One row a thing that an evaluation may need; only these checks touch the network, briefly."""
+    yield "Python", platform.python_version(), True
+    for name, found in environment.versions().items():
+        yield name, found or "not installed", found is not None
+    yield from _devices()
+    for extra, module in (("clip", "open_clip"), ("ray", "ray")):
+        there = importlib.util.find_spec(module) is not None
+        yield f"extra {extra}", "installed" if there else f"pip install 'robustbench-eff[{extra}]'", True
+    folder = cache_folder()
+    there_already = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    writable = os.access(there_already, os.W_OK)
+    free = shutil.disk_usage(there_already).free / 2**30
+    yield "image cache", f"{folder}, {free:.0f} GB free" + ("" if writable else ", not writable"), writable
+    for host in ("huggingface.co", "download.pytorch.org"):
+        yield host, "reachable" if reachable(host) else "not reachable: use local files", True
+    for name in catalog.BENCHMARKS:
+        yield _benchmark(name)
+
+
+def _devices() -> Iterator[Finding]:
+    import torch
+
+    yield "processor", f"{environment.processor()}, {os.cpu_count()} cores", True
+    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    yield "GPU", ", ".join(names) or "none", True
+
+
+def _benchmark(name: str) -> Finding:
+    row = catalog.benchmark(name, {})
+    place = locations.location(name, {})
+    if row.embedded is not None and place is None:
+        return f"benchmark {name}", row.where, True
+    if place is None:
+        return f"benchmark {name}", f"not found: --data {name}=PATH or {locations.variable(name)}=PATH", True
+    if not place.startswith("hf:") and sources.missing(name, row, place):
+        return f"benchmark {name}", f"{Path(place)} does not exist", False
+    return f"benchmark {name}", place, True

@@ -1,0 +1,64 @@
+"""All shards in this process, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from robustbench_eff.plan import Cell, Shard, Work, shards_of
+from robustbench_eff.store import Store, jsonable
+from robustbench_eff.worker import run_shard
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands after a shard (or at the start of a cell, with what was found in the store)."""
+
+    cell: Cell
+    samples: int
+    """How many samples this step added."""
+    done: int
+    correct: int
+    resumed: bool
+    """Whether these samples were found in the store rather than computed."""
+
+
+def run(works: Sequence[Work], store: Store, report: Callable[[Progress], None]) -> None:
+    """Work off every cell; clean cells must come before the attacks that build on them.
+
+    What the store holds already is not computed again. Each shard is in the store before the next begins.
+    """
+    for work in works:
+        _run_cell(work, _clean_outcomes(work, works, store), store, report)
+
+
+def _run_cell(
+    work: Work, clean: pa.Table | None, store: Store, report: Callable[[Progress], None]
+) -> None:
+    cell = work.cell
+    store.write_cell(cell.id, jsonable(cell))
+    found = [Shard(start, stop) for start, stop in store.shards(cell.id)]
+    known = store.outcomes(cell.id)
+    done, correct = known.num_rows, int(pc.sum(known["correct"]).as_py() or 0)
+    report(Progress(cell, done, done, correct, resumed=True))
+    for shard in shards_of(cell.samples, found, work.shard_size):
+        part = None if clean is None else clean.slice(shard.start, len(shard))
+        outcomes = run_shard(work, shard, part)
+        store.write_shard(cell.id, shard.start, shard.stop, outcomes)
+        done, correct = done + len(shard), correct + int(pc.sum(outcomes["correct"]).as_py())
+        report(Progress(cell, len(shard), done, correct, resumed=False))
+
+
+def _clean_outcomes(work: Work, works: Sequence[Work], store: Store) -> pa.Table | None:
+    """The finished outcomes of the clean cell with the same classifier and images."""
+    if work.attack is None:
+        return None
+    (twin,) = (
+        other
+        for other in works
+        if other.attack is None and other.classifier is work.classifier and other.images is work.images
+    )
+    return store.outcomes(twin.cell.id)

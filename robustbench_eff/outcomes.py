@@ -1,0 +1,37 @@
+"""The record everything is computed from: one row per cell and sample."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+
+def _column(name: str, kind: pa.DataType, meaning: str) -> pa.Field:
+    return pa.field(name, kind, nullable=False, metadata={"meaning": meaning})
+
+
+SCHEMA = pa.schema(
+    [
+        _column("index", pa.int64(), "position of the sample in its benchmark"),
+        _column("sample_id", pa.string(), "stable name of the sample; keys its random draws"),
+        _column("label", pa.int32(), "true class"),
+        _column("clean_prediction", pa.int32(), "class predicted on the clean image"),
+        _column("prediction", pa.int32(), "class predicted on the perturbed image, by the referee"),
+        _column("correct", pa.bool_(), "right on the clean image and on the perturbed one"),
+        _column("correct_8bit", pa.bool_(), "the same after rounding the perturbed image to 8 bits"),
+        _column("confidence", pa.float32(), "softmax probability of the true class on the perturbed image"),
+        _column("margin", pa.float32(), "logit of the true class minus the best other one"),
+        _column("distance_linf", pa.float32(), "largest change of a channel value, in [0, 1]"),
+        _column("distance_l2", pa.float32(), "Euclidean length of the change"),
+        _column("distance_l0", pa.int32(), "number of pixels (all channels together) that changed"),
+        _column("excess", pa.float32(), "how far the proposed image lay outside the threat model; 0 inside"),
+        _column("num_forwards", pa.int32(), "forward passes the attack spent on this sample"),
+        _column("num_backwards", pa.int32(), "backward passes the attack spent on this sample"),
+        _column("flag", pa.string(), "what the referee found wrong with the proposed image, or empty"),
+    ],
+    metadata={"format": "robustbench_eff outcomes 1"},
+)
+
+
+def concatenate(tables: list[pa.Table]) -> pa.Table:
+    """All rows, in the order of the benchmark."""
+    return pa.concat_tables([SCHEMA.empty_table(), *tables]).sort_by("index")

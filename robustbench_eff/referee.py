@@ -1,0 +1,114 @@
+"""The only one who says whether an attack succeeded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robustbench_eff.classifier import Classifier
+from robustbench_eff.errors import DataError, EvaluationError
+from robustbench_eff.threat import Threat, distance
+from robustbench_eff.types import Images, Labels, Logits, Mask, PerSample
+
+TOLERANCE = 1e-6
+"""How far outside the ball float32 rounding alone may put an image, in units of [0, 1] pixels."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the plain float32 model says about a batch of images, one entry per sample."""
+
+    prediction: Tensor
+    prediction_8bit: Tensor
+    confidence: PerSample
+    margin: PerSample
+    distance_linf: PerSample
+    distance_l2: PerSample
+    distance_l0: Tensor
+    excess: PerSample
+    flags: list[str]
+
+
+def judge(
+    classifier: Classifier,
+    images: Images,
+    labels: Labels,
+    proposed: Images,
+    threat: Threat | None,
+    batch_size: int = 256,
+) -> Verdict:
+    """Classify `proposed` after putting it inside `threat` (None: it must equal `images`).
+
+    A sample that leaves the ball or the box by more than TOLERANCE is projected back and flagged; one that
+    is not finite is judged on its clean image and flagged. Distances are those of what was judged.
+    Raises EvaluationError for a wrong shape or dtype, or when the model returns NaN or infinity.
+    """
+    if proposed.shape != images.shape or proposed.dtype != images.dtype:
+        raise EvaluationError(
+            f"The attack returned {proposed.dtype} {tuple(proposed.shape)} "
+            f"for {images.dtype} {tuple(images.shape)} images."
+        )
+    classifier.check_mode()
+    finite = proposed.isfinite().flatten(1).all(1)
+    candidate = torch.where(finite[:, None, None, None], proposed, images)
+    if threat is None:
+        excess, judged = distance(candidate, images, "linf"), images
+    else:
+        excess = threat.excess(candidate, images)
+        judged = torch.where((excess > 0)[:, None, None, None], threat.project(candidate, images), candidate)
+    logits = _logits(classifier, judged, batch_size)
+    rounded = (judged * 255).round() / 255
+    same = (rounded == judged).flatten(1).all(1)
+    prediction = logits.argmax(1)
+    prediction_8bit = prediction.clone()
+    if not same.all():
+        prediction_8bit[~same] = _logits(classifier, rounded[~same], batch_size).argmax(1)
+    own = logits.gather(1, labels[:, None])[:, 0]
+    return Verdict(
+        prediction=prediction,
+        prediction_8bit=prediction_8bit,
+        confidence=logits.softmax(1).gather(1, labels[:, None])[:, 0],
+        margin=own - logits.scatter(1, labels[:, None], float("-inf")).amax(1),
+        distance_linf=distance(judged, images, "linf"),
+        distance_l2=distance(judged, images, "l2"),
+        distance_l0=(judged != images).any(1).flatten(1).sum(1),
+        excess=excess,
+        flags=_flags(finite, excess > TOLERANCE),
+    )
+
+
+def check_batch(images: Images, labels: Labels, num_classes: int, sample_ids: list[str]) -> None:
+    """Raise DataError for pixels outside [0, 1] or labels outside [0, num_classes), naming the sample."""
+    bad_pixels = ~((images >= 0) & (images <= 1)).flatten(1).all(1)  # NaN fails both comparisons
+    if bad_pixels.any():
+        raise DataError(f"Sample {_first(bad_pixels, sample_ids)} has pixels outside [0, 1].")
+    bad_labels = (labels < 0) | (labels >= num_classes)
+    if bad_labels.any():
+        position = int(bad_labels.nonzero()[0])
+        raise DataError(
+            f"Sample {sample_ids[position]} has label {int(labels[position])}, "
+            f"but the model has classes 0 to {num_classes - 1}."
+        )
+
+
+def _logits(classifier: Classifier, images: Images, batch_size: int) -> Logits:
+    with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+        logits = torch.cat([classifier(part) for part in images.split(batch_size)])
+    classifier.check_mode()
+    if not logits.isfinite().all():
+        raise EvaluationError(
+            f"{classifier.name} returned NaN or infinite logits.",
+            "No number can be computed from them: check the weights and the normalisation.",
+        )
+    return logits
+
+
+def _flags(finite: Mask, outside: Mask) -> list[str]:
+    words = {(True, False): "", (True, True): "left_threat_model"}
+    return [words.get(pair, "not_finite") for pair in zip(finite.tolist(), outside.tolist(), strict=True)]
+
+
+def _first(mask: Mask, sample_ids: list[str]) -> str:
+    return sample_ids[int(mask.nonzero()[0])]

@@ -1,0 +1,84 @@
+"""Random numbers as a function of (seed, stream, sample, step), the same on every device and in every batch.
+
+Source: Philox4x32-10, Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3" (SC11).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+_WORD = 0xFFFFFFFF
+_MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """The random numbers that belong to a set of samples; indexing keeps each sample's own."""
+
+    seed: int
+    keys: Int64[Tensor, "batch"]
+    """One 64-bit key per sample, a hash of its id."""
+
+    @classmethod
+    def of(cls, seed: int, sample_ids: Iterable[str | int], device: torch.device | str = "cpu") -> Draws:
+        keys = [_hash64(str(sample_id)) for sample_id in sample_ids]
+        return cls(seed, torch.tensor(keys, dtype=torch.int64, device=device))
+
+    def __getitem__(self, index: Tensor) -> Draws:
+        return Draws(self.seed, self.keys[index])
+
+    def uniform(self, shape: Sequence[int], *, stream: str, step: int = 0) -> Float[Tensor, "batch ..."]:
+        """Uniform draws in [0, 1) with 24 random bits, shape (batch, *shape), float32."""
+        words = self._words(math.prod(shape), stream, step)
+        return ((words >> 8).to(torch.float32) * 2.0**-24).reshape(-1, *shape)
+
+    def normal(self, shape: Sequence[int], *, stream: str, step: int = 0) -> Float[Tensor, "batch ..."]:
+        """Standard normal draws (Box-Muller), shape (batch, *shape), float32."""
+        count = math.prod(shape)
+        half = -(-count // 2)
+        words = self._words(2 * half, stream, step)
+        # (word + 1/2) / 2^32 is never 0, so the logarithm is finite.
+        radius = torch.sqrt(-2.0 * torch.log((words[:, :half].double() + 0.5) * 2.0**-32))
+        angle = words[:, half:].double() * (2.0 * math.pi * 2.0**-32)
+        pair = torch.cat((radius * torch.cos(angle), radius * torch.sin(angle)), dim=1)
+        return pair[:, :count].to(torch.float32).reshape(-1, *shape)
+
+    def _words(self, count: int, stream: str, step: int) -> Int64[Tensor, "batch count"]:
+        """`count` 32-bit words a sample, as int64."""
+        key = _hash64(f"{self.seed}/{stream}")
+        block = torch.arange(-(-count // 4), device=self.keys.device).expand(len(self.keys), -1)
+        counter = (
+            block,
+            torch.full_like(block, step & _WORD),
+            (self.keys & _WORD).unsqueeze(1).expand_as(block),
+            ((self.keys >> 32) & _WORD).unsqueeze(1).expand_as(block),
+        )
+        return torch.stack(philox(counter, (key & _WORD, (key >> 32) & _WORD)), dim=2).flatten(1)[:, :count]
+
+
+Words = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def philox(counter: Words, key: tuple[int, int]) -> Words:
+    """Philox4x32-10 on int64 tensors that hold 32-bit words."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(10):
+        # The product overflows into the sign bit; its 64 bits are still the right ones.
+        p0, p1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
+        c0, c1, c2, c3 = ((p1 >> 32) & _WORD) ^ c1 ^ k0, p1 & _WORD, ((p0 >> 32) & _WORD) ^ c3 ^ k1, p0 & _WORD
+        k0, k1 = (k0 + _KEY_STEPS[0]) & _WORD, (k1 + _KEY_STEPS[1]) & _WORD
+    return c0, c1, c2, c3
+
+
+def _hash64(text: str) -> int:
+    """A signed 64-bit hash that is the same on every machine."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little", signed=True)

@@ -1,0 +1,177 @@
+"""Where outcomes live: Parquet shards written whole or not at all, found again by content.
+
+    STORE/cells/<cell id>/cell.json                                what the cell is
+    STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet        its outcomes
+    STORE/runs/<time>-<id>.json                                    each run: command, versions, device, time
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import filelock
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from robustbench_eff.errors import RobustEvalWarning, StoreError, UsageError
+from robustbench_eff.outcomes import SCHEMA, concatenate
+
+_SHARD = re.compile(r"(\d{8,})-(\d{8,})\.([0-9a-f]{16})\.parquet")
+_FORMAT = 1
+
+
+class Store:
+    """A folder of outcomes. Reading needs nothing; writing needs `lock()`."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+
+    @classmethod
+    def existing(cls, folder: Path | str) -> Store:
+        """A store that must be there already; UsageError if it is not."""
+        store = cls(folder)
+        if not (store.folder / "store.json").is_file():
+            raise UsageError(
+                f"{folder} is not a store of outcomes.", "Give the folder that a run printed as its store."
+            )
+        return store
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the store for writing; StoreError at once if another process holds it."""
+        with _writing(self.folder):
+            (self.folder / "cells").mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(self.folder / ".lock", timeout=0)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise StoreError(
+                f"Another process is writing to {self.folder}.",
+                "Wait for it to end, or give this run its own --store.",
+            ) from error
+        try:
+            self._check_format()
+            yield
+        finally:
+            lock.release()
+
+    def write_cell(self, cell_id: str, cell: dict[str, Any]) -> None:
+        """Record what a cell is; the first record stays."""
+        path = self.folder / "cells" / cell_id / "cell.json"
+        if not path.exists():
+            self._write(path, json.dumps(cell, indent=2, default=str).encode())
+
+    def write_shard(self, cell_id: str, start: int, stop: int, outcomes: pa.Table) -> None:
+        """Add the outcomes of samples `start` to `stop`, atomically; the checksum is in the name."""
+        buffer = io.BytesIO()
+        pq.write_table(outcomes, buffer, compression="zstd")
+        content = buffer.getvalue()
+        name = f"{start:08d}-{stop:08d}.{_checksum(content)}.parquet"
+        self._write(self.folder / "cells" / cell_id / name, content)
+
+    def write_run(self, run_id: str, manifest: dict[str, Any]) -> None:
+        """Record one run; written at its start and again at its end."""
+        self._write(self.folder / "runs" / f"{run_id}.json", json.dumps(manifest, indent=2, default=str).encode())
+
+    def cells(self) -> dict[str, dict[str, Any]]:
+        """Every cell by its id, in the order they were begun."""
+        paths = sorted(self.folder.glob("cells/*/cell.json"), key=lambda path: (path.stat().st_mtime_ns, path))
+        return {path.parent.name: json.loads(path.read_text()) for path in paths}
+
+    def shards(self, cell_id: str) -> dict[tuple[int, int], Path]:
+        """The finished shards of a cell, whole ones only: a corrupt file is set aside and said."""
+        found = {}
+        for path in sorted((self.folder / "cells" / cell_id).glob("*.parquet")):
+            match = _SHARD.fullmatch(path.name)
+            if match is None:
+                raise StoreError(f"{path} is not a shard of this format.", "Move it out of the store.")
+            if _checksum(path.read_bytes()) != match[3]:
+                path.rename(path.with_suffix(f".corrupt-{secrets.token_hex(3)}"))
+                warnings.warn(
+                    f"{path} was corrupt: it is set aside, and its samples {int(match[1])}-{int(match[2])} are missing "
+                    "until the run is repeated.",
+                    RobustEvalWarning,
+                    stacklevel=2,
+                )
+                continue
+            found[int(match[1]), int(match[2])] = path
+        return found
+
+    def outcomes(self, cell_id: str) -> pa.Table:
+        """All finished outcomes of a cell, in benchmark order."""
+        return concatenate([_read(path) for path in self.shards(cell_id).values()])
+
+    def _check_format(self) -> None:
+        path = self.folder / "store.json"
+        if not path.exists():
+            self._write(path, json.dumps({"format": _FORMAT}).encode())
+        elif (found := json.loads(path.read_text()).get("format")) != _FORMAT:
+            raise StoreError(f"{self.folder} has store format {found}, this version writes {_FORMAT}.")
+
+    def _write(self, path: Path, content: bytes) -> None:
+        """Write whole or not at all: to a temporary name first, then renamed over."""
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+        with _writing(self.folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with temporary.open("wb") as file:
+                    file.write(content)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.replace(path)
+            finally:
+                temporary.unlink(missing_ok=True)
+
+
+def new_run_id() -> str:
+    """A name that sorts by time."""
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
+
+
+def jsonable(record: Any) -> dict[str, Any]:
+    """A dataclass as plain JSON types."""
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(record), default=str))
+    return plain
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreError(
+                f"The disk of {folder} is full ({_free(folder)} MB free). What was finished is safe.",
+                "Make room and repeat the same command: it continues where it stopped.",
+            ) from error
+        raise StoreError(f"Cannot write to {folder}: {error.strerror or error}.") from error
+
+
+def _free(folder: Path) -> int:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return shutil.disk_usage(there).free // 2**20
+
+
+def _read(path: Path) -> pa.Table:
+    table = pq.ParquetFile(path).read()
+    if table.schema.names != SCHEMA.names:
+        raise StoreError(f"{path} has other columns than this version writes.", "Use a new --store.")
+    return table.cast(SCHEMA)
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=8).hexdigest()

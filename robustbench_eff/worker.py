@@ -1,0 +1,78 @@
+"""The work on one shard: images, attack, referee, outcomes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from robustbench_eff.errors import EvaluationError
+from robustbench_eff.outcomes import SCHEMA
+from robustbench_eff.plan import Shard, Work
+from robustbench_eff.referee import check_batch, judge
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Counts, Images, Labels
+
+
+def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> pa.Table:
+    """The outcomes of one shard.
+
+    `clean` holds the clean outcomes of the same samples (None while the clean cell itself is made): only
+    samples that are right when clean are attacked.
+    """
+    classifier = work.classifier
+    images, labels = work.images.batch(shard.start, shard.stop, classifier.mean.device)
+    ids = work.images.sample_ids[shard.start : shard.stop]
+    check_batch(images, labels, classifier.num_classes, ids)
+    if work.attack is None or clean is None:
+        proposed, forwards, backwards = images, torch.ones_like(labels), torch.zeros_like(labels)
+        verdict = judge(classifier, images, labels, proposed, None, work.batch_size)
+        clean_prediction = verdict.prediction
+    else:
+        clean_prediction = torch.tensor(clean["clean_prediction"].to_numpy().astype(np.int64)).to(labels)
+        proposed, forwards, backwards = _attack(work, images, labels, ids, clean_prediction == labels)
+        verdict = judge(classifier, images, labels, proposed, work.attack.threat, work.batch_size)
+    right = clean_prediction == labels
+    columns = {
+        "index": np.arange(shard.start, shard.stop),
+        "sample_id": ids,
+        "label": labels,
+        "clean_prediction": clean_prediction,
+        "prediction": verdict.prediction,
+        "correct": right & (verdict.prediction == labels),
+        "correct_8bit": right & (verdict.prediction_8bit == labels),
+        "confidence": verdict.confidence,
+        "margin": verdict.margin,
+        "distance_linf": verdict.distance_linf,
+        "distance_l2": verdict.distance_l2,
+        "distance_l0": verdict.distance_l0,
+        "excess": verdict.excess,
+        "num_forwards": forwards,
+        "num_backwards": backwards,
+        "flag": verdict.flags,
+    }
+    arrays = [
+        pa.array(values.cpu().numpy() if isinstance(values, torch.Tensor) else values).cast(field.type)
+        for field, values in zip(SCHEMA, columns.values(), strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def _attack(
+    work: Work, images: Images, labels: Labels, ids: list[str], right: torch.Tensor
+) -> tuple[Images, Counts, Counts]:
+    """Attack the samples that are right when clean; the others keep their clean image and cost nothing."""
+    assert work.attack is not None  # for the type checker; the clean cell never comes here
+    rows = right.nonzero()[:, 0]
+    draws = Draws.of(work.cell.seed or 0, [ids[row] for row in rows.tolist()], images.device)
+    given = images[rows]
+    answer = work.attack(work.oracle, given, labels[rows], draws)
+    if answer.shape != given.shape:
+        raise EvaluationError(
+            f"{work.cell.perturbation} returned shape {tuple(answer.shape)} for images {tuple(given.shape)}."
+        )
+    proposed = images.clone()
+    proposed[rows] = answer.to(images)
+    forwards, backwards = torch.zeros_like(labels), torch.zeros_like(labels)
+    forwards[rows], backwards[rows] = work.oracle.num_forwards, work.oracle.num_backwards
+    return proposed, forwards, backwards

@@ -1,0 +1,1 @@
+"""From a name and perhaps a weights file to a classifier."""

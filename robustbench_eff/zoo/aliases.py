@@ -1,0 +1,69 @@
+"""Short names for published classifiers, and what stands in the way of those whose weights cannot be loaded."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """One row of the table: a name, the source of its weights, and facts about it."""
+
+    name: str
+    source: str
+    """`timm`, `torchvision`, `open_clip`, `shipped`, or a kind of checkpoint that a user must fetch."""
+    target: str
+    family: str
+    defense: str
+    skeleton: str | None = None
+    """timm architecture that the checkpoint fits."""
+    note: str = ""
+
+
+SHIPPED = (
+    Alias(
+        name="digits_standard",
+        source="shipped",
+        target="digits_standard",
+        family="small_cnn",
+        defense="standard",
+        note="trained by scripts/train_digits_standard.py",
+    ),
+)
+
+
+@cache
+def aliases() -> dict[str, Alias]:
+    """All aliases by name, sorted."""
+    rows = json.loads((files("robustbench_eff") / "facts" / "aliases.json").read_text())["aliases"]
+    table = [*SHIPPED, *(_alias(row) for row in rows)]
+    return {alias.name: alias for alias in sorted(table, key=lambda alias: alias.name)}
+
+
+def matching(pattern: str | None) -> list[Alias]:
+    """Aliases whose name, family or defense contains the pattern, or matches it as a glob."""
+    if pattern is None:
+        return list(aliases().values())
+    glob = pattern if any(mark in pattern for mark in "*?[") else f"*{pattern}*"
+    return [
+        alias
+        for alias in aliases().values()
+        if any(fnmatch(text.lower(), glob.lower()) for text in (alias.name, alias.family, alias.defense))
+    ]
+
+
+def _alias(row: dict[str, Any]) -> Alias:
+    return Alias(
+        name=row["alias"],
+        source=row["source"],
+        target=row["name"],
+        family=row["family"],
+        defense=row["defense"],
+        skeleton=row.get("timm_skeleton"),
+        note=row.get("note", ""),
+    )

@@ -1,0 +1,94 @@
+"""`timm:NAME`: any timm architecture, with its own pretrained weights or a file's."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from robustbench_eff.errors import Missing, ModelError, did_you_mean
+from robustbench_eff.preprocessing import Geometry, Preprocessing
+
+from . import hub
+from .request import Built, ModelRequest, label_space_of, source_text
+from .weights import load_weights
+
+MODES = {"center": "crop", "squash": "squash"}
+
+
+def missing(name: str, request: ModelRequest) -> list[Missing]:
+    """The weights, unless a file is given, the hub cache has them or the hub can be reached."""
+    config = _config(name)
+    if request.weights is not None:
+        return request.missing_weights_file()
+    if config is None or not config.has_weights:
+        tags = _tags(name)
+        how = f"--model timm:{tags[0]}, or --weights FILE" if tags else "--weights FILE"
+        return [Missing(f"weights of {name}: timm has none under this name", "nowhere in timm", how)]
+    if config.hf_hub_id:
+        filenames = (config.hf_hub_filename or "model.safetensors", "pytorch_model.bin")
+        if hub.cached_on_hugging_face(config.hf_hub_id, filenames) or hub.reachable("huggingface.co"):
+            return []
+        where = f"https://huggingface.co/{config.hf_hub_id} ({filenames[0]})"
+    else:
+        if hub.cached_by_torch(config.url) or hub.reachable("github.com"):
+            return []
+        where = config.url
+    return [Missing(f"weights of {name} (the hub cannot be reached)", where, "--weights FILE")]
+
+
+def build(name: str, request: ModelRequest) -> Built:
+    """The timm model in eval mode with the preprocessing of its pretrained configuration at test size."""
+    import timm
+    from timm.data import resolve_model_data_config
+
+    _config(name)
+    arguments = dict(request.model_args)
+    if request.num_classes is not None:
+        arguments["num_classes"] = request.num_classes
+    try:
+        module = timm.create_model(name, pretrained=request.weights is None, **arguments).eval()
+    except (TypeError, RuntimeError, ValueError, OSError) as error:
+        raise ModelError(f"timm cannot build {source_text('timm', name, arguments)}: {error}") from error
+    notes: tuple[str, ...] = ()
+    if request.weights is not None:
+        notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
+    config = resolve_model_data_config(module, use_test_size=True)
+    if config["crop_mode"] not in MODES and request.geometry is None:
+        raise ModelError(f"{name} wants crop mode {config['crop_mode']!r}.", "Choose with --geometry crop or squash.")
+    mode = MODES.get(config["crop_mode"], "crop")
+    size, crop_pct = config["input_size"][-1], config["crop_pct"]
+    geometry = Geometry(
+        size=size,
+        mode=mode,  # type: ignore[arg-type]
+        resize=math.floor(size / crop_pct) if mode == "crop" else None,
+        interpolation=config["interpolation"],
+    )
+    own = Preprocessing(geometry=geometry, mean=tuple(config["mean"]), std=tuple(config["std"]))
+    return Built(
+        module=module,
+        preprocessing=request.adapt(own, crop_pct),
+        source=source_text("timm", name, arguments),
+        label_space=label_space_of(module.num_classes),
+        notes=notes,
+    )
+
+
+def _config(name: str) -> Any:
+    """timm's pretrained configuration; ModelError with the nearest names for an unknown model or tag."""
+    import timm
+    from timm.models import get_pretrained_cfg
+
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        hint = did_you_mean(name, [*timm.list_models(), *timm.list_pretrained()])
+        raise ModelError(f"timm has no model {architecture!r}.", hint)
+    if tag and name not in (tags := _tags(name)):
+        raise ModelError(f"timm has no weights {name!r}.", f"It has {', '.join(tags) or 'none'}.")
+    return get_pretrained_cfg(name, allow_unregistered=False)
+
+
+def _tags(name: str) -> list[str]:
+    import timm
+
+    architecture = name.partition(".")[0]
+    return [model for model in timm.list_pretrained(f"{architecture}.*") if isinstance(model, str)]
