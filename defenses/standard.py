@@ -30,17 +30,13 @@ class Standard:
     warmup_epochs: int = 2
     max_shift: int = 2
 
-    def __call__(
-        self, module: nn.Module, classify: ImagesToLogits, images: Images, labels: Labels, seed: int
-    ) -> None:
+    def __call__(self, module: nn.Module, classify: ImagesToLogits, images: Images, labels: Labels, seed: int) -> None:
         """Train `module` in place on `images` in [0, 1]; `classify` normalises and calls it.
 
         The order of samples and their shifts depend on `seed` alone.
         """
         generator = torch.Generator().manual_seed(seed)
-        optimizer = torch.optim.SGD(
-            self._groups(module), lr=self.learning_rate, momentum=self.momentum, nesterov=True
-        )
+        optimizer = torch.optim.SGD(self._groups(module), lr=self.learning_rate, momentum=self.momentum, nesterov=True)
         batches = math.ceil(len(images) / self.batch_size)
         scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self._rate(step / batches))
         module.train()
@@ -64,7 +60,10 @@ class Standard:
     def _groups(self, module: nn.Module) -> list[dict[str, object]]:
         decayed = [parameter for parameter in module.parameters() if parameter.ndim > 1]
         others = [parameter for parameter in module.parameters() if parameter.ndim <= 1]
-        return [{"params": decayed, "weight_decay": self.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        return [
+            {"params": decayed, "weight_decay": self.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
 
     def _shifted(self, images: Images, generator: torch.Generator) -> Images:
         """Each image moved by its own whole number of pixels, the edge filled with black."""

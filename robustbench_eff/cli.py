@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -37,7 +37,9 @@ The same command again continues where it stopped. Exit codes: 0 all done, 1 fai
 2 bad usage or missing input, 130 interrupted.
 """
 
-app = typer.Typer(add_completion=True, no_args_is_help=False, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+app = typer.Typer(
+    add_completion=True, no_args_is_help=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
+)
 list_app = typer.Typer(help="List what there is: models, benchmarks, attacks, suites.", no_args_is_help=True)
 app.add_typer(list_app, name="list")
 
@@ -73,7 +75,8 @@ def evaluate(
         ),
     ] = None,
     attack: Annotated[
-        list[str] | None, typer.Option(help="Run these instead of the suite's, e.g. 'pgd(eps=4/255, steps=50)'.")
+        list[str] | None,
+        typer.Option(help="Run these instead of the suite's, e.g. 'pgd(eps=4/255, steps=50)'."),
     ] = None,
     data: Annotated[list[str] | None, typer.Option(help="NAME=PATH or NAME=hf:ID[@SPLIT].")] = None,
     weights: Annotated[Path | None, typer.Option(help="safetensors or PyTorch state_dict.")] = None,
@@ -84,7 +87,7 @@ def evaluate(
     input_size: Annotated[int | None, typer.Option(help="Pixels a side.")] = None,
     geometry: Annotated[str | None, typer.Option(help="crop, squash or none.")] = None,
     model_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the constructor.")] = None,
-    limit: Annotated[int | None, typer.Option(help="That many samples, chosen by a hash of their ids.")] = None,
+    limit: Annotated[int | None, typer.Option(help="The first N samples of each benchmark.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     batch_size: Annotated[str, typer.Option(help="auto or a number; changes no outcome.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
@@ -130,9 +133,7 @@ def evaluate(
         _evaluate(model, given, options, as_json=as_json, quiet=quiet)
 
 
-def _evaluate(
-    models: list[str], given: dict[str, Any], options: dict[str, Any], *, as_json: bool, quiet: bool
-) -> None:
+def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
     if len(models) > 1 and (set_options := [name for name, value in given.items() if value]):
         names = ", ".join("--" + name.removesuffix("s").replace("_", "-") for name in set_options)
         raise UsageError(f"{names} would apply to {len(models)} models.", "Give such models a command each.")
@@ -195,7 +196,9 @@ def doctor() -> None:
 
 
 @list_app.command("models")
-def list_models(pattern: Annotated[str | None, typer.Argument(help="Part of a name, or a glob.")] = None) -> None:
+def list_models(
+    pattern: Annotated[str | None, typer.Argument(help="Part of a name, or a glob.")] = None,
+) -> None:
     """Aliases, and where their weights come from."""
     with _reported():
         found = aliases.matching(pattern)
@@ -231,7 +234,7 @@ def list_suites() -> None:
         _print_rows(("suite", "what"), list(catalog.SUITES.items()))
 
 
-def _print_rows(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _print_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     table = Table(*header, box=None)
     for row in rows:
         table.add_row(*row)
@@ -243,18 +246,17 @@ def _reported() -> Iterator[None]:
     """User errors as sentences on stderr with their exit code; warnings as sentences too."""
     errors = _errors()
 
-    def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
-        if issubclass(category, RobustEvalWarning):
-            errors.print(f"note: {message}", markup=False, highlight=False, soft_wrap=True)
-
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RobustEvalWarning)
-        warnings.showwarning = show
         try:
             yield
         except RobustEvalError as error:
             report.print_error(error, errors)
             raise typer.Exit(error.exit_code) from error
+        finally:
+            for warning in caught:
+                if issubclass(warning.category, RobustEvalWarning):
+                    errors.print(f"note: {warning.message}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
@@ -273,7 +275,7 @@ def _geometry(text: str | None) -> str | None:
 
 
 def _model_args(options: list[str]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for option in options:
         key, equals, _ = option.partition("=")
         if not equals or not key.isidentifier():

@@ -10,7 +10,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("robustbench-eff", "torch", "torchvision", "timm", "numpy", "pillow", "pyarrow", "datasets", "scikit-learn")
+PACKAGES = (
+    "robustbench-eff",
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "pillow",
+    "pyarrow",
+    "datasets",
+    "scikit-learn",
+)
 
 
 def describe() -> dict[str, Any]:

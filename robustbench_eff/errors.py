@@ -43,9 +43,7 @@ class MissingExtra(UsageError):
     """An optional backend that is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
-        super().__init__(
-            f"{package} is not installed.", f"Install it with: pip install 'robustbench-eff[{extra}]'"
-        )
+        super().__init__(f"{package} is not installed.", f"Install it with: pip install 'robustbench-eff[{extra}]'")
 
 
 class StoreError(RobustEvalError):

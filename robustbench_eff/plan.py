@@ -75,9 +75,7 @@ class Work:
     shard_size: int
 
 
-def cell_of(
-    classifier: Classifier, images: ImageSet, attack: Attack | None, perturbation: str, seed: int
-) -> Cell:
+def cell_of(classifier: Classifier, images: ImageSet, attack: Attack | None, perturbation: str, seed: int) -> Cell:
     """The cell of these objects; `perturbation` is the attack's spec text."""
     configuration = {} if attack is None else {**_fields(attack), "version": attack.version}
     return Cell(

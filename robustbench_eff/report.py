@@ -8,7 +8,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 from robustbench_eff.errors import Missing, RobustEvalError
@@ -46,7 +53,11 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
             continue
         twin = rounded.get(_key(score))
         cells = [score.model, score.benchmark, score.perturbation, percent(score.value), interval(score)]
-        cells += ["" if twin is None else percent(twin.value), str(score.n), f"({protocols.index(score.protocol) + 1})"]
+        cells += [
+            "" if twin is None else percent(twin.value),
+            str(score.n),
+            f"({protocols.index(score.protocol) + 1})",
+        ]
         table.add_row(*cells, *([", ".join(score.flags)] if flagged else []))
     console.print(table)
     for number, protocol in enumerate(protocols, 1):
@@ -122,9 +133,7 @@ class Display:
         accuracy = progress.correct / progress.done if progress.done else None
         text = f"{cell.model} · {cell.benchmark} · {cell.perturbation}: {percent(accuracy, 1)} % of {progress.done}"
         if self._bar is not None:
-            self._bar.update(
-                self._bar.task_ids[0], advance=self._passes[cell.id] * progress.samples, description=text
-            )
+            self._bar.update(self._bar.task_ids[0], advance=self._passes[cell.id] * progress.samples, description=text)
             return
         began = self._began.setdefault(cell.id, time.monotonic())
         if progress.done == cell.samples:

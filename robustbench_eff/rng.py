@@ -24,7 +24,7 @@ class Draws:
     """The random numbers that belong to a set of samples; indexing keeps each sample's own."""
 
     seed: int
-    keys: Int64[Tensor, "batch"]
+    keys: Int64[Tensor, batch]
     """One 64-bit key per sample, a hash of its id."""
 
     @classmethod
@@ -74,7 +74,12 @@ def philox(counter: Words, key: tuple[int, int]) -> Words:
     for _ in range(10):
         # The product overflows into the sign bit; its 64 bits are still the right ones.
         p0, p1 = c0 * _MULTIPLIERS[0], c2 * _MULTIPLIERS[1]
-        c0, c1, c2, c3 = ((p1 >> 32) & _WORD) ^ c1 ^ k0, p1 & _WORD, ((p0 >> 32) & _WORD) ^ c3 ^ k1, p0 & _WORD
+        c0, c1, c2, c3 = (
+            ((p1 >> 32) & _WORD) ^ c1 ^ k0,
+            p1 & _WORD,
+            ((p0 >> 32) & _WORD) ^ c3 ^ k1,
+            p0 & _WORD,
+        )
         k0, k1 = (k0 + _KEY_STEPS[0]) & _WORD, (k1 + _KEY_STEPS[1]) & _WORD
     return c0, c1, c2, c3
 

@@ -77,9 +77,8 @@ def text_of(name: str, item: Any) -> str:
 def literal(value: Any) -> str:
     """A value as text that reads back equal; floats that are k/255 are written so when that is shorter."""
     if isinstance(value, float):
-        fraction = f"{round(value * 255)}/255"
-        exact = round(value * 255) / 255 == value
-        return min((fraction, repr(value)), key=len) if exact else repr(value)
+        steps = round(value * 255) if 0 < value <= 1 else 0
+        return min((f"{steps}/255", repr(value)), key=len) if steps and steps / 255 == value else repr(value)
     if isinstance(value, (tuple, list)):
         return "[" + ", ".join(literal(item) for item in value) + "]"
     return repr(value)

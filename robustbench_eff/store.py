@@ -1,8 +1,8 @@
 """Where outcomes live: Parquet shards written whole or not at all, found again by content.
 
-    STORE/cells/<cell id>/cell.json                                what the cell is
-    STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet        its outcomes
-    STORE/runs/<time>-<id>.json                                    each run: command, versions, device, time
+STORE/cells/<cell id>/cell.json                                what the cell is
+STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet        its outcomes
+STORE/runs/<time>-<id>.json                                    each run: command, versions, device, time
 """
 
 from __future__ import annotations

@@ -43,14 +43,14 @@ class Threat:
             inside = images + delta * (self.eps / _l2(delta).clamp_min(self.eps))[:, None, None, None]
         return inside.clamp(0.0, 1.0)
 
-    def excess(self, perturbed: Batch, images: Batch) -> Float[Tensor, "batch"]:
+    def excess(self, perturbed: Batch, images: Batch) -> Float[Tensor, batch]:
         """How far each image lies outside the ball or the box, whichever is more; 0 inside."""
         outside_ball = distance(perturbed, images, self.norm) - self.eps
         outside_box = (perturbed - perturbed.clamp(0.0, 1.0)).abs().flatten(1).amax(1)
         return torch.maximum(outside_ball, outside_box).clamp_min(0.0)
 
 
-def distance(perturbed: Batch, images: Batch, norm: Norm) -> Float[Tensor, "batch"]:
+def distance(perturbed: Batch, images: Batch, norm: Norm) -> Float[Tensor, batch]:
     """The norm of each perturbation, in units of [0, 1] pixels."""
     delta = perturbed - images
     return delta.abs().flatten(1).amax(1) if norm == "linf" else _l2(delta)
@@ -63,5 +63,6 @@ def steepest_ascent(gradient: Batch, norm: Norm) -> Batch:
     return gradient / _l2(gradient).clamp_min(1e-12)[:, None, None, None]
 
 
-def _l2(batch: Batch) -> Float[Tensor, "batch"]:
-    return torch.linalg.vector_norm(batch.flatten(1), dim=1)
+def _l2(batch: Batch) -> Float[Tensor, batch]:
+    norms: Tensor = torch.linalg.vector_norm(batch.flatten(1), dim=1)
+    return norms

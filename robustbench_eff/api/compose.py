@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from robustbench_eff import catalog
 from robustbench_eff.attacks import Oracle
@@ -50,7 +50,7 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
                 )
 
 
-def _perturbations(texts: tuple[str, ...] | list[str]) -> list[str]:
+def _perturbations(texts: Sequence[str]) -> list[str]:
     """Canonical texts without repetition, clean first."""
     return list(dict.fromkeys([CLEAN, *(text if text == CLEAN else catalog.attack_text(text) for text in texts)]))
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from robustbench_eff import environment
 from robustbench_eff.engines import local
@@ -23,8 +23,8 @@ from .preflight import Model, check
 from .settings import Settings
 
 
-class Listener:
-    """What a caller may want to hear during a run; this one hears nothing."""
+class Listener(Protocol):
+    """What a caller may want to hear during a run."""
 
     def preparing(self, benchmark: str, done: int, total: int) -> None:
         """Images are being decoded."""
@@ -37,6 +37,22 @@ class Listener:
 
     def ended(self) -> None:
         """The run is over, whether it finished or not."""
+
+
+class Silence:
+    """Hears nothing."""
+
+    def preparing(self, benchmark: str, done: int, total: int) -> None:
+        del benchmark, done, total
+
+    def planned(self, works: Sequence[Work]) -> None:
+        del works
+
+    def progressed(self, progress: local.Progress) -> None:
+        del progress
+
+    def ended(self) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,7 @@ def evaluate(
     Whatever ends the run, the finished shards are in the store.
     """
     settings = settings or Settings(**options)
-    listener = listener or Listener()
+    listener = listener or Silence()
     if not models:
         raise UsageError("There is no model to evaluate.", "Pass a name, a module or a classifier.")
     device = hardware.resolve_device(settings.device)

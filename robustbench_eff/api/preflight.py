@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from torch import nn
@@ -40,11 +40,12 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         if text != CLEAN:
             catalog.attack(text)
     subjects: list[tuple[Subject, list[Benchmark]]] = []
-    of_models: list[Missing] = []
+    of_models: dict[str, list[Missing]] = {}
     of_benchmarks: dict[str, list[Missing]] = {}
     for model in models:
         subject, lacking = _subject(model, device)
-        of_models += lacking
+        if lacking:
+            of_models[subject.name] = lacking
         names = settings.benchmarks or _own_benchmarks(subject, suite.benchmarks(), settings.data)
         benchmarks = [catalog.benchmark(name, settings.data) for name in names]
         for benchmark in benchmarks:
@@ -53,10 +54,10 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         found = [benchmark for benchmark in benchmarks if not of_benchmarks[benchmark.name]]
         if not lacking and found:
             subjects.append((subject, found))
-    absent = of_models + [item for items in of_benchmarks.values() for item in items]
+    absent = [item for found in (of_models, of_benchmarks) for items in found.values() for item in items]
     if absent and not (settings.skip_missing and subjects):
         without_data = [name for name, items in of_benchmarks.items() if items]
-        raise MissingInputs(absent, _local_command(models, bool(of_models), without_data, settings))
+        raise MissingInputs(absent, _local_commands(models, of_models.keys(), without_data, settings))
     return Ready(subjects, absent)
 
 
@@ -89,19 +90,17 @@ def _own_benchmarks(subject: Subject, offered: Sequence[str], data: Mapping[str,
     return same + own
 
 
-def _local_command(
-    models: Sequence[Model], without_weights: bool, without_data: Sequence[str], settings: Settings
-) -> str:
-    """The command with everything that is missing given as local files."""
-    words = ["robust-eval"]
-    for model in models:
-        if isinstance(model, (str, ModelRequest)):
-            words += ["--model", model if isinstance(model, str) else model.name]
-    words += ["--weights", "FILE"] if without_weights else []
+def _local_commands(models: Sequence[Model], lacking: Set[str], without_data: Sequence[str], settings: Settings) -> str:
+    """The commands with everything that is missing given as local files; models with a file get one each."""
+    tail: list[str] = []
     for name in settings.benchmarks:
-        words += ["--benchmark", name]
+        tail += ["--benchmark", name]
     for name, place in settings.data.items():
-        words += ["--data", f"{name}={place}"] if name not in without_data else []
+        tail += ["--data", f"{name}={place}"] if name not in without_data else []
     for name in without_data:
-        words += ["--data", f"{name}=PATH"]
-    return shlex.join(words)
+        tail += ["--data", f"{name}=PATH"]
+    names = [model if isinstance(model, str) else model.name for model in models if not isinstance(model, nn.Module)]
+    commands = [["robust-eval", "--model", name, "--weights", "FILE", *tail] for name in names if name in lacking]
+    if together := [word for name in names if name not in lacking for word in ("--model", name)]:
+        commands.append(["robust-eval", *together, *tail])
+    return "\n  ".join(shlex.join(command) for command in commands)

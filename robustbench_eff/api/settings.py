@@ -24,7 +24,7 @@ class Settings:
     data: Mapping[str, str] = field(default_factory=dict)
     """Benchmark name to path or `hf:ID[@SPLIT]`."""
     limit: int | None = None
-    """Evaluate that many samples of each benchmark, chosen by a hash of their ids."""
+    """Evaluate the first so many samples of each benchmark."""
     device: str = "auto"
     batch_size: int | None = None
     shard_size: int | None = None

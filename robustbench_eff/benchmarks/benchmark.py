@@ -48,9 +48,7 @@ class Benchmark:
     """Opens the copy that is installed with the package, if there is one."""
 
 
-def resolve_labels(
-    benchmark: Benchmark, opened: LabelledImages
-) -> tuple[npt.NDArray[np.int64], int, bool]:
+def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> tuple[npt.NDArray[np.int64], int, bool]:
     """Indices of all labels, the number of classes, and whether that number is more than a lower bound.
 
     Where the benchmark does not know its classes, names that are all numbers are indices; other names are

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from robustbench_eff.errors import DataError, StoreError
+from robustbench_eff.errors import DataError, RobustEvalWarning, StoreError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Geometry
 
@@ -39,22 +40,23 @@ def prepare(
     geometry: Geometry,
     *,
     limit: int | None = None,
-    tick: Ticker = lambda done, total: None,
+    tick: Ticker | None = None,
 ) -> ImageSet:
     """The images of `opened` at `geometry`, from the cache where they were decoded before.
 
-    With `limit`, that many samples are kept: those whose ids have the smallest hashes, in file order, so a
-    folder sorted by class gives a fair sample. Raises DataError for images or labels that do not fit.
+    With `limit`, the first samples in the order of the source are kept (class folders are dealt one image a
+    class, so that these are a fair sample). Raises DataError for images or labels that do not fit.
     """
     if not len(opened):
         raise DataError(f"{opened.origin} holds no images.")
     all_labels, num_classes, exact = resolve_labels(benchmark, opened)
-    rows = _chosen(opened.ids, limit)
-    ids, labels = [opened.ids[row] for row in rows], all_labels[rows]
+    if limit is not None:
+        _warn_if_sorted(opened, all_labels, limit)
+    ids, labels = opened.ids[:limit], all_labels[:limit]
     if len(set(ids)) < len(ids):
         raise DataError(f"{opened.origin} holds two samples with the same id.")
-    fingerprint, path = _decoded(opened, rows, ids, labels, geometry, tick)
-    counted = f"{len(ids)} images" if len(ids) == len(opened) else f"{len(ids)} of {len(opened)} images"
+    fingerprint, path = _decoded(opened, ids, labels, geometry, tick)
+    counted = f"{len(ids)} images" if len(ids) == len(opened) else f"first {len(ids)} of {len(opened)} images"
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
@@ -68,20 +70,23 @@ def prepare(
     )
 
 
-def _chosen(ids: list[str], limit: int | None) -> list[int]:
-    if limit is None or limit >= len(ids):
-        return list(range(len(ids)))
-    order = sorted(range(len(ids)), key=lambda row: hashlib.blake2b(ids[row].encode()).digest())
-    return sorted(order[:limit])
+def _warn_if_sorted(opened: LabelledImages, labels: npt.NDArray[np.int64], limit: int) -> None:
+    """Say so where the first samples hold far fewer classes than a fair sample would."""
+    seen, there = len(set(labels[:limit].tolist())), len(set(labels.tolist()))
+    if 2 * seen < min(limit, there):
+        warnings.warn(
+            f"{opened.origin} seems to be sorted by class: its first {limit} samples hold {seen} of {there} classes.",
+            RobustEvalWarning,
+            stacklevel=3,
+        )
 
 
 def _decoded(
     opened: LabelledImages,
-    rows: list[int],
     ids: list[str],
     labels: npt.NDArray[np.int64],
     geometry: Geometry,
-    tick: Ticker,
+    tick: Ticker | None,
 ) -> tuple[str, Path]:
     """The content hash of these samples and the file of their pixels; decoded only if not there yet."""
     folder = cache_folder()
@@ -97,7 +102,7 @@ def _decoded(
         pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
 
         def decode_one(position: int) -> str:
-            content = opened.read(rows[position])
+            content = opened.read(position)
             name = f"{opened.origin}: {ids[position]}"
             pixels[position] = _placed(decode(content, name), geometry, name)
             return hashlib.blake2b(content if isinstance(content, bytes) else content.tobytes()).hexdigest()
@@ -106,7 +111,8 @@ def _decoded(
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             for digest in pool.map(decode_one, range(len(ids))):
                 digests.append(digest)
-                tick(len(digests), len(ids))
+                if tick is not None:
+                    tick(len(digests), len(ids))
         pixels.flush()
         samples = zip(ids, labels, digests, strict=True)
         fingerprint = _hash(*(f"{name} {label} {digest}" for name, label, digest in samples))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import zip_longest
 from pathlib import Path
 
 from robustbench_eff.errors import DataError
@@ -13,9 +14,13 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", 
 
 
 def open_class_folders(folder: Path) -> LabelledImages:
-    """Every image below each class folder, in the order of classes (numbers as numbers), then paths."""
+    """Every image below each class folder, dealt like cards: the first of each class, then the second, ...
+
+    Classes come in sorted order (numbers as numbers), so any first N images hold all classes alike.
+    """
     classes = [child for child in folder.iterdir() if child.is_dir() and not child.name.startswith(".")]
-    paths = [path for child in sorted(classes, key=class_order) for path in image_files(child)]
+    hands = [image_files(child) for child in sorted(classes, key=class_order)]
+    paths = [path for deal in zip_longest(*hands) for path in deal if path is not None]
     if not paths:
         raise DataError(f"{folder} has class folders but no images in them.")
     return from_paths(folder, paths, [path.relative_to(folder).parts[0] for path in paths])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from robustbench_eff import hub
 from robustbench_eff.errors import DataError, Missing
 
 from .benchmark import LabelledImages, RawLabel
@@ -31,12 +34,13 @@ def open_files(path: Path) -> LabelledImages:
         dataset = load_from_disk(str(path))
     else:
         files = _data_files(path)
-        dataset = load_dataset(
-            BUILDERS[files[0].suffix],
-            data_files=[str(file) for file in files],
-            split="train",
-            cache_dir=str(cache_folder() / "datasets"),
-        )
+        with _without_progress_bars():
+            dataset = load_dataset(
+                BUILDERS[files[0].suffix],
+                data_files=[str(file) for file in files],
+                split="train",
+                cache_dir=str(cache_folder() / "datasets"),
+            )
     stats = [(file.name, file.stat()) for file in files]
     stamp = " ".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
     return _labelled(dataset, str(path), stamp)
@@ -45,21 +49,21 @@ def open_files(path: Path) -> LabelledImages:
 def missing(name: str, reference: str) -> list[Missing]:
     """What keeps the hub dataset `ID[@SPLIT]` from being opened: asks the local cache, then the hub."""
     import huggingface_hub
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     dataset_id = reference.partition("@")[0]
     page = f"https://huggingface.co/datasets/{dataset_id}"
     how = f"--data {name}=PATH with a local copy, or run where the hub can be reached"
+    if any(Path(huggingface_hub.constants.HF_HUB_CACHE).glob(f"datasets--{dataset_id.replace('/', '--')}/snapshots/*")):
+        return []
+    if not hub.reachable("huggingface.co"):
+        return [Missing(f"dataset {name!r} ({dataset_id}): the hub cannot be reached", page, how)]
     try:
-        huggingface_hub.HfApi().dataset_info(dataset_id, timeout=5)
+        huggingface_hub.HfApi().dataset_info(dataset_id, timeout=hub.TIMEOUT_SECONDS)
     except GatedRepoError:
         return [Missing(f"access to {dataset_id}", page, "accept its terms there, then `hf auth login`")]
     except RepositoryNotFoundError:
         return [Missing(f"dataset {name!r}: the hub has no {dataset_id}", page, how)]
-    except (HfHubHTTPError, OSError, *_network_errors()):
-        if any((Path(huggingface_hub.constants.HF_HUB_CACHE).glob(f"datasets--{dataset_id.replace('/', '--')}/*"))):
-            return []
-        return [Missing(f"dataset {name!r} ({dataset_id}): the hub cannot be reached", page, how)]
     return []
 
 
@@ -79,16 +83,18 @@ def open_hub(reference: str, split: str) -> LabelledImages:
     return _labelled(dataset, f"{dataset_id}@{picked}", f"{dataset_id} {picked} {dataset._fingerprint}")
 
 
-def _network_errors() -> tuple[type[Exception], ...]:
-    """What the hub's HTTP client raises without a network; its name differs between hub versions."""
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Silence the bars of `datasets` for local files, where they only flicker."""
+    import datasets
+
+    before = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
     try:
-        import httpx2 as client
-    except ImportError:
-        try:
-            import httpx as client  # type: ignore[import-not-found,no-redef,unused-ignore]
-        except ImportError:
-            return ()
-    return (client.TransportError,)
+        yield
+    finally:
+        if not before:
+            datasets.enable_progress_bars()
 
 
 def _data_files(path: Path) -> list[Path]:

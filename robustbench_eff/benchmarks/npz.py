@@ -12,7 +12,10 @@ from robustbench_eff.errors import DataError
 
 from .benchmark import LabelledImages
 
-IMAGE_KEYS, LABEL_KEYS = ("x", "images", "image", "data", "x_test"), ("y", "labels", "label", "targets", "y_test")
+IMAGE_KEYS, LABEL_KEYS = (
+    ("x", "images", "image", "data", "x_test"),
+    ("y", "labels", "label", "targets", "y_test"),
+)
 
 
 def open_npz(path: Path) -> LabelledImages:

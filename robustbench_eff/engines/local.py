@@ -35,9 +35,7 @@ def run(works: Sequence[Work], store: Store, report: Callable[[Progress], None])
         _run_cell(work, _clean_outcomes(work, works, store), store, report)
 
 
-def _run_cell(
-    work: Work, clean: pa.Table | None, store: Store, report: Callable[[Progress], None]
-) -> None:
+def _run_cell(work: Work, clean: pa.Table | None, store: Store, report: Callable[[Progress], None]) -> None:
     cell = work.cell
     store.write_cell(cell.id, jsonable(cell))
     found = [Shard(start, stop) for start, stop in store.shards(cell.id)]

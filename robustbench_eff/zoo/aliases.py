@@ -22,6 +22,8 @@ class Alias:
     defense: str
     skeleton: str | None = None
     """timm architecture that the checkpoint fits."""
+    hub_id: str | None = None
+    """Hugging Face repository of the weights."""
     note: str = ""
 
 
@@ -65,5 +67,6 @@ def _alias(row: dict[str, Any]) -> Alias:
         family=row["family"],
         defense=row["defense"],
         skeleton=row.get("timm_skeleton"),
+        hub_id=row.get("hf_hub_id"),
         note=row.get("note", ""),
     )

@@ -43,9 +43,7 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         built = published_checkpoints.build(aliases.aliases()[request.name], request)
     else:
         built = source.build(target, request)
-    provenance = Provenance(
-        name=request.name, source=built.source, label_space=built.label_space, notes=built.notes
-    )
+    provenance = Provenance(name=request.name, source=built.source, label_space=built.label_space, notes=built.notes)
     classifier = Classifier(built.module, built.preprocessing, provenance).to(device)
     if request.num_classes is not None and classifier.num_classes != request.num_classes:
         raise ModelError(

@@ -16,10 +16,10 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+from robustbench_eff import hub
 from robustbench_eff.errors import Missing, MissingExtra, ModelError, did_you_mean
 from robustbench_eff.preprocessing import Geometry, Preprocessing
 
-from . import hub
 from .request import Built, ModelRequest, source_text
 from .weights import load_weights
 
@@ -31,6 +31,8 @@ TEXTS_PER_BATCH = 256
 
 class ZeroShot(nn.Module):
     """Normalised image features times a fixed matrix of class features, scaled."""
+
+    class_features: Tensor
 
     def __init__(self, tower: nn.Module, class_features: Tensor, scale: float) -> None:
         super().__init__()
@@ -94,7 +96,9 @@ def build(
     squash = config.get("resize_mode") == "squash"
     preprocessing = Preprocessing(
         geometry=Geometry(
-            size=size, mode="squash" if squash else "crop", interpolation=config.get("interpolation", "bicubic")
+            size=size,
+            mode="squash" if squash else "crop",
+            interpolation=config.get("interpolation", "bicubic"),
         ),
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
@@ -146,7 +150,8 @@ def _parts(name: str, open_clip: ModuleType) -> tuple[str, str]:
     if not slash or name not in known:
         tags = [pair.partition("/")[2] for pair in known if pair.startswith(f"{architecture}/")]
         raise ModelError(
-            f"open_clip has no weights {name!r}.", f"Write open_clip:{architecture}/TAG with {', '.join(tags)}."
+            f"open_clip has no weights {name!r}.",
+            f"Write open_clip:{architecture}/TAG with {', '.join(tags)}.",
         )
     return architecture, tag
 

@@ -71,7 +71,7 @@ def build(alias: Alias, request: ModelRequest) -> Built:
         request.weights,
         trust=request.trust_checkpoint,
         # The auxiliary batch norms of debiased training are not used at test time.
-        keep=(lambda key: ".aux_bn." not in key) if alias.source == "debiased_pth" else (lambda key: True),
+        drop=".aux_bn." if alias.source == "debiased_pth" else None,
     )
     size = module.default_cfg["input_size"][-1] if smooth else 224
     resize = size + 32
@@ -100,5 +100,8 @@ def _skeleton(alias: Alias) -> str | None:
 def _link(alias: Alias) -> str:
     """The direct link of the checkpoint where the facts know one, else the authors' page."""
     facts = json.loads((files("robustbench_eff") / "facts" / "checkpoints.json").read_text())
-    by_name = {**facts["debiased"]["links"], **{url.rpartition("/")[2]: url for url in facts["easyrobust"]["urls"]}}
+    by_name = {
+        **facts["debiased"]["links"],
+        **{url.rpartition("/")[2]: url for url in facts["easyrobust"]["urls"]},
+    }
     return str(by_name.get(alias.target, PAGES[alias.source]))

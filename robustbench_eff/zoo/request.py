@@ -46,7 +46,9 @@ class ModelRequest:
             resize = math.floor(geometry.size / crop_pct) if self.geometry == "crop" else None
             geometry = dataclasses.replace(geometry, mode=self.geometry, resize=resize)
         return Preprocessing(
-            geometry=geometry, mean=_three(self.mean, preprocessing.mean), std=_three(self.std, preprocessing.std)
+            geometry=geometry,
+            mean=_three(self.mean, preprocessing.mean),
+            std=_three(self.std, preprocessing.std),
         )
 
 

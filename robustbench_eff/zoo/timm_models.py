@@ -5,35 +5,42 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from robustbench_eff import hub
 from robustbench_eff.errors import Missing, ModelError, did_you_mean
 from robustbench_eff.preprocessing import Geometry, Preprocessing
 
-from . import hub
+from .aliases import aliases
 from .request import Built, ModelRequest, label_space_of, source_text
 from .weights import load_weights
 
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 MODES = {"center": "crop", "squash": "squash"}
 
 
 def missing(name: str, request: ModelRequest) -> list[Missing]:
     """The weights, unless a file is given, the hub cache has them or the hub can be reached."""
-    config = _config(name)
     if request.weights is not None:
         return request.missing_weights_file()
+    alias = aliases().get(request.name)
+    if alias is not None and alias.hub_id is not None:
+        return _missing_from_hub(alias.hub_id, WEIGHT_FILES, request)  # the table knows: no need to import timm
+    config = _config(name)
     if config is None or not config.has_weights:
         tags = _tags(name)
         how = f"--model timm:{tags[0]}, or --weights FILE" if tags else "--weights FILE"
-        return [Missing(f"weights of {name}: timm has none under this name", "nowhere in timm", how)]
+        return [Missing(f"weights of {request.name}: timm has none under this name", "nowhere in timm", how)]
     if config.hf_hub_id:
-        filenames = (config.hf_hub_filename or "model.safetensors", "pytorch_model.bin")
-        if hub.cached_on_hugging_face(config.hf_hub_id, filenames) or hub.reachable("huggingface.co"):
-            return []
-        where = f"https://huggingface.co/{config.hf_hub_id} ({filenames[0]})"
-    else:
-        if hub.cached_by_torch(config.url) or hub.reachable("github.com"):
-            return []
-        where = config.url
-    return [Missing(f"weights of {name} (the hub cannot be reached)", where, "--weights FILE")]
+        return _missing_from_hub(config.hf_hub_id, (config.hf_hub_filename or WEIGHT_FILES[0], *WEIGHT_FILES), request)
+    if hub.cached_by_torch(config.url) or hub.reachable("github.com"):
+        return []
+    return [Missing(f"weights of {request.name} (the host cannot be reached)", config.url, "--weights FILE")]
+
+
+def _missing_from_hub(hub_id: str, files: tuple[str, ...], request: ModelRequest) -> list[Missing]:
+    if hub.cached_on_hugging_face(hub_id, files) or hub.reachable("huggingface.co"):
+        return []
+    where = f"https://huggingface.co/{hub_id} ({files[0]})"
+    return [Missing(f"weights of {request.name} (the hub cannot be reached)", where, "--weights FILE")]
 
 
 def build(name: str, request: ModelRequest) -> Built:

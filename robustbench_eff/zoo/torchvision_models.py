@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from robustbench_eff import hub
 from robustbench_eff.errors import Missing, ModelError, did_you_mean
 from robustbench_eff.preprocessing import Geometry, Preprocessing
 
-from . import hub
 from .request import Built, ModelRequest, label_space_of, source_text
 from .weights import load_weights
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +17,16 @@ PREFIXES = ("module.", "_orig_mod.", "model.")
 StateDict = dict[str, Tensor]
 
 
-def load_weights(
-    module: nn.Module, path: Path, *, trust: bool = False, keep: Callable[[str], bool] = lambda key: True
-) -> tuple[str, ...]:
+def load_weights(module: nn.Module, path: Path, *, trust: bool = False, drop: str | None = None) -> tuple[str, ...]:
     """Load a .safetensors or PyTorch file into `module`; returns notes on what was done to it.
 
     Only tensors are read; a file that needs unpickling is refused unless `trust`. Every key must fit, except
-    those that `keep` drops and BatchNorm's `num_batches_tracked`, which no evaluation reads.
+    those that contain `drop` and BatchNorm's `num_batches_tracked`, which no evaluation reads.
     Raises ModelError with the reason.
     """
     state, notes = _state_dict(_read(path, trust), path)
-    dropped = [key for key in state if not keep(key)]
-    state = {key: value for key, value in state.items() if keep(key)}
-    if dropped:
+    if drop is not None and (dropped := [key for key in state if drop in key]):
+        state = {key: value for key, value in state.items() if drop not in key}
         notes = (*notes, f"{len(dropped)} entries dropped, such as {dropped[0]}")
     state, stripped = _without_prefix(state, set(module.state_dict()))
     if stripped:

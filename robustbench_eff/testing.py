@@ -1,0 +1,173 @@
+"""The battery every attack passes: for our own rows and for plugins.
+
+    import pytest
+    from robustbench_eff.testing import ATTACK_CHECKS
+
+    @pytest.mark.parametrize("check", ATTACK_CHECKS, ids=lambda check: check.__name__)
+    def test_my_attack(check):
+        check(MyAttack)
+
+A check raises AssertionError that says what does not hold.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from robustbench_eff import spec
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Attack
+
+AttackClass = type[Attack]
+SAMPLES, CLASSES, SIZE = 12, 5, 8
+
+
+def is_default_constructible(attack: AttackClass) -> None:
+    """Every field has a default, and the object is an Attack."""
+    assert isinstance(attack(), Attack)
+
+
+def is_frozen(attack: AttackClass) -> None:
+    """Fields cannot be changed after construction."""
+    item = attack()
+    name = dataclasses.fields(item)[0].name  # type: ignore[arg-type]
+    try:
+        setattr(item, name, getattr(item, name))
+    except dataclasses.FrozenInstanceError:
+        return
+    raise AssertionError(f"{attack.__name__}.{name} can be assigned")
+
+
+def spec_text_round_trips(attack: AttackClass) -> None:
+    """The text of an attack builds an equal attack."""
+    item = attack()
+    assert spec.build(attack, spec.parse(spec.text_of("attack", item))) == item
+
+
+def keeps_shape_and_type(attack: AttackClass) -> None:
+    """As many images come back as went in, of the same shape and dtype."""
+    model, images, labels, draws = _problem()
+    adversarial = attack()(model, images, labels, draws)
+    assert adversarial.shape == images.shape
+    assert adversarial.dtype == images.dtype
+
+
+def takes_an_empty_batch(attack: AttackClass) -> None:
+    """No images give no images."""
+    model, images, labels, draws = _problem()
+    assert attack()(model, images[:0], labels[:0], draws[torch.arange(0)]).shape == images[:0].shape
+
+
+def stays_inside_the_threat_model(attack: AttackClass) -> None:
+    """Every image lies in the ball and in [0, 1]."""
+    model, images, labels, draws = _problem()
+    item = attack()
+    excess = item.threat.excess(item(model, images, labels, draws), images)
+    assert excess.max() <= 1e-6, f"leaves its threat model by {excess.max():.2e}"
+
+
+def leaves_its_input_alone(attack: AttackClass) -> None:
+    """Images and labels are the same afterwards."""
+    model, images, labels, draws = _problem()
+    before = images.clone(), labels.clone()
+    attack()(model, images, labels, draws)
+    assert torch.equal(images, before[0])
+    assert torch.equal(labels, before[1])
+
+
+def leaves_the_model_alone(attack: AttackClass) -> None:
+    """Mode, gradients and `requires_grad` of the parameters are the same afterwards."""
+    model, images, labels, draws = _problem()
+    frozen = next(model.parameters()).requires_grad_(False)
+    before = [parameter.requires_grad for parameter in model.parameters()]
+    attack()(model, images, labels, draws)
+    assert not frozen.requires_grad
+    assert [parameter.requires_grad for parameter in model.parameters()] == before
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not any(module.training for module in model.modules())
+
+
+def does_not_depend_on_the_batch(attack: AttackClass) -> None:
+    """A sample's image is the same alone, in a small batch and in a large one."""
+    model, images, labels, draws = _problem()
+    together = attack()(model, images, labels, draws)
+    for size in (1, 5):
+        rows = torch.arange(SAMPLES).split(size)
+        apart = torch.cat([attack()(model, images[part], labels[part], draws[part]) for part in rows])
+        assert (apart - together).abs().max() < 1e-5, f"batches of {size} give other images"
+
+
+def is_a_function_of_its_seed(attack: AttackClass) -> None:
+    """The same draws give the same images; other seeds give others exactly where the attack says it is stochastic."""
+    model, images, labels, draws = _problem()
+    item = attack()
+    first, second = item(model, images, labels, draws), item(model, images, labels, draws)
+    assert torch.equal(first, second)
+    other = item(model, images, labels, Draws(draws.seed + 1, draws.keys))
+    assert torch.equal(first, other) != item.stochastic
+
+
+def costs_what_it_says(attack: AttackClass) -> None:
+    """No sample needs more than `max_passes` forward and backward passes."""
+    from robustbench_eff.attacks import Oracle
+
+    model, images, labels, draws = _problem()
+    oracle = Oracle(model)
+    item = attack()
+    item(oracle, images, labels, draws)
+    assert (oracle.num_forwards + oracle.num_backwards <= item.max_passes).all()
+
+
+def names_its_source(attack: AttackClass) -> None:
+    """The docstring says where the method comes from and what is done otherwise."""
+    text = attack.__doc__ or ""
+    assert "Source:" in text, "no Source: in the docstring"
+    assert "Differs:" in text, "no Differs: in the docstring"
+
+
+ATTACK_CHECKS: tuple[Callable[[AttackClass], None], ...] = (
+    is_default_constructible,
+    is_frozen,
+    spec_text_round_trips,
+    keeps_shape_and_type,
+    takes_an_empty_batch,
+    stays_inside_the_threat_model,
+    leaves_its_input_alone,
+    leaves_the_model_alone,
+    does_not_depend_on_the_batch,
+    is_a_function_of_its_seed,
+    costs_what_it_says,
+    names_its_source,
+)
+
+
+class _Toy(nn.Module):
+    """A smooth two-layer network, so that gradients are nowhere exactly zero."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(3 * SIZE * SIZE, 16)
+        self.second = nn.Linear(16, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        logits: Tensor = self.second(torch.tanh(self.first(images.flatten(1))))
+        return logits
+
+
+def _problem() -> tuple[nn.Module, Tensor, Tensor, Draws]:
+    """A fixed toy model, random images with the labels it predicts, and their draws."""
+    model = _Toy().eval()
+    with torch.no_grad():
+        for position, parameter in enumerate(model.parameters()):
+            draws = Draws.of(0, range(parameter.shape[0]))
+            values = draws.normal(parameter.shape[1:] or (1,), stream=f"toy/{position}")
+            parameter.copy_(values.reshape(parameter.shape) * 0.3)
+    draws = Draws.of(0, range(SAMPLES))
+    images = draws.uniform((3, SIZE, SIZE), stream="images")
+    with torch.no_grad():
+        labels = model(images).argmax(1)
+    return model, images, labels, draws

@@ -1,0 +1,47 @@
+"""What must not be imported: a table is built on a laptop in a second, without torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = "torch", "torchvision", "timm", "datasets", "sklearn", "foolbox"
+SCRIPT = """
+import sys
+from robustbench_eff import cli
+sys.argv = ["robust-eval", *{words!r}]
+try:
+    cli.main()
+except SystemExit as stop:
+    code = stop.code or 0
+loaded = sorted(set({heavy!r}) & set(sys.modules))
+print("loaded:", loaded, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def loaded_by(*words: str) -> subprocess.CompletedProcess[str]:
+    script = SCRIPT.format(words=list(words), heavy=HEAVY)
+    return subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("words", [["--help"], ["list", "models", "b7"], ["list", "benchmarks"], ["list", "attacks"]])
+def test_looking_needs_no_torch(words: list[str]) -> None:
+    answer = loaded_by(*words)
+    assert answer.returncode == 0
+    assert "loaded: []" in answer.stderr
+
+
+def test_scoring_needs_no_torch(digits_store: Path) -> None:
+    answer = loaded_by("score", str(digits_store))
+    assert answer.returncode == 0
+    assert "pgd(eps=16/255)" in answer.stdout
+    assert "loaded: []" in answer.stderr
+
+
+def test_the_probe_can_fail(tmp_path: Path) -> None:
+    answer = loaded_by("--model", "digits_standard", "--attack", "none", "--limit", "2", "--store", str(tmp_path / "s"))
+    assert "torch" in answer.stderr.splitlines()[-1]

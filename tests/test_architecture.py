@@ -1,0 +1,128 @@
+"""Who may import whom: the ground floor nothing above it, a wing no other wing, the harness no wing."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = "robustbench_eff"
+GROUND = {"errors", "types", "rng", "threat", "spec", "outcomes", "preprocessing"}
+WINGS = {"attacks", "corruptions", "defenses", "leaderboards"}
+COMPOSERS = {"api", "cli", "catalog", "testing", "__init__"}
+"""May import wings: they turn names into objects."""
+CATALOG_USERS = {"api", "cli", "doctor"}
+PRINTERS = {"cli", "report"}
+HOME_OF = {
+    "foolbox": set(),
+    "ray": set(),
+    "open_clip": {"zoo/open_clip_models.py"},
+    "timm": {"zoo/timm_models.py", "zoo/published_checkpoints.py"},
+    "datasets": {"benchmarks/hugging_face.py"},
+    "filelock": {"store.py"},
+    "typer": {"cli.py"},
+    "pydantic": {"suite.py"},
+    "sklearn": {"benchmarks/digits.py"},
+}
+"""Heavy third parties, and the only files that may import them."""
+
+
+def sources() -> dict[str, str]:
+    """Every product file by its path inside the package, wings included."""
+    own = {str(path.relative_to(ROOT / PACKAGE)): path for path in (ROOT / PACKAGE).rglob("*.py")}
+    wings = {str(path.relative_to(ROOT)): path for wing in WINGS for path in (ROOT / wing).rglob("*.py")}
+    return {name: path.read_text() for name, path in (own | wings).items()}
+
+
+def imports(name: str, text: str) -> Iterator[tuple[str, bool]]:
+    """Absolute names of all that a file imports, and whether at run time (not only for type checking)."""
+    tree = ast.parse(text)
+    guarded = {
+        id(node)
+        for block in ast.walk(tree)
+        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
+        for child in block.body
+        for node in ast.walk(child)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) not in guarded
+        elif isinstance(node, ast.ImportFrom):
+            folder = [PACKAGE, *Path(name).parts[:-1]]
+            base = ".".join(folder[: len(folder) - node.level + 1]) + "." if node.level else ""
+            for alias in node.names:
+                yield f"{base}{node.module or ''}.{alias.name}".replace("..", "."), id(node) not in guarded
+
+
+def room(name: str) -> str:
+    """`robustbench_eff.attacks.pgd.PGD` and `attacks/pgd.py` are both in `attacks`."""
+    return Path(name).with_suffix("").parts[0] if "/" in name or name.endswith(".py") else name.split(".")[1]
+
+
+def faults(files: dict[str, str]) -> list[str]:
+    """Every forbidden import, as a sentence."""
+    found = []
+    for name, text in files.items():
+        here = room(name)
+        for target, at_run_time in imports(name, text):
+            if not target.startswith(PACKAGE + "."):
+                home = HOME_OF.get(target.split(".")[0])
+                if at_run_time and home is not None and name not in home:
+                    found.append(f"{name} imports {target}, which belongs to {sorted(home)}")
+                continue
+            there = room(target)
+            if here in GROUND and there not in GROUND:
+                found.append(f"{name} (ground floor) imports {target}")
+            if here in WINGS and there not in GROUND | {here}:
+                found.append(f"{name} (a wing) imports {target}")
+            if there in WINGS and here not in WINGS | COMPOSERS:
+                found.append(f"{name} (harness) imports {target}")
+            if there == "catalog" and here not in CATALOG_USERS:
+                found.append(f"{name} imports {target}")
+    return found
+
+
+def test_imports_flow_one_way() -> None:
+    assert faults(sources()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("rng.py", "from robustbench_eff.store import Store"),
+        ("attacks/pgd.py", "from robustbench_eff.defenses import Standard"),
+        ("attacks/pgd.py", "from robustbench_eff.referee import judge"),
+        ("referee.py", "from robustbench_eff.attacks import PGD"),
+        ("engines/local.py", "from robustbench_eff import attacks"),
+        ("worker.py", "import timm"),
+        ("store.py", "from robustbench_eff.catalog import attack"),
+        ("scores/accuracy.py", "from ..attacks import PGD"),
+    ],
+)
+def test_a_forbidden_import_is_found(name: str, text: str) -> None:
+    assert faults({name: text})
+
+
+def test_only_report_and_cli_print() -> None:
+    printing = {
+        name
+        for name, text in sources().items()
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "print"
+    }
+    assert {room(name) for name in printing} <= PRINTERS
+
+
+def test_nothing_touches_the_global_random_generators() -> None:
+    forbidden = ("torch.manual_seed", "random.seed", "np.random.seed", "torch.rand(", "torch.randn(", "rand_like(")
+    found = [(name, word) for name, text in sources().items() for word in forbidden if word in text]
+    assert found == []
+
+
+def test_no_file_is_longer_than_one_sitting() -> None:
+    long = {name: text.count("\n") for name, text in sources().items() if text.count("\n") > 300}
+    assert set(long) <= {"cli.py"}, long

@@ -1,0 +1,37 @@
+"""The list of packages in pyproject.toml is what is on the disk."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+
+import robustbench_eff
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+WINGS = ("attacks", "corruptions", "defenses", "leaderboards")
+
+
+def test_every_package_on_disk_is_listed() -> None:
+    own = {path.parent.relative_to(ROOT) for path in (ROOT / "robustbench_eff").rglob("__init__.py")}
+    wings = {
+        "robustbench_eff" / path.parent.relative_to(ROOT) for w in WINGS for path in (ROOT / w).rglob("__init__.py")
+    }
+    assert {".".join(path.parts) for path in own | wings} == set(PROJECT["tool"]["setuptools"]["packages"])
+
+
+def test_versions_agree() -> None:
+    assert PROJECT["project"]["version"] == robustbench_eff.__version__
+
+
+def test_data_files_are_installed() -> None:
+    assert (files("robustbench_eff") / "facts" / "aliases.json").is_file()
+    assert (files("robustbench_eff") / "suites" / "quick.yaml").is_file()
+    weights = files("robustbench_eff.defenses") / "checkpoints" / "digits_standard.safetensors"
+    assert len(weights.read_bytes()) <= 300_000
+
+
+def test_public_names_resolve() -> None:
+    for name in robustbench_eff.__all__:
+        assert getattr(robustbench_eff, name) is not None

@@ -1,0 +1,132 @@
+"""The referee takes nobody's word."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from robustbench_eff.classifier import Classifier, Provenance
+from robustbench_eff.errors import DataError, EvaluationError, ModelError
+from robustbench_eff.preprocessing import Geometry, Preprocessing
+from robustbench_eff.referee import check_batch, judge
+from robustbench_eff.threat import Threat
+
+THREAT = Threat("linf", 0.1)
+
+
+class Brightness(nn.Module):
+    """Class 1 where the mean is above one half, else class 0."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        score = images.mean((1, 2, 3)) - 0.5
+        return torch.stack((-10 * score, 10 * score), 1)
+
+
+def wrapped(module: nn.Module) -> Classifier:
+    preprocessing = Preprocessing(geometry=Geometry(size=2, mode="none"))
+    return Classifier(module, preprocessing, Provenance(name="toy", source="test", label_space="custom"))
+
+
+@pytest.fixture
+def classifier() -> Classifier:
+    return wrapped(Brightness().eval())
+
+
+IMAGES, LABELS = torch.full((3, 3, 2, 2), 0.45), torch.zeros(3, dtype=torch.long)
+
+
+def test_a_true_success_counts(classifier: Classifier) -> None:
+    verdict = judge(classifier, IMAGES, LABELS, IMAGES + 0.1, THREAT)
+    assert verdict.prediction.tolist() == [1, 1, 1]
+    assert verdict.flags == ["", "", ""]
+    assert verdict.distance_linf.tolist() == pytest.approx([0.1] * 3)
+    assert verdict.distance_l0.tolist() == [4, 4, 4]
+    assert verdict.margin.tolist() == pytest.approx([-1.0] * 3, abs=1e-5)
+    assert verdict.confidence.tolist() == pytest.approx([1 / (1 + torch.e)] * 3, abs=1e-4)
+
+
+def test_leaving_the_ball_is_projected_flagged_and_measured(classifier: Classifier) -> None:
+    proposed = IMAGES.clone()
+    proposed[0] += 0.1 + 1e-4
+    proposed[1] += 0.5
+    proposed[2] -= 0.6
+    verdict = judge(classifier, IMAGES, LABELS, proposed, THREAT)
+    assert verdict.flags == ["left_threat_model"] * 3
+    assert verdict.excess.tolist() == pytest.approx([1e-4, 0.4, 0.5], abs=1e-6)
+    assert verdict.distance_linf.max() <= 0.1 + 1e-6
+    assert verdict.prediction.tolist() == [1, 1, 0]
+
+
+def test_nan_counts_as_no_attack(classifier: Classifier) -> None:
+    proposed = IMAGES + 0.1
+    proposed[1, 0, 0, 0] = float("nan")
+    verdict = judge(classifier, IMAGES, LABELS, proposed, THREAT)
+    assert verdict.flags == ["", "not_finite", ""]
+    assert verdict.prediction.tolist() == [1, 0, 1]
+
+
+def test_rounding_to_8_bits_is_judged_too(classifier: Classifier) -> None:
+    images = torch.full((1, 3, 2, 2), 127 / 255)
+    verdict = judge(classifier, images, LABELS[:1], images + 0.5001 / 255 - 1e-4 / 255, Threat("linf", 1 / 255))
+    assert verdict.prediction.tolist() == [0]
+    verdict = judge(classifier, images, LABELS[:1], images + 0.51 / 255, Threat("linf", 1 / 255))
+    assert (verdict.prediction.tolist(), verdict.prediction_8bit.tolist()) == ([1], [1])
+    verdict = judge(classifier, images + 1 / 255, LABELS[:1] + 1, images + 0.49 / 255, Threat("linf", 1 / 255))
+    assert (verdict.prediction.tolist(), verdict.prediction_8bit.tolist()) == ([0], [0])
+    verdict = judge(classifier, images, LABELS[:1], images + 0.4999 / 255 + 2e-4 / 255, Threat("linf", 1 / 255))
+    assert (verdict.prediction.tolist(), verdict.prediction_8bit.tolist()) == ([1], [1])
+
+
+@pytest.mark.parametrize("proposed", [IMAGES[:2], IMAGES[:, :, :1], IMAGES.double()])
+def test_another_shape_or_type_is_an_error(classifier: Classifier, proposed: torch.Tensor) -> None:
+    with pytest.raises(EvaluationError, match="The attack returned"):
+        judge(classifier, IMAGES, LABELS, proposed, THREAT)
+
+
+def test_a_model_that_was_switched_to_train_mode_is_an_error(classifier: Classifier) -> None:
+    classifier.model.train()
+    with pytest.raises(ModelError, match="model is in train mode"):
+        judge(classifier, IMAGES, LABELS, IMAGES, THREAT)
+
+
+def test_nan_logits_are_an_error() -> None:
+    class Sometimes(Brightness):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return super().forward(images) / (0 if (images > 0.99).all() else 1)
+
+    with pytest.raises(EvaluationError, match="NaN or infinite logits"):
+        judge(wrapped(Sometimes().eval()), IMAGES, LABELS, torch.ones_like(IMAGES), Threat("linf", 0.9))
+
+
+def test_pixels_and_labels_are_checked_by_sample() -> None:
+    ids = ["first", "second", "third"]
+    with pytest.raises(DataError, match="second has pixels outside"):
+        check_batch(IMAGES + torch.tensor([0.0, 1.0, 0.0]).view(3, 1, 1, 1), LABELS, 2, ids)
+    with pytest.raises(DataError, match="third has label 7, but the model has classes 0 to 1"):
+        check_batch(IMAGES, torch.tensor([0, 1, 7]), 2, ids)
+
+
+@pytest.mark.parametrize(
+    ("output", "words"),
+    [
+        (lambda x: torch.softmax(Brightness()(x), 1), "returns probabilities"),
+        (lambda x: Brightness()(x) * float("nan"), "NaN"),
+        (lambda x: Brightness()(x)[:, 0], r"shape \(N, K\)"),
+        (lambda x: [Brightness()(x)], "got list"),
+        (lambda x: Brightness()(x).argmax(1, keepdim=True), "non-float"),
+        (lambda x: Brightness()(x[:, :, :1, :1] @ torch.ones(3, 3)), "fails on a batch"),
+    ],
+)
+def test_a_model_that_returns_no_logits_is_refused(output, words: str) -> None:
+    class Odd(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return output(images)
+
+    with pytest.raises(ModelError, match=words):
+        wrapped(Odd().eval())
+
+
+def test_a_module_in_train_mode_is_refused() -> None:
+    with pytest.raises(ModelError, match="is in train mode"):
+        wrapped(nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(12, 2)))

@@ -1,0 +1,56 @@
+"""Spec texts: what they build, what they refuse, and in which words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from robustbench_eff import catalog, spec
+from robustbench_eff.attacks import FGSM, PGD
+from robustbench_eff.errors import SpecError
+
+
+def test_a_fraction_is_read_exactly() -> None:
+    assert catalog.attack("pgd(eps=4/255, steps=50)") == PGD(eps=4 / 255, steps=50)
+    assert catalog.attack("fgsm") == FGSM()
+    assert catalog.attack("pgd(eps=1, norm=l2)") == PGD(eps=1.0, norm="l2")
+
+
+def test_text_leaves_defaults_out_and_writes_fractions() -> None:
+    assert catalog.attack_text("pgd(steps=10, eps=0.01568627450980392)") == "pgd(eps=4/255)"
+    assert catalog.attack_text("pgd(eps=0.5, norm='l2', step_size=None)") == "pgd(eps=0.5, norm='l2')"
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_float_reads_back_equal(value: float) -> None:
+    assert spec.number(spec.literal(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("pgd(stepz=5)", "Did you mean 'steps'"),
+        ("pdg", "Did you mean 'pgd'"),
+        ("pgd(eps=8)", "in units of .* got 8.\nDid you mean 8/255"),
+        ("pgd(eps=0)", "must be > 0"),
+        ("pgd(eps=nan)", "must be float"),
+        ("pgd(norm='l7')", "must be 'linf' or 'l2'"),
+        ("pgd(steps=2.5)", "must be int"),
+        ("pgd(steps=0)", "must be >= 1"),
+        ("pgd(steps=True)", "must be int"),
+        ("pgd(5)", "key=value"),
+        ("pgd(eps=__import__('os').getpid())", "neither a literal nor a fraction"),
+        ("pgd(eps=1/0)", "neither a literal nor a fraction"),
+        ("pgd(eps=4/255", "Cannot read"),
+        ("pgd(restarts=2, random_start=False)", "all be the same"),
+        ("", "Cannot read"),
+    ],
+)
+def test_a_wrong_text_is_refused_with_a_reason(text: str, words: str) -> None:
+    with pytest.raises(SpecError, match=words):
+        catalog.attack(text)
+
+
+def test_a_list_of_attacks_is_split_at_its_own_commas() -> None:
+    assert spec.split("fgsm, pgd(eps=4/255, steps=10),") == ["fgsm", "pgd(eps=4/255, steps=10)"]
