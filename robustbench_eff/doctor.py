@@ -11,7 +11,7 @@ from pathlib import Path
 
 from robustbench_eff import catalog, environment
 from robustbench_eff.benchmarks import locations, sources
-from robustbench_eff.benchmarks.cache import cache_folder
+from robustbench_eff.environment import cache_folder
 from robustbench_eff.hub import reachable
 
 Finding = tuple[str, str, bool]

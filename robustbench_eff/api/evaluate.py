@@ -83,9 +83,9 @@ def evaluate(
         raise UsageError("There is no model to evaluate.", "Pass a name, a module or a classifier.")
     device = hardware.resolve_device(settings.device)
     ready = check(models, settings, device)
+    works = list(compose(ready, settings, device, listener.preparing))
     store = Store(settings.store)
     with store.lock():
-        works = list(compose(ready, settings, device, listener.preparing))
         _run(works, store, settings, device, listener)
     scores = store_scores(store, [work.cell.id for work in works])
     return Result(scores, store.folder, ready.missing, _other_seeds(store, works))

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from robustbench_eff.environment import cache_folder
 from robustbench_eff.errors import DataError, RobustEvalWarning, StoreError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Geometry
@@ -25,13 +26,6 @@ from .benchmark import Benchmark, LabelledImages, resolve_labels
 from .decode import decode
 
 Ticker = Callable[[int, int], None]
-
-
-def cache_folder() -> Path:
-    """`ROBUST_EVAL_CACHE`, or `robustbench_eff` in the user's cache folder."""
-    if chosen := os.environ.get("ROBUST_EVAL_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robustbench_eff"
 
 
 def prepare(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_eff import hub
+from robustbench_eff.environment import cache_folder
 from robustbench_eff.errors import DataError, Missing
 
 from .benchmark import LabelledImages, RawLabel
@@ -26,8 +27,6 @@ def understands(path: Path) -> bool:
 def open_files(path: Path) -> LabelledImages:
     """Open local files; DataError if no image and label columns are found."""
     from datasets import load_dataset, load_from_disk
-
-    from .cache import cache_folder
 
     if (path / "state.json").is_file():
         files = sorted(path.glob("*.arrow"))

@@ -17,6 +17,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from robustbench_eff import hub
+from robustbench_eff.environment import cache_folder
 from robustbench_eff.errors import Missing, MissingExtra, ModelError, did_you_mean
 from robustbench_eff.preprocessing import Geometry, Preprocessing
 
@@ -30,19 +31,22 @@ TEXTS_PER_BATCH = 256
 
 
 class ZeroShot(nn.Module):
-    """Normalised image features times a fixed matrix of class features, scaled."""
+    """Normalised image features times a fixed matrix of class features, scaled.
+
+    A bias that all classes share, as SigLIP has, is left out: it changes neither the class nor a gradient.
+    """
 
     class_features: Tensor
 
-    def __init__(self, tower: nn.Module, class_features: Tensor, scale: float) -> None:
+    def __init__(self, clip: nn.Module, class_features: Tensor, scale: float) -> None:
         super().__init__()
-        self.tower = tower
+        self.clip = clip
         self.scale = scale
         self.register_buffer("class_features", class_features)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, S, S) to logits (N, K)."""
-        features = functional.normalize(self.tower(images), dim=-1)
+        features = functional.normalize(self.clip.encode_image(images), dim=-1)  # type: ignore[operator]
         logits: Tensor = self.scale * features @ self.class_features.T
         return logits
 
@@ -62,7 +66,7 @@ def missing(name: str, request: ModelRequest) -> list[Missing]:
     if url and hub.reachable(url.split("/")[2]):
         return []
     where = f"https://huggingface.co/{repository}" if repository else url
-    return [Missing(f"weights of {name} (they cannot be downloaded)", where, "--weights FILE")]
+    return [Missing(f"weights of {request.name} (they cannot be downloaded)", where, "--weights FILE")]
 
 
 def build(
@@ -90,7 +94,7 @@ def build(
     names = list(class_names or open_clip.IMAGENET_CLASSNAMES)
     prompts = list(templates or [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES])
     features = _class_features(model, tokenizer, names, prompts)
-    bias_free = ZeroShot(model.visual, features, float(model.logit_scale.exp()))
+    zero_shot = ZeroShot(model, features, model.logit_scale.detach().exp().item())
     config: dict[str, Any] = open_clip.get_model_preprocess_cfg(model)
     size = config["size"] if isinstance(config["size"], int) else config["size"][-1]
     squash = config.get("resize_mode") == "squash"
@@ -104,7 +108,7 @@ def build(
         std=tuple(config["std"]),
     )
     return Built(
-        module=bias_free.eval(),
+        module=zero_shot.eval(),
         preprocessing=request.adapt(preprocessing, 1.0),
         source=source_text("open_clip", name, request.model_args),
         label_space="imagenet" if class_names is None else "custom",
@@ -114,8 +118,6 @@ def build(
 
 def _class_features(model: nn.Module, tokenizer: Any, names: list[str], templates: list[str]) -> Tensor:
     """One unit vector per class (K, D); computed once per text tower, names and templates."""
-    from robustbench_eff.benchmarks.cache import cache_folder
-
     digest = hashlib.blake2b(json.dumps([names, templates]).encode(), digest_size=16)
     for key, value in sorted(model.state_dict().items()):
         if not key.startswith("visual."):

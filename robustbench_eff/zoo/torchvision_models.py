@@ -19,7 +19,7 @@ def missing(name: str, request: ModelRequest) -> list[Missing]:
         return request.missing_weights_file()
     if hub.cached_by_torch(weights.url) or hub.reachable("download.pytorch.org"):
         return []
-    return [Missing(f"weights of {name} (the download host cannot be reached)", weights.url, "--weights FILE")]
+    return [Missing(f"weights of {request.name} (the download host cannot be reached)", weights.url, "--weights FILE")]
 
 
 def build(name: str, request: ModelRequest) -> Built:
