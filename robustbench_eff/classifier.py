@@ -43,8 +43,9 @@ class Classifier(nn.Module):
         self.model = model
         self.preprocessing = preprocessing
         self.provenance = provenance
-        self.register_buffer("mean", torch.tensor(preprocessing.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(preprocessing.std).view(1, 3, 1, 1), persistent=False)
+        device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+        for name, values in (("mean", preprocessing.mean), ("std", preprocessing.std)):
+            self.register_buffer(name, torch.tensor(values, device=device).view(1, 3, 1, 1), persistent=False)
         self.training = model.training
         self.check_mode()
         self.num_classes = self._probe()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -94,7 +96,7 @@ def check_batch(images: Images, labels: Labels, num_classes: int, sample_ids: li
 
 
 def _logits(classifier: Classifier, images: Images, batch_size: int) -> Logits:
-    with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
+    with torch.no_grad(), torch.autocast(images.device.type, enabled=False), _full_float32():
         logits = torch.cat([classifier(part) for part in images.split(batch_size)])
     classifier.check_mode()
     if not logits.isfinite().all():
@@ -103,6 +105,18 @@ def _logits(classifier: Classifier, images: Images, batch_size: int) -> Logits:
             "No number can be computed from them: check the weights and the normalisation.",
         )
     return logits
+
+
+@contextmanager
+def _full_float32() -> Iterator[None]:
+    """No TF32 in convolutions and matrix products, whatever the user's settings."""
+    cudnn, precision = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with cudnn.flags(enabled=cudnn.enabled, benchmark=cudnn.benchmark, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
 
 
 def _flags(finite: Mask, outside: Mask) -> list[str]:

@@ -92,28 +92,38 @@ class Store:
         paths = sorted(self.folder.glob("cells/*/cell.json"), key=lambda path: (path.stat().st_mtime_ns, path))
         return {path.parent.name: json.loads(path.read_text()) for path in paths}
 
-    def shards(self, cell_id: str) -> dict[tuple[int, int], Path]:
-        """The finished shards of a cell, whole ones only: a corrupt file is set aside and said."""
-        found = {}
+    def shards(self, cell_id: str) -> list[tuple[int, int]]:
+        """The bounds of the finished shards of a cell; a corrupt one is said and left out."""
+        return [bounds for bounds, _ in self._intact(cell_id)]
+
+    def outcomes(self, cell_id: str) -> pa.Table:
+        """All finished outcomes of a cell, in benchmark order; a corrupt shard is said and left out."""
+        return concatenate([_table(content) for _, content in self._intact(cell_id)])
+
+    def set_aside_corrupt(self, cell_id: str) -> None:
+        """Rename corrupt shards, so that their samples are computed again and nothing is lost."""
+        for path, bounds, content in self._files(cell_id):
+            if content is None:
+                path.rename(path.with_suffix(f".corrupt-{secrets.token_hex(3)}"))
+                _warn(f"{path} is corrupt: it is set aside, and samples {_words(bounds)} are computed again.")
+
+    def _intact(self, cell_id: str) -> Iterator[tuple[tuple[int, int], bytes]]:
+        for path, bounds, content in self._files(cell_id):
+            if content is None:
+                _warn(
+                    f"{path} is corrupt: samples {_words(bounds)} are left out; repeat the run to compute them again."
+                )
+            else:
+                yield bounds, content
+
+    def _files(self, cell_id: str) -> Iterator[tuple[Path, tuple[int, int], bytes | None]]:
+        """Every shard file with its bounds and its content, None where the checksum in its name is not met."""
         for path in sorted((self.folder / "cells" / cell_id).glob("*.parquet")):
             match = _SHARD.fullmatch(path.name)
             if match is None:
                 raise StoreError(f"{path} is not a shard of this format.", "Move it out of the store.")
-            if _checksum(path.read_bytes()) != match[3]:
-                path.rename(path.with_suffix(f".corrupt-{secrets.token_hex(3)}"))
-                warnings.warn(
-                    f"{path} was corrupt: it is set aside, and its samples {int(match[1])}-{int(match[2])} are missing "
-                    "until the run is repeated.",
-                    RobustEvalWarning,
-                    stacklevel=2,
-                )
-                continue
-            found[int(match[1]), int(match[2])] = path
-        return found
-
-    def outcomes(self, cell_id: str) -> pa.Table:
-        """All finished outcomes of a cell, in benchmark order."""
-        return concatenate([_read(path) for path in self.shards(cell_id).values()])
+            content = path.read_bytes()
+            yield path, (int(match[1]), int(match[2])), content if _checksum(content) == match[3] else None
 
     def _check_format(self) -> None:
         path = self.folder / "store.json"
@@ -166,11 +176,19 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(there).free // 2**20
 
 
-def _read(path: Path) -> pa.Table:
-    table = pq.ParquetFile(path).read()
+def _table(content: bytes) -> pa.Table:
+    table = pq.ParquetFile(io.BytesIO(content)).read()
     if table.schema.names != SCHEMA.names:
-        raise StoreError(f"{path} has other columns than this version writes.", "Use a new --store.")
+        raise StoreError("The store has other columns than this version writes.", "Use a new --store.")
     return table.cast(SCHEMA)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RobustEvalWarning, stacklevel=3)
+
+
+def _words(bounds: tuple[int, int]) -> str:
+    return f"{bounds[0]} to {bounds[1]}"
 
 
 def _checksum(content: bytes) -> str:

@@ -43,15 +43,20 @@ def test_no_temporary_file_stays(store: Store) -> None:
     assert not [path for path in store.folder.rglob("*") if ".part" in path.name]
 
 
-def test_a_corrupt_shard_is_set_aside_and_said(store: Store) -> None:
-    path = store.shards("abc")[4, 8]
+def test_a_corrupt_shard_is_never_read_and_said(store: Store) -> None:
+    path = sorted(store.folder.glob("cells/abc/*.parquet"))[1]
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.warns(RobustEvalWarning, match="samples 4-8 are missing until the run is repeated"):
-        assert list(store.shards("abc")) == [(0, 4)]
+    with pytest.warns(RobustEvalWarning, match="is corrupt: samples 4 to 8 are left out"):
+        assert store.shards("abc") == [(0, 4)]
+    with pytest.warns(RobustEvalWarning):
+        assert store.outcomes("abc").num_rows == 4
+    assert path.exists(), "reading changes nothing"
+    with store.lock(), pytest.warns(RobustEvalWarning, match="set aside, and samples 4 to 8 are computed again"):
+        store.set_aside_corrupt("abc")
     assert list(store.folder.rglob("*.corrupt-*"))
-    assert store.outcomes("abc").num_rows == 4
+    assert store.shards("abc") == [(0, 4)]
 
 
 def test_a_second_writer_is_refused_at_once(store: Store) -> None:
@@ -70,7 +75,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(store: Store, monke
     monkeypatch.setattr(os, "fsync", full)
     with store.lock(), pytest.raises(StoreError, match=r"disk of .* is full.*safe.\nMake room"):
         store.write_shard("abc", 8, 12, outcomes(8, 12))
-    assert list(store.shards("abc")) == [(0, 4), (4, 8)]
+    assert store.shards("abc") == [(0, 4), (4, 8)]
     assert not [path for path in store.folder.rglob("*") if ".part" in path.name]
 
 

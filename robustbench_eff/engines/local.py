@@ -38,7 +38,8 @@ def run(works: Sequence[Work], store: Store, report: Callable[[Progress], None])
 def _run_cell(work: Work, clean: pa.Table | None, store: Store, report: Callable[[Progress], None]) -> None:
     cell = work.cell
     store.write_cell(cell.id, jsonable(cell))
-    found = [Shard(start, stop) for start, stop in store.shards(cell.id)]
+    store.set_aside_corrupt(cell.id)
+    found = [Shard(*bounds) for bounds in store.shards(cell.id)]
     known = store.outcomes(cell.id)
     done, correct = known.num_rows, int(pc.sum(known["correct"]).as_py() or 0)
     report(Progress(cell, done, done, correct, resumed=True))
