@@ -130,8 +130,9 @@ class Display:
         if self._quiet:
             return
         cell = progress.cell
-        accuracy = progress.correct / progress.done if progress.done else None
-        text = f"{cell.model} · {cell.benchmark} · {cell.perturbation}: {percent(accuracy, 1)} % of {progress.done}"
+        text = f"{cell.model} · {cell.benchmark} · {cell.perturbation}"
+        if progress.done:
+            text += f": {percent(progress.correct / progress.done, 1)} % of {progress.done}"
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], advance=self._passes[cell.id] * progress.samples, description=text)
             return

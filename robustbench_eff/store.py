@@ -110,9 +110,7 @@ class Store:
     def _intact(self, cell_id: str) -> Iterator[tuple[tuple[int, int], bytes]]:
         for path, bounds, content in self._files(cell_id):
             if content is None:
-                _warn(
-                    f"{path} is corrupt: samples {_words(bounds)} are left out; repeat the run to compute them again."
-                )
+                _warn(f"{path} is corrupt: samples {_words(bounds)} are left out until the run is repeated.")
             else:
                 yield bounds, content
 
