@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The straight path once more with every array shape in every signature checked while it runs.
+SHAPES := --jaxtyping-packages=robustbench_eff,beartype.beartype tests/contract tests/attacks/test_pgd.py \
+	tests/test_evaluate.py -k 'every_attack_keeps or test_pgd or right_when_clean'
+
 .PHONY: demo test check install
 
 demo: $(VENV)/.demo
@@ -10,6 +14,7 @@ demo: $(VENV)/.demo
 
 test: check
 	$(BIN)/pytest
+	$(BIN)/pytest -q $(SHAPES)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
 
 from robustbench_eff.errors import SpecError
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import Norm, Threat, steepest_ascent
-from robustbench_eff.types import Images, ImagesToLogits, Labels, Rows
+from robustbench_eff.types import Images, ImagesToLogits, Labels
 
 from .losses import cross_entropy, margin
 from .oracle import Oracle
+
+
+Live: TypeAlias = Int64[Tensor, "live"]
+LiveImages: TypeAlias = Float[Tensor, "live channel height width"]
+Survivors: TypeAlias = Int64[Tensor, "survivors"]
+SurvivingImages: TypeAlias = Float[Tensor, "survivors channel height width"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,8 +106,8 @@ class PGD:
         return self.threat.project(images + radius[:, None, None, None] * direction, images)
 
     def _climb(
-        self, oracle: Oracle, start: Images, images: Images, labels: Labels, live: Rows, adversarial: Images
-    ) -> tuple[Rows, Images]:
+        self, oracle: Oracle, start: LiveImages, images: Images, labels: Labels, live: Live, adversarial: Images
+    ) -> tuple[Survivors, SurvivingImages]:
         """All steps of one restart; beaten samples are written to `adversarial` and leave.
 
         Returns the rows that are still live and their last iterate, which nobody has classified yet.

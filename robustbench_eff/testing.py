@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,7 @@ from robustbench_eff import spec
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Attack
 
-AttackClass = type[Attack]
+AttackClass: TypeAlias = Callable[..., Attack]
 SAMPLES, CLASSES, SIZE = 12, 5, 8
 
 
@@ -45,7 +46,7 @@ def is_frozen(attack: AttackClass) -> None:
 def spec_text_round_trips(attack: AttackClass) -> None:
     """The text of an attack builds an equal attack."""
     item = attack()
-    assert spec.build(attack, spec.parse(spec.text_of("attack", item))) == item
+    assert spec.build(type(item), spec.parse(spec.text_of("attack", item))) == item
 
 
 def keeps_shape_and_type(attack: AttackClass) -> None:

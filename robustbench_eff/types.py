@@ -16,12 +16,13 @@ Labels: TypeAlias = Int64[Tensor, "batch"]
 Logits: TypeAlias = Float[Tensor, "batch classes"]
 PerSample: TypeAlias = Float[Tensor, "batch"]
 Counts: TypeAlias = Int64[Tensor, "batch"]
-Rows: TypeAlias = Int64[Tensor, "live"]
+Rows: TypeAlias = Int64[Tensor, "batch"]  # which samples of an attack these are
 Mask: TypeAlias = Bool[Tensor, "batch"]
 
 ImagesToLogits: TypeAlias = Callable[[Images], Logits]
 
 
+@runtime_checkable
 class CountingModel(Protocol):
     """A model that counts the passes the last attack spent on each of its samples."""
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from robustbench_eff import environment
 from robustbench_eff.engines import local
@@ -23,6 +23,7 @@ from .preflight import Model, check
 from .settings import Settings
 
 
+@runtime_checkable
 class Listener(Protocol):
     """What a caller may want to hear during a run."""
 
