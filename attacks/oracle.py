@@ -52,7 +52,7 @@ class Oracle:
         """Logits of `images`; `rows` says which samples of the attack they are."""
         self.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
-            return torch.cat([self._classifier(part) for part in images.split(self._batch_size)])
+            return _joined([self._classifier(part) for part in images.split(self._batch_size)])
 
     def gradient(self, images: Images, labels: Labels, loss: Loss, rows: Rows) -> tuple[Logits, Images]:
         """Logits of `images` and the gradient of each sample's own loss with respect to its pixels.
@@ -76,7 +76,12 @@ class Oracle:
                 (gradient,) = torch.autograd.grad(loss(logits, part_labels).sum(), pixels)
             all_logits.append(logits.detach())
             gradients.append(gradient)
-        return torch.cat(all_logits), torch.cat(gradients)
+        return _joined(all_logits), _joined(gradients)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
+    """One tensor, copied only if there are several parts."""
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def _check_images(images: Images, labels: Labels) -> None:

@@ -17,7 +17,6 @@ from robustbench_eff.types import Images, ImagesToLogits, Labels
 from .losses import cross_entropy, margin
 from .oracle import Oracle
 
-
 Live: TypeAlias = Int64[Tensor, "live"]
 LiveImages: TypeAlias = Float[Tensor, "live channel height width"]
 Survivors: TypeAlias = Int64[Tensor, "survivors"]
@@ -125,5 +124,6 @@ class PGD:
                     clean, classes = clean[keep], classes[keep]
                 if not len(live):
                     break
-            current = self.threat.project(current + step_size * steepest_ascent(gradient, self.norm), clean)
+            step = steepest_ascent(gradient, self.norm)
+            current = self.threat.project(torch.add(current, step, alpha=step_size), clean)
         return live, current

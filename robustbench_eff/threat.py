@@ -37,11 +37,11 @@ class Threat:
     def project(self, perturbed: Batch, images: Batch) -> Batch:
         """The nearest point of the ball to `perturbed` (for L2 along the radius), then clipped to [0, 1]."""
         if self.norm == "linf":
-            inside = torch.minimum(torch.maximum(perturbed, images - self.eps), images + self.eps)
+            inside = torch.clamp(perturbed, images - self.eps, images + self.eps)
         else:
             delta = perturbed - images
             inside = images + delta * (self.eps / _l2(delta).clamp_min(self.eps))[:, None, None, None]
-        return inside.clamp(0.0, 1.0)
+        return inside.clamp_(0.0, 1.0)
 
     def excess(self, perturbed: Batch, images: Batch) -> Float[Tensor, batch]:
         """How far each image lies outside the ball or the box, whichever is more; 0 inside."""
