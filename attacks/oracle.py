@@ -13,6 +13,13 @@ from torch import Tensor, nn
 from robustbench_eff.errors import DataError, ModelError
 from robustbench_eff.types import Counts, Images, ImagesToLogits, Labels, Logits, Rows
 
+NO_GRADIENT = (
+    "The model's output does not depend on its input through autograd.",
+    "Remove torch.no_grad() or detach() from its forward, or use an attack without gradients.",
+)
+UNKNOWN = -1
+"""What a counter says when passes cannot be told apart by sample."""
+
 Loss: TypeAlias = Callable[[Logits, Labels], Float[Tensor, "batch"]]
 
 
@@ -26,8 +33,9 @@ class Oracle:
     def __init__(self, classifier: ImagesToLogits, *, batch_size: int = 256) -> None:
         self._classifier = classifier
         self._batch_size = batch_size
-        self.num_forwards: Counts = torch.zeros(0, dtype=torch.int64)
-        self.num_backwards: Counts = torch.zeros(0, dtype=torch.int64)
+        self.num_forwards: Counts
+        self.num_backwards: Counts
+        self.watch(0)
 
     @classmethod
     @contextmanager
@@ -39,14 +47,28 @@ class Oracle:
         """
         _check_images(images, labels)
         oracle = classifier if isinstance(classifier, Oracle) else cls(classifier)
-        oracle.num_forwards = torch.zeros(len(images), dtype=torch.int64, device=images.device)
-        oracle.num_backwards = torch.zeros_like(oracle.num_forwards)
+        oracle.watch(len(images), images.device)
         with _frozen(oracle._classifier):
             yield oracle
 
     def __call__(self, images: Images) -> Logits:
-        """The logits alone, uncounted: what a caller that is not an attack asks for."""
-        return self._classifier(images)
+        """The logits, differentiable, for an attack that takes its gradients itself.
+
+        Passes are counted where the images are all the samples of the attack; otherwise, and for gradients,
+        the counters say UNKNOWN.
+        """
+        if len(images) == len(self.num_forwards):
+            self.num_forwards += torch.where(self.num_forwards == UNKNOWN, 0, 1)
+        else:
+            self.num_forwards.fill_(UNKNOWN)
+        if images.requires_grad and torch.is_grad_enabled():
+            self.num_backwards.fill_(UNKNOWN)
+        return _joined([self._classifier(part) for part in images.split(self._batch_size)])
+
+    def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
+        """Set the counters to zero for an attack on that many samples."""
+        self.num_forwards = torch.zeros(samples, dtype=torch.int64, device=device)
+        self.num_backwards = torch.zeros(samples, dtype=torch.int64, device=device)
 
     def logits(self, images: Images, rows: Rows) -> Logits:
         """Logits of `images`; `rows` says which samples of the attack they are."""
@@ -68,12 +90,11 @@ class Oracle:
             with torch.enable_grad():
                 logits = self._classifier(pixels)
                 if not logits.requires_grad:
-                    raise ModelError(
-                        "The model's output does not depend on its input through autograd.",
-                        "Remove torch.no_grad() or detach() from its forward, or use an attack without gradients.",
-                    )
+                    raise ModelError(*NO_GRADIENT)
                 # A sum, so that no sample's gradient depends on how many others are in the batch.
-                (gradient,) = torch.autograd.grad(loss(logits, part_labels).sum(), pixels)
+                (gradient,) = torch.autograd.grad(loss(logits, part_labels).sum(), pixels, allow_unused=True)
+            if gradient is None:
+                raise ModelError(*NO_GRADIENT)
             all_logits.append(logits.detach())
             gradients.append(gradient)
         return _joined(all_logits), _joined(gradients)

@@ -97,12 +97,12 @@ class PGD:
         if not self.random_start:
             return images
         shape = images.shape[1:]
-        uniform = draws.uniform(shape, stream="pgd/start", step=restart).to(images)
         if self.norm == "linf":
+            uniform = draws.uniform(shape, stream="pgd/start", step=restart).to(images)
             return self.threat.project(images + self.eps * (2 * uniform - 1), images)
         direction = steepest_ascent(draws.normal(shape, stream="pgd/direction", step=restart).to(images), "l2")
-        radius = self.eps * uniform.flatten(1)[:, 0] ** (1 / shape.numel())
-        return self.threat.project(images + radius[:, None, None, None] * direction, images)
+        uniform = draws.uniform((1, 1, 1), stream="pgd/radius", step=restart).to(images)
+        return self.threat.project(images + self.eps * uniform ** (1 / shape.numel()) * direction, images)
 
     def _climb(
         self, oracle: Oracle, start: LiveImages, images: Images, labels: Labels, live: Live, adversarial: Images

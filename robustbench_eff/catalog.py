@@ -66,23 +66,22 @@ def attack_text(text: str) -> str:
     return spec.text_of(spec.parse(text).name, attack(text))
 
 
-def benchmark(name: str, known_locations: Mapping[str, str]) -> Benchmark:
-    """A row of the table, or the user's own set when `--data NAME=PATH` names it."""
+def benchmark(name: str, place: str | None = None) -> Benchmark:
+    """A row of the table, or the user's own set of that name when `place` says where it is."""
     if name in BENCHMARKS:
         row: Benchmark = BENCHMARKS[name].load()
         return row
-    if name in known_locations:
+    if place is not None:
         return Benchmark(
             name=name,
             title="the user's own images",
             label_space=f"custom:{name}",
-            split="all",
             licence="the user's",
-            where=known_locations[name],
+            where=place,
             num_classes=None,
         )
-    hint = did_you_mean(name, BENCHMARKS) or f"Known: {', '.join(BENCHMARKS)}; or add --data {name}=PATH."
-    raise UsageError(f"Unknown benchmark {name!r}.", hint)
+    known = f"Known: {', '.join(BENCHMARKS)}; for images of yours add --data {name}=PATH."
+    raise UsageError(f"Unknown benchmark {name!r}.", f"{did_you_mean(name, BENCHMARKS)}\n{known}".strip())
 
 
 def suite(name: str) -> Suite:

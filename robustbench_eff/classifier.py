@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from robustbench_eff.errors import ModelError
+from robustbench_eff.identity import model_digest, weights_digest
 from robustbench_eff.preprocessing import Preprocessing
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Images, Logits
@@ -49,7 +49,8 @@ class Classifier(nn.Module):
         self.training = model.training
         self.check_mode()
         self.num_classes = self._probe()
-        self.digest = _digest(model, provenance.source)
+        self.digest = model_digest(model, provenance.source)
+        self._weights = weights_digest(model)
 
     @property
     def name(self) -> str:
@@ -69,6 +70,11 @@ class Classifier(nn.Module):
                 "Batch norm and dropout would make samples depend on each other: call model.eval() first.",
             )
 
+    def check_weights(self) -> None:
+        """Raise ModelError if a parameter or buffer is not what it was when the classifier was made."""
+        if weights_digest(self.model) != self._weights:
+            raise ModelError(f"{self.name}: the weights were changed during the evaluation.", "An attack must not.")
+
     def _probe(self) -> int:
         """Classify three noise pictures and look at what comes out; returns the number of classes."""
         size = self.preprocessing.geometry.size
@@ -76,10 +82,10 @@ class Classifier(nn.Module):
         try:
             with torch.no_grad():
                 logits = self(images)
-        except (RuntimeError, ValueError, TypeError, AssertionError) as error:
+        except Exception as error:
             raise ModelError(
-                f"{self.name} fails on a batch of shape {tuple(images.shape)}: {error}",
-                "Is the input size right? Pass --input-size.",
+                f"{self.name} fails on a batch of shape {tuple(images.shape)}: {type(error).__name__}: {error}",
+                "Its forward must take the images alone, at this size: see --input-size and --model-arg.",
             ) from error
         self.check_mode()
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
@@ -90,7 +96,9 @@ class Classifier(nn.Module):
                 f"{self.name} returns NaN, infinite or non-float logits ({logits.dtype}) on noise pictures.",
                 "Check the weights and the normalisation.",
             )
-        if logits.shape[1] > 1 and is_probability(logits):
+        if logits.shape[1] < 2:
+            raise ModelError(f"{self.name} has one output: it cannot be wrong.", "Return one logit a class.")
+        if is_probability(logits):
             raise ModelError(
                 f"{self.name} returns probabilities (each row is in [0, 1] and sums to 1), not logits.",
                 "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
@@ -101,12 +109,3 @@ class Classifier(nn.Module):
 def is_probability(logits: Logits) -> bool:
     """Whether every row could be a softmax output."""
     return bool(logits.min() >= 0 and logits.max() <= 1 and (logits.sum(1) - 1).abs().max() < 1e-4)
-
-
-def _digest(model: nn.Module, source: str) -> str:
-    """A hash of every parameter and buffer, and of what built the model."""
-    digest = hashlib.blake2b(source.encode(), digest_size=16)
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    return digest.hexdigest()

@@ -5,13 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import platform
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from robustbench_eff import catalog, environment
 from robustbench_eff.benchmarks import locations, sources
-from robustbench_eff.environment import cache_folder
+from robustbench_eff.disk import cache_folder, free_bytes, nearest
 from robustbench_eff.hub import reachable
 
 Finding = tuple[str, str, bool]
@@ -27,9 +26,8 @@ def findings() -> Iterator[Finding]:
         there = importlib.util.find_spec(module) is not None
         yield f"extra {extra}", "installed" if there else f"pip install 'robustbench-eff[{extra}]'", True
     folder = cache_folder()
-    there_already = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    writable = os.access(there_already, os.W_OK)
-    free = shutil.disk_usage(there_already).free / 2**30
+    writable = os.access(nearest(folder), os.W_OK)
+    free = free_bytes(folder) / 2**30
     yield "image cache", f"{folder}, {free:.0f} GB free" + ("" if writable else ", not writable"), writable
     for host in ("huggingface.co", "download.pytorch.org"):
         yield host, "reachable" if reachable(host) else "not reachable: use local files", True
@@ -46,7 +44,7 @@ def _devices() -> Iterator[Finding]:
 
 
 def _benchmark(name: str) -> Finding:
-    row = catalog.benchmark(name, {})
+    row = catalog.benchmark(name)
     place = locations.location(name, {})
     if row.embedded is not None and place is None:
         return f"benchmark {name}", row.where, True

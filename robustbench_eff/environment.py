@@ -1,4 +1,4 @@
-"""What a run ran on: versions, processor, state of the source tree; and where its cache lies."""
+"""What a run ran on: versions, processor, state of the source tree."""
 
 from __future__ import annotations
 
@@ -47,13 +47,6 @@ def installed(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
-
-
-def cache_folder() -> Path:
-    """`ROBUST_EVAL_CACHE`, or `robustbench_eff` in the user's cache folder."""
-    if chosen := os.environ.get("ROBUST_EVAL_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robustbench_eff"
 
 
 def processor() -> str:

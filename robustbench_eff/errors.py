@@ -71,6 +71,8 @@ class Missing:
     what: str
     where: str
     how: str
+    option: str = "--weights FILE"
+    """The option that a file would be given with, where one is enough; only for models."""
 
     def __str__(self) -> str:
         return f"{self.what}\n    where: {self.where}\n    how:   {self.how}"

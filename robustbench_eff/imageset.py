@@ -19,9 +19,6 @@ class ImageSet:
     label_space: str
     protocol: str
     """What a number on these images means: split, how many of how many, geometry."""
-    num_classes: int
-    all_classes_known: bool
-    """False where the labels are bare numbers of a user's own set: there may be more classes than seen."""
     sample_ids: list[str]
     labels: npt.NDArray[np.int64]
     pixels: npt.NDArray[np.uint8]

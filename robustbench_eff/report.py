@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from robustbench_eff.errors import Missing, RobustEvalError
 from robustbench_eff.scores.score import Score
@@ -39,7 +42,7 @@ def interval(score: Score) -> str:
 def score_table(scores: Sequence[Score], console: Console) -> None:
     """Print one row a cell; protocols are numbered below, so that rows can be told to be comparable."""
     protocols = list(dict.fromkeys(score.protocol for score in scores))
-    rounded = {_key(score): score for score in scores if score.metric.endswith("_8bit")}
+    rounded = {score.cell: score for score in scores if score.metric.endswith("_8bit")}
     table = Table(title="Accuracy in %, with its 95 % Wilson interval", title_justify="left")
     for name in ("model", "benchmark", "perturbation"):
         table.add_column(name, overflow="fold")
@@ -51,17 +54,18 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
     for score in scores:
         if score.metric.endswith("_8bit"):
             continue
-        twin = rounded.get(_key(score))
+        twin = rounded.get(score.cell)
         cells = [score.model, score.benchmark, score.perturbation, percent(score.value), interval(score)]
         cells += [
             "" if twin is None else percent(twin.value),
             str(score.n),
             f"({protocols.index(score.protocol) + 1})",
         ]
-        table.add_row(*cells, *([", ".join(score.flags)] if flagged else []))
+        cells += [", ".join(score.flags)] if flagged else []
+        table.add_row(*(Text(cell) for cell in cells))
     console.print(table)
     for number, protocol in enumerate(protocols, 1):
-        console.print(f"({number}) {protocol}", style="dim", highlight=False)
+        console.print(f"({number}) {protocol}", style="dim", highlight=False, markup=False)
     if rounded:
         console.print("8-bit: the perturbed images rounded to 8 bits, as files would hold them.", style="dim")
 
@@ -79,7 +83,9 @@ def json_object(scores: Iterable[Score], store: str, missing: Iterable[Missing])
 
 
 def print_error(error: RobustEvalError, console: Console) -> None:
-    """The message, then the hint; no traceback, which would help nobody."""
+    """The message, then the hint; a traceback only with ROBUST_EVAL_TRACEBACK=1."""
+    if os.environ.get("ROBUST_EVAL_TRACEBACK") == "1":
+        console.print("".join(traceback.format_exception(error)), markup=False, highlight=False, soft_wrap=True)
     console.print("error: ", style="bold red", end="")
     console.print(error.message, markup=False, highlight=False, soft_wrap=True)
     if error.hint:
@@ -99,7 +105,7 @@ class Display:
     def preparing(self, benchmark: str, done: int, total: int) -> None:
         """Say now and then how far decoding is."""
         if not self._quiet and (done == total or done % 2000 == 0):
-            self._console.print(f"preparing {benchmark}: {done} of {total} images", highlight=False)
+            self._console.print(f"preparing {benchmark}: {done} of {total} images", highlight=False, markup=False)
 
     def planned(self, works: Sequence[Work]) -> None:
         """Print what will be evaluated with which preprocessing, and start the bar."""
@@ -120,7 +126,9 @@ class Display:
         if self._console.is_terminal:
             columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
             times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-            self._bar = Progress(*columns, *times, TextColumn("{task.description}"), console=self._console)
+            self._bar = Progress(
+                *columns, *times, TextColumn("{task.description}", markup=False), console=self._console
+            )
             total = sum(self._passes[work.cell.id] * work.cell.samples for work in works)
             self._bar.start()
             self._bar.add_task("starting", total=total)
@@ -145,10 +153,6 @@ class Display:
         """Stop the bar."""
         if self._bar is not None:
             self._bar.stop()
-
-
-def _key(score: Score) -> tuple[str, ...]:
-    return score.model, score.benchmark, score.perturbation, score.protocol
 
 
 def _plain(score: Score) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 _WORD = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
+_WORDS_AT_ONCE = 2**20
 _KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
 
 
@@ -37,19 +38,31 @@ class Draws:
 
     def uniform(self, shape: Sequence[int], *, stream: str, step: int = 0) -> Float[Tensor, "batch ..."]:
         """Uniform draws in [0, 1) with 24 random bits, shape (batch, *shape), float32."""
-        words = self._words(math.prod(shape), stream, step)
-        return ((words >> 8).to(torch.float32) * 2.0**-24).reshape(-1, *shape)
+        parts = [
+            (part._words(math.prod(shape), stream, step) >> 8).to(torch.float32) * 2.0**-24
+            for part in self._parts(math.prod(shape))
+        ]
+        return torch.cat(parts).reshape(-1, *shape)
 
     def normal(self, shape: Sequence[int], *, stream: str, step: int = 0) -> Float[Tensor, "batch ..."]:
         """Standard normal draws (Box-Muller), shape (batch, *shape), float32."""
-        count = math.prod(shape)
+        parts = [part._normal(math.prod(shape), stream, step) for part in self._parts(math.prod(shape))]
+        return torch.cat(parts).reshape(-1, *shape)
+
+    def _parts(self, count: int) -> Iterator[Draws]:
+        """A few samples at a time, so that the 64-bit words in between stay small."""
+        size = max(1, _WORDS_AT_ONCE // max(1, count))
+        for start in range(0, max(1, len(self.keys)), size):
+            yield Draws(self.seed, self.keys[start : start + size])
+
+    def _normal(self, count: int, stream: str, step: int) -> Float[Tensor, "batch count"]:
         half = -(-count // 2)
         words = self._words(2 * half, stream, step)
         # (word + 1/2) / 2^32 is never 0, so the logarithm is finite.
         radius = torch.sqrt(-2.0 * torch.log((words[:, :half].double() + 0.5) * 2.0**-32))
         angle = words[:, half:].double() * (2.0 * math.pi * 2.0**-32)
         pair = torch.cat((radius * torch.cos(angle), radius * torch.sin(angle)), dim=1)
-        return pair[:, :count].to(torch.float32).reshape(-1, *shape)
+        return pair[:, :count].to(torch.float32)
 
     def _words(self, count: int, stream: str, step: int) -> Int64[Tensor, "batch count"]:
         """`count` 32-bit words a sample, as int64."""

@@ -96,8 +96,8 @@ def _value(node: ast.expr, text: str) -> Any:
     match node:
         case ast.Constant(value=value) if isinstance(value, (bool, int, float, str, type(None))):
             return value
-        case ast.Name(id=word):  # norm=l2 reads as norm='l2'
-            return word
+        case ast.Name(id=word):  # norm=l2 reads as norm='l2', and YAML's words as Python's
+            return {"true": True, "false": False, "none": None, "null": None}.get(word, word)
         case ast.UnaryOp(op=ast.USub(), operand=operand) if isinstance(inner := _value(operand, text), (int, float)):
             return -inner
         case ast.BinOp(op=ast.Div(), left=left, right=right):

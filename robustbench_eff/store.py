@@ -8,14 +8,12 @@ STORE/runs/<time>-<id>.json                                    each run: command
 from __future__ import annotations
 
 import dataclasses
-import errno
 import hashlib
 import io
 import json
 import os
 import re
 import secrets
-import shutil
 import time
 import warnings
 from collections.abc import Iterator
@@ -27,6 +25,7 @@ import filelock
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from robustbench_eff.disk import nearest, writing
 from robustbench_eff.errors import RobustEvalWarning, StoreError, UsageError
 from robustbench_eff.outcomes import SCHEMA, concatenate
 
@@ -50,19 +49,28 @@ class Store:
             )
         return store
 
+    def check_writable(self) -> None:
+        """Raise StoreError if the store could not be written now, leaving no trace where there is none yet."""
+        if self.folder.exists():
+            with self.lock():
+                return
+        above = nearest(self.folder)
+        if not (above.is_dir() and os.access(above, os.W_OK)):
+            raise StoreError(f"Cannot write to {self.folder}: {above} is not a folder one may write to.")
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the store for writing; StoreError at once if another process holds it."""
-        with _writing(self.folder):
-            (self.folder / "cells").mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.folder / ".lock", timeout=0)
-        try:
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise StoreError(
-                f"Another process is writing to {self.folder}.",
-                "Wait for it to end, or give this run its own --store.",
-            ) from error
+        with writing(self.folder):
+            (self.folder / "cells").mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire()
+            except filelock.Timeout as error:
+                raise StoreError(
+                    f"Another process is writing to {self.folder}.",
+                    "Wait for it to end, or give this run its own --store.",
+                ) from error
         try:
             self._check_format()
             yield
@@ -90,7 +98,7 @@ class Store:
     def cells(self) -> dict[str, dict[str, Any]]:
         """Every cell by its id, in the order they were begun."""
         paths = sorted(self.folder.glob("cells/*/cell.json"), key=lambda path: (path.stat().st_mtime_ns, path))
-        return {path.parent.name: json.loads(path.read_text()) for path in paths}
+        return {path.parent.name: _json(path) for path in paths}
 
     def shards(self, cell_id: str) -> list[tuple[int, int]]:
         """The bounds of the finished shards of a cell; a corrupt one is said and left out."""
@@ -127,13 +135,13 @@ class Store:
         path = self.folder / "store.json"
         if not path.exists():
             self._write(path, json.dumps({"format": _FORMAT}).encode())
-        elif (found := json.loads(path.read_text()).get("format")) != _FORMAT:
+        elif (found := _json(path).get("format")) != _FORMAT:
             raise StoreError(f"{self.folder} has store format {found}, this version writes {_FORMAT}.")
 
     def _write(self, path: Path, content: bytes) -> None:
         """Write whole or not at all: to a temporary name first, then renamed over."""
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        with _writing(self.folder):
+        with writing(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 with temporary.open("wb") as file:
@@ -156,22 +164,14 @@ def jsonable(record: Any) -> dict[str, Any]:
     return plain
 
 
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def _json(path: Path) -> dict[str, Any]:
     try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreError(
-                f"The disk of {folder} is full ({_free(folder)} MB free). What was finished is safe.",
-                "Make room and repeat the same command: it continues where it stopped.",
-            ) from error
-        raise StoreError(f"Cannot write to {folder}: {error.strerror or error}.") from error
-
-
-def _free(folder: Path) -> int:
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    return shutil.disk_usage(there).free // 2**20
+        found: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{path} cannot be read: {error}.", "Move it out of the store, or use a new --store."
+        ) from error
+    return found
 
 
 def _table(content: bytes) -> pa.Table:

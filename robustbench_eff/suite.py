@@ -40,11 +40,10 @@ class Suite(BaseModel):
             raise UsageError(f"Suite {name}: {places}.", "See docs/suites.md for the form.") from error
 
     def perturbations(self, benchmark: str) -> tuple[str, ...]:
-        """What to run on a benchmark: the part that names it, else the part for `any`, else nothing."""
+        """What to run on a benchmark: all parts that name it, else those for `any`, else nothing."""
         for wanted in (benchmark, "any"):
-            for part in self.parts:
-                if wanted in part.benchmarks:
-                    return part.perturbations
+            if named := [part for part in self.parts if wanted in part.benchmarks]:
+                return tuple(dict.fromkeys(text for part in named for text in part.perturbations))
         return ()
 
     def benchmarks(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
 
+import torch
 from jaxtyping import Bool, Float, Int64
 from torch import Tensor
 
@@ -28,6 +29,9 @@ class CountingModel(Protocol):
 
     num_forwards: Counts
     num_backwards: Counts
+
+    def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
+        """Set the counters to zero for an attack on that many samples."""
 
     def __call__(self, images: Images) -> Logits:
         """Logits of `images`."""

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
-from robustbench_eff.errors import EvaluationError
+from robustbench_eff.errors import EvaluationError, RobustEvalError
 from robustbench_eff.outcomes import SCHEMA
 from robustbench_eff.plan import Shard, Work
 from robustbench_eff.referee import check_batch, judge
@@ -62,17 +62,33 @@ def _attack(
     work: Work, images: Images, labels: Labels, ids: list[str], right: torch.Tensor
 ) -> tuple[Images, Counts, Counts]:
     """Attack the samples that are right when clean; the others keep their clean image and cost nothing."""
-    assert work.attack is not None  # for the type checker; the clean cell never comes here
     rows = right.nonzero()[:, 0]
     draws = Draws.of(work.cell.seed or 0, [ids[row] for row in rows.tolist()], images.device)
-    given = images[rows]
-    answer = work.attack(work.oracle, given, labels[rows], draws)
-    if answer.shape != given.shape:
-        raise EvaluationError(
-            f"{work.cell.perturbation} returned shape {tuple(answer.shape)} for images {tuple(given.shape)}."
-        )
+    work.oracle.watch(len(rows), images.device)
     proposed = images.clone()
-    proposed[rows] = answer.to(images)
+    proposed[rows] = _answer(work, images[rows], labels[rows], draws)
     forwards, backwards = torch.zeros_like(labels), torch.zeros_like(labels)
     forwards[rows], backwards[rows] = work.oracle.num_forwards, work.oracle.num_backwards
     return proposed, forwards, backwards
+
+
+def _answer(work: Work, images: Images, labels: Labels, draws: Draws) -> Images:
+    """What the attack returns, or EvaluationError: it may be anybody's code."""
+    name = work.cell.perturbation
+    if work.attack is None:
+        return images
+    try:
+        answer = work.attack(work.oracle, images.clone(), labels.clone(), draws)
+    except RobustEvalError:
+        raise
+    except Exception as error:
+        raise EvaluationError(
+            f"{name} on {work.cell.model} failed: {type(error).__name__}: {error}",
+            "ROBUST_EVAL_TRACEBACK=1 shows where.",
+        ) from error
+    if not isinstance(answer, torch.Tensor) or answer.shape != images.shape:
+        got = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
+        raise EvaluationError(f"{name} must return images of shape {tuple(images.shape)}, got {got}.")
+    work.classifier.check_mode()
+    work.classifier.check_weights()
+    return answer.detach().to(images)

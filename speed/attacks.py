@@ -72,7 +72,7 @@ def main() -> None:
 
 def _samples(classifier: Classifier, words: argparse.Namespace) -> tuple[Tensor, Tensor]:
     """Samples that are right when clean: what an evaluation attacks."""
-    row = benchmark(words.benchmark, {words.benchmark: words.data} if words.data else {})
+    row = benchmark(words.benchmark, words.data)
     opened = sources.open_location(words.data, row.split) if words.data else row.embedded()  # type: ignore[misc]
     prepared = prepare(row, opened, classifier.preprocessing.geometry, limit=words.limit)
     images, labels = prepared.batch(0, len(prepared), words.device)

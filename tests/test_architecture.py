@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "robustbench_eff"
+NETWORK_USERS = {"zoo", "benchmarks", "doctor", "hub"}
 GROUND = {"errors", "types", "rng", "threat", "spec", "outcomes", "preprocessing"}
 WINGS = {"attacks", "corruptions", "defenses", "leaderboards"}
 COMPOSERS = {"api", "cli", "catalog", "testing", "__init__"}
@@ -23,9 +24,12 @@ HOME_OF = {
     "timm": {"zoo/timm_models.py", "zoo/published_checkpoints.py"},
     "datasets": {"benchmarks/hugging_face.py"},
     "filelock": {"store.py"},
-    "typer": {"cli.py"},
+    "typer": {"cli/main.py", "cli/lists.py", "cli/words.py"},
     "pydantic": {"suite.py"},
-    "sklearn": {"benchmarks/digits.py"},
+    "sklearn": set(),
+    "huggingface_hub": {"hub.py", "benchmarks/hugging_face.py"},
+    "socket": {"hub.py"},
+    "urllib": {"hub.py"},
 }
 """Heavy third parties, and the only files that may import them."""
 
@@ -81,6 +85,8 @@ def faults(files: dict[str, str]) -> list[str]:
                 found.append(f"{name} (a wing) imports {target}")
             if there in WINGS and here not in WINGS | COMPOSERS:
                 found.append(f"{name} (harness) imports {target}")
+            if there == "hub" and here not in NETWORK_USERS:
+                found.append(f"{name} imports {target}, which touches the network")
             if there == "catalog" and here not in CATALOG_USERS:
                 found.append(f"{name} imports {target}")
     return found
@@ -101,6 +107,8 @@ def test_imports_flow_one_way() -> None:
         ("worker.py", "import timm"),
         ("store.py", "from robustbench_eff.catalog import attack"),
         ("scores/accuracy.py", "from ..attacks import PGD"),
+        ("worker.py", "from robustbench_eff import hub"),
+        ("store.py", "import urllib.request"),
     ],
 )
 def test_a_forbidden_import_is_found(name: str, text: str) -> None:

@@ -69,6 +69,25 @@ def test_json_prints_one_object_and_nothing_else(tmp_path: Path) -> None:
     assert json.loads(again.stdout) == found
 
 
+def test_a_model_that_prints_does_not_spoil_the_json(tmp_path: Path) -> None:
+    folder = tmp_path / "a[v2]"
+    folder.mkdir()
+    (folder / "mine.py").write_text(
+        "import torch\n"
+        "print('imported')\n"
+        "class Loud(torch.nn.Sequential):\n"
+        "    def forward(self, images):\n"
+        "        print('called')\n"
+        "        return super().forward(images)\n"
+        "def build():\n"
+        "    return Loud(torch.nn.Flatten(), torch.nn.Linear(3072, 10))\n"
+    )
+    words = ["--model", "a[v2]/mine.py:build", "--input-size", "32", "--benchmark", "digits", "--attack", "none"]
+    answer = robust_eval(*words, "--limit", "4", "--json", folder=tmp_path)
+    assert json.loads(answer.stdout)["scores"][0]["n"] == 4
+    assert "a[v2]/mine.py:build" in robust_eval("score", "robust-eval-store", folder=tmp_path).stdout
+
+
 def test_quiet_says_nothing_on_the_way(tmp_path: Path) -> None:
     answer = robust_eval(*QUICK, "--quiet", folder=tmp_path)
     assert answer.returncode == 0
@@ -113,7 +132,9 @@ def test_several_models_share_a_store(tmp_path: Path) -> None:
         ([*MODEL, "--weights", "absent.safetensors"], "weights file absent.safetensors"),
         (["score", "nowhere"], "not a store"),
         (["list", "models", "zzz"], "No alias matches"),
-        ([*MODEL, "score", "nowhere"], "does not go with"),
+        ([*MODEL, "score", "nowhere"], "--model before `score` does not go with it"),
+        (["--json", "score", "nowhere"], "--json before `score` does not go with it"),
+        ([*MODEL, "--device", "meta"], "is not supported"),
     ],
 )
 def test_bad_usage_is_one_clear_message_and_exit_code_2(tmp_path: Path, words: list[str], message: str) -> None:

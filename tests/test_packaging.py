@@ -25,6 +25,16 @@ def test_versions_agree() -> None:
     assert PROJECT["project"]["version"] == robustbench_eff.__version__
 
 
+def test_every_data_file_is_packaged() -> None:
+    globs = PROJECT["tool"]["setuptools"]["package-data"]
+    for package, folder in (("robustbench_eff", "robustbench_eff"), ("robustbench_eff.defenses", "defenses")):
+        patterns = globs[package]
+        for path in (ROOT / folder).rglob("*"):
+            plain = path.relative_to(ROOT / folder)
+            if path.is_file() and path.suffix not in (".py", ".pyc"):
+                assert any(plain.match(pattern) for pattern in patterns), plain
+
+
 def test_data_files_are_installed() -> None:
     assert (files("robustbench_eff") / "facts" / "aliases.json").is_file()
     assert (files("robustbench_eff") / "suites" / "quick.yaml").is_file()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from robustbench_eff import catalog
 from robustbench_eff.attacks import Oracle
-from robustbench_eff.benchmarks import locations, sources
-from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, resolve_labels
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import UsageError
@@ -22,32 +22,48 @@ from .settings import Settings
 Preparing = Callable[[str, int, int], None]
 
 
-def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing) -> Iterator[Work]:
-    """Every cell of the run with its objects; the clean cell of a model and benchmark comes first."""
+def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing) -> list[Work]:
+    """Every cell of the run with its objects; the clean cell of a model and benchmark comes first.
+
+    All models are loaded and matched with the classes of their benchmarks before the first image is decoded.
+    """
     suite = catalog.suite(settings.suite)
-    prepared: dict[tuple[str, str], ImageSet] = {}
+    pairs = []
     for subject, benchmarks in ready.subjects:
         classifier = subject if isinstance(subject, Classifier) else zoo.load(subject, device)
+        pairs += [(classifier, benchmark) for benchmark in benchmarks]
+    for classifier, benchmark in pairs:
+        _check_classes(classifier, benchmark, ready.opened[benchmark.name])
+    prepared: dict[tuple[str, str], ImageSet] = {}
+    oracles: dict[Classifier, Oracle] = {}
+    works: dict[str, Work] = {}
+    for classifier, benchmark in pairs:
         geometry = classifier.preprocessing.geometry
         batch_size = settings.batch_size or hardware.batch_size(geometry.size, device)
-        oracle = Oracle(classifier, batch_size=batch_size)
-        for benchmark in benchmarks:
-            key = (benchmark.name, str(geometry))
-            if key not in prepared:
-                prepared[key] = _images(benchmark, classifier, settings, preparing)
-            images = prepared[key]
-            _check_classes(classifier, images)
-            for text in _perturbations(settings.attacks or suite.perturbations(benchmark.name)):
-                attack = None if text == CLEAN else catalog.attack(text)
-                yield Work(
-                    cell=cell_of(classifier, images, attack, text, settings.seed),
-                    classifier=classifier,
-                    images=images,
-                    attack=attack,
-                    oracle=oracle,
-                    batch_size=batch_size,
-                    shard_size=settings.shard_size or hardware.shard_size(geometry.size, device),
-                )
+        oracle = oracles.setdefault(classifier, Oracle(classifier, batch_size=batch_size))
+        key = (benchmark.name, str(geometry))
+        if key not in prepared:
+            prepared[key] = prepare(
+                benchmark,
+                ready.opened[benchmark.name],
+                geometry,
+                limit=settings.limit,
+                tick=partial(preparing, benchmark.name),
+            )
+        for text in _perturbations(settings.attacks or suite.perturbations(benchmark.name)):
+            attack = None if text == CLEAN else catalog.attack(text)
+            cell = cell_of(classifier, prepared[key], attack, text, settings.seed)
+            work = Work(
+                cell=cell,
+                classifier=classifier,
+                images=prepared[key],
+                attack=attack,
+                oracle=oracle,
+                batch_size=batch_size,
+                shard_size=settings.shard_size or hardware.shard_size(geometry.size, device),
+            )
+            works.setdefault(cell.id, work)  # the same model or benchmark may be named twice
+    return list(works.values())
 
 
 def _perturbations(texts: Sequence[str]) -> list[str]:
@@ -55,29 +71,11 @@ def _perturbations(texts: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([CLEAN, *(text if text == CLEAN else catalog.attack_text(text) for text in texts)]))
 
 
-def _images(benchmark: Benchmark, classifier: Classifier, settings: Settings, preparing: Preparing) -> ImageSet:
-    place = locations.location(benchmark.name, settings.data)
-    if place is None:
-        if benchmark.embedded is None:
-            raise UsageError(f"No images for {benchmark.name}.", f"Pass --data {benchmark.name}=PATH.")
-        opened = benchmark.embedded()
-    else:
-        opened = sources.open_location(place, benchmark.split)
-    return prepare(
-        benchmark,
-        opened,
-        classifier.preprocessing.geometry,
-        limit=settings.limit,
-        tick=lambda done, total: preparing(benchmark.name, done, total),
-    )
-
-
-def _check_classes(classifier: Classifier, images: ImageSet) -> None:
+def _check_classes(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> None:
     """Raise UsageError where outputs and classes cannot be matched."""
-    too_few = classifier.num_classes < images.num_classes
-    if too_few or (images.all_classes_known and classifier.num_classes != images.num_classes):
+    _, num_classes, all_known = resolve_labels(benchmark, opened)
+    if classifier.num_classes < num_classes or (all_known and classifier.num_classes != num_classes):
         raise UsageError(
-            f"{classifier.name} has {classifier.num_classes} outputs, "
-            f"but {images.benchmark} has {images.num_classes} classes.",
+            f"{classifier.name} has {classifier.num_classes} outputs, but {benchmark.name} has {num_classes} classes.",
             "Choose a benchmark of the model's own label space with --benchmark, or set --num-classes.",
         )

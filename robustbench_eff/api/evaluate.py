@@ -78,17 +78,20 @@ def evaluate(
     UsageError, DataError and ModelError for bad input; EvaluationError and StoreError while running.
     Whatever ends the run, the finished shards are in the store.
     """
+    if settings is not None and options:
+        raise UsageError(f"Give settings or {', '.join(options)}, not both.")
     settings = settings or Settings(**options)
     listener = listener or Silence()
     if not models:
         raise UsageError("There is no model to evaluate.", "Pass a name, a module or a classifier.")
     device = hardware.resolve_device(settings.device)
     ready = check(models, settings, device)
-    works = list(compose(ready, settings, device, listener.preparing))
     store = Store(settings.store)
+    store.check_writable()
+    works = compose(ready, settings, device, listener.preparing)
     with store.lock():
         _run(works, store, settings, device, listener)
-    scores = store_scores(store, [work.cell.id for work in works])
+    scores = store_scores(store, {work.cell.id: work.cell.model for work in works})
     return Result(scores, store.folder, ready.missing, _other_seeds(store, works))
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
 
 from robustbench_eff import catalog
 from robustbench_eff.benchmarks import locations, sources
-from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import Missing, MissingInputs, UsageError
 from robustbench_eff.plan import CLEAN
@@ -30,6 +30,8 @@ class Ready:
     """What survived the checks, and what did not."""
 
     subjects: list[tuple[Subject, list[Benchmark]]]
+    opened: dict[str, LabelledImages]
+    """The images of every benchmark, by name: listed, not decoded."""
     missing: list[Missing]
 
 
@@ -46,19 +48,32 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         subject, lacking = _subject(model, device)
         if lacking:
             of_models[subject.name] = lacking
-        names = settings.benchmarks or _own_benchmarks(subject, suite.benchmarks(), settings.data)
-        benchmarks = [catalog.benchmark(name, settings.data) for name in names]
-        for benchmark in benchmarks:
-            place = locations.location(benchmark.name, settings.data)
-            of_benchmarks.setdefault(benchmark.name, sources.missing(benchmark.name, benchmark, place))
+        names = dict.fromkeys(settings.benchmarks or _own_benchmarks(subject, suite.benchmarks(), settings.data))
+        benchmarks = []
+        for name in names:
+            place = locations.location(name, settings.data)
+            benchmarks.append(catalog.benchmark(name, place))
+            of_benchmarks.setdefault(name, sources.missing(name, benchmarks[-1], place))
+            if not (settings.attacks or suite.perturbations(name)):
+                raise UsageError(f"Suite {settings.suite} says nothing about {name}.", "Add it, or a part for `any`.")
         found = [benchmark for benchmark in benchmarks if not of_benchmarks[benchmark.name]]
         if not lacking and found:
             subjects.append((subject, found))
     absent = [item for found in (of_models, of_benchmarks) for items in found.values() for item in items]
     if absent and not (settings.skip_missing and subjects):
         without_data = [name for name, items in of_benchmarks.items() if items]
-        raise MissingInputs(absent, _local_commands(models, of_models.keys(), without_data, settings))
-    return Ready(subjects, absent)
+        raise MissingInputs(absent, _local_commands(models, of_models, without_data, settings))
+    wanted = {benchmark.name: benchmark for _, benchmarks in subjects for benchmark in benchmarks}
+    return Ready(subjects, {name: _open(benchmark, settings) for name, benchmark in wanted.items()}, absent)
+
+
+def _open(benchmark: Benchmark, settings: Settings) -> LabelledImages:
+    place = locations.location(benchmark.name, settings.data)
+    if place is not None:
+        return sources.open_location(place, benchmark.split)
+    if benchmark.embedded is None:
+        raise UsageError(f"No images for {benchmark.name}.", f"Pass --data {benchmark.name}=PATH.")
+    return benchmark.embedded()
 
 
 def _subject(model: Model, device: str) -> tuple[Subject, list[Missing]]:
@@ -80,7 +95,7 @@ def _own_benchmarks(subject: Subject, offered: Sequence[str], data: Mapping[str,
         space: str | None = subject.provenance.label_space
     else:
         space = zoo.expected_label_space(subject)
-    same = [name for name in offered if catalog.benchmark(name, data).label_space == space]
+    same = [name for name in offered if catalog.benchmark(name, data.get(name)).label_space == space]
     own = [name for name in data if name not in catalog.BENCHMARKS or space in ("custom", None)]
     if not (same or own):
         raise UsageError(
@@ -90,17 +105,49 @@ def _own_benchmarks(subject: Subject, offered: Sequence[str], data: Mapping[str,
     return same + own
 
 
-def _local_commands(models: Sequence[Model], lacking: Set[str], without_data: Sequence[str], settings: Settings) -> str:
-    """The commands with everything that is missing given as local files; models with a file get one each."""
-    tail: list[str] = []
-    for name in settings.benchmarks:
-        tail += ["--benchmark", name]
-    for name, place in settings.data.items():
-        tail += ["--data", f"{name}={place}"] if name not in without_data else []
-    for name in without_data:
-        tail += ["--data", f"{name}=PATH"]
-    names = [model if isinstance(model, str) else model.name for model in models if not isinstance(model, nn.Module)]
-    commands = [["robust-eval", "--model", name, "--weights", "FILE", *tail] for name in names if name in lacking]
-    if together := [word for name in names if name not in lacking for word in ("--model", name)]:
-        commands.append(["robust-eval", *together, *tail])
+def _local_commands(
+    models: Sequence[Model], lacking: Mapping[str, list[Missing]], without_data: Sequence[str], settings: Settings
+) -> str:
+    """The commands with everything that is missing given as local files; models that need a file get one each."""
+    requests = [
+        ModelRequest(name=model) if isinstance(model, str) else model
+        for model in models
+        if not isinstance(model, nn.Module)
+    ]
+    tail = _setting_words(settings, without_data)
+    commands = []
+    for request in requests:
+        options = {item.option for item in lacking.get(request.name, [])}
+        if "" not in options:
+            commands.append(["robust-eval", "--model", request.name, *_model_words(request, bool(options)), *tail])
     return "\n  ".join(shlex.join(command) for command in commands)
+
+
+def _model_words(request: ModelRequest, needs_file: bool) -> list[str]:
+    """The options of a model as they were given, with FILE for weights that are missing."""
+    weights = "FILE" if needs_file else request.weights
+    single = {
+        "--weights": weights,
+        "--num-classes": request.num_classes,
+        "--mean": None if request.mean is None else ",".join(f"{value:g}" for value in request.mean),
+        "--std": None if request.std is None else ",".join(f"{value:g}" for value in request.std),
+        "--input-size": request.input_size,
+        "--geometry": request.geometry,
+    }
+    words = [word for option, value in single.items() if value is not None for word in (option, str(value))]
+    words += [word for key, value in request.model_args.items() for word in ("--model-arg", f"{key}={value}")]
+    return [*words, *(["--trust-checkpoint"] if request.trust_checkpoint else [])]
+
+
+def _setting_words(settings: Settings, without_data: Sequence[str]) -> list[str]:
+    """The options of the run that were given, with PATH for images that are missing."""
+    default = Settings()
+    words: list[str] = []
+    for option, values in (("--benchmark", settings.benchmarks), ("--attack", settings.attacks)):
+        words += [word for value in values for word in (option, value)]
+    for name, place in {**settings.data, **dict.fromkeys(without_data, "PATH")}.items():
+        words += ["--data", f"{name}={place}"]
+    for name in ("suite", "limit", "seed", "store"):
+        if getattr(settings, name) != getattr(default, name):
+            words += [f"--{name}", str(getattr(settings, name))]
+    return words

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.errors import DataError, did_you_mean
 
-RawLabel = int | str
+_WHOLE = re.compile(r"[+-]?[0-9]+(\.0+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +23,13 @@ class LabelledImages:
     origin: str
     """Path or hub id, for messages."""
     ids: list[str]
-    labels: list[RawLabel]
-    """An index, a wnid or a class name, as found."""
+    labels: Sequence[Any]
+    """Indices, wnids or class names, as found."""
     read: Callable[[int], bytes | npt.NDArray[np.uint8]]
     stamp: str
-    """Changes whenever the files do; cheap to compute (names, sizes, times)."""
+    """Changes whenever the files do; cheap to compute (places, sizes, times)."""
+    split: str = "local files"
+    """What a reader is told was opened: a split where one was chosen."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -37,11 +42,12 @@ class Benchmark:
     name: str
     title: str
     label_space: str
-    split: str
     licence: str
     where: str
     """Where a user can get it."""
     num_classes: int | None
+    split: str = "test"
+    """Which of several splits is meant."""
     class_index: Callable[[], Mapping[str, int]] = dict
     """Class names and wnids to indices; ambiguous names are left out."""
     embedded: Callable[[], LabelledImages] | None = None
@@ -51,18 +57,19 @@ class Benchmark:
 def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> tuple[npt.NDArray[np.int64], int, bool]:
     """Indices of all labels, the number of classes, and whether that number is more than a lower bound.
 
-    Where the benchmark does not know its classes, names that are all numbers are indices; other names are
-    numbered in sorted order. Raises DataError for a name or an index outside the label space.
+    Whole numbers are indices. Where the benchmark does not know its classes, names are numbered in sorted
+    order. Raises DataError for a label that is neither, or is outside the label space, naming its sample.
     """
-    names = {label for label in opened.labels if isinstance(label, str)}
-    numeric = all(name.lstrip("-").isdigit() for name in names)
-    if numeric:
-        indices = [int(label) for label in opened.labels]
-        classes = benchmark.num_classes or max(indices) + 1
-    else:
-        known = dict(benchmark.class_index()) or {name: index for index, name in enumerate(sorted(names))}
-        indices = [_index(label, known, benchmark, opened) for label in opened.labels]
-        classes = benchmark.num_classes or len(known)
+    if not len(opened):
+        raise DataError(f"{opened.origin} holds no images.")
+    labels = [_plain(label, opened, position) for position, label in enumerate(opened.labels)]
+    numeric = all(isinstance(label, int) for label in labels)
+    known = dict(benchmark.class_index())
+    if not known and not numeric:
+        labels = [str(label) for label in labels]
+        known = {name: index for index, name in enumerate(sorted(set(map(str, labels))))}
+    indices = [label if isinstance(label, int) else _index(label, known, benchmark, opened) for label in labels]
+    classes = benchmark.num_classes or (max(indices) + 1 if numeric else len(known))
     for position, index in enumerate(indices):
         if not 0 <= index < classes:
             one_based = min(indices) == 1 and max(indices) == classes
@@ -73,15 +80,33 @@ def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> tuple[npt.ND
     return np.asarray(indices, dtype=np.int64), classes, not (numeric and benchmark.num_classes is None)
 
 
-def _index(label: RawLabel, known: Mapping[str, int], benchmark: Benchmark, opened: LabelledImages) -> int:
-    if isinstance(label, int):
-        return label
+def _plain(label: Any, opened: LabelledImages, position: int) -> int | str:
+    """A whole number however it is written, or a name."""
+    if isinstance(label, bytes):
+        label = label.decode(errors="replace")
+    if isinstance(label, str):
+        text = label.strip()
+        return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else text
+    if isinstance(label, (int, np.integer)) and not isinstance(label, bool):
+        return int(label)
+    if isinstance(label, (float, np.floating)) and float(label).is_integer():
+        return int(label)
+    raise DataError(f"{opened.origin}: {opened.ids[position]} has the label {label!r}, no class index or name.")
+
+
+def _index(label: str, known: Mapping[str, int], benchmark: Benchmark, opened: LabelledImages) -> int:
     if label in known:
         return known[label]
     raise DataError(
         f"{opened.origin}: {label!r} is no class of {benchmark.name}.",
         did_you_mean(label, known) or "Use an index, a wnid or a class name.",
     )
+
+
+def file_stamp(path: Path) -> str:
+    """Place, size and times of a file: another file at the same place has another stamp."""
+    stat = path.stat()
+    return f"{path.resolve()} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"
 
 
 def unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:

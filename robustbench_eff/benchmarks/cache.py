@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import secrets
-import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from robustbench_eff.environment import cache_folder
+from robustbench_eff.disk import cache_folder, free_bytes, reserve, writing
 from robustbench_eff.errors import DataError, RobustEvalWarning, StoreError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Geometry
@@ -41,9 +40,7 @@ def prepare(
     With `limit`, the first samples in the order of the source are kept (class folders are dealt one image a
     class, so that these are a fair sample). Raises DataError for images or labels that do not fit.
     """
-    if not len(opened):
-        raise DataError(f"{opened.origin} holds no images.")
-    all_labels, num_classes, exact = resolve_labels(benchmark, opened)
+    all_labels, _, _ = resolve_labels(benchmark, opened)
     if limit is not None:
         _warn_if_sorted(opened, all_labels, limit)
     ids, labels = opened.ids[:limit], all_labels[:limit]
@@ -54,9 +51,7 @@ def prepare(
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=f"{benchmark.split}, {counted}, {geometry}",
-        num_classes=num_classes,
-        all_classes_known=exact,
+        protocol=f"{opened.split}, {counted}, {geometry}",
         sample_ids=ids,
         labels=labels,
         pixels=np.load(path, mmap_mode="r"),
@@ -91,13 +86,14 @@ def _decoded(
         if (path := _pixels_path(folder, fingerprint, geometry)).exists():
             return fingerprint, path
     _check_space(folder, len(ids) * geometry.size**2 * 3)
-    with _temporary(folder) as temporary:
+    with writing(folder), _temporary(folder) as temporary:
         shape = (len(ids), geometry.size, geometry.size, 3)
         pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+        reserve(temporary)
 
         def decode_one(position: int) -> str:
-            content = opened.read(position)
             name = f"{opened.origin}: {ids[position]}"
+            content = _content(opened, position, name)
             pixels[position] = _placed(decode(content, name), geometry, name)
             return hashlib.blake2b(content if isinstance(content, bytes) else content.tobytes()).hexdigest()
 
@@ -113,11 +109,18 @@ def _decoded(
         path = _pixels_path(folder, fingerprint, geometry)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
-    note.parent.mkdir(parents=True, exist_ok=True)
-    partial = note.with_suffix(f".{secrets.token_hex(4)}.part")
-    partial.write_text(json.dumps({"fingerprint": fingerprint, "origin": opened.origin}))
-    partial.replace(note)
+        note.parent.mkdir(parents=True, exist_ok=True)
+        partial = note.with_suffix(f".{secrets.token_hex(4)}.part")
+        partial.write_text(json.dumps({"fingerprint": fingerprint, "origin": opened.origin}))
+        partial.replace(note)
     return fingerprint, path
+
+
+def _content(opened: LabelledImages, position: int, name: str) -> bytes | npt.NDArray[np.uint8]:
+    try:
+        return opened.read(position)
+    except OSError as error:
+        raise DataError(f"{name} cannot be read: {error.strerror or error}.") from error
 
 
 def _placed(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[np.uint8]:
@@ -147,8 +150,7 @@ def _pixels_path(folder: Path, fingerprint: str, geometry: Geometry) -> Path:
 
 
 def _check_space(folder: Path, needed: int) -> None:
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    free = shutil.disk_usage(there).free
+    free = free_bytes(folder)
     if needed > free:
         raise StoreError(
             f"The image cache {folder} needs {needed / 2**30:.1f} GB and has {free / 2**30:.1f} GB.",

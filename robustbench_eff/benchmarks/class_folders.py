@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from itertools import zip_longest
 from pathlib import Path
 
 from robustbench_eff.errors import DataError
 
-from .benchmark import LabelledImages
+from .benchmark import LabelledImages, file_stamp
 
+SPLITS = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".tif", ".tiff", ".gif"})
 
 
@@ -19,6 +19,9 @@ def open_class_folders(folder: Path) -> LabelledImages:
     Classes come in sorted order (numbers as numbers), so any first N images hold all classes alike.
     """
     classes = [child for child in folder.iterdir() if child.is_dir() and not child.name.startswith(".")]
+    if classes and all(child.name.lower() in SPLITS for child in classes):
+        names = ", ".join(sorted(child.name for child in classes))
+        raise DataError(f"{folder} holds splits ({names}), not classes.", "Give one of them.")
     hands = [image_files(child) for child in sorted(classes, key=class_order)]
     paths = [path for deal in zip_longest(*hands) for path in deal if path is not None]
     if not paths:
@@ -32,18 +35,17 @@ def class_order(path: Path) -> tuple[int, int, str]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """All image files at any depth, in sorted order."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    """All image files at any depth, in sorted order; a dangling link is among them, to be named when read."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not path.is_dir())
 
 
 def from_paths(folder: Path, paths: list[Path], labels: list[str]) -> LabelledImages:
     """Image files with one label each; ids are the paths below `folder`."""
     ids = [path.relative_to(folder).as_posix() for path in paths]
-    stats = [path.stat() for path in paths]
     return LabelledImages(
         origin=str(folder),
         ids=ids,
         labels=list(labels),
         read=lambda position: paths[position].read_bytes(),
-        stamp=os.linesep.join(f"{name} {s.st_size} {s.st_mtime_ns}" for name, s in zip(ids, stats, strict=True)),
+        stamp="\n".join(file_stamp(path) for path in paths),
     )

@@ -15,31 +15,37 @@ LABEL_COLUMNS = ("label", "cls", "class_id", "class", "wnid")
 
 
 def find_csv(folder: Path) -> Path | None:
-    """`labels.csv`, or the only CSV there."""
+    """`labels.csv`, or the only CSV there, if its columns name files and labels."""
     found = sorted(folder.glob("*.csv"))
-    return next((path for path in found if path.name == "labels.csv"), found[0] if len(found) == 1 else None)
-
-
-def open_csv_folder(folder: Path) -> LabelledImages:
-    """Images in the order of the CSV. DataError if columns, files or labels are missing."""
-    table = find_csv(folder)
+    table = next((path for path in found if path.name == "labels.csv"), found[0] if len(found) == 1 else None)
     if table is None:
-        raise DataError(f"{folder} has no CSV of labels.")
+        return None
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        header = next(csv.reader(file), [])
+    return table if _column(header, FILE_COLUMNS) and _column(header, LABEL_COLUMNS) else None
+
+
+def open_csv_folder(folder: Path, table: Path) -> LabelledImages:
+    """Images in the order of the CSV. DataError if a file or a label is missing."""
     with table.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     if not rows:
         raise DataError(f"{table} has no rows.")
-    names = {name.lower(): name for name in rows[0]}
-    file_column, label_column = _column(table, names, FILE_COLUMNS), _column(table, names, LABEL_COLUMNS)
-    paths = [_image(folder, row[file_column], table) for row in rows]
-    return from_paths(folder, paths, [row[label_column].strip() for row in rows])
+    file_column, label_column = _column(list(rows[0]), FILE_COLUMNS), _column(list(rows[0]), LABEL_COLUMNS)
+    paths, labels = [], []
+    for number, row in enumerate(rows, 2):
+        name, label = row.get(file_column or ""), row.get(label_column or "")
+        if not name or not label:
+            raise DataError(f"{table}, line {number}: the file name or the label is missing.")
+        paths.append(_image(folder, name, table))
+        labels.append(label)
+    return from_paths(folder, paths, labels)
 
 
-def _column(table: Path, names: dict[str, str], wanted: tuple[str, ...]) -> str:
-    for name in wanted:
-        if name in names:
-            return names[name]
-    raise DataError(f"{table} needs a column {' or '.join(wanted)}; it has {', '.join(names.values())}.")
+def _column(header: list[str], wanted: tuple[str, ...]) -> str | None:
+    """The column that has one of these names, in their order of preference."""
+    names = {str(name).strip().lower(): name for name in header}
+    return next((names[name] for name in wanted if name in names), None)
 
 
 def _image(folder: Path, name: str, table: Path) -> Path:

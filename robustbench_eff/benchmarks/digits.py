@@ -33,6 +33,7 @@ def open_digits(split: Split = "test") -> LabelledImages:
         ids=[f"digits/{row:04d}" for row in rows],
         labels=[int(table[row, -1]) for row in rows],
         read=lambda position: _render(table[rows[position], :-1].reshape(8, 8)),
+        split=split,
         stamp=f"digits {split} {hashlib.blake2b(table.tobytes()).hexdigest()}",
     )
 

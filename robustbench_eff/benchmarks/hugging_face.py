@@ -2,67 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from robustbench_eff import hub
-from robustbench_eff.environment import cache_folder
+from robustbench_eff.disk import cache_folder
 from robustbench_eff.errors import DataError, Missing
 
-from .benchmark import LabelledImages, RawLabel
+from .benchmark import LabelledImages, file_stamp
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp")
 LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label")
 ID_COLUMNS = ("id", "__key__", "name", "file_name")
 BUILDERS = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
+SAVED = ("state.json", "dataset_dict.json")
 
 
 def understands(path: Path) -> bool:
     """Whether `path` is a file or folder of Parquet, Arrow or webdataset, or was saved by save_to_disk."""
-    return (path / "state.json").is_file() or bool(_data_files(path))
+    return any((path / name).is_file() for name in SAVED) or bool(_data_files(path))
 
 
-def open_files(path: Path) -> LabelledImages:
-    """Open local files; DataError if no image and label columns are found."""
+def open_files(path: Path, split: str) -> LabelledImages:
+    """Open local files; of several splits the benchmark's own is taken.
+
+    Raises DataError if no image and label columns are found, or the split is not there.
+    """
     from datasets import load_dataset, load_from_disk
 
-    if (path / "state.json").is_file():
-        files = sorted(path.glob("*.arrow"))
-        dataset = load_from_disk(str(path))
-    else:
-        files = _data_files(path)
-        with _without_progress_bars():
-            dataset = load_dataset(
-                BUILDERS[files[0].suffix],
-                data_files=[str(file) for file in files],
-                split="train",
-                cache_dir=str(cache_folder() / "datasets"),
-            )
-    stats = [(file.name, file.stat()) for file in files]
-    stamp = " ".join(f"{name} {stat.st_size} {stat.st_mtime_ns}" for name, stat in stats)
-    return _labelled(dataset, str(path), stamp)
+    files, cache = _data_files(path), str(cache_folder() / "datasets")
+    with _without_progress_bars():
+        if not files:
+            files = sorted(path.rglob("*.arrow"))
+            found = load_from_disk(str(path))
+        elif path.is_file():
+            found = load_dataset(BUILDERS[path.suffix], data_files=str(path), split="train", cache_dir=cache)
+        else:
+            found = load_dataset(str(path), cache_dir=cache)
+    stamp = "\n".join(file_stamp(file) for file in files)
+    if not isinstance(found, Mapping):
+        return _labelled(found, str(path), stamp)
+    if len(found) == 1 and set(found) <= {"train", split}:  # a folder without splits is all "train"
+        return _labelled(next(iter(found.values())), str(path), stamp)
+    picked = _pick(split, "", list(found), str(path))
+    return _labelled(found[picked], f"{path}@{picked}", f"{picked}\n{stamp}", picked)
 
 
 def missing(name: str, reference: str) -> list[Missing]:
     """What keeps the hub dataset `ID[@SPLIT]` from being opened: asks the local cache, then the hub."""
-    import huggingface_hub
+    from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     dataset_id = reference.partition("@")[0]
     page = f"https://huggingface.co/datasets/{dataset_id}"
     how = f"--data {name}=PATH with a local copy, or run where the hub can be reached"
-    if any(Path(huggingface_hub.constants.HF_HUB_CACHE).glob(f"datasets--{dataset_id.replace('/', '--')}/snapshots/*")):
+    if any(Path(constants.HF_HUB_CACHE).glob(f"datasets--{dataset_id.replace('/', '--')}/snapshots/*")):
         return []
     if not hub.reachable("huggingface.co"):
         return [Missing(f"dataset {name!r} ({dataset_id}): the hub cannot be reached", page, how)]
     try:
-        huggingface_hub.HfApi().dataset_info(dataset_id, timeout=hub.TIMEOUT_SECONDS)
+        HfApi().dataset_info(dataset_id, timeout=hub.TIMEOUT_SECONDS)
     except GatedRepoError:
         return [Missing(f"access to {dataset_id}", page, "accept its terms there, then `hf auth login`")]
     except RepositoryNotFoundError:
         return [Missing(f"dataset {name!r}: the hub has no {dataset_id}", page, how)]
+    except Exception as error:  # noqa: BLE001  a bad id, or whatever the hub's HTTP client raises
+        return [Missing(f"dataset {name!r} ({dataset_id}): {type(error).__name__}: {error}", page, how)]
     return []
 
 
@@ -71,15 +78,19 @@ def open_hub(reference: str, split: str) -> LabelledImages:
     from datasets import get_dataset_split_names, load_dataset
 
     dataset_id, _, chosen = reference.partition("@")
-    available = get_dataset_split_names(dataset_id)
-    picked = chosen or (split if split in available else available[0] if len(available) == 1 else None)
-    if picked not in available:
-        raise DataError(
-            f"{dataset_id} has the splits {', '.join(available)}, not {picked or split!r}.",
-            f"Choose one: hf:{dataset_id}@SPLIT",
-        )
+    picked = _pick(split, chosen, get_dataset_split_names(dataset_id), f"hf:{dataset_id}")
     dataset = load_dataset(dataset_id, split=picked)
-    return _labelled(dataset, f"{dataset_id}@{picked}", f"{dataset_id} {picked} {dataset._fingerprint}")
+    stamp = f"{dataset_id} {picked} {dataset._fingerprint}"
+    return _labelled(dataset, f"{dataset_id}@{picked}", stamp, f"{dataset_id}@{picked}")
+
+
+def _pick(split: str, chosen: str, available: list[str], origin: str) -> str:
+    """The split the user chose, else the benchmark's own, else the only one."""
+    picked = chosen or (split if split in available else available[0] if len(available) == 1 else split)
+    if picked not in available:
+        hint = f"Choose one: {origin}@SPLIT" if origin.startswith("hf:") else "Give the files of one split."
+        raise DataError(f"{origin} has the splits {', '.join(available)}, not {picked!r}.", hint)
+    return picked
 
 
 @contextmanager
@@ -99,7 +110,7 @@ def _without_progress_bars() -> Iterator[None]:
 def _data_files(path: Path) -> list[Path]:
     if path.suffix in BUILDERS:
         return [path] if path.is_file() else []
-    if not path.is_dir():
+    if not path.is_dir() or any((path / name).is_file() for name in SAVED):
         return []
     for suffix in BUILDERS:
         if files := sorted(path.glob(f"*{suffix}")) or sorted(path.glob(f"data/*{suffix}")):
@@ -107,7 +118,7 @@ def _data_files(path: Path) -> list[Path]:
     return []
 
 
-def _labelled(dataset: Any, origin: str, stamp: str) -> LabelledImages:
+def _labelled(dataset: Any, origin: str, stamp: str, split: str = "local files") -> LabelledImages:
     from datasets import Image
 
     image_column = _column(dataset, IMAGE_COLUMNS, origin)
@@ -119,6 +130,7 @@ def _labelled(dataset: Any, origin: str, stamp: str) -> LabelledImages:
         labels=_labels(dataset, label_column),
         read=lambda position: _content(encoded[position][image_column], origin, position),
         stamp=stamp,
+        split=split,
     )
 
 
@@ -142,16 +154,18 @@ def _ids(dataset: Any) -> list[str]:
     return [f"{row:08d}" for row in range(len(dataset))]
 
 
-def _labels(dataset: Any, column: str) -> list[RawLabel]:
+def _labels(dataset: Any, column: str) -> list[Any]:
     """Class names where the column has a ClassLabel with names that say more than a number."""
     names = getattr(dataset.features[column], "names", None)
     values = list(dataset[column])
     if names and not all(name.isdigit() for name in names):
-        return [names[value] if value >= 0 else int(value) for value in values]
-    return [value if isinstance(value, str) else int(value) for value in values]
+        return [names[value] if value is not None and value >= 0 else value for value in values]
+    return values
 
 
-def _content(value: dict[str, Any], origin: str, position: int) -> bytes:
+def _content(value: dict[str, Any] | None, origin: str, position: int) -> bytes:
+    if value is None:
+        raise DataError(f"{origin}: row {position} holds no image.")
     content = value["bytes"] if value["bytes"] is not None else Path(value["path"]).read_bytes()
     if not isinstance(content, bytes):
         raise DataError(f"{origin}: row {position} holds no encoded image.")

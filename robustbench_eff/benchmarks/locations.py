@@ -31,7 +31,8 @@ def from_options(options: Iterable[str]) -> dict[str, str]:
 
 def location(name: str, options: Mapping[str, str]) -> str | None:
     """Path or hub id of a benchmark; the option wins over the variable, the variable over the config file."""
-    return options.get(name) or os.environ.get(variable(name)) or from_config().get(name)
+    found = options.get(name) or os.environ.get(variable(name)) or from_config().get(name)
+    return found if found is None or found.startswith("hf:") else str(Path(found).expanduser())
 
 
 def from_config() -> dict[str, str]:
@@ -41,7 +42,7 @@ def from_config() -> dict[str, str]:
         if path.is_file():
             try:
                 data = (yaml.safe_load(path.read_text()) or {}).get("data", {})
-            except (yaml.YAMLError, AttributeError) as error:
+            except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
                 raise UsageError(f"{path} is not a YAML mapping: {error}") from error
             if not isinstance(data, dict):
                 raise UsageError(f"{path}: data must map benchmark names to paths.")

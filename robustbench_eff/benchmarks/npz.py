@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy.typing as npt
 
 from robustbench_eff.errors import DataError
 
-from .benchmark import LabelledImages
+from .benchmark import LabelledImages, file_stamp
 
 IMAGE_KEYS, LABEL_KEYS = (
     ("x", "images", "image", "data", "x_test"),
@@ -24,22 +23,18 @@ def open_npz(path: Path) -> LabelledImages:
     Raises DataError for other shapes, for values outside [0, 1], and for floats that 8 bits cannot hold
     (they would be rounded without a word).
     """
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            images = _entry(path, archive, IMAGE_KEYS)
-            labels = _entry(path, archive, LABEL_KEYS)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path} cannot be read as .npz: {error}") from error
+    with np.load(path, allow_pickle=False) as archive:
+        images = _entry(path, archive, IMAGE_KEYS)
+        labels = _entry(path, archive, LABEL_KEYS)
     pixels = _as_bytes(path, images)
     if labels.ndim != 1 or len(labels) != len(pixels):
         raise DataError(f"{path}: {len(pixels)} images need as many labels, got shape {labels.shape}.")
-    stat = path.stat()
     return LabelledImages(
         origin=str(path),
         ids=[f"{row:08d}" for row in range(len(pixels))],
-        labels=[str(label) if labels.dtype.kind in "US" else int(label) for label in labels],
+        labels=labels.tolist(),
         read=lambda position: pixels[position],
-        stamp=f"{path.name} {stat.st_size} {stat.st_mtime_ns}",
+        stamp=file_stamp(path),
     )
 
 
@@ -62,6 +57,8 @@ def _as_bytes(path: Path, images: npt.NDArray[np.generic]) -> npt.NDArray[np.uin
     if images.dtype.kind != "f":
         raise DataError(f"{path}: images must be uint8 or float in [0, 1], got {images.dtype}.")
     values = images.astype(np.float64)
+    if not values.size:
+        raise DataError(f"{path} holds no images.")
     if not (values.min() >= 0 and values.max() <= 1):
         raise DataError(
             f"{path}: images outside [0, 1]: values from {values.min():.3g} to {values.max():.3g}.",

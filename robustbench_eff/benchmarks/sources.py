@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from robustbench_eff.errors import DataError, Missing
+from robustbench_eff.errors import DataError, Missing, RobustEvalError
 
 from . import class_folders, csv_folder, hugging_face, npz
 from .benchmark import Benchmark, LabelledImages
@@ -32,16 +32,25 @@ def missing(name: str, benchmark: Benchmark | None, where: str | None) -> list[M
 
 
 def open_location(where: str, split: str) -> LabelledImages:
-    """Open a local path or a hub id; DataError if it has no form we can read."""
+    """Open a local path or a hub id; DataError if it cannot be read or has no form we know."""
+    try:
+        return _open(where, split)
+    except RobustEvalError:
+        raise
+    except Exception as error:
+        raise DataError(f"{where} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _open(where: str, split: str) -> LabelledImages:
     if where.startswith("hf:"):
         return hugging_face.open_hub(where.removeprefix("hf:"), split)
     path = Path(where)
     if path.suffix == ".npz":
         return npz.open_npz(path)
     if hugging_face.understands(path):
-        return hugging_face.open_files(path)
-    if path.is_dir() and csv_folder.find_csv(path) is not None:
-        return csv_folder.open_csv_folder(path)
+        return hugging_face.open_files(path, split)
+    if path.is_dir() and (table := csv_folder.find_csv(path)) is not None:
+        return csv_folder.open_csv_folder(path, table)
     if path.is_dir() and any(child.is_dir() for child in path.iterdir()):
         return class_folders.open_class_folders(path)
     raise DataError(f"{where} has no form that can be read as labelled images.", f"It can be {FORMS}.")

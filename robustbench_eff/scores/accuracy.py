@@ -12,7 +12,7 @@ from .intervals import wilson
 from .score import Score
 
 
-def accuracy_scores(cell: dict[str, Any], outcomes: pa.Table) -> list[Score]:
+def accuracy_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") -> list[Score]:
     """The scores of one cell: `accuracy` when nothing was perturbed, else `robust_accuracy` and its 8-bit twin.
 
     Robust accuracy is the fraction of all samples that are right both clean and perturbed; `_8bit` judges
@@ -39,6 +39,7 @@ def accuracy_scores(cell: dict[str, Any], outcomes: pa.Table) -> list[Score]:
                 n=n,
                 protocol=f"{cell['protocol']}{seed}",
                 flags=_flags(outcomes, cell["samples"]),
+                cell=cell_id,
             )
         )
     return scores

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
 
 from robustbench_eff.store import Store
 
@@ -10,8 +13,25 @@ from .accuracy import accuracy_scores
 from .score import Score
 
 
-def store_scores(store: Store, cell_ids: Iterable[str] | None = None) -> list[Score]:
-    """The scores of these cells (all by default), in the order given or begun."""
+def store_scores(store: Store, names: Mapping[str, str] | None = None) -> list[Score]:
+    """The scores of all cells in the order they were begun, or of those in `names`, under these model names.
+
+    Two models with one name are told apart by a few digits of their hash.
+    """
     cells = store.cells()
-    wanted = cells if cell_ids is None else dict.fromkeys(cell_ids)
-    return [score for cell_id in wanted for score in accuracy_scores(cells[cell_id], store.outcomes(cell_id))]
+    chosen = {cell_id: {**cells[cell_id], "model": name} for cell_id, name in names.items()} if names else cells
+    models: dict[str, set[str]] = defaultdict(set)
+    for cell in chosen.values():
+        models[cell["model"]].add(_model(cell))
+    scores = []
+    for cell_id, cell in chosen.items():
+        several = len(models[cell["model"]]) > 1
+        shown = {**cell, "model": f"{cell['model']} #{_model(cell)}"} if several else cell
+        scores += accuracy_scores(shown, store.outcomes(cell_id), cell_id)
+    return scores
+
+
+def _model(cell: Mapping[str, Any]) -> str:
+    """What tells models of one name apart: weights and preprocessing."""
+    text = f"{cell['model_digest']} {cell['preprocessing']}"
+    return hashlib.blake2b(text.encode(), digest_size=3).hexdigest()

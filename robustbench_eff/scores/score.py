@@ -22,3 +22,5 @@ class Score:
     flags: tuple[str, ...] = ()
     """What a reader must know before trusting the value."""
     higher_is_better: bool = True
+    cell: str = ""
+    """Id of the cell in its store."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,7 +17,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from robustbench_eff import hub
-from robustbench_eff.environment import cache_folder
+from robustbench_eff.disk import cache_folder
 from robustbench_eff.errors import Missing, MissingExtra, ModelError, did_you_mean
 from robustbench_eff.preprocessing import Geometry, Preprocessing
 
@@ -69,30 +69,26 @@ def missing(name: str, request: ModelRequest) -> list[Missing]:
     return [Missing(f"weights of {request.name} (they cannot be downloaded)", where, "--weights FILE")]
 
 
-def build(
-    name: str,
-    request: ModelRequest,
-    class_names: Sequence[str] | None = None,
-    templates: Sequence[str] | None = None,
-) -> Built:
+def build(name: str, request: ModelRequest) -> Built:
     """The image tower with a zero-shot head; by default for ImageNet with OpenAI's names and 80 templates.
 
-    A template holds `{}` where the class name goes. The class features are cached by content.
+    The model arguments `class_names` and `templates` name text files with a class or a template a line; a
+    template holds `{}` where the class name goes. The class features are cached by content.
     """
+    arguments = dict(request.model_args)
+    class_names, templates = _lines(arguments.pop("class_names", None)), _lines(arguments.pop("templates", None))
     open_clip = _open_clip()
     architecture, tag = _parts(name, open_clip)
     try:
-        model = open_clip.create_model(
-            architecture, pretrained=None if request.weights else tag, **request.model_args
-        ).eval()
+        model = open_clip.create_model(architecture, pretrained=None if request.weights else tag, **arguments).eval()
         tokenizer = open_clip.get_tokenizer(architecture)
-    except (TypeError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:
         raise ModelError(f"open_clip cannot build {name}: {error}") from error
     notes: tuple[str, ...] = ()
     if request.weights is not None:
         notes = load_weights(model, request.weights, trust=request.trust_checkpoint)
-    names = list(class_names or open_clip.IMAGENET_CLASSNAMES)
-    prompts = list(templates or [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES])
+    names = class_names or list(open_clip.IMAGENET_CLASSNAMES)
+    prompts = templates or [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
     features = _class_features(model, tokenizer, names, prompts)
     zero_shot = ZeroShot(model, features, model.logit_scale.detach().exp().item())
     config: dict[str, Any] = open_clip.get_model_preprocess_cfg(model)
@@ -114,6 +110,15 @@ def build(
         label_space="imagenet" if class_names is None else "custom",
         notes=(*notes, f"zero-shot head from {len(names)} class names and {len(prompts)} templates"),
     )
+
+
+def _lines(path: str | None) -> list[str] | None:
+    if path is None:
+        return None
+    try:
+        return [line.strip() for line in Path(path).read_text().splitlines() if line.strip()]
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
 
 
 def _class_features(model: nn.Module, tokenizer: Any, names: list[str], templates: list[str]) -> Tensor:
@@ -154,6 +159,13 @@ def _parts(name: str, open_clip: ModuleType) -> tuple[str, str]:
         raise ModelError(
             f"open_clip has no weights {name!r}.",
             f"Write open_clip:{architecture}/TAG with {', '.join(tags)}.",
+        )
+    trained = bool(open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu"))
+    built = bool((open_clip.get_model_config(architecture) or {}).get("quick_gelu"))
+    if trained != built:  # open_clip only warns, and computes other features
+        right = f"{architecture}-quickgelu" if trained else architecture.removesuffix("-quickgelu")
+        raise ModelError(
+            f"{name} was trained with another GELU than {architecture} has.", f"Use open_clip:{right}/{tag}."
         )
     return architecture, tag
 

@@ -13,6 +13,7 @@ from .aliases import Alias
 from .request import Built, ModelRequest, source_text
 from .weights import load_weights
 
+FILE = "--weights FILE"
 REASONS = {
     "sat_tf_ckpt": "published only as TensorFlow checkpoints on Google Drive, which PyTorch cannot read",
     "debiased_pth": "published only behind SharePoint links that need a browser",
@@ -46,13 +47,14 @@ def missing(alias: Alias, request: ModelRequest) -> list[Missing]:
     skeleton = _skeleton(alias)
     if skeleton is not None and request.weights is not None:
         return request.missing_weights_file()
+    option = "" if skeleton is None else FILE
     if skeleton is None:
         how = "write its architecture as an nn.Module and use --model path/to/file.py:factory --weights FILE"
     elif alias.source == "sat_tf_ckpt":
         how = f"convert the variables to a state_dict of timm {skeleton} (bn_eps=1e-5), then --weights FILE"
     else:
         how = "--weights FILE"
-    return [Missing(f"weights of {alias.name} ({REASONS[alias.source]})", _link(alias), how)]
+    return [Missing(f"weights of {alias.name} ({REASONS[alias.source]})", _link(alias), how, option)]
 
 
 def build(alias: Alias, request: ModelRequest) -> Built:
@@ -65,7 +67,10 @@ def build(alias: Alias, request: ModelRequest) -> Built:
     smooth = alias.source == "sat_tf_ckpt"
     # SAT: TF batch-norm epsilon 1e-5 and pixels in [-1, 1]; the others are torchvision-style ResNets.
     arguments: dict[str, Any] = {"bn_eps": 1e-5} if smooth else {}
-    module = timm.create_model(skeleton, pretrained=False, **{**arguments, **request.model_args}).eval()
+    try:
+        module = timm.create_model(skeleton, pretrained=False, **{**arguments, **request.model_args}).eval()
+    except Exception as error:
+        raise ModelError(f"timm cannot build {skeleton}: {error}") from error
     notes = load_weights(
         module,
         request.weights,

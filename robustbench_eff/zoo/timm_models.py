@@ -54,7 +54,7 @@ def build(name: str, request: ModelRequest) -> Built:
         arguments["num_classes"] = request.num_classes
     try:
         module = timm.create_model(name, pretrained=request.weights is None, **arguments).eval()
-    except (TypeError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:
         raise ModelError(f"timm cannot build {source_text('timm', name, arguments)}: {error}") from error
     notes: tuple[str, ...] = ()
     if request.weights is not None:

@@ -32,8 +32,10 @@ def build(name: str, request: ModelRequest) -> Built:
         arguments["num_classes"] = request.num_classes
     try:
         own = weights if request.weights is None else None
+        if own is None:
+            arguments = _as_pretrained(architecture, weights) | arguments
         module = torchvision.models.get_model(architecture, weights=own, **arguments).eval()
-    except (TypeError, RuntimeError, ValueError, OSError) as error:
+    except Exception as error:
         text = source_text("torchvision", name, arguments)
         raise ModelError(f"torchvision cannot build {text}: {error}") from error
     notes: tuple[str, ...] = ()
@@ -51,6 +53,15 @@ def build(name: str, request: ModelRequest) -> Built:
         label_space=label_space_of(num_classes),
         notes=notes,
     )
+
+
+def _as_pretrained(architecture: str, weights: Any) -> dict[str, Any]:
+    """What torchvision sets by itself only when it loads its own weights."""
+    if architecture in ("googlenet", "inception_v3"):
+        return {"transform_input": True, "init_weights": False}
+    if architecture.startswith("vit_"):
+        return {"image_size": weights.transforms().crop_size[0]}
+    return {}
 
 
 def _entry(name: str) -> tuple[str, Any]:

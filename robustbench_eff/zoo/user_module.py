@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import importlib.util
 import sys
@@ -12,7 +11,7 @@ from typing import Any
 
 from torch import nn
 
-from robustbench_eff.errors import Missing, ModelError, did_you_mean
+from robustbench_eff.errors import Missing, ModelError, RobustEvalError, did_you_mean
 from robustbench_eff.preprocessing import Geometry, Mode, Preprocessing
 
 from .request import Built, ModelRequest, label_space_of, source_text
@@ -35,7 +34,7 @@ def missing(name: str, request: ModelRequest) -> list[Missing]:
 def build(name: str, request: ModelRequest) -> Built:
     """Call the factory with the model arguments and put the module it returns into eval mode."""
     place, _, attribute = name.rpartition(":")
-    code, stamp = _imported(place)
+    code = _imported(place)
     factory = getattr(code, attribute, None)
     if factory is None:
         raise ModelError(f"{place} has no {attribute!r}.", did_you_mean(attribute, vars(code)))
@@ -51,7 +50,7 @@ def build(name: str, request: ModelRequest) -> Built:
     return Built(
         module=module,
         preprocessing=plain_preprocessing(request),
-        source=f"{source_text('user', name, request.model_args)} {stamp}",
+        source=source_text("user", f"{Path(place).name}:{attribute}", request.model_args),
         label_space="custom" if request.num_classes is None else label_space_of(request.num_classes),
         notes=notes,
     )
@@ -68,29 +67,34 @@ def plain_preprocessing(request: ModelRequest) -> Preprocessing:
 def _called(factory: Any, name: str, request: ModelRequest) -> Any:
     try:
         return factory(**request.model_args)
-    except TypeError as error:
+    except Exception as error:
         raise ModelError(
-            f"{name} cannot be called with {dict(request.model_args)}: {error}",
+            f"{name} cannot be called with {dict(request.model_args)}: {type(error).__name__}: {error}",
             "Pass its arguments with --model-arg KEY=VALUE.",
         ) from error
 
 
-def _imported(place: str) -> tuple[ModuleType, str]:
-    """The user's module and a hash of its source, which is part of the model's identity."""
+def _imported(place: str) -> ModuleType:
+    """The user's module; a file may import its neighbours."""
+    is_file = place.endswith(".py")
+    folder = str(Path(place).parent.resolve() if is_file else Path.cwd())
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
     try:
-        if place.endswith(".py"):
-            path = Path(place)
-            spec = importlib.util.spec_from_file_location(path.stem, path)
-            if spec is None or spec.loader is None:
-                raise ModelError(f"{place} cannot be imported.")
-            code = importlib.util.module_from_spec(spec)
-            sys.modules[path.stem] = code  # dataclasses and pickle look a module up by name
-            spec.loader.exec_module(code)
-        else:
-            if str(Path.cwd()) not in sys.path:
-                sys.path.insert(0, str(Path.cwd()))
-            code = importlib.import_module(place)
-    except (ImportError, SyntaxError, OSError) as error:
-        raise ModelError(f"{place} cannot be imported: {error}", "Is it on the Python path?") from error
-    source = Path(code.__file__).read_bytes() if code.__file__ else b""
-    return code, hashlib.blake2b(source, digest_size=8).hexdigest()
+        if not is_file:
+            return importlib.import_module(place)
+        # A name of our own: a file called copy.py must not replace the standard one.
+        name = f"_robust_eval_user_{Path(place).stem}"
+        spec = importlib.util.spec_from_file_location(name, place)
+        if spec is None or spec.loader is None:
+            raise ModelError(f"{place} cannot be imported.")
+        code = importlib.util.module_from_spec(spec)
+        sys.modules[name] = code  # dataclasses and pickle look a module up by name
+        spec.loader.exec_module(code)
+    except RobustEvalError:
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"{place} cannot be imported: {type(error).__name__}: {error}", "Is it on the Python path?"
+        ) from error
+    return code

@@ -53,8 +53,8 @@ def _read(path: Path, trust: bool) -> Any:
             f"{path} is refused: reading it would run code that the file carries ({reason}).",
             "Save its state_dict as .safetensors; or pass --trust-checkpoint if you trust who made the file.",
         ) from error
-    except (OSError, RuntimeError, EOFError, ValueError) as error:
-        raise ModelError(f"{path} cannot be read as a PyTorch checkpoint: {error}") from error
+    except Exception as error:
+        raise ModelError(f"{path} cannot be read as a PyTorch checkpoint: {type(error).__name__}: {error}") from error
 
 
 def _state_dict(content: Any, path: Path) -> tuple[StateDict, tuple[str, ...]]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
+import os
 import tarfile
+import warnings
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +19,11 @@ from PIL import Image
 
 from robustbench_eff import catalog
 from robustbench_eff.benchmarks import locations, sources
-from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.benchmark import Benchmark, resolve_labels
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.environment import cache_folder
-from robustbench_eff.errors import DataError, RobustEvalWarning, UsageError
+from robustbench_eff.disk import cache_folder
+from robustbench_eff.errors import DataError, RobustEvalWarning, StoreError, UsageError
 from robustbench_eff.preprocessing import Geometry
 
 GEOMETRY = Geometry(size=8, mode="none")
@@ -37,7 +41,7 @@ def png(seed: int) -> bytes:
 
 
 def own(where: Path | str) -> Benchmark:
-    return catalog.benchmark("mine", {"mine": str(where)})
+    return catalog.benchmark("mine", str(where))
 
 
 def prepared(where: Path | str, benchmark: Benchmark | None = None, **options):
@@ -133,7 +137,8 @@ def test_class_folders_are_dealt_one_image_a_class(tmp_path: Path) -> None:
     found = prepared(class_folders(tmp_path, ["b", "a", "b", "a", "b", "c"]))
     assert found.sample_ids == ["a/1.png", "b/0.png", "c/5.png", "a/3.png", "b/2.png", "b/4.png"]
     assert found.labels.tolist() == [0, 1, 2, 0, 1, 1]
-    assert found.all_classes_known
+    opened = sources.open_location(str(tmp_path), "test")
+    assert resolve_labels(own(tmp_path), opened)[1:] == (3, True)
 
 
 def test_numeric_folders_are_numbers_not_words(tmp_path: Path) -> None:
@@ -146,18 +151,18 @@ def test_numeric_folders_are_numbers_not_words(tmp_path: Path) -> None:
         "11/4.png": 11,
     }
     assert [name.split("/")[0] for name in found.sample_ids] == ["0", "1", "2", "10", "11"]
-    assert not found.all_classes_known
+    opened = sources.open_location(str(tmp_path), "test")
+    assert resolve_labels(own(tmp_path), opened)[1:] == (12, False)
 
 
 @pytest.mark.parametrize("names", [["n01440764", "n07565083"], ["tench", "menu"], ["0", "922"]])
 def test_imagenet_folders_may_be_wnids_names_or_indices(tmp_path: Path, names: list[str]) -> None:
-    found = prepared(class_folders(tmp_path, names), catalog.benchmark("imagenet", {}))
+    found = prepared(class_folders(tmp_path, names), catalog.benchmark("imagenet"))
     assert sorted(found.labels.tolist()) == [0, 922]
-    assert found.num_classes == 1000
 
 
 def test_an_ambiguous_or_unknown_class_name_is_refused(tmp_path: Path) -> None:
-    row = catalog.benchmark("imagenet", {})
+    row = catalog.benchmark("imagenet")
     with pytest.raises(DataError, match=r"'tenchh' is no class of imagenet.\nDid you mean 'tench'"):
         prepared(class_folders(tmp_path / "a", ["tenchh"]), row)
     with pytest.raises(DataError, match="'crane' is no class"):
@@ -167,7 +172,7 @@ def test_an_ambiguous_or_unknown_class_name_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("names", "words"), [(["0", "1000"], "has label 1000"), (["1", "1000"], "count from 1")])
 def test_labels_out_of_range_are_named(tmp_path: Path, names: list[str], words: str) -> None:
     with pytest.raises(DataError, match=words):
-        prepared(class_folders(tmp_path, names), catalog.benchmark("imagenet", {}))
+        prepared(class_folders(tmp_path, names), catalog.benchmark("imagenet"))
 
 
 def jpeg(picture: Image.Image, **options) -> bytes:
@@ -208,7 +213,23 @@ def test_a_bad_file_stops_with_its_name(tmp_path: Path, name: str, content: byte
 def test_a_decompression_bomb_stops_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class_folders(tmp_path, ["0"])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
-    with pytest.raises(DataError, match=r"0/0.png is too large"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with pytest.raises(DataError, match=r"0/0.png is too large: 8×8 pixels may be a decompression bomb"):
+            prepared(tmp_path)
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+
+def test_sixteen_bits_of_colour_are_refused(tmp_path: Path) -> None:
+    header = (8).to_bytes(4, "big") * 2 + bytes([16, 2, 0, 0, 0])
+    rows = zlib.compress((b"\0" + bytes(8 * 6)) * 8)
+    chunks = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "deep.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    with pytest.raises(DataError, match=r"deep.png has more than 8 bits a channel"):
         prepared(tmp_path)
 
 
@@ -228,12 +249,111 @@ def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
         ({"x": np.zeros((2, 8, 8, 4), np.uint8), "y": [0, 1]}, r"\(N, H, W, 3\)"),
         ({"x": np.zeros((2, 8, 8, 3), np.uint8), "y": [0, 1, 2]}, "as many labels"),
         ({"a": np.zeros(3)}, "needs an array named x"),
+        ({"x": np.zeros((2, 8, 8, 3), np.uint8), "y": [0.5, 1]}, "has the label 0.5, no class index or name"),
+        ({"x": np.zeros((2, 8, 8, 3), np.uint8), "y": [0, float("nan")]}, "has the label nan"),
+        ({"x": np.zeros((0, 8, 8, 3), np.float32), "y": []}, "holds no images"),
+        ({"x": np.zeros((0, 8, 8, 3), np.uint8), "y": []}, "holds no images"),
     ],
 )
 def test_a_bad_npz_is_refused(tmp_path: Path, arrays: dict, words: str) -> None:
     np.savez(tmp_path / "set.npz", **arrays)
     with pytest.raises(DataError, match=words):
         prepared(tmp_path / "set.npz")
+
+
+@pytest.mark.parametrize("name", ["set.npz", "set.parquet", "set.arrow", "set.tar"])
+@pytest.mark.parametrize("content", [b"", b"version https://git-lfs.github.com/spec/v1\n", b"PK\x03\x04 cut short"])
+def test_a_broken_file_of_a_set_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=name.replace(".", r"\.")):
+        prepared(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["2.0", "10.0", "0.0"], [2, 10, 0]),
+        ([b"2", b"10", b"0"], [2, 10, 0]),
+        ([2.0, 10.0, 0.0], [2, 10, 0]),
+        ([" b ", "a", "10"], [2, 1, 0]),
+    ],
+)
+def test_labels_are_numbers_however_they_are_written(tmp_path: Path, labels: list, expected: list[int]) -> None:
+    np.savez(tmp_path / "set.npz", x=np.stack([pixels(seed) for seed in range(3)]), y=labels)
+    assert prepared(tmp_path / "set.npz").labels.tolist() == expected
+
+
+def test_a_csv_with_a_gap_names_its_line(tmp_path: Path) -> None:
+    folder = flat_csv(tmp_path / "set")
+    with (folder / "labels.csv").open("a") as file:
+        file.write("0.png\n")
+    with pytest.raises(DataError, match=r"labels.csv, line 8: the file name or the label is missing"):
+        prepared(folder)
+
+
+def test_a_csv_of_something_else_does_not_hide_class_folders(tmp_path: Path) -> None:
+    class_folders(tmp_path, ["a", "b"])
+    (tmp_path / "notes.csv").write_text("when,who\n1,2\n")
+    assert len(prepared(tmp_path)) == 2
+
+
+def test_a_dangling_link_is_named_not_skipped(tmp_path: Path) -> None:
+    class_folders(tmp_path, ["a", "b"])
+    (tmp_path / "a" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(DataError, match=r"gone\.png"):
+        prepared(tmp_path)
+
+
+def test_a_folder_of_splits_is_not_a_folder_of_classes(tmp_path: Path) -> None:
+    class_folders(tmp_path / "train", ["a"])
+    class_folders(tmp_path / "val", ["a"])
+    with pytest.raises(DataError, match=r"holds splits \(train, val\), not classes"):
+        prepared(tmp_path)
+
+
+def test_of_several_splits_the_benchmarks_own_is_opened(tmp_path: Path) -> None:
+    for split, count in (("train", 5), ("test", 2)):
+        table = {"image": [png(seed) for seed in range(count)], "label": [0] * count}
+        pq.write_table(pa.table(table), tmp_path / f"{split}-00000-of-00001.parquet")
+    found = prepared(tmp_path)
+    assert found.protocol == "test, 2 images, 8×8 as it is"
+    with pytest.raises(DataError, match=r"has the splits .*, not 'validation'"):
+        sources.open_location(str(tmp_path), "validation")
+
+
+def test_a_saved_dataset_dict_is_opened_by_split(tmp_path: Path) -> None:
+    from datasets import Dataset, DatasetDict
+
+    rows = {"image": [{"bytes": png(seed), "path": None} for seed in range(4)], "label": [0, 1, 2, 3]}
+    splits = {"train": Dataset.from_dict(rows), "test": Dataset.from_dict(rows).select([3])}
+    DatasetDict(splits).save_to_disk(str(tmp_path / "saved"))
+    assert prepared(tmp_path / "saved").labels.tolist() == [3]
+
+
+def test_two_files_of_one_name_size_and_time_are_two_sets(tmp_path: Path) -> None:
+    for number, name in enumerate(("clean", "fog")):
+        (tmp_path / name).mkdir()
+        np.savez(tmp_path / name / "x.npz", x=pixels(number)[None], y=[0])
+        os.utime(tmp_path / name / "x.npz", (1, 1))
+    clean, fog = prepared(tmp_path / "clean" / "x.npz"), prepared(tmp_path / "fog" / "x.npz")
+    assert clean.fingerprint != fog.fingerprint
+    assert np.array_equal(fog.pixels[0], pixels(1))
+
+
+def test_a_cache_that_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("ROBUST_EVAL_CACHE", str(tmp_path / "file" / "cache"))
+    with pytest.raises(StoreError, match="Cannot write to"):
+        prepared(npz(tmp_path / "set"))
+
+
+def test_a_full_disk_under_the_cache_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(StoreError, match="is full"):
+        prepared(npz(tmp_path / "set"))
 
 
 def test_missing_columns_and_forms_are_named(tmp_path: Path) -> None:
@@ -248,7 +368,7 @@ def test_missing_columns_and_forms_are_named(tmp_path: Path) -> None:
 def test_a_limit_takes_the_first_samples_and_says_so(tmp_path: Path) -> None:
     found = prepared(npz(tmp_path / "set"), limit=4)
     assert found.labels.tolist() == [0, 1, 2, 0]
-    assert found.protocol == "all, first 4 of 6 images, 8×8 as it is"
+    assert found.protocol == "local files, first 4 of 6 images, 8×8 as it is"
 
 
 def test_a_limit_on_a_sorted_set_is_said(tmp_path: Path) -> None:

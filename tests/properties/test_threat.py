@@ -48,6 +48,17 @@ def test_no_unit_step_climbs_faster(norm, seed: int) -> None:
     assert ((best - other) * gradient).flatten(1).sum(1).min() >= -1e-4
 
 
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("eps", [0.5, 3.0, 10.0])
+def test_projection_is_inside_at_the_size_of_imagenet_too(norm, eps: float) -> None:
+    eps = min(eps, 1.0) if norm == "linf" else eps
+    draws = Draws.of(0, range(4))
+    images = 0.25 + 0.5 * draws.uniform((3, 224, 224), stream="images")
+    perturbed = images + 0.1 * draws.normal((3, 224, 224), stream="noise")
+    threat = Threat(norm, eps)
+    assert threat.excess(threat.project(perturbed, images), images).max() <= 1e-6
+
+
 def test_a_zero_gradient_gives_no_step() -> None:
     for norm in NORMS:
         assert not steepest_ascent(torch.zeros(2, 3, 4, 4), norm).any()

@@ -31,6 +31,13 @@ def build(width=4, classes=10):
     return Net(width, classes)
 def nothing():
     return 7
+def raises():
+    return {}["lost"]
+class Two(torch.nn.Module):
+    def forward(self, images, mask):
+        return images
+def two_inputs():
+    return Two()
 """
 
 
@@ -100,6 +107,7 @@ def test_missing_weights_say_why_and_where(offline, name: str, words: str) -> No
         ("torchvision:alexnett", "Did you mean 'alexnet'"),
         ("open_clip:ViT-B-33/openai", "no architecture"),
         ("open_clip:ViT-B-32/nope", "open_clip:ViT-B-32/TAG with"),
+        ("open_clip:ViT-B-32/openai", "Use open_clip:ViT-B-32-quickgelu/openai"),
         ("no.such.module:build", "cannot be imported"),
     ],
 )
@@ -157,6 +165,18 @@ def test_sat_needs_the_authors_batch_norm_epsilon(tmp_path: Path) -> None:
     assert found.preprocessing.mean == (0.5, 0.5, 0.5)
 
 
+def test_torchvision_models_get_what_their_weights_need(tmp_path: Path) -> None:
+    import torchvision
+
+    module = torchvision.models.googlenet(weights=None, init_weights=False)
+    found = load_classifier("torchvision:googlenet", weights=random_weights(tmp_path / "g.safetensors", module))
+    assert found.model.transform_input
+    swag = torchvision.models.vit_b_16(weights=None, image_size=384)
+    name = "torchvision:ViT_B_16_Weights.IMAGENET1K_SWAG_E2E_V1"
+    found = load_classifier(name, weights=random_weights(tmp_path / "v.safetensors", swag))
+    assert found.preprocessing.geometry.size == 384
+
+
 def test_a_users_file_works_like_any_other_model(user_file: Path, tmp_path: Path) -> None:
     plain = load_classifier(f"{user_file}:build", input_size=32)
     assert plain.num_classes == 10
@@ -191,11 +211,52 @@ def test_another_source_file_is_another_model(user_file: Path) -> None:
         ("build", {"num_classes": 1000}, "has 10 outputs, not the 1000"),
         ("build", {"mean": [1, 2]}, "one value or three"),
         ("build", {"std": [0]}, "std must be > 0"),
+        ("build", {"model_args": {"classes": 1}}, "has one output"),
+        ("raises", {}, "KeyError: 'lost'"),
+        ("two_inputs", {}, "Its forward must take the images alone"),
     ],
 )
 def test_a_bad_factory_is_refused(user_file: Path, name: str, options: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         load_classifier(f"{user_file}:{name}", input_size=32, **options)
+
+
+def test_a_file_may_import_its_neighbours_and_be_called_anything(tmp_path: Path) -> None:
+    import copy
+
+    (tmp_path / "robust_eval_neighbour.py").write_text("CLASSES = 4\n")
+    source = "from robust_eval_neighbour import CLASSES\n" + USER_MODEL.replace("classes=10", "classes=CLASSES")
+    (tmp_path / "copy.py").write_text(source)
+    assert load_classifier(f"{tmp_path}/copy.py:build", input_size=32).num_classes == 4
+    assert sys.modules["copy"] is copy
+
+
+def test_a_change_in_an_imported_file_is_another_model(tmp_path: Path) -> None:
+    script = (
+        "import sys, torch; sys.path.insert(0, '.'); torch.manual_seed(0)\n"
+        "from robustbench_eff import load_classifier\n"
+        "print(load_classifier('net.py:build', input_size=32).digest)\n"
+    )
+    (tmp_path / "net.py").write_text("import neighbour\n" + USER_MODEL)
+    digests = []
+    for line in ("SIGN = 1\n", "SIGN = 1\n", "SIGN = -1\n"):
+        (tmp_path / "neighbour.py").write_text(line)
+        answer = subprocess.run(
+            [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        digests.append(answer.stdout)
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_structure_and_plain_attributes_are_part_of_the_identity() -> None:
+    def digest(activation: nn.Module, slope: float) -> str:
+        torch.manual_seed(0)
+        module = nn.Sequential(nn.Flatten(), nn.Linear(12, 4), activation, nn.Linear(4, 2)).eval()
+        module.slope = slope
+        return load_classifier(module, input_size=2).digest
+
+    assert digest(nn.ReLU(), 1.0) == digest(nn.ReLU(), 1.0)
+    assert len({digest(nn.ReLU(), 1.0), digest(nn.Tanh(), 1.0), digest(nn.ReLU(), 2.0)}) == 3
 
 
 def test_missing_files_are_missing_inputs(user_file: Path, tmp_path: Path) -> None:
@@ -253,14 +314,16 @@ def test_a_module_of_the_user_must_be_in_eval_mode() -> None:
 
 def test_open_clip_builds_a_zero_shot_head(tmp_path: Path) -> None:
     open_clip = pytest.importorskip("open_clip")
-    from robustbench_eff.zoo import open_clip_models
-
     torch.manual_seed(0)
     model = open_clip.create_model("RN50-quickgelu", pretrained=None).eval()
     weights = random_weights(tmp_path / "clip.safetensors", model)
     names, templates = ["cat", "dog", "tree"], ["a photo of a {}.", "a drawing of a {}."]
-    request = ModelRequest(name="clip", weights=weights)
-    built = open_clip_models.build("RN50-quickgelu/openai", request, names, templates)
+    (tmp_path / "names.txt").write_text("\n".join(names))
+    (tmp_path / "templates.txt").write_text("\n".join(templates))
+    arguments = {"class_names": str(tmp_path / "names.txt"), "templates": str(tmp_path / "templates.txt")}
+    built = load_classifier("clip_rn50", weights=weights, model_args=arguments)
+    assert built.num_classes == 3
+    assert built.provenance.label_space == "custom"
     assert str(built.preprocessing.geometry) == "short side 224, centre 224×224, bicubic"
     assert built.preprocessing.mean == pytest.approx((0.48145466, 0.4578275, 0.40821073))
     images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
@@ -272,9 +335,9 @@ def test_open_clip_builds_a_zero_shot_head(tmp_path: Path) -> None:
             features = model.encode_text(tokenizer(texts), normalize=True).mean(0)
             columns.append(features / features.norm())
         expected = model.logit_scale.exp() * model.encode_image(images, normalize=True) @ torch.stack(columns, 1)
-        assert torch.allclose(built.module(images), expected, atol=1e-4)
-        again = open_clip_models.build("RN50-quickgelu/openai", request, names, templates)
-        assert torch.equal(again.module.class_features, built.module.class_features)
+        assert torch.allclose(built.model(images), expected, atol=1e-4)
+    again = load_classifier("clip_rn50", weights=weights, model_args=arguments)
+    assert again.digest == built.digest
 
 
 def test_a_missing_extra_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

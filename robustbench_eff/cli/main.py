@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from robustbench_eff import __version__, catalog, report, spec
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.errors import Interrupted, RobustEvalError, RobustEvalWarning, UsageError
+from robustbench_eff.errors import Interrupted, UsageError
 from robustbench_eff.zoo import aliases
+
+from .lists import list_app
+from .words import errors as error_console
+from .words import output, parse_batch_size, parse_geometry, parse_model_args, parse_numbers, reported
 
 EXAMPLES = """
 How robust is this image classifier, really?
@@ -40,7 +41,6 @@ The same command again continues where it stopped. Exit codes: 0 all done, 1 fai
 app = typer.Typer(
     add_completion=True, no_args_is_help=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
 )
-list_app = typer.Typer(help="List what there is: models, benchmarks, attacks, suites.", no_args_is_help=True)
 app.add_typer(list_app, name="list")
 
 
@@ -101,21 +101,23 @@ def evaluate(
         print(f"robust-eval {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
-        if model:
-            _errors().print(f"error: --model does not go with `{context.invoked_subcommand}`.")
+        given_too = [name for name in context.params if _was_typed(context, name)]
+        if given_too:
+            names = ", ".join("--" + {"as_json": "json"}.get(name, name).replace("_", "-") for name in given_too)
+            error_console().print(f"error: {names} before `{context.invoked_subcommand}` does not go with it.")
             raise typer.Exit(2)
         return
-    with _reported():
+    with reported():
         if not model:
             raise UsageError("No model was named.", "Try: robust-eval --model digits_standard, or --help.")
         given = {
             "weights": weights,
             "num_classes": num_classes,
-            "mean": _numbers("--mean", mean),
-            "std": _numbers("--std", std),
+            "mean": parse_numbers("--mean", mean),
+            "std": parse_numbers("--std", std),
             "input_size": input_size,
-            "geometry": _geometry(geometry),
-            "model_args": _model_args(model_arg or []),
+            "geometry": parse_geometry(geometry),
+            "model_args": parse_model_args(model_arg or []),
             "trust_checkpoint": trust_checkpoint,
         }
         options: dict[str, Any] = {
@@ -125,7 +127,7 @@ def evaluate(
             "data": locations.from_options(data or []),
             "limit": limit,
             "device": device,
-            "batch_size": _batch_size(batch_size),
+            "batch_size": parse_batch_size(batch_size),
             "seed": seed,
             "store": store,
             "skip_missing": skip_missing,
@@ -143,9 +145,10 @@ def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any],
 
     settings = Settings(**options)
     requests = [ModelRequest(name=name, **given) for name in models]
-    errors = _errors()
+    errors = error_console()
     try:
-        result = run(*requests, settings=settings, listener=report.Display(errors, quiet=quiet))
+        with redirect_stdout(sys.stderr):  # a model of the user may print; stdout is for the result
+            result = run(*requests, settings=settings, listener=report.Display(errors, quiet=quiet))
     except KeyboardInterrupt as stop:
         raise Interrupted(
             f"Interrupted. What was finished is in {settings.store}.",
@@ -154,13 +157,13 @@ def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any],
     if as_json:
         print(report.json_object(result.scores, str(result.store), result.missing))
         return
-    report.score_table(result.scores, _output())
+    report.score_table(result.scores, output())
     if result.other_seeds and not quiet:
         seeds = ", ".join(str(number) for number in result.other_seeds)
         errors.print(f"The store also holds these evaluations with seed {seeds}; they are kept apart.")
     for item in result.missing:
         errors.print(f"skipped, missing: {item}", markup=False, highlight=False, soft_wrap=True)
-    _output().print(f"Outcomes: {result.store}", highlight=False, soft_wrap=True)
+    output().print(f"Outcomes: {result.store}", highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -169,7 +172,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
-    with _reported():
+    with reported():
         from robustbench_eff.scores.from_store import store_scores
         from robustbench_eff.store import Store
 
@@ -177,13 +180,13 @@ def score(
         if as_json:
             print(report.json_object(scores, str(store), []))
         else:
-            report.score_table(scores, _output())
+            report.score_table(scores, output())
 
 
 @app.command()
 def doctor() -> None:
     """Say what this machine has and lacks for an evaluation."""
-    with _reported():
+    with reported():
         from robustbench_eff.doctor import findings
 
         table = Table(box=None, show_header=False)
@@ -191,110 +194,10 @@ def doctor() -> None:
         for what, finding, good in findings():
             table.add_row("[green]✓" if good else "[red]✗", what, finding)
             fine = fine and good
-        _output().print(table)
+        output().print(table)
     raise typer.Exit(0 if fine else 1)
 
 
-@list_app.command("models")
-def list_models(
-    pattern: Annotated[str | None, typer.Argument(help="Part of a name, or a glob.")] = None,
-) -> None:
-    """Aliases, and where their weights come from."""
-    with _reported():
-        found = aliases.matching(pattern)
-        if not found:
-            raise UsageError(f"No alias matches {pattern!r}.", "Any timm:NAME or torchvision:NAME works too.")
-        rows = [(alias.name, f"{alias.source}:{alias.target}", alias.defense) for alias in found]
-        _print_rows(("alias", "stands for", "defense"), rows)
-
-
-@list_app.command("benchmarks")
-def list_benchmarks() -> None:
-    """Benchmarks, whether their images are found, and where they can be had."""
-    with _reported():
-        rows = []
-        for name, row in catalog.BENCHMARKS.items():
-            item = catalog.benchmark(name, {})
-            place = locations.location(name, {}) or (item.where if item.embedded is not None else None)
-            rows.append((name, row.summary, place or f"not found; get it: {item.where}"))
-        _print_rows(("benchmark", "what", "where"), rows)
-
-
-@list_app.command("attacks")
-def list_attacks() -> None:
-    """Attacks that `--attack` and suites know."""
-    with _reported():
-        _print_rows(("attack", "what"), list(catalog.attack_names().items()))
-
-
-@list_app.command("suites")
-def list_suites() -> None:
-    """Shipped suites."""
-    with _reported():
-        _print_rows(("suite", "what"), list(catalog.SUITES.items()))
-
-
-def _print_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    table = Table(*header, box=None)
-    for row in rows:
-        table.add_row(*row)
-    _output().print(table)
-
-
-@contextmanager
-def _reported() -> Iterator[None]:
-    """User errors as sentences on stderr with their exit code; warnings as sentences too."""
-    errors = _errors()
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", RobustEvalWarning)
-        try:
-            yield
-        except RobustEvalError as error:
-            report.print_error(error, errors)
-            raise typer.Exit(error.exit_code) from error
-        finally:
-            for warning in caught:
-                if issubclass(warning.category, RobustEvalWarning):
-                    errors.print(f"note: {warning.message}", markup=False, highlight=False, soft_wrap=True)
-
-
-def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    parts = text.replace(",", " ").split()
-    if len(parts) not in (1, 3):
-        raise UsageError(f"{option} takes one number or three, got {text!r}.")
-    return tuple(spec.number(part) for part in parts)
-
-
-def _geometry(text: str | None) -> str | None:
-    if text not in (None, "crop", "squash", "none"):
-        raise UsageError(f"--geometry must be crop, squash or none, got {text!r}.")
-    return text
-
-
-def _model_args(options: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for option in options:
-        key, equals, _ = option.partition("=")
-        if not equals or not key.isidentifier():
-            raise UsageError(f"--model-arg takes KEY=VALUE, got {option!r}.")
-        found |= spec.parse(f"model({option})").arguments
-    return found
-
-
-def _batch_size(text: str) -> int | None:
-    if text == "auto":
-        return None
-    if not text.isdigit():
-        raise UsageError(f"--batch-size must be auto or a number, got {text!r}.")
-    return int(text)
-
-
-def _output() -> Console:
-    return Console(width=None if sys.stdout.isatty() else 160)
-
-
-def _errors() -> Console:
-    return Console(stderr=True)
+def _was_typed(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"

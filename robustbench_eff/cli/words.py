@@ -1,0 +1,77 @@
+"""What all commands share: errors as sentences, consoles, and options that need reading."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+
+from robustbench_eff import report, spec
+from robustbench_eff.errors import RobustEvalError, RobustEvalWarning, SpecError, UsageError
+
+
+@contextmanager
+def reported() -> Iterator[None]:
+    """User errors as sentences on stderr with their exit code; warnings as sentences too."""
+    console = errors()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", RobustEvalWarning)
+        try:
+            yield
+        except RobustEvalError as error:
+            report.print_error(error, console)
+            raise typer.Exit(error.exit_code) from error
+        finally:
+            for warning in caught:
+                ours = issubclass(warning.category, RobustEvalWarning)
+                kind = "note" if ours else f"{warning.category.__name__} in {warning.filename}"
+                console.print(f"{kind}: {warning.message}", markup=False, highlight=False, soft_wrap=True)
+
+
+def parse_numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    if text is None:
+        return None
+    parts = text.replace(",", " ").split()
+    if len(parts) not in (1, 3):
+        raise UsageError(f"{option} takes one number or three, got {text!r}.")
+    return tuple(spec.number(part) for part in parts)
+
+
+def parse_geometry(text: str | None) -> str | None:
+    if text not in (None, "crop", "squash", "none"):
+        raise UsageError(f"--geometry must be crop, squash or none, got {text!r}.")
+    return text
+
+
+def parse_model_args(options: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for option in options:
+        key, equals, _ = option.partition("=")
+        if not equals or not key.isidentifier():
+            raise UsageError(f"--model-arg takes KEY=VALUE, got {option!r}.")
+        try:
+            found |= spec.parse(f"model({option})").arguments
+        except SpecError:  # no literal: a word, such as a path
+            found[key] = option.partition("=")[2]
+    return found
+
+
+def parse_batch_size(text: str) -> int | None:
+    if text == "auto":
+        return None
+    if not text.isdigit():
+        raise UsageError(f"--batch-size must be auto or a number, got {text!r}.")
+    return int(text)
+
+
+def output() -> Console:
+    return Console(width=None if sys.stdout.isatty() else 160)
+
+
+def errors() -> Console:
+    return Console(stderr=True)
