@@ -81,6 +81,8 @@ class PGD:
         live = torch.arange(len(images), device=images.device)
         with Oracle.open(classifier, images, labels) as oracle:
             for restart in range(self.restarts):
+                if not len(live):
+                    break
                 start = self._start(images[live], draws[live], restart)
                 live, final = self._climb(oracle, start, images, labels, live, adversarial)
                 if self.restarts == 1:

@@ -108,8 +108,10 @@ class Store:
         """All finished outcomes of a cell, in benchmark order; a corrupt shard is said and left out."""
         return concatenate([_table(content) for _, content in self._intact(cell_id)])
 
-    def set_aside_corrupt(self, cell_id: str) -> None:
-        """Rename corrupt shards, so that their samples are computed again and nothing is lost."""
+    def tidy(self, cell_id: str) -> None:
+        """Remove what a killed run left half-written, and rename corrupt shards: their samples are computed again."""
+        for left in (self.folder / "cells" / cell_id).glob(".*.part"):
+            left.unlink(missing_ok=True)
         for path, bounds, content in self._files(cell_id):
             if content is None:
                 path.rename(path.with_suffix(f".corrupt-{secrets.token_hex(3)}"))

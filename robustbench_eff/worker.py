@@ -75,13 +75,13 @@ def _attack(
 def _answer(work: Work, images: Images, labels: Labels, draws: Draws) -> Images:
     """What the attack returns, or EvaluationError: it may be anybody's code."""
     name = work.cell.perturbation
-    if work.attack is None:
+    if work.attack is None or not len(images):  # many models cannot take an empty batch
         return images
     try:
         answer = work.attack(work.oracle, images.clone(), labels.clone(), draws)
     except RobustEvalError:
         raise
-    except Exception as error:
+    except Exception as error:  # the attack or the model may be the user's, and raise anything
         raise EvaluationError(
             f"{name} on {work.cell.model} failed: {type(error).__name__}: {error}",
             "ROBUST_EVAL_TRACEBACK=1 shows where.",

@@ -20,10 +20,11 @@ from rich.console import Console
 from torch import nn
 
 from robustbench_eff import catalog, evaluate, load_classifier, report
+from robustbench_eff.api.evaluate import Silence
 from robustbench_eff.api.settings import Settings
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.engines.local import Progress
-from robustbench_eff.errors import MissingInputs, RobustEvalError, RobustEvalWarning, UsageError
+from robustbench_eff.errors import MissingInputs, RobustEvalError, RobustEvalWarning, StoreError, UsageError
 from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.store import Store
 from robustbench_eff.threat import Threat
@@ -139,6 +140,38 @@ def test_a_corrupt_shard_is_computed_again_and_said(reference: Path, tmp_path: P
     with pytest.warns(RobustEvalWarning, match="computed again"):
         run(store, shard_size=32)
     assert_same(outcomes(store), before, exactly=True)
+
+
+def test_clean_outcomes_that_are_lost_on_the_way_stop_the_run(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+
+    class Vandal(Silence):
+        def progressed(self, progress: Progress) -> None:
+            if progress.cell.perturbation == "none" and progress.done == 16:
+                sorted(store.glob("cells/*/*.parquet"))[0].write_bytes(b"")
+
+    with pytest.warns(RobustEvalWarning), pytest.raises(StoreError, match="has lost clean outcomes"):
+        run(store, attacks=["fgsm"], limit=16, shard_size=8, listener=Vandal())
+    with pytest.warns(RobustEvalWarning, match="computed again"):
+        assert [score.n for score in run(store, attacks=["fgsm"], limit=16, shard_size=8).scores] == [16] * 3
+
+
+def test_a_model_that_is_always_wrong_is_not_attacked(tmp_path: Path) -> None:
+    class NoEmptyBatch(nn.Sequential):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            assert len(images)
+            return super().forward(images)
+
+    head = nn.Linear(3072, 10)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    with torch.no_grad():
+        head.bias[3] = 5
+    np.savez(tmp_path / "zeros.npz", x=np.zeros((4, 32, 32, 3), np.uint8), y=[0, 0, 1, 2])
+    model = load_classifier(NoEmptyBatch(nn.Flatten(), head).eval(), input_size=32)
+    options = {"benchmarks": ["zeros"], "data": {"zeros": str(tmp_path / "zeros.npz")}}
+    scores = run(tmp_path / "store", model, attacks=["pgd(restarts=2)"], **options).scores
+    assert [score.value for score in scores] == [0.0] * 3
 
 
 def test_another_seed_makes_cells_of_its_own(tmp_path: Path) -> None:

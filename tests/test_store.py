@@ -54,9 +54,18 @@ def test_a_corrupt_shard_is_never_read_and_said(store: Store) -> None:
         assert store.outcomes("abc").num_rows == 4
     assert path.exists(), "reading changes nothing"
     with store.lock(), pytest.warns(RobustEvalWarning, match="set aside, and samples 4 to 8 are computed again"):
-        store.set_aside_corrupt("abc")
+        store.tidy("abc")
     assert list(store.folder.rglob("*.corrupt-*"))
     assert store.shards("abc") == [(0, 4)]
+
+
+def test_what_a_killed_run_left_is_removed(store: Store) -> None:
+    left = store.folder / "cells" / "abc" / ".00000008-00000012.0123456789abcdef.parquet.abcd.part"
+    left.write_bytes(b"half")
+    assert store.outcomes("abc").num_rows == 8
+    with store.lock():
+        store.tidy("abc")
+    assert not left.exists()
 
 
 def test_a_second_writer_is_refused_at_once(store: Store) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from robustbench_eff.errors import StoreError
 from robustbench_eff.plan import Cell, Shard, Work, shards_of
 from robustbench_eff.store import Store, jsonable
 from robustbench_eff.worker import run_shard
@@ -38,7 +39,7 @@ def run(works: Sequence[Work], store: Store, report: Callable[[Progress], None])
 def _run_cell(work: Work, clean: pa.Table | None, store: Store, report: Callable[[Progress], None]) -> None:
     cell = work.cell
     store.write_cell(cell.id, jsonable(cell))
-    store.set_aside_corrupt(cell.id)
+    store.tidy(cell.id)
     found = [Shard(*bounds) for bounds in store.shards(cell.id)]
     known = store.outcomes(cell.id)
     done, correct = known.num_rows, int(pc.sum(known["correct"]).as_py() or 0)
@@ -60,4 +61,10 @@ def _clean_outcomes(work: Work, works: Sequence[Work], store: Store) -> pa.Table
         for other in works
         if other.attack is None and other.classifier is work.classifier and other.images is work.images
     )
-    return store.outcomes(twin.cell.id)
+    clean = store.outcomes(twin.cell.id)
+    if clean.num_rows != twin.cell.samples:
+        raise StoreError(
+            f"{store.folder} has lost clean outcomes during the run.",
+            "Repeat the same command: it computes them again.",
+        )
+    return clean
