@@ -66,7 +66,8 @@ def main() -> None:
             f"robust {row['ours_robust']:.3f} against {row['peer_robust']:.3f}"
         )
     if words.out is not None:
-        facts = environment.describe() | {"device": words.device, "model": words.model, "n": len(images)}
+        facts = {name: value for name, value in environment.describe().items() if name != "command"}
+        facts |= {"device": words.device, "model": Path(words.model).name, "n": len(images)}
         words.out.write_text(json.dumps(facts | {"eps": words.eps, "rows": rows}, indent=2) + "\n")
 
 

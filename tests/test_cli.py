@@ -229,7 +229,7 @@ def test_a_users_png_folder_is_evaluated(tmp_path: Path) -> None:
         (["list", "benchmarks"], "imagenet"),
         (["list", "attacks"], "pgd"),
         (["list", "suites"], "quick"),
-        (["doctor"], "image cache"),
+        (["doctor"], "[ray]'"),
     ],
 )
 def test_looking_around(tmp_path: Path, words: list[str], expected: str) -> None:

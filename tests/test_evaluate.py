@@ -21,7 +21,7 @@ from torch import nn
 
 from robustbench_eff import catalog, evaluate, load_classifier, report
 from robustbench_eff.api.evaluate import Silence
-from robustbench_eff.api.settings import Settings
+from robustbench_eff.api.settings import DEFAULT_STORE, Settings
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.engines.local import Progress
 from robustbench_eff.errors import MissingInputs, RobustEvalError, RobustEvalWarning, StoreError, UsageError
@@ -459,7 +459,7 @@ def test_the_missing_command_keeps_what_was_given(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: False)
     request = ModelRequest(name="timm:resnet18", weights=Path("w.safetensors"), mean=(0.5,), model_args={"a": 1})
     with pytest.raises(MissingInputs) as caught:
-        evaluate(request, "rb_imagenet_linf_wong2020fast", attacks=["fgsm"], limit=5)
+        evaluate(request, "rb_imagenet_linf_wong2020fast", attacks=["fgsm"], limit=5, store=Path(DEFAULT_STORE))
     assert caught.value.hint.splitlines() == [
         "With local files:",
         "  robust-eval --model timm:resnet18 --weights FILE --mean 0.5 --model-arg a=1 --attack fgsm "

@@ -148,6 +148,6 @@ def _setting_words(settings: Settings, without_data: Sequence[str]) -> list[str]
     for name, place in {**settings.data, **dict.fromkeys(without_data, "PATH")}.items():
         words += ["--data", f"{name}={place}"]
     for name in ("suite", "limit", "seed", "store"):
-        if getattr(settings, name) != getattr(default, name):
+        if str(getattr(settings, name)) != str(getattr(default, name)):
             words += [f"--{name}", str(getattr(settings, name))]
     return words

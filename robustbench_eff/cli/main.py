@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from robustbench_eff import __version__, catalog, report, spec
 from robustbench_eff.benchmarks import locations
@@ -192,7 +193,7 @@ def doctor() -> None:
         table = Table(box=None, show_header=False)
         fine = True
         for what, finding, good in findings():
-            table.add_row("[green]✓" if good else "[red]✗", what, finding)
+            table.add_row("[green]✓" if good else "[red]✗", Text(what), Text(finding))
             fine = fine and good
         output().print(table)
     raise typer.Exit(0 if fine else 1)
