@@ -1,0 +1,110 @@
+"""Pictures come upright, in RGB and at the right size, or stop with their name."""
+
+from __future__ import annotations
+
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from labelled_sets import (
+    class_folders,
+    jpeg,
+    own,
+    png,
+    prepared,
+)
+from robustbench_eff.benchmarks import sources
+from robustbench_eff.benchmarks.cache import prepare
+from robustbench_eff.disk import cache_folder
+from robustbench_eff.errors import DataError
+from robustbench_eff.preprocessing import Geometry
+
+
+def test_exif_orientation_and_palettes_are_applied(tmp_path: Path) -> None:
+    picture = Image.fromarray(np.repeat(np.arange(8, dtype=np.uint8)[:, None, None] * 30, 8, 1).repeat(3, 2))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "a.jpg").write_bytes(jpeg(picture, exif=exif, quality=100))
+    picture.convert("P").save(tmp_path / "0" / "b.png")
+    turned, palette = prepared(tmp_path).pixels
+    assert np.abs(turned.astype(int) - np.asarray(picture.rotate(-90)).astype(int)).max() <= 3
+    assert palette.shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("cut.png", png(0)[:-40], "cut.png cannot be decoded"),
+        ("cut.jpg", jpeg(Image.effect_noise((64, 64), 50).convert("RGB"))[:-200], "cut.jpg cannot be decoded"),
+        ("text.png", b"not an image", "text.png cannot be decoded"),
+        ("other.png", jpeg(Image.new("RGB", (9, 8))), "other.png is 9×8, not 8×8.\nPass --geometry"),
+    ],
+)
+def test_a_bad_file_stops_with_its_name(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    class_folders(tmp_path, ["0"])
+    (tmp_path / "0" / name).write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        prepared(tmp_path)
+    assert not list(cache_folder().glob(".*.part"))
+
+
+def test_a_decompression_bomb_stops_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class_folders(tmp_path, ["0"])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with pytest.raises(DataError, match=r"0/0.png is too large: 8×8 pixels may be a decompression bomb"):
+            prepared(tmp_path)
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    return len(content).to_bytes(4, "big") + kind + content + zlib.crc32(kind + content).to_bytes(4, "big")
+
+
+def test_sixteen_bits_of_colour_are_refused(tmp_path: Path) -> None:
+    header = (8).to_bytes(4, "big") * 2 + bytes([16, 2, 0, 0, 0])
+    rows = zlib.compress((b"\0" + bytes(8 * 6)) * 8)
+    chunks = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", rows) + png_chunk(b"IEND", b"")
+    (tmp_path / "0").mkdir()
+    (tmp_path / "0" / "deep.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunks)
+    with pytest.raises(DataError, match=r"deep.png has more than 8 bits a channel"):
+        prepared(tmp_path)
+
+
+def test_sixteen_bits_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    Image.fromarray(np.zeros((8, 8), np.uint16)).save(tmp_path / "0" / "deep.png")
+    with pytest.raises(DataError, match=r"deep.png has more than 8 bits a channel"):
+        prepared(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "geometry",
+    [
+        Geometry(size=24, resize=32),
+        Geometry(size=24, resize=27, interpolation="bilinear"),
+        Geometry(size=24, mode="squash"),
+        Geometry(size=24, interpolation="lanczos"),
+    ],
+    ids=str,
+)
+def test_resizing_is_what_torchvision_does(tmp_path: Path, geometry: Geometry) -> None:
+    from torchvision.transforms import v2 as transforms
+
+    (tmp_path / "0").mkdir()
+    pictures = []
+    for number, size in enumerate([(50, 37), (31, 64), (24, 24)]):
+        noise = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+        pictures.append(Image.fromarray(noise))
+        pictures[-1].save(tmp_path / "0" / f"{number}.png")
+    mode = transforms.InterpolationMode(geometry.interpolation)
+    size = (24, 24) if geometry.mode == "squash" else geometry.resize or geometry.size
+    steps = transforms.Compose([transforms.Resize(size, mode), transforms.CenterCrop(24)])
+    found = prepare(own(tmp_path), sources.open_location(str(tmp_path), "test"), geometry)
+    for picture, ours in zip(pictures, found.pixels, strict=True):
+        assert np.array_equal(ours, np.asarray(steps(picture)))

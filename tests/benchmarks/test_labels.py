@@ -1,0 +1,82 @@
+"""Labels become indices, or stop with their sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labelled_sets import (
+    class_folders,
+    own,
+    pixels,
+    prepared,
+)
+from robustbench_eff import catalog
+from robustbench_eff.benchmarks import sources
+from robustbench_eff.benchmarks.benchmark import resolve_labels
+from robustbench_eff.errors import DataError
+
+
+def test_class_folders_are_dealt_one_image_a_class(tmp_path: Path) -> None:
+    found = prepared(class_folders(tmp_path, ["b", "a", "b", "a", "b", "c"]))
+    assert found.sample_ids == ["a/1.png", "b/0.png", "c/5.png", "a/3.png", "b/2.png", "b/4.png"]
+    assert found.labels.tolist() == [0, 1, 2, 0, 1, 1]
+    opened = sources.open_location(str(tmp_path), "test")
+    assert resolve_labels(own(tmp_path), opened)[1:] == (3, True)
+
+
+def test_numeric_folders_are_numbers_not_words(tmp_path: Path) -> None:
+    found = prepared(class_folders(tmp_path, ["0", "1", "10", "2", "11"]))
+    assert dict(zip(found.sample_ids, found.labels.tolist(), strict=True)) == {
+        "0/0.png": 0,
+        "1/1.png": 1,
+        "10/2.png": 10,
+        "2/3.png": 2,
+        "11/4.png": 11,
+    }
+    assert [name.split("/")[0] for name in found.sample_ids] == ["0", "1", "2", "10", "11"]
+    opened = sources.open_location(str(tmp_path), "test")
+    assert resolve_labels(own(tmp_path), opened)[1:] == (12, False)
+
+
+@pytest.mark.parametrize("names", [["n01440764", "n07565083"], ["tench", "menu"], ["0", "922"]])
+def test_imagenet_folders_may_be_wnids_names_or_indices(tmp_path: Path, names: list[str]) -> None:
+    found = prepared(class_folders(tmp_path, names), catalog.benchmark("imagenet"))
+    assert sorted(found.labels.tolist()) == [0, 922]
+
+
+def test_an_ambiguous_or_unknown_class_name_is_refused(tmp_path: Path) -> None:
+    row = catalog.benchmark("imagenet")
+    with pytest.raises(DataError, match=r"'tenchh' is no class of imagenet.\nDid you mean 'tench'"):
+        prepared(class_folders(tmp_path / "a", ["tenchh"]), row)
+    with pytest.raises(DataError, match="'crane' is no class"):
+        prepared(class_folders(tmp_path / "b", ["crane"]), row)
+
+
+@pytest.mark.parametrize(("names", "words"), [(["0", "1000"], "has label 1000"), (["1", "1000"], "count from 1")])
+def test_labels_out_of_range_are_named(tmp_path: Path, names: list[str], words: str) -> None:
+    with pytest.raises(DataError, match=words):
+        prepared(class_folders(tmp_path, names), catalog.benchmark("imagenet"))
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["2.0", "10.0", "0.0"], [2, 10, 0]),
+        ([b"2", b"10", b"0"], [2, 10, 0]),
+        ([2.0, 10.0, 0.0], [2, 10, 0]),
+        ([" b ", "a", "10"], [2, 1, 0]),
+    ],
+)
+def test_labels_are_numbers_however_they_are_written(tmp_path: Path, labels: list, expected: list[int]) -> None:
+    np.savez(tmp_path / "set.npz", x=np.stack([pixels(seed) for seed in range(3)]), y=labels)
+    assert prepared(tmp_path / "set.npz").labels.tolist() == expected
+
+
+def test_a_folder_of_splits_is_not_a_folder_of_classes(tmp_path: Path) -> None:
+    class_folders(tmp_path / "train", ["a"])
+    class_folders(tmp_path / "val", ["a"])
+    with pytest.raises(DataError, match=r"holds splits \(train, val\), not classes"):
+        prepared(tmp_path)

@@ -1,0 +1,126 @@
+"""Attacks and models are anybody's code: what they do wrong is named, what is done stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from robustbench_eff import catalog, evaluate, load_classifier
+from robustbench_eff.errors import RobustEvalError
+from robustbench_eff.threat import Threat
+from running import outcomes, run
+
+
+def test_a_model_that_is_always_wrong_is_not_attacked(tmp_path: Path) -> None:
+    class NoEmptyBatch(nn.Sequential):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            assert len(images)
+            return super().forward(images)
+
+    head = nn.Linear(3072, 10)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    with torch.no_grad():
+        head.bias[3] = 5
+    np.savez(tmp_path / "zeros.npz", x=np.zeros((4, 32, 32, 3), np.uint8), y=[0, 0, 1, 2])
+    model = load_classifier(NoEmptyBatch(nn.Flatten(), head).eval(), input_size=32)
+    options = {"benchmarks": ["zeros"], "data": {"zeros": str(tmp_path / "zeros.npz")}}
+    scores = run(tmp_path / "store", model, attacks=["pgd(restarts=2)"], **options).scores
+    assert [score.value for score in scores] == [0.0] * 3
+
+
+def test_a_failing_model_leaves_its_status_and_the_finished_shards(tmp_path: Path) -> None:
+    class Fragile(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls = 0
+            self.head = nn.Linear(3 * 32 * 32, 10)
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            self.calls += 1
+            return self.head(images.flatten(1)) / (0 if self.calls > 4 else 1)
+
+    model = load_classifier(Fragile().eval(), input_size=32)
+    options = {"benchmarks": ["digits"], "attacks": ["none"], "shard_size": 8, "store": tmp_path / "store"}
+    with pytest.raises(Exception, match="NaN or infinite logits"):
+        evaluate(model, limit=64, **options)
+    (manifest,) = (json.loads(path.read_text()) for path in (tmp_path / "store").glob("runs/*.json"))
+    assert manifest["status"] == "failed"
+    assert 0 < outcomes(tmp_path / "store")["none"].num_rows < 64
+
+
+class Plugin:
+    """An attack that knows only the protocol, and does what `deed` says."""
+
+    version, stochastic, max_passes = 1, False, 2
+    threat = Threat("linf", 8 / 255)
+
+    def __init__(self, deed: str = "") -> None:
+        self.deed = deed
+
+    def __call__(self, classifier, images, labels, draws=None):
+        match self.deed:
+            case "none":
+                return None
+            case "shape":
+                return images[:, :, :5]
+            case "raise":
+                raise KeyError("lost")
+            case "weights":
+                for parameter in classifier._classifier.parameters():
+                    parameter.data.zero_()
+            case "train":
+                classifier._classifier.model.train()
+            case "gradient":
+                pixels = images.clone().requires_grad_(True)
+                (step,) = torch.autograd.grad(classifier(pixels).logsumexp(1).sum(), pixels)
+                return (pixels + step.sign() / 255).clamp(0, 1)
+        classifier(images)
+        return (images + 1 / 255).clamp(0, 1)
+
+
+@pytest.fixture
+def plugged(monkeypatch: pytest.MonkeyPatch) -> list[Plugin]:
+    """`--attack them/attack` gives the plugin put in this list."""
+    holder: list[Plugin] = []
+    own_attack, own_text = catalog.attack, catalog.attack_text
+    theirs = "them/attack"
+    monkeypatch.setattr(catalog, "attack", lambda text: holder[0] if text == theirs else own_attack(text))
+    monkeypatch.setattr(catalog, "attack_text", lambda text: text if text == theirs else own_text(text))
+    monkeypatch.setattr("robustbench_eff.plan._fields", lambda attack: {"deed": getattr(attack, "deed", str(attack))})
+    return holder
+
+
+def test_an_attack_that_knows_only_the_protocol_is_evaluated(plugged: list[Plugin], tmp_path: Path) -> None:
+    plugged.append(Plugin())
+    run(tmp_path / "store", attacks=["pgd(eps=8/255)", "them/attack"], limit=16)
+    rows = outcomes(tmp_path / "store")["them/attack"].to_pandas()
+    assert (rows["num_forwards"][rows["clean_prediction"] == rows["label"]] == 1).all()
+    assert (rows["num_backwards"] == 0).all()
+    plugged[0] = Plugin("gradient")
+    run(tmp_path / "other", attacks=["them/attack"], limit=16)
+    rows = outcomes(tmp_path / "other")["them/attack"].to_pandas()
+    assert (rows["num_backwards"][rows["clean_prediction"] == rows["label"]] == -1).all()
+    assert rows["distance_linf"].max() == pytest.approx(1 / 255, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("deed", "words"),
+    [
+        ("none", "must return images of shape .* got NoneType"),
+        ("shape", "must return images of shape"),
+        ("raise", "them/attack on .* failed: KeyError: 'lost'"),
+        ("weights", "the weights were changed"),
+        ("train", "is in train mode"),
+    ],
+)
+def test_an_attack_that_misbehaves_is_named(plugged: list[Plugin], tmp_path: Path, deed: str, words: str) -> None:
+    plugged.append(Plugin(deed))
+    with pytest.raises(RobustEvalError, match=words):
+        run(tmp_path / "store", attacks=["them/attack"], limit=8)
+    assert outcomes(tmp_path / "store")["them/attack"].num_rows == 0

@@ -1,0 +1,24 @@
+"""No network, and a user's model file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from small_models import USER_MODEL
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hub, and nothing in its caches."""
+    monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: False)
+    monkeypatch.setattr("robustbench_eff.hub.cached_on_hugging_face", lambda repository, files: False)
+    monkeypatch.setattr("robustbench_eff.hub.cached_by_torch", lambda url: False)
+
+
+@pytest.fixture
+def user_file(tmp_path: Path) -> Path:
+    path = tmp_path / "their_model.py"
+    path.write_text(USER_MODEL)
+    return path
