@@ -50,6 +50,12 @@ class StoreError(RobustEvalError):
     """A store that cannot be read or written."""
 
 
+class StoreUnavailable(StoreError):
+    """A store that cannot be written now; nothing was started."""
+
+    exit_code = 2
+
+
 class EvaluationError(RobustEvalError):
     """Something that went wrong while samples were being evaluated."""
 

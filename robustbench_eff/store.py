@@ -26,7 +26,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robustbench_eff.disk import nearest, writing
-from robustbench_eff.errors import RobustEvalWarning, StoreError, UsageError
+from robustbench_eff.errors import RobustEvalWarning, StoreError, StoreUnavailable, UsageError
 from robustbench_eff.outcomes import SCHEMA, concatenate
 
 _SHARD = re.compile(r"(\d{8,})-(\d{8,})\.([0-9a-f]{16})\.parquet")
@@ -50,13 +50,16 @@ class Store:
         return store
 
     def check_writable(self) -> None:
-        """Raise StoreError if the store could not be written now, leaving no trace where there is none yet."""
-        if self.folder.exists():
-            with self.lock():
-                return
+        """Raise StoreUnavailable if it could not be written now; leaves no trace where there is no store yet."""
         above = nearest(self.folder)
         if not (above.is_dir() and os.access(above, os.W_OK)):
-            raise StoreError(f"Cannot write to {self.folder}: {above} is not a folder one may write to.")
+            raise StoreUnavailable(f"Cannot write to {self.folder}: {above} is not a folder one may write to.")
+        if self.folder.exists():
+            try:
+                with self.lock():
+                    return
+            except StoreError as error:
+                raise StoreUnavailable(error.message, error.hint) from error
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -130,6 +130,7 @@ def test_several_models_share_a_store(tmp_path: Path) -> None:
         ([*MODEL, "--num-classes", "7"], "has 10 outputs, not the 7"),
         ([*MODEL, *MODEL, "--mean", "0.5"], "would apply to 2 models"),
         ([*MODEL, "--weights", "absent.safetensors"], "weights file absent.safetensors"),
+        ([*MODEL, "--store", "/dev/null/store"], "Cannot write to /dev/null/store"),
         (["score", "nowhere"], "not a store"),
         (["list", "models", "zzz"], "No alias matches"),
         ([*MODEL, "score", "nowhere"], "--model before `score` does not go with it"),
