@@ -34,14 +34,14 @@ def list_models(
 
 @list_app.command("benchmarks")
 def list_benchmarks() -> None:
-    """Benchmarks, whether their images are found, and where they can be had."""
+    """Benchmarks, their licences, whether their images are found, and where they can be had."""
     with reported():
         rows = []
         for name, row in catalog.BENCHMARKS.items():
             item = catalog.benchmark(name)
             place = locations.location(name, {}) or (item.where if item.embedded is not None else None)
-            rows.append((name, row.summary, place or f"not found; get it: {item.where}"))
-        _print_rows(("benchmark", "what", "where"), rows)
+            rows.append((name, row.summary, item.licence, place or f"not found; get it: {item.where}"))
+        _print_rows(("benchmark", "what", "licence", "where"), rows)
 
 
 @list_app.command("attacks")
