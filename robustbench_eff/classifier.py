@@ -49,8 +49,8 @@ class Classifier(nn.Module):
         self.training = model.training
         self.check_mode()
         self.num_classes = self._probe()
-        self.digest = model_digest(model, provenance.source)
         self._weights = weights_digest(model)
+        self.digest = model_digest(model, self._weights, provenance.source)
 
     @property
     def name(self) -> str:

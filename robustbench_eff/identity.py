@@ -19,12 +19,13 @@ _INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib
 _PACKAGE = Path(__file__).parent.resolve()
 
 
-def model_digest(model: nn.Module, source: str) -> str:
+def model_digest(model: nn.Module, weights: str, source: str) -> str:
     """A hash of weights, structure, plain attributes, and every file of the user's that was loaded with the model.
 
+    `weights` is what `weights_digest` said of it.
     Installed packages are not hashed: their versions are in the manifest of each run.
     """
-    digest = hashlib.blake2b(f"{source}\n{model!r}\n{weights_digest(model)}\n".encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{source}\n{model!r}\n{weights}\n".encode(), digest_size=16)
     for name, module in model.named_modules():
         plain = {key: value for key, value in sorted(vars(module).items()) if _is_plain(key, value)}
         digest.update(f"{name} {type(module).__qualname__} {plain!r}\n".encode())
