@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 
 from robustbench_eff.rng import Draws
-from robustbench_eff.threat import Norm, Threat, steepest_ascent
+from robustbench_eff.threat import LpNorm, Threat, steepest_ascent
 from robustbench_eff.types import Images, ImagesToLogits, Labels
 
 from .losses import cross_entropy
@@ -19,8 +19,8 @@ from .oracle import Oracle
 class FGSM:
     """One step of length `eps` along the gradient of the cross-entropy, clipped to [0, 1].
 
-    Source: Goodfellow, Shlens & Szegedy 2015, arXiv:1412.6572, section 4; for L2 the normalised gradient
-    (Miyato et al. 2017, arXiv:1605.07725).
+    Source: Goodfellow, Shlens & Szegedy 2015, arXiv:1412.6572, section 4; for L2 and L1 the gradient divided by
+    its own norm (Miyato et al. 2017, arXiv:1605.07725), as in Foolbox.
     Differs: nothing.
     """
 
@@ -29,7 +29,7 @@ class FGSM:
 
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
-    norm: Norm = "linf"
+    norm: LpNorm = "linf"
 
     def __post_init__(self) -> None:
         Threat(self.norm, self.eps)
@@ -50,4 +50,8 @@ class FGSM:
         with Oracle.open(classifier, images, labels) as oracle:
             rows = torch.arange(len(images), device=images.device)
             _, gradient = oracle.gradient(images, labels, cross_entropy, rows)
-        return self.threat.project(images + self.eps * steepest_ascent(gradient, self.norm), images)
+        if self.norm == "l1":
+            step = gradient / gradient.abs().sum((1, 2, 3), keepdim=True).clamp_min(1e-12)
+        else:
+            step = steepest_ascent(gradient, self.norm)
+        return self.threat.project(images + self.eps * step, images)

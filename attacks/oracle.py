@@ -1,4 +1,4 @@
-"""How an attack queries a classifier: frozen parameters, small batches, counted passes."""
+"""How an attack queries a classifier: frozen parameters, a faster twin, batches that fit, counted passes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
+from robustbench_eff.batching import Batches
 from robustbench_eff.errors import DataError, ModelError
-from robustbench_eff.types import Counts, Images, ImagesToLogits, Labels, Logits, Rows
+from robustbench_eff.types import Effort, Images, ImagesToLogits, Labels, Logits, Mask, Rows
+
+from .faster import Precision, faster
 
 NO_GRADIENT = (
     "The model's output does not depend on its input through autograd.",
@@ -20,27 +23,40 @@ NO_GRADIENT = (
 UNKNOWN = -1
 """What a counter says when passes cannot be told apart by sample."""
 
-Loss: TypeAlias = Callable[[Logits, Labels], Float[Tensor, "batch"]]
+Classes: TypeAlias = Int64[Tensor, "batch ..."]
+"""What a loss compares the logits with: labels, or labels and targets side by side."""
+Loss: TypeAlias = Callable[[Logits, Classes], Float[Tensor, "batch"]]
 
 
 class Oracle:
     """A classifier as attacks see it.
 
-    Queries are cut into batches of `batch_size`, so an attack works on all its live samples at once and
-    never mentions the size of the device. `num_forwards` and `num_backwards` count passes per sample.
+    Attacks work on all their live samples at once and never mention devices, batches or precision. With
+    `twin=None` the network is queried as it is; otherwise through a faster twin in that precision, and then
+    `beaten` is where the plain float32 network has its say.
     """
 
-    def __init__(self, classifier: ImagesToLogits, *, batch_size: int = 256) -> None:
+    def __init__(
+        self,
+        classifier: ImagesToLogits,
+        *,
+        batch_size: int = 256,
+        twin: Precision | None = None,
+        compiled: bool = False,
+    ) -> None:
+        self.effort: Effort
         self._classifier = classifier
-        self._batch_size = batch_size
-        self.num_forwards: Counts
-        self.num_backwards: Counts
+        self._batches = Batches(batch_size)
+        self._twin: ImagesToLogits | None = classifier if twin is None else None
+        self._precision, self._compiled = twin, compiled
+        self.speed = "float32, as it is"
+        """How the network is queried, in words."""
         self.watch(0)
 
     @classmethod
     @contextmanager
     def open(cls, classifier: ImagesToLogits, images: Images, labels: Labels) -> Iterator[Oracle]:
-        """The oracle of one attack on `images` in [0, 1], with its counters at zero.
+        """The oracle of one attack on `images` in [0, 1], with its account at zero.
 
         Parameters are frozen inside and given back as they were. Raises DataError for images outside
         [0, 1] or labels that do not match them, ModelError for a model in train mode.
@@ -51,58 +67,116 @@ class Oracle:
         with _frozen(oracle._classifier):
             yield oracle
 
+    @contextmanager
+    def part(self, rows: Rows) -> Iterator[Oracle]:
+        """This oracle for an attack on some of the samples; what that spends is added to their account."""
+        whole = self.effort
+        try:
+            yield self
+        finally:
+            for all_rows, spent in zip(whole.counts(), self.effort.counts(), strict=True):
+                if len(spent) == len(rows):  # an attack that did not begin has counted nothing
+                    all_rows.index_add_(0, rows, spent)
+            whole.notes.extend(note for note in self.effort.notes if note not in whole.notes)
+            self.effort = whole
+
+    def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
+        """Begin the account of an attack on that many samples."""
+        self.effort = Effort.none(samples, device)
+
+    def note(self, text: str) -> None:
+        """Say that something was done otherwise than the attack's name promises."""
+        if text not in self.effort.notes:
+            self.effort.notes.append(text)
+
     def __call__(self, images: Images) -> Logits:
-        """The logits, differentiable, for an attack that takes its gradients itself.
+        """The plain network's logits, differentiable, for an attack that takes its gradients itself.
 
         Passes are counted where the images are all the samples of the attack; otherwise, and for gradients,
         the counters say UNKNOWN.
         """
-        if len(images) == len(self.num_forwards):
-            self.num_forwards += torch.where(self.num_forwards == UNKNOWN, 0, 1)
+        counts = self.effort
+        if len(images) == len(counts.num_forwards):
+            counts.num_forwards += torch.where(counts.num_forwards == UNKNOWN, 0, 1)
         else:
-            self.num_forwards.fill_(UNKNOWN)
+            counts.num_forwards.fill_(UNKNOWN)
         if images.requires_grad and torch.is_grad_enabled():
-            self.num_backwards.fill_(UNKNOWN)
-        return _joined([self._classifier(part) for part in images.split(self._batch_size)])
-
-    def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
-        """Set the counters to zero for an attack on that many samples."""
-        self.num_forwards = torch.zeros(samples, dtype=torch.int64, device=device)
-        self.num_backwards = torch.zeros(samples, dtype=torch.int64, device=device)
+            counts.num_backwards.fill_(UNKNOWN)
+        return self._batches.joined(self._classifier, images)
 
     def logits(self, images: Images, rows: Rows) -> Logits:
-        """Logits of `images`; `rows` says which samples of the attack they are."""
-        self.num_forwards.index_add_(0, rows, torch.ones_like(rows))
+        """Logits of `images`; `rows` says which samples of the attack they are, each as often as it is asked."""
+        self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
-            return _joined([self._classifier(part) for part in images.split(self._batch_size)])
+            return self._batches.joined(self._model(images), images)
 
-    def gradient(self, images: Images, labels: Labels, loss: Loss, rows: Rows) -> tuple[Logits, Images]:
+    def gradient(
+        self, images: Images, classes: Classes, loss: Loss, rows: Rows, repeats: int = 1
+    ) -> tuple[Logits, Images]:
         """Logits of `images` and the gradient of each sample's own loss with respect to its pixels.
 
-        Raises ModelError where the logits do not depend on the pixels through autograd.
+        With `repeats` both are means over that many queries: expectation over transformation (Athalye et al.
+        2018, arXiv:1707.07397), for networks that draw at random. Raises ModelError where the logits do not
+        depend on the pixels through autograd.
         """
-        self.num_forwards.index_add_(0, rows, torch.ones_like(rows))
-        self.num_backwards.index_add_(0, rows, torch.ones_like(rows))
-        all_logits, gradients = [], []
-        pairs = zip(images.split(self._batch_size), labels.split(self._batch_size), strict=True)
-        for part, part_labels in pairs:
+        ones = torch.full_like(rows, repeats)
+        self.effort.num_forwards.index_add_(0, rows, ones)
+        self.effort.num_backwards.index_add_(0, rows, ones)
+        logits, gradient = self._gradient(images, classes, loss)
+        for _ in range(repeats - 1):
+            more_logits, more_gradient = self._gradient(images, classes, loss)
+            logits, gradient = logits + more_logits, gradient + more_gradient
+        if repeats > 1:
+            logits, gradient = logits / repeats, gradient / repeats
+        self.effort.zero_gradients.index_add_(0, rows, (~gradient.flatten(1).any(1)).long())
+        return logits, gradient
+
+    def beaten(self, logits: Logits, images: Images, labels: Labels, rows: Rows) -> Mask:
+        """Which samples are misclassified, given their logits; a twin's successes are asked of the plain network.
+
+        What only the twin takes for a success is counted, and goes back to work.
+        """
+        claimed = logits.argmax(1) != labels
+        if self._twin is self._classifier or not claimed.any():
+            return claimed
+        self.effort.num_forwards.index_add_(0, rows[claimed], torch.ones_like(rows[claimed]))
+        with torch.no_grad():
+            plain = self._batches.joined(self._classifier, images[claimed])
+        confirmed = plain.argmax(1) != labels[claimed]
+        self.effort.false_positives.index_add_(0, rows[claimed], (~confirmed).long())
+        return claimed.masked_scatter(claimed, confirmed)
+
+    def num_classes(self, images: Images) -> int:
+        """How many logits there are, found out from one image and counted for nobody."""
+        with torch.no_grad():
+            return int(self._classifier(images[:1]).shape[1])
+
+    def _gradient(self, images: Images, classes: Classes, loss: Loss) -> tuple[Logits, Images]:
+        model = self._model(images)
+
+        def query(part: Images, part_classes: Classes) -> tuple[Logits, Images]:
             pixels = part.detach().requires_grad_(True)
             with torch.enable_grad():
-                logits = self._classifier(pixels)
+                logits = model(pixels)
                 if not logits.requires_grad:
                     raise ModelError(*NO_GRADIENT)
                 # A sum, so that no sample's gradient depends on how many others are in the batch.
-                (gradient,) = torch.autograd.grad(loss(logits, part_labels).sum(), pixels, allow_unused=True)
+                (gradient,) = torch.autograd.grad(loss(logits, part_classes).sum(), pixels, allow_unused=True)
             if gradient is None:
                 raise ModelError(*NO_GRADIENT)
-            all_logits.append(logits.detach())
-            gradients.append(gradient)
-        return _joined(all_logits), _joined(gradients)
+            return logits.detach(), gradient
 
+        answers = self._batches.map(query, images, classes)
+        if len(answers) == 1:
+            return answers[0]
+        return torch.cat([logits for logits, _ in answers]), torch.cat([gradient for _, gradient in answers])
 
-def _joined(parts: list[Tensor]) -> Tensor:
-    """One tensor, copied only if there are several parts."""
-    return parts[0] if len(parts) == 1 else torch.cat(parts)
+    def _model(self, images: Images) -> ImagesToLogits:
+        """What is queried: the twin, made when the first images show their size."""
+        if self._twin is None:
+            assert self._precision is not None
+            self._twin, self.speed = faster(self._classifier, images[:4], self._precision, compiled=self._compiled)
+        return self._twin
 
 
 def _check_images(images: Images, labels: Labels) -> None:

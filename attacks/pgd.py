@@ -11,11 +11,17 @@ from torch import Tensor
 
 from robustbench_eff.errors import SpecError
 from robustbench_eff.rng import Draws
-from robustbench_eff.threat import Norm, Threat, steepest_ascent
+from robustbench_eff.threat import LpNorm, Threat, steepest_ascent
 from robustbench_eff.types import Images, ImagesToLogits, Labels
 
+from .live import settle
 from .losses import cross_entropy, margin
 from .oracle import Oracle
+from .sparse import sparse_sign
+from .starts import in_the_ball
+
+L1_FRACTION = 0.01
+"""Share of coordinates that a step in L1 moves."""
 
 Live: TypeAlias = Int64[Tensor, "live"]
 LiveImages: TypeAlias = Float[Tensor, "live channel height width"]
@@ -27,7 +33,8 @@ SurvivingImages: TypeAlias = Float[Tensor, "survivors channel height width"]
 class PGD:
     """Steps along the gradient of the cross-entropy, each projected back into the ball and [0, 1].
 
-    Source: Madry et al. 2018, arXiv:1706.06083; default step 2.5 eps / steps as in the MadryLab code.
+    Source: Madry et al. 2018, arXiv:1706.06083; default step 2.5 eps / steps as in the MadryLab code. For L1 the
+    step goes to the 1 % of coordinates with the largest gradient (Tramèr & Boneh 2019, arXiv:1904.13000).
     Differs: with `early_stop` a sample leaves the batch at its first misclassified iterate, which is what
     it returns; a restart works on the survivors only, and of the failed ones the lowest margin is kept.
     """
@@ -36,20 +43,22 @@ class PGD:
 
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
-    norm: Norm = "linf"
+    norm: LpNorm = "linf"
     steps: int = 10
     step_size: float | None = None
     """Length of a step in `norm`; None means 2.5 eps / steps."""
     random_start: bool = True
     """Start uniformly in the ball (L-infinity: in the cube), not at the image."""
     restarts: int = 1
+    eot: int = 1
+    """Queries that a gradient is averaged over, for networks that draw at random."""
     early_stop: bool = True
     """Whether a beaten sample stops; adversarial training wants all steps."""
 
     def __post_init__(self) -> None:
         Threat(self.norm, self.eps)
-        if self.steps < 1 or self.restarts < 1:
-            raise SpecError(f"steps and restarts must be >= 1, got {self.steps} and {self.restarts}.")
+        if min(self.steps, self.restarts, self.eot) < 1:
+            raise SpecError(f"steps, restarts and eot must be >= 1, got {self.steps}, {self.restarts} and {self.eot}.")
         if self.step_size is not None and not self.step_size > 0:
             raise SpecError(f"step_size must be > 0 in units of [0, 1] pixels, got {self.step_size:g}.")
         if self.restarts > 1 and not self.random_start:
@@ -65,7 +74,7 @@ class PGD:
 
     @property
     def max_passes(self) -> int:
-        return 2 * self.steps * self.restarts + (self.restarts if self.restarts > 1 else 0)
+        return 2 * self.eot * self.steps * self.restarts + (self.restarts if self.restarts > 1 else 0)
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
@@ -83,28 +92,22 @@ class PGD:
             for restart in range(self.restarts):
                 if not len(live):
                     break
-                start = self._start(images[live], draws[live], restart)
+                start = images[live]
+                if self.random_start:
+                    start = in_the_ball(start, self.threat, draws[live], "pgd", restart)
                 live, final = self._climb(oracle, start, images, labels, live, adversarial)
                 if self.restarts == 1:
                     adversarial[live] = final
                     break
-                margins = margin(oracle.logits(final, live), labels[live])
+                if not len(live):
+                    break
+                logits = oracle.logits(final, live)
+                margins = margin(logits, labels[live])
                 better = margins < lowest[live]
                 adversarial[live[better]], lowest[live[better]] = final[better], margins[better]
                 if self.early_stop:
-                    live = live[margins > 0]
+                    live = live[settle(adversarial, live, final, oracle.beaten(logits, final, labels[live], live))]
         return adversarial
-
-    def _start(self, images: Images, draws: Draws, restart: int) -> Images:
-        if not self.random_start:
-            return images
-        shape = images.shape[1:]
-        if self.norm == "linf":
-            uniform = draws.uniform(shape, stream="pgd/start", step=restart).to(images)
-            return self.threat.project(images + self.eps * (2 * uniform - 1), images)
-        direction = steepest_ascent(draws.normal(shape, stream="pgd/direction", step=restart).to(images), "l2")
-        uniform = draws.uniform((1, 1, 1), stream="pgd/radius", step=restart).to(images)
-        return self.threat.project(images + self.eps * uniform ** (1 / shape.numel()) * direction, images)
 
     def _climb(
         self, oracle: Oracle, start: LiveImages, images: Images, labels: Labels, live: Live, adversarial: Images
@@ -116,16 +119,16 @@ class PGD:
         step_size = 2.5 * self.eps / self.steps if self.step_size is None else self.step_size
         current, clean, classes = start, images[live], labels[live]
         for _ in range(self.steps):
-            logits, gradient = oracle.gradient(current, classes, cross_entropy, live)
+            logits, gradient = oracle.gradient(current, classes, cross_entropy, live, self.eot)
             if self.early_stop:
-                beaten = logits.argmax(1) != classes
+                beaten = oracle.beaten(logits, current, classes, live)
                 if beaten.any():
-                    adversarial[live[beaten]] = current[beaten]
-                    keep = ~beaten
+                    keep = settle(adversarial, live, current, beaten)
                     live, current, gradient = live[keep], current[keep], gradient[keep]
                     clean, classes = clean[keep], classes[keep]
                 if not len(live):
                     break
-            step = steepest_ascent(gradient, self.norm)
+            sparse = self.norm == "l1"
+            step = sparse_sign(gradient, L1_FRACTION) if sparse else steepest_ascent(gradient, self.norm)
             current = self.threat.project(torch.add(current, step, alpha=step_size), clean)
         return live, current

@@ -22,13 +22,18 @@ SCHEMA = pa.schema(
         _column("margin", pa.float32(), "logit of the true class minus the best other one"),
         _column("distance_linf", pa.float32(), "largest change of a channel value, in [0, 1]"),
         _column("distance_l2", pa.float32(), "Euclidean length of the change"),
+        _column("distance_l1", pa.float32(), "sum of the changes of all channel values"),
         _column("distance_l0", pa.int32(), "number of pixels (all channels together) that changed"),
         _column("excess", pa.float32(), "how far the proposed image lay outside the threat model; 0 inside"),
         _column("num_forwards", pa.int32(), "forward passes the attack spent on this sample; -1 if unknown"),
         _column("num_backwards", pa.int32(), "backward passes the attack spent on this sample; -1 if unknown"),
+        _column("zero_gradients", pa.int32(), "how many of the gradients were zero everywhere"),
+        _column("false_positives", pa.int32(), "successes of a faster twin that the float32 network did not confirm"),
+        _column("won_by", pa.string(), "which part of an ensemble beat the sample, or empty"),
+        _column("note", pa.string(), "what the attack did otherwise than its name says, or empty"),
         _column("flag", pa.string(), "what the referee found wrong with the proposed image, or empty"),
     ],
-    metadata={"format": "robustbench_eff outcomes 1"},
+    metadata={"format": "robustbench_eff outcomes 2"},
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,13 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from robustbench_eff.batching import Batches
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import DataError, EvaluationError
 from robustbench_eff.threat import Threat, distance
 from robustbench_eff.types import Images, Labels, Logits, Mask, PerSample
 
 TOLERANCE = 1e-6
-"""How far outside the ball float32 rounding alone may put an image, in units of [0, 1] pixels."""
+"""How far outside the ball float32 rounding alone may put an image: in units of [0, 1] pixels where eps is at most
+1, else relative to eps, because lengths in L2 and L1 are sums over many pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,7 @@ class Verdict:
     margin: PerSample
     distance_linf: PerSample
     distance_l2: PerSample
+    distance_l1: PerSample
     distance_l0: Tensor
     excess: PerSample
     flags: list[str]
@@ -56,9 +60,10 @@ def judge(
     finite = proposed.isfinite().flatten(1).all(1)
     candidate = torch.where(finite[:, None, None, None], proposed, images)
     if threat is None:
-        excess, judged = distance(candidate, images, "linf"), images
+        excess, judged, allowed = distance(candidate, images, "linf"), images, TOLERANCE
     else:
         excess = threat.excess(candidate, images)
+        allowed = TOLERANCE * max(1.0, threat.eps) if math.isfinite(threat.eps) else TOLERANCE
         judged = torch.where((excess > 0)[:, None, None, None], threat.project(candidate, images), candidate)
     logits = _logits(classifier, judged, batch_size)
     rounded = (judged * 255).round() / 255
@@ -75,9 +80,10 @@ def judge(
         margin=own - logits.scatter(1, labels[:, None], float("-inf")).amax(1),
         distance_linf=distance(judged, images, "linf"),
         distance_l2=distance(judged, images, "l2"),
-        distance_l0=(judged != images).any(1).flatten(1).sum(1),
+        distance_l1=distance(judged, images, "l1"),
+        distance_l0=distance(judged, images, "l0").long(),
         excess=excess,
-        flags=_flags(finite, excess > TOLERANCE),
+        flags=_flags(finite, excess > allowed),
     )
 
 
@@ -97,7 +103,7 @@ def check_batch(images: Images, labels: Labels, num_classes: int, sample_ids: li
 
 def _logits(classifier: Classifier, images: Images, batch_size: int) -> Logits:
     with torch.no_grad(), torch.autocast(images.device.type, enabled=False), _full_float32():
-        logits = torch.cat([classifier(part) for part in images.split(batch_size)])
+        logits = Batches(batch_size).joined(classifier, images)
     classifier.check_mode()
     if not logits.isfinite().all():
         raise EvaluationError(

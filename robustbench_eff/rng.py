@@ -17,6 +17,7 @@ from torch import Tensor
 _WORD = 0xFFFFFFFF
 _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WORDS_AT_ONCE = 2**20
+_PATH_STRIDE = 0x9E3779B97F4A7C15 - 2**64  # odd, so that no two numbers meet
 _KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
 
 
@@ -35,6 +36,10 @@ class Draws:
 
     def __getitem__(self, index: Tensor) -> Draws:
         return Draws(self.seed, self.keys[index])
+
+    def fork(self, numbers: Int64[Tensor, batch]) -> Draws:
+        """Draws for several paths of a sample: every number has its own, and number 0 the sample's."""
+        return Draws(self.seed, self.keys ^ numbers * _PATH_STRIDE)
 
     def uniform(self, shape: Sequence[int], *, stream: str, step: int = 0) -> Float[Tensor, "batch ..."]:
         """Uniform draws in [0, 1) with 24 random bits, shape (batch, *shape), float32."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int64
-from torch import Tensor
+from torch import Tensor, nn
 
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import Threat
@@ -23,18 +24,50 @@ Mask: TypeAlias = Bool[Tensor, "batch"]
 ImagesToLogits: TypeAlias = Callable[[Images], Logits]
 
 
-@runtime_checkable
-class CountingModel(Protocol):
-    """A model that counts the passes the last attack spent on each of its samples."""
+@dataclass(slots=True)
+class Effort:
+    """What an attack spent on each of its samples, and what it met with."""
 
     num_forwards: Counts
     num_backwards: Counts
+    zero_gradients: Counts
+    """How many of its gradients were zero everywhere: what a masked model gives."""
+    false_positives: Counts
+    """How often a success of the faster twin was none for the plain float32 network."""
+    won_by: list[str]
+    """Which part of an ensemble beat the sample, or empty."""
+    notes: list[str]
+    """What was done otherwise than the attack's name says, and why; for all samples."""
+
+    @classmethod
+    def none(cls, samples: int, device: torch.device | str = "cpu") -> Effort:
+        zeros = [torch.zeros(samples, dtype=torch.int64, device=device) for _ in range(4)]
+        return cls(zeros[0], zeros[1], zeros[2], zeros[3], won_by=[""] * samples, notes=[])
+
+    def counts(self) -> tuple[Counts, Counts, Counts, Counts]:
+        return self.num_forwards, self.num_backwards, self.zero_gradients, self.false_positives
+
+
+@runtime_checkable
+class CountingModel(Protocol):
+    """A model that keeps account of the last attack."""
+
+    effort: Effort
 
     def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
-        """Set the counters to zero for an attack on that many samples."""
+        """Begin the account of an attack on that many samples."""
 
     def __call__(self, images: Images) -> Logits:
         """Logits of `images`."""
+
+
+@runtime_checkable
+class NormalisedModel(Protocol):
+    """A network that gets (images - mean) / std."""
+
+    mean: Tensor
+    std: Tensor
+    model: nn.Module
 
 
 @runtime_checkable

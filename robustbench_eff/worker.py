@@ -11,7 +11,7 @@ from robustbench_eff.outcomes import SCHEMA
 from robustbench_eff.plan import Shard, Work
 from robustbench_eff.referee import check_batch, judge
 from robustbench_eff.rng import Draws
-from robustbench_eff.types import Counts, Images, Labels
+from robustbench_eff.types import Effort, Images, Labels
 
 
 def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> pa.Table:
@@ -25,12 +25,13 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> pa.Table:
     ids = work.images.sample_ids[shard.start : shard.stop]
     check_batch(images, labels, classifier.num_classes, ids)
     if work.attack is None or clean is None:
-        proposed, forwards, backwards = images, torch.ones_like(labels), torch.zeros_like(labels)
+        proposed, effort = images, Effort.none(len(labels), images.device)
+        effort.num_forwards += 1
         verdict = judge(classifier, images, labels, proposed, None, work.batch_size)
         clean_prediction = verdict.prediction
     else:
         clean_prediction = torch.tensor(clean["clean_prediction"].to_numpy().astype(np.int64)).to(labels)
-        proposed, forwards, backwards = _attack(work, images, labels, ids, clean_prediction == labels)
+        proposed, effort = _attack(work, images, labels, ids, clean_prediction == labels)
         verdict = judge(classifier, images, labels, proposed, work.attack.threat, work.batch_size)
     right = clean_prediction == labels
     columns = {
@@ -45,10 +46,15 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> pa.Table:
         "margin": verdict.margin,
         "distance_linf": verdict.distance_linf,
         "distance_l2": verdict.distance_l2,
+        "distance_l1": verdict.distance_l1,
         "distance_l0": verdict.distance_l0,
         "excess": verdict.excess,
-        "num_forwards": forwards,
-        "num_backwards": backwards,
+        "num_forwards": effort.num_forwards,
+        "num_backwards": effort.num_backwards,
+        "zero_gradients": effort.zero_gradients,
+        "false_positives": effort.false_positives,
+        "won_by": effort.won_by,
+        "note": ["; ".join(effort.notes)] * len(labels),
         "flag": verdict.flags,
     }
     arrays = [
@@ -58,18 +64,20 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def _attack(
-    work: Work, images: Images, labels: Labels, ids: list[str], right: torch.Tensor
-) -> tuple[Images, Counts, Counts]:
+def _attack(work: Work, images: Images, labels: Labels, ids: list[str], right: torch.Tensor) -> tuple[Images, Effort]:
     """Attack the samples that are right when clean; the others keep their clean image and cost nothing."""
     rows = right.nonzero()[:, 0]
     draws = Draws.of(work.cell.seed or 0, [ids[row] for row in rows.tolist()], images.device)
     work.oracle.watch(len(rows), images.device)
     proposed = images.clone()
     proposed[rows] = _answer(work, images[rows], labels[rows], draws)
-    forwards, backwards = torch.zeros_like(labels), torch.zeros_like(labels)
-    forwards[rows], backwards[rows] = work.oracle.num_forwards, work.oracle.num_backwards
-    return proposed, forwards, backwards
+    spent, effort = work.oracle.effort, Effort.none(len(labels), images.device)
+    for all_rows, attacked in zip(effort.counts(), spent.counts(), strict=True):
+        all_rows[rows] = attacked
+    for row, winner in zip(rows.tolist(), spent.won_by, strict=True):
+        effort.won_by[row] = winner
+    effort.notes = spent.notes
+    return proposed, effort
 
 
 def _answer(work: Work, images: Images, labels: Labels, draws: Draws) -> Images:

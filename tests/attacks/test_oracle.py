@@ -53,7 +53,7 @@ def test_small_batches_change_nothing() -> None:
     for size in (1, 2, 256):
         with Oracle.open(Oracle(classifier, batch_size=size), IMAGES, LABELS) as oracle:
             answers.append((oracle.logits(IMAGES, rows), *oracle.gradient(IMAGES, LABELS, cross_entropy, rows)))
-            assert oracle.num_forwards.tolist() == [2] * 5
-            assert oracle.num_backwards.tolist() == [1] * 5
+            assert oracle.effort.num_forwards.tolist() == [2] * 5
+            assert oracle.effort.num_backwards.tolist() == [1] * 5
     for answer in answers[1:]:
         assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(answers[0], answer, strict=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from robustbench_eff.attacks import FGSM, PGD, Oracle
+from robustbench_eff.attacks.starts import in_the_ball
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.benchmarks.digits import DIGITS, open_digits
 from robustbench_eff.classifier import Classifier
@@ -49,18 +50,17 @@ def test_beaten_samples_cost_no_more_passes(digits_standard: Classifier) -> None
     images, labels = digits(digits_standard)
     oracle = Oracle(digits_standard, batch_size=32)
     PGD(eps=16 / 255, steps=20)(oracle, images, labels)
-    assert oracle.num_forwards.min() < 20
-    assert oracle.num_forwards.max() <= 20
+    assert oracle.effort.num_forwards.min() < 20
+    assert oracle.effort.num_forwards.max() <= 20
     PGD(eps=16 / 255, steps=20, early_stop=False)(oracle, images, labels)
-    assert (oracle.num_forwards == 20).all()
-    assert (oracle.num_backwards == 20).all()
+    assert (oracle.effort.num_forwards == 20).all()
+    assert (oracle.effort.num_backwards == 20).all()
 
 
 def test_random_starts_fill_the_ball() -> None:
     images = torch.full((400, 3, 4, 4), 0.5)
     for norm, eps in (("linf", 0.1), ("l2", 0.3)):
-        attack = PGD(eps=eps, norm=norm)
-        start = attack._start(images, Draws.of(0, range(400)), 0)
+        start = in_the_ball(images, Threat(norm, eps), Draws.of(0, range(400)), "pgd")
         lengths = distance(start, images, norm) / eps
         assert Threat(norm, eps).excess(start, images).max() <= 1e-6
         # Uniform in a 48-dimensional ball: the length to the power 48 is uniform, so its mean is 1/2.
