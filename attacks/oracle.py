@@ -139,12 +139,15 @@ class Oracle:
         claimed = logits.argmax(1) != labels
         if self._twin is self._classifier or not claimed.any():
             return claimed
-        self.effort.num_forwards.index_add_(0, rows[claimed], torch.ones_like(rows[claimed]))
-        with torch.no_grad():
-            plain = self._batches.joined(self._classifier, images[claimed])
-        confirmed = plain.argmax(1) != labels[claimed]
+        confirmed = self.misclassified(images[claimed], labels[claimed], rows[claimed])
         self.effort.false_positives.index_add_(0, rows[claimed], (~confirmed).long())
         return claimed.masked_scatter(claimed, confirmed)
+
+    def misclassified(self, images: Images, labels: Labels, rows: Rows) -> Mask:
+        """Which of `images` the plain network gets wrong."""
+        self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
+        with torch.no_grad():
+            return self._batches.joined(self._classifier, images).argmax(1) != labels
 
     def num_classes(self, images: Images) -> int:
         """How many logits there are, found out from one image and counted for nobody."""

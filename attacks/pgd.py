@@ -95,7 +95,19 @@ class PGD:
                 start = images[live]
                 if self.random_start:
                     start = in_the_ball(start, self.threat, draws[live], "pgd", restart)
-                live, final = self._climb(oracle, start, images, labels, live, adversarial)
+                live, final = climb(
+                    oracle,
+                    start,
+                    images,
+                    labels,
+                    live,
+                    adversarial,
+                    threat=self.threat,
+                    steps=self.steps,
+                    step_size=2.5 * self.eps / self.steps if self.step_size is None else self.step_size,
+                    repeats=self.eot,
+                    early_stop=self.early_stop,
+                )
                 if self.restarts == 1:
                     adversarial[live] = final
                     break
@@ -109,26 +121,37 @@ class PGD:
                     live = live[settle(adversarial, live, final, oracle.beaten(logits, final, labels[live], live))]
         return adversarial
 
-    def _climb(
-        self, oracle: Oracle, start: LiveImages, images: Images, labels: Labels, live: Live, adversarial: Images
-    ) -> tuple[Survivors, SurvivingImages]:
-        """All steps of one restart; beaten samples are written to `adversarial` and leave.
 
-        Returns the rows that are still live and their last iterate, which nobody has classified yet.
-        """
-        step_size = 2.5 * self.eps / self.steps if self.step_size is None else self.step_size
-        current, clean, classes = start, images[live], labels[live]
-        for _ in range(self.steps):
-            logits, gradient = oracle.gradient(current, classes, cross_entropy, live, self.eot)
-            if self.early_stop:
-                beaten = oracle.beaten(logits, current, classes, live)
-                if beaten.any():
-                    keep = settle(adversarial, live, current, beaten)
-                    live, current, gradient = live[keep], current[keep], gradient[keep]
-                    clean, classes = clean[keep], classes[keep]
-                if not len(live):
-                    break
-            sparse = self.norm == "l1"
-            step = sparse_sign(gradient, L1_FRACTION) if sparse else steepest_ascent(gradient, self.norm)
-            current = self.threat.project(torch.add(current, step, alpha=step_size), clean)
-        return live, current
+def climb(
+    oracle: Oracle,
+    start: LiveImages,
+    images: Images,
+    labels: Labels,
+    live: Live,
+    adversarial: Images,
+    *,
+    threat: Threat,
+    steps: int,
+    step_size: float,
+    repeats: int = 1,
+    early_stop: bool = True,
+) -> tuple[Survivors, SurvivingImages]:
+    """All steps from `start`; beaten samples are written to `adversarial` and leave.
+
+    Returns the rows that are still live and their last iterate, which nobody has classified yet.
+    """
+    current, clean, classes = start, images[live], labels[live]
+    for _ in range(steps):
+        logits, gradient = oracle.gradient(current, classes, cross_entropy, live, repeats)
+        if early_stop:
+            beaten = oracle.beaten(logits, current, classes, live)
+            if beaten.any():
+                keep = settle(adversarial, live, current, beaten)
+                live, current, gradient = live[keep], current[keep], gradient[keep]
+                clean, classes = clean[keep], classes[keep]
+            if not len(live):
+                break
+        sparse = threat.norm == "l1"
+        step = sparse_sign(gradient, L1_FRACTION) if sparse else steepest_ascent(gradient, threat.norm)
+        current = threat.project(torch.add(current, step, alpha=step_size), clean)
+    return live, current

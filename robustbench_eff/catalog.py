@@ -5,6 +5,7 @@ A row names its object by import path, so that listing the tables imports nothin
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -39,7 +40,20 @@ ATTACKS: Mapping[str, Row] = {
     "apgd_t": Row("robustbench_eff.attacks.apgd_t:APGDT", "APGD on targeted DLR, 9 targets (Croce & Hein 2020)"),
     "fgsm": Row("robustbench_eff.attacks.fgsm:FGSM", "one step along the gradient (Goodfellow et al. 2015)"),
     "pgd": Row("robustbench_eff.attacks.pgd:PGD", "projected gradient descent (Madry et al. 2018)"),
+    "security_curve": Row(
+        "robustbench_eff.attacks.security_curve:SecurityCurve", "accuracy against ε, one warm-started sweep"
+    ),
 }
+
+ADAPTERS: Mapping[str, Row] = {
+    "autoattack": Row(
+        "robustbench_eff.attacks.pyautoattack_adapter:PyAutoAttack", "the authors' own: autoattack:standard"
+    ),
+    "foolbox": Row(
+        "robustbench_eff.attacks.foolbox_adapter:FoolboxAttack", "any of Foolbox: foolbox:LinfPGD(eps=4/255)"
+    ),
+}
+"""Attacks of other libraries, written PREFIX:NAME; what is no field of the adapter goes to the attack itself."""
 
 BENCHMARKS: Mapping[str, Row] = {
     "cifar10": Row("robustbench_eff.benchmarks.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),
@@ -48,6 +62,8 @@ BENCHMARKS: Mapping[str, Row] = {
 }
 
 SUITES: Mapping[str, str] = {
+    "autoattack": "clean and AutoAttack, L∞ and L2",
+    "masking": "what the checks for gradient masking compare",
     "quick": "clean, FGSM and PGD-10 at one ε",
     "standard": "clean, FGSM and PGD at several ε, L∞ and L2",
 }
@@ -59,13 +75,24 @@ PLUGINS = "robustbench_eff.attacks"
 def attack(text: str) -> Attack:
     """The attack that `text` describes; SpecError for an unknown name or field."""
     parsed = spec.parse(text)
-    item: Attack = spec.build(_attack_class(parsed.name), parsed)
+    prefix, _, rest = parsed.name.partition(":")
+    item: Attack
+    if rest and prefix in ADAPTERS:
+        item = _adapted(ADAPTERS[prefix].load(), rest, parsed)
+    else:
+        item = spec.build(_attack_class(parsed.name), parsed)
     return item
 
 
 def attack_text(text: str) -> str:
     """The canonical spec text of an attack: the same for every way to write the same fields."""
-    return spec.text_of(spec.parse(text).name, attack(text))
+    name = spec.parse(text).name
+    if name.partition(":")[0] not in ADAPTERS:
+        return spec.text_of(name, attack(text))
+    item: Any = attack(text)
+    norm = [] if item.norm is None else [("norm", item.norm)]
+    words = [f"{key}={spec.literal(value)}" for key, value in [("eps", item.eps), *norm, *getattr(item, "options", ())]]
+    return f"{name}({', '.join(words)})"
 
 
 def benchmark(name: str, place: str | None = None) -> Benchmark:
@@ -100,6 +127,7 @@ def suite(name: str) -> Suite:
 def attack_names() -> dict[str, str]:
     """Every attack and its summary, plugins last."""
     own = {name: row.summary for name, row in ATTACKS.items()}
+    own |= {f"{name}:NAME": row.summary for name, row in ADAPTERS.items()}
     return own | {point.name: f"plugin {point.value}" for point in _plugins()}
 
 
@@ -113,6 +141,19 @@ def _attack_class(name: str) -> type[Attack]:
             return plugin
     known = attack_names()
     raise SpecError(f"Unknown attack {name!r}.", did_you_mean(name, known) or f"Known: {', '.join(known)}.")
+
+
+def _adapted(kind: Any, name: str, parsed: spec.Spec) -> Attack:
+    """An adapter for the attack `name`; arguments that are no field of it are options of that attack."""
+    known = {field.name for field in dataclasses.fields(kind)} - {"name", "options"}
+    own = {key: value for key, value in parsed.arguments.items() if key in known}
+    built: Attack = spec.build(kind, spec.Spec(parsed.name, own | {"name": name}))
+    options = tuple(sorted((key, value) for key, value in parsed.arguments.items() if key not in known))
+    if not options:
+        return built
+    if not hasattr(kind, "options"):
+        raise SpecError(f"{parsed.name} has no field {options[0][0]!r}.", f"Fields: {', '.join(sorted(known))}.")
+    return dataclasses.replace(built, options=options)  # type: ignore[type-var]
 
 
 def _plugins() -> list[Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_eff.errors import ModelError
 from robustbench_eff.identity import model_digest, weights_digest
@@ -59,6 +61,14 @@ class Classifier(nn.Module):
     def forward(self, images: Images) -> Logits:
         logits: Logits = self.model((images - self.mean) / self.std)
         return logits
+
+    @cached_property
+    def flops(self) -> int:
+        """Floating-point operations of one image's forward pass, matrix products and convolutions only."""
+        size = self.preprocessing.geometry.size
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            self(torch.zeros(1, 3, size, size, device=self.mean.device))
+        return int(counter.get_total_flops())
 
     def check_mode(self) -> None:
         """Raise ModelError if any part of the model is in train mode."""

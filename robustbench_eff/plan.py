@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -35,7 +36,7 @@ class Cell:
     perturbation: str
     """As spec text, defaults left out."""
     configuration: dict[str, Any]
-    """Every field of the perturbation, and its version."""
+    """Every field of the perturbation, its version and threat model, and the precision it was queried in."""
     seed: int | None
     """None where nothing is drawn."""
 
@@ -75,9 +76,28 @@ class Work:
     shard_size: int
 
 
-def cell_of(classifier: Classifier, images: ImageSet, attack: Attack | None, perturbation: str, seed: int) -> Cell:
-    """The cell of these objects; `perturbation` is the attack's spec text."""
-    configuration = {} if attack is None else {**_fields(attack), "version": attack.version}
+def cell_of(
+    classifier: Classifier,
+    images: ImageSet,
+    attack: Attack | None,
+    perturbation: str,
+    seed: int,
+    precision: str = "float32",
+) -> Cell:
+    """The cell of these objects; `perturbation` is the attack's spec text.
+
+    `precision` is that of the network the attack queries. Another one finds other images, so it is another cell.
+    """
+    configuration: dict[str, Any] = {}
+    if attack is not None:
+        eps = attack.threat.eps if math.isfinite(attack.threat.eps) else None
+        configuration = {
+            **_fields(attack),
+            "version": attack.version,
+            "threat": {"norm": attack.threat.norm, "eps": eps},
+        }
+        if precision != "float32":
+            configuration["precision"] = precision
     return Cell(
         model=classifier.name,
         model_source=classifier.provenance.source,

@@ -87,6 +87,12 @@ def judge(
     )
 
 
+def answers_at_random(classifier: Classifier, images: Images) -> Mask:
+    """Which of `images` get other logits when they are asked twice in the same batch."""
+    first, second = (_logits(classifier, images, len(images)) for _ in range(2))
+    return ~torch.isclose(first, second, rtol=1e-4, atol=1e-5).all(1)
+
+
 def check_batch(images: Images, labels: Labels, num_classes: int, sample_ids: list[str]) -> None:
     """Raise DataError for pixels outside [0, 1] or labels outside [0, num_classes), naming the sample."""
     bad_pixels = ~((images >= 0) & (images <= 1)).flatten(1).all(1)  # NaN fails both comparisons

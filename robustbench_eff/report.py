@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import time
@@ -21,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_eff.checks import Verdict
 from robustbench_eff.errors import Missing, RobustEvalError
 from robustbench_eff.scores.score import Score
 
@@ -40,41 +42,84 @@ def interval(score: Score) -> str:
 
 
 def score_table(scores: Sequence[Score], console: Console) -> None:
-    """Print one row a cell; protocols are numbered below, so that rows can be told to be comparable."""
+    """Print one row a score; protocols are numbered below, so that rows can be told to be comparable."""
     protocols = list(dict.fromkeys(score.protocol for score in scores))
-    rounded = {score.cell: score for score in scores if score.metric.endswith("_8bit")}
-    table = Table(title="Accuracy in %, with its 95 % Wilson interval", title_justify="left")
-    for name in ("model", "benchmark", "perturbation"):
-        table.add_column(name, overflow="fold")
-    for name in ("accuracy", "interval", "8-bit", "n", "protocol"):
-        table.add_column(name, justify="right", no_wrap=True)
+    number = {protocol: f"({position})" for position, protocol in enumerate(protocols, 1)}
+    distances = [score for score in scores if score.metric.startswith("median_distance")]
+    accuracies = [score for score in scores if score not in distances]
+    rounded = {score.cell: score for score in accuracies if score.metric.endswith("_8bit")}
     flagged = any(score.flags for score in scores)
-    if flagged:
-        table.add_column("flags", overflow="fold")
-    for score in scores:
-        if score.metric.endswith("_8bit"):
-            continue
-        twin = rounded.get(score.cell)
-        cells = [score.model, score.benchmark, score.perturbation, percent(score.value), interval(score)]
-        cells += [
-            "" if twin is None else percent(twin.value),
-            str(score.n),
-            f"({protocols.index(score.protocol) + 1})",
-        ]
-        cells += [", ".join(score.flags)] if flagged else []
-        table.add_row(*(Text(cell) for cell in cells))
-    console.print(table)
-    for number, protocol in enumerate(protocols, 1):
-        console.print(f"({number}) {protocol}", style="dim", highlight=False, markup=False)
+    if accuracies:
+        table = _table("Accuracy in %, with its 95 % Wilson interval", ("accuracy", "interval", "8-bit"), flagged)
+        for score in accuracies:
+            if score.metric.endswith("_8bit"):
+                continue
+            twin = rounded.get(score.cell)
+            cells = [percent(score.value), interval(score), "" if twin is None else percent(twin.value)]
+            _add_row(table, score, cells, number, flagged)
+        console.print(table)
+    if distances:
+        title = "Median distance of the nearest adversarial image found, in [0, 1] pixels, with its 95 % interval"
+        table = _table(title, ("norm", "median", "interval"), flagged)
+        for score in distances:
+            ends = f"[{length(score.low)}, {length(score.high)}]"
+            _add_row(table, score, [score.metric.rpartition("_")[2], length(score.value), ends], number, flagged)
+        console.print(table)
+    for protocol, mark in number.items():
+        console.print(f"{mark} {protocol}", style="dim", highlight=False, markup=False)
     if rounded:
         console.print("8-bit: the perturbed images rounded to 8 bits, as files would hold them.", style="dim")
 
 
-def json_object(scores: Iterable[Score], store: str, missing: Iterable[Missing]) -> str:
+def verdict_lines(verdicts: Sequence[Verdict], console: Console) -> None:
+    """What the checks for gradient masking say: suspicions one a line, the rest in a sentence."""
+    for subject in dict.fromkeys((verdict.model, verdict.benchmark) for verdict in verdicts):
+        mine = [verdict for verdict in verdicts if (verdict.model, verdict.benchmark) == subject]
+        for verdict in mine:
+            if verdict.finding == "suspect":
+                text = f"{' · '.join(subject)}: gradient masking suspected ({verdict.check}): {verdict.evidence}."
+                console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)
+        words = [f"{finding} {', '.join(names)}" for finding, names in _by_finding(mine).items()]
+        text = f"Checks for gradient masking, {' · '.join(subject)}: {'; '.join(words)}."
+        console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+
+def _by_finding(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for verdict in verdicts:
+        found.setdefault(verdict.finding, []).append(verdict.check)
+    return found
+
+
+def length(value: float | None) -> str:
+    """A distance as text; None is one that has no end."""
+    return "∞" if value is None else f"{value:.4g}"
+
+
+def _table(title: str, names: Sequence[str], flagged: bool) -> Table:
+    table = Table(title=title, title_justify="left")
+    for name in ("model", "benchmark", "perturbation"):
+        table.add_column(name, overflow="fold")
+    for name in (*names, "n", "protocol"):
+        table.add_column(name, justify="right", no_wrap=True)
+    if flagged:
+        table.add_column("flags", overflow="fold")
+    return table
+
+
+def _add_row(table: Table, score: Score, cells: Sequence[str], number: dict[str, str], flagged: bool) -> None:
+    _, at, radius = score.metric.partition("@")
+    perturbation = f"{score.perturbation} at ε = {radius}" if at else score.perturbation
+    row = [score.model, score.benchmark, perturbation, *cells, str(score.n), number[score.protocol]]
+    table.add_row(*(Text(cell) for cell in ([*row, ", ".join(score.flags)] if flagged else row)))
+
+
+def json_object(scores: Iterable[Score], store: str, missing: Iterable[Missing], verdicts: Iterable[Verdict]) -> str:
     """One JSON object with values as fractions."""
     return json.dumps(
         {
             "scores": [_plain(score) for score in scores],
+            "checks": [dataclasses.asdict(verdict) for verdict in verdicts],
             "store": store,
             "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],
         },

@@ -30,7 +30,7 @@ from robustbench_eff.errors import RobustEvalWarning, StoreError, StoreUnavailab
 from robustbench_eff.outcomes import SCHEMA, concatenate
 
 _SHARD = re.compile(r"(\d{8,})-(\d{8,})\.([0-9a-f]{16})\.parquet")
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Store:
@@ -93,6 +93,12 @@ class Store:
         content = buffer.getvalue()
         name = f"{start:08d}-{stop:08d}.{_checksum(content)}.parquet"
         self._write(self.folder / "cells" / cell_id / name, content)
+
+    def write_picture(self, cell_id: str, png: bytes) -> None:
+        """Keep a picture of a cell's successes; the first one stays."""
+        path = self.folder / "cells" / cell_id / "gallery.png"
+        if not path.exists():
+            self._write(path, png)
 
     def write_run(self, run_id: str, manifest: dict[str, Any]) -> None:
         """Record one run; written at its start and again at its end."""

@@ -53,6 +53,8 @@ class CountingModel(Protocol):
     """A model that keeps account of the last attack."""
 
     effort: Effort
+    speed: str
+    """How the network is queried, in words: precision, folding, compilation."""
 
     def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
         """Begin the account of an attack on that many samples."""

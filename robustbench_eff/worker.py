@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 import torch
 
 from robustbench_eff.errors import EvaluationError, RobustEvalError
+from robustbench_eff.gallery import SHOWN, Sample
 from robustbench_eff.outcomes import SCHEMA
 from robustbench_eff.plan import Shard, Work
-from robustbench_eff.referee import check_batch, judge
+from robustbench_eff.referee import answers_at_random, check_batch, judge
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Effort, Images, Labels
 
+ASKED_TWICE = 8
+"""Samples of each shard of the clean cell that are classified twice, to notice a network that draws at random."""
 
-def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> pa.Table:
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What the work on a shard gives."""
+
+    outcomes: pa.Table
+    successes: list[Sample]
+    """A few that the referee confirmed, for a picture."""
+
+
+def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
     """The outcomes of one shard.
 
     `clean` holds the clean outcomes of the same samples (None while the clean cell itself is made): only
@@ -29,6 +44,8 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> pa.Table:
         effort.num_forwards += 1
         verdict = judge(classifier, images, labels, proposed, None, work.batch_size)
         clean_prediction = verdict.prediction
+        for row in answers_at_random(classifier, images[:ASKED_TWICE]).nonzero()[:, 0].tolist():
+            verdict.flags[row] = "random_output"
     else:
         clean_prediction = torch.tensor(clean["clean_prediction"].to_numpy().astype(np.int64)).to(labels)
         proposed, effort = _attack(work, images, labels, ids, clean_prediction == labels)
@@ -61,7 +78,14 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> pa.Table:
         pa.array(values.cpu().numpy() if isinstance(values, torch.Tensor) else values).cast(field.type)
         for field, values in zip(SCHEMA, columns.values(), strict=True)
     ]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    beaten = (right & (verdict.prediction != labels)).nonzero()[:SHOWN, 0].tolist()
+    samples = [_sample(images[row], proposed[row], int(labels[row]), int(verdict.prediction[row])) for row in beaten]
+    return Done(pa.Table.from_arrays(arrays, schema=SCHEMA), samples)
+
+
+def _sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:
+    before, after = (image.clamp(0, 1).permute(1, 2, 0).cpu().numpy() for image in (clean, perturbed))
+    return Sample(before, after, f"{label} as {prediction}")
 
 
 def _attack(work: Work, images: Images, labels: Labels, ids: list[str], right: torch.Tensor) -> tuple[Images, Effort]:

@@ -18,7 +18,8 @@ COMPOSERS = {"api", "cli", "catalog", "testing", "__init__"}
 CATALOG_USERS = {"api", "cli", "doctor"}
 PRINTERS = {"cli", "report"}
 HOME_OF = {
-    "foolbox": set(),
+    "foolbox": {"attacks/foolbox_adapter.py"},
+    "pyautoattack": {"attacks/pyautoattack_adapter.py"},
     "ray": set(),
     "open_clip": {"zoo/open_clip_models.py"},
     "timm": {"zoo/timm_models.py", "zoo/published_checkpoints.py"},

@@ -20,6 +20,7 @@ CELL = {
     "benchmark": "b",
     "perturbation": "fgsm(eps=1/255)",
     "protocol": "test, 4 images",
+    "configuration": {},
     "samples": 4,
     "seed": 0,
 }

@@ -7,6 +7,7 @@ from functools import partial
 
 from robustbench_eff import catalog
 from robustbench_eff.attacks import Oracle
+from robustbench_eff.attacks.faster import Precision
 from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, resolve_labels
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.classifier import Classifier
@@ -36,11 +37,17 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
         _check_classes(classifier, benchmark, ready.opened[benchmark.name])
     prepared: dict[tuple[str, str], ImageSet] = {}
     oracles: dict[Classifier, Oracle] = {}
+    precisions: dict[Classifier, Precision] = {}
     works: dict[str, Work] = {}
     for classifier, benchmark in pairs:
         geometry = classifier.preprocessing.geometry
         batch_size = settings.batch_size or hardware.batch_size(geometry.size, device)
-        oracle = oracles.setdefault(classifier, Oracle(classifier, batch_size=batch_size))
+        if classifier not in oracles:
+            asked = settings.precision
+            precisions[classifier] = hardware.precision(classifier, device) if asked == "auto" else asked
+            oracles[classifier] = Oracle(
+                classifier, batch_size=batch_size, twin=precisions[classifier], compiled=settings.compile
+            )
         key = (benchmark.name, str(geometry))
         if key not in prepared:
             prepared[key] = prepare(
@@ -52,13 +59,13 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
             )
         for text in _perturbations(settings.attacks or suite.perturbations(benchmark.name)):
             attack = None if text == CLEAN else catalog.attack(text)
-            cell = cell_of(classifier, prepared[key], attack, text, settings.seed)
+            cell = cell_of(classifier, prepared[key], attack, text, settings.seed, precisions[classifier])
             work = Work(
                 cell=cell,
                 classifier=classifier,
                 images=prepared[key],
                 attack=attack,
-                oracle=oracle,
+                oracle=oracles[classifier],
                 batch_size=batch_size,
                 shard_size=settings.shard_size or hardware.shard_size(geometry.size, device),
             )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from robustbench_eff import environment
+from robustbench_eff.checks import Verdict, store_verdicts
 from robustbench_eff.engines import local
 from robustbench_eff.errors import Missing, UsageError
 from robustbench_eff.plan import Work
@@ -64,6 +65,8 @@ class Result:
     store: Path
     missing: list[Missing]
     """What was skipped, with `skip_missing`."""
+    verdicts: list[Verdict]
+    """What the checks for gradient masking say about the models of this run."""
     other_seeds: tuple[int, ...]
     """Seeds under which the store holds these evaluations too, in cells of their own."""
 
@@ -91,8 +94,9 @@ def evaluate(
     works = compose(ready, settings, device, listener.preparing)
     with store.lock():
         _run(works, store, settings, device, listener)
-    scores = store_scores(store, {work.cell.id: work.cell.model for work in works})
-    return Result(scores, store.folder, ready.missing, _other_seeds(store, works))
+    names = {work.cell.id: work.cell.model for work in works}
+    verdicts = store_verdicts(store, names)
+    return Result(store_scores(store, names), store.folder, ready.missing, verdicts, _other_seeds(store, works))
 
 
 def _run(works: Sequence[Work], store: Store, settings: Settings, device: str, listener: Listener) -> None:
@@ -116,6 +120,7 @@ def _run(works: Sequence[Work], store: Store, settings: Settings, device: str, l
         raise
     finally:
         listener.ended()
+        manifest["queried"] = {work.cell.model: work.oracle.speed for work in works}
         store.write_run(run_id, manifest | {"status": status, "wall_seconds": time.monotonic() - started})
 
 

@@ -8,10 +8,14 @@ from contextlib import contextmanager
 
 import torch
 
+from robustbench_eff.attacks.faster import Precision, has_fast_bfloat16
+from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import UsageError
 
 SMALL_IMAGE = 64
 """Up to this many pixels a side, one thread is no slower than several and does not stall when cores are busy."""
+WORTH_BFLOAT16 = 20e6
+"""Floating-point operations of a forward pass from which bf16 gained on every network that was measured."""
 
 
 def resolve_device(name: str) -> str:
@@ -46,6 +50,13 @@ def shard_size(image_size: int, device: str) -> int:
     if device.startswith("cuda"):
         return 1024 if small else 256
     return 256 if small else 64
+
+
+def precision(classifier: Classifier, device: str) -> Precision:
+    """bfloat16 where the hardware has units for it and the network spends enough time in them to gain."""
+    if not has_fast_bfloat16(torch.device(device)) or classifier.flops < WORTH_BFLOAT16:
+        return "float32"
+    return "bfloat16"
 
 
 @contextmanager

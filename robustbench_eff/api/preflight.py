@@ -147,7 +147,8 @@ def _setting_words(settings: Settings, without_data: Sequence[str]) -> list[str]
         words += [word for value in values for word in (option, value)]
     for name, place in {**settings.data, **dict.fromkeys(without_data, "PATH")}.items():
         words += ["--data", f"{name}={place}"]
-    for name in ("suite", "limit", "seed", "store"):
+    words += ["--compile"] if settings.compile else []
+    for name in ("suite", "limit", "precision", "seed", "store"):
         if str(getattr(settings, name)) != str(getattr(default, name)):
             words += [f"--{name}", str(getattr(settings, name))]
     return words

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, get_args, get_type_hints
 
 from robustbench_eff.errors import UsageError
 
@@ -27,6 +28,11 @@ class Settings:
     """Evaluate the first so many samples of each benchmark."""
     device: str = "auto"
     batch_size: int | None = None
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the network that attacks query; the referee's is always plain float32. `auto` is bfloat16 where the
+    hardware multiplies it faster and the network is large enough to gain."""
+    compile: bool = False
+    """Compile the network that attacks query; on a GPU as CUDA graphs."""
     shard_size: int | None = None
     seed: int = 0
     store: Path | str = DEFAULT_STORE
@@ -34,6 +40,9 @@ class Settings:
     """Evaluate what is there when something is missing, and say what was not."""
 
     def __post_init__(self) -> None:
+        known = get_args(get_type_hints(Settings)["precision"])
+        if self.precision not in known:
+            raise UsageError(f"precision must be one of {', '.join(known)}, got {self.precision!r}.")
         for name in ("limit", "batch_size", "shard_size"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -91,6 +91,10 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(help="The first N samples of each benchmark.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     batch_size: Annotated[str, typer.Option(help="auto or a number; changes no outcome.")] = "auto",
+    precision: Annotated[
+        str, typer.Option(help="Of the network attacks query: auto, float32 or bfloat16. The referee's is float32.")
+    ] = "auto",
+    compile_model: Annotated[bool, typer.Option("--compile", help="Compile the network attacks query.")] = False,
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
     store: Annotated[Path, typer.Option(help="Folder of outcomes.")] = Path("robust-eval-store"),
     skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Run what is there.")] = False,
@@ -104,7 +108,10 @@ def evaluate(
     if context.invoked_subcommand is not None:
         given_too = [name for name in context.params if _was_typed(context, name)]
         if given_too:
-            names = ", ".join("--" + {"as_json": "json"}.get(name, name).replace("_", "-") for name in given_too)
+            names = ", ".join(
+                "--" + {"as_json": "json", "compile_model": "compile"}.get(name, name).replace("_", "-")
+                for name in given_too
+            )
             error_console().print(f"error: {names} before `{context.invoked_subcommand}` does not go with it.")
             raise typer.Exit(2)
         return
@@ -129,6 +136,8 @@ def evaluate(
             "limit": limit,
             "device": device,
             "batch_size": parse_batch_size(batch_size),
+            "precision": precision,
+            "compile": compile_model,
             "seed": seed,
             "store": store,
             "skip_missing": skip_missing,
@@ -156,9 +165,10 @@ def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any],
             f"To go on, repeat the command:\n  {shlex.join(['robust-eval', *sys.argv[1:]])}",
         ) from stop
     if as_json:
-        print(report.json_object(result.scores, str(result.store), result.missing))
+        print(report.json_object(result.scores, str(result.store), result.missing, result.verdicts))
         return
     report.score_table(result.scores, output())
+    report.verdict_lines(result.verdicts, output())
     if result.other_seeds and not quiet:
         seeds = ", ".join(str(number) for number in result.other_seeds)
         errors.print(f"The store also holds these evaluations with seed {seeds}; they are kept apart.")
@@ -174,14 +184,17 @@ def score(
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
     with reported():
+        from robustbench_eff.checks import store_verdicts
         from robustbench_eff.scores.from_store import store_scores
         from robustbench_eff.store import Store
 
-        scores = store_scores(Store.existing(store))
+        opened = Store.existing(store)
+        scores, verdicts = store_scores(opened), store_verdicts(opened)
         if as_json:
-            print(report.json_object(scores, str(store), []))
+            print(report.json_object(scores, str(store), [], verdicts))
         else:
             report.score_table(scores, output())
+            report.verdict_lines(verdicts, output())
 
 
 @app.command()

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from robustbench_eff.errors import StoreError
+from robustbench_eff.gallery import picture
 from robustbench_eff.plan import Cell, Shard, Work, shards_of
 from robustbench_eff.store import Store, jsonable
 from robustbench_eff.worker import run_shard
@@ -46,9 +47,11 @@ def _run_cell(work: Work, clean: pa.Table | None, store: Store, report: Callable
     report(Progress(cell, done, done, correct, resumed=True))
     for shard in shards_of(cell.samples, found, work.shard_size):
         part = None if clean is None else clean.slice(shard.start, len(shard))
-        outcomes = run_shard(work, shard, part)
-        store.write_shard(cell.id, shard.start, shard.stop, outcomes)
-        done, correct = done + len(shard), correct + int(pc.sum(outcomes["correct"]).as_py())
+        result = run_shard(work, shard, part)
+        if result.successes:
+            store.write_picture(cell.id, picture(result.successes))
+        store.write_shard(cell.id, shard.start, shard.stop, result.outcomes)
+        done, correct = done + len(shard), correct + int(pc.sum(result.outcomes["correct"]).as_py())
         report(Progress(cell, len(shard), done, correct, resumed=False))
 
 

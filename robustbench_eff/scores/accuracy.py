@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from .intervals import wilson
+from .of_cell import score_of
 from .score import Score
 
 
@@ -21,32 +21,10 @@ def accuracy_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "")
     clean = cell["perturbation"] == "none"
     name = "accuracy" if clean else "robust_accuracy"
     columns = {name: "correct"} if clean else {name: "correct", f"{name}_8bit": "correct_8bit"}
-    seed = "" if cell["seed"] is None else f" · seed {cell['seed']}"
     n = outcomes.num_rows
     scores = []
     for metric, column in columns.items():
         right = int(pc.sum(outcomes[column]).as_py() or 0)
-        low, high = wilson(right, n) if n else (None, None)
-        scores.append(
-            Score(
-                model=cell["model"],
-                benchmark=cell["benchmark"],
-                perturbation=cell["perturbation"],
-                metric=metric,
-                value=right / n if n else None,
-                low=low,
-                high=high,
-                n=n,
-                protocol=f"{cell['protocol']}{seed}",
-                flags=_flags(outcomes, cell["samples"]),
-                cell=cell_id,
-            )
-        )
+        interval = wilson(right, n) if n else (None, None)
+        scores.append(score_of(cell, outcomes, cell_id, metric, right / n if n else None, interval))
     return scores
-
-
-def _flags(outcomes: pa.Table, samples: int) -> tuple[str, ...]:
-    """Incompleteness, and how often the referee objected."""
-    found = [f"incomplete: {outcomes.num_rows} of {samples}"] if outcomes.num_rows < samples else []
-    objections = Counter(flag for flag in outcomes["flag"].to_pylist() if flag)
-    return (*found, *(f"{flag}: {count}" for flag, count in sorted(objections.items())))

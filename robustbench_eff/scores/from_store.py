@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from robustbench_eff.checks import store_verdicts, suspicions
 from robustbench_eff.store import Store
 
 from .accuracy import accuracy_scores
+from .distances import distance_scores, searches_the_nearest
 from .score import Score
 
 
@@ -23,11 +26,15 @@ def store_scores(store: Store, names: Mapping[str, str] | None = None) -> list[S
     models: dict[str, set[str]] = defaultdict(set)
     for cell in chosen.values():
         models[cell["model"]].add(_model(cell))
-    scores = []
+    suspected = suspicions(store_verdicts(store))
+    scores: list[Score] = []
     for cell_id, cell in chosen.items():
         several = len(models[cell["model"]]) > 1
         shown = {**cell, "model": f"{cell['model']} #{_model(cell)}"} if several else cell
-        scores += accuracy_scores(shown, store.outcomes(cell_id), cell_id)
+        outcomes = store.outcomes(cell_id)
+        nearest = searches_the_nearest(shown)
+        found = (distance_scores if nearest else accuracy_scores)(shown, outcomes, cell_id)
+        scores += [replace(score, flags=score.flags + suspected.get(cell_id, ())) for score in found]
     return scores
 
 

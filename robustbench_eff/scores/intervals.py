@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
+import numpy as np
+from scipy.stats import binom
+
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
     """The score interval of a proportion, without continuity correction; both ends in [0, 1].
@@ -21,3 +24,17 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     low = 0.0 if successes == 0 else max(0.0, centre - half_width)
     high = 1.0 if successes == n else min(1.0, centre + half_width)
     return low, high
+
+
+def median_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
+    """An interval for the median of the distribution of `values`, from their order statistics.
+
+    Covers it with at least that probability, whatever the distribution; values may be infinite. With fewer than
+    six values there is none: 0 to infinity is returned, for distances.
+    Source: David & Nagaraja 2003, Order Statistics, section 7.1.
+    """
+    rank = int(binom.ppf((1 - confidence) / 2, len(values), 0.5))
+    if rank < 1:
+        return 0.0, math.inf
+    ordered = np.sort(values)
+    return float(ordered[rank - 1]), float(ordered[len(values) - rank])

@@ -1,0 +1,83 @@
+"""Accuracy against epsilon in one sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from robustbench_eff.errors import SpecError
+from robustbench_eff.rng import Draws
+from robustbench_eff.threat import LpNorm, Threat
+from robustbench_eff.types import Images, ImagesToLogits, Labels
+
+from .oracle import Oracle
+from .pgd import climb
+from .starts import in_the_ball
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecurityCurve:
+    """PGD in one ball after the other, each begun where the last one ended; a sample leaves at its first success.
+
+    One run gives the accuracy at every radius: a sample is right at all radii below the distance of its image.
+    Source: curves as Biggio & Roli 2018, arXiv:1712.03141, section 4 ask for; steps as in PGD (Madry et al. 2018,
+    arXiv:1706.06083).
+    Differs: the warm start is ours.
+    """
+
+    version: ClassVar[int] = 1
+    stochastic: ClassVar[bool] = True
+
+    eps: tuple[float, ...] = (1 / 255, 2 / 255, 4 / 255, 8 / 255, 16 / 255)
+    """The radii, growing, in units of [0, 1] pixels."""
+    norm: LpNorm = "linf"
+    steps: int = 20
+    """In each ball; their length is 2.5 eps / steps."""
+
+    def __post_init__(self) -> None:
+        if not self.eps or list(self.eps) != sorted(set(self.eps)):
+            raise SpecError(f"eps must be growing radii, got {self.eps}.", "Write eps=[1/255, 2/255, 4/255].")
+        for eps in self.eps:
+            Threat(self.norm, eps)
+        if self.steps < 1:
+            raise SpecError(f"steps must be >= 1, got {self.steps}.")
+
+    @property
+    def threat(self) -> Threat:
+        return Threat(self.norm, self.eps[-1])
+
+    @property
+    def max_passes(self) -> int:
+        return 2 * self.steps * len(self.eps) + 1
+
+    def __call__(
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+    ) -> Images:
+        """Adversarial images for `images` (float, [0, 1]), each from the smallest ball that held one.
+
+        `draws` key the start in the first ball; without them the samples' positions and seed 0 do. Errors as
+        Oracle.open.
+        """
+        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        adversarial = images.clone()
+        live = torch.arange(len(images), device=images.device)
+        current = in_the_ball(images, Threat(self.norm, self.eps[0]), draws, "security curve")
+        with Oracle.open(classifier, images, labels) as oracle:
+            for eps in self.eps:
+                if not len(live):
+                    break
+                live, current = climb(
+                    oracle,
+                    current,
+                    images,
+                    labels,
+                    live,
+                    adversarial,
+                    threat=Threat(self.norm, eps),
+                    steps=self.steps,
+                    step_size=2.5 * eps / self.steps,
+                )
+        adversarial[live] = current
+        return adversarial

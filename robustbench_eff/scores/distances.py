@@ -1,0 +1,62 @@
+"""What a search for the nearest adversarial image says: the median distance, and accuracy against epsilon."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from robustbench_eff import spec
+
+from .intervals import median_interval, wilson
+from .of_cell import score_of
+from .score import Score
+
+ROUNDING = 1e-5
+"""Distances are stored in float32: so much beyond a radius, relative to it, still counts as on it."""
+
+
+def searches_the_nearest(cell: dict[str, Any]) -> bool:
+    """Whether the attack of a cell looked for the nearest adversarial image rather than inside one ball."""
+    configuration = cell["configuration"]
+    return "threat" in configuration and (configuration["threat"]["eps"] is None or bool(_radii(cell)))
+
+
+def distances(cell: dict[str, Any], outcomes: pa.Table) -> np.ndarray:
+    """How far each sample's adversarial image is, float64, shape (n,).
+
+    0 where the clean image is wrong already, infinity where none was found.
+    """
+    length = outcomes[f"distance_{cell['configuration']['threat']['norm']}"].to_numpy().astype(np.float64)
+    wrong = outcomes["clean_prediction"].to_numpy() != outcomes["label"].to_numpy()
+    survived = outcomes["correct"].to_numpy(zero_copy_only=False)
+    return np.where(wrong, 0.0, np.where(survived, math.inf, length))
+
+
+def distance_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") -> list[Score]:
+    """The median distance of the adversarial images that were found; for a security curve also every radius.
+
+    `median_distance_NORM` is in units of [0, 1] pixels (L0: pixels), with the interval of order statistics; an end
+    that is infinite is None. `robust_accuracy@EPS` is the fraction of samples with no image found within EPS.
+    """
+    found = distances(cell, outcomes)
+    scores = []
+    for eps in _radii(cell) if len(found) else ():
+        right = int((found > eps * (1 + ROUNDING)).sum())
+        metric = f"robust_accuracy@{spec.literal(eps)}"
+        scores.append(score_of(cell, outcomes, cell_id, metric, right / len(found), wilson(right, len(found))))
+    median = _finite(float(np.median(found))) if len(found) else None
+    low, high = median_interval(found) if len(found) else (math.inf, math.inf)
+    metric = f"median_distance_{cell['configuration']['threat']['norm']}"
+    return [*scores, score_of(cell, outcomes, cell_id, metric, median, (_finite(low), _finite(high)))]
+
+
+def _radii(cell: dict[str, Any]) -> tuple[float, ...]:
+    eps = cell["configuration"].get("eps")
+    return tuple(eps) if isinstance(eps, (list, tuple)) else ()
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -1,0 +1,49 @@
+"""What every score of a cell says alike: whose it is, under which protocol, and what to know before trusting it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+
+from .score import Score
+
+
+def score_of(
+    cell: dict[str, Any],
+    outcomes: pa.Table,
+    cell_id: str,
+    metric: str,
+    value: float | None,
+    interval: tuple[float | None, float | None],
+) -> Score:
+    """A score of the cell that the store recorded as `cell`."""
+    return Score(
+        model=cell["model"],
+        benchmark=cell["benchmark"],
+        perturbation=cell["perturbation"],
+        metric=metric,
+        value=value,
+        low=interval[0],
+        high=interval[1],
+        n=outcomes.num_rows,
+        protocol=_protocol(cell),
+        flags=_flags(outcomes, cell["samples"]),
+        cell=cell_id,
+    )
+
+
+def _protocol(cell: dict[str, Any]) -> str:
+    seed = [] if cell["seed"] is None else [f"seed {cell['seed']}"]
+    precision = cell["configuration"].get("precision", "float32")
+    queried = [] if precision == "float32" else [f"attacked in {precision}, judged in float32"]
+    return " · ".join([cell["protocol"], *seed, *queried])
+
+
+def _flags(outcomes: pa.Table, samples: int) -> tuple[str, ...]:
+    """Incompleteness, what the attack did otherwise than it says, and how often the referee objected."""
+    found = [f"incomplete: {outcomes.num_rows} of {samples}"] if outcomes.num_rows < samples else []
+    notes = sorted({note for note in outcomes["note"].unique().to_pylist() if note})
+    objections = Counter(flag for flag in outcomes["flag"].to_pylist() if flag)
+    return (*found, *notes, *(f"{flag}: {count}" for flag, count in sorted(objections.items())))
