@@ -73,7 +73,25 @@ PLUGINS = "robustbench_eff.attacks"
 
 
 def attack(text: str) -> Attack:
-    """The attack that `text` describes; SpecError for an unknown name or field."""
+    """The attack that `text` describes; SpecError for an unknown name or field.
+
+    Of `ATTACK from MODEL` it is the attack; one that could stop at its first success on that surrogate does not,
+    because such an image lies at the surrogate's boundary and transfers badly.
+    """
+    words, model = surrogate(text)
+    item = _attack(words)
+    if model is not None and getattr(item, "early_stop", False):
+        item = dataclasses.replace(item, early_stop=False)  # type: ignore[type-var]
+    return item
+
+
+def surrogate(text: str) -> tuple[str, str | None]:
+    """The attack's text, and the model it is found on where that is not the one that is judged."""
+    words, _, model = text.partition(" from ")
+    return words, model.strip() or None
+
+
+def _attack(text: str) -> Attack:
     parsed = spec.parse(text)
     prefix, _, rest = parsed.name.partition(":")
     item: Attack
@@ -86,13 +104,16 @@ def attack(text: str) -> Attack:
 
 def attack_text(text: str) -> str:
     """The canonical spec text of an attack: the same for every way to write the same fields."""
-    name = spec.parse(text).name
-    if name.partition(":")[0] not in ADAPTERS:
-        return spec.text_of(name, attack(text))
+    words, model = surrogate(text)
+    name, tail = spec.parse(words).name, "" if model is None else f" from {model}"
     item: Any = attack(text)
+    if name.partition(":")[0] not in ADAPTERS:
+        return spec.text_of(name, item) + tail
     norm = [] if item.norm is None else [("norm", item.norm)]
-    words = [f"{key}={spec.literal(value)}" for key, value in [("eps", item.eps), *norm, *getattr(item, "options", ())]]
-    return f"{name}({', '.join(words)})"
+    arguments = [
+        f"{key}={spec.literal(value)}" for key, value in [("eps", item.eps), *norm, *getattr(item, "options", ())]
+    ]
+    return f"{name}({', '.join(arguments)}){tail}"
 
 
 def benchmark(name: str, place: str | None = None) -> Benchmark:

@@ -52,8 +52,9 @@ class Evidence:
 
     @property
     def attack(self) -> str:
+        """Its name; `transfer` where it was found on another model."""
         name: str = self.cell["perturbation"].partition("(")[0]
-        return name
+        return "transfer" if "surrogate" in self.cell["configuration"] else name
 
     @property
     def norm(self) -> str:

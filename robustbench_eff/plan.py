@@ -83,10 +83,12 @@ def cell_of(
     perturbation: str,
     seed: int,
     precision: str = "float32",
+    surrogate: Classifier | None = None,
 ) -> Cell:
     """The cell of these objects; `perturbation` is the attack's spec text.
 
-    `precision` is that of the network the attack queries. Another one finds other images, so it is another cell.
+    `precision` is that of the network the attack queries, `surrogate` that network where it is not the classifier.
+    Another one finds other images, so it is another cell.
     """
     configuration: dict[str, Any] = {}
     if attack is not None:
@@ -98,6 +100,8 @@ def cell_of(
         }
         if precision != "float32":
             configuration["precision"] = precision
+        if surrogate is not None:
+            configuration["surrogate"] = surrogate.digest
     return Cell(
         model=classifier.name,
         model_source=classifier.provenance.source,

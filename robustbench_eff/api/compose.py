@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from robustbench_eff import catalog
@@ -15,9 +16,10 @@ from robustbench_eff.errors import UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.plan import CLEAN, Work, cell_of
 from robustbench_eff.zoo import load as zoo
+from robustbench_eff.zoo.request import ModelRequest
 
 from . import hardware
-from .preflight import Ready
+from .preflight import Ready, Subject
 from .settings import Settings
 
 Preparing = Callable[[str, int, int], None]
@@ -31,23 +33,16 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
     suite = catalog.suite(settings.suite)
     pairs = []
     for subject, benchmarks in ready.subjects:
-        classifier = subject if isinstance(subject, Classifier) else zoo.load(subject, device)
+        classifier = _loaded(subject, device)
         pairs += [(classifier, benchmark) for benchmark in benchmarks]
     for classifier, benchmark in pairs:
         _check_classes(classifier, benchmark, ready.opened[benchmark.name])
     prepared: dict[tuple[str, str], ImageSet] = {}
-    oracles: dict[Classifier, Oracle] = {}
-    precisions: dict[Classifier, Precision] = {}
+    surrogates: dict[tuple[str, int], Classifier] = {}
+    queried: dict[Classifier, tuple[Oracle, Precision]] = {}
     works: dict[str, Work] = {}
     for classifier, benchmark in pairs:
         geometry = classifier.preprocessing.geometry
-        batch_size = settings.batch_size or hardware.batch_size(geometry.size, device)
-        if classifier not in oracles:
-            asked = settings.precision
-            precisions[classifier] = hardware.precision(classifier, device) if asked == "auto" else asked
-            oracles[classifier] = Oracle(
-                classifier, batch_size=batch_size, twin=precisions[classifier], compiled=settings.compile
-            )
         key = (benchmark.name, str(geometry))
         if key not in prepared:
             prepared[key] = prepare(
@@ -59,18 +54,62 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
             )
         for text in _perturbations(settings.attacks or suite.perturbations(benchmark.name)):
             attack = None if text == CLEAN else catalog.attack(text)
-            cell = cell_of(classifier, prepared[key], attack, text, settings.seed, precisions[classifier])
+            surrogate = _surrogate(text, ready.surrogates, surrogates, classifier, device)
+            source = surrogate or classifier
+            if source not in queried:
+                queried[source] = _oracle(source, settings, device)
+            oracle, precision = queried[source]
+            cell = cell_of(classifier, prepared[key], attack, text, settings.seed, precision, surrogate)
             work = Work(
                 cell=cell,
                 classifier=classifier,
                 images=prepared[key],
                 attack=attack,
-                oracle=oracles[classifier],
-                batch_size=batch_size,
+                oracle=oracle,
+                batch_size=_batch_size(classifier, settings, device),
                 shard_size=settings.shard_size or hardware.shard_size(geometry.size, device),
             )
             works.setdefault(cell.id, work)  # the same model or benchmark may be named twice
     return list(works.values())
+
+
+def _loaded(subject: Subject, device: str) -> Classifier:
+    return subject if isinstance(subject, Classifier) else zoo.load(subject, device)
+
+
+def _oracle(classifier: Classifier, settings: Settings, device: str) -> tuple[Oracle, Precision]:
+    """How attacks query a classifier, and in which precision."""
+    asked = settings.precision
+    precision = hardware.precision(classifier, device) if asked == "auto" else asked
+    batch_size = _batch_size(classifier, settings, device)
+    return Oracle(classifier, batch_size=batch_size, twin=precision, compiled=settings.compile), precision
+
+
+def _batch_size(classifier: Classifier, settings: Settings, device: str) -> int:
+    return settings.batch_size or hardware.batch_size(classifier.preprocessing.geometry.size, device)
+
+
+def _surrogate(
+    text: str,
+    requests: Mapping[str, ModelRequest],
+    loaded: dict[tuple[str, int], Classifier],
+    classifier: Classifier,
+    device: str,
+) -> Classifier | None:
+    """The model that an attack is found on where it is another, at the size of the one that is judged."""
+    _, name = catalog.surrogate(text)
+    if name is None:
+        return None
+    size = classifier.preprocessing.geometry.size
+    if (name, size) not in loaded:
+        loaded[name, size] = zoo.load(replace(requests[name], input_size=size), device)
+    surrogate = loaded[name, size]
+    if surrogate.num_classes != classifier.num_classes:
+        raise UsageError(
+            f"{name} has {surrogate.num_classes} classes, {classifier.name} has {classifier.num_classes}.",
+            "A surrogate must know the same classes.",
+        )
+    return surrogate
 
 
 def _perturbations(texts: Sequence[str]) -> list[str]:

@@ -30,6 +30,8 @@ class Ready:
     """What survived the checks, and what did not."""
 
     subjects: list[tuple[Subject, list[Benchmark]]]
+    surrogates: dict[str, ModelRequest]
+    """Models that attacks are found on but that are not judged, by name."""
     opened: dict[str, LabelledImages]
     """The images of every benchmark, by name: listed, not decoded."""
     missing: list[Missing]
@@ -38,11 +40,15 @@ class Ready:
 def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
     """Find what is missing; MissingInputs with all of it, unless `skip_missing` leaves something to do."""
     suite = catalog.suite(settings.suite)
-    for text in (*settings.attacks, *(text for part in suite.parts for text in part.perturbations)):
-        if text != CLEAN:
-            catalog.attack(text)
-    subjects: list[tuple[Subject, list[Benchmark]]] = []
     of_models: dict[str, list[Missing]] = {}
+    surrogates: dict[str, ModelRequest] = {}
+    for text in settings.attacks or [text for part in suite.parts for text in part.perturbations]:
+        name = None if text == CLEAN else _surrogate(text)
+        if name is not None and name not in surrogates:
+            surrogates[name] = ModelRequest(name=name)
+            if lacking := zoo.missing(surrogates[name]):
+                of_models[name] = lacking
+    subjects: list[tuple[Subject, list[Benchmark]]] = []
     of_benchmarks: dict[str, list[Missing]] = {}
     for model in models:
         subject, lacking = _subject(model, device)
@@ -64,7 +70,14 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         without_data = [name for name, items in of_benchmarks.items() if items]
         raise MissingInputs(absent, _local_commands(models, of_models, without_data, settings))
     wanted = {benchmark.name: benchmark for _, benchmarks in subjects for benchmark in benchmarks}
-    return Ready(subjects, {name: _open(benchmark, settings) for name, benchmark in wanted.items()}, absent)
+    opened = {name: _open(benchmark, settings) for name, benchmark in wanted.items()}
+    return Ready(subjects, surrogates, opened, absent)
+
+
+def _surrogate(text: str) -> str | None:
+    """The name of the model an attack is found on; SpecError for an attack that cannot be built."""
+    catalog.attack(text)
+    return catalog.surrogate(text)[1]
 
 
 def _open(benchmark: Benchmark, settings: Settings) -> LabelledImages:
