@@ -83,6 +83,27 @@ class _Autocast(nn.Module):
         return logits
 
 
+class _Head(nn.Module):
+    """The layer that makes the logits, in float32 whatever it is given.
+
+    Logits in bf16 have steps of a hundredth: too coarse for attacks that live on small gains of the margin.
+    """
+
+    def __init__(self, linear: nn.Module) -> None:
+        super().__init__()
+        self.linear = linear
+
+    def forward(self, features: Tensor) -> Logits:
+        with torch.autocast(features.device.type, enabled=False):
+            logits: Logits = self.linear(features.float())
+        return logits
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Head:
+        """Is not converted with the rest; a twin is made on the device it stays on."""
+        del fn, recurse
+        return self
+
+
 def _cast(folded: nn.Module, precision: Precision) -> nn.Module:
     return _Cast(folded, torch.bfloat16 if precision == "bfloat16" else torch.float32).eval()
 
@@ -120,7 +141,8 @@ def _folded(classifier: nn.Module, probe: Images) -> nn.Module:
     body = twin
     if isinstance(twin, NormalisedModel):
         body = nn.Sequential(_Affine(twin.mean, twin.std), twin.model).eval()
-    for before, after in _neighbours(body, probe):
+    pairs, head = _neighbours(body, probe)
+    for before, after in pairs:
         first, second = body.get_submodule(before), body.get_submodule(after)
         if isinstance(second, nn.BatchNorm2d) and isinstance(first, nn.Conv2d) and second.running_mean is not None:
             _fold_norm(first, second)
@@ -130,11 +152,13 @@ def _folded(classifier: nn.Module, probe: Images) -> nn.Module:
         elif isinstance(first, _Affine) and isinstance(second, nn.Conv2d) and _unpadded(second):
             _fold_affine(first, second)
             _replace(body, before, nn.Identity().eval())
+    if head is not None:
+        _replace(body, head, _Head(body.get_submodule(head)).eval())
     return body
 
 
-def _neighbours(body: nn.Module, probe: Images) -> list[tuple[str, str]]:
-    """Names of modules where all that the second one is given is the very tensor that the first one made.
+def _neighbours(body: nn.Module, probe: Images) -> tuple[list[tuple[str, str]], str | None]:
+    """Names of modules where the second one is given the very tensor that the first one made; and who makes the logits.
 
     A tensor that goes elsewhere too, as before a shortcut, is not seen here: then the twin's logits differ, and it
     is refused.
@@ -157,15 +181,17 @@ def _neighbours(body: nn.Module, probe: Images) -> list[tuple[str, str]]:
         return hook
 
     for name, module in body.named_modules():
-        if isinstance(module, (nn.Conv2d, nn.BatchNorm2d, _Affine)):
+        if isinstance(module, (nn.Conv2d, nn.BatchNorm2d, nn.Linear, _Affine)):
             hooks.append(module.register_forward_hook(watch(name)))
     try:
         with torch.no_grad():
-            body(probe)
+            logits = body(probe)
     finally:
         for hook in hooks:
             hook.remove()
-    return [pair for pair in pairs if calls[pair[0]] == calls[pair[1]] == 1]
+    last = makers.get(id(logits))
+    is_head = last is not None and isinstance(body.get_submodule(last[0]), nn.Linear) and calls[last[0]] == 1
+    return [pair for pair in pairs if calls[pair[0]] == calls[pair[1]] == 1], last[0] if last and is_head else None
 
 
 def _fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:

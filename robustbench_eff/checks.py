@@ -166,11 +166,11 @@ def more_steps(evidence: Sequence[Evidence]) -> Found:
 
 
 def black_box(evidence: Sequence[Evidence]) -> Found:
-    """An attack without gradients must not break what attacks with them left, in the same ball or a smaller one."""
+    """An attack without gradients must not break what attacks with them left in the same ball."""
     worst, words = -1, ""
     of: tuple[Evidence, ...] = ()
     for blind in (item for item in evidence if item.attack in WITHOUT_GRADIENTS):
-        seeing = [item for item in _with_gradients(evidence) if item.norm == blind.norm and item.eps >= blind.eps]
+        seeing = [item for item in _with_gradients(evidence) if (item.norm, item.eps) == (blind.norm, blind.eps)]
         if not seeing:
             continue
         left = np.logical_and.reduce([item.correct for item in seeing])
@@ -184,7 +184,7 @@ def black_box(evidence: Sequence[Evidence]) -> Found:
             worst, of = broken, (item,)
             words = f"{broken} of {len(item.outcomes)} samples fell only to Square within AutoAttack"
     if not of:
-        return "not run", "no attack without gradients beside one with them in the same norm", ()
+        return "not run", "no attack without gradients beside one with them in the same ball", ()
     return _finding(worst, len(of[0].outcomes)), words, of
 
 

@@ -1,0 +1,100 @@
+"""AutoAttack: an ensemble without parameters to tune."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.threat import LpNorm, Threat
+from robustbench_eff.types import Attack, Images, ImagesToLogits, Labels
+
+from .apgd import APGD
+from .apgd_t import APGDT
+from .fab import FAB
+from .fab_t import FABT
+from .oracle import Oracle
+from .square import Square
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutoAttack:
+    """Several attacks one after the other, each on the samples that the former ones left.
+
+    `standard`: APGD on CE, APGD on targeted DLR, FAB-T, Square with 5,000 queries. `plus`: more restarts, APGD on
+    DLR and untargeted FAB besides. `rand`, for networks that draw at random: APGD on CE and on DLR, gradients
+    averaged over 20 queries. The outcomes name the attack that won.
+    Source: Croce & Hein 2020, arXiv:2003.01690; L1: Croce & Hein 2021, arXiv:2103.01208; order and hyper-parameters
+    as in pyautoattack 0.2.0.
+    Differs: as the single attacks say.
+    """
+
+    version: ClassVar[int] = 1
+    stochastic: ClassVar[bool] = True
+
+    eps: float = 4 / 255
+    """Radius of the ball, in units of [0, 1] pixels."""
+    norm: LpNorm = "linf"
+    variant: Literal["standard", "plus", "rand"] = "standard"
+
+    def __post_init__(self) -> None:
+        Threat(self.norm, self.eps)
+
+    @property
+    def threat(self) -> Threat:
+        return Threat(self.norm, self.eps)
+
+    @property
+    def max_passes(self) -> int:
+        # One more for each: whether its image is a success is asked once more.
+        return sum(attack.max_passes + 1 for attack in self.attacks().values())
+
+    def attacks(self) -> dict[str, Attack]:
+        """The attacks in their order, by the name under which they are said to have won."""
+        ball = {"eps": self.eps, "norm": self.norm}
+        sparse = self.norm == "l1"
+        if self.variant == "rand":
+            return {
+                "apgd-ce": APGD(**ball, loss="ce", eot=20),
+                "apgd-dlr": APGD(**ball, loss="dlr", eot=20),
+            }
+        if self.variant == "plus":
+            return {
+                "apgd-ce": APGD(**ball, loss="ce", restarts=5),
+                "apgd-dlr": APGD(**ball, loss="dlr", restarts=5),
+                "fab": FAB(**ball, restarts=5),
+                "square": Square(**ball),
+                "apgd-t": APGDT(**ball),
+                "fab-t": FABT(**ball),
+            }
+        return {
+            "apgd-ce": APGD(**ball, loss="ce", restarts=5 if sparse else 1, shrinking_ball=sparse),
+            "apgd-t": APGDT(**ball, targets=5 if sparse else 9, shrinking_ball=sparse),
+            "fab-t": FABT(**ball),
+            "square": Square(**ball),
+        }
+
+    def __call__(
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+    ) -> Images:
+        """Adversarial images for `images` (float, [0, 1]); where none was found, the clean image.
+
+        `draws` key all random draws; without them the samples' positions and seed 0 do. Errors as Oracle.open.
+        """
+        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        adversarial = images.clone()
+        live = torch.arange(len(images), device=images.device)
+        with Oracle.open(classifier, images, labels) as oracle:
+            for name, attack in self.attacks().items():
+                if not len(live):
+                    break
+                with oracle.part(live) as part:
+                    found = attack(part, images[live], labels[live], draws[live])
+                beaten = oracle.misclassified(found, labels[live], live)
+                adversarial[live[beaten]] = found[beaten]
+                for row in live[beaten].tolist():
+                    oracle.effort.won_by[row] = name
+                live = live[~beaten]
+        return adversarial

@@ -1,0 +1,159 @@
+"""Carlini and Wagner's L2 attack."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+
+from robustbench_eff.errors import SpecError
+from robustbench_eff.rng import Draws
+from robustbench_eff.threat import Threat
+from robustbench_eff.types import Images, ImagesToLogits, Labels, Logits, Mask, PerSample, Rows
+
+from .live import groups, kept
+from .losses import margin
+from .nearest import Nearest
+from .oracle import Oracle
+
+INSIDE = 0.999999
+"""By which images are drawn to mid-grey, so that black and white have a finite inverse hyperbolic tangent."""
+CHECKS, PROGRESS = 10, 0.9999
+"""How often a search is asked for progress, and the factor by which its loss must have fallen since."""
+ADAM_MEAN, ADAM_SQUARE, ADAM_SMALL = 0.9, 0.999, 1e-8
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Adam at one trade-off constant; one entry a sample that is still at it."""
+
+    rows: Rows
+    constant: PerSample
+    start: Images
+    """The image in tanh space."""
+    current: Images
+    mean: Images
+    square: Images
+    loss_at_check: PerSample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarliniWagner:
+    """Adam on |perturbation|^2 + c max(0, margin + confidence) in tanh space; the smallest c that works is searched.
+
+    Source: Carlini & Wagner 2017, arXiv:1608.04644, section VI (untargeted); Adam's constants and the abortion of
+    searches as in Foolbox 3.3.4.
+    Differs: defaults are 5 searches of 100 iterations of step 0.02 from c = 0.1, for the price of PGD-500; for the
+    authors' setting say binary_search_steps=9, iterations=1000, step_size=0.01, initial_constant=0.001. Progress is
+    judged sample by sample, not over the batch; with an eps a sample stops at its first success within eps.
+    """
+
+    version: ClassVar[int] = 1
+    stochastic: ClassVar[bool] = False
+
+    eps: float | None = None
+    """L2 radius within which a point counts, in units of [0, 1] pixels; None looks for the nearest one anywhere."""
+    binary_search_steps: int = 5
+    iterations: int = 100
+    step_size: float = 0.02
+    initial_constant: float = 0.1
+    confidence: float = 0.0
+    """By how much another class must lead the label, in units of logits."""
+    abort_early: bool = True
+    """Whether a search ends when a tenth of its iterations brought no progress."""
+
+    def __post_init__(self) -> None:
+        Threat("l2", math.inf if self.eps is None else self.eps)
+        if min(self.binary_search_steps, self.iterations) < 1:
+            raise SpecError("binary_search_steps and iterations must be >= 1.")
+        if not (self.step_size > 0 and self.initial_constant > 0 and self.confidence >= 0):
+            raise SpecError("step_size and initial_constant must be > 0, confidence >= 0.")
+
+    @property
+    def threat(self) -> Threat:
+        return Threat("l2", math.inf if self.eps is None else self.eps)
+
+    @property
+    def max_passes(self) -> int:
+        return 2 * self.binary_search_steps * self.iterations
+
+    def __call__(
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+    ) -> Images:
+        """The nearest adversarial images found for `images` (float, [0, 1]); where there is none, the clean image.
+
+        `draws` are not used. Errors as Oracle.open.
+        """
+        del draws
+        nearest = Nearest.begin(images, "l2", self.eps)
+        with Oracle.open(classifier, images, labels) as oracle:
+            for rows in groups(images, 8):
+                self._attack(oracle, images, labels, rows, nearest)
+        return nearest.images
+
+    def _attack(self, oracle: Oracle, images: Images, labels: Labels, rows: Rows, nearest: Nearest) -> None:
+        """Multiply the constant by 10 until it works, then bisect."""
+        low = torch.zeros(len(rows), dtype=images.dtype, device=images.device)
+        high, constant = torch.full_like(low, math.inf), torch.full_like(low, self.initial_constant)
+        for _ in range(self.binary_search_steps):
+            if not len(rows):
+                break
+            worked = self._search(oracle, images, labels, rows, constant, nearest)
+            high, low = torch.where(worked, constant, high), torch.where(worked, low, constant)
+            constant = torch.where(high.isinf(), 10 * constant, (low + high) / 2)
+            live = ~nearest.finished[rows]
+            rows, low, high, constant = rows[live], low[live], high[live], constant[live]
+
+    def _search(
+        self, oracle: Oracle, images: Images, labels: Labels, rows: Rows, constant: PerSample, nearest: Nearest
+    ) -> Mask:
+        """Minimise at these constants; returns which of `rows` were misclassified on the way."""
+        start = torch.atanh((2 * images[rows] - 1) * INSIDE)
+        zeros = torch.zeros_like(start)
+        search = _Search(rows, constant, start, start, zeros, zeros, torch.full_like(constant, math.inf))
+        ever = torch.zeros(len(images), dtype=torch.bool, device=images.device)
+        every = math.ceil(self.iterations / CHECKS)
+        for step in range(self.iterations):
+            if not len(search.rows):
+                break
+            own = labels[search.rows]
+            tanh = torch.tanh(search.current)
+            points = (tanh + 1) / 2
+            logits, slope = oracle.gradient(points, own, margin, search.rows)
+            handicapped = _handicapped(logits, own, self.confidence)
+            wrong = nearest.note(oracle, handicapped, points, own, search.rows)
+            ever[search.rows[wrong]] = True
+            delta = points - (torch.tanh(search.start) + 1) / 2
+            hinge = margin(handicapped, own).clamp_min(0)
+            pull = (search.constant * (hinge > 0))[:, None, None, None]
+            keep = ~nearest.finished[search.rows]
+            if self.abort_early and step % every == 0:
+                loss = delta.square().sum((1, 2, 3)) + search.constant * hinge
+                keep &= loss <= PROGRESS * search.loss_at_check
+                search = _replaced(search, loss)
+            gradient = (2 * delta + pull * slope) * (1 - tanh.square()) / 2
+            search = _adam(kept(search, keep), gradient[keep], self.step_size, step + 1)
+        return ever[rows]
+
+
+def _handicapped(logits: Logits, labels: Labels, confidence: float) -> Logits:
+    """The label is given a lead, so that it is overtaken only by that much."""
+    return logits.scatter_add(1, labels[:, None], torch.full_like(logits[:, :1], confidence))
+
+
+def _replaced(search: _Search, loss: PerSample) -> _Search:
+    return _Search(
+        search.rows, search.constant, search.start, search.current, search.mean, search.square, loss_at_check=loss
+    )
+
+
+def _adam(search: _Search, gradient: Images, step_size: float, step: int) -> _Search:
+    """One step of Kingma & Ba 2015, arXiv:1412.6980."""
+    mean = torch.lerp(gradient, search.mean, ADAM_MEAN)
+    square = torch.lerp(gradient.square(), search.square, ADAM_SQUARE)
+    unbiased = mean / (1 - ADAM_MEAN**step)
+    spread = (square / (1 - ADAM_SQUARE**step)).sqrt_().add_(ADAM_SMALL)
+    moved = torch.addcdiv(search.current, unbiased, spread, value=-step_size)
+    return _Search(search.rows, search.constant, search.start, moved, mean, square, search.loss_at_check)

@@ -1,0 +1,120 @@
+"""FAB's walk along the decision boundary: project onto the linearised boundary, overshoot, step back. Used by FAB-T.
+
+Source: Croce & Hein 2020, arXiv:1907.02044, Algorithm 1; order of operations as in pyautoattack 0.2.0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robustbench_eff.threat import LpNorm, distance
+from robustbench_eff.types import Images, Labels, Logits, Mask, PerSample, Rows
+
+from .fab_projections import smallest_move
+from .live import kept
+from .losses import targeted_margin
+from .nearest import Nearest
+from .oracle import Oracle
+
+SHORTEST_MOVE = 1e-8
+"""Below which the lengths of two moves are not compared."""
+SMALLEST_GAIN = 0.01
+"""What a draw still has to gain, as a fraction of the largest logit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where each path is; several may belong to the same sample."""
+
+    rows: Rows
+    """Whose path it is."""
+    clean: Images
+    labels: Labels
+    classes: Tensor
+    """Label and target side by side."""
+    current: Images
+    crossed: Mask
+    """Whether the last point asked about was misclassified; then the next one probably is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """So many steps of all paths of all samples."""
+
+    oracle: Oracle
+    norm: LpNorm
+    steps: int
+    alpha_max: float
+    overshoot: float
+    backward: float
+
+    def __call__(self, paths: Paths, nearest: Nearest) -> Rows:
+        """Walk all `paths`, noting adversarial images in `nearest`; returns the samples that are left."""
+        for step in range(self.steps + 1):
+            if not len(paths.rows):
+                break
+            last = step == self.steps
+            logits, gradient, asked = self._ask(paths, everything_first=last)
+            wrong = nearest.note(self.oracle, logits, paths.current, paths.labels, paths.rows)
+            keep = ~nearest.finished[paths.rows]
+            if last:
+                paths = kept(paths, keep)
+                break
+            back = (1 - self.backward) * wrong[:, None, None, None]
+            current = torch.lerp(paths.current, paths.clean, back.to(paths.current))
+            paths = kept(dataclasses.replace(paths, current=current, crossed=wrong), keep)
+            logits, gradient, again = logits[keep], gradient[keep], (wrong | ~asked)[keep]
+            if again.any():
+                logits[again], gradient[again] = self._gradient(paths, again)
+            paths = self._move(paths, _way_to_go(logits, paths), gradient)
+        left: Rows = paths.rows.unique()
+        return left
+
+    def _ask(self, paths: Paths, *, everything_first: bool) -> tuple[Logits, Images, Mask]:
+        """Logits of all paths, and the gradient of those for which it will be of use, if they have not crossed."""
+        only_logits = torch.ones_like(paths.crossed) if everything_first else paths.crossed
+        if not only_logits.any():
+            return *self._gradient(paths, ~only_logits), ~only_logits
+        some = self.oracle.logits(paths.current[only_logits], paths.rows[only_logits])
+        logits = some.new_empty((len(paths.rows), some.shape[1]))
+        gradient = torch.empty_like(paths.current)
+        logits[only_logits] = some
+        if not only_logits.all():
+            logits[~only_logits], gradient[~only_logits] = self._gradient(paths, ~only_logits)
+        return logits, gradient, ~only_logits
+
+    def _gradient(self, paths: Paths, which: Mask) -> tuple[Logits, Images]:
+        chosen = kept(paths, which)
+        return self.oracle.gradient(chosen.current, chosen.classes, targeted_margin, chosen.rows)
+
+    def _move(self, paths: Paths, gain: PerSample, gradient: Images) -> Paths:
+        """A step to the boundary's linearisation, drawn towards where it is nearest to the clean image."""
+        away = paths.current - paths.clean
+        from_clean = (gradient * away).flatten(1).sum(1)
+        moves = smallest_move(
+            torch.cat((paths.current, paths.clean)),
+            torch.cat((gradient, gradient)),
+            torch.cat((gain, gain + from_clean)),
+            self.norm,
+        )
+        zero = torch.zeros_like(moves)
+        short, long = distance(moves, zero, self.norm).clamp_min(SHORTEST_MOVE).chunk(2)
+        alpha = (short / (short + long)).clamp_max(self.alpha_max)[:, None, None, None]
+        move, clean_move = moves.chunk(2)
+        point, clean_point = paths.current + self.overshoot * move, paths.clean + self.overshoot * clean_move
+        return dataclasses.replace(paths, current=torch.lerp(point, clean_point, alpha).clamp_(0, 1))
+
+
+def _way_to_go(logits: Logits, paths: Paths) -> PerSample:
+    """How much the target's lead has to change until the boundary: a gain before it, a loss beyond it.
+
+    Where the target leads, or draws, and the prediction is right nevertheless, which only coarse logits say, there
+    is a small gain to be made still: a walk would stand there for ever.
+    """
+    lead = targeted_margin(logits, paths.classes)
+    smallest = SMALLEST_GAIN * logits.abs().amax(1)
+    return torch.where((lead >= 0) & ~paths.crossed, smallest, -lead)

@@ -1,0 +1,77 @@
+"""What one-pixel attacks breed: places and colours of a few pixels, and the images they stand for.
+
+Source: Su, Vargas & Sakurai 2019, arXiv:1710.08864, section III.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Images, Rows
+
+Genes: TypeAlias = Float[Tensor, "batch members pixels genes"]
+"""Row and column in pixels, then one colour value per channel in [0, 1]; `genes` is 2 + channels."""
+
+MEAN_COLOUR, COLOUR_SPREAD, WHITE = 128, 127, 255
+
+
+def first_generation(draws: Draws, population: int, pixels: int, images: Images) -> Genes:
+    """Places uniform in the image, colours from N(128, 127) of 255, clipped."""
+    channels = images.shape[1]
+    places = draws.uniform((population, pixels, 2), stream="one-pixel/places").to(images)
+    colours = draws.normal((population, pixels, channels), stream="one-pixel/colours").to(images)
+    colours = (MEAN_COLOUR + COLOUR_SPREAD * colours) / WHITE
+    return torch.cat((places * _limits(images)[:2], colours.clamp_(0.0, 1.0)), dim=-1)
+
+
+def next_generation(members: Genes, mutation: float, draws: Draws, generation: int, images: Images) -> Genes:
+    """A child for every member: a + F (b - c) of three other members, clipped to the image and the colours."""
+    count, population = members.shape[:2]
+    uniform = draws.uniform((population, 3), stream="one-pixel/ancestors", step=generation)
+    others = torch.tensor([population - 1, population - 2, population - 3], device=members.device)
+    # How many members further on each ancestor stands; drawn without replacement, so later ones skip earlier ones.
+    first, second, third = (uniform * others).long().unbind(2)
+    second = second + (second >= first)
+    third = third + (third >= torch.minimum(first, second))
+    third = third + (third >= torch.maximum(first, second))
+    own = torch.arange(1, population + 1, device=members.device)
+    flat = members.flatten(2)
+    a, b, c = (
+        flat.gather(1, ((own + ahead) % population)[..., None].expand_as(flat)) for ahead in (first, second, third)
+    )
+    children = torch.add(a, b - c, alpha=mutation).view(count, *members.shape[1:])
+    return children.clamp_min_(0.0).minimum(_limits(images))
+
+
+def corner_genes(numbers: Int64[Tensor, "batch members"], images: Images) -> Genes:
+    """The members with these numbers among all extreme colours at all places: 2^channels x height x width."""
+    channels, _, width = images.shape[1:]
+    place, corner = numbers // 2**channels, numbers % 2**channels
+    colours = [corner >> channel & 1 for channel in range(channels)]
+    return torch.stack((place // width, place % width, *colours), dim=-1)[:, :, None].to(images)
+
+
+def painted(genes: Genes, rows: Rows, images: Images) -> Images:
+    """The images of samples `rows` with the pixels of their members, all first members before all second ones.
+
+    Places and colours are rounded as an 8-bit image has them; of two pixels at one place the later is seen.
+    """
+    channels, height, width = images.shape[1:]
+    members = genes.transpose(0, 1).flatten(0, 1)
+    candidates = images[rows.repeat(genes.shape[1])].flatten(2)
+    row, column = members[..., 0].long().clamp_max_(height - 1), members[..., 1].long().clamp_max_(width - 1)
+    place = (row * width + column)[:, :, None].expand(-1, -1, channels)
+    colours = (members[..., 2:] * WHITE).round_() / WHITE
+    for pixel in range(genes.shape[2]):
+        candidates.scatter_(2, place[:, pixel, :, None], colours[:, pixel, :, None])
+    return candidates.unflatten(2, (height, width))
+
+
+def _limits(images: Images) -> Float[Tensor, genes]:
+    channels, height, width = images.shape[1:]
+    return torch.tensor([height, width] + [1] * channels).to(images)

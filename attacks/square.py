@@ -1,0 +1,147 @@
+"""Square Attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from robustbench_eff.errors import SpecError
+from robustbench_eff.rng import Draws
+from robustbench_eff.threat import LpNorm, Threat
+from robustbench_eff.types import Images, ImagesToLogits, Labels, PerSample, Rows
+
+from .live import groups, kept, settle
+from .losses import margin
+from .oracle import Oracle
+from .square_moves import move, numbers_a_step, start
+from .square_windows import window_side
+
+STEPS_A_DRAW = 100
+"""Steps whose random numbers are drawn at once: a draw costs as much for one step as for a hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    rows: Rows
+    """Which sample of the attack it is."""
+    clean: Images
+    labels: Labels
+    best: Images
+    margin: PerSample
+    """Of the best image."""
+    numbers: Tensor
+    """Random numbers of the next steps, shape (batch, STEPS_A_DRAW, numbers a step)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Square:
+    """Random search without gradients: a window is changed, and kept where the margin falls.
+
+    Source: Andriushchenko et al. 2020, arXiv:1912.00049; L1: Croce & Hein 2021, arXiv:2103.01208; constants as in
+    pyautoattack 0.2.0, whose windows shrink at the same steps whatever `queries` is.
+    Differs: every sample has windows and signs of its own, where the reference draws one for the whole batch; a
+    sample stops at its first misclassified image; the start is one of the queries; images of which 5 does not divide
+    the side have their tiles of the start (L2, L1) in the middle.
+    """
+
+    version: ClassVar[int] = 1
+    stochastic: ClassVar[bool] = True
+
+    eps: float = 4 / 255
+    """Radius of the ball, in units of [0, 1] pixels."""
+    norm: LpNorm = "linf"
+    queries: int = 5000
+    """Forward passes of a sample in each restart, the start included."""
+    p_init: float = 0.8
+    """Fraction of the pixels that the first windows change."""
+    restarts: int = 1
+
+    def __post_init__(self) -> None:
+        Threat(self.norm, self.eps)
+        if min(self.queries, self.restarts) < 1:
+            raise SpecError(f"queries and restarts must be >= 1, got {self.queries} and {self.restarts}.")
+        if not 0 < self.p_init <= 1:
+            raise SpecError(f"p_init must be in (0, 1], got {self.p_init:g}.")
+
+    @property
+    def threat(self) -> Threat:
+        return Threat(self.norm, self.eps)
+
+    @property
+    def max_passes(self) -> int:
+        return self.restarts * self.queries
+
+    def __call__(
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+    ) -> Images:
+        """Adversarial images for `images` (float, [0, 1]); where none was found, the clean image.
+
+        `draws` key the windows; without them the samples' positions and seed 0 do. Errors as Oracle.open.
+        """
+        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        adversarial = images.clone()
+        with Oracle.open(classifier, images, labels) as oracle:
+            for rows in groups(images, 1):
+                for restart in range(self.restarts):
+                    if len(rows):
+                        rows = self._search(oracle, _begin(images, labels, rows), draws, adversarial, restart)
+        return adversarial
+
+    def _search(self, oracle: Oracle, state: _State, draws: Draws, adversarial: Images, restart: int) -> Rows:
+        """One restart; successes are written to `adversarial`. Returns who is left."""
+        threat, images, step_of, side = self.threat, state.clean, None, 0
+        blocks, numbers = -(-self.queries // STEPS_A_DRAW), numbers_a_step(threat, images.shape[1])
+        state = _try(oracle, state, start(images, threat, draws[state.rows], restart), adversarial)
+        for step in range(self.queries - 1):
+            if not len(state.rows):
+                break
+            block, place = divmod(step, STEPS_A_DRAW)
+            if place == 0:
+                uniform = draws[state.rows].uniform(
+                    (STEPS_A_DRAW, numbers), stream="square/windows", step=restart * blocks + block
+                )
+                state = replace(state, numbers=uniform.to(images))
+            side_before, side = side, window_side(step, self.p_init, images, self.norm)
+            if step_of is None or side != side_before:
+                step_of = move(threat, side, images)
+            moved = step_of(state.best, state.clean, state.numbers[:, place])
+            state = _try(oracle, state, moved, adversarial)
+        return state.rows
+
+
+def _begin(images: Images, labels: Labels, rows: Rows) -> _State:
+    clean = images[rows]
+    return _State(
+        rows=rows,
+        clean=clean,
+        labels=labels[rows],
+        best=clean,
+        margin=clean.new_full((len(rows),), float("inf")),
+        numbers=clean.new_empty((len(rows), 0)),
+    )
+
+
+def _try(oracle: Oracle, state: _State, moved: Images, adversarial: Images) -> _State:
+    """Keep the images whose margin is smaller than the best; samples that are beaten leave.
+
+    A success that only a twin claims stays as the best one, and is asked about again when the margin falls further.
+    """
+    logits = oracle.logits(moved, state.rows)
+    margins = margin(logits, state.labels)
+    better = margins < state.margin
+    state = replace(
+        state,
+        best=torch.where(better[:, None, None, None], moved, state.best),
+        margin=torch.where(better, margins, state.margin),
+    )
+    claimed = better & (margins <= 0)
+    if not claimed.any():
+        return state
+    beaten = claimed.clone()
+    beaten[claimed] = oracle.beaten(logits[claimed], moved[claimed], state.labels[claimed], state.rows[claimed])
+    if not beaten.any():
+        return state
+    return kept(state, settle(adversarial, state.rows, moved, beaten))

@@ -1,0 +1,141 @@
+"""Where Square Attack starts and what it tries next: stripes and squares in L-infinity, bumps in L2 and L1.
+
+Source: Andriushchenko et al. 2020, arXiv:1912.00049; for L1 Croce & Hein 2021, arXiv:2103.01208; as in
+pyautoattack 0.2.0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import torch
+import torch.nn.functional as functional
+from jaxtyping import Float
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.threat import Threat
+from robustbench_eff.types import Images
+
+from .square_windows import Windows, two_bumps
+
+TILES = 5
+"""Bumps along each side of the image at the start in L2 and L1."""
+NEWTON_STEPS = 6
+"""For the threshold of L1's soft thresholding."""
+
+Numbers: TypeAlias = Float[Tensor, "batch numbers"]
+"""Uniform in [0, 1): all that one step of a sample is drawn from."""
+Move: TypeAlias = Callable[[Images, Images, Numbers], Images]
+"""From the best images so far, the clean ones and a step's numbers to the images to try."""
+
+
+def start(clean: Images, threat: Threat, draws: Draws, step: int) -> Images:
+    """Vertical stripes of +-eps (L-infinity), or tiles of bumps with random signs, scaled or projected to the ball."""
+    count, channels, height, width = clean.shape
+    if threat.norm == "linf":
+        sign = _signs(draws.uniform((channels, 1, width), stream="square/start", step=step).to(clean))
+        return threat.project(clean + threat.eps * sign, clean)
+    side = max(1, min(height, width) // TILES)
+    down, across = height // side, width // side
+    uniform = draws.uniform((1 + channels, down, across, 1, 1), stream="square/start", step=step).to(clean)
+    bumps = two_bumps(side, "l2" if threat.norm == "l2" else "l1", clean)
+    tiles = torch.where(uniform[:, :1] < 0.5, bumps, bumps.T) * _signs(uniform[:, 1:])
+    tiles = tiles.permute(0, 1, 2, 4, 3, 5).reshape(count, channels, down * side, across * side)
+    rest_down, rest_across = height - down * side, width - across * side
+    top, left = rest_down // 2, rest_across // 2
+    delta = functional.pad(tiles, (left, rest_across - left, top, rest_down - top))
+    return _on_the_ball(delta, clean, threat)
+
+
+def numbers_a_step(threat: Threat, channels: int) -> int:
+    """How many numbers one step of one sample takes."""
+    return channels + (2 if threat.norm == "linf" else 5)
+
+
+def move(threat: Threat, side: int, images: Images) -> Move:
+    """The step with windows of `side` pixels."""
+    if threat.norm == "linf":
+        return _Square(threat.eps, Windows(side, images))
+    return _Bumps(threat, side, images)
+
+
+class _Square:
+    """A square of one colour, +-eps in each channel."""
+
+    def __init__(self, eps: float, windows: Windows) -> None:
+        self._eps, self._windows = eps, windows
+
+    def __call__(self, best: Images, clean: Images, numbers: Numbers) -> Images:
+        window = self._windows.at(numbers[:, :2])
+        inside = clean.flatten(1).gather(1, window).unflatten(1, self._windows.shape)
+        square = torch.add(inside, _signs(numbers[:, 2:, None]), alpha=self._eps).clamp_(0.0, 1.0)
+        return best.flatten(1).scatter(1, window, square.flatten(1)).view_as(best)
+
+
+class _Bumps:
+    """All that another window holds is moved into this one, together with two fresh bumps."""
+
+    def __init__(self, threat: Threat, side: int, images: Images) -> None:
+        self._threat, self._order = threat, 2 if threat.norm == "l2" else 1
+        self._windows = Windows(side, images)
+        bumps = two_bumps(side, "l2" if threat.norm == "l2" else "l1", images)
+        self._upright, self._turned = bumps.flatten(), bumps.T.flatten()
+
+    def __call__(self, best: Images, clean: Images, numbers: Numbers) -> Images:
+        order, shape = self._order, self._windows.shape
+        here, there = self._windows.at(numbers[:, :2]), self._windows.at(numbers[:, 2:4])
+        delta = (best - clean).flatten(1)
+        unspent = (self._threat.eps**order - _power(delta, order)).clamp_min(0)[..., None]
+        old = delta.gather(1, here).unflatten(1, shape)
+        delta.scatter_(1, here, 0)
+        spent = _power(old, order) + _power(delta.gather(1, there).unflatten(1, shape), order)
+        delta.scatter_(1, there, 0)
+        bumps = torch.where(numbers[:, 4, None, None] < 0.5, self._upright, self._turned)
+        fresh = bumps * _signs(numbers[:, 5:, None]) + old / (1e-12 + _root(_power(old, order), order))
+        # In L1 the channels get more than there is, as in the reference; the projection takes it back.
+        share = unspent / shape[0] + spent if order == 2 else unspent + shape[0] * spent
+        fresh = fresh * (_root(share, order) / (1e-12 + _root(_power(fresh, order), order)))
+        delta.scatter_(1, here, fresh.flatten(1))
+        return _on_the_ball(delta.view_as(clean), clean, self._threat)
+
+
+def _on_the_ball(delta: Images, clean: Images, threat: Threat) -> Images:
+    """L2: of length eps, then clipped to [0, 1]; L1: next to the nearest point of the ball and the box."""
+    if threat.norm == "l2":
+        length = _power(delta.flatten(1), 2).sqrt()[..., None, None]
+        return torch.addcmul(clean, delta, threat.eps / (1e-12 + length)).clamp_(0.0, 1.0)
+    return torch.addcmul(clean, *_shrunk(delta, clean, threat.eps)).clamp_(0.0, 1.0)
+
+
+def _shrunk(delta: Images, clean: Images, eps: float) -> tuple[Images, Tensor]:
+    """`delta` and a factor that take `clean` near the projection to the L1 ball and the box.
+
+    The threshold of soft thresholding grows by Newton steps that count capped coordinates as falling too, so that
+    none is too far; what is left above eps after some of them is divided away. Several times cheaper than
+    Threat.project, which this attack would otherwise wait for at each query.
+    """
+    size, room = delta.abs(), torch.where(delta > 0, 1 - clean, clean)
+    inside = torch.minimum(size, room)
+    threshold = torch.zeros_like(size[:, :1, :1, :1])
+    nothing = torch.zeros_like(threshold)
+    for _ in range(NEWTON_STEPS):
+        length = inside.sum((1, 2, 3), keepdim=True)
+        threshold += (length - eps).clamp_min_(0) / inside.sign().sum((1, 2, 3), keepdim=True).clamp_min_(1)
+        inside = torch.clamp(size - threshold, nothing, room)
+    length = inside.sum((1, 2, 3), keepdim=True)
+    return inside.copysign_(delta), (eps * (1 - 1e-6) / length.clamp_min(eps))
+
+
+def _power(delta: Tensor, order: int) -> Tensor:
+    """The norm along the last dimension, to the power `order`; that dimension stays, with length 1."""
+    return (delta.square() if order == 2 else delta.abs()).sum(-1, keepdim=True)
+
+
+def _root(power: Tensor, order: int) -> Tensor:
+    return power.sqrt() if order == 2 else power
+
+
+def _signs(uniform: Tensor) -> Tensor:
+    return torch.where(uniform < 0.5, -1.0, 1.0).to(uniform)

@@ -1,0 +1,78 @@
+"""Windows that Square Attack changes: how large at which step, where, and what their bumps look like.
+
+Source: Andriushchenko et al. 2020, arXiv:1912.00049, Algorithms 2 and 3; for L1 Croce & Hein 2021, arXiv:2103.01208;
+constants as in pyautoattack 0.2.0.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from typing import TypeAlias
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from robustbench_eff.threat import LpNorm
+from robustbench_eff.types import Images
+
+HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
+"""Steps after which the fraction of pixels in a window is halved."""
+BUMP_POWER = {"l2": 2, "l1": 4}
+"""How fast a bump falls off from its peak."""
+
+Window: TypeAlias = Int64[Tensor, "batch coordinates"]
+"""Which coordinates of its flattened image a sample's window holds, channel by channel and row by row."""
+
+
+def window_side(step: int, p_init: float, images: Images, norm: LpNorm) -> int:
+    """Side of the windows at `step`, counted from 0, in pixels.
+
+    L-infinity: 1 or more; L2 and L1: odd and 3 or more; never larger than the image.
+    """
+    height, width = images.shape[2:]
+    p = p_init / 2 ** bisect_left(HALVED_AFTER, step)
+    side = round(math.sqrt(p * height * width))
+    side = max(side, 1) if norm == "linf" else max(side, 3) // 2 * 2 + 1
+    return min(side, height, width)
+
+
+class Windows:
+    """Windows of `side` pixels, anywhere in the image."""
+
+    def __init__(self, side: int, images: Images) -> None:
+        channels, height, width = images.shape[1:]
+        self.shape = (channels, side * side)
+        """Of what one window holds."""
+        self._room = torch.tensor([height - side, width - side], device=images.device)
+        self._row = width
+        channel = torch.arange(channels, device=images.device) * height * width
+        inside = torch.arange(side, device=images.device)
+        self._coordinates = (channel[:, None, None] + inside[:, None] * width + inside).flatten()
+
+    def at(self, places: Float[Tensor, "batch 2"]) -> Window:
+        """The windows whose corners are at `places` (uniform in [0, 1)).
+
+        As in the reference the last possible row and column are never a corner, unless they are the only ones.
+        """
+        corner = (places * self._room).long()
+        return (corner[:, :1] * self._row + corner[:, 1:]) + self._coordinates
+
+
+def two_bumps(side: int, norm: LpNorm, images: Images) -> Float[Tensor, "side side"]:
+    """A bump in the upper half and its negative in the lower one, of length 1 in `norm`."""
+    order = float(norm[1:])
+    upper, lower = _bump(side // 2, side, BUMP_POWER[norm]), _bump(side - side // 2, side, BUMP_POWER[norm])
+    both = torch.cat([half / half.norm(order) for half in (upper, -lower) if len(half)])
+    return (both / both.norm(order)).to(images)
+
+
+def _bump(height: int, width: int, power: int) -> Tensor:
+    """Concentric squares around the centre, each as high as all that are larger and 1 / (k + 1)^power more."""
+    rings = torch.arange(max(height, width) // 2 + 1)
+    heights = (1 / (rings + 1.0) ** power).flip(0).cumsum(0).flip(0)
+    from_centre_row = (torch.arange(height) - height // 2).abs()
+    from_centre_column = (torch.arange(width) - width // 2).abs()
+    bump: Tensor = heights[torch.maximum(from_centre_row[:, None], from_centre_column[None])]
+    return bump

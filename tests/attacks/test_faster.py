@@ -1,0 +1,193 @@
+"""The oracle's faster twin: the same network within rounding, never believed without the plain one."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from robustbench_eff.attacks import PGD, Oracle
+from robustbench_eff.attacks.faster import faster
+from robustbench_eff.batching import Batches
+from robustbench_eff.benchmarks.cache import prepare
+from robustbench_eff.benchmarks.digits import DIGITS, open_digits
+from robustbench_eff.classifier import Classifier, Provenance
+from robustbench_eff.errors import EvaluationError, RobustEvalWarning
+from robustbench_eff.preprocessing import Geometry, Preprocessing
+
+
+def images(count: int = 4, size: int = 16) -> torch.Tensor:
+    return torch.rand(count, 3, size, size, generator=torch.Generator().manual_seed(0))
+
+
+def norms(channels: int) -> nn.BatchNorm2d:
+    """A batch norm that has seen something."""
+    norm = nn.BatchNorm2d(channels)
+    with torch.no_grad():
+        for tensor in (norm.weight, norm.running_var):
+            tensor.uniform_(0.5, 2, generator=torch.Generator().manual_seed(1))
+        for tensor in (norm.bias, norm.running_mean):
+            tensor.uniform_(-1, 1, generator=torch.Generator().manual_seed(2))
+    return norm
+
+
+class Residual(nn.Module):
+    """Conv, norm, in-place ReLU, a shortcut, a norm before a convolution, one norm used twice."""
+
+    def __init__(self, padding: int = 1) -> None:
+        super().__init__()
+        self.conv1, self.norm1 = nn.Conv2d(3, 8, 3, padding=padding), norms(8)
+        self.conv2, self.norm2 = nn.Conv2d(8, 8, 3, padding=1, bias=False, groups=2), norms(8)
+        self.before, self.conv3 = norms(8), nn.Conv2d(8, 8, 3, padding=1)
+        self.twice = norms(8)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = nn.functional.relu(self.norm1(self.conv1(x)), inplace=True)
+        x = x + self.norm2(self.conv2(x))
+        x = self.twice(self.conv3(nn.functional.relu(self.before(x))))
+        return self.head(self.twice(x).mean((2, 3)))
+
+
+def classifier(module: nn.Module, size: int = 16) -> Classifier:
+    preprocessing = Preprocessing(geometry=Geometry(size=size, mode="none"), mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.4))
+    provenance = Provenance(name="toy", source="test", label_space="custom")
+    return Classifier(module.eval(), preprocessing, provenance)
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_folding_changes_no_logit_but_by_rounding(padding: int) -> None:
+    model = classifier(Residual(padding))
+    twin, words = faster(model, images(), "float32", compiled=False)
+    assert words == "float32, folded, channels-last"
+    with torch.no_grad():
+        assert (twin(images(9)) - model(images(9))).abs().max() < 1e-5
+    left = [name for name, module in twin.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(left) == 2, "norm1 and norm2 follow a convolution; the others stay"
+
+
+def test_a_network_in_timms_manner_is_folded_with_its_activations() -> None:
+    import timm
+
+    module = timm.create_model("mobilenetv2_035", num_classes=7)
+    for norm in (part for part in module.modules() if isinstance(part, nn.BatchNorm2d)):
+        norm.running_mean.uniform_(-0.1, 0.1, generator=torch.Generator().manual_seed(0))
+    model = classifier(module, 64)
+    twin, words = faster(model, images(2, 64), "float32", compiled=False)
+    assert words == "float32, folded, channels-last"
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in twin.modules())
+    with torch.no_grad():
+        assert (twin(images(3, 64)) - model(images(3, 64))).abs().max() < 1e-5 * model(images(3, 64)).abs().max() + 1e-6
+
+
+def test_bfloat16_is_close_and_the_original_stays_as_it_was() -> None:
+    model = classifier(Residual())
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    twin, words = faster(model, images(), "bfloat16", compiled=False)
+    assert words == "bfloat16, folded, channels-last"
+    with torch.no_grad():
+        error = (twin(images(9)) - model(images(9))).abs().max()
+    assert 0 < error < 0.05
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+    assert all(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_the_logits_are_made_in_float32() -> None:
+    """In bf16 they would have steps of a hundredth, and Square would not see its small gains."""
+    model = classifier(Residual())
+    twin, _ = faster(model, images(), "bfloat16", compiled=False)
+    heads = [module for module in twin.modules() if isinstance(module, nn.Linear)]
+    assert [head.weight.dtype for head in heads] == [torch.float32]
+    assert torch.equal(heads[0].weight, model.model.head.weight)
+    with torch.no_grad():
+        logits = twin(images(9))
+    assert not torch.equal(logits, logits.bfloat16().float())
+
+
+def test_a_network_that_a_twin_cannot_follow_is_queried_as_it_is() -> None:
+    class Chaotic(Residual):
+        """Rounding decides its logits."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.sin(1e7 * super().forward(x))
+
+    model = classifier(Chaotic())
+    twin, words = faster(model, images(), "bfloat16", compiled=False)
+    assert twin is model
+    assert words.startswith("float32, as it is: logits off by")
+    twin, words = faster(lambda x: model(x), images(), "float32", compiled=False)
+    assert words == "float32, as it is: not an nn.Module"
+
+
+def test_a_network_that_makes_float32_on_the_way_runs_under_autocast() -> None:
+    class Stubborn(Residual):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x + torch.zeros(1, dtype=torch.float32).view(1, 1, 1, 1)).float()
+
+    twin, words = faster(classifier(Stubborn()), images(), "bfloat16", compiled=False)
+    assert words == "bfloat16, folded, channels-last"
+    with torch.no_grad():
+        assert twin(images()).dtype == torch.float32
+
+
+def test_what_only_the_twin_takes_for_a_success_goes_back_to_work() -> None:
+    """The twin sees every image as class 1; the plain network only bright ones."""
+
+    class Bright(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.threshold = nn.Parameter(torch.tensor(0.55))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            score = 20 * (x.mean((1, 2, 3)) - self.threshold)
+            return torch.stack((-score, score), 1)
+
+    plain, hasty = Bright().eval(), Bright().eval()
+    hasty.threshold.data.fill_(0.4)
+    oracle = Oracle(plain, twin="bfloat16")
+    oracle._twin = hasty
+    dim, labels = torch.full((3, 3, 4, 4), 0.5), torch.zeros(3, dtype=torch.long)
+    found = PGD(eps=0.1, steps=10, random_start=False)(oracle, dim, labels)
+    assert (plain(found).argmax(1) == 1).all()
+    assert (oracle.effort.false_positives >= 1).all()
+    assert (oracle.effort.num_forwards > oracle.effort.num_backwards).all()
+
+
+@pytest.mark.parametrize("twin", ["float32", "bfloat16"])
+def test_pgd_through_a_twin_breaks_as_many(digits_standard: Classifier, twin) -> None:
+    samples, labels = prepare(DIGITS, open_digits(), digits_standard.preprocessing.geometry).batch(0, 100)
+    survived = []
+    for kind in (None, twin):
+        found = PGD(eps=8 / 255, steps=20)(Oracle(digits_standard, twin=kind), samples, labels)
+        with torch.no_grad():
+            survived.append(digits_standard(found).argmax(1) == labels)
+    assert (survived[0] != survived[1]).sum() <= 1
+
+
+def out_of_memory_above(limit: int):
+    def function(batch: torch.Tensor) -> torch.Tensor:
+        if len(batch) > limit:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return batch * 2
+
+    return function
+
+
+def test_batches_shrink_until_they_fit_and_no_answer_changes() -> None:
+    batches, numbers = Batches(64), torch.arange(100.0)
+    with pytest.warns(RobustEvalWarning, match="batches of 8"):
+        assert torch.equal(batches.joined(out_of_memory_above(10), numbers), numbers * 2)
+    assert batches.size == 8
+
+
+def test_one_sample_that_does_not_fit_is_an_error() -> None:
+    with pytest.warns(RobustEvalWarning), pytest.raises(EvaluationError, match="too small for one sample"):
+        Batches(4).joined(out_of_memory_above(0), torch.arange(8.0))
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+    def broken(batch: torch.Tensor) -> torch.Tensor:
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        Batches(4).map(broken, torch.arange(8.0))

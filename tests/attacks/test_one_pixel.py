@@ -1,0 +1,297 @@
+"""The one-pixel attack: what is bred and painted, who survives, what it costs; parity with scipy's evolution."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from torch import nn
+
+from robustbench_eff.attacks import Oracle, one_pixel
+from robustbench_eff.attacks.one_pixel import OnePixel
+from robustbench_eff.attacks.one_pixel_genes import corner_genes, first_generation, next_generation, painted
+from robustbench_eff.benchmarks.cache import prepare
+from robustbench_eff.benchmarks.digits import DIGITS, open_digits
+from robustbench_eff.classifier import Classifier
+from robustbench_eff.errors import SpecError
+from robustbench_eff.rng import Draws
+
+
+class Needle(nn.Module):
+    """Class 1 wins when one certain pixel is almost white; the nearer to it and the brighter, the better."""
+
+    def __init__(self, row: int = 11, column: int = 5, level: float = 9.9) -> None:
+        super().__init__()
+        rows, columns = torch.meshgrid(torch.arange(16), torch.arange(16), indexing="ij")
+        self.level, self.weight = level, 10 - ((rows - row) ** 2 + (columns - column) ** 2).sqrt()
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        brightest = (images.mean(1) * self.weight).flatten(1).amax(1)
+        return torch.stack((torch.full_like(brightest, self.level), brightest, brightest - 5), 1)
+
+
+class Never(nn.Module):
+    """Always class 0, and remembers the images that it saw."""
+
+    def __init__(self, classes: int = 3) -> None:
+        super().__init__()
+        self.classes, self.seen = classes, []
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen.append(images.clone())
+        return torch.eye(self.classes)[:1].repeat(len(images), 1) + 0 * images.flatten(1)[:, :1]
+
+
+def grey(count: int, size: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.full((count, 3, size, size), 0.1), torch.zeros(count, dtype=torch.int64)
+
+
+def digits(classifier: Classifier, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    images, labels = prepare(DIGITS, open_digits(), classifier.preprocessing.geometry).batch(0, count)
+    with torch.no_grad():
+        right = classifier(images).argmax(1) == labels
+    return images[right], labels[right]
+
+
+def test_a_child_has_three_different_ancestors_none_of_which_is_its_parent() -> None:
+    population = 5
+    values = torch.tensor([7.0**power for power in range(population)])
+    members = torch.full((1, population, 1, 5), 0.5)
+    members[0, :, 0, 0] = 5000 + values
+    images = torch.zeros(1, 3, 10_000, 1)
+    seen = set()
+    for generation in range(60):
+        children = next_generation(members, 0.5, Draws.of(0, [0]), generation, images)
+        for parent, child in enumerate(children[0, :, 0, 0].tolist()):
+            others = [member for member in range(population) if member != parent]
+            matches = [
+                trio
+                for trio in itertools.permutations(others, 3)
+                if abs(5000 + values[trio[0]] + (values[trio[1]] - values[trio[2]]) / 2 - child) < 1e-2
+            ]
+            assert len(matches) == 1
+            seen.add((parent, *matches[0]))
+    assert len(seen) > 0.85 * population * 24  # of 120; all are equally likely
+
+
+def test_the_first_generation_is_drawn_as_in_the_paper() -> None:
+    genes = first_generation(Draws.of(0, range(50)), 400, 1, torch.zeros(1, 3, 8, 40)).flatten(0, 2)
+    assert genes[:, :2].min() >= 0
+    assert (genes[:, 0] < 8).all()
+    assert (genes[:, 1] < 40).all()
+    assert torch.allclose(genes[:, :2].mean(0), torch.tensor([4.0, 20.0]), rtol=0.02)
+    colours = genes[:, 2:]
+    # N(128, 127) lies below 0 with probability 0.1567, above 255 with 0.1587.
+    assert (colours == 0).double().mean() == pytest.approx(0.1567, abs=0.01)
+    assert (colours == 1).double().mean() == pytest.approx(0.1587, abs=0.01)
+
+
+def test_children_stay_inside_the_image_and_the_colours() -> None:
+    images = torch.zeros(1, 3, 8, 40)
+    members = first_generation(Draws.of(0, range(20)), 50, 2, images)
+    children = next_generation(members, 2.0, Draws.of(0, range(20)), 0, images)
+    assert children.min() == 0
+    for gene, limit in enumerate((8, 40, 1, 1, 1)):
+        assert children[..., gene].max() == limit
+    assert painted(children, torch.zeros(20, dtype=torch.int64), images).shape == (1000, 3, 8, 40)
+
+
+def test_pixels_are_painted_where_and_as_the_genes_say() -> None:
+    images = torch.stack([torch.full((3, 4, 6), 0.2), torch.full((3, 4, 6), 0.6)])
+    genes = torch.zeros(2, 2, 2, 5)
+    genes[0, 1] = torch.tensor([[3.9, 5.2, 1.0, 0.5, 0.0], [4.0, 6.0, 0.0, 0.0, 1.0]])  # both the last pixel
+    genes[1, 0] = torch.tensor([[1.0, 2.0, 0.0, 1.0, 0.0], [2.0, 1.0, 1.0, 1.0, 1.0]])
+    candidates = painted(genes, torch.tensor([1, 0]), images)  # members before samples
+    expected = images[[1, 0, 1, 0]].clone()
+    expected[0, :, 0, 0] = expected[3, :, 0, 0] = 0
+    expected[2, :, 3, 5] = torch.tensor([0.0, 0.0, 1.0])
+    expected[1, :, 1, 2] = torch.tensor([0.0, 1.0, 0.0])
+    expected[1, :, 2, 1] = 1
+    assert torch.equal(candidates, expected)
+    fine = painted(torch.tensor([[[[0.0, 0.0, 0.3001, 0.7004, 0.5]]]]), torch.tensor([0]), images)[0, :, 0, 0] * 255
+    assert torch.allclose(fine, fine.round(), atol=1e-4)
+
+
+def test_evolution_finds_what_the_first_generation_misses() -> None:
+    images, labels = grey(8)
+    model = Needle().eval()
+    few = OnePixel(population=50, generations=1)(model, images, labels)
+    assert torch.equal(few, images)
+    attack = OnePixel(population=50, generations=60)
+    oracle = Oracle(model)
+    found = attack(oracle, images, labels)
+    assert (model(found).argmax(1) == 1).all()
+    assert (oracle.effort.num_forwards < attack.max_passes).all()
+    changed = (found != images).any(1)
+    assert (changed.flatten(1).sum(1) == 1).all()
+    assert changed[:, 11, 5].all()
+
+
+def test_targets_have_populations_of_their_own() -> None:
+    images, labels = grey(3)
+    oracle = Oracle(Needle().eval())
+    attack = OnePixel(population=40, generations=60, targets=9)
+    assert (oracle(attack(oracle, images, labels)).argmax(1) == 1).all()
+    assert oracle.effort.notes == ["one-pixel aimed at 2 classes: there are no more"]
+    model = Never(4).eval()
+    oracle = Oracle(model)
+    OnePixel(population=6, generations=3, targets=2)(oracle, images, labels)
+    assert (oracle.effort.num_forwards == 1 + 2 * 6 * 4).all()
+    assert OnePixel(population=6, generations=3, targets=2).max_passes == 49
+    firsts = torch.cat(model.seen[2:])[: 3 * 2 * 6]  # after the clean logits and the number of classes
+    assert len(firsts.flatten(1).unique(dim=0)) > 30
+
+
+@pytest.mark.parametrize("targets", [0, 2])
+def test_how_many_candidates_are_asked_at_once_changes_nothing(monkeypatch, targets: int) -> None:
+    images, labels = grey(5)
+    images = images + 0.05 * Draws.of(0, range(5)).uniform((3, 16, 16), stream="noise")
+    attack = OnePixel(population=30, generations=25, targets=targets)
+    answers, spent = [], []
+    for at_once in (1, 37, 4096):
+        monkeypatch.setattr(one_pixel, "CANDIDATES", at_once)
+        oracle = Oracle(Needle().eval())
+        answers.append(attack(oracle, images, labels))
+        spent.append(oracle.effort.num_forwards)
+    assert not torch.equal(answers[0], images)
+    assert torch.equal(answers[0], answers[1])
+    assert torch.equal(answers[0], answers[2])
+    assert torch.equal(spent[0], spent[1])
+    assert torch.equal(spent[0], spent[2])
+
+
+def test_beaten_samples_leave_in_the_middle_of_a_generation(monkeypatch) -> None:
+    images, labels = grey(5)
+    attack = OnePixel(population=30, generations=25)
+    spent = []
+    for brood in (30, 7):
+        monkeypatch.setattr(one_pixel, "BROOD", brood)
+        oracle = Oracle(Needle().eval())
+        attack(oracle, images, labels)
+        spent.append(oracle.effort.num_forwards)
+    assert (spent[0] % 30 == 0).all()
+    assert (spent[1] <= spent[0]).all()
+    assert (spent[1] < spent[0]).any()
+
+
+def test_corners_are_every_extreme_colour_at_every_place_once() -> None:
+    images, labels = torch.full((2, 3, 4, 6), 0.5), torch.zeros(2, dtype=torch.int64)
+    model = Never().eval()
+    oracle = Oracle(model)
+    attack = OnePixel(population=64, generations=5, search="corners")
+    attack(oracle, images, labels)
+    seen = torch.cat(model.seen)[: 2 * 192].view(192, 2, 3, 4, 6)
+    for sample in range(2):
+        assert len(seen[:, sample].flatten(1).unique(dim=0)) == 192
+        assert ((seen[:, sample] != 0.5).any(1).sum((1, 2)) == 1).all()
+        assert set(seen[:, sample].unique().tolist()) == {0.0, 0.5, 1.0}
+    assert not torch.equal(seen[:, 0], seen[:, 1])
+    # 192 corners stand for 3 of 5 generations; a first one and 2 more follow.
+    assert (oracle.effort.num_forwards == 192 + 3 * 64).all()
+    assert attack.max_passes == 64 * 6
+    short = OnePixel(population=50, generations=2, search="corners")
+    short(oracle, images, labels)
+    assert (oracle.effort.num_forwards == 150).all()
+    assert corner_genes(torch.tensor([[191]]), images).flatten().tolist() == [3.0, 5.0, 1.0, 1.0, 1.0]
+
+
+def test_odds_tell_apart_what_probabilities_round_to_one() -> None:
+    logits = torch.tensor([[30.0, 0.0, 1.0], [30.0, 0.0, 2.0], [0.3, 0.2, -1.0]])
+    classes = torch.zeros(3, dtype=torch.int64)
+    odds = one_pixel._log_odds(logits, classes)
+    probability = logits.double().softmax(1)[:, 0]
+    assert torch.allclose(odds.double(), (probability / (1 - probability)).log(), atol=1e-4)
+    assert logits.softmax(1)[0, 0] == logits.softmax(1)[1, 0]
+    assert odds[0] > odds[1]
+
+
+def test_more_pixels_beat_more_samples(digits_standard: Classifier) -> None:
+    images, labels = digits(digits_standard, 8)
+    beaten = []
+    for pixels in (1, 150):
+        attack = OnePixel(pixels=pixels, population=30, generations=4)
+        adversarial = attack(digits_standard, images, labels)
+        assert attack.threat.excess(adversarial, images).max() == 0
+        with torch.no_grad():
+            beaten.append(int((digits_standard(adversarial).argmax(1) != labels).sum()))
+    assert beaten[0] == 0
+    assert beaten[1] > 0
+
+
+@pytest.mark.parametrize("classes", [2, 1000])
+def test_any_number_of_classes_will_do(classes: int) -> None:
+    images, labels = grey(2, 8)
+    oracle = Oracle(Never(classes).eval())
+    for targets in (0, 9):
+        attack = OnePixel(population=5, generations=2, targets=targets)
+        assert torch.equal(attack(oracle, images, labels), images)
+        assert (oracle.effort.num_forwards <= attack.max_passes).all()
+
+
+def test_no_fewer_are_beaten_than_by_scipys_evolution() -> None:
+    """Which draws anew what leaves the bounds, so that it seldom finds an extreme colour."""
+    optimize = pytest.importorskip("scipy.optimize")
+    import numpy as np
+
+    draws = Draws.of(3, range(12))
+    images = 0.3 * draws.uniform((3, 16, 16), stream="noise")
+    labels, generations = torch.zeros(12, dtype=torch.int64), 20
+    models = [Needle(int(row), int(column), 9.0).eval() for row, column in draws.uniform((2,), stream="needle") * 16]
+
+    def theirs(number: int) -> bool:
+        model, image, random = models[number], images[number], np.random.default_rng(number)
+
+        def odds(genes):
+            rows, columns = (np.minimum(genes[place].astype(int), 15) for place in (0, 1))
+            candidates = image.repeat(genes.shape[1], 1, 1, 1)
+            colours = torch.from_numpy(np.round(genes[2:].T) / 255).float()
+            candidates[torch.arange(len(candidates)), :, torch.from_numpy(rows), torch.from_numpy(columns)] = colours
+            return one_pixel._log_odds(model(candidates), torch.zeros(len(candidates)).long()).double().numpy()
+
+        colours = np.clip(random.normal(128, 127, (40, 3)), 0, 255)
+        best = optimize.differential_evolution(
+            odds,
+            [(0, 16)] * 2 + [(0, 255)] * 3,
+            strategy="rand1bin",
+            recombination=1,
+            mutation=0.5,
+            maxiter=generations,
+            init=np.concatenate([random.uniform(0, 16, (40, 2)), colours], 1),
+            polish=False,
+            updating="deferred",
+            vectorized=True,
+            tol=0,
+            rng=random,
+        )
+        return bool(best.fun <= np.log(1 / (1 + np.exp(-5))))
+
+    ours = [
+        bool(
+            (
+                OnePixel(population=40, generations=generations)(
+                    model, images[number : number + 1], labels[:1], draws[torch.tensor([number])]
+                )
+                != images[number : number + 1]
+            ).any()
+        )
+        for number, model in enumerate(models)
+    ]
+    expected = [theirs(number) for number in range(12)]
+    assert 2 <= sum(expected) <= 11
+    assert sum(expected) <= sum(ours)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"population": 3}, "population must be >= 4"),
+        ({"pixels": 0}, "number of pixels >= 1"),
+        ({"generations": 0}, "generations must be >= 1"),
+        ({"mutation": 0.0}, r"mutation must be in \(0, 2\]"),
+        ({"pixels": 2, "search": "corners"}, "search=corners goes with pixels=1"),
+    ],
+)
+def test_impossible_fields_are_refused(fields, message) -> None:
+    with pytest.raises(SpecError, match=message):
+        OnePixel(**fields)
