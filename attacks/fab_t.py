@@ -32,7 +32,8 @@ class FABT:
     order of operations as in pyautoattack 0.2.0.
     Differs: all targets of a sample are walked side by side; with an eps a sample stops at its first misclassified
     point within eps; random starts for L1 are projected onto the ball, not scaled, and a start may be a success;
-    with fewer classes than targets there are fewer (noted).
+    a point where label and target draw moves on by a small gain; with fewer classes than targets there are fewer
+    (noted).
     """
 
     version: ClassVar[int] = 1

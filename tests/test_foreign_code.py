@@ -43,7 +43,7 @@ def test_a_failing_model_leaves_its_status_and_the_finished_shards(tmp_path: Pat
 
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             self.calls += 1
-            return self.head(images.flatten(1)) / (0 if self.calls > 4 else 1)
+            return self.head(images.flatten(1)) / (0 if self.calls > 10 else 1)
 
     model = load_classifier(Fragile().eval(), input_size=32)
     options = {"benchmarks": ["digits"], "attacks": ["none"], "shard_size": 8, "store": tmp_path / "store"}
@@ -71,6 +71,15 @@ class Plugin:
                 return images[:, :, :5]
             case "raise":
                 raise KeyError("lost")
+            case "ball":
+                return (images + 8 / 255 + 1e-4).clamp(0, 1)
+            case "box":
+                return images - 8 / 255
+            case "nan":
+                return images * float("nan")
+            case "swap":
+                images[:] = images.roll(1, 0)
+                return images
             case "weights":
                 for parameter in classifier._classifier.parameters():
                     parameter.data.zero_()
@@ -124,3 +133,19 @@ def test_an_attack_that_misbehaves_is_named(plugged: list[Plugin], tmp_path: Pat
     with pytest.raises(RobustEvalError, match=words):
         run(tmp_path / "store", attacks=["them/attack"], limit=8)
     assert outcomes(tmp_path / "store")["them/attack"].num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("deed", "flag"),
+    [("ball", "left_threat_model"), ("box", "left_threat_model"), ("nan", "not_finite"), ("swap", "left_threat_model")],
+)
+def test_images_that_cheat_are_put_back_and_named_beside_the_score(
+    plugged: list[Plugin], tmp_path: Path, deed: str, flag: str
+) -> None:
+    plugged.append(Plugin(deed))
+    scores = run(tmp_path / "store", attacks=["them/attack"], limit=8).scores
+    flags = {score.metric: score.flags for score in scores}
+    assert flags == {"accuracy": (), "robust_accuracy": (f"{flag}: 8",), "robust_accuracy_8bit": (f"{flag}: 8",)}
+    rows = outcomes(tmp_path / "store")["them/attack"].to_pandas()
+    assert rows["distance_linf"].max() <= 8 / 255 + 1e-6
+    assert (deed == "nan") == (rows["distance_linf"].max() == 0)
