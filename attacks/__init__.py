@@ -2,8 +2,10 @@
 
 from .apgd import APGD
 from .apgd_t import APGDT
+from .autoattack import AutoAttack
 from .bim import BIM
 from .carlini_wagner import CarliniWagner
+from .fab import FAB
 from .fab_t import FABT
 from .fgsm import FGSM
 from .fmn import FMN
@@ -18,8 +20,10 @@ from .square import Square
 __all__ = [
     "APGD",
     "APGDT",
+    "AutoAttack",
     "BIM",
     "CarliniWagner",
+    "FAB",
     "FABT",
     "FGSM",
     "FMN",

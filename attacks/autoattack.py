@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 
@@ -53,7 +53,7 @@ class AutoAttack:
 
     def attacks(self) -> dict[str, Attack]:
         """The attacks in their order, by the name under which they are said to have won."""
-        ball = {"eps": self.eps, "norm": self.norm}
+        ball: dict[str, Any] = {"eps": self.eps, "norm": self.norm}
         sparse = self.norm == "l1"
         if self.variant == "rand":
             return {

@@ -1,4 +1,6 @@
-"""FAB's walk along the decision boundary: project onto the linearised boundary, overshoot, step back. Used by FAB-T.
+"""FAB's walk along the decision boundary: project onto the linearised boundary, overshoot, step back.
+
+Used by FAB-T, whose paths have a target each, and by FAB, whose paths turn to the class whose boundary is nearest.
 
 Source: Croce & Hein 2020, arXiv:1907.02044, Algorithm 1; order of operations as in pyautoattack 0.2.0.
 """
@@ -6,6 +8,7 @@ Source: Croce & Hein 2020, arXiv:1907.02044, Algorithm 1; order of operations as
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import torch
@@ -35,7 +38,7 @@ class Paths:
     clean: Images
     labels: Labels
     classes: Tensor
-    """Label and target side by side."""
+    """Label and target side by side; for FAB the target changes from step to step."""
     current: Images
     crossed: Mask
     """Whether the last point asked about was misclassified; then the next one probably is."""
@@ -51,6 +54,8 @@ class Walk:
     alpha_max: float
     overshoot: float
     backward: float
+    turning: bool = False
+    """Whether each gradient is that of the class whose linearised boundary is nearest, as in untargeted FAB."""
 
     def __call__(self, paths: Paths, nearest: Nearest) -> Rows:
         """Walk all `paths`, noting adversarial images in `nearest`; returns the samples that are left."""
@@ -58,7 +63,7 @@ class Walk:
             if not len(paths.rows):
                 break
             last = step == self.steps
-            logits, gradient, asked = self._ask(paths, everything_first=last)
+            logits, gradient, asked, paths = self._ask(paths, everything_first=last)
             wrong = nearest.note(self.oracle, logits, paths.current, paths.labels, paths.rows)
             keep = ~nearest.finished[paths.rows]
             if last:
@@ -69,27 +74,46 @@ class Walk:
             paths = kept(dataclasses.replace(paths, current=current, crossed=wrong), keep)
             logits, gradient, again = logits[keep], gradient[keep], (wrong | ~asked)[keep]
             if again.any():
-                logits[again], gradient[again] = self._gradient(paths, again)
+                logits[again], gradient[again], classes = self._gradient(paths, again)
+                paths = _turned(paths, again, classes)
             paths = self._move(paths, _way_to_go(logits, paths), gradient)
         left: Rows = paths.rows.unique()
         return left
 
-    def _ask(self, paths: Paths, *, everything_first: bool) -> tuple[Logits, Images, Mask]:
+    def _ask(self, paths: Paths, *, everything_first: bool) -> tuple[Logits, Images, Mask, Paths]:
         """Logits of all paths, and the gradient of those for which it will be of use, if they have not crossed."""
         only_logits = torch.ones_like(paths.crossed) if everything_first else paths.crossed
         if not only_logits.any():
-            return *self._gradient(paths, ~only_logits), ~only_logits
+            logits, gradient, classes = self._gradient(paths, ~only_logits)
+            return logits, gradient, ~only_logits, dataclasses.replace(paths, classes=classes)
         some = self.oracle.logits(paths.current[only_logits], paths.rows[only_logits])
         logits = some.new_empty((len(paths.rows), some.shape[1]))
         gradient = torch.empty_like(paths.current)
         logits[only_logits] = some
         if not only_logits.all():
-            logits[~only_logits], gradient[~only_logits] = self._gradient(paths, ~only_logits)
-        return logits, gradient, ~only_logits
+            logits[~only_logits], gradient[~only_logits], classes = self._gradient(paths, ~only_logits)
+            paths = _turned(paths, ~only_logits, classes)
+        return logits, gradient, ~only_logits, paths
 
-    def _gradient(self, paths: Paths, which: Mask) -> tuple[Logits, Images]:
+    def _gradient(self, paths: Paths, which: Mask) -> tuple[Logits, Images, Tensor]:
+        """Logits, gradient and classes of some paths."""
         chosen = kept(paths, which)
-        return self.oracle.gradient(chosen.current, chosen.classes, targeted_margin, chosen.rows)
+        if not self.turning:
+            answer = self.oracle.gradient(chosen.current, chosen.classes, targeted_margin, chosen.rows)
+            return *answer, chosen.classes
+        nearest = torch.full_like(chosen.current[:, 0, 0, 0], math.inf)
+        logits, gradient, classes = chosen.current[:, :0, 0, 0], chosen.current, chosen.classes
+        count = self.oracle.num_classes(chosen.current)
+        for step in range(1, count):  # every class but the label, counted on from it
+            target = (chosen.labels + step) % count
+            pair = torch.stack((chosen.labels, target), 1)
+            logits, slope = self.oracle.gradient(chosen.current, pair, targeted_margin, chosen.rows)
+            way = targeted_margin(logits, pair).abs() / (1e-12 + _dual_length(slope, self.norm))
+            nearer = way < nearest
+            nearest = torch.where(nearer, way, nearest)
+            gradient = torch.where(nearer[:, None, None, None], slope, gradient)
+            classes = torch.where(nearer[:, None], pair, classes)
+        return logits, gradient, classes
 
     def _move(self, paths: Paths, gain: PerSample, gradient: Images) -> Paths:
         """A step to the boundary's linearisation, drawn towards where it is nearest to the clean image."""
@@ -107,6 +131,20 @@ class Walk:
         move, clean_move = moves.chunk(2)
         point, clean_point = paths.current + self.overshoot * move, paths.clean + self.overshoot * clean_move
         return dataclasses.replace(paths, current=torch.lerp(point, clean_point, alpha).clamp_(0, 1))
+
+
+def _turned(paths: Paths, which: Mask, classes: Tensor) -> Paths:
+    both = paths.classes.clone()
+    both[which] = classes
+    return dataclasses.replace(paths, classes=both)
+
+
+def _dual_length(gradient: Images, norm: LpNorm) -> PerSample:
+    """How much the lead changes along the steepest step of length 1 in `norm`."""
+    flat = gradient.flatten(1).abs()
+    if norm == "linf":
+        return flat.sum(1)
+    return flat.square().sum(1).sqrt() if norm == "l2" else flat.amax(1)
 
 
 def _way_to_go(logits: Logits, paths: Paths) -> PerSample:

@@ -19,6 +19,9 @@ Precision: TypeAlias = Literal["float32", "bfloat16"]
 ACCEPTED: dict[Precision, float] = {"float32": 1e-3, "bfloat16": 0.15}
 """Largest error of a logit that is taken for rounding, as a fraction of the logits' standard deviation."""
 
+REFUSALS = (RuntimeError, TypeError, ValueError, AssertionError, AttributeError, KeyError)
+"""What a user's module may raise that cannot be copied, or does not like bf16."""
+
 
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether the hardware multiplies bf16 matrices faster than float32: tensor cores, or AMX on a CPU."""
@@ -46,12 +49,14 @@ def faster(
             twin = build(_folded(classifier, probe), precision)
             with torch.no_grad():
                 error = float((twin(probe) - expected).abs().max()) / max(scale, 1e-12)
-        except (RuntimeError, TypeError, ValueError) as problem:  # a user's module may not be copied, or not like bf16
+        except torch.OutOfMemoryError:
+            raise
+        except REFUSALS as problem:
             reasons.append(f"{type(problem).__name__}: {problem}".splitlines()[0])
             continue
         if error <= ACCEPTED[precision]:
             words = f"{precision}, folded, channels-last" + (", compiled" if compiled else "")
-            return (_compiled(twin, probe.device) if compiled else twin), words
+            return (torch.compile(twin, dynamic=True) if compiled else twin), words
         reasons.append(f"logits off by {error:.2g} standard deviations")
     return classifier, f"float32, as it is: {'; '.join(reasons)}"
 
@@ -111,13 +116,6 @@ def _cast(folded: nn.Module, precision: Precision) -> nn.Module:
 def _autocast(folded: nn.Module, precision: Precision) -> nn.Module:
     del precision
     return _Autocast(folded).eval()
-
-
-def _compiled(twin: nn.Module, device: torch.device) -> Callable[[Images], Logits]:
-    """Compiled for any batch size on a CPU; on a GPU as CUDA graphs, one for each batch size that occurs."""
-    if device.type == "cuda":
-        return torch.compile(twin, mode="reduce-overhead", dynamic=False)
-    return torch.compile(twin, dynamic=True)
 
 
 class _Affine(nn.Module):

@@ -69,7 +69,8 @@ def painted(genes: Genes, rows: Rows, images: Images) -> Images:
     colours = (members[..., 2:] * WHITE).round_() / WHITE
     for pixel in range(genes.shape[2]):
         candidates.scatter_(2, place[:, pixel, :, None], colours[:, pixel, :, None])
-    return candidates.unflatten(2, (height, width))
+    painted: Images = candidates.unflatten(2, (height, width))
+    return painted
 
 
 def _limits(images: Images) -> Float[Tensor, genes]:

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from robustbench_eff.batching import Batches
 from robustbench_eff.errors import DataError, ModelError
+from robustbench_eff.precision import plain_float32
+from robustbench_eff.rng import Draws
 from robustbench_eff.types import Effort, Images, ImagesToLogits, Labels, Logits, Mask, Rows
 
 from .faster import Precision, faster
@@ -58,13 +60,13 @@ class Oracle:
     def open(cls, classifier: ImagesToLogits, images: Images, labels: Labels) -> Iterator[Oracle]:
         """The oracle of one attack on `images` in [0, 1], with its account at zero.
 
-        Parameters are frozen inside and given back as they were. Raises DataError for images outside
-        [0, 1] or labels that do not match them, ModelError for a model in train mode.
+        Parameters are frozen inside and given back as they were; autocast and TF32 are off. Raises DataError
+        for images outside [0, 1] or labels that do not match them, ModelError for a model in train mode.
         """
         _check_images(images, labels)
         oracle = classifier if isinstance(classifier, Oracle) else cls(classifier)
         oracle.watch(len(images), images.device)
-        with _frozen(oracle._classifier):
+        with _frozen(oracle._classifier), plain_float32(images.device):
             yield oracle
 
     @contextmanager
@@ -128,7 +130,7 @@ class Oracle:
             logits, gradient = logits + more_logits, gradient + more_gradient
         if repeats > 1:
             logits, gradient = logits / repeats, gradient / repeats
-        self.effort.zero_gradients.index_add_(0, rows, (~gradient.flatten(1).any(1)).long())
+        self.effort.zero_gradients.index_add_(0, rows, repeats * (~gradient.flatten(1).any(1)).long())
         return logits, gradient
 
     def beaten(self, logits: Logits, images: Images, labels: Labels, rows: Rows) -> Mask:
@@ -137,7 +139,7 @@ class Oracle:
         What only the twin takes for a success is counted, and goes back to work.
         """
         claimed = logits.argmax(1) != labels
-        if self._twin is self._classifier or not claimed.any():
+        if not self.twinned or not claimed.any():
             return claimed
         confirmed = self.misclassified(images[claimed], labels[claimed], rows[claimed])
         self.effort.false_positives.index_add_(0, rows[claimed], (~confirmed).long())
@@ -177,9 +179,23 @@ class Oracle:
     def _model(self, images: Images) -> ImagesToLogits:
         """What is queried: the twin, made when the first images show their size."""
         if self._twin is None:
-            assert self._precision is not None
-            self._twin, self.speed = faster(self._classifier, images[:4], self._precision, compiled=self._compiled)
+            self.make_twin(images.shape[1:], images.device)
+        assert self._twin is not None
         return self._twin
+
+    def make_twin(self, shape: torch.Size, device: torch.device) -> None:
+        """Make the twin for images of that shape (channels, height, width), unless there is none to make.
+
+        It is tried on noise that is always the same, so whether it is used does not depend on the images.
+        """
+        if self._twin is None and self._precision is not None:
+            probe = Draws.of(0, range(4), device).uniform(shape, stream="twin")
+            self._twin, self.speed = faster(self._classifier, probe, self._precision, compiled=self._compiled)
+
+    @property
+    def twinned(self) -> bool:
+        """Whether a twin is queried, and not the network itself."""
+        return self._twin is not self._classifier
 
 
 def _check_images(images: Images, labels: Labels) -> None:

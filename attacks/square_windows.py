@@ -65,7 +65,8 @@ def two_bumps(side: int, norm: LpNorm, images: Images) -> Float[Tensor, "side si
     order = float(norm[1:])
     upper, lower = _bump(side // 2, side, BUMP_POWER[norm]), _bump(side - side // 2, side, BUMP_POWER[norm])
     both = torch.cat([half / half.norm(order) for half in (upper, -lower) if len(half)])
-    return (both / both.norm(order)).to(images)
+    unit: Tensor = both / both.norm(order)
+    return unit.to(images)
 
 
 def _bump(height: int, width: int, power: int) -> Tensor:

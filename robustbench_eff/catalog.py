@@ -38,10 +38,14 @@ class Row:
 ATTACKS: Mapping[str, Row] = {
     "apgd": Row("robustbench_eff.attacks.apgd:APGD", "step size that halves itself; CE or DLR (Croce & Hein 2020)"),
     "apgd_t": Row("robustbench_eff.attacks.apgd_t:APGDT", "APGD on targeted DLR, 9 targets (Croce & Hein 2020)"),
+    "autoattack": Row(
+        "robustbench_eff.attacks.autoattack:AutoAttack", "standard, plus or rand ensemble (Croce & Hein 2020)"
+    ),
     "bim": Row("robustbench_eff.attacks.bim:BIM", "PGD without a random start (Kurakin et al. 2017)"),
     "carlini_wagner": Row(
         "robustbench_eff.attacks.carlini_wagner:CarliniWagner", "nearest image in L2 (Carlini & Wagner 2017)"
     ),
+    "fab": Row("robustbench_eff.attacks.fab:FAB", "nearest image, untargeted (Croce & Hein 2020)"),
     "fab_t": Row("robustbench_eff.attacks.fab_t:FABT", "nearest image, 9 targets (Croce & Hein 2020)"),
     "fgsm": Row("robustbench_eff.attacks.fgsm:FGSM", "one step along the gradient (Goodfellow et al. 2015)"),
     "fmn": Row("robustbench_eff.attacks.fmn:FMN", "nearest image, fast (Pintor et al. 2021)"),
@@ -82,6 +86,9 @@ SUITES: Mapping[str, str] = {
     "standard": "clean, FGSM and PGD at several ε, L∞ and L2",
 }
 
+ONE_STEP = 2
+"""Passes of an attack that takes a single gradient."""
+
 PLUGINS = "robustbench_eff.attacks"
 """Entry-point group of third-party attacks, named `vendor/name`."""
 
@@ -89,14 +96,25 @@ PLUGINS = "robustbench_eff.attacks"
 def attack(text: str) -> Attack:
     """The attack that `text` describes; SpecError for an unknown name or field.
 
-    Of `ATTACK from MODEL` it is the attack; one that could stop at its first success on that surrogate does not,
-    because such an image lies at the surrogate's boundary and transfers badly.
+    Of `ATTACK from MODEL` it is the attack, with all its steps: an image at the surrogate's boundary, where most
+    attacks stop, transfers badly. SpecError for an attack that cannot go on.
     """
     words, model = surrogate(text)
     item = _attack(words)
-    if model is not None and getattr(item, "early_stop", False):
-        item = dataclasses.replace(item, early_stop=False)  # type: ignore[type-var]
-    return item
+    if model is None or item.max_passes <= ONE_STEP:
+        return item
+    if not hasattr(item, "early_stop"):
+        raise SpecError(
+            f"{words} stops at the surrogate's boundary, so its images say nothing about transfer.",
+            "Use pgd, bim, mi_fgsm, fgsm or r_fgsm.",
+        )
+    return dataclasses.replace(item, early_stop=False)  # type: ignore[type-var]
+
+
+def is_adapted(text: str) -> bool:
+    """Whether the attack is another library's, which queries the plain network."""
+    prefix, colon, _ = spec.parse(surrogate(text)[0]).name.partition(":")
+    return bool(colon) and prefix in ADAPTERS
 
 
 def surrogate(text: str) -> tuple[str, str | None]:
@@ -121,7 +139,7 @@ def attack_text(text: str) -> str:
     words, model = surrogate(text)
     name, tail = spec.parse(words).name, "" if model is None else f" from {model}"
     item: Any = attack(text)
-    if name.partition(":")[0] not in ADAPTERS:
+    if not is_adapted(words):
         return spec.text_of(name, item) + tail
     norm = [] if item.norm is None else [("norm", item.norm)]
     arguments = [

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +11,7 @@ from torch import Tensor
 from robustbench_eff.batching import Batches
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import DataError, EvaluationError
+from robustbench_eff.precision import plain_float32
 from robustbench_eff.threat import Threat, distance
 from robustbench_eff.types import Images, Labels, Logits, Mask, PerSample
 
@@ -35,6 +34,8 @@ class Verdict:
     distance_l0: Tensor
     excess: PerSample
     flags: list[str]
+    judged: Images
+    """What was classified: the proposed images, put inside the threat model."""
 
 
 def judge(
@@ -84,6 +85,7 @@ def judge(
         distance_l0=distance(judged, images, "l0").long(),
         excess=excess,
         flags=_flags(finite, excess > allowed),
+        judged=judged,
     )
 
 
@@ -108,7 +110,7 @@ def check_batch(images: Images, labels: Labels, num_classes: int, sample_ids: li
 
 
 def _logits(classifier: Classifier, images: Images, batch_size: int) -> Logits:
-    with torch.no_grad(), torch.autocast(images.device.type, enabled=False), _full_float32():
+    with torch.no_grad(), plain_float32(images.device):
         logits = Batches(batch_size).joined(classifier, images)
     classifier.check_mode()
     if not logits.isfinite().all():
@@ -117,19 +119,6 @@ def _logits(classifier: Classifier, images: Images, batch_size: int) -> Logits:
             "No number can be computed from them: check the weights and the normalisation.",
         )
     return logits
-
-
-@contextmanager
-def _full_float32() -> Iterator[None]:
-    """No TF32 in convolutions and matrix products, whatever the user's settings."""
-    cudnn, precision = torch.backends.cudnn, torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        kept = {"enabled": cudnn.enabled, "benchmark": cudnn.benchmark, "deterministic": cudnn.deterministic}
-        with cudnn.flags(**kept, allow_tf32=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(precision)
 
 
 def _flags(finite: Mask, outside: Mask) -> list[str]:

@@ -22,11 +22,11 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff.checks import Verdict
 from robustbench_eff.errors import Missing, RobustEvalError
 from robustbench_eff.scores.score import Score
 
 if TYPE_CHECKING:
+    from robustbench_eff.checks import Verdict
     from robustbench_eff.engines.local import Progress as ShardProgress
     from robustbench_eff.plan import Work
 
@@ -62,8 +62,9 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
         title = "Median distance of the nearest adversarial image found, in [0, 1] pixels, with its 95 % interval"
         table = _table(title, ("norm", "median", "interval"), flagged)
         for score in distances:
-            ends = f"[{length(score.low)}, {length(score.high)}]"
-            _add_row(table, score, [score.metric.rpartition("_")[2], length(score.value), ends], number, flagged)
+            ends = f"[{length(score.low)}, {length(score.high)}]" if score.n else "-"
+            median = length(score.value) if score.n else "-"
+            _add_row(table, score, [score.metric.rpartition("_")[2], median, ends], number, flagged)
         console.print(table)
     for protocol, mark in number.items():
         console.print(f"{mark} {protocol}", style="dim", highlight=False, markup=False)
@@ -73,8 +74,8 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
 
 def verdict_lines(verdicts: Sequence[Verdict], console: Console) -> None:
     """What the checks for gradient masking say: suspicions one a line, the rest in a sentence."""
-    for subject in dict.fromkeys((verdict.model, verdict.benchmark) for verdict in verdicts):
-        mine = [verdict for verdict in verdicts if (verdict.model, verdict.benchmark) == subject]
+    for subject in dict.fromkeys((verdict.model, verdict.benchmark, verdict.protocol) for verdict in verdicts):
+        mine = [verdict for verdict in verdicts if (verdict.model, verdict.benchmark, verdict.protocol) == subject]
         for verdict in mine:
             if verdict.finding == "suspect":
                 text = f"{' · '.join(subject)}: gradient masking suspected ({verdict.check}): {verdict.evidence}."

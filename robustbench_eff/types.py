@@ -89,7 +89,7 @@ class Attack(Protocol):
 
     @property
     def max_passes(self) -> int:
-        """Forward and backward passes that a sample costs at most."""
+        """Forward and backward passes that a sample costs at most, confirmations of a twin's successes aside."""
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None

@@ -79,12 +79,14 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
         for field, values in zip(SCHEMA, columns.values(), strict=True)
     ]
     beaten = (right & (verdict.prediction != labels)).nonzero()[:SHOWN, 0].tolist()
-    samples = [_sample(images[row], proposed[row], int(labels[row]), int(verdict.prediction[row])) for row in beaten]
+    samples = [
+        _sample(images[row], verdict.judged[row], int(labels[row]), int(verdict.prediction[row])) for row in beaten
+    ]
     return Done(pa.Table.from_arrays(arrays, schema=SCHEMA), samples)
 
 
 def _sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:
-    before, after = (image.clamp(0, 1).permute(1, 2, 0).cpu().numpy() for image in (clean, perturbed))
+    before, after = (image.permute(1, 2, 0).cpu().numpy() for image in (clean, perturbed))
     return Sample(before, after, f"{label} as {prediction}")
 
 

@@ -27,6 +27,7 @@ from torch import Tensor
 from robustbench_eff import environment, load_classifier, spec
 from robustbench_eff.api import hardware
 from robustbench_eff.attacks import APGD, APGDT, FABT, PGD, AutoAttack, OnePixel, Oracle, Square
+from robustbench_eff.attacks.losses import cross_entropy
 from robustbench_eff.benchmarks import sources
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.catalog import benchmark
@@ -55,18 +56,29 @@ class Setting:
     batch_size: int
     generations: int
     queries: int
+    compiled: bool
 
     def run(self, attack: Attack, twin: str | None) -> Run:
-        """An attack of ours, with the float32 network as it is or with a twin, made before the clock starts."""
-        oracle = Oracle(self.classifier, batch_size=self.batch_size, twin=twin)  # type: ignore[arg-type]
-        if twin is not None:
-            with Oracle.open(oracle, self.images[:4], self.labels[:4]) as opened:
-                opened.logits(self.images[:4], torch.arange(4, device=self.images.device))
+        """An attack of ours on the float32 network as it is or on a twin, made and compiled before the clock starts."""
+        compiled = self.compiled and twin is not None
+        oracle = Oracle(self.classifier, batch_size=self.batch_size, twin=twin, compiled=compiled)  # type: ignore[arg-type]
+        for size in (4, 1, 3, self.batch_size) if compiled else (4,):
+            images, labels = self.images[:size], self.labels[:size]
+            rows = torch.arange(len(images), device=images.device)
+            with Oracle.open(oracle, images, labels) as opened:
+                opened.logits(images, rows)
+                opened.gradient(images, labels, cross_entropy, rows)
         return lambda: attack(oracle, self.images, self.labels)
 
+    @property
     def default(self) -> str:
         """The precision that `robust-eval` takes by itself."""
         return hardware.precision(self.classifier, str(self.images.device))
+
+    @property
+    def words(self) -> str:
+        """How our network is queried by default."""
+        return f"default ({self.default}{', compiled' if self.compiled else ''})"
 
 
 def pgd_races(given: Setting) -> Iterator[Race]:
@@ -90,16 +102,14 @@ def pgd_races(given: Setting) -> Iterator[Race]:
             others["bare loop, live samples"] = peers.bare_pgd(*where, steps, given.batch_size)
         name = "fgsm" if steps == 1 else f"pgd-{steps}"
         yield Race(f"{name} {given.norm}, float32 as it is", given.run(attack, None), others)
-        yield Race(f"{name} {given.norm}, default ({given.default()})", given.run(attack, given.default()), others)
+        yield Race(f"{name} {given.norm}, {given.words}", given.run(attack, given.default), others)
 
 
 def autoattack_races(given: Setting) -> Iterator[Race]:
     """AutoAttack standard against pyautoattack."""
     attack = AutoAttack(eps=given.eps, norm=given.norm)  # type: ignore[arg-type]
     peer = _pyautoattack(given, "standard")
-    yield Race(
-        f"autoattack standard {given.norm}, default ({given.default()})", given.run(attack, given.default()), peer
-    )
+    yield Race(f"autoattack standard {given.norm}, {given.words}", given.run(attack, given.default), peer)
 
 
 def component_races(given: Setting) -> Iterator[Race]:
@@ -113,14 +123,14 @@ def component_races(given: Setting) -> Iterator[Race]:
         "square": Square(**ball),
     }
     for name, attack in parts.items():
-        run = given.run(attack, given.default())
-        yield Race(f"{name} {given.norm}, default ({given.default()})", run, _pyautoattack(given, name))
+        run = given.run(attack, given.default)
+        yield Race(f"{name} {given.norm}, {given.words}", run, _pyautoattack(given, name))
 
 
 def square_races(given: Setting) -> Iterator[Race]:
     """Square against the bare forward passes that it asks for."""
     attack = Square(eps=given.eps, norm=given.norm, queries=given.queries)  # type: ignore[arg-type]
-    for twin in dict.fromkeys((None, given.default())):
+    for twin in dict.fromkeys((None, given.default)):
         oracle = Oracle(given.classifier, batch_size=given.batch_size, twin=twin)  # type: ignore[arg-type]
         attack(oracle, given.images, given.labels)
         asked = oracle.effort.num_forwards
@@ -136,7 +146,7 @@ def one_pixel_races(given: Setting) -> Iterator[Race]:
     attack = OnePixel(generations=given.generations)
     where = (given.classifier, given.images, given.labels, given.generations)
     others = {"scipy": peers.scipy_one_pixel(*where), "art": peers.art_one_pixel(*where)}
-    for twin in dict.fromkeys((None, given.default())):
+    for twin in dict.fromkeys((None, given.default)):
         name = f"one pixel, {given.generations} generations, {twin or 'float32 as it is'}"
         yield Race(name, given.run(attack, twin), others)
 
@@ -173,6 +183,7 @@ def main() -> None:
         words.batch_size,
         words.generations,
         words.queries,
+        words.compile,
     )
     rows: list[dict[str, Any]] = []
     for race in (race for name in words.races.split(",") for race in RACES[name](given)):
@@ -214,6 +225,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--compile", action="store_true", help="our twins")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGE = "robustbench_eff"
 NETWORK_USERS = {"zoo", "benchmarks", "doctor", "hub"}
-GROUND = {"batching", "errors", "types", "rng", "threat", "spec", "outcomes", "preprocessing"}
+GROUND = {"batching", "errors", "types", "rng", "threat", "spec", "outcomes", "precision", "preprocessing"}
 WINGS = {"attacks", "corruptions", "defenses", "leaderboards"}
 COMPOSERS = {"api", "cli", "catalog", "testing", "__init__"}
 """May import wings: they turn names into objects."""

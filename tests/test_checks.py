@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from masked_models import Quantised, Randomised, Tampered, masked
 
 from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.checks import CHECKS, Verdict, store_verdicts
+from robustbench_eff.checks import (
+    CHECKS,
+    Evidence,
+    Verdict,
+    black_box,
+    large_epsilon,
+    more_steps,
+    store_verdicts,
+    zero_gradients,
+)
 from robustbench_eff.store import Store
 
 ATTACKS = (
@@ -60,7 +70,8 @@ def test_a_suspicion_travels_with_the_scores_and_needs_no_model(tmp_path: Path) 
     from robustbench_eff.scores.from_store import store_scores
 
     store = Store.existing(tmp_path / "store")
-    flags = {score.perturbation: score.flags for score in store_scores(store) if score.metric == "robust_accuracy"}
+    scores = store_scores(store, verdicts=store_verdicts(store))
+    flags = {score.perturbation: score.flags for score in scores if score.metric == "robust_accuracy"}
     assert flags == {"pgd(eps=8/255)": ("masking suspected: zero_gradients",)}
     assert {verdict.finding for verdict in store_verdicts(store)} == {"suspect", "not run", "passed"}
 
@@ -79,6 +90,53 @@ def test_more_steps_that_break_many_more_are_suspicious(tmp_path: Path) -> None:
     """A step too short to arrive in two steps."""
     attacks = ("pgd(eps=16/255, steps=2, step_size=1/255)", "pgd(eps=16/255, steps=60, step_size=1/255)")
     assert findings("digits_standard", tmp_path, attacks)["more_steps"].finding == "suspect"
+
+
+def evidence(name: str, correct: list[bool], **fields) -> Evidence:
+    """A finished cell on four samples, as far as the checks read it."""
+    columns = {"num_backwards": [20] * 4, "zero_gradients": [0] * 4, "won_by": [""] * 4, "flag": [""] * 4}
+    columns |= {key: fields.pop(key) for key in list(fields) if key in columns}
+    configuration = {"threat": {"norm": "linf", "eps": 8 / 255}, "steps": 10, **fields}
+    cell = {"perturbation": f"{name}(...)", "configuration": configuration, "seed": 0}
+    return Evidence(name, cell, pa.table({"correct": correct, **columns}))
+
+
+BROKEN, SOUND = [False] * 4, [True] * 4
+
+
+def test_weak_attacks_are_no_measure_of_what_gradients_can_do() -> None:
+    alone = [evidence("fgsm", SOUND), evidence("square", BROKEN)]
+    assert black_box(alone)[0] == "not run"
+    assert black_box([*alone, evidence("pgd", BROKEN)])[0] == "passed"
+    assert black_box([*alone, evidence("pgd", SOUND)])[0] == "suspect"
+    wide = {"threat": {"norm": "linf", "eps": 0.5}}
+    assert large_epsilon([evidence("fgsm", SOUND, **wide)])[0] == "not run"
+    assert large_epsilon([evidence("pgd", SOUND, **wide), evidence("apgd", BROKEN, **wide)])[0] == "passed"
+
+
+def test_steps_are_compared_where_there_are_most_of_them() -> None:
+    few, more, most = (
+        evidence("pgd", right, steps=steps) for right, steps in ((SOUND, 1), (BROKEN, 100), (BROKEN, 200))
+    )
+    assert more_steps([few])[0] == "not run"
+    assert more_steps([few, more])[0] == "suspect"
+    assert more_steps([few, more, most])[0] == "passed"
+    worse = evidence("pgd", SOUND, steps=300)
+    assert more_steps([more, worse])[:2] == ("passed", "pgd(...) left 0 of 4 samples fewer than with fewer steps")
+
+
+def test_a_masked_surrogate_says_nothing_about_the_model_that_is_judged() -> None:
+    masked_gradients = {"zero_gradients": [20] * 4}
+    assert zero_gradients([evidence("pgd", SOUND, **masked_gradients)])[0] == "suspect"
+    assert zero_gradients([evidence("pgd", BROKEN, **masked_gradients)])[0] == "passed"
+    assert zero_gradients([evidence("pgd", SOUND, surrogate="x", **masked_gradients)])[0] == "not run"
+
+
+def test_square_counts_within_the_standard_ensemble_only() -> None:
+    """In `plus` other attacks come after it."""
+    won = {"won_by": ["square"] * 4}
+    assert black_box([evidence("autoattack", BROKEN, variant="standard", **won)])[0] == "suspect"
+    assert black_box([evidence("autoattack", BROKEN, variant="plus", **won)])[0] == "not run"
 
 
 def test_images_of_a_better_attacked_surrogate_count_as_black_box(tmp_path: Path) -> None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from robustbench_eff import spec
 from robustbench_eff.outcomes import SCHEMA
 from robustbench_eff.scores.accuracy import accuracy_scores
+from robustbench_eff.scores.distances import distance_scores, searches_the_nearest
 from robustbench_eff.scores.from_store import store_scores
-from robustbench_eff.scores.intervals import wilson
+from robustbench_eff.scores.intervals import median_interval, wilson
 from robustbench_eff.store import Store
 
 CELL = {
@@ -43,9 +47,8 @@ def rows(*correct: bool, flag: str = ""):
     number = len(correct)
     columns = {field.name: [0] * number for field in SCHEMA}
     columns |= {"index": range(number), "sample_id": [str(row) for row in range(number)], "flag": [flag] * number}
+    columns["note"] = [""] * number
     columns |= {"correct": list(correct), "correct_8bit": [True] * number}
-    import pyarrow as pa
-
     return pa.table({name: pa.array(list(values)).cast(SCHEMA.field(name).type) for name, values in columns.items()})
 
 
@@ -76,3 +79,53 @@ def test_a_store_gives_one_score_a_metric_and_cell(digits_store: Path) -> None:
     assert clean.n == 360
     assert clean.value >= 0.97
     assert found["fgsm(eps=8/255)", "robust_accuracy"].value <= clean.value
+
+
+def distances(norm: str, values: list[float], *, wrong: int = 0, survived: int = 0):
+    """A cell that looked for the nearest image: some wrong when clean, then `values`, then survivors."""
+    number = wrong + len(values) + survived
+    table = rows(*[row >= number - survived for row in range(number)])
+    columns = {
+        "label": [1] * number,
+        "clean_prediction": [0] * wrong + [1] * (number - wrong),
+        f"distance_{norm}": [0.0] * wrong + values + [9.0] * survived,
+    }
+    for name, column in columns.items():
+        position = table.schema.get_field_index(name)
+        table = table.set_column(position, name, pa.array(column).cast(SCHEMA.field(name).type))
+    return table
+
+
+def test_the_median_distance_counts_wrong_samples_as_zero_and_survivors_as_endless() -> None:
+    cell = CELL | {"configuration": {"eps": None, "threat": {"norm": "l2", "eps": None}}}
+    assert searches_the_nearest(cell)
+    (score,) = distance_scores(cell, distances("l2", [1.0, 2.0, 3.0, 4.0, 5.0], wrong=2, survived=2))
+    assert (score.metric, score.value, score.n) == ("median_distance_l2", 3.0, 9)
+    assert (score.low, score.high) == (0.0, None)
+    (score,) = distance_scores(cell, distances("l2", [1.0], survived=3))
+    assert score.value is None
+
+
+def test_a_security_curve_counts_what_lies_on_a_sphere_as_inside() -> None:
+    radii = [0.5 / 255, 1 / 255, 8 / 255]
+    cell = CELL | {"configuration": {"eps": radii, "threat": {"norm": "linf", "eps": 8 / 255}}}
+    on_spheres = [radius + 3e-8 for radius in radii]
+    points = distance_scores(cell, distances("linf", on_spheres, wrong=1, survived=1))[:-1]
+    assert [score.metric for score in points] == [f"robust_accuracy@{spec.literal(eps)}" for eps in radii]
+    assert [score.value for score in points] == [3 / 5, 2 / 5, 1 / 5]
+    assert (points[0].low, points[0].high) == wilson(3, 5)
+
+
+def test_attacks_in_one_ball_are_scored_as_accuracy() -> None:
+    assert not searches_the_nearest(CELL | {"configuration": {"eps": 0.1, "threat": {"norm": "l2", "eps": 0.1}}})
+    assert not searches_the_nearest(CELL)
+
+
+def test_the_interval_of_a_median_covers_it_as_often_as_it_says() -> None:
+    generator = np.random.default_rng(0)
+    for n in (7, 30, 101):
+        draws = generator.exponential(size=(2000, n))
+        intervals = [median_interval(row) for row in draws]
+        covered = np.mean([low <= np.log(2) <= high for low, high in intervals])
+        assert 0.945 <= covered <= 0.99
+    assert median_interval(np.arange(5.0)) == (0.0, np.inf)

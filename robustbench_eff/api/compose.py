@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
+import torch
+
 from robustbench_eff import catalog
 from robustbench_eff.attacks import Oracle
-from robustbench_eff.attacks.faster import Precision
 from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, resolve_labels
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.classifier import Classifier
@@ -28,7 +29,8 @@ Preparing = Callable[[str, int, int], None]
 def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing) -> list[Work]:
     """Every cell of the run with its objects; the clean cell of a model and benchmark comes first.
 
-    All models are loaded and matched with the classes of their benchmarks before the first image is decoded.
+    All models, surrogates too, are loaded and matched with the classes of their benchmarks before the first image
+    is decoded.
     """
     suite = catalog.suite(settings.suite)
     pairs = []
@@ -37,52 +39,73 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
         pairs += [(classifier, benchmark) for benchmark in benchmarks]
     for classifier, benchmark in pairs:
         _check_classes(classifier, benchmark, ready.opened[benchmark.name])
-    prepared: dict[tuple[str, str], ImageSet] = {}
     surrogates: dict[tuple[str, int], Classifier] = {}
-    queried: dict[Classifier, tuple[Oracle, Precision]] = {}
-    works: dict[str, Work] = {}
+    jobs: list[tuple[Classifier, Benchmark, str, Classifier | None]] = []
     for classifier, benchmark in pairs:
+        for text in _perturbations(settings.attacks or suite.perturbations(benchmark.name)):
+            name = None if text == CLEAN else catalog.surrogate(text)[1]
+            if name is None:
+                jobs.append((classifier, benchmark, text, None))
+            elif name in ready.surrogates:  # else it is missing, which was said
+                source = _surrogate(ready.surrogates[name], surrogates, classifier, device)
+                jobs.append((classifier, benchmark, text, source))
+    prepared: dict[tuple[str, str], ImageSet] = {}
+    queried: dict[Classifier, tuple[Oracle, str]] = {}
+    works: dict[str, Work] = {}
+    for classifier, benchmark, text, surrogate in jobs:
         geometry = classifier.preprocessing.geometry
         key = (benchmark.name, str(geometry))
         if key not in prepared:
-            prepared[key] = prepare(
-                benchmark,
-                ready.opened[benchmark.name],
-                geometry,
-                limit=settings.limit,
-                tick=partial(preparing, benchmark.name),
-            )
-        for text in _perturbations(settings.attacks or suite.perturbations(benchmark.name)):
-            attack = None if text == CLEAN else catalog.attack(text)
-            surrogate = _surrogate(text, ready.surrogates, surrogates, classifier, device)
-            source = surrogate or classifier
-            if source not in queried:
-                queried[source] = _oracle(source, settings, device)
-            oracle, precision = queried[source]
-            cell = cell_of(classifier, prepared[key], attack, text, settings.seed, precision, surrogate)
-            work = Work(
-                cell=cell,
-                classifier=classifier,
-                images=prepared[key],
-                attack=attack,
-                oracle=oracle,
-                batch_size=_batch_size(classifier, settings, device),
-                shard_size=settings.shard_size or hardware.shard_size(geometry.size, device),
-            )
-            works.setdefault(cell.id, work)  # the same model or benchmark may be named twice
+            tick = partial(preparing, benchmark.name)
+            opened = ready.opened[benchmark.name]
+            prepared[key] = prepare(benchmark, opened, geometry, limit=settings.limit, tick=tick)
+        source = surrogate or classifier
+        if source not in queried:
+            queried[source] = _oracle(source, settings, device)
+        work = _work(classifier, prepared[key], text, surrogate, queried[source], settings, device)
+        works.setdefault(work.cell.id, work)  # the same model or benchmark may be named twice
     return list(works.values())
+
+
+def _work(
+    classifier: Classifier,
+    images: ImageSet,
+    text: str,
+    surrogate: Classifier | None,
+    queried: tuple[Oracle, str],
+    settings: Settings,
+    device: str,
+) -> Work:
+    oracle, precision = queried
+    attack = None if text == CLEAN else catalog.attack(text)
+    if attack is not None and catalog.is_adapted(text):
+        precision = "float32"  # other libraries' attacks query the plain network
+    return Work(
+        cell=cell_of(classifier, images, attack, text, settings.seed, precision, surrogate),
+        classifier=classifier,
+        images=images,
+        attack=attack,
+        oracle=oracle,
+        batch_size=_batch_size(classifier, settings, device),
+        shard_size=settings.shard_size or hardware.shard_size(classifier.preprocessing.geometry.size, device),
+    )
 
 
 def _loaded(subject: Subject, device: str) -> Classifier:
     return subject if isinstance(subject, Classifier) else zoo.load(subject, device)
 
 
-def _oracle(classifier: Classifier, settings: Settings, device: str) -> tuple[Oracle, Precision]:
-    """How attacks query a classifier, and in which precision."""
+def _oracle(classifier: Classifier, settings: Settings, device: str) -> tuple[Oracle, str]:
+    """How attacks query a classifier, and in which precision: what was asked for, where it can be had."""
     asked = settings.precision
     precision = hardware.precision(classifier, device) if asked == "auto" else asked
     batch_size = _batch_size(classifier, settings, device)
-    return Oracle(classifier, batch_size=batch_size, twin=precision, compiled=settings.compile), precision
+    oracle = Oracle(classifier, batch_size=batch_size, twin=precision, compiled=settings.compile)
+    size = classifier.preprocessing.geometry.size
+    oracle.make_twin(torch.Size((3, size, size)), classifier.mean.device)
+    if not oracle.twinned:
+        return oracle, "float32"
+    return oracle, f"{precision}, compiled" if settings.compile else precision
 
 
 def _batch_size(classifier: Classifier, settings: Settings, device: str) -> int:
@@ -90,23 +113,16 @@ def _batch_size(classifier: Classifier, settings: Settings, device: str) -> int:
 
 
 def _surrogate(
-    text: str,
-    requests: Mapping[str, ModelRequest],
-    loaded: dict[tuple[str, int], Classifier],
-    classifier: Classifier,
-    device: str,
-) -> Classifier | None:
-    """The model that an attack is found on where it is another, at the size of the one that is judged."""
-    _, name = catalog.surrogate(text)
-    if name is None:
-        return None
+    request: ModelRequest, loaded: dict[tuple[str, int], Classifier], classifier: Classifier, device: str
+) -> Classifier:
+    """The model that an attack is found on, at the size of the one that is judged."""
     size = classifier.preprocessing.geometry.size
-    if (name, size) not in loaded:
-        loaded[name, size] = zoo.load(replace(requests[name], input_size=size), device)
-    surrogate = loaded[name, size]
+    if (request.name, size) not in loaded:
+        loaded[request.name, size] = zoo.load(replace(request, input_size=size), device)
+    surrogate = loaded[request.name, size]
     if surrogate.num_classes != classifier.num_classes:
         raise UsageError(
-            f"{name} has {surrogate.num_classes} classes, {classifier.name} has {classifier.num_classes}.",
+            f"{request.name} has {surrogate.num_classes} classes, {classifier.name} has {classifier.num_classes}.",
             "A surrogate must know the same classes.",
         )
     return surrogate

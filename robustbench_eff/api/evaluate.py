@@ -96,7 +96,9 @@ def evaluate(
         _run(works, store, settings, device, listener)
     names = {work.cell.id: work.cell.model for work in works}
     verdicts = store_verdicts(store, names)
-    return Result(store_scores(store, names), store.folder, ready.missing, verdicts, _other_seeds(store, works))
+    return Result(
+        store_scores(store, names, verdicts), store.folder, ready.missing, verdicts, _other_seeds(store, works)
+    )
 
 
 def _run(works: Sequence[Work], store: Store, settings: Settings, device: str, listener: Listener) -> None:
@@ -120,7 +122,7 @@ def _run(works: Sequence[Work], store: Store, settings: Settings, device: str, l
         raise
     finally:
         listener.ended()
-        manifest["queried"] = {work.cell.model: work.oracle.speed for work in works}
+        manifest["queried"] = {work.cell.id: work.oracle.speed for work in works if work.attack is not None}
         store.write_run(run_id, manifest | {"status": status, "wall_seconds": time.monotonic() - started})
 
 

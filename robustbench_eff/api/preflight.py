@@ -45,9 +45,11 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
     for text in settings.attacks or [text for part in suite.parts for text in part.perturbations]:
         name = None if text == CLEAN else _surrogate(text)
         if name is not None and name not in surrogates:
-            surrogates[name] = ModelRequest(name=name)
-            if lacking := zoo.missing(surrogates[name]):
+            request = ModelRequest(name=name)
+            if lacking := zoo.missing(request):
                 of_models[name] = lacking
+            else:
+                surrogates[name] = request
     subjects: list[tuple[Subject, list[Benchmark]]] = []
     of_benchmarks: dict[str, list[Missing]] = {}
     for model in models:

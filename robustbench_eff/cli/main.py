@@ -189,7 +189,8 @@ def score(
         from robustbench_eff.store import Store
 
         opened = Store.existing(store)
-        scores, verdicts = store_scores(opened), store_verdicts(opened)
+        verdicts = store_verdicts(opened)
+        scores = store_scores(opened, verdicts=verdicts)
         if as_json:
             print(report.json_object(scores, str(store), [], verdicts))
         else:

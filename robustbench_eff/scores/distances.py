@@ -14,8 +14,8 @@ from .intervals import median_interval, wilson
 from .of_cell import score_of
 from .score import Score
 
-ROUNDING = 1e-5
-"""Distances are stored in float32: so much beyond a radius, relative to it, still counts as on it."""
+ROUNDING = 1e-6
+"""What float32 may add to the length of an image on the sphere: relative to radii above 1, as for the referee."""
 
 
 def searches_the_nearest(cell: dict[str, Any]) -> bool:
@@ -44,7 +44,7 @@ def distance_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "")
     found = distances(cell, outcomes)
     scores = []
     for eps in _radii(cell) if len(found) else ():
-        right = int((found > eps * (1 + ROUNDING)).sum())
+        right = int((found > eps + ROUNDING * max(1.0, eps)).sum())
         metric = f"robust_accuracy@{spec.literal(eps)}"
         scores.append(score_of(cell, outcomes, cell_id, metric, right / len(found), wilson(right, len(found))))
     median = _finite(float(np.median(found))) if len(found) else None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from robustbench_eff.checks import store_verdicts, suspicions
+from robustbench_eff.checks import Verdict, suspicions
 from robustbench_eff.store import Store
 
 from .accuracy import accuracy_scores
@@ -16,17 +16,18 @@ from .distances import distance_scores, searches_the_nearest
 from .score import Score
 
 
-def store_scores(store: Store, names: Mapping[str, str] | None = None) -> list[Score]:
+def store_scores(store: Store, names: Mapping[str, str] | None = None, verdicts: Sequence[Verdict] = ()) -> list[Score]:
     """The scores of all cells in the order they were begun, or of those in `names`, under these model names.
 
-    Two models with one name are told apart by a few digits of their hash.
+    What `verdicts` suspect stands among the flags of the cells they compared. Two models with one name are told
+    apart by a few digits of their hash.
     """
     cells = store.cells()
     chosen = {cell_id: {**cells[cell_id], "model": name} for cell_id, name in names.items()} if names else cells
     models: dict[str, set[str]] = defaultdict(set)
     for cell in chosen.values():
         models[cell["model"]].add(_model(cell))
-    suspected = suspicions(store_verdicts(store))
+    suspected = suspicions(verdicts)
     scores: list[Score] = []
     for cell_id, cell in chosen.items():
         several = len(models[cell["model"]]) > 1

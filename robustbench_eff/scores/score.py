@@ -14,7 +14,7 @@ class Score:
     perturbation: str
     metric: str
     value: float | None
-    """A fraction; None where nothing was measured."""
+    """A fraction, or a distance; None where nothing was measured (n is 0) or a distance has no end."""
     low: float | None
     high: float | None
     n: int

@@ -130,6 +130,14 @@ def test_a_network_that_makes_float32_on_the_way_runs_under_autocast() -> None:
         assert twin(images()).dtype == torch.float32
 
 
+def test_whether_there_is_a_twin_does_not_depend_on_the_first_images() -> None:
+    model = classifier(Residual())
+    oracle = Oracle(model, twin="bfloat16")
+    PGD(steps=1)(oracle, images(0), torch.zeros(0, dtype=torch.long))
+    PGD(steps=1)(oracle, images(3), torch.zeros(3, dtype=torch.long))
+    assert oracle.speed == "bfloat16, folded, channels-last"
+
+
 def test_what_only_the_twin_takes_for_a_success_goes_back_to_work() -> None:
     """The twin sees every image as class 1; the plain network only bright ones."""
 

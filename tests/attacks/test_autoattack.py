@@ -1,0 +1,100 @@
+"""The ensemble: never weaker than its parts or the authors' package, and no obstacle in the number of classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from robustbench_eff.attacks import APGD, AutoAttack, Oracle
+from robustbench_eff.benchmarks.cache import prepare
+from robustbench_eff.benchmarks.digits import DIGITS, open_digits
+from robustbench_eff.classifier import Classifier
+from robustbench_eff.rng import Draws
+from running import outcomes, run
+
+EPS = {"linf": 8 / 255, "l2": 1.0, "l1": 12.0}
+
+
+def digits(classifier: Classifier, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+    images, labels = prepare(DIGITS, open_digits(), classifier.preprocessing.geometry).batch(0, count)
+    return images.contiguous(), labels
+
+
+def survivors(classifier: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return classifier(images).argmax(1) == labels
+
+
+class Linear(nn.Module):
+    """`classes` fixed random directions."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.register_buffer("directions", Draws.of(0, range(classes)).normal((3 * 8 * 8,), stream="directions"))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return (images.flatten(1) - 0.5) @ self.directions.T
+
+
+@pytest.mark.parametrize("norm", EPS)
+def test_it_breaks_what_the_authors_package_breaks(digits_standard: Classifier, norm: str) -> None:
+    package = pytest.importorskip("pyautoattack")
+    images, labels = digits(digits_standard, 16)
+    kind = {"linf": "Linf", "l2": "L2", "l1": "L1"}[norm]
+    peer = package.AutoAttack(digits_standard, norm=kind, eps=EPS[norm], seed=0, device="cpu", version="standard")
+    theirs = survivors(digits_standard, peer.run_standard_evaluation(images, labels, batch_size=16)[0], labels)
+    found = AutoAttack(eps=EPS[norm], norm=norm)(digits_standard, images, labels)
+    ours = survivors(digits_standard, found, labels)
+    assert 0 < theirs.sum() < 16, "the comparison says nothing at the ends"
+    assert torch.equal(ours, theirs)
+
+
+def test_every_success_names_its_winner_and_the_last_part_works_on_survivors_only(digits_standard: Classifier) -> None:
+    images, labels = digits(digits_standard, 16)
+    oracle = Oracle(digits_standard)
+    found = AutoAttack(eps=8 / 255)(oracle, images, labels)
+    alive = survivors(digits_standard, found, labels)
+    assert [bool(name) for name in oracle.effort.won_by] == (~alive).tolist()
+    first = survivors(digits_standard, APGD(eps=8 / 255)(digits_standard, images, labels), labels)
+    assert [name == "apgd-ce" for name in oracle.effort.won_by] == (~first).tolist()
+    assert (oracle.effort.num_forwards[alive] > 5000).all()
+    assert (oracle.effort.num_forwards[~first] < 102).all()
+    assert torch.equal(found[alive], images[alive])
+
+
+@pytest.mark.parametrize("classes", [2, 3, 1000])
+@pytest.mark.parametrize("variant", ["standard", "rand"])
+def test_any_number_of_classes_will_do(classes: int, variant: str) -> None:
+    model = Linear(classes).eval()
+    images = Draws.of(0, range(6)).uniform((3, 8, 8), stream="images")
+    labels = model(images).argmax(1)
+    oracle = Oracle(model)
+    hard = AutoAttack(eps=1e-4, variant=variant)(oracle, images, labels)
+    assert survivors(model, hard, labels).all()
+    assert bool(oracle.effort.notes) == (classes < 10 and not (variant == "rand" and classes == 3))
+    assert not survivors(model, AutoAttack(eps=0.2, variant=variant)(model, images, labels), labels).any()
+
+
+def test_plus_has_the_parts_of_the_reference() -> None:
+    assert list(AutoAttack(variant="plus").attacks()) == ["apgd-ce", "apgd-dlr", "fab", "square", "apgd-t", "fab-t"]
+    assert AutoAttack(variant="plus").attacks()["apgd-ce"].restarts == 5
+    assert AutoAttack(norm="l1").attacks()["apgd-t"].targets == 5
+    assert {attack.eot for attack in AutoAttack(variant="rand").attacks().values()} == {20}
+
+
+def test_plus_is_no_weaker_than_standard_on_a_few(digits_standard: Classifier) -> None:
+    images, labels = digits(digits_standard, 4)
+    plus = AutoAttack(eps=10 / 255, variant="plus")(digits_standard, images, labels)
+    standard = AutoAttack(eps=10 / 255)(digits_standard, images, labels)
+    assert not (survivors(digits_standard, plus, labels) & ~survivors(digits_standard, standard, labels)).any()
+
+
+def test_the_outcomes_say_who_won_and_what_was_done_otherwise(tmp_path: Path) -> None:
+    run(tmp_path / "store", attacks=["autoattack(eps=16/255)"], limit=8)
+    rows = outcomes(tmp_path / "store")["autoattack(eps=16/255)"].to_pandas()
+    assert set(rows["won_by"]) <= {"apgd-ce", "apgd-t", "fab-t", "square", ""}
+    assert ((rows["won_by"] == "") == rows["correct"]).all()
+    assert (rows["note"] == "").all()

@@ -1,0 +1,57 @@
+"""An attack found on one model and judged on another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from robustbench_eff import evaluate
+from robustbench_eff.errors import MissingInputs, UsageError
+
+MODELS = """
+import torch
+from robustbench_eff import load_classifier
+def blind():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))
+def twin():
+    return load_classifier("digits_standard")
+def fewer():
+    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 9))
+"""
+
+
+@pytest.fixture
+def models(tmp_path: Path) -> Path:
+    (tmp_path / "models.py").write_text(MODELS)
+    return tmp_path / "models.py"
+
+
+def robust(store: Path, *attacks: str) -> list[float]:
+    scores = evaluate("digits_standard", attacks=attacks, limit=32, store=store).scores
+    return [score.value for score in scores if score.metric == "robust_accuracy"]
+
+
+def test_images_of_a_twin_break_and_those_of_a_stranger_do_not(models: Path, tmp_path: Path) -> None:
+    attack = "pgd(eps=16/255)"
+    own, twin, blind = robust(
+        tmp_path / "store", attack, f"{attack} from {models}:twin", f"{attack} from {models}:blind"
+    )
+    assert own < 0.2
+    assert twin < 0.2
+    assert blind > 0.9
+
+
+def test_a_surrogate_must_be_there_and_know_the_classes(models: Path, tmp_path: Path) -> None:
+    with pytest.raises(MissingInputs, match=r"nowhere\.py"):
+        robust(tmp_path / "store", "pgd from nowhere.py:build")
+    with pytest.raises(UsageError, match="has 9 classes, digits_standard has 10"):
+        robust(tmp_path / "store", f"pgd from {models}:fewer")
+
+
+def test_a_missing_surrogate_can_be_skipped(tmp_path: Path) -> None:
+    options = {"limit": 8, "store": tmp_path / "store", "skip_missing": True}
+    result = evaluate("digits_standard", attacks=["fgsm", "pgd from nowhere.py:build"], **options)
+    assert [score.perturbation for score in result.scores] == ["none", *["fgsm(eps=4/255)"] * 2]
+    assert len(result.missing) == 1
