@@ -20,7 +20,7 @@ EPS = {"linf": 8 / 255, "l2": 1.0, "l1": 12.0}
 
 @pytest.fixture(scope="module")
 def samples(digits_standard: Classifier) -> tuple[torch.Tensor, torch.Tensor]:
-    images, labels = prepare(DIGITS, open_digits(), digits_standard.preprocessing.geometry).batch(0, 60)
+    images, labels = prepare(DIGITS, open_digits(), digits_standard.preprocessing.geometry).batch(0, 40)
     with torch.no_grad():
         right = digits_standard(images).argmax(1) == labels
     return images[right].contiguous(), labels[right]
@@ -77,8 +77,8 @@ def test_apgd_in_l1_breaks_as_many_as_the_reference(digits_standard: Classifier,
         found = attack(digits_standard, *samples, Draws.of(seed, range(len(samples[1]))))
         counts.append((survivors(digits_standard, found, samples[1]).sum().item(), theirs.sum().item()))
     ours, peer = (sum(column) / len(counts) for column in zip(*counts, strict=True))
-    assert 10 < peer < 50
-    assert ours == pytest.approx(peer, abs=3.5)
+    assert 5 < peer < 35
+    assert ours == pytest.approx(peer, abs=3)
 
 
 def test_targets_break_at_least_what_the_loss_on_all_classes_breaks(digits_standard: Classifier, samples) -> None:

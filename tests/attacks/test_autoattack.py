@@ -15,9 +15,6 @@ from robustbench_eff.classifier import Classifier
 from robustbench_eff.rng import Draws
 from running import outcomes, run
 
-EPS = {"linf": 8 / 255, "l2": 1.0, "l1": 12.0}
-
-
 def digits(classifier: Classifier, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     images, labels = prepare(DIGITS, open_digits(), classifier.preprocessing.geometry).batch(0, count)
     return images.contiguous(), labels
@@ -39,21 +36,19 @@ class Linear(nn.Module):
         return (images.flatten(1) - 0.5) @ self.directions.T
 
 
-@pytest.mark.parametrize("norm", EPS)
-def test_it_breaks_what_the_authors_package_breaks(digits_standard: Classifier, norm: str) -> None:
+def test_it_breaks_what_the_authors_package_breaks(digits_standard: Classifier) -> None:
+    """Six samples; speed/attacks.py compares hundreds, in all norms."""
     package = pytest.importorskip("pyautoattack")
-    images, labels = digits(digits_standard, 16)
-    kind = {"linf": "Linf", "l2": "L2", "l1": "L1"}[norm]
-    peer = package.AutoAttack(digits_standard, norm=kind, eps=EPS[norm], seed=0, device="cpu", version="standard")
-    theirs = survivors(digits_standard, peer.run_standard_evaluation(images, labels, batch_size=16)[0], labels)
-    found = AutoAttack(eps=EPS[norm], norm=norm)(digits_standard, images, labels)
-    ours = survivors(digits_standard, found, labels)
-    assert 0 < theirs.sum() < 16, "the comparison says nothing at the ends"
+    images, labels = digits(digits_standard, 6)
+    peer = package.AutoAttack(digits_standard, norm="Linf", eps=9 / 255, seed=0, device="cpu", version="standard")
+    theirs = survivors(digits_standard, peer.run_standard_evaluation(images, labels, batch_size=6)[0], labels)
+    ours = survivors(digits_standard, AutoAttack(eps=9 / 255)(digits_standard, images, labels), labels)
+    assert 0 < theirs.sum() < 6, "the comparison says nothing at the ends"
     assert torch.equal(ours, theirs)
 
 
 def test_every_success_names_its_winner_and_the_last_part_works_on_survivors_only(digits_standard: Classifier) -> None:
-    images, labels = digits(digits_standard, 16)
+    images, labels = digits(digits_standard, 8)
     oracle = Oracle(digits_standard)
     found = AutoAttack(eps=8 / 255)(oracle, images, labels)
     alive = survivors(digits_standard, found, labels)
@@ -86,7 +81,7 @@ def test_plus_has_the_parts_of_the_reference() -> None:
 
 
 def test_plus_is_no_weaker_than_standard_on_a_few(digits_standard: Classifier) -> None:
-    images, labels = digits(digits_standard, 4)
+    images, labels = digits(digits_standard, 2)
     plus = AutoAttack(eps=10 / 255, variant="plus")(digits_standard, images, labels)
     standard = AutoAttack(eps=10 / 255)(digits_standard, images, labels)
     assert not (survivors(digits_standard, plus, labels) & ~survivors(digits_standard, standard, labels)).any()
