@@ -15,7 +15,7 @@ from torch import Tensor
 
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import Threat, steepest_ascent
-from robustbench_eff.types import Images, Labels, Mask, PerSample, Rows
+from robustbench_eff.types import AllImages, Images, Labels, LiveImages, Mask, PerSample, Rows
 
 from .live import kept, settle
 from .oracle import Loss, Oracle
@@ -66,7 +66,7 @@ class _State:
 def climb(
     oracle: Oracle,
     paths: Paths,
-    adversarial: Images,
+    adversarial: AllImages,
     draws: Draws,
     *,
     threat: Threat,
@@ -106,7 +106,9 @@ class _Ascent:
     rho: float
     repeats: int
 
-    def __call__(self, paths: Paths, start: Images, adversarial: Images | None, *, warm: bool) -> tuple[Paths, Images]:
+    def __call__(
+        self, paths: Paths, start: Images, adversarial: AllImages | None, *, warm: bool
+    ) -> tuple[Paths, LiveImages]:
         """The paths that are left and their best points.
 
         With `adversarial` samples leave at their first success, which is written there.
@@ -154,7 +156,7 @@ class _Ascent:
             sparsity=moved if warm else torch.full_like(loss, coordinates),
         )
 
-    def _leave(self, paths: Paths, state: _State, logits: Tensor, adversarial: Images) -> tuple[Paths, _State]:
+    def _leave(self, paths: Paths, state: _State, logits: Tensor, adversarial: AllImages) -> tuple[Paths, _State]:
         """Without the paths of the samples that are beaten now."""
         beaten = self.oracle.beaten(logits, state.current, paths.labels, paths.rows)
         if not beaten.any():

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from robustbench_eff.threat import LpNorm, distance
-from robustbench_eff.types import Images, Labels, Logits, Mask, PerSample, Rows
+from robustbench_eff.types import Images, Labels, LiveImages, LiveLogits, Logits, Mask, PerSample, Rows
 
 from .fab_projections import smallest_move
 from .live import kept
@@ -95,7 +95,7 @@ class Walk:
             paths = _turned(paths, ~only_logits, classes)
         return logits, gradient, ~only_logits, paths
 
-    def _gradient(self, paths: Paths, which: Mask) -> tuple[Logits, Images, Tensor]:
+    def _gradient(self, paths: Paths, which: Mask) -> tuple[LiveLogits, LiveImages, Tensor]:
         """Logits, gradient and classes of some paths."""
         chosen = kept(paths, which)
         if not self.turning:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from robustbench_eff.types import Images, Mask, Rows
+from robustbench_eff.types import AllImages, Images, Mask, Rows
 
 State = TypeVar("State")
 
@@ -22,7 +22,7 @@ def kept(state: State, keep: Mask) -> State:
     return dataclasses.replace(state, **{field.name: getattr(state, field.name)[keep] for field in fields})  # type: ignore[type-var]
 
 
-def settle(adversarial: Images, rows: Rows, images: Images, beaten: Mask) -> Mask:
+def settle(adversarial: AllImages, rows: Rows, images: Images, beaten: Mask) -> Mask:
     """Write the first beaten image of every sample into `adversarial`; returns which of `images` go on.
 
     `rows` says whose each of `images` is; where one path of a sample wins, its others stop too.

@@ -52,7 +52,7 @@ class OnePixel:
     generations; needs pixels=1."""
 
     def __post_init__(self) -> None:
-        Threat("l0", self.pixels)
+        Threat("l0", float(self.pixels))
         if self.population < 4:
             raise SpecError(f"population must be >= 4, a parent and three ancestors, got {self.population}.")
         if self.generations < 1 or self.targets < 0:
@@ -64,7 +64,7 @@ class OnePixel:
 
     @property
     def threat(self) -> Threat:
-        return Threat("l0", self.pixels)
+        return Threat("l0", float(self.pixels))
 
     @property
     def max_passes(self) -> int:

@@ -12,12 +12,14 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from robustbench_eff.rng import Draws
-from robustbench_eff.types import Images, Rows
+from robustbench_eff.types import AllImages, Images, Rows
 
 Genes: TypeAlias = Float[Tensor, "batch members pixels genes"]
 """Row and column in pixels, then one colour value per channel in [0, 1]; `genes` is 2 + channels."""
 
 MEAN_COLOUR, COLOUR_SPREAD, WHITE = 128, 127, 255
+
+Candidates: TypeAlias = Float[Tensor, "candidates channel height width"]
 
 
 def first_generation(draws: Draws, population: int, pixels: int, images: Images) -> Genes:
@@ -56,7 +58,7 @@ def corner_genes(numbers: Int64[Tensor, "batch members"], images: Images) -> Gen
     return torch.stack((place // width, place % width, *colours), dim=-1)[:, :, None].to(images)
 
 
-def painted(genes: Genes, rows: Rows, images: Images) -> Images:
+def painted(genes: Genes, rows: Rows, images: AllImages) -> Candidates:
     """The images of samples `rows` with the pixels of their members, all first members before all second ones.
 
     Places and colours are rounded as an 8-bit image has them; of two pixels at one place the later is seen.
@@ -69,7 +71,7 @@ def painted(genes: Genes, rows: Rows, images: Images) -> Images:
     colours = (members[..., 2:] * WHITE).round_() / WHITE
     for pixel in range(genes.shape[2]):
         candidates.scatter_(2, place[:, pixel, :, None], colours[:, pixel, :, None])
-    painted: Images = candidates.unflatten(2, (height, width))
+    painted: Candidates = candidates.unflatten(2, (height, width))
     return painted
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from robustbench_eff.errors import SpecError
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import LpNorm, Threat, steepest_ascent
-from robustbench_eff.types import Images, ImagesToLogits, Labels
+from robustbench_eff.types import Images, ImagesToLogits, Labels, LiveImages
 
 from .live import settle
 from .losses import cross_entropy, margin
@@ -24,7 +24,6 @@ L1_FRACTION = 0.01
 """Share of coordinates that a step in L1 moves."""
 
 Live: TypeAlias = Int64[Tensor, "live"]
-LiveImages: TypeAlias = Float[Tensor, "live channel height width"]
 Survivors: TypeAlias = Int64[Tensor, "survivors"]
 SurvivingImages: TypeAlias = Float[Tensor, "survivors channel height width"]
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from robustbench_eff.errors import SpecError
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import LpNorm, Threat
-from robustbench_eff.types import Images, ImagesToLogits, Labels, PerSample, Rows
+from robustbench_eff.types import AllImages, Images, ImagesToLogits, Labels, PerSample, Rows
 
 from .live import groups, kept, settle
 from .losses import margin
@@ -90,7 +90,7 @@ class Square:
                         rows = self._search(oracle, _begin(images, labels, rows), draws, adversarial, restart)
         return adversarial
 
-    def _search(self, oracle: Oracle, state: _State, draws: Draws, adversarial: Images, restart: int) -> Rows:
+    def _search(self, oracle: Oracle, state: _State, draws: Draws, adversarial: AllImages, restart: int) -> Rows:
         """One restart; successes are written to `adversarial`. Returns who is left."""
         threat, images, step_of, side = self.threat, state.clean, None, 0
         blocks, numbers = -(-self.queries // STEPS_A_DRAW), numbers_a_step(threat, images.shape[1])
@@ -124,7 +124,7 @@ def _begin(images: Images, labels: Labels, rows: Rows) -> _State:
     )
 
 
-def _try(oracle: Oracle, state: _State, moved: Images, adversarial: Images) -> _State:
+def _try(oracle: Oracle, state: _State, moved: Images, adversarial: AllImages) -> _State:
     """Keep the images whose margin is smaller than the best; samples that are beaten leave.
 
     A success that only a twin claims stays as the best one, and is asked about again when the margin falls further.

@@ -14,6 +14,9 @@ from robustbench_eff.rng import Draws
 from robustbench_eff.threat import Threat
 
 Images: TypeAlias = Float[Tensor, "batch channel height width"]  # in [0, 1]
+AllImages: TypeAlias = Float[Tensor, "samples channel height width"]  # of all samples, beside those of some
+LiveImages: TypeAlias = Float[Tensor, "live channel height width"]  # of those that are left
+LiveLogits: TypeAlias = Float[Tensor, "live classes"]
 Labels: TypeAlias = Int64[Tensor, "batch"]
 Logits: TypeAlias = Float[Tensor, "batch classes"]
 PerSample: TypeAlias = Float[Tensor, "batch"]

@@ -15,6 +15,7 @@ from robustbench_eff.classifier import Classifier
 from robustbench_eff.rng import Draws
 from running import outcomes, run
 
+
 def digits(classifier: Classifier, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     images, labels = prepare(DIGITS, open_digits(), classifier.preprocessing.geometry).batch(0, count)
     return images.contiguous(), labels
