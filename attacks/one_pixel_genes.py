@@ -12,7 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from robustbench_eff.rng import Draws
-from robustbench_eff.types import AllImages, Images, Rows
+from robustbench_eff.types import AllImages, Rows
 
 Genes: TypeAlias = Float[Tensor, "batch members pixels genes"]
 """Row and column in pixels, then one colour value per channel in [0, 1]; `genes` is 2 + channels."""
@@ -22,7 +22,7 @@ MEAN_COLOUR, COLOUR_SPREAD, WHITE = 128, 127, 255
 Candidates: TypeAlias = Float[Tensor, "candidates channel height width"]
 
 
-def first_generation(draws: Draws, population: int, pixels: int, images: Images) -> Genes:
+def first_generation(draws: Draws, population: int, pixels: int, images: AllImages) -> Genes:
     """Places uniform in the image, colours from N(128, 127) of 255, clipped."""
     channels = images.shape[1]
     places = draws.uniform((population, pixels, 2), stream="one-pixel/places").to(images)
@@ -31,7 +31,7 @@ def first_generation(draws: Draws, population: int, pixels: int, images: Images)
     return torch.cat((places * _limits(images)[:2], colours.clamp_(0.0, 1.0)), dim=-1)
 
 
-def next_generation(members: Genes, mutation: float, draws: Draws, generation: int, images: Images) -> Genes:
+def next_generation(members: Genes, mutation: float, draws: Draws, generation: int, images: AllImages) -> Genes:
     """A child for every member: a + F (b - c) of three other members, clipped to the image and the colours."""
     count, population = members.shape[:2]
     uniform = draws.uniform((population, 3), stream="one-pixel/ancestors", step=generation)
@@ -50,7 +50,7 @@ def next_generation(members: Genes, mutation: float, draws: Draws, generation: i
     return children.clamp_min_(0.0).minimum(_limits(images))
 
 
-def corner_genes(numbers: Int64[Tensor, "batch members"], images: Images) -> Genes:
+def corner_genes(numbers: Int64[Tensor, "batch members"], images: AllImages) -> Genes:
     """The members with these numbers among all extreme colours at all places: 2^channels x height x width."""
     channels, _, width = images.shape[1:]
     place, corner = numbers // 2**channels, numbers % 2**channels
@@ -75,6 +75,6 @@ def painted(genes: Genes, rows: Rows, images: AllImages) -> Candidates:
     return painted
 
 
-def _limits(images: Images) -> Float[Tensor, genes]:
+def _limits(images: AllImages) -> Float[Tensor, genes]:
     channels, height, width = images.shape[1:]
     return torch.tensor([height, width] + [1] * channels).to(images)
