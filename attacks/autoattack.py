@@ -83,7 +83,7 @@ class AutoAttack:
 
         `draws` key all random draws; without them the samples' positions and seed 0 do. Errors as Oracle.open.
         """
-        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        draws = Draws.given(draws, images)
         adversarial = images.clone()
         live = torch.arange(len(images), device=images.device)
         with Oracle.open(classifier, images, labels) as oracle:

@@ -65,7 +65,7 @@ class CarliniWagner:
     """Whether a search ends when a tenth of its iterations brought no progress."""
 
     def __post_init__(self) -> None:
-        Threat("l2", math.inf if self.eps is None else self.eps)
+        Threat.within("l2", self.eps)
         if min(self.binary_search_steps, self.iterations) < 1:
             raise SpecError("binary_search_steps and iterations must be >= 1.")
         if not (self.step_size > 0 and self.initial_constant > 0 and self.confidence >= 0):
@@ -73,7 +73,7 @@ class CarliniWagner:
 
     @property
     def threat(self) -> Threat:
-        return Threat("l2", math.inf if self.eps is None else self.eps)
+        return Threat.within("l2", self.eps)
 
     @property
     def max_passes(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -52,7 +51,7 @@ class FABT:
     """What is left of the perturbation of a misclassified point before the next step."""
 
     def __post_init__(self) -> None:
-        Threat(self.norm, math.inf if self.eps is None else self.eps)
+        Threat.within(self.norm, self.eps)
         if min(self.targets, self.iterations, self.restarts) < 1:
             raise SpecError("targets, iterations and restarts must be >= 1.")
         if not (0 <= self.alpha_max <= 1 and 0 <= self.backward <= 1 and self.overshoot >= 1):
@@ -60,7 +59,7 @@ class FABT:
 
     @property
     def threat(self) -> Threat:
-        return Threat(self.norm, math.inf if self.eps is None else self.eps)
+        return Threat.within(self.norm, self.eps)
 
     @property
     def stochastic(self) -> bool:
@@ -79,7 +78,7 @@ class FABT:
         `draws` key the random starts of restarts; without them the samples' positions and seed 0 do. Errors as
         Oracle.open.
         """
-        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        draws = Draws.given(draws, images)
         nearest = Nearest.begin(images, self.norm, self.eps)
         with Oracle.open(classifier, images, labels) as oracle:
             walk = Walk(

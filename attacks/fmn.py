@@ -60,7 +60,7 @@ class FMN:
     last_gamma: float = 0.001
 
     def __post_init__(self) -> None:
-        Threat(self.norm, math.inf if self.eps is None else self.eps)
+        Threat.within(self.norm, self.eps)
         if self.steps < 1:
             raise SpecError(f"steps must be >= 1, got {self.steps}.")
         if not (0 < self.last_step_size <= self.step_size and 0 < self.last_gamma <= self.gamma < 1):
@@ -68,7 +68,7 @@ class FMN:
 
     @property
     def threat(self) -> Threat:
-        return Threat(self.norm, math.inf if self.eps is None else self.eps)
+        return Threat.within(self.norm, self.eps)
 
     @property
     def max_passes(self) -> int:

@@ -41,11 +41,11 @@ class FoolboxAttack:
 
     def __post_init__(self) -> None:
         self._build()
-        Threat(self._norm(), math.inf if self.eps is None else self.eps)
+        Threat.within(self._norm(), self.eps)
 
     @property
     def threat(self) -> Threat:
-        return Threat(self._norm(), math.inf if self.eps is None else self.eps)
+        return Threat.within(self._norm(), self.eps)
 
     @property
     def max_passes(self) -> int:
@@ -56,7 +56,7 @@ class FoolboxAttack:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]). Errors as Oracle.open, and whatever Foolbox raises."""
-        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        draws = Draws.given(draws, images)
         if not len(images):
             return images.clone()
         with Oracle.open(classifier, images, labels) as oracle, seeded(draws):

@@ -51,6 +51,7 @@ class Oracle:
         self._batches = Batches(batch_size)
         self._twin: ImagesToLogits | None = classifier if twin is None else None
         self._precision, self._compiled = twin, compiled
+        self._num_classes: int | None = None
         self.speed = "float32, as it is"
         """How the network is queried, in words."""
         self.watch(0)
@@ -152,9 +153,11 @@ class Oracle:
             return self._batches.joined(self._classifier, images).argmax(1) != labels
 
     def num_classes(self, images: Images) -> int:
-        """How many logits there are, found out from one image and counted for nobody."""
-        with torch.no_grad():
-            return int(self._classifier(images[:1]).shape[1])
+        """How many logits there are, found out once from one image and counted for nobody."""
+        if self._num_classes is None:
+            with torch.no_grad():
+                self._num_classes = int(self._classifier(images[:1]).shape[1])
+        return self._num_classes
 
     def _gradient(self, images: Images, classes: Classes, loss: Loss) -> tuple[Logits, Images]:
         model = self._model(images)

@@ -83,7 +83,7 @@ class PGD:
         `draws` key the random starts, one per sample; without them the samples' positions and seed 0 do.
         Errors as Oracle.open.
         """
-        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        draws = Draws.given(draws, images)
         adversarial = images.clone()
         lowest = torch.full((len(images),), float("inf"), device=images.device)
         live = torch.arange(len(images), device=images.device)

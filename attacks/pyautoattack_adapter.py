@@ -53,7 +53,7 @@ class PyAutoAttack:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]). Errors as Oracle.open, and whatever pyautoattack raises."""
-        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        draws = Draws.given(draws, images)
         if not len(images):
             return images.clone()
         with Oracle.open(classifier, images, labels) as oracle, seeded(draws) as seed:

@@ -64,7 +64,7 @@ class RFGSM:
 
         `draws` key the random starts; without them the samples' positions and seed 0 do. Errors as Oracle.open.
         """
-        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        draws = Draws.given(draws, images)
         if self.start == "uniform":
             start, step_size = in_the_ball(images, self.threat, draws, "r_fgsm"), 1.25 * self.eps
         else:

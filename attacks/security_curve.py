@@ -60,7 +60,7 @@ class SecurityCurve:
         `draws` key the start in the first ball; without them the samples' positions and seed 0 do. Errors as
         Oracle.open.
         """
-        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        draws = Draws.given(draws, images)
         adversarial = images.clone()
         live = torch.arange(len(images), device=images.device)
         current = in_the_ball(images, Threat(self.norm, self.eps[0]), draws, "security curve")

@@ -81,7 +81,7 @@ class Square:
 
         `draws` key the windows; without them the samples' positions and seed 0 do. Errors as Oracle.open.
         """
-        draws = Draws.of(0, range(len(images)), images.device) if draws is None else draws
+        draws = Draws.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:
             for rows in groups(images, 1):

@@ -34,6 +34,11 @@ class Draws:
         keys = [_hash64(str(sample_id)) for sample_id in sample_ids]
         return cls(seed, torch.tensor(keys, dtype=torch.int64, device=device))
 
+    @classmethod
+    def given(cls, draws: Draws | None, samples: Tensor) -> Draws:
+        """`draws`, or where there are none those of seed 0 and the samples' positions: what every attack does."""
+        return cls.of(0, range(len(samples)), samples.device) if draws is None else draws
+
     def __getitem__(self, index: Tensor) -> Draws:
         return Draws(self.seed, self.keys[index])
 

@@ -42,6 +42,11 @@ class Threat:
             hint = f"Did you mean {self.eps:g}/255?" if self.eps > 1 else ""
             raise SpecError(f"eps must be > 0 in units of [0, 1] pixels, got {self.eps:g}.", hint)
 
+    @classmethod
+    def within(cls, norm: Norm, eps: float | None) -> Threat:
+        """The ball of radius `eps`; None, as attacks that look for the nearest image say it, leaves only the box."""
+        return cls(norm, math.inf if eps is None else eps)
+
     def project(self, perturbed: Batch, images: Batch) -> Batch:
         """A point of the ball and the box near `perturbed`.
 
