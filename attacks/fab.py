@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from robustbench_eff.errors import SpecError
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import LpNorm, Threat
 from robustbench_eff.types import Images, ImagesToLogits, Labels
 
-from .fab_t import RESTART_EPS
-from .fab_walk import Paths, Walk
+from .fab_walk import Walk, walk_from_starts
 from .live import groups
 from .nearest import Nearest
 from .oracle import Oracle
-from .starts import on_the_surface
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +70,6 @@ class FAB:
         """
         draws = Draws.given(draws, images)
         nearest = Nearest.begin(images, self.norm, self.eps)
-        start_ball = Threat(self.norm, (RESTART_EPS[self.norm] if self.eps is None else self.eps) / 2)
         with Oracle.open(classifier, images, labels) as oracle:
             walk = Walk(
                 oracle=oracle,
@@ -86,19 +81,8 @@ class FAB:
                 turning=True,
             )
             for rows in groups(images, 2):
-                for restart in range(self.restarts):
-                    if not len(rows):
-                        break
-                    clean = start = images[rows]
-                    if restart:
-                        start = on_the_surface(clean, start_ball, draws[rows], "fab", restart)
-                    paths = Paths(
-                        rows=rows,
-                        clean=clean,
-                        labels=labels[rows],
-                        classes=labels[rows, None].repeat(1, 2),
-                        current=start,
-                        crossed=torch.zeros_like(rows, dtype=torch.bool),
-                    )
-                    rows = walk(paths, nearest)
+                to_be_chosen = labels[rows, None]
+                walk_from_starts(
+                    walk, nearest, images, labels, rows, to_be_chosen, draws, restarts=self.restarts, eps=self.eps
+                )
         return nearest.images

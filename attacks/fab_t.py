@@ -5,22 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from robustbench_eff.errors import SpecError
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import LpNorm, Threat
-from robustbench_eff.types import Images, ImagesToLogits, Labels, Rows
+from robustbench_eff.types import Images, ImagesToLogits, Labels
 
-from .fab_walk import Paths, Walk
+from .fab_walk import Walk, walk_from_starts
 from .live import groups
 from .nearest import Nearest
 from .oracle import Oracle
-from .starts import on_the_surface
 from .targets import likeliest_targets
-
-RESTART_EPS = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
-"""Twice the length of random starts where eps is None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,30 +85,8 @@ class FABT:
             )
             for rows in groups(images, 2 * self.targets):
                 if len(rows):
-                    self._attack(walk, images, labels, rows, draws, nearest)
+                    targets = likeliest_targets(oracle, images[rows], labels[rows], rows, self.targets, "fab-t")
+                    walk_from_starts(
+                        walk, nearest, images, labels, rows, targets, draws, restarts=self.restarts, eps=self.eps
+                    )
         return nearest.images
-
-    def _attack(self, walk: Walk, images: Images, labels: Labels, rows: Rows, draws: Draws, nearest: Nearest) -> None:
-        targets = likeliest_targets(walk.oracle, images[rows], labels[rows], rows, self.targets, "fab-t")
-        for restart in range(self.restarts):
-            owners = rows.repeat_interleave(targets.shape[1])
-            clean, start = images[owners], images[owners]
-            if restart:
-                number = torch.arange(targets.shape[1], device=rows.device).repeat(len(rows))
-                start = on_the_surface(clean, self._start_ball, draws[owners].fork(number), "fab", restart)
-            paths = Paths(
-                rows=owners,
-                clean=clean,
-                labels=labels[owners],
-                classes=torch.stack((labels[owners], targets.flatten()), 1),
-                current=start,
-                crossed=torch.zeros_like(owners, dtype=torch.bool),
-            )
-            alive = torch.isin(rows, walk(paths, nearest))
-            rows, targets = rows[alive], targets[alive]
-            if not len(rows):
-                break
-
-    @property
-    def _start_ball(self) -> Threat:
-        return Threat(self.norm, (RESTART_EPS[self.norm] if self.eps is None else self.eps) / 2)

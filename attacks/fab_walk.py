@@ -12,17 +12,33 @@ import math
 from dataclasses import dataclass
 
 import torch
+from jaxtyping import Int64
 from torch import Tensor
 
-from robustbench_eff.threat import LpNorm, distance
-from robustbench_eff.types import Images, Labels, LiveImages, LiveLogits, Logits, Mask, PerSample, Rows
+from robustbench_eff.rng import Draws
+from robustbench_eff.threat import LpNorm, Threat, distance
+from robustbench_eff.types import (
+    AllImages,
+    AllLabels,
+    Images,
+    Labels,
+    LiveImages,
+    LiveLogits,
+    Logits,
+    Mask,
+    PerSample,
+    Rows,
+)
 
 from .fab_projections import smallest_move
 from .live import kept
 from .losses import targeted_margin
 from .nearest import Nearest
 from .oracle import Oracle
+from .starts import on_the_surface
 
+RESTART_EPS = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
+"""Twice the length of random starts where there is no eps."""
 SHORTEST_MOVE = 1e-8
 """Below which the lengths of two moves are not compared."""
 SMALLEST_GAIN = 0.01
@@ -131,6 +147,43 @@ class Walk:
         move, clean_move = moves.chunk(2)
         point, clean_point = paths.current + self.overshoot * move, paths.clean + self.overshoot * clean_move
         return dataclasses.replace(paths, current=torch.lerp(point, clean_point, alpha).clamp_(0, 1))
+
+
+def walk_from_starts(
+    walk: Walk,
+    nearest: Nearest,
+    images: AllImages,
+    labels: AllLabels,
+    rows: Rows,
+    targets: Int64[Tensor, "batch targets"],
+    draws: Draws,
+    *,
+    restarts: int,
+    eps: float | None,
+) -> None:
+    """Walk from the clean images of `rows` towards each of their targets, then from random starts.
+
+    `draws` belong to all samples. Random starts lie on the sphere of half of `eps`.
+    """
+    ball = Threat(walk.norm, (RESTART_EPS[walk.norm] if eps is None else eps) / 2)
+    for restart in range(restarts):
+        if not len(rows):
+            break
+        owners = rows.repeat_interleave(targets.shape[1])
+        clean = start = images[owners]
+        if restart:
+            number = torch.arange(targets.shape[1], device=rows.device).repeat(len(rows))
+            start = on_the_surface(clean, ball, draws[owners].fork(number), "fab", restart)
+        paths = Paths(
+            rows=owners,
+            clean=clean,
+            labels=labels[owners],
+            classes=torch.stack((labels[owners], targets.flatten()), 1),
+            current=start,
+            crossed=torch.zeros_like(owners, dtype=torch.bool),
+        )
+        alive = torch.isin(rows, walk(paths, nearest))
+        rows, targets = rows[alive], targets[alive]
 
 
 def _turned(paths: Paths, which: Mask, classes: Tensor) -> Paths:

@@ -15,6 +15,7 @@ from robustbench_eff.threat import Threat
 
 Images: TypeAlias = Float[Tensor, "batch channel height width"]  # in [0, 1]
 AllImages: TypeAlias = Float[Tensor, "samples channel height width"]  # of all samples, beside those of some
+AllLabels: TypeAlias = Int64[Tensor, "samples"]
 LiveImages: TypeAlias = Float[Tensor, "live channel height width"]  # of those that are left
 LiveLogits: TypeAlias = Float[Tensor, "live classes"]
 Labels: TypeAlias = Int64[Tensor, "batch"]
