@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-
 import pytest
 import torch
-from torch import nn
 
 from robustbench_eff.attacks import APGD, APGDT, PGD, Oracle
 from robustbench_eff.benchmarks.cache import prepare
@@ -14,6 +11,7 @@ from robustbench_eff.benchmarks.digits import DIGITS, open_digits
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import SpecError
 from robustbench_eff.rng import Draws
+from small_models import Linear, survivors
 
 EPS = {"linf": 8 / 255, "l2": 1.0, "l1": 12.0}
 
@@ -24,37 +22,6 @@ def samples(digits_standard: Classifier) -> tuple[torch.Tensor, torch.Tensor]:
     with torch.no_grad():
         right = digits_standard(images).argmax(1) == labels
     return images[right].contiguous(), labels[right]
-
-
-def survivors(classifier: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        return classifier(images).argmax(1) == labels
-
-
-class Linear(nn.Module):
-    """`classes` fixed random directions."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        draws = Draws.of(0, range(classes))
-        self.register_buffer("directions", draws.normal((3 * 8 * 8,), stream="directions"))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return (images.flatten(1) - 0.5) @ self.directions.T
-
-
-def reference(classifier: Classifier, samples, norm: str, loss: str, seed: int) -> torch.Tensor:
-    peer = pytest.importorskip("pyautoattack.autopgd_base").APGDAttack(
-        classifier,
-        norm={"linf": "Linf", "l2": "L2", "l1": "L1"}[norm],
-        eps=EPS[norm],
-        loss=loss,
-        seed=seed,
-        device="cpu",
-        logger=logging.getLogger(__name__),
-        use_largereps=norm == "l1",
-    )
-    return survivors(classifier, peer.perturb(*samples), samples[1])
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

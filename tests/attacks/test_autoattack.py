@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from robustbench_eff.attacks import APGD, AutoAttack, Oracle
 from robustbench_eff.benchmarks.cache import prepare
@@ -14,27 +13,12 @@ from robustbench_eff.benchmarks.digits import DIGITS, open_digits
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.rng import Draws
 from running import outcomes, run
+from small_models import Linear, survivors
 
 
 def digits(classifier: Classifier, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     images, labels = prepare(DIGITS, open_digits(), classifier.preprocessing.geometry).batch(0, count)
     return images.contiguous(), labels
-
-
-def survivors(classifier: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    with torch.no_grad():
-        return classifier(images).argmax(1) == labels
-
-
-class Linear(nn.Module):
-    """`classes` fixed random directions."""
-
-    def __init__(self, classes: int) -> None:
-        super().__init__()
-        self.register_buffer("directions", Draws.of(0, range(classes)).normal((3 * 8 * 8,), stream="directions"))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        return (images.flatten(1) - 0.5) @ self.directions.T
 
 
 def test_it_breaks_what_the_authors_package_breaks(digits_standard: Classifier) -> None:

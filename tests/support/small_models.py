@@ -1,11 +1,14 @@
-"""A user's model file, and weights for any module, for tests."""
+"""Small networks, a user's model file, weights for any module, and who survives an attack, for tests."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 from torch import nn
+
+from robustbench_eff.rng import Draws
 
 USER_MODEL = """
 import torch
@@ -33,3 +36,34 @@ def two_inputs():
 def random_weights(path: Path, module: nn.Module) -> Path:
     save_file({key: value.contiguous() for key, value in module.state_dict().items()}, path)
     return path
+
+
+def survivors(classifier: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return classifier(images).argmax(1) == labels
+
+
+class Linear(nn.Module):
+    """`classes` fixed random directions."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        draws = Draws.of(0, range(classes))
+        self.register_buffer("directions", draws.normal((3 * 8 * 8,), stream="directions"))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return (images.flatten(1) - 0.5) @ self.directions.T
+
+
+def reference(classifier: Classifier, samples, norm: str, loss: str, seed: int) -> torch.Tensor:
+    peer = pytest.importorskip("pyautoattack.autopgd_base").APGDAttack(
+        classifier,
+        norm={"linf": "Linf", "l2": "L2", "l1": "L1"}[norm],
+        eps=EPS[norm],
+        loss=loss,
+        seed=seed,
+        device="cpu",
+        logger=logging.getLogger(__name__),
+        use_largereps=norm == "l1",
+    )
+    return survivors(classifier, peer.perturb(*samples), samples[1])
