@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 import torch
 
@@ -22,6 +24,20 @@ def samples(digits_standard: Classifier) -> tuple[torch.Tensor, torch.Tensor]:
     with torch.no_grad():
         right = digits_standard(images).argmax(1) == labels
     return images[right].contiguous(), labels[right]
+
+
+def reference(classifier: Classifier, samples, norm: str, loss: str, seed: int) -> torch.Tensor:
+    peer = pytest.importorskip("pyautoattack.autopgd_base").APGDAttack(
+        classifier,
+        norm={"linf": "Linf", "l2": "L2", "l1": "L1"}[norm],
+        eps=EPS[norm],
+        loss=loss,
+        seed=seed,
+        device="cpu",
+        logger=logging.getLogger(__name__),
+        use_largereps=norm == "l1",
+    )
+    return survivors(classifier, peer.perturb(*samples), samples[1])
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

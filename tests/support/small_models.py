@@ -53,17 +53,3 @@ class Linear(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return (images.flatten(1) - 0.5) @ self.directions.T
-
-
-def reference(classifier: Classifier, samples, norm: str, loss: str, seed: int) -> torch.Tensor:
-    peer = pytest.importorskip("pyautoattack.autopgd_base").APGDAttack(
-        classifier,
-        norm={"linf": "Linf", "l2": "L2", "l1": "L1"}[norm],
-        eps=EPS[norm],
-        loss=loss,
-        seed=seed,
-        device="cpu",
-        logger=logging.getLogger(__name__),
-        use_largereps=norm == "l1",
-    )
-    return survivors(classifier, peer.perturb(*samples), samples[1])
