@@ -17,7 +17,7 @@ from robustbench_eff.rng import Draws
 from robustbench_eff.threat import Threat, steepest_ascent
 from robustbench_eff.types import AllImages, Images, Labels, LiveImages, Mask, PerSample, Rows
 
-from .live import kept, settle
+from .live import in_pieces, kept, settle
 from .oracle import Loss, Oracle
 from .sparse import sparse_sign
 from .starts import on_the_surface
@@ -167,13 +167,23 @@ class _Ascent:
     def _step(self, state: _State, clean: Images, *, first: bool) -> Images:
         size = state.step[:, None, None, None]
         if self.threat.norm == "l1":
-            return self.threat.project(state.current + size * sparse_sign(state.gradient, state.fraction), clean)
-        step = size * steepest_ascent(state.gradient, self.threat.norm)
-        moved = self.threat.project(state.current + step, clean)
+            return in_pieces(self._sparse, state.current, state.gradient, clean, size, state.fraction)
         if first:
-            return moved
-        ahead = MOMENTUM * (moved - state.current) + (1 - MOMENTUM) * (state.current - state.previous)
-        return self.threat.project(state.current + ahead, clean)
+            return in_pieces(self._without_momentum, state.current, state.gradient, clean, size)
+        return in_pieces(self._with_momentum, state.current, state.gradient, clean, size, state.previous)
+
+    def _sparse(self, current: Images, gradient: Images, clean: Images, size: Tensor, fraction: PerSample) -> Images:
+        return self.threat.project(current + size * sparse_sign(gradient, fraction), clean)
+
+    def _without_momentum(self, current: Images, gradient: Images, clean: Images, size: Tensor) -> Images:
+        return self.threat.project(current + size * steepest_ascent(gradient, self.threat.norm), clean)
+
+    def _with_momentum(
+        self, current: Images, gradient: Images, clean: Images, size: Tensor, previous: Images
+    ) -> Images:
+        moved = self._without_momentum(current, gradient, clean, size)
+        ahead = MOMENTUM * (moved - current) + (1 - MOMENTUM) * (current - previous)
+        return self.threat.project(current + ahead, clean)
 
     def _check(self, state: _State, window: int) -> _State:
         """Halve the step and go back to the best point where too few steps raised the loss, or all stalled."""

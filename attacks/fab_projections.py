@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from robustbench_eff.threat import LpNorm
+from robustbench_eff.threat import LpNorm, room_ahead
 from robustbench_eff.types import Images, PerSample
 
 Coordinates = Float[Tensor, "batch coordinates"]
@@ -35,7 +35,7 @@ def smallest_move(points: Images, normal: Images, gain: PerSample, norm: LpNorm)
     scale = steep.amax(1, keepdim=True).clamp_min(tiny)  # so that no square underflows
     steep = steep / scale
     sign = slope.sign() * gain.sign()[:, None]
-    room = (sign * 0.5 + 0.5 - clean).abs() * sign.abs()
+    room = room_ahead(sign, clean) * sign.abs()
     wanted = gain.abs()[:, None] / scale
     if norm == "linf":
         size = torch.minimum(room, meeting_time(room, steep * room, steep, wanted))

@@ -31,7 +31,7 @@ from robustbench_eff.types import (
 )
 
 from .fab_projections import smallest_move
-from .live import kept
+from .live import in_pieces, kept
 from .losses import targeted_margin
 from .nearest import Nearest
 from .oracle import Oracle
@@ -92,7 +92,8 @@ class Walk:
             if again.any():
                 logits[again], gradient[again], classes = self._gradient(paths, again)
                 paths = _turned(paths, again, classes)
-            paths = self._move(paths, _way_to_go(logits, paths), gradient)
+            moved = in_pieces(self._move, paths.current, paths.clean, gradient, _way_to_go(logits, paths))
+            paths = dataclasses.replace(paths, current=moved)
         left: Rows = paths.rows.unique()
         return left
 
@@ -131,22 +132,20 @@ class Walk:
             classes = torch.where(nearer[:, None], pair, classes)
         return logits, gradient, classes
 
-    def _move(self, paths: Paths, gain: PerSample, gradient: Images) -> Paths:
+    def _move(self, current: Images, clean: Images, gradient: Images, gain: PerSample) -> Images:
         """A step to the boundary's linearisation, drawn towards where it is nearest to the clean image."""
-        away = paths.current - paths.clean
-        from_clean = (gradient * away).flatten(1).sum(1)
+        from_clean = (gradient * (current - clean)).flatten(1).sum(1)
         moves = smallest_move(
-            torch.cat((paths.current, paths.clean)),
+            torch.cat((current, clean)),
             torch.cat((gradient, gradient)),
             torch.cat((gain, gain + from_clean)),
             self.norm,
         )
-        zero = torch.zeros_like(moves)
-        short, long = distance(moves, zero, self.norm).clamp_min(SHORTEST_MOVE).chunk(2)
+        short, long = distance(moves, torch.zeros_like(moves), self.norm).clamp_min(SHORTEST_MOVE).chunk(2)
         alpha = (short / (short + long)).clamp_max(self.alpha_max)[:, None, None, None]
         move, clean_move = moves.chunk(2)
-        point, clean_point = paths.current + self.overshoot * move, paths.clean + self.overshoot * clean_move
-        return dataclasses.replace(paths, current=torch.lerp(point, clean_point, alpha).clamp_(0, 1))
+        point, clean_point = current + self.overshoot * move, clean + self.overshoot * clean_move
+        return torch.lerp(point, clean_point, alpha).clamp_(0, 1)
 
 
 def walk_from_starts(

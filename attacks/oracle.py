@@ -131,7 +131,7 @@ class Oracle:
             logits, gradient = logits + more_logits, gradient + more_gradient
         if repeats > 1:
             logits, gradient = logits / repeats, gradient / repeats
-        self.effort.zero_gradients.index_add_(0, rows, repeats * (~gradient.flatten(1).any(1)).long())
+        self.effort.zero_gradients.index_add_(0, rows, repeats * (gradient.flatten(1).abs().amax(1) == 0).long())
         return logits, gradient
 
     def beaten(self, logits: Logits, images: Images, labels: Labels, rows: Rows) -> Mask:

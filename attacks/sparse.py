@@ -15,8 +15,8 @@ def sparse_sign(gradient: Images, fraction: float | PerSample) -> Images:
     flat = gradient.flatten(1).abs()
     size = flat.shape[1]
     if isinstance(fraction, torch.Tensor):
-        place = ((1 - fraction) * size).long().clamp(0, size - 1)
-        smallest = flat.sort(1).values.gather(1, place[:, None])
+        last = size - 1 - ((1 - fraction) * size).long().clamp(0, size - 1)
+        smallest = flat.topk(int(last.max()) + 1, 1).values.gather(1, last[:, None])
     else:
         count = max(1, size - int((1 - fraction) * size))
         smallest = flat.topk(count, 1, sorted=False).values.amin(1, keepdim=True)

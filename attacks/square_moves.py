@@ -15,7 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from robustbench_eff.rng import Draws
-from robustbench_eff.threat import Threat
+from robustbench_eff.threat import Threat, room_ahead
 from robustbench_eff.types import Images
 
 from .square_windows import Windows, two_bumps
@@ -116,14 +116,14 @@ def _shrunk(delta: Images, clean: Images, eps: float) -> tuple[Images, Tensor]:
     none is too far; what is left above eps after some of them is divided away. Several times cheaper than
     Threat.project, which this attack would otherwise wait for at each query.
     """
-    size, room = delta.abs(), torch.where(delta > 0, 1 - clean, clean)
+    size, room = delta.abs(), room_ahead(delta, clean)
     inside = torch.minimum(size, room)
     threshold = torch.zeros_like(size[:, :1, :1, :1])
-    nothing = torch.zeros_like(threshold)
     for _ in range(NEWTON_STEPS):
         length = inside.sum((1, 2, 3), keepdim=True)
         threshold += (length - eps).clamp_min_(0) / inside.sign().sum((1, 2, 3), keepdim=True).clamp_min_(1)
-        inside = torch.clamp(size - threshold, nothing, room)
+        torch.sub(size, threshold, out=inside)
+        torch.minimum(inside.clamp_min_(0), room, out=inside)
     length = inside.sum((1, 2, 3), keepdim=True)
     return inside.copysign_(delta), (eps * (1 - 1e-6) / length.clamp_min(eps))
 

@@ -76,14 +76,14 @@ class Threat:
         Differs: ends a millionth inside the ball, so that the rounding of thousands of pixels does not leave it.
         """
         delta, clean = (perturbed - images).flatten(1), images.flatten(1)
-        size, room = delta.abs(), torch.where(delta > 0, 1 - clean, clean)
+        size, room = delta.abs(), room_ahead(delta, clean)
         outside = torch.minimum(size, room).sum(1, dtype=torch.float64) > self.eps
         nearest = perturbed.clamp(0.0, 1.0).flatten(1)
         if outside.any():
-            size, room, sign = size[outside], room[outside], delta[outside].sign()
+            size, room, delta, clean = (part[outside] for part in (size, room, delta, clean))
             threshold = _l1_threshold(size, room, self.eps * (1 - 1e-6))
-            shrunk = sign * torch.minimum((size - threshold).clamp_min_(0), room)
-            nearest[outside] = (clean[outside] + shrunk).clamp_(0.0, 1.0)
+            shrunk = torch.minimum((size - threshold).clamp_min_(0), room).copysign_(delta)
+            nearest[outside] = (clean + shrunk).clamp_(0.0, 1.0)
         return nearest.view_as(images)
 
     def _nearest_l0(self, perturbed: Batch, images: Batch) -> Batch:
@@ -117,6 +117,15 @@ def steepest_ascent(gradient: Batch, norm: Norm) -> Batch:
     raise SpecError(f"No gradient step is defined for {norm}.", "Use linf or l2.")
 
 
+def room_ahead(direction: Tensor, images: Tensor) -> Tensor:
+    """How far each coordinate can go in that direction before it meets the box: 1 - x upwards, x downwards.
+
+    The same as torch.where(direction > 0, 1 - images, images), which takes a CPU ten times as long; of no use where
+    the direction is 0.
+    """
+    return direction.sign().mul_(0.5).add_(0.5).sub_(images).abs_()
+
+
 def _l1_threshold(size: Tensor, room: Tensor, eps: float) -> Tensor:
     """The t >= 0 of each row at which sum(min(room, max(size - t, 0))) is eps; at t = 0 the sum must exceed it.
 
@@ -126,10 +135,13 @@ def _l1_threshold(size: Tensor, room: Tensor, eps: float) -> Tensor:
     low = torch.zeros(len(size), 1, dtype=size.dtype, device=size.device)
     high = size.amax(1, keepdim=True)
     threshold = low.clone()
+    above, below = torch.empty_like(size), torch.empty_like(size)
     for _ in range(100):
         left = size - threshold
-        length = torch.minimum(left.clamp_min(0), room).sum(1, keepdim=True)
-        slope = ((left > 0) & (left < room)).sum(1, keepdim=True).clamp_min(1)
+        torch.gt(left, 0, out=above)  # as numbers: counting booleans takes several times as long
+        torch.lt(left, room, out=below)
+        slope = above.mul_(below).sum(1, keepdim=True).clamp_min(1)
+        length = torch.minimum(left.clamp_min_(0), room).sum(1, keepdim=True)
         low, high = torch.where(length > eps, threshold, low), torch.where(length > eps, high, threshold)
         newton = threshold + (length - eps) / slope
         following = torch.where((newton > low) & (newton < high), newton, (low + high) / 2)

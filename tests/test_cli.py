@@ -186,7 +186,14 @@ def test_skip_missing_lists_it_in_the_json(tmp_path: Path) -> None:
 def test_interrupting_leaves_a_store_to_go_on_with(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from robustbench_eff.cli import main; main()", *MODEL]
     words = ["--attack", "pgd(eps=4/255, steps=200)", "--store", "s"]
-    process = subprocess.Popen([*command, *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, *words],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background of a shell, their children are born deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while len(list(tmp_path.glob("s/cells/*/*.parquet"))) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
