@@ -46,7 +46,7 @@ def faster(
     reasons = []
     for build in (_cast, _autocast) if precision == "bfloat16" else (_cast,):
         try:
-            twin = build(_folded(classifier, probe), precision)
+            twin = build(*_folded(classifier, probe), precision)
             with torch.no_grad():
                 error = float((twin(probe) - expected).abs().max()) / max(scale, 1e-12)
         except torch.OutOfMemoryError:
@@ -56,7 +56,10 @@ def faster(
             continue
         if error <= ACCEPTED[precision]:
             words = f"{precision}, folded, channels-last" + (", compiled" if compiled else "")
-            return (torch.compile(twin, dynamic=True) if compiled else twin), words
+            if compiled:
+                torch.compiler.reset()  # Twins share a cache, and with too many of them none would be compiled.
+                twin.compile(dynamic=True)
+            return twin, words
         reasons.append(f"logits off by {error:.2g} standard deviations")
     return classifier, f"float32, as it is: {'; '.join(reasons)}"
 
@@ -64,13 +67,15 @@ def faster(
 class _Cast(nn.Module):
     """A network whose weights are of another type; float32 in and out."""
 
-    def __init__(self, body: nn.Module, dtype: torch.dtype) -> None:
+    def __init__(self, normalise: nn.Module, body: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
+        self.normalise = normalise
         self.body = body.to(dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.dtype = dtype
 
     def forward(self, images: Images) -> Logits:
-        pixels = images.to(dtype=self.dtype, memory_format=torch.channels_last)
+        # In this order: the other ways round a CPU takes several times as long.
+        pixels = self.normalise(images).to(self.dtype).contiguous(memory_format=torch.channels_last)
         logits: Logits = self.body(pixels).float()
         return logits
 
@@ -78,13 +83,15 @@ class _Cast(nn.Module):
 class _Autocast(nn.Module):
     """For networks that make float32 tensors on the way: the types are chosen operation by operation."""
 
-    def __init__(self, body: nn.Module) -> None:
+    def __init__(self, normalise: nn.Module, body: nn.Module) -> None:
         super().__init__()
+        self.normalise = normalise
         self.body = body.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, images: Images) -> Logits:
+        pixels = self.normalise(images).contiguous(memory_format=torch.channels_last)
         with torch.autocast(images.device.type, torch.bfloat16):
-            logits: Logits = self.body(images.contiguous(memory_format=torch.channels_last)).float()
+            logits: Logits = self.body(pixels).float()
         return logits
 
 
@@ -109,17 +116,17 @@ class _Head(nn.Module):
         return self
 
 
-def _cast(folded: nn.Module, precision: Precision) -> nn.Module:
-    return _Cast(folded, torch.bfloat16 if precision == "bfloat16" else torch.float32).eval()
+def _cast(normalise: nn.Module, body: nn.Module, precision: Precision) -> nn.Module:
+    return _Cast(normalise, body, torch.bfloat16 if precision == "bfloat16" else torch.float32).eval()
 
 
-def _autocast(folded: nn.Module, precision: Precision) -> nn.Module:
+def _autocast(normalise: nn.Module, body: nn.Module, precision: Precision) -> nn.Module:
     del precision
-    return _Autocast(folded).eval()
+    return _Autocast(normalise, body).eval()
 
 
 class _Affine(nn.Module):
-    """Normalisation as one multiply-add."""
+    """Normalisation as a multiplication and an addition."""
 
     scale: Tensor
     shift: Tensor
@@ -130,13 +137,16 @@ class _Affine(nn.Module):
         self.register_buffer("shift", -mean / std)
 
     def forward(self, images: Images) -> Images:
-        return torch.addcmul(self.shift, images, self.scale)
+        return (images * self.scale).add_(self.shift)
 
 
-def _folded(classifier: nn.Module, probe: Images) -> nn.Module:
-    """A copy without gradients for its parameters, normalisation and batch norms folded where that is exact."""
+def _folded(classifier: nn.Module, probe: Images) -> tuple[nn.Module, nn.Module]:
+    """What is done to pixels first, and a copy of the network without gradients for its parameters.
+
+    Normalisation and batch norms are folded where that is exact.
+    """
     twin = copy.deepcopy(classifier).requires_grad_(False)
-    body = twin
+    body = nn.Sequential(nn.Identity(), twin).eval()
     if isinstance(twin, NormalisedModel):
         body = nn.Sequential(_Affine(twin.mean, twin.std), twin.model).eval()
     pairs, head = _neighbours(body, probe)
@@ -152,7 +162,8 @@ def _folded(classifier: nn.Module, probe: Images) -> nn.Module:
             _replace(body, before, nn.Identity().eval())
     if head is not None:
         _replace(body, head, _Head(body.get_submodule(head)).eval())
-    return body
+    normalise, network = body
+    return normalise, network
 
 
 def _neighbours(body: nn.Module, probe: Images) -> tuple[list[tuple[str, str]], str | None]:

@@ -15,7 +15,15 @@ from robustbench_eff.threat import Threat
 from robustbench_eff.types import Images, ImagesToLogits, Labels, Logits, Mask, PerSample, Rows
 
 from .live import groups, kept, settle
-from .one_pixel_genes import corner_genes, first_generation, next_generation, painted
+from .one_pixel_genes import (
+    can_be_coded,
+    codes,
+    corner_genes,
+    first_alike,
+    first_generation,
+    next_generation,
+    painted,
+)
 from .oracle import Oracle
 from .targets import likeliest_targets
 
@@ -23,6 +31,8 @@ CANDIDATES, NUMBERS = 1024, 2**25
 """How many candidate images, and how many of their pixel values, exist at once."""
 BROOD = 100
 """Children of a population after which beaten samples leave; fixed, so that no count depends on the batch."""
+GENERATIONS_REMEMBERED = 5
+"""So long the fitness of a population's images is kept; more would save few further queries."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +43,8 @@ class OnePixel:
     Differs: a sample stops when it is misclassified, where the paper goes on until the true class falls below 5 %
     (untargeted) or the target exceeds 90 %; what is compared is the logarithm of the odds, which grows with the
     probability but does not saturate; children that lead outside the image or the colours are clipped, of which the
-    paper says nothing; a child's three ancestors are others than its parent. `search="corners"` is ours.
+    paper says nothing; a child's three ancestors are others than its parent; an image of one pixel that a population
+    has asked about within five generations is not asked about again. `search="corners"` is ours.
     """
 
     version: ClassVar[int] = 1
@@ -83,7 +94,8 @@ class OnePixel:
         with Oracle.open(classifier, images, labels) as oracle:
             for rows in groups(images, max(1, self.targets)):
                 if len(rows):
-                    contest = _Contest(oracle, images, adversarial, raised=self.targets > 0)
+                    memory = GENERATIONS_REMEMBERED * self.population if can_be_coded(self.pixels, images) else 0
+                    contest = _Contest(oracle, images, adversarial, raised=self.targets > 0, memory=memory)
                     self._attack(contest, self._populations(oracle, images, labels, rows, draws), draws.seed)
         return adversarial
 
@@ -96,7 +108,8 @@ class OnePixel:
             rows, aims = rows.repeat_interleave(targets.shape[1]), targets.flatten()
             keys = draws[rows].fork(number).keys
         nobody = images.new_empty((len(rows), 0))
-        return _Populations(rows, labels[rows], aims, keys, nobody, nobody, nobody, nobody)
+        unknown = rows.new_empty((len(rows), 0))
+        return _Populations(rows, labels[rows], aims, keys, nobody, nobody, nobody, nobody, unknown, nobody, unknown)
 
     def _attack(self, contest: _Contest, state: _Populations, seed: int) -> None:
         images, generations = contest.images, self.generations
@@ -134,6 +147,11 @@ class _Populations:
     """Of the members, shape (batch, population)."""
     children: Tensor
     child_fitness: Tensor
+    known: Tensor
+    """Codes of images whose fitness is known, shape (batch, known)."""
+    known_fitness: Tensor
+    alike: Tensor
+    """Of each child, where the same image stands first among those known and the children."""
 
 
 def _survival(state: _Populations) -> _Populations:
@@ -155,34 +173,57 @@ class _Contest:
     adversarial: Images
     raised: bool
     """Whether the aim's odds shall rise, not fall."""
+    memory: int
+    """How many images a population knows at most."""
 
     def __call__(self, state: _Populations) -> _Populations:
         """`state` with `child_fitness`, without the samples that are beaten by then.
 
         A sample leaves with its first child that beats it, by the number of the child and then of the population.
         """
-        state = replace(state, child_fitness=state.children.new_zeros(state.children.shape[:2]))
-        for first in range(0, state.children.shape[1], BROOD):
+        known, count = state.known.shape[1], state.children.shape[1]
+        state = self._recognised(state)
+        for first in range(0, count, BROOD):
             if not len(state.rows):
                 break
-            alive = self._ask(state, first, min(first + BROOD, state.children.shape[1]))
+            alive = self._ask(state, first, known)
             if not alive.all():
                 state = kept(state, alive)
-        return state
+        fitness = torch.cat((state.known_fitness, state.child_fitness), 1)
+        latest = slice(max(0, known + count - self.memory), None)
+        return replace(
+            state,
+            child_fitness=fitness.gather(1, state.alike),
+            known=state.known[:, latest],
+            known_fitness=fitness[:, latest],
+        )
 
-    def _ask(self, state: _Populations, first: int, last: int) -> Mask:
-        """Fill in the fitness of some children, a few at a time; which populations go on."""
+    def _recognised(self, state: _Populations) -> _Populations:
+        """The children's images behind those known, and which of them are new; nobody is asked yet."""
+        count = state.children.shape[1]
+        everyone_new = torch.arange(count, device=state.rows.device).expand(len(state.rows), count)
+        images = codes(state.children, self.images) if self.memory else everyone_new
+        known = torch.cat((state.known, images), 1)
+        fitness = state.children.new_zeros(images.shape)
+        return replace(state, known=known, alike=first_alike(known)[:, -count:], child_fitness=fitness)
+
+    def _ask(self, state: _Populations, first: int, known: int) -> Mask:
+        """Fill in the fitness of a brood, new images only; which populations go on."""
         alive = torch.ones_like(state.rows, dtype=torch.bool)
-        most = min(CANDIDATES, NUMBERS // (self.images[:1].numel() or 1))
-        for children in torch.arange(first, last, device=alive.device).split(max(1, most // len(alive))):
-            candidates = painted(state.children[:, children], state.rows, self.images)
-            rows, labels, aims = (values.repeat(len(children)) for values in (state.rows, state.labels, state.aims))
+        alike = state.alike[:, first : first + BROOD]
+        new = alike == known + first + torch.arange(alike.shape[1], device=alike.device)
+        most = max(1, min(CANDIDATES, NUMBERS // (self.images[:1].numel() or 1)))
+        for part in new.T.nonzero().split(most):
+            child, population = first + part[:, 0], part[:, 1]
+            rows, labels = state.rows[population], state.labels[population]
+            candidates = painted(state.children[population, child], rows, self.images)
             logits = self.oracle.logits(candidates, rows)
-            odds = _log_odds(logits, aims).view(len(children), -1).T
-            state.child_fitness[:, children] = odds if self.raised else -odds
-            beaten = self.oracle.beaten(logits, candidates, labels, rows) & alive.repeat(len(children))
+            odds = _log_odds(logits, state.aims[population])
+            state.child_fitness[population, child] = odds if self.raised else -odds
+            beaten = self.oracle.beaten(logits, candidates, labels, rows) & alive[population]
             if beaten.any():
-                alive &= settle(self.adversarial, rows, candidates, beaten)[: len(alive)]
+                going = settle(self.adversarial, rows, candidates, beaten)
+                alive &= ~torch.isin(state.rows, rows[~going])
         return alive
 
 

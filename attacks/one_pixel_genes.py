@@ -17,6 +17,9 @@ from robustbench_eff.types import AllImages, Rows
 Genes: TypeAlias = Float[Tensor, "batch members pixels genes"]
 """Row and column in pixels, then one colour value per channel in [0, 1]; `genes` is 2 + channels."""
 
+Members: TypeAlias = Float[Tensor, "batch pixels genes"]
+"""The same, of one member each."""
+
 MEAN_COLOUR, COLOUR_SPREAD, WHITE = 128, 127, 255
 
 Candidates: TypeAlias = Float[Tensor, "candidates channel height width"]
@@ -58,21 +61,52 @@ def corner_genes(numbers: Int64[Tensor, "batch members"], images: AllImages) -> 
     return torch.stack((place // width, place % width, *colours), dim=-1)[:, :, None].to(images)
 
 
-def painted(genes: Genes, rows: Rows, images: AllImages) -> Candidates:
-    """The images of samples `rows` with the pixels of their members, all first members before all second ones.
+def painted(members: Members, rows: Rows, images: AllImages) -> Candidates:
+    """The images of samples `rows` with the pixels of a member each.
 
     Places and colours are rounded as an 8-bit image has them; of two pixels at one place the later is seen.
     """
     channels, height, width = images.shape[1:]
-    members = genes.transpose(0, 1).flatten(0, 1)
-    candidates = images[rows.repeat(genes.shape[1])].flatten(2)
-    row, column = members[..., 0].long().clamp_max_(height - 1), members[..., 1].long().clamp_max_(width - 1)
-    place = (row * width + column)[:, :, None].expand(-1, -1, channels)
-    colours = (members[..., 2:] * WHITE).round_() / WHITE
-    for pixel in range(genes.shape[2]):
-        candidates.scatter_(2, place[:, pixel, :, None], colours[:, pixel, :, None])
+    candidates = images[rows].flatten(2)
+    place, levels = _as_pixels(members, images)
+    for pixel in range(members.shape[1]):
+        everywhere = place[:, pixel, None].expand(-1, channels)
+        candidates.scatter_(2, everywhere[..., None], (levels[:, pixel] / WHITE)[..., None])
     painted: Candidates = candidates.unflatten(2, (height, width))
     return painted
+
+
+def can_be_coded(pixels: int, images: AllImages) -> bool:
+    """Whether `codes` has a number for each image that differs in so many pixels."""
+    return pixels == 1 and images[0, 0].numel() * (WHITE + 1) ** images.shape[1] < 2**63
+
+
+def codes(genes: Genes, images: AllImages) -> Int64[Tensor, "batch members"]:
+    """The same number for two members of one pixel if they are the same image: its place and its colours."""
+    place, levels = _as_pixels(genes.flatten(0, 1), images)
+    code = place[:, 0]
+    for level in levels[:, 0].long().unbind(1):
+        code = code * (WHITE + 1) + level
+    return code.view(genes.shape[:2])
+
+
+def first_alike(numbers: Int64[Tensor, "batch members"]) -> Int64[Tensor, "batch members"]:
+    """For each number of a row where the same number stands first in that row."""
+    ordered, order = numbers.sort(dim=1, stable=True)
+    place = torch.arange(numbers.shape[1], device=numbers.device).expand_as(numbers)
+    begins = torch.ones_like(numbers, dtype=torch.bool)
+    begins[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    leader = torch.where(begins, place, 0).cummax(1).values
+    return torch.empty_like(numbers).scatter_(1, order, order.gather(1, leader))
+
+
+def _as_pixels(
+    members: Members, images: AllImages
+) -> tuple[Int64[Tensor, "batch pixels"], Float[Tensor, "batch pixels channel"]]:
+    """Places in a flattened image, and colours in whole steps from 0 to 255."""
+    _, height, width = images.shape[1:]
+    row, column = members[..., 0].long().clamp_max_(height - 1), members[..., 1].long().clamp_max_(width - 1)
+    return row * width + column, (members[..., 2:] * WHITE).round_()
 
 
 def _limits(images: AllImages) -> Float[Tensor, genes]:

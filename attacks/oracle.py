@@ -172,7 +172,8 @@ class Oracle:
                 (gradient,) = torch.autograd.grad(loss(logits, part_classes).sum(), pixels, allow_unused=True)
             if gradient is None:
                 raise ModelError(*NO_GRADIENT)
-            return logits.detach(), gradient
+            # A twin's gradient comes channels-last, and arithmetic on mixed layouts takes several times as long.
+            return logits.detach(), gradient.contiguous()
 
         answers = self._batches.map(query, images, classes)
         if len(answers) == 1:

@@ -10,7 +10,15 @@ from torch import nn
 
 from robustbench_eff.attacks import Oracle, one_pixel
 from robustbench_eff.attacks.one_pixel import OnePixel
-from robustbench_eff.attacks.one_pixel_genes import corner_genes, first_generation, next_generation, painted
+from robustbench_eff.attacks.one_pixel_genes import (
+    can_be_coded,
+    codes,
+    corner_genes,
+    first_alike,
+    first_generation,
+    next_generation,
+    painted,
+)
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.benchmarks.digits import DIGITS, open_digits
 from robustbench_eff.classifier import Classifier
@@ -94,22 +102,23 @@ def test_children_stay_inside_the_image_and_the_colours() -> None:
     assert children.min() == 0
     for gene, limit in enumerate((8, 40, 1, 1, 1)):
         assert children[..., gene].max() == limit
-    assert painted(children, torch.zeros(20, dtype=torch.int64), images).shape == (1000, 3, 8, 40)
+    rows = torch.zeros(1000, dtype=torch.int64)
+    assert painted(children.flatten(0, 1), rows, images).shape == (1000, 3, 8, 40)
 
 
 def test_pixels_are_painted_where_and_as_the_genes_say() -> None:
     images = torch.stack([torch.full((3, 4, 6), 0.2), torch.full((3, 4, 6), 0.6)])
-    genes = torch.zeros(2, 2, 2, 5)
-    genes[0, 1] = torch.tensor([[3.9, 5.2, 1.0, 0.5, 0.0], [4.0, 6.0, 0.0, 0.0, 1.0]])  # both the last pixel
-    genes[1, 0] = torch.tensor([[1.0, 2.0, 0.0, 1.0, 0.0], [2.0, 1.0, 1.0, 1.0, 1.0]])
-    candidates = painted(genes, torch.tensor([1, 0]), images)  # members before samples
+    genes = torch.zeros(4, 2, 5)
+    genes[2] = torch.tensor([[3.9, 5.2, 1.0, 0.5, 0.0], [4.0, 6.0, 0.0, 0.0, 1.0]])  # both the last pixel
+    genes[1] = torch.tensor([[1.0, 2.0, 0.0, 1.0, 0.0], [2.0, 1.0, 1.0, 1.0, 1.0]])
+    candidates = painted(genes, torch.tensor([1, 0, 1, 0]), images)
     expected = images[[1, 0, 1, 0]].clone()
     expected[0, :, 0, 0] = expected[3, :, 0, 0] = 0
     expected[2, :, 3, 5] = torch.tensor([0.0, 0.0, 1.0])
     expected[1, :, 1, 2] = torch.tensor([0.0, 1.0, 0.0])
     expected[1, :, 2, 1] = 1
     assert torch.equal(candidates, expected)
-    fine = painted(torch.tensor([[[[0.0, 0.0, 0.3001, 0.7004, 0.5]]]]), torch.tensor([0]), images)[0, :, 0, 0] * 255
+    fine = painted(torch.tensor([[[0.0, 0.0, 0.3001, 0.7004, 0.5]]]), torch.tensor([0]), images)[0, :, 0, 0] * 255
     assert torch.allclose(fine, fine.round(), atol=1e-4)
 
 
@@ -137,7 +146,9 @@ def test_targets_have_populations_of_their_own() -> None:
     model = Never(4).eval()
     oracle = Oracle(model)
     OnePixel(population=6, generations=3, targets=2)(oracle, images, labels)
-    assert (oracle.effort.num_forwards == 1 + 2 * 6 * 4).all()
+    asked = oracle.effort.num_forwards
+    assert (asked <= 1 + 2 * 6 * 4).all()  # fewer where two members are the same image
+    assert (asked > 1 + 2 * 6 * 3).all()
     assert OnePixel(population=6, generations=3, targets=2).max_passes == 49
     firsts = torch.cat(model.seen[2:])[: 3 * 2 * 6]  # after the clean logits and the number of classes
     assert len(firsts.flatten(1).unique(dim=0)) > 30
@@ -170,7 +181,6 @@ def test_beaten_samples_leave_in_the_middle_of_a_generation(monkeypatch) -> None
         oracle = Oracle(Needle().eval())
         attack(oracle, images, labels)
         spent.append(oracle.effort.num_forwards)
-    assert (spent[0] % 30 == 0).all()
     assert (spent[1] <= spent[0]).all()
     assert (spent[1] < spent[0]).any()
 
@@ -187,13 +197,55 @@ def test_corners_are_every_extreme_colour_at_every_place_once() -> None:
         assert ((seen[:, sample] != 0.5).any(1).sum((1, 2)) == 1).all()
         assert set(seen[:, sample].unique().tolist()) == {0.0, 0.5, 1.0}
     assert not torch.equal(seen[:, 0], seen[:, 1])
-    # 192 corners stand for 3 of 5 generations; a first one and 2 more follow.
-    assert (oracle.effort.num_forwards == 192 + 3 * 64).all()
+    # 192 corners stand for 3 of 5 generations; a first one and 2 more follow, some of them known corners.
+    assert (oracle.effort.num_forwards <= 192 + 3 * 64).all()
+    assert (oracle.effort.num_forwards > 192 + 2 * 64).all()
     assert attack.max_passes == 64 * 6
     short = OnePixel(population=50, generations=2, search="corners")
     short(oracle, images, labels)
-    assert (oracle.effort.num_forwards == 150).all()
+    assert ((oracle.effort.num_forwards > 100) & (oracle.effort.num_forwards <= 150)).all()
     assert corner_genes(torch.tensor([[191]]), images).flatten().tolist() == [3.0, 5.0, 1.0, 1.0, 1.0]
+
+
+def test_no_image_is_asked_about_twice_in_a_row_of_generations(monkeypatch) -> None:
+    """Four places and mostly extreme colours: a population soon holds the same images again and again."""
+    images, labels = torch.full((1, 3, 2, 2), 0.5), torch.zeros(1, dtype=torch.int64)
+
+    def search(memory: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+        monkeypatch.setattr(one_pixel, "GENERATIONS_REMEMBERED", memory)
+        model = Needle(1, 1, level=11).eval()  # out of reach
+        model.weight = model.weight[:2, :2]
+        oracle, seen = Oracle(model), []
+        model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+        found = OnePixel(population=20, generations=40)(oracle, images, labels)
+        asked = torch.cat(seen).flatten(1)
+        return found, oracle.effort.num_forwards, len(asked) - len(asked.unique(dim=0))
+
+    found, spent, twice = search(memory=41)
+    assert twice == 0
+    forgetful, more, some = search(memory=0)
+    assert torch.equal(found, forgetful)
+    assert (spent < more).all()
+    assert some > 0
+
+
+def test_the_first_equal_number_is_found_in_every_row() -> None:
+    numbers = torch.tensor([[7, 3, 7, 7, 3, 1], [2, 2, 2, 2, 2, 2], [5, 4, 3, 2, 1, 0]])
+    expected = [[0, 1, 0, 0, 1, 5], [0] * 6, [0, 1, 2, 3, 4, 5]]
+    assert first_alike(numbers).tolist() == expected
+
+
+def test_images_have_the_same_number_if_and_only_if_they_are_the_same() -> None:
+    images = torch.full((1, 3, 4, 6), 0.3)
+    genes = torch.rand(1, 400, 1, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([2, 2, 0.3, 0, 0])
+    numbers = codes(genes, images)[0]
+    candidates = painted(genes[0], torch.zeros(400, dtype=torch.int64), images).flatten(1)
+    same = (candidates[:, None] == candidates).all(2)
+    assert torch.equal(numbers[:, None] == numbers, same)
+    assert same.sum() > 450
+    assert can_be_coded(1, images)
+    assert not can_be_coded(2, images)
+    assert not can_be_coded(1, torch.zeros(1, 7, 64, 64))
 
 
 def test_odds_tell_apart_what_probabilities_round_to_one() -> None:
