@@ -22,6 +22,8 @@ NO_GRADIENT = (
     "The model's output does not depend on its input through autograd.",
     "Remove torch.no_grad() or detach() from its forward, or use an attack without gradients.",
 )
+LARGEST_EXPONENT = 100
+"""Of the power of two by which slopes are scaled: its inverse is a float32 too."""
 UNKNOWN = -1
 """What a counter says when passes cannot be told apart by sample."""
 
@@ -111,7 +113,11 @@ class Oracle:
         """Logits of `images`; `rows` says which samples of the attack they are, each as often as it is asked."""
         self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
-            return self._batches.joined(self._model(images), images)
+            logits = self._batches.joined(self._model(images), images)
+            lost = self._lost(logits, rows)
+            if lost.any():
+                logits[lost] = self._batches.joined(self._classifier, images[lost])
+        return logits
 
     def gradient(
         self, images: Images, classes: Classes, loss: Loss, rows: Rows, repeats: int = 1
@@ -125,9 +131,9 @@ class Oracle:
         ones = torch.full_like(rows, repeats)
         self.effort.num_forwards.index_add_(0, rows, ones)
         self.effort.num_backwards.index_add_(0, rows, ones)
-        logits, gradient = self._gradient(images, classes, loss)
+        logits, gradient = self._gradient(images, classes, loss, rows)
         for _ in range(repeats - 1):
-            more_logits, more_gradient = self._gradient(images, classes, loss)
+            more_logits, more_gradient = self._gradient(images, classes, loss, rows)
             logits, gradient = logits + more_logits, gradient + more_gradient
         if repeats > 1:
             logits, gradient = logits / repeats, gradient / repeats
@@ -159,9 +165,17 @@ class Oracle:
                 self._num_classes = int(self._classifier(images[:1]).shape[1])
         return self._num_classes
 
-    def _gradient(self, images: Images, classes: Classes, loss: Loss) -> tuple[Logits, Images]:
-        model = self._model(images)
+    def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: Rows) -> tuple[Logits, Images]:
+        logits, gradient = self._gradient_of(self._model(images), images, classes, loss)
+        lost = self._lost(torch.cat((logits, gradient.flatten(1).amax(1, keepdim=True)), 1), rows)
+        if lost.any():
+            plain = self._gradient_of(self._classifier, images[lost], classes[lost], loss)
+            logits[lost], gradient[lost] = plain
+        return logits, gradient
 
+    def _gradient_of(
+        self, model: ImagesToLogits, images: Images, classes: Classes, loss: Loss
+    ) -> tuple[Logits, Images]:
         def query(part: Images, part_classes: Classes) -> tuple[Logits, Images]:
             pixels = part.detach().requires_grad_(True)
             with torch.enable_grad():
@@ -169,16 +183,29 @@ class Oracle:
                 if not logits.requires_grad:
                     raise ModelError(*NO_GRADIENT)
                 # A sum, so that no sample's gradient depends on how many others are in the batch.
-                (gradient,) = torch.autograd.grad(loss(logits, part_classes).sum(), pixels, allow_unused=True)
+                (slope,) = torch.autograd.grad(loss(logits, part_classes).sum(), logits)
+            # On the way through the network each sample's slope has its largest entry near 1: the slope of cross
+            # entropy where the network is sure is too small for 16 bits. A power of two rounds nothing.
+            _, exponent = torch.frexp(slope.abs().amax(1, keepdim=True))
+            exponent = exponent.clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT)
+            (gradient,) = torch.autograd.grad(logits, pixels, torch.ldexp(slope, -exponent), allow_unused=True)
             if gradient is None:
                 raise ModelError(*NO_GRADIENT)
             # A twin's gradient comes channels-last, and arithmetic on mixed layouts takes several times as long.
-            return logits.detach(), gradient.contiguous()
+            return logits.detach(), torch.ldexp(gradient.contiguous(), exponent[..., None, None])
 
         answers = self._batches.map(query, images, classes)
         if len(answers) == 1:
             return answers[0]
         return torch.cat([logits for logits, _ in answers]), torch.cat([gradient for _, gradient in answers])
+
+    def _lost(self, answers: Tensor, rows: Rows) -> Mask:
+        """Which of a twin's answers are not finite, so that the plain network has to be asked; said in a note."""
+        lost = ~answers.isfinite().all(1) if self.twinned else torch.zeros_like(rows, dtype=torch.bool)
+        if lost.any():
+            self.effort.num_forwards.index_add_(0, rows[lost], torch.ones_like(rows[lost]))
+            self.note("float32 was asked where the twin's numbers overflowed")
+        return lost
 
     def _model(self, images: Images) -> ImagesToLogits:
         """What is queried: the twin, made when the first images show their size."""

@@ -57,6 +57,7 @@ class Setting:
     generations: int
     queries: int
     compiled: bool
+    precision: str
 
     def run(self, attack: Attack, twin: str | None) -> Run:
         """An attack of ours on the float32 network as it is or on a twin, made and compiled before the clock starts."""
@@ -72,13 +73,16 @@ class Setting:
 
     @property
     def default(self) -> str:
-        """The precision that `robust-eval` takes by itself."""
+        """The precision that was asked for, or that `robust-eval` takes by itself."""
+        if self.precision != "auto":
+            return self.precision
         return hardware.precision(self.classifier, str(self.images.device))
 
     @property
     def words(self) -> str:
         """How our network is queried by default."""
-        return f"default ({self.default}{', compiled' if self.compiled else ''})"
+        by = "default" if self.precision == "auto" else "asked for"
+        return f"{by} ({self.default}{', compiled' if self.compiled else ''})"
 
 
 def pgd_races(given: Setting) -> Iterator[Race]:
@@ -147,7 +151,8 @@ def one_pixel_races(given: Setting) -> Iterator[Race]:
     where = (given.classifier, given.images, given.labels, given.generations)
     others = {"scipy": peers.scipy_one_pixel(*where), "art": peers.art_one_pixel(*where)}
     for twin in dict.fromkeys((None, given.default)):
-        name = f"one pixel, {given.generations} generations, {twin or 'float32 as it is'}"
+        how = given.words if twin else "float32 as it is"
+        name = f"one pixel, {given.generations} generations, {how}"
         yield Race(name, given.run(attack, twin), others)
 
 
@@ -184,6 +189,7 @@ def main() -> None:
         words.generations,
         words.queries,
         words.compile,
+        words.precision,
     )
     rows: list[dict[str, Any]] = []
     for race in (race for name in words.races.split(",") for race in RACES[name](given)):
@@ -225,6 +231,7 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--precision", default="auto", help="of our twins")
     parser.add_argument("--compile", action="store_true", help="our twins")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()

@@ -8,14 +8,15 @@ from contextlib import contextmanager
 
 import torch
 
-from robustbench_eff.attacks.faster import Precision, has_fast_bfloat16
+from robustbench_eff.attacks.faster import Precision, has_fast_float16
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import UsageError
 
 SMALL_IMAGE = 64
 """Up to this many pixels a side, one thread is no slower than several and does not stall when cores are busy."""
-WORTH_BFLOAT16 = 20e6
-"""Floating-point operations of a forward pass from which bf16 gained on every network that was measured."""
+WORTH_FLOAT16 = 20e6
+"""Floating-point operations of a forward pass from which float16 is asked; smaller networks are fast as they are, and
+in float32 their attacks find the same on every machine."""
 
 
 def resolve_device(name: str) -> str:
@@ -53,10 +54,9 @@ def shard_size(image_size: int, device: str) -> int:
 
 
 def precision(classifier: Classifier, device: str) -> Precision:
-    """bfloat16 where the hardware has units for it and the network spends enough time in them to gain."""
-    if not has_fast_bfloat16(torch.device(device)) or classifier.flops < WORTH_BFLOAT16:
-        return "float32"
-    return "bfloat16"
+    """float16 where the hardware has units for it and the network is large enough to be worth it."""
+    fast = has_fast_float16(torch.device(device)) and classifier.flops >= WORTH_FLOAT16
+    return "float16" if fast else "float32"
 
 
 @contextmanager

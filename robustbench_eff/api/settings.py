@@ -28,11 +28,11 @@ class Settings:
     """Evaluate the first so many samples of each benchmark."""
     device: str = "auto"
     batch_size: int | None = None
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of the network that attacks query; the referee's is always plain float32. `auto` is bfloat16 where the
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the network that attacks query; the referee's is always plain float32. `auto` is float16 where the
     hardware multiplies it faster and the network is large enough to gain."""
     compile: bool = False
-    """Compile the network that attacks query; on a GPU as CUDA graphs."""
+    """Compile the network that attacks query."""
     shard_size: int | None = None
     seed: int = 0
     store: Path | str = DEFAULT_STORE

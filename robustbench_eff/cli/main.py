@@ -92,7 +92,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     batch_size: Annotated[str, typer.Option(help="auto or a number; changes no outcome.")] = "auto",
     precision: Annotated[
-        str, typer.Option(help="Of the network attacks query: auto, float32 or bfloat16. The referee's is float32.")
+        str, typer.Option(help="Attacks': auto, float32, bfloat16 or float16. The referee's is float32.")
     ] = "auto",
     compile_model: Annotated[bool, typer.Option("--compile", help="Compile the network attacks query.")] = False,
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,

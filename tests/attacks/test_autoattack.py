@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from robustbench_eff.attacks import APGD, AutoAttack, Oracle
 from robustbench_eff.benchmarks.cache import prepare
@@ -30,6 +31,26 @@ def test_it_breaks_what_the_authors_package_breaks(digits_standard: Classifier) 
     ours = survivors(digits_standard, AutoAttack(eps=9 / 255)(digits_standard, images, labels), labels)
     assert 0 < theirs.sum() < 6, "the comparison says nothing at the ends"
     assert torch.equal(ours, theirs)
+
+
+def test_two_classes_of_a_trained_network_are_no_harder_than_for_the_authors_package(digits_standard) -> None:
+    """Even against odd. The package's standard stops at two classes; its parts that do not are run."""
+    package = pytest.importorskip("pyautoattack")
+
+    class Parity(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return digits_standard(images).unflatten(1, (5, 2)).logsumexp(1)
+
+    model = Parity().eval()
+    images, labels = digits(digits_standard, 8)
+    peer = package.AutoAttack(
+        model, norm="Linf", eps=12 / 255, device="cpu", version="custom", attacks=["apgd-ce", "fab-t", "square"]
+    )
+    peer.fab.n_target_classes, peer.square.n_queries = 1, 500
+    theirs = survivors(model, peer.run_standard_evaluation(images, labels % 2, batch_size=8)[0], labels % 2)
+    ours = survivors(model, AutoAttack(eps=12 / 255)(model, images, labels % 2), labels % 2)
+    assert 0 < theirs.sum() < 8, "the comparison says nothing at the ends"
+    assert not (ours & ~theirs).any()
 
 
 def test_every_success_names_its_winner_and_the_last_part_works_on_survivors_only(digits_standard: Classifier) -> None:

@@ -8,6 +8,7 @@ from torch import nn
 
 from robustbench_eff.attacks import PGD, Oracle
 from robustbench_eff.attacks.faster import faster
+from robustbench_eff.attacks.losses import cross_entropy
 from robustbench_eff.batching import Batches
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.benchmarks.digits import DIGITS, open_digits
@@ -80,14 +81,15 @@ def test_a_network_in_timms_manner_is_folded_with_its_activations() -> None:
         assert (twin(images(3, 64)) - model(images(3, 64))).abs().max() < 1e-5 * model(images(3, 64)).abs().max() + 1e-6
 
 
-def test_bfloat16_is_close_and_the_original_stays_as_it_was() -> None:
+@pytest.mark.parametrize(("precision", "most"), [("bfloat16", 0.05), ("float16", 0.006)])
+def test_16_bits_are_close_and_the_original_stays_as_it_was(precision, most: float) -> None:
     model = classifier(Residual())
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    twin, words = faster(model, images(), "bfloat16", compiled=False)
-    assert words == "bfloat16, folded, channels-last"
+    twin, words = faster(model, images(), precision, compiled=False)
+    assert words == f"{precision}, folded, channels-last"
     with torch.no_grad():
         error = (twin(images(9)) - model(images(9))).abs().max()
-    assert 0 < error < 0.05
+    assert 0 < error < most
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert all(parameter.requires_grad for parameter in model.parameters())
 
@@ -102,6 +104,50 @@ def test_the_logits_are_made_in_float32() -> None:
     with torch.no_grad():
         logits = twin(images(9))
     assert not torch.equal(logits, logits.bfloat16().float())
+
+
+def test_no_slope_is_lost_in_16_bits_where_the_network_is_sure() -> None:
+    model, labels = classifier(Residual()), torch.zeros(9, dtype=torch.long)
+    with torch.no_grad():
+        model.model.head.bias[0] = 20.0  # the slope of cross entropy is of the order of 1e-9 now
+    oracle, rows = Oracle(model, twin="float16"), torch.arange(9)
+    oracle.watch(9)
+    _, gradient = oracle.gradient(images(9), labels, cross_entropy, rows)
+    _, expected = Oracle(model)._gradient(images(9), labels, cross_entropy, rows)
+    assert 0 < expected.abs().max() < 1e-7
+    larger, expected = (
+        1e9 * gradient.flatten(1),
+        1e9 * expected.flatten(1),
+    )  # cosine_similarity has an epsilon of its own
+    assert nn.functional.cosine_similarity(larger, expected).min() > 0.999
+    assert not oracle.effort.zero_gradients.any()
+    pixels = images(9).requires_grad_(True)
+    (naive,) = torch.autograd.grad(cross_entropy(oracle._model(pixels)(pixels), labels).sum(), pixels)
+    assert not naive.any(), "the same slope without scaling"
+
+
+def test_where_a_twin_overflows_the_plain_network_is_asked() -> None:
+    class Glaring(nn.Module):
+        """Above a brightness that noise never has its activations do not fit into float16."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            glare = torch.relu(x.mean((2, 3)) - 0.8) * 1e6
+            return torch.cat((x.mean((2, 3)), glare / 1e6 - x.mean((2, 3))), 1)
+
+    plain = Glaring().eval()
+    oracle, rows, labels = Oracle(plain, twin="float16"), torch.arange(4), torch.tensor([0, 1, 2, 4])
+    samples = torch.stack([torch.full((3, 4, 4), level) for level in (0.3, 1.0, 0.5, 0.9)])
+    oracle.watch(4)
+    logits = oracle.logits(samples, rows)
+    assert oracle.speed == "float16, folded, channels-last"
+    assert torch.equal(logits[[1, 3]], plain(samples[[1, 3]]))
+    assert torch.allclose(logits, plain(samples), atol=1e-3)
+    assert oracle.effort.num_forwards.tolist() == [1, 2, 1, 2]
+    assert oracle.effort.notes == ["float32 was asked where the twin's numbers overflowed"]
+    _, gradient = oracle.gradient(samples, labels, cross_entropy, rows)
+    _, expected = Oracle(plain)._gradient(samples, labels, cross_entropy, rows)
+    assert torch.allclose(gradient, expected, rtol=1e-2)
+    assert torch.equal(gradient[[1, 3]], expected[[1, 3]])
 
 
 def test_a_network_that_a_twin_cannot_follow_is_queried_as_it_is() -> None:
@@ -161,7 +207,7 @@ def test_what_only_the_twin_takes_for_a_success_goes_back_to_work() -> None:
     assert (oracle.effort.num_forwards > oracle.effort.num_backwards).all()
 
 
-@pytest.mark.parametrize("twin", ["float32", "bfloat16"])
+@pytest.mark.parametrize("twin", ["float32", "bfloat16", "float16"])
 def test_pgd_through_a_twin_breaks_as_many(digits_standard: Classifier, twin) -> None:
     samples, labels = prepare(DIGITS, open_digits(), digits_standard.preprocessing.geometry).batch(0, 100)
     survived = []
