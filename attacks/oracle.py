@@ -167,10 +167,10 @@ class Oracle:
 
     def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: Rows) -> tuple[Logits, Images]:
         logits, gradient = self._gradient_of(self._model(images), images, classes, loss)
-        lost = self._lost(torch.cat((logits, gradient.flatten(1).amax(1, keepdim=True)), 1), rows)
+        steepest = gradient.flatten(1).abs().amax(1, keepdim=True)
+        lost = self._lost(torch.cat((logits, steepest), 1), rows)
         if lost.any():
-            plain = self._gradient_of(self._classifier, images[lost], classes[lost], loss)
-            logits[lost], gradient[lost] = plain
+            logits[lost], gradient[lost] = self._gradient_of(self._classifier, images[lost], classes[lost], loss)
         return logits, gradient
 
     def _gradient_of(
