@@ -170,6 +170,7 @@ class Oracle:
         steepest = gradient.flatten(1).abs().amax(1, keepdim=True)
         lost = self._lost(torch.cat((logits, steepest), 1), rows)
         if lost.any():
+            self.effort.num_backwards.index_add_(0, rows[lost], torch.ones_like(rows[lost]))
             logits[lost], gradient[lost] = self._gradient_of(self._classifier, images[lost], classes[lost], loss)
         return logits, gradient
 

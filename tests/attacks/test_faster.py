@@ -148,6 +148,7 @@ def test_where_a_twin_overflows_the_plain_network_is_asked() -> None:
     _, expected = Oracle(plain)._gradient(samples, labels, cross_entropy, rows)
     assert torch.allclose(gradient, expected, rtol=1e-2)
     assert torch.equal(gradient[[1, 3]], expected[[1, 3]])
+    assert oracle.effort.num_backwards.tolist() == [1, 2, 1, 2]
 
 
 def test_a_network_that_a_twin_cannot_follow_is_queried_as_it_is() -> None:
