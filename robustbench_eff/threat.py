@@ -81,9 +81,12 @@ class Threat:
         nearest = perturbed.clamp(0.0, 1.0).flatten(1)
         if outside.any():
             size, room, delta, clean = (part[outside] for part in (size, room, delta, clean))
-            threshold = _l1_threshold(size, room, self.eps * (1 - 1e-6))
-            shrunk = torch.minimum((size - threshold).clamp_min_(0), room).copysign_(delta)
-            nearest[outside] = (clean + shrunk).clamp_(0.0, 1.0)
+            inside = self.eps * (1 - 1e-6)
+            shrunk = torch.minimum((size - _l1_threshold(size, room, inside)).clamp_min_(0), room)
+            # The threshold of coordinates far outside has no more digits than they: what is left is divided away.
+            length = shrunk.sum(1, keepdim=True, dtype=torch.float64)
+            shrunk *= (inside / length.clamp_min(inside)).to(shrunk.dtype)
+            nearest[outside] = (clean + shrunk.copysign_(delta)).clamp_(0.0, 1.0)
         return nearest.view_as(images)
 
     def _nearest_l0(self, perturbed: Batch, images: Batch) -> Batch:
@@ -129,22 +132,23 @@ def room_ahead(direction: Tensor, images: Tensor) -> Tensor:
 def _l1_threshold(size: Tensor, room: Tensor, eps: float) -> Tensor:
     """The t >= 0 of each row at which sum(min(room, max(size - t, 0))) is eps; at t = 0 the sum must exceed it.
 
-    The sum falls piecewise linearly in t. Newton's step is exact on a piece; where it would leave the bracket,
-    the middle is taken. A dozen rounds, each cheaper by far than sorting the kinks.
+    The sum falls piecewise linearly in t. Newton's step is exact on a piece; where it would leave the bracket, or the
+    sum is flat, or it crept too long, the middle is taken. A dozen rounds, each cheaper by far than sorting the kinks.
     """
     low = torch.zeros(len(size), 1, dtype=size.dtype, device=size.device)
     high = size.amax(1, keepdim=True)
     threshold = low.clone()
     above, below = torch.empty_like(size), torch.empty_like(size)
-    for _ in range(100):
+    for number in range(100):
         left = size - threshold
         torch.gt(left, 0, out=above)  # as numbers: counting booleans takes several times as long
         torch.lt(left, room, out=below)
-        slope = above.mul_(below).sum(1, keepdim=True).clamp_min(1)
+        slope = above.mul_(below).sum(1, keepdim=True)
         length = torch.minimum(left.clamp_min_(0), room).sum(1, keepdim=True)
         low, high = torch.where(length > eps, threshold, low), torch.where(length > eps, high, threshold)
-        newton = threshold + (length - eps) / slope
-        following = torch.where((newton > low) & (newton < high), newton, (low + high) / 2)
+        newton = threshold + (length - eps) / slope.clamp_min(1)
+        usable = (newton > low) & (newton < high) & (slope > 0) & (number < 15 or number % 2 == 0)
+        following = torch.where(usable, newton, (low + high) / 2)
         settled = ((length - eps).abs() <= 1e-7 * eps) | ((following - threshold).abs() <= 1e-8)
         threshold = torch.where(settled, threshold, following)
         if settled.all():

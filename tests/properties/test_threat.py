@@ -128,3 +128,13 @@ def test_an_eps_outside_pixel_units_is_refused(eps: float) -> None:
 def test_l0_counts_whole_pixels(eps: float) -> None:
     with pytest.raises(SpecError, match="number of pixels"):
         Threat("l0", eps)
+
+
+@pytest.mark.parametrize(
+    ("seed", "scale", "eps"), [(953, 1.5, 0.3), (620, 3.0, 0.3), (686, 3.0, 1.0326), (827, 2.421875, 1.0326)]
+)
+def test_l1_is_inside_where_newtons_steps_creep(seed: int, scale: float, eps: float) -> None:
+    """Far outside the box the length is flat in the threshold: these left the ball by up to a fifth."""
+    images, perturbed = batch(seed, scale)
+    threat = Threat("l1", eps)
+    assert threat.excess(threat.project(perturbed, images), images).max() <= 1e-6 * max(1, eps)
