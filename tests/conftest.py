@@ -17,6 +17,12 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def _same_networks() -> None:
+    """Whatever a test initialises at random is the same in every run, whichever tests run beside it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["ROBUST_EVAL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
