@@ -114,8 +114,7 @@ class Oracle:
         self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
             logits = self._batches.joined(self._model(images), images)
-            lost = self._lost(logits, rows)
-            if lost.any():
+            if self.twinned and (lost := self._lost(logits, rows)).any():
                 logits[lost] = self._batches.joined(self._classifier, images[lost])
         return logits
 
@@ -167,8 +166,9 @@ class Oracle:
 
     def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: Rows) -> tuple[Logits, Images]:
         logits, gradient = self._gradient_of(self._model(images), images, classes, loss)
-        steepest = gradient.flatten(1).abs().amax(1, keepdim=True)
-        lost = self._lost(torch.cat((logits, steepest), 1), rows)
+        if not self.twinned:
+            return logits, gradient
+        lost = self._lost(torch.cat((logits, gradient.flatten(1).abs().amax(1, keepdim=True)), 1), rows)
         if lost.any():
             self.effort.num_backwards.index_add_(0, rows[lost], torch.ones_like(rows[lost]))
             logits[lost], gradient[lost] = self._gradient_of(self._classifier, images[lost], classes[lost], loss)
@@ -202,7 +202,7 @@ class Oracle:
 
     def _lost(self, answers: Tensor, rows: Rows) -> Mask:
         """Which of a twin's answers are not finite, so that the plain network has to be asked; said in a note."""
-        lost = ~answers.isfinite().all(1) if self.twinned else torch.zeros_like(rows, dtype=torch.bool)
+        lost: Mask = ~answers.isfinite().all(1)
         if lost.any():
             self.effort.num_forwards.index_add_(0, rows[lost], torch.ones_like(rows[lost]))
             self.note("float32 was asked where the twin's numbers overflowed")
