@@ -1,0 +1,153 @@
+"""What is raced: an attack of ours and the peers that do the same work, on one setting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import peers
+import torch
+from peers import Run
+from torch import Tensor
+
+from robustbench_eff.api import hardware
+from robustbench_eff.attacks import APGD, APGDT, FABT, PGD, AutoAttack, OnePixel, Oracle, Square
+from robustbench_eff.attacks.losses import cross_entropy
+from robustbench_eff.classifier import Classifier
+from robustbench_eff.types import Attack
+
+
+@dataclass(frozen=True)
+class Race:
+    """Ours and the peers that do the same work."""
+
+    name: str
+    ours: Run
+    peers: dict[str, Run]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What every race is run on."""
+
+    classifier: Classifier
+    images: Tensor
+    labels: Tensor
+    eps: float
+    norm: str
+    batch_size: int
+    generations: int
+    queries: int
+    compiled: bool
+    precision: str
+
+    def run(self, attack: Attack, twin: str | None) -> Run:
+        """An attack of ours on the float32 network as it is or on a twin, made and compiled before the clock starts."""
+        compiled = self.compiled and twin is not None
+        oracle = Oracle(self.classifier, batch_size=self.batch_size, twin=twin, compiled=compiled)  # type: ignore[arg-type]
+        for size in (4, 1, 3, self.batch_size) if compiled else (4,):
+            images, labels = self.images[:size], self.labels[:size]
+            rows = torch.arange(len(images), device=images.device)
+            with Oracle.open(oracle, images, labels) as opened:
+                opened.logits(images, rows)
+                opened.gradient(images, labels, cross_entropy, rows)
+        return lambda: attack(oracle, self.images, self.labels)
+
+    @property
+    def default(self) -> str:
+        """The precision that was asked for, or that `robust-eval` takes by itself."""
+        if self.precision != "auto":
+            return self.precision
+        return hardware.precision(self.classifier, str(self.images.device))
+
+    @property
+    def words(self) -> str:
+        """How our network is queried by default."""
+        by = "default" if self.precision == "auto" else "asked for"
+        return f"{by} ({self.default}{', compiled' if self.compiled else ''})"
+
+
+def pgd_races(given: Setting) -> Iterator[Race]:
+    """FGSM and PGD against Foolbox, torchattacks and the bare loop over live samples."""
+    where = (given.classifier, given.images, given.labels, given.eps)
+    for steps in (1, 10, 50):
+        step = given.eps if steps == 1 else None
+        attack = PGD(
+            eps=given.eps,
+            norm=given.norm,  # type: ignore[arg-type]
+            steps=steps,
+            step_size=step,
+            random_start=False,
+            early_stop=steps > 1,
+        )
+        others = {
+            "foolbox": peers.foolbox_pgd(*where, steps, given.norm),
+            "torchattacks": peers.torchattacks_pgd(*where, steps, given.norm),
+        }
+        if given.norm == "linf" and steps > 1:
+            others["bare loop, live samples"] = peers.bare_pgd(*where, steps, given.batch_size)
+        name = "fgsm" if steps == 1 else f"pgd-{steps}"
+        yield Race(f"{name} {given.norm}, float32 as it is", given.run(attack, None), others)
+        yield Race(f"{name} {given.norm}, {given.words}", given.run(attack, given.default), others)
+
+
+def autoattack_races(given: Setting) -> Iterator[Race]:
+    """AutoAttack standard against pyautoattack."""
+    attack = AutoAttack(eps=given.eps, norm=given.norm)  # type: ignore[arg-type]
+    peer = _pyautoattack(given, "standard")
+    yield Race(f"autoattack standard {given.norm}, {given.words}", given.run(attack, given.default), peer)
+
+
+def component_races(given: Setting) -> Iterator[Race]:
+    """Each part of AutoAttack alone on all samples."""
+    ball: dict[str, Any] = {"eps": given.eps, "norm": given.norm}
+    sparse = given.norm == "l1"
+    parts: dict[str, Attack] = {
+        "apgd-ce": APGD(**ball, restarts=5 if sparse else 1, shrinking_ball=sparse),
+        "apgd-t": APGDT(**ball, targets=5 if sparse else 9, shrinking_ball=sparse),
+        "fab-t": FABT(**ball),
+        "square": Square(**ball),
+    }
+    for name, attack in parts.items():
+        run = given.run(attack, given.default)
+        yield Race(f"{name} {given.norm}, {given.words}", run, _pyautoattack(given, name))
+
+
+def square_races(given: Setting) -> Iterator[Race]:
+    """Square against the bare forward passes that it asks for."""
+    attack = Square(eps=given.eps, norm=given.norm, queries=given.queries)  # type: ignore[arg-type]
+    for twin in dict.fromkeys((None, given.default)):
+        oracle = Oracle(given.classifier, batch_size=given.batch_size, twin=twin)  # type: ignore[arg-type]
+        attack(oracle, given.images, given.labels)
+        asked = oracle.effort.num_forwards
+        live = [int((asked > query).sum()) for query in range(int(asked.max()))]
+        network: Any = oracle._model(given.images)
+        bare = peers.bare_forwards(network, given.images, live, given.batch_size)
+        name = f"square {given.norm}, {given.queries} queries, {twin or 'float32 as it is'}"
+        yield Race(name, lambda oracle=oracle: attack(oracle, given.images, given.labels), {"bare forwards": bare})  # type: ignore[misc]
+
+
+def one_pixel_races(given: Setting) -> Iterator[Race]:
+    """Differential evolution with population 400, untargeted, against scipy and ART."""
+    attack = OnePixel(generations=given.generations)
+    where = (given.classifier, given.images, given.labels, given.generations)
+    others = {"scipy": peers.scipy_one_pixel(*where), "art": peers.art_one_pixel(*where)}
+    for twin in dict.fromkeys((None, given.default)):
+        how = given.words if twin else "float32 as it is"
+        name = f"one pixel, {given.generations} generations, {how}"
+        yield Race(name, given.run(attack, twin), others)
+
+
+def _pyautoattack(given: Setting, part: str) -> dict[str, Run]:
+    where = (given.classifier, given.images, given.labels, given.eps, given.norm)
+    return {"pyautoattack": peers.pyautoattack(*where, [part])}
+
+
+RACES: dict[str, Callable[[Setting], Iterator[Race]]] = {
+    "pgd": pgd_races,
+    "autoattack": autoattack_races,
+    "components": component_races,
+    "square": square_races,
+    "one_pixel": one_pixel_races,
+}
