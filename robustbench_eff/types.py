@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import torch
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
 from robustbench_eff.rng import Draws
@@ -18,6 +18,7 @@ AllImages: TypeAlias = Float[Tensor, "samples channel height width"]  # of all s
 AllLabels: TypeAlias = Int64[Tensor, "samples"]
 LiveImages: TypeAlias = Float[Tensor, "live channel height width"]  # of those that are left
 LiveLogits: TypeAlias = Float[Tensor, "live classes"]
+Pixels: TypeAlias = UInt8[Tensor, "batch height width 3"]  # 8-bit RGB, channels last
 Labels: TypeAlias = Int64[Tensor, "batch"]
 Logits: TypeAlias = Float[Tensor, "batch classes"]
 PerSample: TypeAlias = Float[Tensor, "batch"]
@@ -99,3 +100,19 @@ class Attack(Protocol):
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
     ) -> Images:
         """Adversarial images for `images` in [0, 1], of the same shape, inside `threat`."""
+
+
+@runtime_checkable
+class Corrupts(Protocol):
+    """Changes images without knowing a model or a label."""
+
+    @property
+    def configuration(self) -> Mapping[str, Any]:
+        """All that decides which images come out, the seed aside."""
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the images depend on the seed."""
+
+    def __call__(self, pixels: Pixels, draws: Draws | None = None) -> Pixels:
+        """Corrupted images for `pixels`, of the same shape."""

@@ -1,0 +1,108 @@
+"""What a corruption is: a kernel at one of five severities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+import torch
+from torch import Tensor
+
+from robustbench_eff.errors import DataError, SpecError
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+Constants: TypeAlias = Literal["imagenet", "cifar10"]
+"""Of ImageNet-C (224 x 224 pixels) or of CIFAR-10-C (32 x 32)."""
+Size: TypeAlias = tuple[int, int]
+"""Height and width in pixels."""
+Sampled: TypeAlias = tuple[Tensor, ...]
+"""Random parameters, one entry per image along the first dimension of each."""
+Value = TypeVar("Value")
+
+SEVERITIES = 5
+PIECE = 4
+"""Images that a CPU works on at once: what is between stays in its cache."""
+
+
+def nothing(draws: Draws, size: Size, value: Any) -> Sampled:
+    """What a corruption samples of which nothing is random."""
+    del draws, size, value
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kernel(Generic[Value]):
+    """A corruption at all its severities; what is random stands apart from what is done with it."""
+
+    name: str
+    severities: Mapping[Constants, Sequence[Value]]
+    """What its constants are at severity 1 to 5."""
+    apply: Callable[..., Pixels]
+    """apply(pixels, constants, *sampled): corrupted images, uint8 as they came."""
+    sample: Callable[[Draws, Size, Value], Sampled] = nothing
+    """sample(draws, size, constants): the random parameters of as many images as there are draws."""
+    version: int = 1
+    """Raised whenever the same draws would give other images."""
+
+    def at(self, severity: int, constants: Constants = "imagenet") -> Corruption:
+        """The corruption of that severity, 1 to 5."""
+        return Corruption(severity, constants, kernel=self)
+
+
+@dataclass(frozen=True, slots=True)
+class Corruption:
+    """A kernel at one severity. SpecError for a severity or constants that it does not have."""
+
+    severity: int = 1
+    constants: Constants = "imagenet"
+    kernel: Kernel[Any] = field(kw_only=True, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.severity not in range(1, SEVERITIES + 1):
+            raise SpecError(f"severity must be 1 to {SEVERITIES}, got {self.severity}.")
+        if self.constants not in self.kernel.severities:
+            known = ", ".join(self.kernel.severities)
+            raise SpecError(f"{self.kernel.name} has no constants for {self.constants!r}.", f"Known: {known}.")
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the images depend on the seed."""
+        return self.kernel.sample is not nothing
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """All that decides which images come out, the seed aside."""
+        return {
+            "corruption": self.kernel.name,
+            "version": self.kernel.version,
+            "severity": self.severity,
+            "constants": self.constants,
+        }
+
+    @property
+    def value(self) -> Any:
+        """The kernel's constants at this severity."""
+        return self.kernel.severities[self.constants][self.severity - 1]
+
+    def __call__(self, pixels: Pixels, draws: Draws | None = None) -> Pixels:
+        """Corrupted images for uint8 `pixels` (N, H, W, 3), of the same shape and on the same device.
+
+        `draws` key what is random; without them the images' positions and seed 0 do. Every severity has its own.
+        Raises DataError for any other dtype or shape.
+        """
+        if pixels.dtype != torch.uint8 or pixels.ndim != 4 or pixels.shape[-1] != 3:
+            raise DataError(
+                f"A corruption takes uint8 images of shape (N, H, W, 3), got {pixels.dtype} {tuple(pixels.shape)}.",
+                "Pass 8-bit levels, channels last, before any normalisation.",
+            )
+        rows = torch.arange(len(pixels), device=pixels.device)
+        draws = Draws.given(draws, pixels).fork(torch.full_like(rows, self.severity))
+        size = (pixels.shape[1], pixels.shape[2])
+        corrupted = torch.empty_like(pixels)
+        at_once = PIECE if pixels.device.type == "cpu" else max(1, len(rows))
+        for piece in rows.split(at_once) if len(rows) else ():
+            sampled = self.kernel.sample(draws[piece], size, self.value)
+            corrupted[piece] = self.kernel.apply(pixels[piece], self.value, *sampled)
+        return corrupted

@@ -1,0 +1,90 @@
+"""Defocus blur: every pixel becomes a disk.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3. At severity 5 the
+disk touches the border of its grid, whose mirror image makes the weights sum to 1.01: kept as published.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as functional
+from jaxtyping import Float64
+from torch import Tensor
+
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel
+from .levels import fractions, levels
+
+Weights = npt.NDArray[np.float32]
+
+SMALL = 8
+"""Up to this radius the grid reaches 8 pixels from its centre, whatever the disk."""
+
+
+class Lens(NamedTuple):
+    """Constants of a severity, in pixels."""
+
+    radius: float
+    softness: float
+    """Sigma of the Gaussian that smooths the disk's edge."""
+
+
+def _apply(pixels: Pixels, lens: Lens) -> Pixels:
+    weights = disk(lens).to(pixels.device)
+    reach = len(weights) // 2
+    planes = fractions(pixels).permute(0, 3, 1, 2)
+    count, channels, height, width = planes.shape
+    padded = functional.pad(planes, (reach,) * 4, mode="reflect").flatten(0, 1)[:, None]
+    blurred = functional.conv2d(padded, weights[None, None]).view(count, channels, height, width)
+    return levels(blurred.permute(0, 2, 3, 1))
+
+
+@cache
+def disk(lens: Lens) -> Float64[Tensor, "side side"]:
+    """Weights of a disk with a soft edge: float32 as OpenCV rounds them with fused multiplication, as float64.
+
+    The last bits matter: they make the weights sum to slightly less than 1, so that white becomes 254.
+    """
+    reach, size = (SMALL, 3) if lens.radius <= SMALL else (int(lens.radius), 5)
+    x = np.arange(-reach, reach + 1)
+    hard = (x[:, None] ** 2 + x**2 <= lens.radius**2).astype(np.float32)
+    hard /= hard.sum()
+    half = np.exp(-0.5 * (np.arange(size // 2 + 1) / lens.softness) ** 2)
+    half = (half / (half[0] + 2 * half[1:].sum())).astype(np.float32)
+    rows = _symmetric(hard.T, half, centre_last=len(half) == 2, fused=len(hard)).T
+    return torch.from_numpy(_symmetric(rows, half, centre_last=False, fused=len(hard) // 8 * 8).astype(np.float64))
+
+
+def _symmetric(field: Weights, half: Weights, *, centre_last: bool, fused: int) -> Weights:
+    """Columns of `field` filtered with a symmetric kernel, mirrored at the ends.
+
+    In the first `fused` columns a product is not rounded before it is added, as OpenCV's vector loops have it.
+    """
+    reach, length = len(half) - 1, len(field)
+    padded = np.pad(field, ((reach, reach), (0, 0)), mode="reflect")
+    pairs = [padded[reach - tap :][:length] + padded[reach + tap :][:length] for tap in range(1, reach + 1)]
+    terms = [(field, half[0]), *zip(pairs, half[1:], strict=True)]
+    if centre_last:
+        terms.reverse()
+    total: Weights = terms[0][0] * terms[0][1]
+    for values, weight in terms[1:]:
+        exact = values.astype(np.float64) * np.float64(weight)
+        exact[:, fused:] = exact[:, fused:].astype(np.float32)
+        total = (exact + total).astype(np.float32)
+    return total
+
+
+DEFOCUS_BLUR = Kernel(
+    name="defocus_blur",
+    severities={
+        "imagenet": (Lens(3, 0.1), Lens(4, 0.5), Lens(6, 0.5), Lens(8, 0.5), Lens(10, 0.5)),
+        "cifar10": (Lens(0.3, 0.4), Lens(0.4, 0.5), Lens(0.5, 0.6), Lens(1, 0.2), Lens(1.5, 0.1)),
+    },
+    apply=_apply,
+)

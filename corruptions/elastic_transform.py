@@ -1,0 +1,150 @@
+"""Elastic transform: pixels are moved by a smooth random field, at the lower severities after a random affine map.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261 (after Simard et al. 2003); constants as in hendrycks/robustness
+8190fe3, whose affine map is OpenCV's of before version 5: in steps of 1/32 pixel. imagecorruptions 1.1.2 has no affine
+map and other constants: `ELASTIC_TRANSFORM_IMAGECORRUPTIONS`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Float32, Float64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .affine import affine_maps, warped
+from .corruption import Kernel, Sampled, Size
+from .levels import WHITE
+from .smooth import gaussian
+
+TRUNCATE = 3.0
+"""Reach of the smoothing, in sigmas."""
+
+
+class Elastic(NamedTuple):
+    """Constants of a severity, in pixels."""
+
+    strength: float
+    sigma: float
+    """Of the smoothing of the field."""
+    affine: float
+    """How far the corners of the affine map move at most."""
+
+
+class Wobble(NamedTuple):
+    """Constants of a severity of imagecorruptions, for images of any size."""
+
+    strength: float
+    sigma: float = 0.01
+    reach: float = 0.005
+    """Before smoothing; both in heights of the image."""
+
+
+Uniform = Float[Tensor, "batch height width"]
+
+
+def _sample(draws: Draws, size: Size, elastic: Elastic) -> Sampled:
+    return (draws.uniform((3, 2), stream="elastic/affine"), *_field(draws, size))
+
+
+def _sample_imagecorruptions(draws: Draws, size: Size, wobble: Wobble) -> Sampled:
+    return _field(draws, size)
+
+
+def _field(draws: Draws, size: Size) -> tuple[Uniform, Uniform]:
+    return draws.uniform(size, stream="elastic/across"), draws.uniform(size, stream="elastic/down")
+
+
+def _apply(
+    pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"], across: Uniform, down: Uniform
+) -> Pixels:
+    image = (pixels.double() / WHITE).float()
+    moved = (-elastic.affine + 2 * elastic.affine * corners.double()).float()
+    image = warped(image, affine_maps(moved, (pixels.shape[1], pixels.shape[2])))
+    fields = [
+        (gaussian(-1 + 2 * field.double(), elastic.sigma, truncate=TRUNCATE, edge="reflect") * elastic.strength).float()
+        for field in (across, down)
+    ]
+    return _levels(_displaced(image, *fields))
+
+
+def _apply_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, down: Uniform) -> Pixels:
+    height = pixels.shape[1]
+    reach, sigma = height * wobble.reach, height * wobble.sigma
+    fields = [
+        (
+            gaussian(-reach + 2 * reach * field.double(), sigma, truncate=TRUNCATE, edge="reflect") * wobble.strength
+        ).float()
+        for field in (across, down)
+    ]
+    return _levels(_displaced((pixels.double() / WHITE).float(), *fields))
+
+
+def _displaced(
+    image: Float32[Tensor, "batch height width 3"],
+    across: Float32[Tensor, "batch height width"],
+    down: Float32[Tensor, "batch height width"],
+) -> Float32[Tensor, "batch height width 3"]:
+    """Every pixel from (row + down, column + across), bilinearly; beyond the edges lies the mirror image."""
+    count, height, width, _ = image.shape
+    row, column = torch.arange(height, device=image.device), torch.arange(width, device=image.device)
+    upper, lower, below = _beside(row[:, None] + down.double(), height)
+    near, far, beyond = _beside(column + across.double(), width)
+    which = torch.arange(count, device=image.device)[:, None, None]
+    image64 = image.double()
+    total = torch.zeros_like(image64)
+    for rows, height_weight in ((upper, 1.0 - below), (lower, below)):
+        for columns, width_weight in ((near, 1.0 - beyond), (far, beyond)):
+            total += image64[which, rows, columns].mul_(height_weight[..., None]).mul_(width_weight[..., None])
+    return total.float()
+
+
+def _beside(where: Float64[Tensor, "batch height width"], length: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The two pixels on either side of each coordinate, and how far it is from the first; as SciPy mirrors them."""
+    period = 2 * length
+    where = torch.where(where < -period, where + period * (-where / period).trunc(), where)
+    mirrored = (-where).clamp_min(1e-15) - 1.0
+    where = torch.where(where < -length, where + period, torch.where(where < 0, mirrored, where))
+    where = torch.where(where > length - 1, where - period * (where / period).trunc(), where)
+    where = torch.where(where >= length, period - where - 1.0, where)
+    first = where.floor()
+    index = torch.stack((first, first + 1)).long().remainder(period)
+    lower, upper = torch.minimum(index, period - 1 - index)
+    return lower, upper, where - first
+
+
+def _levels(image: Float32[Tensor, "batch height width 3"]) -> Pixels:
+    return image.clamp(0, 1).mul_(WHITE).to(torch.uint8)
+
+
+ELASTIC_TRANSFORM = Kernel(
+    name="elastic_transform",
+    severities={
+        "imagenet": (
+            Elastic(244 * 2, 244 * 0.7, 244 * 0.1),
+            Elastic(244 * 2, 244 * 0.08, 244 * 0.2),
+            Elastic(244 * 0.05, 244 * 0.01, 244 * 0.02),
+            Elastic(244 * 0.07, 244 * 0.01, 244 * 0.02),
+            Elastic(244 * 0.12, 244 * 0.01, 244 * 0.02),
+        ),
+        "cifar10": (
+            Elastic(0.0, 0.0, 32 * 0.08),
+            Elastic(32 * 0.05, 32 * 0.2, 32 * 0.07),
+            Elastic(32 * 0.08, 32 * 0.06, 32 * 0.06),
+            Elastic(32 * 0.1, 32 * 0.04, 32 * 0.05),
+            Elastic(32 * 0.1, 32 * 0.03, 32 * 0.03),
+        ),
+    },
+    sample=_sample,
+    apply=_apply,
+)
+ELASTIC_TRANSFORM_IMAGECORRUPTIONS = Kernel(
+    name="elastic_transform_imagecorruptions",
+    severities={"imagenet": tuple(Wobble(250 * share) for share in (0.05, 0.065, 0.085, 0.1, 0.12))},
+    sample=_sample_imagecorruptions,
+    apply=_apply_imagecorruptions,
+)

@@ -1,0 +1,23 @@
+"""Gaussian blur.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel
+from .levels import fractions, levels
+from .smooth import gaussian
+
+
+def _apply(pixels: Pixels, sigma: float) -> Pixels:
+    return levels(gaussian(fractions(pixels), sigma))
+
+
+GAUSSIAN_BLUR = Kernel(
+    name="gaussian_blur",
+    severities={"imagenet": (1.0, 2.0, 3.0, 4.0, 6.0), "cifar10": (0.4, 0.6, 0.7, 0.8, 1.0)},
+    apply=_apply,
+)

@@ -1,0 +1,31 @@
+"""Gaussian noise: a normal draw is added to every channel value, as of a sensor in low light.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel, Sampled, Size
+from .levels import fractions, levels
+
+
+def _sample(draws: Draws, size: Size, deviation: float) -> Sampled:
+    return (draws.normal((*size, 3), stream="gaussian_noise"),)
+
+
+def _apply(pixels: Pixels, deviation: float, noise: Float[Tensor, "batch height width 3"]) -> Pixels:
+    return levels(fractions(pixels) + deviation * noise.double())
+
+
+GAUSSIAN_NOISE = Kernel(
+    name="gaussian_noise",
+    severities={"imagenet": (0.08, 0.12, 0.18, 0.26, 0.38), "cifar10": (0.04, 0.06, 0.08, 0.09, 0.10)},
+    sample=_sample,
+    apply=_apply,
+)

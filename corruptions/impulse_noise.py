@@ -1,0 +1,32 @@
+"""Impulse noise: channel values become black or white, each half of the time.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+Differs: one draw decides both whether a value is hit and by which of the two.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel, Sampled, Size
+from .levels import WHITE
+
+
+def _sample(draws: Draws, size: Size, amount: float) -> Sampled:
+    return (draws.uniform((*size, 3), stream="impulse_noise"),)
+
+
+def _apply(pixels: Pixels, amount: float, uniform: Float[Tensor, "batch height width 3"]) -> Pixels:
+    return pixels.masked_fill(uniform < amount, 0).masked_fill_(uniform < amount / 2, WHITE)
+
+
+IMPULSE_NOISE = Kernel(
+    name="impulse_noise",
+    severities={"imagenet": (0.03, 0.06, 0.09, 0.17, 0.27), "cifar10": (0.01, 0.02, 0.03, 0.05, 0.07)},
+    sample=_sample,
+    apply=_apply,
+)

@@ -1,0 +1,34 @@
+"""Motion blur: the image is smeared along a line of random direction.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel, Sampled, Size
+from .levels import WHITE
+from .smear import Angles, Motion, angles, smeared
+
+
+def _sample(draws: Draws, size: Size, motion: Motion) -> Sampled:
+    return (angles(draws, -45, 45, "motion_blur"),)
+
+
+def _apply(pixels: Pixels, motion: Motion, direction: Angles) -> Pixels:
+    return smeared(pixels.double(), motion, direction).clamp_(0, WHITE).to(torch.uint8)
+
+
+MOTION_BLUR = Kernel(
+    name="motion_blur",
+    severities={
+        "imagenet": (Motion(10, 3), Motion(15, 5), Motion(15, 8), Motion(15, 12), Motion(20, 15)),
+        "cifar10": (Motion(6, 1), Motion(6, 1.5), Motion(6, 2), Motion(8, 2), Motion(9, 2.5)),
+    },
+    sample=_sample,
+    apply=_apply,
+)

@@ -1,0 +1,30 @@
+"""Pixelation: the image is made small and large again, by means of boxes.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3. Pillow resizes, as
+there; a GPU's images go through the CPU.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from PIL import Image
+
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel
+
+
+def _apply(pixels: Pixels, share: float) -> Pixels:
+    height, width = pixels.shape[1:3]
+    small, box = (int(width * share), int(height * share)), Image.Resampling.BOX
+    pictures = (Image.fromarray(image) for image in pixels.cpu().numpy())
+    blocks = [np.asarray(picture.resize(small, box).resize((width, height), box)) for picture in pictures]
+    return torch.from_numpy(np.stack(blocks)).to(pixels.device)
+
+
+PIXELATE = Kernel(
+    name="pixelate",
+    severities={"imagenet": (0.6, 0.5, 0.4, 0.3, 0.25), "cifar10": (0.95, 0.9, 0.85, 0.75, 0.65)},
+    apply=_apply,
+)

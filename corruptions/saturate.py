@@ -1,0 +1,28 @@
+"""Saturation: that of HSV is multiplied by one constant, and another is added.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel
+from .hsv import hsv, rgb
+from .levels import fractions, levels
+
+
+def _apply(pixels: Pixels, constants: tuple[float, float]) -> Pixels:
+    factor, added = constants
+    hue, saturation, value = hsv(fractions(pixels))
+    return levels(rgb(hue, (saturation * factor + added).clamp_(0.0, 1.0), value))
+
+
+SATURATE = Kernel(
+    name="saturate",
+    severities={
+        "imagenet": ((0.3, 0.0), (0.1, 0.0), (2.0, 0.0), (5.0, 0.1), (20.0, 0.2)),
+        "cifar10": ((0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2)),
+    },
+    apply=_apply,
+)

@@ -1,0 +1,62 @@
+"""Shot noise: every channel value becomes a Poisson count of photons, of which white expects a constant number.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+Differs: counts are found by inverting the distribution function at a uniform draw.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from scipy.stats import poisson
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel, Sampled, Size
+from .levels import WHITE, levels
+
+
+def _sample(draws: Draws, size: Size, photons: int) -> Sampled:
+    return (draws.uniform((*size, 3), stream="shot_noise"),)
+
+
+def _apply(pixels: Pixels, photons: int, uniform: Float[Tensor, "batch height width 3"]) -> Pixels:
+    return developed(counts(pixels, photons, uniform), photons)
+
+
+def counts(
+    pixels: Pixels, photons: int, uniform: Float[Tensor, "batch height width 3"]
+) -> Float64[Tensor, "batch height width 3"]:
+    """How many photons each value catches: the smallest count whose distribution function exceeds `uniform`."""
+    table = _steps(photons).to(pixels.device)
+    width = table.shape[1]
+    # One sorted sequence for all levels: level + distribution function, which lies in [0, 1).
+    found = torch.searchsorted(table.flatten(), pixels.double() + uniform.double(), right=True)
+    return (found - pixels.long() * width).double()
+
+
+def developed(caught: Float64[Tensor, "batch height width 3"], photons: int) -> Pixels:
+    """The image of these counts."""
+    return levels(caught / photons)
+
+
+@cache
+def _steps(photons: int) -> Float64[Tensor, "levels counts"]:
+    """level + P(count <= k) for every level and k up to where nothing is left, kept below the next level."""
+    most = int(poisson.ppf(1 - 2.0**-30, photons)) + 1
+    expected = photons * np.arange(WHITE + 1) / WHITE
+    below = np.minimum(poisson.cdf(np.arange(most), expected[:, None]), 1 - 2.0**-26)
+    return torch.from_numpy(np.arange(WHITE + 1)[:, None] + below)
+
+
+SHOT_NOISE = Kernel(
+    name="shot_noise",
+    severities={"imagenet": (60, 25, 12, 5, 3), "cifar10": (500, 250, 100, 75, 50)},
+    sample=_sample,
+    apply=_apply,
+)

@@ -1,0 +1,63 @@
+"""Motion: the image is smeared along a line, to one side, with weights that fall off like a Gaussian.
+
+Source: imagecorruptions 1.1.2, which does without ImageMagick what hendrycks/robustness 8190fe3 asks of it; the two
+differ by at most one level on 0.2 % of the values.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+
+Angles = Float[Tensor, "batch"]
+"""In degrees."""
+Layers = Float64[Tensor, "batch height width ..."]
+
+
+class Motion(NamedTuple):
+    """How far and how evenly."""
+
+    radius: int
+    sigma: float
+    """Both in pixels."""
+
+
+def angles(draws: Draws, low: float, high: float, stream: str) -> Angles:
+    """Uniform in [low, high)."""
+    return low + (high - low) * draws.uniform((1,), stream=stream)[:, 0].double()
+
+
+def smeared(layers: Layers, motion: Motion, direction: Angles) -> Layers:
+    """`layers` along `direction`; beyond the edges lie their last pixels."""
+    count, height, width = layers.shape[:3]
+    taps = 2 * motion.radius + 1
+    weights = np.exp(-(np.arange(taps) ** 2) / (2 * motion.sigma**2)) / (np.sqrt(2 * np.pi) * motion.sigma)
+    weights = weights / np.sum(weights)
+    steps = torch.tensor([_steps(angle, taps) for angle in direction.tolist()], device=layers.device)
+    down, across = steps.unbind(-1)
+    inside = ((down.abs() < height) & (across.abs() < width)).cumprod(1).bool()  # it ends where it leaves the image
+    total = torch.zeros_like(layers)
+    row, column = torch.arange(height, device=layers.device), torch.arange(width, device=layers.device)
+    rows = (row - down[..., None]).clamp_(0, height - 1)
+    columns = (column - across[..., None]).clamp_(0, width - 1)
+    image = torch.arange(count, device=layers.device)[:, None, None]
+    for tap in range(taps):
+        live = inside[:, tap]
+        moved = layers[image[live], rows[live, tap][:, :, None], columns[live, tap][:, None, :]]
+        total[live] += moved.mul_(float(weights[tap]))
+    return total
+
+
+def _steps(angle: float, taps: int) -> list[tuple[int, int]]:
+    """How far the image moves down and across for every tap, in whole pixels."""
+    radians = angle * (math.pi / 180)
+    y, x = taps * np.sin(radians), taps * np.cos(radians)
+    length = math.hypot(y, x)
+    return [(-math.ceil(tap * y / length - 0.5), -math.ceil(tap * x / length - 0.5)) for tap in range(taps)]

@@ -1,0 +1,110 @@
+"""Snow: flakes, smeared by the wind, and a whitened image.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3. There the layer of
+flakes is cut to the image and reduced to 8 bits before ImageMagick smears it; imagecorruptions 1.1.2 smears it whole
+and in float: `SNOW_IMAGECORRUPTIONS`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Float32, Float64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel, Sampled, Size
+from .levels import WHITE, levels
+from .smear import Angles, Motion, angles, smeared
+from .zooming import centre_zoomed
+
+LUMA = torch.tensor((0.299, 0.587, 0.114)).tolist()
+"""Rounded to float32."""
+
+
+class Snow(NamedTuple):
+    """Constants of a severity."""
+
+    mean: float
+    deviation: float
+    zoom: float
+    """Of the flakes."""
+    threshold: float
+    """Below it there is no flake."""
+    radius: int
+    sigma: float
+    """Of the smear, in pixels."""
+    kept: float
+    """How much of the image is not whitened."""
+
+
+def _sample(draws: Draws, size: Size, snow: Snow) -> Sampled:
+    return draws.normal(size, stream="snow"), angles(draws, -135, -45, "snow/wind")
+
+
+def _apply(pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"], wind: Angles) -> Pixels:
+    height, width = pixels.shape[1:3]
+    flakes = _flakes(snow, noise)[:, :height, :width].clamp_(0, 1).mul_(WHITE).floor_()
+    return _snowed(pixels, snow, smeared(flakes, Motion(snow.radius, snow.sigma), wind))
+
+
+def _apply_imagecorruptions(
+    pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"], wind: Angles
+) -> Pixels:
+    flakes = _flakes(snow, noise).clamp_(0, 1)
+    height, width = pixels.shape[1:3]
+    return _snowed(pixels, snow, smeared(flakes, Motion(snow.radius, snow.sigma), wind)[:, :height, :width] * WHITE)
+
+
+def _flakes(snow: Snow, noise: Float[Tensor, "batch height width"]) -> Float64[Tensor, "batch tall wide"]:
+    layer = snow.mean + snow.deviation * noise.double()
+    layer = centre_zoomed(layer[..., None], snow.zoom)[..., 0]
+    return layer.masked_fill(layer < snow.threshold, 0.0)
+
+
+def _snowed(pixels: Pixels, snow: Snow, flakes: Float64[Tensor, "batch height width"]) -> Pixels:
+    """The image under flakes from 0 to 255, which are rounded, and under the same turned by 180 degrees."""
+    image = (pixels.double() / WHITE).float()
+    white = (_grey(image) * 1.5 + 0.5)[..., None]
+    paled = snow.kept * image + (1 - snow.kept) * torch.maximum(image, white)
+    layer = (flakes.round() / WHITE)[..., None]
+    return levels(paled.double() + layer + layer.flip(1, 2))
+
+
+def _grey(image: Float32[Tensor, "batch height width 3"]) -> Float32[Tensor, "batch height width"]:
+    """Luma in float32, each product but green's not rounded before it is added, as OpenCV has it."""
+    red, green, blue = (image[..., channel].double() * LUMA[channel] for channel in range(3))
+    grey: Tensor = ((red + green.float()).float() + blue).float()
+    return grey
+
+
+SNOW = Kernel(
+    name="snow",
+    severities={
+        "imagenet": (
+            Snow(0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+            Snow(0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+            Snow(0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+            Snow(0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+            Snow(0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+        ),
+        "cifar10": (
+            Snow(0.1, 0.2, 1, 0.6, 8, 3, 0.95),
+            Snow(0.1, 0.2, 1, 0.5, 10, 4, 0.9),
+            Snow(0.15, 0.3, 1.75, 0.55, 10, 4, 0.9),
+            Snow(0.25, 0.3, 2.25, 0.6, 12, 6, 0.85),
+            Snow(0.3, 0.3, 1.25, 0.65, 14, 12, 0.8),
+        ),
+    },
+    sample=_sample,
+    apply=_apply,
+)
+SNOW_IMAGECORRUPTIONS = Kernel(
+    name="snow_imagecorruptions",
+    severities={"imagenet": SNOW.severities["imagenet"]},
+    sample=_sample,
+    apply=_apply_imagecorruptions,
+)

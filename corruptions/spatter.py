@@ -1,0 +1,133 @@
+"""Spatter: drops of water, or at severities 4 and 5 mud.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3, whose OpenCV calls
+are followed step by step.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as functional
+from jaxtyping import Float, Float32, Float64, Int64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .canny import distances, edges
+from .corruption import Kernel, Sampled, Size
+from .levels import WHITE, levels
+from .smooth import gaussian
+
+TURQUOISE, BROWN = (175, 238, 238), (63, 42, 20)
+LOW, HIGH = 50, 150
+"""Thresholds of the drops' edges."""
+FARTHEST = 20
+"""Pixels from an edge beyond which a drop looks the same."""
+RELIEF = ((-2, -1, 0), (-1, 1, 1), (0, 1, 2))
+DENSE = 0.8
+"""Thinner mud is none."""
+
+
+class Spatter(NamedTuple):
+    """Constants of a severity."""
+
+    mean: float
+    deviation: float
+    sigma: float
+    """Of the smoothing, in pixels."""
+    threshold: float
+    """Below it the image stays dry."""
+    strength: float
+    """Of water; of mud the sigma of its edges, in pixels."""
+    mud: bool
+
+
+def _sample(draws: Draws, size: Size, spatter: Spatter) -> Sampled:
+    return (draws.normal(size, stream="spatter"),)
+
+
+def _apply(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch height width"]) -> Pixels:
+    liquid = gaussian(spatter.mean + spatter.deviation * noise.double(), spatter.sigma)
+    liquid = liquid.masked_fill(liquid < spatter.threshold, 0.0)
+    image = (pixels.double() / WHITE).float()
+    return (_muddy if spatter.mud else _wet)(image, liquid, spatter)
+
+
+def _muddy(
+    image: Float32[Tensor, "batch height width 3"], liquid: Float64[Tensor, "batch height width"], spatter: Spatter
+) -> Pixels:
+    mud = gaussian((liquid > spatter.threshold).float(), spatter.strength)
+    mud = mud.masked_fill(mud < DENSE, 0.0)[..., None]
+    brown = torch.tensor(BROWN, device=image.device).double() / WHITE
+    return levels((image * (1 - mud)).double() + brown * mud.double())
+
+
+def _wet(
+    image: Float32[Tensor, "batch height width 3"], liquid: Float64[Tensor, "batch height width"], spatter: Spatter
+) -> Pixels:
+    drops = (liquid * WHITE).long()
+    away = _box(distances(edges(drops, LOW, HIGH), FARTHEST).double())
+    relief = _relief(_equalised((away / 9).float().long()))
+    shine = (drops * ((_box(relief) + 4) // 9)).float()
+    shine = shine / shine.amax((1, 2), keepdim=True) * spatter.strength
+    turquoise = (torch.tensor(TURQUOISE, device=image.device).double() / WHITE).float()
+    return (image + shine[..., None] * turquoise).clamp_(0, 1).mul_(WHITE).to(torch.uint8)
+
+
+def _box(field: Tensor) -> Tensor:
+    """Sums over 3 x 3 pixels; beyond the edges lies the mirror image, without its last pixel twice."""
+    return sum((part for part in _around(field)), torch.zeros_like(field))
+
+
+def _relief(image: Int64[Tensor, "batch height width"]) -> Int64[Tensor, "batch height width"]:
+    """Light from one corner."""
+    weights = [weight for row in RELIEF for weight in row]
+    parts = zip(weights, _around(image), strict=True)
+    return sum((weight * part for weight, part in parts), torch.zeros_like(image)).clamp_(0, WHITE)
+
+
+def _around(field: Tensor) -> list[Tensor]:
+    """The nine fields of neighbours, row by row."""
+    height, width = field.shape[1:]
+    padded = functional.pad(field[:, None].double(), (1,) * 4, mode="reflect")[:, 0].to(field.dtype)
+    return [padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]
+
+
+def _equalised(image: Int64[Tensor, "batch height width"]) -> Int64[Tensor, "batch height width"]:
+    """Levels spread so that their histogram is even, the lowest that occurs at 0."""
+    flat = image.flatten(1)
+    counts = torch.zeros(len(flat), WHITE + 1, dtype=torch.int64, device=image.device)
+    counts.scatter_add_(1, flat, torch.ones_like(flat))
+    lowest = (counts > 0).long().argmax(1, keepdim=True)
+    first = counts.gather(1, lowest)
+    scale = torch.tensor(float(WHITE)) / (flat.shape[1] - first).float()
+    above = (counts.cumsum(1) - first).clamp_min(0)
+    table = (above.float() * scale).round().clamp_(0, WHITE).long()
+    table = torch.where(first == flat.shape[1], lowest, table)
+    return table.gather(1, flat).view_as(image)
+
+
+SPATTER = Kernel(
+    name="spatter",
+    severities={
+        "imagenet": (
+            Spatter(0.65, 0.3, 4, 0.69, 0.6, False),
+            Spatter(0.65, 0.3, 3, 0.68, 0.6, False),
+            Spatter(0.65, 0.3, 2, 0.68, 0.5, False),
+            Spatter(0.65, 0.3, 1, 0.65, 1.5, True),
+            Spatter(0.67, 0.4, 1, 0.65, 1.5, True),
+        ),
+        "cifar10": (
+            Spatter(0.62, 0.1, 0.7, 0.7, 0.5, False),
+            Spatter(0.65, 0.1, 0.8, 0.7, 0.5, False),
+            Spatter(0.65, 0.3, 1, 0.69, 0.5, False),
+            Spatter(0.65, 0.1, 0.7, 0.69, 0.6, True),
+            Spatter(0.65, 0.1, 0.5, 0.68, 0.6, True),
+        ),
+    },
+    sample=_sample,
+    apply=_apply,
+)

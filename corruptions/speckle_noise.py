@@ -1,0 +1,32 @@
+"""Speckle noise: every channel value is multiplied by 1 and a normal draw.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel, Sampled, Size
+from .levels import fractions, levels
+
+
+def _sample(draws: Draws, size: Size, deviation: float) -> Sampled:
+    return (draws.normal((*size, 3), stream="speckle_noise"),)
+
+
+def _apply(pixels: Pixels, deviation: float, noise: Float[Tensor, "batch height width 3"]) -> Pixels:
+    clean = fractions(pixels)
+    return levels(clean + clean * (deviation * noise.double()))
+
+
+SPECKLE_NOISE = Kernel(
+    name="speckle_noise",
+    severities={"imagenet": (0.15, 0.2, 0.35, 0.45, 0.6), "cifar10": (0.06, 0.1, 0.12, 0.16, 0.2)},
+    sample=_sample,
+    apply=_apply,
+)
