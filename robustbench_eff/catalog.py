@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.resources import files
@@ -20,7 +20,7 @@ from robustbench_eff.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.suite import Suite
 
 if TYPE_CHECKING:
-    from robustbench_eff.types import Attack
+    from robustbench_eff.types import Attack, Corrupts
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +73,67 @@ ADAPTERS: Mapping[str, Row] = {
 }
 """Attacks of other libraries, written PREFIX:NAME; what is no field of the adapter goes to the attack itself."""
 
+CORRUPTIONS: Mapping[str, Row] = {
+    "gaussian_noise": Row("robustbench_eff.corruptions.gaussian_noise:GAUSSIAN_NOISE", "normal draws added"),
+    "shot_noise": Row("robustbench_eff.corruptions.shot_noise:SHOT_NOISE", "Poisson counts of photons"),
+    "impulse_noise": Row("robustbench_eff.corruptions.impulse_noise:IMPULSE_NOISE", "values become black or white"),
+    "defocus_blur": Row("robustbench_eff.corruptions.defocus_blur:DEFOCUS_BLUR", "every pixel becomes a disk"),
+    "glass_blur": Row("robustbench_eff.corruptions.glass_blur:GLASS_BLUR", "pixels copied from near places"),
+    "motion_blur": Row("robustbench_eff.corruptions.motion_blur:MOTION_BLUR", "smeared along a line"),
+    "zoom_blur": Row("robustbench_eff.corruptions.zoom_blur:ZOOM_BLUR", "mean of magnified images"),
+    "snow": Row("robustbench_eff.corruptions.snow:SNOW", "flakes smeared by the wind"),
+    "frost": Row("robustbench_eff.corruptions.frost:FROST", "a picture of ice mixed in"),
+    "fog": Row("robustbench_eff.corruptions.fog:FOG", "a plasma fractal added"),
+    "brightness": Row("robustbench_eff.corruptions.brightness:BRIGHTNESS", "value of HSV raised"),
+    "contrast": Row("robustbench_eff.corruptions.contrast:CONTRAST", "moved towards the mean"),
+    "elastic_transform": Row(
+        "robustbench_eff.corruptions.elastic_transform:ELASTIC_TRANSFORM", "pixels moved by a smooth field"
+    ),
+    "pixelate": Row("robustbench_eff.corruptions.pixelate:PIXELATE", "made small and large again"),
+    "jpeg_compression": Row(
+        "robustbench_eff.corruptions.jpeg_compression:JPEG_COMPRESSION", "a JPEG file of low quality"
+    ),
+    "speckle_noise": Row("robustbench_eff.corruptions.speckle_noise:SPECKLE_NOISE", "multiplied by normal draws"),
+    "gaussian_blur": Row("robustbench_eff.corruptions.gaussian_blur:GAUSSIAN_BLUR", "Gaussian filter"),
+    "spatter": Row("robustbench_eff.corruptions.spatter:SPATTER", "drops of water or mud"),
+    "saturate": Row("robustbench_eff.corruptions.saturate:SATURATE", "saturation of HSV changed"),
+    "snow_imagecorruptions": Row(
+        "robustbench_eff.corruptions.snow:SNOW_IMAGECORRUPTIONS", "snow as imagecorruptions 1.1.2 has it"
+    ),
+    "elastic_transform_imagecorruptions": Row(
+        "robustbench_eff.corruptions.elastic_transform:ELASTIC_TRANSFORM_IMAGECORRUPTIONS",
+        "elastic_transform as imagecorruptions 1.1.2 has it",
+    ),
+}
+"""The 15 of ImageNet-C in its order, the 4 extra ones, and what other code makes of two of them."""
+
+IMAGENET_C = tuple(CORRUPTIONS)[:15]
+"""What mCE is the mean over."""
+SEVERITIES = range(1, 6)
+
+SETS: Mapping[str, tuple[str, ...]] = {
+    "imagenet_c": tuple(f"{name}(severity={level})" for name in tuple(CORRUPTIONS)[:19] for level in SEVERITIES),
+    "cifar10_c": tuple(
+        f"{name}(severity={level}, constants='cifar10')" for name in tuple(CORRUPTIONS)[:19] for level in SEVERITIES
+    ),
+}
+"""Words that stand for many perturbations."""
+
 BENCHMARKS: Mapping[str, Row] = {
     "cifar10": Row("robustbench_eff.benchmarks.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),
+    "cifar10-c-generated": Row(
+        "robustbench_eff.benchmarks.cifar10:CIFAR10_C_GENERATED", "CIFAR-10-C, made from cifar10 on the fly"
+    ),
     "digits": Row("robustbench_eff.benchmarks.digits:DIGITS", "handwritten digits, 360 images, no download"),
     "imagenet": Row("robustbench_eff.benchmarks.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"),
+    "imagenet-c-generated": Row(
+        "robustbench_eff.benchmarks.imagenet:IMAGENET_C_GENERATED", "ImageNet-C, made from imagenet on the fly"
+    ),
 }
 
 SUITES: Mapping[str, str] = {
     "autoattack": "clean and AutoAttack, L∞ and L2",
+    "corruptions": "clean and 19 corruptions at 5 severities",
     "masking": "what the checks for gradient masking compare",
     "quick": "clean, FGSM and PGD-10 at one ε",
     "standard": "clean, FGSM and PGD at several ε, L∞ and L2",
@@ -111,6 +164,25 @@ def attack(text: str) -> Attack:
     return dataclasses.replace(item, early_stop=False)  # type: ignore[type-var]
 
 
+def corruption(text: str, jpeg_quality: int | None = None) -> Corrupts:
+    """The corruption that `text` describes, saved as JPEG files where a quality is given; SpecError as `attack`."""
+    parsed = spec.parse(text)
+    from robustbench_eff.corruptions import Corruption, Saved
+
+    made = spec.build(Corruption, parsed, kernel=CORRUPTIONS[parsed.name].load())
+    return made if jpeg_quality is None else Saved(made, jpeg_quality)
+
+
+def is_corruption(text: str) -> bool:
+    """Whether it is a corruption and not an attack; SpecError for what cannot be read."""
+    return spec.parse(surrogate(text)[0]).name in CORRUPTIONS
+
+
+def expanded(texts: Iterable[str]) -> list[str]:
+    """Perturbations with every word for many of them replaced by those."""
+    return [single for text in texts for single in SETS.get(text, (text,))]
+
+
 def is_adapted(text: str) -> bool:
     """Whether the attack is another library's, which queries the plain network."""
     prefix, colon, _ = spec.parse(surrogate(text)[0]).name.partition(":")
@@ -132,6 +204,11 @@ def _attack(text: str) -> Attack:
     else:
         item = spec.build(_attack_class(parsed.name), parsed)
     return item
+
+
+def perturbation_text(text: str) -> str:
+    """The canonical spec text of an attack or a corruption."""
+    return spec.text_of(spec.parse(text).name, corruption(text)) if is_corruption(text) else attack_text(text)
 
 
 def attack_text(text: str) -> str:
@@ -193,7 +270,8 @@ def _attack_class(name: str) -> type[Attack]:
             plugin: type[Attack] = point.load()
             return plugin
     known = attack_names()
-    raise SpecError(f"Unknown attack {name!r}.", did_you_mean(name, known) or f"Known: {', '.join(known)}.")
+    hint = did_you_mean(name, [*known, *CORRUPTIONS, *SETS])
+    raise SpecError(f"Unknown attack or corruption {name!r}.", hint or f"Attacks: {', '.join(known)}.")
 
 
 def _adapted(kind: Any, name: str, parsed: spec.Spec) -> Attack:

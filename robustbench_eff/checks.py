@@ -114,7 +114,7 @@ def verdicts(evidence: Sequence[Evidence], model: str) -> list[Verdict]:
     """All checks of one model on one benchmark, from its cells."""
     cell = evidence[0].cell
     clean = [item for item in evidence if item.cell["perturbation"] == "none"]
-    attacked = [item for item in evidence if item.cell["perturbation"] != "none"]
+    attacked = [item for item in evidence if "threat" in item.cell["configuration"]]
     found: list[Verdict] = []
     for name, check in CHECKS.items():
         finding, words, used = check(clean if name == "random_outputs" else attacked)

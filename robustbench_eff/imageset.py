@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from PIL import Image
 
-from robustbench_eff.types import Images, Labels
+from robustbench_eff.preprocessing import Interpolation
+from robustbench_eff.types import Images, Labels, Pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +26,30 @@ class ImageSet:
     pixels: npt.NDArray[np.uint8]
     fingerprint: str
     """Hash of ids, labels and original bytes."""
+    input_size: int
+    """Side in pixels at which the model sees them."""
+    interpolation: Interpolation = "bicubic"
+    """How they are brought to it, where it is not their own."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def batch(self, start: int, stop: int, device: torch.device | str = "cpu") -> tuple[Images, Labels]:
-        """Samples `start` to `stop` as float32 (n, 3, H, W) in [0, 1] and their labels."""
-        pixels = torch.from_numpy(np.array(self.pixels[start:stop])).to(device)
-        images = pixels.permute(0, 3, 1, 2).contiguous().float() / 255
-        return images, torch.from_numpy(self.labels[start:stop]).to(device)
+        """Samples `start` to `stop` as the model sees them, float32 (n, 3, H, W) in [0, 1], and their labels."""
+        return self.seen(self.bytes(start, stop, device)), torch.from_numpy(self.labels[start:stop]).to(device)
+
+    def bytes(self, start: int, stop: int, device: torch.device | str = "cpu") -> Pixels:
+        """The pixels of samples `start` to `stop`, before the model's own size."""
+        return torch.from_numpy(np.array(self.pixels[start:stop])).to(device)
+
+    def seen(self, pixels: Pixels) -> Images:
+        """8-bit pixels as the model sees them: at its size, float32 (n, 3, H, W) in [0, 1]."""
+        if pixels.shape[1] != self.input_size:
+            pixels = self._resized(pixels)
+        return pixels.permute(0, 3, 1, 2).contiguous().float() / 255
+
+    def _resized(self, pixels: Pixels) -> Pixels:
+        size, method = (self.input_size, self.input_size), Image.Resampling[self.interpolation.upper()]
+        pictures = (Image.fromarray(image) for image in pixels.cpu().numpy())
+        resized = np.stack([np.asarray(picture.resize(size, method)) for picture in pictures])
+        return torch.from_numpy(resized).to(pixels.device)

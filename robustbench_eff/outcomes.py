@@ -16,7 +16,7 @@ SCHEMA = pa.schema(
         _column("label", pa.int32(), "true class"),
         _column("clean_prediction", pa.int32(), "class predicted on the clean image"),
         _column("prediction", pa.int32(), "class predicted on the perturbed image, by the referee"),
-        _column("correct", pa.bool_(), "right on the clean image and on the perturbed one"),
+        _column("correct", pa.bool_(), "right on the perturbed image; under an attack also on the clean one"),
         _column("correct_8bit", pa.bool_(), "the same after rounding the perturbed image to 8 bits"),
         _column("confidence", pa.float32(), "softmax probability of the true class on the perturbed image"),
         _column("margin", pa.float32(), "logit of the true class minus the best other one"),

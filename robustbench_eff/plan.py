@@ -12,7 +12,7 @@ from typing import Any
 
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.imageset import ImageSet
-from robustbench_eff.types import Attack, CountingModel
+from robustbench_eff.types import Attack, Corrupts, CountingModel
 
 CLEAN = "none"
 """The text of the perturbation that changes nothing."""
@@ -61,7 +61,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A cell with the objects it needs; `attack` is None for the clean cell.
+    """A cell with the objects it needs; the clean cell has neither an attack nor a corruption.
 
     The attack queries `oracle`, which may be faster than the classifier; the referee asks the classifier.
     The two sizes change no outcome.
@@ -71,32 +71,40 @@ class Work:
     classifier: Classifier
     images: ImageSet
     attack: Attack | None
+    corruption: Corrupts | None
     oracle: CountingModel
     batch_size: int
     shard_size: int
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether the images are left as they are."""
+        return self.attack is None and self.corruption is None
 
 
 def cell_of(
     classifier: Classifier,
     images: ImageSet,
-    attack: Attack | None,
+    change: Attack | Corrupts | None,
     perturbation: str,
     seed: int,
     precision: str = "float32",
     surrogate: Classifier | None = None,
 ) -> Cell:
-    """The cell of these objects; `perturbation` is the attack's spec text.
+    """The cell of these objects; `perturbation` is the spec text of what changes the images.
 
     `precision` is that of the network the attack queries, `surrogate` that network where it is not the classifier.
     Another one finds other images, so it is another cell.
     """
     configuration: dict[str, Any] = {}
-    if attack is not None:
-        eps = attack.threat.eps if math.isfinite(attack.threat.eps) else None
+    if isinstance(change, Corrupts):
+        configuration = dict(change.configuration)
+    elif change is not None:
+        eps = change.threat.eps if math.isfinite(change.threat.eps) else None
         configuration = {
-            **_fields(attack),
-            "version": attack.version,
-            "threat": {"norm": attack.threat.norm, "eps": eps},
+            **_fields(change),
+            "version": change.version,
+            "threat": {"norm": change.threat.norm, "eps": eps},
         }
         if precision != "float32":
             configuration["precision"] = precision
@@ -113,7 +121,7 @@ def cell_of(
         samples=len(images),
         perturbation=perturbation,
         configuration=configuration,
-        seed=seed if attack is not None and attack.stochastic else None,
+        seed=seed if change is not None and change.stochastic else None,
     )
 
 

@@ -22,6 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_eff import severity_table
 from robustbench_eff.errors import Missing, RobustEvalError
 from robustbench_eff.scores.score import Score
 
@@ -46,7 +47,8 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
     protocols = list(dict.fromkeys(score.protocol for score in scores))
     number = {protocol: f"({position})" for position, protocol in enumerate(protocols, 1)}
     distances = [score for score in scores if score.metric.startswith("median_distance")]
-    accuracies = [score for score in scores if score not in distances]
+    corrupted = [score for score in scores if severity_table.belongs(score)]
+    accuracies = [score for score in scores if score not in distances and score not in corrupted]
     rounded = {score.cell: score for score in accuracies if score.metric.endswith("_8bit")}
     flagged = any(score.flags for score in scores)
     if accuracies:
@@ -66,6 +68,10 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
             median = length(score.value) if score.n else "-"
             _add_row(table, score, [score.metric.rpartition("_")[2], median, ends], number, flagged)
         console.print(table)
+    for table, overall in severity_table.severity_tables(corrupted, percent):
+        console.print(table)
+        if overall:
+            console.print(f"ImageNet-C's 15 corruptions: {overall}.", highlight=False, markup=False, soft_wrap=True)
     for protocol, mark in number.items():
         console.print(f"{mark} {protocol}", style="dim", highlight=False, markup=False)
     if rounded:

@@ -50,22 +50,28 @@ def split(text: str) -> list[str]:
     return [part.strip() for part in (*parts, text[start:]) if part.strip()]
 
 
-def build(kind: type[Item], spec: Spec) -> Item:
-    """The dataclass `kind` with the fields of `spec`; SpecError for an unknown field or a wrong type."""
+def build(kind: type[Item], spec: Spec, **given: Any) -> Item:
+    """The dataclass `kind` with the fields of `spec`; SpecError for an unknown field or a wrong type.
+
+    Fields in `given` are no matter of the text.
+    """
     hints = typing.get_type_hints(kind)
-    known = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    known = [field.name for field in dataclasses.fields(kind) if field.name not in given]  # type: ignore[arg-type]
     arguments = {}
     for key, value in spec.arguments.items():
         if key not in known:
             hint = did_you_mean(key, known) or f"Fields: {', '.join(known)}."
             raise SpecError(f"{spec.name} has no field {key!r}.", hint)
         arguments[key] = _coerced(value, hints[key], f"{spec.name}({key}=...)")
-    return kind(**arguments)
+    return kind(**arguments, **given)
 
 
 def text_of(name: str, item: Any) -> str:
-    """The shortest text that builds `item` again: the first field, and every field that is not its default."""
-    fields = dataclasses.fields(item)
+    """The shortest text that builds `item` again: the first field, and every field that is not its default.
+
+    Fields that `repr` leaves out are no matter of the text.
+    """
+    fields = [field for field in dataclasses.fields(item) if field.repr]
     shown = [
         f"{field.name}={literal(getattr(item, field.name))}"
         for position, field in enumerate(fields)

@@ -1,4 +1,4 @@
-"""The work on one shard: images, attack, referee, outcomes."""
+"""The work on one shard: images, what changes them, referee, outcomes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from robustbench_eff.outcomes import SCHEMA
 from robustbench_eff.plan import Shard, Work
 from robustbench_eff.referee import answers_at_random, check_batch, judge
 from robustbench_eff.rng import Draws
-from robustbench_eff.types import Effort, Images, Labels
+from robustbench_eff.threat import Threat
+from robustbench_eff.types import Corrupts, Effort, Images, Labels
 
+ANYTHING = Threat("linf", 1.0)
+"""Where a corrupted image may lie: a corruption has no threat model."""
 ASKED_TWICE = 8
 """Samples of each shard of the clean cell that are classified twice, to notice a network that draws at random."""
 
@@ -33,13 +36,14 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
     """The outcomes of one shard.
 
     `clean` holds the clean outcomes of the same samples (None while the clean cell itself is made): only
-    samples that are right when clean are attacked.
+    samples that are right when clean are attacked. Corrupted are all, and right is then who is right on the
+    corrupted image.
     """
     classifier = work.classifier
     images, labels = work.images.batch(shard.start, shard.stop, classifier.mean.device)
     ids = work.images.sample_ids[shard.start : shard.stop]
     check_batch(images, labels, classifier.num_classes, ids)
-    if work.attack is None or clean is None:
+    if clean is None:
         proposed, effort = images, Effort.none(len(labels), images.device)
         effort.num_forwards += 1
         verdict = judge(classifier, images, labels, proposed, None, work.batch_size)
@@ -48,9 +52,15 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
             verdict.flags[row] = "random_output"
     else:
         clean_prediction = torch.tensor(clean["clean_prediction"].to_numpy().astype(np.int64)).to(labels)
-        proposed, effort = _attack(work, images, labels, ids, clean_prediction == labels)
-        verdict = judge(classifier, images, labels, proposed, work.attack.threat, work.batch_size)
-    right = clean_prediction == labels
+        if work.corruption is not None:
+            proposed, effort = _corrupt(work, work.corruption, shard, ids), Effort.none(len(labels), images.device)
+            effort.num_forwards += 1
+            verdict = judge(classifier, images, labels, proposed, ANYTHING, work.batch_size)
+        else:
+            assert work.attack is not None
+            proposed, effort = _attack(work, images, labels, ids, clean_prediction == labels)
+            verdict = judge(classifier, images, labels, proposed, work.attack.threat, work.batch_size)
+    right = clean_prediction == labels if work.corruption is None else torch.ones_like(labels, dtype=torch.bool)
     columns = {
         "index": np.arange(shard.start, shard.stop),
         "sample_id": ids,
@@ -88,6 +98,13 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
 def _sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:
     before, after = (image.permute(1, 2, 0).cpu().numpy() for image in (clean, perturbed))
     return Sample(before, after, f"{label} as {prediction}")
+
+
+def _corrupt(work: Work, corruption: Corrupts, shard: Shard, ids: list[str]) -> Images:
+    """The corrupted images as the model sees them."""
+    device = work.classifier.mean.device
+    draws = Draws.of(work.cell.seed or 0, ids, device)
+    return work.images.seen(corruption(work.images.bytes(shard.start, shard.stop, device), draws))
 
 
 def _attack(work: Work, images: Images, labels: Labels, ids: list[str], right: torch.Tensor) -> tuple[Images, Effort]:

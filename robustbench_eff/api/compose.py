@@ -42,7 +42,7 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
     surrogates: dict[tuple[str, int], Classifier] = {}
     jobs: list[tuple[Classifier, Benchmark, str, Classifier | None]] = []
     for classifier, benchmark in pairs:
-        for text in _perturbations(settings.attacks or suite.perturbations(benchmark.name)):
+        for text in _perturbations(settings.chosen or suite.perturbations(benchmark.name)):
             name = None if text == CLEAN else catalog.surrogate(text)[1]
             if name is None:
                 jobs.append((classifier, benchmark, text, None))
@@ -62,7 +62,8 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
         source = surrogate or classifier
         if source not in queried:
             queried[source] = _oracle(source, settings, device)
-        work = _work(classifier, prepared[key], text, surrogate, queried[source], settings, device)
+        jpeg_quality = benchmark.jpeg_quality
+        work = _work(classifier, prepared[key], text, surrogate, queried[source], jpeg_quality, settings, device)
         works.setdefault(work.cell.id, work)  # the same model or benchmark may be named twice
     return list(works.values())
 
@@ -73,18 +74,24 @@ def _work(
     text: str,
     surrogate: Classifier | None,
     queried: tuple[Oracle, str],
+    jpeg_quality: int | None,
     settings: Settings,
     device: str,
 ) -> Work:
     oracle, precision = queried
-    attack = None if text == CLEAN else catalog.attack(text)
-    if attack is not None and catalog.is_adapted(text):
-        precision = "float32"  # other libraries' attacks query the plain network
+    corruption = attack = None
+    if text != CLEAN and catalog.is_corruption(text):
+        corruption = catalog.corruption(text, jpeg_quality)
+    elif text != CLEAN:
+        attack = catalog.attack(text)
+        if catalog.is_adapted(text):
+            precision = "float32"  # other libraries' attacks query the plain network
     return Work(
-        cell=cell_of(classifier, images, attack, text, settings.seed, precision, surrogate),
+        cell=cell_of(classifier, images, corruption or attack, text, settings.seed, precision, surrogate),
         classifier=classifier,
         images=images,
         attack=attack,
+        corruption=corruption,
         oracle=oracle,
         batch_size=_batch_size(classifier, settings, device),
         shard_size=settings.shard_size or hardware.shard_size(classifier.preprocessing.geometry.size, device),
@@ -130,7 +137,8 @@ def _surrogate(
 
 def _perturbations(texts: Sequence[str]) -> list[str]:
     """Canonical texts without repetition, clean first."""
-    return list(dict.fromkeys([CLEAN, *(text if text == CLEAN else catalog.attack_text(text) for text in texts)]))
+    texts = catalog.expanded(texts)
+    return list(dict.fromkeys([CLEAN, *(text if text == CLEAN else catalog.perturbation_text(text) for text in texts)]))
 
 
 def _check_classes(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> None:

@@ -107,7 +107,7 @@ def _run(works: Sequence[Work], store: Store, settings: Settings, device: str, l
     manifest = environment.describe() | hardware.describe(device)
     manifest |= {
         "settings": jsonable(settings),
-        "models": [jsonable(work.classifier.provenance) for work in works if work.attack is None],
+        "models": [jsonable(work.classifier.provenance) for work in works if work.is_clean],
         "cells": [work.cell.id for work in works],
     }
     store.write_run(run_id, manifest | {"status": "started"})

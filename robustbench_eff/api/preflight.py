@@ -42,7 +42,7 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
     suite = catalog.suite(settings.suite)
     of_models: dict[str, list[Missing]] = {}
     surrogates: dict[str, ModelRequest] = {}
-    for text in settings.attacks or [text for part in suite.parts for text in part.perturbations]:
+    for text in catalog.expanded(settings.chosen or [text for part in suite.parts for text in part.perturbations]):
         name = None if text == CLEAN else _surrogate(text)
         if name is not None and name not in surrogates:
             request = ModelRequest(name=name)
@@ -59,10 +59,11 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         names = dict.fromkeys(settings.benchmarks or _own_benchmarks(subject, suite.benchmarks(), settings.data))
         benchmarks = []
         for name in names:
-            place = locations.location(name, settings.data)
-            benchmarks.append(catalog.benchmark(name, place))
-            of_benchmarks.setdefault(name, sources.missing(name, benchmarks[-1], place))
-            if not (settings.attacks or suite.perturbations(name)):
+            benchmark = catalog.benchmark(name, locations.location(name, settings.data))
+            place = locations.place(benchmark, settings.data)
+            benchmarks.append(benchmark)
+            of_benchmarks.setdefault(name, sources.missing(benchmark.images_of or name, benchmark, place))
+            if not (settings.chosen or suite.perturbations(name)):
                 raise UsageError(f"Suite {settings.suite} says nothing about {name}.", "Add it, or a part for `any`.")
         found = [benchmark for benchmark in benchmarks if not of_benchmarks[benchmark.name]]
         if not lacking and found:
@@ -77,13 +78,16 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
 
 
 def _surrogate(text: str) -> str | None:
-    """The name of the model an attack is found on; SpecError for an attack that cannot be built."""
+    """The name of the model an attack is found on; SpecError for a perturbation that cannot be built."""
+    if catalog.is_corruption(text):
+        catalog.corruption(text)
+        return None
     catalog.attack(text)
     return catalog.surrogate(text)[1]
 
 
 def _open(benchmark: Benchmark, settings: Settings) -> LabelledImages:
-    place = locations.location(benchmark.name, settings.data)
+    place = locations.place(benchmark, settings.data)
     if place is not None:
         return sources.open_location(place, benchmark.split)
     if benchmark.embedded is None:
@@ -158,8 +162,9 @@ def _setting_words(settings: Settings, without_data: Sequence[str]) -> list[str]
     """The options of the run that were given, with PATH for images that are missing."""
     default = Settings()
     words: list[str] = []
-    for option, values in (("--benchmark", settings.benchmarks), ("--attack", settings.attacks)):
-        words += [word for value in values for word in (option, value)]
+    given = {"benchmark": settings.benchmarks, "attack": settings.attacks, "corruption": settings.corruptions}
+    for option, values in given.items():
+        words += [word for value in values for word in (f"--{option}", value)]
     for name, place in {**settings.data, **dict.fromkeys(without_data, "PATH")}.items():
         words += ["--data", f"{name}={place}"]
     words += ["--compile"] if settings.compile else []

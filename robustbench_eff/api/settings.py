@@ -22,6 +22,8 @@ class Settings:
     """Empty: those of the suite that share the model's label space."""
     attacks: Sequence[str] = ()
     """Spec texts that replace the suite's perturbations; clean accuracy is always measured."""
+    corruptions: Sequence[str] = ()
+    """The same of corruptions."""
     data: Mapping[str, str] = field(default_factory=dict)
     """Benchmark name to path or `hf:ID[@SPLIT]`."""
     limit: int | None = None
@@ -38,6 +40,11 @@ class Settings:
     store: Path | str = DEFAULT_STORE
     skip_missing: bool = False
     """Evaluate what is there when something is missing, and say what was not."""
+
+    @property
+    def chosen(self) -> Sequence[str]:
+        """What replaces the suite's perturbations; empty where the suite's are meant."""
+        return (*self.attacks, *self.corruptions)
 
     def __post_init__(self) -> None:
         known = get_args(get_type_hints(Settings)["precision"])

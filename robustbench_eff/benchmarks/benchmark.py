@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.errors import DataError, did_you_mean
+from robustbench_eff.preprocessing import Geometry
 
 _WHOLE = re.compile(r"[+-]?[0-9]+(\.0+)?")
 
@@ -52,6 +53,12 @@ class Benchmark:
     """Class names and wnids to indices; ambiguous names are left out."""
     embedded: Callable[[], LabelledImages] | None = None
     """Opens the copy that is installed with the package, if there is one."""
+    images_of: str | None = None
+    """The benchmark whose images these are too, before something is done to them."""
+    geometry: Geometry | None = None
+    """The images are this first, whatever the model's own geometry."""
+    jpeg_quality: int | None = None
+    """Corrupted images become files of that quality, as the published ones are."""
 
 
 def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> tuple[npt.NDArray[np.int64], int, bool]:

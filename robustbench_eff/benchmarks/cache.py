@@ -37,8 +37,9 @@ def prepare(
 ) -> ImageSet:
     """The images of `opened` at `geometry`, from the cache where they were decoded before.
 
-    With `limit`, the first samples in the order of the source are kept (class folders are dealt one image a
-    class, so that these are a fair sample). Raises DataError for images or labels that do not fit.
+    A benchmark with a geometry of its own is decoded at that, and seen at the size of `geometry`. With `limit`, the
+    first samples in the order of the source are kept (class folders are dealt one image a class, so that these are
+    a fair sample). Raises DataError for images or labels that do not fit.
     """
     all_labels, _, _ = resolve_labels(benchmark, opened)
     if limit is not None:
@@ -46,16 +47,24 @@ def prepare(
     ids, labels = opened.ids[:limit], all_labels[:limit]
     if len(set(ids)) < len(ids):
         raise DataError(f"{opened.origin} holds two samples with the same id.")
-    fingerprint, path = _decoded(opened, ids, labels, geometry, tick)
+    decoded = benchmark.geometry or geometry
+    fingerprint, path = _decoded(opened, ids, labels, decoded, tick)
     counted = f"{len(ids)} images" if len(ids) == len(opened) else f"first {len(ids)} of {len(opened)} images"
+    steps = [opened.split, counted, str(decoded)]
+    if benchmark.jpeg_quality is not None:
+        steps.append(f"corrupted ones saved as JPEG {benchmark.jpeg_quality}")
+    if geometry.size != decoded.size:
+        steps.append(f"then {geometry.size}×{geometry.size}, {geometry.interpolation}")
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=f"{opened.split}, {counted}, {geometry}",
+        protocol=", ".join(steps),
         sample_ids=ids,
         labels=labels,
         pixels=np.load(path, mmap_mode="r"),
         fingerprint=fingerprint,
+        input_size=geometry.size,
+        interpolation=geometry.interpolation,
     )
 
 

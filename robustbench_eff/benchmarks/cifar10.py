@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+from robustbench_eff.preprocessing import Geometry
+
 from .benchmark import Benchmark
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -15,4 +19,12 @@ CIFAR10 = Benchmark(
     where="https://www.cs.toronto.edu/~kriz/cifar.html or hf:uoft-cs/cifar10",
     num_classes=10,
     class_index=lambda: {name: index for index, name in enumerate(CLASSES)},
+)
+
+CIFAR10_C_GENERATED = dataclasses.replace(
+    CIFAR10,
+    name="cifar10-c-generated",
+    title="CIFAR-10-C made from the test images (Hendrycks & Dietterich 2019)",
+    images_of="cifar10",
+    geometry=Geometry(size=32, mode="none"),
 )

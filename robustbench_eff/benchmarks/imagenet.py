@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from importlib.resources import files
+
+from robustbench_eff.preprocessing import Geometry
 
 from .benchmark import Benchmark, unambiguous
 
@@ -28,3 +31,13 @@ IMAGENET = Benchmark(
     num_classes=1000,
     class_index=class_index,
 )
+
+IMAGENET_C_GENERATED = dataclasses.replace(
+    IMAGENET,
+    name="imagenet-c-generated",
+    title="ImageNet-C made from the validation images (Hendrycks & Dietterich 2019)",
+    images_of="imagenet",
+    geometry=Geometry(size=224, resize=256, interpolation="bilinear"),
+    jpeg_quality=85,
+)
+"""Made as the published files were, which are 224 x 224 JPEGs whatever the model."""

@@ -10,6 +10,8 @@ import yaml
 
 from robustbench_eff.errors import UsageError
 
+from .benchmark import Benchmark
+
 CONFIG = "robust-eval.yaml"
 
 
@@ -33,6 +35,12 @@ def location(name: str, options: Mapping[str, str]) -> str | None:
     """Path or hub id of a benchmark; the option wins over the variable, the variable over the config file."""
     found = options.get(name) or os.environ.get(variable(name)) or from_config().get(name)
     return found if found is None or found.startswith("hf:") else str(Path(found).expanduser())
+
+
+def place(benchmark: Benchmark, options: Mapping[str, str]) -> str | None:
+    """Where a benchmark's images are: its own, or those of the benchmark that it is made from."""
+    own = location(benchmark.name, options)
+    return own if own is not None or benchmark.images_of is None else location(benchmark.images_of, options)
 
 
 def from_config() -> dict[str, str]:

@@ -16,7 +16,9 @@ from robustbench_eff.zoo import aliases
 
 from .words import output, reported
 
-list_app = typer.Typer(help="List what there is: models, benchmarks, attacks, suites.", no_args_is_help=True)
+list_app = typer.Typer(
+    help="List what there is: models, benchmarks, attacks, corruptions, suites.", no_args_is_help=True
+)
 
 
 @list_app.command("models")
@@ -39,7 +41,7 @@ def list_benchmarks() -> None:
         rows = []
         for name, row in catalog.BENCHMARKS.items():
             item = catalog.benchmark(name)
-            place = locations.location(name, {}) or (item.where if item.embedded is not None else None)
+            place = locations.place(item, {}) or (item.where if item.embedded is not None else None)
             rows.append((name, row.summary, item.licence, place or f"not found; get it: {item.where}"))
         _print_rows(("benchmark", "what", "licence", "where"), rows)
 
@@ -49,6 +51,15 @@ def list_attacks() -> None:
     """Attacks that `--attack` and suites know."""
     with reported():
         _print_rows(("attack", "what"), list(catalog.attack_names().items()))
+
+
+@list_app.command("corruptions")
+def list_corruptions() -> None:
+    """Corruptions that `--corruption` and suites know, and words that stand for many."""
+    with reported():
+        rows = [(name, row.summary) for name, row in catalog.CORRUPTIONS.items()]
+        sets = [(name, f"{len(texts)} perturbations") for name, texts in catalog.SETS.items()]
+        _print_rows(("corruption", "what"), rows + sets)
 
 
 @list_app.command("suites")

@@ -79,6 +79,9 @@ def evaluate(
         list[str] | None,
         typer.Option(help="Run these instead of the suite's, e.g. 'pgd(eps=4/255, steps=50)'."),
     ] = None,
+    corruption: Annotated[
+        list[str] | None, typer.Option(help="The same of corruptions, e.g. 'fog(severity=3)' or imagenet_c.")
+    ] = None,
     data: Annotated[list[str] | None, typer.Option(help="NAME=PATH or NAME=hf:ID[@SPLIT].")] = None,
     weights: Annotated[Path | None, typer.Option(help="safetensors or PyTorch state_dict.")] = None,
     trust_checkpoint: Annotated[bool, typer.Option("--trust-checkpoint", help="Unpickle --weights.")] = False,
@@ -132,6 +135,7 @@ def evaluate(
             "suite": suite,
             "benchmarks": tuple(benchmark or ()),
             "attacks": tuple(part for text in attack or () for part in spec.split(text)),
+            "corruptions": tuple(part for text in corruption or () for part in spec.split(text)),
             "data": locations.from_options(data or []),
             "limit": limit,
             "device": device,

@@ -29,7 +29,7 @@ class Progress:
 
 
 def run(works: Sequence[Work], store: Store, report: Callable[[Progress], None]) -> None:
-    """Work off every cell; clean cells must come before the attacks that build on them.
+    """Work off every cell; clean cells must come before the others, which build on them.
 
     What the store holds already is not computed again. Each shard is in the store before the next begins.
     """
@@ -57,12 +57,12 @@ def _run_cell(work: Work, clean: pa.Table | None, store: Store, report: Callable
 
 def _clean_outcomes(work: Work, works: Sequence[Work], store: Store) -> pa.Table | None:
     """The finished outcomes of the clean cell with the same classifier and images."""
-    if work.attack is None:
+    if work.is_clean:
         return None
     (twin,) = (
         other
         for other in works
-        if other.attack is None and other.classifier is work.classifier and other.images is work.images
+        if other.is_clean and other.classifier is work.classifier and other.images is work.images
     )
     clean = store.outcomes(twin.cell.id)
     if clean.num_rows != twin.cell.samples:

@@ -7,20 +7,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .corruptions import is_corrupted
 from .intervals import wilson
 from .of_cell import score_of
 from .score import Score
 
 
 def accuracy_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") -> list[Score]:
-    """The scores of one cell: `accuracy` when nothing was perturbed, else `robust_accuracy` and its 8-bit twin.
+    """The scores of one cell: `accuracy` unless it was attacked, else `robust_accuracy` and its 8-bit twin.
 
     Robust accuracy is the fraction of all samples that are right both clean and perturbed; `_8bit` judges
     the perturbed image rounded to 8 bits. `cell` is what the store recorded of the cell.
     """
-    clean = cell["perturbation"] == "none"
-    name = "accuracy" if clean else "robust_accuracy"
-    columns = {name: "correct"} if clean else {name: "correct", f"{name}_8bit": "correct_8bit"}
+    attacked = cell["perturbation"] != "none" and not is_corrupted(cell)
+    columns = {"accuracy": "correct"}
+    if attacked:
+        columns = {"robust_accuracy": "correct", "robust_accuracy_8bit": "correct_8bit"}
     n = outcomes.num_rows
     scores = []
     for metric, column in columns.items():

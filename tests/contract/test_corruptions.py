@@ -1,0 +1,48 @@
+"""Every row of the corruption table passes the battery, and the battery can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+
+from robustbench_eff import catalog
+from robustbench_eff.corruptions import GAUSSIAN_NOISE, Kernel
+from robustbench_eff.testing import (
+    CORRUPTION_CHECKS,
+    gives_as_many_pixels,
+    has_five_severities,
+    is_drawn_from_its_seed,
+    is_the_same_in_any_batch,
+)
+
+
+@pytest.mark.parametrize("check", CORRUPTION_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", catalog.CORRUPTIONS)
+def test_every_corruption_keeps_the_contract(name: str, check: Callable[[Kernel], None]) -> None:
+    check(catalog.CORRUPTIONS[name].load())
+
+
+def test_a_name_is_that_of_its_kernel() -> None:
+    assert [row.load().name for row in catalog.CORRUPTIONS.values()] == list(catalog.CORRUPTIONS)
+
+
+def of_the_batch(pixels: torch.Tensor, value: float, noise: torch.Tensor) -> torch.Tensor:
+    return (pixels.float() * 0 + pixels.float().mean()).to(torch.uint8)
+
+
+@pytest.mark.parametrize(
+    ("check", "change"),
+    [
+        (gives_as_many_pixels, {"apply": lambda pixels, value, noise: pixels.float()}),
+        (is_the_same_in_any_batch, {"apply": of_the_batch}),
+        (is_drawn_from_its_seed, {"apply": lambda pixels, value, noise: pixels}),
+        (has_five_severities, {"severities": {"cifar10": (0.1, 0.2)}}),
+    ],
+)
+def test_the_battery_notices(check: Callable[[Kernel], None], change: dict) -> None:
+    broken = replace(GAUSSIAN_NOISE, **change)
+    with pytest.raises((AssertionError, RuntimeError, IndexError)):
+        check(broken)

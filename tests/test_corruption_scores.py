@@ -1,0 +1,59 @@
+"""Corruption errors against published ones and against hand counts."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robustbench_eff.scores.corruptions import alexnet, mean_corruption_error, relative_mean_corruption_error
+from robustbench_eff.scores.intervals import mean_intervals
+
+
+def test_alexnet_against_itself_is_one() -> None:
+    errors, clean = alexnet()
+    assert mean_corruption_error(errors) == 1.0
+    assert relative_mean_corruption_error(errors, clean) == 1.0
+
+
+@pytest.mark.shared
+def test_published_models_give_their_published_mce(shared: Path) -> None:
+    """RobustBench's 12 models, from their accuracies per corruption and severity; the AlexNet is its own run of it."""
+    errors: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    cells: dict[str, int] = defaultdict(int)
+    published = {}
+    with (shared.parent / "published" / "robustbench.csv").open() as file:
+        for row in csv.DictReader(file):
+            if row["benchmark"] == "imagenet-c" and row["metric"] == "mce":
+                published[row["model"]] = float(row["value"])
+            elif row["benchmark"].startswith("imagenet-c/"):
+                _, name, _ = row["benchmark"].split("/")
+                errors[row["model"]][name] += 1 - float(row["value"]) / 100
+                cells[row["model"]] += 1
+    complete = [model for model in published if cells[model] == 75]
+    assert len(complete) == 12
+    (own_alexnet,) = (errors[model] for model in complete if model.endswith("/AlexNet"))
+    for model in complete:
+        assert 100 * mean_corruption_error(errors[model], own_alexnet) == pytest.approx(published[model], abs=0.01)
+        assert 100 * mean_corruption_error(errors[model]) == pytest.approx(published[model], abs=0.03)
+
+
+def test_scores_of_samples_average_to_the_score_of_the_model() -> None:
+    normalisers, _ = alexnet()
+    random = np.random.default_rng(0)
+    sums = {name: random.integers(0, 6, size=200) for name in normalisers}
+    clean = random.random(200) < 0.3
+    mean = {name: values.mean() for name, values in sums.items()}
+    assert mean_corruption_error(sums).mean() == pytest.approx(mean_corruption_error(mean))
+    relative = relative_mean_corruption_error(sums, clean)
+    assert relative.mean() == pytest.approx(relative_mean_corruption_error(mean, clean.mean()))
+
+
+def test_a_bootstrap_interval_is_that_of_a_normal_mean() -> None:
+    values = np.random.default_rng(1).normal(size=(2, 4000)) * [[1.0], [3.0]]
+    for row, (low, high) in zip(values, mean_intervals(values), strict=True):
+        half = 1.96 * row.std() / np.sqrt(len(row))
+        assert (low, high) == pytest.approx((row.mean() - half, row.mean() + half), abs=0.1 * half)
