@@ -1,0 +1,53 @@
+"""Cocentric sine waves: wavy rings around a random point are added, a sawtooth from ring to ring.
+
+Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel, Sampled, Size
+from .levels import WHITE
+from .plane import coordinates, per_image
+from .ranges import between, shorter, strength
+
+PerImage = Float64[Tensor, "batch"]
+
+
+def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+    row, column, frequency, amplitude, width = draws.uniform((5,), stream="cocentric_sine_waves").double().unbind(1)
+    widest = shorter(size) / 10
+    centre = torch.stack((size[0] * row, size[1] * column), 1)
+    # 1 - u, because rings of no width would have no phase.
+    return centre, between(0.0, 10.0, frequency), widest * amplitude, widest * (1 - width)
+
+
+def _apply(
+    pixels: Pixels,
+    level: float,
+    centre: Float64[Tensor, "batch 2"],
+    frequency: PerImage,
+    amplitude: PerImage,
+    width: PerImage,
+) -> Pixels:
+    """`frequency` is how often a ring of `width` goes in and out by `amplitude` pixels on its way round."""
+    rows, columns = coordinates(pixels)
+    down, across = rows - per_image(centre[:, 0]), columns - per_image(centre[:, 1])
+    angle = torch.atan2(across, down) * per_image(frequency)
+    distance = torch.sqrt(across**2 + down**2) + torch.sin(angle) * per_image(amplitude)
+    rings = distance.remainder(per_image(width)) / per_image(width) - 0.5
+    return (pixels + strength(level, 128.0) * rings[..., None]).clamp_(0, WHITE).to(torch.uint8)
+
+
+COCENTRIC_SINE_WAVES = Kernel(
+    name="cocentric_sine_waves",
+    severities={"imagenet": (3.0, 5.0, 8.0, 9.0, 10.0)},
+    sample=_sample,
+    apply=_apply,
+)

@@ -1,0 +1,42 @@
+"""Inverse sparkles: all but what lies under the rays of one light turns white.
+
+Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel, Sampled, Size
+from .levels import WHITE
+from .ranges import between, shorter, strength
+from .rays import Lengths, Numbers, glow, lengths, numbers
+
+RADIUS = 0.25
+"""Mean length of a ray, in sides of the image."""
+
+
+def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+    row, column, rays = draws.uniform((3,), stream="inverse_sparkles").double().unbind(1)
+    centre = torch.stack([side * between(0.25, 0.75, one) for side, one in zip(size, (row, column), strict=True)], 1)
+    return centre, numbers(rays), lengths(draws, RADIUS * shorter(size), 1, "inverse_sparkles/lengths")[:, 0]
+
+
+def _apply(pixels: Pixels, level: float, centre: Float64[Tensor, "batch 2"], rays: Numbers, length: Lengths) -> Pixels:
+    """`centre` is (row, column)."""
+    amount = 100 - strength(level, 65.0)
+    kept = glow(pixels, centre, rays, length, (100 - amount) / 50.0)[..., None]
+    return (WHITE + kept * (pixels.double() - WHITE)).clamp_(0, WHITE).to(torch.uint8)
+
+
+INVERSE_SPARKLES = Kernel(
+    name="inverse_sparkles",
+    severities={"imagenet": (1.0, 2.0, 4.0, 9.0, 10.0), "cifar10": (1.0, 1.5, 2.5, 4.5, 5.0)},
+    sample=_sample,
+    apply=_apply,
+)

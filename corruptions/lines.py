@@ -1,0 +1,95 @@
+"""Lines: grey lines, smooth at their edges, about one direction.
+
+Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5;
+the lines are those of scikit-image 0.16.2, draw.line_aa, after Zingl 2012, "A Rasterizing Algorithm for Drawing
+Curves".
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float64, Int64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .corruption import Kernel, Sampled, Size
+from .ranges import between, shorter, strength
+
+GREY = 128
+Places = Int64[Tensor, "batch lines 2"]
+Steps = Int64[Tensor, "batch lines ..."]
+
+
+def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+    count = int(strength(level, 1.0) * shorter(size))  # none in the smallest images
+    places = draws.uniform((count + 1, 2), stream="lines")[:, :count].double()
+    common = draws.uniform((2,), stream="lines/direction").double()
+    own = draws.uniform((count + 1,), stream="lines/directions")[:, :count].double()
+    direction, spread = between(0.0, 2 * math.pi, common[:, :1]), between(0.1, 1.0, common[:, 1:])
+    return places * places.new_tensor(size), direction + 2 * math.pi * spread * (own - 0.5)
+
+
+def _apply(
+    pixels: Pixels, level: float, centres: Float64[Tensor, "batch lines 2"], angles: Float64[Tensor, "batch lines"]
+) -> Pixels:
+    """`centres` are (row, column); a line reaches one side of the image to both sides, at angle 0 down and up."""
+    side = shorter((pixels.shape[1], pixels.shape[2]))
+    reach = torch.stack((torch.cos(angles) * side, torch.sin(angles) * side), 2)
+    covers = _cover((centres - reach).long(), (centres + reach).long(), (pixels.shape[1], pixels.shape[2]))
+    for cover in covers.unbind(1):
+        pixels = ((1.0 - cover) * pixels.double() + cover * GREY).to(torch.uint8)
+    return pixels
+
+
+def _cover(start: Places, end: Places, size: Size) -> Float64[Tensor, "batch lines height width 1"]:
+    """How much of every pixel each line hides.
+
+    Along its longer direction a line has one pixel at each step. Of the pixels beside it, those less than a pixel away
+    are partly hidden: the next one along the shorter direction and, where the line goes on to that, the next one along
+    the longer.
+    """
+    extent = (end - start).abs()
+    long, short = extent.amax(2, keepdim=True), extent.amin(2, keepdim=True)
+    length = torch.sqrt((extent**2).sum(2, keepdim=True).double()).float().double().clamp_min_(1)
+    step = torch.arange(2 * shorter(size) + 3, device=start.device).expand(*start.shape[:2], -1)
+    aside = _aside(step, long, short)
+    off = aside * long - step * short
+    steps, asides = torch.stack((step, step, step + 1), 2), torch.stack((aside, aside + 1, aside), 2)
+    gap = torch.stack((off, long + off, short - off), 2)
+    onwards = step < long
+    drawn = torch.stack((step <= long, onwards, onwards & (_aside(step + 1, long, short) > aside)), 2)
+    drawn &= gap < length[:, :, None]
+    return _painted(start, end, steps, asides, torch.where(drawn, 1.0 - gap.abs() / length[:, :, None], 0.0), size)
+
+
+def _aside(step: Steps, long: Steps, short: Steps) -> Steps:
+    """How far along the shorter direction the line is after so many steps along the longer."""
+    return ((2 * step + 1) * short).div(2 * long.clamp_min(1), rounding_mode="floor")
+
+
+def _painted(
+    start: Places, end: Places, steps: Steps, asides: Steps, hidden: Float64[Tensor, "batch lines 3 steps"], size: Size
+) -> Float64[Tensor, "batch lines height width 1"]:
+    """`hidden` where the steps along the longer and the shorter direction lead."""
+    height, width = size
+    extent = (end - start).abs()
+    steep = (extent[..., 0] > extent[..., 1])[..., None, None]
+    (row, column), (down, across) = start.unbind(2), torch.where(end > start, 1, -1).unbind(2)
+    rows = row[..., None, None] + down[..., None, None] * torch.where(steep, steps, asides)
+    columns = column[..., None, None] + across[..., None, None] * torch.where(steep, asides, steps)
+    seen = (hidden > 0) & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    place = torch.where(seen, rows * width + columns, height * width).flatten(2)  # one more for all that is not seen
+    cover = hidden.new_zeros((*place.shape[:2], height * width + 1))
+    return cover.scatter_(2, place, hidden.flatten(2))[..., :-1].view(*place.shape[:2], height, width, 1)
+
+
+LINES = Kernel(
+    name="lines",
+    severities={"cifar10": (0.5, 1.0, 1.5, 2.0, 2.5)},
+    sample=_sample,
+    apply=_apply,
+)

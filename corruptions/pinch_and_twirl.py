@@ -1,0 +1,61 @@
+"""Pinch and twirl: in the circles of a grid the image is drawn to the middle and turned about it.
+
+Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
+The image is interpolated in float32, as NumPy before version 2 does it there.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .bilinear import interpolated
+from .corruption import Kernel, Sampled, Size
+from .levels import WHITE
+from .plane import coordinates
+from .ranges import shorter, strength
+
+CIRCLES = 3
+"""In each direction; for ImageNet, of which no such images are published, there are 5."""
+LEAST_PINCH = 0.1
+
+Signs = Float64[Tensor, "batch CIRCLES CIRCLES"]
+"""1 or -1: which way the circles turn, column by column from the left."""
+
+
+def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+    coin = draws.uniform((CIRCLES, CIRCLES), stream="pinch_and_twirl").double()
+    return (torch.where(coin < 0.5, 1.0, -1.0).double(),)
+
+
+def _apply(pixels: Pixels, level: float, signs: Signs) -> Pixels:
+    rows, columns = coordinates(pixels)
+    side = shorter((pixels.shape[1], pixels.shape[2])) // CIRCLES
+    radius = side / 2
+    row, column = ((place // side).clamp_(max=CIRCLES - 1) for place in (rows, columns))
+    down, across = rows - (row * side + radius), columns - (column * side + radius)
+    distance = torch.sqrt(down**2 + across**2)
+    inside = (distance <= radius) & (distance >= 0.0005)
+    share = distance / radius
+    pinch = torch.sin(math.pi * 0.5 * share) ** -(strength(level, 0.4) + LEAST_PINCH)
+    turn = signs[:, column.long(), row.long()] * strength(level, math.pi / 2) * (1 - share) ** 2
+    down, across, cosine, sine = down * pinch, across * pinch, turn.cos(), turn.sin()
+    places = (
+        torch.where(inside, row * side + radius + (down * cosine - across * sine), rows),
+        torch.where(inside, column * side + radius + (down * sine + across * cosine), columns),
+    )
+    return interpolated(pixels.float(), *places).clamp_(0, WHITE).to(torch.uint8)
+
+
+PINCH_AND_TWIRL = Kernel(
+    name="pinch_and_twirl",
+    severities={"cifar10": (5.5, 6.0, 6.5, 8.5, 10.0)},
+    sample=_sample,
+    apply=_apply,
+)

@@ -1,0 +1,47 @@
+"""Ripple: rows and columns are moved by sine waves along themselves.
+
+Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Pixels
+
+from .bilinear import interpolated
+from .corruption import Kernel, Sampled, Size
+from .levels import WHITE
+from .plane import coordinates, per_image
+from .ranges import between, shorter, strength
+
+Pair = Float64[Tensor, "batch 2"]
+"""Of the waves down and across."""
+
+
+def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+    wavelength, phase = draws.uniform((2, 2), stream="ripple").double().unbind(1)
+    return between(0.1, 0.3, wavelength) * shorter(size), between(0.0, 2 * math.pi, phase)
+
+
+def _apply(pixels: Pixels, level: float, wavelengths: Pair, phases: Pair) -> Pixels:
+    """`wavelengths` in pixels."""
+    amplitude = strength(level, 0.025) * shorter((pixels.shape[1], pixels.shape[2]))
+    places = (
+        place + amplitude * torch.sin(2 * math.pi * place / per_image(wavelength) + per_image(phase))
+        for place, wavelength, phase in zip(coordinates(pixels), wavelengths.unbind(1), phases.unbind(1), strict=True)
+    )
+    return interpolated(pixels.double(), *places).clamp_(0, WHITE).to(torch.uint8)
+
+
+RIPPLE = Kernel(
+    name="ripple",
+    severities={"cifar10": (5.5, 6.0, 6.5, 7.5, 8.0)},
+    sample=_sample,
+    apply=_apply,
+)

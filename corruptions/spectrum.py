@@ -1,0 +1,41 @@
+"""Noise of a given spectrum: every frequency has its amplitude and a random phase.
+
+Source: facebookresearch/augmentation-corruption ba4d5a5, for blue_noise_sample and brownish_noise.
+Differs: in images of odd width, of which no set is made, the column in the middle has phases like all others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+
+from .corruption import Size
+
+Phases = Float64[Tensor, "batch *planes height half"]
+"""Radians."""
+
+
+def phases(draws: Draws, size: Size, stream: str, planes: tuple[int, ...] = ()) -> Phases:
+    """For the left half of the spectrum; the right half is the left one turned by 180 degrees."""
+    height, width = size
+    return 2 * math.pi * draws.uniform((*planes, height, (width + 1) // 2), stream=stream).double()
+
+
+def shaped_noise(
+    phase: Phases, size: Size, amplitude: Callable[[Tensor], Tensor]
+) -> Float64[Tensor, "batch *planes height width"]:
+    """Noise of standard deviation 1 on each plane; `amplitude` is that of the distance from frequency 0, in cycles."""
+    height, width = size
+    half = torch.complex(phase.cos(), phase.sin())
+    whole = torch.cat((half, half[..., : width // 2].flip(-2, -1)), -1)
+    rows, columns = (torch.arange(side, dtype=torch.float64, device=phase.device) - side / 2 for side in size)
+    spectrum = whole * amplitude(torch.sqrt(rows[:, None] ** 2 + columns**2))
+    noise: Tensor = torch.fft.ifft2(spectrum.roll((height // 2, width // 2), (-2, -1))).real
+    deviation = (noise - noise.mean((-2, -1), keepdim=True)).square().mean((-2, -1), keepdim=True).sqrt()
+    return noise / deviation
