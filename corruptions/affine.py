@@ -31,9 +31,7 @@ def affine_maps(moved: Float32[Tensor, "batch 3 2"], size: tuple[int, int]) -> M
 def warped(image: Float32[Tensor, "batch height width 3"], maps: Maps) -> Float32[Tensor, "batch height width 3"]:
     """`image` moved by `maps`; beyond the edges lies the mirror image, without its last pixel twice."""
     count, height, width, _ = image.shape
-    linear, shift = maps[..., :2], maps[..., 2:]
-    inverse = torch.linalg.inv(linear)
-    inverse = torch.cat((inverse, -inverse @ shift), 2) * (1 << FINE_BITS)
+    inverse = _inverse(maps)
     x, y = torch.arange(width, device=image.device), torch.arange(height, device=image.device)
     half = 1 << (FINE_BITS - STEP_BITS - 1)
 
@@ -53,6 +51,22 @@ def warped(image: Float32[Tensor, "batch height width 3"], maps: Maps) -> Float3
             columns = _mirrored((column >> STEP_BITS) + one_across, width)
             total += image[which, rows, columns] * (down_weight * across_weight)
     return total
+
+
+def warped_compiled(
+    image: Float32[Tensor, "batch height width 3"], maps: Maps
+) -> Float32[Tensor, "batch height width 3"]:
+    """What `warped` gives, in compiled loops."""
+    from .compiled import frame, moved
+
+    return frame.changed(moved.warped, image, _inverse(maps), FINE_BITS, STEP_BITS)
+
+
+def _inverse(maps: Maps) -> Maps:
+    """Where pixels come from, in 1/1024 pixel."""
+    linear, shift = maps[..., :2], maps[..., 2:]
+    inverse = torch.linalg.inv(linear)
+    return torch.cat((inverse, -inverse @ shift), 2) * (1 << FINE_BITS)
 
 
 def _mirrored(index: Tensor, length: int) -> Tensor:

@@ -17,8 +17,15 @@ def _apply(pixels: Pixels, added: float) -> Pixels:
     return levels(rgb(hue, saturation, (value + added).clamp_(0.0, 1.0)))
 
 
+def _compiled(pixels: Pixels, added: float) -> Pixels:
+    from .compiled import colours, frame
+
+    return frame.changed(colours.hsv_changed, pixels, 1.0, 0.0, added)
+
+
 BRIGHTNESS = Kernel(
     name="brightness",
     severities={"imagenet": (0.1, 0.2, 0.3, 0.4, 0.5), "cifar10": (0.05, 0.1, 0.15, 0.2, 0.3)},
     apply=_apply,
+    compiled=_compiled,
 )

@@ -10,20 +10,27 @@ import torch
 from robustbench_eff.types import Pixels
 
 from .corruption import Kernel
-from .levels import WHITE, levels
+from .levels import WHITE, divided, levels
 
 
 def _apply(pixels: Pixels, kept: float) -> Pixels:
     count, height, width, channels = pixels.shape
     flat = pixels.flatten(1, 2).transpose(1, 2).long()
     means = flat.sum(2, keepdim=True) / (WHITE * height * width)
-    every = torch.arange(WHITE + 1, device=pixels.device).double() / WHITE
+    every = divided(torch.arange(WHITE + 1, device=pixels.device).double(), WHITE)
     table = levels((every - means) * kept + means)  # of each image and channel what becomes of every level
     return table.gather(2, flat).transpose(1, 2).reshape(count, height, width, channels)
+
+
+def _compiled(pixels: Pixels, kept: float) -> Pixels:
+    from .compiled import colours, frame
+
+    return frame.changed(colours.contrast, pixels, kept)
 
 
 CONTRAST = Kernel(
     name="contrast",
     severities={"imagenet": (0.4, 0.3, 0.2, 0.1, 0.05), "cifar10": (0.75, 0.5, 0.4, 0.3, 0.15)},
     apply=_apply,
+    compiled=_compiled,
 )

@@ -13,6 +13,8 @@ from robustbench_eff.errors import DataError, SpecError
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Pixels
 
+from .random import can_compile
+
 Constants: TypeAlias = Literal["imagenet", "cifar10"]
 """Of ImageNet-C (224 x 224 pixels) or of CIFAR-10-C (32 x 32)."""
 Size: TypeAlias = tuple[int, int]
@@ -22,8 +24,8 @@ Sampled: TypeAlias = tuple[Tensor, ...]
 Value = TypeVar("Value")
 
 SEVERITIES = 5
-PIECE = 4
-"""Images that a CPU works on at once: what is between stays in its cache."""
+PIECE, COMPILED_PIECE = 4, 64
+"""Images that a CPU works on at once: by torch so few that what is between stays in its cache; in compiled loops."""
 
 
 def nothing(draws: Draws, size: Size, value: Any) -> Sampled:
@@ -43,6 +45,8 @@ class Kernel(Generic[Value]):
     """apply(pixels, constants, *sampled): corrupted images, uint8 as they came."""
     sample: Callable[[Draws, Size, Value], Sampled] = nothing
     """sample(draws, size, constants): the random parameters of as many images as there are draws."""
+    compiled: Callable[..., Pixels] | None = None
+    """The same as `apply`, byte for byte, in compiled loops for a CPU."""
     version: int = 1
     """Raised whenever the same draws would give other images."""
 
@@ -101,8 +105,16 @@ class Corruption:
         draws = Draws.given(draws, pixels).fork(torch.full_like(rows, self.severity))
         size = (pixels.shape[1], pixels.shape[2])
         corrupted = torch.empty_like(pixels)
-        at_once = PIECE if pixels.device.type == "cpu" else max(1, len(rows))
+        apply, at_once = self._program(pixels)
         for piece in rows.split(at_once) if len(rows) else ():
             sampled = self.kernel.sample(draws[piece], size, self.value)
-            corrupted[piece] = self.kernel.apply(pixels[piece], self.value, *sampled)
+            corrupted[piece] = apply(pixels[piece], self.value, *sampled)
         return corrupted
+
+    def _program(self, pixels: Pixels) -> tuple[Callable[..., Pixels], int]:
+        """What corrupts these images, and how many of them at once."""
+        if pixels.device.type != "cpu":
+            return self.kernel.apply, max(1, len(pixels))
+        if self.kernel.compiled is not None and can_compile():
+            return self.kernel.compiled, COMPILED_PIECE
+        return self.kernel.apply, PIECE

@@ -45,6 +45,12 @@ def _apply(pixels: Pixels, lens: Lens) -> Pixels:
     return levels(blurred.permute(0, 2, 3, 1))
 
 
+def _compiled(pixels: Pixels, lens: Lens) -> Pixels:
+    from .compiled import blurs, frame
+
+    return frame.changed(blurs.defocus_blur, pixels, disk(lens))
+
+
 @cache
 def disk(lens: Lens) -> Float64[Tensor, "side side"]:
     """Weights of a disk with a soft edge: float32 as OpenCV rounds them with fused multiplication, as float64.
@@ -87,4 +93,5 @@ DEFOCUS_BLUR = Kernel(
         "cifar10": (Lens(0.3, 0.4), Lens(0.4, 0.5), Lens(0.5, 0.6), Lens(1, 0.2), Lens(1.5, 0.1)),
     },
     apply=_apply,
+    compiled=_compiled,
 )

@@ -7,6 +7,8 @@ map and other constants: `ELASTIC_TRANSFORM_IMAGECORRUPTIONS`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -16,10 +18,12 @@ from torch import Tensor
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Pixels
 
-from .affine import affine_maps, warped
+from .affine import Maps, affine_maps, warped, warped_compiled
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
-from .smooth import gaussian
+from .levels import WHITE, fractions
+from .random import uniforms
+from .smooth import MANY, taps
+from .smooth import gaussian as any_gaussian
 
 TRUNCATE = 3.0
 """Reach of the smoothing, in sigmas."""
@@ -45,6 +49,8 @@ class Wobble(NamedTuple):
 
 
 Uniform = Float[Tensor, "batch height width"]
+Smooth = Callable[[Tensor, float], Tensor]
+gaussian = partial(any_gaussian, truncate=TRUNCATE, edge="reflect")
 
 
 def _sample(draws: Draws, size: Size, elastic: Elastic) -> Sampled:
@@ -56,32 +62,66 @@ def _sample_imagecorruptions(draws: Draws, size: Size, wobble: Wobble) -> Sample
 
 
 def _field(draws: Draws, size: Size) -> tuple[Uniform, Uniform]:
-    return draws.uniform(size, stream="elastic/across"), draws.uniform(size, stream="elastic/down")
+    return uniforms(draws, size, "elastic/across"), uniforms(draws, size, "elastic/down")
 
 
 def _apply(
     pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"], across: Uniform, down: Uniform
 ) -> Pixels:
-    image = (pixels.double() / WHITE).float()
-    moved = (-elastic.affine + 2 * elastic.affine * corners.double()).float()
-    image = warped(image, affine_maps(moved, (pixels.shape[1], pixels.shape[2])))
-    fields = [
-        (gaussian(-1 + 2 * field.double(), elastic.sigma, truncate=TRUNCATE, edge="reflect") * elastic.strength).float()
-        for field in (across, down)
-    ]
-    return _levels(_displaced(image, *fields))
+    image = warped(fractions(pixels).float(), _maps(pixels, elastic, corners))
+    return _levels(_displaced(image, *_moves(elastic, across, down, gaussian)))
+
+
+def _compiled(
+    pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"], across: Uniform, down: Uniform
+) -> Pixels:
+    image = warped_compiled(fractions(pixels).float(), _maps(pixels, elastic, corners))
+    return _displaced_levels(image, *_moves(elastic, across, down, _smoothed))
 
 
 def _apply_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, down: Uniform) -> Pixels:
-    height = pixels.shape[1]
+    moves = _wobbles(pixels.shape[1], wobble, across, down, gaussian)
+    return _levels(_displaced(fractions(pixels).float(), *moves))
+
+
+def _compiled_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, down: Uniform) -> Pixels:
+    moves = _wobbles(pixels.shape[1], wobble, across, down, _smoothed)
+    return _displaced_levels(fractions(pixels).float(), *moves)
+
+
+def _maps(pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"]) -> Maps:
+    moved = (-elastic.affine + 2 * elastic.affine * corners.double()).float()
+    return affine_maps(moved, (pixels.shape[1], pixels.shape[2]))
+
+
+def _moves(elastic: Elastic, across: Uniform, down: Uniform, smooth: Smooth) -> list[Tensor]:
+    """How far every pixel comes from, across and down."""
+    fields = (smooth(-1 + 2 * field.double(), elastic.sigma) for field in (across, down))
+    return [(field * elastic.strength).float() for field in fields]
+
+
+def _wobbles(height: int, wobble: Wobble, across: Uniform, down: Uniform, smooth: Smooth) -> list[Tensor]:
     reach, sigma = height * wobble.reach, height * wobble.sigma
-    fields = [
-        (
-            gaussian(-reach + 2 * reach * field.double(), sigma, truncate=TRUNCATE, edge="reflect") * wobble.strength
-        ).float()
-        for field in (across, down)
-    ]
-    return _levels(_displaced((pixels.double() / WHITE).float(), *fields))
+    fields = (smooth(-reach + 2 * reach * field.double(), sigma) for field in (across, down))
+    return [(field * wobble.strength).float() for field in fields]
+
+
+def _smoothed(field: Tensor, sigma: float) -> Tensor:
+    """What `gaussian` gives, in compiled loops where that is not a matrix product."""
+    weights = taps(sigma, TRUNCATE) if sigma > 0 else ()
+    if not 0 < len(weights) <= MANY:
+        return gaussian(field, sigma)
+    from .compiled import blurs, frame
+
+    return frame.changed(blurs.smooth, field, weights, True)
+
+
+def _displaced_levels(image: Tensor, across: Tensor, down: Tensor) -> Pixels:
+    """What `_levels` and `_displaced` give, in compiled loops."""
+    from .compiled import frame, moved
+
+    levels = torch.empty(image.shape, dtype=torch.uint8)
+    return frame.changed(moved.displaced, levels, image, across, down)
 
 
 def _displaced(
@@ -141,10 +181,12 @@ ELASTIC_TRANSFORM = Kernel(
     },
     sample=_sample,
     apply=_apply,
+    compiled=_compiled,
 )
 ELASTIC_TRANSFORM_IMAGECORRUPTIONS = Kernel(
     name="elastic_transform_imagecorruptions",
     severities={"imagenet": tuple(Wobble(250 * share) for share in (0.05, 0.065, 0.085, 0.1, 0.12))},
     sample=_sample_imagecorruptions,
     apply=_apply_imagecorruptions,
+    compiled=_compiled_imagecorruptions,
 )

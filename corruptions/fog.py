@@ -16,6 +16,7 @@ from robustbench_eff.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
 from .levels import fractions, levels
+from .random import uniforms
 
 ROUGHNESS = 100.0
 """Of the first level: half the range of its draws, and what they are multiplied by."""
@@ -30,7 +31,7 @@ class Fog(NamedTuple):
 
 
 def _sample(draws: Draws, size: Size, fog: Fog) -> Sampled:
-    return (draws.uniform((_side(size) ** 2 - 1,), stream="fog"),)
+    return (uniforms(draws, (_side(size) ** 2 - 1,), "fog"),)
 
 
 def _apply(pixels: Pixels, fog: Fog, uniform: Float[Tensor, "batch numbers"]) -> Pixels:
@@ -39,6 +40,14 @@ def _apply(pixels: Pixels, fog: Fog, uniform: Float[Tensor, "batch numbers"]) ->
     brightest = image.amax((1, 2, 3), keepdim=True)
     plasma = plasma_fractal(uniform.double(), _side((height, width)), fog.decay)[:, :height, :width, None]
     return levels((image + fog.thickness * plasma) * brightest / (brightest + fog.thickness))
+
+
+def _compiled(pixels: Pixels, fog: Fog, uniform: Float[Tensor, "batch numbers"]) -> Pixels:
+    from .compiled import frame
+    from .compiled import noise as loops
+
+    side = _side((pixels.shape[1], pixels.shape[2]))
+    return frame.changed(loops.fog, pixels, float(fog.thickness), float(fog.decay), ROUGHNESS, side, uniform)
 
 
 def plasma_fractal(
@@ -84,4 +93,5 @@ FOG = Kernel(
     },
     sample=_sample,
     apply=_apply,
+    compiled=_compiled,
 )

@@ -20,6 +20,7 @@ from robustbench_eff.types import Pixels
 from .corruption import Kernel, Sampled, Size
 from .ice import Picture, pictures
 from .levels import WHITE
+from .random import uniforms
 
 SHRUNK = 5
 """How many times smaller the pictures are for images of CIFAR-10's size."""
@@ -29,7 +30,7 @@ def frost_of(name: str, *, of: Sequence[Picture] | None = None) -> Kernel[tuple[
     """The kernel with pictures (uint8, (H, W, 3), each larger than the images); without any, with our own."""
 
     def sample(draws: Draws, size: Size, value: tuple[float, float]) -> Sampled:
-        uniform = draws.uniform((3,), stream="frost").double()
+        uniform = uniforms(draws, (3,), "frost").double()
         return (torch.stack([_part(pictures() if of is None else of, size, row) for row in uniform.cpu()]),)
 
     return Kernel(
@@ -40,6 +41,7 @@ def frost_of(name: str, *, of: Sequence[Picture] | None = None) -> Kernel[tuple[
         },
         sample=sample,
         apply=_apply,
+        compiled=_compiled,
     )
 
 
@@ -64,6 +66,13 @@ def _apply(pixels: Pixels, shares: tuple[float, float], ice: UInt8[Tensor, "batc
     kept, frozen = shares
     mixed = kept * pixels.double() + frozen * ice.to(pixels.device).double()
     return mixed.clamp_(0, WHITE).to(torch.uint8)
+
+
+def _compiled(pixels: Pixels, shares: tuple[float, float], ice: UInt8[Tensor, "batch height width 3"]) -> Pixels:
+    from .compiled import frame
+    from .compiled import noise as loops
+
+    return frame.changed(loops.frost, pixels.flatten(1), *map(float, shares), ice.flatten(1)).view_as(pixels)
 
 
 FROST = frost_of("frost")

@@ -9,15 +9,22 @@ from robustbench_eff.types import Pixels
 
 from .corruption import Kernel
 from .levels import fractions, levels
-from .smooth import gaussian
+from .smooth import gaussian, taps
 
 
 def _apply(pixels: Pixels, sigma: float) -> Pixels:
     return levels(gaussian(fractions(pixels), sigma))
 
 
+def _compiled(pixels: Pixels, sigma: float) -> Pixels:
+    from .compiled import blurs, frame
+
+    return frame.changed(blurs.gaussian_blur, pixels, taps(sigma))
+
+
 GAUSSIAN_BLUR = Kernel(
     name="gaussian_blur",
     severities={"imagenet": (1.0, 2.0, 3.0, 4.0, 6.0), "cifar10": (0.4, 0.6, 0.7, 0.8, 1.0)},
     apply=_apply,
+    compiled=_compiled,
 )

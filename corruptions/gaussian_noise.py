@@ -13,14 +13,22 @@ from robustbench_eff.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
 from .levels import fractions, levels
+from .random import normals
 
 
 def _sample(draws: Draws, size: Size, deviation: float) -> Sampled:
-    return (draws.normal((*size, 3), stream="gaussian_noise"),)
+    return (normals(draws, (*size, 3), "gaussian_noise"),)
 
 
 def _apply(pixels: Pixels, deviation: float, noise: Float[Tensor, "batch height width 3"]) -> Pixels:
     return levels(fractions(pixels) + deviation * noise.double())
+
+
+def _compiled(pixels: Pixels, deviation: float, noise: Float[Tensor, "batch height width 3"]) -> Pixels:
+    from .compiled import frame
+    from .compiled import noise as loops
+
+    return frame.changed(loops.gaussian_noise, pixels.flatten(1), deviation, noise.flatten(1)).view_as(pixels)
 
 
 GAUSSIAN_NOISE = Kernel(
@@ -28,4 +36,5 @@ GAUSSIAN_NOISE = Kernel(
     severities={"imagenet": (0.08, 0.12, 0.18, 0.26, 0.38), "cifar10": (0.04, 0.06, 0.08, 0.09, 0.10)},
     sample=_sample,
     apply=_apply,
+    compiled=_compiled,
 )

@@ -9,15 +9,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Int64
+from jaxtyping import Int
 from torch import Tensor
 
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE, fractions, levels
-from .smooth import gaussian
+from .levels import fractions, levels
+from .random import uniforms
+from .smooth import gaussian, taps
 
 
 class Glass(NamedTuple):
@@ -31,11 +32,11 @@ class Glass(NamedTuple):
 
 def _sample(draws: Draws, size: Size, glass: Glass) -> Sampled:
     inner = (size[0] - 2 * glass.reach, size[1] - 2 * glass.reach)
-    uniform = draws.uniform((glass.sweeps, *inner, 2), stream="glass_blur")
-    return ((uniform * (2 * glass.reach)).long() - glass.reach,)
+    uniform = uniforms(draws, (glass.sweeps, *inner, 2), "glass_blur")
+    return ((uniform * (2 * glass.reach)).to(torch.int8) - glass.reach,)
 
 
-def _apply(pixels: Pixels, glass: Glass, steps: Int64[Tensor, "batch sweeps rows columns 2"]) -> Pixels:
+def _apply(pixels: Pixels, glass: Glass, steps: Int[Tensor, "batch sweeps rows columns 2"]) -> Pixels:
     """`steps` are (across, down) in [-reach, reach), in the order of the sweep: from the last row and column up."""
     blurred = levels(gaussian(fractions(pixels), glass.sigma))
     count, height, width, channels = pixels.shape
@@ -48,12 +49,18 @@ def _apply(pixels: Pixels, glass: Glass, steps: Int64[Tensor, "batch sweeps rows
     moved[here] = True
     origin = torch.arange(height * width, device=pixels.device).expand(count, -1)
     for sweep in range(glass.sweeps):
-        step = steps[:, sweep].flatten(1, 2)
+        step = steps[:, sweep].flatten(1, 2).long()
         there = here + step[..., 1] * width + step[..., 0]
         origin = origin.gather(1, _sources(here, there, moved))
     flat = blurred.flatten(1, 2)
     copied = flat.gather(1, origin[..., None].expand_as(flat)).view(count, height, width, channels)
-    return levels(gaussian(copied.double() / WHITE, glass.sigma))
+    return levels(gaussian(fractions(copied), glass.sigma))
+
+
+def _compiled(pixels: Pixels, glass: Glass, steps: Int[Tensor, "batch sweeps rows columns 2"]) -> Pixels:
+    from .compiled import blurs, frame
+
+    return frame.changed(blurs.glass_blur, pixels, taps(glass.sigma), glass.reach, steps)
 
 
 def _sources(here: Tensor, there: Tensor, moved: Tensor) -> Tensor:
@@ -84,4 +91,5 @@ GLASS_BLUR = Kernel(
     },
     sample=_sample,
     apply=_apply,
+    compiled=_compiled,
 )

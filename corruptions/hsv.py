@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .levels import Fractions
+from .levels import Fractions, divided
 
 Channel: TypeAlias = Float64[Tensor, "batch height width"]
 
@@ -25,7 +25,7 @@ def hsv(rgb: Fractions) -> tuple[Channel, Channel, Channel]:
     hue = torch.where(green == value, 2.0 + (blue - red) / spread, hue)
     hue = torch.where(blue == value, 4.0 + (red - green) / spread, hue)
     grey = spread == 0
-    hue = (hue / 6.0).remainder(1.0).masked_fill_(grey, 0.0)
+    hue = divided(hue, 6.0).remainder(1.0).masked_fill_(grey, 0.0)
     return hue, (spread / value).masked_fill_(grey, 0.0), value
 
 

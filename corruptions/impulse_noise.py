@@ -14,14 +14,22 @@ from robustbench_eff.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
 from .levels import WHITE
+from .random import uniforms
 
 
 def _sample(draws: Draws, size: Size, amount: float) -> Sampled:
-    return (draws.uniform((*size, 3), stream="impulse_noise"),)
+    return (uniforms(draws, (*size, 3), "impulse_noise"),)
 
 
 def _apply(pixels: Pixels, amount: float, uniform: Float[Tensor, "batch height width 3"]) -> Pixels:
     return pixels.masked_fill(uniform < amount, 0).masked_fill_(uniform < amount / 2, WHITE)
+
+
+def _compiled(pixels: Pixels, amount: float, uniform: Float[Tensor, "batch height width 3"]) -> Pixels:
+    from .compiled import frame
+    from .compiled import noise as loops
+
+    return frame.changed(loops.impulse_noise, pixels.flatten(1), amount, uniform.float().flatten(1)).view_as(pixels)
 
 
 IMPULSE_NOISE = Kernel(
@@ -29,4 +37,5 @@ IMPULSE_NOISE = Kernel(
     severities={"imagenet": (0.03, 0.06, 0.09, 0.17, 0.27), "cifar10": (0.01, 0.02, 0.03, 0.05, 0.07)},
     sample=_sample,
     apply=_apply,
+    compiled=_compiled,
 )

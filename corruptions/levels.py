@@ -18,7 +18,12 @@ WHITE = 255
 
 def fractions(pixels: Pixels) -> Fractions:
     """Levels divided by 255, in float64: with less precision, results that are whole levels would fall below them."""
-    return pixels.double() / WHITE
+    return divided(pixels.double(), WHITE)
+
+
+def divided(values: Tensor, by: float) -> Tensor:
+    """A true division on every device: by a plain number a GPU would multiply with the inverse."""
+    return values / torch.tensor(by, dtype=values.dtype, device=values.device)
 
 
 def levels(values: Fractions) -> Pixels:

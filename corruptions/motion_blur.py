@@ -23,6 +23,12 @@ def _apply(pixels: Pixels, motion: Motion, direction: Angles) -> Pixels:
     return smeared(pixels.double(), motion, direction).clamp_(0, WHITE).to(torch.uint8)
 
 
+def _compiled(pixels: Pixels, motion: Motion, direction: Angles) -> Pixels:
+    from .compiled import frame, moved
+
+    return frame.changed(moved.motion_blur, pixels, motion.weights, motion.steps(direction))
+
+
 MOTION_BLUR = Kernel(
     name="motion_blur",
     severities={
@@ -31,4 +37,5 @@ MOTION_BLUR = Kernel(
     },
     sample=_sample,
     apply=_apply,
+    compiled=_compiled,
 )

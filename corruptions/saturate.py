@@ -18,6 +18,12 @@ def _apply(pixels: Pixels, constants: tuple[float, float]) -> Pixels:
     return levels(rgb(hue, (saturation * factor + added).clamp_(0.0, 1.0), value))
 
 
+def _compiled(pixels: Pixels, constants: tuple[float, float]) -> Pixels:
+    from .compiled import colours, frame
+
+    return frame.changed(colours.hsv_changed, pixels, *constants, 0.0)
+
+
 SATURATE = Kernel(
     name="saturate",
     severities={
@@ -25,4 +31,5 @@ SATURATE = Kernel(
         "cifar10": ((0.3, 0.0), (0.1, 0.0), (1.5, 0.0), (2.0, 0.1), (2.5, 0.2)),
     },
     apply=_apply,
+    compiled=_compiled,
 )

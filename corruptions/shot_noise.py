@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 from scipy.stats import poisson
 from torch import Tensor
 
@@ -18,11 +18,12 @@ from robustbench_eff.rng import Draws
 from robustbench_eff.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE, levels
+from .levels import WHITE, divided, levels
+from .random import uniforms
 
 
 def _sample(draws: Draws, size: Size, photons: int) -> Sampled:
-    return (draws.uniform((*size, 3), stream="shot_noise"),)
+    return (uniforms(draws, (*size, 3), "shot_noise"),)
 
 
 def _apply(pixels: Pixels, photons: int, uniform: Float[Tensor, "batch height width 3"]) -> Pixels:
@@ -42,7 +43,7 @@ def counts(
 
 def developed(caught: Float64[Tensor, "batch height width 3"], photons: int) -> Pixels:
     """The image of these counts."""
-    return levels(caught / photons)
+    return levels(divided(caught, photons))
 
 
 @cache
@@ -54,9 +55,29 @@ def _steps(photons: int) -> Float64[Tensor, "levels counts"]:
     return torch.from_numpy(np.arange(WHITE + 1)[:, None] + below)
 
 
+def _compiled(pixels: Pixels, photons: int, uniform: Float[Tensor, "batch height width 3"]) -> Pixels:
+    from .compiled import frame
+    from .compiled import noise as loops
+
+    table = _steps(photons)
+    images = levels(torch.arange(table.shape[1] + 1).double() / photons)
+    changed = frame.changed(
+        loops.shot_noise, pixels.flatten(1), table, _first(photons), images, uniform.float().flatten(1)
+    )
+    return changed.view_as(pixels)
+
+
+@cache
+def _first(photons: int) -> Int64[Tensor, "levels bins"]:
+    """For every level and every 1/1024 that a draw may lie in, the count that is reached whatever the draw."""
+    starts = torch.arange(WHITE + 1).double()[:, None] + torch.arange(1024).double() / 1024
+    return torch.searchsorted(_steps(photons), starts, right=True)
+
+
 SHOT_NOISE = Kernel(
     name="shot_noise",
     severities={"imagenet": (60, 25, 12, 5, 3), "cifar10": (500, 250, 100, 75, 50)},
     sample=_sample,
     apply=_apply,
+    compiled=_compiled,
 )

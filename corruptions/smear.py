@@ -10,11 +10,14 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 from robustbench_eff.rng import Draws
+
+from .random import uniforms
 
 Angles = Float[Tensor, "batch"]
 """In degrees."""
@@ -28,27 +31,37 @@ class Motion(NamedTuple):
     sigma: float
     """Both in pixels."""
 
+    @property
+    def weights(self) -> npt.NDArray[np.float64]:
+        """Of the taps, the first being the pixel itself."""
+        taps = 2 * self.radius + 1
+        weights = np.exp(-(np.arange(taps) ** 2) / (2 * self.sigma**2)) / (np.sqrt(2 * np.pi) * self.sigma)
+        scaled: npt.NDArray[np.float64] = weights / np.sum(weights)
+        return scaled
+
+    def steps(self, direction: Angles) -> Int64[Tensor, "batch taps 2"]:
+        """How far the image moves (down, across) for every tap, in whole pixels."""
+        rows = [_steps(angle, 2 * self.radius + 1) for angle in direction.tolist()]
+        return torch.tensor(rows, device=direction.device)
+
 
 def angles(draws: Draws, low: float, high: float, stream: str) -> Angles:
     """Uniform in [low, high)."""
-    return low + (high - low) * draws.uniform((1,), stream=stream)[:, 0].double()
+    return low + (high - low) * uniforms(draws, (1,), stream)[:, 0].double()
 
 
 def smeared(layers: Layers, motion: Motion, direction: Angles) -> Layers:
     """`layers` along `direction`; beyond the edges lie their last pixels."""
     count, height, width = layers.shape[:3]
-    taps = 2 * motion.radius + 1
-    weights = np.exp(-(np.arange(taps) ** 2) / (2 * motion.sigma**2)) / (np.sqrt(2 * np.pi) * motion.sigma)
-    weights = weights / np.sum(weights)
-    steps = torch.tensor([_steps(angle, taps) for angle in direction.tolist()], device=layers.device)
-    down, across = steps.unbind(-1)
+    weights = motion.weights
+    down, across = motion.steps(direction).unbind(-1)
     inside = ((down.abs() < height) & (across.abs() < width)).cumprod(1).bool()  # it ends where it leaves the image
     total = torch.zeros_like(layers)
     row, column = torch.arange(height, device=layers.device), torch.arange(width, device=layers.device)
     rows = (row - down[..., None]).clamp_(0, height - 1)
     columns = (column - across[..., None]).clamp_(0, width - 1)
     image = torch.arange(count, device=layers.device)[:, None, None]
-    for tap in range(taps):
+    for tap in range(len(weights)):
         live = inside[:, tap]
         moved = layers[image[live], rows[live, tap][:, :, None], columns[live, tap][:, None, :]]
         total[live] += moved.mul_(float(weights[tap]))

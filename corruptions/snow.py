@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
@@ -17,8 +18,9 @@ from robustbench_eff.rng import Draws
 from robustbench_eff.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE, levels
-from .smear import Angles, Motion, angles, smeared
+from .levels import WHITE, divided, fractions, levels
+from .random import normals
+from .smear import Angles, Layers, Motion, angles, smeared
 from .zooming import centre_zoomed
 
 LUMA = torch.tensor((0.299, 0.587, 0.114)).tolist()
@@ -42,35 +44,68 @@ class Snow(NamedTuple):
 
 
 def _sample(draws: Draws, size: Size, snow: Snow) -> Sampled:
-    return draws.normal(size, stream="snow"), angles(draws, -135, -45, "snow/wind")
+    return normals(draws, size, "snow"), angles(draws, -135, -45, "snow/wind")
 
 
 def _apply(pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"], wind: Angles) -> Pixels:
-    height, width = pixels.shape[1:3]
-    flakes = _flakes(snow, noise)[:, :height, :width].clamp_(0, 1).mul_(WHITE).floor_()
-    return _snowed(pixels, snow, smeared(flakes, Motion(snow.radius, snow.sigma), wind))
+    flakes = smeared(_flakes(snow, noise, pixels.shape[1:3]), Motion(snow.radius, snow.sigma), wind)
+    return _snowed(pixels, snow, flakes.round())
+
+
+def _compiled(pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"], wind: Angles) -> Pixels:
+    flakes = _smeared(_flakes(snow, noise, pixels.shape[1:3]), Motion(snow.radius, snow.sigma), wind)
+    return _snowed_compiled(pixels, snow, flakes.round())
 
 
 def _apply_imagecorruptions(
     pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"], wind: Angles
 ) -> Pixels:
-    flakes = _flakes(snow, noise).clamp_(0, 1)
     height, width = pixels.shape[1:3]
-    return _snowed(pixels, snow, smeared(flakes, Motion(snow.radius, snow.sigma), wind)[:, :height, :width] * WHITE)
+    flakes = smeared(_layer(snow, noise), Motion(snow.radius, snow.sigma), wind)[:, :height, :width]
+    return _snowed(pixels, snow, (flakes * WHITE).round())
 
 
-def _flakes(snow: Snow, noise: Float[Tensor, "batch height width"]) -> Float64[Tensor, "batch tall wide"]:
+def _compiled_imagecorruptions(
+    pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"], wind: Angles
+) -> Pixels:
+    height, width = pixels.shape[1:3]
+    flakes = _smeared(_layer(snow, noise), Motion(snow.radius, snow.sigma), wind)[:, :height, :width]
+    return _snowed_compiled(pixels, snow, (flakes * WHITE).round())
+
+
+def _flakes(snow: Snow, noise: Float[Tensor, "batch height width"], size: torch.Size) -> Layers:
+    """The layer cut to the image, in whole levels."""
+    return _layer(snow, noise)[:, : size[0], : size[1]].mul(WHITE).floor_()
+
+
+def _layer(snow: Snow, noise: Float[Tensor, "batch height width"]) -> Layers:
+    """Flakes from 0 to 1, of about the image's size."""
     layer = snow.mean + snow.deviation * noise.double()
     layer = centre_zoomed(layer[..., None], snow.zoom)[..., 0]
-    return layer.masked_fill(layer < snow.threshold, 0.0)
+    return layer.masked_fill_(layer < snow.threshold, 0.0).clamp_(0, 1)
+
+
+def _smeared(layer: Layers, motion: Motion, direction: Angles) -> Layers:
+    """What `smeared` gives, in compiled loops."""
+    from .compiled import frame, moved
+
+    return frame.changed(moved.smear, layer, motion.weights, motion.steps(direction))
+
+
+def _snowed_compiled(pixels: Pixels, snow: Snow, flakes: Float64[Tensor, "batch height width"]) -> Pixels:
+    """What `_snowed` gives, in compiled loops."""
+    from .compiled import frame
+    from .compiled import noise as loops
+
+    return frame.changed(loops.snow, pixels, snow.kept, np.array(LUMA), flakes)
 
 
 def _snowed(pixels: Pixels, snow: Snow, flakes: Float64[Tensor, "batch height width"]) -> Pixels:
-    """The image under flakes from 0 to 255, which are rounded, and under the same turned by 180 degrees."""
-    image = (pixels.double() / WHITE).float()
+    """The image under flakes in whole levels, and under the same turned by 180 degrees."""
+    image = fractions(pixels).float()
     white = (_grey(image) * 1.5 + 0.5)[..., None]
     paled = snow.kept * image + (1 - snow.kept) * torch.maximum(image, white)
-    layer = (flakes.round() / WHITE)[..., None]
+    layer = divided(flakes, WHITE)[..., None]
     return levels(paled.double() + layer + layer.flip(1, 2))
 
 
@@ -101,10 +136,12 @@ SNOW = Kernel(
     },
     sample=_sample,
     apply=_apply,
+    compiled=_compiled,
 )
 SNOW_IMAGECORRUPTIONS = Kernel(
     name="snow_imagecorruptions",
     severities={"imagenet": SNOW.severities["imagenet"]},
     sample=_sample,
     apply=_apply_imagecorruptions,
+    compiled=_compiled_imagecorruptions,
 )

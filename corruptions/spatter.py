@@ -18,7 +18,8 @@ from robustbench_eff.types import Pixels
 
 from .canny import distances, edges
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE, levels
+from .levels import WHITE, divided, fractions, levels
+from .random import normals
 from .smooth import gaussian
 
 TURQUOISE, BROWN = (175, 238, 238), (63, 42, 20)
@@ -46,13 +47,13 @@ class Spatter(NamedTuple):
 
 
 def _sample(draws: Draws, size: Size, spatter: Spatter) -> Sampled:
-    return (draws.normal(size, stream="spatter"),)
+    return (normals(draws, size, "spatter"),)
 
 
 def _apply(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch height width"]) -> Pixels:
     liquid = gaussian(spatter.mean + spatter.deviation * noise.double(), spatter.sigma)
     liquid = liquid.masked_fill(liquid < spatter.threshold, 0.0)
-    image = (pixels.double() / WHITE).float()
+    image = fractions(pixels).float()
     return (_muddy if spatter.mud else _wet)(image, liquid, spatter)
 
 
@@ -61,7 +62,7 @@ def _muddy(
 ) -> Pixels:
     mud = gaussian((liquid > spatter.threshold).float(), spatter.strength)
     mud = mud.masked_fill(mud < DENSE, 0.0)[..., None]
-    brown = torch.tensor(BROWN, device=image.device).double() / WHITE
+    brown = divided(torch.tensor(BROWN, device=image.device).double(), WHITE)
     return levels((image * (1 - mud)).double() + brown * mud.double())
 
 
@@ -70,10 +71,10 @@ def _wet(
 ) -> Pixels:
     drops = (liquid * WHITE).long()
     away = _box(distances(edges(drops, LOW, HIGH), FARTHEST).double())
-    relief = _relief(_equalised((away / 9).float().long()))
+    relief = _relief(_equalised(divided(away, 9).float().long()))
     shine = (drops * ((_box(relief) + 4) // 9)).float()
     shine = shine / shine.amax((1, 2), keepdim=True) * spatter.strength
-    turquoise = (torch.tensor(TURQUOISE, device=image.device).double() / WHITE).float()
+    turquoise = divided(torch.tensor(TURQUOISE, device=image.device).double(), WHITE).float()
     return (image + shine[..., None] * turquoise).clamp_(0, 1).mul_(WHITE).to(torch.uint8)
 
 

@@ -13,10 +13,11 @@ from robustbench_eff.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
 from .levels import fractions, levels
+from .random import normals
 
 
 def _sample(draws: Draws, size: Size, deviation: float) -> Sampled:
-    return (draws.normal((*size, 3), stream="speckle_noise"),)
+    return (normals(draws, (*size, 3), "speckle_noise"),)
 
 
 def _apply(pixels: Pixels, deviation: float, noise: Float[Tensor, "batch height width 3"]) -> Pixels:
@@ -24,9 +25,17 @@ def _apply(pixels: Pixels, deviation: float, noise: Float[Tensor, "batch height 
     return levels(clean + clean * (deviation * noise.double()))
 
 
+def _compiled(pixels: Pixels, deviation: float, noise: Float[Tensor, "batch height width 3"]) -> Pixels:
+    from .compiled import frame
+    from .compiled import noise as loops
+
+    return frame.changed(loops.speckle_noise, pixels.flatten(1), deviation, noise.flatten(1)).view_as(pixels)
+
+
 SPECKLE_NOISE = Kernel(
     name="speckle_noise",
     severities={"imagenet": (0.15, 0.2, 0.35, 0.45, 0.6), "cifar10": (0.06, 0.1, 0.12, 0.16, 0.2)},
     sample=_sample,
     apply=_apply,
+    compiled=_compiled,
 )

@@ -12,20 +12,27 @@ import torch
 from robustbench_eff.types import Pixels
 
 from .corruption import Kernel
-from .levels import WHITE
+from .levels import WHITE, fractions
 from .zooming import centre_zoomed
 
 
 def _apply(pixels: Pixels, reach: tuple[float, float]) -> Pixels:
     stop, step = reach
     factors = np.arange(1, stop, step)
-    image = (pixels.double() / WHITE).float()
+    image = fractions(pixels).float()
     total = torch.zeros_like(image)
     for factor in factors.tolist():
         zoomed = centre_zoomed(image, factor)[:, : image.shape[1], : image.shape[2]]
         total[:, : zoomed.shape[1], : zoomed.shape[2]] += zoomed
     mean = (image + total) / (len(factors) + 1)
     return mean.clamp_(0, 1).mul_(WHITE).to(torch.uint8)
+
+
+def _compiled(pixels: Pixels, reach: tuple[float, float]) -> Pixels:
+    from .compiled import frame, moved
+
+    stop, step = reach
+    return frame.changed(moved.zoom_blur, pixels, np.arange(1, stop, step))
 
 
 ZOOM_BLUR = Kernel(
@@ -35,4 +42,5 @@ ZOOM_BLUR = Kernel(
         "cifar10": ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01)),
     },
     apply=_apply,
+    compiled=_compiled,
 )

@@ -1,14 +1,9 @@
-"""The only place where a name becomes an object: literal, sorted tables, and entry points of plugins.
-
-A row names its object by import path, so that listing the tables imports nothing heavy.
-"""
+"""The only place where a name becomes an object: the tables, and entry points of plugins."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
@@ -18,126 +13,11 @@ from robustbench_eff import spec
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.suite import Suite
+from robustbench_eff.tables import ADAPTERS, ATTACKS, BENCHMARKS, CORRUPTIONS, SETS, SUITES
 
 if TYPE_CHECKING:
     from robustbench_eff.types import Attack, Corrupts
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Where an object is, and one line about it."""
-
-    path: str
-    summary: str
-
-    def load(self) -> Any:
-        module, _, attribute = self.path.partition(":")
-        return getattr(importlib.import_module(module), attribute)
-
-
-ATTACKS: Mapping[str, Row] = {
-    "apgd": Row("robustbench_eff.attacks.apgd:APGD", "step size that halves itself; CE or DLR (Croce & Hein 2020)"),
-    "apgd_t": Row("robustbench_eff.attacks.apgd_t:APGDT", "APGD on targeted DLR, 9 targets (Croce & Hein 2020)"),
-    "autoattack": Row(
-        "robustbench_eff.attacks.autoattack:AutoAttack", "standard, plus or rand ensemble (Croce & Hein 2020)"
-    ),
-    "bim": Row("robustbench_eff.attacks.bim:BIM", "PGD without a random start (Kurakin et al. 2017)"),
-    "carlini_wagner": Row(
-        "robustbench_eff.attacks.carlini_wagner:CarliniWagner", "nearest image in L2 (Carlini & Wagner 2017)"
-    ),
-    "fab": Row("robustbench_eff.attacks.fab:FAB", "nearest image, untargeted (Croce & Hein 2020)"),
-    "fab_t": Row("robustbench_eff.attacks.fab_t:FABT", "nearest image, 9 targets (Croce & Hein 2020)"),
-    "fgsm": Row("robustbench_eff.attacks.fgsm:FGSM", "one step along the gradient (Goodfellow et al. 2015)"),
-    "fmn": Row("robustbench_eff.attacks.fmn:FMN", "nearest image, fast (Pintor et al. 2021)"),
-    "mi_fgsm": Row("robustbench_eff.attacks.mi_fgsm:MIFGSM", "gradient steps with momentum (Dong et al. 2018)"),
-    "one_pixel": Row(
-        "robustbench_eff.attacks.one_pixel:OnePixel", "differential evolution of a few pixels (Su et al. 2019)"
-    ),
-    "pgd": Row("robustbench_eff.attacks.pgd:PGD", "projected gradient descent (Madry et al. 2018)"),
-    "r_fgsm": Row(
-        "robustbench_eff.attacks.r_fgsm:RFGSM", "FGSM from a random start (Tramèr et al. 2018, Wong et al. 2020)"
-    ),
-    "security_curve": Row(
-        "robustbench_eff.attacks.security_curve:SecurityCurve", "accuracy against ε in one warm-started sweep"
-    ),
-    "square": Row("robustbench_eff.attacks.square:Square", "random search, no gradients (Andriushchenko et al. 2020)"),
-}
-
-ADAPTERS: Mapping[str, Row] = {
-    "autoattack": Row(
-        "robustbench_eff.attacks.pyautoattack_adapter:PyAutoAttack", "the authors' own: autoattack:standard"
-    ),
-    "foolbox": Row(
-        "robustbench_eff.attacks.foolbox_adapter:FoolboxAttack", "any of Foolbox: foolbox:LinfPGD(eps=4/255)"
-    ),
-}
-"""Attacks of other libraries, written PREFIX:NAME; what is no field of the adapter goes to the attack itself."""
-
-CORRUPTIONS: Mapping[str, Row] = {
-    "gaussian_noise": Row("robustbench_eff.corruptions.gaussian_noise:GAUSSIAN_NOISE", "normal draws added"),
-    "shot_noise": Row("robustbench_eff.corruptions.shot_noise:SHOT_NOISE", "Poisson counts of photons"),
-    "impulse_noise": Row("robustbench_eff.corruptions.impulse_noise:IMPULSE_NOISE", "values become black or white"),
-    "defocus_blur": Row("robustbench_eff.corruptions.defocus_blur:DEFOCUS_BLUR", "every pixel becomes a disk"),
-    "glass_blur": Row("robustbench_eff.corruptions.glass_blur:GLASS_BLUR", "pixels copied from near places"),
-    "motion_blur": Row("robustbench_eff.corruptions.motion_blur:MOTION_BLUR", "smeared along a line"),
-    "zoom_blur": Row("robustbench_eff.corruptions.zoom_blur:ZOOM_BLUR", "mean of magnified images"),
-    "snow": Row("robustbench_eff.corruptions.snow:SNOW", "flakes smeared by the wind"),
-    "frost": Row("robustbench_eff.corruptions.frost:FROST", "a picture of ice mixed in"),
-    "fog": Row("robustbench_eff.corruptions.fog:FOG", "a plasma fractal added"),
-    "brightness": Row("robustbench_eff.corruptions.brightness:BRIGHTNESS", "value of HSV raised"),
-    "contrast": Row("robustbench_eff.corruptions.contrast:CONTRAST", "moved towards the mean"),
-    "elastic_transform": Row(
-        "robustbench_eff.corruptions.elastic_transform:ELASTIC_TRANSFORM", "pixels moved by a smooth field"
-    ),
-    "pixelate": Row("robustbench_eff.corruptions.pixelate:PIXELATE", "made small and large again"),
-    "jpeg_compression": Row(
-        "robustbench_eff.corruptions.jpeg_compression:JPEG_COMPRESSION", "a JPEG file of low quality"
-    ),
-    "speckle_noise": Row("robustbench_eff.corruptions.speckle_noise:SPECKLE_NOISE", "multiplied by normal draws"),
-    "gaussian_blur": Row("robustbench_eff.corruptions.gaussian_blur:GAUSSIAN_BLUR", "Gaussian filter"),
-    "spatter": Row("robustbench_eff.corruptions.spatter:SPATTER", "drops of water or mud"),
-    "saturate": Row("robustbench_eff.corruptions.saturate:SATURATE", "saturation of HSV changed"),
-    "snow_imagecorruptions": Row(
-        "robustbench_eff.corruptions.snow:SNOW_IMAGECORRUPTIONS", "snow as imagecorruptions 1.1.2 has it"
-    ),
-    "elastic_transform_imagecorruptions": Row(
-        "robustbench_eff.corruptions.elastic_transform:ELASTIC_TRANSFORM_IMAGECORRUPTIONS",
-        "elastic_transform as imagecorruptions 1.1.2 has it",
-    ),
-}
-"""The 15 of ImageNet-C in its order, the 4 extra ones, and what other code makes of two of them."""
-
-IMAGENET_C = tuple(CORRUPTIONS)[:15]
-"""What mCE is the mean over."""
-SEVERITIES = range(1, 6)
-
-SETS: Mapping[str, tuple[str, ...]] = {
-    "imagenet_c": tuple(f"{name}(severity={level})" for name in tuple(CORRUPTIONS)[:19] for level in SEVERITIES),
-    "cifar10_c": tuple(
-        f"{name}(severity={level}, constants='cifar10')" for name in tuple(CORRUPTIONS)[:19] for level in SEVERITIES
-    ),
-}
-"""Words that stand for many perturbations."""
-
-BENCHMARKS: Mapping[str, Row] = {
-    "cifar10": Row("robustbench_eff.benchmarks.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),
-    "cifar10-c-generated": Row(
-        "robustbench_eff.benchmarks.cifar10:CIFAR10_C_GENERATED", "CIFAR-10-C, made from cifar10 on the fly"
-    ),
-    "digits": Row("robustbench_eff.benchmarks.digits:DIGITS", "handwritten digits, 360 images, no download"),
-    "imagenet": Row("robustbench_eff.benchmarks.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"),
-    "imagenet-c-generated": Row(
-        "robustbench_eff.benchmarks.imagenet:IMAGENET_C_GENERATED", "ImageNet-C, made from imagenet on the fly"
-    ),
-}
-
-SUITES: Mapping[str, str] = {
-    "autoattack": "clean and AutoAttack, L∞ and L2",
-    "corruptions": "clean and 19 corruptions at 5 severities",
-    "masking": "what the checks for gradient masking compare",
-    "quick": "clean, FGSM and PGD-10 at one ε",
-    "standard": "clean, FGSM and PGD at several ε, L∞ and L2",
-}
 
 ONE_STEP = 2
 """Passes of an attack that takes a single gradient."""

@@ -59,6 +59,10 @@ class Draws:
         parts = [part._normal(math.prod(shape), stream, step) for part in self._parts(math.prod(shape))]
         return torch.cat(parts).reshape(-1, *shape)
 
+    def words(self, count: int, *, stream: str, step: int = 0) -> Int64[Tensor, "batch count"]:
+        """`count` 32-bit words a sample, as int64: what all other draws are made of."""
+        return torch.cat([part._words(count, stream, step) for part in self._parts(count)])
+
     def _parts(self, count: int) -> Iterator[Draws]:
         """A few samples at a time, so that the 64-bit words in between stay small."""
         size = max(1, _WORDS_AT_ONCE // max(1, count))
@@ -75,8 +79,7 @@ class Draws:
         return pair[:, :count].to(torch.float32)
 
     def _words(self, count: int, stream: str, step: int) -> Int64[Tensor, "batch count"]:
-        """`count` 32-bit words a sample, as int64."""
-        key = _hash64(f"{self.seed}/{stream}")
+        key = stream_key(self.seed, stream)
         block = torch.arange(-(-count // 4), device=self.keys.device).expand(len(self.keys), -1)
         counter = (
             block,
@@ -84,7 +87,13 @@ class Draws:
             (self.keys & _WORD).unsqueeze(1).expand_as(block),
             ((self.keys >> 32) & _WORD).unsqueeze(1).expand_as(block),
         )
-        return torch.stack(philox(counter, (key & _WORD, (key >> 32) & _WORD)), dim=2).flatten(1)[:, :count]
+        return torch.stack(philox(counter, key), dim=2).flatten(1)[:, :count]
+
+
+def stream_key(seed: int, stream: str) -> tuple[int, int]:
+    """The two 32-bit words that tell streams and seeds apart."""
+    key = _hash64(f"{seed}/{stream}")
+    return key & _WORD, (key >> 32) & _WORD
 
 
 Words = tuple[Tensor, Tensor, Tensor, Tensor]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from robustbench_eff import catalog, evaluate
+from robustbench_eff import evaluate, tables
 from robustbench_eff.attacks import PGD
 from robustbench_eff.checks import CHECKS
 from small_models import USER_MODEL
@@ -22,7 +22,7 @@ def first_column(document: str, header: str) -> list[str]:
 
 
 def test_the_table_of_attacks_is_the_catalogs() -> None:
-    assert sorted(first_column("attacks.md", "attack")) == sorted(catalog.ATTACKS)
+    assert sorted(first_column("attacks.md", "attack")) == sorted(tables.ATTACKS)
 
 
 def test_the_table_of_checks_is_complete() -> None:

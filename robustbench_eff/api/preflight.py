@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from robustbench_eff import catalog
+from robustbench_eff import catalog, tables
 from robustbench_eff.benchmarks import locations, sources
 from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages
 from robustbench_eff.classifier import Classifier
@@ -115,7 +115,7 @@ def _own_benchmarks(subject: Subject, offered: Sequence[str], data: Mapping[str,
     else:
         space = zoo.expected_label_space(subject)
     same = [name for name in offered if catalog.benchmark(name, data.get(name)).label_space == space]
-    own = [name for name in data if name not in catalog.BENCHMARKS or space in ("custom", None)]
+    own = [name for name in data if name not in tables.BENCHMARKS or space in ("custom", None)]
     if not (same or own):
         raise UsageError(
             f"{subject.name}: no benchmark of the suite has its label space ({space or 'unknown'}).",

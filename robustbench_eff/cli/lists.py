@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff import catalog
+from robustbench_eff import catalog, tables
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import UsageError
 from robustbench_eff.zoo import aliases
@@ -39,7 +39,7 @@ def list_benchmarks() -> None:
     """Benchmarks, their licences, whether their images are found, and where they can be had."""
     with reported():
         rows = []
-        for name, row in catalog.BENCHMARKS.items():
+        for name, row in tables.BENCHMARKS.items():
             item = catalog.benchmark(name)
             place = locations.place(item, {}) or (item.where if item.embedded is not None else None)
             rows.append((name, row.summary, item.licence, place or f"not found; get it: {item.where}"))
@@ -57,8 +57,8 @@ def list_attacks() -> None:
 def list_corruptions() -> None:
     """Corruptions that `--corruption` and suites know, and words that stand for many."""
     with reported():
-        rows = [(name, row.summary) for name, row in catalog.CORRUPTIONS.items()]
-        sets = [(name, f"{len(texts)} perturbations") for name, texts in catalog.SETS.items()]
+        rows = [(name, row.summary) for name, row in tables.CORRUPTIONS.items()]
+        sets = [(name, f"{len(texts)} perturbations") for name, texts in tables.SETS.items()]
         _print_rows(("corruption", "what"), rows + sets)
 
 
@@ -66,7 +66,7 @@ def list_corruptions() -> None:
 def list_suites() -> None:
     """Shipped suites."""
     with reported():
-        _print_rows(("suite", "what"), list(catalog.SUITES.items()))
+        _print_rows(("suite", "what"), list(tables.SUITES.items()))
 
 
 def _print_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

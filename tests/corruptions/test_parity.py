@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from skimage import data
 
-from reference_corruptions import corrupted
+from reference_corruptions import corrupted, reference
 from robustbench_eff import corruptions
 from robustbench_eff.benchmarks.decode import decode
 from robustbench_eff.corruptions import Kernel
@@ -27,7 +27,8 @@ ANOTHER_ALGORITHM = {"snow", "elastic_transform", "frost"}
 KERNELS = {
     kernel.name: kernel
     for kernel in vars(corruptions).values()
-    if isinstance(kernel, Kernel) and kernel.name not in ANOTHER_ALGORITHM
+    if isinstance(kernel, Kernel) and hasattr(reference, kernel.name.removesuffix("_imagecorruptions"))
+    if kernel.name not in ANOTHER_ALGORITHM
 }
 
 

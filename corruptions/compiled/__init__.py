@@ -1,0 +1,1 @@
+"""The inner loops of corruptions, compiled for a CPU: the bytes of the torch programs beside them, much faster."""

@@ -1,0 +1,46 @@
+"""How loops are compiled and run: images in parallel, sums in the order they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numba
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+FRACTIONS = np.arange(256) / 255
+"""Of every level."""
+
+
+def loop(function: Function) -> Function:
+    """Compiled for one image; without fast mathematics, so that nothing is reordered or fused."""
+    compiled: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    return compiled
+
+
+def parallel(function: Function) -> Function:
+    """Compiled for a batch, whose images (numba.prange) are shared out to the threads that torch would use."""
+    compiled = numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")(function)
+
+    def call(*arguments: Any) -> Any:
+        numba.set_num_threads(max(1, min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)))
+        return compiled(*arguments)
+
+    return call  # type: ignore[return-value]
+
+
+def changed(function: Callable[..., None], images: Tensor, *arguments: Any) -> Tensor:
+    """What `function(images, *arguments, out)` writes, of the images' shape and type; all tensors come as arrays."""
+    source = array(images)
+    out = np.empty_like(source)
+    function(source, *(array(item) if isinstance(item, Tensor) else item for item in arguments), out)
+    return torch.from_numpy(out)
+
+
+def array(tensor: Tensor) -> npt.NDArray[Any]:
+    """The same memory, in order."""
+    return tensor.contiguous().numpy()

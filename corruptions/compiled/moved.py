@@ -1,0 +1,181 @@
+"""Images whose pixels come from elsewhere: smeared, magnified, displaced."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import prange
+
+from .frame import FRACTIONS, loop, parallel
+
+
+@parallel
+def motion_blur(pixels, weights, steps, out):
+    """Images smeared along `steps` (image, tap, (down, across))."""
+    for image in prange(len(pixels)):
+        height, width = pixels.shape[1:3]
+        values = pixels[image].reshape(height, width * 3).astype(np.float64)
+        smeared = _smeared(values, weights, steps[image], 3)
+        for y in range(height):
+            for x in range(width):
+                for channel in range(3):
+                    out[image, y, x, channel] = np.uint8(min(max(smeared[y, 3 * x + channel], 0.0), 255.0))
+
+
+@parallel
+def smear(layers, weights, steps, out):
+    """The same of float64 layers (image, height, width)."""
+    for image in prange(len(layers)):
+        out[image] = _smeared(layers[image], weights, steps[image], 1)
+
+
+@loop
+def _smeared(values, weights, steps, channels):
+    height, length = values.shape
+    width = length // channels
+    total = np.zeros((height, length))
+    for tap in range(len(weights)):
+        down, across, weight = steps[tap, 0], steps[tap, 1], weights[tap]
+        if abs(down) >= height or abs(across) >= width:
+            break
+        begin, end = max(0, across) * channels, (width + min(0, across)) * channels
+        for y in range(height):
+            source, target = values[min(max(y - down, 0), height - 1)], total[y]
+            for j in range(begin):
+                target[j] += source[j % channels] * weight
+            for j in range(begin, end):
+                target[j] += source[j - across * channels] * weight
+            for j in range(end, length):
+                target[j] += source[length - channels + j % channels] * weight
+    return total
+
+
+@parallel
+def zoom_blur(pixels, factors, out):
+    """Means of the images and of their centres, magnified; float32 sums."""
+    count = np.float32(len(factors) + 1)
+    for image in prange(len(pixels)):
+        height, width = pixels.shape[1:3]
+        values = np.empty((height, 3 * width))
+        for y in range(height):
+            for x in range(width):
+                for channel in range(3):
+                    values[y, 3 * x + channel] = np.float32(FRACTIONS[pixels[image, y, x, channel]])
+        total = np.zeros((height, 3 * width), dtype=np.float32)
+        for factor in factors:
+            _add_zoomed(values, factor, total)
+        for y in range(height):
+            for x in range(width):
+                for channel in range(3):
+                    j = 3 * x + channel
+                    mean = (np.float32(values[y, j]) + total[y, j]) / count
+                    mean = min(max(mean, np.float32(0.0)), np.float32(1.0))
+                    out[image, y, x, channel] = np.uint8(mean * np.float32(255.0))
+
+
+@loop
+def _add_zoomed(values, factor, total):
+    height, width = values.shape[0], values.shape[1] // 3
+    tall, wide = math.ceil(height / factor), math.ceil(width / factor)
+    top, left = (height - tall) // 2, (width - wide) // 2
+    new_height, new_width = round(tall * factor), round(wide * factor)
+    down_step = (tall - 1) / (new_height - 1) if new_height > 1 else 0.0
+    across_step = (wide - 1) / (new_width - 1) if new_width > 1 else 0.0
+    columns = min(new_width, width)
+    near, far = np.empty(columns, dtype=np.int64), np.empty(columns, dtype=np.int64)
+    across = np.empty(columns)
+    for x in range(columns):
+        where = x * across_step
+        first = min(math.floor(where), wide - 1)
+        near[x], far[x], across[x] = 3 * (left + first), 3 * (left + min(first + 1, wide - 1)), where - first
+    upper, lower = np.empty(3 * width), np.empty(3 * width)
+    for y in range(min(new_height, height)):
+        where = y * down_step
+        first = min(math.floor(where), tall - 1)
+        below = where - first
+        above_row, below_row = values[top + first], values[top + min(first + 1, tall - 1)]
+        for j in range(3 * width):
+            upper[j], lower[j] = above_row[j] * (1.0 - below), below_row[j] * below
+        for x in range(columns):
+            back, on, a, b = 1.0 - across[x], across[x], near[x], far[x]
+            for channel in range(3):
+                value = upper[a + channel] * back + upper[b + channel] * on
+                value = value + lower[a + channel] * back
+                total[y, 3 * x + channel] += np.float32(value + lower[b + channel] * on)
+
+
+@parallel
+def displaced(_, images, across, down, out):
+    """float32 images (image, height, width, 3) bilinearly from (row + down, column + across), as levels."""
+    for image in prange(len(images)):
+        height, width = images.shape[1:3]
+        for y in range(height):
+            for x in range(width):
+                y_from = _mirrored(y + np.float64(down[image, y, x]), height)
+                x_from = _mirrored(x + np.float64(across[image, y, x]), width)
+                row, column = math.floor(y_from), math.floor(x_from)
+                below, beyond = y_from - row, x_from - column
+                upper, lower = _pixel(row, height), _pixel(row + 1, height)
+                near, far = _pixel(column, width), _pixel(column + 1, width)
+                for channel in range(3):
+                    value = np.float64(images[image, upper, near, channel]) * (1.0 - below) * (1.0 - beyond)
+                    value += np.float64(images[image, upper, far, channel]) * (1.0 - below) * beyond
+                    value += np.float64(images[image, lower, near, channel]) * below * (1.0 - beyond)
+                    value += np.float64(images[image, lower, far, channel]) * below * beyond
+                    level = min(max(np.float32(value), np.float32(0.0)), np.float32(1.0)) * np.float32(255.0)
+                    out[image, y, x, channel] = np.uint8(level)
+
+
+@loop
+def _mirrored(where, length):
+    """A coordinate brought into the image as SciPy does, the last pixel twice in the mirror image."""
+    period = 2 * length
+    if where < 0:
+        if where < -period:
+            where += period * math.trunc(-where / period)
+        where = where + period if where < -length else max(-where, 1e-15) - 1.0
+    if where > length - 1:
+        where -= period * math.trunc(where / period)
+        if where >= length:
+            where = period - where - 1.0
+    return where
+
+
+@loop
+def _pixel(index, length):
+    index %= 2 * length
+    return min(index, 2 * length - 1 - index)
+
+
+@parallel
+def warped(images, inverse, fine_bits, step_bits, out):
+    """float32 images (image, height, width, 3) under affine maps whose `inverse` is in units of 2^-fine_bits pixels."""
+    half, steps = 1 << (fine_bits - step_bits - 1), 1 << step_bits
+    for image in prange(len(images)):
+        height, width = images.shape[1:3]
+        for y in range(height):
+            x_start = np.int64(np.rint(inverse[image, 0, 1] * y + inverse[image, 0, 2])) + half
+            y_start = np.int64(np.rint(inverse[image, 1, 1] * y + inverse[image, 1, 2])) + half
+            for x in range(width):
+                column = (x_start + np.int64(np.rint(inverse[image, 0, 0] * x))) >> (fine_bits - step_bits)
+                row = (y_start + np.int64(np.rint(inverse[image, 1, 0] * x))) >> (fine_bits - step_bits)
+                beyond = np.float32(column & (steps - 1)) / np.float32(steps)
+                below = np.float32(row & (steps - 1)) / np.float32(steps)
+                before, above = np.float32(1) - beyond, np.float32(1) - below
+                near, far = _folded(column >> step_bits, width), _folded((column >> step_bits) + 1, width)
+                upper, lower = _folded(row >> step_bits, height), _folded((row >> step_bits) + 1, height)
+                for channel in range(3):
+                    value = images[image, upper, near, channel] * np.float32(above * before)
+                    value = np.float32(value + images[image, upper, far, channel] * np.float32(above * beyond))
+                    value = np.float32(value + images[image, lower, near, channel] * np.float32(below * before))
+                    value = np.float32(value + images[image, lower, far, channel] * np.float32(below * beyond))
+                    out[image, y, x, channel] = value
+
+
+@loop
+def _folded(index, length):
+    """Mirrored without the last pixel twice."""
+    period = max(1, 2 * length - 2)
+    index %= period
+    return min(index, period - index)

@@ -1,0 +1,138 @@
+"""Gaussian, speckle, impulse and shot noise, fog and frost: one value at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from .frame import FRACTIONS, loop, parallel
+
+
+@parallel
+def gaussian_noise(pixels, deviation, noise, out):
+    """Flat images with a draw added to each value."""
+    for image in prange(len(pixels)):
+        for j in range(pixels.shape[1]):
+            value = FRACTIONS[pixels[image, j]] + deviation * np.float64(noise[image, j])
+            out[image, j] = np.uint8(min(max(value, 0.0), 1.0) * 255)
+
+
+@parallel
+def speckle_noise(pixels, deviation, noise, out):
+    """Flat images with each value multiplied by 1 and a draw."""
+    for image in prange(len(pixels)):
+        for j in range(pixels.shape[1]):
+            clean = FRACTIONS[pixels[image, j]]
+            value = clean + clean * (deviation * np.float64(noise[image, j]))
+            out[image, j] = np.uint8(min(max(value, 0.0), 1.0) * 255)
+
+
+@parallel
+def impulse_noise(pixels, amount, uniform, out):
+    """Flat images, black or white where a draw is below `amount` or half of it (both float32)."""
+    half = np.float32(amount / 2)
+    amount = np.float32(amount)
+    for image in prange(len(pixels)):
+        for j in range(pixels.shape[1]):
+            u = uniform[image, j]
+            out[image, j] = 255 if u < half else 0 if u < amount else pixels[image, j]
+
+
+@parallel
+def shot_noise(pixels, table, first, levels, uniform, out):
+    """Flat images of which each value becomes `levels` of a count.
+
+    The count is how many entries of the value's row of `table` are at most value + draw; `first` says for every
+    value, and every 1/1024 that the draw may lie in, how many are so whatever the draw.
+    """
+    for image in prange(len(pixels)):
+        for j in range(pixels.shape[1]):
+            value, u = pixels[image, j], np.float64(uniform[image, j])
+            count = first[value, np.int64(u * 1024)]
+            while count < table.shape[1] and table[value, count] <= value + u:
+                count += 1
+            out[image, j] = levels[count]
+
+
+@parallel
+def frost(pixels, kept, frozen, ice, out):
+    """Flat images mixed with ice."""
+    every = np.arange(256.0)
+    warm, cold = kept * every, frozen * every
+    for image in prange(len(pixels)):
+        for j in range(pixels.shape[1]):
+            out[image, j] = np.uint8(min(max(warm[pixels[image, j]] + cold[ice[image, j]], 0.0), 255.0))
+
+
+@parallel
+def fog(pixels, thickness, decay, roughness, side, uniform, out):
+    """Images under a plasma fractal."""
+    for image in prange(len(pixels)):
+        field = np.zeros((side, side))
+        _plasma(uniform[image], decay, roughness, field)
+        low, high = field.min(), field.max() - field.min()
+        brightest = FRACTIONS[pixels[image].max()]
+        for y in range(pixels.shape[1]):
+            for x in range(pixels.shape[2]):
+                added = thickness * ((field[y, x] - low) / high)
+                for channel in range(3):
+                    value = (FRACTIONS[pixels[image, y, x, channel]] + added) * brightest / (brightest + thickness)
+                    out[image, y, x, channel] = np.uint8(min(max(value, 0.0), 1.0) * 255)
+
+
+@loop
+def _plasma(uniform, decay, roughness, field):
+    side = step = len(field)
+    used = 0
+    while step >= 2:
+        half, count = step // 2, side // step
+        for row in range(count):
+            for column in range(count):
+                y, x = row * step, column * step
+                down, across = (y + step) % side, (x + step) % side
+                corners = (field[y, x] + field[down, x]) + (field[y, across] + field[down, across])
+                field[y + half, x + half] = _rough(corners, roughness, uniform[used])
+                used += 1
+        for row in range(count):
+            for column in range(count):
+                y, x = row * step, column * step
+                centres = field[y + half, x + half] + field[(y - half) % side, x + half]
+                ends = field[y, x] + field[y, (x + step) % side]
+                field[y, x + half] = _rough(centres + ends, roughness, uniform[used])
+                used += 1
+        for row in range(count):
+            for column in range(count):
+                y, x = row * step, column * step
+                centres = field[y + half, x + half] + field[y + half, (x - half) % side]
+                ends = field[y, x] + field[(y + step) % side, x]
+                field[y + half, x] = _rough(centres + ends, roughness, uniform[used])
+                used += 1
+        step, roughness = half, roughness / decay
+
+
+@loop
+def _rough(total, roughness, number):
+    return total / 4 + roughness * (-roughness + 2 * roughness * np.float64(number))
+
+
+@parallel
+def snow(pixels, kept, luma, flakes, out):
+    """Paled images under flakes from 0 to 255 (float64, already rounded) and under the same turned by 180 degrees."""
+    keep, pale = np.float32(kept), np.float32(1 - kept)
+    for image in prange(len(pixels)):
+        height, width = pixels.shape[1:3]
+        for y in range(height):
+            for x in range(width):
+                red = np.float32(FRACTIONS[pixels[image, y, x, 0]])
+                green = np.float32(FRACTIONS[pixels[image, y, x, 1]])
+                blue = np.float32(FRACTIONS[pixels[image, y, x, 2]])
+                grey = np.float32(np.float64(red) * luma[0] + np.float64(np.float32(np.float64(green) * luma[1])))
+                grey = np.float32(np.float64(grey) + np.float64(blue) * luma[2])
+                white = np.float32(np.float32(grey * np.float32(1.5)) + np.float32(0.5))
+                here = flakes[image, y, x] / 255
+                there = flakes[image, height - 1 - y, width - 1 - x] / 255
+                for channel in range(3):
+                    clean = np.float32(FRACTIONS[pixels[image, y, x, channel]])
+                    paled = np.float32(np.float32(keep * clean) + np.float32(pale * max(clean, white)))
+                    value = np.float64(paled) + here + there
+                    out[image, y, x, channel] = np.uint8(min(max(value, 0.0), 1.0) * 255)

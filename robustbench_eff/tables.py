@@ -1,0 +1,180 @@
+"""What there is, by name: attacks, corruptions, benchmarks, suites.
+
+A row names its object by import path, so that listing the tables imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Where an object is, and one line about it."""
+
+    path: str
+    summary: str
+
+    def load(self) -> Any:
+        module, _, attribute = self.path.partition(":")
+        return getattr(importlib.import_module(module), attribute)
+
+
+ATTACKS: Mapping[str, Row] = {
+    "apgd": Row("robustbench_eff.attacks.apgd:APGD", "step size that halves itself; CE or DLR (Croce & Hein 2020)"),
+    "apgd_t": Row("robustbench_eff.attacks.apgd_t:APGDT", "APGD on targeted DLR, 9 targets (Croce & Hein 2020)"),
+    "autoattack": Row(
+        "robustbench_eff.attacks.autoattack:AutoAttack", "standard, plus or rand ensemble (Croce & Hein 2020)"
+    ),
+    "bim": Row("robustbench_eff.attacks.bim:BIM", "PGD without a random start (Kurakin et al. 2017)"),
+    "carlini_wagner": Row(
+        "robustbench_eff.attacks.carlini_wagner:CarliniWagner", "nearest image in L2 (Carlini & Wagner 2017)"
+    ),
+    "fab": Row("robustbench_eff.attacks.fab:FAB", "nearest image, untargeted (Croce & Hein 2020)"),
+    "fab_t": Row("robustbench_eff.attacks.fab_t:FABT", "nearest image, 9 targets (Croce & Hein 2020)"),
+    "fgsm": Row("robustbench_eff.attacks.fgsm:FGSM", "one step along the gradient (Goodfellow et al. 2015)"),
+    "fmn": Row("robustbench_eff.attacks.fmn:FMN", "nearest image, fast (Pintor et al. 2021)"),
+    "mi_fgsm": Row("robustbench_eff.attacks.mi_fgsm:MIFGSM", "gradient steps with momentum (Dong et al. 2018)"),
+    "one_pixel": Row(
+        "robustbench_eff.attacks.one_pixel:OnePixel", "differential evolution of a few pixels (Su et al. 2019)"
+    ),
+    "pgd": Row("robustbench_eff.attacks.pgd:PGD", "projected gradient descent (Madry et al. 2018)"),
+    "r_fgsm": Row(
+        "robustbench_eff.attacks.r_fgsm:RFGSM", "FGSM from a random start (Tramèr et al. 2018, Wong et al. 2020)"
+    ),
+    "security_curve": Row(
+        "robustbench_eff.attacks.security_curve:SecurityCurve", "accuracy against ε in one warm-started sweep"
+    ),
+    "square": Row("robustbench_eff.attacks.square:Square", "random search, no gradients (Andriushchenko et al. 2020)"),
+}
+
+ADAPTERS: Mapping[str, Row] = {
+    "autoattack": Row(
+        "robustbench_eff.attacks.pyautoattack_adapter:PyAutoAttack", "the authors' own: autoattack:standard"
+    ),
+    "foolbox": Row(
+        "robustbench_eff.attacks.foolbox_adapter:FoolboxAttack", "any of Foolbox: foolbox:LinfPGD(eps=4/255)"
+    ),
+}
+"""Attacks of other libraries, written PREFIX:NAME; what is no field of the adapter goes to the attack itself."""
+
+CORRUPTIONS: Mapping[str, Row] = {
+    "gaussian_noise": Row("robustbench_eff.corruptions.gaussian_noise:GAUSSIAN_NOISE", "normal draws added"),
+    "shot_noise": Row("robustbench_eff.corruptions.shot_noise:SHOT_NOISE", "Poisson counts of photons"),
+    "impulse_noise": Row("robustbench_eff.corruptions.impulse_noise:IMPULSE_NOISE", "values become black or white"),
+    "defocus_blur": Row("robustbench_eff.corruptions.defocus_blur:DEFOCUS_BLUR", "every pixel becomes a disk"),
+    "glass_blur": Row("robustbench_eff.corruptions.glass_blur:GLASS_BLUR", "pixels copied from near places"),
+    "motion_blur": Row("robustbench_eff.corruptions.motion_blur:MOTION_BLUR", "smeared along a line"),
+    "zoom_blur": Row("robustbench_eff.corruptions.zoom_blur:ZOOM_BLUR", "mean of magnified images"),
+    "snow": Row("robustbench_eff.corruptions.snow:SNOW", "flakes smeared by the wind"),
+    "frost": Row("robustbench_eff.corruptions.frost:FROST", "a picture of ice mixed in"),
+    "fog": Row("robustbench_eff.corruptions.fog:FOG", "a plasma fractal added"),
+    "brightness": Row("robustbench_eff.corruptions.brightness:BRIGHTNESS", "value of HSV raised"),
+    "contrast": Row("robustbench_eff.corruptions.contrast:CONTRAST", "moved towards the mean"),
+    "elastic_transform": Row(
+        "robustbench_eff.corruptions.elastic_transform:ELASTIC_TRANSFORM", "pixels moved by a smooth field"
+    ),
+    "pixelate": Row("robustbench_eff.corruptions.pixelate:PIXELATE", "made small and large again"),
+    "jpeg_compression": Row(
+        "robustbench_eff.corruptions.jpeg_compression:JPEG_COMPRESSION", "a JPEG file of low quality"
+    ),
+    "speckle_noise": Row("robustbench_eff.corruptions.speckle_noise:SPECKLE_NOISE", "multiplied by normal draws"),
+    "gaussian_blur": Row("robustbench_eff.corruptions.gaussian_blur:GAUSSIAN_BLUR", "Gaussian filter"),
+    "spatter": Row("robustbench_eff.corruptions.spatter:SPATTER", "drops of water or mud"),
+    "saturate": Row("robustbench_eff.corruptions.saturate:SATURATE", "saturation of HSV changed"),
+    "snow_imagecorruptions": Row(
+        "robustbench_eff.corruptions.snow:SNOW_IMAGECORRUPTIONS", "snow as imagecorruptions 1.1.2 has it"
+    ),
+    "elastic_transform_imagecorruptions": Row(
+        "robustbench_eff.corruptions.elastic_transform:ELASTIC_TRANSFORM_IMAGECORRUPTIONS",
+        "elastic_transform as imagecorruptions 1.1.2 has it",
+    ),
+    "caustic_refraction": Row(
+        "robustbench_eff.corruptions.caustic_refraction:CAUSTIC_REFRACTION", "light bent by waves of water"
+    ),
+    "inverse_sparkles": Row(
+        "robustbench_eff.corruptions.inverse_sparkles:INVERSE_SPARKLES", "dark but around a glowing star"
+    ),
+    "sparkles": Row("robustbench_eff.corruptions.sparkles:SPARKLES", "glowing stars"),
+    "perlin_noise": Row("robustbench_eff.corruptions.perlin_noise:PERLIN_NOISE", "gradient noise of several octaves"),
+    "blue_noise_sample": Row(
+        "robustbench_eff.corruptions.blue_noise_sample:BLUE_NOISE_SAMPLE", "noise of high frequencies"
+    ),
+    "plasma_noise": Row("robustbench_eff.corruptions.plasma_noise:PLASMA_NOISE", "a plasma fractal in colours"),
+    "checkerboard_cutout": Row(
+        "robustbench_eff.corruptions.checkerboard_cutout:CHECKERBOARD_CUTOUT", "every other tile grey"
+    ),
+    "cocentric_sine_waves": Row(
+        "robustbench_eff.corruptions.cocentric_sine_waves:COCENTRIC_SINE_WAVES", "rings of a sine wave"
+    ),
+    "single_frequency_greyscale": Row(
+        "robustbench_eff.corruptions.single_frequency_greyscale:SINGLE_FREQUENCY_GREYSCALE", "a wave of one frequency"
+    ),
+    "brownish_noise": Row("robustbench_eff.corruptions.brownish_noise:BROWNISH_NOISE", "noise of low frequencies"),
+    "pinch_and_twirl": Row(
+        "robustbench_eff.corruptions.pinch_and_twirl:PINCH_AND_TWIRL", "pinched and twirled in places"
+    ),
+    "ripple": Row("robustbench_eff.corruptions.ripple:RIPPLE", "pixels moved by waves"),
+    "circular_motion_blur": Row(
+        "robustbench_eff.corruptions.circular_motion_blur:CIRCULAR_MOTION_BLUR", "smeared around the centre"
+    ),
+    "lines": Row("robustbench_eff.corruptions.lines:LINES", "displaced along lines"),
+    "transverse_chromatic_abberation": Row(
+        "robustbench_eff.corruptions.transverse_chromatic_abberation:TRANSVERSE_CHROMATIC_ABBERATION",
+        "colours magnified differently",
+    ),
+}
+"""The 15 of ImageNet-C in its order, its 4 extra ones, what other code makes of two of them; then the 10 of
+ImageNet-C-bar and 5 that only CIFAR-10-C-bar has."""
+
+IMAGENET_C = tuple(CORRUPTIONS)[:19]
+IMAGENET_C_BAR = tuple(CORRUPTIONS)[21:31]
+CIFAR10_C_BAR = (
+    "blue_noise_sample",
+    "brownish_noise",
+    "checkerboard_cutout",
+    "inverse_sparkles",
+    "pinch_and_twirl",
+    "ripple",
+    "circular_motion_blur",
+    "lines",
+    "sparkles",
+    "transverse_chromatic_abberation",
+)
+
+
+def _at_all_severities(names: Iterable[str], constants: str = "imagenet") -> tuple[str, ...]:
+    tail = "" if constants == "imagenet" else f", constants={constants!r}"
+    return tuple(f"{name}(severity={severity}{tail})" for name in names for severity in range(1, 6))
+
+
+SETS: Mapping[str, tuple[str, ...]] = {
+    "imagenet_c": _at_all_severities(IMAGENET_C),
+    "imagenet_c_bar": _at_all_severities(IMAGENET_C_BAR),
+    "cifar10_c": _at_all_severities(IMAGENET_C, "cifar10"),
+    "cifar10_c_bar": _at_all_severities(CIFAR10_C_BAR, "cifar10"),
+}
+"""Words that stand for many perturbations."""
+
+BENCHMARKS: Mapping[str, Row] = {
+    "cifar10": Row("robustbench_eff.benchmarks.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),
+    "cifar10-c-generated": Row(
+        "robustbench_eff.benchmarks.cifar10:CIFAR10_C_GENERATED", "CIFAR-10-C, made from cifar10 on the fly"
+    ),
+    "digits": Row("robustbench_eff.benchmarks.digits:DIGITS", "handwritten digits, 360 images, no download"),
+    "imagenet": Row("robustbench_eff.benchmarks.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"),
+    "imagenet-c-generated": Row(
+        "robustbench_eff.benchmarks.imagenet:IMAGENET_C_GENERATED", "ImageNet-C, made from imagenet on the fly"
+    ),
+}
+
+SUITES: Mapping[str, str] = {
+    "autoattack": "clean and AutoAttack, L∞ and L2",
+    "corruptions": "clean and 19 corruptions at 5 severities",
+    "masking": "what the checks for gradient masking compare",
+    "quick": "clean, FGSM and PGD-10 at one ε",
+    "standard": "clean, FGSM and PGD at several ε, L∞ and L2",
+}
