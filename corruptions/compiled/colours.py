@@ -14,40 +14,42 @@ from .frame import FRACTIONS, loop, parallel
 def hsv_changed(pixels, saturation_factor, saturation_added, value_added, out):
     """Saturation s becomes s * factor + added, value v becomes v + added, both clipped."""
     for image in prange(len(pixels)):
+        width = pixels.shape[2]
+        colours, levels = np.empty((3, width)), np.empty((3, width), dtype=np.uint8)
         for y in range(pixels.shape[1]):
-            for x in range(pixels.shape[2]):
-                _pixel(pixels[image, y, x], saturation_factor, saturation_added, value_added, out[image, y, x])
+            for x in range(width):
+                for channel in range(3):
+                    colours[channel, x] = FRACTIONS[pixels[image, y, x, channel]]
+            _row(colours, saturation_factor, saturation_added, value_added, levels)
+            for x in range(width):
+                for channel in range(3):
+                    out[image, y, x, channel] = levels[channel, x]
 
 
 @loop
-def _pixel(pixel, saturation_factor, saturation_added, value_added, out):
-    red, green, blue = FRACTIONS[pixel[0]], FRACTIONS[pixel[1]], FRACTIONS[pixel[2]]
-    value = max(red, green, blue)
-    spread = value - min(red, green, blue)
-    hue = saturation = 0.0
-    if spread > 0.0:
-        if blue == value:
-            hue = 4.0 + (red - green) / spread
-        elif green == value:
-            hue = 2.0 + (blue - red) / spread
-        else:
-            hue = (green - blue) / spread
-        hue /= 6.0
-        if hue < 0.0:
-            hue += 1.0
-        saturation = spread / value
-    saturation = min(max(saturation * saturation_factor + saturation_added, 0.0), 1.0)
-    value = min(max(value + value_added, 0.0), 1.0)
-    sector = math.floor(hue * 6.0)
-    within = hue * 6.0 - sector
-    low = value * (1.0 - saturation)
-    share = 1.0 - within if sector % 2 == 0 else within
-    middle = value * (1.0 - share * saturation)
-    sector %= 6
-    high, mean, least = _level(value), _level(middle), _level(low)
-    out[0] = high if sector in (0, 5) else mean if sector in (1, 4) else least
-    out[1] = high if sector in (1, 2) else mean if sector in (0, 3) else least
-    out[2] = high if sector in (3, 4) else mean if sector in (2, 5) else least
+def _row(colours, saturation_factor, saturation_added, value_added, levels):
+    """One row, with choices in place of branches, so that the compiler takes several pixels at once."""
+    for x in range(colours.shape[1]):
+        red, green, blue = colours[0, x], colours[1, x], colours[2, x]
+        value = max(red, green, blue)
+        spread = value - min(red, green, blue)
+        grey = spread == 0.0
+        difference = red - green if blue == value else (blue - red if green == value else green - blue)
+        start = 4.0 if blue == value else (2.0 if green == value else 0.0)
+        hue = (start + difference / (1.0 if grey else spread)) / 6.0
+        hue = hue + 1.0 if hue < 0.0 else hue
+        hue = 0.0 if grey else hue
+        saturation = 0.0 if grey else spread / value
+        saturation = min(max(saturation * saturation_factor + saturation_added, 0.0), 1.0)
+        value = min(max(value + value_added, 0.0), 1.0)
+        sector = math.floor(hue * 6.0)
+        within = hue * 6.0 - sector
+        share = 1.0 - within if sector % 2 == 0 else within
+        high, mean, least = value, value * (1.0 - share * saturation), value * (1.0 - saturation)
+        sector %= 6
+        levels[0, x] = _level(high if sector in (0, 5) else (mean if sector in (1, 4) else least))
+        levels[1, x] = _level(high if sector in (1, 2) else (mean if sector in (0, 3) else least))
+        levels[2, x] = _level(high if sector in (3, 4) else (mean if sector in (2, 5) else least))
 
 
 @loop

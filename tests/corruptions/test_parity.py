@@ -11,12 +11,16 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
-from skimage import data
 
-from reference_corruptions import corrupted, reference
 from robustbench_eff import corruptions
 from robustbench_eff.benchmarks.decode import decode
 from robustbench_eff.corruptions import Kernel
+
+pytest.importorskip("imagecorruptions", reason="the reference package is not installed")
+
+from skimage import data
+
+from reference_corruptions import corrupted, reference
 from robustbench_eff.corruptions.shot_noise import developed
 
 SIDE, SEVERITIES = 224, range(1, 6)

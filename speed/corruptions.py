@@ -1,0 +1,131 @@
+"""Our corruptions against imagecorruptions, image by image, interleaved in one run: python speed/corruptions.py
+
+Ours draws its own numbers for a batch and corrupts it; the reference does the same one image after the other. Prints,
+and writes as JSON with --out, the milliseconds an image of both at every severity, and the median over the severities
+and repeats of the reference's time over ours. Needs the `dev` extra.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from skimage import data
+
+from reference_corruptions import reference, repaired
+from robustbench_eff import corruptions, environment
+from robustbench_eff.api import hardware
+from robustbench_eff.corruptions import Kernel
+from robustbench_eff.rng import Draws
+from robustbench_eff.tables import IMAGENET_C
+
+SIDE, SEVERITIES = 224, range(1, 6)
+SLOW = {"glass_blur": 1, "zoom_blur": 4}
+"""Of how many images the reference is timed where it takes long; of others, 16."""
+OTHER_NAMES = {"snow_imagecorruptions": "snow", "elastic_transform_imagecorruptions": "elastic_transform"}
+"""Ours beside which the reference of that name runs the same algorithm."""
+
+
+def main() -> None:
+    """Race every corruption that both have."""
+    words = _words()
+    torch.set_num_threads(words.threads)
+    pixels = _photographs(words.batch)
+    rows = []
+    for kernel in _kernels(words.only):
+        row = _race(kernel, pixels.to(words.device), words.repeats)
+        rows.append(row)
+        print(
+            f"{row['corruption']:36} ours {row['ours_ms']:8.3f} ms  reference {row['reference_ms']:9.3f} ms  "
+            f"{row['times']:7.1f} times [{row['times_min']:.1f}, {row['times_max']:.1f}]",
+            flush=True,
+        )
+    sweep = [row for row in rows if row["corruption"] in IMAGENET_C[:15]]
+    if len(sweep) == 15:
+        times = sum(row["reference_ms"] for row in sweep) / sum(row["ours_ms"] for row in sweep)
+        rows.append({"corruption": "all 15 of ImageNet-C", "times": times})
+        print(f"{'all 15 of ImageNet-C':36} {times:.1f} times")
+    if words.out is not None:
+        facts = {name: value for name, value in environment.describe().items() if name != "command"}
+        facts |= hardware.describe(words.device) | {"threads": words.threads, "batch": words.batch, "side": SIDE}
+        words.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+
+
+def _words() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default="", help="names, separated by commas")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--out", type=Path)
+    return parser.parse_args()
+
+
+def _kernels(only: str) -> list[Kernel[Any]]:
+    found = [item for item in vars(corruptions).values() if isinstance(item, Kernel) and _peer(item.name)]
+    return [kernel for kernel in found if not only or kernel.name in only.split(",")]
+
+
+def _peer(name: str) -> Callable[..., Any] | None:
+    peer: Callable[..., Any] | None = getattr(reference, OTHER_NAMES.get(name, name), None)
+    return peer
+
+
+def _photographs(count: int) -> torch.Tensor:
+    pictures = [Image.fromarray(read()) for read in (data.astronaut, data.cat, data.coffee, data.rocket)]
+    sides = [np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR)) for picture in pictures]
+    return torch.from_numpy(np.stack([sides[number % len(sides)] for number in range(count)]))
+
+
+def _race(kernel: Kernel[Any], pixels: torch.Tensor, repeats: int) -> dict[str, Any]:
+    """Times in turn; the first call of ours compiles and does not count."""
+    draws = Draws.of(0, range(len(pixels)), pixels.device)
+    slow = [Image.fromarray(image) for image in pixels[: SLOW.get(kernel.name, 16)].cpu().numpy()]
+    peer = _peer(kernel.name)
+    assert peer is not None
+    ours: list[float] = []
+    theirs: list[float] = []
+    for severity in SEVERITIES:
+        corruption = kernel.at(severity)
+        corruption(pixels[:2], draws[torch.arange(2, device=pixels.device)])
+        for _ in range(repeats):
+            ours.append(_milliseconds(lambda corruption=corruption: corruption(pixels, draws)) / len(pixels))  # type: ignore[misc]
+            with repaired():
+                each = _milliseconds(lambda severity=severity: [np.uint8(peer(item, severity)) for item in slow])  # type: ignore[misc]
+            theirs.append(each / len(slow))
+    times = [peer_time / own for own, peer_time in zip(ours, theirs, strict=True)]
+    return {
+        "corruption": kernel.name,
+        "ours_ms": statistics.median(ours),
+        "reference_ms": statistics.median(theirs),
+        "times": statistics.median(times),
+        "times_min": min(times),
+        "times_max": max(times),
+        "ours_ms_by_severity": [
+            statistics.median(ours[start : start + repeats]) for start in range(0, len(ours), repeats)
+        ],
+        "reference_ms_by_severity": [
+            statistics.median(theirs[start : start + repeats]) for start in range(0, len(theirs), repeats)
+        ],
+    }
+
+
+def _milliseconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return 1000 * (time.perf_counter() - start)
+
+
+if __name__ == "__main__":
+    main()
