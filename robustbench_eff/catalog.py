@@ -47,6 +47,9 @@ def attack(text: str) -> Attack:
 def corruption(text: str, jpeg_quality: int | None = None) -> Corrupts:
     """The corruption that `text` describes, saved as JPEG files where a quality is given; SpecError as `attack`."""
     parsed = spec.parse(text)
+    if parsed.name not in CORRUPTIONS:
+        hint = did_you_mean(parsed.name, [*CORRUPTIONS, *SETS]) or f"Known: {', '.join([*CORRUPTIONS, *SETS])}."
+        raise SpecError(f"Unknown corruption {parsed.name!r}.", hint)
     from robustbench_eff.corruptions import Corruption, Saved
 
     made = spec.build(Corruption, parsed, kernel=CORRUPTIONS[parsed.name].load())

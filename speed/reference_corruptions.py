@@ -15,8 +15,9 @@ from PIL import Image
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports places in SciPy and setuptools that are about to go
-    from imagecorruptions import corruptions as reference
+    import imagecorruptions.corruptions
 
+reference = imagecorruptions.corruptions
 Picture = npt.NDArray[np.uint8]
 
 

@@ -17,6 +17,7 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import Interrupted, UsageError
 from robustbench_eff.zoo import aliases
 
+from .corrupt import corrupt
 from .lists import list_app
 from .words import errors as error_console
 from .words import output, parse_batch_size, parse_geometry, parse_model_args, parse_numbers, reported
@@ -43,6 +44,7 @@ app = typer.Typer(
     add_completion=True, no_args_is_help=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
 )
 app.add_typer(list_app, name="list")
+app.command()(corrupt)
 
 
 def main() -> None:

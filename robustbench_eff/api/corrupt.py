@@ -1,0 +1,138 @@
+"""Write corrupted images in the layout of the published sets, so that any tool can read them."""
+
+from __future__ import annotations
+
+import io
+import re
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from robustbench_eff import catalog, spec, tables
+from robustbench_eff.benchmarks import locations, sources
+from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.cache import prepare
+from robustbench_eff.disk import writing
+from robustbench_eff.errors import MissingInputs, UsageError
+from robustbench_eff.imageset import ImageSet
+from robustbench_eff.rng import Draws
+
+AT_ONCE = 64
+"""Images that are corrupted, then written."""
+WNID = re.compile(r"n\d{8}")
+WRITABLE = ("imagenet-c-generated",)
+
+Tick = Callable[[str, int, int], None]
+"""Told which perturbation is written, how many of its images are there, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a call has done."""
+
+    images: int
+    found: int
+    """Files that were there already."""
+
+
+def write_corrupted(
+    name: str,
+    out: Path,
+    *,
+    data: Mapping[str, str],
+    corruptions: Sequence[str],
+    limit: int | None = None,
+    seed: int = 0,
+    tick: Tick | None = None,
+) -> Written:
+    """Write OUT/corruption/severity/wnid/image.JPEG for every image of a benchmark that is made from clean ones.
+
+    Files that are there are left as they are, each is written whole or not at all, and all draws are keyed by
+    sample, so the same call goes on where it stopped. Raises UsageError for a benchmark that has no such layout,
+    MissingInputs without its images, SpecError for an unknown corruption.
+    """
+    if name not in WRITABLE:
+        raise UsageError(f"{name} cannot be written.", f"Known: {', '.join(WRITABLE)}.")
+    benchmark = catalog.benchmark(name)
+    place = locations.place(benchmark, data)
+    if (missing := sources.missing(benchmark.images_of or name, benchmark, place)) or place is None:
+        raise MissingInputs(missing)
+    texts = [catalog.perturbation_text(text) for text in catalog.expanded(corruptions)]
+    assert benchmark.geometry is not None
+    images = prepare(benchmark, sources.open_location(place, benchmark.split), benchmark.geometry, limit=limit)
+    names = _names(benchmark, images)
+    written = found = 0
+    with writing(out):
+        for text in texts:
+            for paths, pixels in _missing_files(out / _folder(text), text, names, images, seed):
+                for path, image in zip(paths, pixels, strict=True):
+                    _write(path, image, benchmark.jpeg_quality or 0)
+                written += len(paths)
+                if tick is not None:
+                    tick(text, written, len(names) * len(texts))
+        found = len(names) * len(texts) - written
+    return Written(written, found)
+
+
+def _missing_files(
+    folder: Path, text: str, names: Sequence[str], images: ImageSet, seed: int
+) -> Iterator[tuple[list[Path], np.ndarray]]:
+    """Paths that are not there yet, with their corrupted pixels, some at a time."""
+    corruption = catalog.corruption(text)
+    rows = [row for row, name in enumerate(names) if not (folder / name).exists()]
+    for start in range(0, len(rows), AT_ONCE):
+        part = rows[start : start + AT_ONCE]
+        draws = Draws.of(seed, [images.sample_ids[row] for row in part])
+        pixels = torch.from_numpy(np.array(images.pixels[part]))
+        yield [folder / names[row] for row in part], corruption(pixels, draws).numpy()
+
+
+def _names(benchmark: Benchmark, images: ImageSet) -> list[str]:
+    """wnid/sample.JPEG of every image."""
+    wnids = {index: name for name, index in benchmark.class_index().items() if WNID.fullmatch(name)}
+    stems = [re.sub(r"[^\w.-]", "_", Path(sample).stem) for sample in images.sample_ids]
+    names = [f"{wnids[label]}/{stem}.JPEG" for label, stem in zip(images.labels.tolist(), stems, strict=True)]
+    if len(set(names)) < len(names):
+        raise UsageError("Two images of one class have the same name.", "Rename them: each becomes a file.")
+    return names
+
+
+def _folder(text: str) -> str:
+    parsed = spec.parse(text)
+    return f"{parsed.name}/{parsed.arguments.get('severity', 1)}"
+
+
+def _write(path: Path, pixels: np.ndarray, quality: int) -> None:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, optimize=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        partial.write_bytes(buffer.getvalue())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def sheet(photograph: Path, corruptions: Sequence[str]) -> Image.Image:
+    """The photograph under every one of these corruptions (names, or words for many) at all severities.
+
+    Raises UsageError for a file that is no picture, SpecError for an unknown corruption.
+    """
+    from robustbench_eff.corruptions.sheet import contact_sheet
+
+    texts = catalog.expanded(corruptions)
+    for text in texts:
+        catalog.corruption(text)
+    names = dict.fromkeys(spec.parse(text).name for text in texts)
+    try:
+        picture = Image.open(photograph)
+        picture.load()
+    except OSError as error:
+        raise UsageError(f"{photograph} cannot be read as a picture: {error}.") from error
+    return contact_sheet(picture, [tables.CORRUPTIONS[name].load() for name in names])

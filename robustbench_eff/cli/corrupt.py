@@ -1,0 +1,65 @@
+"""`robust-eval corrupt`: corrupted images as files, and a sheet of what corruptions do."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustbench_eff import spec
+from robustbench_eff.benchmarks import locations
+from robustbench_eff.errors import Interrupted, UsageError
+
+from .words import errors, output, reported
+
+
+def corrupt(
+    out: Annotated[Path, typer.Option(help="Folder of the images, or PNG file of the sheet.")],
+    data: Annotated[list[str] | None, typer.Option(help="imagenet=PATH or imagenet=hf:ID[@SPLIT].")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="A photograph: draw all corruptions of it instead.")] = None,
+    corruption: Annotated[
+        list[str] | None, typer.Option(help="E.g. 'fog(severity=3)' or imagenet_c_bar; imagenet_c by default.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="The first N images.")] = None,
+    seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Write corrupted images in the published layout (resumable), or a sheet of one photograph."""
+    with reported():
+        texts = tuple(part for text in corruption or ("imagenet_c",) for part in spec.split(text))
+        if sheet is None and not data:
+            raise UsageError("There is nothing to corrupt.", "Pass --data imagenet=PATH, or --sheet PHOTO.")
+        if sheet is not None and data:
+            raise UsageError("--sheet takes one photograph; it does not go with --data.")
+        from robustbench_eff.api import corrupt as job
+
+        if sheet is not None:
+            if out.suffix.lower() != ".png":
+                raise UsageError(f"The sheet is a PNG file, got --out {out}.", "For example --out sheet.png.")
+            job.sheet(sheet, texts).save(out)
+            output().print(f"{out}", highlight=False)
+            return
+
+        def tell(text: str, done: int, total: int) -> None:
+            if not quiet:
+                errors().print(f"{text}: {done} of {total} images", highlight=False, markup=False)
+
+        try:
+            done = job.write_corrupted(
+                "imagenet-c-generated",
+                out,
+                data=locations.from_options(data or []),
+                corruptions=texts,
+                limit=limit,
+                seed=seed,
+                tick=tell,
+            )
+        except KeyboardInterrupt as stop:
+            raise Interrupted(
+                f"Interrupted. What was written is in {out}.",
+                f"To go on, repeat the command:\n  {shlex.join(['robust-eval', *sys.argv[1:]])}",
+            ) from stop
+        output().print(f"{done.images} images written to {out}, {done.found} were there.", highlight=False)

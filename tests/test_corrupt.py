@@ -1,0 +1,103 @@
+"""Corrupted images as files in the published layout, and the sheet."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from robustbench_eff.api.corrupt import write_corrupted
+from robustbench_eff.cli.main import app
+from robustbench_eff.corruptions import FOG
+from robustbench_eff.corruptions.jpeg import round_trip
+from robustbench_eff.errors import MissingInputs, UsageError
+
+TEXTS = ("fog(severity=3)", "contrast(severity=1)")
+
+
+@pytest.fixture
+def clean(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    for number in range(6):
+        folder = tmp_path / "clean" / ("n01440764", "n01443537")[number % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        pixels = random.integers(0, 256, size=(9, 8, 3), dtype=np.uint8)
+        Image.fromarray(pixels).resize((280, 300)).save(folder / f"val_{number}.png")
+    return tmp_path / "clean"
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def write(clean: Path, out: Path, **options):
+    return write_corrupted("imagenet-c-generated", out, data={"imagenet": str(clean)}, corruptions=TEXTS, **options)
+
+
+def test_the_layout_is_the_published_one_and_a_cut_run_goes_on(clean: Path, tmp_path: Path) -> None:
+    assert write(clean, tmp_path / "out").images == 12
+    whole = files(tmp_path / "out")
+    assert len(whole) == 12
+    assert "fog/3/n01440764/val_0.JPEG" in whole
+    for name in list(whole)[::2]:
+        (tmp_path / "out" / name).unlink()
+    again = write(clean, tmp_path / "out")
+    assert (again.images, again.found) == (6, 6)
+    assert files(tmp_path / "out") == whole
+
+
+def test_a_file_holds_what_an_evaluation_sees(clean: Path, tmp_path: Path) -> None:
+    from robustbench_eff.benchmarks import sources
+    from robustbench_eff.benchmarks.cache import prepare
+    from robustbench_eff.benchmarks.imagenet import IMAGENET_C_GENERATED
+    from robustbench_eff.rng import Draws
+
+    write(clean, tmp_path / "out", seed=4)
+    opened = sources.open_location(str(clean), "validation")
+    images = prepare(IMAGENET_C_GENERATED, opened, IMAGENET_C_GENERATED.geometry)
+    seen = round_trip(FOG.at(3)(images.bytes(0, 6), Draws.of(4, images.sample_ids)), 85)
+    for row, sample in enumerate(images.sample_ids):
+        (path,) = (tmp_path / "out" / "fog" / "3").rglob(f"{Path(sample).stem}.JPEG")
+        assert np.array_equal(np.asarray(Image.open(path)), seen[row].numpy())
+
+
+def test_what_cannot_be_written_is_refused(clean: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="digits cannot be written"):
+        write_corrupted("digits", tmp_path / "out", data={}, corruptions=TEXTS)
+    with pytest.raises(MissingInputs, match="nowhere"):
+        write(tmp_path / "nowhere", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_sheet_has_a_row_a_corruption(clean: Path, tmp_path: Path) -> None:
+    photograph = next(clean.rglob("*.png"))
+    out = tmp_path / "sheet.png"
+    words = ["corrupt", "--sheet", str(photograph), "--out", str(out), "--corruption", "fog, contrast, brightness"]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    sheet = Image.open(out)
+    assert sheet.height == 3 * 115 + 3
+    assert sheet.width > 6 * 112
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--out", "x.png"], "There is nothing to corrupt"),
+        (["--out", "x.jpg", "--sheet", "PHOTO"], "The sheet is a PNG file"),
+        (["--out", "x.png", "--sheet", "no.png"], "cannot be read as a picture"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--data", "imagenet=y"], "does not go with --data"),
+        (["--out", "x", "--data", "imagenet=nowhere"], "nowhere does not exist"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--corruption", "foog"], "Did you mean 'fog'"),
+    ],
+)
+def test_wrong_arguments_are_said(
+    clean: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photograph = str(next(clean.rglob("*.png")))
+    result = CliRunner().invoke(app, ["corrupt", *(photograph if word == "PHOTO" else word for word in words)])
+    assert result.exit_code == 2
+    assert message in " ".join(result.output.split())
