@@ -24,8 +24,8 @@ Sampled: TypeAlias = tuple[Tensor, ...]
 Value = TypeVar("Value")
 
 SEVERITIES = 5
-PIECE, COMPILED_PIECE = 4, 64
-"""Images that a CPU works on at once: by torch so few that what is between stays in its cache; in compiled loops."""
+FEW, MANY = 4, 64
+"""Images that a CPU works on at once: by torch, so few that what is between stays in its cache; in compiled loops."""
 
 
 def nothing(draws: Draws, size: Size, value: Any) -> Sampled:
@@ -116,5 +116,5 @@ class Corruption:
         if pixels.device.type != "cpu":
             return self.kernel.apply, max(1, len(pixels))
         if self.kernel.compiled is not None and can_compile():
-            return self.kernel.compiled, COMPILED_PIECE
-        return self.kernel.apply, PIECE
+            return self.kernel.compiled, MANY
+        return self.kernel.apply, FEW

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import torch
+from functools import partial
+
+from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
 from robustbench_eff.types import Pixels
 
+from .one_by_one import one_by_one
+
 
 def round_trip(pixels: Pixels, quality: int) -> Pixels:
     """`pixels` as they come back from files of `quality` 1 to 100, colour at half resolution (4:2:0)."""
-    planes = pixels.permute(0, 3, 1, 2).cpu().contiguous()
-    back = [decode_jpeg(encode_jpeg(image, quality), mode=ImageReadMode.RGB) for image in planes]
-    return torch.stack(back).permute(0, 2, 3, 1).contiguous().to(pixels.device)
+    return one_by_one(partial(_there_and_back, quality), pixels)
+
+
+def _there_and_back(quality: int, image: Tensor) -> Tensor:
+    file = encode_jpeg(image.permute(2, 0, 1).contiguous(), quality)
+    back: Tensor = decode_jpeg(file, mode=ImageReadMode.RGB)
+    return back.permute(1, 2, 0)

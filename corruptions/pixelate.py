@@ -6,21 +6,28 @@ there; a GPU's images go through the CPU.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from robustbench_eff.types import Pixels
 
 from .corruption import Kernel
+from .one_by_one import one_by_one
 
 
 def _apply(pixels: Pixels, share: float) -> Pixels:
-    height, width = pixels.shape[1:3]
+    return one_by_one(partial(_blocks, share), pixels)
+
+
+def _blocks(share: float, image: Tensor) -> Tensor:
+    height, width = image.shape[:2]
     small, box = (int(width * share), int(height * share)), Image.Resampling.BOX
-    pictures = (Image.fromarray(image) for image in pixels.cpu().numpy())
-    blocks = [np.asarray(picture.resize(small, box).resize((width, height), box)) for picture in pictures]
-    return torch.from_numpy(np.stack(blocks)).to(pixels.device)
+    blocks = Image.fromarray(image.numpy()).resize(small, box).resize((width, height), box)
+    return torch.from_numpy(np.array(blocks))
 
 
 PIXELATE = Kernel(

@@ -6,21 +6,22 @@ are followed step by step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as functional
-from jaxtyping import Float, Float32, Float64, Int64
+from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Pixels
 
-from .canny import distances, edges
+from .canny import edge_distances, edge_distances_compiled
 from .corruption import Kernel, Sampled, Size
 from .levels import WHITE, divided, fractions, levels
 from .random import normals
-from .smooth import gaussian
+from .smooth import gaussian, taps
 
 TURQUOISE, BROWN = (175, 238, 238), (63, 42, 20)
 LOW, HIGH = 50, 150
@@ -51,29 +52,56 @@ def _sample(draws: Draws, size: Size, spatter: Spatter) -> Sampled:
 
 
 def _apply(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch height width"]) -> Pixels:
-    liquid = gaussian(spatter.mean + spatter.deviation * noise.double(), spatter.sigma)
-    liquid = liquid.masked_fill(liquid < spatter.threshold, 0.0)
+    return _spattered(pixels, spatter, noise, gaussian, edge_distances)
+
+
+def _compiled(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch height width"]) -> Pixels:
+    return _spattered(pixels, spatter, noise, _smoothed, edge_distances_compiled)
+
+
+def _smoothed(field: Tensor, sigma: float) -> Tensor:
+    """What `gaussian` gives, in compiled loops."""
+    from .compiled import blurs, frame
+
+    return frame.changed(blurs.smooth, field, taps(sigma), False)
+
+
+def _spattered(
+    pixels: Pixels,
+    spatter: Spatter,
+    noise: Float[Tensor, "batch height width"],
+    smooth: Callable[[Tensor, float], Tensor],
+    away: Callable[[Tensor, int, int, int], Tensor],
+) -> Pixels:
+    """Water or mud where smoothed noise is above the threshold; `away` finds edges and the distance from them."""
     image = fractions(pixels).float()
-    return (_muddy if spatter.mud else _wet)(image, liquid, spatter)
+    liquid = smooth(spatter.mean + spatter.deviation * noise.double(), spatter.sigma)
+    liquid = liquid.masked_fill(liquid < spatter.threshold, 0.0)
+    if spatter.mud:
+        return _muddy(image, (liquid > spatter.threshold).float(), spatter.strength)
+    drops = (liquid * WHITE).long()
+    return _wet(image, drops, away(drops, LOW, HIGH, FARTHEST), spatter.strength)
 
 
 def _muddy(
-    image: Float32[Tensor, "batch height width 3"], liquid: Float64[Tensor, "batch height width"], spatter: Spatter
+    image: Float32[Tensor, "batch height width 3"], dirt: Float32[Tensor, "batch height width"], sigma: float
 ) -> Pixels:
-    mud = gaussian((liquid > spatter.threshold).float(), spatter.strength)
+    mud = gaussian(dirt, sigma)
     mud = mud.masked_fill(mud < DENSE, 0.0)[..., None]
     brown = divided(torch.tensor(BROWN, device=image.device).double(), WHITE)
     return levels((image * (1 - mud)).double() + brown * mud.double())
 
 
 def _wet(
-    image: Float32[Tensor, "batch height width 3"], liquid: Float64[Tensor, "batch height width"], spatter: Spatter
+    image: Float32[Tensor, "batch height width 3"],
+    drops: Int64[Tensor, "batch height width"],
+    away: Float32[Tensor, "batch height width"],
+    strength: float,
 ) -> Pixels:
-    drops = (liquid * WHITE).long()
-    away = _box(distances(edges(drops, LOW, HIGH), FARTHEST).double())
-    relief = _relief(_equalised(divided(away, 9).float().long()))
+    """Drops shine by how far they are from their edges, seen as a relief."""
+    relief = _relief(_equalised(divided(_box(away.double()), 9).float().long()))
     shine = (drops * ((_box(relief) + 4) // 9)).float()
-    shine = shine / shine.amax((1, 2), keepdim=True) * spatter.strength
+    shine = shine / shine.amax((1, 2), keepdim=True) * strength
     turquoise = divided(torch.tensor(TURQUOISE, device=image.device).double(), WHITE).float()
     return (image + shine[..., None] * turquoise).clamp_(0, 1).mul_(WHITE).to(torch.uint8)
 
@@ -131,4 +159,5 @@ SPATTER = Kernel(
     },
     sample=_sample,
     apply=_apply,
+    compiled=_compiled,
 )
