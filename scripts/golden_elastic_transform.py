@@ -38,7 +38,8 @@ def corrupted(severity: int) -> np.ndarray:
     corners, across, down = random.random_sample((3, 2)), *random.random_sample((2, SIDE, SIDE))
     strength, sigma, affine = (244 * table[severity - 1] for table in (STRENGTH, SIGMA, AFFINE))
     middle, third = SIDE // 2, SIDE // 3
-    before = np.float32([[middle + third] * 2, [middle + third, middle - third], [middle - third] * 2])
+    corners_before = [[middle + third] * 2, [middle + third, middle - third], [middle - third] * 2]
+    before = np.array(corners_before, dtype=np.float32)
     after = before + (-affine + 2 * affine * corners).astype(np.float32)
     image = (picture() / 255).astype(np.float32)
     image = cv2.warpAffine(
