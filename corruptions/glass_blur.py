@@ -33,7 +33,7 @@ class Glass(NamedTuple):
 def _sample(draws: Draws, size: Size, glass: Glass) -> Sampled:
     inner = (size[0] - 2 * glass.reach, size[1] - 2 * glass.reach)
     uniform = uniforms(draws, (glass.sweeps, *inner, 2), "glass_blur")
-    return ((uniform * (2 * glass.reach)).to(torch.int8) - glass.reach,)
+    return (uniform.mul_(2 * glass.reach).to(torch.int8).sub_(glass.reach),)
 
 
 def _apply(pixels: Pixels, glass: Glass, steps: Int[Tensor, "batch sweeps rows columns 2"]) -> Pixels:

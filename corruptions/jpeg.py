@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from functools import partial
-
+import torch
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
 from robustbench_eff.types import Pixels
 
-from .one_by_one import one_by_one
-
 
 def round_trip(pixels: Pixels, quality: int) -> Pixels:
     """`pixels` as they come back from files of `quality` 1 to 100, colour at half resolution (4:2:0)."""
-    return one_by_one(partial(_there_and_back, quality), pixels)
+    return torch.stack([_there_and_back(image, quality) for image in pixels.cpu()]).to(pixels.device)
 
 
-def _there_and_back(quality: int, image: Tensor) -> Tensor:
+def _there_and_back(image: Tensor, quality: int) -> Tensor:
     file = encode_jpeg(image.permute(2, 0, 1).contiguous(), quality)
     back: Tensor = decode_jpeg(file, mode=ImageReadMode.RGB)
     return back.permute(1, 2, 0)

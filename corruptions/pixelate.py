@@ -6,8 +6,6 @@ there; a GPU's images go through the CPU.
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import torch
 from PIL import Image
@@ -16,14 +14,13 @@ from torch import Tensor
 from robustbench_eff.types import Pixels
 
 from .corruption import Kernel
-from .one_by_one import one_by_one
 
 
 def _apply(pixels: Pixels, share: float) -> Pixels:
-    return one_by_one(partial(_blocks, share), pixels)
+    return torch.stack([_blocks(image, share) for image in pixels.cpu()]).to(pixels.device)
 
 
-def _blocks(share: float, image: Tensor) -> Tensor:
+def _blocks(image: Tensor, share: float) -> Tensor:
     height, width = image.shape[:2]
     small, box = (int(width * share), int(height * share)), Image.Resampling.BOX
     blocks = Image.fromarray(image.numpy()).resize(small, box).resize((width, height), box)

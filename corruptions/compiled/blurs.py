@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 
 from .frame import FRACTIONS, loop, parallel
-from .smooth import smoothed
+from .smooth import add_pairs, smoothed
 
 
 @parallel
@@ -66,8 +66,7 @@ def defocus_blur(pixels, weights, out):
                         for j in range(length):
                             total[j] += pair[before + j] * weight
                     else:
-                        for j in range(length):
-                            total[j] += (pair[before + j] + pair[after + j]) * weight
+                        add_pairs(total, pair[before : before + length], pair[after : after + length], weight)
             _row_to_levels(total, out[image, y])
 
 

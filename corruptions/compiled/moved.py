@@ -32,23 +32,33 @@ def smear(layers, weights, steps, out):
 
 @loop
 def _smeared(values, weights, steps, channels):
+    """Row by row, so that the sums of a row stay in the cache while all taps are added to it."""
     height, length = values.shape
     width = length // channels
+    taps = 0
+    while taps < len(weights) and abs(steps[taps, 0]) < height and abs(steps[taps, 1]) < width:
+        taps += 1
     total = np.zeros((height, length))
-    for tap in range(len(weights)):
-        down, across, weight = steps[tap, 0], steps[tap, 1], weights[tap]
-        if abs(down) >= height or abs(across) >= width:
-            break
-        begin, end = max(0, across) * channels, (width + min(0, across)) * channels
-        for y in range(height):
-            source, target = values[min(max(y - down, 0), height - 1)], total[y]
-            for j in range(begin):
-                target[j] += source[j % channels] * weight
-            for j in range(begin, end):
-                target[j] += source[j - across * channels] * weight
-            for j in range(end, length):
-                target[j] += source[length - channels + j % channels] * weight
+    for y in range(height):
+        target = total[y]
+        for tap in range(taps):
+            source, weight = values[min(max(y - steps[tap, 0], 0), height - 1)], weights[tap]
+            shift = steps[tap, 1] * channels
+            begin, end = max(0, shift), length + min(0, shift)
+            for channel in range(channels):
+                first, last = source[channel] * weight, source[length - channels + channel] * weight
+                for j in range(channel, begin, channels):
+                    target[j] += first
+                for j in range(end + channel, length, channels):
+                    target[j] += last
+            _add(target[begin:end], source[begin - shift : end - shift], weight)
     return total
+
+
+@loop
+def _add(target, source, weight):
+    for j in range(len(target)):
+        target[j] += source[j] * weight
 
 
 @parallel

@@ -29,8 +29,7 @@ def _along_height(image, taps, mirrored, rows):
             rows[y, j] = image[y, j] * taps[0]
         for tap in range(radius, 0, -1):
             above, below = _inside(y - tap, height, mirrored), _inside(y + tap, height, mirrored)
-            for j in range(image.shape[1]):
-                rows[y, j] += (image[above, j] + image[below, j]) * taps[tap]
+            add_pairs(rows[y], image[above], image[below], taps[tap])
 
 
 @loop
@@ -51,8 +50,14 @@ def _along_width(rows, taps, mirrored, channels, out):
             out[y, j] = padded[middle + j] * taps[0]
         for tap in range(radius, 0, -1):
             before, after = middle - tap * channels, middle + tap * channels
-            for j in range(length):
-                out[y, j] += (padded[before + j] + padded[after + j]) * taps[tap]
+            add_pairs(out[y], padded[before : before + length], padded[after : after + length], taps[tap])
+
+
+@loop
+def add_pairs(total, first, second, weight):
+    """Adds (first + second) * weight; a loop of its own, which the compiler takes several numbers at once."""
+    for j in range(len(total)):
+        total[j] += (first[j] + second[j]) * weight
 
 
 @loop
