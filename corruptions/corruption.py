@@ -54,6 +54,20 @@ class Kernel(Generic[Value]):
         """The corruption of that severity, 1 to 5."""
         return Corruption(severity, constants, kernel=self)
 
+    def program(self, pixels: Pixels) -> tuple[Callable[..., Pixels], int]:
+        """What corrupts these images on their device, and how many of them at once."""
+        if pixels.device.type != "cpu":
+            return self.apply, max(1, len(pixels))
+        if self.compiled is not None and can_compile():
+            return self.compiled, MANY
+        return self.apply, FEW
+
+    def applied(self, pixels: Pixels, value: Value, *sampled: Tensor) -> Pixels:
+        """Images corrupted with these constants and random parameters, by the fastest program for their device."""
+        apply, at_once = self.program(pixels)
+        parts = zip(*(tensor.split(at_once) for tensor in (pixels, *sampled)), strict=True)
+        return torch.cat([apply(part[0], value, *part[1:]) for part in parts])
+
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
@@ -105,16 +119,8 @@ class Corruption:
         draws = Draws.given(draws, pixels).fork(torch.full_like(rows, self.severity))
         size = (pixels.shape[1], pixels.shape[2])
         corrupted = torch.empty_like(pixels)
-        apply, at_once = self._program(pixels)
+        apply, at_once = self.kernel.program(pixels)
         for piece in rows.split(at_once) if len(rows) else ():
             sampled = self.kernel.sample(draws[piece], size, self.value)
             corrupted[piece] = apply(pixels[piece], self.value, *sampled)
         return corrupted
-
-    def _program(self, pixels: Pixels) -> tuple[Callable[..., Pixels], int]:
-        """What corrupts these images, and how many of them at once."""
-        if pixels.device.type != "cpu":
-            return self.kernel.apply, max(1, len(pixels))
-        if self.kernel.compiled is not None and can_compile():
-            return self.kernel.compiled, MANY
-        return self.kernel.apply, FEW

@@ -12,14 +12,14 @@ from .levels import fractions, levels
 from .smooth import gaussian, taps
 
 
-def _apply(pixels: Pixels, sigma: float) -> Pixels:
-    return levels(gaussian(fractions(pixels), sigma))
+def _apply(pixels: Pixels, sigma: float, *, truncate: float = 4.0) -> Pixels:
+    return levels(gaussian(fractions(pixels), sigma, truncate=truncate))
 
 
-def _compiled(pixels: Pixels, sigma: float) -> Pixels:
+def _compiled(pixels: Pixels, sigma: float, *, truncate: float = 4.0) -> Pixels:
     from .compiled import blurs, frame
 
-    return frame.changed(blurs.gaussian_blur, pixels, taps(sigma))
+    return frame.changed(blurs.gaussian_blur, pixels, taps(sigma, truncate))
 
 
 GAUSSIAN_BLUR = Kernel(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as functional
-from jaxtyping import Float, Float32, Int64
+from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
 from robustbench_eff.rng import Draws
@@ -20,7 +20,7 @@ from robustbench_eff.types import Pixels
 from .canny import edge_distances, edge_distances_compiled
 from .corruption import Kernel, Sampled, Size
 from .levels import WHITE, divided, fractions, levels
-from .random import normals
+from .random import can_compile, normals
 from .smooth import gaussian, taps
 
 TURQUOISE, BROWN = (175, 238, 238), (63, 42, 20)
@@ -79,8 +79,24 @@ def _spattered(
     liquid = liquid.masked_fill(liquid < spatter.threshold, 0.0)
     if spatter.mud:
         return _muddy(image, (liquid > spatter.threshold).float(), spatter.strength)
+    return _watery(image, liquid, spatter.strength, away)
+
+
+def wetted(pixels: Pixels, liquid: Float64[Tensor, "batch height width"], strength: float) -> Pixels:
+    """Images under drops of water as deep as `liquid`, about 0 to 1."""
+    fast = pixels.device.type == "cpu" and can_compile()
+    image = fractions(pixels).float()
+    return _watery(image, liquid, strength, edge_distances_compiled if fast else edge_distances)
+
+
+def _watery(
+    image: Float32[Tensor, "batch height width 3"],
+    liquid: Float64[Tensor, "batch height width"],
+    strength: float,
+    away: Callable[[Tensor, int, int, int], Tensor],
+) -> Pixels:
     drops = (liquid * WHITE).long()
-    return _wet(image, drops, away(drops, LOW, HIGH, FARTHEST), spatter.strength)
+    return _wet(image, drops, away(drops, LOW, HIGH, FARTHEST), strength)
 
 
 def _muddy(

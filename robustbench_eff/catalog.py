@@ -7,16 +7,16 @@ from collections.abc import Iterable
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from robustbench_eff import spec
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.suite import Suite
-from robustbench_eff.tables import ADAPTERS, ATTACKS, BENCHMARKS, CORRUPTIONS, SETS, SUITES
+from robustbench_eff.tables import ADAPTERS, ATTACKS, BENCHMARKS, CORRUPTIONS, SEQUENCES, SETS, SUITES
 
 if TYPE_CHECKING:
-    from robustbench_eff.types import Attack, Corrupts
+    from robustbench_eff.types import Attack, Corrupts, Films
 
 
 ONE_STEP = 2
@@ -56,9 +56,18 @@ def corruption(text: str, jpeg_quality: int | None = None) -> Corrupts:
     return made if jpeg_quality is None else Saved(made, jpeg_quality)
 
 
-def is_corruption(text: str) -> bool:
-    """Whether it is a corruption and not an attack; SpecError for what cannot be read."""
-    return spec.parse(surrogate(text)[0]).name in CORRUPTIONS
+def sequence(text: str) -> Films:
+    """The sequence of frames that `text` describes; SpecError as `attack`."""
+    from robustbench_eff.corruptions.sequence import FrameSequence
+
+    parsed = spec.parse(text)
+    return spec.build(FrameSequence, parsed, kernel=SEQUENCES[parsed.name].load())
+
+
+def kind(text: str) -> Literal["attack", "corruption", "sequence"]:
+    """What the text describes, by its name; SpecError for what cannot be read."""
+    name = spec.parse(surrogate(text)[0]).name
+    return "corruption" if name in CORRUPTIONS else "sequence" if name in SEQUENCES else "attack"
 
 
 def expanded(texts: Iterable[str]) -> list[str]:
@@ -90,8 +99,14 @@ def _attack(text: str) -> Attack:
 
 
 def perturbation_text(text: str) -> str:
-    """The canonical spec text of an attack or a corruption."""
-    return spec.text_of(spec.parse(text).name, corruption(text)) if is_corruption(text) else attack_text(text)
+    """The canonical spec text of an attack, a corruption or a sequence."""
+    match kind(text):
+        case "attack":
+            return attack_text(text)
+        case "corruption":
+            return spec.text_of(spec.parse(text).name, corruption(text))
+        case "sequence":
+            return spec.text_of(spec.parse(text).name, sequence(text))
 
 
 def attack_text(text: str) -> str:

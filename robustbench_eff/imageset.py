@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 
 from robustbench_eff.preprocessing import Interpolation
-from robustbench_eff.types import Images, Labels, Pixels
+from robustbench_eff.types import Images, Labels, Picture, Pixels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,8 @@ class ImageSet:
     """Hash of ids, labels and original bytes."""
     input_size: int
     """Side in pixels at which the model sees them."""
+    whole: Callable[[int], npt.NDArray[np.uint8]]
+    """The picture that a sample is the centre of, uint8 (tall, wide, 3); decoded anew."""
     interpolation: Interpolation = "bicubic"
     """How they are brought to it, where it is not their own."""
 
@@ -41,6 +44,10 @@ class ImageSet:
     def bytes(self, start: int, stop: int, device: torch.device | str = "cpu") -> Pixels:
         """The pixels of samples `start` to `stop`, before the model's own size."""
         return torch.from_numpy(np.array(self.pixels[start:stop])).to(device)
+
+    def picture(self, row: int, device: torch.device | str = "cpu") -> Picture:
+        """All of the picture that a sample is the centre of, at the scale of its pixels."""
+        return torch.from_numpy(np.array(self.whole(row))).to(device)
 
     def seen(self, pixels: Pixels) -> Images:
         """8-bit pixels as the model sees them: at its size, float32 (n, 3, H, W) in [0, 1]."""

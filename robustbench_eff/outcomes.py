@@ -31,9 +31,14 @@ SCHEMA = pa.schema(
         _column("false_positives", pa.int32(), "successes of a faster twin that the float32 network did not confirm"),
         _column("won_by", pa.string(), "which part of an ensemble beat the sample, or empty"),
         _column("note", pa.string(), "what the attack did otherwise than its name says, or empty"),
+        _column(
+            "ranking",
+            pa.list_(pa.int32()),
+            "of a sequence, the five best classes of every frame, one frame after the other; else empty",
+        ),
         _column("flag", pa.string(), "what the referee found wrong with the proposed image, or empty"),
     ],
-    metadata={"format": "robustbench_eff outcomes 2"},
+    metadata={"format": "robustbench_eff outcomes 3"},
 )
 
 

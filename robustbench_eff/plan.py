@@ -12,7 +12,7 @@ from typing import Any
 
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.imageset import ImageSet
-from robustbench_eff.types import Attack, Corrupts, CountingModel
+from robustbench_eff.types import Attack, Corrupts, CountingModel, Films
 
 CLEAN = "none"
 """The text of the perturbation that changes nothing."""
@@ -61,7 +61,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """A cell with the objects it needs; the clean cell has neither an attack nor a corruption.
+    """A cell with the objects it needs; the clean cell has nothing that changes its images.
 
     The attack queries `oracle`, which may be faster than the classifier; the referee asks the classifier.
     The two sizes change no outcome.
@@ -72,6 +72,7 @@ class Work:
     images: ImageSet
     attack: Attack | None
     corruption: Corrupts | None
+    sequence: Films | None
     oracle: CountingModel
     batch_size: int
     shard_size: int
@@ -79,13 +80,13 @@ class Work:
     @property
     def is_clean(self) -> bool:
         """Whether the images are left as they are."""
-        return self.attack is None and self.corruption is None
+        return self.attack is None and self.corruption is None and self.sequence is None
 
 
 def cell_of(
     classifier: Classifier,
     images: ImageSet,
-    change: Attack | Corrupts | None,
+    change: Attack | Corrupts | Films | None,
     perturbation: str,
     seed: int,
     precision: str = "float32",
@@ -97,7 +98,7 @@ def cell_of(
     Another one finds other images, so it is another cell.
     """
     configuration: dict[str, Any] = {}
-    if isinstance(change, Corrupts):
+    if isinstance(change, Corrupts | Films):
         configuration = dict(change.configuration)
     elif change is not None:
         eps = change.threat.eps if math.isfinite(change.threat.eps) else None

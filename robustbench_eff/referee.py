@@ -89,6 +89,22 @@ def judge(
     )
 
 
+RANKED = 5
+"""Best classes that are kept of every frame."""
+
+
+def watch(classifier: Classifier, frames: Images, label: int, batch_size: int = 256) -> tuple[list[int], int]:
+    """The best classes of every frame, one frame after the other, and which frame has the smallest margin.
+
+    Of classes with equal logits the first is ranked first. Errors as `judge`.
+    """
+    logits = _logits(classifier, frames, batch_size)
+    ranking = logits.sort(dim=1, descending=True, stable=True).indices[:, :RANKED]
+    others = logits.clone()
+    others[:, label] = float("-inf")
+    return ranking.flatten().tolist(), int((logits[:, label] - others.amax(1)).argmin())
+
+
 def answers_at_random(classifier: Classifier, images: Images) -> Mask:
     """Which of `images` get other logits when they are asked twice in the same batch."""
     first, second = (_logits(classifier, images, len(images)) for _ in range(2))

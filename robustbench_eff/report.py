@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff import severity_table
+from robustbench_eff import sequence_table, severity_table
 from robustbench_eff.errors import Missing, RobustEvalError
 from robustbench_eff.scores.score import Score
 
@@ -48,7 +48,9 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
     number = {protocol: f"({position})" for position, protocol in enumerate(protocols, 1)}
     distances = [score for score in scores if score.metric.startswith("median_distance")]
     corrupted = [score for score in scores if severity_table.belongs(score)]
-    accuracies = [score for score in scores if score not in distances and score not in corrupted]
+    filmed = [score for score in scores if sequence_table.belongs(score)]
+    others = {id(score) for part in (distances, corrupted, filmed) for score in part}
+    accuracies = [score for score in scores if id(score) not in others]
     rounded = {score.cell: score for score in accuracies if score.metric.endswith("_8bit")}
     flagged = any(score.flags for score in scores)
     if accuracies:
@@ -72,6 +74,10 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
         console.print(table)
         if overall:
             console.print(f"ImageNet-C's 15 corruptions: {overall}.", highlight=False, markup=False, soft_wrap=True)
+    for table, overall in sequence_table.sequence_tables(filmed, percent):
+        console.print(table)
+        if overall:
+            console.print(overall, highlight=False, markup=False, soft_wrap=True)
     for protocol, mark in number.items():
         console.print(f"{mark} {protocol}", style="dim", highlight=False, markup=False)
     if rounded:
@@ -164,7 +170,7 @@ class Display:
         if self._quiet:
             return
         for work in works:
-            self._passes[work.cell.id] = 1 if work.attack is None else work.attack.max_passes
+            self._passes[work.cell.id] = _passes(work)
         for classifier in dict.fromkeys(work.classifier for work in works):
             self._console.print(
                 f"{classifier.name}: {classifier.provenance.source}; {classifier.num_classes} classes; "
@@ -205,6 +211,13 @@ class Display:
         """Stop the bar."""
         if self._bar is not None:
             self._bar.stop()
+
+
+def _passes(work: Work) -> int:
+    """What a sample of the cell costs at most."""
+    if work.attack is not None:
+        return work.attack.max_passes
+    return 1 if work.sequence is None else work.sequence.frames + 1
 
 
 def _plain(score: Score) -> dict[str, Any]:

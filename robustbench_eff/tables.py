@@ -1,4 +1,4 @@
-"""What there is, by name: attacks, corruptions, benchmarks, suites.
+"""What there is, by name: attacks, corruptions, sequences, benchmarks, suites.
 
 A row names its object by import path, so that listing the tables imports nothing heavy.
 """
@@ -146,9 +146,50 @@ CIFAR10_C_BAR = (
 )
 
 
+_FILMED = "robustbench_eff.corruptions.sequences"
+SEQUENCES: Mapping[str, Row] = {
+    "gaussian_noise_sequence": Row(
+        "robustbench_eff.corruptions.sequences.gaussian_noise:GAUSSIAN_NOISE", "normal draws added in every frame"
+    ),
+    "shot_noise_sequence": Row(
+        "robustbench_eff.corruptions.sequences.shot_noise:SHOT_NOISE", "Poisson counts in every frame"
+    ),
+    "motion_blur_sequence": Row(
+        "robustbench_eff.corruptions.sequences.motion_blur:MOTION_BLUR", "smeared along a line that turns"
+    ),
+    "zoom_blur_sequence": Row(
+        "robustbench_eff.corruptions.sequences.zoom_blur:ZOOM_BLUR", "mean of more and more magnified pictures"
+    ),
+    "snow_sequence": Row(f"{_FILMED}.snow:SNOW", "the same flakes in a wind that turns"),
+    "brightness_sequence": Row(f"{_FILMED}.brightness:BRIGHTNESS", "value of HSV rises"),
+    "translate_sequence": Row(f"{_FILMED}.translate:TRANSLATE", "moves to the right"),
+    "rotate_sequence": Row(f"{_FILMED}.rotate:ROTATE", "turns"),
+    "tilt_sequence": Row(f"{_FILMED}.tilt:TILT", "seen from one side, then from the other"),
+    "scale_sequence": Row(f"{_FILMED}.scale:SCALE", "grows"),
+    "speckle_noise_sequence": Row(
+        "robustbench_eff.corruptions.sequences.speckle_noise:SPECKLE_NOISE", "multiplied by normal draws in every frame"
+    ),
+    "gaussian_blur_sequence": Row(
+        "robustbench_eff.corruptions.sequences.gaussian_blur:GAUSSIAN_BLUR", "Gaussian filter that widens"
+    ),
+    "spatter_sequence": Row(f"{_FILMED}.spatter:SPATTER", "drops of water that run down"),
+    "shear_sequence": Row(f"{_FILMED}.shear:SHEAR", "leans to one side, then to the other"),
+}
+"""The 10 of ImageNet-P in its order, then its 4 extra ones."""
+
+IMAGENET_P, IMAGENET_P_EXTRA = tuple(SEQUENCES)[:10], tuple(SEQUENCES)[10:]
+
+
 def _at_all_severities(names: Iterable[str], constants: str = "imagenet") -> tuple[str, ...]:
     tail = "" if constants == "imagenet" else f", constants={constants!r}"
     return tuple(f"{name}(severity={severity}{tail})" for name in names for severity in range(1, 6))
+
+
+def _at_all_difficulties(names: Iterable[str], constants: str = "imagenet") -> tuple[str, ...]:
+    """Noise has three; of the others every difficulty is scored from the same frames."""
+    tail = "" if constants == "imagenet" else f", constants={constants!r}"
+    pairs = [(name, difficulty) for name in names for difficulty in ((1, 2, 3) if "noise" in name else (1,))]
+    return tuple(f"{name}(difficulty={difficulty}{tail})" for name, difficulty in pairs)
 
 
 SETS: Mapping[str, tuple[str, ...]] = {
@@ -156,6 +197,9 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "imagenet_c_bar": _at_all_severities(IMAGENET_C_BAR),
     "cifar10_c": _at_all_severities(IMAGENET_C, "cifar10"),
     "cifar10_c_bar": _at_all_severities(CIFAR10_C_BAR, "cifar10"),
+    "imagenet_p": _at_all_difficulties(IMAGENET_P),
+    "imagenet_p_extra": _at_all_difficulties(IMAGENET_P_EXTRA),
+    "cifar10_p": _at_all_difficulties(SEQUENCES, "cifar10"),
 }
 """Words that stand for many perturbations."""
 
@@ -164,10 +208,16 @@ BENCHMARKS: Mapping[str, Row] = {
     "cifar10-c-generated": Row(
         "robustbench_eff.benchmarks.cifar10:CIFAR10_C_GENERATED", "CIFAR-10-C, made from cifar10 on the fly"
     ),
+    "cifar10-p-generated": Row(
+        "robustbench_eff.benchmarks.cifar10:CIFAR10_P_GENERATED", "CIFAR-10-P, made from cifar10 on the fly"
+    ),
     "digits": Row("robustbench_eff.benchmarks.digits:DIGITS", "handwritten digits, 360 images, no download"),
     "imagenet": Row("robustbench_eff.benchmarks.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"),
     "imagenet-c-generated": Row(
         "robustbench_eff.benchmarks.imagenet:IMAGENET_C_GENERATED", "ImageNet-C, made from imagenet on the fly"
+    ),
+    "imagenet-p-generated": Row(
+        "robustbench_eff.benchmarks.imagenet:IMAGENET_P_GENERATED", "ImageNet-P, made from imagenet on the fly"
     ),
 }
 
@@ -176,5 +226,6 @@ SUITES: Mapping[str, str] = {
     "corruptions": "clean and 19 corruptions at 5 severities",
     "masking": "what the checks for gradient masking compare",
     "quick": "clean, FGSM and PGD-10 at one ε",
+    "sequences": "clean and 10 sequences of frames at 3 difficulties",
     "standard": "clean, FGSM and PGD at several ε, L∞ and L2",
 }

@@ -19,6 +19,7 @@ AllLabels: TypeAlias = Int64[Tensor, "samples"]
 LiveImages: TypeAlias = Float[Tensor, "live channel height width"]  # of those that are left
 LiveLogits: TypeAlias = Float[Tensor, "live classes"]
 Pixels: TypeAlias = UInt8[Tensor, "batch height width 3"]  # 8-bit RGB, channels last
+Picture: TypeAlias = UInt8[Tensor, "tall wide 3"]  # 8-bit RGB, of any size
 Labels: TypeAlias = Int64[Tensor, "batch"]
 Logits: TypeAlias = Float[Tensor, "batch classes"]
 PerSample: TypeAlias = Float[Tensor, "batch"]
@@ -116,3 +117,23 @@ class Corrupts(Protocol):
 
     def __call__(self, pixels: Pixels, draws: Draws | None = None) -> Pixels:
         """Corrupted images for `pixels`, of the same shape."""
+
+
+@runtime_checkable
+class Films(Protocol):
+    """Makes a sequence of frames of a picture without knowing a model or a label."""
+
+    @property
+    def frames(self) -> int:
+        """How many there are."""
+
+    @property
+    def configuration(self) -> Mapping[str, Any]:
+        """All that decides which frames come out, the seed aside, and how they are compared."""
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the frames depend on the seed."""
+
+    def __call__(self, picture: Picture, size: int, draws: Draws | None = None) -> Pixels:
+        """Frames of `size` x `size` pixels of the middle of `picture`."""

@@ -12,10 +12,10 @@ from robustbench_eff.errors import EvaluationError, RobustEvalError
 from robustbench_eff.gallery import SHOWN, Sample
 from robustbench_eff.outcomes import SCHEMA
 from robustbench_eff.plan import Shard, Work
-from robustbench_eff.referee import answers_at_random, check_batch, judge
+from robustbench_eff.referee import answers_at_random, check_batch, judge, watch
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import Threat
-from robustbench_eff.types import Corrupts, Effort, Images, Labels
+from robustbench_eff.types import Corrupts, Effort, Films, Images, Labels
 
 ANYTHING = Threat("linf", 1.0)
 """Where a corrupted image may lie: a corruption has no threat model."""
@@ -37,12 +37,13 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
 
     `clean` holds the clean outcomes of the same samples (None while the clean cell itself is made): only
     samples that are right when clean are attacked. Corrupted are all, and right is then who is right on the
-    corrupted image.
+    corrupted image; of a sequence the frame with the smallest margin stands for all.
     """
     classifier = work.classifier
     images, labels = work.images.batch(shard.start, shard.stop, classifier.mean.device)
     ids = work.images.sample_ids[shard.start : shard.stop]
     check_batch(images, labels, classifier.num_classes, ids)
+    rankings: list[list[int]] = [[] for _ in ids]
     if clean is None:
         proposed, effort = images, Effort.none(len(labels), images.device)
         effort.num_forwards += 1
@@ -56,11 +57,18 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
             proposed, effort = _corrupt(work, work.corruption, shard, ids), Effort.none(len(labels), images.device)
             effort.num_forwards += 1
             verdict = judge(classifier, images, labels, proposed, ANYTHING, work.batch_size)
+        elif work.sequence is not None:
+            proposed, rankings = _film(work, work.sequence, shard, labels)
+            effort = Effort.none(len(labels), images.device)
+            effort.num_forwards += work.sequence.frames + 1
+            verdict = judge(classifier, images, labels, proposed, ANYTHING, work.batch_size)
         else:
             assert work.attack is not None
             proposed, effort = _attack(work, images, labels, ids, clean_prediction == labels)
             verdict = judge(classifier, images, labels, proposed, work.attack.threat, work.batch_size)
-    right = clean_prediction == labels if work.corruption is None else torch.ones_like(labels, dtype=torch.bool)
+    right = torch.ones_like(labels, dtype=torch.bool)
+    if work.attack is not None:
+        right = clean_prediction == labels
     columns = {
         "index": np.arange(shard.start, shard.stop),
         "sample_id": ids,
@@ -82,6 +90,7 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
         "false_positives": effort.false_positives,
         "won_by": effort.won_by,
         "note": ["; ".join(effort.notes)] * len(labels),
+        "ranking": rankings,
         "flag": verdict.flags,
     }
     arrays = [
@@ -105,6 +114,20 @@ def _corrupt(work: Work, corruption: Corrupts, shard: Shard, ids: list[str]) -> 
     device = work.classifier.mean.device
     draws = Draws.of(work.cell.seed or 0, ids, device)
     return work.images.seen(corruption(work.images.bytes(shard.start, shard.stop, device), draws))
+
+
+def _film(work: Work, sequence: Films, shard: Shard, labels: Labels) -> tuple[Images, list[list[int]]]:
+    """The frame with the smallest margin of each sample, as the model sees it, and how every frame is ranked."""
+    device, size = work.classifier.mean.device, work.images.pixels.shape[1]
+    draws = Draws.of(work.cell.seed or 0, work.images.sample_ids[shard.start : shard.stop], device)
+    worst, rankings = [], []
+    for position, label in enumerate(labels.tolist()):
+        picture = work.images.picture(shard.start + position, device)
+        frames = work.images.seen(sequence(picture, size, draws[position : position + 1]))
+        ranking, lowest = watch(work.classifier, frames, label, work.batch_size)
+        worst.append(frames[lowest])
+        rankings.append(ranking)
+    return torch.stack(worst), rankings
 
 
 def _attack(work: Work, images: Images, labels: Labels, ids: list[str], right: torch.Tensor) -> tuple[Images, Effort]:

@@ -19,9 +19,7 @@ CATALOG_USERS = {"api", "cli", "doctor"}
 PRINTERS = {"cli", "report"}
 HOME_OF = {
     "foolbox": {"attacks/foolbox_adapter.py"},
-    "numba": {
-        f"corruptions/compiled/{name}.py" for name in ("blurs", "colours", "drops", "frame", "moved", "noise", "words")
-    },
+    "numba": {f"corruptions/compiled/{path.name}" for path in (ROOT / "corruptions" / "compiled").glob("*.py")},
     "pyautoattack": {"attacks/pyautoattack_adapter.py"},
     "ray": set(),
     "open_clip": {"zoo/open_clip_models.py"},

@@ -19,6 +19,7 @@ from robustbench_eff.store import Store
 def outcomes(start: int, stop: int) -> pa.Table:
     columns = {field.name: [0] * (stop - start) for field in SCHEMA}
     columns |= {"index": list(range(start, stop)), "flag": [""] * (stop - start)}
+    columns |= {"ranking": [[]] * (stop - start)}
     columns |= {"sample_id": [str(row) for row in range(start, stop)]}
     return pa.table({name: pa.array(values).cast(SCHEMA.field(name).type) for name, values in columns.items()})
 

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from ..middle import corner
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 FRACTIONS = np.arange(256) / 255
 """Of every level."""
@@ -38,6 +40,13 @@ def changed(function: Callable[..., None], images: Tensor, *arguments: Any) -> T
     source = array(images)
     out = np.empty_like(source)
     function(source, *(array(item) if isinstance(item, Tensor) else item for item in arguments), out)
+    return torch.from_numpy(out)
+
+
+def filmed(function: Callable[..., None], maps: Tensor, picture: Tensor, size: int, *arguments: Any) -> Tensor:
+    """The frames that `function(maps, picture, top, left, *arguments, out)` writes, of the picture's middle."""
+    out = np.empty((len(maps), size, size, 3), dtype=np.uint8)
+    function(array(maps), array(picture), *corner((picture.shape[0], picture.shape[1]), size), *arguments, out)
     return torch.from_numpy(out)
 
 

@@ -79,19 +79,23 @@ def _work(
     device: str,
 ) -> Work:
     oracle, precision = queried
-    corruption = attack = None
-    if text != CLEAN and catalog.is_corruption(text):
-        corruption = catalog.corruption(text, jpeg_quality)
-    elif text != CLEAN:
-        attack = catalog.attack(text)
-        if catalog.is_adapted(text):
-            precision = "float32"  # other libraries' attacks query the plain network
+    corruption = sequence = attack = None
+    match "clean" if text == CLEAN else catalog.kind(text):
+        case "corruption":
+            corruption = catalog.corruption(text, jpeg_quality)
+        case "sequence":
+            sequence = catalog.sequence(text)
+        case "attack":
+            attack = catalog.attack(text)
+            if catalog.is_adapted(text):
+                precision = "float32"  # other libraries' attacks query the plain network
     return Work(
-        cell=cell_of(classifier, images, corruption or attack, text, settings.seed, precision, surrogate),
+        cell=cell_of(classifier, images, attack or corruption or sequence, text, settings.seed, precision, surrogate),
         classifier=classifier,
         images=images,
         attack=attack,
         corruption=corruption,
+        sequence=sequence,
         oracle=oracle,
         batch_size=_batch_size(classifier, settings, device),
         shard_size=settings.shard_size or hardware.shard_size(classifier.preprocessing.geometry.size, device),

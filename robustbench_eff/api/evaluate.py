@@ -14,6 +14,7 @@ from robustbench_eff.checks import Verdict, store_verdicts
 from robustbench_eff.engines import local
 from robustbench_eff.errors import Missing, UsageError
 from robustbench_eff.plan import Work
+from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.scores.score import Score
 from robustbench_eff.store import Store, jsonable, new_run_id
@@ -87,6 +88,7 @@ def evaluate(
     listener = listener or Silence()
     if not models:
         raise UsageError("There is no model to evaluate.", "Pass a name, a module or a classifier.")
+    alexnet = published() if settings.normalisers is None else measured(settings.normalisers)
     device = hardware.resolve_device(settings.device)
     ready = check(models, settings, device)
     store = Store(settings.store)
@@ -96,9 +98,8 @@ def evaluate(
         _run(works, store, settings, device, listener)
     names = {work.cell.id: work.cell.model for work in works}
     verdicts = store_verdicts(store, names)
-    return Result(
-        store_scores(store, names, verdicts), store.folder, ready.missing, verdicts, _other_seeds(store, works)
-    )
+    scores = store_scores(store, names, verdicts, alexnet)
+    return Result(scores, store.folder, ready.missing, verdicts, _other_seeds(store, works))
 
 
 def _run(works: Sequence[Work], store: Store, settings: Settings, device: str, listener: Listener) -> None:

@@ -79,10 +79,7 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
 
 def _surrogate(text: str) -> str | None:
     """The name of the model an attack is found on; SpecError for a perturbation that cannot be built."""
-    if catalog.is_corruption(text):
-        catalog.corruption(text)
-        return None
-    catalog.attack(text)
+    catalog.perturbation_text(text)
     return catalog.surrogate(text)[1]
 
 

@@ -38,6 +38,8 @@ class Settings:
     shard_size: int | None = None
     seed: int = 0
     store: Path | str = DEFAULT_STORE
+    normalisers: Path | str | None = None
+    """JSON file with AlexNet's figures, where other than the published ones are meant."""
     skip_missing: bool = False
     """Evaluate what is there when something is missing, and say what was not."""
 

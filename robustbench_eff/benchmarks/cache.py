@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,7 @@ def prepare(
         labels=labels,
         pixels=np.load(path, mmap_mode="r"),
         fingerprint=fingerprint,
+        whole=partial(_whole, opened, decoded),
         input_size=geometry.size,
         interpolation=geometry.interpolation,
     )
@@ -125,6 +127,11 @@ def _decoded(
     return fingerprint, path
 
 
+def _whole(opened: LabelledImages, geometry: Geometry, position: int) -> npt.NDArray[np.uint8]:
+    name = f"{opened.origin}: {opened.ids[position]}"
+    return np.asarray(_scaled(decode(_content(opened, position, name), name), geometry, name))
+
+
 def _content(opened: LabelledImages, position: int, name: str) -> bytes | npt.NDArray[np.uint8]:
     try:
         return opened.read(position)
@@ -133,7 +140,14 @@ def _content(opened: LabelledImages, position: int, name: str) -> bytes | npt.ND
 
 
 def _placed(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[np.uint8]:
-    """The picture at the geometry, uint8 (size, size, 3); resizing as in torchvision's PIL transforms."""
+    """The picture at the geometry, uint8 (size, size, 3)."""
+    picture, size = _scaled(picture, geometry, name), geometry.size
+    left, top = round((picture.width - size) / 2.0), round((picture.height - size) / 2.0)
+    return np.asarray(picture.crop((left, top, left + size, top + size)))
+
+
+def _scaled(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
+    """The picture before its centre is cut out; resizing as in torchvision's PIL transforms."""
     size = geometry.size
     method = Image.Resampling[geometry.interpolation.upper()]
     if geometry.mode == "none":
@@ -142,16 +156,13 @@ def _placed(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[
                 f"{name} is {picture.width}×{picture.height}, not {size}×{size}.",
                 "Pass --geometry crop or --geometry squash.",
             )
-    elif geometry.mode == "squash":
-        picture = picture.resize((size, size), method)
-    else:
-        short = geometry.resize or size
-        width, height = picture.size
-        scaled = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
-        picture = picture.resize(scaled, method) if scaled != picture.size else picture
-        left, top = round((scaled[0] - size) / 2.0), round((scaled[1] - size) / 2.0)
-        picture = picture.crop((left, top, left + size, top + size))
-    return np.asarray(picture)
+        return picture
+    if geometry.mode == "squash":
+        return picture.resize((size, size), method)
+    short = geometry.resize or size
+    width, height = picture.size
+    scaled = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+    return picture.resize(scaled, method) if scaled != picture.size else picture
 
 
 def _pixels_path(folder: Path, fingerprint: str, geometry: Geometry) -> Path:

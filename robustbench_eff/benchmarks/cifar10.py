@@ -28,3 +28,9 @@ CIFAR10_C_GENERATED = dataclasses.replace(
     images_of="cifar10",
     geometry=Geometry(size=32, mode="none"),
 )
+
+CIFAR10_P_GENERATED = dataclasses.replace(
+    CIFAR10_C_GENERATED,
+    name="cifar10-p-generated",
+    title="CIFAR-10-P made from the test images (Hendrycks & Dietterich 2019)",
+)

@@ -41,3 +41,11 @@ IMAGENET_C_GENERATED = dataclasses.replace(
     jpeg_quality=85,
 )
 """Made as the published files were, which are 224 x 224 JPEGs whatever the model."""
+
+IMAGENET_P_GENERATED = dataclasses.replace(
+    IMAGENET_C_GENERATED,
+    name="imagenet-p-generated",
+    title="ImageNet-P made from the validation images (Hendrycks & Dietterich 2019)",
+    jpeg_quality=None,
+)
+"""As the published frames are before they become videos."""

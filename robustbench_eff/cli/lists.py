@@ -17,7 +17,7 @@ from robustbench_eff.zoo import aliases
 from .words import output, reported
 
 list_app = typer.Typer(
-    help="List what there is: models, benchmarks, attacks, corruptions, suites.", no_args_is_help=True
+    help="List what there is: models, benchmarks, attacks, corruptions, sequences, suites.", no_args_is_help=True
 )
 
 
@@ -60,6 +60,13 @@ def list_corruptions() -> None:
         rows = [(name, row.summary) for name, row in tables.CORRUPTIONS.items()]
         sets = [(name, f"{len(texts)} perturbations") for name, texts in tables.SETS.items()]
         _print_rows(("corruption", "what"), rows + sets)
+
+
+@list_app.command("sequences")
+def list_sequences() -> None:
+    """Sequences of frames that `--corruption` and suites know."""
+    with reported():
+        _print_rows(("sequence", "what"), [(name, row.summary) for name, row in tables.SEQUENCES.items()])
 
 
 @list_app.command("suites")

@@ -82,7 +82,8 @@ def evaluate(
         typer.Option(help="Run these instead of the suite's, e.g. 'pgd(eps=4/255, steps=50)'."),
     ] = None,
     corruption: Annotated[
-        list[str] | None, typer.Option(help="The same of corruptions, e.g. 'fog(severity=3)' or imagenet_c.")
+        list[str] | None,
+        typer.Option(help="The same of corruptions and sequences: 'fog(severity=3)', imagenet_c, rotate_sequence."),
     ] = None,
     data: Annotated[list[str] | None, typer.Option(help="NAME=PATH or NAME=hf:ID[@SPLIT].")] = None,
     weights: Annotated[Path | None, typer.Option(help="safetensors or PyTorch state_dict.")] = None,
@@ -102,6 +103,7 @@ def evaluate(
     compile_model: Annotated[bool, typer.Option("--compile", help="Compile the network attacks query.")] = False,
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
     store: Annotated[Path, typer.Option(help="Folder of outcomes.")] = Path("robust-eval-store"),
+    normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
     skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Run what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -146,6 +148,7 @@ def evaluate(
             "compile": compile_model,
             "seed": seed,
             "store": store,
+            "normalisers": normalisers,
             "skip_missing": skip_missing,
         }
         _evaluate(model, given, options, as_json=as_json, quiet=quiet)
@@ -186,17 +189,20 @@ def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any],
 @app.command()
 def score(
     store: Annotated[Path, typer.Argument(help="Folder of outcomes.")],
+    normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
     with reported():
         from robustbench_eff.checks import store_verdicts
+        from robustbench_eff.scores.alexnet import measured
         from robustbench_eff.scores.from_store import store_scores
         from robustbench_eff.store import Store
 
         opened = Store.existing(store)
         verdicts = store_verdicts(opened)
-        scores = store_scores(opened, verdicts=verdicts)
+        alexnet = None if normalisers is None else measured(normalisers)
+        scores = store_scores(opened, verdicts=verdicts, alexnet=alexnet)
         if as_json:
             print(report.json_object(scores, str(store), [], verdicts))
         else:

@@ -5,15 +5,13 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.2 (CE, mCE, rel
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from .alexnet import AlexNet, published
 from .intervals import mean_intervals
 from .score import Score
 
@@ -27,61 +25,53 @@ def is_corrupted(cell: Mapping[str, Any]) -> bool:
     return "corruption" in cell["configuration"]
 
 
-@cache
-def alexnet() -> tuple[dict[str, float], float]:
-    """AlexNet's top-1 errors on the 15 corruptions of ImageNet-C, summed over the severities, and its clean error."""
-    facts = json.loads((files("robustbench_eff") / "facts" / "alexnet_normalisers.json").read_text())["imagenet_c"]
-    return {name: sum(errors) for name, errors in facts["per_severity"].items()}, facts["clean_error"]
-
-
-def corruption_errors(errors: Mapping[str, Any], normalisers: Mapping[str, float] | None = None) -> dict[str, Any]:
+def corruption_errors(errors: Mapping[str, Any], alexnet: AlexNet | None = None) -> dict[str, Any]:
     """CE of each of the 15 corruptions, AlexNet's being 1.
 
     `errors` are summed over severities 1 to 5: one number for a model, or an array with one for each sample, which
-    gives what each adds to the score. `normalisers` stand for AlexNet's published errors, for who measured them
-    otherwise. KeyError where one of the 15 is missing.
+    gives what each adds to the score. KeyError where one of the 15 is missing.
     """
-    normalisers = normalisers or alexnet()[0]
-    return {name: errors[name] / normaliser for name, normaliser in normalisers.items()}
+    alexnet = alexnet or published()
+    return {name: errors[name] / alexnets for name, alexnets in alexnet.errors.items()}
 
 
-def mean_corruption_error(errors: Mapping[str, Any], normalisers: Mapping[str, float] | None = None) -> Any:
+def mean_corruption_error(errors: Mapping[str, Any], alexnet: AlexNet | None = None) -> Any:
     """mCE: the mean of the CE of the 15 corruptions, for errors as `corruption_errors` takes them."""
-    return np.mean(list(corruption_errors(errors, normalisers).values()), axis=0)
+    return np.mean(list(corruption_errors(errors, alexnet).values()), axis=0)
 
 
-def relative_mean_corruption_error(errors: Mapping[str, Any], clean_error: Any) -> Any:
+def relative_mean_corruption_error(errors: Mapping[str, Any], clean_error: Any, alexnet: AlexNet | None = None) -> Any:
     """The same of what corruptions add to the error on clean images."""
-    normalisers, alexnet_clean = alexnet()
+    alexnet = alexnet or published()
     added = [
-        (errors[name] - SEVERITIES * clean_error) / (normaliser - SEVERITIES * alexnet_clean)
-        for name, normaliser in normalisers.items()
+        (errors[name] - SEVERITIES * clean_error) / (alexnets - SEVERITIES * alexnet.clean_error)
+        for name, alexnets in alexnet.errors.items()
     ]
     return np.mean(added, axis=0)
 
 
-def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[Score]:
+def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet: AlexNet | None = None) -> list[Score]:
     """`mean_accuracy`, `mCE`, `relative_mCE` and every `CE` of one model on one set of corrupted images.
 
     `cells` are what the store recorded of them and their outcomes, all finished. Nothing where one of the 75 cells of
     ImageNet-C is missing; what compares with AlexNet only for its classes. Every score is a mean over samples, and
     its interval the bootstrap's of that mean.
     """
+    alexnet = alexnet or published()
     wrong: dict[str, dict[int, np.ndarray]] = {}
     for cell, outcomes in cells:
         of = wrong.setdefault(cell["configuration"]["corruption"], {})
         of[cell["configuration"]["severity"]] = ~outcomes["correct"].to_numpy(zero_copy_only=False)
-    normalisers, _ = alexnet()
-    if any(len(wrong.get(name, ())) < SEVERITIES for name in normalisers):
+    if any(len(wrong.get(name, ())) < SEVERITIES for name in alexnet.errors):
         return []
     cell, outcomes = cells[0]
     clean_wrong = outcomes["clean_prediction"].to_numpy() != outcomes["label"].to_numpy()
-    errors = {name: np.sum([*wrong[name].values()], axis=0) for name in normalisers}
+    errors = {name: np.sum([*wrong[name].values()], axis=0) for name in alexnet.errors}
     shares = {("imagenet_c", "mean_accuracy"): 1 - np.mean([*errors.values()], axis=0) / SEVERITIES}
     if cell["benchmark"] in AGAINST_ALEXNET:
-        shares["imagenet_c", "mCE"] = mean_corruption_error(errors)
-        shares["imagenet_c", "relative_mCE"] = relative_mean_corruption_error(errors, clean_wrong)
-        shares |= {(name, "CE"): share for name, share in corruption_errors(errors).items()}
+        shares["imagenet_c", "mCE"] = mean_corruption_error(errors, alexnet)
+        shares["imagenet_c", "relative_mCE"] = relative_mean_corruption_error(errors, clean_wrong, alexnet)
+        shares |= {(name, "CE"): share for name, share in corruption_errors(errors, alexnet).items()}
     intervals = mean_intervals(np.stack([*shares.values()]))
     return [
         Score(

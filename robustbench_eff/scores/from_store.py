@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,15 +15,23 @@ from robustbench_eff.checks import Verdict, suspicions
 from robustbench_eff.store import Store
 
 from .accuracy import accuracy_scores
+from .alexnet import AlexNet
 from .corruptions import corruption_scores, is_corrupted
 from .distances import distance_scores, searches_the_nearest
 from .score import Score
+from .sequences import is_filmed, mean_sequence_scores, sequence_scores
 
 
-def store_scores(store: Store, names: Mapping[str, str] | None = None, verdicts: Sequence[Verdict] = ()) -> list[Score]:
+def store_scores(
+    store: Store,
+    names: Mapping[str, str] | None = None,
+    verdicts: Sequence[Verdict] = (),
+    alexnet: AlexNet | None = None,
+) -> list[Score]:
     """The scores of all cells in the order they were begun, or of those in `names`, under these model names.
 
-    What `verdicts` suspect stands among the flags of the cells they compared. Two models with one name are told
+    What `verdicts` suspect stands among the flags of the cells they compared; `alexnet` is what corruption errors and
+    flip rates are relative to, the published figures unless given. Two models with one name are told
     apart by a few digits of their hash.
     """
     cells = store.cells()
@@ -34,20 +42,29 @@ def store_scores(store: Store, names: Mapping[str, str] | None = None, verdicts:
     suspected = suspicions(verdicts)
     scores: list[Score] = []
     corrupted: list[tuple[dict[str, Any], pa.Table]] = []
+    filmed: list[tuple[dict[str, Any], pa.Table]] = []
     for cell_id, cell in chosen.items():
         several = len(models[cell["model"]]) > 1
         shown = {**cell, "model": f"{cell['model']} #{_model(cell)}"} if several else cell
         outcomes = store.outcomes(cell_id)
-        nearest = searches_the_nearest(shown)
-        found = (distance_scores if nearest else accuracy_scores)(shown, outcomes, cell_id)
+        found = _scores_of(shown)(shown, outcomes, cell_id)
         scores += [replace(score, flags=score.flags + suspected.get(cell_id, ())) for score in found]
-        if is_corrupted(shown) and outcomes.num_rows == shown["samples"]:
-            corrupted.append((shown, outcomes))
-    return scores + [score for cells in _comparable(corrupted) for score in corruption_scores(cells)]
+        if outcomes.num_rows == shown["samples"]:
+            corrupted += [(shown, outcomes)] if is_corrupted(shown) else []
+            filmed += [(shown, outcomes)] if is_filmed(shown) else []
+    scores += [score for cells in _comparable(corrupted) for score in corruption_scores(cells, alexnet)]
+    return scores + [score for cells in _comparable(filmed) for score in mean_sequence_scores(cells, alexnet)]
+
+
+def _scores_of(cell: dict[str, Any]) -> Callable[[dict[str, Any], pa.Table, str], list[Score]]:
+    """What turns a cell's outcomes into scores."""
+    if is_filmed(cell):
+        return sequence_scores
+    return distance_scores if searches_the_nearest(cell) else accuracy_scores
 
 
 def _comparable(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[list[tuple[dict[str, Any], pa.Table]]]:
-    """Corrupted cells of one model, on the same images, with the same constants and seed."""
+    """Cells of one model, on the same images, with the same constants and seed."""
     groups: dict[str, list[tuple[dict[str, Any], pa.Table]]] = defaultdict(list)
     seeds = sorted({cell["seed"] for cell, _ in cells if cell["seed"] is not None}) or [None]
     for cell, outcomes in cells:

@@ -1,0 +1,32 @@
+"""Brightness: the value of HSV rises from frame to frame.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Picture, Pixels
+
+from ..brightness import BRIGHTNESS as STILL
+from ..middle import middle
+from ..sequence import SequenceKernel
+
+UNCHANGED = 15
+"""The frame that is as bright as the picture."""
+
+
+def _film(picture: Picture, size: int, percent: float, draws: Draws) -> Pixels:
+    clean = middle(picture[None], size)
+    added = [(number - UNCHANGED) * percent / 100.0 for number in range(len(draws))]
+    return torch.cat([STILL.applied(clean, value) for value in added])
+
+
+BRIGHTNESS = SequenceKernel(
+    name="brightness_sequence",
+    difficulties={"imagenet": (2.0,), "cifar10": (1.5,)},
+    frames={"imagenet": 31, "cifar10": 31},
+    film=_film,
+)

@@ -1,0 +1,34 @@
+"""Gaussian noise: normal draws are added, new ones in every frame but the first, which is clean.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3, which computes
+in float32 here.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Picture, Pixels
+
+from ..levels import WHITE, divided
+from ..middle import copies
+from ..random import normals
+from ..sequence import SequenceKernel
+
+
+def _film(picture: Picture, size: int, deviation: float, draws: Draws) -> Pixels:
+    frames = copies(picture, size, len(draws))
+    noise = normals(draws[1:], (size, size, 3), "gaussian_noise_sequence")
+    frames[1:] = (divided(frames[:1].float(), WHITE) + noise * deviation).clamp_(0, 1).mul_(WHITE).to(torch.uint8)
+    return frames
+
+
+GAUSSIAN_NOISE = SequenceKernel(
+    name="gaussian_noise_sequence",
+    difficulties={"imagenet": (0.03, 0.05, 0.08), "cifar10": (0.02, 0.04, 0.06)},
+    frames={"imagenet": 31, "cifar10": 31},
+    film=_film,
+    stochastic=True,
+    noise=True,
+)

@@ -1,0 +1,42 @@
+"""Motion blur: the picture is smeared along a line that turns.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Picture, Pixels
+
+from ..middle import copies
+from ..motion_blur import MOTION_BLUR as STILL
+from ..sequence import SequenceKernel
+from ..smear import Motion
+
+
+class Turning(NamedTuple):
+    """A motion that turns."""
+
+    motion: Motion
+    level: int
+    """The frame in which it goes along the rows."""
+    degrees: int
+    """From frame to frame."""
+
+
+def _film(picture: Picture, size: int, turning: Turning, draws: Draws) -> Pixels:
+    numbers = torch.arange(len(draws), device=picture.device)
+    angles = ((numbers - turning.level) * turning.degrees).double()
+    return STILL.applied(copies(picture, size, len(draws)), turning.motion, angles)
+
+
+MOTION_BLUR = SequenceKernel(
+    name="motion_blur_sequence",
+    difficulties={"imagenet": (Turning(Motion(10, 3), 30, 4),), "cifar10": (Turning(Motion(6, 1.8), 20, 9),)},
+    frames={"imagenet": 31, "cifar10": 21},
+    film=_film,
+)

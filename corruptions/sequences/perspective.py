@@ -1,0 +1,54 @@
+"""Pictures under homographies as OpenCV made them before version 5: bilinear in steps of 1/32 pixel.
+
+Source: OpenCV 4, warpPerspective with INTER_LINEAR and a black BORDER_CONSTANT.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from robustbench_eff.types import Picture, Pixels
+
+from ..affine import STEP_BITS
+from ..middle import corner
+from ..random import can_compile
+
+Homography = npt.NDArray[np.float64]
+STEPS = 1 << STEP_BITS
+
+
+def seen_through(picture: Picture, homographies: Sequence[Homography], size: int) -> Pixels:
+    """A frame of the middle `size` x `size` pixels of the picture under each of the homographies."""
+    inverse = torch.from_numpy(np.stack([np.linalg.inv(matrix) for matrix in homographies])).to(picture.device)
+    if picture.device.type == "cpu" and can_compile():
+        from ..compiled import frame, views
+
+        return frame.filmed(views.perspective, inverse, picture, size, STEP_BITS)
+    return _seen_through(picture, inverse, size)
+
+
+def _seen_through(picture: Picture, inverse: Tensor, size: int) -> Pixels:
+    height, width = picture.shape[:2]
+    top, left = corner((height, width), size)
+    x = torch.arange(left, left + size, device=picture.device).double()
+    y = torch.arange(top, top + size, device=picture.device).double()[:, None]
+    across, down, depth = (
+        row[:, 0, None, None] * x + (row[:, 1, None, None] * y + row[:, 2, None, None]) for row in inverse.unbind(1)
+    )
+    nearness = torch.where(depth == 0, 0.0, STEPS / depth)
+    column, row = (across * nearness).round().long(), (down * nearness).round().long()
+    beyond, below = column & (STEPS - 1), row & (STEPS - 1)
+    column, row = column >> STEP_BITS, row >> STEP_BITS
+    flat = picture.flatten(0, 1).int()
+    total = torch.full((*column.shape, 3), STEPS * STEPS // 2, dtype=torch.int32, device=picture.device)
+    for rows, down_weight in ((row, STEPS - below), (row + 1, below)):
+        for columns, across_weight in ((column, STEPS - beyond), (column + 1, beyond)):
+            inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+            place = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+            total += flat[place] * (down_weight * across_weight * inside).int()[..., None]
+    return (total >> (2 * STEP_BITS)).to(torch.uint8)

@@ -1,0 +1,25 @@
+"""Rotate: the picture turns from 15 degrees one way to 15 degrees the other.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Picture, Pixels
+
+from ..sequence import SequenceKernel
+from .transform import about_the_middle, transformed
+
+
+def _film(picture: Picture, size: int, degrees: int, draws: Draws) -> Pixels:
+    turns = range(-degrees, len(draws) - degrees)
+    return transformed(picture, [about_the_middle(picture, degrees=turn) for turn in turns], size)
+
+
+ROTATE = SequenceKernel(
+    name="rotate_sequence",
+    difficulties={"imagenet": (15,), "cifar10": (15,)},
+    frames={"imagenet": 31, "cifar10": 31},
+    film=_film,
+)

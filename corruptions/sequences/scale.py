@@ -1,0 +1,29 @@
+"""Scale: the picture grows from less than half its size to more than all of it.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Picture, Pixels
+
+from ..sequence import SequenceKernel
+from .transform import about_the_middle, transformed
+
+Percent = tuple[float, float]
+"""Of the picture's size at the first frame, and how much is added with each."""
+
+
+def _film(picture: Picture, size: int, percent: Percent, draws: Draws) -> Pixels:
+    start, step = percent
+    scales = [(number * step + start) / 100.0 for number in range(len(draws))]
+    return transformed(picture, [about_the_middle(picture, scale=scale) for scale in scales], size)
+
+
+SCALE = SequenceKernel(
+    name="scale_sequence",
+    difficulties={"imagenet": ((40.0, 2.5),), "cifar10": ((70.0, 2.0),)},
+    frames={"imagenet": 31, "cifar10": 31},
+    film=_film,
+)

@@ -1,0 +1,30 @@
+"""Shot noise: Poisson counts of photons, new ones in every frame but the first, which is clean.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Picture, Pixels
+
+from ..middle import copies
+from ..random import uniforms
+from ..sequence import SequenceKernel
+from ..shot_noise import SHOT_NOISE as STILL
+
+
+def _film(picture: Picture, size: int, photons: int, draws: Draws) -> Pixels:
+    frames = copies(picture, size, len(draws))
+    frames[1:] = STILL.applied(frames[1:], photons, uniforms(draws[1:], (size, size, 3), "shot_noise_sequence"))
+    return frames
+
+
+SHOT_NOISE = SequenceKernel(
+    name="shot_noise_sequence",
+    difficulties={"imagenet": (300, 120, 60), "cifar10": (700, 400, 200)},
+    frames={"imagenet": 31, "cifar10": 31},
+    film=_film,
+    stochastic=True,
+    noise=True,
+)

@@ -1,0 +1,39 @@
+"""Snow: the same flakes in a wind that turns.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+Differs: the picture is in float32 when it is whitened, as in ImageNet-C, and in float64 there.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Picture, Pixels
+
+from ..middle import copies
+from ..random import normals
+from ..sequence import SequenceKernel
+from ..snow import SNOW as STILL
+from ..snow import Snow
+
+START, TURN = -150, 4
+"""Degrees of the wind in the first frame, and how far it turns with each."""
+
+
+def _film(picture: Picture, size: int, snow: Snow, draws: Draws) -> Pixels:
+    flakes = normals(draws[:1], (size, size), "snow_sequence").expand(len(draws), -1, -1)
+    wind = (START + TURN * torch.arange(len(draws), device=picture.device)).double()
+    return STILL.applied(copies(picture, size, len(draws)), snow, flakes, wind)
+
+
+SNOW = SequenceKernel(
+    name="snow_sequence",
+    difficulties={
+        "imagenet": (Snow(0.05, 0.3, 3, 0.5, 14, 4, 0.85),),
+        "cifar10": (Snow(0.05, 0.3, 2, 0.5, 10, 2, 0.85),),
+    },
+    frames={"imagenet": 31, "cifar10": 31},
+    film=_film,
+    stochastic=True,
+)

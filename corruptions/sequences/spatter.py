@@ -1,0 +1,62 @@
+"""Spatter: drops of water that run down.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as functional
+from jaxtyping import Float64
+from torch import Tensor
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Picture, Pixels
+
+from ..middle import copies
+from ..random import normals
+from ..sequence import SequenceKernel
+from ..smooth import gaussian
+from ..spatter import Spatter, wetted
+
+Liquid = Float64[Tensor, "1 height width"]
+
+
+class Running(NamedTuple):
+    """Drops, and what of them is in a pixel of the next frame: from the one below on upwards."""
+
+    drops: Spatter
+    shares: tuple[float, ...]
+
+
+def _film(picture: Picture, size: int, running: Running, draws: Draws) -> Pixels:
+    drops = running.drops
+    noise = normals(draws[:1], (size, size), "spatter_sequence").double()
+    liquid = gaussian(drops.mean + drops.deviation * noise, drops.sigma)
+    layers = [liquid.masked_fill(liquid < drops.threshold, 0.0)]
+    while len(layers) < len(draws):
+        layers.append(_run(layers[-1], running.shares))
+    return wetted(copies(picture, size, len(draws)), torch.cat(layers), drops.strength)
+
+
+def _run(liquid: Liquid, shares: tuple[float, ...]) -> Liquid:
+    """The liquid a frame later, as numpy.convolve(column, shares, "same") has it."""
+    ahead = (len(shares) - 1) // 2
+    padded = functional.pad(liquid, (0, 0, len(shares) - 1 - ahead, ahead))
+    height = liquid.shape[1]
+    parts = [share * padded[:, len(shares) - 1 - tap :][:, :height] for tap, share in enumerate(shares)]
+    return torch.stack(parts).sum(0)
+
+
+SPATTER = SequenceKernel(
+    name="spatter_sequence",
+    difficulties={
+        "imagenet": (Running(Spatter(0.65, 0.27, 3.7, 0.69, 0.6, False), (0.05, 0.1, 0.15, 0.7)),),
+        "cifar10": (Running(Spatter(0.6, 0.265, 1.75, 0.7, 0.6, False), (0.2, 0.8)),),
+    },
+    frames={"imagenet": 31, "cifar10": 31},
+    film=_film,
+    stochastic=True,
+)

@@ -1,0 +1,68 @@
+"""Affine maps of pictures as Pillow makes them: bilinear and truncated, black beyond the edges.
+
+Source: Pillow 13, Image.transform with AFFINE and BILINEAR; the maps are those of torchvision 0.2's affine, which
+turned about a point half a pixel right of and below the middle.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from jaxtyping import Float64
+from torch import Tensor
+
+from robustbench_eff.types import Picture, Pixels
+
+from ..middle import corner
+from ..random import can_compile
+
+Maps = Float64[Tensor, "frames 2 3"]
+"""Where in the picture (x, y, 1) of a frame comes from, in pixels."""
+
+
+def about_the_middle(
+    picture: Picture, *, degrees: float = 0.0, scale: float = 1.0, shear: float = 0.0
+) -> list[list[float]]:
+    """The map that turns a picture clockwise, magnifies it and shears it, both angles in degrees."""
+    across, down = (side * 0.5 + 0.5 for side in (picture.shape[1], picture.shape[0]))
+    turn, lean = math.radians(degrees), math.radians(degrees + shear)
+    area = math.cos(lean) * math.cos(turn) + math.sin(lean) * math.sin(turn)
+    factor = 1.0 / scale / area
+    rows = [[math.cos(lean) * factor, math.sin(lean) * factor], [-math.sin(turn) * factor, math.cos(turn) * factor]]
+    return [[x, y, -x * across - y * down + middle] for (x, y), middle in zip(rows, (across, down), strict=True)]
+
+
+def transformed(picture: Picture, maps: list[list[list[float]]], size: int) -> Pixels:
+    """A frame of the middle `size` x `size` pixels of the picture under each of the maps."""
+    every = torch.tensor(maps, dtype=torch.float64, device=picture.device)
+    if picture.device.type == "cpu" and can_compile():
+        from ..compiled import frame, views
+
+        return frame.filmed(views.affine, every, picture, size)
+    return _transformed(picture, every, size)
+
+
+def _transformed(picture: Picture, maps: Maps, size: int) -> Pixels:
+    height, width = picture.shape[:2]
+    top, left = corner((height, width), size)
+    x = torch.arange(size, device=picture.device).double() + (left + 0.5)
+    y = (torch.arange(size, device=picture.device).double() + (top + 0.5))[:, None]
+    columns, rows = (
+        (row[:, 0, None, None] * x + row[:, 1, None, None] * y) + row[:, 2, None, None] for row in maps.unbind(1)
+    )
+    inside = (columns >= 0) & (columns < width) & (rows >= 0) & (rows < height)
+    columns, rows = columns - 0.5, rows - 0.5
+    left_of, above = columns.floor(), rows.floor()
+    across, down = (columns - left_of)[..., None], (rows - above)[..., None]
+    near, far = (left_of.long().clamp(0, width - 1), (left_of.long() + 1).clamp(0, width - 1))
+    flat = picture.flatten(0, 1)
+
+    def line(row: Tensor) -> Tensor:
+        start = row.long().clamp(0, height - 1) * width
+        first, second = (flat[start + column].double() for column in (near, far))
+        return first + (second - first) * across
+
+    upper = line(above)
+    value = upper + (line(above + 1) - upper) * down
+    return (value * inside[..., None]).to(torch.uint8)

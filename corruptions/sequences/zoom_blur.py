@@ -1,0 +1,36 @@
+"""Zoom blur: every frame is the mean of all before it and of the picture, a little more magnified.
+
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3, which computes
+in float32 here.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Picture, Pixels
+
+from ..levels import WHITE, divided
+from ..middle import middle
+from ..sequence import SequenceKernel
+from .transform import about_the_middle, transformed
+
+
+def _film(picture: Picture, size: int, step: float, draws: Draws) -> Pixels:
+    scales = [1 + step * number for number in range(1, len(draws))]
+    zoomed = transformed(picture, [about_the_middle(picture, scale=scale) for scale in scales], size)
+    first = middle(picture[None], size)
+    frames, total = [first[0]], divided(first[0].float(), WHITE)
+    for number, image in enumerate(zoomed, 2):
+        total = total + divided(image.float(), WHITE)
+        frames.append(divided(total, number).mul_(WHITE).to(torch.uint8))
+    return torch.stack(frames)
+
+
+ZOOM_BLUR = SequenceKernel(
+    name="zoom_blur_sequence",
+    difficulties={"imagenet": (0.004,), "cifar10": (0.004,)},
+    frames={"imagenet": 31, "cifar10": 31},
+    film=_film,
+)

@@ -1,0 +1,81 @@
+"""Stability of predictions as a table: a row a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.table import Table
+
+from robustbench_eff import spec
+from robustbench_eff.scores.score import Score
+
+OVERALL = {
+    "mean_flip_probability": "mean flip probability",
+    "mean_top5_distance": "mean top-5 distance",
+    "mFR": "mFR",
+    "mT5D": "mT5D",
+}
+"""Scores over the 10 sequences, and how they are written."""
+LENGTHS = ("top5_distance", "mean_top5_distance")
+"""No fractions."""
+DIFFICULTY = "_difficulty_"
+
+Percent = Callable[[float | None, int], str]
+
+
+def belongs(score: Score) -> bool:
+    """Whether the score is of sequences of frames."""
+    name = _metric(score)[0]
+    return name in (*OVERALL, "flip_probability", "top5_distance", "accuracy_all_frames")
+
+
+def sequence_tables(scores: Sequence[Score], percent: Percent) -> list[tuple[Table, str]]:
+    """A table for each model and benchmark, and a line with what is over the 10 sequences.
+
+    `scores` are those that belong here; `percent(fraction, digits)` writes a number.
+    """
+    subjects = dict.fromkeys((score.model, score.benchmark) for score in scores)
+    return [
+        _table([score for score in scores if (score.model, score.benchmark) == subject], percent)
+        for subject in subjects
+    ]
+
+
+def _table(scores: Sequence[Score], percent: Percent) -> tuple[Table, str]:
+    rows: dict[str, dict[str, Score]] = {}
+    overall = []
+    for score in scores:
+        metric, difficulty = _metric(score)
+        if metric in OVERALL:
+            words = OVERALL[metric] + ("" if difficulty == 1 else f" at difficulty {difficulty}")
+            flags = f" ({', '.join(score.flags)})" if score.flags else ""
+            overall.append(f"{words} {_number(score, percent, 2)}{flags}")
+        else:
+            parsed = spec.parse(score.perturbation)
+            difficulty = max(difficulty, int(parsed.arguments.get("difficulty", 1)))
+            rows.setdefault(parsed.name, {})[f"{metric} {difficulty}"] = score
+    first = scores[0]
+    title = f"{first.model} · {first.benchmark}: stability over frames, n = {first.n}, with 95 % intervals"
+    table = Table(title=title, title_justify="left")
+    table.add_column("sequence", overflow="fold")
+    columns = [f"flip_probability {difficulty}" for difficulty in (1, 2, 3)]
+    columns += ["top5_distance 1", "accuracy_all_frames 1"]
+    for name in ("flips in %", "difficulty 2", "difficulty 3", "top-5 distance", "right in all frames, %"):
+        table.add_column(name, justify="right")
+    for name, found in rows.items():
+        table.add_row(name, *(_number(found[column], percent, 1) if column in found else "" for column in columns))
+    return table, f"Over the 10 sequences: {', '.join(overall)}." if overall else ""
+
+
+def _metric(score: Score) -> tuple[str, int]:
+    """Name without the difficulty, and the difficulty."""
+    name, _, difficulty = score.metric.partition(DIFFICULTY)
+    return name, int(difficulty or 1)
+
+
+def _number(score: Score, percent: Percent, digits: int) -> str:
+    if score.value is None or score.low is None or score.high is None:
+        return "-"
+    if _metric(score)[0] in LENGTHS:
+        return f"{score.value:.2f} [{score.low:.2f}, {score.high:.2f}]"
+    return f"{percent(score.value, digits)} [{percent(score.low, digits)}, {percent(score.high, digits)}]"

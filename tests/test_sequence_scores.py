@@ -1,0 +1,170 @@
+"""Flip probability and top-5 distance against the definition, video by video, and how a run stores what they need."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from scipy.stats import rankdata
+
+from robustbench_eff.api.evaluate import evaluate
+from robustbench_eff.errors import UsageError
+from robustbench_eff.scores.alexnet import measured, published
+from robustbench_eff.scores.from_store import store_scores
+from robustbench_eff.scores.sequences import (
+    TESTED,
+    flip_probability,
+    mean_sequence_scores,
+    sequence_scores,
+    top5_distance,
+)
+from robustbench_eff.store import Store
+
+CLASSES, FRAMES, VIDEOS = 12, 31, 9
+
+
+@pytest.fixture(scope="module")
+def logits() -> np.ndarray:
+    """Videos whose frames resemble each other, with ties."""
+    random = np.random.default_rng(0)
+    steps = random.integers(-1, 2, size=(VIDEOS, FRAMES, CLASSES)).cumsum(1)
+    return steps.astype(float)
+
+
+def ranked(logits: np.ndarray) -> np.ndarray:
+    return np.argsort(-logits, axis=-1, kind="stable")[..., :5]
+
+
+def compared(frames: np.ndarray, *, noise: bool, difficulty: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The pairs of the authors' loop: each of `difficulty` interleaved videos on its own, or all with the first."""
+    pairs = []
+    for start in range(1 if noise else difficulty):
+        part = frames[start :: 1 if noise else difficulty]
+        for number in range(1, len(part)):
+            pairs.append((part[0] if noise else part[number - 1], part[number]))
+    return pairs
+
+
+def distance(before: np.ndarray, after: np.ndarray) -> int:
+    """The paper's: summed over the five best, how many of the places 1 to 5 lie between the old and the new rank."""
+    old, new = (rankdata(-frame, method="ordinal").astype(int) for frame in (before, after))
+    total = 0
+    for rank in range(1, 6):
+        now = new[list(old).index(rank)]
+        total += sum(1 for place in range(min(now, rank) + 1, max(now, rank) + 1) if 1 <= place - 1 <= 5)
+    return total
+
+
+@pytest.mark.parametrize(("noise", "difficulty"), [(True, 1), (False, 1), (False, 2), (False, 3)])
+def test_stability_is_what_a_loop_over_the_definition_gives(logits: np.ndarray, noise: bool, difficulty: int) -> None:
+    flips = flip_probability(ranked(logits), with_first=noise, difficulty=difficulty)
+    moves = top5_distance(ranked(logits), with_first=noise, difficulty=difficulty)
+    for video, frames in enumerate(logits):
+        pairs = compared(frames, noise=noise, difficulty=difficulty)
+        assert flips[video] == pytest.approx(np.mean([a.argmax() != b.argmax() for a, b in pairs]), abs=1e-15)
+        assert moves[video] == pytest.approx(np.mean([distance(a, b) for a, b in pairs]), abs=1e-12)
+    assert 0.1 < flips.mean() < 0.95
+
+
+def cell(name: str, difficulty: int = 1, benchmark: str = "imagenet-p-generated") -> dict[str, Any]:
+    noise = "noise" in name
+    configuration = {
+        "sequence": f"{name}_sequence",
+        "difficulty": difficulty,
+        "constants": "imagenet",
+        "frames": FRAMES,
+        "compared_with": "first" if noise else "previous",
+    }
+    return {
+        "model": "m",
+        "benchmark": benchmark,
+        "perturbation": f"{name}_sequence",
+        "protocol": "p",
+        "samples": VIDEOS,
+        "seed": None,
+        "configuration": configuration,
+    }
+
+
+def outcomes(logits: np.ndarray) -> pa.Table:
+    rankings = ranked(logits).reshape(len(logits), -1).tolist()
+    return pa.table(
+        {
+            "ranking": pa.array(rankings, pa.list_(pa.int32())),
+            "correct": [True] * len(logits),
+            "flag": [""] * len(logits),
+            "note": [""] * len(logits),
+        }
+    )
+
+
+def test_the_mean_flip_rate_is_relative_to_alexnet(logits: np.ndarray) -> None:
+    cells = [(cell(name), outcomes(logits)) for name in TESTED["imagenet"]]
+    scores = {score.metric: score for score in mean_sequence_scores(cells)}
+    with_first, apart = (
+        flip_probability(ranked(logits), with_first=True).mean(),
+        flip_probability(ranked(logits)).mean(),
+    )
+    of = {name: with_first if "noise" in name else apart for name in TESTED["imagenet"]}
+    alexnets = published().flip_probabilities
+    assert scores["mFR"].value == pytest.approx(np.mean([of[name] / alexnets[name] for name in of]))
+    assert scores["mFR"].flags == ("AlexNet's flip probabilities are unverified",)
+    assert scores["mean_flip_probability"].value == pytest.approx(np.mean([*of.values()]))
+    assert scores["mean_flip_probability"].flags == ()
+    assert "mT5D" not in scores, "nobody has published AlexNet's distances"
+    assert "mean_flip_probability_difficulty_2" not in scores, "noise of difficulty 2 is missing"
+    assert mean_sequence_scores(cells[1:]) == []
+
+
+def test_a_users_alexnet_replaces_the_unverified_one(logits: np.ndarray, tmp_path: Path) -> None:
+    figures = {
+        "imagenet_p": {key: dict.fromkeys(TESTED["imagenet"], 0.5) for key in ("flip_probability", "top5_distance")}
+    }
+    (tmp_path / "alexnet.json").write_text(json.dumps(figures))
+    alexnet = measured(tmp_path / "alexnet.json")
+    cells = [(cell(name), outcomes(logits)) for name in TESTED["imagenet"]]
+    scores = {score.metric: score for score in mean_sequence_scores(cells, alexnet)}
+    assert scores["mFR"].value == pytest.approx(2 * scores["mean_flip_probability"].value)
+    assert scores["mT5D"].value == pytest.approx(2 * scores["mean_top5_distance"].value)
+    assert scores["mFR"].flags == ()
+    assert alexnet.errors == published().errors, "what the file does not hold is as published"
+
+
+@pytest.mark.parametrize("text", ["[]", "nothing", '{"imagenet": {}}', '{"imagenet_c": {"per_severity": 3}}'])
+def test_a_file_without_alexnet_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "alexnet.json").write_text(text)
+    with pytest.raises(UsageError, match=r"alexnet\.json"):
+        measured(tmp_path / "alexnet.json")
+
+
+def test_other_classes_are_not_compared_with_alexnet(logits: np.ndarray) -> None:
+    cells = [(cell(name, benchmark="mine"), outcomes(logits)) for name in TESTED["imagenet"]]
+    assert "mFR" not in {score.metric for score in mean_sequence_scores(cells)}
+
+
+def test_noise_is_scored_at_its_own_difficulty(logits: np.ndarray) -> None:
+    metrics = {score.metric for score in sequence_scores(cell("shot_noise", 2), outcomes(logits))}
+    assert metrics == {"accuracy_all_frames", "flip_probability_difficulty_2", "top5_distance_difficulty_2"}
+
+
+def test_a_run_stores_the_ranking_of_every_frame(tmp_path: Path) -> None:
+    texts = ("translate_sequence(constants='cifar10')", "gaussian_noise_sequence(constants='cifar10')")
+    options: dict[str, Any] = {"corruptions": texts, "limit": 12, "store": tmp_path / "whole"}
+    result = evaluate("digits_standard", **options)
+    store = Store(tmp_path / "whole")
+    assert store_scores(store) == result.scores, "recomputed from the outcomes alone"
+    for cell_id, found in store.cells().items():
+        frames = found["configuration"].get("frames", 0)
+        table = store.outcomes(cell_id)
+        assert set(pc.list_value_length(table["ranking"]).to_pylist()) == {5 * frames}
+        if frames:
+            first = np.array(table["ranking"].to_pylist())[:, ::5].reshape(12, frames)
+            right = (first == table["label"].to_numpy()[:, None]).all(1)
+            assert right.tolist() == table["correct"].to_pylist(), "right is who is right in every frame"
+    again = evaluate("digits_standard", **(options | {"store": tmp_path / "parts", "shard_size": 5, "batch_size": 7}))
+    assert [score.value for score in again.scores] == pytest.approx([score.value for score in result.scores], abs=1e-12)
