@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,20 @@ from robustbench_eff.preprocessing import Interpolation
 from robustbench_eff.types import Images, Labels, Picture, Pixels
 
 
+class Rows(Protocol):
+    """Images by position: an array, usually memory-mapped, or what decodes them."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, H, W, 3)."""
+
+    def __getitem__(self, rows: slice | list[int], /) -> npt.NDArray[np.uint8]:
+        """uint8 (n, H, W, 3)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSet:
-    """`pixels` is uint8 (N, H, W, 3), usually memory-mapped; `labels` int64 (N,)."""
+    """`pixels` is uint8 (N, H, W, 3); `labels` int64 (N,)."""
 
     benchmark: str
     label_space: str
@@ -24,29 +36,36 @@ class ImageSet:
     """What a number on these images means: split, how many of how many, geometry."""
     sample_ids: list[str]
     labels: npt.NDArray[np.int64]
-    pixels: npt.NDArray[np.uint8]
+    pixels: Rows
     fingerprint: str
     """Hash of ids, labels and original bytes."""
     input_size: int
     """Side in pixels at which the model sees them."""
     whole: Callable[[int], npt.NDArray[np.uint8]]
-    """The picture that a sample is the centre of, uint8 (tall, wide, 3); decoded anew."""
+    """The picture that a sample is the centre of, uint8 (tall, wide, 3), decoded anew; or all frames of a published
+    sequence."""
     interpolation: Interpolation = "bicubic"
     """How they are brought to it, where it is not their own."""
+    published: bool = False
+    """Whether the images were corrupted by others, so that nobody knows how far they are from clean ones."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def batch(self, start: int, stop: int, device: torch.device | str = "cpu") -> tuple[Images, Labels]:
         """Samples `start` to `stop` as the model sees them, float32 (n, 3, H, W) in [0, 1], and their labels."""
-        return self.seen(self.bytes(start, stop, device)), torch.from_numpy(self.labels[start:stop]).to(device)
+        return self.seen(self.bytes(start, stop, device)), self.labels_of(start, stop, device)
+
+    def labels_of(self, start: int, stop: int, device: torch.device | str = "cpu") -> Labels:
+        """Labels of samples `start` to `stop`."""
+        return torch.from_numpy(self.labels[start:stop]).to(device)
 
     def bytes(self, start: int, stop: int, device: torch.device | str = "cpu") -> Pixels:
         """The pixels of samples `start` to `stop`, before the model's own size."""
         return torch.from_numpy(np.array(self.pixels[start:stop])).to(device)
 
-    def picture(self, row: int, device: torch.device | str = "cpu") -> Picture:
-        """All of the picture that a sample is the centre of, at the scale of its pixels."""
+    def picture(self, row: int, device: torch.device | str = "cpu") -> Picture | Pixels:
+        """All of the picture that a sample is the centre of, at the scale of its pixels; or a published sequence."""
         return torch.from_numpy(np.array(self.whole(row))).to(device)
 
     def seen(self, pixels: Pixels) -> Images:

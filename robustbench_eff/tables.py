@@ -205,17 +205,21 @@ SETS: Mapping[str, tuple[str, ...]] = {
 
 BENCHMARKS: Mapping[str, Row] = {
     "cifar10": Row("robustbench_eff.benchmarks.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),
+    "cifar10-c": Row("robustbench_eff.benchmarks.cifar10:CIFAR10_C", "CIFAR-10-C, the published arrays"),
     "cifar10-c-generated": Row(
         "robustbench_eff.benchmarks.cifar10:CIFAR10_C_GENERATED", "CIFAR-10-C, made from cifar10 on the fly"
     ),
+    "cifar10-p": Row("robustbench_eff.benchmarks.cifar10:CIFAR10_P", "CIFAR-10-P, the published arrays"),
     "cifar10-p-generated": Row(
         "robustbench_eff.benchmarks.cifar10:CIFAR10_P_GENERATED", "CIFAR-10-P, made from cifar10 on the fly"
     ),
     "digits": Row("robustbench_eff.benchmarks.digits:DIGITS", "handwritten digits, 360 images, no download"),
     "imagenet": Row("robustbench_eff.benchmarks.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"),
+    "imagenet-c": Row("robustbench_eff.benchmarks.imagenet:IMAGENET_C", "ImageNet-C, the published files"),
     "imagenet-c-generated": Row(
         "robustbench_eff.benchmarks.imagenet:IMAGENET_C_GENERATED", "ImageNet-C, made from imagenet on the fly"
     ),
+    "imagenet-p": Row("robustbench_eff.benchmarks.imagenet:IMAGENET_P", "ImageNet-P, the published videos"),
     "imagenet-p-generated": Row(
         "robustbench_eff.benchmarks.imagenet:IMAGENET_P_GENERATED", "ImageNet-P, made from imagenet on the fly"
     ),

@@ -135,5 +135,5 @@ class Films(Protocol):
     def stochastic(self) -> bool:
         """Whether the frames depend on the seed."""
 
-    def __call__(self, picture: Picture, size: int, draws: Draws | None = None) -> Pixels:
-        """Frames of `size` x `size` pixels of the middle of `picture`."""
+    def __call__(self, picture: Any, size: int, draws: Draws | None = None) -> Pixels:
+        """Frames of `size` x `size` pixels of the middle of a Picture; or those that are there already, as they are."""

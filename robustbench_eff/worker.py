@@ -15,7 +15,7 @@ from robustbench_eff.plan import Shard, Work
 from robustbench_eff.referee import answers_at_random, check_batch, judge, watch
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import Threat
-from robustbench_eff.types import Corrupts, Effort, Films, Images, Labels
+from robustbench_eff.types import Corrupts, Effort, Films, Images, Labels, Pixels
 
 ANYTHING = Threat("linf", 1.0)
 """Where a corrupted image may lie: a corruption has no threat model."""
@@ -40,7 +40,8 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
     corrupted image; of a sequence the frame with the smallest margin stands for all.
     """
     classifier = work.classifier
-    images, labels = work.images.batch(shard.start, shard.stop, classifier.mean.device)
+    pixels = work.images.bytes(shard.start, shard.stop, classifier.mean.device)
+    images, labels = work.images.seen(pixels), work.images.labels_of(shard.start, shard.stop, classifier.mean.device)
     ids = work.images.sample_ids[shard.start : shard.stop]
     check_batch(images, labels, classifier.num_classes, ids)
     rankings: list[list[int]] = [[] for _ in ids]
@@ -54,7 +55,7 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
     else:
         clean_prediction = torch.tensor(clean["clean_prediction"].to_numpy().astype(np.int64)).to(labels)
         if work.corruption is not None:
-            proposed, effort = _corrupt(work, work.corruption, shard, ids), Effort.none(len(labels), images.device)
+            proposed, effort = _corrupt(work, work.corruption, pixels, ids), Effort.none(len(labels), images.device)
             effort.num_forwards += 1
             verdict = judge(classifier, images, labels, proposed, ANYTHING, work.batch_size)
         elif work.sequence is not None:
@@ -93,6 +94,9 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
         "ranking": rankings,
         "flag": verdict.flags,
     }
+    if work.images.published:
+        columns |= {name: np.full(len(labels), np.nan) for name in ("distance_linf", "distance_l2", "distance_l1")}
+        columns["distance_l0"] = np.full(len(labels), -1)
     arrays = [
         pa.array(values.cpu().numpy() if isinstance(values, torch.Tensor) else values).cast(field.type)
         for field, values in zip(SCHEMA, columns.values(), strict=True)
@@ -109,11 +113,9 @@ def _sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction
     return Sample(before, after, f"{label} as {prediction}")
 
 
-def _corrupt(work: Work, corruption: Corrupts, shard: Shard, ids: list[str]) -> Images:
+def _corrupt(work: Work, corruption: Corrupts, pixels: Pixels, ids: list[str]) -> Images:
     """The corrupted images as the model sees them."""
-    device = work.classifier.mean.device
-    draws = Draws.of(work.cell.seed or 0, ids, device)
-    return work.images.seen(corruption(work.images.bytes(shard.start, shard.stop, device), draws))
+    return work.images.seen(corruption(pixels, Draws.of(work.cell.seed or 0, ids, pixels.device)))
 
 
 def _film(work: Work, sequence: Films, shard: Shard, labels: Labels) -> tuple[Images, list[list[int]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -12,15 +12,19 @@ from robustbench_eff import catalog
 from robustbench_eff.attacks import Oracle
 from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, resolve_labels
 from robustbench_eff.benchmarks.cache import prepare
+from robustbench_eff.benchmarks.on_demand import prepare_published
+from robustbench_eff.benchmarks.published import Published, PublishedFrames
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.plan import CLEAN, Work, cell_of
+from robustbench_eff.preprocessing import Geometry
+from robustbench_eff.types import Attack, Corrupts, Films
 from robustbench_eff.zoo import load as zoo
 from robustbench_eff.zoo.request import ModelRequest
 
 from . import hardware
-from .preflight import Ready, Subject
+from .preflight import Ready, Subject, perturbations
 from .settings import Settings
 
 Preparing = Callable[[str, int, int], None]
@@ -38,32 +42,32 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
         classifier = _loaded(subject, device)
         pairs += [(classifier, benchmark) for benchmark in benchmarks]
     for classifier, benchmark in pairs:
-        _check_classes(classifier, benchmark, ready.opened[benchmark.name])
+        for opened in _all_opened(ready, benchmark):
+            _check_classes(classifier, benchmark, opened)
     surrogates: dict[tuple[str, int], Classifier] = {}
     jobs: list[tuple[Classifier, Benchmark, str, Classifier | None]] = []
     for classifier, benchmark in pairs:
-        for text in _perturbations(settings.chosen or suite.perturbations(benchmark.name)):
+        texts = perturbations(settings.chosen or suite.perturbations(benchmark.name))
+        for text in texts if benchmark.name in ready.opened else texts[1:]:
             name = None if text == CLEAN else catalog.surrogate(text)[1]
             if name is None:
                 jobs.append((classifier, benchmark, text, None))
             elif name in ready.surrogates:  # else it is missing, which was said
                 source = _surrogate(ready.surrogates[name], surrogates, classifier, device)
                 jobs.append((classifier, benchmark, text, source))
-    prepared: dict[tuple[str, str], ImageSet] = {}
+    prepared: dict[tuple[str, str, str], ImageSet] = {}
     queried: dict[Classifier, tuple[Oracle, str]] = {}
     works: dict[str, Work] = {}
     for classifier, benchmark, text, surrogate in jobs:
         geometry = classifier.preprocessing.geometry
-        key = (benchmark.name, str(geometry))
+        files = text if (benchmark.name, text) in ready.published else ""
+        key = (benchmark.name, str(geometry), files)
         if key not in prepared:
-            tick = partial(preparing, benchmark.name)
-            opened = ready.opened[benchmark.name]
-            prepared[key] = prepare(benchmark, opened, geometry, limit=settings.limit, tick=tick)
+            prepared[key] = _prepared(ready, benchmark, files, geometry, settings, preparing)
         source = surrogate or classifier
         if source not in queried:
             queried[source] = _oracle(source, settings, device)
-        jpeg_quality = benchmark.jpeg_quality
-        work = _work(classifier, prepared[key], text, surrogate, queried[source], jpeg_quality, settings, device)
+        work = _work(classifier, prepared[key], text, surrogate, queried[source], benchmark, settings, device)
         works.setdefault(work.cell.id, work)  # the same model or benchmark may be named twice
     return list(works.values())
 
@@ -74,17 +78,21 @@ def _work(
     text: str,
     surrogate: Classifier | None,
     queried: tuple[Oracle, str],
-    jpeg_quality: int | None,
+    benchmark: Benchmark,
     settings: Settings,
     device: str,
 ) -> Work:
     oracle, precision = queried
-    corruption = sequence = attack = None
+    attack: Attack | None = None
+    corruption: Corrupts | None = None
+    sequence: Films | None = None
     match "clean" if text == CLEAN else catalog.kind(text):
         case "corruption":
-            corruption = catalog.corruption(text, jpeg_quality)
+            corruption = catalog.corruption(text, benchmark.jpeg_quality)
+            corruption = Published(corruption) if images.published else corruption
         case "sequence":
             sequence = catalog.sequence(text)
+            sequence = PublishedFrames(sequence) if images.published else sequence
         case "attack":
             attack = catalog.attack(text)
             if catalog.is_adapted(text):
@@ -100,6 +108,24 @@ def _work(
         batch_size=_batch_size(classifier, settings, device),
         shard_size=settings.shard_size or hardware.shard_size(classifier.preprocessing.geometry.size, device),
     )
+
+
+def _all_opened(ready: Ready, benchmark: Benchmark) -> list[LabelledImages]:
+    """Everything whose labels a model must know."""
+    clean = [ready.opened[benchmark.name]] if benchmark.name in ready.opened else []
+    return clean + [opened for (name, _), opened in ready.published.items() if name == benchmark.name]
+
+
+def _prepared(
+    ready: Ready, benchmark: Benchmark, files: str, geometry: Geometry, settings: Settings, preparing: Preparing
+) -> ImageSet:
+    """The clean images of a benchmark, or the published `files` of the perturbation of that text."""
+    if not files:
+        tick = partial(preparing, benchmark.name)
+        return prepare(benchmark, ready.opened[benchmark.name], geometry, limit=settings.limit, tick=tick)
+    opened, sequences = ready.published[benchmark.name, files], catalog.kind(files) == "sequence"
+    tick = partial(preparing, f"{benchmark.name}, {files}")
+    return prepare_published(benchmark, opened, geometry, sequences=sequences, limit=settings.limit, tick=tick)
 
 
 def _loaded(subject: Subject, device: str) -> Classifier:
@@ -137,12 +163,6 @@ def _surrogate(
             "A surrogate must know the same classes.",
         )
     return surrogate
-
-
-def _perturbations(texts: Sequence[str]) -> list[str]:
-    """Canonical texts without repetition, clean first."""
-    texts = catalog.expanded(texts)
-    return list(dict.fromkeys([CLEAN, *(text if text == CLEAN else catalog.perturbation_text(text) for text in texts)]))
 
 
 def _check_classes(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> None:

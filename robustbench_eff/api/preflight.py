@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -18,6 +18,7 @@ from robustbench_eff.zoo import load as zoo
 from robustbench_eff.zoo.request import ModelRequest
 
 from .models import from_module
+from .published import missing_files, open_files
 from .settings import Settings
 
 Model = str | nn.Module | ModelRequest
@@ -33,7 +34,9 @@ class Ready:
     surrogates: dict[str, ModelRequest]
     """Models that attacks are found on but that are not judged, by name."""
     opened: dict[str, LabelledImages]
-    """The images of every benchmark, by name: listed, not decoded."""
+    """The clean images of every benchmark, by name: listed, not decoded. Published sets may have none."""
+    published: dict[tuple[str, str], LabelledImages]
+    """The files of every perturbation of a published set, by its name and the perturbation's text."""
     missing: list[Missing]
 
 
@@ -62,6 +65,9 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
             benchmark = catalog.benchmark(name, locations.location(name, settings.data))
             place = locations.place(benchmark, settings.data)
             benchmarks.append(benchmark)
+            if name not in of_benchmarks and benchmark.layout is not None:
+                texts = perturbations(settings.chosen or suite.perturbations(name))
+                of_benchmarks[name] = missing_files(benchmark, locations.location(name, settings.data), texts)
             of_benchmarks.setdefault(name, sources.missing(benchmark.images_of or name, benchmark, place))
             if not (settings.chosen or suite.perturbations(name)):
                 raise UsageError(f"Suite {settings.suite} says nothing about {name}.", "Add it, or a part for `any`.")
@@ -73,8 +79,19 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         without_data = [name for name, items in of_benchmarks.items() if items]
         raise MissingInputs(absent, _local_commands(models, of_models, without_data, settings))
     wanted = {benchmark.name: benchmark for _, benchmarks in subjects for benchmark in benchmarks}
-    opened = {name: _open(benchmark, settings) for name, benchmark in wanted.items()}
-    return Ready(subjects, surrogates, opened, absent)
+    opened = {name: images for name, benchmark in wanted.items() if (images := _open(benchmark, settings)) is not None}
+    published = {}
+    for name, benchmark in wanted.items():
+        if benchmark.layout is not None:
+            for text in perturbations(settings.chosen or suite.perturbations(name))[1:]:
+                published[name, text] = open_files(benchmark, str(locations.location(name, settings.data)), text)
+    return Ready(subjects, surrogates, opened, published, absent)
+
+
+def perturbations(texts: Iterable[str]) -> list[str]:
+    """Canonical texts without repetition, clean first."""
+    texts = catalog.expanded(texts)
+    return list(dict.fromkeys([CLEAN, *(text if text == CLEAN else catalog.perturbation_text(text) for text in texts)]))
 
 
 def _surrogate(text: str) -> str | None:
@@ -83,7 +100,11 @@ def _surrogate(text: str) -> str | None:
     return catalog.surrogate(text)[1]
 
 
-def _open(benchmark: Benchmark, settings: Settings) -> LabelledImages:
+def _open(benchmark: Benchmark, settings: Settings) -> LabelledImages | None:
+    """The clean images; None where a published set comes without."""
+    if benchmark.layout is not None:
+        place = locations.location(str(benchmark.images_of), settings.data)
+        return None if place is None else sources.open_location(place, benchmark.split)
     place = locations.place(benchmark, settings.data)
     if place is not None:
         return sources.open_location(place, benchmark.split)
@@ -106,12 +127,15 @@ def _subject(model: Model, device: str) -> tuple[Subject, list[Missing]]:
 
 
 def _own_benchmarks(subject: Subject, offered: Sequence[str], data: Mapping[str, str]) -> list[str]:
-    """The offered benchmarks of the model's label space, and the user's own sets named in `data`."""
+    """The offered benchmarks of the model's label space, published ones only where their files are, and the user's own
+    sets named in `data`."""
     if isinstance(subject, Classifier):
         space: str | None = subject.provenance.label_space
     else:
         space = zoo.expected_label_space(subject)
-    same = [name for name in offered if catalog.benchmark(name, data.get(name)).label_space == space]
+    benchmarks = [catalog.benchmark(name, data.get(name)) for name in offered]
+    there = [item for item in benchmarks if item.layout is None or locations.location(item.name, data) is not None]
+    same = [benchmark.name for benchmark in there if benchmark.label_space == space]
     own = [name for name in data if name not in tables.BENCHMARKS or space in ("custom", None)]
     if not (same or own):
         raise UsageError(

@@ -6,13 +6,16 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.errors import DataError, did_you_mean
 from robustbench_eff.preprocessing import Geometry
+
+if TYPE_CHECKING:
+    from .layouts import Layout
 
 _WHOLE = re.compile(r"[+-]?[0-9]+(\.0+)?")
 
@@ -57,6 +60,9 @@ class Benchmark:
     """The benchmark whose images these are too, before something is done to them."""
     geometry: Geometry | None = None
     """The images are this first, whatever the model's own geometry."""
+    layout: Layout | None = None
+    """How the files of each corruption or sequence lie, where others have published them; `images_of` is then only
+    the clean set, and nobody needs it."""
     jpeg_quality: int | None = None
     """Corrupted images become files of that quality, as the published ones are."""
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import secrets
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
@@ -24,8 +22,7 @@ from robustbench_eff.preprocessing import Geometry
 
 from .benchmark import Benchmark, LabelledImages, resolve_labels
 from .decode import decode
-
-Ticker = Callable[[int, int], None]
+from .fingerprints import Note, Ticker, content_of, digest, hashed
 
 
 def prepare(
@@ -44,22 +41,17 @@ def prepare(
     """
     all_labels, _, _ = resolve_labels(benchmark, opened)
     if limit is not None:
-        _warn_if_sorted(opened, all_labels, limit)
-    ids, labels = opened.ids[:limit], all_labels[:limit]
-    if len(set(ids)) < len(ids):
-        raise DataError(f"{opened.origin} holds two samples with the same id.")
+        warn_if_sorted(opened, all_labels, limit)
+    ids, labels = shared_ids(opened, limit), all_labels[:limit]
     decoded = benchmark.geometry or geometry
     fingerprint, path = _decoded(opened, ids, labels, decoded, tick)
-    counted = f"{len(ids)} images" if len(ids) == len(opened) else f"first {len(ids)} of {len(opened)} images"
-    steps = [opened.split, counted, str(decoded)]
-    if benchmark.jpeg_quality is not None:
+    steps = [opened.split, counted(opened, ids), str(decoded)]
+    if benchmark.jpeg_quality is not None and benchmark.layout is None:
         steps.append(f"corrupted ones saved as JPEG {benchmark.jpeg_quality}")
-    if geometry.size != decoded.size:
-        steps.append(f"then {geometry.size}×{geometry.size}, {geometry.interpolation}")
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=", ".join(steps),
+        protocol=", ".join([*steps, *seen_at(geometry, decoded)]),
         sample_ids=ids,
         labels=labels,
         pixels=np.load(path, mmap_mode="r"),
@@ -70,7 +62,25 @@ def prepare(
     )
 
 
-def _warn_if_sorted(opened: LabelledImages, labels: npt.NDArray[np.int64], limit: int) -> None:
+def shared_ids(opened: LabelledImages, limit: int | None) -> list[str]:
+    """The ids of the first samples; DataError where two are the same."""
+    ids = opened.ids[:limit]
+    if len(set(ids)) < len(ids):
+        raise DataError(f"{opened.origin} holds two samples with the same id.")
+    return ids
+
+
+def counted(opened: LabelledImages, ids: list[str]) -> str:
+    """How many samples there are, in words."""
+    return f"{len(ids)} images" if len(ids) == len(opened) else f"first {len(ids)} of {len(opened)} images"
+
+
+def seen_at(geometry: Geometry, decoded: Geometry) -> list[str]:
+    """At which size they are seen, in words, where it is not the one they were decoded at."""
+    return [] if geometry.size == decoded.size else [f"then {geometry.size}×{geometry.size}, {geometry.interpolation}"]
+
+
+def warn_if_sorted(opened: LabelledImages, labels: npt.NDArray[np.int64], limit: int) -> None:
     """Say so where the first samples hold far fewer classes than a fair sample would."""
     seen, there = len(set(labels[:limit].tolist())), len(set(labels.tolist()))
     if 2 * seen < min(limit, there):
@@ -89,13 +99,9 @@ def _decoded(
     tick: Ticker | None,
 ) -> tuple[str, Path]:
     """The content hash of these samples and the file of their pixels; decoded only if not there yet."""
-    folder = cache_folder()
-    stamp = _hash(opened.stamp, *(f"{name} {label}" for name, label in zip(ids, labels, strict=True)))
-    note = folder / "fingerprints" / f"{stamp}.json"
-    if note.exists():
-        fingerprint = str(json.loads(note.read_text())["fingerprint"])
-        if (path := _pixels_path(folder, fingerprint, geometry)).exists():
-            return fingerprint, path
+    folder, note = cache_folder(), Note.of(opened, ids, labels)
+    if note.known is not None and (path := _pixels_path(folder, note.known, geometry)).exists():
+        return note.known, path
     _check_space(folder, len(ids) * geometry.size**2 * 3)
     with writing(folder), _temporary(folder) as temporary:
         shape = (len(ids), geometry.size, geometry.size, 3)
@@ -104,39 +110,28 @@ def _decoded(
 
         def decode_one(position: int) -> str:
             name = f"{opened.origin}: {ids[position]}"
-            content = _content(opened, position, name)
+            content = content_of(opened, position)
             pixels[position] = _placed(decode(content, name), geometry, name)
-            return hashlib.blake2b(content if isinstance(content, bytes) else content.tobytes()).hexdigest()
+            return digest(content)
 
         digests = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for digest in pool.map(decode_one, range(len(ids))):
-                digests.append(digest)
+            for one in pool.map(decode_one, range(len(ids))):
+                digests.append(one)
                 if tick is not None:
                     tick(len(digests), len(ids))
         pixels.flush()
-        samples = zip(ids, labels, digests, strict=True)
-        fingerprint = _hash(*(f"{name} {label} {digest}" for name, label, digest in samples))
+        fingerprint = note.fingerprint(digests)
         path = _pixels_path(folder, fingerprint, geometry)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
-        note.parent.mkdir(parents=True, exist_ok=True)
-        partial = note.with_suffix(f".{secrets.token_hex(4)}.part")
-        partial.write_text(json.dumps({"fingerprint": fingerprint, "origin": opened.origin}))
-        partial.replace(note)
+        note.keep(fingerprint)
     return fingerprint, path
 
 
 def _whole(opened: LabelledImages, geometry: Geometry, position: int) -> npt.NDArray[np.uint8]:
     name = f"{opened.origin}: {opened.ids[position]}"
-    return np.asarray(_scaled(decode(_content(opened, position, name), name), geometry, name))
-
-
-def _content(opened: LabelledImages, position: int, name: str) -> bytes | npt.NDArray[np.uint8]:
-    try:
-        return opened.read(position)
-    except OSError as error:
-        raise DataError(f"{name} cannot be read: {error.strerror or error}.") from error
+    return np.asarray(_scaled(decode(content_of(opened, position), name), geometry, name))
 
 
 def _placed(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[np.uint8]:
@@ -166,7 +161,7 @@ def _scaled(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
 
 
 def _pixels_path(folder: Path, fingerprint: str, geometry: Geometry) -> Path:
-    return folder / "images" / f"{_hash(fingerprint, repr(geometry))}.npy"
+    return folder / "images" / f"{hashed(fingerprint, repr(geometry))}.npy"
 
 
 def _check_space(folder: Path, needed: int) -> None:
@@ -187,10 +182,3 @@ def _temporary(folder: Path) -> Iterator[Path]:
         yield path
     finally:
         path.unlink(missing_ok=True)
-
-
-def _hash(*parts: str) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        digest.update(part.encode() + b"\n")
-    return digest.hexdigest()

@@ -7,6 +7,7 @@ import dataclasses
 from robustbench_eff.preprocessing import Geometry
 
 from .benchmark import Benchmark
+from .layouts import ARRAYS, VIDEO_ARRAYS
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
@@ -33,4 +34,19 @@ CIFAR10_P_GENERATED = dataclasses.replace(
     CIFAR10_C_GENERATED,
     name="cifar10-p-generated",
     title="CIFAR-10-P made from the test images (Hendrycks & Dietterich 2019)",
+)
+
+CIFAR10_C = dataclasses.replace(
+    CIFAR10_C_GENERATED,
+    name="cifar10-c",
+    title="CIFAR-10-C, the published arrays (Hendrycks & Dietterich 2019)",
+    licence="CC BY 4.0 (unverified)",
+    where="https://zenodo.org/record/2535967",
+    layout=ARRAYS,
+)
+CIFAR10_P = dataclasses.replace(
+    CIFAR10_C,
+    name="cifar10-p",
+    title="CIFAR-10-P, the published arrays (Hendrycks & Dietterich 2019)",
+    layout=VIDEO_ARRAYS,
 )

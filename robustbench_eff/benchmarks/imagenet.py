@@ -9,6 +9,7 @@ from importlib.resources import files
 from robustbench_eff.preprocessing import Geometry
 
 from .benchmark import Benchmark, unambiguous
+from .layouts import IMAGE_FOLDERS, VIDEO_FOLDERS
 
 
 def class_index() -> dict[str, int]:
@@ -49,3 +50,20 @@ IMAGENET_P_GENERATED = dataclasses.replace(
     jpeg_quality=None,
 )
 """As the published frames are before they become videos."""
+
+IMAGENET_C = dataclasses.replace(
+    IMAGENET_C_GENERATED,
+    name="imagenet-c",
+    title="ImageNet-C, the published files (Hendrycks & Dietterich 2019)",
+    licence="CC BY 4.0 (unverified)",
+    where="https://zenodo.org/record/2235448",
+    layout=IMAGE_FOLDERS,
+)
+IMAGENET_P = dataclasses.replace(
+    IMAGENET_P_GENERATED,
+    name="imagenet-p",
+    title="ImageNet-P, the published videos (Hendrycks & Dietterich 2019)",
+    licence="CC BY 4.0 (unverified)",
+    where="https://zenodo.org/record/3565846",
+    layout=VIDEO_FOLDERS,
+)

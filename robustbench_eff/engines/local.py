@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -56,18 +57,31 @@ def _run_cell(work: Work, clean: pa.Table | None, store: Store, report: Callable
 
 
 def _clean_outcomes(work: Work, works: Sequence[Work], store: Store) -> pa.Table | None:
-    """The finished outcomes of the clean cell with the same classifier and images."""
+    """The clean predictions of the same classifier for the same samples; -1 of those whose clean image nobody has.
+
+    A published image may be another kind of file than its clean one.
+    """
     if work.is_clean:
         return None
-    (twin,) = (
-        other
-        for other in works
-        if other.is_clean and other.classifier is work.classifier and other.images is work.images
-    )
-    clean = store.outcomes(twin.cell.id)
-    if clean.num_rows != twin.cell.samples:
+    known: dict[str, int] = {}
+    for other in works:
+        if other.is_clean and other.classifier is work.classifier and other.images.benchmark == work.images.benchmark:
+            known |= _predictions(other.cell, store)
+    samples = work.images.sample_ids
+    return pa.table({"clean_prediction": [known.get(sample, known.get(_stem(sample), -1)) for sample in samples]})
+
+
+def _predictions(cell: Cell, store: Store) -> dict[str, int]:
+    """The predictions of a finished cell by sample, with and without the kind of its file."""
+    found = store.outcomes(cell.id)
+    if found.num_rows != cell.samples:
         raise StoreError(
             f"{store.folder} has lost clean outcomes during the run.",
             "Repeat the same command: it computes them again.",
         )
-    return clean
+    known = dict(zip(found["sample_id"].to_pylist(), found["prediction"].to_pylist(), strict=True))
+    return {_stem(sample): prediction for sample, prediction in known.items()} | known
+
+
+def _stem(sample_id: str) -> str:
+    return PurePosixPath(sample_id).with_suffix("").as_posix()

@@ -70,7 +70,8 @@ def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet:
     shares = {("imagenet_c", "mean_accuracy"): 1 - np.mean([*errors.values()], axis=0) / SEVERITIES}
     if cell["benchmark"] in AGAINST_ALEXNET:
         shares["imagenet_c", "mCE"] = mean_corruption_error(errors, alexnet)
-        shares["imagenet_c", "relative_mCE"] = relative_mean_corruption_error(errors, clean_wrong, alexnet)
+        if (outcomes["clean_prediction"].to_numpy() >= 0).all():
+            shares["imagenet_c", "relative_mCE"] = relative_mean_corruption_error(errors, clean_wrong, alexnet)
         shares |= {(name, "CE"): share for name, share in corruption_errors(errors, alexnet).items()}
     intervals = mean_intervals(np.stack([*shares.values()]))
     return [

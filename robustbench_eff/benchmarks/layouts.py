@@ -1,0 +1,104 @@
+"""How sets that their authors corrupted and published as files lie on disk."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from robustbench_eff.errors import DataError, MissingExtra
+
+from .benchmark import LabelledImages, file_stamp
+from .class_folders import open_class_folders
+
+VIDEOS = frozenset({".mp4"})
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a published set lies below the folder that a user gives."""
+
+    place: Callable[[Path, str, int], Path]
+    """place(folder, name, level): where a corruption lies at a severity, or a sequence at a difficulty."""
+    open: Callable[[Path, int], LabelledImages]
+    """open(place, level): its images, or its sequences of frames."""
+    kind: Literal["corruption", "sequence"]
+
+
+def _folder(root: Path, name: str, level: int) -> Path:
+    return root / name / str(level)
+
+
+def _array(root: Path, name: str, level: int) -> Path:
+    del level  # an array holds all
+    return root / f"{name}.npy"
+
+
+def _difficulty(root: Path, name: str, level: int, suffix: str = "") -> Path:
+    stem = name.removesuffix("_sequence") + ("" if level == 1 else f"_{level}")
+    return root / f"{stem}{suffix}"
+
+
+def _images(place: Path, level: int) -> LabelledImages:
+    del level
+    return open_class_folders(place)
+
+
+def _rows(place: Path, level: int, *, whole: bool) -> LabelledImages:
+    """The images (N, H, W, 3) or sequences (N, F, H, W, 3) of an array; of images, those of one of five severities."""
+    labels_file = place.with_name("labels.npy")
+    if not labels_file.exists():
+        raise DataError(f"{place} needs the labels beside it.", f"Expected {labels_file}.")
+    arrays, labels = np.load(place, mmap_mode="r"), np.load(labels_file)
+    if arrays.dtype != np.uint8 or arrays.ndim != (5 if whole else 4) or arrays.shape[-1] != 3:
+        raise DataError(
+            f"{place} holds {arrays.dtype} {arrays.shape}, no {'sequences' if whole else 'images'} in 8 bits."
+        )
+    count = len(arrays) if whole else len(arrays) // 5
+    start = 0 if whole else count * (level - 1)
+    if len(labels) < start + count:
+        raise DataError(f"{labels_file} has {len(labels)} labels, {place} needs {start + count}.")
+    return LabelledImages(
+        origin=str(place),
+        ids=[f"{row:08d}" for row in range(count)],
+        labels=labels[start : start + count].tolist(),
+        read=lambda position: np.asarray(arrays[start + position]),
+        stamp=f"{file_stamp(place)}\n{file_stamp(labels_file)}\n{level}",
+    )
+
+
+def _videos(place: Path, level: int) -> LabelledImages:
+    del level
+    return open_class_folders(place, VIDEOS)
+
+
+def frames_of(content: bytes | npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.uint8]:
+    """Every frame of an MP4 video, uint8 (frames, H, W, 3), or the frames as they are; DataError with `name`."""
+    if isinstance(content, np.ndarray):
+        return content
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtra("PyAV, which reads videos,", "video") from error
+    try:
+        with av.open(io.BytesIO(content), "r") as video:
+            frames: list[npt.NDArray[Any]] = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+        return np.stack(frames)
+    except (av.error.FFmpegError, ValueError, IndexError) as error:
+        raise DataError(f"{name} cannot be decoded: {error}", "Replace the file, or leave it out.") from error
+
+
+IMAGE_FOLDERS = Layout(_folder, _images, "corruption")
+"""CORRUPTION/SEVERITY/wnid/image.JPEG: ImageNet-C."""
+ARRAYS = Layout(_array, partial(_rows, whole=False), "corruption")
+"""CORRUPTION.npy with five times as many images as labels.npy names at a severity: CIFAR-10-C."""
+VIDEO_FOLDERS = Layout(_difficulty, _videos, "sequence")
+"""SEQUENCE/wnid/video.mp4, and SEQUENCE_2 for difficulty 2: ImageNet-P."""
+VIDEO_ARRAYS = Layout(partial(_difficulty, suffix=".npy"), partial(_rows, whole=True), "sequence")
+"""SEQUENCE.npy and labels.npy: CIFAR-10-P."""
