@@ -190,6 +190,7 @@ def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any],
 def score(
     store: Annotated[Path, typer.Argument(help="Folder of outcomes.")],
     normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
+    heat_map: Annotated[Path | None, typer.Option(help="PNG file: draw accuracy under corruption, too.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
@@ -203,6 +204,10 @@ def score(
         verdicts = store_verdicts(opened)
         alexnet = None if normalisers is None else measured(normalisers)
         scores = store_scores(opened, verdicts=verdicts, alexnet=alexnet)
+        if heat_map is not None:
+            from robustbench_eff import heat_map as drawing
+
+            drawing.write(scores, heat_map)
         if as_json:
             print(report.json_object(scores, str(store), [], verdicts))
         else:
