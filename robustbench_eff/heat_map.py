@@ -39,8 +39,10 @@ def heat_map(scores: Sequence[Score]) -> Image.Image:
     """
     subjects: dict[tuple[str, str, str], dict[str, dict[int, float]]] = {}
     for score in scores:
+        if score.metric != "accuracy" or score.value is None:
+            continue
         parsed = spec.parse(score.perturbation)
-        if score.metric == "accuracy" and "severity" in parsed.arguments and score.value is not None:
+        if "severity" in parsed.arguments:
             subject = (score.model, score.benchmark, f"n = {score.n}")
             row = subjects.setdefault(subject, {}).setdefault(parsed.name, {})
             row[int(parsed.arguments["severity"])] = score.value

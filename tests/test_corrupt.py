@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -14,6 +15,7 @@ from robustbench_eff.cli.main import app
 from robustbench_eff.corruptions import FOG
 from robustbench_eff.corruptions.jpeg import round_trip
 from robustbench_eff.errors import MissingInputs, UsageError
+from robustbench_eff.rng import Draws
 
 TEXTS = ("fog(severity=3)", "contrast(severity=1)")
 
@@ -40,9 +42,9 @@ def write(clean: Path, out: Path, **options):
 def test_the_layout_is_the_published_one_and_a_cut_run_goes_on(clean: Path, tmp_path: Path) -> None:
     assert write(clean, tmp_path / "out").images == 12
     whole = files(tmp_path / "out")
-    assert len(whole) == 12
+    assert len(whole) == 12 + 1, "and the note of what they are made from"
     assert "fog/3/n01440764/val_0.JPEG" in whole
-    for name in list(whole)[::2]:
+    for name in [name for name in whole if name.endswith("JPEG")][::2]:
         (tmp_path / "out" / name).unlink()
     again = write(clean, tmp_path / "out")
     assert (again.images, again.found) == (6, 6)
@@ -62,6 +64,54 @@ def test_a_file_holds_what_an_evaluation_sees(clean: Path, tmp_path: Path) -> No
     for row, sample in enumerate(images.sample_ids):
         (path,) = (tmp_path / "out" / "fog" / "3").rglob(f"{Path(sample).stem}.JPEG")
         assert np.array_equal(np.asarray(Image.open(path)), seen[row].numpy())
+
+
+def test_a_folder_holds_images_of_one_kind(clean: Path, tmp_path: Path) -> None:
+    write(clean, tmp_path / "out")
+    with pytest.raises(UsageError, match=r"written from something else \(seed\)"):
+        write(clean, tmp_path / "out", seed=1)
+    with pytest.raises(UsageError, match=r"something else \(protocol, data\)"):
+        write(clean, tmp_path / "out", limit=2)
+
+
+@pytest.fixture
+def arrays(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    np.savez(tmp_path / "test.npz", x=random.integers(0, 256, (7, 32, 32, 3), dtype=np.uint8), y=np.arange(7) % 10)
+    return tmp_path / "test.npz"
+
+
+def test_cifar_is_written_as_arrays(arrays: Path, tmp_path: Path) -> None:
+    words = ["corrupt", "--data", f"cifar10={arrays}", "--out", str(tmp_path / "out")]
+    words += ["--corruption", ", ".join(f"fog(severity={level}, constants='cifar10')" for level in range(1, 6))]
+    words += ["--corruption", ", ".join(f"pixelate(severity={level}, constants='cifar10')" for level in range(1, 6))]
+    result = CliRunner().invoke(app, words)
+    assert "70 images written" in result.output
+    fog, labels = np.load(tmp_path / "out" / "fog.npy"), np.load(tmp_path / "out" / "labels.npy")
+    clean = torch.from_numpy(np.load(arrays)["x"])
+    draws = Draws.of(0, [f"{row:08d}" for row in range(7)])
+    for level in range(1, 6):
+        expected = FOG.at(level, "cifar10")(clean, draws).numpy()
+        np.testing.assert_array_equal(fog[7 * (level - 1) : 7 * level], expected)
+    assert labels.tolist() == list(range(7)) * 5
+    (tmp_path / "out" / "fog.npy").unlink()
+    assert "35 images written" in CliRunner().invoke(app, words).output
+    np.testing.assert_array_equal(np.load(tmp_path / "out" / "fog.npy"), fog)
+
+
+def test_an_array_needs_all_severities(arrays: Path, tmp_path: Path) -> None:
+    words = [
+        "corrupt",
+        "--data",
+        f"cifar10={arrays}",
+        "--out",
+        str(tmp_path / "out"),
+        "--corruption",
+        "fog(severity=2)",
+    ]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert "an array holds the severities 1 to 5, got [2]" in " ".join(result.output.split())
 
 
 def test_what_cannot_be_written_is_refused(clean: Path, tmp_path: Path) -> None:
@@ -90,6 +140,8 @@ def test_a_sheet_has_a_row_a_corruption(clean: Path, tmp_path: Path) -> None:
         (["--out", "x.png", "--sheet", "no.png"], "cannot be read as a picture"),
         (["--out", "x.png", "--sheet", "PHOTO", "--data", "imagenet=y"], "does not go with --data"),
         (["--out", "x", "--data", "imagenet=nowhere"], "nowhere does not exist"),
+        (["--out", "x", "--data", "digits=y"], "digits-c-generated cannot be written"),
+        (["--out", "x", "--data", "imagenet=y", "--data", "cifar10=z"], "One clean set at a time"),
         (["--out", "x.png", "--sheet", "PHOTO", "--corruption", "foog"], "Did you mean 'fog'"),
     ],
 )

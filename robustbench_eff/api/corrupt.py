@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import re
-import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,23 +21,15 @@ from robustbench_eff.disk import writing
 from robustbench_eff.errors import MissingInputs, UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.rng import Draws
+from robustbench_eff.types import Corrupts
+
+from .corrupt_arrays import Tick, Written, write_arrays, write_whole
 
 AT_ONCE = 64
 """Images that are corrupted, then written."""
+NOTE = "made-from.json"
 WNID = re.compile(r"n\d{8}")
-WRITABLE = ("imagenet-c-generated",)
-
-Tick = Callable[[str, int, int], None]
-"""Told which perturbation is written, how many of its images are there, and of how many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a call has done."""
-
-    images: int
-    found: int
-    """Files that were there already."""
+WRITABLE = ("imagenet-c-generated", "cifar10-c-generated")
 
 
 def write_corrupted(
@@ -50,11 +42,13 @@ def write_corrupted(
     seed: int = 0,
     tick: Tick | None = None,
 ) -> Written:
-    """Write OUT/corruption/severity/wnid/image.JPEG for every image of a benchmark that is made from clean ones.
+    """Write every corruption of the images of a benchmark that is made from clean ones, as the published set has it.
 
-    Files that are there are left as they are, each is written whole or not at all, and all draws are keyed by
-    sample, so the same call goes on where it stopped. Raises UsageError for a benchmark that has no such layout,
-    MissingInputs without its images, SpecError for an unknown corruption.
+    For ImageNet OUT/corruption/severity/wnid/image.JPEG; for CIFAR-10 OUT/corruption.npy with all five severities one
+    after the other, and OUT/labels.npy. What is there is left as it is, every file is written whole or not at all, and
+    all draws are keyed by sample, so the same call goes on where it stopped. Raises UsageError for a benchmark that
+    has no such layout, or a folder with other images or another seed; MissingInputs without its images; SpecError for
+    an unknown corruption.
     """
     if name not in WRITABLE:
         raise UsageError(f"{name} cannot be written.", f"Known: {', '.join(WRITABLE)}.")
@@ -63,27 +57,48 @@ def write_corrupted(
     if (missing := sources.missing(benchmark.images_of or name, benchmark, place)) or place is None:
         raise MissingInputs(missing)
     texts = [catalog.perturbation_text(text) for text in catalog.expanded(corruptions)]
+    made = [catalog.corruption(text) for text in texts]
+    write = write_arrays if benchmark.jpeg_quality is None else _write_pictures
     assert benchmark.geometry is not None
     images = prepare(benchmark, sources.open_location(place, benchmark.split), benchmark.geometry, limit=limit)
-    names = _names(benchmark, images)
-    written = found = 0
     with writing(out):
-        for text in texts:
-            for paths, pixels in _missing_files(out / _folder(text), text, names, images, seed):
-                for path, image in zip(paths, pixels, strict=True):
-                    _write(path, image, benchmark.jpeg_quality or 0)
-                written += len(paths)
-                if tick is not None:
-                    tick(text, written, len(names) * len(texts))
-        found = len(names) * len(texts) - written
-    return Written(written, found)
+        _claim(out, {"benchmark": name, "protocol": images.protocol, "data": images.fingerprint, "seed": seed})
+        return write(benchmark, images, dict(zip(texts, made, strict=True)), out, seed, tick or _silence)
+
+
+def _claim(out: Path, made_from: dict[str, Any]) -> None:
+    """Note what the folder's images are made from; UsageError if it was something else."""
+    note = out / NOTE
+    if not note.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        write_whole(note, json.dumps(made_from, indent=1).encode())
+    elif (there := json.loads(note.read_text())) != made_from:
+        differ = ", ".join(key for key in made_from if there.get(key) != made_from[key])
+        raise UsageError(f"{out} was written from something else ({differ}).", "Choose another --out.")
+
+
+def _silence(text: str, done: int, total: int) -> None:
+    del text, done, total
+
+
+def _write_pictures(
+    benchmark: Benchmark, images: ImageSet, made: Mapping[str, Corrupts], out: Path, seed: int, tick: Tick
+) -> Written:
+    names, written = _names(benchmark, images), 0
+    total = len(names) * len(made)
+    for text, corruption in made.items():
+        for paths, pixels in _missing_files(out / _folder(text), corruption, names, images, seed):
+            for path, image in zip(paths, pixels, strict=True):
+                write_whole(path, _jpeg(image, benchmark.jpeg_quality or 0))
+            written += len(paths)
+            tick(text, written, total)
+    return Written(written, total - written)
 
 
 def _missing_files(
-    folder: Path, text: str, names: Sequence[str], images: ImageSet, seed: int
+    folder: Path, corruption: Corrupts, names: Sequence[str], images: ImageSet, seed: int
 ) -> Iterator[tuple[list[Path], np.ndarray]]:
     """Paths that are not there yet, with their corrupted pixels, some at a time."""
-    corruption = catalog.corruption(text)
     rows = [row for row, name in enumerate(names) if not (folder / name).exists()]
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
@@ -107,16 +122,10 @@ def _folder(text: str) -> str:
     return f"{parsed.name}/{parsed.arguments.get('severity', 1)}"
 
 
-def _write(path: Path, pixels: np.ndarray, quality: int) -> None:
+def _jpeg(pixels: np.ndarray, quality: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, optimize=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        partial.write_bytes(buffer.getvalue())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    return buffer.getvalue()
 
 
 def sheet(photograph: Path, corruptions: Sequence[str]) -> Image.Image:

@@ -18,10 +18,11 @@ from .words import errors, output, reported
 
 def corrupt(
     out: Annotated[Path, typer.Option(help="Folder of the images, or PNG file of the sheet.")],
-    data: Annotated[list[str] | None, typer.Option(help="imagenet=PATH or imagenet=hf:ID[@SPLIT].")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="imagenet=PATH, cifar10=PATH, or NAME=hf:ID[@SPLIT].")] = None,
     sheet: Annotated[Path | None, typer.Option(help="A photograph: draw all corruptions of it instead.")] = None,
     corruption: Annotated[
-        list[str] | None, typer.Option(help="E.g. 'fog(severity=3)' or imagenet_c_bar; imagenet_c by default.")
+        list[str] | None,
+        typer.Option(help="E.g. 'fog(severity=3)' or imagenet_c_bar; by default imagenet_c or cifar10_c."),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="The first N images.")] = None,
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
@@ -29,7 +30,12 @@ def corrupt(
 ) -> None:
     """Write corrupted images in the published layout (resumable), or a sheet of one photograph."""
     with reported():
-        texts = tuple(part for text in corruption or ("imagenet_c",) for part in spec.split(text))
+        places = locations.from_options(data or [])
+        of = next(iter(places), "imagenet")
+        if len(places) > 1:
+            raise UsageError(f"One clean set at a time, got {', '.join(places)}.", "Give each a command.")
+        default = "cifar10_c" if of == "cifar10" else "imagenet_c"
+        texts = tuple(part for text in corruption or (default,) for part in spec.split(text))
         if sheet is None and not data:
             raise UsageError("There is nothing to corrupt.", "Pass --data imagenet=PATH, or --sheet PHOTO.")
         if sheet is not None and data:
@@ -49,9 +55,9 @@ def corrupt(
 
         try:
             done = job.write_corrupted(
-                "imagenet-c-generated",
+                f"{of}-c-generated",
                 out,
-                data=locations.from_options(data or []),
+                data=places,
                 corruptions=texts,
                 limit=limit,
                 seed=seed,

@@ -1,0 +1,77 @@
+"""Corrupted images as arrays, in the layout of CIFAR-10-C."""
+
+from __future__ import annotations
+
+import io
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robustbench_eff import spec
+from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.errors import UsageError
+from robustbench_eff.imageset import ImageSet
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Corrupts
+
+SEVERITIES = [1, 2, 3, 4, 5]
+
+Tick = Callable[[str, int, int], None]
+"""Told which perturbation is written, how many of its images are there, and of how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a call has done."""
+
+    images: int
+    found: int
+    """Images that were there already."""
+
+
+def write_arrays(
+    benchmark: Benchmark, images: ImageSet, made: Mapping[str, Corrupts], out: Path, seed: int, tick: Tick
+) -> Written:
+    """Write OUT/corruption.npy, uint8 (5 n, H, W, 3), for each corruption, and OUT/labels.npy.
+
+    UsageError unless every corruption is asked at all five severities, which share a file.
+    """
+    del benchmark
+    whole: dict[str, dict[int, Corrupts]] = {}
+    for text, corruption in made.items():
+        parsed = spec.parse(text)
+        whole.setdefault(parsed.name, {})[int(parsed.arguments["severity"])] = corruption
+    for name, severities in whole.items():
+        if sorted(severities) != SEVERITIES:
+            raise UsageError(f"{name}: an array holds the severities 1 to 5, got {sorted(severities)}.", "Ask for all.")
+    write_whole(out / "labels.npy", _bytes(np.tile(images.labels, len(SEVERITIES))))
+    count, written = len(images) * len(SEVERITIES), 0
+    for name, severities in whole.items():
+        path = out / f"{name}.npy"
+        if not path.exists():
+            draws = Draws.of(seed, images.sample_ids)
+            pixels = images.bytes(0, len(images))
+            write_whole(path, _bytes(np.concatenate([severities[level](pixels, draws) for level in SEVERITIES])))
+            written += count
+        tick(name, written, count * len(whole))
+    return Written(written, count * len(whole) - written)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _bytes(array: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array)
+    return buffer.getvalue()
