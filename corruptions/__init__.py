@@ -14,7 +14,7 @@ from .corruption import Corruption, Kernel
 from .defocus_blur import DEFOCUS_BLUR
 from .elastic_transform import ELASTIC_TRANSFORM, ELASTIC_TRANSFORM_IMAGECORRUPTIONS
 from .fog import FOG
-from .frost import FROST, frost_of
+from .frost import FROST, FROST_IMAGECORRUPTIONS, FROST_PUBLISHED, frost_of
 from .gaussian_blur import GAUSSIAN_BLUR
 from .gaussian_noise import GAUSSIAN_NOISE
 from .glass_blur import GLASS_BLUR
@@ -54,6 +54,8 @@ __all__ = [
     "ELASTIC_TRANSFORM_IMAGECORRUPTIONS",
     "FOG",
     "FROST",
+    "FROST_IMAGECORRUPTIONS",
+    "FROST_PUBLISHED",
     "GAUSSIAN_BLUR",
     "GAUSSIAN_NOISE",
     "GLASS_BLUR",

@@ -92,6 +92,12 @@ CORRUPTIONS: Mapping[str, Row] = {
         "robustbench_eff.corruptions.elastic_transform:ELASTIC_TRANSFORM_IMAGECORRUPTIONS",
         "elastic_transform as imagecorruptions 1.1.2 has it",
     ),
+    "frost_imagecorruptions": Row(
+        "robustbench_eff.corruptions.frost:FROST_IMAGECORRUPTIONS", "frost as imagecorruptions 1.1.2 has it"
+    ),
+    "frost_published": Row(
+        "robustbench_eff.corruptions.frost:FROST_PUBLISHED", "frost with the published pictures, which you bring"
+    ),
     "caustic_refraction": Row(
         "robustbench_eff.corruptions.caustic_refraction:CAUSTIC_REFRACTION", "light bent by waves of water"
     ),
@@ -127,11 +133,11 @@ CORRUPTIONS: Mapping[str, Row] = {
         "colours magnified differently",
     ),
 }
-"""The 15 of ImageNet-C in its order, its 4 extra ones, what other code makes of two of them; then the 10 of
+"""The 15 of ImageNet-C in its order, its 4 extra ones, other variants of three of them; then the 10 of
 ImageNet-C-bar and 5 that only CIFAR-10-C-bar has."""
 
 IMAGENET_C = tuple(CORRUPTIONS)[:19]
-IMAGENET_C_BAR = tuple(CORRUPTIONS)[21:31]
+IMAGENET_C_BAR = tuple(CORRUPTIONS)[23:33]
 CIFAR10_C_BAR = (
     "blue_noise_sample",
     "brownish_noise",
