@@ -30,7 +30,7 @@ from .levels import WHITE
 from .published_frost import published_frost
 from .random import uniforms
 
-Ice: TypeAlias = UInt8[Tensor, "height width 3"]
+Ice: TypeAlias = UInt8[Tensor, "_ _ 3"]
 Shares: TypeAlias = tuple[float, float]
 """Of the image and of the ice."""
 

@@ -1,4 +1,4 @@
-"""What there is, by name: attacks, corruptions, benchmarks, suites.
+"""What there is, by name: attacks, corruptions, stylisers, benchmarks, suites.
 
 A row names its object by import path, so that listing the tables imports nothing heavy.
 """
@@ -164,6 +164,24 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "cifar10_c_bar": _at_all_severities(CIFAR10_C_BAR, "cifar10"),
 }
 """Words that stand for many perturbations."""
+
+STYLISERS: Mapping[str, Row] = {
+    "adain": Row(
+        "robustbench_eff.corruptions.stylise_adain:AdaIN",
+        "statistics of VGG features, with weights you bring (Huang & Belongie 2017)",
+    ),
+    "colour": Row("robustbench_eff.corruptions.stylise_colour:Colour", "mean and spread of colours (Reinhard 2001)"),
+    "fourier": Row(
+        "robustbench_eff.corruptions.stylise_fourier:Fourier",
+        "amplitudes of the spectrum (Chen et al. 2021, Yang & Soatto 2020)",
+    ),
+    "random_phase": Row(
+        "robustbench_eff.corruptions.stylise_random_phase:RandomPhase",
+        "texture of random phases (after Galerne et al. 2011)",
+    ),
+}
+WITHOUT_WEIGHTS = ("random_phase", "fourier", "colour")
+"""Stylisers that need no file."""
 
 BENCHMARKS: Mapping[str, Row] = {
     "cifar10": Row("robustbench_eff.benchmarks.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),

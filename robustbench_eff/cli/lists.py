@@ -17,7 +17,7 @@ from robustbench_eff.zoo import aliases
 from .words import output, reported
 
 list_app = typer.Typer(
-    help="List what there is: models, benchmarks, attacks, corruptions, suites.", no_args_is_help=True
+    help="List what there is: models, benchmarks, attacks, corruptions, stylisers, suites.", no_args_is_help=True
 )
 
 
@@ -60,6 +60,13 @@ def list_corruptions() -> None:
         rows = [(name, row.summary) for name, row in tables.CORRUPTIONS.items()]
         sets = [(name, f"{len(texts)} perturbations") for name, texts in tables.SETS.items()]
         _print_rows(("corruption", "what"), rows + sets)
+
+
+@list_app.command("stylisers")
+def list_stylisers() -> None:
+    """What gives an image the texture of another."""
+    with reported():
+        _print_rows(("styliser", "what"), [(name, row.summary) for name, row in tables.STYLISERS.items()])
 
 
 @list_app.command("suites")
