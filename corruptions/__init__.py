@@ -14,7 +14,7 @@ from .corruption import Corruption, Kernel
 from .defocus_blur import DEFOCUS_BLUR
 from .elastic_transform import ELASTIC_TRANSFORM, ELASTIC_TRANSFORM_IMAGECORRUPTIONS
 from .fog import FOG
-from .frost import FROST, frost_of
+from .frost import FROST, FROST_IMAGECORRUPTIONS, FROST_PUBLISHED, frost_of
 from .gaussian_blur import GAUSSIAN_BLUR
 from .gaussian_noise import GAUSSIAN_NOISE
 from .glass_blur import GLASS_BLUR
@@ -36,10 +36,16 @@ from .snow import SNOW, SNOW_IMAGECORRUPTIONS
 from .sparkles import SPARKLES
 from .spatter import SPATTER
 from .speckle_noise import SPECKLE_NOISE
+from .stylise import Styliser
+from .stylise_adain import AdaIN
+from .stylise_colour import Colour
+from .stylise_fourier import Fourier
+from .stylise_random_phase import RandomPhase
 from .transverse_chromatic_abberation import TRANSVERSE_CHROMATIC_ABBERATION
 from .zoom_blur import ZOOM_BLUR
 
 __all__ = [
+    "AdaIN",
     "BLUE_NOISE_SAMPLE",
     "BRIGHTNESS",
     "BROWNISH_NOISE",
@@ -48,12 +54,16 @@ __all__ = [
     "CIRCULAR_MOTION_BLUR",
     "COCENTRIC_SINE_WAVES",
     "CONTRAST",
+    "Colour",
     "Corruption",
     "DEFOCUS_BLUR",
     "ELASTIC_TRANSFORM",
     "ELASTIC_TRANSFORM_IMAGECORRUPTIONS",
     "FOG",
     "FROST",
+    "FROST_IMAGECORRUPTIONS",
+    "FROST_PUBLISHED",
+    "Fourier",
     "GAUSSIAN_BLUR",
     "GAUSSIAN_NOISE",
     "GLASS_BLUR",
@@ -68,6 +78,7 @@ __all__ = [
     "PIXELATE",
     "PLASMA_NOISE",
     "RIPPLE",
+    "RandomPhase",
     "SATURATE",
     "SHOT_NOISE",
     "SINGLE_FREQUENCY_GREYSCALE",
@@ -77,6 +88,7 @@ __all__ = [
     "SPATTER",
     "SPECKLE_NOISE",
     "Saved",
+    "Styliser",
     "TRANSVERSE_CHROMATIC_ABBERATION",
     "ZOOM_BLUR",
     "frost_of",

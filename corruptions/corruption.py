@@ -34,6 +34,11 @@ def nothing(draws: Draws, size: Size, value: Any) -> Sampled:
     return ()
 
 
+def no_files() -> Mapping[str, str]:
+    """What a corruption reads that needs none of the user's files."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kernel(Generic[Value]):
     """A corruption at all its severities; what is random stands apart from what is done with it."""
@@ -47,6 +52,10 @@ class Kernel(Generic[Value]):
     """sample(draws, size, constants): the random parameters of as many images as there are draws."""
     compiled: Callable[..., Pixels] | None = None
     """The same as `apply`, byte for byte, in compiled loops for a CPU."""
+    files: Callable[[], Mapping[str, str]] = no_files
+    """What it reads beside the images, by name, with a hash: part of what decides which images come out.
+
+    DataError where that is not there."""
     version: int = 1
     """Raised whenever the same draws would give other images."""
 
@@ -71,7 +80,11 @@ class Kernel(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class Corruption:
-    """A kernel at one severity. SpecError for a severity or constants that it does not have."""
+    """A kernel at one severity.
+
+    Raises SpecError for a severity or constants that it does not have, DataError where files that it needs are not
+    there.
+    """
 
     severity: int = 1
     constants: Constants = "imagenet"
@@ -83,6 +96,7 @@ class Corruption:
         if self.constants not in self.kernel.severities:
             known = ", ".join(self.kernel.severities)
             raise SpecError(f"{self.kernel.name} has no constants for {self.constants!r}.", f"Known: {known}.")
+        self.kernel.files()
 
     @property
     def stochastic(self) -> bool:
@@ -97,6 +111,7 @@ class Corruption:
             "version": self.kernel.version,
             "severity": self.severity,
             "constants": self.constants,
+            **self.kernel.files(),
         }
 
     @property

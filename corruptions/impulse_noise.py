@@ -1,6 +1,7 @@
 """Impulse noise: channel values become black or white, each half of the time.
 
-Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3. imagecorruptions
+1.1.2 draws from the same distribution, only that its generator cannot be seeded: this kernel stands for both.
 Differs: one draw decides both whether a value is hit and by which of the two.
 """
 

@@ -1,8 +1,8 @@
-"""A contact sheet: one photograph under every corruption at every severity."""
+"""Contact sheets: one photograph under every corruption at every severity, or in the style of a picture."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,18 @@ import torch
 from PIL import Image, ImageDraw
 
 from robustbench_eff.errors import DataError
+from robustbench_eff.types import Pixels
 
 from .corruption import SEVERITIES, Constants, Kernel
+from .levels import WHITE
+from .stylise import Styliser
 
 SIDE = 224
 """Pixels to which the photograph is cropped."""
 TILE, GAP, NAMES = 112, 3, 150
 """Pixels of a tile, between tiles, and of the column of names."""
+STRENGTHS = (0.25, 0.5, 0.75, 1.0)
+"""Of a styliser."""
 
 
 def contact_sheet(
@@ -27,25 +32,50 @@ def contact_sheet(
     It is resized to 256 pixels along its short side, and its middle of 224 is corrupted, as for ImageNet-C.
     Raises DataError for a photograph that is too narrow to be cropped.
     """
-    pixels = torch.from_numpy(np.array(_cropped(photograph.convert("RGB"))))[None]
+    pixels = _cropped(photograph)
+    rows = {}
+    for kernel in kernels:
+        corrupted = (kernel.at(severity, constants)(pixels) for severity in range(1, SEVERITIES + 1))
+        rows[kernel.name] = [pixels, *corrupted]
+    return _laid_out(rows)
+
+
+def style_sheet(photograph: Image.Image, style: Image.Image, stylisers: Mapping[str, Styliser]) -> Image.Image:
+    """A row a styliser: the photograph, the same at rising strength, and the picture whose style it gets.
+
+    Both are resized and cropped as for `contact_sheet`; DataError for one that is too narrow.
+    """
+    pixels, pattern = _cropped(photograph), _cropped(style)
+    content, given = (picture.permute(0, 3, 1, 2).float() / WHITE for picture in (pixels, pattern))
+    rows = {}
+    for name, styliser in stylisers.items():
+        changed = [(styliser(content, given, strength) * WHITE).round().to(torch.uint8) for strength in STRENGTHS]
+        rows[name] = [pixels, *(image.permute(0, 2, 3, 1) for image in changed), pattern]
+    return _laid_out(rows)
+
+
+def _laid_out(rows: Mapping[str, Sequence[Pixels]]) -> Image.Image:
+    """A named row of tiles for each batch of one image."""
     pitch = TILE + GAP
-    sheet = Image.new("RGB", (NAMES + pitch * (SEVERITIES + 1), pitch * len(kernels) + GAP), "white")
+    width = NAMES + pitch * max(map(len, rows.values()), default=0)
+    sheet = Image.new("RGB", (width, pitch * len(rows) + GAP), "white")
     draw = ImageDraw.Draw(sheet)
-    for row, kernel in enumerate(kernels):
+    for row, (name, images) in enumerate(rows.items()):
         top = GAP + row * pitch
-        draw.text((GAP, top + TILE // 2 - 6), kernel.name, fill="black")
-        images = [pixels, *(kernel.at(severity, constants)(pixels) for severity in range(1, SEVERITIES + 1))]
+        draw.text((GAP, top + TILE // 2 - 6), name, fill="black")
         for column, image in enumerate(images):
             tile = Image.fromarray(image[0].numpy()).resize((TILE, TILE), Image.Resampling.LANCZOS)
             sheet.paste(tile, (NAMES + column * pitch, top))
     return sheet
 
 
-def _cropped(photograph: Image.Image) -> Image.Image:
+def _cropped(photograph: Image.Image) -> Pixels:
+    """The middle of the photograph, as a batch of one."""
     width, height = photograph.size
     scale = 256 / min(width, height)
     if max(width, height) * scale > 50 * SIDE:
         raise DataError(f"A photograph of {width}×{height} pixels is too narrow for a sheet.")
     photograph = photograph.resize((round(width * scale), round(height * scale)), Image.Resampling.BILINEAR)
     left, top = (photograph.width - SIDE) // 2, (photograph.height - SIDE) // 2
-    return photograph.crop((left, top, left + SIDE, top + SIDE))
+    cropped = photograph.convert("RGB").crop((left, top, left + SIDE, top + SIDE))
+    return torch.from_numpy(np.array(cropped))[None]

@@ -32,8 +32,8 @@ def gaussian(field: Field, sigma: float, *, truncate: float = 4.0, edge: Edge = 
     return field
 
 
-def _matrix(weights: npt.NDArray[np.float64], length: int, edge: Edge) -> Float64[Tensor, "length length"]:
-    """The filter along a dimension of `length` as a matrix."""
+def matrix(weights: npt.NDArray[np.float64], length: int, edge: Edge) -> Float64[Tensor, "length length"]:
+    """The filter of these `taps` along a dimension of `length` as a matrix."""
     radius = len(weights) - 1
     both = torch.from_numpy(np.concatenate((weights[:0:-1], weights)))
     source = beyond(length, radius, edge, torch.device("cpu")).unfold(0, 2 * radius + 1, 1)
@@ -61,7 +61,7 @@ def beyond(length: int, radius: int, edge: Edge, device: torch.device) -> Tensor
 def _along(field: Field, weights: npt.NDArray[np.float64], dim: int, edge: Edge) -> Field:
     radius, length = len(weights) - 1, field.shape[dim]
     if radius >= MANY:
-        moved: Tensor = torch.tensordot(_matrix(weights, length, edge).to(field.device), field, ([1], [dim]))
+        moved: Tensor = torch.tensordot(matrix(weights, length, edge).to(field.device), field, ([1], [dim]))
         return moved.movedim(0, dim)
     padded = field.index_select(dim, beyond(length, radius, edge, field.device))
     total = field * float(weights[0])

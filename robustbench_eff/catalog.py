@@ -13,9 +13,10 @@ from robustbench_eff import spec
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.suite import Suite
-from robustbench_eff.tables import ADAPTERS, ATTACKS, BENCHMARKS, CORRUPTIONS, SEQUENCES, SETS, SUITES
+from robustbench_eff.tables import ADAPTERS, ATTACKS, BENCHMARKS, CORRUPTIONS, SEQUENCES, SETS, STYLISERS, SUITES
 
 if TYPE_CHECKING:
+    from robustbench_eff.corruptions.stylise import Styliser
     from robustbench_eff.types import Attack, Corrupts, Films
 
 
@@ -54,6 +55,16 @@ def corruption(text: str, jpeg_quality: int | None = None) -> Corrupts:
 
     made = spec.build(Corruption, parsed, kernel=CORRUPTIONS[parsed.name].load())
     return made if jpeg_quality is None else Saved(made, jpeg_quality)
+
+
+def styliser(text: str) -> Styliser:
+    """The styliser that `text` describes; SpecError for an unknown name or field."""
+    parsed = spec.parse(text)
+    if parsed.name not in STYLISERS:
+        hint = did_you_mean(parsed.name, STYLISERS) or f"Known: {', '.join(STYLISERS)}."
+        raise SpecError(f"Unknown styliser {parsed.name!r}.", hint)
+    made: Styliser = spec.build(STYLISERS[parsed.name].load(), parsed)
+    return made
 
 
 def sequence(text: str) -> Films:

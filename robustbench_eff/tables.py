@@ -1,4 +1,4 @@
-"""What there is, by name: attacks, corruptions, sequences, benchmarks, suites.
+"""What there is, by name: attacks, corruptions, sequences, stylisers, benchmarks, suites.
 
 A row names its object by import path, so that listing the tables imports nothing heavy.
 """
@@ -92,6 +92,12 @@ CORRUPTIONS: Mapping[str, Row] = {
         "robustbench_eff.corruptions.elastic_transform:ELASTIC_TRANSFORM_IMAGECORRUPTIONS",
         "elastic_transform as imagecorruptions 1.1.2 has it",
     ),
+    "frost_imagecorruptions": Row(
+        "robustbench_eff.corruptions.frost:FROST_IMAGECORRUPTIONS", "frost as imagecorruptions 1.1.2 has it"
+    ),
+    "frost_published": Row(
+        "robustbench_eff.corruptions.frost:FROST_PUBLISHED", "frost with the published pictures, which you bring"
+    ),
     "caustic_refraction": Row(
         "robustbench_eff.corruptions.caustic_refraction:CAUSTIC_REFRACTION", "light bent by waves of water"
     ),
@@ -127,11 +133,11 @@ CORRUPTIONS: Mapping[str, Row] = {
         "colours magnified differently",
     ),
 }
-"""The 15 of ImageNet-C in its order, its 4 extra ones, what other code makes of two of them; then the 10 of
+"""The 15 of ImageNet-C in its order, its 4 extra ones, other variants of three of them; then the 10 of
 ImageNet-C-bar and 5 that only CIFAR-10-C-bar has."""
 
 IMAGENET_C = tuple(CORRUPTIONS)[:19]
-IMAGENET_C_BAR = tuple(CORRUPTIONS)[21:31]
+IMAGENET_C_BAR = tuple(CORRUPTIONS)[23:33]
 CIFAR10_C_BAR = (
     "blue_noise_sample",
     "brownish_noise",
@@ -202,6 +208,24 @@ SETS: Mapping[str, tuple[str, ...]] = {
     "cifar10_p": _at_all_difficulties(SEQUENCES, "cifar10"),
 }
 """Words that stand for many perturbations."""
+
+STYLISERS: Mapping[str, Row] = {
+    "adain": Row(
+        "robustbench_eff.corruptions.stylise_adain:AdaIN",
+        "statistics of VGG features, with weights you bring (Huang & Belongie 2017)",
+    ),
+    "colour": Row("robustbench_eff.corruptions.stylise_colour:Colour", "mean and spread of colours (Reinhard 2001)"),
+    "fourier": Row(
+        "robustbench_eff.corruptions.stylise_fourier:Fourier",
+        "amplitudes of the spectrum (Chen et al. 2021, Yang & Soatto 2020)",
+    ),
+    "random_phase": Row(
+        "robustbench_eff.corruptions.stylise_random_phase:RandomPhase",
+        "texture of random phases (after Galerne et al. 2011)",
+    ),
+}
+WITHOUT_WEIGHTS = ("random_phase", "fourier", "colour")
+"""Stylisers that need no file."""
 
 BENCHMARKS: Mapping[str, Row] = {
     "cifar10": Row("robustbench_eff.benchmarks.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),

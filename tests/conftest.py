@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -27,6 +28,14 @@ def _same_networks() -> None:
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["ROBUST_EVAL_CACHE"] = str(tmp_path_factory.mktemp("cache"))
     os.environ["XDG_CONFIG_HOME"] = str(tmp_path_factory.mktemp("config"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _published_frost() -> None:
+    """The reference package of the corruptions carries the pictures."""
+    package = importlib.util.find_spec("imagecorruptions")
+    if package is not None and package.origin is not None:
+        os.environ["ROBUST_EVAL_FROST"] = str(Path(package.origin).with_name("frost"))
 
 
 @pytest.fixture(scope="session")

@@ -236,6 +236,7 @@ def test_a_users_png_folder_is_evaluated(tmp_path: Path) -> None:
         (["list", "models", "digits*"], "digits_standard"),
         (["list", "benchmarks"], "imagenet"),
         (["list", "attacks"], "pgd"),
+        (["list", "stylisers"], "random_phase"),
         (["list", "suites"], "quick"),
         (["doctor"], "[ray]'"),
     ],

@@ -132,9 +132,31 @@ def test_a_sheet_has_a_row_a_corruption(clean: Path, tmp_path: Path) -> None:
     assert sheet.width > 6 * 112
 
 
+def test_a_sheet_of_styles_has_a_row_a_styliser_and_ends_with_the_style(clean: Path, tmp_path: Path) -> None:
+    photograph, style = sorted(clean.rglob("*.png"))[:2]
+    out = tmp_path / "sheet.png"
+    words = ["corrupt", "--sheet", str(photograph), "--style", str(style), "--out", str(out)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    sheet = np.asarray(Image.open(out)).astype(int)
+    assert sheet.shape == (3 * 115 + 3, 150 + 6 * 115, 3)
+    tiles = [[sheet[3 + 115 * row :, 150 + 115 * column :][:112, :112] for column in range(6)] for row in range(3)]
+    for row in tiles:
+        assert np.array_equal(row[0], tiles[0][0])
+        assert np.array_equal(row[-1], tiles[0][-1])
+        away = [np.abs(tile - row[0]).mean() for tile in row[1:-1]]
+        assert 0 < away[0] < away[1] < away[2] < away[3]
+    assert CliRunner().invoke(app, [*words, "--styliser", "fourier(beta=0.1), colour"]).exit_code == 0
+    assert Image.open(out).height == 2 * 115 + 3
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["--out", "x.png", "--data", "imagenet=y", "--style", "PHOTO"], "--style goes with --sheet PHOTO"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--styliser", "colour"], "--styliser needs the picture"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--style", "no.png"], "no.png cannot be read as a picture"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--style", "PHOTO", "--styliser", "color"], "Did you mean 'colour'"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--style", "PHOTO", "--styliser", "adain"], "needs the file"),
         (["--out", "x.png"], "There is nothing to corrupt"),
         (["--out", "x.jpg", "--sheet", "PHOTO"], "The sheet is a PNG file"),
         (["--out", "x.png", "--sheet", "no.png"], "cannot be read as a picture"),

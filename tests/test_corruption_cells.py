@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from robustbench_eff import evaluate
-from robustbench_eff.errors import SpecError, UsageError
+from robustbench_eff.errors import DataError, SpecError, UsageError
 from robustbench_eff.store import Store
 from robustbench_eff.zoo.request import ModelRequest
 
@@ -109,3 +109,19 @@ def test_bad_corruptions_are_refused_before_any_work(tmp_path: Path, text: str, 
         accuracies(tmp_path / "store", text)
     assert words in f"{refused.value.message} {refused.value.hint}"
     assert not (tmp_path / "store").exists()
+
+
+def test_frost_without_its_pictures_is_refused_before_any_work_and_with_them_they_are_stored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "frost_published(severity=3, constants='cifar10')"
+    with monkeypatch.context() as without:
+        without.delenv("ROBUST_EVAL_FROST", raising=False)
+        with pytest.raises(DataError, match="ROBUST_EVAL_FROST"):
+            accuracies(tmp_path / "store", "fog", text)
+    assert not (tmp_path / "store").exists()
+    pytest.importorskip("imagecorruptions", reason="it brings the published pictures")
+    assert text in accuracies(tmp_path / "store", text)
+    stored = [cell["configuration"] for cell in Store(tmp_path / "store").cells().values()]
+    assert [bool(fields.get("pictures")) for fields in stored] == [bool(fields) for fields in stored]
+    assert any(stored)

@@ -25,6 +25,10 @@ def test_the_table_of_attacks_is_the_catalogs() -> None:
     assert sorted(first_column("attacks.md", "attack")) == sorted(tables.ATTACKS)
 
 
+def test_the_table_of_stylisers_is_the_catalogs() -> None:
+    assert sorted(first_column("corruptions.md", "styliser")) == sorted(tables.STYLISERS)
+
+
 def test_the_table_of_checks_is_complete() -> None:
     assert first_column("attacks.md", "check") == list(CHECKS)
 

@@ -139,9 +139,25 @@ def sheet(photograph: Path, corruptions: Sequence[str]) -> Image.Image:
     for text in texts:
         catalog.corruption(text)
     names = dict.fromkeys(spec.parse(text).name for text in texts)
+    return contact_sheet(_picture(photograph), [tables.CORRUPTIONS[name].load() for name in names])
+
+
+def style_sheet(photograph: Path, style: Path, stylisers: Sequence[str] = ()) -> Image.Image:
+    """The photograph in the style of a picture by each of these stylisers, or by all that need no weights.
+
+    Raises UsageError for a file that is no picture, SpecError for an unknown styliser, DataError for weights that are
+    missing.
+    """
+    from robustbench_eff.corruptions import sheet as sheets
+
+    made = {text: catalog.styliser(text) for text in stylisers or tables.WITHOUT_WEIGHTS}
+    return sheets.style_sheet(_picture(photograph), _picture(style), made)
+
+
+def _picture(path: Path) -> Image.Image:
     try:
-        picture = Image.open(photograph)
+        picture = Image.open(path)
         picture.load()
     except OSError as error:
-        raise UsageError(f"{photograph} cannot be read as a picture: {error}.") from error
-    return contact_sheet(picture, [tables.CORRUPTIONS[name].load() for name in names])
+        raise UsageError(f"{path} cannot be read as a picture: {error}.") from error
+    return picture

@@ -24,6 +24,12 @@ def corrupt(
         list[str] | None,
         typer.Option(help="E.g. 'fog(severity=3)' or imagenet_c_bar; by default imagenet_c or cifar10_c."),
     ] = None,
+    style: Annotated[
+        Path | None, typer.Option(help="A picture: draw the --sheet photograph in its style, by every styliser.")
+    ] = None,
+    styliser: Annotated[
+        list[str] | None, typer.Option(help="With --style, e.g. 'fourier(beta=0.05)'; all without weights by default.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="The first N images.")] = None,
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
@@ -40,12 +46,18 @@ def corrupt(
             raise UsageError("There is nothing to corrupt.", "Pass --data imagenet=PATH, or --sheet PHOTO.")
         if sheet is not None and data:
             raise UsageError("--sheet takes one photograph; it does not go with --data.")
+        if style is None and styliser:
+            raise UsageError("--styliser needs the picture whose style is given.", "Add --style PICTURE.")
+        if style is not None and (sheet is None or corruption):
+            raise UsageError("--style goes with --sheet PHOTO, and not with --corruption.")
         from robustbench_eff.api import corrupt as job
 
         if sheet is not None:
             if out.suffix.lower() != ".png":
                 raise UsageError(f"The sheet is a PNG file, got --out {out}.", "For example --out sheet.png.")
-            job.sheet(sheet, texts).save(out)
+            stylisers = [part for text in styliser or () for part in spec.split(text)]
+            drawn = job.sheet(sheet, texts) if style is None else job.style_sheet(sheet, style, stylisers)
+            drawn.save(out)
             output().print(f"{out}", highlight=False)
             return
 

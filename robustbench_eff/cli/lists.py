@@ -17,7 +17,8 @@ from robustbench_eff.zoo import aliases
 from .words import output, reported
 
 list_app = typer.Typer(
-    help="List what there is: models, benchmarks, attacks, corruptions, sequences, suites.", no_args_is_help=True
+    help="List what there is: models, benchmarks, attacks, corruptions, sequences, stylisers, suites.",
+    no_args_is_help=True,
 )
 
 
@@ -67,6 +68,13 @@ def list_sequences() -> None:
     """Sequences of frames that `--corruption` and suites know."""
     with reported():
         _print_rows(("sequence", "what"), [(name, row.summary) for name, row in tables.SEQUENCES.items()])
+
+
+@list_app.command("stylisers")
+def list_stylisers() -> None:
+    """What gives an image the texture of another."""
+    with reported():
+        _print_rows(("styliser", "what"), [(name, row.summary) for name, row in tables.STYLISERS.items()])
 
 
 @list_app.command("suites")

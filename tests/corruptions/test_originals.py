@@ -5,14 +5,34 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
+import os
+import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from robustbench_eff.corruptions import ELASTIC_TRANSFORM, FROST, SNOW, SNOW_IMAGECORRUPTIONS
+pytest.importorskip("imagecorruptions", reason="it brings OpenCV and the published pictures of frost")
+
+import cv2
+
+from robustbench_eff import catalog
+from robustbench_eff.corruptions import (
+    ELASTIC_TRANSFORM,
+    FROST,
+    FROST_IMAGECORRUPTIONS,
+    FROST_PUBLISHED,
+    SNOW,
+    SNOW_IMAGECORRUPTIONS,
+    frost_of,
+)
+from robustbench_eff.corruptions.corruption import Constants
+from robustbench_eff.corruptions.frost import _part, shrunk
 from robustbench_eff.corruptions.ice import pictures
+from robustbench_eff.corruptions.published_frost import FILES, VARIABLE, published_frost
+from robustbench_eff.errors import DataError
 from robustbench_eff.testing import _pictures
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +78,63 @@ def test_frost_pictures_are_ice_and_differ() -> None:
         assert one.shape == (640, 640, 3)
         assert one.std() > 20, "neither dark nor white all over"
         assert all(np.abs(one.astype(int) - other).mean() > 20 for other in grown[:number])
+
+
+def original_frost(image: np.ndarray, shares: tuple[float, float], small: bool) -> np.ndarray:
+    """hendrycks/robustness 8190fe3, make_imagenet_c.py and make_cifar_c.py, with NumPy's global generator."""
+    side, folder = image.shape[0], os.environ[VARIABLE]
+    frost = cv2.imread(f"{folder}/{[*FILES, 'frost6.jpg'][np.random.randint(5)]}")
+    if small:
+        frost = cv2.resize(frost, (0, 0), fx=0.2, fy=0.2)
+    x_start, y_start = np.random.randint(0, frost.shape[0] - side), np.random.randint(0, frost.shape[1] - side)
+    frost = frost[x_start : x_start + side, y_start : y_start + side][..., [2, 1, 0]]
+    return np.uint8(np.clip(shares[0] * image + shares[1] * frost, 0, 255))
+
+
+@pytest.mark.parametrize(("constants", "side"), [("imagenet", 224), ("cifar10", 32)])
+def test_frost_with_the_published_pictures_is_the_original(constants: Constants, side: int) -> None:
+    """A uniform draw in the middle of what one of NumPy's stands for gives the same part of the same picture."""
+    image = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    for seed, shares in enumerate(FROST_PUBLISHED.severities[constants]):
+        np.random.seed(seed)
+        expected = original_frost(image, shares, side == 32)
+        fitted = [shrunk(picture, (side, side)) for picture in published_frost()]
+        random = np.random.RandomState(seed)
+        number = random.randint(5)
+        room = [there - side for there in fitted[number].shape[:2]]
+        uniform = torch.tensor([(number + 0.5) / 5, *((random.randint(0, space) + 0.5) / space for space in room)])
+        ice = _part(fitted, (side, side), uniform.double())
+        assert np.array_equal(FROST_PUBLISHED.apply(torch.from_numpy(image)[None], shares, ice[None])[0], expected)
+
+
+def test_the_pictures_are_part_of_what_is_stored() -> None:
+    assert "pictures" not in FROST.at(1).configuration
+    for kernel in (FROST_PUBLISHED, FROST_IMAGECORRUPTIONS):
+        assert re.fullmatch(r"hendrycks/robustness [0-9a-f]{16}", kernel.at(1).configuration["pictures"])
+    first, second = (frost_of("mine", of=[picture]) for picture in pictures()[:2])
+    assert first.at(1).configuration["pictures"] != second.at(1).configuration["pictures"]
+    assert not torch.equal(first.at(1)(picture()), second.at(1)(picture()))
+
+
+def test_without_the_published_pictures_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = Path(os.environ[VARIABLE])
+    monkeypatch.delenv(VARIABLE)
+    with pytest.raises(DataError, match=f"Set {VARIABLE} to the folder"):
+        FROST_PUBLISHED.at(3)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    with pytest.raises(DataError, match=r"has no frost1.png, frost2.png, frost3.png, frost4.jpg, frost5.jpg"):
+        catalog.corruption("frost_imagecorruptions(severity=2)")
+    for name in FILES:
+        shutil.copy(folder / "frost2.png", tmp_path / name)
+    with pytest.raises(DataError, match=r"frost1.png is not the published picture of that name"):
+        FROST_PUBLISHED.at(3)
+
+
+def test_pictures_smaller_than_the_images_are_refused_or_enlarged() -> None:
+    large = torch.zeros(1, 320, 400, 3, dtype=torch.uint8)
+    with pytest.raises(DataError, match=r"560×315 pixels is smaller than the images of 400×320(.|\n)*Give larger ones"):
+        FROST_PUBLISHED.at(1)(large)
+    assert FROST_IMAGECORRUPTIONS.at(1)(large).float().mean() > 10
 
 
 def test_frost_is_what_the_formula_says() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,16 +19,19 @@ from robustbench_eff.corruptions import Kernel
 
 pytest.importorskip("imagecorruptions", reason="the reference package is not installed")
 
+import cv2
 from skimage import data
 
 from reference_corruptions import corrupted, reference
+from robustbench_eff.corruptions.frost import enlarged
+from robustbench_eff.corruptions.published_frost import published_frost
 from robustbench_eff.corruptions.shot_noise import developed
 
 SIDE, SEVERITIES = 224, range(1, 6)
 WHOLE = {"spatter": 1}
 """Levels by which a kernel may be off; all others by none."""
 ANOTHER_ALGORITHM = {"snow", "elastic_transform", "frost"}
-"""The original's, which the package does not have: golden arrays hold them."""
+"""The original's, which the package does not have: test_originals.py holds them."""
 KERNELS = {
     kernel.name: kernel
     for kernel in vars(corruptions).values()
@@ -61,6 +65,14 @@ def glass(random: np.random.RandomState, value: Any) -> tuple[np.ndarray, ...]:
     return (np.stack([random.randint(-value.reach, value.reach, size=(inner, inner, 2)) for _ in range(value.sweeps)]),)
 
 
+def frost(random: np.random.RandomState, _: Any) -> tuple[np.ndarray, ...]:
+    picture = published_frost()[random.randint(5)]
+    height, width = (math.ceil(side * 1.1) for side in picture.shape[:2])
+    picture = cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
+    top, left = random.randint(0, height - SIDE), random.randint(0, width - SIDE)
+    return (picture[top : top + SIDE, left : left + SIDE].copy(),)
+
+
 def snow(random: np.random.RandomState, _: Any) -> tuple[np.ndarray, ...]:
     return random.normal(size=(SIDE, SIDE)), np.asarray(random.uniform(-135, -45))
 
@@ -71,6 +83,7 @@ DRAWS: dict[str, Callable[[np.random.RandomState, Any], tuple[np.ndarray, ...]]]
     "glass_blur": glass,
     "motion_blur": lambda random, _: (np.asarray(random.uniform(-45, 45)),),
     "snow_imagecorruptions": snow,
+    "frost_imagecorruptions": frost,
     "fog": lambda random, _: (random.random_sample(256 * 256 - 1),),
     "elastic_transform_imagecorruptions": lambda random, _: tuple(random.random_sample((2, SIDE, SIDE))),
     "spatter": lambda random, _: (random.normal(size=(SIDE, SIDE)),),
@@ -102,6 +115,19 @@ def test_bytes_are_those_of_the_reference(name: str, severity: int, photographs:
     # The reference's glass blur takes a second an image.
     for seed, image in enumerate(photographs[: 1 if name == "glass_blur" else None]):
         assert difference(KERNELS[name], image, severity, seed) <= WHOLE.get(name, 0)
+
+
+@pytest.mark.parametrize("side", [224, 400])
+@pytest.mark.parametrize("number", range(5))
+def test_frost_is_enlarged_as_by_opencv(number: int, side: int) -> None:
+    """OpenCV's two programs for it differ from each other by one level on 5 % of the values."""
+    picture = published_frost()[number]
+    found = enlarged(picture, (side, side)).numpy()
+    expected = cv2.resize(picture, found.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    off = np.abs(found.astype(int) - expected)
+    assert off.max() <= 1
+    assert (off > 0).mean() < (2e-5 if cv2.ipp.useIPP() else 0.06)
+    assert min(found.shape[:2]) == math.ceil(max(1, side / min(picture.shape[:2])) * 1.1 * min(picture.shape[:2]))
 
 
 @pytest.mark.shared

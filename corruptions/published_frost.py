@@ -1,0 +1,54 @@
+"""The published pictures of frost, which may not be passed on: the user's copy of them, in a folder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from robustbench_eff.errors import DataError
+
+from .ice import Picture
+
+VARIABLE = "ROBUST_EVAL_FROST"
+"""The environment variable that names the folder."""
+FILES = {
+    "frost1.png": "319134521e12adb2",
+    "frost2.png": "ac0a6a8248e3d21e",
+    "frost3.png": "11570e61032b1489",
+    "frost4.jpg": "e1b325c4003d2f59",
+    "frost5.jpg": "b4e380c32fb8c98e",
+}
+"""In the authors' order, with BLAKE2b hashes. There is a frost6.jpg, but their code draws one of the first five."""
+WHERE = f"""\
+They are frost1.png to frost5.jpg in ImageNet-C/create_c of github.com/hendrycks/robustness.
+Set {VARIABLE} to the folder they are in, or take `frost`, which needs none."""
+
+
+def published_frost() -> tuple[Picture, ...]:
+    """The five pictures in the authors' order, uint8 (H, W, 3).
+
+    Source: hendrycks/robustness 8190fe3. Raises DataError where the environment names no folder, and where the
+    folder lacks one of them or holds another picture under its name.
+    """
+    folder = os.environ.get(VARIABLE)
+    if not folder:
+        raise DataError("The published pictures of frost may not be passed on with this package.", WHERE)
+    return _read(Path(folder).expanduser())
+
+
+@cache
+def _read(folder: Path) -> tuple[Picture, ...]:
+    if absent := [name for name in FILES if not (folder / name).is_file()]:
+        raise DataError(f"{folder} has no {', '.join(absent)}.", WHERE)
+    for name, expected in FILES.items():
+        if hashlib.blake2b((folder / name).read_bytes(), digest_size=8).hexdigest() != expected:
+            raise DataError(
+                f"{folder / name} is not the published picture of that name.",
+                f"{WHERE}\nPictures of your own: robustbench_eff.corruptions.frost_of, in Python.",
+            )
+    return tuple(np.asarray(Image.open(folder / name).convert("RGB")) for name in FILES)

@@ -1,0 +1,139 @@
+"""Adaptive instance normalisation: the style's statistics of VGG features, brought back to pixels by a decoder."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from robustbench_eff.errors import DataError
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Images
+
+from .stylise import check
+
+Features = Float[Tensor, "batch features rows columns"]
+VARIANCE = 1e-5
+"""Added to every variance."""
+SMALLEST = 9
+"""Pixels a side of which three poolings leave more than one feature."""
+WHERE = """\
+Both files are in the releases of github.com/naoto0804/pytorch-AdaIN.
+Pass them as adain(encoder='PATH/vgg_normalised.pth', decoder='PATH/decoder.pth'), or take another styliser."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaIN:
+    """Feature by feature, mean and spread of relu4_1 of the content become those of the style.
+
+    `strength` mixes features, not images: with 0 the content comes back as the decoder makes it.
+
+    Source: Huang & Belongie 2017, arXiv:1703.06868; networks and constants as in naoto0804/pytorch-AdaIN 47950d0.
+    Differs: images are clipped to [0, 1], and cut to the content's size where that is no multiple of 8.
+    """
+
+    encoder: str = "vgg_normalised.pth"
+    """File with the weights of VGG-19 whose features are normalised."""
+    decoder: str = "decoder.pth"
+    """File with those of what turns its relu4_1 into images."""
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the images depend on the draws."""
+        return False
+
+    @torch.no_grad()
+    def __call__(self, content: Images, style: Images, strength: float = 1.0, draws: Draws | None = None) -> Images:
+        """`content` in the texture and colours of `style`; shapes, ranges and errors as `Styliser`.
+
+        DataError also for weights that are not there or are not those of these networks.
+        """
+        del draws
+        check(content, style, strength)
+        if not len(content):
+            return content.clone()
+        if min(content.shape[2:]) < SMALLEST:
+            raise DataError(f"AdaIN takes images of at least {SMALLEST} pixels a side, got {tuple(content.shape)}.")
+        encoder = _loaded(_encoder, Path(self.encoder), content.device)
+        decoder = _loaded(_decoder, Path(self.decoder), content.device)
+        features: Features = encoder(content)
+        moved = torch.lerp(features, normalised(features, encoder(style)), strength)
+        images: Images = decoder(moved)[..., : content.shape[2], : content.shape[3]]
+        return images.clamp(0, 1)
+
+
+def normalised(content: Features, style: Features) -> Features:
+    """Content features with the mean and the standard deviation of the style's (equation 8)."""
+    (mean, spread), (style_mean, style_spread) = _statistics(content), _statistics(style)
+    return (content - mean) / spread * style_spread + style_mean
+
+
+def _statistics(features: Features) -> tuple[Tensor, Tensor]:
+    variance, mean = torch.var_mean(features, (2, 3), keepdim=True)
+    return mean, (variance + VARIANCE).sqrt()
+
+
+@lru_cache(maxsize=4)
+def _loaded(build: Callable[[], nn.Sequential], weights: Path, device: torch.device) -> nn.Sequential:
+    """The network with the weights of the file; what the file holds beside them (deeper layers) is left out."""
+    if not weights.is_file():
+        raise DataError(f"AdaIN needs the file {weights}, which is not there.", WHERE)
+    try:
+        state = torch.load(weights, map_location=device, weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise DataError(f"{weights} cannot be read as PyTorch weights: {str(error).splitlines()[0]}", WHERE) from error
+    network = build()
+    expected = network.state_dict()
+    found = {name: state[name] for name in expected if name in state} if isinstance(state, dict) else {}
+    for name, tensor in expected.items():
+        if not isinstance(there := found.get(name), Tensor) or there.shape != tensor.shape:
+            came = tuple(there.shape) if isinstance(there, Tensor) else "nothing"
+            raise DataError(
+                f"{weights} does not hold the weights of AdaIN's {build.__name__[1:]}: "
+                f"{name} should be {tuple(tensor.shape)}, got {came}.",
+                WHERE,
+            )
+    network.load_state_dict(found, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _encoder() -> nn.Sequential:
+    """VGG-19 up to relu4_1, behind the 1 x 1 convolution that takes RGB in [0, 1]; without weights."""
+    with torch.device("meta"):
+        return nn.Sequential(
+            nn.Conv2d(3, 3, 1),
+            *_convolutions(3, 64, 64),
+            nn.MaxPool2d(2, ceil_mode=True),
+            *_convolutions(64, 128, 128),
+            nn.MaxPool2d(2, ceil_mode=True),
+            *_convolutions(128, 256, 256, 256, 256),
+            nn.MaxPool2d(2, ceil_mode=True),
+            *_convolutions(256, 512),
+        )
+
+
+def _decoder() -> nn.Sequential:
+    """Its mirror image; without weights."""
+    with torch.device("meta"):
+        layers = [
+            *_convolutions(512, 256),
+            nn.Upsample(scale_factor=2),
+            *_convolutions(256, 256, 256, 256, 128),
+            nn.Upsample(scale_factor=2),
+            *_convolutions(128, 128, 64),
+            nn.Upsample(scale_factor=2),
+            *_convolutions(64, 64, 3),
+        ]
+        return nn.Sequential(*layers[:-1])  # pixels are not rectified
+
+
+def _convolutions(*widths: int) -> Iterator[nn.Module]:
+    for before, after in pairwise(widths):
+        yield from (nn.ReflectionPad2d(1), nn.Conv2d(before, after, 3), nn.ReLU())

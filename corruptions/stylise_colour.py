@@ -1,0 +1,34 @@
+"""Colour transfer: every channel gets the mean and the spread of the style's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Images
+
+from .stylise import check, deviation, towards
+
+PIXELS = (2, 3)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Colour:
+    """The style's mean and standard deviation of red, green and blue; no texture.
+
+    Source: Reinhard, Ashikhmin, Gooch & Shirley 2001, "Color transfer between images" (IEEE CG&A 21).
+    Differs: in RGB instead of their decorrelated space, whose logarithms have no value for black.
+    """
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether the images depend on the draws."""
+        return False
+
+    def __call__(self, content: Images, style: Images, strength: float = 1.0, draws: Draws | None = None) -> Images:
+        """`content` in the colours of `style`; shapes, ranges and errors as `Styliser`."""
+        del draws
+        check(content, style, strength)
+        centred = content - content.mean(PIXELS, keepdim=True)
+        scale = deviation(style, PIXELS) / deviation(content, PIXELS)
+        return towards(content, centred * scale + style.mean(PIXELS, keepdim=True), strength)
