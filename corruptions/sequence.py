@@ -38,6 +38,10 @@ class SequenceKernel(Generic[Value]):
     version: int = 1
     """Raised whenever the same draws would give other frames."""
 
+    def at(self, difficulty: int = 1, constants: Constants = "imagenet") -> FrameSequence:
+        """The sequence at that difficulty."""
+        return FrameSequence(difficulty, constants, kernel=self)
+
 
 @dataclass(frozen=True, slots=True)
 class FrameSequence:

@@ -62,6 +62,9 @@ def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet:
     for cell, outcomes in cells:
         of = wrong.setdefault(cell["configuration"]["corruption"], {})
         of[cell["configuration"]["severity"]] = ~outcomes["correct"].to_numpy(zero_copy_only=False)
+    flags: tuple[str, ...] = ()
+    if "frost" not in wrong and "frost_published" in wrong:
+        wrong["frost"], flags = wrong["frost_published"], ("frost with the published pictures",)
     if any(len(wrong.get(name, ())) < SEVERITIES for name in alexnet.errors):
         return []
     cell, outcomes = cells[0]
@@ -85,6 +88,7 @@ def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet:
             high=high,
             n=len(share),
             protocol=cell["protocol"],
+            flags=flags,
             higher_is_better=metric == "mean_accuracy",
         )
         for ((perturbation, metric), share), (low, high) in zip(shares.items(), intervals, strict=True)
