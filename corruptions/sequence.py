@@ -55,12 +55,10 @@ class FrameSequence:
         if self.constants not in self.kernel.difficulties:
             known = ", ".join(self.kernel.difficulties)
             raise SpecError(f"{self.kernel.name} has no constants for {self.constants!r}.", f"Known: {known}.")
-        known_difficulties = len(self.kernel.difficulties[self.constants])
-        if self.difficulty not in range(1, known_difficulties + 1):
-            hint = "Other difficulties are scored from the same frames." if known_difficulties == 1 else ""
-            raise SpecError(
-                f"{self.kernel.name}: difficulty must be 1 to {known_difficulties}, got {self.difficulty}.", hint
-            )
+        most = len(self.kernel.difficulties[self.constants])
+        if self.difficulty not in range(1, most + 1):
+            known, hint = (f"1 to {most}", "") if most > 1 else ("1", "Others are scored from the same frames.")
+            raise SpecError(f"{self.kernel.name}: difficulty must be {known}, got {self.difficulty}.", hint)
 
     @property
     def frames(self) -> int:

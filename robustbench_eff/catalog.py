@@ -179,8 +179,8 @@ def _attack_class(name: str) -> type[Attack]:
             plugin: type[Attack] = point.load()
             return plugin
     known = attack_names()
-    hint = did_you_mean(name, [*known, *CORRUPTIONS, *SETS])
-    raise SpecError(f"Unknown attack or corruption {name!r}.", hint or f"Attacks: {', '.join(known)}.")
+    hint = did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *SETS])
+    raise SpecError(f"Unknown attack, corruption or sequence {name!r}.", hint or f"Attacks: {', '.join(known)}.")
 
 
 def _adapted(kind: Any, name: str, parsed: spec.Spec) -> Attack:

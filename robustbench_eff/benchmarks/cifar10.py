@@ -48,5 +48,7 @@ CIFAR10_P = dataclasses.replace(
     CIFAR10_C,
     name="cifar10-p",
     title="CIFAR-10-P, the published arrays (Hendrycks & Dietterich 2019)",
+    licence="none stated (unverified)",
+    where="https://github.com/hendrycks/robustness, which links to them",
     layout=VIDEO_ARRAYS,
 )

@@ -238,7 +238,7 @@ def test_every_sequence_is_the_same_without_compiled_loops(
 
 
 def test_only_noise_has_difficulties_of_its_own() -> None:
-    with pytest.raises(SpecError, match="difficulty must be 1 to 1, got 2"):
+    with pytest.raises(SpecError, match="difficulty must be 1, got 2"):
         sequence("rotate", difficulty=2)
     with pytest.raises(SpecError, match="difficulty must be 1 to 3, got 4"):
         sequence("shot_noise", difficulty=4)
