@@ -101,15 +101,15 @@ class Corruption:
                 f"A corruption takes uint8 images of shape (N, H, W, 3), got {pixels.dtype} {tuple(pixels.shape)}.",
                 "Pass 8-bit levels, channels last, before any normalisation.",
             )
-        rows = torch.arange(len(pixels), device=pixels.device)
-        draws = Draws.given(draws, pixels).fork(torch.full_like(rows, self.severity))
+        severities = torch.full((len(pixels),), self.severity, device=pixels.device)
+        draws = Draws.given(draws, pixels).fork(severities)
         size = (pixels.shape[1], pixels.shape[2])
-        corrupted = torch.empty_like(pixels)
         apply, at_once = self._program(pixels)
-        for piece in rows.split(at_once) if len(rows) else ():
-            sampled = self.kernel.sample(draws[piece], size, self.value)
-            corrupted[piece] = apply(pixels[piece], self.value, *sampled)
-        return corrupted
+        parts = []
+        for start in range(0, len(pixels), at_once):
+            piece = slice(start, start + at_once)
+            parts.append(apply(pixels[piece], self.value, *self.kernel.sample(draws[piece], size, self.value)))
+        return parts[0].contiguous() if len(parts) == 1 else torch.cat((pixels[:0], *parts))
 
     def _program(self, pixels: Pixels) -> tuple[Callable[..., Pixels], int]:
         """What corrupts these images, and how many of them at once."""

@@ -39,7 +39,7 @@ class Draws:
         """`draws`, or where there are none those of seed 0 and the samples' positions: what every attack does."""
         return cls.of(0, range(len(samples)), samples.device) if draws is None else draws
 
-    def __getitem__(self, index: Tensor) -> Draws:
+    def __getitem__(self, index: Tensor | slice) -> Draws:
         return Draws(self.seed, self.keys[index])
 
     def fork(self, numbers: Int64[Tensor, batch]) -> Draws:
