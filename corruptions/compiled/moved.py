@@ -66,53 +66,81 @@ def zoom_blur(pixels, factors, out):
     """Means of the images and of their centres, magnified; float32 sums."""
     count = np.float32(len(factors) + 1)
     for image in prange(len(pixels)):
-        height, width = pixels.shape[1:3]
-        values = np.empty((height, 3 * width))
-        for y in range(height):
-            for x in range(width):
-                for channel in range(3):
-                    values[y, 3 * x + channel] = np.float32(FRACTIONS[pixels[image, y, x, channel]])
-        total = np.zeros((height, 3 * width), dtype=np.float32)
+        levels = pixels[image].reshape(pixels.shape[1], -1)
+        values = np.empty(levels.shape, dtype=np.float32)
+        for y in range(len(levels)):
+            for j in range(levels.shape[1]):
+                values[y, j] = FRACTIONS[levels[y, j]]
+        total = np.zeros_like(values)
         for factor in factors:
-            _add_zoomed(values, factor, total)
-        for y in range(height):
-            for x in range(width):
-                for channel in range(3):
-                    j = 3 * x + channel
-                    mean = (np.float32(values[y, j]) + total[y, j]) / count
-                    mean = min(max(mean, np.float32(0.0)), np.float32(1.0))
-                    out[image, y, x, channel] = np.uint8(mean * np.float32(255.0))
+            add_zoomed(values, factor, 3, total)
+        for y in range(len(levels)):
+            _mean(values[y], total[y], count, out[image, y].reshape(-1))
 
 
 @loop
-def _add_zoomed(values, factor, total):
-    height, width = values.shape[0], values.shape[1] // 3
-    tall, wide = math.ceil(height / factor), math.ceil(width / factor)
-    top, left = (height - tall) // 2, (width - wide) // 2
-    new_height, new_width = round(tall * factor), round(wide * factor)
-    down_step = (tall - 1) / (new_height - 1) if new_height > 1 else 0.0
-    across_step = (wide - 1) / (new_width - 1) if new_width > 1 else 0.0
-    columns = min(new_width, width)
-    near, far = np.empty(columns, dtype=np.int64), np.empty(columns, dtype=np.int64)
-    across = np.empty(columns)
-    for x in range(columns):
-        where = x * across_step
-        first = min(math.floor(where), wide - 1)
-        near[x], far[x], across[x] = 3 * (left + first), 3 * (left + min(first + 1, wide - 1)), where - first
-    upper, lower = np.empty(3 * width), np.empty(3 * width)
-    for y in range(min(new_height, height)):
-        where = y * down_step
-        first = min(math.floor(where), tall - 1)
-        below = where - first
-        above_row, below_row = values[top + first], values[top + min(first + 1, tall - 1)]
-        for j in range(3 * width):
-            upper[j], lower[j] = above_row[j] * (1.0 - below), below_row[j] * below
-        for x in range(columns):
-            back, on, a, b = 1.0 - across[x], across[x], near[x], far[x]
-            for channel in range(3):
-                value = upper[a + channel] * back + upper[b + channel] * on
-                value = value + lower[a + channel] * back
-                total[y, 3 * x + channel] += np.float32(value + lower[b + channel] * on)
+def _mean(values, total, count, out):
+    for j in range(len(out)):
+        mean = min(max((values[j] + total[j]) / count, np.float32(0.0)), np.float32(1.0))
+        out[j] = np.uint8(mean * np.float32(255.0))
+
+
+@loop
+def add_zoomed(values, factor, channels, total):
+    """Adds the magnified middle of `values` (height, width * channels), as much of it as has room in `total`.
+
+    Every row is spread once: what lies left and right of each new pixel then stands in order.
+    """
+    height, width = values.shape[0], values.shape[1] // channels
+    top, tall, rows, down = _places(height, factor)
+    left, wide, columns, across = _places(width, factor)
+    length = min(len(columns) * channels, total.shape[1])
+    near, far = np.empty(length, dtype=np.uint64), np.empty(length, dtype=np.uint64)
+    beyond = np.empty(length)
+    for j in range(length):
+        x, channel = divmod(j, channels)
+        near[j] = (left + columns[x]) * channels + channel
+        far[j] = (left + min(columns[x] + 1, wide - 1)) * channels + channel
+        beyond[j] = across[x]
+    before = 1.0 - beyond
+    spread = np.empty((2, 2, length))
+    ready = 0
+    for y in range(min(len(rows), len(total))):
+        last = min(rows[y] + 1, tall - 1)
+        while ready <= last:
+            _pick(values[top + ready], near, spread[ready % 2, 0])
+            _pick(values[top + ready], far, spread[ready % 2, 1])
+            ready += 1
+        upper, lower = spread[rows[y] % 2], spread[last % 2]
+        _add_between(upper[0], upper[1], lower[0], lower[1], down[y], before, beyond, total[y, :length])
+
+
+@loop
+def _places(length, factor):
+    """Where the middle starts, its length, and of each new pixel the old one before it and how far it is from that."""
+    old = math.ceil(length / factor)
+    new = round(old * factor)
+    step = (old - 1) / (new - 1) if new > 1 else 0.0
+    first, beyond = np.empty(new, dtype=np.int64), np.empty(new)
+    for place in range(new):
+        first[place] = min(math.floor(place * step), old - 1)
+        beyond[place] = place * step - first[place]
+    return (length - old) // 2, old, first, beyond
+
+
+@loop
+def _pick(row, places, out):
+    for j in range(len(out)):
+        out[j] = row[places[j]]
+
+
+@loop
+def _add_between(upper_near, upper_far, lower_near, lower_far, below, before, beyond, total):
+    above = 1.0 - below
+    for j in range(len(total)):
+        value = upper_near[j] * above * before[j] + upper_far[j] * above * beyond[j]
+        value = value + lower_near[j] * below * before[j]
+        total[j] += total.dtype.type(value + lower_far[j] * below * beyond[j])
 
 
 @parallel
