@@ -14,51 +14,70 @@ from .frame import FRACTIONS, loop, parallel
 def motion_blur(pixels, weights, steps, out):
     """Images smeared along `steps` (image, tap, (down, across))."""
     for image in prange(len(pixels)):
-        height, width = pixels.shape[1:3]
-        values = pixels[image].reshape(height, width * 3).astype(np.float64)
-        smeared = _smeared(values, weights, steps[image], 3)
-        for y in range(height):
-            for x in range(width):
-                for channel in range(3):
-                    out[image, y, x, channel] = np.uint8(min(max(smeared[y, 3 * x + channel], 0.0), 255.0))
-
-
-@parallel
-def smear(layers, weights, steps, out):
-    """The same of float64 layers (image, height, width)."""
-    for image in prange(len(layers)):
-        out[image] = _smeared(layers[image], weights, steps[image], 1)
+        values = pixels[image].reshape(pixels.shape[1], -1).astype(np.float32)  # exact, and half the memory
+        smeared = smear(values, weights, steps[image], 3)
+        for y in range(len(smeared)):
+            _to_levels(smeared[y], out[image, y].reshape(-1))
 
 
 @loop
-def _smeared(values, weights, steps, channels):
-    """Row by row, so that the sums of a row stay in the cache while all taps are added to it."""
+def _to_levels(values, out):
+    for j in range(len(out)):
+        out[j] = np.uint8(min(max(values[j], 0.0), 255.0))
+
+
+@loop
+def smear(values, weights, steps, channels):
+    """`values` (height, width * channels) in float64, moved by `steps` (tap, (down, across)), weighted and added.
+
+    Row by row, so that the sums of a row stay in the cache while the taps are added to it, four at once.
+    """
     height, length = values.shape
-    width = length // channels
     taps = 0
-    while taps < len(weights) and abs(steps[taps, 0]) < height and abs(steps[taps, 1]) < width:
+    while taps < len(weights) and abs(steps[taps, 0]) < height and abs(steps[taps, 1]) * channels < length:
         taps += 1
+    fours = np.zeros((taps + 3) // 4 * 4)  # the last of which may weigh nothing
+    fours[:taps] = weights[:taps]
+    down, across = np.zeros(len(fours), dtype=np.int64), np.zeros(len(fours), dtype=np.int64)
+    down[:taps], across[:taps] = steps[:taps, 0], steps[:taps, 1] * channels
+    margin = np.abs(across).max()
+    padded = _padded(values, margin, channels)
     total = np.zeros((height, length))
     for y in range(height):
-        target = total[y]
-        for tap in range(taps):
-            source, weight = values[min(max(y - steps[tap, 0], 0), height - 1)], weights[tap]
-            shift = steps[tap, 1] * channels
-            begin, end = max(0, shift), length + min(0, shift)
-            for channel in range(channels):
-                first, last = source[channel] * weight, source[length - channels + channel] * weight
-                for j in range(channel, begin, channels):
-                    target[j] += first
-                for j in range(end + channel, length, channels):
-                    target[j] += last
-            _add(target[begin:end], source[begin - shift : end - shift], weight)
+        for tap in range(0, len(fours), 4):
+            a = _moved(padded, y - down[tap], margin - across[tap], length)
+            b = _moved(padded, y - down[tap + 1], margin - across[tap + 1], length)
+            c = _moved(padded, y - down[tap + 2], margin - across[tap + 2], length)
+            d = _moved(padded, y - down[tap + 3], margin - across[tap + 3], length)
+            _add_four(total[y], a, b, c, d, fours[tap : tap + 4])
     return total
 
 
 @loop
-def _add(target, source, weight):
-    for j in range(len(target)):
-        target[j] += source[j] * weight
+def _padded(values, margin, channels):
+    """With `margin` more numbers on either side: the first and the last pixel."""
+    height, length = values.shape
+    out = np.empty((height, length + 2 * margin), dtype=values.dtype)
+    for y in range(height):
+        for j in range(margin):
+            out[y, j], out[y, margin + length + j] = (
+                values[y, j % channels],
+                values[y, length - channels + j % channels],
+            )
+        out[y, margin : margin + length] = values[y]
+    return out
+
+
+@loop
+def _moved(padded, y, start, length):
+    return padded[min(max(y, 0), len(padded) - 1), start : start + length]
+
+
+@loop
+def _add_four(total, a, b, c, d, weights):
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
+    for j in range(len(total)):
+        total[j] = total[j] + a[j] * w0 + b[j] * w1 + c[j] * w2 + d[j] * w3
 
 
 @parallel
