@@ -20,7 +20,8 @@ PRINTERS = {"cli", "report"}
 HOME_OF = {
     "foolbox": {"attacks/foolbox_adapter.py"},
     "numba": {
-        f"corruptions/compiled/{name}.py" for name in ("blurs", "colours", "drops", "frame", "moved", "noise", "words")
+        f"corruptions/compiled/{name}.py"
+        for name in ("blurs", "colours", "drops", "elastic", "frame", "moved", "noise", "snow", "words")
     },
     "pyautoattack": {"attacks/pyautoattack_adapter.py"},
     "ray": set(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .frame import FRACTIONS, loop, parallel
+from .frame import FRACTIONS, loop, parallel, to_level
 from .smooth import add_pairs, even, smooth_row
 
 
@@ -14,16 +14,6 @@ def gaussian_blur(pixels, taps, out):
     """Smoothed images."""
     for image in prange(len(pixels)):
         _blur(pixels[image], taps, out[image])
-
-
-@parallel
-def smooth(fields, taps, mirrored, out):
-    """float64 fields (image, height, width) smoothed."""
-    for image in prange(len(fields)):
-        weights = even(taps)
-        padded = np.empty(fields.shape[2] + 2 * len(weights))
-        for y in range(fields.shape[1]):
-            smooth_row(fields[image], y, weights, mirrored, 1, padded, out[image, y])
 
 
 @parallel
@@ -108,7 +98,7 @@ def _fractions(pixels):
 def _row_to_levels(values, out):
     flat = out.reshape(-1)
     for j in range(len(flat)):
-        flat[j] = np.uint8(min(max(values[j], 0.0), 1.0) * 255)
+        flat[j] = to_level(values[j])
 
 
 @loop

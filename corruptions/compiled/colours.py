@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .frame import FRACTIONS, loop, parallel
+from .frame import FRACTIONS, loop, parallel, to_level
 
 
 @parallel
@@ -59,15 +59,9 @@ def _row(colours, saturation_factor, saturation_added, value_added, levels):
         share = 1.0 - within if sector % 2 == 0 else within
         high, mean, least = value, value * (1.0 - share * saturation), value * (1.0 - saturation)
         sector %= 6
-        levels[0, x] = level(high if sector in (0, 5) else (mean if sector in (1, 4) else least))
-        levels[1, x] = level(high if sector in (1, 2) else (mean if sector in (0, 3) else least))
-        levels[2, x] = level(high if sector in (3, 4) else (mean if sector in (2, 5) else least))
-
-
-@loop
-def level(value):
-    """Of a fraction."""
-    return np.uint8(min(max(value, 0.0), 1.0) * 255)
+        levels[0, x] = to_level(high if sector in (0, 5) else (mean if sector in (1, 4) else least))
+        levels[1, x] = to_level(high if sector in (1, 2) else (mean if sector in (0, 3) else least))
+        levels[2, x] = to_level(high if sector in (3, 4) else (mean if sector in (2, 5) else least))
 
 
 @parallel
@@ -84,7 +78,7 @@ def contrast(pixels, kept, out):
         for channel in range(3):
             mean = sums[channel] / (255 * count)
             for level in range(256):
-                table[channel, level] = level((FRACTIONS[level] - mean) * kept + mean)
+                table[channel, level] = to_level((FRACTIONS[level] - mean) * kept + mean)
         for y in range(pixels.shape[1]):
             for x in range(pixels.shape[2]):
                 for channel in range(3):

@@ -1,4 +1,4 @@
-"""Images whose pixels come from elsewhere: smeared, magnified, displaced."""
+"""Images whose pixels come from near by: smeared and magnified."""
 
 from __future__ import annotations
 
@@ -160,79 +160,3 @@ def _add_between(upper_near, upper_far, lower_near, lower_far, below, before, be
         value = upper_near[j] * above * before[j] + upper_far[j] * above * beyond[j]
         value = value + lower_near[j] * below * before[j]
         total[j] += total.dtype.type(value + lower_far[j] * below * beyond[j])
-
-
-@parallel
-def displaced(_, images, across, down, out):
-    """float32 images (image, height, width, 3) bilinearly from (row + down, column + across), as levels."""
-    for image in prange(len(images)):
-        height, width = images.shape[1:3]
-        for y in range(height):
-            for x in range(width):
-                y_from = _mirrored(y + np.float64(down[image, y, x]), height)
-                x_from = _mirrored(x + np.float64(across[image, y, x]), width)
-                row, column = math.floor(y_from), math.floor(x_from)
-                below, beyond = y_from - row, x_from - column
-                upper, lower = _pixel(row, height), _pixel(row + 1, height)
-                near, far = _pixel(column, width), _pixel(column + 1, width)
-                for channel in range(3):
-                    value = np.float64(images[image, upper, near, channel]) * (1.0 - below) * (1.0 - beyond)
-                    value += np.float64(images[image, upper, far, channel]) * (1.0 - below) * beyond
-                    value += np.float64(images[image, lower, near, channel]) * below * (1.0 - beyond)
-                    value += np.float64(images[image, lower, far, channel]) * below * beyond
-                    level = min(max(np.float32(value), np.float32(0.0)), np.float32(1.0)) * np.float32(255.0)
-                    out[image, y, x, channel] = np.uint8(level)
-
-
-@loop
-def _mirrored(where, length):
-    """A coordinate brought into the image as SciPy does, the last pixel twice in the mirror image."""
-    period = 2 * length
-    if where < 0:
-        if where < -period:
-            where += period * math.trunc(-where / period)
-        where = where + period if where < -length else max(-where, 1e-15) - 1.0
-    if where > length - 1:
-        where -= period * math.trunc(where / period)
-        if where >= length:
-            where = period - where - 1.0
-    return where
-
-
-@loop
-def _pixel(index, length):
-    index %= 2 * length
-    return min(index, 2 * length - 1 - index)
-
-
-@parallel
-def warped(images, inverse, fine_bits, step_bits, out):
-    """float32 images (image, height, width, 3) under affine maps whose `inverse` is in units of 2^-fine_bits pixels."""
-    half, steps = 1 << (fine_bits - step_bits - 1), 1 << step_bits
-    for image in prange(len(images)):
-        height, width = images.shape[1:3]
-        for y in range(height):
-            x_start = np.int64(np.rint(inverse[image, 0, 1] * y + inverse[image, 0, 2])) + half
-            y_start = np.int64(np.rint(inverse[image, 1, 1] * y + inverse[image, 1, 2])) + half
-            for x in range(width):
-                column = (x_start + np.int64(np.rint(inverse[image, 0, 0] * x))) >> (fine_bits - step_bits)
-                row = (y_start + np.int64(np.rint(inverse[image, 1, 0] * x))) >> (fine_bits - step_bits)
-                beyond = np.float32(column & (steps - 1)) / np.float32(steps)
-                below = np.float32(row & (steps - 1)) / np.float32(steps)
-                before, above = np.float32(1) - beyond, np.float32(1) - below
-                near, far = _folded(column >> step_bits, width), _folded((column >> step_bits) + 1, width)
-                upper, lower = _folded(row >> step_bits, height), _folded((row >> step_bits) + 1, height)
-                for channel in range(3):
-                    value = images[image, upper, near, channel] * np.float32(above * before)
-                    value = np.float32(value + images[image, upper, far, channel] * np.float32(above * beyond))
-                    value = np.float32(value + images[image, lower, near, channel] * np.float32(below * before))
-                    value = np.float32(value + images[image, lower, far, channel] * np.float32(below * beyond))
-                    out[image, y, x, channel] = value
-
-
-@loop
-def _folded(index, length):
-    """Mirrored without the last pixel twice."""
-    period = max(1, 2 * length - 2)
-    index %= period
-    return min(index, period - index)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .frame import FRACTIONS, loop, parallel
+from .frame import FRACTIONS, loop, parallel, to_level
 
 
 @parallel
@@ -14,7 +14,7 @@ def gaussian_noise(pixels, deviation, noise, out):
     for image in prange(len(pixels)):
         for j in range(pixels.shape[1]):
             value = FRACTIONS[pixels[image, j]] + deviation * np.float64(noise[image, j])
-            out[image, j] = np.uint8(min(max(value, 0.0), 1.0) * 255)
+            out[image, j] = to_level(value)
 
 
 @parallel
@@ -24,7 +24,7 @@ def speckle_noise(pixels, deviation, noise, out):
         for j in range(pixels.shape[1]):
             clean = FRACTIONS[pixels[image, j]]
             value = clean + clean * (deviation * np.float64(noise[image, j]))
-            out[image, j] = np.uint8(min(max(value, 0.0), 1.0) * 255)
+            out[image, j] = to_level(value)
 
 
 @parallel
@@ -77,7 +77,7 @@ def fog(pixels, thickness, decay, roughness, side, uniform, out):
                 added = thickness * ((field[y, x] - low) / high)
                 for channel in range(3):
                     value = (FRACTIONS[pixels[image, y, x, channel]] + added) * brightest / (brightest + thickness)
-                    out[image, y, x, channel] = np.uint8(min(max(value, 0.0), 1.0) * 255)
+                    out[image, y, x, channel] = to_level(value)
 
 
 @loop

@@ -22,15 +22,27 @@ def smooth_row(image, y, taps, mirrored, channels, padded, out):
     `taps` (an odd number) from the centre outwards; beyond the edges lies the last pixel or, if `mirrored`, the
     mirror image with that twice. `padded` has room for the row and as many pixels as there are taps to either side.
     """
-    height, length = image.shape
-    radius, width = len(taps) - 1, length // channels
-    middle = radius * channels
-    row = padded[middle : middle + length]
-    _scale(image[y], taps[0], row)
-    for tap in range(radius, 0, -2):
+    along_height(image, y, taps, mirrored, padded[(len(taps) - 1) * channels :][: image.shape[1]])
+    along_width(padded, taps, mirrored, channels, out)
+
+
+@loop
+def along_height(image, y, taps, mirrored, out):
+    """Row `y`, smoothed over the rows about it."""
+    height = len(image)
+    _scale(image[y], taps[0], out)
+    for tap in range(len(taps) - 1, 0, -2):
         a, b = image[_inside(y - tap, height, mirrored)], image[_inside(y + tap, height, mirrored)]
         c, d = image[_inside(y - tap + 1, height, mirrored)], image[_inside(y + tap - 1, height, mirrored)]
-        add_pairs(row, a, b, taps[tap], c, d, taps[tap - 1])
+        add_pairs(out, a, b, taps[tap], c, d, taps[tap - 1])
+
+
+@loop
+def along_width(padded, taps, mirrored, channels, out):
+    """The row in the middle of `padded`, smoothed."""
+    length, radius = len(out), len(taps) - 1
+    middle, width = radius * channels, length // channels
+    row = padded[middle : middle + length]
     for x in range(radius):
         left, right = _inside(x - radius, width, mirrored), _inside(width + x, width, mirrored)
         for channel in range(channels):

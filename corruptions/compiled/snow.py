@@ -7,8 +7,8 @@ import math
 import numpy as np
 from numba import prange
 
-from .colours import join, level, separate
-from .frame import loop, parallel
+from .colours import join, separate
+from .frame import loop, parallel, to_level
 from .moved import add_zoomed, smear
 
 
@@ -82,4 +82,4 @@ def _under(clean, white, kept, here, there, out):
     keep, pale = np.float32(kept), np.float32(1 - kept)
     for x in range(len(out)):
         paled = np.float32(keep * clean[x]) + np.float32(pale * max(clean[x], white[x]))
-        out[x] = level(np.float64(paled) + here[x] + there[x])
+        out[x] = to_level(np.float64(paled) + here[x] + there[x])
