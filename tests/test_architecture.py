@@ -21,7 +21,7 @@ HOME_OF = {
     "foolbox": {"attacks/foolbox_adapter.py"},
     "numba": {
         f"corruptions/compiled/{name}.py"
-        for name in ("blurs", "colours", "drops", "elastic", "frame", "moved", "noise", "snow", "words")
+        for name in ("blocks", "blurs", "colours", "drops", "elastic", "frame", "moved", "noise", "snow", "words")
     },
     "pyautoattack": {"attacks/pyautoattack_adapter.py"},
     "ray": set(),
