@@ -31,7 +31,7 @@ def affine_maps(moved: Float32[Tensor, "batch 3 2"], size: tuple[int, int]) -> M
 def warped(image: Float32[Tensor, "batch height width 3"], maps: Maps) -> Float32[Tensor, "batch height width 3"]:
     """`image` moved by `maps`; beyond the edges lies the mirror image, without its last pixel twice."""
     count, height, width, _ = image.shape
-    inverse = _inverse(maps)
+    inverse = inverse_maps(maps)
     x, y = torch.arange(width, device=image.device), torch.arange(height, device=image.device)
     half = 1 << (FINE_BITS - STEP_BITS - 1)
 
@@ -53,16 +53,7 @@ def warped(image: Float32[Tensor, "batch height width 3"], maps: Maps) -> Float3
     return total
 
 
-def warped_compiled(
-    image: Float32[Tensor, "batch height width 3"], maps: Maps
-) -> Float32[Tensor, "batch height width 3"]:
-    """What `warped` gives, in compiled loops."""
-    from .compiled import frame, moved
-
-    return frame.changed(moved.warped, image, _inverse(maps), FINE_BITS, STEP_BITS)
-
-
-def _inverse(maps: Maps) -> Maps:
+def inverse_maps(maps: Maps) -> Maps:
     """Where pixels come from, in 1/1024 pixel."""
     linear, shift = maps[..., :2], maps[..., 2:]
     inverse = torch.linalg.inv(linear)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import numpy as np
 import torch
 import torch.nn.functional as functional
 from jaxtyping import Bool, Float, Int64
@@ -76,15 +75,6 @@ def distances(from_these: Bool[Tensor, "batch height width"], most: int) -> Floa
 def edge_distances(image: Levels, low: int, high: int, most: int) -> Float[Tensor, "batch height width"]:
     """How far every pixel is from an edge, at most `most`."""
     return distances(edges(image, low, high), most)
-
-
-def edge_distances_compiled(image: Levels, low: int, high: int, most: int) -> Float[Tensor, "batch height width"]:
-    """The same, in compiled loops."""
-    from .compiled import drops, frame
-
-    steps = np.array((STRAIGHT, DIAGONAL, KNIGHT))
-    reached = frame.changed(drops.edge_distances, image, low, high, TAN_SHIFT, TAN_22, steps, most * UNIT)
-    return reached.float() / UNIT
 
 
 def _part(padded: Tensor, top: int, left: int, like: Tensor) -> Tensor:

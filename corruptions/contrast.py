@@ -16,7 +16,7 @@ from .levels import WHITE, divided, levels
 def _apply(pixels: Pixels, kept: float) -> Pixels:
     count, height, width, channels = pixels.shape
     flat = pixels.flatten(1, 2).transpose(1, 2).long()
-    means = flat.sum(2, keepdim=True) / (WHITE * height * width)
+    means = flat.sum(2, keepdim=True).double() / (WHITE * height * width)
     every = divided(torch.arange(WHITE + 1, device=pixels.device).double(), WHITE)
     table = levels((every - means) * kept + means)  # of each image and channel what becomes of every level
     return table.gather(2, flat).transpose(1, 2).reshape(count, height, width, channels)

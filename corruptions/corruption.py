@@ -24,8 +24,8 @@ Sampled: TypeAlias = tuple[Tensor, ...]
 Value = TypeVar("Value")
 
 SEVERITIES = 5
-FEW, MANY = 4, 64
-"""Images that a CPU works on at once: by torch, so few that what is between stays in its cache; in compiled loops."""
+FEW, MANY = 4 * 224 * 224, 64 * 224 * 224
+"""Pixels that a CPU works on at once: by torch, so few that what is between stays in its cache; in compiled loops."""
 
 
 def nothing(draws: Draws, size: Size, value: Any) -> Sampled:
@@ -67,9 +67,10 @@ class Kernel(Generic[Value]):
         """What corrupts these images on their device, and how many of them at once."""
         if pixels.device.type != "cpu":
             return self.apply, max(1, len(pixels))
+        height, width = pixels.shape[1:3]
         if self.compiled is not None and can_compile():
-            return self.compiled, MANY
-        return self.apply, FEW
+            return self.compiled, max(1, MANY // (height * width))
+        return self.apply, max(1, FEW // (height * width))
 
     def applied(self, pixels: Pixels, value: Value, *sampled: Tensor) -> Pixels:
         """Images corrupted with these constants and random parameters, by the fastest program for their device."""
@@ -130,12 +131,12 @@ class Corruption:
                 f"A corruption takes uint8 images of shape (N, H, W, 3), got {pixels.dtype} {tuple(pixels.shape)}.",
                 "Pass 8-bit levels, channels last, before any normalisation.",
             )
-        rows = torch.arange(len(pixels), device=pixels.device)
-        draws = Draws.given(draws, pixels).fork(torch.full_like(rows, self.severity))
+        severities = torch.full((len(pixels),), self.severity, device=pixels.device)
+        draws = Draws.given(draws, pixels).fork(severities)
         size = (pixels.shape[1], pixels.shape[2])
-        corrupted = torch.empty_like(pixels)
         apply, at_once = self.kernel.program(pixels)
-        for piece in rows.split(at_once) if len(rows) else ():
-            sampled = self.kernel.sample(draws[piece], size, self.value)
-            corrupted[piece] = apply(pixels[piece], self.value, *sampled)
-        return corrupted
+        parts = []
+        for start in range(0, len(pixels), at_once):
+            piece = slice(start, start + at_once)
+            parts.append(apply(pixels[piece], self.value, *self.kernel.sample(draws[piece], size, self.value)))
+        return parts[0].contiguous() if len(parts) == 1 else torch.cat((pixels[:0], *parts))

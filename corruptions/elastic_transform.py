@@ -7,10 +7,9 @@ map and other constants: `ELASTIC_TRANSFORM_IMAGECORRUPTIONS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
@@ -18,12 +17,11 @@ from torch import Tensor
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Pixels
 
-from .affine import Maps, affine_maps, warped, warped_compiled
+from .affine import FINE_BITS, STEP_BITS, Maps, affine_maps, inverse_maps, warped
 from .corruption import Kernel, Sampled, Size
 from .levels import WHITE, fractions
 from .random import uniforms
-from .smooth import MANY, taps
-from .smooth import gaussian as any_gaussian
+from .smooth import MANY, gaussian, taps
 
 TRUNCATE = 3.0
 """Reach of the smoothing, in sigmas."""
@@ -49,8 +47,6 @@ class Wobble(NamedTuple):
 
 
 Uniform = Float[Tensor, "batch height width"]
-Smooth = Callable[[Tensor, float], Tensor]
-gaussian = partial(any_gaussian, truncate=TRUNCATE, edge="reflect")
 
 
 def _sample(draws: Draws, size: Size, elastic: Elastic) -> Sampled:
@@ -69,24 +65,38 @@ def _apply(
     pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"], across: Uniform, down: Uniform
 ) -> Pixels:
     image = warped(fractions(pixels).float(), _maps(pixels, elastic, corners))
-    return _levels(_displaced(image, *_moves(elastic, across, down, gaussian)))
+    moves = [_moves(field, 1.0, elastic.sigma, elastic.strength) for field in (across, down)]
+    return _levels(_displaced(image, *moves))
 
 
 def _compiled(
     pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"], across: Uniform, down: Uniform
 ) -> Pixels:
-    image = warped_compiled(fractions(pixels).float(), _maps(pixels, elastic, corners))
-    return _displaced_levels(image, *_moves(elastic, across, down, _smoothed))
+    from .compiled import elastic as loops
+    from .compiled import frame
+
+    inverse = inverse_maps(_maps(pixels, elastic, corners))
+    moves = [_moves_compiled(field, 1.0, elastic.sigma, elastic.strength) for field in (across, down)]
+    return frame.changed(loops.warped_displaced, pixels, inverse, FINE_BITS, STEP_BITS, *moves)
 
 
 def _apply_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, down: Uniform) -> Pixels:
-    moves = _wobbles(pixels.shape[1], wobble, across, down, gaussian)
+    moves = [_moves(field, *_in_pixels(wobble, pixels)) for field in (across, down)]
     return _levels(_displaced(fractions(pixels).float(), *moves))
 
 
 def _compiled_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, down: Uniform) -> Pixels:
-    moves = _wobbles(pixels.shape[1], wobble, across, down, _smoothed)
-    return _displaced_levels(fractions(pixels).float(), *moves)
+    from .compiled import elastic as loops
+    from .compiled import frame
+
+    moves = [_moves_compiled(field, *_in_pixels(wobble, pixels)) for field in (across, down)]
+    return frame.changed(loops.displaced, pixels, *moves)
+
+
+def _in_pixels(wobble: Wobble, pixels: Pixels) -> tuple[float, float, float]:
+    """Reach, sigma and strength."""
+    height = pixels.shape[1]
+    return height * wobble.reach, height * wobble.sigma, wobble.strength
 
 
 def _maps(pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"]) -> Maps:
@@ -94,34 +104,23 @@ def _maps(pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"])
     return affine_maps(moved, (pixels.shape[1], pixels.shape[2]))
 
 
-def _moves(elastic: Elastic, across: Uniform, down: Uniform, smooth: Smooth) -> list[Tensor]:
-    """How far every pixel comes from, across and down."""
-    fields = (smooth(-1 + 2 * field.double(), elastic.sigma) for field in (across, down))
-    return [(field * elastic.strength).float() for field in fields]
+def _moves(uniform: Uniform, reach: float, sigma: float, strength: float) -> Float32[Tensor, "batch height width"]:
+    """How far every pixel comes from along one dimension, of draws from [0, 1)."""
+    field: Tensor = -reach + 2 * reach * uniform.double()
+    return (gaussian(field, sigma, truncate=TRUNCATE, edge="reflect") * strength).float()
 
 
-def _wobbles(height: int, wobble: Wobble, across: Uniform, down: Uniform, smooth: Smooth) -> list[Tensor]:
-    reach, sigma = height * wobble.reach, height * wobble.sigma
-    fields = (smooth(-reach + 2 * reach * field.double(), sigma) for field in (across, down))
-    return [(field * wobble.strength).float() for field in fields]
+def _moves_compiled(
+    uniform: Uniform, reach: float, sigma: float, strength: float
+) -> Float32[Tensor, "batch height width"]:
+    """The same in compiled loops, where the smoothing is no matrix product."""
+    weights = taps(sigma, TRUNCATE) if sigma > 0 else np.ones(1)
+    if len(weights) > MANY:
+        return _moves(uniform, reach, sigma, strength)
+    from .compiled import elastic as loops
+    from .compiled import frame
 
-
-def _smoothed(field: Tensor, sigma: float) -> Tensor:
-    """What `gaussian` gives, in compiled loops where that is not a matrix product."""
-    weights = taps(sigma, TRUNCATE) if sigma > 0 else ()
-    if not 0 < len(weights) <= MANY:
-        return gaussian(field, sigma)
-    from .compiled import blurs, frame
-
-    return frame.changed(blurs.smooth, field, weights, True)
-
-
-def _displaced_levels(image: Tensor, across: Tensor, down: Tensor) -> Pixels:
-    """What `_levels` and `_displaced` give, in compiled loops."""
-    from .compiled import frame, moved
-
-    levels = torch.empty(image.shape, dtype=torch.uint8)
-    return frame.changed(moved.displaced, levels, image, across, down)
+    return frame.changed(loops.moves, uniform, reach, weights, float(strength))
 
 
 def _displaced(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
 
 from robustbench_eff.types import Pixels
 
+from .one_by_one import one_by_one
+
 
 def round_trip(pixels: Pixels, quality: int) -> Pixels:
     """`pixels` as they come back from files of `quality` 1 to 100, colour at half resolution (4:2:0)."""
-    return torch.stack([_there_and_back(image, quality) for image in pixels.cpu()]).to(pixels.device)
 
+    def there_and_back(image: Tensor) -> Tensor:
+        file = encode_jpeg(image.permute(2, 0, 1), quality)
+        back: Tensor = decode_jpeg(file, mode=ImageReadMode.RGB)
+        return back.permute(1, 2, 0)
 
-def _there_and_back(image: Tensor, quality: int) -> Tensor:
-    file = encode_jpeg(image.permute(2, 0, 1).contiguous(), quality)
-    back: Tensor = decode_jpeg(file, mode=ImageReadMode.RGB)
-    return back.permute(1, 2, 0)
+    return one_by_one(there_and_back, pixels)

@@ -1,7 +1,7 @@
 """Pixelation: the image is made small and large again, by means of boxes.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3. Pillow resizes, as
-there; a GPU's images go through the CPU.
+there, or compiled loops in its whole numbers; a GPU's images go through the CPU.
 """
 
 from __future__ import annotations
@@ -14,21 +14,30 @@ from torch import Tensor
 from robustbench_eff.types import Pixels
 
 from .corruption import Kernel
+from .one_by_one import one_by_one
 
 
 def _apply(pixels: Pixels, share: float) -> Pixels:
-    return torch.stack([_blocks(image, share) for image in pixels.cpu()]).to(pixels.device)
-
-
-def _blocks(image: Tensor, share: float) -> Tensor:
-    height, width = image.shape[:2]
+    height, width = pixels.shape[1:3]
     small, box = (int(width * share), int(height * share)), Image.Resampling.BOX
-    blocks = Image.fromarray(image.numpy()).resize(small, box).resize((width, height), box)
-    return torch.from_numpy(np.array(blocks))
+
+    def blocks(image: Tensor) -> Tensor:
+        made = Image.fromarray(image.numpy()).resize(small, box).resize((width, height), box)
+        return torch.from_numpy(np.array(made))
+
+    return one_by_one(blocks, pixels)
+
+
+def _compiled(pixels: Pixels, share: float) -> Pixels:
+    from .compiled import blocks, frame
+
+    height, width = pixels.shape[1:3]
+    return frame.changed(blocks.pixelate, pixels, int(height * share), int(width * share))
 
 
 PIXELATE = Kernel(
     name="pixelate",
     severities={"imagenet": (0.6, 0.5, 0.4, 0.3, 0.25), "cifar10": (0.95, 0.9, 0.85, 0.75, 0.65)},
     apply=_apply,
+    compiled=_compiled,
 )

@@ -42,7 +42,7 @@ class Motion(NamedTuple):
     def steps(self, direction: Angles) -> Int64[Tensor, "batch taps 2"]:
         """How far the image moves (down, across) for every tap, in whole pixels."""
         rows = [_steps(angle, 2 * self.radius + 1) for angle in direction.tolist()]
-        return torch.tensor(rows, device=direction.device)
+        return torch.from_numpy(np.stack(rows)).to(direction.device)
 
 
 def angles(draws: Draws, low: float, high: float, stream: str) -> Angles:
@@ -68,9 +68,9 @@ def smeared(layers: Layers, motion: Motion, direction: Angles) -> Layers:
     return total
 
 
-def _steps(angle: float, taps: int) -> list[tuple[int, int]]:
-    """How far the image moves down and across for every tap, in whole pixels."""
+def _steps(angle: float, taps: int) -> npt.NDArray[np.int64]:
+    """How far the image moves (down, across) for every tap, in whole pixels."""
     radians = angle * (math.pi / 180)
-    y, x = taps * np.sin(radians), taps * np.cos(radians)
-    length = math.hypot(y, x)
-    return [(-math.ceil(tap * y / length - 0.5), -math.ceil(tap * x / length - 0.5)) for tap in range(taps)]
+    end = taps * np.array((np.sin(radians), np.cos(radians)))
+    steps: npt.NDArray[np.int64] = -np.ceil(np.arange(taps)[:, None] * end / math.hypot(*end) - 0.5).astype(np.int64)
+    return steps

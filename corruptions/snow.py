@@ -7,6 +7,7 @@ and in float: `SNOW_IMAGECORRUPTIONS`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from .corruption import Kernel, Sampled, Size
 from .levels import WHITE, divided, fractions, levels
 from .random import normals
 from .smear import Angles, Layers, Motion, angles, smeared
-from .zooming import centre_zoomed
+from .zooming import centre_zoomed, zoomed_length
 
 LUMA = torch.tensor((0.299, 0.587, 0.114)).tolist()
 """Rounded to float32."""
@@ -53,8 +54,9 @@ def _apply(pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"
 
 
 def _compiled(pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"], wind: Angles) -> Pixels:
-    flakes = _smeared(_flakes(snow, noise, pixels.shape[1:3]), Motion(snow.radius, snow.sigma), wind)
-    return _snowed_compiled(pixels, snow, flakes.round())
+    from .compiled import snow as loops
+
+    return _in_loops(loops.snow, pixels, snow, noise, wind, (pixels.shape[1], pixels.shape[2]))
 
 
 def _apply_imagecorruptions(
@@ -68,9 +70,28 @@ def _apply_imagecorruptions(
 def _compiled_imagecorruptions(
     pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"], wind: Angles
 ) -> Pixels:
-    height, width = pixels.shape[1:3]
-    flakes = _smeared(_layer(snow, noise), Motion(snow.radius, snow.sigma), wind)[:, :height, :width]
-    return _snowed_compiled(pixels, snow, (flakes * WHITE).round())
+    from .compiled import snow as loops
+
+    whole = (zoomed_length(pixels.shape[1], snow.zoom), zoomed_length(pixels.shape[2], snow.zoom))
+    return _in_loops(loops.snow_imagecorruptions, pixels, snow, noise, wind, whole)
+
+
+def _in_loops(
+    loops: Callable[..., None],
+    pixels: Pixels,
+    snow: Snow,
+    noise: Float[Tensor, "batch height width"],
+    wind: Angles,
+    size: Size,
+) -> Pixels:
+    """Under flakes of that size."""
+    from .compiled import frame
+
+    fall = (float(snow.mean), float(snow.deviation), float(snow.zoom), float(snow.threshold))
+    motion = Motion(snow.radius, snow.sigma)
+    return frame.changed(
+        loops, pixels, noise, fall, size, motion.weights, motion.steps(wind), snow.kept, np.array(LUMA)
+    )
 
 
 def _flakes(snow: Snow, noise: Float[Tensor, "batch height width"], size: torch.Size) -> Layers:
@@ -83,21 +104,6 @@ def _layer(snow: Snow, noise: Float[Tensor, "batch height width"]) -> Layers:
     layer = snow.mean + snow.deviation * noise.double()
     layer = centre_zoomed(layer[..., None], snow.zoom)[..., 0]
     return layer.masked_fill_(layer < snow.threshold, 0.0).clamp_(0, 1)
-
-
-def _smeared(layer: Layers, motion: Motion, direction: Angles) -> Layers:
-    """What `smeared` gives, in compiled loops."""
-    from .compiled import frame, moved
-
-    return frame.changed(moved.smear, layer, motion.weights, motion.steps(direction))
-
-
-def _snowed_compiled(pixels: Pixels, snow: Snow, flakes: Float64[Tensor, "batch height width"]) -> Pixels:
-    """What `_snowed` gives, in compiled loops."""
-    from .compiled import frame
-    from .compiled import noise as loops
-
-    return frame.changed(loops.snow, pixels, snow.kept, np.array(LUMA), flakes)
 
 
 def _snowed(pixels: Pixels, snow: Snow, flakes: Float64[Tensor, "batch height width"]) -> Pixels:

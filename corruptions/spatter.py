@@ -6,9 +6,9 @@ are followed step by step.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as functional
 from jaxtyping import Float, Float32, Float64, Int64
@@ -17,7 +17,7 @@ from torch import Tensor
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Pixels
 
-from .canny import edge_distances, edge_distances_compiled
+from .canny import DIAGONAL, KNIGHT, STRAIGHT, TAN_22, TAN_SHIFT, edge_distances
 from .corruption import Kernel, Sampled, Size
 from .levels import WHITE, divided, fractions, levels
 from .random import can_compile, normals
@@ -52,51 +52,39 @@ def _sample(draws: Draws, size: Size, spatter: Spatter) -> Sampled:
 
 
 def _apply(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch height width"]) -> Pixels:
-    return _spattered(pixels, spatter, noise, gaussian, edge_distances)
-
-
-def _compiled(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch height width"]) -> Pixels:
-    return _spattered(pixels, spatter, noise, _smoothed, edge_distances_compiled)
-
-
-def _smoothed(field: Tensor, sigma: float) -> Tensor:
-    """What `gaussian` gives, in compiled loops."""
-    from .compiled import blurs, frame
-
-    return frame.changed(blurs.smooth, field, taps(sigma), False)
-
-
-def _spattered(
-    pixels: Pixels,
-    spatter: Spatter,
-    noise: Float[Tensor, "batch height width"],
-    smooth: Callable[[Tensor, float], Tensor],
-    away: Callable[[Tensor, int, int, int], Tensor],
-) -> Pixels:
-    """Water or mud where smoothed noise is above the threshold; `away` finds edges and the distance from them."""
     image = fractions(pixels).float()
-    liquid = smooth(spatter.mean + spatter.deviation * noise.double(), spatter.sigma)
+    liquid = gaussian(spatter.mean + spatter.deviation * noise.double(), spatter.sigma)
     liquid = liquid.masked_fill(liquid < spatter.threshold, 0.0)
     if spatter.mud:
         return _muddy(image, (liquid > spatter.threshold).float(), spatter.strength)
-    return _watery(image, liquid, spatter.strength, away)
+    return _wet(image, (liquid * WHITE).long(), spatter.strength)
+
+
+def _compiled(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch height width"]) -> Pixels:
+    from .compiled import drops, frame
+
+    liquid = (spatter.mean, spatter.deviation, spatter.threshold)
+    weights = taps(spatter.sigma)
+    if spatter.mud:
+        brown = np.array(BROWN) / WHITE
+        return frame.changed(drops.muddy, pixels, noise, liquid, weights, taps(spatter.strength), DENSE, brown)
+    return frame.changed(drops.wet, pixels, noise, liquid, weights, *_water(spatter.strength))
 
 
 def wetted(pixels: Pixels, liquid: Float64[Tensor, "batch height width"], strength: float) -> Pixels:
     """Images under drops of water as deep as `liquid`, about 0 to 1."""
-    fast = pixels.device.type == "cpu" and can_compile()
-    image = fractions(pixels).float()
-    return _watery(image, liquid, strength, edge_distances_compiled if fast else edge_distances)
+    if pixels.device.type == "cpu" and can_compile():
+        from .compiled import drops, frame
+
+        return frame.changed(drops.wetted, pixels, liquid, *_water(strength))
+    return _wet(fractions(pixels).float(), (liquid * WHITE).long(), strength)
 
 
-def _watery(
-    image: Float32[Tensor, "batch height width 3"],
-    liquid: Float64[Tensor, "batch height width"],
-    strength: float,
-    away: Callable[[Tensor, int, int, int], Tensor],
-) -> Pixels:
-    drops = (liquid * WHITE).long()
-    return _wet(image, drops, away(drops, LOW, HIGH, FARTHEST), strength)
+def _water(strength: float) -> tuple[Any, ...]:
+    """What compiled loops need to know of water."""
+    thresholds, steps, limit = (LOW, HIGH, TAN_SHIFT, TAN_22), (STRAIGHT, DIAGONAL, KNIGHT), FARTHEST * STRAIGHT
+    relief, turquoise = np.array(RELIEF, dtype=np.int32), (np.array(TURQUOISE) / WHITE).astype(np.float32)
+    return thresholds, steps, limit, relief, strength, turquoise
 
 
 def _muddy(
@@ -111,10 +99,10 @@ def _muddy(
 def _wet(
     image: Float32[Tensor, "batch height width 3"],
     drops: Int64[Tensor, "batch height width"],
-    away: Float32[Tensor, "batch height width"],
     strength: float,
 ) -> Pixels:
     """Drops shine by how far they are from their edges, seen as a relief."""
+    away = edge_distances(drops, LOW, HIGH, FARTHEST)
     relief = _relief(_equalised(divided(_box(away.double()), 9).float().long()))
     shine = (drops * ((_box(relief) + 4) // 9)).float()
     shine = shine / shine.amax((1, 2), keepdim=True) * strength

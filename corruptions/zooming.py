@@ -21,8 +21,8 @@ def centre_zoomed(field: Field, factor: float) -> Float[Tensor, "batch tall wide
     tall, wide = math.ceil(height / factor), math.ceil(width / factor)
     top, left = (height - tall) // 2, (width - wide) // 2
     inner = field[:, top : top + tall, left : left + wide].double()
-    upper, lower, down = _places(tall, round(tall * factor), field.device)
-    near, far, across = _places(wide, round(wide * factor), field.device)
+    upper, lower, down = _places(tall, zoomed_length(height, factor), field.device)
+    near, far, across = _places(wide, zoomed_length(width, factor), field.device)
     up, back = (1.0 - down)[:, None, None], (1.0 - across)[:, None]
     down, across = down[:, None, None], across[:, None]
     total = inner[:, upper][:, :, near].mul_(up).mul_(back)
@@ -30,6 +30,11 @@ def centre_zoomed(field: Field, factor: float) -> Float[Tensor, "batch tall wide
     total += inner[:, lower][:, :, near].mul_(down).mul_(back)
     total += inner[:, lower][:, :, far].mul_(down).mul_(across)
     return total.to(field.dtype)
+
+
+def zoomed_length(length: int, factor: float) -> int:
+    """What becomes of a length."""
+    return round(math.ceil(length / factor) * factor)
 
 
 def _places(old: int, new: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

@@ -5,22 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .frame import FRACTIONS, loop, parallel
-from .smooth import add_pairs, smoothed
+from .frame import FRACTIONS, loop, parallel, to_level
+from .smooth import add_pairs, even, smooth_row
 
 
 @parallel
 def gaussian_blur(pixels, taps, out):
     """Smoothed images."""
     for image in prange(len(pixels)):
-        _to_levels(smoothed(_fractions(pixels[image]), taps, False, 3), out[image])
-
-
-@parallel
-def smooth(fields, taps, mirrored, out):
-    """float64 fields (image, height, width) smoothed."""
-    for image in prange(len(fields)):
-        out[image] = smoothed(fields[image], taps, mirrored, 1)
+        _blur(pixels[image], taps, out[image])
 
 
 @parallel
@@ -29,7 +22,7 @@ def glass_blur(pixels, taps, reach, steps, out):
     for image in prange(len(pixels)):
         height, width = pixels.shape[1:3]
         blurred = np.empty((height, width, 3), dtype=np.uint8)
-        _to_levels(smoothed(_fractions(pixels[image]), taps, False, 3), blurred)
+        _blur(pixels[image], taps, blurred)
         for sweep in range(steps.shape[1]):
             for row in range(steps.shape[2]):
                 for column in range(steps.shape[3]):
@@ -38,36 +31,55 @@ def glass_blur(pixels, taps, reach, steps, out):
                     x_from = x + steps[image, sweep, row, column, 0]
                     for channel in range(3):
                         blurred[y, x, channel] = blurred[y_from, x_from, channel]
-        _to_levels(smoothed(_fractions(blurred), taps, False, 3), out[image])
+        _blur(blurred, taps, out[image])
 
 
 @parallel
 def defocus_blur(pixels, weights, out):
     """Every pixel becomes the disk of `weights`, of which a quarter is looked at: it is symmetric."""
     reach = len(weights) // 2
+    quarter = np.zeros((reach + 1, reach + 2))
+    quarter[:, : reach + 1] = weights[reach:, reach:]
     for image in prange(len(pixels)):
-        height, width = pixels.shape[1:3]
-        source = _mirrored(_fractions(pixels[image]), reach)
-        length = 3 * width
+        length = 3 * pixels.shape[2]
+        margin = reach + 1  # beyond the last weight lies a zero, for pairs of pairs are added at once
+        source = _mirrored(pixels[image], margin)
         total, pair = np.empty(length), np.empty(source.shape[1])
-        for y in range(height):
+        for y in range(pixels.shape[1]):
             total[:] = 0.0
             for down in range(reach + 1):
-                if down == 0:
-                    pair[:] = source[y + reach]
-                else:
-                    pair[:] = source[y + reach - down] + source[y + reach + down]
-                for across in range(reach + 1):
-                    weight = weights[reach + down, reach + across]
-                    if weight == 0.0:
-                        continue
-                    before, after = 3 * (reach - across), 3 * (reach + across)
-                    if across == 0:
-                        for j in range(length):
-                            total[j] += pair[before + j] * weight
-                    else:
-                        add_pairs(total, pair[before : before + length], pair[after : after + length], weight)
+                if not quarter[down].any():
+                    continue
+                _pair(source[y + margin - down], source[y + margin + down], 0.5 if down == 0 else 1.0, pair)
+                _add(total, pair[3 * margin : 3 * margin + length], quarter[down, 0])
+                for across in range(1, reach + 1, 2):
+                    if quarter[down, across : across + 2].any():
+                        before, after = 3 * (margin - across), 3 * (margin + across)
+                        a, b = pair[before : before + length], pair[after : after + length]
+                        c, d = pair[before - 3 : before - 3 + length], pair[after + 3 : after + 3 + length]
+                        add_pairs(total, a, b, quarter[down, across], c, d, quarter[down, across + 1])
             _row_to_levels(total, out[image, y])
+
+
+@loop
+def _pair(above, below, share, out):
+    for j in range(len(out)):
+        out[j] = (above[j] + below[j]) * share
+
+
+@loop
+def _add(total, row, weight):
+    for j in range(len(total)):
+        total[j] += row[j] * weight
+
+
+@loop
+def _blur(pixels, taps, out):
+    image, weights = _fractions(pixels), even(taps)
+    row, padded = np.empty(image.shape[1]), np.empty(image.shape[1] + 6 * len(weights))
+    for y in range(len(image)):
+        smooth_row(image, y, weights, False, 3, padded, row)
+        _row_to_levels(row, out[y])
 
 
 @loop
@@ -83,29 +95,23 @@ def _fractions(pixels):
 
 
 @loop
-def _to_levels(values, out):
-    for y in range(len(values)):
-        _row_to_levels(values[y], out[y])
-
-
-@loop
 def _row_to_levels(values, out):
-    for x in range(len(out)):
-        for channel in range(3):
-            out[x, channel] = np.uint8(min(max(values[3 * x + channel], 0.0), 1.0) * 255)
+    flat = out.reshape(-1)
+    for j in range(len(flat)):
+        flat[j] = to_level(values[j])
 
 
 @loop
-def _mirrored(image, reach):
-    """With `reach` more pixels on each side: the mirror image without its last pixel twice."""
-    height, width = image.shape[0], image.shape[1] // 3
-    out = np.empty((height + 2 * reach, 3 * (width + 2 * reach)))
-    for y in range(height + 2 * reach):
-        row = abs(y - reach)
-        row = min(row, 2 * height - 2 - row)
-        for x in range(width + 2 * reach):
-            column = abs(x - reach)
+def _mirrored(pixels, margin):
+    """The same with `margin` more pixels on each side: the mirror image without its last pixel twice."""
+    height, width = pixels.shape[:2]
+    out = np.empty((height + 2 * margin, 3 * (width + 2 * margin)))
+    for y in range(len(out)):
+        row = abs(y - margin)
+        source, target = pixels[min(row, 2 * height - 2 - row)], out[y]
+        for x in range(width + 2 * margin):
+            column = abs(x - margin)
             column = min(column, 2 * width - 2 - column)
             for channel in range(3):
-                out[y, 3 * x + channel] = image[row, 3 * column + channel]
+                target[3 * x + channel] = FRACTIONS[source[column, channel]]
     return out

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .frame import FRACTIONS, loop, parallel
+from .frame import FRACTIONS, loop, parallel, to_level
 
 
 @parallel
@@ -17,13 +17,25 @@ def hsv_changed(pixels, saturation_factor, saturation_added, value_added, out):
         width = pixels.shape[2]
         colours, levels = np.empty((3, width)), np.empty((3, width), dtype=np.uint8)
         for y in range(pixels.shape[1]):
-            for x in range(width):
-                for channel in range(3):
-                    colours[channel, x] = FRACTIONS[pixels[image, y, x, channel]]
+            separate(pixels[image, y], colours)
             _row(colours, saturation_factor, saturation_added, value_added, levels)
-            for x in range(width):
-                for channel in range(3):
-                    out[image, y, x, channel] = levels[channel, x]
+            join(levels, out[image, y])
+
+
+@loop
+def separate(pixels, colours):
+    """A row of pixels as fractions, channel by channel."""
+    for x in range(len(pixels)):
+        for channel in range(3):
+            colours[channel, x] = FRACTIONS[pixels[x, channel]]
+
+
+@loop
+def join(levels, out):
+    """Back to pixels."""
+    for x in range(len(out)):
+        for channel in range(3):
+            out[x, channel] = levels[channel, x]
 
 
 @loop
@@ -47,14 +59,9 @@ def _row(colours, saturation_factor, saturation_added, value_added, levels):
         share = 1.0 - within if sector % 2 == 0 else within
         high, mean, least = value, value * (1.0 - share * saturation), value * (1.0 - saturation)
         sector %= 6
-        levels[0, x] = _level(high if sector in (0, 5) else (mean if sector in (1, 4) else least))
-        levels[1, x] = _level(high if sector in (1, 2) else (mean if sector in (0, 3) else least))
-        levels[2, x] = _level(high if sector in (3, 4) else (mean if sector in (2, 5) else least))
-
-
-@loop
-def _level(value):
-    return np.uint8(min(max(value, 0.0), 1.0) * 255)
+        levels[0, x] = to_level(high if sector in (0, 5) else (mean if sector in (1, 4) else least))
+        levels[1, x] = to_level(high if sector in (1, 2) else (mean if sector in (0, 3) else least))
+        levels[2, x] = to_level(high if sector in (3, 4) else (mean if sector in (2, 5) else least))
 
 
 @parallel
@@ -71,7 +78,7 @@ def contrast(pixels, kept, out):
         for channel in range(3):
             mean = sums[channel] / (255 * count)
             for level in range(256):
-                table[channel, level] = _level((FRACTIONS[level] - mean) * kept + mean)
+                table[channel, level] = to_level((FRACTIONS[level] - mean) * kept + mean)
         for y in range(pixels.shape[1]):
             for x in range(pixels.shape[2]):
                 for channel in range(3):

@@ -24,6 +24,12 @@ def loop(function: Function) -> Function:
     return compiled
 
 
+@loop
+def to_level(fraction):
+    """Clipped and truncated."""
+    return np.uint8(min(max(fraction, 0.0), 1.0) * 255)
+
+
 def parallel(function: Function) -> Function:
     """Compiled for a batch, whose images (numba.prange) are shared out to the threads that torch would use."""
     compiled = numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")(function)

@@ -1,4 +1,4 @@
-"""Images whose pixels come from elsewhere: smeared, magnified, displaced."""
+"""Images whose pixels come from near by: smeared and magnified."""
 
 from __future__ import annotations
 
@@ -14,51 +14,70 @@ from .frame import FRACTIONS, loop, parallel
 def motion_blur(pixels, weights, steps, out):
     """Images smeared along `steps` (image, tap, (down, across))."""
     for image in prange(len(pixels)):
-        height, width = pixels.shape[1:3]
-        values = pixels[image].reshape(height, width * 3).astype(np.float64)
-        smeared = _smeared(values, weights, steps[image], 3)
-        for y in range(height):
-            for x in range(width):
-                for channel in range(3):
-                    out[image, y, x, channel] = np.uint8(min(max(smeared[y, 3 * x + channel], 0.0), 255.0))
-
-
-@parallel
-def smear(layers, weights, steps, out):
-    """The same of float64 layers (image, height, width)."""
-    for image in prange(len(layers)):
-        out[image] = _smeared(layers[image], weights, steps[image], 1)
+        values = pixels[image].reshape(pixels.shape[1], -1).astype(np.float32)  # exact, and half the memory
+        smeared = smear(values, weights, steps[image], 3)
+        for y in range(len(smeared)):
+            _to_levels(smeared[y], out[image, y].reshape(-1))
 
 
 @loop
-def _smeared(values, weights, steps, channels):
-    """Row by row, so that the sums of a row stay in the cache while all taps are added to it."""
+def _to_levels(values, out):
+    for j in range(len(out)):
+        out[j] = np.uint8(min(max(values[j], 0.0), 255.0))
+
+
+@loop
+def smear(values, weights, steps, channels):
+    """`values` (height, width * channels) in float64, moved by `steps` (tap, (down, across)), weighted and added.
+
+    Row by row, so that the sums of a row stay in the cache while the taps are added to it, four at once.
+    """
     height, length = values.shape
-    width = length // channels
     taps = 0
-    while taps < len(weights) and abs(steps[taps, 0]) < height and abs(steps[taps, 1]) < width:
+    while taps < len(weights) and abs(steps[taps, 0]) < height and abs(steps[taps, 1]) * channels < length:
         taps += 1
+    fours = np.zeros((taps + 3) // 4 * 4)  # the last of which may weigh nothing
+    fours[:taps] = weights[:taps]
+    down, across = np.zeros(len(fours), dtype=np.int64), np.zeros(len(fours), dtype=np.int64)
+    down[:taps], across[:taps] = steps[:taps, 0], steps[:taps, 1] * channels
+    margin = np.abs(across).max()
+    padded = _padded(values, margin, channels)
     total = np.zeros((height, length))
     for y in range(height):
-        target = total[y]
-        for tap in range(taps):
-            source, weight = values[min(max(y - steps[tap, 0], 0), height - 1)], weights[tap]
-            shift = steps[tap, 1] * channels
-            begin, end = max(0, shift), length + min(0, shift)
-            for channel in range(channels):
-                first, last = source[channel] * weight, source[length - channels + channel] * weight
-                for j in range(channel, begin, channels):
-                    target[j] += first
-                for j in range(end + channel, length, channels):
-                    target[j] += last
-            _add(target[begin:end], source[begin - shift : end - shift], weight)
+        for tap in range(0, len(fours), 4):
+            a = _moved(padded, y - down[tap], margin - across[tap], length)
+            b = _moved(padded, y - down[tap + 1], margin - across[tap + 1], length)
+            c = _moved(padded, y - down[tap + 2], margin - across[tap + 2], length)
+            d = _moved(padded, y - down[tap + 3], margin - across[tap + 3], length)
+            _add_four(total[y], a, b, c, d, fours[tap : tap + 4])
     return total
 
 
 @loop
-def _add(target, source, weight):
-    for j in range(len(target)):
-        target[j] += source[j] * weight
+def _padded(values, margin, channels):
+    """With `margin` more numbers on either side: the first and the last pixel."""
+    height, length = values.shape
+    out = np.empty((height, length + 2 * margin), dtype=values.dtype)
+    for y in range(height):
+        for j in range(margin):
+            out[y, j], out[y, margin + length + j] = (
+                values[y, j % channels],
+                values[y, length - channels + j % channels],
+            )
+        out[y, margin : margin + length] = values[y]
+    return out
+
+
+@loop
+def _moved(padded, y, start, length):
+    return padded[min(max(y, 0), len(padded) - 1), start : start + length]
+
+
+@loop
+def _add_four(total, a, b, c, d, weights):
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
+    for j in range(len(total)):
+        total[j] = total[j] + a[j] * w0 + b[j] * w1 + c[j] * w2 + d[j] * w3
 
 
 @parallel
@@ -66,126 +85,78 @@ def zoom_blur(pixels, factors, out):
     """Means of the images and of their centres, magnified; float32 sums."""
     count = np.float32(len(factors) + 1)
     for image in prange(len(pixels)):
-        height, width = pixels.shape[1:3]
-        values = np.empty((height, 3 * width))
-        for y in range(height):
-            for x in range(width):
-                for channel in range(3):
-                    values[y, 3 * x + channel] = np.float32(FRACTIONS[pixels[image, y, x, channel]])
-        total = np.zeros((height, 3 * width), dtype=np.float32)
+        levels = pixels[image].reshape(pixels.shape[1], -1)
+        values = np.empty(levels.shape, dtype=np.float32)
+        for y in range(len(levels)):
+            for j in range(levels.shape[1]):
+                values[y, j] = FRACTIONS[levels[y, j]]
+        total = np.zeros_like(values)
         for factor in factors:
-            _add_zoomed(values, factor, total)
-        for y in range(height):
-            for x in range(width):
-                for channel in range(3):
-                    j = 3 * x + channel
-                    mean = (np.float32(values[y, j]) + total[y, j]) / count
-                    mean = min(max(mean, np.float32(0.0)), np.float32(1.0))
-                    out[image, y, x, channel] = np.uint8(mean * np.float32(255.0))
+            add_zoomed(values, factor, 3, total)
+        for y in range(len(levels)):
+            _mean(values[y], total[y], count, out[image, y].reshape(-1))
 
 
 @loop
-def _add_zoomed(values, factor, total):
-    height, width = values.shape[0], values.shape[1] // 3
-    tall, wide = math.ceil(height / factor), math.ceil(width / factor)
-    top, left = (height - tall) // 2, (width - wide) // 2
-    new_height, new_width = round(tall * factor), round(wide * factor)
-    down_step = (tall - 1) / (new_height - 1) if new_height > 1 else 0.0
-    across_step = (wide - 1) / (new_width - 1) if new_width > 1 else 0.0
-    columns = min(new_width, width)
-    near, far = np.empty(columns, dtype=np.int64), np.empty(columns, dtype=np.int64)
-    across = np.empty(columns)
-    for x in range(columns):
-        where = x * across_step
-        first = min(math.floor(where), wide - 1)
-        near[x], far[x], across[x] = 3 * (left + first), 3 * (left + min(first + 1, wide - 1)), where - first
-    upper, lower = np.empty(3 * width), np.empty(3 * width)
-    for y in range(min(new_height, height)):
-        where = y * down_step
-        first = min(math.floor(where), tall - 1)
-        below = where - first
-        above_row, below_row = values[top + first], values[top + min(first + 1, tall - 1)]
-        for j in range(3 * width):
-            upper[j], lower[j] = above_row[j] * (1.0 - below), below_row[j] * below
-        for x in range(columns):
-            back, on, a, b = 1.0 - across[x], across[x], near[x], far[x]
-            for channel in range(3):
-                value = upper[a + channel] * back + upper[b + channel] * on
-                value = value + lower[a + channel] * back
-                total[y, 3 * x + channel] += np.float32(value + lower[b + channel] * on)
-
-
-@parallel
-def displaced(_, images, across, down, out):
-    """float32 images (image, height, width, 3) bilinearly from (row + down, column + across), as levels."""
-    for image in prange(len(images)):
-        height, width = images.shape[1:3]
-        for y in range(height):
-            for x in range(width):
-                y_from = _mirrored(y + np.float64(down[image, y, x]), height)
-                x_from = _mirrored(x + np.float64(across[image, y, x]), width)
-                row, column = math.floor(y_from), math.floor(x_from)
-                below, beyond = y_from - row, x_from - column
-                upper, lower = _pixel(row, height), _pixel(row + 1, height)
-                near, far = _pixel(column, width), _pixel(column + 1, width)
-                for channel in range(3):
-                    value = np.float64(images[image, upper, near, channel]) * (1.0 - below) * (1.0 - beyond)
-                    value += np.float64(images[image, upper, far, channel]) * (1.0 - below) * beyond
-                    value += np.float64(images[image, lower, near, channel]) * below * (1.0 - beyond)
-                    value += np.float64(images[image, lower, far, channel]) * below * beyond
-                    level = min(max(np.float32(value), np.float32(0.0)), np.float32(1.0)) * np.float32(255.0)
-                    out[image, y, x, channel] = np.uint8(level)
+def _mean(values, total, count, out):
+    for j in range(len(out)):
+        mean = min(max((values[j] + total[j]) / count, np.float32(0.0)), np.float32(1.0))
+        out[j] = np.uint8(mean * np.float32(255.0))
 
 
 @loop
-def _mirrored(where, length):
-    """A coordinate brought into the image as SciPy does, the last pixel twice in the mirror image."""
-    period = 2 * length
-    if where < 0:
-        if where < -period:
-            where += period * math.trunc(-where / period)
-        where = where + period if where < -length else max(-where, 1e-15) - 1.0
-    if where > length - 1:
-        where -= period * math.trunc(where / period)
-        if where >= length:
-            where = period - where - 1.0
-    return where
+def add_zoomed(values, factor, channels, total):
+    """Adds the magnified middle of `values` (height, width * channels), as much of it as has room in `total`.
+
+    Every row is spread once: what lies left and right of each new pixel then stands in order.
+    """
+    height, width = values.shape[0], values.shape[1] // channels
+    top, tall, rows, down = _places(height, factor)
+    left, wide, columns, across = _places(width, factor)
+    length = min(len(columns) * channels, total.shape[1])
+    near, far = np.empty(length, dtype=np.uint64), np.empty(length, dtype=np.uint64)
+    beyond = np.empty(length)
+    for j in range(length):
+        x, channel = divmod(j, channels)
+        near[j] = (left + columns[x]) * channels + channel
+        far[j] = (left + min(columns[x] + 1, wide - 1)) * channels + channel
+        beyond[j] = across[x]
+    before = 1.0 - beyond
+    spread = np.empty((2, 2, length))
+    ready = 0
+    for y in range(min(len(rows), len(total))):
+        last = min(rows[y] + 1, tall - 1)
+        while ready <= last:
+            _pick(values[top + ready], near, spread[ready % 2, 0])
+            _pick(values[top + ready], far, spread[ready % 2, 1])
+            ready += 1
+        upper, lower = spread[rows[y] % 2], spread[last % 2]
+        _add_between(upper[0], upper[1], lower[0], lower[1], down[y], before, beyond, total[y, :length])
 
 
 @loop
-def _pixel(index, length):
-    index %= 2 * length
-    return min(index, 2 * length - 1 - index)
-
-
-@parallel
-def warped(images, inverse, fine_bits, step_bits, out):
-    """float32 images (image, height, width, 3) under affine maps whose `inverse` is in units of 2^-fine_bits pixels."""
-    half, steps = 1 << (fine_bits - step_bits - 1), 1 << step_bits
-    for image in prange(len(images)):
-        height, width = images.shape[1:3]
-        for y in range(height):
-            x_start = np.int64(np.rint(inverse[image, 0, 1] * y + inverse[image, 0, 2])) + half
-            y_start = np.int64(np.rint(inverse[image, 1, 1] * y + inverse[image, 1, 2])) + half
-            for x in range(width):
-                column = (x_start + np.int64(np.rint(inverse[image, 0, 0] * x))) >> (fine_bits - step_bits)
-                row = (y_start + np.int64(np.rint(inverse[image, 1, 0] * x))) >> (fine_bits - step_bits)
-                beyond = np.float32(column & (steps - 1)) / np.float32(steps)
-                below = np.float32(row & (steps - 1)) / np.float32(steps)
-                before, above = np.float32(1) - beyond, np.float32(1) - below
-                near, far = _folded(column >> step_bits, width), _folded((column >> step_bits) + 1, width)
-                upper, lower = _folded(row >> step_bits, height), _folded((row >> step_bits) + 1, height)
-                for channel in range(3):
-                    value = images[image, upper, near, channel] * np.float32(above * before)
-                    value = np.float32(value + images[image, upper, far, channel] * np.float32(above * beyond))
-                    value = np.float32(value + images[image, lower, near, channel] * np.float32(below * before))
-                    value = np.float32(value + images[image, lower, far, channel] * np.float32(below * beyond))
-                    out[image, y, x, channel] = value
+def _places(length, factor):
+    """Where the middle starts, its length, and of each new pixel the old one before it and how far it is from that."""
+    old = math.ceil(length / factor)
+    new = round(old * factor)
+    step = (old - 1) / (new - 1) if new > 1 else 0.0
+    first, beyond = np.empty(new, dtype=np.int64), np.empty(new)
+    for place in range(new):
+        first[place] = min(math.floor(place * step), old - 1)
+        beyond[place] = place * step - first[place]
+    return (length - old) // 2, old, first, beyond
 
 
 @loop
-def _folded(index, length):
-    """Mirrored without the last pixel twice."""
-    period = max(1, 2 * length - 2)
-    index %= period
-    return min(index, period - index)
+def _pick(row, places, out):
+    for j in range(len(out)):
+        out[j] = row[places[j]]
+
+
+@loop
+def _add_between(upper_near, upper_far, lower_near, lower_far, below, before, beyond, total):
+    above = 1.0 - below
+    for j in range(len(total)):
+        value = upper_near[j] * above * before[j] + upper_far[j] * above * beyond[j]
+        value = value + lower_near[j] * below * before[j]
+        total[j] += total.dtype.type(value + lower_far[j] * below * beyond[j])

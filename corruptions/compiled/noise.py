@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .frame import FRACTIONS, loop, parallel
+from .frame import FRACTIONS, loop, parallel, to_level
 
 
 @parallel
@@ -14,7 +14,7 @@ def gaussian_noise(pixels, deviation, noise, out):
     for image in prange(len(pixels)):
         for j in range(pixels.shape[1]):
             value = FRACTIONS[pixels[image, j]] + deviation * np.float64(noise[image, j])
-            out[image, j] = np.uint8(min(max(value, 0.0), 1.0) * 255)
+            out[image, j] = to_level(value)
 
 
 @parallel
@@ -24,7 +24,7 @@ def speckle_noise(pixels, deviation, noise, out):
         for j in range(pixels.shape[1]):
             clean = FRACTIONS[pixels[image, j]]
             value = clean + clean * (deviation * np.float64(noise[image, j]))
-            out[image, j] = np.uint8(min(max(value, 0.0), 1.0) * 255)
+            out[image, j] = to_level(value)
 
 
 @parallel
@@ -77,7 +77,7 @@ def fog(pixels, thickness, decay, roughness, side, uniform, out):
                 added = thickness * ((field[y, x] - low) / high)
                 for channel in range(3):
                     value = (FRACTIONS[pixels[image, y, x, channel]] + added) * brightest / (brightest + thickness)
-                    out[image, y, x, channel] = np.uint8(min(max(value, 0.0), 1.0) * 255)
+                    out[image, y, x, channel] = to_level(value)
 
 
 @loop
@@ -113,26 +113,3 @@ def _plasma(uniform, decay, roughness, field):
 @loop
 def _rough(total, roughness, number):
     return total / 4 + roughness * (-roughness + 2 * roughness * np.float64(number))
-
-
-@parallel
-def snow(pixels, kept, luma, flakes, out):
-    """Paled images under flakes from 0 to 255 (float64, already rounded) and under the same turned by 180 degrees."""
-    keep, pale = np.float32(kept), np.float32(1 - kept)
-    for image in prange(len(pixels)):
-        height, width = pixels.shape[1:3]
-        for y in range(height):
-            for x in range(width):
-                red = np.float32(FRACTIONS[pixels[image, y, x, 0]])
-                green = np.float32(FRACTIONS[pixels[image, y, x, 1]])
-                blue = np.float32(FRACTIONS[pixels[image, y, x, 2]])
-                grey = np.float32(np.float64(red) * luma[0] + np.float64(np.float32(np.float64(green) * luma[1])))
-                grey = np.float32(np.float64(grey) + np.float64(blue) * luma[2])
-                white = np.float32(np.float32(grey * np.float32(1.5)) + np.float32(0.5))
-                here = flakes[image, y, x] / 255
-                there = flakes[image, height - 1 - y, width - 1 - x] / 255
-                for channel in range(3):
-                    clean = np.float32(FRACTIONS[pixels[image, y, x, channel]])
-                    paled = np.float32(np.float32(keep * clean) + np.float32(pale * max(clean, white)))
-                    value = np.float64(paled) + here + there
-                    out[image, y, x, channel] = np.uint8(min(max(value, 0.0), 1.0) * 255)

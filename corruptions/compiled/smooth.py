@@ -8,56 +8,65 @@ from .frame import loop
 
 
 @loop
-def smoothed(image, taps, mirrored, channels):
-    """`image` (height, width * channels) along height, then along width.
-
-    `taps` from the centre outwards; beyond the edges lies the last pixel or, if `mirrored`, the mirror image with
-    that twice.
-    """
-    rows = np.empty_like(image)
-    _along_height(image, taps, mirrored, rows)
-    out = np.empty_like(image)
-    _along_width(rows, taps, mirrored, channels, out)
+def even(taps):
+    """With one more tap of weight zero if they reach an odd number of pixels: pairs of pairs are added at once."""
+    out = np.zeros(len(taps) + 1 - len(taps) % 2)
+    out[: len(taps)] = taps
     return out
 
 
 @loop
-def _along_height(image, taps, mirrored, rows):
-    height, radius = image.shape[0], len(taps) - 1
-    for y in range(height):
-        for j in range(image.shape[1]):
-            rows[y, j] = image[y, j] * taps[0]
-        for tap in range(radius, 0, -1):
-            above, below = _inside(y - tap, height, mirrored), _inside(y + tap, height, mirrored)
-            add_pairs(rows[y], image[above], image[below], taps[tap])
+def smooth_row(image, y, taps, mirrored, channels, padded, out):
+    """Row `y` of `image` (height, width * channels) along height, then along width.
+
+    `taps` (an odd number) from the centre outwards; beyond the edges lies the last pixel or, if `mirrored`, the
+    mirror image with that twice. `padded` has room for the row and as many pixels as there are taps to either side.
+    """
+    along_height(image, y, taps, mirrored, padded[(len(taps) - 1) * channels :][: image.shape[1]])
+    along_width(padded, taps, mirrored, channels, out)
 
 
 @loop
-def _along_width(rows, taps, mirrored, channels, out):
-    length = rows.shape[1]
-    radius, width = len(taps) - 1, length // channels
-    padded = np.empty(length + 2 * radius * channels)
-    for y in range(rows.shape[0]):
-        for x in range(radius):
-            left, right = _inside(x - radius, width, mirrored), _inside(width + x, width, mirrored)
-            for channel in range(channels):
-                padded[x * channels + channel] = rows[y, left * channels + channel]
-                padded[(radius + width + x) * channels + channel] = rows[y, right * channels + channel]
-        middle = radius * channels
-        for j in range(length):
-            padded[middle + j] = rows[y, j]
-        for j in range(length):
-            out[y, j] = padded[middle + j] * taps[0]
-        for tap in range(radius, 0, -1):
-            before, after = middle - tap * channels, middle + tap * channels
-            add_pairs(out[y], padded[before : before + length], padded[after : after + length], taps[tap])
+def along_height(image, y, taps, mirrored, out):
+    """Row `y`, smoothed over the rows about it."""
+    height = len(image)
+    _scale(image[y], taps[0], out)
+    for tap in range(len(taps) - 1, 0, -2):
+        a, b = image[_inside(y - tap, height, mirrored)], image[_inside(y + tap, height, mirrored)]
+        c, d = image[_inside(y - tap + 1, height, mirrored)], image[_inside(y + tap - 1, height, mirrored)]
+        add_pairs(out, a, b, taps[tap], c, d, taps[tap - 1])
 
 
 @loop
-def add_pairs(total, first, second, weight):
-    """Adds (first + second) * weight; a loop of its own, which the compiler takes several numbers at once."""
+def along_width(padded, taps, mirrored, channels, out):
+    """The row in the middle of `padded`, smoothed."""
+    length, radius = len(out), len(taps) - 1
+    middle, width = radius * channels, length // channels
+    row = padded[middle : middle + length]
+    for x in range(radius):
+        left, right = _inside(x - radius, width, mirrored), _inside(width + x, width, mirrored)
+        for channel in range(channels):
+            padded[x * channels + channel] = row[left * channels + channel]
+            padded[middle + length + x * channels + channel] = row[right * channels + channel]
+    _scale(row, taps[0], out)
+    for tap in range(radius, 0, -2):
+        far, near = tap * channels, (tap - 1) * channels
+        a, b = padded[middle - far :][:length], padded[middle + far :][:length]
+        c, d = padded[middle - near :][:length], padded[middle + near :][:length]
+        add_pairs(out, a, b, taps[tap], c, d, taps[tap - 1])
+
+
+@loop
+def add_pairs(total, a, b, first_weight, c, d, second_weight):
+    """Adds (a + b) * weight and (c + d) * weight; a loop of its own, which the compiler vectorises."""
     for j in range(len(total)):
-        total[j] += (first[j] + second[j]) * weight
+        total[j] = total[j] + (a[j] + b[j]) * first_weight + (c[j] + d[j]) * second_weight
+
+
+@loop
+def _scale(row, weight, out):
+    for j in range(len(out)):
+        out[j] = row[j] * weight
 
 
 @loop

@@ -38,7 +38,8 @@ def _keys(draws: Draws, stream: str) -> tuple[np.ndarray, np.uint32, np.uint32]:
 
 
 @loop
-def _block(number, low, high, key0, key1, words):
+def _block(number, low, high, key0, key1):
+    """Four words."""
     c0, c1, c2, c3 = np.uint32(number), np.uint32(0), low, high
     for _ in range(10):
         p0, p1 = np.uint64(c0) * M0, np.uint64(c2) * M1
@@ -46,29 +47,30 @@ def _block(number, low, high, key0, key1, words):
         c2 = np.uint32(p0 >> HALF) ^ np.uint32(c3 ^ key1)
         c1, c3 = np.uint32(p1), np.uint32(p0)
         key0, key1 = np.uint32(key0 + W0), np.uint32(key1 + W1)
-    words[0], words[1], words[2], words[3] = c0, c1, c2, c3
+    return c0, c1, c2, c3
+
+
+@loop
+def _words(low, high, key0, key1, words):
+    """A loop of its own, without branches, which the compiler takes several blocks at once."""
+    for number in range(len(words)):
+        c0, c1, c2, c3 = _block(number, low, high, key0, key1)
+        words[number, 0], words[number, 1], words[number, 2], words[number, 3] = c0, c1, c2, c3
 
 
 @parallel
 def _uniforms(keys, key0, key1, out):
-    count = out.shape[1]
     for image in prange(len(keys)):
-        low, high = np.uint32(keys[image]), np.uint32(keys[image] >> 32)
-        words = np.empty(4, dtype=np.uint32)
-        for number in range((count + 3) // 4):
-            _block(number, low, high, key0, key1, words)
-            for place in range(min(4, count - 4 * number)):
-                out[image, 4 * number + place] = np.float32(words[place] >> np.uint32(8)) * UNIT
+        words = np.empty(((out.shape[1] + 3) // 4, 4), dtype=np.uint32)
+        _words(np.uint32(keys[image]), np.uint32(keys[image] >> 32), key0, key1, words)
+        for place, word in enumerate(words.ravel()[: out.shape[1]]):
+            out[image, place] = np.float32(word >> np.uint32(8)) * UNIT
 
 
 @parallel
 def _looked_up(keys, key0, key1, table, out):
-    count = out.shape[1]
     for image in prange(len(keys)):
-        low, high = np.uint32(keys[image]), np.uint32(keys[image] >> 32)
-        words = np.empty(4, dtype=np.uint32)
-        for number in range((count + 7) // 8):
-            _block(number, low, high, key0, key1, words)
-            for place in range(min(8, count - 8 * number)):
-                half = words[place // 2] >> np.uint32(16 * (place % 2))
-                out[image, 8 * number + place] = table[half & np.uint32(0xFFFF)]
+        words = np.empty(((out.shape[1] + 7) // 8, 4), dtype=np.uint32)
+        _words(np.uint32(keys[image]), np.uint32(keys[image] >> 32), key0, key1, words)
+        for place, half in enumerate(words.ravel().view(np.uint16)[: out.shape[1]]):
+            out[image, place] = table[half]

@@ -1,0 +1,129 @@
+"""Images under an affine map and a smooth random field."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import prange
+
+from .frame import FRACTIONS, loop, parallel
+from .smooth import even, smooth_row
+
+
+@parallel
+def moves(uniform, reach, taps, strength, out):
+    """Fields from -reach to reach, smoothed and multiplied by `strength`; float32."""
+    weights = even(taps)
+    for image in prange(len(uniform)):
+        height, width = uniform.shape[1:]
+        field = np.empty((height, width))
+        for y in range(height):
+            for x in range(width):
+                field[y, x] = 2 * reach * np.float64(uniform[image, y, x]) - reach
+        padded, row = np.empty(width + 2 * len(weights)), np.empty(width)
+        for y in range(height):
+            smooth_row(field, y, weights, True, 1, padded, row)
+            for x in range(width):
+                out[image, y, x] = row[x] * strength
+
+
+@parallel
+def displaced(pixels, across, down, out):
+    """Images bilinearly from (row + down, column + across)."""
+    for image in prange(len(pixels)):
+        _displace(_fractions(pixels[image]), across[image], down[image], out[image])
+
+
+@parallel
+def warped_displaced(pixels, inverse, fine_bits, step_bits, across, down, out):
+    """The same after affine maps whose `inverse` is in units of 2^-fine_bits pixels."""
+    for image in prange(len(pixels)):
+        warped = _warped(_fractions(pixels[image]), inverse[image], fine_bits, step_bits)
+        _displace(warped, across[image], down[image], out[image])
+
+
+@loop
+def _fractions(pixels):
+    out = np.empty(pixels.shape, dtype=np.float32)
+    for y in range(pixels.shape[0]):
+        for x in range(pixels.shape[1]):
+            for channel in range(3):
+                out[y, x, channel] = FRACTIONS[pixels[y, x, channel]]
+    return out
+
+
+@loop
+def _warped(image, inverse, fine_bits, step_bits):
+    height, width = image.shape[:2]
+    half, steps = 1 << (fine_bits - step_bits - 1), 1 << step_bits
+    out = np.empty_like(image)
+    for y in range(height):
+        x_start = np.int64(np.rint(inverse[0, 1] * y + inverse[0, 2])) + half
+        y_start = np.int64(np.rint(inverse[1, 1] * y + inverse[1, 2])) + half
+        for x in range(width):
+            column = (x_start + np.int64(np.rint(inverse[0, 0] * x))) >> (fine_bits - step_bits)
+            row = (y_start + np.int64(np.rint(inverse[1, 0] * x))) >> (fine_bits - step_bits)
+            beyond = np.float32(column & (steps - 1)) / np.float32(steps)
+            below = np.float32(row & (steps - 1)) / np.float32(steps)
+            before, above = np.float32(1) - beyond, np.float32(1) - below
+            near, far = _folded(column >> step_bits, width), _folded((column >> step_bits) + 1, width)
+            upper, lower = _folded(row >> step_bits, height), _folded((row >> step_bits) + 1, height)
+            for channel in range(3):
+                value = image[upper, near, channel] * np.float32(above * before)
+                value = np.float32(value + image[upper, far, channel] * np.float32(above * beyond))
+                value = np.float32(value + image[lower, near, channel] * np.float32(below * before))
+                value = np.float32(value + image[lower, far, channel] * np.float32(below * beyond))
+                out[y, x, channel] = value
+    return out
+
+
+@loop
+def _folded(index, length):
+    """Mirrored without the last pixel twice."""
+    if 0 <= index < length:
+        return index
+    period = max(1, 2 * length - 2)
+    index %= period
+    return min(index, period - index)
+
+
+@loop
+def _displace(image, across, down, out):
+    height, width = image.shape[:2]
+    for y in range(height):
+        for x in range(width):
+            y_from = _mirrored(y + np.float64(down[y, x]), height)
+            x_from = _mirrored(x + np.float64(across[y, x]), width)
+            row, column = math.floor(y_from), math.floor(x_from)
+            below, beyond = y_from - row, x_from - column
+            above, before = 1.0 - below, 1.0 - beyond
+            upper, lower = _pixel(row, height), _pixel(row + 1, height)
+            near, far = _pixel(column, width), _pixel(column + 1, width)
+            for channel in range(3):
+                value = np.float64(image[upper, near, channel]) * above * before
+                value += np.float64(image[upper, far, channel]) * above * beyond
+                value += np.float64(image[lower, near, channel]) * below * before
+                value += np.float64(image[lower, far, channel]) * below * beyond
+                level = min(max(np.float32(value), np.float32(0.0)), np.float32(1.0)) * np.float32(255.0)
+                out[y, x, channel] = np.uint8(level)
+
+
+@loop
+def _mirrored(where, length):
+    """A coordinate brought between -1 and `length` as SciPy does, the last pixel twice in the mirror image."""
+    period = 2 * length
+    if where < 0:
+        if where < -period:
+            where += period * math.trunc(-where / period)
+        where = where + period if where < -length else max(-where, 1e-15) - 1.0
+    if where > length - 1:
+        where -= period * math.trunc(where / period)
+        if where >= length:
+            where = period - where - 1.0
+    return where
+
+
+@loop
+def _pixel(index, length):
+    return min(max(index, -1 - index), 2 * length - 1 - index)
