@@ -31,7 +31,8 @@ def frost_of(name: str, *, of: Sequence[Picture] | None = None) -> Kernel[tuple[
 
     def sample(draws: Draws, size: Size, value: tuple[float, float]) -> Sampled:
         uniform = uniforms(draws, (3,), "frost").double()
-        return (torch.stack([_part(pictures() if of is None else of, size, row) for row in uniform.cpu()]),)
+        parts = [_part(pictures() if of is None else of, size, row) for row in uniform.cpu()]
+        return (torch.from_numpy(np.stack(parts)),)
 
     return Kernel(
         name=name,
@@ -45,7 +46,7 @@ def frost_of(name: str, *, of: Sequence[Picture] | None = None) -> Kernel[tuple[
     )
 
 
-def _part(of: Sequence[Picture], size: Size, uniform: Tensor) -> UInt8[Tensor, "height width 3"]:
+def _part(of: Sequence[Picture], size: Size, uniform: Tensor) -> Picture:
     """A part of the image's size of a random picture."""
     picture = of[int(uniform[0] * len(of))]
     if max(size) * SHRUNK <= min(picture.shape[:2]):
@@ -59,7 +60,7 @@ def _part(of: Sequence[Picture], size: Size, uniform: Tensor) -> UInt8[Tensor, "
             "Give larger ones.",
         )
     top, left = (int(u * max(1, space)) for u, space in zip(uniform[1:].tolist(), room, strict=True))
-    return torch.from_numpy(np.array(picture[top : top + size[0], left : left + size[1]]))
+    return picture[top : top + size[0], left : left + size[1]]
 
 
 def _apply(pixels: Pixels, shares: tuple[float, float], ice: UInt8[Tensor, "batch height width 3"]) -> Pixels:
