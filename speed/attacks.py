@@ -33,6 +33,7 @@ from robustbench_eff.classifier import Classifier
 def main() -> None:
     """Run the races that were asked for on one classifier and one set of images."""
     words = _words()
+    hardware.keep_freed_memory()
     torch.set_num_threads(words.threads)
     classifier = load_classifier(
         words.model,

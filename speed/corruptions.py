@@ -37,6 +37,7 @@ OTHER_NAMES = {"snow_imagecorruptions": "snow", "elastic_transform_imagecorrupti
 def main() -> None:
     """Race every corruption that both have."""
     words = _words()
+    hardware.keep_freed_memory()
     torch.set_num_threads(words.threads)
     pixels = _photographs(words.batch)
     rows = []

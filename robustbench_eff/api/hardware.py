@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +14,8 @@ from robustbench_eff.attacks.faster import Precision, has_fast_float16
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import UsageError
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's mallopt."""
 SMALL_IMAGE = 64
 """Up to this many pixels a side, one thread is no slower than several and does not stall when cores are busy."""
 WORTH_FLOAT16 = 20e6
@@ -68,6 +72,17 @@ def threads(largest_image: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what this process frees, for as long as it runs.
+
+    Handing every large tensor back to the system and having it zeroed anew can cost more than a forward pass itself
+    (speed/freed_memory.py). Only glibc can be told; elsewhere nothing happens. Changes no number.
+    """
+    if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(M_MMAP_THRESHOLD, 2**30)
 
 
 def describe(device: str) -> dict[str, object]:

@@ -51,6 +51,7 @@ def corrupt(
         if style is not None and (sheet is None or corruption):
             raise UsageError("--style goes with --sheet PHOTO, and not with --corruption.")
         from robustbench_eff.api import corrupt as job
+        from robustbench_eff.api import hardware
 
         if sheet is not None:
             if out.suffix.lower() != ".png":
@@ -60,6 +61,8 @@ def corrupt(
             drawn.save(out)
             output().print(f"{out}", highlight=False)
             return
+
+        hardware.keep_freed_memory()
 
         def tell(text: str, done: int, total: int) -> None:
             if not quiet:

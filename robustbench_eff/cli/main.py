@@ -158,10 +158,12 @@ def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any],
     if len(models) > 1 and (set_options := [name for name, value in given.items() if value]):
         names = ", ".join("--" + name.removesuffix("s").replace("_", "-") for name in set_options)
         raise UsageError(f"{names} would apply to {len(models)} models.", "Give such models a command each.")
+    from robustbench_eff.api import hardware
     from robustbench_eff.api.evaluate import evaluate as run
     from robustbench_eff.api.settings import Settings
     from robustbench_eff.zoo.request import ModelRequest
 
+    hardware.keep_freed_memory()
     settings = Settings(**options)
     requests = [ModelRequest(name=name, **given) for name in models]
     errors = error_console()
