@@ -8,15 +8,16 @@ from __future__ import annotations
 from robustbench_eff.types import Pixels
 
 from .corruption import Kernel
-from .jpeg import round_trip
+from .jpeg import through, through_compiled
 
 
 def _apply(pixels: Pixels, quality: int) -> Pixels:
-    return round_trip(pixels, quality)
+    return through(pixels, quality)
 
 
 JPEG_COMPRESSION = Kernel(
     name="jpeg_compression",
     severities={"imagenet": (25, 18, 15, 10, 7), "cifar10": (80, 65, 58, 50, 40)},
     apply=_apply,
+    compiled=through_compiled,
 )
