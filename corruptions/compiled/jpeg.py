@@ -157,12 +157,8 @@ def _picture(values, shift):
 @loop
 def _quantise(values, quantiser):
     for place in range(LANES):
-        factor, summand, shift, step = (
-            quantiser[0, place],
-            quantiser[1, place],
-            quantiser[2, place],
-            quantiser[3, place],
-        )
+        factor, summand = quantiser[0, place], quantiser[1, place]
+        shift, step = quantiser[2, place], quantiser[3, place]
         for block in range(SIDE):
             value = values[place * SIDE + block]
             level = (np.int32((abs(value) + summand) * factor) >> shift) * step
