@@ -13,8 +13,8 @@ demo: $(VENV)/.demo
 	$(BIN)/robust-eval --model digits_standard --suite standard --store runs/demo
 
 test: check
-	$(BIN)/pytest
-	$(BIN)/pytest -q $(SHAPES)
+	$(BIN)/pytest -n auto
+	$(BIN)/pytest -q -n auto $(SHAPES)
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

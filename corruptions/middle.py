@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
+from jaxtyping import UInt8
+from torch import Tensor
+
 from robustbench_eff.types import Picture, Pixels
 
+Middles: TypeAlias = UInt8[Tensor, "frames side side 3"]
 
-def middle(pictures: Pixels, size: int) -> Pixels:
+
+def middle(pictures: Pixels, size: int) -> Middles:
     """The middle `size` x `size` pixels."""
     top, left = corner((pictures.shape[1], pictures.shape[2]), size)
     return pictures[:, top : top + size, left : left + size]
@@ -16,6 +23,6 @@ def corner(of: tuple[int, int], size: int) -> tuple[int, int]:
     return round((of[0] - size) / 2.0), round((of[1] - size) / 2.0)
 
 
-def copies(picture: Picture, size: int, count: int) -> Pixels:
+def copies(picture: Picture, size: int, count: int) -> Middles:
     """The middle of the picture, `count` times."""
     return middle(picture[None], size).repeat(count, 1, 1, 1)

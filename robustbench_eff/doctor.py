@@ -22,7 +22,7 @@ def findings() -> Iterator[Finding]:
     for name, found in environment.versions().items():
         yield name, found or "not installed", found is not None
     yield from _devices()
-    for extra, module in (("clip", "open_clip"), ("ray", "ray")):
+    for extra, module in (("clip", "open_clip"), ("ray", "ray"), ("video", "av")):
         there = importlib.util.find_spec(module) is not None
         yield f"extra {extra}", "installed" if there else f"pip install 'robustbench-eff[{extra}]'", True
     folder = cache_folder()

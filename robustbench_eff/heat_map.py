@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from robustbench_eff import spec
 from robustbench_eff.errors import UsageError
 from robustbench_eff.scores.score import Score
+from robustbench_eff.severity_table import by_subject, row_name
 
 SEVERITIES = range(1, 6)
 CELL, NAMES, LINE, GAP = (64, 26), 270, 22, 8
@@ -37,18 +38,10 @@ def heat_map(scores: Sequence[Score]) -> Image.Image:
 
     UsageError where there is none.
     """
-    subjects: dict[tuple[str, str, str], dict[str, dict[int, float]]] = {}
-    for score in scores:
-        if score.metric != "accuracy" or score.value is None:
-            continue
-        parsed = spec.parse(score.perturbation)
-        if "severity" in parsed.arguments:
-            subject = (score.model, score.benchmark, f"n = {score.n}")
-            row = subjects.setdefault(subject, {}).setdefault(parsed.name, {})
-            row[int(parsed.arguments["severity"])] = score.value
-    if not subjects:
+    chosen = [score for score in scores if _is_severity(score)]
+    if not chosen:
         raise UsageError("The store holds no corrupted cells.", "Run a suite such as corruptions first.")
-    maps = [_map(" · ".join(subject), rows) for subject, rows in subjects.items()]
+    maps = [_map(title, of) for title, of in by_subject(chosen).items()]
     sheet = Image.new("RGB", (max(one.width for one in maps), sum(one.height for one in maps)), "white")
     top = 0
     for one in maps:
@@ -57,11 +50,22 @@ def heat_map(scores: Sequence[Score]) -> Image.Image:
     return sheet
 
 
-def _map(title: str, rows: dict[str, dict[int, float]]) -> Image.Image:
+def _is_severity(score: Score) -> bool:
+    """Whether the score is one cell of the map."""
+    if score.metric != "accuracy" or score.value is None:
+        return False
+    return "severity" in spec.parse(score.perturbation).arguments
+
+
+def _map(title: str, scores: Sequence[Score]) -> Image.Image:
+    rows: dict[str, dict[int, float]] = {}
+    for score in scores:
+        severity = int(spec.parse(score.perturbation).arguments["severity"])
+        rows.setdefault(row_name(score, scores), {})[severity] = score.value or 0.0
     font = ImageFont.load_default(14)
     width, height = CELL
     columns = [*map(str, SEVERITIES), "mean"]
-    size = NAMES + width * len(columns), LINE * 2 + height * len(rows) + 2 * GAP
+    size = max(NAMES + width * len(columns), int(font.getlength(title)) + 200), LINE * 2 + height * len(rows) + 2 * GAP
     picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
     draw.text((GAP, GAP), f"{title}: accuracy in %", fill="black", font=font)

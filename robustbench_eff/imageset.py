@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from robustbench_eff.preprocessing import Interpolation
 from robustbench_eff.types import Images, Labels, Picture, Pixels
 
 
+@runtime_checkable
 class Rows(Protocol):
     """Images by position: an array, usually memory-mapped, or what decodes them."""
 

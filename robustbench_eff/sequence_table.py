@@ -8,6 +8,7 @@ from rich.table import Table
 
 from robustbench_eff import spec
 from robustbench_eff.scores.score import Score
+from robustbench_eff.severity_table import by_subject, row_name
 
 OVERALL = {
     "mean_flip_probability": "mean flip probability",
@@ -30,20 +31,17 @@ def belongs(score: Score) -> bool:
 
 
 def sequence_tables(scores: Sequence[Score], percent: Percent) -> list[tuple[Table, str]]:
-    """A table for each model and benchmark, and a line with what is over the 10 sequences.
+    """A table for each model, benchmark, protocol and seed, and a line with what is over the 10 sequences.
 
     `scores` are those that belong here; `percent(fraction, digits)` writes a number.
     """
-    subjects = dict.fromkeys((score.model, score.benchmark) for score in scores)
-    return [
-        _table([score for score in scores if (score.model, score.benchmark) == subject], percent)
-        for subject in subjects
-    ]
+    return [_table(title, of, percent) for title, of in by_subject(scores).items()]
 
 
-def _table(scores: Sequence[Score], percent: Percent) -> tuple[Table, str]:
+def _table(title: str, scores: Sequence[Score], percent: Percent) -> tuple[Table, str]:
     rows: dict[str, dict[str, Score]] = {}
     overall = []
+    single = [score for score in scores if _metric(score)[0] not in OVERALL]
     for score in scores:
         metric, difficulty = _metric(score)
         if metric in OVERALL:
@@ -53,10 +51,8 @@ def _table(scores: Sequence[Score], percent: Percent) -> tuple[Table, str]:
         else:
             parsed = spec.parse(score.perturbation)
             difficulty = max(difficulty, int(parsed.arguments.get("difficulty", 1)))
-            rows.setdefault(parsed.name, {})[f"{metric} {difficulty}"] = score
-    first = scores[0]
-    title = f"{first.model} · {first.benchmark}: stability over frames, n = {first.n}, with 95 % intervals"
-    table = Table(title=title, title_justify="left")
+            rows.setdefault(row_name(score, single), {})[f"{metric} {difficulty}"] = score
+    table = Table(title=f"{title}: stability over frames, with 95 % intervals", title_justify="left")
     table.add_column("sequence", overflow="fold")
     columns = [f"flip_probability {difficulty}" for difficulty in (1, 2, 3)]
     columns += ["top5_distance 1", "accuracy_all_frames 1"]

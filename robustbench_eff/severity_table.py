@@ -12,6 +12,8 @@ from robustbench_eff.scores.score import Score
 SEVERITIES = range(1, 6)
 OVERALL = {"mean_accuracy": "mean accuracy", "mCE": "mCE", "relative_mCE": "relative mCE"}
 """Scores over all corruptions of ImageNet-C, and how they are written."""
+SEED = " · seed "
+"""What stands in a protocol before the seed."""
 
 Percent = Callable[[float | None, int], str]
 
@@ -22,27 +24,48 @@ def belongs(score: Score) -> bool:
 
 
 def severity_tables(scores: Sequence[Score], percent: Percent) -> list[tuple[Table, str]]:
-    """A table for each model and benchmark, and a line with what is over all corruptions.
+    """A table for each model, benchmark, protocol and seed, and a line with what is over all corruptions.
 
     `scores` are those that belong here; `percent(fraction, digits)` writes a number.
     """
-    subjects = dict.fromkeys((score.model, score.benchmark) for score in scores)
-    return [
-        _table([score for score in scores if (score.model, score.benchmark) == subject], percent)
-        for subject in subjects
-    ]
+    return [_table(title, of, percent) for title, of in by_subject(scores).items()]
 
 
-def _table(scores: Sequence[Score], percent: Percent) -> tuple[Table, str]:
-    cells: dict[str, dict[int, Score]] = {}
+def by_subject(scores: Sequence[Score]) -> dict[str, list[Score]]:
+    """Scores that one table may hold, under its title: of one model, on the same images, with the same draws.
+
+    What is not drawn stands in the tables of every seed.
+    """
+    groups: dict[tuple[str, str, int], dict[str, list[Score]]] = {}
     for score in scores:
-        if score.metric == "accuracy":
-            parsed = spec.parse(score.perturbation)
-            cells.setdefault(parsed.name, {})[int(parsed.arguments.get("severity", 1))] = score
+        subject = (score.model, score.benchmark, score.n)
+        groups.setdefault(subject, {}).setdefault(score.protocol.partition(SEED)[0], []).append(score)
+    tables = {}
+    for (model, benchmark, n), protocols in groups.items():
+        for protocol, of in protocols.items():
+            seeds = sorted({score.protocol.partition(SEED)[2] for score in of} - {""}) or [""]
+            for seed in seeds:
+                words = [model, benchmark, f"n = {n}", *([protocol] if len(protocols) > 1 else [])]
+                title = " · ".join([*words, *([f"seed {seed}"] if len(seeds) > 1 else [])])
+                tables[title] = [score for score in of if score.protocol.partition(SEED)[2] in ("", seed)]
+    return tables
+
+
+def row_name(score: Score, scores: Sequence[Score]) -> str:
+    """The perturbation's name, with its constants where those of the table differ."""
+    parsed = spec.parse(score.perturbation)
+    constants = {spec.parse(other.perturbation).arguments.get("constants", "imagenet") for other in scores}
+    return parsed.name if len(constants) == 1 else f"{parsed.name}, {parsed.arguments.get('constants', 'imagenet')}"
+
+
+def _table(title: str, scores: Sequence[Score], percent: Percent) -> tuple[Table, str]:
+    cells: dict[str, dict[int, Score]] = {}
+    accuracies = [score for score in scores if score.metric == "accuracy"]
+    for score in accuracies:
+        severity = int(spec.parse(score.perturbation).arguments.get("severity", 1))
+        cells.setdefault(row_name(score, accuracies), {})[severity] = score
     errors = {score.perturbation: score for score in scores if score.metric == "CE"}
-    first = scores[0]
-    title = f"{first.model} · {first.benchmark}: accuracy in % by severity, n = {first.n}, with 95 % intervals"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=f"{title}: accuracy in % by severity, with 95 % intervals", title_justify="left")
     table.add_column("corruption", overflow="fold")
     for name in (*map(str, SEVERITIES), *(["CE"] if errors else [])):
         table.add_column(name, justify="right", no_wrap=True)

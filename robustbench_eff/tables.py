@@ -254,6 +254,6 @@ SUITES: Mapping[str, str] = {
     "corruptions": "clean and 19 corruptions at 5 severities",
     "masking": "what the checks for gradient masking compare",
     "quick": "clean, FGSM and PGD-10 at one ε",
-    "sequences": "clean and 10 sequences of frames at 3 difficulties",
+    "sequences": "clean and sequences of frames at 3 difficulties",
     "standard": "clean, FGSM and PGD at several ε, L∞ and L2",
 }

@@ -107,11 +107,12 @@ def test_an_array_needs_all_severities(arrays: Path, tmp_path: Path) -> None:
         "--out",
         str(tmp_path / "out"),
         "--corruption",
-        "fog(severity=2)",
+        "fog(severity=2, constants='cifar10')",
     ]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
     assert "an array holds the severities 1 to 5, got [2]" in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_cannot_be_written_is_refused(clean: Path, tmp_path: Path) -> None:
@@ -164,6 +165,9 @@ def test_a_sheet_of_styles_has_a_row_a_styliser_and_ends_with_the_style(clean: P
         (["--out", "x", "--data", "imagenet=nowhere"], "nowhere does not exist"),
         (["--out", "x", "--data", "digits=y"], "digits-c-generated cannot be written"),
         (["--out", "x", "--data", "imagenet=y", "--data", "cifar10=z"], "One clean set at a time"),
+        (["--out", "x", "--data", "imagenet=CLEAN", "--corruption", "cifar10_c"], "not the constants of imagenet-c"),
+        (["--out", "x", "--data", "imagenet=CLEAN", "--limit", "0"], "limit must be at least 1"),
+        (["--out", "no/x.png", "--sheet", "PHOTO", "--corruption", "fog"], "cannot be written"),
         (["--out", "x.png", "--sheet", "PHOTO", "--corruption", "foog"], "Did you mean 'fog'"),
     ],
 )
@@ -172,6 +176,7 @@ def test_wrong_arguments_are_said(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     photograph = str(next(clean.rglob("*.png")))
-    result = CliRunner().invoke(app, ["corrupt", *(photograph if word == "PHOTO" else word for word in words)])
+    words = [word.replace("PHOTO", photograph).replace("CLEAN", str(clean)) for word in words]
+    result = CliRunner().invoke(app, ["corrupt", *words])
     assert result.exit_code == 2
     assert message in " ".join(result.output.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from robustbench_eff.errors import UsageError
 from robustbench_eff.heat_map import CELL, DARK, GAP, LIGHT, LINE, NAMES, write
 from robustbench_eff.scores.score import Score
+from robustbench_eff.severity_table import by_subject
 
 
 def score(name: str, severity: int, value: float) -> Score:
@@ -35,6 +37,15 @@ def test_a_cell_has_the_colour_of_its_accuracy(tmp_path: Path) -> None:
     assert colour(picture, 1, 1).tolist() == LIGHT.tolist()
     for absent in (0, 2, 5):
         assert colour(picture, 1, absent).tolist() == [255, 255, 255], "nothing was measured, nothing is drawn"
+
+
+def test_every_seed_has_a_map_of_its_own(tmp_path: Path) -> None:
+    drawn = [replace(score("fog", 1, seed / 4), protocol=f"p · seed {seed}") for seed in (1, 2)]
+    tables = by_subject([*drawn, score("contrast", 1, 0.5)])
+    assert list(tables) == ["m · b · n = 9 · seed 1", "m · b · n = 9 · seed 2"]
+    for seed, (_, scores) in enumerate(tables.items(), 1):
+        assert [one.value for one in scores] == [seed / 4, 0.5], "what is not drawn stands in both"
+    assert len(by_subject([score("fog", 1, 0.5), replace(score("fog", 2, 0.5), n=3)])) == 2
 
 
 def test_what_cannot_be_drawn_is_said(tmp_path: Path) -> None:

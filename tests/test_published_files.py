@@ -13,10 +13,13 @@ import pytest
 import torch
 from PIL import Image
 
-from robustbench_eff import catalog, evaluate
+from robustbench_eff import catalog, evaluate, tables
 from robustbench_eff.api.corrupt import write_corrupted
+from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.layouts import frames_of
 from robustbench_eff.errors import DataError, MissingExtra, MissingInputs, RobustEvalError, UsageError
+from robustbench_eff.scores.from_store import store_scores
+from robustbench_eff.scores.sequences import TESTED
 from robustbench_eff.store import Store
 from robustbench_eff.zoo.request import ModelRequest
 
@@ -122,9 +125,9 @@ def test_files_of_another_size_are_refused(model: Any, tmp_path: Path) -> None:
         run(model("thousand", 224), "imagenet-c", TEXTS[:1], tmp_path / "s", imagenet_c=tmp_path / "c")
 
 
-def arrays(folder: Path, *, count: int = 4, **named: np.ndarray) -> Path:
+def arrays(folder: Path, *, count: int = 4, repeats: int = 5, **named: np.ndarray) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    np.save(folder / "labels.npy", np.tile(np.arange(count), 5))
+    np.save(folder / "labels.npy", np.tile(np.arange(count), repeats))
     for name, values in named.items():
         np.save(folder / f"{name}.npy", values)
     return folder
@@ -147,7 +150,7 @@ def test_arrays_of_sequences_are_ranked_frame_by_frame(model: Any, tmp_path: Pat
     """Frame f is of shade (i + f) mod 10, so that every frame differs from the one before."""
     shades = (np.arange(4)[:, None] + np.arange(31)) % 10
     frames = np.broadcast_to((shades * 255 / 9).round().astype(np.uint8)[..., None, None, None], (4, 31, 32, 32, 3))
-    folder = arrays(tmp_path / "p", rotate=frames, gaussian_noise_2=frames)
+    folder = arrays(tmp_path / "p", repeats=1, rotate=frames, gaussian_noise_2=frames)
     texts = ("rotate_sequence(constants='cifar10')", "gaussian_noise_sequence(difficulty=2, constants='cifar10')")
     result = run(model("ten", 32), "cifar10-p", texts, tmp_path / "s", cifar10_p=folder)
     found = {(score.perturbation.partition("_")[0], score.metric): score.value for score in result.scores}
@@ -160,13 +163,129 @@ def test_arrays_of_sequences_are_ranked_frame_by_frame(model: Any, tmp_path: Pat
 def test_broken_arrays_are_refused(model: Any, tmp_path: Path) -> None:
     text = ("rotate_sequence(constants='cifar10')",)
     frames = np.zeros((4, 30, 32, 32, 3), dtype=np.uint8)
-    with pytest.raises(DataError, match="has 30 frames, not 31"):
-        run(model("ten", 32), "cifar10-p", text, tmp_path / "s", cifar10_p=arrays(tmp_path / "p", rotate=frames))
+    with pytest.raises(DataError, match="rotate_sequence has 30 frames, not 31"):
+        run(
+            model("ten", 32),
+            "cifar10-p",
+            text,
+            tmp_path / "s",
+            cifar10_p=arrays(tmp_path / "p", repeats=1, rotate=frames),
+        )
     with pytest.raises(DataError, match="no sequences in 8 bits"):
-        run(model("ten", 32), "cifar10-p", text, tmp_path / "s", cifar10_p=arrays(tmp_path / "p", rotate=frames[0]))
+        run(
+            model("ten", 32),
+            "cifar10-p",
+            text,
+            tmp_path / "s",
+            cifar10_p=arrays(tmp_path / "p", repeats=1, rotate=frames[0]),
+        )
     (tmp_path / "p" / "labels.npy").unlink()
     with pytest.raises(DataError, match="needs the labels beside it"):
         run(model("ten", 32), "cifar10-p", text, tmp_path / "s", cifar10_p=tmp_path / "p")
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil", "words"),
+    [
+        ("contrast", lambda file: file.write_bytes(b"nothing"), "cannot be read"),
+        ("contrast", lambda file: file.write_bytes(b""), "cannot be read"),
+        ("labels", lambda file: np.save(file, np.array(3)), "has labels of shape ()"),
+        ("labels", lambda file: np.save(file, np.arange(20) % 10), "does not hold five severities"),
+        ("labels", lambda file: np.save(file, np.arange(4)), "needs (20,)"),
+    ],
+)
+def test_spoilt_arrays_are_said(
+    model: Any, tmp_path: Path, name: str, spoil: Callable[[Path], None], words: str
+) -> None:
+    folder = arrays(tmp_path / "c", contrast=np.zeros((20, 32, 32, 3), dtype=np.uint8))
+    spoil(folder / f"{name}.npy")
+    text = ("contrast(severity=1, constants='cifar10')",)
+    with pytest.raises(DataError) as refused:
+        run(model("ten", 32), "cifar10-c", text, tmp_path / "s", cifar10_c=folder)
+    assert words in refused.value.message
+
+
+def test_a_file_in_the_place_of_a_folder_is_said(model: Any, tmp_path: Path) -> None:
+    (tmp_path / "c" / "fog").mkdir(parents=True)
+    (tmp_path / "c" / "fog" / "3").write_text("")
+    with pytest.raises(DataError, match="cannot be read"):
+        run(model("thousand", 224), "imagenet-c", TEXTS[:1], tmp_path / "s", imagenet_c=tmp_path / "c")
+
+
+def test_constants_are_those_of_the_set(model: Any, tmp_path: Path) -> None:
+    folder = arrays(tmp_path / "c", contrast=np.zeros((20, 32, 32, 3), dtype=np.uint8))
+    with pytest.raises(UsageError, match="made with the constants of cifar10"):
+        run(model("ten", 32), "cifar10-c", ("contrast(severity=1)",), tmp_path / "s", cifar10_c=folder)
+
+
+def of_shades(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def test_published_cells_make_up_mean_accuracy_and_stability(model: Any, tmp_path: Path) -> None:
+    """Every corruption has files of its own, and they are of the same samples."""
+    names = tables.IMAGENET_C[:15]
+    folder = arrays(tmp_path / "c", **{name: of_shades(20, 32, 32, 3) for name in names})
+    texts = tuple(f"{name}(severity={level}, constants='cifar10')" for name in names for level in range(1, 6))
+    result = run(model("ten", 32), "cifar10-c", texts, tmp_path / "s", cifar10_c=folder)
+    (whole,) = (score for score in result.scores if score.metric == "mean_accuracy")
+    single = [score.value for score in result.scores if score.metric == "accuracy"]
+    assert len(single) == 75
+    assert whole.value == pytest.approx(np.mean(single))
+    assert (whole.n, whole.flags) == (4, ())
+    np.save(folder / "fog.npy", of_shades(20, 32, 32, 3)[::-1])
+    run(model("ten", 32), "cifar10-c", texts, tmp_path / "s", cifar10_c=folder)
+    (whole,) = (score for score in store_scores(Store(tmp_path / "s")) if score.metric == "mean_accuracy")
+    assert "fog 3 was read from several files, of which the last count" in whole.flags
+    frames = {name.removesuffix("_sequence"): of_shades(4, 31, 32, 32, 3) for name in tables.SEQUENCES}
+    frames |= {"motion_blur": of_shades(4, 21, 32, 32, 3), "translate": of_shades(4, 16, 32, 32, 3)}
+    folder = arrays(tmp_path / "p", repeats=1, **frames)
+    texts = tuple(text for text in tables.SETS["cifar10_p"] if "difficulty=1" in text)
+    result = run(model("ten", 32), "cifar10-p", texts, tmp_path / "s", cifar10_p=folder)
+    (whole,) = (score for score in result.scores if score.metric == "mean_flip_probability")
+    flips = {
+        score.perturbation.partition("_sequence")[0]: score.value
+        for score in result.scores
+        if score.metric == "flip_probability"
+    }
+    assert whole.value == pytest.approx(np.mean([flips[name] for name in TESTED["cifar10"]]))
+
+
+def test_what_is_there_of_a_published_set_is_run_when_the_rest_is_skipped(model: Any, tmp_path: Path) -> None:
+    folder = arrays(tmp_path / "c", contrast=of_shades(20, 32, 32, 3))
+    texts = tuple(f"{name}(severity=1, constants='cifar10')" for name in ("contrast", "fog"))
+    options = {"benchmarks": ["cifar10-c"], "corruptions": texts, "data": {"cifar10-c": str(folder)}}
+    with pytest.raises(MissingInputs, match="cifar10-c: fog"):
+        evaluate(model("ten", 32), store=tmp_path / "s", **options)
+    result = evaluate(model("ten", 32), store=tmp_path / "s", skip_missing=True, **options)
+    assert [score.perturbation for score in result.scores] == [texts[0]]
+    assert [item.what for item in result.missing] == [f"cifar10-c: {texts[1]}"]
+
+
+def test_without_clean_images_there_is_no_clean_accuracy(model: Any, tmp_path: Path) -> None:
+    folder = arrays(tmp_path / "c", contrast=of_shades(20, 32, 32, 3))
+    with pytest.raises(UsageError, match="There is nothing to evaluate"):
+        evaluate(
+            model("ten", 32),
+            benchmarks=["cifar10-c"],
+            attacks=["none"],
+            data={"cifar10-c": str(folder)},
+            store=tmp_path / "s",
+        )
+
+
+def test_the_place_of_a_published_set_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROBUST_EVAL_DATA_IMAGENET", "/data/val")
+    assert locations.place(catalog.benchmark("imagenet-c"), {}) is None
+    assert locations.place(catalog.benchmark("imagenet-c-generated"), {}) == "/data/val"
+
+
+def test_a_missing_reader_is_found_before_any_work(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "p" / "tilt" / "n01440764").mkdir(parents=True)
+    monkeypatch.setattr("robustbench_eff.api.published.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingInputs, match=r"robustbench-eff\[video\]"):
+        run(model("thousand", 224), "imagenet-p", ("tilt_sequence",), tmp_path / "s", imagenet_p=tmp_path / "p")
+    assert not (tmp_path / "s").exists()
 
 
 def test_a_corruption_is_no_sequence(model: Any, tmp_path: Path) -> None:

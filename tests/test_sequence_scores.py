@@ -135,11 +135,41 @@ def test_a_users_alexnet_replaces_the_unverified_one(logits: np.ndarray, tmp_pat
     assert alexnet.errors == published().errors, "what the file does not hold is as published"
 
 
-@pytest.mark.parametrize("text", ["[]", "nothing", '{"imagenet": {}}', '{"imagenet_c": {"per_severity": 3}}'])
-def test_a_file_without_alexnet_is_refused(text: str, tmp_path: Path) -> None:
-    (tmp_path / "alexnet.json").write_text(text)
-    with pytest.raises(UsageError, match=r"alexnet\.json"):
-        measured(tmp_path / "alexnet.json")
+def write(path: Path, figures: object) -> Path:
+    path.write_text(figures if isinstance(figures, str) else json.dumps(figures))
+    return path
+
+
+def test_figures_are_replaced_one_by_one(tmp_path: Path) -> None:
+    fog, rotate = {"fog": [0.1, 0.2, 0.3, 0.4, 0.5]}, {"rotate": 0.2}
+    figures = {"imagenet_c": {"per_severity": fog}, "imagenet_p": {"flip_probability": rotate}}
+    alexnet = measured(write(tmp_path / "alexnet.json", figures))
+    assert alexnet.errors == {**published().errors, "fog": pytest.approx(1.5)}
+    assert alexnet.flip_probabilities == {**published().flip_probabilities, "rotate": 0.2}
+    assert alexnet.flags == published().flags, "nine are as unverified as they were"
+
+
+@pytest.mark.parametrize(
+    ("figures", "words"),
+    [
+        ("[]", "AlexNet"),
+        ("nothing", "AlexNet"),
+        ({"imagenet": {}}, "unknown imagenet"),
+        ({"imagenet_c": {"per_severity": 3}}, "AlexNet"),
+        ({"imagenet_c": {"per_severity": {"fog": [0.5]}}}, "five fractions"),
+        ({"imagenet_c": {"per_severity": {"fog": [50, 60, 70, 80, 90]}}}, "five fractions"),
+        ({"imagenet_c": {"per_severity": {"fogg": [0.5] * 5}}}, "one of the 15"),
+        ({"imagenet_c": {"clean_error": 43.5}}, "clean_error"),
+        ({"imagenet_p": {"flip_probability": {"rotate": 13.1}}}, "rotate"),
+        ({"imagenet_p": {"flip_probability": {"spin": 0.1}}}, "spin"),
+        ({"imagenet_p": {"top5_distance": {"rotate": 1.5}}}, "all 10"),
+    ],
+)
+def test_a_file_without_alexnet_is_refused(figures: object, words: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refused:
+        measured(write(tmp_path / "alexnet.json", figures))
+    assert "alexnet.json" in refused.value.message
+    assert words in refused.value.message
 
 
 def test_other_classes_are_not_compared_with_alexnet(logits: np.ndarray) -> None:

@@ -47,8 +47,9 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
     surrogates: dict[tuple[str, int], Classifier] = {}
     jobs: list[tuple[Classifier, Benchmark, str, Classifier | None]] = []
     for classifier, benchmark in pairs:
-        texts = perturbations(settings.chosen or suite.perturbations(benchmark.name))
-        for text in texts if benchmark.name in ready.opened else texts[1:]:
+        for text in perturbations(settings.chosen or suite.perturbations(benchmark.name)):
+            if not _is_there(ready, benchmark, text):
+                continue
             name = None if text == CLEAN else catalog.surrogate(text)[1]
             if name is None:
                 jobs.append((classifier, benchmark, text, None))
@@ -69,6 +70,11 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
             queried[source] = _oracle(source, settings, device)
         work = _work(classifier, prepared[key], text, surrogate, queried[source], benchmark, settings, device)
         works.setdefault(work.cell.id, work)  # the same model or benchmark may be named twice
+    if not works:
+        raise UsageError(
+            "There is nothing to evaluate: published files are corrupted, and no clean images were given.",
+            "Add --data imagenet=PATH, or the clean set of the benchmark in question, for clean accuracy.",
+        )
     return list(works.values())
 
 
@@ -108,6 +114,12 @@ def _work(
         batch_size=_batch_size(classifier, settings, device),
         shard_size=settings.shard_size or hardware.shard_size(classifier.preprocessing.geometry.size, device),
     )
+
+
+def _is_there(ready: Ready, benchmark: Benchmark, text: str) -> bool:
+    """Whether the images of a perturbation are; only of published sets they may not be."""
+    clean_or_made = text == CLEAN or benchmark.layout is None
+    return benchmark.name in ready.opened if clean_or_made else (benchmark.name, text) in ready.published
 
 
 def _all_opened(ready: Ready, benchmark: Benchmark) -> list[LabelledImages]:

@@ -23,13 +23,14 @@ from robustbench_eff.imageset import ImageSet
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Corrupts
 
-from .corrupt_arrays import Tick, Written, write_arrays, write_whole
+from .corrupt_arrays import Tick, Written, check_severities, write_arrays, write_whole
 
 AT_ONCE = 64
 """Images that are corrupted, then written."""
 NOTE = "made-from.json"
 WNID = re.compile(r"n\d{8}")
-WRITABLE = ("imagenet-c-generated", "cifar10-c-generated")
+WRITABLE = {"imagenet-c-generated": "imagenet", "cifar10-c-generated": "cifar10"}
+"""Benchmarks with a published layout, and the constants that their published sets were made with."""
 
 
 def write_corrupted(
@@ -56,25 +57,33 @@ def write_corrupted(
     place = locations.place(benchmark, data)
     if (missing := sources.missing(benchmark.images_of or name, benchmark, place)) or place is None:
         raise MissingInputs(missing)
-    texts = [catalog.perturbation_text(text) for text in catalog.expanded(corruptions)]
-    made = [catalog.corruption(text) for text in texts]
-    write = write_arrays if benchmark.jpeg_quality is None else _write_pictures
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit must be at least 1, got {limit}.")
+    made = {catalog.perturbation_text(text): catalog.corruption(text) for text in catalog.expanded(corruptions)}
+    for text, corruption in made.items():
+        if corruption.configuration["constants"] != WRITABLE[name]:
+            raise UsageError(f"{text} has not the constants of {name}.", f"Write it with constants={WRITABLE[name]!r}.")
+    in_arrays = benchmark.jpeg_quality is None
+    if in_arrays:
+        check_severities(made)
     assert benchmark.geometry is not None
     images = prepare(benchmark, sources.open_location(place, benchmark.split), benchmark.geometry, limit=limit)
     with writing(out):
-        _claim(out, {"benchmark": name, "protocol": images.protocol, "data": images.fingerprint, "seed": seed})
-        return write(benchmark, images, dict(zip(texts, made, strict=True)), out, seed, tick or _silence)
+        made_from = {"benchmark": name, "protocol": images.protocol, "data": images.fingerprint, "seed": seed}
+        _claim(out, made_from | {_folder(text): dict(corruption.configuration) for text, corruption in made.items()})
+        if in_arrays:
+            return write_arrays(images, made, out, seed, tick or _silence)
+        return _write_pictures(benchmark, images, made, out, seed, tick or _silence)
 
 
 def _claim(out: Path, made_from: dict[str, Any]) -> None:
-    """Note what the folder's images are made from; UsageError if it was something else."""
+    """Note what the folder's images are made from, and how; UsageError if it was something else."""
     note = out / NOTE
-    if not note.exists():
-        out.mkdir(parents=True, exist_ok=True)
-        write_whole(note, json.dumps(made_from, indent=1).encode())
-    elif (there := json.loads(note.read_text())) != made_from:
-        differ = ", ".join(key for key in made_from if there.get(key) != made_from[key])
-        raise UsageError(f"{out} was written from something else ({differ}).", "Choose another --out.")
+    there = json.loads(note.read_text()) if note.exists() else {}
+    if differ := [key for key in made_from if there.get(key, made_from[key]) != made_from[key]]:
+        raise UsageError(f"{out} was written from something else ({', '.join(differ)}).", "Choose another --out.")
+    out.mkdir(parents=True, exist_ok=True)
+    write_whole(note, json.dumps(there | made_from, indent=1).encode())
 
 
 def _silence(text: str, done: int, total: int) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_eff import spec
-from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.errors import UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.rng import Draws
@@ -32,21 +31,16 @@ class Written:
     """Images that were there already."""
 
 
-def write_arrays(
-    benchmark: Benchmark, images: ImageSet, made: Mapping[str, Corrupts], out: Path, seed: int, tick: Tick
-) -> Written:
-    """Write OUT/corruption.npy, uint8 (5 n, H, W, 3), for each corruption, and OUT/labels.npy.
-
-    UsageError unless every corruption is asked at all five severities, which share a file.
-    """
-    del benchmark
-    whole: dict[str, dict[int, Corrupts]] = {}
-    for text, corruption in made.items():
-        parsed = spec.parse(text)
-        whole.setdefault(parsed.name, {})[int(parsed.arguments["severity"])] = corruption
-    for name, severities in whole.items():
+def check_severities(made: Mapping[str, Corrupts]) -> None:
+    """UsageError unless every corruption is asked at all five severities, which share a file."""
+    for name, severities in _by_name(made).items():
         if sorted(severities) != SEVERITIES:
             raise UsageError(f"{name}: an array holds the severities 1 to 5, got {sorted(severities)}.", "Ask for all.")
+
+
+def write_arrays(images: ImageSet, made: Mapping[str, Corrupts], out: Path, seed: int, tick: Tick) -> Written:
+    """Write OUT/corruption.npy, uint8 (5 n, H, W, 3), for each corruption, and OUT/labels.npy."""
+    whole = _by_name(made)
     write_whole(out / "labels.npy", _bytes(np.tile(images.labels, len(SEVERITIES))))
     count, written = len(images) * len(SEVERITIES), 0
     for name, severities in whole.items():
@@ -58,6 +52,15 @@ def write_arrays(
             written += count
         tick(name, written, count * len(whole))
     return Written(written, count * len(whole) - written)
+
+
+def _by_name(made: Mapping[str, Corrupts]) -> dict[str, dict[int, Corrupts]]:
+    """Corruptions by name and severity."""
+    found: dict[str, dict[int, Corrupts]] = {}
+    for text, corruption in made.items():
+        parsed = spec.parse(text)
+        found.setdefault(parsed.name, {})[int(parsed.arguments["severity"])] = corruption
+    return found
 
 
 def write_whole(path: Path, content: bytes) -> None:

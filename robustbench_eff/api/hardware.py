@@ -81,8 +81,8 @@ def keep_freed_memory() -> None:
     (speed/freed_memory.py). Only glibc can be told; elsewhere nothing happens. Changes no number.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)) is not None:
-        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
-        mallopt(M_MMAP_THRESHOLD, 2**30)
+        if any(mallopt(M_MMAP_THRESHOLD, most) for most in (2**30, 2**25)):  # older versions take 32 MB at most
+            mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def describe(device: str) -> dict[str, object]:

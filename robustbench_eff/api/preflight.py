@@ -18,7 +18,7 @@ from robustbench_eff.zoo import load as zoo
 from robustbench_eff.zoo.request import ModelRequest
 
 from .models import from_module
-from .published import missing_files, open_files
+from .published import files_there, missing_files, open_files
 from .settings import Settings
 
 Model = str | nn.Module | ModelRequest
@@ -55,6 +55,7 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
                 surrogates[name] = request
     subjects: list[tuple[Subject, list[Benchmark]]] = []
     of_benchmarks: dict[str, list[Missing]] = {}
+    partly: dict[str, list[str]] = {}
     for model in models:
         subject, lacking = _subject(model, device)
         if lacking:
@@ -65,13 +66,22 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
             benchmark = catalog.benchmark(name, locations.location(name, settings.data))
             place = locations.place(benchmark, settings.data)
             benchmarks.append(benchmark)
-            if name not in of_benchmarks and benchmark.layout is not None:
-                texts = perturbations(settings.chosen or suite.perturbations(name))
-                of_benchmarks[name] = missing_files(benchmark, locations.location(name, settings.data), texts)
-            of_benchmarks.setdefault(name, sources.missing(benchmark.images_of or name, benchmark, place))
-            if not (settings.chosen or suite.perturbations(name)):
+            texts = settings.chosen or suite.perturbations(name)
+            if not texts:
                 raise UsageError(f"Suite {settings.suite} says nothing about {name}.", "Add it, or a part for `any`.")
-        found = [benchmark for benchmark in benchmarks if not of_benchmarks[benchmark.name]]
+            if name in of_benchmarks:
+                continue
+            if benchmark.layout is None:
+                of_benchmarks[name] = sources.missing(benchmark.images_of or name, benchmark, place)
+            else:
+                of_benchmarks[name] = missing_files(benchmark, place, perturbations(texts))
+                if place is not None and (there := files_there(benchmark, place, perturbations(texts))):
+                    partly[name] = there
+        found = [
+            benchmark
+            for benchmark in benchmarks
+            if not of_benchmarks[benchmark.name] or (settings.skip_missing and benchmark.name in partly)
+        ]
         if not lacking and found:
             subjects.append((subject, found))
     absent = [item for found in (of_models, of_benchmarks) for items in found.values() for item in items]
@@ -80,11 +90,11 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         raise MissingInputs(absent, _local_commands(models, of_models, without_data, settings))
     wanted = {benchmark.name: benchmark for _, benchmarks in subjects for benchmark in benchmarks}
     opened = {name: images for name, benchmark in wanted.items() if (images := _open(benchmark, settings)) is not None}
-    published = {}
-    for name, benchmark in wanted.items():
-        if benchmark.layout is not None:
-            for text in perturbations(settings.chosen or suite.perturbations(name))[1:]:
-                published[name, text] = open_files(benchmark, str(locations.location(name, settings.data)), text)
+    published = {
+        (name, text): open_files(benchmark, str(locations.place(benchmark, settings.data)), text)
+        for name, benchmark in wanted.items()
+        for text in partly.get(name, ())
+    }
     return Ready(subjects, surrogates, opened, published, absent)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from robustbench_eff import catalog, spec
 from robustbench_eff.benchmarks import sources
 from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages
 from robustbench_eff.benchmarks.layouts import Layout
-from robustbench_eff.errors import Missing, UsageError
+from robustbench_eff.errors import DataError, Missing, RobustEvalError, UsageError
 from robustbench_eff.plan import CLEAN
 
 
@@ -17,25 +18,41 @@ def missing_files(benchmark: Benchmark, root: str | None, texts: Sequence[str]) 
     """What of a published set is not there, looking only at what is cheap to look at."""
     if (lacking := sources.missing(benchmark.name, benchmark, root)) or root is None:
         return lacking
-    wanted = {text: _place(benchmark, root, text)[1] for text in texts if text != CLEAN}
     how = f"--data {benchmark.name}=PATH of the folder that holds it, or other corruptions with --corruption"
-    return [
-        Missing(f"{benchmark.name}: {text}", str(place), how) for text, place in wanted.items() if not place.exists()
-    ]
+    there = files_there(benchmark, root, texts)
+    absent = [text for text in texts if text != CLEAN and text not in there]
+    found = [Missing(f"{benchmark.name}: {text}", str(_place(benchmark, root, text)[1]), how) for text in absent]
+    reader = benchmark.layout.reader if benchmark.layout is not None else ""
+    if reader and importlib.util.find_spec(reader) is None:
+        found.append(Missing("PyAV, which reads videos", "PyPI", "pip install 'robustbench-eff[video]'"))
+    return found
+
+
+def files_there(benchmark: Benchmark, root: str, texts: Sequence[str]) -> list[str]:
+    """The perturbations whose files are there."""
+    return [text for text in texts if text != CLEAN and _place(benchmark, root, text)[1].exists()]
 
 
 def open_files(benchmark: Benchmark, root: str, text: str) -> LabelledImages:
-    """The images, or sequences of frames, of one perturbation: listed, not decoded."""
+    """The images, or sequences of frames, of one perturbation: listed, not decoded. DataError if they cannot be."""
     layout, place, level = _place(benchmark, root, text)
-    return layout.open(place, level)
+    try:
+        return layout.open(place, level)
+    except RobustEvalError:
+        raise
+    except Exception as error:
+        raise DataError(f"{place} cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _place(benchmark: Benchmark, root: str, text: str) -> tuple[Layout, Path, int]:
-    parsed, kind = spec.parse(text), catalog.kind(text)
-    assert benchmark.layout is not None
-    if kind != benchmark.layout.kind:
+    parsed, kind, layout = spec.parse(text), catalog.kind(text), benchmark.layout
+    assert layout is not None
+    if kind != layout.kind:
+        raise UsageError(f"{benchmark.name} holds {layout.kind}s, and {text} is none.", "Choose with --corruption.")
+    if parsed.arguments.get("constants", "imagenet") != layout.constants:
         raise UsageError(
-            f"{benchmark.name} holds {benchmark.layout.kind}s, and {text} is none.", "Choose with --corruption."
+            f"{benchmark.name} was made with the constants of {layout.constants}, and {text} asks for others.",
+            f"Write it with constants={layout.constants!r}.",
         )
     level = int(parsed.arguments.get("severity" if kind == "corruption" else "difficulty", 1))
-    return benchmark.layout, benchmark.layout.place(Path(root), parsed.name, level), level
+    return layout, layout.place(Path(root), parsed.name, level), level

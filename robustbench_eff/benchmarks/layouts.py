@@ -18,6 +18,7 @@ from .benchmark import LabelledImages, file_stamp
 from .class_folders import open_class_folders
 
 VIDEOS = frozenset({".mp4"})
+SEVERITIES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Layout:
     open: Callable[[Path, int], LabelledImages]
     """open(place, level): its images, or its sequences of frames."""
     kind: Literal["corruption", "sequence"]
+    constants: Literal["imagenet", "cifar10"]
+    """What the set was made with."""
+    reader: str = ""
+    """The module that its files need and that may not be installed."""
 
 
 def _folder(root: Path, name: str, level: int) -> Path:
@@ -54,16 +59,19 @@ def _rows(place: Path, level: int, *, whole: bool) -> LabelledImages:
     """The images (N, H, W, 3) or sequences (N, F, H, W, 3) of an array; of images, those of one of five severities."""
     labels_file = place.with_name("labels.npy")
     if not labels_file.exists():
-        raise DataError(f"{place} needs the labels beside it.", f"Expected {labels_file}.")
+        hint = f"Save the labels of the test set, in its order, as {labels_file}" + ("." if whole else ", five times.")
+        raise DataError(f"{place} needs the labels beside it.", hint)
     arrays, labels = np.load(place, mmap_mode="r"), np.load(labels_file)
     if arrays.dtype != np.uint8 or arrays.ndim != (5 if whole else 4) or arrays.shape[-1] != 3:
         raise DataError(
             f"{place} holds {arrays.dtype} {arrays.shape}, no {'sequences' if whole else 'images'} in 8 bits."
         )
-    count = len(arrays) if whole else len(arrays) // 5
+    if labels.shape != (len(arrays),):
+        raise DataError(f"{labels_file} has labels of shape {labels.shape}, {place} needs ({len(arrays)},).")
+    count = len(arrays) if whole else len(arrays) // SEVERITIES
+    if not whole and not np.array_equal(labels, np.tile(labels[:count], SEVERITIES)):
+        raise DataError(f"{place} does not hold five severities of the same images one after the other.")
     start = 0 if whole else count * (level - 1)
-    if len(labels) < start + count:
-        raise DataError(f"{labels_file} has {len(labels)} labels, {place} needs {start + count}.")
     return LabelledImages(
         origin=str(place),
         ids=[f"{row:08d}" for row in range(count)],
@@ -94,11 +102,11 @@ def frames_of(content: bytes | npt.NDArray[np.uint8], name: str) -> npt.NDArray[
         raise DataError(f"{name} cannot be decoded: {error}", "Replace the file, or leave it out.") from error
 
 
-IMAGE_FOLDERS = Layout(_folder, _images, "corruption")
+IMAGE_FOLDERS = Layout(_folder, _images, "corruption", "imagenet")
 """CORRUPTION/SEVERITY/wnid/image.JPEG: ImageNet-C."""
-ARRAYS = Layout(_array, partial(_rows, whole=False), "corruption")
+ARRAYS = Layout(_array, partial(_rows, whole=False), "corruption", "cifar10")
 """CORRUPTION.npy with five times as many images as labels.npy names at a severity: CIFAR-10-C."""
-VIDEO_FOLDERS = Layout(_difficulty, _videos, "sequence")
+VIDEO_FOLDERS = Layout(_difficulty, _videos, "sequence", "imagenet", reader="av")
 """SEQUENCE/wnid/video.mp4, and SEQUENCE_2 for difficulty 2: ImageNet-P."""
-VIDEO_ARRAYS = Layout(partial(_difficulty, suffix=".npy"), partial(_rows, whole=True), "sequence")
+VIDEO_ARRAYS = Layout(partial(_difficulty, suffix=".npy"), partial(_rows, whole=True), "sequence", "cifar10")
 """SEQUENCE.npy and labels.npy: CIFAR-10-P."""

@@ -38,9 +38,13 @@ def location(name: str, options: Mapping[str, str]) -> str | None:
 
 
 def place(benchmark: Benchmark, options: Mapping[str, str]) -> str | None:
-    """Where a benchmark's images are: its own, or those of the benchmark that it is made from."""
+    """Where a benchmark's images are: its own, or those of the benchmark that it is made from.
+
+    Of a published set they are its own alone; of `images_of` are only the clean ones.
+    """
     own = location(benchmark.name, options)
-    return own if own is not None or benchmark.images_of is None else location(benchmark.images_of, options)
+    made = benchmark.images_of is not None and benchmark.layout is None
+    return location(str(benchmark.images_of), options) if own is None and made else own
 
 
 def from_config() -> dict[str, str]:

@@ -51,5 +51,6 @@ class PublishedFrames(Published):
         del size, draws
         frames: Pixels = picture
         if len(frames) != self.frames:
-            raise DataError(f"A published sequence has {len(frames)} frames, not {self.frames}.", "Is it whole?")
+            name = self.of.configuration["sequence"]
+            raise DataError(f"A published {name} has {len(frames)} frames, not {self.frames}.", "Is it whole?")
         return frames

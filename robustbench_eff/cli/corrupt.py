@@ -37,7 +37,7 @@ def corrupt(
     """Write corrupted images in the published layout (resumable), or a sheet of one photograph."""
     with reported():
         places = locations.from_options(data or [])
-        of = next(iter(places), "imagenet")
+        of = next(iter(places), "imagenet").removesuffix("-c-generated")
         if len(places) > 1:
             raise UsageError(f"One clean set at a time, got {', '.join(places)}.", "Give each a command.")
         default = "cifar10_c" if of == "cifar10" else "imagenet_c"
@@ -58,7 +58,10 @@ def corrupt(
                 raise UsageError(f"The sheet is a PNG file, got --out {out}.", "For example --out sheet.png.")
             stylisers = [part for text in styliser or () for part in spec.split(text)]
             drawn = job.sheet(sheet, texts) if style is None else job.style_sheet(sheet, style, stylisers)
-            drawn.save(out)
+            try:
+                drawn.save(out)
+            except OSError as error:
+                raise UsageError(f"{out} cannot be written: {error.strerror or error}.") from error
             output().print(f"{out}", highlight=False)
             return
 

@@ -68,6 +68,8 @@ def _clean_outcomes(work: Work, works: Sequence[Work], store: Store) -> pa.Table
         if other.is_clean and other.classifier is work.classifier and other.images.benchmark == work.images.benchmark:
             known |= _predictions(other.cell, store)
     samples = work.images.sample_ids
+    if work.attack is not None and not known.keys() >= set(samples):
+        raise StoreError(f"{store.folder} has no clean outcomes of what is attacked.", "Repeat the same command.")
     return pa.table({"clean_prediction": [known.get(sample, known.get(_stem(sample), -1)) for sample in samples]})
 
 

@@ -13,6 +13,9 @@ from typing import Any
 from robustbench_eff.errors import UsageError
 
 NAMES = ("imagenet_c", "imagenet_p")
+SEVERITIES = 5
+FARTHEST = 15.0
+"""Top-5 distance of two rankings that share none of their best five."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,21 +40,64 @@ def published() -> AlexNet:
 
 
 def measured(path: Path | str) -> AlexNet:
-    """The figures of a user's file, the published ones where it has none; UsageError if it cannot be read.
+    """The figures of a user's file, the published ones where it has none.
 
     The file is JSON as the one shipped: {"imagenet_c": {"clean_error": e, "per_severity": {NAME: [e1, ..., e5]}},
-    "imagenet_p": {"flip_probability": {NAME: p}, "top5_distance": {NAME: d}}}, all as fractions.
+    "imagenet_p": {"flip_probability": {NAME: p}, "top5_distance": {NAME: d}}}, errors and probabilities as fractions.
+    Raises UsageError for another form, for a name that is not one of the 15 or of the 10, and for distances of
+    some of the 10 only.
     """
+    facts = _shipped()
     try:
         given = json.loads(Path(path).read_text())
-        if not (isinstance(given, dict) and set(given) <= set(NAMES)):
-            raise UsageError(f"{path} must map {' and '.join(NAMES)} to figures of AlexNet.")
-        shipped = _shipped()
-        if "imagenet_p" in given:
-            given["imagenet_p"] = {"verified": True, "top5_distance": {}} | given["imagenet_p"]
-        return _read({name: shipped[name] | given.get(name, {}) for name in NAMES})
+        corrupted, filmed = (_part(given, name, facts) for name in NAMES)
+        flips = _figures(filmed, "flip_probability", facts["imagenet_p"]["flip_probability"])
+        distances = _figures(filmed, "top5_distance", facts["imagenet_p"]["flip_probability"], most=FARTHEST)
+        errors = corrupted.get("per_severity", {})
+        for name, row in errors.items():
+            if (
+                name not in facts["imagenet_c"]["per_severity"]
+                or len(row) != SEVERITIES
+                or not all(map(_is_share, row))
+            ):
+                raise ValueError(f"imagenet_c, per_severity, {name}: expected five fractions of one of the 15")
+        if "clean_error" in corrupted and not _is_share(corrupted["clean_error"]):
+            raise ValueError(f"imagenet_c, clean_error: expected a fraction, got {corrupted['clean_error']!r}")
+        if 0 < len(distances) < len(facts["imagenet_p"]["flip_probability"]):
+            raise ValueError("imagenet_p, top5_distance: expected all 10 sequences")
     except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} holds no figures of AlexNet: {error}") from error
+        raise UsageError(
+            f"{path} holds no figures of AlexNet: {error}.", "See docs/corruptions.md for the form."
+        ) from error
+    facts["imagenet_c"]["per_severity"] |= errors
+    facts["imagenet_c"]["clean_error"] = corrupted.get("clean_error", facts["imagenet_c"]["clean_error"])
+    facts["imagenet_p"]["verified"] = set(flips) == set(facts["imagenet_p"]["flip_probability"])
+    facts["imagenet_p"]["flip_probability"] |= flips
+    facts["imagenet_p"]["top5_distance"] = distances
+    return _read(facts)
+
+
+def _part(given: Any, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """One part of the file, which holds nothing that is not known."""
+    if unknown := set(given) - set(NAMES):
+        raise ValueError(f"unknown {', '.join(sorted(unknown))}")
+    part: dict[str, Any] = given.get(name, {})
+    if unknown := set(part) - {*facts[name], "top5_distance"}:
+        raise ValueError(f"{name}: unknown {', '.join(sorted(unknown))}")
+    return part
+
+
+def _figures(part: Mapping[str, Any], key: str, known: Mapping[str, float], most: float = 1.0) -> dict[str, float]:
+    """Positive figures by the name of a sequence."""
+    figures: dict[str, float] = part.get(key, {})
+    for name, figure in figures.items():
+        if name not in known or not isinstance(figure, (int, float)) or not 0 < figure <= most:
+            raise ValueError(f"imagenet_p, {key}, {name}: {figure!r} is no figure of one of the 10 sequences")
+    return figures
+
+
+def _is_share(value: Any) -> bool:
+    return isinstance(value, (int, float)) and 0 < value <= 1
 
 
 def _shipped() -> dict[str, Any]:

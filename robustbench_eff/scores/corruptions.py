@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from .alexnet import AlexNet, published
 from .intervals import mean_intervals
+from .of_cell import group_protocol
 from .score import Score
 
 SEVERITIES = 5
@@ -59,12 +60,14 @@ def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet:
     """
     alexnet = alexnet or published()
     wrong: dict[str, dict[int, np.ndarray]] = {}
-    for cell, outcomes in cells:
-        of = wrong.setdefault(cell["configuration"]["corruption"], {})
-        of[cell["configuration"]["severity"]] = ~outcomes["correct"].to_numpy(zero_copy_only=False)
     flags: tuple[str, ...] = ()
+    for cell, outcomes in cells:
+        name, severity = (cell["configuration"][key] for key in ("corruption", "severity"))
+        if severity in wrong.setdefault(name, {}):
+            flags += (f"{name} {severity} was read from several files, of which the last count",)
+        wrong[name][severity] = ~outcomes["correct"].to_numpy(zero_copy_only=False)
     if "frost" not in wrong and "frost_published" in wrong:
-        wrong["frost"], flags = wrong["frost_published"], ("frost with the published pictures",)
+        wrong["frost"], flags = wrong["frost_published"], (*flags, "frost with the published pictures")
     if any(len(wrong.get(name, ())) < SEVERITIES for name in alexnet.errors):
         return []
     cell, outcomes = cells[0]
@@ -87,7 +90,7 @@ def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet:
             low=low,
             high=high,
             n=len(share),
-            protocol=cell["protocol"],
+            protocol=group_protocol([one for one, _ in cells]),
             flags=flags,
             higher_is_better=metric == "mean_accuracy",
         )

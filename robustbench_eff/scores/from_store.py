@@ -64,15 +64,26 @@ def _scores_of(cell: dict[str, Any]) -> Callable[[dict[str, Any], pa.Table, str]
 
 
 def _comparable(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[list[tuple[dict[str, Any], pa.Table]]]:
-    """Cells of one model, on the same images, with the same constants and seed."""
+    """Cells of one model, on the same images, with the same constants and seed; or of the same published samples."""
     groups: dict[str, list[tuple[dict[str, Any], pa.Table]]] = defaultdict(list)
-    seeds = sorted({cell["seed"] for cell, _ in cells if cell["seed"] is not None}) or [None]
+    drawn = sorted({cell["seed"] for cell, _ in cells if cell["seed"] is not None}) or [None]
     for cell, outcomes in cells:
-        same = [cell[name] for name in ("model_digest", "preprocessing", "benchmark", "protocol", "data")]
+        published = cell["configuration"].get("published", False)
+        same = [cell[name] for name in ("model_digest", "preprocessing", "benchmark", "protocol")]
+        same += [_samples(outcomes) if published else cell["data"]]
         same += [cell["configuration"].get(name) for name in ("constants", "jpeg_quality")]
-        for seed in seeds if cell["seed"] is None else [cell["seed"]]:  # where nothing is drawn, every seed is the same
+        seeds = [None] if published else drawn  # where nothing is drawn, every seed is the same
+        for seed in seeds if cell["seed"] is None else [cell["seed"]]:
             groups[json.dumps([*same, seed])].append((cell, outcomes))
     return list(groups.values())
+
+
+def _samples(outcomes: pa.Table) -> str:
+    """A hash of which samples these are: every published corruption has files of its own."""
+    found = hashlib.blake2b(digest_size=16)
+    for name in ("sample_id", "label"):
+        found.update("\n".join(map(str, outcomes[name].to_pylist())).encode())
+    return found.hexdigest()
 
 
 def _model(cell: Mapping[str, Any]) -> str:

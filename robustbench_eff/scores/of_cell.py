@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -39,6 +40,12 @@ def _protocol(cell: dict[str, Any]) -> str:
     precision = cell["configuration"].get("precision", "float32")
     queried = [] if precision == "float32" else [f"attacked in {precision}, judged in float32"]
     return " · ".join([cell["protocol"], *seed, *queried])
+
+
+def group_protocol(cells: Sequence[dict[str, Any]]) -> str:
+    """The protocol of a score over several cells on the same images, drawn with one seed."""
+    seeds = sorted({cell["seed"] for cell in cells} - {None})
+    return " · ".join([cells[0]["protocol"], *(f"seed {seed}" for seed in seeds)])
 
 
 def _flags(outcomes: pa.Table, samples: int) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from .alexnet import AlexNet, published
 from .intervals import mean_intervals, wilson
-from .of_cell import score_of
+from .of_cell import group_protocol, score_of
 from .score import Score
 
 BEST = 5
@@ -116,9 +116,12 @@ def mean_sequence_scores(cells: Cells, alexnet: AlexNet | None = None) -> list[S
     constants = cell["configuration"]["constants"]
     tested = TESTED[constants]
     found: dict[tuple[str, int], dict[str, PerVideo]] = {}
+    flags: tuple[str, ...] = ()
     for one, table in cells:
         name = one["configuration"]["sequence"].removesuffix("_sequence")
         for key, values in _stabilities(one, table).items():
+            if key[0] == "flip_probability" and name in found.get(key, ()):
+                flags += (f"{name} {key[1]} was read from several files, of which the last count",)
             found.setdefault(key, {})[name] = values
     shares: dict[str, PerVideo] = {}
     rates = {"flip_probability": "mFR", "top5_distance": "mT5D"}
@@ -143,8 +146,8 @@ def mean_sequence_scores(cells: Cells, alexnet: AlexNet | None = None) -> list[S
             low=low,
             high=high,
             n=len(values),
-            protocol=cell["protocol"],
-            flags=alexnet.flags if metric in rates.values() else (),
+            protocol=group_protocol([one for one, _ in cells]),
+            flags=flags + (alexnet.flags if metric in rates.values() else ()),
             higher_is_better=False,
         )
         for (metric, values), (low, high) in zip(shares.items(), intervals, strict=True)
