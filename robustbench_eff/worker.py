@@ -12,10 +12,10 @@ from robustbench_eff.errors import EvaluationError, RobustEvalError
 from robustbench_eff.gallery import SHOWN, Sample
 from robustbench_eff.outcomes import SCHEMA
 from robustbench_eff.plan import Shard, Work
-from robustbench_eff.referee import answers_at_random, check_batch, judge, watch
+from robustbench_eff.referee import Verdict, answers_at_random, check_batch, judge, watch
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import Threat
-from robustbench_eff.types import Corrupts, Effort, Films, Images, Labels, Pixels
+from robustbench_eff.types import Effort, Films, Images, Labels
 
 ANYTHING = Threat("linf", 1.0)
 """Where a corrupted image may lie: a corruption has no threat model."""
@@ -39,40 +39,87 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
     samples that are right when clean are attacked. Corrupted are all, and right is then who is right on the
     corrupted image; of a sequence the frame with the smallest margin stands for all.
     """
-    classifier = work.classifier
-    pixels = work.images.bytes(shard.start, shard.stop, classifier.mean.device)
-    images, labels = work.images.seen(pixels), work.images.labels_of(shard.start, shard.stop, classifier.mean.device)
-    ids = work.images.sample_ids[shard.start : shard.stop]
+    labels = work.images.labels_of(shard.start, shard.stop, work.classifier.mean.device)
+    known = None if clean is None else torch.tensor(clean["clean_prediction"].to_numpy().astype(np.int64)).to(labels)
+    sequence = work.sequence
+    found = _judged(work, shard, labels, known) if sequence is None else _filmed(work, sequence, shard, labels)
+    prediction = found.verdict.prediction
+    clean_prediction = prediction if known is None else known
+    right = clean_prediction == labels if work.attack is not None else torch.ones_like(labels, dtype=torch.bool)
+    beaten = (right & (prediction != labels)).nonzero()[:SHOWN, 0].tolist()
+    samples = [
+        _sample(found.images[row], found.verdict.judged[row], int(labels[row]), int(prediction[row])) for row in beaten
+    ]
+    return Done(_outcomes(work, shard, labels, clean_prediction, right, found), samples)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What came of the samples of a shard."""
+
+    images: Images
+    """Before they were changed."""
+    verdict: Verdict
+    effort: Effort
+    rankings: list[list[int]]
+    """Of every frame of a sequence; else empty."""
+
+
+def _judged(work: Work, shard: Shard, labels: Labels, known: torch.Tensor | None) -> Judged:
+    """Clean, corrupted or attacked images before the referee; `known` are the clean predictions."""
+    classifier, ids = work.classifier, work.images.sample_ids[shard.start : shard.stop]
+    pixels = work.images.bytes(shard.start, shard.stop, labels.device)
+    images = work.images.seen(pixels)
     check_batch(images, labels, classifier.num_classes, ids)
-    rankings: list[list[int]] = [[] for _ in ids]
-    if clean is None:
-        proposed, effort = images, Effort.none(len(labels), images.device)
+    proposed, threat, effort = images, None, Effort.none(len(labels), labels.device)
+    if work.attack is not None:
+        assert known is not None
+        proposed, effort = _attack(work, images, labels, ids, known == labels)
+        threat = work.attack.threat
+    else:
         effort.num_forwards += 1
-        verdict = judge(classifier, images, labels, proposed, None, work.batch_size)
-        clean_prediction = verdict.prediction
+    if work.corruption is not None:
+        draws = Draws.of(work.cell.seed or 0, ids, labels.device)
+        proposed, threat = work.images.seen(work.corruption(pixels, draws)), ANYTHING
+    verdict = judge(classifier, images, labels, proposed, threat, work.batch_size)
+    if work.is_clean:
         for row in answers_at_random(classifier, images[:ASKED_TWICE]).nonzero()[:, 0].tolist():
             verdict.flags[row] = "random_output"
-    else:
-        clean_prediction = torch.tensor(clean["clean_prediction"].to_numpy().astype(np.int64)).to(labels)
-        if work.corruption is not None:
-            proposed, effort = _corrupt(work, work.corruption, pixels, ids), Effort.none(len(labels), images.device)
-            effort.num_forwards += 1
-            verdict = judge(classifier, images, labels, proposed, ANYTHING, work.batch_size)
-        elif work.sequence is not None:
-            proposed, rankings = _film(work, work.sequence, shard, labels)
-            effort = Effort.none(len(labels), images.device)
-            effort.num_forwards += work.sequence.frames + 1
-            verdict = judge(classifier, images, labels, proposed, ANYTHING, work.batch_size)
-        else:
-            assert work.attack is not None
-            proposed, effort = _attack(work, images, labels, ids, clean_prediction == labels)
-            verdict = judge(classifier, images, labels, proposed, work.attack.threat, work.batch_size)
-    right = torch.ones_like(labels, dtype=torch.bool)
-    if work.attack is not None:
-        right = clean_prediction == labels
+    return Judged(images, verdict, effort, [[] for _ in ids])
+
+
+def _filmed(work: Work, sequence: Films, shard: Shard, labels: Labels) -> Judged:
+    """Sequences of frames before the referee: every frame is ranked, and the one with the smallest margin judged.
+
+    Of published ones nobody has the clean image; the first frame stands for it.
+    """
+    classifier, ids = work.classifier, work.images.sample_ids[shard.start : shard.stop]
+    size, draws = work.images.pixels.shape[1], Draws.of(work.cell.seed or 0, ids, labels.device)
+    first, worst, rankings = [], [], []
+    for position, label in enumerate(labels.tolist()):
+        picture = work.images.picture(shard.start + position, labels.device)
+        frames = work.images.seen(sequence(picture, size, draws[position : position + 1]))
+        ranking, lowest = watch(classifier, frames, label, work.batch_size)
+        first.append(frames[0])
+        worst.append(frames[lowest])
+        rankings.append(ranking)
+    published = work.images.published
+    images = torch.stack(first) if published else work.images.batch(shard.start, shard.stop, labels.device)[0]
+    check_batch(images, labels, classifier.num_classes, ids)
+    effort = Effort.none(len(labels), labels.device)
+    effort.num_forwards += sequence.frames + 1
+    verdict = judge(classifier, images, labels, torch.stack(worst), ANYTHING, work.batch_size)
+    return Judged(images, verdict, effort, rankings)
+
+
+def _outcomes(
+    work: Work, shard: Shard, labels: Labels, clean_prediction: torch.Tensor, right: torch.Tensor, found: Judged
+) -> pa.Table:
+    """One row a sample; `right` says who can still be right."""
+    verdict, effort = found.verdict, found.effort
     columns = {
         "index": np.arange(shard.start, shard.stop),
-        "sample_id": ids,
+        "sample_id": work.images.sample_ids[shard.start : shard.stop],
         "label": labels,
         "clean_prediction": clean_prediction,
         "prediction": verdict.prediction,
@@ -91,7 +138,7 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
         "false_positives": effort.false_positives,
         "won_by": effort.won_by,
         "note": ["; ".join(effort.notes)] * len(labels),
-        "ranking": rankings,
+        "ranking": found.rankings,
         "flag": verdict.flags,
     }
     if work.images.published:
@@ -101,35 +148,12 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
         pa.array(values.cpu().numpy() if isinstance(values, torch.Tensor) else values).cast(field.type)
         for field, values in zip(SCHEMA, columns.values(), strict=True)
     ]
-    beaten = (right & (verdict.prediction != labels)).nonzero()[:SHOWN, 0].tolist()
-    samples = [
-        _sample(images[row], verdict.judged[row], int(labels[row]), int(verdict.prediction[row])) for row in beaten
-    ]
-    return Done(pa.Table.from_arrays(arrays, schema=SCHEMA), samples)
+    return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
 def _sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:
     before, after = (image.permute(1, 2, 0).cpu().numpy() for image in (clean, perturbed))
     return Sample(before, after, f"{label} as {prediction}")
-
-
-def _corrupt(work: Work, corruption: Corrupts, pixels: Pixels, ids: list[str]) -> Images:
-    """The corrupted images as the model sees them."""
-    return work.images.seen(corruption(pixels, Draws.of(work.cell.seed or 0, ids, pixels.device)))
-
-
-def _film(work: Work, sequence: Films, shard: Shard, labels: Labels) -> tuple[Images, list[list[int]]]:
-    """The frame with the smallest margin of each sample, as the model sees it, and how every frame is ranked."""
-    device, size = work.classifier.mean.device, work.images.pixels.shape[1]
-    draws = Draws.of(work.cell.seed or 0, work.images.sample_ids[shard.start : shard.stop], device)
-    worst, rankings = [], []
-    for position, label in enumerate(labels.tolist()):
-        picture = work.images.picture(shard.start + position, device)
-        frames = work.images.seen(sequence(picture, size, draws[position : position + 1]))
-        ranking, lowest = watch(work.classifier, frames, label, work.batch_size)
-        worst.append(frames[lowest])
-        rankings.append(ranking)
-    return torch.stack(worst), rankings
 
 
 def _attack(work: Work, images: Images, labels: Labels, ids: list[str], right: torch.Tensor) -> tuple[Images, Effort]:

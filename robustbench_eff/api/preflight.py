@@ -55,7 +55,7 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
                 surrogates[name] = request
     subjects: list[tuple[Subject, list[Benchmark]]] = []
     of_benchmarks: dict[str, list[Missing]] = {}
-    partly: dict[str, list[str]] = {}
+    published: dict[str, list[str]] = {}
     for model in models:
         subject, lacking = _subject(model, device)
         if lacking:
@@ -64,23 +64,16 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         benchmarks = []
         for name in names:
             benchmark = catalog.benchmark(name, locations.location(name, settings.data))
-            place = locations.place(benchmark, settings.data)
             benchmarks.append(benchmark)
             texts = settings.chosen or suite.perturbations(name)
             if not texts:
                 raise UsageError(f"Suite {settings.suite} says nothing about {name}.", "Add it, or a part for `any`.")
-            if name in of_benchmarks:
-                continue
-            if benchmark.layout is None:
-                of_benchmarks[name] = sources.missing(benchmark.images_of or name, benchmark, place)
-            else:
-                of_benchmarks[name] = missing_files(benchmark, place, perturbations(texts))
-                if place is not None and (there := files_there(benchmark, place, perturbations(texts))):
-                    partly[name] = there
+            if name not in of_benchmarks:
+                of_benchmarks[name], published[name] = _images(benchmark, perturbations(texts), settings)
         found = [
             benchmark
             for benchmark in benchmarks
-            if not of_benchmarks[benchmark.name] or (settings.skip_missing and benchmark.name in partly)
+            if not of_benchmarks[benchmark.name] or (settings.skip_missing and published[benchmark.name])
         ]
         if not lacking and found:
             subjects.append((subject, found))
@@ -90,12 +83,20 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         raise MissingInputs(absent, _local_commands(models, of_models, without_data, settings))
     wanted = {benchmark.name: benchmark for _, benchmarks in subjects for benchmark in benchmarks}
     opened = {name: images for name, benchmark in wanted.items() if (images := _open(benchmark, settings)) is not None}
-    published = {
+    files = {
         (name, text): open_files(benchmark, str(locations.place(benchmark, settings.data)), text)
         for name, benchmark in wanted.items()
-        for text in partly.get(name, ())
+        for text in published[name]
     }
-    return Ready(subjects, surrogates, opened, published, absent)
+    return Ready(subjects, surrogates, opened, files, absent)
+
+
+def _images(benchmark: Benchmark, texts: Sequence[str], settings: Settings) -> tuple[list[Missing], list[str]]:
+    """What is missing of a benchmark's images, and of a published set the perturbations that can be read."""
+    place = locations.place(benchmark, settings.data)
+    if benchmark.layout is None:
+        return sources.missing(benchmark.images_of or benchmark.name, benchmark, place), []
+    return missing_files(benchmark, place, texts), files_there(benchmark, place, texts)
 
 
 def perturbations(texts: Iterable[str]) -> list[str]:

@@ -19,18 +19,23 @@ def missing_files(benchmark: Benchmark, root: str | None, texts: Sequence[str]) 
     if (lacking := sources.missing(benchmark.name, benchmark, root)) or root is None:
         return lacking
     how = f"--data {benchmark.name}=PATH of the folder that holds it, or other corruptions with --corruption"
-    there = files_there(benchmark, root, texts)
-    absent = [text for text in texts if text != CLEAN and text not in there]
-    found = [Missing(f"{benchmark.name}: {text}", str(_place(benchmark, root, text)[1]), how) for text in absent]
-    reader = benchmark.layout.reader if benchmark.layout is not None else ""
-    if reader and importlib.util.find_spec(reader) is None:
+    places = {text: _place(benchmark, root, text)[1] for text in texts if text != CLEAN}
+    found = [Missing(f"{benchmark.name}: {text}", str(at), how) for text, at in places.items() if not at.exists()]
+    if not _has_reader(benchmark):
         found.append(Missing("PyAV, which reads videos", "PyPI", "pip install 'robustbench-eff[video]'"))
     return found
 
 
-def files_there(benchmark: Benchmark, root: str, texts: Sequence[str]) -> list[str]:
-    """The perturbations whose files are there."""
+def files_there(benchmark: Benchmark, root: str | None, texts: Sequence[str]) -> list[str]:
+    """The perturbations whose files can be read."""
+    if root is None or not _has_reader(benchmark):
+        return []
     return [text for text in texts if text != CLEAN and _place(benchmark, root, text)[1].exists()]
+
+
+def _has_reader(benchmark: Benchmark) -> bool:
+    reader = "" if benchmark.layout is None else benchmark.layout.reader
+    return not reader or importlib.util.find_spec(reader) is not None
 
 
 def open_files(benchmark: Benchmark, root: str, text: str) -> LabelledImages:

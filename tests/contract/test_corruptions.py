@@ -11,6 +11,7 @@ import torch
 from robustbench_eff import tables
 from robustbench_eff.corruptions import GAUSSIAN_NOISE, Kernel
 from robustbench_eff.errors import DataError
+from robustbench_eff.rng import Draws
 from robustbench_eff.testing import (
     CORRUPTION_CHECKS,
     gives_as_many_pixels,
@@ -58,3 +59,17 @@ def test_the_battery_notices(check: Callable[[Kernel], None], change: dict) -> N
     broken = replace(GAUSSIAN_NOISE, compiled=None, **change)
     with pytest.raises((AssertionError, RuntimeError, IndexError)):
         check(broken)
+
+
+@pytest.mark.parametrize("name", tables.CORRUPTIONS)
+def test_batches_of_1_7_and_64_give_the_same_bytes(name: str) -> None:
+    kernel = tables.CORRUPTIONS[name].load()
+    corruption = kernel.at(3, next(iter(kernel.severities)))
+    random = torch.Generator().manual_seed(0)
+    pixels = torch.randint(0, 256, (64, 32, 32, 3), dtype=torch.uint8, generator=random)
+    draws = Draws.of(0, range(64))
+    together = corruption(pixels, draws)
+    order = torch.randperm(64, generator=random)
+    for size in (1, 7):
+        for rows in order.split(size):
+            assert torch.equal(corruption(pixels[rows], draws[rows]), together[rows])
