@@ -18,7 +18,6 @@ from torch.nn.functional import pad
 from robustbench_eff.types import Pixels
 
 from . import dct
-from .random import can_compile
 
 SIDE, GREY = 8, 128
 EXTRA = 2
@@ -44,24 +43,8 @@ CHROMA = (
 Plane = Int32[Tensor, "batch tall wide"]
 
 
-def round_trip(pixels: Pixels, quality: int) -> Pixels:
-    """`pixels` as they come back from files of `quality` 1 to 100."""
-    if not pixels.numel():
-        return pixels.clone()
-    if pixels.device.type == "cpu" and can_compile():
-        return through_compiled(pixels, quality)
-    return through(pixels, quality)
-
-
-def through_compiled(pixels: Pixels, quality: int) -> Pixels:
-    """The same in compiled loops."""
-    from .compiled import frame, jpeg
-
-    return frame.changed(jpeg.round_trip, pixels, *(_dividers(steps(table, quality)) for table in (LUMA, CHROMA)))
-
-
 def through(pixels: Pixels, quality: int) -> Pixels:
-    """The same by torch."""
+    """`pixels` as they come back from files of `quality` 1 to 100."""
     height, width = pixels.shape[1:3]
     rows, columns = -(-height // 2), -(-width // 2)
     luma, blue, red = _converted(pixels)
@@ -72,6 +55,13 @@ def through(pixels: Pixels, quality: int) -> Pixels:
         coded = _coded(half, steps(CHROMA, quality))[:, :rows, :columns]
         colours.append(_doubled(coded)[:, :height, :width] - GREY)
     return _rendered(luma, *colours)
+
+
+def through_compiled(pixels: Pixels, quality: int) -> Pixels:
+    """The same in compiled loops."""
+    from .compiled import frame, jpeg
+
+    return frame.changed(jpeg.round_trip, pixels, *(_dividers(steps(table, quality)) for table in (LUMA, CHROMA)))
 
 
 def steps(table: tuple[tuple[int, ...], ...], quality: int) -> npt.NDArray[np.int32]:

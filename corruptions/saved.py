@@ -9,7 +9,7 @@ from robustbench_eff.rng import Draws
 from robustbench_eff.types import Pixels
 
 from .corruption import Corruption
-from .jpeg import round_trip
+from .jpeg_compression import JPEG_COMPRESSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +31,4 @@ class Saved:
 
     def __call__(self, pixels: Pixels, draws: Draws | None = None) -> Pixels:
         """Corrupted images for uint8 `pixels` (N, H, W, 3), of the same shape; errors as Corruption."""
-        return round_trip(self.corruption(pixels, draws), self.quality)
+        return JPEG_COMPRESSION.applied(self.corruption(pixels, draws), self.quality)

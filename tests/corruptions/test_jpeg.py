@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from robustbench_eff.corruptions.jpeg import _divider, round_trip, through, through_compiled
+from robustbench_eff.corruptions import JPEG_COMPRESSION
+from robustbench_eff.corruptions.jpeg import _divider, through, through_compiled
 
 PROGRAMS = [through] + ([through_compiled] if importlib.util.find_spec("numba") else [])
 QUALITIES = (1, 7, 10, 15, 18, 25, 40, 50, 58, 65, 80, 85, 95, 100)
@@ -62,4 +63,4 @@ def test_every_division_is_exact() -> None:
 
 
 def test_no_images_are_no_obstacle() -> None:
-    assert round_trip(torch.empty(0, 8, 8, 3, dtype=torch.uint8), 85).shape == (0, 8, 8, 3)
+    assert JPEG_COMPRESSION.applied(torch.empty(0, 8, 8, 3, dtype=torch.uint8), 85).shape == (0, 8, 8, 3)
