@@ -6,14 +6,14 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.2 (CE, mCE, rel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from .alexnet import AlexNet, published
-from .intervals import mean_intervals
-from .of_cell import group_protocol
+from .of_cell import scores_over
 from .score import Score
 
 SEVERITIES = 5
@@ -79,20 +79,5 @@ def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet:
         if (outcomes["clean_prediction"].to_numpy() >= 0).all():
             shares["imagenet_c", "relative_mCE"] = relative_mean_corruption_error(errors, clean_wrong, alexnet)
         shares |= {(name, "CE"): share for name, share in corruption_errors(errors, alexnet).items()}
-    intervals = mean_intervals(np.stack([*shares.values()]))
-    return [
-        Score(
-            model=cell["model"],
-            benchmark=cell["benchmark"],
-            perturbation=perturbation,
-            metric=metric,
-            value=float(share.mean()),
-            low=low,
-            high=high,
-            n=len(share),
-            protocol=group_protocol([one for one, _ in cells]),
-            flags=flags,
-            higher_is_better=metric == "mean_accuracy",
-        )
-        for ((perturbation, metric), share), (low, high) in zip(shares.items(), intervals, strict=True)
-    ]
+    scores = scores_over([one for one, _ in cells], shares, flags)
+    return [replace(score, higher_is_better=score.metric == "mean_accuracy") for score in scores]

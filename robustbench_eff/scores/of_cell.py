@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
+from .intervals import mean_intervals
 from .score import Score
 
 
@@ -42,10 +45,33 @@ def _protocol(cell: dict[str, Any]) -> str:
     return " · ".join([cell["protocol"], *seed, *queried])
 
 
-def group_protocol(cells: Sequence[dict[str, Any]]) -> str:
-    """The protocol of a score over several cells on the same images, drawn with one seed."""
+def scores_over(
+    cells: Sequence[dict[str, Any]],
+    shares: Mapping[tuple[str, str], npt.NDArray[np.float64]],
+    flags: tuple[str, ...] = (),
+) -> list[Score]:
+    """Errors over several cells on the same images, drawn with one seed.
+
+    `shares` are by perturbation and metric what each sample adds: a score is their mean, its interval the bootstrap's.
+    """
     seeds = sorted({cell["seed"] for cell in cells} - {None})
-    return " · ".join([cells[0]["protocol"], *(f"seed {seed}" for seed in seeds)])
+    intervals = mean_intervals(np.stack([*shares.values()]))
+    return [
+        Score(
+            model=cells[0]["model"],
+            benchmark=cells[0]["benchmark"],
+            perturbation=perturbation,
+            metric=metric,
+            value=float(values.mean()),
+            low=low,
+            high=high,
+            n=len(values),
+            protocol=" · ".join([cells[0]["protocol"], *(f"seed {seed}" for seed in seeds)]),
+            flags=flags,
+            higher_is_better=False,
+        )
+        for ((perturbation, metric), values), (low, high) in zip(shares.items(), intervals, strict=True)
+    ]
 
 
 def _flags(outcomes: pa.Table, samples: int) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from .alexnet import AlexNet, published
 from .intervals import mean_intervals, wilson
-from .of_cell import group_protocol, score_of
+from .of_cell import score_of, scores_over
 from .score import Score
 
 BEST = 5
@@ -135,23 +135,9 @@ def mean_sequence_scores(cells: Cells, alexnet: AlexNet | None = None) -> list[S
             shares[rates[metric]] = np.mean([of[name] / alexnets[name] for name in tested], axis=0)
     if not shares:
         return []
-    intervals = mean_intervals(np.stack([*shares.values()]))
-    return [
-        Score(
-            model=cell["model"],
-            benchmark=cell["benchmark"],
-            perturbation=f"{constants}_p",
-            metric=metric,
-            value=float(values.mean()),
-            low=low,
-            high=high,
-            n=len(values),
-            protocol=group_protocol([one for one, _ in cells]),
-            flags=flags + (alexnet.flags if metric in rates.values() else ()),
-            higher_is_better=False,
-        )
-        for (metric, values), (low, high) in zip(shares.items(), intervals, strict=True)
-    ]
+    named = {(f"{constants}_p", metric): values for metric, values in shares.items()}
+    scores = scores_over([one for one, _ in cells], named, flags)
+    return [replace(one, flags=flags + alexnet.flags) if one.metric in rates.values() else one for one in scores]
 
 
 def _stabilities(cell: Mapping[str, Any], outcomes: pa.Table) -> dict[tuple[str, int], PerVideo]:
