@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from robustbench_eff import spec
+from robustbench_eff.benchmark_table import BENCHMARKS, SUITES
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.suite import Suite
-from robustbench_eff.tables import ADAPTERS, ATTACKS, BENCHMARKS, CORRUPTIONS, SEQUENCES, SETS, STYLISERS, SUITES
+from robustbench_eff.tables import ADAPTERS, ATTACKS, CORRUPTIONS, SEQUENCES, SETS, STYLISERS
 
 if TYPE_CHECKING:
     from robustbench_eff.corruptions.stylise import Styliser
@@ -146,6 +147,7 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
             label_space=f"custom:{name}",
             licence="the user's",
             where=place,
+            size="",
             num_classes=None,
         )
     known = f"Known: {', '.join(BENCHMARKS)}; for images of yours add --data {name}=PATH."

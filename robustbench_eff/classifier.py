@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from robustbench_eff.class_map import ClassMap
 from robustbench_eff.errors import ModelError
 from robustbench_eff.identity import model_digest, weights_digest
 from robustbench_eff.preprocessing import Preprocessing
@@ -62,6 +64,21 @@ class Classifier(nn.Module):
         logits: Logits = self.model((images - self.mean) / self.std)
         return logits
 
+    def through(self, class_map: ClassMap) -> Classifier:
+        """The same classifier with its outputs read as the classes of a benchmark.
+
+        It shares the weights and keeps the digest. Raises ModelError where it has another number of outputs.
+        """
+        if self.num_classes != class_map.outputs:
+            raise ModelError(
+                f"{self.name} has {self.num_classes} outputs; these classes are made of {class_map.outputs}."
+            )
+        read = copy.copy(self)
+        read._modules = {**self._modules, "model": ReadBy(self.model, class_map).to(self.mean.device)}
+        read.num_classes = len(class_map.members)
+        read._weights = weights_digest(read.model)
+        return read
+
     @cached_property
     def flops(self) -> int:
         """Floating-point operations of one image's forward pass, matrix products and convolutions only."""
@@ -114,6 +131,37 @@ class Classifier(nn.Module):
                 "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
             )
         return int(logits.shape[1])
+
+
+class ReadBy(nn.Module):
+    """A network whose outputs are read as other classes.
+
+    The mean of probabilities is taken as the logarithm of a mean of exponentials of logits: what all classes share
+    changes neither the best of them nor their softmax.
+    """
+
+    indices: Tensor
+    members: Tensor
+
+    def __init__(self, model: nn.Module, class_map: ClassMap) -> None:
+        super().__init__()
+        self.model = model
+        self.aggregation = class_map.aggregation
+        widest = max(map(len, class_map.members))
+        padded = [[*outputs, *[class_map.outputs] * (widest - len(outputs))] for outputs in class_map.members]
+        self.register_buffer("indices", torch.tensor(padded), persistent=False)
+        self.register_buffer("members", torch.tensor([*map(len, class_map.members)]), persistent=False)
+        self.training = model.training
+
+    def forward(self, images: Images) -> Logits:
+        logits: Tensor = self.model(images)
+        if self.indices.shape[1] == 1:
+            return logits[:, self.indices[:, 0]]
+        nothing = torch.full_like(logits[:, :1], float("-inf"))
+        grouped = torch.cat((logits, nothing), 1)[:, self.indices]
+        if self.aggregation == "max":
+            return grouped.amax(2)
+        return grouped.logsumexp(2) - self.members.log()
 
 
 def is_probability(logits: Logits) -> bool:

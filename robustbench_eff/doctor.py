@@ -8,7 +8,7 @@ import platform
 from collections.abc import Iterator
 from pathlib import Path
 
-from robustbench_eff import catalog, environment, tables
+from robustbench_eff import benchmark_table, catalog, environment
 from robustbench_eff.benchmarks import locations, sources
 from robustbench_eff.disk import cache_folder, free_bytes, nearest
 from robustbench_eff.hub import reachable
@@ -31,7 +31,7 @@ def findings() -> Iterator[Finding]:
     yield "image cache", f"{folder}, {free:.0f} GB free" + ("" if writable else ", not writable"), writable
     for host in ("huggingface.co", "download.pytorch.org"):
         yield host, "reachable" if reachable(host) else "not reachable: use local files", True
-    for name in tables.BENCHMARKS:
+    for name in benchmark_table.BENCHMARKS:
         yield _benchmark(name)
 
 

@@ -39,12 +39,14 @@ class ImageSet:
     labels: npt.NDArray[np.int64]
     pixels: Rows
     fingerprint: str
-    """Hash of ids, labels and original bytes."""
+    """Hash of ids, labels, textures and original bytes."""
     input_size: int
     """Side in pixels at which the model sees them."""
     whole: Callable[[int], npt.NDArray[np.uint8]]
     """The picture that a sample is the centre of, uint8 (tall, wide, 3), decoded anew; or all frames of a published
     sequence."""
+    textures: npt.NDArray[np.int64] | None = None
+    """Of cue-conflict images the class of each texture; int64 (N,)."""
     interpolation: Interpolation = "bicubic"
     """How they are brought to it, where it is not their own."""
     published: bool = False

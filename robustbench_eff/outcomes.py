@@ -13,12 +13,14 @@ SCHEMA = pa.schema(
     [
         _column("index", pa.int64(), "position of the sample in its benchmark"),
         _column("sample_id", pa.string(), "stable name of the sample; keys its random draws"),
-        _column("label", pa.int32(), "true class"),
+        _column("label", pa.int32(), "true class; of a cue-conflict image that of its shape"),
+        _column("texture", pa.int32(), "class of the texture of a cue-conflict image; -1 for any other"),
         _column("clean_prediction", pa.int32(), "class predicted on the clean image; -1 if unknown"),
         _column("prediction", pa.int32(), "class predicted on the perturbed image, by the referee"),
         _column("correct", pa.bool_(), "right on the perturbed image; under an attack also on the clean one"),
         _column("correct_8bit", pa.bool_(), "the same after rounding the perturbed image to 8 bits"),
         _column("confidence", pa.float32(), "softmax probability of the true class on the perturbed image"),
+        _column("prediction_confidence", pa.float32(), "the same of the class that was predicted"),
         _column("margin", pa.float32(), "logit of the true class minus the best other one"),
         _column("distance_linf", pa.float32(), "largest change of a channel value, in [0, 1]; NaN if unknown"),
         _column("distance_l2", pa.float32(), "Euclidean length of the change"),
@@ -38,7 +40,7 @@ SCHEMA = pa.schema(
         ),
         _column("flag", pa.string(), "what the referee found wrong with the proposed image, or empty"),
     ],
-    metadata={"format": "robustbench_eff outcomes 3"},
+    metadata={"format": "robustbench_eff outcomes 4"},
 )
 
 

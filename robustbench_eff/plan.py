@@ -32,6 +32,8 @@ class Cell:
     protocol: str
     data: str
     """Hash of the samples' ids, labels and bytes."""
+    classes: str
+    """Hash of what the benchmark's classes are made of; empty where they are the model's own outputs."""
     samples: int
     perturbation: str
     """As spec text, defaults left out."""
@@ -63,7 +65,8 @@ class Shard:
 class Work:
     """A cell with the objects it needs; the clean cell has nothing that changes its images.
 
-    The attack queries `oracle`, which may be faster than the classifier; the referee asks the classifier.
+    The attack, where there is one, queries `oracle`, which may be faster than the classifier; the referee asks the
+    classifier.
     The two sizes change no outcome.
     """
 
@@ -73,7 +76,7 @@ class Work:
     attack: Attack | None
     corruption: Corrupts | None
     sequence: Films | None
-    oracle: CountingModel
+    oracle: CountingModel | None
     batch_size: int
     shard_size: int
 
@@ -91,6 +94,7 @@ def cell_of(
     seed: int,
     precision: str = "float32",
     surrogate: Classifier | None = None,
+    classes: str = "",
 ) -> Cell:
     """The cell of these objects; `perturbation` is the spec text of what changes the images.
 
@@ -119,6 +123,7 @@ def cell_of(
         benchmark=images.benchmark,
         protocol=images.protocol,
         data=images.fingerprint,
+        classes=classes,
         samples=len(images),
         perturbation=perturbation,
         configuration=configuration,

@@ -27,6 +27,8 @@ class Geometry:
     resize: int | None = None
     """Length of the short side before the crop, in pixels; None means `size`."""
     interpolation: Interpolation = "bicubic"
+    border: int = 0
+    """Pixels that are cut off on every side before anything else."""
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
@@ -37,13 +39,15 @@ class Geometry:
             raise UsageError(f"cannot crop {self.size} pixels out of a short side of {self.resize}.")
 
     def __str__(self) -> str:
+        border = f"border of {self.border} cut off, " if self.border else ""
         match self.mode:
             case "none":
-                return f"{self.size}×{self.size} as it is"
+                return f"{border}{self.size}×{self.size} as it is"
             case "squash":
-                return f"squashed to {self.size}×{self.size}, {self.interpolation}"
+                return f"{border}squashed to {self.size}×{self.size}, {self.interpolation}"
             case "crop":
-                return f"short side {self.resize or self.size}, centre {self.size}×{self.size}, {self.interpolation}"
+                centre = f"centre {self.size}×{self.size}, {self.interpolation}"
+                return f"{border}short side {self.resize or self.size}, {centre}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

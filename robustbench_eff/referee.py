@@ -27,6 +27,9 @@ class Verdict:
     prediction: Tensor
     prediction_8bit: Tensor
     confidence: PerSample
+    """Probability of the true class."""
+    prediction_confidence: PerSample
+    """Probability of the predicted class."""
     margin: PerSample
     distance_linf: PerSample
     distance_l2: PerSample
@@ -73,11 +76,12 @@ def judge(
     prediction_8bit = prediction.clone()
     if not same.all():
         prediction_8bit[~same] = _logits(classifier, rounded[~same], batch_size).argmax(1)
-    own = logits.gather(1, labels[:, None])[:, 0]
+    own, probabilities = logits.gather(1, labels[:, None])[:, 0], logits.softmax(1)
     return Verdict(
         prediction=prediction,
         prediction_8bit=prediction_8bit,
-        confidence=logits.softmax(1).gather(1, labels[:, None])[:, 0],
+        confidence=probabilities.gather(1, labels[:, None])[:, 0],
+        prediction_confidence=probabilities.amax(1),
         margin=own - logits.scatter(1, labels[:, None], float("-inf")).amax(1),
         distance_linf=distance(judged, images, "linf"),
         distance_l2=distance(judged, images, "l2"),

@@ -85,9 +85,15 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
 
 
 def verdict_lines(verdicts: Sequence[Verdict], console: Console) -> None:
-    """What the checks for gradient masking say: suspicions one a line, the rest in a sentence."""
+    """What the checks for gradient masking say: suspicions one a line, the rest in a sentence.
+
+    Nothing of models that nobody attacked, unless they answer at random.
+    """
     for subject in dict.fromkeys((verdict.model, verdict.benchmark, verdict.protocol) for verdict in verdicts):
         mine = [verdict for verdict in verdicts if (verdict.model, verdict.benchmark, verdict.protocol) == subject]
+        attacked = any(verdict.finding != "not run" for verdict in mine if verdict.check != "random_outputs")
+        if not attacked and all(verdict.finding != "suspect" for verdict in mine):
+            continue
         for verdict in mine:
             if verdict.finding == "suspect":
                 text = f"{' · '.join(subject)}: gradient masking suspected ({verdict.check}): {verdict.evidence}."
@@ -171,7 +177,8 @@ class Display:
             return
         for work in works:
             self._passes[work.cell.id] = _passes(work)
-        for classifier in dict.fromkeys(work.classifier for work in works):
+        models = {(work.cell.model_digest, work.cell.preprocessing): work.classifier for work in reversed(works)}
+        for classifier in models.values():
             self._console.print(
                 f"{classifier.name}: {classifier.provenance.source}; {classifier.num_classes} classes; "
                 f"{classifier.preprocessing}",

@@ -30,7 +30,7 @@ from robustbench_eff.errors import RobustEvalWarning, StoreError, StoreUnavailab
 from robustbench_eff.outcomes import SCHEMA, concatenate
 
 _SHARD = re.compile(r"(\d{8,})-(\d{8,})\.([0-9a-f]{16})\.parquet")
-_FORMAT = 3
+_FORMAT = 4
 
 
 class Store:

@@ -1,27 +1,13 @@
-"""What there is, by name: attacks, corruptions, sequences, stylisers, benchmarks, suites.
+"""What there is, by name: attacks, corruptions, sequences, stylisers.
 
 A row names its object by import path, so that listing the tables imports nothing heavy.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """Where an object is, and one line about it."""
-
-    path: str
-    summary: str
-
-    def load(self) -> Any:
-        module, _, attribute = self.path.partition(":")
-        return getattr(importlib.import_module(module), attribute)
-
+from .benchmark_table import Row
 
 ATTACKS: Mapping[str, Row] = {
     "apgd": Row("robustbench_eff.attacks.apgd:APGD", "step size that halves itself; CE or DLR (Croce & Hein 2020)"),
@@ -226,34 +212,3 @@ STYLISERS: Mapping[str, Row] = {
 }
 WITHOUT_WEIGHTS = ("random_phase", "fourier", "colour")
 """Stylisers that need no file."""
-
-BENCHMARKS: Mapping[str, Row] = {
-    "cifar10": Row("robustbench_eff.benchmarks.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),
-    "cifar10-c": Row("robustbench_eff.benchmarks.cifar10:CIFAR10_C", "CIFAR-10-C, the published arrays"),
-    "cifar10-c-generated": Row(
-        "robustbench_eff.benchmarks.cifar10:CIFAR10_C_GENERATED", "CIFAR-10-C, made from cifar10 on the fly"
-    ),
-    "cifar10-p": Row("robustbench_eff.benchmarks.cifar10:CIFAR10_P", "CIFAR-10-P, the published arrays"),
-    "cifar10-p-generated": Row(
-        "robustbench_eff.benchmarks.cifar10:CIFAR10_P_GENERATED", "CIFAR-10-P, made from cifar10 on the fly"
-    ),
-    "digits": Row("robustbench_eff.benchmarks.digits:DIGITS", "handwritten digits, 360 images, no download"),
-    "imagenet": Row("robustbench_eff.benchmarks.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"),
-    "imagenet-c": Row("robustbench_eff.benchmarks.imagenet:IMAGENET_C", "ImageNet-C, the published files"),
-    "imagenet-c-generated": Row(
-        "robustbench_eff.benchmarks.imagenet:IMAGENET_C_GENERATED", "ImageNet-C, made from imagenet on the fly"
-    ),
-    "imagenet-p": Row("robustbench_eff.benchmarks.imagenet:IMAGENET_P", "ImageNet-P, the published videos"),
-    "imagenet-p-generated": Row(
-        "robustbench_eff.benchmarks.imagenet:IMAGENET_P_GENERATED", "ImageNet-P, made from imagenet on the fly"
-    ),
-}
-
-SUITES: Mapping[str, str] = {
-    "autoattack": "clean and AutoAttack, L∞ and L2",
-    "corruptions": "clean and 19 corruptions at 5 severities",
-    "masking": "what the checks for gradient masking compare",
-    "quick": "clean, FGSM and PGD-10 at one ε",
-    "sequences": "clean and sequences of frames at 3 difficulties",
-    "standard": "clean, FGSM and PGD at several ε, L∞ and L2",
-}

@@ -15,7 +15,7 @@ from robustbench_eff.plan import Shard, Work
 from robustbench_eff.referee import Verdict, answers_at_random, check_batch, judge, watch
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import Threat
-from robustbench_eff.types import Effort, Films, Images, Labels
+from robustbench_eff.types import CountingModel, Effort, Films, Images, Labels
 
 ANYTHING = Threat("linf", 1.0)
 """Where a corrupted image may lie: a corruption has no threat model."""
@@ -121,11 +121,13 @@ def _outcomes(
         "index": np.arange(shard.start, shard.stop),
         "sample_id": work.images.sample_ids[shard.start : shard.stop],
         "label": labels,
+        "texture": _textures(work, shard),
         "clean_prediction": clean_prediction,
         "prediction": verdict.prediction,
         "correct": right & (verdict.prediction == labels),
         "correct_8bit": right & (verdict.prediction_8bit == labels),
         "confidence": verdict.confidence,
+        "prediction_confidence": verdict.prediction_confidence,
         "margin": verdict.margin,
         "distance_linf": verdict.distance_linf,
         "distance_l2": verdict.distance_l2,
@@ -151,6 +153,11 @@ def _outcomes(
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
+def _textures(work: Work, shard: Shard) -> np.ndarray:
+    textures = work.images.textures
+    return np.full(len(shard), -1) if textures is None else textures[shard.start : shard.stop]
+
+
 def _sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:
     before, after = (image.permute(1, 2, 0).cpu().numpy() for image in (clean, perturbed))
     return Sample(before, after, f"{label} as {prediction}")
@@ -160,10 +167,12 @@ def _attack(work: Work, images: Images, labels: Labels, ids: list[str], right: t
     """Attack the samples that are right when clean; the others keep their clean image and cost nothing."""
     rows = right.nonzero()[:, 0]
     draws = Draws.of(work.cell.seed or 0, [ids[row] for row in rows.tolist()], images.device)
-    work.oracle.watch(len(rows), images.device)
+    oracle = work.oracle
+    assert oracle is not None
+    oracle.watch(len(rows), images.device)
     proposed = images.clone()
-    proposed[rows] = _answer(work, images[rows], labels[rows], draws)
-    spent, effort = work.oracle.effort, Effort.none(len(labels), images.device)
+    proposed[rows] = _answer(work, oracle, images[rows], labels[rows], draws)
+    spent, effort = oracle.effort, Effort.none(len(labels), images.device)
     for all_rows, attacked in zip(effort.counts(), spent.counts(), strict=True):
         all_rows[rows] = attacked
     for row, winner in zip(rows.tolist(), spent.won_by, strict=True):
@@ -172,13 +181,13 @@ def _attack(work: Work, images: Images, labels: Labels, ids: list[str], right: t
     return proposed, effort
 
 
-def _answer(work: Work, images: Images, labels: Labels, draws: Draws) -> Images:
+def _answer(work: Work, oracle: CountingModel, images: Images, labels: Labels, draws: Draws) -> Images:
     """What the attack returns, or EvaluationError: it may be anybody's code."""
     name = work.cell.perturbation
     if work.attack is None or not len(images):  # many models cannot take an empty batch
         return images
     try:
-        answer = work.attack(work.oracle, images.clone(), labels.clone(), draws)
+        answer = work.attack(oracle, images.clone(), labels.clone(), draws)
     except RobustEvalError:
         raise
     except Exception as error:  # the attack or the model may be the user's, and raise anything

@@ -57,6 +57,7 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
                 source = _surrogate(ready.surrogates[name], surrogates, classifier, device)
                 jobs.append((classifier, benchmark, text, source))
     prepared: dict[tuple[str, str, str], ImageSet] = {}
+    read: dict[tuple[Classifier, str], Classifier] = {}
     queried: dict[Classifier, tuple[Oracle, str]] = {}
     works: dict[str, Work] = {}
     for classifier, benchmark, text, surrogate in jobs:
@@ -65,10 +66,14 @@ def compose(ready: Ready, settings: Settings, device: str, preparing: Preparing)
         key = (benchmark.name, str(geometry), files)
         if key not in prepared:
             prepared[key] = _prepared(ready, benchmark, files, geometry, settings, preparing)
-        source = surrogate or classifier
-        if source not in queried:
-            queried[source] = _oracle(source, settings, device)
-        work = _work(classifier, prepared[key], text, surrogate, queried[source], benchmark, settings, device)
+        if benchmark.class_map is not None:
+            classifier = _through(classifier, benchmark, read)
+            surrogate = None if surrogate is None else _through(surrogate, benchmark, read)
+        source, asked = surrogate or classifier, None
+        if text != CLEAN and catalog.kind(text) == "attack":
+            asked = queried[source] if source in queried else _oracle(source, settings, device)
+            queried[source] = asked
+        work = _work(classifier, prepared[key], text, surrogate, asked, benchmark, settings, device)
         works.setdefault(work.cell.id, work)  # the same model or benchmark may be named twice
     if not works:
         raise UsageError(
@@ -83,12 +88,12 @@ def _work(
     images: ImageSet,
     text: str,
     surrogate: Classifier | None,
-    queried: tuple[Oracle, str],
+    queried: tuple[Oracle, str] | None,
     benchmark: Benchmark,
     settings: Settings,
     device: str,
 ) -> Work:
-    oracle, precision = queried
+    oracle, precision = queried or (None, "float32")
     attack: Attack | None = None
     corruption: Corrupts | None = None
     sequence: Films | None = None
@@ -104,7 +109,16 @@ def _work(
             if catalog.is_adapted(text):
                 precision = "float32"  # other libraries' attacks query the plain network
     return Work(
-        cell=cell_of(classifier, images, attack or corruption or sequence, text, settings.seed, precision, surrogate),
+        cell=cell_of(
+            classifier,
+            images,
+            attack or corruption or sequence,
+            text,
+            settings.seed,
+            precision,
+            surrogate,
+            classes="" if benchmark.class_map is None else benchmark.class_map().digest,
+        ),
         classifier=classifier,
         images=images,
         attack=attack,
@@ -144,6 +158,16 @@ def _loaded(subject: Subject, device: str) -> Classifier:
     return subject if isinstance(subject, Classifier) else zoo.load(subject, device)
 
 
+def _through(
+    classifier: Classifier, benchmark: Benchmark, read: dict[tuple[Classifier, str], Classifier]
+) -> Classifier:
+    """The classifier with the benchmark's classes for outputs; one for all perturbations."""
+    if (classifier, benchmark.name) not in read:
+        assert benchmark.class_map is not None
+        read[classifier, benchmark.name] = classifier.through(benchmark.class_map())
+    return read[classifier, benchmark.name]
+
+
 def _oracle(classifier: Classifier, settings: Settings, device: str) -> tuple[Oracle, str]:
     """How attacks query a classifier, and in which precision: what was asked for, where it can be had."""
     asked = settings.precision
@@ -179,9 +203,12 @@ def _surrogate(
 
 def _check_classes(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> None:
     """Raise UsageError where outputs and classes cannot be matched."""
-    _, num_classes, all_known = resolve_labels(benchmark, opened)
-    if classifier.num_classes < num_classes or (all_known and classifier.num_classes != num_classes):
+    resolved = resolve_labels(benchmark, opened)
+    needed, exactly = resolved.num_classes, resolved.all_known
+    if benchmark.class_map is not None:
+        needed, exactly = benchmark.class_map().outputs, True
+    if classifier.num_classes < needed or (exactly and classifier.num_classes != needed):
         raise UsageError(
-            f"{classifier.name} has {classifier.num_classes} outputs, but {benchmark.name} has {num_classes} classes.",
+            f"{classifier.name} has {classifier.num_classes} outputs, but {benchmark.name} has {needed} classes.",
             "Choose a benchmark of the model's own label space with --benchmark, or set --num-classes.",
         )

@@ -67,7 +67,7 @@ def write_corrupted(
     if in_arrays:
         check_severities(made)
     assert benchmark.geometry is not None
-    images = prepare(benchmark, sources.open_location(place, benchmark.split), benchmark.geometry, limit=limit)
+    images = prepare(benchmark, sources.open_benchmark(benchmark, place), benchmark.geometry, limit=limit)
     with writing(out):
         made_from = {"benchmark": name, "protocol": images.protocol, "data": images.fingerprint, "seed": seed}
         _claim(out, made_from | {_folder(text): dict(corruption.configuration) for text, corruption in made.items()})

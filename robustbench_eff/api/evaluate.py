@@ -123,7 +123,7 @@ def _run(works: Sequence[Work], store: Store, settings: Settings, device: str, l
         raise
     finally:
         listener.ended()
-        manifest["queried"] = {work.cell.id: work.oracle.speed for work in works if work.attack is not None}
+        manifest["queried"] = {work.cell.id: work.oracle.speed for work in works if work.oracle is not None}
         store.write_run(run_id, manifest | {"status": status, "wall_seconds": time.monotonic() - started})
 
 

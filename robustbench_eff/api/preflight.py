@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from robustbench_eff import catalog, tables
+from robustbench_eff import benchmark_table, catalog
 from robustbench_eff.benchmarks import locations, sources
 from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages
 from robustbench_eff.classifier import Classifier
@@ -77,7 +77,8 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         ]
         if not lacking and found:
             subjects.append((subject, found))
-    absent = [item for found in (of_models, of_benchmarks) for items in found.values() for item in items]
+    lacking_at_all = [item for found in (of_models, of_benchmarks) for items in found.values() for item in items]
+    absent = list(dict.fromkeys(lacking_at_all))
     if absent and not (settings.skip_missing and subjects):
         without_data = [name for name, items in of_benchmarks.items() if items]
         raise MissingInputs(absent, _local_commands(models, of_models, without_data, settings))
@@ -115,10 +116,10 @@ def _open(benchmark: Benchmark, settings: Settings) -> LabelledImages | None:
     """The clean images; None where a published set comes without."""
     if benchmark.layout is not None:
         place = locations.location(str(benchmark.images_of), settings.data)
-        return None if place is None else sources.open_location(place, benchmark.split)
+        return None if place is None else sources.open_benchmark(benchmark, place)
     place = locations.place(benchmark, settings.data)
     if place is not None:
-        return sources.open_location(place, benchmark.split)
+        return sources.open_benchmark(benchmark, place)
     if benchmark.embedded is None:
         raise UsageError(f"No images for {benchmark.name}.", f"Pass --data {benchmark.name}=PATH.")
     return benchmark.embedded()
@@ -147,7 +148,7 @@ def _own_benchmarks(subject: Subject, offered: Sequence[str], data: Mapping[str,
     benchmarks = [catalog.benchmark(name, data.get(name)) for name in offered]
     there = [item for item in benchmarks if item.layout is None or locations.location(item.name, data) is not None]
     same = [benchmark.name for benchmark in there if benchmark.label_space == space]
-    own = [name for name in data if name not in tables.BENCHMARKS or space in ("custom", None)]
+    own = [name for name in data if name not in benchmark_table.BENCHMARKS or space in ("custom", None)]
     if not (same or own):
         raise UsageError(
             f"{subject.name}: no benchmark of the suite has its label space ({space or 'unknown'}).",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_eff.class_map import ClassMap
 from robustbench_eff.errors import DataError, did_you_mean
 from robustbench_eff.preprocessing import Geometry
 
@@ -34,6 +35,10 @@ class LabelledImages:
     """Changes whenever the files do; cheap to compute (places, sizes, times)."""
     split: str = "local files"
     """What a reader is told was opened: a split where one was chosen."""
+    textures: Sequence[Any] | None = None
+    """Of cue-conflict images the class of each texture, as found; `labels` are then those of the shapes."""
+    left_out: int = 0
+    """Images of the source that are none of the benchmark's."""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -49,6 +54,8 @@ class Benchmark:
     licence: str
     where: str
     """Where a user can get it."""
+    size: str
+    """How many images there are, and how much is to be downloaded."""
     num_classes: int | None
     split: str = "test"
     """Which of several splits is meant."""
@@ -58,6 +65,12 @@ class Benchmark:
     """Opens the copy that is installed with the package, if there is one."""
     images_of: str | None = None
     """The benchmark whose images these are too, before something is done to them."""
+    class_map: Callable[[], ClassMap] | None = None
+    """What its classes are made of, where they are not the outputs of a model of its label space."""
+    keep: Callable[[LabelledImages], LabelledImages] | None = None
+    """Leaves out what an opened source holds beside its images, and adds what their names say."""
+    border: int = 0
+    """Pixels of its images that are cut off on every side before anything else."""
     geometry: Geometry | None = None
     """The images are this first, whatever the model's own geometry."""
     layout: Layout | None = None
@@ -67,15 +80,41 @@ class Benchmark:
     """Corrupted images become files of that quality, as the published ones are."""
 
 
-def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> tuple[npt.NDArray[np.int64], int, bool]:
-    """Indices of all labels, the number of classes, and whether that number is more than a lower bound.
+def chosen(opened: LabelledImages, rows: Sequence[int], labels: Sequence[Any]) -> LabelledImages:
+    """The images at `rows` of a source, with these labels; DataError where there are none."""
+    if not rows:
+        raise DataError(f"{opened.origin} holds no images of these classes.", "Is it the right place?")
+    return replace(
+        opened,
+        ids=[opened.ids[row] for row in rows],
+        labels=labels,
+        textures=None if opened.textures is None else [opened.textures[row] for row in rows],
+        read=lambda position: opened.read(rows[position]),
+        left_out=len(opened) - len(rows),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The labels of a source as indices of classes."""
+
+    labels: npt.NDArray[np.int64]
+    textures: npt.NDArray[np.int64] | None
+    """Of cue-conflict images."""
+    num_classes: int
+    all_known: bool
+    """Whether that number is more than a lower bound."""
+
+
+def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> Resolved:
+    """Indices of all labels.
 
     Whole numbers are indices. Where the benchmark does not know its classes, names are numbered in sorted
     order. Raises DataError for a label that is neither, or is outside the label space, naming its sample.
     """
     if not len(opened):
         raise DataError(f"{opened.origin} holds no images.")
-    labels = [_plain(label, opened, position) for position, label in enumerate(opened.labels)]
+    labels = plain_labels(opened)
     numeric = all(isinstance(label, int) for label in labels)
     known = dict(benchmark.class_index())
     if not known and not numeric:
@@ -87,10 +126,19 @@ def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> tuple[npt.ND
         if not 0 <= index < classes:
             one_based = min(indices) == 1 and max(indices) == classes
             raise DataError(
-                f"{opened.origin}: {opened.ids[position]} has label {index}; {benchmark.name} has 0 to {classes - 1}.",
+                f"{opened.origin}: {opened.ids[position % len(opened)]} has label {index}; "
+                f"{benchmark.name} has 0 to {classes - 1}.",
                 "The labels seem to count from 1: subtract 1." if one_based else "Is this the right split?",
             )
-    return np.asarray(indices, dtype=np.int64), classes, not (numeric and benchmark.num_classes is None)
+    found = np.asarray(indices, dtype=np.int64)
+    textures = None if opened.textures is None else found[len(opened) :]
+    return Resolved(found[: len(opened)], textures, classes, not (numeric and benchmark.num_classes is None))
+
+
+def plain_labels(opened: LabelledImages) -> list[int | str]:
+    """All labels, then all textures, as whole numbers or names; DataError for what is neither."""
+    labels = [*opened.labels, *(opened.textures or ())]
+    return [_plain(label, opened, position % len(opened)) for position, label in enumerate(labels)]
 
 
 def _plain(label: Any, opened: LabelledImages, position: int) -> int | str:

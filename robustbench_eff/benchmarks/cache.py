@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -39,13 +40,14 @@ def prepare(
     first samples in the order of the source are kept (class folders are dealt one image a class, so that these are
     a fair sample). Raises DataError for images or labels that do not fit.
     """
-    all_labels, _, _ = resolve_labels(benchmark, opened)
+    resolved = resolve_labels(benchmark, opened)
     if limit is not None:
-        warn_if_sorted(opened, all_labels, limit)
-    ids, labels = shared_ids(opened, limit), all_labels[:limit]
-    decoded = benchmark.geometry or geometry
-    fingerprint, path = _decoded(opened, ids, labels, decoded, tick)
-    steps = [opened.split, counted(opened, ids), str(decoded)]
+        warn_if_sorted(opened, resolved.labels, limit)
+    ids, labels = shared_ids(opened, limit), resolved.labels[:limit]
+    decoded, class_map = benchmark.geometry or replace(geometry, border=benchmark.border), benchmark.class_map
+    note = Note.of(opened, ids, labels, resolved.textures)
+    fingerprint, path = _decoded(opened, ids, decoded, note, tick)
+    steps = [opened.split, counted(opened, ids), *([str(class_map())] if class_map else []), str(decoded)]
     if benchmark.jpeg_quality is not None and benchmark.layout is None:
         steps.append(f"corrupted ones saved as JPEG {benchmark.jpeg_quality}")
     return ImageSet(
@@ -54,6 +56,7 @@ def prepare(
         protocol=", ".join([*steps, *seen_at(geometry, decoded)]),
         sample_ids=ids,
         labels=labels,
+        textures=None if resolved.textures is None else resolved.textures[:limit],
         pixels=np.load(path, mmap_mode="r"),
         fingerprint=fingerprint,
         whole=partial(_whole, opened, decoded),
@@ -72,7 +75,8 @@ def shared_ids(opened: LabelledImages, limit: int | None) -> list[str]:
 
 def counted(opened: LabelledImages, ids: list[str]) -> str:
     """How many samples there are, in words."""
-    return f"{len(ids)} images" if len(ids) == len(opened) else f"first {len(ids)} of {len(opened)} images"
+    counted = f"{len(ids)} images" if len(ids) == len(opened) else f"first {len(ids)} of {len(opened)} images"
+    return f"{counted} ({opened.left_out} of other classes left out)" if opened.left_out else counted
 
 
 def seen_at(geometry: Geometry, decoded: Geometry) -> list[str]:
@@ -94,12 +98,12 @@ def warn_if_sorted(opened: LabelledImages, labels: npt.NDArray[np.int64], limit:
 def _decoded(
     opened: LabelledImages,
     ids: list[str],
-    labels: npt.NDArray[np.int64],
     geometry: Geometry,
+    note: Note,
     tick: Ticker | None,
 ) -> tuple[str, Path]:
     """The content hash of these samples and the file of their pixels; decoded only if not there yet."""
-    folder, note = cache_folder(), Note.of(opened, ids, labels)
+    folder = cache_folder()
     if note.known is not None and (path := _pixels_path(folder, note.known, geometry)).exists():
         return note.known, path
     _check_space(folder, len(ids) * geometry.size**2 * 3)
@@ -143,6 +147,8 @@ def _placed(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[
 
 def _scaled(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
     """The picture before its centre is cut out; resizing as in torchvision's PIL transforms."""
+    if edge := geometry.border:
+        picture = picture.crop((edge, edge, picture.width - edge, picture.height - edge))
     size = geometry.size
     method = Image.Resampling[geometry.interpolation.upper()]
     if geometry.mode == "none":

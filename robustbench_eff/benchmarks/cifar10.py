@@ -18,6 +18,7 @@ CIFAR10 = Benchmark(
     split="test",
     licence="none stated (unverified)",
     where="https://www.cs.toronto.edu/~kriz/cifar.html or hf:uoft-cs/cifar10",
+    size="10,000 images, 163 MB",
     num_classes=10,
     class_index=lambda: {name: index for index, name in enumerate(CLASSES)},
 )
@@ -42,6 +43,7 @@ CIFAR10_C = dataclasses.replace(
     title="CIFAR-10-C, the published arrays (Hendrycks & Dietterich 2019)",
     licence="CC BY 4.0 (unverified)",
     where="https://zenodo.org/record/2535967",
+    size="950,000 images, 2.9 GB (unverified)",
     layout=ARRAYS,
 )
 CIFAR10_P = dataclasses.replace(
@@ -50,5 +52,6 @@ CIFAR10_P = dataclasses.replace(
     title="CIFAR-10-P, the published arrays (Hendrycks & Dietterich 2019)",
     licence="none stated (unverified)",
     where="https://github.com/hendrycks/robustness, which links to them",
+    size="10,000 sequences of each perturbation (size unknown)",
     layout=VIDEO_ARRAYS,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 from robustbench_eff.errors import DataError
@@ -11,7 +12,8 @@ from .benchmark import LabelledImages
 from .class_folders import SUFFIXES, from_paths
 
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "id", "name")
-LABEL_COLUMNS = ("label", "cls", "class_id", "class", "wnid")
+LABEL_COLUMNS = ("label", "cls", "class_id", "class", "wnid", "shape")
+TEXTURE_COLUMN = "texture"
 
 
 def find_csv(folder: Path) -> Path | None:
@@ -32,14 +34,20 @@ def open_csv_folder(folder: Path, table: Path) -> LabelledImages:
     if not rows:
         raise DataError(f"{table} has no rows.")
     file_column, label_column = _column(list(rows[0]), FILE_COLUMNS), _column(list(rows[0]), LABEL_COLUMNS)
-    paths, labels = [], []
+    texture_column = _column(list(rows[0]), (TEXTURE_COLUMN,))
+    paths, labels, textures = [], [], []
     for number, row in enumerate(rows, 2):
         name, label = row.get(file_column or ""), row.get(label_column or "")
+        texture = row.get(texture_column or "")
         if not name or not label:
             raise DataError(f"{table}, line {number}: the file name or the label is missing.")
+        if texture_column is not None and not texture:
+            raise DataError(f"{table}, line {number}: the texture is missing.")
         paths.append(_image(folder, name, table))
         labels.append(label)
-    return from_paths(folder, paths, labels)
+        textures.append(texture)
+    opened = from_paths(folder, paths, labels)
+    return opened if texture_column is None else replace(opened, textures=textures)
 
 
 def _column(header: list[str], wanted: tuple[str, ...]) -> str | None:

@@ -62,6 +62,7 @@ DIGITS = Benchmark(
     split="test",
     licence="CC BY 4.0 at UCI (unverified)",
     where="installed with this package",
+    size="360 images, no download",
     num_classes=10,
     embedded=open_digits,
 )

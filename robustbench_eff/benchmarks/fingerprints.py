@@ -29,11 +29,19 @@ class Note:
 
     path: Path
     lines: Sequence[str]
-    """Id and label of every sample."""
+    """Id and label of every sample, and its texture where it has one."""
 
     @classmethod
-    def of(cls, opened: LabelledImages, ids: Sequence[str], labels: npt.NDArray[np.int64]) -> Note:
+    def of(
+        cls,
+        opened: LabelledImages,
+        ids: Sequence[str],
+        labels: npt.NDArray[np.int64],
+        textures: npt.NDArray[np.int64] | None = None,
+    ) -> Note:
         lines = [f"{name} {label}" for name, label in zip(ids, labels, strict=True)]
+        if textures is not None:
+            lines = [f"{line} {texture}" for line, texture in zip(lines, textures, strict=False)]
         return cls(cache_folder() / "fingerprints" / f"{hashed(opened.stamp, *lines)}.json", lines)
 
     @property

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from robustbench_eff import hub
 from robustbench_eff.disk import cache_folder
 from robustbench_eff.errors import DataError, Missing
@@ -14,7 +17,8 @@ from robustbench_eff.errors import DataError, Missing
 from .benchmark import LabelledImages, file_stamp
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp")
-LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label")
+LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label", "shape")
+TEXTURE_COLUMN = "texture"
 ID_COLUMNS = ("id", "__key__", "name", "file_name")
 BUILDERS = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
 SAVED = ("state.json", "dataset_dict.json")
@@ -126,8 +130,9 @@ def _labelled(dataset: Any, origin: str, stamp: str, split: str = "local files")
     encoded = dataset.select_columns([image_column]).cast_column(image_column, Image(decode=False))
     return LabelledImages(
         origin=origin,
-        ids=_ids(dataset),
+        ids=_ids(dataset, image_column),
         labels=_labels(dataset, label_column),
+        textures=_labels(dataset, TEXTURE_COLUMN) if TEXTURE_COLUMN in dataset.column_names else None,
         read=lambda position: _content(encoded[position][image_column], origin, position),
         stamp=stamp,
         split=split,
@@ -144,14 +149,27 @@ def _column(dataset: Any, wanted: tuple[str, ...], origin: str) -> str:
     )
 
 
-def _ids(dataset: Any) -> list[str]:
-    """A column of unique names, else the row numbers."""
+def _ids(dataset: Any, image_column: str) -> list[str]:
+    """A column of unique names, else the names of the files that the images came from, else the row numbers."""
     for column in ID_COLUMNS:
         if column in dataset.column_names:
             ids = [str(value) for value in dataset[column]]
             if len(set(ids)) == len(ids):
                 return ids
+    names = [name and Path(name).name for name in _file_names(dataset, image_column)]
+    if names and all(names) and len(set(names)) == len(names):
+        return names
     return [f"{row:08d}" for row in range(len(dataset))]
+
+
+def _file_names(dataset: Any, image_column: str) -> list[Any]:
+    """What stands beside the bytes of every image; nothing where that cannot be read without the bytes."""
+    images = dataset.select_columns([image_column]).with_format("arrow")
+    stored = images[:][image_column] if len(dataset) else None
+    if stored is None or not pa.types.is_struct(stored.type):
+        return []
+    names: list[Any] = pc.struct_field(stored, "path").to_pylist()
+    return names
 
 
 def _labels(dataset: Any, column: str) -> list[Any]:

@@ -64,7 +64,7 @@ def prepare_published(
 
     With `limit` the first samples in the order of the source. Raises DataError for images or labels that do not fit.
     """
-    all_labels, _, _ = resolve_labels(benchmark, opened)
+    all_labels = resolve_labels(benchmark, opened).labels
     if limit is not None:
         warn_if_sorted(opened, all_labels, limit)
     ids, labels = shared_ids(opened, limit), all_labels[:limit]

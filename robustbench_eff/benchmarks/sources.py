@@ -31,6 +31,12 @@ def missing(name: str, benchmark: Benchmark | None, where: str | None) -> list[M
     return []
 
 
+def open_benchmark(benchmark: Benchmark, where: str) -> LabelledImages:
+    """The images of a benchmark at a local path or hub id; DataError as `open_location`."""
+    opened = open_location(where, benchmark.split)
+    return opened if benchmark.keep is None else benchmark.keep(opened)
+
+
 def open_location(where: str, split: str) -> LabelledImages:
     """Open a local path or a hub id; DataError if it cannot be read or has no form we know."""
     try:

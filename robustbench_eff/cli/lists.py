@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff import catalog, tables
+from robustbench_eff import benchmark_table, catalog, tables
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import UsageError
 from robustbench_eff.zoo import aliases
@@ -40,7 +40,7 @@ def list_benchmarks() -> None:
     """Benchmarks, their licences, whether their images are found, and where they can be had."""
     with reported():
         rows = []
-        for name, row in tables.BENCHMARKS.items():
+        for name, row in benchmark_table.BENCHMARKS.items():
             item = catalog.benchmark(name)
             place = locations.place(item, {}) or (item.where if item.embedded is not None else None)
             rows.append((name, row.summary, item.licence, place or f"not found; get it: {item.where}"))
@@ -81,7 +81,7 @@ def list_stylisers() -> None:
 def list_suites() -> None:
     """Shipped suites."""
     with reported():
-        _print_rows(("suite", "what"), list(tables.SUITES.items()))
+        _print_rows(("suite", "what"), list(benchmark_table.SUITES.items()))
 
 
 def _print_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

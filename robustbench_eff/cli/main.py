@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff import __version__, report, spec, tables
+from robustbench_eff import __version__, benchmark_table, report, spec
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import Interrupted, UsageError
 from robustbench_eff.zoo import aliases
@@ -68,13 +68,13 @@ def evaluate(
         ),
     ] = None,
     suite: Annotated[
-        str, typer.Option(help="Shipped suite or YAML file.", autocompletion=lambda: list(tables.SUITES))
+        str, typer.Option(help="Shipped suite or YAML file.", autocompletion=lambda: list(benchmark_table.SUITES))
     ] = "standard",
     benchmark: Annotated[
         list[str] | None,
         typer.Option(
             help="Run on these instead of the suite's for the model's label space.",
-            autocompletion=lambda: list(tables.BENCHMARKS),
+            autocompletion=lambda: list(benchmark_table.BENCHMARKS),
         ),
     ] = None,
     attack: Annotated[

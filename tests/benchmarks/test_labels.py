@@ -24,7 +24,8 @@ def test_class_folders_are_dealt_one_image_a_class(tmp_path: Path) -> None:
     assert found.sample_ids == ["a/1.png", "b/0.png", "c/5.png", "a/3.png", "b/2.png", "b/4.png"]
     assert found.labels.tolist() == [0, 1, 2, 0, 1, 1]
     opened = sources.open_location(str(tmp_path), "test")
-    assert resolve_labels(own(tmp_path), opened)[1:] == (3, True)
+    found_labels = resolve_labels(own(tmp_path), opened)
+    assert (found_labels.num_classes, found_labels.all_known) == (3, True)
 
 
 def test_numeric_folders_are_numbers_not_words(tmp_path: Path) -> None:
@@ -38,7 +39,8 @@ def test_numeric_folders_are_numbers_not_words(tmp_path: Path) -> None:
     }
     assert [name.split("/")[0] for name in found.sample_ids] == ["0", "1", "2", "10", "11"]
     opened = sources.open_location(str(tmp_path), "test")
-    assert resolve_labels(own(tmp_path), opened)[1:] == (12, False)
+    found_labels = resolve_labels(own(tmp_path), opened)
+    assert (found_labels.num_classes, found_labels.all_known) == (12, False)
 
 
 @pytest.mark.parametrize("names", [["n01440764", "n07565083"], ["tench", "menu"], ["0", "922"]])
