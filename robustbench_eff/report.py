@@ -22,7 +22,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff import sequence_table, severity_table
+from robustbench_eff import clean_table, cue_conflict_table, sequence_table, severity_table
 from robustbench_eff.errors import Missing, RobustEvalError
 from robustbench_eff.scores.score import Score
 
@@ -49,7 +49,11 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
     distances = [score for score in scores if score.metric.startswith("median_distance")]
     corrupted = [score for score in scores if severity_table.belongs(score)]
     filmed = [score for score in scores if sequence_table.belongs(score)]
-    others = {id(score) for part in (distances, corrupted, filmed) for score in part}
+    details = [score for score in scores if clean_table.belongs(score)]
+    conflicting = [score for score in scores if cue_conflict_table.belongs(score)]
+    effective = [score for score in scores if score.metric == "effective_robustness"]
+    elsewhere = (distances, corrupted, filmed, details, conflicting, effective)
+    others = {id(score) for part in elsewhere for score in part}
     accuracies = [score for score in scores if id(score) not in others]
     rounded = {score.cell: score for score in accuracies if score.metric.endswith("_8bit")}
     flagged = any(score.flags for score in scores)
@@ -69,6 +73,16 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
             ends = f"[{length(score.low)}, {length(score.high)}]" if score.n else "-"
             median = length(score.value) if score.n else "-"
             _add_row(table, score, [score.metric.rpartition("_")[2], median, ends], number, flagged)
+        console.print(table)
+    if details:
+        console.print(clean_table.clean_table(details, number, percent))
+    if effective:
+        title = "Effective robustness in points, with its 95 % interval"
+        table = _table(title, ("effective robustness", "interval"), flagged)
+        for score in effective:
+            _add_row(table, score, [percent(score.value), interval(score)], number, flagged)
+        console.print(table)
+    for table in cue_conflict_table.cue_conflict_tables(conflicting, number, percent) if conflicting else ():
         console.print(table)
     for table, overall in severity_table.severity_tables(corrupted, percent):
         console.print(table)
@@ -129,6 +143,8 @@ def _table(title: str, names: Sequence[str], flagged: bool) -> Table:
 def _add_row(table: Table, score: Score, cells: Sequence[str], number: dict[str, str], flagged: bool) -> None:
     _, at, radius = score.metric.partition("@")
     perturbation = f"{score.perturbation} at ε = {radius}" if at else score.perturbation
+    if score.metric == "security_curve_area":
+        perturbation = f"{score.perturbation}, mean over ε"
     row = [score.model, score.benchmark, perturbation, *cells, str(score.n), number[score.protocol]]
     table.add_row(*(Text(cell) for cell in ([*row, ", ".join(score.flags)] if flagged else row)))
 

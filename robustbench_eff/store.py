@@ -1,7 +1,7 @@
 """Where outcomes live: Parquet shards written whole or not at all, found again by content.
 
 STORE/cells/<cell id>/cell.json                                what the cell is
-STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet        its outcomes
+STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet        its outcomes; of a finished cell all in one file
 STORE/runs/<time>-<id>.json                                    each run: command, versions, device, time
 """
 
@@ -16,7 +16,7 @@ import re
 import secrets
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -86,13 +86,25 @@ class Store:
         if not path.exists():
             self._write(path, json.dumps(cell, indent=2, default=str).encode())
 
-    def write_shard(self, cell_id: str, start: int, stop: int, outcomes: pa.Table) -> None:
-        """Add the outcomes of samples `start` to `stop`, atomically; the checksum is in the name."""
+    def write_shard(self, cell_id: str, start: int, stop: int, outcomes: pa.Table) -> Path:
+        """Add the outcomes of samples `start` to `stop`, atomically, and say where; the checksum is in the name."""
         buffer = io.BytesIO()
         pq.write_table(outcomes, buffer, compression="zstd")
         content = buffer.getvalue()
-        name = f"{start:08d}-{stop:08d}.{_checksum(content)}.parquet"
-        self._write(self.folder / "cells" / cell_id / name, content)
+        path = self.folder / "cells" / cell_id / f"{start:08d}-{stop:08d}.{_checksum(content)}.parquet"
+        self._write(path, content)
+        return path
+
+    def unite(self, cell_id: str) -> None:
+        """Make one file of the shards of a finished cell: a whole store is then read in seconds."""
+        shards = list(self._files(cell_id))
+        if len(shards) < 2 or any(content is None for *_, content in shards):
+            return
+        outcomes = self.outcomes(cell_id)
+        whole = self.write_shard(cell_id, 0, outcomes.num_rows, outcomes)
+        for path, *_ in shards:
+            if path != whole:
+                path.unlink()
 
     def write_picture(self, cell_id: str, png: bytes) -> None:
         """Keep a picture of a cell's successes; the first one stays."""
@@ -113,9 +125,13 @@ class Store:
         """The bounds of the finished shards of a cell; a corrupt one is said and left out."""
         return [bounds for bounds, _ in self._intact(cell_id)]
 
-    def outcomes(self, cell_id: str) -> pa.Table:
-        """All finished outcomes of a cell, in benchmark order; a corrupt shard is said and left out."""
-        return concatenate([_table(content) for _, content in self._intact(cell_id)])
+    def outcomes(self, cell_id: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """All finished outcomes of a cell, or these columns of them, in benchmark order.
+
+        A corrupt shard is said and left out.
+        """
+        wanted = list(SCHEMA.names if columns is None else dict.fromkeys(["index", *columns]))
+        return concatenate([_table(content, wanted) for _, content in self._intact(cell_id)], wanted)
 
     def tidy(self, cell_id: str) -> None:
         """Remove what a killed run left half-written, and rename corrupt shards: their samples are computed again."""
@@ -127,10 +143,15 @@ class Store:
                 _warn(f"{path} is corrupt: it is set aside, and samples {_words(bounds)} are computed again.")
 
     def _intact(self, cell_id: str) -> Iterator[tuple[tuple[int, int], bytes]]:
-        for path, bounds, content in self._files(cell_id):
+        """Every intact shard but those that lie within another: of a killed `unite` both are there."""
+        reached = 0
+        for path, bounds, content in sorted(self._files(cell_id), key=lambda shard: (shard[1][0], -shard[1][1])):
+            if bounds[1] <= reached:
+                continue
             if content is None:
                 _warn(f"{path} is corrupt: samples {_words(bounds)} are left out until the run is repeated.")
             else:
+                reached = bounds[1]
                 yield bounds, content
 
     def _files(self, cell_id: str) -> Iterator[tuple[Path, tuple[int, int], bytes | None]]:
@@ -185,11 +206,11 @@ def _json(path: Path) -> dict[str, Any]:
     return found
 
 
-def _table(content: bytes) -> pa.Table:
-    table = pq.ParquetFile(io.BytesIO(content)).read()
-    if table.schema.names != SCHEMA.names:
+def _table(content: bytes, columns: list[str]) -> pa.Table:
+    file = pq.ParquetFile(pa.BufferReader(content))
+    if file.schema_arrow.names != SCHEMA.names:
         raise StoreError("The store has other columns than this version writes.", "Use a new --store.")
-    return table.cast(SCHEMA)
+    return file.read(columns, use_threads=False).select(columns)
 
 
 def _warn(message: str) -> None:

@@ -54,6 +54,7 @@ def _run_cell(work: Work, clean: pa.Table | None, store: Store, report: Callable
         store.write_shard(cell.id, shard.start, shard.stop, result.outcomes)
         done, correct = done + len(shard), correct + int(pc.sum(result.outcomes["correct"]).as_py())
         report(Progress(cell, len(shard), done, correct, resumed=False))
+    store.unite(cell.id)
 
 
 def _clean_outcomes(work: Work, works: Sequence[Work], store: Store) -> pa.Table | None:

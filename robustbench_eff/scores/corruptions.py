@@ -54,9 +54,21 @@ def relative_mean_corruption_error(errors: Mapping[str, Any], clean_error: Any, 
 def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet: AlexNet | None = None) -> list[Score]:
     """`mean_accuracy`, `mCE`, `relative_mCE` and every `CE` of one model on one set of corrupted images.
 
+    Every score is a mean over samples, and its interval the bootstrap's of that mean; `cells` as in
+    `corruption_shares`.
+    """
+    shares, flags = corruption_shares(cells, alexnet)
+    scores = scores_over([one for one, _ in cells], shares, flags) if shares else []
+    return [replace(score, higher_is_better=score.metric == "mean_accuracy") for score in scores]
+
+
+def corruption_shares(
+    cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet: AlexNet | None = None
+) -> tuple[dict[tuple[str, str], np.ndarray], tuple[str, ...]]:
+    """What every sample adds to each of these scores, by perturbation and metric, and what is to be known of them.
+
     `cells` are what the store recorded of them and their outcomes, all finished. Nothing where one of the 75 cells of
-    ImageNet-C is missing; what compares with AlexNet only for its classes. Every score is a mean over samples, and
-    its interval the bootstrap's of that mean.
+    ImageNet-C is missing; what compares with AlexNet only for its classes.
     """
     alexnet = alexnet or published()
     wrong: dict[str, dict[int, np.ndarray]] = {}
@@ -69,7 +81,7 @@ def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet:
     if "frost" not in wrong and "frost_published" in wrong:
         wrong["frost"], flags = wrong["frost_published"], (*flags, "frost with the published pictures")
     if any(len(wrong.get(name, ())) < SEVERITIES for name in alexnet.errors):
-        return []
+        return {}, flags
     cell, outcomes = cells[0]
     clean_wrong = outcomes["clean_prediction"].to_numpy() != outcomes["label"].to_numpy()
     errors = {name: np.sum([*wrong[name].values()], axis=0) for name in alexnet.errors}
@@ -79,5 +91,4 @@ def corruption_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]], alexnet:
         if (outcomes["clean_prediction"].to_numpy() >= 0).all():
             shares["imagenet_c", "relative_mCE"] = relative_mean_corruption_error(errors, clean_wrong, alexnet)
         shares |= {(name, "CE"): share for name, share in corruption_errors(errors, alexnet).items()}
-    scores = scores_over([one for one, _ in cells], shares, flags)
-    return [replace(score, higher_is_better=score.metric == "mean_accuracy") for score in scores]
+    return shares, flags

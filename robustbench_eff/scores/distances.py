@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from robustbench_eff import spec
 
+from .bootstrap import mean_intervals
 from .intervals import median_interval, wilson
 from .of_cell import score_of
 from .score import Score
@@ -21,7 +22,7 @@ ROUNDING = 1e-6
 def searches_the_nearest(cell: dict[str, Any]) -> bool:
     """Whether the attack of a cell looked for the nearest adversarial image rather than inside one ball."""
     configuration = cell["configuration"]
-    return "threat" in configuration and (configuration["threat"]["eps"] is None or bool(_radii(cell)))
+    return "threat" in configuration and (configuration["threat"]["eps"] is None or bool(radii_of(cell)))
 
 
 def distances(cell: dict[str, Any], outcomes: pa.Table) -> np.ndarray:
@@ -39,11 +40,18 @@ def distance_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "")
     """The median distance of the adversarial images that were found; for a security curve also every radius.
 
     `median_distance_NORM` is in units of [0, 1] pixels (L0: pixels), with the interval of order statistics; an end
-    that is infinite is None. `robust_accuracy@EPS` is the fraction of samples with no image found within EPS.
+    that is infinite is None. `robust_accuracy@EPS` is the fraction of samples with no image found within EPS, and
+    `security_curve_area` the mean of that fraction from no perturbation to the largest EPS, with straight lines
+    between the radii.
     """
     found = distances(cell, outcomes)
+    radii = radii_of(cell) if len(found) else ()
     scores = []
-    for eps in _radii(cell) if len(found) else ():
+    if radii:
+        areas = _areas(found, np.array([0.0, *sorted(radii)]))
+        (interval,) = mean_intervals(areas[None, :])
+        scores.append(score_of(cell, outcomes, cell_id, "security_curve_area", float(areas.mean()), interval))
+    for eps in radii:
         right = int((found > eps + ROUNDING * max(1.0, eps)).sum())
         metric = f"robust_accuracy@{spec.literal(eps)}"
         scores.append(score_of(cell, outcomes, cell_id, metric, right / len(found), wilson(right, len(found))))
@@ -53,7 +61,15 @@ def distance_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "")
     return [*scores, score_of(cell, outcomes, cell_id, metric, median, (_finite(low), _finite(high)))]
 
 
-def _radii(cell: dict[str, Any]) -> tuple[float, ...]:
+def _areas(found: np.ndarray, radii: np.ndarray) -> np.ndarray:
+    """What each sample adds to the area under its curve, as a fraction of the largest radius."""
+    right = found > (radii + ROUNDING * np.maximum(1.0, radii) * (radii > 0))[:, None]
+    areas: np.ndarray = np.diff(radii) @ (right[1:] + right[:-1].astype(float)) / (2 * radii[-1])
+    return areas
+
+
+def radii_of(cell: dict[str, Any]) -> tuple[float, ...]:
+    """The radii at which a security curve was asked; none of other attacks."""
     eps = cell["configuration"].get("eps")
     return tuple(eps) if isinstance(eps, (list, tuple)) else ()
 

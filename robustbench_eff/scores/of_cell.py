@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,8 +20,9 @@ def score_of(
     metric: str,
     value: float | None,
     interval: tuple[float | None, float | None],
+    n: int | None = None,
 ) -> Score:
-    """A score of the cell that the store recorded as `cell`."""
+    """A score of the cell that the store recorded as `cell`, on `n` samples: all unless said."""
     return Score(
         model=cell["model"],
         benchmark=cell["benchmark"],
@@ -31,7 +31,7 @@ def score_of(
         value=value,
         low=interval[0],
         high=interval[1],
-        n=outcomes.num_rows,
+        n=outcomes.num_rows if n is None else n,
         protocol=_protocol(cell),
         flags=_flags(outcomes, cell["samples"]),
         cell=cell_id,
@@ -78,5 +78,5 @@ def _flags(outcomes: pa.Table, samples: int) -> tuple[str, ...]:
     """Incompleteness, what the attack did otherwise than it says, and how often the referee objected."""
     found = [f"incomplete: {outcomes.num_rows} of {samples}"] if outcomes.num_rows < samples else []
     notes = sorted({note for note in outcomes["note"].unique().to_pylist() if note})
-    objections = Counter(flag for flag in outcomes["flag"].to_pylist() if flag)
+    objections = {row["values"]: row["counts"] for row in outcomes["flag"].value_counts().to_pylist() if row["values"]}
     return (*found, *notes, *(f"{flag}: {count}" for flag, count in sorted(objections.items())))

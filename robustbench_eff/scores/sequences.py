@@ -108,8 +108,25 @@ def sequence_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "")
 def mean_sequence_scores(cells: Cells, alexnet: AlexNet | None = None) -> list[Score]:
     """`mean_flip_probability`, `mean_top5_distance`, `mFR` and `mT5D` of one model over the 10 sequences.
 
-    At every difficulty for which all 10 are there and finished; what compares with AlexNet only for its classes and
-    at difficulty 1, of which alone there are figures.
+    Every score is a mean over videos; `cells` as in `mean_sequence_shares`.
+    """
+    shares, flags = mean_sequence_shares(cells, alexnet)
+    scores = scores_over([one for one, _ in cells], shares, flags) if shares else []
+    extra = (alexnet or published()).flags
+    return [replace(one, flags=flags + extra) if one.metric in RATES.values() else one for one in scores]
+
+
+RATES = {"flip_probability": "mFR", "top5_distance": "mT5D"}
+"""What is relative to AlexNet, and how it is called then."""
+
+
+def mean_sequence_shares(
+    cells: Cells, alexnet: AlexNet | None = None
+) -> tuple[dict[tuple[str, str], PerVideo], tuple[str, ...]]:
+    """What every video adds to each of these scores, by perturbation and metric, and what is to be known of them.
+
+    At every difficulty for which all 10 are there; `cells` are finished. What compares with AlexNet only for its
+    classes and at difficulty 1, of which alone there are figures.
     """
     alexnet = alexnet or published()
     cell, _ = cells[0]
@@ -124,7 +141,6 @@ def mean_sequence_scores(cells: Cells, alexnet: AlexNet | None = None) -> list[S
                 flags += (f"{name} {key[1]} was read from several files, of which the last count",)
             found.setdefault(key, {})[name] = values
     shares: dict[str, PerVideo] = {}
-    rates = {"flip_probability": "mFR", "top5_distance": "mT5D"}
     figures = {"flip_probability": alexnet.flip_probabilities, "top5_distance": alexnet.top5_distances}
     for (metric, difficulty), of in sorted(found.items(), key=lambda item: item[0][1]):
         if not set(tested) <= set(of):
@@ -132,12 +148,8 @@ def mean_sequence_scores(cells: Cells, alexnet: AlexNet | None = None) -> list[S
         shares[f"mean_{metric}{_suffix(difficulty)}"] = np.mean([of[name] for name in tested], axis=0)
         alexnets = figures[metric]
         if difficulty == 1 and cell["benchmark"] in AGAINST_ALEXNET and set(tested) <= set(alexnets):
-            shares[rates[metric]] = np.mean([of[name] / alexnets[name] for name in tested], axis=0)
-    if not shares:
-        return []
-    named = {(f"{constants}_p", metric): values for metric, values in shares.items()}
-    scores = scores_over([one for one, _ in cells], named, flags)
-    return [replace(one, flags=flags + alexnet.flags) if one.metric in rates.values() else one for one in scores]
+            shares[RATES[metric]] = np.mean([of[name] / alexnets[name] for name in tested], axis=0)
+    return {(f"{constants}_p", metric): values for metric, values in shares.items()}, flags
 
 
 def _stabilities(cell: Mapping[str, Any], outcomes: pa.Table) -> dict[tuple[str, int], PerVideo]:

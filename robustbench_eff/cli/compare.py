@@ -1,0 +1,80 @@
+"""`robust-eval compare`: models on the same samples."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from robustbench_eff.benchmarks import locations
+from robustbench_eff.errors import UsageError
+
+from .words import errors, output, reported
+
+if TYPE_CHECKING:
+    from robustbench_eff.scores.compare import Flip
+    from robustbench_eff.store import Store
+
+
+def compare(
+    models: Annotated[
+        list[str], typer.Argument(help="Two or more: MODEL of --store, a STORE with one model, or STORE::MODEL.")
+    ],
+    store: Annotated[Path, typer.Option(help="Folder of outcomes.")] = Path("robust-eval-store"),
+    flips: Annotated[Path | None, typer.Option(help="CSV file: every sample that one alone has right.")] = None,
+    pictures: Annotated[Path | None, typer.Option(help="PNG file: some of those samples.")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="NAME=PATH, where --pictures finds the images.")] = None,
+    normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Compare models on the same samples: paired differences and tests for two, rank intervals for more."""
+    with reported():
+        if len(models) < 2:
+            raise UsageError("Two models or more are compared.", "Try: robust-eval compare A B --store STORE")
+        if pictures is not None and pictures.suffix.lower() != ".png":
+            raise UsageError(f"The pictures are a PNG file, got {pictures}.", "For example flips.png.")
+        if len(models) > 2 and (flips or pictures):
+            raise UsageError("--flips and --pictures compare two models.", f"Got {len(models)}.")
+        from robustbench_eff import comparison_table
+        from robustbench_eff.scores import compare as job
+        from robustbench_eff.scores.alexnet import measured
+        from robustbench_eff.scores.measures import measures, model_named
+
+        alexnet = None if normalisers is None else measured(normalisers)
+        found = []
+        for text in models:
+            opened, name = _subject(text, store)
+            found.append(measures(opened, model_named(opened, name), alexnet))
+        each, left_out = [of for of, _ in found], [line for _, lines in found for line in lines]
+        shared = [key for key in each[0] if all(key in other for other in each)]
+        if not shared:
+            raise UsageError(
+                "These models have no score on the same samples.", "Evaluate them with one suite, data, limit and seed."
+            )
+        for of, name in zip(each, models, strict=True):
+            left_out += [f"{one.benchmark}, {one.perturbation}: only {name}" for key, one in of.items() if key not in shared]
+        if len(models) > 2:
+            ranked = job.ranked(each)
+            if as_json:
+                print(json.dumps([_ranks(row, models) for row in ranked]))
+            else:
+                comparison_table.rank_table(ranked, models, output())
+        else:
+            rows, flipped = job.compare(*each), list(job.flips(*each))
+            if flips is not None:
+                _write_flips(flipped, flips)
+            if pictures is not None:
+                from robustbench_eff.api.flips import draw_flips
+
+                _save(draw_flips(flipped, *models, locations.from_options(data or [])), pictures)
+            if as_json:
+                print(json.dumps([dataclasses.asdict(row) for row in rows], ensure_ascii=False))
+            else:
+                comparison_table.pair_table(rows, *models, output())
+        for line in dict.fromkeys(left_out):
+            errors().print(f"not compared: {line}", markup=False, highlight=False, soft_wrap=True)

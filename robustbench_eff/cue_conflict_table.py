@@ -1,0 +1,58 @@
+"""Shape against texture as tables: a row a model, and a row a class of shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from robustbench_eff.scores.score import Score
+
+OF_CLASS = "shape_bias of "
+OVERALL = {"shape_bias": "shape bias", "shape_decisions": "shape named", "texture_decisions": "texture named"}
+
+Percent = Callable[[float | None, int], str]
+
+
+def belongs(score: Score) -> bool:
+    """Whether the score is of cue-conflict images."""
+    return score.metric in OVERALL or score.metric.startswith(OF_CLASS)
+
+
+def cue_conflict_tables(scores: Sequence[Score], number: dict[str, str], percent: Percent) -> list[Table]:
+    """Both tables; `scores` are those that belong here, `number` the marks of protocols."""
+    subjects: dict[str, list[Score]] = {}
+    for score in scores:
+        subjects.setdefault(f"{score.model}\n{score.cell}", []).append(score)
+    table = Table(title="Shape against texture, in % with 95 % intervals", title_justify="left")
+    for name in ("model", "benchmark"):
+        table.add_column(name, overflow="fold")
+    for name in (*OVERALL.values(), "decided", "of", "protocol"):
+        table.add_column(name, justify="right")
+    for of in subjects.values():
+        found = {score.metric: score for score in of}
+        bias, named = found["shape_bias"], found["shape_decisions"]
+        cells = [_number(found[metric], percent) for metric in OVERALL]
+        texts = [bias.model, bias.benchmark, *cells, str(bias.n), str(named.n), number[bias.protocol]]
+        table.add_row(*(Text(text) for text in texts))
+    return [table, _by_class(subjects, percent)]
+
+
+def _by_class(subjects: dict[str, list[Score]], percent: Percent) -> Table:
+    table = Table(title="Shape bias by the class of the shape, in %", title_justify="left")
+    table.add_column("shape", overflow="fold")
+    for of in subjects.values():
+        table.add_column(Text(f"{of[0].model} · {of[0].benchmark}"), justify="right", overflow="fold")
+    columns = [{score.metric: score for score in of} for of in subjects.values()]
+    for metric in dict.fromkeys(metric for column in columns for metric in column if metric.startswith(OF_CLASS)):
+        cells = [_number(column.get(metric), percent, counted=True) for column in columns]
+        table.add_row(metric.removeprefix(OF_CLASS), *cells)
+    return table
+
+
+def _number(score: Score | None, percent: Percent, *, counted: bool = False) -> str:
+    if score is None or score.value is None:
+        return "-"
+    words = f"{percent(score.value, 1)} [{percent(score.low, 1)}, {percent(score.high, 1)}]"
+    return f"{words} of {score.n}" if counted else words

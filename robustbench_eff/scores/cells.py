@@ -1,0 +1,92 @@
+"""The cells of a store, as scores need them: whose they are, of which kind, and which of them belong together."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from robustbench_eff.store import Store
+
+from .corruptions import is_corrupted
+from .distances import searches_the_nearest
+from .sequences import is_filmed
+
+Kind = Literal["clean", "corrupted", "filmed", "attacked", "searched"]
+COLUMNS: Mapping[Kind, tuple[str, ...]] = {
+    "clean": ("sample_id", "texture", "prediction", "prediction_confidence"),
+    "corrupted": (),
+    "filmed": ("ranking",),
+    "attacked": ("correct_8bit",),
+    "searched": (),
+}
+"""What they need beside label, clean prediction, whether it is right, notes and flags."""
+
+
+def shown(store: Store, names: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    """The chosen cells, their models named so that no two have one name."""
+    cells = store.cells()
+    chosen = {cell_id: {**cells[cell_id], "model": name} for cell_id, name in names.items()} if names else cells
+    models: dict[str, set[str]] = defaultdict(set)
+    for cell in chosen.values():
+        models[cell["model"]].add(_model(cell))
+    several = {name for name, found in models.items() if len(found) > 1}
+    return {
+        cell_id: {**cell, "model": f"{cell['model']} #{_model(cell)}"} if cell["model"] in several else cell
+        for cell_id, cell in chosen.items()
+    }
+
+
+def kind_of(cell: Mapping[str, Any]) -> Kind:
+    """What was done to the images of a cell."""
+    if is_filmed(cell):
+        return "filmed"
+    if is_corrupted(cell):
+        return "corrupted"
+    if cell["perturbation"] == "none":
+        return "clean"
+    return "searched" if searches_the_nearest(dict(cell)) else "attacked"
+
+
+def columns_of(cell: Mapping[str, Any], kind: Kind) -> tuple[str, ...]:
+    """What of the outcomes of a cell is read: everything in a large store would not fit into memory."""
+    columns = ("label", "clean_prediction", "correct", "note", "flag", *COLUMNS[kind])
+    if kind == "searched":
+        columns += (f"distance_{cell['configuration']['threat']['norm']}",)
+    return (*columns, "sample_id") if cell["configuration"].get("published", False) else columns
+
+
+def comparable(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[list[tuple[dict[str, Any], pa.Table]]]:
+    """Finished cells of one model, on the same images, with the same constants and seed; or of the same published
+    samples."""
+    groups: dict[str, list[tuple[dict[str, Any], pa.Table]]] = defaultdict(list)
+    drawn = sorted({cell["seed"] for cell, _ in cells if cell["seed"] is not None}) or [None]
+    for cell, outcomes in cells:
+        if outcomes.num_rows < cell["samples"]:
+            continue
+        published = cell["configuration"].get("published", False)
+        same = [cell[name] for name in ("model_digest", "preprocessing", "benchmark", "protocol")]
+        same += [_samples(outcomes) if published else cell["data"]]
+        same += [cell["configuration"].get(name) for name in ("constants", "jpeg_quality")]
+        seeds = [None] if published else drawn  # where nothing is drawn, every seed is the same
+        for seed in seeds if cell["seed"] is None else [cell["seed"]]:
+            groups[json.dumps([*same, seed])].append((cell, outcomes))
+    return list(groups.values())
+
+
+def _samples(outcomes: pa.Table) -> str:
+    """A hash of which samples these are: every published corruption has files of its own."""
+    found = hashlib.blake2b(digest_size=16)
+    for name in ("sample_id", "label"):
+        found.update("\n".join(map(str, outcomes[name].to_pylist())).encode())
+    return found.hexdigest()
+
+
+def _model(cell: Mapping[str, Any]) -> str:
+    """What tells models of one name apart: weights and preprocessing."""
+    text = f"{cell['model_digest']} {cell['preprocessing']}"
+    return hashlib.blake2b(text.encode(), digest_size=3).hexdigest()

@@ -1,0 +1,110 @@
+"""How long a large store takes to be scored, and in how much memory: 12 models x 75 cells x 5,000 samples."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from races import record
+
+from robustbench_eff.outcomes import SCHEMA
+from robustbench_eff.store import Store
+from robustbench_eff.tables import IMAGENET_C
+
+CORRUPTIONS, SEVERITIES = IMAGENET_C[:15], range(1, 6)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", type=int, default=12)
+    parser.add_argument("--samples", type=int, default=5000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        write(Path(folder) / "store", options.models, options.samples)
+        began = time.perf_counter()
+        command = [Path(sys.executable).with_name("robust-eval"), "score", Path(folder) / "store", "--json"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
+    row = {
+        "models": options.models,
+        "cells_each": len(CORRUPTIONS) * len(SEVERITIES) + 1,
+        "samples": options.samples,
+        "seconds": round(seconds, 2),
+        "peak_gib": round(peak, 2),
+    }
+    record("scoring", [row])
+
+
+def write(place: Path, models: int, samples: int) -> None:
+    """A store of that many models on the same samples, clean and under every corruption."""
+    random = np.random.Generator(np.random.PCG64(0))
+    store = Store(place)
+    labels, difficulty = random.integers(1000, size=samples), random.normal(size=samples)
+    with store.lock():
+        for model in range(models):
+            skill = random.normal(1.0, 0.3)
+            clean = predictions(random, labels, difficulty < skill + 0.2 * random.normal(size=samples))
+            save(store, f"model{model}", "none", {}, labels, clean, clean)
+            for corruption in CORRUPTIONS:
+                for severity in SEVERITIES:
+                    right = difficulty < skill - 0.3 * severity + 0.5 * random.normal(size=samples)
+                    configuration = {"corruption": corruption, "severity": severity, "constants": "imagenet"}
+                    text = f"{corruption}(severity={severity})"
+                    found = predictions(random, labels, right)
+                    save(store, f"model{model}", text, configuration, labels, clean, found)
+
+
+def predictions(random: np.random.Generator, labels: np.ndarray, right: np.ndarray) -> np.ndarray:
+    found: np.ndarray = np.where(right, labels, (labels + random.integers(1, 1000, size=len(labels))) % 1000)
+    return found
+
+
+def save(
+    store: Store,
+    model: str,
+    perturbation: str,
+    configuration: dict[str, Any],
+    labels: np.ndarray,
+    clean: np.ndarray,
+    found: np.ndarray,
+) -> None:
+    samples = len(labels)
+    cell_id = f"{model}-{perturbation}".replace("(", "-").replace(")", "")
+    cell = {
+        "model": model,
+        "model_source": "synthetic",
+        "model_digest": model,
+        "preprocessing": "as it is",
+        "benchmark": "imagenet-c-generated",
+        "protocol": f"synthetic, {samples} images",
+        "data": "synthetic",
+        "classes": "",
+        "samples": samples,
+        "perturbation": perturbation,
+        "configuration": configuration,
+        "seed": 0 if configuration else None,
+    }
+    right = found == labels
+    confidence = np.random.Generator(np.random.PCG64(samples)).uniform(size=samples)
+    columns: dict[str, Any] = {field.name: np.zeros(samples) for field in SCHEMA}
+    columns |= {"index": np.arange(samples), "label": labels, "texture": np.full(samples, -1)}
+    columns |= {"sample_id": [f"n01440764/ILSVRC2012_val_{row:08d}.JPEG" for row in range(samples)]}
+    columns |= {"clean_prediction": clean, "prediction": found, "correct": right, "correct_8bit": right}
+    columns |= {"prediction_confidence": confidence, "margin": confidence, "num_forwards": np.ones(samples)}
+    columns |= {name: [""] * samples for name in ("won_by", "note", "flag")} | {"ranking": [[]] * samples}
+    arrays = [pa.array(columns[field.name]).cast(field.type) for field in SCHEMA]
+    store.write_cell(cell_id, cell)
+    store.write_shard(cell_id, 0, samples, pa.Table.from_arrays(arrays, schema=SCHEMA))
+
+
+if __name__ == "__main__":
+    main()
