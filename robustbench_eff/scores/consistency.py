@@ -43,7 +43,7 @@ def error_consistency(correct_a: Right, correct_b: Right, confidence: float = 0.
     if np.isfinite(kappas):
         kappa = float(kappas)
         draws = _kappa(np.random.Generator(np.random.SFC64(0)).multinomial(len(a), cells / len(a), size=DRAWS))[0]
-        low, high = np.nanquantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
+        low, high = np.quantile(draws[np.isfinite(draws)], [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
     return ErrorConsistency(
         kappa=kappa, low=low, high=high, observed=float(observed), expected=float(expected), n=len(a)
     )
