@@ -42,9 +42,9 @@ def rms_calibration_error(confidence: Array, correct: Array, per_bin: int = PER_
 
     Arguments and errors as for ECE. Bins follow the order of confidence, the remainder forms the last. Samples of
     equal confidence count as correct by the share of them that is, so their order does not matter.
-    Source: Hendrycks, Mazeika & Dietterich 2019, arXiv:1812.04606, section 4.
-    Differs: the code of hendrycks/natural-adv-examples joins the remainder to the last bin, and leaves that bin, in
-    which the model is most confident, out of the sum.
+    Source: Hendrycks, Mazeika & Dietterich 2019, arXiv:1812.04606.
+    Differs: the code of hendrycks/natural-adv-examples 0777070 joins the remainder to the last full bin, and leaves
+    that bin, in which the model is most confident, out of the sum.
     """
     groups = by_confidence(*checked(confidence, correct))
     return _root_mean_square(groups, groups.ends(), groups.gaps(), per_bin)
@@ -53,10 +53,13 @@ def rms_calibration_error(confidence: Array, correct: Array, per_bin: int = PER_
 def calibration_intervals(confidence: Array, correct: Array, level: float = 0.95) -> CalibrationIntervals:
     """Intervals of ECE, of RMS calibration error and of AURC, from 1,000 resamples of the samples.
 
-    Of the two errors the interval is that of the value expected of as many samples, NOT of the error of infinitely
-    many: chance alone sets confidence and accuracy apart in every bin, so the value is too high, by 0.01 to 0.05 for
-    a perfectly calibrated model on 5,000 to 500 samples. Compare models on equally many samples only. A resample adds
-    that bias once more, so its mean excess is taken from both ends. Of AURC it is the percentile interval.
+    Of the two errors the interval is that of the value expected of as many samples, NOT of the true error: chance
+    alone sets confidence and accuracy apart in every bin. A perfectly calibrated model has an ECE of 0.03 to 0.05 on
+    500 samples, 0.01 to 0.02 on 5,000, and an RMS error of 0.03 to 0.04 on any number, its bins being of 100. So
+    compare models on equally many samples only. A resample adds that bias once more; its mean excess is taken from
+    both ends, which then held the expected value in 92 to 99 % of simulations. They held the true error of a model
+    that is nearly calibrated in as few as none, as did the percentile interval; the basic one did in 40 to 90 %.
+    Of AURC, whose bias is small, it is the percentile interval: 92 to 95 %.
     """
     groups = by_confidence(*checked(confidence, correct))
     weight = weights(len(confidence))

@@ -30,7 +30,8 @@ def rank_intervals(values: Values, higher_is_better: bool = True) -> list[Ranks]
     `values`, shape (models, samples), are of the same samples. All pairs of models are tested (exact McNemar where
     all values are 0 or 1, else the bootstrap of the difference) and the p-values adjusted by Holm. A model ranks
     behind those that are significantly better, and before those that are significantly worse.
-    Source: Mogstad, Romano, Shaikh & Wilhelm 2024, Review of Economic Studies 91(1), section 3.
+    Source: Mogstad, Romano, Shaikh & Wilhelm 2024, Review of Economic Studies 91(1), on simultaneous
+    confidence sets for ranks.
     Differs: Holm in place of their bootstrap step-down, so the ranks are a little wider.
     """
     pairs = list(combinations(range(len(values)), 2))

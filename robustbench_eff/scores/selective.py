@@ -12,7 +12,7 @@ def aurc(confidence: Array, correct: Array) -> float:
 
     `confidence` in [0, 1] and `correct`, both (samples,). Equal confidences count as their mean over all orders.
     Raises ValueError for lengths that differ, for no sample and for a confidence outside [0, 1].
-    Source: Geifman, Uziel & El-Yaniv 2019, arXiv:1805.08206, section 2.
+    Source: Geifman, Uziel & El-Yaniv 2019, arXiv:1805.08206 (AURC).
     """
     groups = by_confidence(*checked(confidence, correct))
     return area(groups, groups.ends(), weights(len(confidence)))
