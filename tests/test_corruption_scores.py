@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from robustbench_eff.scores import alexnet
+from robustbench_eff.scores.bootstrap import mean_intervals
 from robustbench_eff.scores.corruptions import mean_corruption_error, relative_mean_corruption_error
-from robustbench_eff.scores.intervals import mean_intervals
 
 
 def test_alexnet_against_itself_is_one() -> None:

@@ -38,21 +38,3 @@ def median_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float
         return 0.0, math.inf
     ordered = np.sort(values)
     return float(ordered[rank - 1]), float(ordered[len(values) - rank])
-
-
-RESAMPLES = 2000
-
-
-def mean_intervals(values: np.ndarray, confidence: float = 0.95) -> list[tuple[float, float]]:
-    """The percentile bootstrap of the mean of every row of `values`, shape (scores, samples).
-
-    All rows share 2,000 resamples of the samples, which are the same in every run.
-    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
-    """
-    random, samples = np.random.Generator(np.random.Philox(0)), values.shape[1]
-    means = [
-        values @ np.bincount(random.integers(samples, size=samples), minlength=samples) / samples
-        for _ in range(RESAMPLES)
-    ]
-    low, high = np.quantile(means, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-    return list(zip(low.tolist(), high.tolist(), strict=True))

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from .intervals import mean_intervals
+from .bootstrap import mean_intervals
 from .score import Score
 
 

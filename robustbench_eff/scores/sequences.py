@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from .alexnet import AlexNet, published
-from .intervals import mean_intervals, wilson
+from .bootstrap import mean_intervals
+from .intervals import wilson
 from .of_cell import score_of, scores_over
 from .score import Score
 

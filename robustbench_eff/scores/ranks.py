@@ -1,0 +1,68 @@
+"""Which ranks a model may have among others, given that all were measured on a finite number of samples."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import norm
+
+from .bootstrap import resampled_sums, two_sided
+from .paired import holm, mcnemar
+
+LEVEL = 0.05
+
+Values: TypeAlias = npt.NDArray[Any]
+
+
+class Ranks(NamedTuple):
+    """1 is the best."""
+
+    best: int
+    worst: int
+
+
+def rank_intervals(values: Values, higher_is_better: bool = True) -> list[Ranks]:
+    """The best and the worst rank of every model: all true ranks lie within them at once, with 95 %.
+
+    `values`, shape (models, samples), are of the same samples. All pairs of models are tested (exact McNemar where
+    all values are 0 or 1, else the bootstrap of the difference) and the p-values adjusted by Holm. A model ranks
+    behind those that are significantly better, and before those that are significantly worse.
+    Source: Mogstad, Romano, Shaikh & Wilhelm 2024, Review of Economic Studies 91(1), on simultaneous
+    confidence sets for ranks.
+    Differs: Holm in place of their bootstrap step-down, so the ranks are a little wider.
+    """
+    pairs = list(combinations(range(len(values)), 2))
+    binary = bool(((values == 0) | (values == 1)).all())
+    p_values = holm((_mcnemar_p if binary else _bootstrap_p)(values, pairs))
+    means = values.mean(axis=1) if higher_is_better else -values.mean(axis=1)
+    better, worse = np.zeros(len(values), dtype=int), np.zeros(len(values), dtype=int)
+    for (a, b), p in zip(pairs, p_values, strict=True):
+        if p < LEVEL and means[a] != means[b]:
+            winner, loser = (a, b) if means[a] > means[b] else (b, a)
+            better[loser] += 1
+            worse[winner] += 1
+    return [Ranks(1 + int(before), len(values) - int(behind)) for before, behind in zip(better, worse, strict=True)]
+
+
+def _mcnemar_p(values: Values, pairs: list[tuple[int, int]]) -> list[float]:
+    right = values.astype(bool)
+    return [mcnemar(int((right[a] & ~right[b]).sum()), int((right[b] & ~right[a]).sum())) for a, b in pairs]
+
+
+def _bootstrap_p(values: Values, pairs: list[tuple[int, int]]) -> list[float]:
+    """Where no draw has the other model ahead, the normal tail counts if it is smaller.
+
+    10,000 draws do not go below 0.0002, with which no two of 23 models could be told apart.
+    """
+    sums = resampled_sums(values - values.mean(axis=1, keepdims=True)) + values.sum(axis=1)
+    found = []
+    for a, b in pairs:
+        draws = sums[:, a] - sums[:, b]
+        p = float(two_sided(draws[:, None])[0])
+        if draws.min() > 0 or draws.max() < 0:
+            p = min(p, 2 * float(norm.sf(abs(draws.mean()) / draws.std()))) if draws.std() else 0.0
+        found.append(p)
+    return found

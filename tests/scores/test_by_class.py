@@ -1,0 +1,100 @@
+"""Accuracy by class against scikit-learn and against loops; the interval of the worst class by simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import balanced_accuracy_score
+
+from robustbench_eff.scores.bootstrap import BLOCKS, resample_counts
+from robustbench_eff.scores.by_class import (
+    balanced_accuracy,
+    balanced_accuracy_interval,
+    worst_class_accuracy,
+    worst_class_interval,
+)
+from robustbench_eff.scores.intervals import wilson
+
+samples = st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=80)
+
+
+@given(samples)
+def test_the_mean_and_the_worst_agree_with_loops(drawn: list[tuple[int, bool]]) -> None:
+    labels, correct = np.array([label for label, _ in drawn]), np.array([right for _, right in drawn])
+    by_class = {label: correct[labels == label] for label in sorted(set(labels.tolist()))}
+    assert balanced_accuracy(labels, correct) == pytest.approx(np.mean([of.mean() for of in by_class.values()]))
+    lowest = min(by_class, key=lambda label: by_class[label].mean())
+    found = worst_class_accuracy(labels, correct)
+    assert found == (by_class[lowest].mean(), lowest, len(by_class[lowest]))
+    low, high = worst_class_interval(labels, correct)
+    assert 0 <= low <= found.accuracy <= high <= 1
+
+
+def test_balanced_accuracy_is_scikit_learns() -> None:
+    random = np.random.default_rng(0)
+    labels, predictions = random.integers(4, size=500), random.integers(4, size=500)
+    expected = balanced_accuracy_score(labels, predictions)
+    assert balanced_accuracy(labels, labels == predictions) == pytest.approx(expected)
+
+
+def test_the_interval_is_that_of_samples_drawn_one_by_one() -> None:
+    random = np.random.default_rng(1)
+    labels = np.sort(random.integers(30, size=90))
+    correct = random.random(90) < 0.7
+    order = np.lexsort((correct, labels))
+    draws = [
+        balanced_accuracy(labels[row], correct[row])
+        for row in (np.repeat(order, counts) for counts in resample_counts(90))
+    ]
+    found = balanced_accuracy_interval(labels, correct)
+    assert found == pytest.approx(np.quantile(draws, [0.025, 0.975]))
+
+
+def test_many_samples_have_an_interval_of_the_same_width() -> None:
+    random = np.random.default_rng(2)
+    for n in (BLOCKS, BLOCKS + 1):
+        labels = np.arange(n) % 10
+        correct = random.random(n) < 0.8
+        low, high = balanced_accuracy_interval(labels, correct)
+        assert high - low == pytest.approx(2 * 1.96 * 0.4 / np.sqrt(n), rel=0.05)
+
+
+def test_the_interval_of_balanced_accuracy_covers_it() -> None:
+    """Five samples of each class, as in a subset of ImageNet."""
+    random = np.random.default_rng(3)
+    accuracies = random.beta(6, 2, size=100)
+    labels = np.repeat(range(100), 5)
+    covered = []
+    for _ in range(150):
+        low, high = balanced_accuracy_interval(labels, random.random(500) < accuracies[labels])
+        covered.append(low <= accuracies.mean() <= high)
+    assert 0.91 <= np.mean(covered) <= 0.99
+
+
+@pytest.mark.parametrize("spread", ["equal", "one_worse", "beta"])
+def test_the_interval_of_the_worst_class_covers_the_lowest_true_accuracy(spread: str) -> None:
+    """The plain interval of the class that looks worst does not where classes are alike."""
+    random = np.random.default_rng(4)
+    accuracies = {
+        "equal": np.full(50, 0.8),
+        "one_worse": np.append(np.full(49, 0.8), 0.6),
+        "beta": random.beta(16, 4, size=50),
+    }[spread]
+    labels, covered, naive = np.repeat(range(50), 40), [], []
+    for _ in range(400):
+        correct = random.random(len(labels)) < accuracies[labels]
+        low, high = worst_class_interval(labels, correct)
+        covered.append(low <= accuracies.min() <= high)
+        worst = worst_class_accuracy(labels, correct)
+        low, high = wilson(round(worst.accuracy * worst.n), worst.n)
+        naive.append(low <= accuracies.min() <= high)
+    assert np.mean(covered) >= 0.95
+    assert spread != "equal" or np.mean(naive) < 0.8
+
+
+def test_labels_without_answers_are_refused() -> None:
+    for labels, correct in (([1], [True, False]), ([], [])):
+        with pytest.raises(ValueError, match="one length"):
+            balanced_accuracy(np.array(labels), np.array(correct))

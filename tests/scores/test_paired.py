@@ -1,0 +1,55 @@
+"""Tests between models against scipy and against the definition."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+
+from robustbench_eff.scores.paired import holm, mcnemar
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_mcnemar_is_the_binomial_test_of_the_samples_that_differ(only_a: int, only_b: int) -> None:
+    expected = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    assert mcnemar(only_a, only_b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mcnemar_refuses_negative_counts() -> None:
+    with pytest.raises(ValueError, match="at least 0, got -1 and 3"):
+        mcnemar(-1, 3)
+
+
+def rejected_by_holm(p_values: list[float], level: float) -> set[int]:
+    """The definition: from the smallest on, until one is above the level over the number of those left."""
+    rejected: set[int] = set()
+    for position in sorted(range(len(p_values)), key=lambda position: p_values[position]):
+        if p_values[position] > level / (len(p_values) - len(rejected)):
+            break
+        rejected.add(position)
+    return rejected
+
+
+@given(st.lists(st.floats(0, 1), max_size=12), st.floats(0.001, 0.999))
+def test_holm_rejects_what_its_definition_rejects(p_values: list[float], level: float) -> None:
+    adjusted = holm(p_values)
+    slightly = 1e-12
+    assert rejected_by_holm(p_values, level - slightly) <= {i for i, p in enumerate(adjusted) if p <= level}
+    assert {i for i, p in enumerate(adjusted) if p <= level} <= rejected_by_holm(p_values, level + slightly)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_adjusted_p_values_keep_their_order_and_end_at_one(p_values: list[float]) -> None:
+    adjusted = np.array(holm(p_values))
+    assert (adjusted >= p_values).all()
+    assert (adjusted <= 1).all()
+    assert all(low <= high for low, high in pairwise(adjusted[np.argsort(p_values, kind="stable")]))
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.04, 0.01, 0.03]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([]) == []
