@@ -24,6 +24,8 @@ WITHOUT_GRADIENTS = ("square", "one_pixel", "transfer", "autoattack:square")
 """Attacks that it does not."""
 LARGE = {"linf": 0.5, "l2": 28.0, "l1": 1536.0}
 """Radii within which any image of 32x32 pixels can be made mid-grey, so that nothing is robust."""
+COLUMNS = ("correct", "num_backwards", "zero_gradients", "won_by", "flag")
+"""What the checks look at."""
 NOTABLE = 0.01
 """The fraction of the samples from which a disagreement is not taken for chance."""
 NOTABLE_GAIN = 0.05
@@ -92,7 +94,9 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
     """
     subjects: dict[str, dict[str, Mapping[str, Any]]] = {}
     for cell_id, cell in store.cells().items():
-        same = ("model_digest", "preprocessing", "benchmark", "protocol", "data")
+        if cell["perturbation"] != "none" and "threat" not in cell["configuration"]:
+            continue
+        same = ("model_digest", "preprocessing", "benchmark", "protocol", "data", "classes")
         subjects.setdefault(json.dumps([cell[name] for name in same]), {})[cell_id] = cell
     found: list[Verdict] = []
     for cells in subjects.values():
@@ -100,7 +104,7 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
         if not mine:
             continue
         name = cells[mine[0]]["model"] if names is None else names[mine[0]]
-        tables = {cell_id: store.outcomes(cell_id) for cell_id in cells}
+        tables = {cell_id: store.outcomes(cell_id, COLUMNS) for cell_id in cells}
         finished = [
             Evidence(cell_id, cell, tables[cell_id])
             for cell_id, cell in cells.items()

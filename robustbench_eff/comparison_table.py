@@ -23,18 +23,16 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
     table = Table(title=f"A = {a}\nB = {b}\n{title}", title_justify="left")
     for name in ("benchmark", "perturbation", "score"):
         table.add_column(name, overflow="fold")
-    for name in ("A", "B", "A - B", "interval", "p", "p, Holm", "only A", "only B", "κ of errors", "n", "better"):
+    for name in ("A", "B", "A - B", "interval", "p, Holm", "only A", "only B", "κ of errors", "n", "better"):
         table.add_column(name, justify="right")
     for row in rows:
-        kappa = row.consistency.kappa if row.consistency is not None else None
         cells = [
             *(_number(value, row.metric) for value in (row.a, row.b)),
             _number(row.difference, row.metric, signed=True),
             "-" if row.low is None else f"[{_number(row.low, row.metric)}, {_number(row.high, row.metric)}]",
-            _p(row.p),
             _p(row.p_holm),
             *("" if count is None else str(count) for count in (row.only_a, row.only_b)),
-            "" if kappa is None else f"{kappa:.2f}",
+            _kappa(row),
             str(row.n),
             _better(row),
         ]
@@ -45,7 +43,9 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
             text = f"{row.benchmark}, {row.perturbation}: A was seen as {row.protocols[0]}; B as {row.protocols[1]}."
             console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
         for flag in row.flags:
-            console.print(f"{row.benchmark}, {row.perturbation}: {flag}.", markup=False, highlight=False, soft_wrap=True)
+            console.print(
+                f"{row.benchmark}, {row.perturbation}: {flag}.", markup=False, highlight=False, soft_wrap=True
+            )
 
 
 def rank_table(
@@ -74,6 +74,13 @@ def _number(value: float | None, metric: str, *, signed: bool = False) -> str:
         return "-"
     scale = 1 if metric.startswith(LENGTHS) else 100
     return f"{scale * value:{'+' if signed else ''}.2f}"
+
+
+def _kappa(row: Comparison) -> str:
+    found = row.consistency
+    if found is None or found.kappa is None:
+        return ""
+    return f"{found.kappa:.2f} [{found.low:.2f}, {found.high:.2f}]"
 
 
 def _p(value: float | None) -> str:

@@ -11,32 +11,42 @@ from robustbench_eff.scores.score import Score
 
 OF_CLASS = "shape_bias of "
 OVERALL = {"shape_bias": "shape bias", "shape_decisions": "shape named", "texture_decisions": "texture named"}
+WITH_PEOPLE = "error_consistency"
 
 Percent = Callable[[float | None, int], str]
 
 
 def belongs(score: Score) -> bool:
     """Whether the score is of cue-conflict images."""
-    return score.metric in OVERALL or score.metric.startswith(OF_CLASS)
+    return score.metric in (*OVERALL, WITH_PEOPLE) or score.metric.startswith(OF_CLASS)
 
 
 def cue_conflict_tables(scores: Sequence[Score], number: dict[str, str], percent: Percent) -> list[Table]:
     """Both tables; `scores` are those that belong here, `number` the marks of protocols."""
     subjects: dict[str, list[Score]] = {}
+    kappas: dict[str, Score] = {}
     for score in scores:
-        subjects.setdefault(f"{score.model}\n{score.cell}", []).append(score)
+        protocol, with_people, _ = score.protocol.partition(" · with ")
+        key = f"{score.model}\n{score.benchmark}\n{protocol}"
+        if with_people:
+            kappas[key] = score
+        else:
+            subjects.setdefault(key, []).append(score)
     table = Table(title="Shape against texture, in % with 95 % intervals", title_justify="left")
     for name in ("model", "benchmark"):
         table.add_column(name, overflow="fold")
-    for name in (*OVERALL.values(), "decided", "of", "protocol"):
+    people = ["κ with people"] if kappas else []
+    for name in (*OVERALL.values(), "decided", "of", *people, "protocol"):
         table.add_column(name, justify="right")
-    for of in subjects.values():
+    for key, of in subjects.items():
         found = {score.metric: score for score in of}
         bias, named = found["shape_bias"], found["shape_decisions"]
         cells = [_number(found[metric], percent) for metric in OVERALL]
-        texts = [bias.model, bias.benchmark, *cells, str(bias.n), str(named.n), number[bias.protocol]]
+        counts = [str(bias.n), str(named.n), *([_kappa(kappas.get(key))] if kappas else [])]
+        texts = [bias.model, bias.benchmark, *cells, *counts, number[bias.protocol]]
         table.add_row(*(Text(text) for text in texts))
-    return [table, _by_class(subjects, percent)]
+    of_classes = {key: of for key, of in subjects.items() if any(score.metric.startswith(OF_CLASS) for score in of)}
+    return [table, *([_by_class(of_classes, percent)] if of_classes else [])]
 
 
 def _by_class(subjects: dict[str, list[Score]], percent: Percent) -> Table:
@@ -49,6 +59,12 @@ def _by_class(subjects: dict[str, list[Score]], percent: Percent) -> Table:
         cells = [_number(column.get(metric), percent, counted=True) for column in columns]
         table.add_row(metric.removeprefix(OF_CLASS), *cells)
     return table
+
+
+def _kappa(score: Score | None) -> str:
+    if score is None or score.value is None:
+        return ""
+    return f"{score.value:.2f} [{score.low:.2f}, {score.high:.2f}]"
 
 
 def _number(score: Score | None, percent: Percent, *, counted: bool = False) -> str:

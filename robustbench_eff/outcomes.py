@@ -47,4 +47,6 @@ SCHEMA = pa.schema(
 def concatenate(tables: list[pa.Table], columns: list[str]) -> pa.Table:
     """All rows of these columns, in the order of the benchmark."""
     schema = pa.schema([SCHEMA.field(name) for name in columns], SCHEMA.metadata)
-    return pa.concat_tables([table.cast(schema) for table in [schema.empty_table(), *tables]]).sort_by("index")
+    if not tables:
+        return schema.empty_table()
+    return pa.concat_tables([table.cast(schema) for table in tables]).sort_by("index")

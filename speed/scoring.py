@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
@@ -13,8 +14,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from races import record
 
+from robustbench_eff import environment
 from robustbench_eff.outcomes import SCHEMA
 from robustbench_eff.store import Store
 from robustbench_eff.tables import IMAGENET_C
@@ -26,11 +27,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=12)
     parser.add_argument("--samples", type=int, default=5000)
+    parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / "store", options.models, options.samples)
         began = time.perf_counter()
-        command = [Path(sys.executable).with_name("robust-eval"), "score", Path(folder) / "store", "--json"]
+        command = [str(Path(sys.executable).with_name("robust-eval")), "score", f"{folder}/store", "--json"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
@@ -41,7 +43,10 @@ def main() -> None:
         "seconds": round(seconds, 2),
         "peak_gib": round(peak, 2),
     }
-    record("scoring", [row])
+    print(row)
+    if options.out is not None:
+        facts = {name: value for name, value in environment.describe().items() if name != "command"}
+        options.out.write_text(json.dumps(facts | {"rows": [row]}, indent=1) + "\n")
 
 
 def write(place: Path, models: int, samples: int) -> None:

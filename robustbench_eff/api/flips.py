@@ -81,7 +81,9 @@ def _names(benchmark: Benchmark) -> dict[int, str]:
 def _picture(source: LabelledImages, places: Mapping[str, int], sample: str) -> Image.Image:
     """The picture of a sample, square, small ones enlarged without smoothing."""
     if sample not in places:
-        raise UsageError(f"{source.origin} does not hold {sample}.", "Give the images that were evaluated, with --data.")
+        raise UsageError(
+            f"{source.origin} does not hold {sample}.", "Give the images that were evaluated, with --data."
+        )
     picture = decode(content_of(source, places[sample]), f"{source.origin}: {sample}")
     side = min(picture.size)
     left, top = (picture.width - side) // 2, (picture.height - side) // 2

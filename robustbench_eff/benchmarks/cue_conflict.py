@@ -33,6 +33,12 @@ def shape_and_texture(name: str) -> tuple[str, str] | None:
     return None if match is None else (match[1], match[2])
 
 
+def stimulus(name: str) -> str:
+    """What a stimulus is known by, whoever named the file: cat4-truck3, or its name without folder and suffix."""
+    match = STIMULUS.search(Path(name).stem)
+    return Path(name).stem if match is None else match[0].removeprefix("_")
+
+
 def _named(opened: LabelledImages) -> LabelledImages:
     """Shapes and textures as the names of the images say, unless the source has a column for them."""
     if opened.textures is not None:

@@ -7,7 +7,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,7 +17,11 @@ from robustbench_eff.errors import UsageError
 from .words import errors, output, reported
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from robustbench_eff.scores.compare import Flip
+    from robustbench_eff.scores.measures import Measure
+    from robustbench_eff.scores.ranks import Ranks
     from robustbench_eff.store import Store
 
 
@@ -57,11 +61,13 @@ def compare(
                 "These models have no score on the same samples.", "Evaluate them with one suite, data, limit and seed."
             )
         for of, name in zip(each, models, strict=True):
-            left_out += [f"{one.benchmark}, {one.perturbation}: only {name}" for key, one in of.items() if key not in shared]
+            left_out += [
+                f"{one.benchmark}, {one.perturbation}: only {name}" for key, one in of.items() if key not in shared
+            ]
         if len(models) > 2:
             ranked = job.ranked(each)
             if as_json:
-                print(json.dumps([_ranks(row, models) for row in ranked]))
+                print(json.dumps([_plain(row, models) for row in ranked], ensure_ascii=False))
             else:
                 comparison_table.rank_table(ranked, models, output())
         else:
@@ -71,10 +77,51 @@ def compare(
             if pictures is not None:
                 from robustbench_eff.api.flips import draw_flips
 
-                _save(draw_flips(flipped, *models, locations.from_options(data or [])), pictures)
+                _save(draw_flips(flipped, models[0], models[1], locations.from_options(data or [])), pictures)
             if as_json:
                 print(json.dumps([dataclasses.asdict(row) for row in rows], ensure_ascii=False))
             else:
-                comparison_table.pair_table(rows, *models, output())
+                comparison_table.pair_table(rows, models[0], models[1], output())
         for line in dict.fromkeys(left_out):
             errors().print(f"not compared: {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _subject(text: str, default: Path) -> tuple[Store, str | None]:
+    """The store of a model and its name; None for the only one there is."""
+    from robustbench_eff.store import Store
+
+    folder, marks, name = text.partition("::")
+    if marks:
+        return Store.existing(folder), name
+    if (Path(text) / "store.json").is_file():
+        return Store.existing(text), None
+    return Store.existing(default), text
+
+
+def _plain(row: tuple[Measure, list[float], list[Ranks]], models: Sequence[str]) -> dict[str, Any]:
+    measure, values, ranks = row
+    found = [
+        {"model": model, "value": value, "best_rank": of.best, "worst_rank": of.worst}
+        for model, value, of in zip(models, values, ranks, strict=True)
+    ]
+    names = ("benchmark", "perturbation", "metric", "higher_is_better")
+    return {name: getattr(measure, name) for name in names} | {"n": len(measure.values), "models": found}
+
+
+def _write_flips(flips: Sequence[Flip], path: Path) -> None:
+    from robustbench_eff.scores.compare import Flip
+
+    try:
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Flip)])
+            writer.writeheader()
+            writer.writerows(dataclasses.asdict(flip) for flip in flips)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    try:
+        picture.save(path)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error

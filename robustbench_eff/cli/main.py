@@ -6,7 +6,7 @@ import shlex
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -17,10 +17,16 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import Interrupted, UsageError
 from robustbench_eff.zoo import aliases
 
+from .compare import compare
 from .corrupt import corrupt
 from .lists import list_app
+from .trials import trials
 from .words import errors as error_console
 from .words import output, parse_batch_size, parse_geometry, parse_model_args, parse_numbers, reported
+
+if TYPE_CHECKING:
+    from robustbench_eff.scores.score import Score
+    from robustbench_eff.store import Store
 
 EXAMPLES = """
 How robust is this image classifier, really?
@@ -44,7 +50,9 @@ app = typer.Typer(
     add_completion=True, no_args_is_help=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
 )
 app.add_typer(list_app, name="list")
+app.command()(compare)
 app.command()(corrupt)
+app.command()(trials)
 
 
 def main() -> None:
@@ -192,6 +200,12 @@ def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any],
 def score(
     store: Annotated[Path, typer.Argument(help="Folder of outcomes.")],
     normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
+    trials_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--trials", help="Trials of people or other models: CSV, folder or .tgz in model-vs-human's format."
+        ),
+    ] = None,
     heat_map: Annotated[Path | None, typer.Option(help="PNG file: draw accuracy under corruption, too.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
@@ -206,6 +220,8 @@ def score(
         verdicts = store_verdicts(opened)
         alexnet = None if normalisers is None else measured(normalisers)
         scores = store_scores(opened, verdicts=verdicts, alexnet=alexnet)
+        if trials_file is not None:
+            scores += _trial_scores(opened, trials_file)
         if heat_map is not None:
             from robustbench_eff import heat_map as drawing
 
@@ -215,6 +231,21 @@ def score(
         else:
             report.score_table(scores, output())
             report.verdict_lines(verdicts, output())
+
+
+def _trial_scores(store: Store, path: Path) -> list[Score]:
+    """Those of the observers in the file, and how consistently the store's models err with people."""
+    from robustbench_eff.scores.cells import shown
+    from robustbench_eff.scores.cue_conflict import has_conflict
+    from robustbench_eff.scores.observers import consistency_scores, observer_scores
+    from robustbench_eff.scores.trials import read_trials
+
+    observers = read_trials(path)
+    columns = ("sample_id", "label", "texture", "prediction")
+    clean = ((cell_id, cell) for cell_id, cell in shown(store).items() if cell["perturbation"] == "none")
+    cells = [(cell, store.outcomes(cell_id, columns)) for cell_id, cell in clean]
+    conflicting = [(cell, outcomes) for cell, outcomes in cells if has_conflict(outcomes)]
+    return observer_scores(observers, path.name) + consistency_scores(conflicting, observers, path.name)
 
 
 @app.command()

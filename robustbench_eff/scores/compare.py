@@ -70,9 +70,14 @@ def flips(a: Mapping[str, Measure], b: Mapping[str, Measure]) -> Iterator[Flip]:
     """Every sample that one of the two has right and the other wrong, cell by cell."""
     for key in a:
         one, two = a[key], b.get(key)
-        if two is None or not (one.binary and two.binary) or one.labels is None:
+        if (
+            two is None
+            or not (one.binary and two.binary)
+            or one.labels is None
+            or one.predictions is None
+            or two.predictions is None
+        ):
             continue
-        assert one.predictions is not None and two.predictions is not None
         for row in np.flatnonzero(one.values != two.values).tolist():
             yield Flip(
                 benchmark=one.benchmark,
@@ -109,8 +114,8 @@ def _compared(a: Measure, b: Measure) -> Comparison:
     if a.binary and b.binary:
         only_a, only_b = int((a.values > b.values).sum()), int((b.values > a.values).sum())
         p, consistency = mcnemar(only_a, only_b), error_consistency(a.values, b.values)
-    elif a.labels is not None and b.labels is not None:  # of cue-conflict images the shape is right
-        consistency = error_consistency(np.equal(a.labels, a.predictions), np.equal(b.labels, b.predictions))
+    elif a.named is not None and b.named is not None:
+        consistency = error_consistency(a.named, b.named)
     return Comparison(
         benchmark=a.benchmark,
         perturbation=a.perturbation,

@@ -54,6 +54,14 @@ class Measure:
         return float(self.values.sum()) / total if total else None
 
     @property
+    def named(self) -> npt.NDArray[np.bool_] | None:
+        """Where the label was predicted: of cue-conflict images the shape."""
+        if self.labels is None or self.predictions is None:
+            return None
+        named: npt.NDArray[np.bool_] = np.asarray(self.labels) == np.asarray(self.predictions)
+        return named
+
+    @property
     def binary(self) -> bool:
         """Whether every sample is right or wrong and nothing between."""
         return self.weights is None and bool(np.isin(self.values, (0.0, 1.0)).all())
@@ -62,19 +70,15 @@ class Measure:
 def model_named(store: Store, name: str | None) -> str:
     """The model of that name, or the only one there is; UsageError where that is none or several."""
     names = list(dict.fromkeys(cell["model"] for cell in shown(store).values()))
-    if name is None and len(names) == 1:
-        return names[0]
-    if name in names:
-        return str(name)
+    if name in names or (name is None and len(names) == 1):
+        return name or str(names[0])
     known = f"It holds {', '.join(names)}." if names else "It holds nothing."
     if name is None:
         raise UsageError(f"{store.folder} holds several models: name one, as {store.folder}::MODEL.", known)
     raise UsageError(f"{store.folder} holds no model {name!r}.", f"{did_you_mean(name, names)}\n{known}".strip())
 
 
-def measures(
-    store: Store, model: str, alexnet: AlexNet | None = None
-) -> tuple[dict[str, Measure], list[str]]:
+def measures(store: Store, model: str, alexnet: AlexNet | None = None) -> tuple[dict[str, Measure], list[str]]:
     """Everything a model can be compared by, under keys that are equal for the same samples, changes and seed.
 
     Also in words what cannot: unfinished cells, and searches for the nearest image without radii. The model's own

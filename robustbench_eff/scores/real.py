@@ -30,7 +30,7 @@ OFFICIAL_NAME = re.compile(r"ILSVRC2012_val_(\d{8})")
 
 @cache
 def real_labels() -> tuple[frozenset[int], ...]:
-    """The classes that are right for each of the 50,000 validation images, by the number in its name; some have none."""
+    """The classes that are right for each of the 50,000 validation images, by the number in its name."""
     package = find_spec("timm")  # timm itself is not imported: that takes seconds
     if package is None or package.origin is None:
         raise DataError("timm is not installed, so the ReaL labels are not here.", "pip install timm")

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
-from robustbench_eff.scores.bootstrap import BLOCKS, resample_counts
 from robustbench_eff.scores.by_class import (
     balanced_accuracy,
     balanced_accuracy_interval,
@@ -39,38 +38,32 @@ def test_balanced_accuracy_is_scikit_learns() -> None:
     assert balanced_accuracy(labels, labels == predictions) == pytest.approx(expected)
 
 
-def test_the_interval_is_that_of_samples_drawn_one_by_one() -> None:
-    random = np.random.default_rng(1)
-    labels = np.sort(random.integers(30, size=90))
-    correct = random.random(90) < 0.7
-    order = np.lexsort((correct, labels))
-    draws = [
-        balanced_accuracy(labels[row], correct[row])
-        for row in (np.repeat(order, counts) for counts in resample_counts(90))
-    ]
-    found = balanced_accuracy_interval(labels, correct)
-    assert found == pytest.approx(np.quantile(draws, [0.025, 0.975]))
+def test_with_equal_classes_alike_it_is_wilsons_interval() -> None:
+    """Two classes of 200 with 150 right each: but for the unbiased variances, the interval of 300 of 400."""
+    labels, correct = np.repeat([0, 1], 200), np.tile(np.arange(200) < 150, 2)
+    assert balanced_accuracy_interval(labels, correct) == pytest.approx(wilson(300, 400), abs=2e-4)
+    assert balanced_accuracy_interval(labels, np.ones(400)) == wilson(400, 400)
+    assert balanced_accuracy_interval(np.array([3]), np.array([False])) == wilson(0, 1)
 
 
-def test_many_samples_have_an_interval_of_the_same_width() -> None:
-    random = np.random.default_rng(2)
-    for n in (BLOCKS, BLOCKS + 1):
-        labels = np.arange(n) % 10
-        correct = random.random(n) < 0.8
-        low, high = balanced_accuracy_interval(labels, correct)
-        assert high - low == pytest.approx(2 * 1.96 * 0.4 / np.sqrt(n), rel=0.05)
-
-
-def test_the_interval_of_balanced_accuracy_covers_it() -> None:
-    """Five samples of each class, as in a subset of ImageNet."""
+@pytest.mark.parametrize("sizes", ["five each", "uneven", "mostly one"])
+def test_the_interval_of_balanced_accuracy_covers_it(sizes: str) -> None:
     random = np.random.default_rng(3)
     accuracies = random.beta(6, 2, size=100)
-    labels = np.repeat(range(100), 5)
-    covered = []
-    for _ in range(150):
-        low, high = balanced_accuracy_interval(labels, random.random(500) < accuracies[labels])
+    labels = {
+        "five each": np.repeat(range(100), 5),
+        "uneven": np.repeat(range(100), random.integers(2, 40, size=100)),
+        "mostly one": np.repeat(range(100), 1 + (np.arange(100) % 10 == 0)),
+    }[sizes]
+    covered, narrow = [], []
+    for _ in range(2000):
+        correct = random.random(len(labels)) < accuracies[labels]
+        low, high = balanced_accuracy_interval(labels, correct)
         covered.append(low <= accuracies.mean() <= high)
-    assert 0.91 <= np.mean(covered) <= 0.99
+        low, high = balanced_accuracy_interval(labels, correct, confidence=0.8)
+        narrow.append(low <= accuracies.mean() <= high)
+    assert 0.93 <= np.mean(covered) <= 0.975
+    assert np.mean(narrow) < 0.9
 
 
 @pytest.mark.parametrize("spread", ["equal", "one_worse", "beta"])
