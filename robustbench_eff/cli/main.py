@@ -249,6 +249,22 @@ def _trial_scores(store: Store, path: Path) -> list[Score]:
 
 
 @app.command()
+def verify() -> None:
+    """Test this installation: formulas and kernels against references that came with it."""
+    with reported():
+        from robustbench_eff.api.verify import checks
+
+        table = Table("", "what", "expected", "found", box=None)
+        wrong = 0
+        for check in checks():
+            table.add_row("[green]✓" if check.good else "[red]✗", check.what, check.expected, Text(check.found))
+            wrong += not check.good
+        output().print(table)
+        output().print("All as expected." if not wrong else f"{wrong} are not as expected.")
+    raise typer.Exit(1 if wrong else 0)
+
+
+@app.command()
 def doctor() -> None:
     """Say what this machine has and lacks for an evaluation."""
     with reported():

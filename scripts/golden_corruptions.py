@@ -1,0 +1,25 @@
+"""Write robustbench_eff/facts/corrupted.npz: the picture of `robust-eval verify` under every corruption.
+
+    python scripts/golden_corruptions.py
+
+That these kernels are those of the reference packages is tested in tests/corruptions; this keeps their bytes.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from robustbench_eff.api.verify import corrupted, kept_kernels
+
+OUT = Path(__file__).parents[1] / "robustbench_eff" / "facts" / "corrupted.npz"
+
+
+def main() -> None:
+    """Corrupt, and write."""
+    np.savez_compressed(OUT, allow_pickle=False, **{name: corrupted(name) for name in kept_kernels()})
+
+
+if __name__ == "__main__":
+    main()
