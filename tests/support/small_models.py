@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from robustbench_eff.benchmarks.digits import open_digits
 from robustbench_eff.rng import Draws
 
 USER_MODEL = """
@@ -53,3 +55,18 @@ class Linear(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return (images.flatten(1) - 0.5) @ self.directions.T
+
+
+class Centroids(nn.Module):
+    """Nearest mean of the training digits: another classifier of digits than the shipped one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        opened = open_digits("train")
+        pixels = np.stack([opened.read(row) for row in range(len(opened))]).transpose(0, 3, 1, 2)
+        labels = np.array(opened.labels)
+        means = [pixels[labels == digit].reshape(-1, 3072).mean(0) / 255 for digit in range(10)]
+        self.register_buffer("means", torch.tensor(np.stack(means), dtype=torch.float32))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return (2 * images.flatten(1) @ self.means.T - self.means.square().sum(1)) / 20

@@ -1,0 +1,188 @@
+"""Models compared on the same samples: differences, flips, pictures, ranks, and what cannot be compared."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from outcome_tables import attack_cell, cell, table
+from PIL import Image
+from sklearn.metrics import cohen_kappa_score
+from typer.testing import CliRunner
+
+from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.cli.main import app
+from robustbench_eff.errors import UsageError
+from robustbench_eff.scores.compare import compare, flips, ranked
+from robustbench_eff.scores.measures import measures, model_named
+from robustbench_eff.scores.paired import mcnemar
+from robustbench_eff.store import Store
+from small_models import Centroids
+
+ATTACKS = ["fgsm(eps=16/255)", "pgd(eps=1, norm=l2, steps=5)"]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two models on 96 digits, clean and attacked."""
+    place = tmp_path_factory.mktemp("compare") / "store"
+    centroids = load_classifier(Centroids().eval(), input_size=32)
+    for model in ("digits_standard", centroids):
+        evaluate(model, benchmarks=["digits"], attacks=ATTACKS, limit=96, store=place)
+    return place
+
+
+def run(*words: str):
+    return CliRunner().invoke(app, ["compare", *words])
+
+
+def by_hand(place: Path, folder: dict[str, list[tuple[dict, object]]]) -> Store:
+    """A store of these cells with their outcomes."""
+    store = Store(place)
+    with store.lock():
+        for model, cells in folder.items():
+            for number, (record, outcomes) in enumerate(cells):
+                cell_id = f"{model}{number}"
+                store.write_cell(cell_id, {**record, "model": model, "model_digest": model})
+                store.write_shard(cell_id, 0, outcomes.num_rows, outcomes)
+    return store
+
+
+def test_differences_are_those_of_the_outcomes(store: Path) -> None:
+    opened = Store(store)
+    a, b = (measures(opened, name)[0] for name in ("digits_standard", "Centroids"))
+    rows = compare(a, b)
+    assert [row.perturbation for row in rows] == ["none", "fgsm(eps=16/255)", "pgd(eps=1.0, norm='l2', steps=5)"]
+    tables = {(cell["model"], cell["perturbation"]): opened.outcomes(key) for key, cell in opened.cells().items()}
+    for row in rows:
+        right = [np.array(tables[name, row.perturbation]["correct"]) for name in ("digits_standard", "Centroids")]
+        assert (row.a, row.b) == (right[0].mean(), right[1].mean())
+        assert row.difference == pytest.approx(row.a - row.b)
+        assert row.low <= row.difference <= row.high
+        assert (row.only_a, row.only_b) == ((right[0] & ~right[1]).sum(), (right[1] & ~right[0]).sum())
+        assert row.p == mcnemar(row.only_a, row.only_b)
+        assert row.p_holm >= row.p
+        assert row.consistency.kappa == pytest.approx(cohen_kappa_score(*right))
+    assert {flip.perturbation for flip in flips(a, b)} <= {row.perturbation for row in rows}
+    assert sum(flip.right == "a" for flip in flips(a, b)) == sum(row.only_a for row in rows)
+
+
+def test_the_command_prints_writes_and_draws(store: Path, tmp_path: Path) -> None:
+    table_file, drawing = tmp_path / "flips.csv", tmp_path / "flips.png"
+    words = ["digits_standard", "Centroids", "--store", str(store), "--flips", str(table_file)]
+    result = run(*words, "--pictures", str(drawing))
+    assert result.exit_code == 0
+    assert "A = digits_standard" in result.output
+    rows = json.loads(run(*words, "--json").output)
+    with table_file.open() as file:
+        listed = list(csv.DictReader(file))
+    assert len(listed) == sum(row["only_a"] + row["only_b"] for row in rows)
+    assert all((row["a"] == row["label"]) == (row["right"] == "a") for row in listed if row["perturbation"] == "none")
+    assert np.asarray(Image.open(drawing)).std() > 20
+
+
+def test_stores_of_one_model_each_are_compared_by_folder(store: Path, tmp_path: Path) -> None:
+    evaluate("digits_standard", attacks=ATTACKS, limit=96, store=tmp_path / "own")
+    rows = json.loads(run(str(tmp_path / "own"), f"{store}::digits_standard", "--json").output)
+    assert [(row["difference"], row["only_a"], row["only_b"], row["p"]) for row in rows] == [(0.0, 0, 0, 1.0)] * 3
+    assert rows[0]["consistency"]["kappa"] in (1.0, None)
+
+
+def test_more_than_two_models_get_ranks(store: Path) -> None:
+    names = ["digits_standard", "Centroids", f"{store}::digits_standard"]
+    rows = json.loads(run(*names, "--store", str(store), "--json").output)
+    (fgsm,) = [row for row in rows if row["perturbation"] == "fgsm(eps=16/255)"]
+    ranks = [(model["best_rank"], model["worst_rank"]) for model in fgsm["models"]]
+    assert ranks == [(2, 3), (1, 1), (2, 3)]
+    assert "all true ranks lie within them" in run(*names, "--store", str(store)).output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["digits_standard"], "Two models or more are compared"),
+        (["digits_standard", "Centroid"], "holds no model 'Centroid'.\nDid you mean 'Centroids'"),
+        (["digits_standard", "nowhere::x"], "nowhere is not a store"),
+        (["digits_standard", "Centroids", "--pictures", "x.jpg"], "The pictures are a PNG file"),
+        (["digits_standard", "Centroids", "digits_standard", "--flips", "x.csv"], "compare two models"),
+    ],
+)
+def test_wrong_words_are_sentences(store: Path, words: list[str], message: str) -> None:
+    result = run(*words, "--store", str(store))
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+def test_a_store_of_several_models_must_name_one(store: Path) -> None:
+    with pytest.raises(UsageError, match=r"holds several models: name one, as .*::MODEL"):
+        model_named(Store(store), None)
+
+
+def test_what_only_one_has_or_is_unfinished_is_said(tmp_path: Path) -> None:
+    clean, pgd = cell(4), attack_cell(4, "pgd(eps=8/255)", 8 / 255)
+    whole = [(clean, table(4, correct=[True] * 4)), (pgd, table(4, correct=[True] * 4))]
+    half = [(clean, table(4, correct=[False] * 4)), (pgd, table(2, correct=[True] * 2))]
+    store = by_hand(tmp_path / "store", {"whole": whole, "half": half})
+    result = run("whole", "half", "--store", str(store.folder))
+    assert "not compared: digits, pgd(eps=8/255): incomplete in" in result.output
+    assert "not compared: digits, pgd(eps=8/255): only whole" in result.output
+
+
+def test_models_on_other_samples_have_nothing_to_compare(tmp_path: Path) -> None:
+    one, two = cell(4), cell(4, data="other")
+    cells = {"one": [(one, table(4, correct=[True] * 4))], "two": [(two, table(4, correct=[True] * 4))]}
+    result = run("one", "two", "--store", str(by_hand(tmp_path / "store", cells).folder))
+    assert (result.exit_code, "no score on the same samples" in result.output) == (2, True)
+
+
+def test_another_seed_is_another_draw_and_not_compared(tmp_path: Path) -> None:
+    right = table(4, correct=[True] * 4)
+    cells = {
+        name: [(cell(4), right), (attack_cell(4, "pgd(eps=8/255)", 8 / 255, seed=seed), right)]
+        for name, seed in (("one", 0), ("two", 1))
+    }
+    store = by_hand(tmp_path / "store", cells)
+    assert len(compare(*(measures(store, name)[0] for name in cells))) == 1
+
+
+def test_shape_bias_is_compared_as_a_ratio(tmp_path: Path) -> None:
+    shapes, textures = np.zeros(400, int), np.ones(400, int)
+    answers = {"shape": np.arange(400) % 4 == 0, "texture": np.arange(400) % 2 == 1}
+    predictions = np.where(answers["shape"], 0, np.where(answers["texture"], 1, 2))
+    record = cell(400, benchmark="cue-conflict")
+    cells = {
+        name: [(record, table(400, label=shapes, texture=textures, prediction=guess, correct=guess == shapes))]
+        for name, guess in (("a", predictions), ("b", np.where(predictions == 1, 2, predictions)))
+    }
+    store = by_hand(tmp_path / "store", cells)
+    (row,) = compare(*(measures(store, name)[0] for name in cells))
+    assert (row.metric, row.a, row.b) == ("shape_bias", 1 / 3, 1.0)
+    assert row.difference == pytest.approx(-2 / 3)
+    assert row.p < 0.001
+    assert row.consistency.kappa == 1.0, "both name the same shapes"
+
+
+def test_scores_over_corruptions_are_compared_sample_by_sample(tmp_path: Path) -> None:
+    """The second model is wrong on one more sample in every cell."""
+    from robustbench_eff.scores import alexnet
+
+    cells: dict[str, list] = {"a": [], "b": []}
+    for name in alexnet.published().errors:
+        for severity in range(1, 6):
+            configuration = {"corruption": name, "severity": severity, "constants": "imagenet"}
+            text = f"{name}(severity={severity})"
+            record = cell(50, text, benchmark="imagenet-c-generated", configuration=configuration, seed=0)
+            for model, wrong in (("a", 10), ("b", 11)):
+                cells[model].append((record, table(50, correct=np.arange(50) >= wrong)))
+    store = by_hand(tmp_path / "store", cells)
+    a, b = (measures(store, name)[0] for name in cells)
+    rows = {(row.perturbation, row.metric): row for row in compare(a, b)}
+    assert rows["imagenet_c", "mean_accuracy"].difference == pytest.approx(0.02)
+    mean = np.mean([5 / 50 / error for error in alexnet.published().errors.values()])
+    assert rows["imagenet_c", "mCE"].difference == pytest.approx(-mean, rel=1e-5)
+    assert len(rows) == 75 + 15 + 3
+    assert not rows["imagenet_c", "mCE"].higher_is_better
+    assert len(ranked([a, b])) == len(rows)
