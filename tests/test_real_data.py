@@ -14,6 +14,8 @@ from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.attacks import PGD
 from robustbench_eff.classifier import Classifier
 
+SHAPE, TEXTURE, CONFLICTING = 95, 291, 600
+"""Decisions of the MobileNetV2 on the 640 real stimuli, as stated beside them."""
 RESNET20 = """
 import torch
 import torch.nn.functional as functional
@@ -151,3 +153,16 @@ def test_pgd_agrees_with_foolbox_on_a_robust_network(shared: Path) -> None:
     assert 0.4 < robust(theirs) < 0.75
     assert robust(ours) <= robust(theirs)
     assert robust(ours) == pytest.approx(robust(theirs), abs=0.005)
+
+
+def test_real_stimuli_give_the_stated_shape_bias(shared: Path, tmp_path: Path) -> None:
+    classifier = mobilenet(shared, "crop")
+    data = {"cue-conflict": str(shared / "cue_conflict_640.parquet")}
+    result = evaluate(classifier, benchmarks=["cue-conflict"], suite="shifts", data=data, store=tmp_path / "store")
+    scores = {score.metric: score for score in result.scores}
+    assert scores["shape_bias"].n == SHAPE + TEXTURE
+    assert scores["shape_bias"].value == SHAPE / (SHAPE + TEXTURE)
+    assert round(100 * scores["shape_bias"].value, 2) == 24.61
+    assert scores["shape_decisions"].value == SHAPE / CONFLICTING
+    assert scores["texture_decisions"].value == TEXTURE / CONFLICTING
+    assert sum(score.n for name, score in scores.items() if name.startswith("shape_bias of")) == SHAPE + TEXTURE

@@ -40,6 +40,50 @@ def test_shards_come_back_in_benchmark_order(store: Store) -> None:
     assert store.cells() == {"abc": {"perturbation": "none"}}
 
 
+def test_shards_are_united_into_one_file_with_the_same_rows(store: Store) -> None:
+    before = store.outcomes("abc")
+    with store.lock():
+        store.unite("abc")
+        (path,) = store.folder.glob("cells/abc/*.parquet")
+        store.unite("abc")
+    assert path.exists()
+    assert path.name.startswith("00000000-00000008.")
+    assert store.shards("abc") == [(0, 8)]
+    assert store.outcomes("abc").equals(before)
+
+
+def test_a_unite_killed_before_its_end_counts_no_sample_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = store.outcomes("abc")
+
+    def killed(path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with store.lock():
+        monkeypatch.setattr(Path, "unlink", lambda path, **options: None if ".part" in path.name else killed(path))
+        with pytest.raises(KeyboardInterrupt):
+            store.unite("abc")
+        monkeypatch.undo()
+        assert len(list(store.folder.glob("cells/abc/*.parquet"))) == 3
+        assert store.outcomes("abc").equals(before)
+        assert store.shards("abc") == [(0, 8)]
+        store.unite("abc")
+    assert len(list(store.folder.glob("cells/abc/*.parquet"))) == 1
+    assert store.outcomes("abc").equals(before)
+
+
+def test_a_corrupt_shard_keeps_shards_from_being_united(store: Store) -> None:
+    path = sorted(store.folder.glob("cells/abc/*.parquet"))[0]
+    path.write_bytes(path.read_bytes()[:-1])
+    with store.lock():
+        store.unite("abc")
+    assert len(list(store.folder.glob("cells/abc/*.parquet"))) == 2
+
+
+def test_some_columns_of_the_outcomes_are_read_alone(store: Store) -> None:
+    assert store.outcomes("abc", ("flag", "label")).column_names == ["index", "flag", "label"]
+    assert store.outcomes("empty", ("flag",)).num_rows == 0
+
+
 def test_no_temporary_file_stays(store: Store) -> None:
     assert not [path for path in store.folder.rglob("*") if ".part" in path.name]
 
