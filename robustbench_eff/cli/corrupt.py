@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +9,9 @@ import typer
 
 from robustbench_eff import spec
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.errors import Interrupted, UsageError
+from robustbench_eff.errors import UsageError
 
-from .words import errors, output, reported
+from .words import errors, output, reported, resumable
 
 
 def corrupt(
@@ -71,7 +69,7 @@ def corrupt(
             if not quiet:
                 errors().print(f"{text}: {done} of {total} images", highlight=False, markup=False)
 
-        try:
+        with resumable(out):
             done = job.write_corrupted(
                 f"{of}-c-generated",
                 out,
@@ -81,9 +79,4 @@ def corrupt(
                 seed=seed,
                 tick=tell,
             )
-        except KeyboardInterrupt as stop:
-            raise Interrupted(
-                f"Interrupted. What was written is in {out}.",
-                f"To go on, repeat the command:\n  {shlex.join(['robust-eval', *sys.argv[1:]])}",
-            ) from stop
         output().print(f"{done.images} images written to {out}, {done.found} were there.", highlight=False)
