@@ -41,6 +41,12 @@ BENCHMARKS: Mapping[str, Row] = {
         "robustbench_eff.benchmarks.cue_conflict:CUE_CONFLICT_MAX", "the same, a category by its best class"
     ),
     "digits": Row("robustbench_eff.benchmarks.digits:DIGITS", "handwritten digits, 360 images, no download"),
+    "digits-cue-conflict": Row(
+        "robustbench_eff.benchmarks.digits:DIGITS_CUE_CONFLICT", "digits with the texture of others, by random phases"
+    ),
+    "digits-cue-conflict-fourier": Row(
+        "robustbench_eff.benchmarks.digits:DIGITS_CUE_CONFLICT_FOURIER", "the same, by amplitudes of the spectrum"
+    ),
     "imagenet": Row("robustbench_eff.benchmarks.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"),
     "imagenet-a": Row(
         "robustbench_eff.benchmarks.imagenet_subsets:IMAGENET_A", "ImageNet-A, argmax over its 200 classes"

@@ -17,6 +17,7 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import Interrupted, UsageError
 from robustbench_eff.zoo import aliases
 
+from .conflict import conflict
 from .corrupt import corrupt
 from .lists import list_app
 from .words import errors as error_console
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 app.add_typer(list_app, name="list")
 app.command()(corrupt)
+app.command()(conflict)
 
 
 def main() -> None:
