@@ -33,6 +33,11 @@ BENCHMARKS: Mapping[str, Row] = {
     "cifar10-p-generated": Row(
         "robustbench_eff.benchmarks.cifar10:CIFAR10_P_GENERATED", "CIFAR-10-P, made from cifar10 on the fly"
     ),
+    "cifar100": Row("robustbench_eff.benchmarks.cifar100:CIFAR100", "CIFAR-100 test, 10,000 images, fine classes"),
+    "cifar100-c": Row("robustbench_eff.benchmarks.cifar100:CIFAR100_C", "CIFAR-100-C, the published arrays"),
+    "cifar100-c-generated": Row(
+        "robustbench_eff.benchmarks.cifar100:CIFAR100_C_GENERATED", "CIFAR-100-C, made from cifar100 on the fly"
+    ),
     "cue-conflict": Row(
         "robustbench_eff.benchmarks.cue_conflict:CUE_CONFLICT",
         "shape against texture, 16 categories by mean probability",

@@ -27,7 +27,7 @@ from .folder import Tick, Written, claim, silence, write_whole
 AT_ONCE = 64
 """Images that are corrupted, then written."""
 WNID = re.compile(r"n\d{8}")
-WRITABLE = {"imagenet-c-generated": "imagenet", "cifar10-c-generated": "cifar10"}
+WRITABLE = {"imagenet-c-generated": "imagenet", "cifar10-c-generated": "cifar10", "cifar100-c-generated": "cifar10"}
 """Benchmarks with a published layout, and the constants that their published sets were made with."""
 
 

@@ -16,7 +16,7 @@ from .words import errors, output, reported, resumable
 
 def corrupt(
     out: Annotated[Path, typer.Option(help="Folder of the images, or PNG file of the sheet.")],
-    data: Annotated[list[str] | None, typer.Option(help="imagenet=PATH, cifar10=PATH, or NAME=hf:ID[@SPLIT].")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="imagenet=PATH, cifar10=PATH or cifar100=PATH.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="A photograph: draw all corruptions of it instead.")] = None,
     corruption: Annotated[
         list[str] | None,
@@ -38,7 +38,7 @@ def corrupt(
         of = next(iter(places), "imagenet").removesuffix("-c-generated")
         if len(places) > 1:
             raise UsageError(f"One clean set at a time, got {', '.join(places)}.", "Give each a command.")
-        default = "cifar10_c" if of == "cifar10" else "imagenet_c"
+        default = "cifar10_c" if of in ("cifar10", "cifar100") else "imagenet_c"
         texts = tuple(part for text in corruption or (default,) for part in spec.split(text))
         if sheet is None and not data:
             raise UsageError("There is nothing to corrupt.", "Pass --data imagenet=PATH, or --sheet PHOTO.")
