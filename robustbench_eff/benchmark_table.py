@@ -101,6 +101,9 @@ BENCHMARKS: Mapping[str, Row] = {
     "stylized-imagenet": Row("robustbench_eff.benchmarks.imagenet:STYLIZED_IMAGENET", "Stylized-ImageNet"),
 }
 
+SCORED_WITH: Mapping[str, str] = {"imagenet-real": "imagenet"}
+"""Other labels of a benchmark's images, scored whenever it is: no benchmarks of their own."""
+
 SUITES: Mapping[str, str] = {
     "autoattack": "clean and AutoAttack, L∞ and L2",
     "corruptions": "clean and 19 corruptions at 5 severities",

@@ -11,7 +11,7 @@ from .benchmark import Benchmark, LabelledImages
 
 FORMS = (
     "a folder of class folders, a folder with a CSV of labels, a .npz, .parquet, .arrow or .tar (webdataset) file "
-    "or a folder of them, a dataset saved by save_to_disk, CIFAR's own files, or hf:ID[@SPLIT]"
+    "or a folder of them, a dataset saved by save_to_disk, CIFAR's own files, or hf:ID[@SPLIT][#REVISION]"
 )
 
 
