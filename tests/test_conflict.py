@@ -60,6 +60,23 @@ def test_a_cut_run_goes_on_with_the_same_bytes(tmp_path: Path) -> None:
     assert files(tmp_path) == whole
 
 
+def test_interrupted_it_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digits(tmp_path / "whole", limit=70)
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("robustbench_eff.cli.conflict.errors", stopped)  # asked where progress is told
+    words = ["conflict", "--out", str(tmp_path / "cut"), "--limit", "70"]
+    monkeypatch.setattr("sys.argv", ["robust-eval", *words])
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 130
+    assert f"robust-eval conflict --out {tmp_path}/cut --limit 70" in result.output.replace("\n", "")
+    assert not (tmp_path / "cut" / "labels.csv").exists()
+    assert digits(tmp_path / "cut", limit=70).found == 64
+    assert files(tmp_path / "cut") == files(tmp_path / "whole")
+
+
 def test_a_folder_holds_images_of_one_kind(tmp_path: Path) -> None:
     digits(tmp_path / "out", limit=3)
     for options, key in (({"seed": 1}, "seed"), ({"strength": 0.5}, "strength"), ({"styliser": "colour"}, "styliser")):
