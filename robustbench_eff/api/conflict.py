@@ -18,10 +18,10 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from robustbench_eff import catalog, spec
+from robustbench_eff import catalog, spec, tables
 from robustbench_eff.benchmarks import locations, sources
 from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, chosen, plain_labels, resolve_labels
-from robustbench_eff.benchmarks.cache import prepare
+from robustbench_eff.benchmarks.cache import prepare, warn_if_sorted
 from robustbench_eff.benchmarks.decode import decode
 from robustbench_eff.benchmarks.fingerprints import content_of, hashed
 from robustbench_eff.disk import cache_folder, writing
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 AT_ONCE = 64
 """Images that are stylised together, always the same ones, so that no byte depends on where a call stopped."""
-DEFAULT = "random_phase(scale=0.02)"
 TABLE = "labels.csv"
 COLUMNS = ("file", "shape", "texture", "shape_id", "texture_id")
 LARGE = Geometry(size=224, resize=256, interpolation="bilinear")
@@ -56,6 +55,8 @@ class Conflicts:
     """Rows of `images`."""
     textures: list[int]
     """For each of them the row whose texture it gets."""
+    split: str
+    """Which part of the set they are, in words."""
     names: list[int | str]
     """What the class of each row is called in the table."""
     styliser: Styliser
@@ -69,7 +70,7 @@ def write_conflicts(
     out: Path,
     *,
     data: Mapping[str, str],
-    styliser: str = DEFAULT,
+    styliser: str = tables.CONFLICT_BY,
     strength: float = 1.0,
     limit: int | None = None,
     seed: int = 0,
@@ -103,7 +104,7 @@ def open_conflicts(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledIma
     folder = cache_folder() / "conflict" / hashed(json.dumps(conflicts.made_from))
     _write(conflicts, folder, silence)
     opened = sources.open_benchmark(benchmark, str(folder))
-    split = f"{benchmark.images_of} {benchmark.split} with textures of other classes by {benchmark.conflict_by}"
+    split = f"{benchmark.images_of} {conflicts.split} with textures of other classes by {benchmark.conflict_by}"
     return dataclasses.replace(opened, origin=benchmark.name, split=split)
 
 
@@ -113,6 +114,8 @@ def _conflicts(
     styliser = catalog.styliser(text)
     opened = _opened(benchmark, data)
     labels = resolve_labels(benchmark, opened).labels
+    if limit is not None:
+        warn_if_sorted(opened, labels, limit)
     contents = list(range(len(opened)))[:limit]
     styles = _drawn(opened, labels, Draws.of(seed, opened.ids[:limit]))
     needed = sorted({*contents, *styles})
@@ -125,6 +128,7 @@ def _conflicts(
         images=images,
         shapes=[places[row] for row in contents],
         textures=[places[row] for row in styles],
+        split=opened.split,
         names=images.labels.tolist() if numbered else [found[row] for row in needed],
         styliser=styliser,
         strength=strength,

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from robustbench_eff import tables
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import UsageError
 
@@ -20,7 +21,7 @@ def conflict(
     benchmark: Annotated[str | None, typer.Option(help="Whose images, where --data names several or none.")] = None,
     styliser: Annotated[
         str, typer.Option(help="What gives the texture; `robust-eval list stylisers`.")
-    ] = "random_phase(scale=0.02)",
+    ] = tables.CONFLICT_BY,
     strength: Annotated[float, typer.Option(help="How much of it, from 0 to 1.")] = 1.0,
     limit: Annotated[int | None, typer.Option(help="Shapes of the first N images; textures of any.")] = None,
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
