@@ -33,6 +33,11 @@ BENCHMARKS: Mapping[str, Row] = {
     "cifar10-p-generated": Row(
         "robustbench_eff.benchmarks.cifar10:CIFAR10_P_GENERATED", "CIFAR-10-P, made from cifar10 on the fly"
     ),
+    "cifar100": Row("robustbench_eff.benchmarks.cifar100:CIFAR100", "CIFAR-100 test, 10,000 images, fine classes"),
+    "cifar100-c": Row("robustbench_eff.benchmarks.cifar100:CIFAR100_C", "CIFAR-100-C, the published arrays"),
+    "cifar100-c-generated": Row(
+        "robustbench_eff.benchmarks.cifar100:CIFAR100_C_GENERATED", "CIFAR-100-C, made from cifar100 on the fly"
+    ),
     "cue-conflict": Row(
         "robustbench_eff.benchmarks.cue_conflict:CUE_CONFLICT",
         "shape against texture, 16 categories by mean probability",
@@ -41,6 +46,12 @@ BENCHMARKS: Mapping[str, Row] = {
         "robustbench_eff.benchmarks.cue_conflict:CUE_CONFLICT_MAX", "the same, a category by its best class"
     ),
     "digits": Row("robustbench_eff.benchmarks.digits:DIGITS", "handwritten digits, 360 images, no download"),
+    "digits-cue-conflict": Row(
+        "robustbench_eff.benchmarks.digits:DIGITS_CUE_CONFLICT", "digits with the texture of others, by random phases"
+    ),
+    "digits-cue-conflict-fourier": Row(
+        "robustbench_eff.benchmarks.digits:DIGITS_CUE_CONFLICT_FOURIER", "the same, by amplitudes of the spectrum"
+    ),
     "imagenet": Row("robustbench_eff.benchmarks.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"),
     "imagenet-a": Row(
         "robustbench_eff.benchmarks.imagenet_subsets:IMAGENET_A", "ImageNet-A, argmax over its 200 classes"
@@ -89,6 +100,9 @@ BENCHMARKS: Mapping[str, Row] = {
     ),
     "stylized-imagenet": Row("robustbench_eff.benchmarks.imagenet:STYLIZED_IMAGENET", "Stylized-ImageNet"),
 }
+
+SCORED_WITH: Mapping[str, str] = {"imagenet-real": "imagenet"}
+"""Other labels of a benchmark's images, scored whenever it is: no benchmarks of their own."""
 
 SUITES: Mapping[str, str] = {
     "autoattack": "clean and AutoAttack, L∞ and L2",

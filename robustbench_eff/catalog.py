@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from robustbench_eff import spec
-from robustbench_eff.benchmark_table import BENCHMARKS, SUITES
+from robustbench_eff.benchmark_table import BENCHMARKS, SCORED_WITH, SUITES
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.suite import Suite
@@ -136,7 +136,12 @@ def attack_text(text: str) -> str:
 
 
 def benchmark(name: str, place: str | None = None) -> Benchmark:
-    """A row of the table, or the user's own set of that name when `place` says where it is."""
+    """A row of the table, or the user's own set of that name when `place` says where it is; UsageError for no name."""
+    if name in SCORED_WITH:
+        raise UsageError(
+            f"{name} is no benchmark of its own: it is scored with {SCORED_WITH[name]}.",
+            f"Run --benchmark {SCORED_WITH[name]}.",
+        )
     if name in BENCHMARKS:
         row: Benchmark = BENCHMARKS[name].load()
         return row
@@ -152,6 +157,21 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
         )
     known = f"Known: {', '.join(BENCHMARKS)}; for images of yours add --data {name}=PATH."
     raise UsageError(f"Unknown benchmark {name!r}.", f"{did_you_mean(name, BENCHMARKS)}\n{known}".strip())
+
+
+def alternatives(benchmark: Benchmark) -> list[str]:
+    """The rows that read the same images otherwise: by other outputs of the model, as another number."""
+    others = (row.load() for name, row in BENCHMARKS.items() if name != benchmark.name)
+    return [
+        other.name
+        for other in others
+        if benchmark.name == other.images_of or other.name == benchmark.images_of
+        if all(getattr(other, field) == getattr(benchmark, field) for field in _SEEN)
+    ]
+
+
+_SEEN = ("label_space", "keep", "border", "geometry", "layout", "conflict_by", "jpeg_quality")
+"""Fields that say which images are seen, and how."""
 
 
 def suite(name: str) -> Suite:

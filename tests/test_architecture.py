@@ -26,7 +26,7 @@ HOME_OF = {
     "timm": {"zoo/timm_models.py", "zoo/published_checkpoints.py"},
     "datasets": {"benchmarks/hugging_face.py"},
     "filelock": {"store.py"},
-    "typer": {"cli/main.py", "cli/corrupt.py", "cli/lists.py", "cli/words.py"},
+    "typer": {"cli/main.py", "cli/conflict.py", "cli/corrupt.py", "cli/lists.py", "cli/words.py"},
     "pydantic": {"suite.py"},
     "sklearn": set(),
     "huggingface_hub": {"hub.py", "benchmarks/hugging_face.py"},

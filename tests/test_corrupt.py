@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
+from labelled_sets import files
 from robustbench_eff.api.corrupt import write_corrupted
 from robustbench_eff.cli.main import app
 from robustbench_eff.corruptions import FOG, JPEG_COMPRESSION
@@ -28,10 +29,6 @@ def clean(tmp_path: Path) -> Path:
         pixels = random.integers(0, 256, size=(9, 8, 3), dtype=np.uint8)
         Image.fromarray(pixels).resize((280, 300)).save(folder / f"val_{number}.png")
     return tmp_path / "clean"
-
-
-def files(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def write(clean: Path, out: Path, **options):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,13 +21,13 @@ from robustbench_eff.imageset import ImageSet
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Corrupts
 
-from .corrupt_arrays import Tick, Written, check_severities, write_arrays, write_whole
+from .corrupt_arrays import check_severities, write_arrays
+from .folder import Tick, Written, claim, silence, write_whole
 
 AT_ONCE = 64
 """Images that are corrupted, then written."""
-NOTE = "made-from.json"
 WNID = re.compile(r"n\d{8}")
-WRITABLE = {"imagenet-c-generated": "imagenet", "cifar10-c-generated": "cifar10"}
+WRITABLE = {"imagenet-c-generated": "imagenet", "cifar10-c-generated": "cifar10", "cifar100-c-generated": "cifar10"}
 """Benchmarks with a published layout, and the constants that their published sets were made with."""
 
 
@@ -70,24 +68,10 @@ def write_corrupted(
     images = prepare(benchmark, sources.open_benchmark(benchmark, place), benchmark.geometry, limit=limit)
     with writing(out):
         made_from = {"benchmark": name, "protocol": images.protocol, "data": images.fingerprint, "seed": seed}
-        _claim(out, made_from | {_folder(text): dict(corruption.configuration) for text, corruption in made.items()})
+        claim(out, made_from | {_folder(text): dict(corruption.configuration) for text, corruption in made.items()})
         if in_arrays:
-            return write_arrays(images, made, out, seed, tick or _silence)
-        return _write_pictures(benchmark, images, made, out, seed, tick or _silence)
-
-
-def _claim(out: Path, made_from: dict[str, Any]) -> None:
-    """Note what the folder's images are made from, and how; UsageError if it was something else."""
-    note = out / NOTE
-    there = json.loads(note.read_text()) if note.exists() else {}
-    if differ := [key for key in made_from if there.get(key, made_from[key]) != made_from[key]]:
-        raise UsageError(f"{out} was written from something else ({', '.join(differ)}).", "Choose another --out.")
-    out.mkdir(parents=True, exist_ok=True)
-    write_whole(note, json.dumps(there | made_from, indent=1).encode())
-
-
-def _silence(text: str, done: int, total: int) -> None:
-    del text, done, total
+            return write_arrays(images, made, out, seed, tick or silence)
+        return _write_pictures(benchmark, images, made, out, seed, tick or silence)
 
 
 def _write_pictures(

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,19 +14,9 @@ from robustbench_eff.imageset import ImageSet
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Corrupts
 
+from .folder import Tick, Written, write_whole
+
 SEVERITIES = [1, 2, 3, 4, 5]
-
-Tick = Callable[[str, int, int], None]
-"""Told which perturbation is written, how many of its images are there, and of how many."""
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a call has done."""
-
-    images: int
-    found: int
-    """Images that were there already."""
 
 
 def check_severities(made: Mapping[str, Corrupts]) -> None:
@@ -61,17 +49,6 @@ def _by_name(made: Mapping[str, Corrupts]) -> dict[str, dict[int, Corrupts]]:
         parsed = spec.parse(text)
         found.setdefault(parsed.name, {})[int(parsed.arguments["severity"])] = corruption
     return found
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _bytes(array: np.ndarray) -> bytes:

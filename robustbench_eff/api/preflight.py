@@ -17,6 +17,7 @@ from robustbench_eff.plan import CLEAN
 from robustbench_eff.zoo import load as zoo
 from robustbench_eff.zoo.request import ModelRequest
 
+from .conflict import open_conflicts
 from .models import from_module
 from .published import files_there, missing_files, open_files
 from .settings import Settings
@@ -117,6 +118,8 @@ def _open(benchmark: Benchmark, settings: Settings) -> LabelledImages | None:
     if benchmark.layout is not None:
         place = locations.location(str(benchmark.images_of), settings.data)
         return None if place is None else sources.open_benchmark(benchmark, place)
+    if benchmark.conflict_by is not None:
+        return open_conflicts(benchmark, settings.data)
     place = locations.place(benchmark, settings.data)
     if place is not None:
         return sources.open_benchmark(benchmark, place)

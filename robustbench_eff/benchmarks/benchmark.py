@@ -65,6 +65,8 @@ class Benchmark:
     """Opens the copy that is installed with the package, if there is one."""
     images_of: str | None = None
     """The benchmark whose images these are too, before something is done to them."""
+    conflict_by: str | None = None
+    """The styliser that gives each of those images the texture of an image of another class, as spec text."""
     class_map: Callable[[], ClassMap] | None = None
     """What its classes are made of, where they are not the outputs of a model of its label space."""
     keep: Callable[[LabelledImages], LabelledImages] | None = None

@@ -155,7 +155,7 @@ def _scaled(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
         if picture.size != (size, size):
             raise DataError(
                 f"{name} is {picture.width}×{picture.height}, not {size}×{size}.",
-                "Pass --geometry crop or --geometry squash.",
+                "Pass --geometry crop or --geometry squash, or bring all images to one size.",
             )
         return picture
     if geometry.mode == "squash":

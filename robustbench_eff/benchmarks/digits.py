@@ -7,6 +7,7 @@ training, the next 359 for validation, the last 360 for testing.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.errors import DataError
+from robustbench_eff.preprocessing import Geometry
 
 from .benchmark import Benchmark, LabelledImages
 
@@ -66,3 +68,21 @@ DIGITS = Benchmark(
     num_classes=10,
     embedded=open_digits,
 )
+
+
+def _cue_conflict(name: str, styliser: str) -> Benchmark:
+    return dataclasses.replace(
+        DIGITS,
+        name=name,
+        title=f"digits with the texture of other digits, by {styliser}",
+        where="made from digits on first use",
+        images_of="digits",
+        conflict_by=styliser,
+        geometry=Geometry(size=32, mode="none"),
+    )
+
+
+DIGITS_CUE_CONFLICT = _cue_conflict("digits-cue-conflict", "random_phase(scale=0.06)")
+DIGITS_CUE_CONFLICT_FOURIER = _cue_conflict("digits-cue-conflict-fourier", "fourier(beta=0.5)")
+"""Two, so that what was trained with one styliser can be tested with another. The low-pass of the first is wider than
+by default: a stroke is four pixels wide, and at 1.3 pixels next to nothing of it would change."""

@@ -55,37 +55,49 @@ def open_files(path: Path, split: str) -> LabelledImages:
 
 
 def missing(name: str, reference: str) -> list[Missing]:
-    """What keeps the hub dataset `ID[@SPLIT]` from being opened: asks the local cache, then the hub."""
+    """What keeps the hub dataset `ID[@SPLIT][#REVISION]` from being opened: asks the local cache, then the hub."""
     from huggingface_hub import HfApi, constants
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-    dataset_id = reference.partition("@")[0]
+    dataset_id, _, revision = _parts(reference)
     page = f"https://huggingface.co/datasets/{dataset_id}"
     how = f"--data {name}=PATH with a local copy, or run where the hub can be reached"
-    if any(Path(constants.HF_HUB_CACHE).glob(f"datasets--{dataset_id.replace('/', '--')}/snapshots/*")):
+    cached = Path(constants.HF_HUB_CACHE) / f"datasets--{dataset_id.replace('/', '--')}"
+    names = ("snapshots/*",) if revision is None else (f"refs/{revision}", f"snapshots/{revision}")
+    if any(any(cached.glob(name)) for name in names):
         return []
     if not hub.reachable("huggingface.co"):
         return [Missing(f"dataset {name!r} ({dataset_id}): the hub cannot be reached", page, how)]
     try:
-        HfApi().dataset_info(dataset_id, timeout=hub.TIMEOUT_SECONDS)
+        HfApi().dataset_info(dataset_id, revision=revision, timeout=hub.TIMEOUT_SECONDS)
     except GatedRepoError:
         return [Missing(f"access to {dataset_id}", page, "accept its terms there, then `hf auth login`")]
     except RepositoryNotFoundError:
         return [Missing(f"dataset {name!r}: the hub has no {dataset_id}", page, how)]
+    except RevisionNotFoundError:
+        return [Missing(f"dataset {name!r}: {dataset_id} has no revision {revision}", page, how)]
     except Exception as error:  # noqa: BLE001  a bad id, or whatever the hub's HTTP client raises
         return [Missing(f"dataset {name!r} ({dataset_id}): {type(error).__name__}: {error}", page, how)]
     return []
 
 
 def open_hub(reference: str, split: str) -> LabelledImages:
-    """Download (or find in the hub cache) `ID[@SPLIT]`; the benchmark's own split is the default."""
+    """Download (or find in the hub cache) `ID[@SPLIT][#REVISION]`; the benchmark's own split is the default."""
     from datasets import get_dataset_split_names, load_dataset
 
-    dataset_id, _, chosen = reference.partition("@")
-    picked = _pick(split, chosen, get_dataset_split_names(dataset_id), f"hf:{dataset_id}")
-    dataset = load_dataset(dataset_id, split=picked)
-    stamp = f"{dataset_id} {picked} {dataset._fingerprint}"
-    return _labelled(dataset, f"{dataset_id}@{picked}", stamp, f"{dataset_id}@{picked}")
+    dataset_id, chosen, revision = _parts(reference)
+    available = get_dataset_split_names(dataset_id, revision=revision)
+    picked = _pick(split, chosen, available, f"hf:{dataset_id}")
+    dataset = load_dataset(dataset_id, split=picked, revision=revision)
+    origin = f"{dataset_id}@{picked}" + ("" if revision is None else f"#{revision}")
+    return _labelled(dataset, origin, f"{origin} {dataset._fingerprint}", origin)
+
+
+def _parts(reference: str) -> tuple[str, str, str | None]:
+    """Id, split (may be empty) and revision of `ID[@SPLIT][#REVISION]`."""
+    named, _, revision = reference.partition("#")
+    dataset_id, _, split = named.partition("@")
+    return dataset_id, split, revision or None
 
 
 def _pick(split: str, chosen: str, available: list[str], origin: str) -> str:

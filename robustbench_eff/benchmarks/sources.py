@@ -6,12 +6,12 @@ from pathlib import Path
 
 from robustbench_eff.errors import DataError, Missing, RobustEvalError
 
-from . import class_folders, csv_folder, hugging_face, npz
+from . import cifar_files, class_folders, csv_folder, hugging_face, npz
 from .benchmark import Benchmark, LabelledImages
 
 FORMS = (
     "a folder of class folders, a folder with a CSV of labels, a .npz, .parquet, .arrow or .tar (webdataset) file "
-    "or a folder of them, a dataset saved by save_to_disk, or hf:ID[@SPLIT]"
+    "or a folder of them, a dataset saved by save_to_disk, CIFAR's own files, or hf:ID[@SPLIT][#REVISION]"
 )
 
 
@@ -53,6 +53,8 @@ def _open(where: str, split: str) -> LabelledImages:
     path = Path(where)
     if path.suffix == ".npz":
         return npz.open_npz(path)
+    if (batch := cifar_files.find_batch(path)) is not None:
+        return cifar_files.open_batch(batch, "test" if path.is_dir() else "local files")
     if hugging_face.understands(path):
         return hugging_face.open_files(path, split)
     if path.is_dir() and (table := csv_folder.find_csv(path)) is not None:

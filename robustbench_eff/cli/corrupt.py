@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,14 +9,14 @@ import typer
 
 from robustbench_eff import spec
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.errors import Interrupted, UsageError
+from robustbench_eff.errors import UsageError
 
-from .words import errors, output, reported
+from .words import errors, output, reported, resumable
 
 
 def corrupt(
     out: Annotated[Path, typer.Option(help="Folder of the images, or PNG file of the sheet.")],
-    data: Annotated[list[str] | None, typer.Option(help="imagenet=PATH, cifar10=PATH, or NAME=hf:ID[@SPLIT].")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="imagenet=PATH, cifar10=PATH or cifar100=PATH.")] = None,
     sheet: Annotated[Path | None, typer.Option(help="A photograph: draw all corruptions of it instead.")] = None,
     corruption: Annotated[
         list[str] | None,
@@ -40,7 +38,7 @@ def corrupt(
         of = next(iter(places), "imagenet").removesuffix("-c-generated")
         if len(places) > 1:
             raise UsageError(f"One clean set at a time, got {', '.join(places)}.", "Give each a command.")
-        default = "cifar10_c" if of == "cifar10" else "imagenet_c"
+        default = "cifar10_c" if of in ("cifar10", "cifar100") else "imagenet_c"
         texts = tuple(part for text in corruption or (default,) for part in spec.split(text))
         if sheet is None and not data:
             raise UsageError("There is nothing to corrupt.", "Pass --data imagenet=PATH, or --sheet PHOTO.")
@@ -71,7 +69,7 @@ def corrupt(
             if not quiet:
                 errors().print(f"{text}: {done} of {total} images", highlight=False, markup=False)
 
-        try:
+        with resumable(out):
             done = job.write_corrupted(
                 f"{of}-c-generated",
                 out,
@@ -81,9 +79,4 @@ def corrupt(
                 seed=seed,
                 tick=tell,
             )
-        except KeyboardInterrupt as stop:
-            raise Interrupted(
-                f"Interrupted. What was written is in {out}.",
-                f"To go on, repeat the command:\n  {shlex.join(['robust-eval', *sys.argv[1:]])}",
-            ) from stop
         output().print(f"{done.images} images written to {out}, {done.found} were there.", highlight=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,10 +12,13 @@ from rich.text import Text
 
 from robustbench_eff import benchmark_table, catalog, tables
 from robustbench_eff.benchmarks import locations
+from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.errors import UsageError
 from robustbench_eff.zoo import aliases
 
 from .words import output, reported
+
+FOUND, NOT_FOUND = "found", "not found"
 
 list_app = typer.Typer(
     help="List what there is: models, benchmarks, attacks, corruptions, sequences, stylisers, suites.",
@@ -36,15 +40,86 @@ def list_models(
 
 
 @list_app.command("benchmarks")
-def list_benchmarks() -> None:
-    """Benchmarks, their licences, whether their images are found, and where they can be had."""
+def list_benchmarks(
+    name: Annotated[str | None, typer.Argument(help="One benchmark, to be described in full.")] = None,
+) -> None:
+    """Benchmarks: whether their images are found, licence, size and where they can be had."""
     with reported():
-        rows = []
-        for name, row in benchmark_table.BENCHMARKS.items():
-            item = catalog.benchmark(name)
-            place = locations.place(item, {}) or (item.where if item.embedded is not None else None)
-            rows.append((name, row.summary, item.licence, place or f"not found; get it: {item.where}"))
-        _print_rows(("benchmark", "what", "licence", "where"), rows)
+        if name is not None:
+            output().print(_described(catalog.benchmark(name)))
+            return
+        output().print(_benchmark_table())
+        output().print(
+            "Pass images with --data NAME=PATH; those of imagenet serve whatever is made from them. "
+            "`robust-eval list benchmarks NAME` says more.",
+            highlight=False,
+        )
+
+
+def _benchmark_table() -> Table:
+    """Three columns, whose texts fold, so that it can be read at any width."""
+    table = Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 1, 0))
+    table.add_column("benchmark", width=max(map(len, benchmark_table.BENCHMARKS)), overflow="fold")
+    table.add_column("images", ratio=5, overflow="fold")
+    table.add_column("size, licence", ratio=4, overflow="fold")
+    for name, row in benchmark_table.BENCHMARKS.items():
+        item = catalog.benchmark(name)
+        status, where = _images(item)
+        images = Text.assemble((status, "green" if status == FOUND else "yellow"), f"\n{where}")
+        table.add_row(Text.assemble((name, "bold"), f"\n{row.summary}"), images, Text(f"{item.size}\n{item.licence}"))
+    for name, scored_with in benchmark_table.SCORED_WITH.items():
+        table.add_row(Text.assemble((name, "bold"), "\nother labels"), Text(f"scored with {scored_with}"), Text(""))
+    return table
+
+
+def _described(item: Benchmark) -> Table:
+    """Everything that a benchmark's row says, one line each."""
+    status, where = _images(item)
+    made_of = [name for name, row in benchmark_table.BENCHMARKS.items() if row.load().images_of == item.name]
+    same = catalog.alternatives(item)
+    scored = [name for name, scored_with in benchmark_table.SCORED_WITH.items() if scored_with == item.name]
+    classes = f"{item.num_classes}, the outputs of the model" if item.class_map is None else str(item.class_map())
+    source = item.name if item.images_of is None or item.layout is not None else item.images_of
+    lines = {
+        "benchmark": f"{item.name}: {item.title}",
+        "images": status if status == NOT_FOUND else f"{status}: {where}",
+        "get them": "" if item.embedded is not None else item.where,
+        "pass them": f"--data {source}=PATH, or the variable {locations.variable(source)}",
+        "size": item.size,
+        "licence": item.licence,
+        "split": item.split,
+        "label space": item.label_space,
+        "classes": classes,
+        "geometry": _geometry(item),
+        "made from": "" if item.images_of in (None, *same) else f"the images of {item.images_of}",
+        "stylised by": item.conflict_by or "",
+        "saved as": "" if item.jpeg_quality is None else f"JPEG of quality {item.jpeg_quality}, where corrupted",
+        "same images, another number": ", ".join(same),
+        "made from it": ", ".join(name for name in made_of if name not in same),
+        "scored with it": ", ".join(scored),
+    }
+    table = Table(box=None, show_header=False)
+    for what, words in lines.items():
+        if words:
+            table.add_row(Text(what, "bold"), Text(words, overflow="fold"))
+    return table
+
+
+def _images(item: Benchmark) -> tuple[str, str]:
+    """Whether the images are there, looking only at this machine; and where they are, or can be had."""
+    place = locations.place(item, {})
+    if place is None:
+        of_another = item.images_of is not None and item.layout is None
+        needs = f"those of {item.images_of} are needed" if of_another else f"get them: {item.where}"
+        return (FOUND, item.where) if item.embedded is not None else (NOT_FOUND, needs)
+    if place.startswith("hf:"):
+        return "on the hub", place
+    return (FOUND, place) if Path(place).exists() else (NOT_FOUND, f"{place} does not exist")
+
+
+def _geometry(item: Benchmark) -> str:
+    border = f"border of {item.border} cut off, then " if item.border else ""
+    return f"{border}the model's own" if item.geometry is None else str(item.geometry)
 
 
 @list_app.command("attacks")

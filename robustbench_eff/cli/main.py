@@ -18,6 +18,7 @@ from robustbench_eff.errors import Interrupted, UsageError
 from robustbench_eff.zoo import aliases
 
 from .compare import compare
+from .conflict import conflict
 from .corrupt import corrupt
 from .lists import list_app
 from .trials import trials
@@ -53,6 +54,7 @@ app.add_typer(list_app, name="list")
 app.command()(compare)
 app.command()(corrupt)
 app.command()(trials)
+app.command()(conflict)
 
 
 def main() -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
 from rich.console import Console
 
 from robustbench_eff import report, spec
-from robustbench_eff.errors import RobustEvalError, RobustEvalWarning, SpecError, UsageError
+from robustbench_eff.errors import Interrupted, RobustEvalError, RobustEvalWarning, SpecError, UsageError
 
 
 @contextmanager
@@ -31,6 +33,18 @@ def reported() -> Iterator[None]:
                 ours = issubclass(warning.category, RobustEvalWarning)
                 kind = "note" if ours else f"{warning.category.__name__} in {warning.filename}"
                 console.print(f"{kind}: {warning.message}", markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def resumable(out: Path) -> Iterator[None]:
+    """Ctrl-C while a folder is written, as a sentence with the command that goes on."""
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        raise Interrupted(
+            f"Interrupted. What was written is in {out}.",
+            f"To go on, repeat the command:\n  {shlex.join(['robust-eval', *sys.argv[1:]])}",
+        ) from stop
 
 
 def parse_numbers(option: str, text: str | None) -> tuple[float, ...] | None:

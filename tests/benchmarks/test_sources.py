@@ -144,3 +144,51 @@ def test_a_hub_that_cannot_be_reached_is_missing_not_an_error(monkeypatch: pytes
     (missing,) = sources.missing("mine", None, "hf:nobody/has-this@test")
     assert "cannot be reached" in missing.what
     assert missing.where == "https://huggingface.co/datasets/nobody/has-this"
+
+
+def test_a_hub_reference_may_name_split_and_revision(monkeypatch: pytest.MonkeyPatch) -> None:
+    from datasets import Dataset
+
+    asked = []
+
+    def names(dataset_id: str, revision: str | None) -> list[str]:
+        asked.append((dataset_id, revision))
+        return ["train", "test"]
+
+    def load(dataset_id: str, split: str, revision: str | None) -> Dataset:
+        asked.append((dataset_id, split, revision))
+        rows = {"image": [{"bytes": png(seed), "path": None} for seed in range(2)], "label": [0, 1]}
+        return Dataset.from_dict(rows)
+
+    monkeypatch.setattr("datasets.get_dataset_split_names", names)
+    monkeypatch.setattr("datasets.load_dataset", load)
+    opened = sources.open_location("hf:a/b@train#refs/convert/parquet", "test")
+    assert asked == [("a/b", "refs/convert/parquet"), ("a/b", "train", "refs/convert/parquet")]
+    assert opened.split == "a/b@train#refs/convert/parquet"
+    assert sources.open_location("hf:a/b#v2", "test").split == "a/b@test#v2"
+    assert sources.open_location("hf:a/b", "test").split == "a/b@test"
+
+
+def test_of_a_revision_the_cache_or_the_hub_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from huggingface_hub.errors import RevisionNotFoundError
+
+    asked = []
+
+    def info(self, dataset_id: str, *, revision: str | None, timeout: float) -> None:
+        asked.append((dataset_id, revision))
+        if revision == "absent":
+            raise RevisionNotFoundError.__new__(RevisionNotFoundError)
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", info)
+    monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: True)
+    (missing,) = sources.missing("mine", None, "hf:a/b@test#absent")
+    assert missing.what == "dataset 'mine': a/b has no revision absent"
+    assert sources.missing("mine", None, "hf:a/b#refs/convert/parquet") == []
+    assert asked == [("a/b", "absent"), ("a/b", "refs/convert/parquet")]
+    (tmp_path / "datasets--a--b" / "refs" / "refs" / "convert").mkdir(parents=True)
+    (tmp_path / "datasets--a--b" / "refs" / "refs" / "convert" / "parquet").write_text("0123")
+    (tmp_path / "datasets--a--b" / "snapshots" / "0123").mkdir(parents=True)
+    for found in ("#refs/convert/parquet", "#0123", ""):
+        assert sources.missing("mine", None, f"hf:a/b{found}") == []
+    assert len(asked) == 2

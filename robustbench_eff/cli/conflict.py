@@ -1,0 +1,67 @@
+"""`robust-eval conflict`: images with the shape of one class and the texture of another."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustbench_eff import tables
+from robustbench_eff.benchmarks import locations
+from robustbench_eff.errors import UsageError
+
+from .words import errors, output, reported, resumable
+
+
+def conflict(
+    out: Annotated[Path, typer.Option(help="Folder of the images and of labels.csv.")],
+    data: Annotated[list[str] | None, typer.Option(help="NAME=PATH or NAME=hf:ID[@SPLIT]; else digits.")] = None,
+    benchmark: Annotated[str | None, typer.Option(help="Whose images, where --data names several or none.")] = None,
+    styliser: Annotated[
+        str, typer.Option(help="What gives the texture; `robust-eval list stylisers`.")
+    ] = tables.CONFLICT_BY,
+    strength: Annotated[float, typer.Option(help="How much of it, from 0 to 1.")] = 1.0,
+    limit: Annotated[int | None, typer.Option(help="Shapes of the first N images; textures of any.")] = None,
+    seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Write cue-conflict images made from a labelled set (resumable)."""
+    with reported():
+        places = locations.from_options(data or [])
+        if benchmark is None and len(places) > 1:
+            raise UsageError(f"One set at a time, got {', '.join(places)}.", "Choose it with --benchmark NAME.")
+        from robustbench_eff.api import hardware
+        from robustbench_eff.api.conflict import write_conflicts
+
+        hardware.keep_freed_memory()
+
+        def tell(text: str, done: int, total: int) -> None:
+            if not quiet:
+                errors().print(f"{text}: {done} of {total} images", highlight=False, markup=False)
+
+        with resumable(out):
+            done = write_conflicts(
+                benchmark or next(iter(places), "digits"),
+                out,
+                data=places,
+                styliser=styliser,
+                strength=strength,
+                limit=limit,
+                seed=seed,
+                tick=tell,
+            )
+        output().print(f"{done.images} images written to {out}, {done.found} were there.", highlight=False)
+        command = [
+            "robust-eval",
+            "--model",
+            "MODEL",
+            "--benchmark",
+            "mine",
+            "--data",
+            f"mine={out}",
+            "--attack",
+            "none",
+        ]
+        output().print(f"To evaluate them: {shlex.join(command)}", highlight=False, markup=False, soft_wrap=True)
