@@ -26,7 +26,7 @@ HOME_OF = {
     "timm": {"zoo/timm_models.py", "zoo/published_checkpoints.py"},
     "datasets": {"benchmarks/hugging_face.py"},
     "filelock": {"store.py"},
-    "typer": {"cli/main.py", "cli/conflict.py", "cli/corrupt.py", "cli/lists.py", "cli/words.py"},
+    "typer": {f"cli/{name}.py" for name in ("compare", "conflict", "corrupt", "lists", "main", "trials", "words")},
     "pydantic": {"suite.py"},
     "sklearn": set(),
     "huggingface_hub": {"hub.py", "benchmarks/hugging_face.py"},

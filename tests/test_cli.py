@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from robustbench_eff.cli import app
+from robustbench_eff.scores.clean import BY_CLASS, OF_CONFIDENCE
 
 MODEL = ["--model", "digits_standard"]
 QUICK = [*MODEL, "--attack", "fgsm(eps=8/255)", "--limit", "16"]
@@ -55,7 +56,7 @@ def test_json_prints_one_object_and_nothing_else(tmp_path: Path) -> None:
     assert answer.stdout.count("\n") == 1
     assert set(found) == {"checks", "scores", "store", "missing"}
     assert [(score["perturbation"], score["metric"]) for score in found["scores"]] == [
-        ("none", "accuracy"),
+        *(("none", metric) for metric in ("accuracy", *BY_CLASS, *OF_CONFIDENCE)),
         ("fgsm(eps=8/255)", "robust_accuracy"),
         ("fgsm(eps=8/255)", "robust_accuracy_8bit"),
     ]
@@ -222,8 +223,8 @@ def test_a_users_png_folder_is_evaluated(tmp_path: Path) -> None:
         (tmp_path / "set" / digit).mkdir(parents=True)
         Image.fromarray(np.zeros((32, 32, 3), np.uint8)).save(tmp_path / "set" / digit / "a.png")
     words = [*MODEL, "--benchmark", "mine", "--data", "mine=set", "--attack", "none", "--json"]
-    (score,) = json.loads(robust_eval(*words, folder=tmp_path).stdout)["scores"]
-    assert score["benchmark"] == "mine"
+    score = json.loads(robust_eval(*words, folder=tmp_path).stdout)["scores"][0]
+    assert (score["benchmark"], score["metric"]) == ("mine", "accuracy")
     assert score["value"] in (0.0, 0.5)
 
 

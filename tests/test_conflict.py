@@ -152,8 +152,8 @@ def test_the_digits_have_conflicts_of_their_own(tmp_path: Path, name: str) -> No
 def test_conflicts_of_digits_are_made_from_the_digits_that_are_given(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", x=np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), np.uint8), y=[0, 1, 0, 1])
     options = {"benchmarks": ["digits-cue-conflict"], "attacks": ["none"], "store": tmp_path / "store"}
-    (score,) = evaluate("digits_standard", data={"digits": str(tmp_path / "d.npz")}, **options).scores
-    assert score.n == 4
+    score = evaluate("digits_standard", data={"digits": str(tmp_path / "d.npz")}, **options).scores[0]
+    assert "4 images" in score.protocol
     assert score.protocol.startswith("digits local files with textures of other classes")
 
 

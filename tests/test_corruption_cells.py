@@ -12,6 +12,7 @@ from robustbench_eff import evaluate
 from robustbench_eff.errors import DataError, SpecError, UsageError
 from robustbench_eff.store import Store
 from robustbench_eff.zoo.request import ModelRequest
+from running import accuracies
 
 WHITENESS = """
 import torch
@@ -24,18 +25,18 @@ def build():
 """
 
 
-def accuracies(store: Path, *texts: str, **options) -> dict[str, float]:
+def corrupted_accuracies(store: Path, *texts: str, **options) -> dict[str, float]:
     scores = evaluate("digits_standard", corruptions=texts, limit=40, store=store, **options).scores
     return {score.perturbation: score.value for score in scores if score.metric == "accuracy"}
 
 
 def test_more_fog_is_worse_and_what_is_stored_is_not_computed_again(tmp_path: Path) -> None:
     texts = [f"fog(severity={level}, constants='cifar10')" for level in (1, 3, 5)]
-    found = accuracies(tmp_path / "store", *texts)
+    found = corrupted_accuracies(tmp_path / "store", *texts)
     assert list(found) == ["none", *texts]
     assert found["none"] >= found[texts[0]] > found[texts[1]] > found[texts[2]]
     before = sorted((tmp_path / "store").glob("cells/*/*.parquet"))
-    assert accuracies(tmp_path / "store", *texts) == found
+    assert corrupted_accuracies(tmp_path / "store", *texts) == found
     assert sorted((tmp_path / "store").glob("cells/*/*.parquet")) == before
 
 
@@ -43,7 +44,7 @@ def test_shards_change_no_byte(tmp_path: Path) -> None:
     text = "impulse_noise(severity=5, constants='cifar10')"
     outcomes = []
     for size in (7, 40):
-        accuracies(tmp_path / f"{size}", text, shard_size=size)
+        corrupted_accuracies(tmp_path / f"{size}", text, shard_size=size)
         store = Store(tmp_path / f"{size}")
         (cell,) = (cell_id for cell_id, cell in store.cells().items() if cell["configuration"])
         outcomes.append(store.outcomes(cell).select(["prediction", "margin", "distance_l2"]).to_pydict())
@@ -54,7 +55,7 @@ def test_shards_change_no_byte(tmp_path: Path) -> None:
 
 def test_a_corruption_is_right_where_the_corrupted_image_is(tmp_path: Path) -> None:
     """Unlike under attack it does not matter whether the clean image was."""
-    accuracies(tmp_path / "store", "contrast(severity=4, constants='cifar10')")
+    corrupted_accuracies(tmp_path / "store", "contrast(severity=4, constants='cifar10')")
     store = Store(tmp_path / "store")
     for cell_id, cell in store.cells().items():
         if cell["configuration"]:
@@ -88,7 +89,7 @@ def test_imagenet_c_is_made_at_224_pixels_as_jpeg_whatever_the_model_sees(
         data={"imagenet": str(photographs)},
         store=tmp_path / "store",
     )
-    _, corrupted = result.scores
+    _, corrupted = accuracies(result.scores)
     assert "short side 256, centre 224×224, bilinear, corrupted ones saved as JPEG 85" in corrupted.protocol
     assert (f"then {size}×{size}" in corrupted.protocol) == (size != 224)
     assert corrupted.value == 1.0
@@ -106,7 +107,7 @@ def test_imagenet_c_is_made_at_224_pixels_as_jpeg_whatever_the_model_sees(
 )
 def test_bad_corruptions_are_refused_before_any_work(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises((SpecError, UsageError)) as refused:
-        accuracies(tmp_path / "store", text)
+        corrupted_accuracies(tmp_path / "store", text)
     assert words in f"{refused.value.message} {refused.value.hint}"
     assert not (tmp_path / "store").exists()
 
@@ -118,10 +119,10 @@ def test_frost_without_its_pictures_is_refused_before_any_work_and_with_them_the
     with monkeypatch.context() as without:
         without.delenv("ROBUST_EVAL_FROST", raising=False)
         with pytest.raises(DataError, match="ROBUST_EVAL_FROST"):
-            accuracies(tmp_path / "store", "fog", text)
+            corrupted_accuracies(tmp_path / "store", "fog", text)
     assert not (tmp_path / "store").exists()
     pytest.importorskip("imagecorruptions", reason="it brings the published pictures")
-    assert text in accuracies(tmp_path / "store", text)
+    assert text in corrupted_accuracies(tmp_path / "store", text)
     stored = [cell["configuration"] for cell in Store(tmp_path / "store").cells().values()]
     assert [bool(fields.get("pictures")) for fields in stored] == [bool(fields) for fields in stored]
     assert any(stored)

@@ -13,7 +13,7 @@ from torch import nn
 from robustbench_eff import catalog, evaluate, load_classifier
 from robustbench_eff.errors import RobustEvalError
 from robustbench_eff.threat import Threat
-from running import outcomes, run
+from running import accuracies, outcomes, run
 
 
 def test_a_model_that_is_always_wrong_is_not_attacked(tmp_path: Path) -> None:
@@ -30,7 +30,7 @@ def test_a_model_that_is_always_wrong_is_not_attacked(tmp_path: Path) -> None:
     np.savez(tmp_path / "zeros.npz", x=np.zeros((4, 32, 32, 3), np.uint8), y=[0, 0, 1, 2])
     model = load_classifier(NoEmptyBatch(nn.Flatten(), head).eval(), input_size=32)
     options = {"benchmarks": ["zeros"], "data": {"zeros": str(tmp_path / "zeros.npz")}}
-    scores = run(tmp_path / "store", model, attacks=["pgd(restarts=2)"], **options).scores
+    scores = accuracies(run(tmp_path / "store", model, attacks=["pgd(restarts=2)"], **options).scores)
     assert [score.value for score in scores] == [0.0] * 3
 
 
@@ -143,7 +143,7 @@ def test_images_that_cheat_are_put_back_and_named_beside_the_score(
     plugged: list[Plugin], tmp_path: Path, deed: str, flag: str
 ) -> None:
     plugged.append(Plugin(deed))
-    scores = run(tmp_path / "store", attacks=["them/attack"], limit=8).scores
+    scores = accuracies(run(tmp_path / "store", attacks=["them/attack"], limit=8).scores)
     flags = {score.metric: score.flags for score in scores}
     assert flags == {"accuracy": (), "robust_accuracy": (f"{flag}: 8",), "robust_accuracy_8bit": (f"{flag}: 8",)}
     rows = outcomes(tmp_path / "store")["them/attack"].to_pandas()

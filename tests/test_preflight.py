@@ -13,7 +13,7 @@ from robustbench_eff.api.settings import DEFAULT_STORE, Settings
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import MissingInputs, UsageError
 from robustbench_eff.zoo.request import ModelRequest
-from running import run
+from running import accuracies, run
 
 
 def test_everything_missing_is_listed_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,7 +35,7 @@ def test_skip_missing_runs_what_is_there_and_says_what_was_not(tmp_path: Path, m
     monkeypatch.setattr("robustbench_eff.hub.cached_on_hugging_face", lambda repository, files: False)
     models = ("effnet_b7_advprop", "digits_standard")
     result = run(tmp_path / "store", *models, attacks=["none"], limit=4, skip_missing=True)
-    assert [score.model for score in result.scores] == ["digits_standard"]
+    assert [score.model for score in accuracies(result.scores)] == ["digits_standard"]
     assert len(result.missing) == 2
     with pytest.raises(MissingInputs):
         run(tmp_path / "store", models[0], skip_missing=True)
@@ -59,8 +59,8 @@ def test_a_custom_model_must_say_its_benchmark(tmp_path: Path) -> None:
 def test_a_users_own_data_is_evaluated_when_named(tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", x=np.zeros((6, 32, 32, 3), np.uint8), y=[0, 1, 2, 0, 1, 2])
     result = run(tmp_path / "store", attacks=["none"], data={"mine": str(tmp_path / "mine.npz")})
-    assert [score.benchmark for score in result.scores] == ["digits", "mine"]
-    assert result.scores[1].n == 6
+    assert [score.benchmark for score in accuracies(result.scores)] == ["digits", "mine"]
+    assert accuracies(result.scores)[1].n == 6
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_a_suite_of_the_user_is_read(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("title: t\nparts:\n  - benchmarks: [digits]\n    perturbations: ['fgsm(eps=2/255)']\n")
     result = run(tmp_path / "store", suite=str(path), attacks=(), limit=4)
-    assert [score.perturbation for score in result.scores] == ["none", "fgsm(eps=2/255)", "fgsm(eps=2/255)"]
+    assert [score.perturbation for score in accuracies(result.scores)] == ["none", "fgsm(eps=2/255)", "fgsm(eps=2/255)"]
     path.write_text("title: t\nparts:\n  - benchmark: [digits]\n")
     with pytest.raises(UsageError, match=r"parts\.0\.benchmarks: Field required"):
         run(tmp_path / "store", suite=str(path))
@@ -93,7 +93,11 @@ def test_a_suite_of_the_user_is_read(tmp_path: Path) -> None:
 def test_the_same_thing_named_twice_is_done_once(tmp_path: Path, digits_standard: Classifier) -> None:
     options = {"benchmarks": ["digits", "digits"], "attacks": ["fgsm", "fgsm(eps=4/255)"], "limit": 4}
     result = evaluate(digits_standard, digits_standard, "digits_standard", store=tmp_path / "store", **options)
-    assert [score.metric for score in result.scores] == ["accuracy", "robust_accuracy", "robust_accuracy_8bit"]
+    assert [score.metric for score in accuracies(result.scores)] == [
+        "accuracy",
+        "robust_accuracy",
+        "robust_accuracy_8bit",
+    ]
 
 
 def test_settings_and_options_do_not_mix(tmp_path: Path) -> None:
@@ -106,7 +110,7 @@ def test_a_set_named_in_the_config_file_is_known(tmp_path: Path, monkeypatch: py
     np.savez(tmp_path / "mine.npz", x=np.zeros((3, 32, 32, 3), np.uint8), y=[0, 1, 2])
     (tmp_path / "robust-eval.yaml").write_text("data:\n  mine: mine.npz\n")
     result = run(tmp_path / "store", attacks=["none"], benchmarks=["mine"])
-    assert [score.benchmark for score in result.scores] == ["mine"]
+    assert [score.benchmark for score in accuracies(result.scores)] == ["mine"]
 
 
 def test_the_missing_command_keeps_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +130,7 @@ def test_all_parts_of_a_suite_that_name_a_benchmark_count(tmp_path: Path) -> Non
     part = "  - benchmarks: [{}]\n    perturbations: [{}]\n"
     path.write_text("title: t\nparts:\n" + part.format("digits", "fgsm") + part.format("digits", "pgd"))
     result = run(tmp_path / "store", suite=str(path), attacks=(), limit=4)
-    assert {score.perturbation for score in result.scores} == {"none", "fgsm(eps=4/255)", "pgd(eps=4/255)"}
+    assert {score.perturbation for score in accuracies(result.scores)} == {"none", "fgsm(eps=4/255)", "pgd(eps=4/255)"}
     path.write_text("title: t\nparts:\n" + part.format("imagenet", "fgsm"))
     with pytest.raises(UsageError, match="says nothing about digits"):
         run(tmp_path / "store", suite=str(path), attacks=(), benchmarks=["digits"])

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.attacks import PGD
 from robustbench_eff.classifier import Classifier
+from running import accuracies
 
 SHAPE, TEXTURE, CONFLICTING = 95, 291, 600
 """Decisions of the MobileNetV2 on the 640 real stimuli, as stated beside them."""
@@ -69,7 +70,7 @@ def mobilenet(shared: Path, geometry: str) -> Classifier:
 def test_mobilenet_is_as_accurate_as_stated(shared: Path, tmp_path: Path, geometry: str, right: int) -> None:
     data = {"imagenet": str(shared / "nips17_dev_400_png.parquet")}
     result = evaluate(mobilenet(shared, geometry), attacks=["none"], data=data, store=tmp_path / "store")
-    (score,) = (score for score in result.scores if score.benchmark == "imagenet")
+    (score,) = accuracies(result.scores)
     assert (round(score.value * score.n), score.n) == (right, 400)
 
 
@@ -79,7 +80,7 @@ def test_pgd_takes_the_first_64_to_zero(shared: Path, tmp_path: Path) -> None:
     attack = "pgd(eps=1/255, steps=10)"
     # Of one sample the random start decides, in every precision: seed 1 leaves it right in float32.
     options = {"data": data, "limit": 64, "precision": "float32", "store": tmp_path / "store"}
-    clean, robust, rounded = evaluate(mobilenet(shared, "crop"), attacks=[attack], **options).scores
+    clean, robust, rounded = accuracies(evaluate(mobilenet(shared, "crop"), attacks=[attack], **options).scores)
     assert (round(clean.value * 64), robust.value, rounded.value) == (51, 0.0, 0.0)
 
 
@@ -99,8 +100,8 @@ def test_resnet20_from_a_users_file_is_as_accurate_as_stated(shared: Path, tmp_p
     assert round(result.scores[0].value, 3) == 0.813
     clean = {"cifar10": str(shared / "cifar10_train_first4000_lossless.npz")}
     options = {"benchmarks": ["cifar10"], "data": clean, "limit": 128, "store": tmp_path / "store"}
-    values = [score.value for score in evaluate(classifier, attacks=["pgd(eps=8/255, steps=20)"], **options).scores]
-    assert values == [1.0, 0.0, 0.0]
+    attacked = evaluate(classifier, attacks=["pgd(eps=8/255, steps=20)"], **options)
+    assert [score.value for score in accuracies(attacked.scores)] == [1.0, 0.0, 0.0]
 
 
 @pytest.mark.shared
@@ -112,7 +113,7 @@ def test_b7_runs_with_a_weights_file_of_its_shape(shared: Path, tmp_path: Path) 
     assert str(classifier.preprocessing) == "short side 632, centre 600×600, bicubic; mean 0.5 0.5 0.5, std 0.5 0.5 0.5"
     data = {"imagenet": str(shared / "nips17_dev_400_png.parquet")}
     result = evaluate(classifier, attacks=["fgsm(eps=4/255)"], data=data, limit=2, store=tmp_path / "store")
-    assert [score.n for score in result.scores] == [2, 2, 2]
+    assert [score.n for score in accuracies(result.scores)] == [2, 2, 2]
     (manifest,) = (json.loads(path.read_text()) for path in (tmp_path / "store").glob("runs/*.json"))
     assert manifest["models"][0]["source"] == "timm:tf_efficientnet_b7.ap_in1k"
 

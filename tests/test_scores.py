@@ -18,6 +18,7 @@ from robustbench_eff.scores.distances import distance_scores, searches_the_neare
 from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.scores.intervals import median_interval, wilson
 from robustbench_eff.store import Store
+from running import accuracies
 
 CELL = {
     "model": "m",
@@ -74,7 +75,7 @@ def test_nothing_measured_is_no_number() -> None:
 
 
 def test_a_store_gives_one_score_a_metric_and_cell(digits_store: Path) -> None:
-    found = {(score.perturbation, score.metric): score for score in store_scores(Store(digits_store))}
+    found = {(score.perturbation, score.metric): score for score in accuracies(store_scores(Store(digits_store)))}
     assert len(found) == 5
     clean = found["none", "accuracy"]
     assert clean.n == 360
@@ -111,7 +112,7 @@ def test_a_security_curve_counts_what_lies_on_a_sphere_as_inside() -> None:
     radii = [0.5 / 255, 1 / 255, 8 / 255]
     cell = CELL | {"configuration": {"eps": radii, "threat": {"norm": "linf", "eps": 8 / 255}}}
     on_spheres = [radius + 3e-8 for radius in radii]
-    points = distance_scores(cell, distances("linf", on_spheres, wrong=1, survived=1))[:-1]
+    points = distance_scores(cell, distances("linf", on_spheres, wrong=1, survived=1))[1:-1]
     assert [score.metric for score in points] == [f"robust_accuracy@{spec.literal(eps)}" for eps in radii]
     assert [score.value for score in points] == [3 / 5, 2 / 5, 1 / 5]
     assert (points[0].low, points[0].high) == wilson(3, 5)

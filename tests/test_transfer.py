@@ -12,6 +12,7 @@ from robustbench_eff.errors import MissingInputs, UsageError
 MODELS = """
 import torch
 from robustbench_eff import load_classifier
+from running import accuracies
 def blind():
     torch.manual_seed(0)
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))
@@ -29,7 +30,7 @@ def models(tmp_path: Path) -> Path:
 
 
 def robust(store: Path, *attacks: str) -> list[float]:
-    scores = evaluate("digits_standard", attacks=attacks, limit=32, store=store).scores
+    scores = accuracies(evaluate("digits_standard", attacks=attacks, limit=32, store=store).scores)
     return [score.value for score in scores if score.metric == "robust_accuracy"]
 
 
@@ -53,5 +54,5 @@ def test_a_surrogate_must_be_there_and_know_the_classes(models: Path, tmp_path: 
 def test_a_missing_surrogate_can_be_skipped(tmp_path: Path) -> None:
     options = {"limit": 8, "store": tmp_path / "store", "skip_missing": True}
     result = evaluate("digits_standard", attacks=["fgsm", "pgd from nowhere.py:build"], **options)
-    assert [score.perturbation for score in result.scores] == ["none", *["fgsm(eps=4/255)"] * 2]
+    assert [score.perturbation for score in accuracies(result.scores)] == ["none", *["fgsm(eps=4/255)"] * 2]
     assert len(result.missing) == 1

@@ -18,6 +18,7 @@ from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.benchmarks.cifar100 import CIFAR100, CLASSES
 from robustbench_eff.errors import DataError
 from robustbench_eff.preprocessing import Geometry
+from running import accuracies
 
 COUNT = 6
 FINE = [99, 0, 26, 5, 5, 42]
@@ -145,7 +146,8 @@ def test_a_model_of_100_classes_runs(tmp_path: Path) -> None:
     assert {score.benchmark for score in quick.scores} == {"cifar100"}
     assert "pgd(eps=8/255)" in {score.perturbation for score in quick.scores}
     fog = "fog(severity=2, constants='cifar10')"
-    (_, made) = evaluate(model, benchmarks=["cifar100-c-generated"], corruptions=[fog], **options).scores[:2]
+    corrupted = evaluate(model, benchmarks=["cifar100-c-generated"], corruptions=[fog], **options)
+    _, made = accuracies(corrupted.scores)
     assert (made.benchmark, made.perturbation, made.n) == ("cifar100-c-generated", fog, COUNT)
 
 

@@ -19,6 +19,12 @@ def run(store: Path, *models, attacks=ATTACKS, limit: int = COUNT, **options):
     return evaluate(*(models or ("digits_standard",)), attacks=attacks, limit=limit, store=store, **options)
 
 
+def accuracies(scores) -> list:
+    """The scores that say how many are right in a cell: clean, or under one attack."""
+    kinds = ("accuracy", "robust_accuracy", "robust_accuracy_8bit")
+    return [score for score in scores if score.metric in kinds and not score.perturbation.startswith("worst of")]
+
+
 def outcomes(store: Path) -> dict[str, pa.Table]:
     opened = Store(store)
     return {cell["perturbation"]: opened.outcomes(cell_id) for cell_id, cell in opened.cells().items()}
