@@ -8,11 +8,11 @@ import pytest
 
 from robustbench_eff import evaluate
 from robustbench_eff.errors import MissingInputs, UsageError
+from running import accuracies
 
 MODELS = """
 import torch
 from robustbench_eff import load_classifier
-from running import accuracies
 def blind():
     torch.manual_seed(0)
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))
