@@ -10,7 +10,7 @@ from rich.text import Text
 from robustbench_eff.scores.score import Score
 
 COLUMNS = {
-    "balanced_accuracy": "mean of classes",
+    "balanced_accuracy": "balanced accuracy",
     "worst_class_accuracy": "worst class",
     "expected_calibration_error": "ECE",
     "rms_calibration_error": "RMS calibration",
@@ -37,14 +37,14 @@ def clean_table(scores: Sequence[Score], number: dict[str, str], percent: Percen
         rows.setdefault(f"{score.model}\n{score.cell}", []).append(score)
     for row in rows.values():
         found = {score.metric: score for score in row}
-        cells = [_number(found.get(metric), percent) for metric in COLUMNS]
+        cells = [_number(found.get(metric), percent, 2 if metric == "aurc" else 1) for metric in COLUMNS]
         one = row[0]
         texts = [one.model, one.benchmark, *cells, str(one.n), number[one.protocol]]
         table.add_row(*(Text(text) for text in texts))
     return table
 
 
-def _number(score: Score | None, percent: Percent) -> str:
+def _number(score: Score | None, percent: Percent, digits: int) -> str:
     if score is None or score.value is None:
         return "-"
-    return f"{percent(score.value, 1)} [{percent(score.low, 1)}, {percent(score.high, 1)}]"
+    return f"{percent(score.value, digits)} [{percent(score.low, digits)}, {percent(score.high, digits)}]"
