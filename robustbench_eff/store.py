@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import filelock
 import pyarrow as pa
@@ -29,8 +29,19 @@ from robustbench_eff.disk import nearest, writing
 from robustbench_eff.errors import RobustEvalWarning, StoreError, StoreUnavailable, UsageError
 from robustbench_eff.outcomes import SCHEMA, concatenate
 
-_SHARD = re.compile(r"(\d{8,})-(\d{8,})\.([0-9a-f]{16})\.parquet")
+_NAME = re.compile(r"(\d{8,})-(\d{8,})\.([0-9a-f]{16})\.parquet")
 _FORMAT = 4
+_TRIES = 5
+"""How often a cell's files are listed before one that is gone is an error."""
+
+
+class _Shard(NamedTuple):
+    """A file of outcomes."""
+
+    path: Path
+    bounds: tuple[int, int]
+    content: bytes | None
+    """None where the checksum in its name is not met."""
 
 
 class Store:
@@ -97,14 +108,14 @@ class Store:
 
     def unite(self, cell_id: str) -> None:
         """Make one file of the shards of a finished cell: a whole store is then read in seconds."""
-        shards = list(self._files(cell_id))
-        if len(shards) < 2 or any(content is None for *_, content in shards):
+        shards = self._files(cell_id)
+        if len(shards) < 2 or any(shard.content is None for shard in shards):
             return
         outcomes = self.outcomes(cell_id)
         whole = self.write_shard(cell_id, 0, outcomes.num_rows, outcomes)
-        for path, *_ in shards:
-            if path != whole:
-                path.unlink()
+        for shard in shards:
+            if shard.path != whole:
+                shard.path.unlink()
 
     def write_picture(self, cell_id: str, png: bytes) -> None:
         """Keep a picture of a cell's successes; the first one stays."""
@@ -137,31 +148,42 @@ class Store:
         """Remove what a killed run left half-written, and rename corrupt shards: their samples are computed again."""
         for left in (self.folder / "cells" / cell_id).glob(".*.part"):
             left.unlink(missing_ok=True)
-        for path, bounds, content in self._files(cell_id):
+        for path, (start, stop), content in self._files(cell_id):
             if content is None:
                 path.rename(path.with_suffix(f".corrupt-{secrets.token_hex(3)}"))
-                _warn(f"{path} is corrupt: it is set aside, and samples {_words(bounds)} are computed again.")
+                _warn(f"{path} is corrupt: it is set aside, and samples {start} to {stop} are computed again.")
 
     def _intact(self, cell_id: str) -> Iterator[tuple[tuple[int, int], bytes]]:
         """Every intact shard but those that lie within another: of a killed `unite` both are there."""
         reached = 0
-        for path, bounds, content in sorted(self._files(cell_id), key=lambda shard: (shard[1][0], -shard[1][1])):
-            if bounds[1] <= reached:
+        for path, (start, stop), content in sorted(self._files(cell_id), key=lambda shard: _widest_first(shard.bounds)):
+            if stop <= reached:
                 continue
             if content is None:
-                _warn(f"{path} is corrupt: samples {_words(bounds)} are left out until the run is repeated.")
+                _warn(f"{path} is corrupt: samples {start} to {stop} are left out until the run is repeated.")
             else:
-                reached = bounds[1]
-                yield bounds, content
+                reached = stop
+                yield (start, stop), content
 
-    def _files(self, cell_id: str) -> Iterator[tuple[Path, tuple[int, int], bytes | None]]:
-        """Every shard file with its bounds and its content, None where the checksum in its name is not met."""
+    def _files(self, cell_id: str) -> list[_Shard]:
+        """Every shard file; read again where one went while they were read, because another process united them."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._read(cell_id)
+            except FileNotFoundError:
+                continue
+        return self._read(cell_id)
+
+    def _read(self, cell_id: str) -> list[_Shard]:
+        found = []
         for path in sorted((self.folder / "cells" / cell_id).glob("*.parquet")):
-            match = _SHARD.fullmatch(path.name)
+            match = _NAME.fullmatch(path.name)
             if match is None:
                 raise StoreError(f"{path} is not a shard of this format.", "Move it out of the store.")
             content = path.read_bytes()
-            yield path, (int(match[1]), int(match[2])), content if _checksum(content) == match[3] else None
+            intact = _checksum(content) == match[3]
+            found.append(_Shard(path, (int(match[1]), int(match[2])), content if intact else None))
+        return found
 
     def _check_format(self) -> None:
         path = self.folder / "store.json"
@@ -217,8 +239,9 @@ def _warn(message: str) -> None:
     warnings.warn(message, RobustEvalWarning, stacklevel=3)
 
 
-def _words(bounds: tuple[int, int]) -> str:
-    return f"{bounds[0]} to {bounds[1]}"
+def _widest_first(bounds: tuple[int, int]) -> tuple[int, int]:
+    start, stop = bounds
+    return start, -stop
 
 
 def _checksum(content: bytes) -> str:

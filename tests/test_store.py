@@ -71,6 +71,23 @@ def test_a_unite_killed_before_its_end_counts_no_sample_twice(store: Store, monk
     assert store.outcomes("abc").equals(before)
 
 
+def test_a_reader_finds_all_rows_while_another_process_unites_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader has listed the shards when they become one file."""
+    before, read_bytes = store.outcomes("abc"), Path.read_bytes
+
+    def late(path: Path) -> bytes:
+        monkeypatch.undo()
+        with store.lock():
+            store.unite("abc")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", late)
+    assert store.outcomes("abc").equals(before)
+    assert store.shards("abc") == [(0, 8)]
+
+
 def test_a_corrupt_shard_keeps_shards_from_being_united(store: Store) -> None:
     path = sorted(store.folder.glob("cells/abc/*.parquet"))[0]
     path.write_bytes(path.read_bytes()[:-1])
