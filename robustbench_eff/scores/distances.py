@@ -36,6 +36,12 @@ def distances(cell: dict[str, Any], outcomes: pa.Table) -> np.ndarray:
     return np.where(wrong, 0.0, np.where(survived, math.inf, length))
 
 
+def survives(found: np.ndarray, eps: float) -> np.ndarray:
+    """Who has no adversarial image within `eps`: an image on the sphere lies inside, wherever float32 put it."""
+    right: np.ndarray = found > eps + ROUNDING * max(1.0, eps)
+    return right
+
+
 def distance_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") -> list[Score]:
     """The median distance of the adversarial images that were found; for a security curve also every radius.
 
@@ -48,11 +54,11 @@ def distance_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "")
     radii = radii_of(cell) if len(found) else ()
     scores = []
     if radii:
-        areas = _areas(found, np.array([0.0, *sorted(radii)]))
+        areas = _areas(found, sorted(radii))
         (interval,) = mean_intervals(areas[None, :])
         scores.append(score_of(cell, outcomes, cell_id, "security_curve_area", float(areas.mean()), interval))
     for eps in radii:
-        right = int((found > eps + ROUNDING * max(1.0, eps)).sum())
+        right = int(survives(found, eps).sum())
         metric = f"robust_accuracy@{spec.literal(eps)}"
         scores.append(score_of(cell, outcomes, cell_id, metric, right / len(found), wilson(right, len(found))))
     median = _finite(float(np.median(found))) if len(found) else None
@@ -61,10 +67,10 @@ def distance_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "")
     return [*scores, score_of(cell, outcomes, cell_id, metric, median, (_finite(low), _finite(high)))]
 
 
-def _areas(found: np.ndarray, radii: np.ndarray) -> np.ndarray:
+def _areas(found: np.ndarray, radii: list[float]) -> np.ndarray:
     """What each sample adds to the area under its curve, as a fraction of the largest radius."""
-    right = found > (radii + ROUNDING * np.maximum(1.0, radii) * (radii > 0))[:, None]
-    areas: np.ndarray = np.diff(radii) @ (right[1:] + right[:-1].astype(float)) / (2 * radii[-1])
+    right = np.stack([found > 0, *(survives(found, eps) for eps in radii)]).astype(float)
+    areas: np.ndarray = np.diff([0.0, *radii]) @ (right[1:] + right[:-1]) / (2 * radii[-1])
     return areas
 
 
