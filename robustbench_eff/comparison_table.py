@@ -49,7 +49,7 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
 
 
 def rank_table(
-    rows: Sequence[tuple[Measure, list[float], list[Ranks]]], models: Sequence[str], console: Console
+    rows: Sequence[tuple[Measure, list[float | None], list[Ranks]]], models: Sequence[str], console: Console
 ) -> None:
     """Print one row a score: every model's value and the ranks it may have."""
     title = "In %, and the ranks that each may have: all true ranks lie within them at once, with 95 %"
@@ -80,7 +80,8 @@ def _kappa(row: Comparison) -> str:
     found = row.consistency
     if found is None or found.kappa is None:
         return ""
-    return f"{found.kappa:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    ends = "" if found.low is None else f" [{found.low:.2f}, {found.high:.2f}]"
+    return f"{found.kappa:.2f}{ends}"
 
 
 def _p(value: float | None) -> str:

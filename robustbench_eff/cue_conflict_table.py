@@ -24,27 +24,24 @@ def belongs(score: Score) -> bool:
 def cue_conflict_tables(scores: Sequence[Score], number: dict[str, str], percent: Percent) -> list[Table]:
     """Both tables; `scores` are those that belong here, `number` the marks of protocols."""
     subjects: dict[str, list[Score]] = {}
-    kappas: dict[str, Score] = {}
+    kappas = {score.cell: score for score in scores if score.metric == WITH_PEOPLE}
     for score in scores:
-        protocol, with_people, _ = score.protocol.partition(" · with ")
-        key = f"{score.model}\n{score.benchmark}\n{protocol}"
-        if with_people:
-            kappas[key] = score
-        else:
-            subjects.setdefault(key, []).append(score)
+        if score.metric != WITH_PEOPLE:
+            subjects.setdefault(score.cell or f"{score.model} {score.protocol}", []).append(score)
+    flagged = any(score.flags for score in scores)
     table = Table(title="Shape against texture, in % with 95 % intervals", title_justify="left")
     for name in ("model", "benchmark"):
         table.add_column(name, overflow="fold")
-    people = ["κ with people"] if kappas else []
-    for name in (*OVERALL.values(), "decided", "of", *people, "protocol"):
+    people, flags = ["κ with people"] if kappas else [], ["flags"] if flagged else []
+    for name in (*OVERALL.values(), "decided", "of", *people, "protocol", *flags):
         table.add_column(name, justify="right")
     for key, of in subjects.items():
         found = {score.metric: score for score in of}
         bias, named = found["shape_bias"], found["shape_decisions"]
         cells = [_number(found[metric], percent) for metric in OVERALL]
-        counts = [str(bias.n), str(named.n), *([_kappa(kappas.get(key))] if kappas else [])]
-        texts = [bias.model, bias.benchmark, *cells, *counts, number[bias.protocol]]
-        table.add_row(*(Text(text) for text in texts))
+        cells += [str(bias.n), str(named.n), *([_kappa(kappas.get(key))] if kappas else [])]
+        cells += [number[bias.protocol], *([", ".join(bias.flags)] if flagged else [])]
+        table.add_row(*(Text(text) for text in (bias.model, bias.benchmark, *cells)))
     of_classes = {key: of for key, of in subjects.items() if any(score.metric.startswith(OF_CLASS) for score in of)}
     return [table, *([_by_class(of_classes, percent)] if of_classes else [])]
 

@@ -58,7 +58,7 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
     rounded = {score.cell: score for score in accuracies if score.metric.endswith("_8bit")}
     flagged = any(score.flags for score in scores)
     if accuracies:
-        table = _table("Accuracy in %, with its 95 % Wilson interval", ("accuracy", "interval", "8-bit"), flagged)
+        table = _table("Accuracy in %, with its 95 % interval", ("accuracy", "interval", "8-bit"), flagged)
         for score in accuracies:
             if score.metric.endswith("_8bit"):
                 continue

@@ -158,6 +158,8 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 def test_another_format_is_refused(store: Store) -> None:
     (store.folder / "store.json").write_text(json.dumps({"format": 99}))
+    with pytest.raises(StoreError, match=r"store format 99, this version has .*\nEvaluate into a new --store"):
+        Store.existing(store.folder)
     with pytest.raises(StoreError, match="store format 99"), store.lock():
         pass
 

@@ -150,6 +150,11 @@ def _conflicts(
 def _opened(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages:
     if benchmark.layout is not None or benchmark.conflict_by is not None:
         raise UsageError(f"The images of {benchmark.name} are not clean.", f"Take those of {benchmark.images_of}.")
+    if benchmark.class_map is not None:
+        raise UsageError(
+            f"The classes of {benchmark.name} are not a model's outputs: nothing would say which they are.",
+            "Give the images as a set of your own, --data mine=PATH, or take imagenet.",
+        )
     place = locations.place(benchmark, data)
     if missing := sources.missing(benchmark.images_of or benchmark.name, benchmark, place):
         raise MissingInputs(missing)

@@ -25,8 +25,11 @@ def draw_flips(flips: Sequence[Flip], a: str, b: str, data: Mapping[str, str]) -
     `data` says where benchmarks are, as for an evaluation. Raises MissingInputs where their images are not there,
     UsageError where there is nothing to draw.
     """
+    flips = [flip for flip in flips if _has_clean_images(flip.benchmark, data)]
     if not flips:
-        raise UsageError(f"There is no sample that only one of {a} and {b} has right.")
+        raise UsageError(
+            f"There is no sample to draw that only one of {a} and {b} has right.", "Published sets are not drawn."
+        )
     rows: dict[tuple[str, str, str], list[Flip]] = {}
     for flip in flips:
         rows.setdefault((flip.benchmark, flip.perturbation, flip.right), []).append(flip)
@@ -52,6 +55,11 @@ def draw_flips(flips: Sequence[Flip], a: str, b: str, data: Mapping[str, str]) -
                 text = f"{prefix}{names.get(index, index)}"[:20]
                 draw.text((left, top + LINE + SIDE + line * LINE), text, fill="black", font=font)
     return sheet
+
+
+def _has_clean_images(name: str, data: Mapping[str, str]) -> bool:
+    """Files that others have corrupted lie a folder a corruption: nothing says which clean image is which."""
+    return catalog.benchmark(name, locations.location(name, data) or name).layout is None
 
 
 def _opened(names: Sequence[str], data: Mapping[str, str]) -> dict[str, tuple[Benchmark, LabelledImages]]:

@@ -12,8 +12,8 @@ from .benchmark import LabelledImages
 from .class_folders import SUFFIXES, from_paths
 
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "id", "name")
-LABEL_COLUMNS = ("label", "cls", "class_id", "class", "wnid", "shape")
-TEXTURE_COLUMN = "texture"
+SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
+LABEL_COLUMNS = ("label", "cls", "class_id", "class", "wnid", SHAPE_COLUMN)
 
 
 def find_csv(folder: Path) -> Path | None:
@@ -34,7 +34,8 @@ def open_csv_folder(folder: Path, table: Path) -> LabelledImages:
     if not rows:
         raise DataError(f"{table} has no rows.")
     file_column, label_column = _column(list(rows[0]), FILE_COLUMNS), _column(list(rows[0]), LABEL_COLUMNS)
-    texture_column = _column(list(rows[0]), (TEXTURE_COLUMN,))
+    conflicting = str(label_column).strip().lower() == SHAPE_COLUMN  # a texture beside another label may be anything
+    texture_column = _column(list(rows[0]), (TEXTURE_COLUMN,)) if conflicting else None
     paths, labels, textures = [], [], []
     for number, row in enumerate(rows, 2):
         name, label = row.get(file_column or ""), row.get(label_column or "")

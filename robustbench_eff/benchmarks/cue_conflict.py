@@ -27,6 +27,11 @@ def categories() -> tuple[str, ...]:
     return tuple(sorted(facts("cue_conflict_16")["categories"]))
 
 
+def class_name(benchmark: str, index: int) -> str:
+    """What a class of shapes or textures is called: of a set of other images its number."""
+    return categories()[index] if benchmark in ("cue-conflict", "cue-conflict-max") else str(index)
+
+
 def shape_and_texture(name: str) -> tuple[str, str] | None:
     """What the name of a stimulus says, with or without folder and suffix; None where it says nothing."""
     match = STIMULUS.search(Path(name).stem)
@@ -34,9 +39,9 @@ def shape_and_texture(name: str) -> tuple[str, str] | None:
 
 
 def stimulus(name: str) -> str:
-    """What a stimulus is known by, whoever named the file: cat4-truck3, or its name without folder and suffix."""
+    """What a stimulus is known by, whoever named the file: cat4-truck3; another image by all of its name."""
     match = STIMULUS.search(Path(name).stem)
-    return Path(name).stem if match is None else match[0].removeprefix("_")
+    return name if match is None else match[0].removeprefix("_")
 
 
 def _named(opened: LabelledImages) -> LabelledImages:

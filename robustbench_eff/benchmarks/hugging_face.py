@@ -17,8 +17,8 @@ from robustbench_eff.errors import DataError, Missing
 from .benchmark import LabelledImages, file_stamp
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp")
-LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label", "shape")
-TEXTURE_COLUMN = "texture"
+SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
+LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label", SHAPE_COLUMN)
 ID_COLUMNS = ("id", "__key__", "name", "file_name")
 BUILDERS = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
 SAVED = ("state.json", "dataset_dict.json")
@@ -144,11 +144,16 @@ def _labelled(dataset: Any, origin: str, stamp: str, split: str = "local files")
         origin=origin,
         ids=_ids(dataset, image_column),
         labels=_labels(dataset, label_column),
-        textures=_labels(dataset, TEXTURE_COLUMN) if TEXTURE_COLUMN in dataset.column_names else None,
+        textures=_labels(dataset, TEXTURE_COLUMN) if _has_textures(dataset, label_column) else None,
         read=lambda position: _content(encoded[position][image_column], origin, position),
         stamp=stamp,
         split=split,
     )
+
+
+def _has_textures(dataset: Any, label_column: str) -> bool:
+    """Whether the images are cue-conflict ones: a texture beside another label may be anything."""
+    return label_column == SHAPE_COLUMN and TEXTURE_COLUMN in dataset.column_names
 
 
 def _column(dataset: Any, wanted: tuple[str, ...], origin: str) -> str:
@@ -185,10 +190,10 @@ def _file_names(dataset: Any, image_column: str) -> list[Any]:
 
 
 def _labels(dataset: Any, column: str) -> list[Any]:
-    """Class names where the column has a ClassLabel with names that say more than a number."""
+    """Class names where the column has a ClassLabel: where they are numbers, these may stand in the order of words."""
     names = getattr(dataset.features[column], "names", None)
     values = list(dataset[column])
-    if names and not all(name.isdigit() for name in names):
+    if names:
         return [names[value] if value is not None and value >= 0 else value for value in values]
     return values
 

@@ -46,6 +46,11 @@ def _of_imagenet(subset: Subset, opened: LabelledImages) -> LabelledImages:
     """The images of the 200 classes among those of ImageNet."""
     wnids = dict(zip(facts(subset)["indices"], facts(subset)["wnids"], strict=True))
     labels = resolve_labels(IMAGENET, opened).labels.tolist()
+    if max(labels) < len(wnids) and all(isinstance(label, int) for label in plain_labels(opened)):
+        raise DataError(
+            f"{opened.origin} has numbers up to {max(labels)}, which may count ImageNet's classes or these 200.",
+            "Name classes by wnid.",
+        )
     rows = [row for row, label in enumerate(labels) if label in wnids]
     return chosen(opened, rows, [wnids[labels[row]] for row in rows])
 

@@ -64,6 +64,7 @@ def compare(
             left_out += [
                 f"{one.benchmark}, {one.perturbation}: only {name}" for key, one in of.items() if key not in shared
             ]
+        flipped: list[Flip] = []
         if len(models) > 2:
             ranked = job.ranked(each)
             if as_json:
@@ -72,18 +73,18 @@ def compare(
                 comparison_table.rank_table(ranked, models, output())
         else:
             rows, flipped = job.compare(*each), list(job.flips(*each))
-            if flips is not None:
-                _write_flips(flipped, flips)
-            if pictures is not None:
-                from robustbench_eff.api.flips import draw_flips
-
-                _save(draw_flips(flipped, models[0], models[1], locations.from_options(data or [])), pictures)
             if as_json:
                 print(json.dumps([dataclasses.asdict(row) for row in rows], ensure_ascii=False))
             else:
                 comparison_table.pair_table(rows, models[0], models[1], output())
         for line in dict.fromkeys(left_out):
             errors().print(f"not compared: {line}", markup=False, highlight=False, soft_wrap=True)
+        if flips is not None:
+            _write_flips(flipped, flips)
+        if pictures is not None:
+            from robustbench_eff.api.flips import draw_flips
+
+            _save(draw_flips(flipped, models[0], models[1], locations.from_options(data or [])), pictures)
 
 
 def _subject(text: str, default: Path) -> tuple[Store, str | None]:
@@ -98,7 +99,7 @@ def _subject(text: str, default: Path) -> tuple[Store, str | None]:
     return Store.existing(default), text
 
 
-def _plain(row: tuple[Measure, list[float], list[Ranks]], models: Sequence[str]) -> dict[str, Any]:
+def _plain(row: tuple[Measure, list[float | None], list[Ranks]], models: Sequence[str]) -> dict[str, Any]:
     measure, values, ranks = row
     found = [
         {"model": model, "value": value, "best_rank": of.best, "worst_rank": of.worst}

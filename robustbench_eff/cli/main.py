@@ -243,10 +243,10 @@ def _trial_scores(store: Store, path: Path) -> list[Score]:
     from robustbench_eff.scores.trials import read_trials
 
     observers = read_trials(path)
-    columns = ("sample_id", "label", "texture", "prediction")
+    columns = ("sample_id", "label", "texture", "prediction", "note", "flag")
     clean = ((cell_id, cell) for cell_id, cell in shown(store).items() if cell["perturbation"] == "none")
-    cells = [(cell, store.outcomes(cell_id, columns)) for cell_id, cell in clean]
-    conflicting = [(cell, outcomes) for cell, outcomes in cells if has_conflict(outcomes)]
+    cells = {cell_id: (cell, store.outcomes(cell_id, columns)) for cell_id, cell in clean}
+    conflicting = {cell_id: found for cell_id, found in cells.items() if has_conflict(found[1])}
     return observer_scores(observers, path.name) + consistency_scores(conflicting, observers, path.name)
 
 

@@ -41,6 +41,7 @@ def mean_intervals(values: Values, confidence: float = 0.95) -> list[Interval]:
     """
     means = values.mean(axis=1)
     draws = means + resampled_sums(values - means[:, None]) / values.shape[1]
+    draws = np.clip(draws, values.min(axis=1), values.max(axis=1))  # float32 may round beyond
     return [_interval(draws[:, row], confidence) for row in range(len(values))]
 
 
@@ -62,23 +63,31 @@ def paired_difference(
     """How much the mean of `a` exceeds that of `b`: values of the same samples, shape (samples,).
 
     A pair of such arrays stands for a ratio of means, as in `ratio_intervals`. Samples are drawn with both models'
-    values. The p-value is twice the smaller tail of the draws beyond 0, each tail counted with one draw more.
+    values. The p-value is twice the smaller tail of the draws beyond 0, each tail counted with one draw more, and at
+    least `least_p` of how many samples differ.
     """
     if isinstance(a, tuple) and isinstance(b, tuple):
         rows = np.stack([*a, *b])
+        differing = int(((a[0] != b[0]) | (a[1] != b[1])).sum())
         value = float(_difference(rows.sum(axis=1)[None, :])[0])
         draws = _difference(resampled_sums(rows))
         draws = draws[np.isfinite(draws)]
     elif not isinstance(a, tuple) and not isinstance(b, tuple):
         differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-        value = float(differences.mean())
+        value, differing = float(differences.mean()), int((differences != 0).sum())
         draws = resampled_sums(differences[None, :])[:, 0] / len(differences)
     else:
         raise ValueError("Two means or two ratios are needed, got one of each.")
     if not np.isfinite(value) or not len(draws):
         return Difference(value=None, low=None, high=None, p=None)
     low, high = _interval(draws, confidence)
-    return Difference(value=value, low=low, high=high, p=float(two_sided(draws[:, None])[0]))
+    p = max(float(two_sided(draws[:, None])[0]), least_p(differing))
+    return Difference(value=value, low=low, high=high, p=p)
+
+
+def least_p(differing: int) -> float:
+    """What a two-sided test of so many differences can give at least: that of all having one sign by chance."""
+    return float(min(1.0, 2.0 ** (1 - differing)))
 
 
 def two_sided(draws: Draws) -> Draws:

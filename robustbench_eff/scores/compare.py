@@ -10,13 +10,14 @@ import numpy as np
 from .bootstrap import paired_difference
 from .consistency import ErrorConsistency, error_consistency
 from .measures import Measure
-from .paired import holm, mcnemar
+from .paired import holm, mcnemar, newcombe
 from .ranks import Ranks, rank_intervals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A score of two models, and their difference with its 95 % interval."""
+    """A score of two models, and their difference with its 95 % interval: Newcombe's where samples are right or wrong,
+    else the paired bootstrap's."""
 
     benchmark: str
     perturbation: str
@@ -90,19 +91,17 @@ def flips(a: Mapping[str, Measure], b: Mapping[str, Measure]) -> Iterator[Flip]:
             )
 
 
-def ranked(models: Sequence[Mapping[str, Measure]]) -> list[tuple[Measure, list[float], list[Ranks]]]:
+def ranked(models: Sequence[Mapping[str, Measure]]) -> list[tuple[Measure, list[float | None], list[Ranks]]]:
     """Every score that all models have: that of the first, all their values, and the ranks each may have."""
     shared = [key for key in models[0] if all(key in model for model in models)]
     rows = [[model[key] for model in models] for key in shared]
-    means = [row for row in rows if row[0].weights is None]
-    return [
-        (row[0], [float(one.values.mean()) for one in row], rank_intervals(_values(row), row[0].higher_is_better))
-        for row in means
-    ]
+    return [(row[0], [one.value for one in row], _ranks(row)) for row in rows]
 
 
-def _values(row: Sequence[Measure]) -> np.ndarray:
-    return np.stack([measure.values for measure in row])
+def _ranks(row: Sequence[Measure]) -> list[Ranks]:
+    values = np.stack([measure.values for measure in row])
+    weights = [measure.weights for measure in row if measure.weights is not None]
+    return rank_intervals(values, row[0].higher_is_better, np.stack(weights) if weights else None)
 
 
 def _compared(a: Measure, b: Measure) -> Comparison:
@@ -111,8 +110,11 @@ def _compared(a: Measure, b: Measure) -> Comparison:
     else:
         difference = paired_difference((a.values, a.weights), (b.values, b.weights))
     p, only_a, only_b, consistency = difference.p, None, None, None
+    low, high = difference.low, difference.high
     if a.binary and b.binary:
         only_a, only_b = int((a.values > b.values).sum()), int((b.values > a.values).sum())
+        both = int((a.values * b.values).sum())
+        low, high = newcombe(both, only_a, only_b, len(a.values) - both - only_a - only_b)
         p, consistency = mcnemar(only_a, only_b), error_consistency(a.values, b.values)
     elif a.named is not None and b.named is not None:
         consistency = error_consistency(a.named, b.named)
@@ -124,8 +126,8 @@ def _compared(a: Measure, b: Measure) -> Comparison:
         a=a.value,
         b=b.value,
         difference=difference.value,
-        low=difference.low,
-        high=difference.high,
+        low=low,
+        high=high,
         p=p,
         p_holm=None,
         only_a=only_a,

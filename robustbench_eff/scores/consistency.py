@@ -18,7 +18,7 @@ class ErrorConsistency:
     """Cohen's kappa of who is right on which sample: 1 the same errors, 0 independent ones."""
 
     kappa: float | None
-    """None, as is its interval, where both are always right, or both always wrong."""
+    """None where both are always right, or both always wrong; without an interval where one is."""
     low: float | None
     high: float | None
     observed: float
@@ -43,7 +43,9 @@ def error_consistency(correct_a: Right, correct_b: Right, confidence: float = 0.
     if np.isfinite(kappas):
         kappa = float(kappas)
         draws = _kappa(np.random.Generator(np.random.SFC64(0)).multinomial(len(a), cells / len(a), size=DRAWS))[0]
-        low, high = np.quantile(draws[np.isfinite(draws)], [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
+        draws = draws[np.isfinite(draws)]
+        if draws.std():
+            low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
     return ErrorConsistency(
         kappa=kappa, low=low, high=high, observed=float(observed), expected=float(expected), n=len(a)
     )

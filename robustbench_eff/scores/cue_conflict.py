@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from robustbench_eff.benchmarks.cue_conflict import categories
+from robustbench_eff.benchmarks.cue_conflict import class_name
 
 from .intervals import wilson
 from .of_cell import score_of
@@ -65,12 +65,11 @@ def cue_conflict_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str =
         value = count / overall.trials if overall.trials else None
         interval = wilson(count, overall.trials) if overall.trials else (None, None)
         scores.append(score_of(cell, outcomes, cell_id, metric, value, interval, n=overall.trials))
-    names = categories() if cell["benchmark"].startswith("cue-conflict") else None
     for index in sorted(set(shapes.tolist())):
         mine = shapes == index
         found = decisions(shapes[mine], textures[mine], predictions[mine])
-        name = str(index) if names is None else names[index]
-        scores.append(_bias(cell, outcomes, cell_id, f"shape_bias of {name}", found))
+        metric = f"shape_bias of {class_name(cell['benchmark'], index)}"
+        scores.append(_bias(cell, outcomes, cell_id, metric, found))
     return scores
 
 

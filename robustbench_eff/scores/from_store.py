@@ -21,7 +21,7 @@ from .distances import distance_scores
 from .effective_scores import effective_scores
 from .score import Score
 from .sequences import mean_sequence_scores, sequence_scores
-from .worst_case import worst_case_scores
+from .worst_case import Attacked, worst_case_scores
 
 
 def store_scores(
@@ -39,14 +39,17 @@ def store_scores(
     suspected = suspicions(verdicts)
     scores: list[Score] = []
     kinds: dict[Kind, list[tuple[dict[str, Any], pa.Table]]] = defaultdict(list)
+    attacks: list[Attacked] = []
     for cell_id, cell in shown(store, names).items():
         kind = kind_of(cell)
         outcomes = store.outcomes(cell_id, columns_of(cell, kind))
         found = SCORES[kind](cell, outcomes, cell_id)
         scores += [replace(score, flags=score.flags + suspected.get(cell_id, ())) for score in found]
         kinds[kind].append((cell, outcomes))
+        if kind in ("attacked", "searched"):
+            attacks.append(Attacked(cell_id, cell, outcomes))
     scores += effective_scores(kinds["clean"])
-    scores += worst_case_scores(kinds["attacked"] + kinds["searched"])
+    scores += worst_case_scores(attacks, suspected)
     scores += [score for cells in comparable(kinds["corrupted"]) for score in corruption_scores(cells, alexnet)]
     return scores + [score for cells in comparable(kinds["filmed"]) for score in mean_sequence_scores(cells, alexnet)]
 

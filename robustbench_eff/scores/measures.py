@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +17,12 @@ from robustbench_eff import spec
 from robustbench_eff.errors import UsageError, did_you_mean
 from robustbench_eff.store import Store
 
-from .alexnet import AlexNet
+from .alexnet import AlexNet, published
 from .cells import Kind, comparable, kind_of, shown
 from .corruptions import corruption_shares
 from .cue_conflict import has_conflict
-from .distances import distances, radii_of
-from .sequences import mean_sequence_shares
+from .distances import distances, radii_of, survives
+from .sequences import RATES, mean_sequence_shares, stabilities, suffix
 
 Values = npt.NDArray[np.float64]
 Cell = tuple[dict[str, Any], pa.Table]
@@ -81,8 +81,8 @@ def model_named(store: Store, name: str | None) -> str:
 def measures(store: Store, model: str, alexnet: AlexNet | None = None) -> tuple[dict[str, Measure], list[str]]:
     """Everything a model can be compared by, under keys that are equal for the same samples, changes and seed.
 
-    Also in words what cannot: unfinished cells, and searches for the nearest image without radii. The model's own
-    size and the precision of its attacks may differ: they are the model's.
+    Also in words what cannot: unfinished cells, searches for the nearest image without radii, and all but the first of
+    cells that differ only in the precision of their attacks. That and the size of images are the model's own.
     """
     kinds: dict[Kind, list[Cell]] = defaultdict(list)
     left_out = []
@@ -90,88 +90,115 @@ def measures(store: Store, model: str, alexnet: AlexNet | None = None) -> tuple[
         if cell["model"] != model:
             continue
         outcomes = store.outcomes(cell_id)
-        if 0 < outcomes.num_rows == cell["samples"]:
-            kinds[kind_of(cell)].append((cell, outcomes))
-        else:
+        kind = kind_of(cell)
+        if not 0 < outcomes.num_rows == cell["samples"]:
             left_out.append(f"{cell['benchmark']}, {cell['perturbation']}: incomplete in {store.folder}")
-    found: dict[str, Measure] = {}
-    for cell, outcomes in kinds["clean"] + kinds["attacked"] + kinds["corrupted"]:
-        found[_key(cell, outcomes, cell["perturbation"])] = _of_cell(cell, outcomes)
-    for cell, outcomes in kinds["searched"]:
-        within = dict(_within_radii(cell, outcomes))
-        found |= within
-        if not within:
+        elif kind == "searched" and not radii_of(cell):
             left_out.append(f"{cell['benchmark']}, {cell['perturbation']}: only a median distance")
-    for cells, shares_of in (("corrupted", corruption_shares), ("filmed", mean_sequence_shares)):
-        for group in comparable(kinds[cells]):  # type: ignore[index]
-            found |= dict(_over_cells(group, *shares_of(group, alexnet)))
+        else:
+            kinds[kind].append((cell, outcomes))
+    found: dict[str, Measure] = {}
+    for key, measure in _all(kinds, alexnet or published()):
+        if found.setdefault(key, measure) is not measure:
+            left_out.append(f"{measure.benchmark}, {measure.perturbation}: twice in {store.folder}, the first counts")
     return found, left_out
 
 
-def _of_cell(cell: Mapping[str, Any], outcomes: pa.Table) -> Measure:
-    correct = outcomes["correct"].to_numpy(zero_copy_only=False).astype(np.float64)
-    metric, values, weights = "accuracy", correct, None
-    if "threat" in cell["configuration"]:
-        metric = "robust_accuracy"
-    elif has_conflict(outcomes):
+def _all(kinds: Mapping[Kind, Sequence[Cell]], alexnet: AlexNet) -> Iterator[tuple[str, Measure]]:
+    for cell in kinds.get("clean", ()):
+        yield _of_cell(*cell, conflicting=has_conflict(cell[1]))
+    for cell in [*kinds.get("attacked", ()), *kinds.get("corrupted", ())]:
+        yield _of_cell(*cell)
+    for cell in kinds.get("searched", ()):
+        yield from _within_radii(*cell)
+    for cell in kinds.get("filmed", ()):
+        yield from _of_frames(*cell)
+    for group in comparable(kinds.get("corrupted", ())):
+        yield from _over_cells(group, *corruption_shares(group, alexnet))
+    for group in comparable(kinds.get("filmed", ())):
+        shares, flags = mean_sequence_shares(group, alexnet)
+        yield from _over_cells(group, shares, flags, dict.fromkeys(RATES.values(), alexnet.flags))
+
+
+def _of_cell(cell: dict[str, Any], outcomes: pa.Table, *, conflicting: bool = False) -> tuple[str, Measure]:
+    values, weights = outcomes["correct"].to_numpy(zero_copy_only=False).astype(np.float64), None
+    metric = "robust_accuracy" if "threat" in cell["configuration"] else "accuracy"
+    if conflicting:
         shape, texture, guess = (outcomes[name].to_numpy() for name in ("label", "texture", "prediction"))
         values = ((shape != texture) & (guess == shape)).astype(np.float64)
         weights = values + ((shape != texture) & (guess == texture))
         metric = "shape_bias"
-    return Measure(
-        benchmark=cell["benchmark"],
-        perturbation=cell["perturbation"],
-        metric=metric,
-        protocol=cell["protocol"],
-        sample_ids=outcomes["sample_id"].to_pylist(),
-        values=values,
+    measure = replace(
+        _measure([(cell, outcomes)], cell["perturbation"], metric, values),
         weights=weights,
         labels=outcomes["label"].to_pylist(),
         predictions=outcomes["prediction"].to_pylist(),
     )
+    return _key([cell], measure), measure
 
 
 def _within_radii(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[str, Measure]]:
     """Robust accuracy at every radius of a security curve."""
     found = distances(cell, outcomes)
     for eps in radii_of(cell):
-        text = f"{cell['perturbation']} at {spec.literal(eps)}"
-        measure = Measure(
-            benchmark=cell["benchmark"],
-            perturbation=text,
-            metric="robust_accuracy",
-            protocol=cell["protocol"],
-            sample_ids=outcomes["sample_id"].to_pylist(),
-            values=(found > eps).astype(np.float64),
-        )
-        yield _key(cell, outcomes, text), measure
+        values = survives(found, eps).astype(np.float64)
+        measure = _measure([(cell, outcomes)], cell["perturbation"], f"robust_accuracy@{spec.literal(eps)}", values)
+        yield _key([cell], measure), measure
+
+
+def _of_frames(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[str, Measure]]:
+    """How stable predictions are over one sequence, and whether all its frames are right."""
+    right = outcomes["correct"].to_numpy(zero_copy_only=False).astype(np.float64)
+    values = {f"{name}{suffix(difficulty)}": of for (name, difficulty), of in stabilities(cell, outcomes).items()}
+    for metric, of in {"accuracy_all_frames": right, **values}.items():
+        measure = _measure([(cell, outcomes)], cell["perturbation"], metric, of)
+        measure = replace(measure, higher_is_better=metric == "accuracy_all_frames")
+        yield _key([cell], measure), measure
 
 
 def _over_cells(
-    cells: Sequence[Cell], shares: Mapping[tuple[str, str], Values], flags: tuple[str, ...]
+    cells: Sequence[Cell],
+    shares: Mapping[tuple[str, str], Values],
+    flags: tuple[str, ...],
+    of_metric: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Iterator[tuple[str, Measure]]:
-    """Scores over corruptions or sequences."""
-    cell, outcomes = cells[0]
+    """Scores over corruptions or sequences, with flags for all and for single metrics."""
     for (perturbation, metric), values in shares.items():
-        measure = Measure(
-            benchmark=cell["benchmark"],
-            perturbation=perturbation,
-            metric=metric,
-            protocol=cell["protocol"],
-            sample_ids=outcomes["sample_id"].to_pylist(),
-            values=values,
+        measure = replace(
+            _measure(cells, perturbation, metric, values),
             higher_is_better=metric == "mean_accuracy",
-            flags=flags,
+            flags=flags + (of_metric or {}).get(metric, ()),
         )
-        yield _key(cell, outcomes, f"{perturbation} {metric}"), measure
+        yield _key([cell for cell, _ in cells], measure), measure
 
 
-def _key(cell: Mapping[str, Any], outcomes: pa.Table, what: str) -> str:
+def _measure(cells: Sequence[Cell], perturbation: str, metric: str, values: Values) -> Measure:
+    cell, outcomes = cells[0]
+    precision = cell["configuration"].get("precision", "float32")
+    words = [f"seed {seed}" for seed in _seeds([cell for cell, _ in cells])]
+    words += [] if precision == "float32" else [f"attacked in {precision}"]
+    return Measure(
+        benchmark=cell["benchmark"],
+        perturbation=perturbation,
+        metric=metric,
+        protocol=" · ".join([cell["protocol"], *words]),
+        sample_ids=outcomes["sample_id"].to_pylist(),
+        values=values,
+    )
+
+
+def _seeds(cells: Sequence[Mapping[str, Any]]) -> list[int]:
+    """One at most: where nothing is drawn there is none."""
+    return sorted({cell["seed"] for cell in cells if cell["seed"] is not None})
+
+
+def _key(cells: Sequence[Mapping[str, Any]], measure: Measure) -> str:
     """Equal for what may be compared; published files are known by their samples, others by their bytes too."""
+    cell = cells[0]
     published = cell["configuration"].get("published", False)
-    samples = hashlib.blake2b("\n".join(outcomes["sample_id"].to_pylist()).encode(), digest_size=16).hexdigest()
-    made_with = {
-        name: cell["configuration"].get(name) for name in ("constants", "jpeg_quality", "version", "surrogate")
-    }
-    same = [cell["benchmark"], cell["classes"], samples if published else cell["data"], what, cell["seed"], made_with]
-    return json.dumps(same)
+    samples = hashlib.blake2b("\n".join(measure.sample_ids).encode(), digest_size=16).hexdigest()
+    images = [cell["benchmark"], cell["classes"], samples if published else cell["data"]]
+    made_with = {name: cell["configuration"].get(name) for name in ("constants", "jpeg_quality", "surrogate")}
+    if len(cells) == 1:
+        made_with["version"] = cell["configuration"].get("version")
+    return json.dumps([*images, measure.perturbation, measure.metric, _seeds(cells), made_with])

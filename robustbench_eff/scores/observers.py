@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import pyarrow as pa
 from .bootstrap import ratio_intervals, resampled_sums
 from .cue_conflict import Decisions
 from .intervals import wilson
+from .of_cell import score_of
 from .score import Score
 from .trials import Observer, Trial, named_shape, observer_of
 
@@ -30,25 +32,24 @@ def observer_scores(observers: Sequence[Observer], origin: str) -> list[Score]:
 
 
 def consistency_scores(
-    cells: Sequence[tuple[dict[str, Any], pa.Table]], observers: Sequence[Observer], origin: str
+    cells: Mapping[str, tuple[dict[str, Any], pa.Table]], observers: Sequence[Observer], origin: str
 ) -> list[Score]:
     """`error_consistency` of every model with people: the mean of kappa over them, on the stimuli that both answered.
 
-    `cells` are cue-conflict cells with their outcomes; right is who names the shape, as in model-vs-human. The
+    `cells` are cue-conflict cells with their outcomes, by id; right is who names the shape, as in model-vs-human. The
     interval is the bootstrap's over stimuli. No score where there are no people, or no stimuli in common.
     Source: Geirhos, Meding & Wichmann 2020, arXiv:2006.16736, equations 1 to 4.
     """
     people = [observer for observer in observers if observer.is_human]
     scores = []
-    for cell, outcomes in cells:
+    for cell_id, (cell, outcomes) in cells.items():
         model = observer_of(cell, outcomes)
         stimuli = sorted(key for key in model.trials if any(key in one.trials for one in people))
         if stimuli:
             value, low, high = _mean_kappa(model, people, stimuli)
-            words = f"{cell['protocol']} · with {len(people)} people from {origin}"
-            scores.append(
-                _score(cell["model"], cell["benchmark"], "error_consistency", value, (low, high), words, len(stimuli))
-            )
+            score = score_of(cell, outcomes, cell_id, "error_consistency", value, (low, high), n=len(stimuli))
+            words = f"{score.protocol} · with {len(people)} people from {origin}"
+            scores.append(replace(score, protocol=words))
     return scores
 
 

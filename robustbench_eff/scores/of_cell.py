@@ -33,7 +33,7 @@ def score_of(
         high=interval[1],
         n=outcomes.num_rows if n is None else n,
         protocol=_protocol(cell),
-        flags=_flags(outcomes, cell["samples"]),
+        flags=flags_of(outcomes, cell["samples"]),
         cell=cell_id,
     )
 
@@ -74,7 +74,7 @@ def scores_over(
     ]
 
 
-def _flags(outcomes: pa.Table, samples: int) -> tuple[str, ...]:
+def flags_of(outcomes: pa.Table, samples: int) -> tuple[str, ...]:
     """Incompleteness, what the attack did otherwise than it says, and how often the referee objected."""
     found = [f"incomplete: {outcomes.num_rows} of {samples}"] if outcomes.num_rows < samples else []
     notes = sorted({note for note in outcomes["note"].unique().to_pylist() if note})

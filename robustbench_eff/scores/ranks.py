@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from .bootstrap import resampled_sums, two_sided
+from .bootstrap import least_p, paired_difference, resampled_sums, two_sided
 from .paired import holm, mcnemar
 
 LEVEL = 0.05
@@ -24,10 +24,11 @@ class Ranks(NamedTuple):
     worst: int
 
 
-def rank_intervals(values: Values, higher_is_better: bool = True) -> list[Ranks]:
+def rank_intervals(values: Values, higher_is_better: bool = True, weights: Values | None = None) -> list[Ranks]:
     """The best and the worst rank of every model: all true ranks lie within them at once, with 95 %.
 
-    `values`, shape (models, samples), are of the same samples. All pairs of models are tested (exact McNemar where
+    `values`, shape (models, samples), are of the same samples; with `weights` of that shape a score is the sum of
+    values over that of weights. All pairs of models are tested (exact McNemar where
     all values are 0 or 1, else the bootstrap of the difference) and the p-values adjusted by Holm. A model ranks
     behind those that are significantly better, and before those that are significantly worse.
     Source: Mogstad, Romano, Shaikh & Wilhelm 2024, Review of Economic Studies 91(1), on simultaneous
@@ -36,8 +37,13 @@ def rank_intervals(values: Values, higher_is_better: bool = True) -> list[Ranks]
     """
     pairs = list(combinations(range(len(values)), 2))
     binary = bool(((values == 0) | (values == 1)).all())
-    p_values = holm((_mcnemar_p if binary else _bootstrap_p)(values, pairs))
-    means = values.mean(axis=1) if higher_is_better else -values.mean(axis=1)
+    if weights is not None:
+        tested = [paired_difference((values[a], weights[a]), (values[b], weights[b])).p for a, b in pairs]
+        p_values = holm([1.0 if p is None else p for p in tested])
+    else:
+        p_values = holm((_mcnemar_p if binary else _bootstrap_p)(values, pairs))
+    means = values.mean(axis=1) if weights is None else values.sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
+    means = means if higher_is_better else -means
     better, worse = np.zeros(len(values), dtype=int), np.zeros(len(values), dtype=int)
     for (a, b), p in zip(pairs, p_values, strict=True):
         if p < LEVEL and means[a] != means[b]:
@@ -55,14 +61,14 @@ def _mcnemar_p(values: Values, pairs: list[tuple[int, int]]) -> list[float]:
 def _bootstrap_p(values: Values, pairs: list[tuple[int, int]]) -> list[float]:
     """Where no draw has the other model ahead, the normal tail counts if it is smaller.
 
-    10,000 draws do not go below 0.0002, with which no two of 23 models could be told apart.
+    10,000 draws do not go below 0.0002, with which no two of 23 models could be told apart. Never less than `least_p`.
     """
     sums = resampled_sums(values - values.mean(axis=1, keepdims=True)) + values.sum(axis=1)
     found = []
     for a, b in pairs:
         draws = sums[:, a] - sums[:, b]
         p = float(two_sided(draws[:, None])[0])
-        if draws.min() > 0 or draws.max() < 0:
-            p = min(p, 2 * float(norm.sf(abs(draws.mean()) / draws.std()))) if draws.std() else 0.0
-        found.append(p)
+        if (draws.min() > 0 or draws.max() < 0) and draws.std():
+            p = min(p, 2 * float(norm.sf(abs(draws.mean()) / draws.std())))
+        found.append(max(p, least_p(int((values[a] != values[b]).sum()))))
     return found

@@ -94,7 +94,7 @@ def sequence_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "")
     The distance needs five classes. Intervals are Wilson's, and the bootstrap's over videos.
     """
     right, n = int(pc.sum(outcomes["correct"]).as_py() or 0), outcomes.num_rows
-    shares = {f"{name}{_suffix(difficulty)}": of for (name, difficulty), of in _stabilities(cell, outcomes).items()}
+    shares = {f"{name}{suffix(difficulty)}": of for (name, difficulty), of in stabilities(cell, outcomes).items()}
     if not n:
         absent = ("accuracy_all_frames", *shares)
         return [score_of(cell, outcomes, cell_id, metric, None, (None, None)) for metric in absent]
@@ -137,7 +137,7 @@ def mean_sequence_shares(
     flags: tuple[str, ...] = ()
     for one, table in cells:
         name = one["configuration"]["sequence"].removesuffix("_sequence")
-        for key, values in _stabilities(one, table).items():
+        for key, values in stabilities(one, table).items():
             if key[0] == "flip_probability" and name in found.get(key, ()):
                 flags += (f"{name} {key[1]} was read from several files, of which the last count",)
             found.setdefault(key, {})[name] = values
@@ -146,14 +146,14 @@ def mean_sequence_shares(
     for (metric, difficulty), of in sorted(found.items(), key=lambda item: item[0][1]):
         if not set(tested) <= set(of):
             continue
-        shares[f"mean_{metric}{_suffix(difficulty)}"] = np.mean([of[name] for name in tested], axis=0)
+        shares[f"mean_{metric}{suffix(difficulty)}"] = np.mean([of[name] for name in tested], axis=0)
         alexnets = figures[metric]
         if difficulty == 1 and cell["benchmark"] in AGAINST_ALEXNET and set(tested) <= set(alexnets):
             shares[RATES[metric]] = np.mean([of[name] / alexnets[name] for name in tested], axis=0)
     return {(f"{constants}_p", metric): values for metric, values in shares.items()}, flags
 
 
-def _stabilities(cell: Mapping[str, Any], outcomes: pa.Table) -> dict[tuple[str, int], PerVideo]:
+def stabilities(cell: Mapping[str, Any], outcomes: pa.Table) -> dict[tuple[str, int], PerVideo]:
     """Flip probabilities and distances of every video by (metric, difficulty)."""
     configuration = cell["configuration"]
     with_first = configuration["compared_with"] == "first"
@@ -170,5 +170,6 @@ def _stabilities(cell: Mapping[str, Any], outcomes: pa.Table) -> dict[tuple[str,
     return found
 
 
-def _suffix(difficulty: int) -> str:
+def suffix(difficulty: int) -> str:
+    """How the difficulty ends the name of a metric."""
     return "" if difficulty == 1 else f"_difficulty_{difficulty}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robustbench_eff.benchmarks.cue_conflict import categories, shape_and_texture, stimulus
+from robustbench_eff.benchmarks.cue_conflict import class_name, shape_and_texture, stimulus
 from robustbench_eff.errors import UsageError
 
 COLUMNS = ("subj", "session", "trial", "rt", "object_response", "category", "condition", "imagename")
@@ -55,13 +56,15 @@ def read_trials(path: Path | str) -> list[Observer]:
     shape and texture, and for a stimulus that is answered twice in one file.
     """
     found: list[tuple[str, str, dict[str, Trial]]] = []
-    for name, text in _files(Path(path)):
+    for name, text in _texts(Path(path)):
         for observer, trials in _read(name, text).items():
             joined = next((of for known, _, of in found if known == observer and not of.keys() & trials.keys()), None)
             if joined is None:
                 found.append((observer, Path(name).stem, trials))
             else:
                 joined |= trials
+    if not found:
+        raise UsageError(f"{path} holds no trials.")
     names = [observer for observer, *_ in found]
     return [
         Observer(observer if names.count(observer) == 1 else f"{observer} ({file})", trials)
@@ -76,6 +79,8 @@ def _read(name: str, text: str) -> dict[str, dict[str, Trial]]:
         raise UsageError(f"{name} has no column {', '.join(lacking)}.", f"Trials have {', '.join(COLUMNS)}.")
     found: dict[str, dict[str, Trial]] = {}
     for row in reader:
+        if None in row.values() or None in row:
+            raise UsageError(f"{name}, line {reader.line_num}: not as many values as there are columns.")
         cues, key = shape_and_texture(row["imagename"]), stimulus(row["imagename"])
         if cues is None:
             raise UsageError(f"{name}: {row['imagename']} does not say which shape and texture it has.")
@@ -87,16 +92,15 @@ def _read(name: str, text: str) -> dict[str, dict[str, Trial]]:
 
 
 def observer_of(cell: Mapping[str, Any], outcomes: pa.Table) -> Observer:
-    """The model of a cue-conflict cell as an observer."""
-    names: Sequence[str] | None = categories() if cell["benchmark"].startswith("cue-conflict") else None
+    """The model of a cue-conflict cell as an observer; UsageError where two samples are the same stimulus."""
     columns = (outcomes[column].to_pylist() for column in ("sample_id", "label", "texture", "prediction"))
-    return Observer(
-        cell["model"],
-        {
-            stimulus(sample): Trial(*(str(index) if names is None else names[index] for index in answered))
-            for sample, *answered in zip(*columns, strict=True)
-        },
-    )
+    trials: dict[str, Trial] = {}
+    for sample, *answered in zip(*columns, strict=True):
+        key = stimulus(sample)
+        if key in trials:
+            raise UsageError(f"{cell['benchmark']} holds {key} twice.", "Trials need one image a stimulus.")
+        trials[key] = Trial(*(class_name(cell["benchmark"], index) for index in answered))
+    return Observer(cell["model"], trials)
 
 
 def rows_of(observer: Observer, samples: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -112,6 +116,14 @@ def named_shape(observer: Observer, stimuli: Sequence[str]) -> tuple[np.ndarray,
     trials = [observer.trials.get(key) for key in stimuli]
     named = np.array([trial is not None and trial.response == trial.shape for trial in trials], dtype=bool)
     return named, np.array([trial is not None for trial in trials], dtype=bool)
+
+
+def _texts(path: Path) -> Iterator[tuple[str, str]]:
+    """Every CSV file with its name; UsageError for one that cannot be read."""
+    try:
+        yield from _files(path)
+    except (OSError, UnicodeDecodeError, tarfile.TarError, EOFError, zlib.error) as error:
+        raise UsageError(f"{path} cannot be read as trials: {error}.", "CSV files are in UTF-8.") from error
 
 
 def _files(path: Path) -> Iterator[tuple[str, str]]:

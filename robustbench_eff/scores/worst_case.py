@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from robustbench_eff import spec
 
-from .distances import ROUNDING, distances, searches_the_nearest
+from .distances import distances, searches_the_nearest, survives
 from .intervals import wilson
+from .of_cell import flags_of
 from .score import Score
 
 Right = npt.NDArray[np.bool_]
@@ -24,6 +25,7 @@ Right = npt.NDArray[np.bool_]
 class Attacked:
     """A cell of an attack: who survived it, by the radius of the ball."""
 
+    id: str
     cell: Mapping[str, Any]
     outcomes: pa.Table
 
@@ -47,8 +49,7 @@ class Attacked:
     def right(self, eps: float) -> Right | None:
         """Who is right when clean and has no image found within `eps`; None where that ball was not searched."""
         if self.eps is None:
-            found: Right = distances(dict(self.cell), self.outcomes) > eps + ROUNDING * max(1.0, eps)
-            return found
+            return survives(distances(dict(self.cell), self.outcomes), eps)
         if self.eps > eps:
             return None
         survived: Right = self.outcomes["correct"].to_numpy(zero_copy_only=False)
@@ -61,18 +62,17 @@ def worst_case(rights: Sequence[Right]) -> Right:
     return everywhere
 
 
-def worst_case_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[Score]:
+def worst_case_scores(cells: Sequence[Attacked], suspected: Mapping[str, tuple[str, ...]] | None = None) -> list[Score]:
     """`robust_accuracy` of every model in every ball that one of its attacks searched, under all that lie inside it.
 
-    `cells` are those of attacks, with their outcomes; unfinished ones are left out, which is said. An image found
-    within a smaller radius counts for the larger ones; attacks on other samples are never put together. There is no
-    score where only one attack lies in the ball: its own score says the same.
+    An image found within a smaller radius counts for the larger ones; attacks on other samples are never put together.
+    What is to be known of a cell, and what is `suspected` of it by its id, is to be known of the score too; unfinished
+    cells are left out, which is said. There is no score where only one cell lies in the ball: its own says the same.
     """
     groups: dict[str, list[Attacked]] = {}
-    for cell, outcomes in cells:
+    for attacked in cells:
         same = ("model_digest", "preprocessing", "benchmark", "protocol", "data", "classes")
-        attacked = Attacked(cell, outcomes)
-        groups.setdefault(json.dumps([*(cell[name] for name in same), attacked.norm]), []).append(attacked)
+        groups.setdefault(json.dumps([*(attacked.cell[name] for name in same), attacked.norm]), []).append(attacked)
     scores = []
     for attacks in groups.values():
         finished = [attack for attack in attacks if attack.finished]
@@ -80,24 +80,30 @@ def worst_case_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[
             f"{attack.cell['perturbation']} is incomplete and left out" for attack in attacks if not attack.finished
         )
         for eps in sorted({attack.eps for attack in finished if attack.eps is not None}):
-            rights = [right for attack in finished if (right := attack.right(eps)) is not None]
-            if len(rights) > 1:
-                scores.append(_score(attacks[0], worst_case(rights), len(rights), eps, flags))
+            inside = {attack.id: right for attack in finished if (right := attack.right(eps)) is not None}
+            taken = [attack for attack in finished if attack.id in inside]
+            if len(taken) > 1:
+                known = [flag for attack in taken for flag in flags_of(attack.outcomes, len(attack.outcomes))]
+                known += [flag for attack in taken for flag in (suspected or {}).get(attack.id, ())]
+                score = _score(taken, worst_case([*inside.values()]), eps)
+                scores.append(replace(score, flags=(*flags, *dict.fromkeys(known))))
     return scores
 
 
-def _score(attack: Attacked, right: Right, attacks: int, eps: float, flags: tuple[str, ...]) -> Score:
-    n, survivors = len(right), int(right.sum())
+def _score(attacks: Sequence[Attacked], right: Right, eps: float) -> Score:
+    cell, n, survivors = attacks[0].cell, len(right), int(right.sum())
+    kinds = len({attack.cell["perturbation"] for attack in attacks})
+    runs = f" in {len(attacks)} runs" if len(attacks) > kinds else ""
+    seeds = sorted({attack.cell["seed"] for attack in attacks} - {None})
     low, high = wilson(survivors, n) if n else (None, None)
     return Score(
-        model=attack.cell["model"],
-        benchmark=attack.cell["benchmark"],
-        perturbation=f"worst of {attacks} attacks, {attack.norm} {spec.literal(eps)}",
+        model=cell["model"],
+        benchmark=cell["benchmark"],
+        perturbation=f"worst of {kinds} attack{'s' if kinds > 1 else ''}{runs}, {attacks[0].norm} {spec.literal(eps)}",
         metric="robust_accuracy",
         value=survivors / n if n else None,
         low=low,
         high=high,
         n=n,
-        protocol=attack.cell["protocol"],
-        flags=flags,
+        protocol=" · ".join([cell["protocol"], *([f"seed {', '.join(map(str, seeds))}"] if seeds else [])]),
     )

@@ -66,6 +66,24 @@ def test_imagenet_r_with_a_column_of_wnids(tmp_path: Path) -> None:
     assert [subset("r")[label] for label in labels] == [GOLDFINCH, STINGRAY]
 
 
+def test_class_labels_whose_names_are_numbers_in_the_order_of_words(tmp_path: Path) -> None:
+    """What an image folder of ImageNet-V2 becomes: class 2 stands at position 112."""
+    from datasets import ClassLabel
+
+    names = sorted(map(str, range(1000)))
+    where = saved(tmp_path / "v2", {"label": [names.index("2"), names.index("10")]}, {"label": ClassLabel(names=names)})
+    row = catalog.benchmark("imagenetv2-matched-frequency")
+    assert resolve_labels(row, sources.open_benchmark(row, where)).labels.tolist() == [2, 10]
+
+
+def test_a_texture_beside_a_label_is_no_cue_conflict(tmp_path: Path) -> None:
+    from datasets import Value
+
+    kinds = {"label": Value("int64"), "texture": Value("int64")}
+    opened = sources.open_location(saved(tmp_path / "set", {"label": [0, 1], "texture": [7, 8]}, kinds), "test")
+    assert opened.textures is None
+
+
 @pytest.mark.parametrize(
     ("names", "expected"),
     [

@@ -145,6 +145,12 @@ def test_a_subset_numbered_by_its_own_classes_is_read_so_and_no_other_way(tmp_pa
         outcomes(tmp_path / "c", "imagenet-r", wide, Fixed(GOLDFINCH))
 
 
+def test_numbers_that_may_count_either_way_are_refused_among_clean_images(tmp_path: Path) -> None:
+    data = class_folders(tmp_path / "set", ["11", "199"])
+    with pytest.raises(DataError, match=r"numbers up to 199, which may count .*\nName classes by wnid"):
+        outcomes(tmp_path / "store", "imagenet-r-clean", data, Fixed(GOLDFINCH))
+
+
 def objectnet(folder: Path) -> Path:
     """Two alarm clocks, a backpack and a thing that is no class of ImageNet, each with a red border of two pixels."""
     for seed, name in enumerate(["alarm_clock", "alarm_clock", "backpack", "air_freshener"]):

@@ -17,6 +17,7 @@ from robustbench_eff.scores.bootstrap import (
     resample_counts,
     resampled_sums,
 )
+from robustbench_eff.scores.ranks import rank_intervals
 
 
 def means_drawn_one_by_one(values: np.ndarray) -> np.ndarray:
@@ -127,3 +128,25 @@ def test_twenty_scores_of_twelve_models_take_less_than_two_seconds() -> None:
     for _ in range(12):
         mean_intervals(values)
     assert time.process_time() - begun < 4  # 0.9 measured; machines differ
+
+
+def test_few_differences_are_never_significant() -> None:
+    """Five differences of one sign come up by chance once in 16, however far apart the values are."""
+    for n in (1, 2, 5):
+        found = paired_difference(np.full(n, 0.5), np.zeros(n))
+        assert found.p == 2.0 ** (1 - n)
+    assert paired_difference(np.zeros(3), np.zeros(3)).p == 1.0
+    assert rank_intervals(np.array([[0.1], [0.3], [0.5]])) == [(1, 3)] * 3
+
+
+def test_small_samples_reject_a_true_null_no_more_than_the_least_p_allows() -> None:
+    random = np.random.default_rng(0)
+    rejected = [paired_difference(random.normal(size=5), np.zeros(5)).p < 0.05 for _ in range(300)]
+    assert not any(rejected)
+
+
+def test_ends_do_not_leave_the_range_of_the_values() -> None:
+    values = np.zeros((2, 50))
+    values[1, 0] = 0.1
+    for low, high in mean_intervals(values):
+        assert 0.0 <= low <= high <= 0.1

@@ -17,6 +17,7 @@ from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.cli.main import app
 from robustbench_eff.errors import UsageError
 from robustbench_eff.scores.compare import compare, flips, ranked
+from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.scores.measures import measures, model_named
 from robustbench_eff.scores.paired import mcnemar
 from robustbench_eff.store import Store
@@ -163,6 +164,73 @@ def test_shape_bias_is_compared_as_a_ratio(tmp_path: Path) -> None:
     assert row.difference == pytest.approx(-2 / 3)
     assert row.p < 0.001
     assert row.consistency.kappa == 1.0, "both name the same shapes"
+
+
+def test_every_value_is_that_of_its_score(tmp_path: Path) -> None:
+    """Attacked, searched, corrupted and filmed: what is compared is what is scored."""
+    attacks = ["pgd(eps=8/255)", "security_curve(eps=[2/255, 8/255, 16/255])"]
+    changes = ["cifar10_c", "rotate_sequence(constants='cifar10')"]
+    options = {"attacks": attacks, "corruptions": changes, "limit": 24, "store": tmp_path / "store"}
+    evaluate("digits_standard", benchmarks=["digits", "digits-cue-conflict"], **options)
+    scores = {
+        (score.benchmark, score.perturbation, score.metric): score.value
+        for score in store_scores(Store(tmp_path / "store"))
+    }
+    found, left_out = measures(Store(tmp_path / "store"), "digits_standard")
+    assert left_out == []
+    kinds = set()
+    for measure in found.values():
+        value = scores[measure.benchmark, measure.perturbation, measure.metric]
+        assert measure.value == (None if value is None else pytest.approx(value, abs=1e-12)), measure.perturbation
+        kinds.add(measure.metric)
+    assert {"accuracy", "robust_accuracy", "robust_accuracy@8/255", "shape_bias", "mean_accuracy"} <= kinds
+    assert {"accuracy_all_frames", "flip_probability", "top5_distance"} <= kinds
+
+
+def test_scores_over_corruptions_pair_one_seed_with_the_same(tmp_path: Path) -> None:
+    """Contrast draws nothing, so its cell has no seed, and may be the first of a store."""
+    from robustbench_eff.scores import alexnet
+
+    def cells(first: str, seeds: tuple[int, ...]) -> list:
+        names = sorted(alexnet.published().errors, key=lambda name: name != first)
+        made = []
+        for name in names:
+            for severity in range(1, 6):
+                configuration = {"corruption": name, "severity": severity, "constants": "imagenet"}
+                text = f"{name}(severity={severity})"
+                for seed in (None,) if name == "contrast" else seeds:
+                    record = cell(8, text, benchmark="imagenet-c-generated", configuration=configuration, seed=seed)
+                    made.append((record, table(8, correct=np.arange(8) < 4 + (seed or 0))))
+        return made
+
+    store = by_hand(tmp_path / "store", {"a": cells("contrast", (0, 1)), "b": cells("fog", (0,))})
+    rows = compare(*(measures(store, name)[0] for name in "ab"))
+    (mean,) = [row for row in rows if row.metric == "mean_accuracy"]
+    assert (mean.difference, mean.protocols) == (0.0, ("8 images · seed 0",))
+
+
+def test_an_attack_in_two_precisions_is_compared_once_and_said(tmp_path: Path) -> None:
+    def attacked(precision: str, right: int):
+        configuration = {"precision": precision}
+        record = attack_cell(4, "pgd(eps=8/255)", 8 / 255, configuration=configuration)
+        return record, table(4, correct=np.arange(4) < right)
+
+    store = by_hand(tmp_path / "store", {"a": [attacked("float16", 3), attacked("bfloat16", 1)]})
+    found, left_out = measures(store, "a")
+    assert [measure.value for measure in found.values()] == [0.75]
+    assert left_out == [f"digits, pgd(eps=8/255): twice in {store.folder}, the first counts"]
+
+
+def test_three_models_on_cue_conflict_have_ranks(tmp_path: Path) -> None:
+    shapes, textures = np.zeros(90, int), np.ones(90, int)
+    record = cell(90, benchmark="cue-conflict")
+    cells = {
+        name: [(record, table(90, label=shapes, texture=textures, prediction=np.arange(90) < count))]
+        for name, count in (("a", 10), ("b", 80), ("c", 78))
+    }
+    ((_, values, ranks),) = ranked([measures(by_hand(tmp_path / "store", cells), name)[0] for name in "abc"])
+    assert values == [pytest.approx(80 / 90), pytest.approx(10 / 90), pytest.approx(12 / 90)]
+    assert [(of.best, of.worst) for of in ranks] == [(1, 1), (2, 3), (2, 3)]
 
 
 def test_scores_over_corruptions_are_compared_sample_by_sample(tmp_path: Path) -> None:

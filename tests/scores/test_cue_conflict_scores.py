@@ -109,7 +109,7 @@ def test_consistency_with_people_is_the_mean_of_kappas(observers) -> None:
         texture=[index[row.texture] for row in rows],
         prediction=[index[row.response] for row in rows],
     )
-    (score,) = consistency_scores([(cell(300, benchmark="cue-conflict"), outcomes)], observers, "here")
+    (score,) = consistency_scores({"id": (cell(300, benchmark="cue-conflict"), outcomes)}, observers, "here")
     mine = [row.response == row.shape for row in rows]
     people = [observer for observer in observers if observer.is_human]
     kappas = [
@@ -181,12 +181,48 @@ def test_people_are_compared_with_the_models_of_a_store(store: Path, tmp_path: P
         ("a,b\n1,2\n", "has no column subj, session"),
         (HEADER + "x,1,1,NaN,cat,cat,0,picture.png\n", "picture.png does not say which shape and texture"),
         (HEADER + "x,1,1,NaN,cat,cat,0,cat1-dog1.png\n" * 2, "x answers cat1-dog1 twice"),
+        (HEADER + "x,1,1\n", "line 2: not as many values as there are columns"),
+        (HEADER, "holds no trials"),
     ],
 )
 def test_other_files_are_no_trials(tmp_path: Path, content: str, words: str) -> None:
     (tmp_path / "file.csv").write_text(content)
     with pytest.raises(UsageError, match=words):
         read_trials(tmp_path / "file.csv")
+
+
+def test_files_that_cannot_be_read_are_said(shared: Path, tmp_path: Path) -> None:
+    (tmp_path / "latin.csv").write_bytes(HEADER.encode() + "x,1,1,NaN,Bär,cat,0,cat1-dog1.png\n".encode("latin1"))
+    (tmp_path / "cut.tgz").write_bytes((shared / "cue-conflict-csv.tgz").read_bytes()[:40_000])
+    for name in ("latin.csv", "cut.tgz"):
+        with pytest.raises(UsageError, match="cannot be read as trials"):
+            read_trials(tmp_path / name)
+
+
+def test_two_samples_of_one_stimulus_are_no_trials(tmp_path: Path) -> None:
+    outcomes = table(2, sample_id=["a/cat1-dog1.png", "b/cat1-dog1.png"], label=[CAT] * 2, texture=[DOG] * 2)
+    store = Store(tmp_path / "store")
+    with store.lock():
+        store.write_cell("abc", cell(2, benchmark="cue-conflict"))
+        store.write_shard("abc", 0, 2, outcomes)
+    result = CliRunner().invoke(app, ["trials", str(store.folder), "--out", str(tmp_path / "out")])
+    assert (result.exit_code, "holds cat1-dog1 twice" in result.output) == (2, True)
+
+
+def test_sets_of_other_classes_and_unfinished_ones_are_shown_as_what_they_are(tmp_path: Path) -> None:
+    """Classes of a set of one's own are numbers, whatever it is called; two sets of one name are two rows."""
+    store = Store(tmp_path / "store")
+    with store.lock():
+        for number, (name, samples) in enumerate((("cue-conflict-mine", 4), ("mine", 4), ("mine", 6))):
+            record = cell(samples, benchmark=name, data=str(number))
+            store.write_cell(f"cell{number}", record)
+            outcomes = table(4, label=[300, 300, 2, 2], texture=[2, 2, 300, 300], prediction=[300, 2, 2, 2])
+            store.write_shard(f"cell{number}", 0, 4, outcomes)
+    found = json.loads(CliRunner().invoke(app, ["score", str(store.folder), "--json"]).output)["scores"]
+    assert {one["metric"] for one in found if " of " in one["metric"]} == {"shape_bias of 2", "shape_bias of 300"}
+    shown = CliRunner().invoke(app, ["score", str(store.folder)]).output
+    assert shown.count("75.0 [") == 3 * 2, "bias and shapes named, of each"
+    assert "incomplete: 4 of 6" in shown
 
 
 def test_a_place_without_trials_is_said(tmp_path: Path) -> None:
@@ -209,4 +245,4 @@ def test_sessions_are_joined_and_twins_told_apart(tmp_path: Path) -> None:
 def test_a_stimulus_is_known_whoever_named_the_file() -> None:
     for name in ("cat4-truck3.png", "cat/cat4-truck3.png", "0003_s5n_s10_0_cat_00_cat4-truck3.png"):
         assert stimulus(name) == "cat4-truck3"
-    assert stimulus("7/712-as-3.png") == "712-as-3"
+    assert stimulus("7/712-as-3.png") == "7/712-as-3.png"

@@ -9,10 +9,17 @@ from hypothesis import strategies as st
 from outcome_tables import attack_cell, table
 
 from robustbench_eff import evaluate
-from robustbench_eff.scores.worst_case import worst_case_scores
+from robustbench_eff.scores.worst_case import Attacked, worst_case_scores
 from robustbench_eff.store import Store
 
 EPS = 8 / 255
+
+
+def worst(*cells, **options):
+    """The scores of these cells, whose ids are their numbers."""
+    return worst_case_scores([Attacked(str(number), *cell) for number, cell in enumerate(cells)], **options)
+
+
 rights = st.integers(2, 5).flatmap(
     lambda attacks: st.integers(1, 40).flatmap(
         lambda n: st.lists(st.lists(st.booleans(), min_size=n, max_size=n), min_size=attacks, max_size=attacks)
@@ -26,7 +33,7 @@ def test_it_is_a_brute_force_count_and_never_above_the_smallest(found: list[list
         (attack_cell(len(right), f"attack{number}", EPS), table(len(right), correct=right))
         for number, right in enumerate(found)
     ]
-    (score,) = worst_case_scores(cells)
+    (score,) = worst(*cells)
     survivors = sum(all(right[row] for right in found) for row in range(len(found[0])))
     assert score.value == survivors / len(found[0])
     assert score.value <= min(np.mean(right) for right in found)
@@ -37,7 +44,7 @@ def test_what_breaks_a_sample_in_a_smaller_ball_breaks_it_in_a_larger_one() -> N
     small = (attack_cell(4, "small", 4 / 255), table(4, correct=[True, True, False, True]))
     large = (attack_cell(4, "large", EPS), table(4, correct=[True, False, True, True]))
     other = (attack_cell(4, "other", 0.5, "l2"), table(4, correct=[False] * 4))
-    (score,) = worst_case_scores([small, large, other])
+    (score,) = worst(small, large, other)
     assert (score.value, score.perturbation) == (0.5, "worst of 2 attacks, linf 8/255")
 
 
@@ -47,22 +54,42 @@ def test_a_search_for_the_nearest_image_counts_with_what_it_found_inside_the_bal
         table(4, correct=[False, False, True, False], distance_linf=[0.01, 0.5, 0.0, EPS], label=[0, 0, 0, 1]),
     )
     pgd = (attack_cell(4, "pgd", EPS), table(4, correct=[True, True, True, False], label=[0, 0, 0, 1]))
-    (score,) = worst_case_scores([nearest, pgd])
+    (score,) = worst(nearest, pgd)
     assert score.value == 0.5, "found within: the first; found beyond: the second; wrong when clean: the fourth"
 
 
 def test_an_unfinished_attack_is_left_out_and_said() -> None:
     done = [(attack_cell(4, f"attack{n}", EPS), table(4, correct=[True] * 4)) for n in range(2)]
     half = (attack_cell(4, "square", EPS), table(2, correct=[False] * 2))
-    (score,) = worst_case_scores([*done, half])
+    (score,) = worst(*done, half)
     assert (score.value, score.flags) == (1.0, ("square is incomplete and left out",))
+
+
+def test_runs_of_one_attack_are_one_attack() -> None:
+    """With another seed, or in another precision, it is a restart."""
+    runs = [
+        (attack_cell(4, "pgd(eps=8/255)", EPS, seed=seed), table(4, correct=np.arange(4) != seed)) for seed in (0, 1)
+    ]
+    (score,) = worst(*runs)
+    assert (score.perturbation, score.value) == ("worst of 1 attack in 2 runs, linf 8/255", 0.5)
+    assert score.protocol.endswith("seed 0, 1")
+
+
+def test_what_is_known_of_an_attack_is_known_of_the_worst_case() -> None:
+    flagged = (
+        attack_cell(2, "a", EPS),
+        table(2, correct=[True] * 2, flag=["not_finite", ""], note=["fewer steps"] * 2),
+    )
+    other = (attack_cell(2, "b", EPS), table(2, correct=[True] * 2))
+    (score,) = worst(flagged, other, suspected={"1": ("masking suspected: black_box",)})
+    assert score.flags == ("fewer steps", "not_finite: 1", "masking suspected: black_box")
 
 
 def test_attacks_on_other_samples_or_classes_are_not_put_together() -> None:
     one = (attack_cell(4, "a", EPS), table(4, correct=[True] * 4))
     for other in ({"data": "other"}, {"classes": "other"}, {"model_digest": "other"}, {"preprocessing": "other"}):
         two = (attack_cell(4, "b", EPS, **other), table(4, correct=[False] * 4))
-        assert worst_case_scores([one, two]) == []
+        assert worst(one, two) == []
 
 
 def test_of_a_real_run_it_is_what_the_outcomes_say(tmp_path) -> None:
