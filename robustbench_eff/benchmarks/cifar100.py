@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 
-from .benchmark import Benchmark
+from robustbench_eff.errors import DataError
+
+from .benchmark import Benchmark, LabelledImages
 from .cifar10 import CIFAR10, CIFAR10_C, CIFAR10_C_GENERATED
 
 _NAMES = """
@@ -25,6 +27,13 @@ def class_index() -> dict[str, int]:
     return {name: index for index, name in enumerate(CLASSES)} | {"cra": CLASSES.index("crab")}
 
 
+def _of_these(opened: LabelledImages) -> LabelledImages:
+    """Files of CIFAR-10 have labels that would do, and mean something else."""
+    if opened.split.endswith(" of CIFAR-10"):
+        raise DataError(f"{opened.origin} is CIFAR-10.", "Give cifar-100-python or test.bin of CIFAR-100.")
+    return opened
+
+
 def _of_100(of: Benchmark) -> Benchmark:
     """What there is of CIFAR-10, of CIFAR-100."""
     return dataclasses.replace(
@@ -34,6 +43,7 @@ def _of_100(of: Benchmark) -> Benchmark:
         label_space="cifar100",
         num_classes=len(CLASSES),
         class_index=class_index,
+        keep=_of_these,
         images_of=None if of.images_of is None else "cifar100",
     )
 

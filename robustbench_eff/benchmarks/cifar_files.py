@@ -34,7 +34,7 @@ def find_batch(path: Path) -> Path | None:
 
 def open_batch(batch: Path, split: str = "local files") -> LabelledImages:
     """The images of a published file; DataError for one that holds anything else."""
-    pixels, labels = _binary(batch) if batch.suffix == ".bin" else _pickled(batch)
+    pixels, labels, of_100 = _binary(batch) if batch.suffix == ".bin" else _pickled(batch)
     images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return LabelledImages(
         origin=str(batch),
@@ -42,22 +42,26 @@ def open_batch(batch: Path, split: str = "local files") -> LabelledImages:
         labels=labels,
         read=lambda position: np.ascontiguousarray(images[position]),
         stamp=file_stamp(batch),
-        split=split,
+        split=f"{split} of CIFAR-{100 if of_100 else 10}",
     )
 
 
-def _binary(batch: Path) -> tuple[npt.NDArray[np.uint8], list[int]]:
-    """Records of one or two bytes for the labels and 3,072 for the values, red before green before blue."""
+def _binary(batch: Path) -> tuple[npt.NDArray[np.uint8], list[int], bool]:
+    """Pixels, labels, and whether they are of CIFAR-100.
+
+    Records have one or two bytes for the labels and 3,072 for the values, red before green before blue.
+    """
     content = np.frombuffer(batch.read_bytes(), np.uint8)
     fitting = [size for size in LABEL_BYTES if len(content) and len(content) % size == 0]
     if len(fitting) != 1:
         raise DataError(f"{batch} holds {len(content)} bytes, no whole number of CIFAR's records.", "Is it cut short?")
     records = content.reshape(-1, fitting[0])
     before = LABEL_BYTES[fitting[0]]
-    return records[:, before:], records[:, before - 1].tolist()
+    return records[:, before:], records[:, before - 1].tolist(), before > 1
 
 
-def _pickled(batch: Path) -> tuple[npt.NDArray[np.uint8], list[int]]:
+def _pickled(batch: Path) -> tuple[npt.NDArray[np.uint8], list[int], bool]:
+    """The same."""
     with batch.open("rb") as file:
         found = _OnlyArrays(file, encoding="bytes").load()
     entries = {_text(key): value for key, value in found.items()} if isinstance(found, dict) else {}
@@ -68,7 +72,7 @@ def _pickled(batch: Path) -> tuple[npt.NDArray[np.uint8], list[int]]:
     pixels = data.pixels()
     if pixels is None or len(pixels) != len(labels):
         raise DataError(f"{batch}: CIFAR's data is uint8 of shape (labels, {VALUES}).", "Is it the published file?")
-    return pixels, labels
+    return pixels, labels, "fine_labels" in entries
 
 
 def _text(key: Any) -> str:

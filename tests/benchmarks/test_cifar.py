@@ -68,13 +68,20 @@ def by_columns(folder: Path) -> None:
     (folder / "test").write_bytes(pickle.dumps({b"data": np.asfortranarray(FLAT), b"fine_labels": FINE}, protocol=4))
 
 
+def test_files_of_cifar10_are_not_taken_for_cifar100(tmp_path: Path) -> None:
+    """All their labels would do."""
+    (tmp_path / "test_batch").write_bytes(pickle.dumps({b"data": FLAT, b"labels": [0, 1, 2, 3, 4, 5]}, protocol=4))
+    with pytest.raises(DataError, match="is CIFAR-10"):
+        opened(tmp_path)
+
+
 @pytest.mark.parametrize("write", [binary, python_2, python_3, by_columns], ids=lambda write: write.__name__)
 def test_the_published_files_are_read(tmp_path: Path, write) -> None:
     write(tmp_path)
     found = opened(tmp_path)
     assert np.array_equal(found.pixels, IMAGES)
     assert found.labels.tolist() == FINE
-    assert found.protocol == "test, 6 images, 32×32 as it is"
+    assert found.protocol == "test of CIFAR-100, 6 images, 32×32 as it is"
     (file,) = tmp_path.iterdir()
     assert opened(file).fingerprint == found.fingerprint
 
