@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import binom
 
 
-def wilson(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(successes: int | float, n: int | float, confidence: float = 0.95) -> tuple[float, float]:
     """The score interval of a proportion, without continuity correction; both ends in [0, 1].
 
     Raises ValueError unless 0 <= successes <= n and n >= 1.
