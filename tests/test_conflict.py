@@ -190,6 +190,21 @@ def test_a_set_that_has_no_conflicts_is_refused(tmp_path: Path) -> None:
         write_conflicts("mine", tmp_path / "again", data={"mine": str(out)})
 
 
+def test_small_images_have_one_size(tmp_path: Path) -> None:
+    for name, size in (("a", 8), ("b", 9)):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        Image.new("RGB", (size, size)).save(tmp_path / "set" / name / "1.png")
+    with pytest.raises(DataError, match=r"is 9×9, not 8×8.\nSmall images must all have the size of the first"):
+        write_conflicts("mine", tmp_path / "out", data={"mine": str(tmp_path / "set")})
+
+
+def test_classes_that_are_no_outputs_are_refused(tmp_path: Path) -> None:
+    """Numbers of the 200 classes of ImageNet-R would be read as ImageNet's."""
+    data = {"imagenet-r": str(class_folders(tmp_path / "set", ["n01531178", "n01498041"]))}
+    with pytest.raises(UsageError, match="classes of imagenet-r are not a model's outputs"):
+        write_conflicts("imagenet-r", tmp_path / "out", data=data)
+
+
 def test_two_sets_need_a_choice(tmp_path: Path) -> None:
     words = ["conflict", "--out", str(tmp_path / "out"), "--data", "a=x", "--data", "b=y"]
     result = CliRunner().invoke(app, words)

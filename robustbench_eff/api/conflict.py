@@ -25,7 +25,7 @@ from robustbench_eff.benchmarks.cache import prepare, warn_if_sorted
 from robustbench_eff.benchmarks.decode import decode
 from robustbench_eff.benchmarks.fingerprints import content_of, hashed
 from robustbench_eff.disk import cache_folder, writing
-from robustbench_eff.errors import MissingInputs, UsageError
+from robustbench_eff.errors import DataError, MissingInputs, UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Geometry
 from robustbench_eff.rng import Draws
@@ -120,7 +120,7 @@ def _conflicts(
     styles = _drawn(opened, labels, Draws.of(seed, opened.ids[:limit]))
     needed = sorted({*contents, *styles})
     picked = dataclasses.replace(chosen(opened, needed, labels[needed].tolist()), left_out=0)
-    images = prepare(benchmark, picked, _geometry(benchmark, picked))
+    images = _prepared(benchmark, picked)
     _try(styliser, images, strength)
     places, found = {row: place for place, row in enumerate(needed)}, plain_labels(opened)
     numbered = bool(benchmark.class_index()) or all(isinstance(label, int) for label in found)
@@ -187,6 +187,15 @@ def _drawn(opened: LabelledImages, labels: npt.NDArray[np.int64], draws: Draws) 
 def _scaled(word: int, count: int) -> int:
     """A 32-bit word as a number below `count`."""
     return word * count >> 32
+
+
+def _prepared(benchmark: Benchmark, opened: LabelledImages) -> ImageSet:
+    try:
+        return prepare(benchmark, opened, _geometry(benchmark, opened))
+    except DataError as error:
+        if "--geometry" not in error.hint:
+            raise
+        raise DataError(error.message, "Small images must all have the size of the first.") from error
 
 
 def _geometry(benchmark: Benchmark, opened: LabelledImages) -> Geometry:
