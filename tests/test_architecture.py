@@ -26,7 +26,9 @@ HOME_OF = {
     "timm": {"zoo/timm_models.py", "zoo/published_checkpoints.py"},
     "datasets": {"benchmarks/hugging_face.py"},
     "filelock": {"store.py"},
-    "typer": {f"cli/{name}.py" for name in ("compare", "conflict", "corrupt", "lists", "main", "trials", "words")},
+    "typer": {
+        f"cli/{name}.py" for name in ("compare", "conflict", "convert", "corrupt", "lists", "main", "trials", "words")
+    },
     "pydantic": {"suite.py"},
     "sklearn": set(),
     "huggingface_hub": {"hub.py", "benchmarks/hugging_face.py"},

@@ -19,6 +19,7 @@ from robustbench_eff.zoo import aliases
 
 from .compare import compare
 from .conflict import conflict
+from .convert import convert
 from .corrupt import corrupt
 from .lists import list_app
 from .trials import trials
@@ -55,6 +56,7 @@ app.command()(compare)
 app.command()(corrupt)
 app.command()(trials)
 app.command()(conflict)
+app.command()(convert)
 
 
 def main() -> None:

@@ -11,11 +11,13 @@ from robustbench_eff.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Geometry,
 
 from .aliases import Alias
 from .request import Built, ModelRequest, source_text
-from .weights import load_weights
+from .sat_variables import state_of
+from .tf_bundle import is_bundle, read_bundle
+from .weights import counters, load_weights
 
 FILE = "--weights FILE"
 REASONS = {
-    "sat_tf_ckpt": "published only as TensorFlow checkpoints on Google Drive, which PyTorch cannot read",
+    "sat_tf_ckpt": "published only as TensorFlow checkpoints on Google Drive",
     "debiased_pth": "published only behind SharePoint links that need a browser",
     "easyrobust_pth": "published only on a download host that no model library knows",
     "clovaai_pth": "published only in a Dropbox folder",
@@ -51,7 +53,7 @@ def missing(alias: Alias, request: ModelRequest) -> list[Missing]:
     if skeleton is None:
         how = "write its architecture as an nn.Module and use --model path/to/file.py:factory --weights FILE"
     elif alias.source == "sat_tf_ckpt":
-        how = f"convert the variables to a state_dict of timm {skeleton} (bn_eps=1e-5), then --weights FILE"
+        how = "--weights FILE, the NAME.index of the checkpoint with its other two files beside it"
     else:
         how = "--weights FILE"
     return [Missing(f"weights of {alias.name} ({REASONS[alias.source]})", _link(alias), how, option)]
@@ -71,13 +73,18 @@ def build(alias: Alias, request: ModelRequest) -> Built:
         module = timm.create_model(skeleton, pretrained=False, **{**arguments, **request.model_args}).eval()
     except Exception as error:
         raise ModelError(f"timm cannot build {skeleton}: {error}") from error
-    notes = load_weights(
-        module,
-        request.weights,
-        trust=request.trust_checkpoint,
-        # The auxiliary batch norms of debiased training are not used at test time.
-        drop=".aux_bn." if alias.source == "debiased_pth" else None,
-    )
+    if smooth and is_bundle(request.weights):
+        state, left_out = state_of(read_bundle(request.weights), module, request.weights)
+        module.load_state_dict({**counters(module), **state}, strict=True)
+        notes = (f"weights from {request.weights.name}, a TensorFlow checkpoint", *left_out)
+    else:
+        notes = load_weights(
+            module,
+            request.weights,
+            trust=request.trust_checkpoint,
+            # The auxiliary batch norms of debiased training are not used at test time.
+            drop=".aux_bn." if alias.source == "debiased_pth" else None,
+        )
     size = module.default_cfg["input_size"][-1] if smooth else 224
     resize = size + 32
     half = (0.5, 0.5, 0.5)

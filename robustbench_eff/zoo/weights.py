@@ -32,7 +32,7 @@ def load_weights(module: nn.Module, path: Path, *, trust: bool = False, drop: st
     if stripped:
         notes = (*notes, f"prefix {stripped!r} removed")
     _check(module.state_dict(), state, path)
-    module.load_state_dict({**_counters(module), **state}, strict=True)
+    module.load_state_dict({**counters(module), **state}, strict=True)
     return (f"weights from {path.name}", *notes)
 
 
@@ -111,5 +111,6 @@ def _check(wanted: StateDict, state: StateDict, path: Path) -> None:
         )
 
 
-def _counters(module: nn.Module) -> StateDict:
+def counters(module: nn.Module) -> StateDict:
+    """BatchNorm's counts of batches, which checkpoints may lack and no evaluation reads."""
     return {key: value for key, value in module.state_dict().items() if key.endswith("num_batches_tracked")}

@@ -1,0 +1,41 @@
+"""`robust-eval convert`: a published checkpoint as a file of tensors that any tool can read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustbench_eff.errors import MissingInputs, UsageError
+
+from .words import output, reported
+
+
+def convert(
+    model: Annotated[str, typer.Argument(help="Whose weights they are, e.g. sat_effnet_b0 or debiased_resnet50.")],
+    weights: Annotated[Path, typer.Argument(help="NAME.index of a TensorFlow checkpoint, or a PyTorch file.")],
+    out: Annotated[Path, typer.Option(help="safetensors file.")],
+    trust_checkpoint: Annotated[bool, typer.Option("--trust-checkpoint", help="Unpickle the file.")] = False,
+) -> None:
+    """Write a checkpoint of a published model as safetensors, every entry under the name its architecture gives it."""
+    with reported():
+        if out.suffix != ".safetensors":
+            raise UsageError(f"A safetensors file is written, got --out {out}.", "For example weights.safetensors.")
+        from safetensors.torch import save_file
+
+        from robustbench_eff.zoo import load as zoo
+        from robustbench_eff.zoo.request import ModelRequest
+
+        request = ModelRequest(name=model, weights=weights, trust_checkpoint=trust_checkpoint)
+        if missing := zoo.missing(request):
+            raise MissingInputs(missing)
+        classifier = zoo.load(request)
+        tensors = {name: value.contiguous() for name, value in classifier.model.state_dict().items()}
+        try:
+            save_file(tensors, out)
+        except OSError as error:
+            raise UsageError(f"{out} cannot be written: {error.strerror or error}.") from error
+        for note in classifier.provenance.notes:
+            output().print(note, markup=False, highlight=False, soft_wrap=True)
+        output().print(f"{len(tensors)} tensors written to {out}.", markup=False, highlight=False, soft_wrap=True)

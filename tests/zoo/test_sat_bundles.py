@@ -1,0 +1,234 @@
+"""SAT's TensorFlow checkpoints: read from bundles that are written here in the format, and mapped one to one."""
+
+from __future__ import annotations
+
+import math
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import load_file
+from typer.testing import CliRunner
+
+from robustbench_eff import load_classifier
+from robustbench_eff.cli.main import app
+from robustbench_eff.errors import MissingInputs, ModelError
+from robustbench_eff.zoo.sat_variables import state_of
+from robustbench_eff.zoo.tf_bundle import read_bundle
+
+STAGES = ((1, 3, 1, 16), (2, 3, 6, 24), (2, 5, 6, 40), (3, 3, 6, 80), (3, 5, 6, 112), (4, 5, 6, 192), (1, 3, 6, 320))
+"""EfficientNet-B0 (Tan & Le 2019, table 1): blocks, kernel, expansion, channels."""
+SCALING = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2), 3: (1.2, 1.4), 4: (1.4, 1.8), 5: (1.6, 2.2), 6: (1.8, 2.6)}
+SCALING[7] = (2.0, 3.1)
+TENSORS = {0: 311, 7: 1037}
+KINDS = {np.dtype(np.float32): 1, np.dtype(np.int64): 9, np.dtype(np.int32): 3}
+
+
+def rounded(channels: float, width: float) -> int:
+    """To a multiple of 8, never down by more than a tenth."""
+    scaled = channels * width
+    found = max(8, int(scaled + 4) // 8 * 8)
+    return found + 8 if found < 0.9 * scaled else found
+
+
+def shapes(size: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the variables of EfficientNet-B`size`, by the paper's scaling and TensorFlow's numbering."""
+    width, depth = SCALING[size]
+    found: dict[str, tuple[int, ...]] = {}
+
+    def norm(scope: str, channels: int) -> None:
+        for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+            found[f"{scope}/{name}"] = (1, 1, 1, 1, channels)
+
+    scope, number, inputs = f"efficientnet-b{size}", 0, rounded(32, width)
+    found[f"{scope}/stem/conv2d/kernel"] = (3, 3, 3, inputs)
+    norm(f"{scope}/stem/tpu_batch_normalization", inputs)
+    for blocks, kernel, expansion, channels in STAGES:
+        outputs = rounded(channels, width)
+        for _ in range(math.ceil(blocks * depth)):
+            at, inner = f"{scope}/blocks_{number}", inputs * expansion
+            ones, norms = [], []
+            if expansion > 1:
+                ones, norms = [(1, 1, inputs, inner)], [inner]
+            ones, norms = [*ones, (1, 1, inner, outputs)], [*norms, inner, outputs]
+            for place, shape in enumerate(ones):
+                found[f"{at}/conv2d{f'_{place}' if place else ''}/kernel"] = shape
+            for place, width_of in enumerate(norms):
+                norm(f"{at}/tpu_batch_normalization{f'_{place}' if place else ''}", width_of)
+            found[f"{at}/depthwise_conv2d/depthwise_kernel"] = (kernel, kernel, inner, 1)
+            squeezed = max(1, inputs // 4)
+            found |= {f"{at}/se/conv2d/kernel": (1, 1, inner, squeezed), f"{at}/se/conv2d/bias": (squeezed,)}
+            found |= {f"{at}/se/conv2d_1/kernel": (1, 1, squeezed, inner), f"{at}/se/conv2d_1/bias": (inner,)}
+            number, inputs = number + 1, outputs
+    head = rounded(1280, width)
+    found[f"{scope}/head/conv2d/kernel"] = (1, 1, inputs, head)
+    norm(f"{scope}/head/tpu_batch_normalization", head)
+    found |= {f"{scope}/head/dense/kernel": (head, 1000), f"{scope}/head/dense/bias": (1000,)}
+    return found
+
+
+def variables(size: int) -> dict[str, np.ndarray]:
+    random = np.random.default_rng(size)
+    made = {name: random.uniform(0.5, 1.5, size=shape).astype(np.float32) for name, shape in shapes(size).items()}
+    return {name: value - 1 if name.endswith("kernel") else value for name, value in made.items()}
+
+
+def varint(number: int) -> bytes:
+    found = bytearray()
+    while number >= 0x80:
+        found.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*found, number])
+
+
+def field(number: int, value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def block(rows: list[tuple[bytes, bytes]], restart_every: int = 16) -> bytes:
+    """As LevelDB writes it: keys share what they begin with, but for every sixteenth."""
+    content, restarts, last = b"", [], b""
+    for number, (key, value) in enumerate(rows):
+        shared = 0
+        if number % restart_every:
+            while shared < min(len(last), len(key)) and last[shared] == key[shared]:
+                shared += 1
+        else:
+            restarts.append(len(content))
+        content += varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
+        last = key
+    return content + struct.pack(f"<{len(restarts)}I", *restarts) + struct.pack("<I", len(restarts))
+
+
+def write_bundle(prefix: Path, values: dict[str, np.ndarray], shards: int = 1, compressed: int = 0) -> Path:
+    """NAME.index and NAME.data-00000-of-00001; several blocks, each with its trailer."""
+    rows, data = [(b"", field(1, shards) + field(3, field(1, 1)))], b""
+    for name in sorted(values):
+        value = values[name]
+        shape = b"".join(field(2, field(1, size)) for size in value.shape)
+        place = (field(4, len(data)) if data else b"") + field(5, value.nbytes)
+        rows.append((name.encode(), field(1, KINDS[value.dtype]) + field(2, shape) + place + b"\x35\0\0\0\0"))
+        data += value.tobytes()
+    table, handles = b"", []
+    for start in range(0, len(rows), 50):
+        part = block(rows[start : start + 50])
+        handles.append((rows[min(start + 49, len(rows) - 1)][0], varint(len(table)) + varint(len(part))))
+        table += part + bytes([compressed, 0, 0, 0, 0])
+    places = []
+    for part in (block([]), block(handles)):
+        places.append(varint(len(table)) + varint(len(part)))
+        table += part + bytes(5)
+    footer = b"".join(places)
+    index = prefix.with_name(f"{prefix.name}.index")
+    index.write_bytes(table + footer + bytes(40 - len(footer)) + struct.pack("<Q", 0xDB4775248B80FB57))
+    prefix.with_name(f"{prefix.name}.data-00000-of-00001").write_bytes(data)
+    return index
+
+
+def test_a_bundle_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    values = {f"scope/part_{row}/kernel": np.full((2, row + 1), row, np.float32) for row in range(120)}
+    values |= {"global_step": np.array(7, np.int64), "counts": np.arange(3, dtype=np.int32)}
+    found = read_bundle(write_bundle(tmp_path / "model.ckpt-1", values))
+    assert found.keys() == values.keys()
+    for name, value in values.items():
+        assert np.array_equal(found[name], value), name
+        assert found[name].dtype == value.dtype
+
+
+@pytest.mark.parametrize("size", range(8))
+def test_variables_map_one_to_one_on_timms_efficientnets(size: int) -> None:
+    with torch.device("meta"):
+        module = timm.create_model(f"tf_efficientnet_b{size}", bn_eps=1e-5)
+    empty = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes(size).items()}
+    state, notes = state_of(empty, module, Path("here"))
+    wanted = {key for key in module.state_dict() if not key.endswith("num_batches_tracked")}
+    assert state.keys() == wanted
+    assert len(state) == len(empty) == TENSORS.get(size, len(wanted))
+    assert notes == ()
+
+
+def test_values_go_where_they_belong(tmp_path: Path) -> None:
+    """A convolution and a dense layer of TensorFlow, computed by hand, and by the layers they became."""
+    values = variables(0)
+    module = timm.create_model("tf_efficientnet_b0", bn_eps=1e-5).eval()
+    state, _ = state_of(values, module, tmp_path)
+    patch = np.random.default_rng(1).normal(size=(3, 3, 3)).astype(np.float32)
+    kernel = values["efficientnet-b0/stem/conv2d/kernel"]
+    by_hand = np.einsum("hwc,hwco->o", patch, kernel)
+    layer = torch.nn.functional.conv2d(torch.tensor(patch).permute(2, 0, 1)[None], state["conv_stem.weight"])
+    assert np.allclose(layer.flatten(), by_hand, atol=1e-5)
+    depthwise = values["efficientnet-b0/blocks_0/depthwise_conv2d/depthwise_kernel"]
+    assert np.array_equal(state["blocks.0.0.conv_dw.weight"][5, 0], depthwise[:, :, 5, 0])
+    features = np.random.default_rng(2).normal(size=1280).astype(np.float32)
+    dense = features @ values["efficientnet-b0/head/dense/kernel"]
+    assert np.allclose(state["classifier.weight"] @ torch.tensor(features), dense, atol=1e-4)
+    gamma = values["efficientnet-b0/blocks_3/tpu_batch_normalization_2/gamma"]
+    assert np.array_equal(state["blocks.2.0.bn3.weight"], gamma.reshape(-1))
+
+
+def test_a_published_model_is_evaluated_from_its_checkpoint_and_converted(tmp_path: Path) -> None:
+    values = variables(0) | {"global_step": np.array(9, np.int64)}
+    values |= {"efficientnet-b0/stem/conv2d/kernel/RMSProp": np.zeros((3, 3, 3, 32), np.float32)}
+    index = write_bundle(tmp_path / "model.ckpt-9", values)
+    classifier = load_classifier("sat_effnet_b0", weights=index)
+    assert classifier.num_classes == 1000
+    notes = ("weights from model.ckpt-9.index, a TensorFlow checkpoint", "2 variables of training left out")
+    assert classifier.provenance.notes == notes
+    out = tmp_path / "sat.safetensors"
+    result = CliRunner().invoke(app, ["convert", "sat_effnet_b0", str(index), "--out", str(out)])
+    assert (result.exit_code, "tensors written to" in result.output) == (0, True)
+    again = load_classifier("sat_effnet_b0", weights=out)
+    images = torch.rand(1, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(again(images), classifier(images))
+    assert load_file(out)["conv_stem.weight"].shape == (32, 3, 3, 3)
+
+
+def test_another_size_or_another_model_is_said(tmp_path: Path) -> None:
+    index = write_bundle(tmp_path / "b0", variables(0))
+    with pytest.raises(ModelError, match=r"which does not give|has no variable|of no known part"):
+        load_classifier("sat_effnet_b1", weights=index)
+    other = write_bundle(tmp_path / "other", {"conv0/W": np.zeros((7, 7, 3, 64), np.float32)})
+    with pytest.raises(ModelError, match="holds no EfficientNet of SAT"):
+        load_classifier("sat_effnet_b0", weights=other)
+    more = variables(0) | {"efficientnet-b0/blocks_99/conv2d/kernel": np.zeros((1, 1, 2, 2), np.float32)}
+    with pytest.raises(ModelError, match="1 variables of no known part, such as efficientnet-b0/blocks_99"):
+        load_classifier("sat_effnet_b0", weights=write_bundle(tmp_path / "more", more))
+
+
+def test_wrong_files_get_a_sentence(tmp_path: Path) -> None:
+    values = {"a": np.zeros(10, np.float32), "b": np.ones(4, np.float32)}
+    index = write_bundle(tmp_path / "model", values)
+    data, content = tmp_path / "model.data-00000-of-00001", index.read_bytes()
+    data.write_bytes(data.read_bytes()[:-1])
+    with pytest.raises(ModelError, match=r"does not hold b whole.\nIs it cut short"):
+        read_bundle(index)
+    for wrong in (b"", b"no table at all" * 10, content[:20] + content[-48:]):
+        index.write_bytes(wrong)
+        with pytest.raises(ModelError, match="is not the index of a TensorFlow checkpoint"):
+            read_bundle(index)
+    for options, words in (({"shards": 2}, "one little-endian file"), ({"compressed": 1}, "it is compressed")):
+        with pytest.raises(ModelError, match=words):
+            read_bundle(write_bundle(tmp_path / "model", values, **options))
+    data.unlink()
+    with pytest.raises(ModelError, match=r"needs model.data-00000-of-00001 beside it"):
+        read_bundle(index)
+
+
+def test_convert_says_what_is_wrong(tmp_path: Path) -> None:
+    def run(*words: str):
+        return CliRunner().invoke(app, ["convert", *words])
+
+    answer = run("sat_effnet_b0", "x.index", "--out", "x.pt")
+    assert (answer.exit_code, "A safetensors file is written" in answer.output) == (2, True)
+    answer = run("sat_effnet_b0", str(tmp_path / "x.index"), "--out", str(tmp_path / "x.safetensors"))
+    assert (answer.exit_code, "missing" in answer.output) == (2, True)
+    with pytest.raises(
+        MissingInputs, match=r"--weights FILE, the NAME.index of the checkpoint with its other two files"
+    ):
+        load_classifier("sat_effnet_b0")
