@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -20,7 +21,7 @@ STEM = "/stem/conv2d/kernel"
 BOOKKEEPING = ("Momentum", "RMSProp", "RMSProp_1", "ExponentialMovingAverage", "global_step")
 """How the names of variables end that belong to training."""
 
-Variables = Mapping[str, np.ndarray[Any, Any]]
+Variables = Mapping[str, npt.NDArray[Any]]
 
 
 def state_of(variables: Variables, module: nn.Module, path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:

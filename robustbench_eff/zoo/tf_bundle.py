@@ -25,7 +25,7 @@ TRAILER = 5
 KINDS = {1: "<f4", 2: "<f8", 3: "<i4", 4: "<u1", 9: "<i8", 10: "?", 19: "<f2"}
 """NumPy's names of TensorFlow's kinds of numbers."""
 
-Fields = list[tuple[int, "int | bytes"]]
+Fields = list[tuple[int, int | bytes]]
 """Of a protocol buffer: numbers of fields, and what they hold."""
 
 
