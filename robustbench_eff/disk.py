@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from robustbench_eff.errors import StoreError
+from robustbench_eff.errors import StoreError, UsageError
 
 
 def cache_folder() -> Path:
@@ -34,6 +34,15 @@ def reserve(path: Path) -> None:
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+
+
+@contextmanager
+def saving(path: Path) -> Iterator[None]:
+    """OSError while a file that the user named is written becomes UsageError."""
+    try:
+        yield
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 @contextmanager

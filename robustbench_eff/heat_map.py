@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from robustbench_eff import spec
+from robustbench_eff.disk import saving
 from robustbench_eff.errors import UsageError
 from robustbench_eff.scores.score import Score
 from robustbench_eff.severity_table import by_subject, row_name
@@ -27,10 +28,8 @@ def write(scores: Sequence[Score], path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise UsageError(f"The heat map is a PNG file, got {path}.", "For example heat-map.png.")
     picture = heat_map(scores)
-    try:
+    with saving(path):
         picture.save(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
 def heat_map(scores: Sequence[Score]) -> Image.Image:

@@ -63,10 +63,10 @@ def test_a_cut_run_goes_on_with_the_same_bytes(tmp_path: Path) -> None:
 def test_interrupted_it_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     digits(tmp_path / "whole", limit=70)
 
-    def stopped() -> None:
+    def stopped(text: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("robustbench_eff.cli.conflict.errors", stopped)  # asked where progress is told
+    monkeypatch.setattr("robustbench_eff.cli.conflict.tell", stopped)
     words = ["conflict", "--out", str(tmp_path / "cut"), "--limit", "70"]
     monkeypatch.setattr("sys.argv", ["robust-eval", *words])
     result = CliRunner().invoke(app, words)

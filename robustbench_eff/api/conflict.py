@@ -249,8 +249,7 @@ def _made(conflicts: Conflicts, part: Sequence[int]) -> npt.NDArray[np.uint8]:
 
 
 def _floats(images: ImageSet, rows: list[int]) -> torch.Tensor:
-    pixels = torch.from_numpy(np.array(images.pixels[rows]))
-    return pixels.permute(0, 3, 1, 2).contiguous().float() / 255
+    return images.seen(torch.from_numpy(np.array(images.pixels[rows])))
 
 
 def _files(conflicts: Conflicts) -> list[str]:

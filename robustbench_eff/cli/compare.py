@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from robustbench_eff.benchmarks import locations
+from robustbench_eff.disk import saving
 from robustbench_eff.errors import UsageError
 
 from .words import errors, output, reported
 
 if TYPE_CHECKING:
-    from PIL import Image
-
     from robustbench_eff.scores.compare import Flip
     from robustbench_eff.scores.measures import Measure
     from robustbench_eff.scores.ranks import Ranks
@@ -84,7 +83,9 @@ def compare(
         if pictures is not None:
             from robustbench_eff.api.flips import draw_flips
 
-            _save(draw_flips(flipped, models[0], models[1], locations.from_options(data or [])), pictures)
+            drawn = draw_flips(flipped, models[0], models[1], locations.from_options(data or []))
+            with saving(pictures):
+                drawn.save(pictures)
 
 
 def _subject(text: str, default: Path) -> tuple[Store, str | None]:
@@ -112,17 +113,7 @@ def _plain(row: tuple[Measure, list[float | None], list[Ranks]], models: Sequenc
 def _write_flips(flips: Sequence[Flip], path: Path) -> None:
     from robustbench_eff.scores.compare import Flip
 
-    try:
-        with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Flip)])
-            writer.writeheader()
-            writer.writerows(dataclasses.asdict(flip) for flip in flips)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
-
-
-def _save(picture: Image.Image, path: Path) -> None:
-    try:
-        picture.save(path)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
+    with saving(path), path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Flip)])
+        writer.writeheader()
+        writer.writerows(dataclasses.asdict(flip) for flip in flips)

@@ -12,7 +12,7 @@ from robustbench_eff import tables
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import UsageError
 
-from .words import errors, output, reported, resumable
+from .words import output, reported, resumable, tell
 
 
 def conflict(
@@ -37,10 +37,6 @@ def conflict(
 
         hardware.keep_freed_memory()
 
-        def tell(text: str, done: int, total: int) -> None:
-            if not quiet:
-                errors().print(f"{text}: {done} of {total} images", highlight=False, markup=False)
-
         with resumable(out):
             done = write_conflicts(
                 benchmark or next(iter(places), "digits"),
@@ -50,18 +46,8 @@ def conflict(
                 strength=strength,
                 limit=limit,
                 seed=seed,
-                tick=tell,
+                tick=None if quiet else tell,
             )
         output().print(f"{done.images} images written to {out}, {done.found} were there.", highlight=False)
-        command = [
-            "robust-eval",
-            "--model",
-            "MODEL",
-            "--benchmark",
-            "mine",
-            "--data",
-            f"mine={out}",
-            "--attack",
-            "none",
-        ]
-        output().print(f"To evaluate them: {shlex.join(command)}", highlight=False, markup=False, soft_wrap=True)
+        command = f"robust-eval --model MODEL --benchmark mine --data {shlex.quote(f'mine={out}')} --attack none"
+        output().print(f"To evaluate them: {command}", highlight=False, markup=False, soft_wrap=True)

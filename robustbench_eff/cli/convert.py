@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from robustbench_eff.disk import saving
 from robustbench_eff.errors import MissingInputs, UsageError
 
 from .words import output, reported
@@ -32,10 +33,8 @@ def convert(
             raise MissingInputs(missing)
         classifier = zoo.load(request)
         tensors = {name: value.contiguous() for name, value in classifier.model.state_dict().items()}
-        try:
+        with saving(out):
             save_file(tensors, out)
-        except OSError as error:
-            raise UsageError(f"{out} cannot be written: {error.strerror or error}.") from error
         for note in classifier.provenance.notes:
             output().print(note, markup=False, highlight=False, soft_wrap=True)
         output().print(f"{len(tensors)} tensors written to {out}.", markup=False, highlight=False, soft_wrap=True)

@@ -9,9 +9,10 @@ import typer
 
 from robustbench_eff import spec
 from robustbench_eff.benchmarks import locations
+from robustbench_eff.disk import saving
 from robustbench_eff.errors import UsageError
 
-from .words import errors, output, reported, resumable
+from .words import output, reported, resumable, tell
 
 
 def corrupt(
@@ -56,18 +57,12 @@ def corrupt(
                 raise UsageError(f"The sheet is a PNG file, got --out {out}.", "For example --out sheet.png.")
             stylisers = [part for text in styliser or () for part in spec.split(text)]
             drawn = job.sheet(sheet, texts) if style is None else job.style_sheet(sheet, style, stylisers)
-            try:
+            with saving(out):
                 drawn.save(out)
-            except OSError as error:
-                raise UsageError(f"{out} cannot be written: {error.strerror or error}.") from error
             output().print(f"{out}", highlight=False)
             return
 
         hardware.keep_freed_memory()
-
-        def tell(text: str, done: int, total: int) -> None:
-            if not quiet:
-                errors().print(f"{text}: {done} of {total} images", highlight=False, markup=False)
 
         with resumable(out):
             done = job.write_corrupted(
@@ -77,6 +72,6 @@ def corrupt(
                 corruptions=texts,
                 limit=limit,
                 seed=seed,
-                tick=tell,
+                tick=None if quiet else tell,
             )
         output().print(f"{done.images} images written to {out}, {done.found} were there.", highlight=False)

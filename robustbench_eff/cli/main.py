@@ -239,17 +239,12 @@ def score(
 
 def _trial_scores(store: Store, path: Path) -> list[Score]:
     """Those of the observers in the file, and how consistently the store's models err with people."""
-    from robustbench_eff.scores.cells import shown
-    from robustbench_eff.scores.cue_conflict import has_conflict
     from robustbench_eff.scores.observers import consistency_scores, observer_scores
-    from robustbench_eff.scores.trials import read_trials
+    from robustbench_eff.scores.trials import cue_conflict_cells, read_trials
 
     observers = read_trials(path)
-    columns = ("sample_id", "label", "texture", "prediction", "note", "flag")
-    clean = ((cell_id, cell) for cell_id, cell in shown(store).items() if cell["perturbation"] == "none")
-    cells = {cell_id: (cell, store.outcomes(cell_id, columns)) for cell_id, cell in clean}
-    conflicting = {cell_id: found for cell_id, found in cells.items() if has_conflict(found[1])}
-    return observer_scores(observers, path.name) + consistency_scores(conflicting, observers, path.name)
+    kappas = consistency_scores(cue_conflict_cells(store), observers, path.name)
+    return observer_scores(observers, path.name) + kappas
 
 
 @app.command()

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from robustbench_eff.disk import saving
 from robustbench_eff.errors import UsageError
 
 from .words import output, reported
@@ -20,18 +21,15 @@ def trials(
 ) -> None:
     """Write the trials of every model on cue-conflict images, one CSV file each, in the format of model-vs-human."""
     with reported():
-        from robustbench_eff.scores.cells import shown
-        from robustbench_eff.scores.cue_conflict import has_conflict
-        from robustbench_eff.scores.trials import COLUMNS, observer_of, rows_of
+        from robustbench_eff.scores.trials import COLUMNS, cue_conflict_cells, observer_of, rows_of
         from robustbench_eff.store import Store
 
-        opened, written = Store.existing(store), 0
-        for cell_id, cell in shown(opened).items():
-            if cell["perturbation"] != "none":
-                continue
-            outcomes = opened.outcomes(cell_id, ("sample_id", "label", "texture", "prediction"))
-            if not has_conflict(outcomes):
-                continue
+        cells = cue_conflict_cells(Store.existing(store))
+        if not cells:
+            raise UsageError(
+                f"{store} holds no cue-conflict images.", "Evaluate with --benchmark cue-conflict --suite shifts."
+            )
+        for cell_id, (cell, outcomes) in cells.items():
             if outcomes.num_rows < cell["samples"]:
                 raise UsageError(
                     f"{cell['model']} on {cell['benchmark']} is incomplete: {outcomes.num_rows} of {cell['samples']}.",
@@ -39,20 +37,13 @@ def trials(
                 )
             observer = observer_of(cell, outcomes)
             path = out / f"{cell['benchmark']}_{_safe(observer.name)}_{cell_id[:6]}_session-1.csv"
-            try:
+            with saving(path):
                 out.mkdir(parents=True, exist_ok=True)
                 with path.open("w", newline="", encoding="utf-8") as file:
                     writer = csv.DictWriter(file, COLUMNS)
                     writer.writeheader()
                     writer.writerows(rows_of(observer, outcomes["sample_id"].to_pylist()))
-            except OSError as error:
-                raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
             output().print(str(path), highlight=False, soft_wrap=True)
-            written += 1
-        if not written:
-            raise UsageError(
-                f"{store} holds no cue-conflict images.", "Evaluate with --benchmark cue-conflict --suite shifts."
-            )
 
 
 def _safe(name: str) -> str:

@@ -47,6 +47,11 @@ def resumable(out: Path) -> Iterator[None]:
         ) from stop
 
 
+def tell(text: str, done: int, total: int) -> None:
+    """How far a folder of images is."""
+    errors().print(f"{text}: {done} of {total} images", highlight=False, markup=False)
+
+
 def parse_numbers(option: str, text: str | None) -> tuple[float, ...] | None:
     if text is None:
         return None

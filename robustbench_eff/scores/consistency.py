@@ -38,11 +38,11 @@ def error_consistency(correct_a: Right, correct_b: Right, confidence: float = 0.
     if a.shape != b.shape or a.ndim != 1 or not len(a):
         raise ValueError(f"Two arrays of one length are needed, got shapes {a.shape} and {b.shape}.")
     cells = np.bincount(2 * a + b, minlength=4)
-    kappas, observed, expected = (column[0] for column in _kappa(cells[None, :]))
+    kappas, observed, expected = (column[0] for column in kappa_of(cells[None, :]))
     low = high = kappa = None
     if np.isfinite(kappas):
         kappa = float(kappas)
-        draws = _kappa(np.random.Generator(np.random.SFC64(0)).multinomial(len(a), cells / len(a), size=DRAWS))[0]
+        draws = kappa_of(np.random.Generator(np.random.SFC64(0)).multinomial(len(a), cells / len(a), size=DRAWS))[0]
         draws = draws[np.isfinite(draws)]
         if draws.std():
             low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
@@ -51,9 +51,12 @@ def error_consistency(correct_a: Right, correct_b: Right, confidence: float = 0.
     )
 
 
-def _kappa(cells: npt.NDArray[Any]) -> tuple[Right, Right, Right]:
-    """Kappa, observed and expected agreement of counts (rows, 4): neither right, b alone, a alone, both."""
-    neither, only_b, only_a, both = cells.T / cells.sum(axis=1)
+def kappa_of(cells: npt.NDArray[Any]) -> tuple[Right, Right, Right]:
+    """Kappa, observed and expected agreement of counts (rows, 4): neither right, b alone, a alone, both.
+
+    Kappa is NaN where the expected agreement is 1, or nothing was counted.
+    """
+    neither, only_b, only_a, both = cells.T / np.maximum(cells.sum(axis=1), 1)
     right_a, right_b = only_a + both, only_b + both
     observed = neither + both
     expected = right_a * right_b + (1 - right_a) * (1 - right_b)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
@@ -19,7 +18,8 @@ from .intervals import wilson
 from .of_cell import score_of
 from .score import Score
 
-Classes = npt.NDArray[np.int64]
+Classes = npt.NDArray[Any]
+"""Indices or names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from .bootstrap import ratio_intervals, resampled_sums
-from .cue_conflict import Decisions
+from .consistency import kappa_of
+from .cue_conflict import Decisions, decisions
 from .intervals import wilson
 from .of_cell import score_of
 from .score import Score
@@ -55,12 +56,8 @@ def consistency_scores(
 
 def counted(trials: Sequence[Trial]) -> Decisions:
     """How often each cue was named where the two disagree."""
-    conflicting = [trial for trial in trials if trial.shape != trial.texture]
-    return Decisions(
-        shape=sum(trial.response == trial.shape for trial in conflicting),
-        texture=sum(trial.response == trial.texture for trial in conflicting),
-        trials=len(conflicting),
-    )
+    shapes, textures, responses = np.array([(one.shape, one.texture, one.response) for one in trials]).T
+    return decisions(shapes, textures, responses)
 
 
 def _scores(observer: Observer, origin: str) -> list[Score]:
@@ -107,7 +104,7 @@ def _mean_kappa(
     theirs = [named_shape(person, stimuli) for person in people]
     rows = np.concatenate(
         [
-            [seen & mine & right, seen & mine & ~right, seen & ~mine & right, seen & ~mine & ~right]
+            [seen & ~mine & ~right, seen & ~mine & right, seen & mine & ~right, seen & mine & right]
             for right, seen in theirs
         ]
     ).astype(np.float64)
@@ -122,12 +119,7 @@ def _mean_kappa(
 
 def _kappas(sums: np.ndarray) -> np.ndarray:
     """The mean of Cohen's kappa over people, of counts (draws, 4 times people); who has none is left out."""
-    both, only_a, only_b, neither = np.moveaxis(sums.reshape(len(sums), -1, 4), 2, 0)
-    n = np.maximum(both + only_a + only_b + neither, 1)
-    a, b = (both + only_a) / n, (both + only_b) / n
-    expected = a * b + (1 - a) * (1 - b)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        kappas = ((both + neither) / n - expected) / (1 - expected)
+    kappas = kappa_of(sums.reshape(-1, 4))[0].reshape(len(sums), -1)
     known = np.isfinite(kappas)
     means: np.ndarray = np.where(known, kappas, 0).sum(1) / np.where(known.any(1), known.sum(1), np.nan)
     return means

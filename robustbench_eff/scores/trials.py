@@ -20,8 +20,14 @@ import pyarrow as pa
 
 from robustbench_eff.benchmarks.cue_conflict import class_name, shape_and_texture, stimulus
 from robustbench_eff.errors import UsageError
+from robustbench_eff.store import Store
+
+from .cells import shown
+from .cue_conflict import has_conflict
 
 COLUMNS = ("subj", "session", "trial", "rt", "object_response", "category", "condition", "imagename")
+ANSWERS = ("sample_id", "label", "texture", "prediction", "note", "flag")
+"""Of outcomes, what trials and what is to be known of them are made of."""
 HUMAN = "subject-"
 """How the names of people begin."""
 
@@ -89,6 +95,13 @@ def _read(name: str, text: str) -> dict[str, dict[str, Trial]]:
             raise UsageError(f"{name}: {row['subj']} answers {key} twice.", "Give each session once.")
         trials[key] = Trial(*cues, row["object_response"])
     return found
+
+
+def cue_conflict_cells(store: Store) -> dict[str, tuple[dict[str, Any], pa.Table]]:
+    """The clean cells of cue-conflict images with what trials are made of, by id."""
+    clean = {cell_id: cell for cell_id, cell in shown(store).items() if cell["perturbation"] == "none"}
+    found = {cell_id: (cell, store.outcomes(cell_id, ANSWERS)) for cell_id, cell in clean.items()}
+    return {cell_id: of for cell_id, of in found.items() if has_conflict(of[1])}
 
 
 def observer_of(cell: Mapping[str, Any], outcomes: pa.Table) -> Observer:
