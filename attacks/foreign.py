@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
-import numpy as np
-import torch
 from torch import nn
 
-from robustbench_eff.rng import Draws
+from robustbench_eff.rng import Draws, global_generators
 from robustbench_eff.types import Images, ImagesToLogits, Logits
 
 
@@ -27,23 +22,10 @@ class AsModule(nn.Module):
         return self.classifier(images)
 
 
-@contextmanager
-def seeded(draws: Draws) -> Iterator[int]:
-    """Seed the global generators of torch, NumPy and Python from the samples' draws, and put them back.
+def seeded(draws: Draws) -> AbstractContextManager[int]:
+    """The global generators seeded from the samples' draws; yields the seed.
 
     So a repeated run draws the same, but, unlike with our own attacks, a sample's draws depend on the others of its
-    shard. Yields the seed.
+    shard.
     """
-    text = f"{draws.seed}/{draws.keys.tolist()}"
-    seed = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest(), "little")
-    python, numpy = random.getstate(), np.random.get_state()
-    devices = [draws.keys.device] if draws.keys.device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
-        np.random.seed(seed)
-        random.seed(seed)
-        try:
-            yield seed
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)
+    return global_generators(draws.seed, str(draws.keys.tolist()), draws.keys.device)

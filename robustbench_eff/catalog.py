@@ -14,10 +14,11 @@ from robustbench_eff.benchmark_table import BENCHMARKS, SCORED_WITH, SUITES
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.suite import Suite
-from robustbench_eff.tables import ADAPTERS, ATTACKS, CORRUPTIONS, SEQUENCES, SETS, STYLISERS
+from robustbench_eff.tables import ADAPTERS, ATTACKS, CORRUPTIONS, DEFENSES, SEQUENCES, SETS, STYLISERS
 
 if TYPE_CHECKING:
     from robustbench_eff.corruptions.stylise import Styliser
+    from robustbench_eff.defenses.recipe import Recipe
     from robustbench_eff.types import Attack, Corrupts, Films
 
 
@@ -66,6 +67,21 @@ def styliser(text: str) -> Styliser:
         raise SpecError(f"Unknown styliser {parsed.name!r}.", hint)
     made: Styliser = spec.build(STYLISERS[parsed.name].load(), parsed)
     return made
+
+
+def defense(text: str) -> Recipe:
+    """The training recipe that `text` describes; SpecError for an unknown name or field."""
+    parsed = spec.parse(text)
+    if parsed.name not in DEFENSES:
+        hint = did_you_mean(parsed.name, DEFENSES) or f"Known: {', '.join(DEFENSES)}."
+        raise SpecError(f"Unknown defense {parsed.name!r}.", hint)
+    made: Recipe = spec.build(DEFENSES[parsed.name].load(), parsed)
+    return made
+
+
+def defense_text(text: str) -> str:
+    """The canonical spec text of a recipe."""
+    return spec.text_of(spec.parse(text).name, defense(text))
 
 
 def sequence(text: str) -> Films:

@@ -60,6 +60,10 @@ class EvaluationError(RobustEvalError):
     """Something that went wrong while samples were being evaluated."""
 
 
+class TrainingError(RobustEvalError):
+    """A training that went wrong and was stopped."""
+
+
 class Interrupted(RobustEvalError):
     """The user stopped the run; the store can be resumed."""
 

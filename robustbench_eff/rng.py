@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+import random
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -91,6 +94,35 @@ class Draws:
             ((self.keys >> 32) & _WORD).unsqueeze(1).expand_as(block),
         )
         return torch.stack(philox(counter, key), dim=2).flatten(1)[:, :count]
+
+
+@contextmanager
+def global_generators(seed: int, stream: str, device: torch.device | str = "cpu") -> Iterator[int]:
+    """Seed the global generators of torch, NumPy and Python, and put them back afterwards; yields the number used.
+
+    For code that draws from them and takes no generator: initialisation, dropout, other libraries.
+    """
+    number = int.from_bytes(hashlib.blake2b(f"{seed}/{stream}".encode(), digest_size=4).digest(), "little")
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[device] if torch.device(device).type == "cuda" else []):
+        torch.manual_seed(number)
+        np.random.seed(number)
+        random.seed(number)
+        try:
+            yield number
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
+
+
+def restart(seed: int, stream: str) -> None:
+    """Seed torch's global generator of the CPU again, which is cheap; only inside `global_generators`."""
+    torch.default_generator.manual_seed(_hash64(f"{seed}/{stream}") & (2**63 - 1))
+
+
+def generator(seed: int, stream: str, step: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator of its own for one step of a stream: for draws that belong to a batch, not to a sample."""
+    return torch.Generator(device).manual_seed(_hash64(f"{seed}/{stream}/{step}") & (2**63 - 1))
 
 
 def stream_key(seed: int, stream: str) -> tuple[int, int]:

@@ -61,8 +61,8 @@ class Benchmark:
     """Which of several splits is meant."""
     class_index: Callable[[], Mapping[str, int]] = dict
     """Class names and wnids to indices; ambiguous names are left out."""
-    embedded: Callable[[], LabelledImages] | None = None
-    """Opens the copy that is installed with the package, if there is one."""
+    embedded: Callable[..., LabelledImages] | None = None
+    """Opens the copy that is installed with the package, if there is one: its test split, or the one that is named."""
     images_of: str | None = None
     """The benchmark whose images these are too, before something is done to them."""
     conflict_by: str | None = None

@@ -21,7 +21,7 @@ from .words import output, reported
 FOUND, NOT_FOUND = "found", "not found"
 
 list_app = typer.Typer(
-    help="List what there is: models, benchmarks, attacks, corruptions, sequences, stylisers, suites.",
+    help="List what there is: models, benchmarks, attacks, corruptions, sequences, stylisers, defenses, suites.",
     no_args_is_help=True,
 )
 
@@ -150,6 +150,13 @@ def list_stylisers() -> None:
     """What gives an image the texture of another."""
     with reported():
         _print_rows(("styliser", "what"), [(name, row.summary) for name, row in tables.STYLISERS.items()])
+
+
+@list_app.command("defenses")
+def list_defenses() -> None:
+    """Recipes that `robust-eval train --defense` knows."""
+    with reported():
+        _print_rows(("defense", "what"), [(name, row.summary) for name, row in tables.DEFENSES.items()])
 
 
 @list_app.command("suites")

@@ -22,6 +22,7 @@ from .conflict import conflict
 from .convert import convert
 from .corrupt import corrupt
 from .lists import list_app
+from .train import train
 from .trials import trials
 from .words import errors as error_console
 from .words import output, parse_batch_size, parse_geometry, parse_model_args, parse_numbers, reported
@@ -54,6 +55,7 @@ app = typer.Typer(
 app.add_typer(list_app, name="list")
 app.command()(compare)
 app.command()(corrupt)
+app.command()(train)
 app.command()(trials)
 app.command()(conflict)
 app.command()(convert)

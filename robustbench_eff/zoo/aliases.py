@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from importlib.resources import files
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 
@@ -27,23 +29,11 @@ class Alias:
     note: str = ""
 
 
-SHIPPED = (
-    Alias(
-        name="digits_standard",
-        source="shipped",
-        target="digits_standard",
-        family="small_cnn",
-        defense="standard",
-        note="trained by scripts/train_digits_standard.py",
-    ),
-)
-
-
 @cache
 def aliases() -> dict[str, Alias]:
     """All aliases by name, sorted."""
     rows = json.loads((files("robustbench_eff") / "facts" / "aliases.json").read_text())["aliases"]
-    table = [*SHIPPED, *(_alias(row) for row in rows)]
+    table = [*_shipped(), *(_alias(row) for row in rows)]
     return {alias.name: alias for alias in sorted(table, key=lambda alias: alias.name)}
 
 
@@ -57,6 +47,29 @@ def matching(pattern: str | None) -> list[Alias]:
         for alias in aliases().values()
         if any(fnmatch(text.lower(), glob.lower()) for text in (alias.name, alias.family, alias.defense))
     ]
+
+
+def _shipped() -> list[Alias]:
+    """What is installed with the package: every card is one."""
+    paths = sorted(checkpoints().glob("*.json"))
+    cards = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
+    return [
+        Alias(
+            name=name,
+            source="shipped",
+            target=name,
+            family=card["architecture"].partition("(")[0],
+            defense=card["defense"].partition("(")[0],
+        )
+        for name, card in cards.items()
+    ]
+
+
+def checkpoints() -> Path:
+    """The folder of the shipped weights and cards; found without importing what is beside it."""
+    wing = find_spec("robustbench_eff.defenses")
+    assert wing is not None and wing.submodule_search_locations is not None
+    return Path(next(iter(wing.submodule_search_locations))) / "checkpoints"
 
 
 def _alias(row: dict[str, Any]) -> Alias:

@@ -14,6 +14,7 @@ from . import (
     shipped,
     timm_models,
     torchvision_models,
+    trained,
     user_module,
 )
 from .request import Built, ModelRequest, label_space_of
@@ -61,13 +62,16 @@ def _resolve(name: str) -> tuple[ModuleType, str]:
     prefix, colon, target = name.partition(":")
     if colon and prefix in PREFIXES:
         return PREFIXES[prefix], target
+    if trained.is_trained(name):
+        return trained, name
     if colon:
         return user_module, name
     known = [*aliases.aliases(), *(f"{prefix}:NAME" for prefix in PREFIXES)]
     raise UsageError(
         f"Unknown model {name!r}.",
         f"{did_you_mean(name, known)}\nList the names with `robust-eval list models PATTERN`; "
-        "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, path/to/file.py:factory.".lstrip(),
+        "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, path/to/file.py:factory, "
+        "the folder of a training.".lstrip(),
     )
 
 
@@ -76,6 +80,8 @@ def expected_label_space(request: ModelRequest) -> str | None:
     source, _ = _resolve(request.name)
     if source is shipped:
         return "digits"
+    if source is trained:
+        return trained.card(request.name).label_space
     if request.num_classes is not None:
         return label_space_of(request.num_classes)
     return None if source is user_module else "imagenet"

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import as_file, files
-
 from robustbench_eff.errors import Missing
-from robustbench_eff.preprocessing import Geometry, Preprocessing
 
+from .aliases import checkpoints
+from .card import Card
 from .request import Built, ModelRequest
-from .small_cnn import SmallCNN
-from .weights import load_weights
-
-PREPROCESSING = Preprocessing(geometry=Geometry(size=32, mode="none"), mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5))
+from .trained import built
 
 
 def missing(name: str, request: ModelRequest) -> list[Missing]:
@@ -22,13 +18,5 @@ def missing(name: str, request: ModelRequest) -> list[Missing]:
 
 def build(name: str, request: ModelRequest) -> Built:
     """The network with its shipped weights, or those of `--weights`."""
-    module = SmallCNN().eval()
-    with as_file(files("robustbench_eff.defenses") / "checkpoints" / f"{name}.safetensors") as own:
-        notes = load_weights(module, request.weights or own, trust=request.trust_checkpoint)
-    return Built(
-        module=module,
-        preprocessing=request.adapt(PREPROCESSING, 1.0),
-        source=f"shipped:{name}",
-        label_space="digits",
-        notes=notes,
-    )
+    folder = checkpoints()
+    return built(Card.read(folder / f"{name}.json"), folder / f"{name}.safetensors", f"shipped:{name}", request)

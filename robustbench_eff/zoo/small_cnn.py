@@ -8,10 +8,10 @@ from torch import Tensor, nn
 class SmallCNN(nn.Module):
     """Five 3x3 convolutions with batch norm and ReLU on 32x32 images, then global average pooling.
 
-    55,750 parameters at the default width.
+    55,750 parameters at width 20, 35,866 at 16.
     """
 
-    def __init__(self, num_classes: int = 10, width: int = 20) -> None:
+    def __init__(self, num_classes: int = 10, width: int = 20, drop_rate: float = 0.0) -> None:
         super().__init__()
         self.features = nn.Sequential(
             _block(3, width, stride=2),
@@ -20,11 +20,12 @@ class SmallCNN(nn.Module):
             _block(2 * width, 2 * width, stride=1),
             _block(2 * width, 4 * width, stride=2),
         )
+        self.dropout = nn.Dropout(drop_rate)
         self.classifier = nn.Linear(4 * width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalised images (N, 3, 32, 32) to logits (N, num_classes)."""
-        logits: Tensor = self.classifier(self.features(images).mean((2, 3)))
+        logits: Tensor = self.classifier(self.dropout(self.features(images).mean((2, 3))))
         return logits
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from robustbench_eff import hub
 from robustbench_eff.errors import Missing, ModelError, did_you_mean
@@ -12,6 +13,9 @@ from robustbench_eff.preprocessing import Geometry, Preprocessing
 from .aliases import aliases
 from .request import Built, ModelRequest, label_space_of, source_text
 from .weights import load_weights
+
+if TYPE_CHECKING:
+    from torch import nn
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 MODES = {"center": "crop", "squash": "squash"}
@@ -78,6 +82,18 @@ def build(name: str, request: ModelRequest) -> Built:
         label_space=label_space_of(module.num_classes),
         notes=notes,
     )
+
+
+def untrained(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """The architecture with its own initialisation, in eval mode; ModelError where timm cannot build it."""
+    import timm
+
+    _config(name)
+    try:
+        module: nn.Module = timm.create_model(name, pretrained=False, **arguments)
+    except Exception as error:
+        raise ModelError(f"timm cannot build {source_text('timm', name, arguments)}: {error}") from error
+    return module.eval()
 
 
 def _config(name: str) -> Any:

@@ -1,0 +1,98 @@
+"""AdvProp: adversarial images as further training images, with batch norms of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch.nn.functional as functional
+from torch import Tensor, nn
+
+from robustbench_eff.errors import SpecError
+from robustbench_eff.threat import Threat
+from robustbench_eff.types import Images
+
+from . import inner
+from .auxiliary import MAIN, WithAuxiliary, main_of
+from .network import Network
+from .policies import augmented, policy
+from .recipe import Recipe
+from .samples import Batch
+
+ADVERSARIAL, AUGMENTED = 1, 2
+"""Branches."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvProp(Recipe):
+    """The sum of the cross-entropies of clean images through the main batch norms and of adversarial ones, attacked and
+    classified through auxiliary ones, which are dropped at the end.
+
+    Source: Xie et al. 2020, arXiv:1911.09665, algorithm 1 and section 5.1: PGD with a random start, eps + 1 steps of
+    1/255 (one for eps = 1/255), which is unverified; with `augmentation` fine-grained AdvProp (section 4.3).
+    Differs: the attack is in eval mode, with the auxiliary running statistics, as tingxueronghua's reproduction d0f6b04
+    meant it.
+    """
+
+    version: ClassVar[int] = 1
+
+    eps: float = 4 / 255
+    """Radius of the ball in L-infinity, in units of [0, 1] pixels."""
+    steps: int = 5
+    step_size: float = 1 / 255
+    auxiliary: bool = True
+    """False: all images go through the same batch norms."""
+    images: Literal["adversarial", "noise", "copy"] = "adversarial"
+    """What is added to the clean images. Controls: uniform noise of radius eps, and the images once more."""
+    augmentation: str | None = None
+    """`autoaugment` or `randaugment`: such images are added too, with a third set of batch norms."""
+
+    def __post_init__(self) -> None:
+        inner.check(self.eps, "linf", self.steps, self.step_size)
+        if self.images not in ("adversarial", "noise", "copy"):
+            raise SpecError(f"images must be adversarial, noise or copy, got {self.images!r}.")
+        if self.augmentation is not None:
+            policy(self.augmentation)
+
+    @property
+    def passes(self) -> float:
+        attack = 2 * self.steps if self.images == "adversarial" else 0
+        return attack + 4 + (2 if self.augmentation else 0)
+
+    def prepare(self, module: nn.Module) -> nn.Module:
+        return WithAuxiliary(module, 2 if self.augmentation else 1) if self.auxiliary else module
+
+    def export(self, trained: nn.Module) -> nn.Module:
+        return main_of(trained)
+
+    def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
+        added = self._added(network, batch)
+        loss = functional.cross_entropy(self._through(network, batch.images, MAIN), batch.targets)
+        loss = loss + functional.cross_entropy(self._through(network, added, ADVERSARIAL), batch.targets)
+        if self.augmentation is not None:
+            others = augmented(batch, policy(self.augmentation), self.augmentation)
+            loss = loss + functional.cross_entropy(self._through(network, others, AUGMENTED), batch.targets)
+        yield loss
+
+    def _through(self, network: Network, images: Images, branch: int) -> Tensor:
+        return network(images, branch=branch) if self.auxiliary else network(images)
+
+    def _added(self, network: Network, batch: Batch) -> Images:
+        if self.images == "copy":
+            return batch.images
+        threat = Threat("linf", self.eps)
+        start = inner.in_the_cube(batch.images, batch.uniform("start"), threat)
+        if self.images == "noise":
+            return start
+        with network.attacked():
+            return inner.ascend(
+                lambda images: functional.cross_entropy(
+                    self._through(network, images, ADVERSARIAL), batch.labels, reduction="sum"
+                ),
+                batch.images,
+                start,
+                threat=threat,
+                steps=self.steps,
+                step_size=self.step_size,
+            )

@@ -1,0 +1,51 @@
+"""Augmentation that keeps what an image shows: shifts, mirror images, crops; a whole batch at once."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from robustbench_eff.types import Images
+
+
+def shifted(images: Images, reach: int, generator: torch.Generator) -> Images:
+    """Each image moved by its own whole number of pixels, up to `reach` each way, the edge filled with black."""
+    if not reach:
+        return images
+    count, _, height, width = images.shape
+    down, across = torch.randint(2 * reach + 1, (2, count), generator=generator).to(images.device)
+    rows = down[:, None] + torch.arange(height, device=images.device)
+    columns = across[:, None] + torch.arange(width, device=images.device)
+    padded = functional.pad(images, (reach,) * 4).permute(0, 2, 3, 1)
+    sample = torch.arange(count, device=images.device)[:, None, None]
+    moved: Tensor = padded[sample, rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2)
+
+
+def mirrored(images: Images, generator: torch.Generator) -> Images:
+    """Every image, or with probability 1/2 its mirror image."""
+    mirror = torch.rand(len(images), generator=generator).to(images.device) < 0.5
+    return torch.where(mirror[:, None, None, None], images.flip(3), images)
+
+
+def cropped(images: Images, smallest: float, generator: torch.Generator) -> Images:
+    """Of each image a rectangle with `smallest` to all of its area and sides from 3:4 to 4:3, bilinearly at full size.
+
+    Source: Szegedy et al. 2015, arXiv:1409.4842, section 6. Differs: a rectangle that would not fit is cut to the
+    image, where torchvision draws again.
+    """
+    if smallest >= 1:
+        return images
+    count = len(images)
+    draws = torch.rand((4, count), generator=generator)
+    area = smallest + (1 - smallest) * draws[0]
+    aspect = torch.exp((2 * draws[1] - 1) * math.log(4 / 3))
+    width, height = (area * aspect).sqrt().clamp_max(1), (area / aspect).sqrt().clamp_max(1)
+    across, down = (2 * draws[2] - 1) * (1 - width), (2 * draws[3] - 1) * (1 - height)
+    zero = torch.zeros(count)
+    rows = torch.stack((torch.stack((width, zero, across), 1), torch.stack((zero, height, down), 1)), 1)
+    grid = functional.affine_grid(rows.to(images.device), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)

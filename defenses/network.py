@@ -1,0 +1,73 @@
+"""The network that is trained, as recipes call it: pixels in, logits out, in the mode and precision of the moment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+from robustbench_eff.errors import UsageError
+from robustbench_eff.rng import Draws
+from robustbench_eff.types import Images, ImagesToLogits, Logits
+
+
+@runtime_checkable
+class Stylises(Protocol):
+    """Gives content images the texture of style images."""
+
+    def __call__(self, content: Images, style: Images, strength: float = 1.0, draws: Draws | None = None) -> Images:
+        """float32 (N, 3, H, W) in [0, 1], as both must be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """What a recipe cannot make itself and receives."""
+
+    styliser: Stylises | None = None
+    teacher: ImagesToLogits | None = None
+    """A network in eval mode that is not trained."""
+
+
+class Network:
+    """A module that gets (images - mean) / std; what else is given goes to its forward."""
+
+    def __init__(
+        self, module: nn.Module, mean: Tensor, std: Tensor, *, precision: torch.dtype, given: Given | None = None
+    ) -> None:
+        self.module, self._mean, self._std = module, mean, std
+        self._precision = precision
+        self._given = given or Given()
+
+    def __call__(self, images: Images, **options: Any) -> Logits:
+        """Logits in float32, of the module in the mode it is in."""
+        normalised = (images - self._mean) / self._std
+        with torch.autocast(images.device.type, self._precision, enabled=self._precision != torch.float32):
+            logits: Tensor = self.module(normalised, **options)
+        return logits.float()
+
+    @property
+    def styliser(self) -> Stylises:
+        """The one received; UsageError without."""
+        if self._given.styliser is None:
+            raise UsageError("This recipe needs a styliser, and none was given.")
+        return self._given.styliser
+
+    @property
+    def teacher(self) -> ImagesToLogits:
+        """The one received; UsageError without."""
+        if self._given.teacher is None:
+            raise UsageError("This recipe needs a teacher, and none was given.", "Name a model: teacher='MODEL'.")
+        return self._given.teacher
+
+    @contextmanager
+    def attacked(self, mode: str = "eval") -> Iterator[None]:
+        """The mode in which an attack queries the network: `eval`, or `train` as it is; train mode afterwards."""
+        self.module.train(mode == "train")
+        try:
+            yield
+        finally:
+            self.module.train()

@@ -1,0 +1,74 @@
+"""TRADES: accuracy on clean images, and predictions that stay the same around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as functional
+from torch import Tensor
+
+from robustbench_eff.errors import SpecError
+from robustbench_eff.threat import Threat
+from robustbench_eff.types import Images, Logits
+
+from . import inner
+from .network import Network
+from .recipe import Recipe
+from .samples import Batch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trades(Recipe):
+    """Cross-entropy on clean images plus beta times the divergence of adversarial from clean predictions, which is what
+    the attack climbs, in eval mode, from normal noise of deviation 0.001.
+
+    Source: Zhang et al. 2019, arXiv:1901.08573, equation 5; yaodongyu/TRADES 6e8e11b, where both predictions get
+    gradients, eps is 0.031 and a step 0.007.
+    Differs: clean and adversarial images go through the network in one batch each, as there.
+    """
+
+    version: ClassVar[int] = 1
+    adversarial: ClassVar[bool] = True
+
+    eps: float = 0.031
+    """Radius of the ball in L-infinity, in units of [0, 1] pixels."""
+    steps: int = 10
+    step_size: float | None = None
+    """None means 0.007 / 0.031 of eps."""
+    beta: float = 6.0
+
+    def __post_init__(self) -> None:
+        inner.check(self.eps, "linf", self.steps, self.step_size)
+        if not self.beta >= 0:
+            raise SpecError(f"beta must be >= 0, got {self.beta:g}.")
+
+    @property
+    def passes(self) -> float:
+        return 2 * self.steps + 1 + 4
+
+    def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
+        attacked = self._attacked(network, batch)
+        clean = network(batch.images)
+        loss = functional.cross_entropy(clean, batch.targets)
+        yield loss + self.beta * _divergence(clean, network(attacked)) / len(clean)
+
+    def _attacked(self, network: Network, batch: Batch) -> Images:
+        with network.attacked():
+            with torch.no_grad():
+                clean = network(batch.images)
+            return inner.ascend(
+                lambda images: _divergence(clean, network(images)),
+                batch.images,
+                batch.images + 0.001 * batch.normal("start"),
+                threat=Threat("linf", self.eps),
+                steps=self.steps,
+                step_size=self.step_size or 0.007 / 0.031 * self.eps,
+            )
+
+
+def _divergence(clean: Logits, attacked: Logits) -> Tensor:
+    """KL(clean || attacked), the sum over samples."""
+    return functional.kl_div(attacked.log_softmax(1), clean.log_softmax(1), reduction="sum", log_target=True)

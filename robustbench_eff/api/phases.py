@@ -1,0 +1,120 @@
+"""The trainings that a recipe takes: most one, Noisy Student one for each of its networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import nn
+
+from robustbench_eff import catalog, rng
+from robustbench_eff.defenses.checkpoint import Epoch
+from robustbench_eff.defenses.network import Given
+from robustbench_eff.defenses.noisy_student import NoisyStudent, taught
+from robustbench_eff.defenses.processes import Processes
+from robustbench_eff.defenses.recipe import Recipe
+from robustbench_eff.defenses.samples import Samples
+from robustbench_eff.defenses.standard import Standard
+from robustbench_eff.defenses.trainer import Look, Training
+from robustbench_eff.defenses.trainer import train as run_training
+from robustbench_eff.preprocessing import Preprocessing
+from robustbench_eff.types import ImagesToLogits
+from robustbench_eff.zoo import architectures
+
+from .train_settings import TrainSettings
+from .training_data import TrainingData
+
+LOOKED_AT = 500
+"""Images that a look is at, at most."""
+AT_ONCE = 250
+"""Images that are classified at once outside of training."""
+
+Telling = Callable[[str, Epoch, int], None]
+"""Hears of every epoch: what is trained, the epoch, and of how many."""
+
+
+class Phases:
+    """The trainings of a recipe, one after the other: most have one, Noisy Student one for each of its networks."""
+
+    def __init__(
+        self,
+        settings: TrainSettings,
+        recipe: Recipe,
+        data: TrainingData,
+        preprocessing: Preprocessing,
+        given: Given,
+        device: str,
+        processes: Processes,
+        telling: Telling | None,
+    ) -> None:
+        self.settings, self.recipe, self.data, self.given = settings, recipe, data, given
+        self.preprocessing, self.device, self.processes, self.telling = preprocessing, device, processes, telling
+        self.samples = data.samples.to(device) if device.startswith("cuda") else data.samples
+        self.looked_at = data.held_out.batch(0, LOOKED_AT, device)
+
+    def run(self) -> tuple[nn.Module, list[Epoch], float]:
+        """The network that is kept, what happened in its epochs, and the passes of all trainings together."""
+        if not isinstance(self.recipe, NoisyStudent):
+            return self._trained(0, "", self.recipe, self.samples, 1.0)
+        trainings = self.recipe.iterations + (self.given.teacher is None)
+        total, teacher, number = 0.0, self.given.teacher, 0
+        if teacher is None:
+            module, epochs, passes = self._trained(0, "teacher: ", Standard(), self.samples, 1 / trainings)
+            teacher, total, number = self._classify(module), passes, 1
+        for student in range(self.recipe.iterations):
+            with torch.no_grad():
+                probabilities = torch.cat(
+                    [teacher(self.samples.images(rows)).softmax(1) for rows in self._rows().split(AT_ONCE)]
+                )
+            smoothing = self.settings.plan(2).label_smoothing
+            samples = taught(self.samples, self.samples, probabilities, self.recipe, smoothing)
+            name = f"student {student + 1}: "
+            module, epochs, passes = self._trained(number + student, name, self.recipe, samples, 1 / trainings)
+            teacher, total = self._classify(module), total + passes + len(self.samples)
+        return module, epochs, total
+
+    def _trained(
+        self, number: int, name: str, recipe: Recipe, samples: Samples, share: float
+    ) -> tuple[nn.Module, list[Epoch], float]:
+        settings = self.settings
+        per_sample = recipe.passes * len(samples) / len(self.samples)
+        training = Training(
+            recipe=recipe,
+            schedule=settings.plan(per_sample, share),
+            samples=samples,
+            mean=self.preprocessing.mean,
+            std=self.preprocessing.std,
+            seed=settings.seed,
+            given=self.given,
+        )
+        with rng.global_generators(settings.seed, "initialisation"):
+            module = architectures.build(settings.arch, samples.num_classes).to(self.device)
+        module, epochs = run_training(
+            module,
+            training,
+            looking=self.look,
+            telling=None if self.telling is None else partial(self.telling, name),
+            resume=settings.out / f"training-{number}.pt",
+            processes=self.processes,
+        )
+        return module, epochs, training.passes
+
+    def look(self, module: nn.Module) -> Look:
+        """Accuracy on held-out images, as they are and attacked."""
+        classify = self._classify(module)
+        images, labels = self.looked_at
+        attacked = catalog.attack(self.settings.look)(classify, images, labels)
+        with torch.no_grad():
+            right = [(classify(each).argmax(1) == labels).float().mean().item() for each in (images, attacked)]
+        return Look(clean=right[0], robust=right[1])
+
+    def _classify(self, module: nn.Module) -> ImagesToLogits:
+        mean, std = (
+            torch.tensor(values, device=self.device).view(1, 3, 1, 1)
+            for values in (self.preprocessing.mean, self.preprocessing.std)
+        )
+        return lambda images: module((images - mean) / std)
+
+    def _rows(self) -> torch.Tensor:
+        return torch.arange(len(self.samples), device=self.samples.pixels.device)

@@ -1,0 +1,160 @@
+"""`train`: a network, a recipe and labelled images to a folder that any evaluation takes for a model."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from typing import Any
+
+from safetensors.torch import save
+from torch import nn
+
+from robustbench_eff import catalog, environment
+from robustbench_eff.classifier import Classifier
+from robustbench_eff.defenses.checkpoint import Epoch
+from robustbench_eff.defenses.network import Given
+from robustbench_eff.defenses.noisy_student import NoisyStudent
+from robustbench_eff.defenses.processes import joined
+from robustbench_eff.defenses.recipe import Recipe
+from robustbench_eff.defenses.sat import SmoothAdversarialTraining
+from robustbench_eff.defenses.schedule import Schedule
+from robustbench_eff.errors import MissingInputs, UsageError
+from robustbench_eff.imageset import ImageSet
+from robustbench_eff.preprocessing import Preprocessing
+from robustbench_eff.zoo import load as zoo
+from robustbench_eff.zoo.card import CARD, WEIGHTS, Card
+from robustbench_eff.zoo.request import ModelRequest
+from robustbench_eff.zoo.user_module import plain_preprocessing
+
+from . import hardware
+from .folder import claim, write_whole
+from .phases import Phases, Telling
+from .train_settings import TrainSettings
+from .training_data import TrainingData, open_training_data
+
+
+def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
+    """Train, or go on where a killed training stopped, or find that it was finished; returns the card.
+
+    Under `torchrun` every process calls this, and the first writes. Raises UsageError, SpecError, DataError, ModelError
+    and MissingInputs for bad input before any work; TrainingError as `defenses.trainer.train`; UsageError for a folder
+    of another training.
+    """
+    recipe = catalog.defense(settings.defense)
+    catalog.attack(settings.look)
+    schedule = settings.plan(recipe.passes)
+    device = _device(settings.device)
+    request = ModelRequest(name=settings.arch, input_size=settings.input_size, mean=(0.5,), std=(0.5,))
+    preprocessing = plain_preprocessing(request)
+    given = _given(recipe, preprocessing, device)
+    data = open_training_data(
+        settings.benchmark, settings.data, settings.validation, preprocessing.geometry, settings.limit
+    )
+    made_from = _made_from(settings, recipe, schedule, data, preprocessing)
+    with joined(device) as processes, hardware.threads(settings.input_size):
+        if processes.first:
+            claim(settings.out, made_from)
+        processes.shared(None)  # nobody goes on before the folder is claimed
+        if (settings.out / CARD).exists() and (settings.out / WEIGHTS).exists():
+            return Card.read(settings.out / CARD)
+        phases = Phases(settings, recipe, data, preprocessing, given, device, processes, telling)
+        module, epochs, passes = phases.run()
+        card = _card(settings, recipe, schedule, data, preprocessing, phases, module, epochs, passes)
+        if processes.first:
+            tensors = {name: value.cpu().contiguous() for name, value in module.state_dict().items()}
+            write_whole(settings.out / WEIGHTS, save(tensors))
+            write_whole(settings.out / CARD, card.text().encode())
+            for path in settings.out.glob("training-*.pt"):
+                path.unlink()
+    return card
+
+
+def _device(name: str) -> str:
+    """The device of this process: under torchrun each has its own GPU."""
+    device = hardware.resolve_device(name)
+    return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
+
+
+def _given(recipe: Recipe, preprocessing: Preprocessing, device: str) -> Given:
+    """The styliser and the teacher that the recipe names."""
+    styliser, teacher = getattr(recipe, "styliser", None), getattr(recipe, "teacher", None)
+    return Given(
+        styliser=None if styliser is None else catalog.styliser(styliser),
+        teacher=None if teacher is None else _teacher(teacher, preprocessing, device),
+    )
+
+
+def _teacher(name: str, preprocessing: Preprocessing, device: str) -> Classifier:
+    request = ModelRequest(name=name)
+    if missing := zoo.missing(request):
+        raise MissingInputs(missing)
+    teacher = zoo.load(request, device)
+    size = teacher.preprocessing.geometry.size
+    if size != preprocessing.geometry.size:
+        raise UsageError(f"The teacher {name} wants images of {size} pixels.", f"Train with --input-size {size}.")
+    return teacher.requires_grad_(False)
+
+
+def _made_from(
+    settings: TrainSettings, recipe: Recipe, schedule: Schedule, data: TrainingData, preprocessing: Preprocessing
+) -> dict[str, Any]:
+    """Everything that decides which weights come out, as the folder's note says it."""
+    fields = {
+        "architecture": settings.arch,
+        "defense": catalog.defense_text(settings.defense),
+        "recipe": {**dataclasses.asdict(recipe), "version": recipe.version},  # type: ignore[call-overload]
+        "schedule": dataclasses.asdict(schedule),
+        "benchmark": settings.benchmark,
+        "data": data.images.fingerprint,
+        "protocol": data.images.protocol,
+        "preprocessing": dataclasses.asdict(preprocessing),
+        "look": catalog.attack_text(settings.look),
+        "seed": settings.seed,
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(fields))
+    return plain
+
+
+def _card(
+    settings: TrainSettings,
+    recipe: Recipe,
+    schedule: Schedule,
+    data: TrainingData,
+    preprocessing: Preprocessing,
+    phases: Phases,
+    module: nn.Module,
+    epochs: list[Epoch],
+    passes: float,
+) -> Card:
+    smooth = isinstance(recipe, SmoothAdversarialTraining) and recipe.where == "everywhere"
+    activation = recipe.activation if smooth and recipe.activation != "relu" else None  # type: ignore[attr-defined]
+    look = phases.look(module)
+    looked_at = f"{_words(data.held_out)}, first {len(phases.looked_at[1])}"
+    notes = []
+    if isinstance(recipe, NoisyStudent):
+        notes.append("pseudo-labels were given to the training images themselves")
+    return Card(
+        name=settings.out.name,
+        architecture=settings.arch,
+        num_classes=data.samples.num_classes,
+        label_space=data.benchmark.label_space,
+        activation=activation,
+        preprocessing=preprocessing,
+        defense=catalog.defense_text(settings.defense),
+        recipe=dataclasses.asdict(recipe),  # type: ignore[call-overload]
+        schedule=dataclasses.asdict(schedule),
+        seed=settings.seed,
+        benchmark=settings.benchmark,
+        data=data.images.protocol,
+        data_fingerprint=data.images.fingerprint,
+        passes_per_sample=round(passes / len(data.samples), 3),
+        accuracy={looked_at: look.clean, f"{looked_at}, {catalog.attack_text(settings.look)}": look.robust},
+        epochs=[dataclasses.asdict(epoch) for epoch in epochs],
+        notes=tuple(notes),
+        environment={"device": phases.device, "versions": environment.versions()},
+    )
+
+
+def _words(images: ImageSet) -> str:
+    return f"{images.benchmark} {images.protocol.partition(',')[0]}"

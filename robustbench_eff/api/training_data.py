@@ -1,0 +1,115 @@
+"""Labelled images to train on, and others to look at meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from robustbench_eff import catalog
+from robustbench_eff.benchmarks import locations, sources
+from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, chosen, resolve_labels
+from robustbench_eff.benchmarks.cache import prepare
+from robustbench_eff.defenses.samples import Samples
+from robustbench_eff.errors import DataError, MissingInputs, UsageError
+from robustbench_eff.imageset import ImageSet
+from robustbench_eff.preprocessing import Geometry
+
+IN_MEMORY = 2**32
+"""Bytes of pixels that are read at once; more are read from the disk as they are needed."""
+HELD_OUT = 10
+"""One in so many is not trained on, where no images to look at were given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingData:
+    """What a training sees."""
+
+    benchmark: Benchmark
+    images: ImageSet
+    """Trained on."""
+    samples: Samples
+    """The same."""
+    held_out: ImageSet
+    """Looked at."""
+
+
+def open_training_data(
+    name: str,
+    data: Mapping[str, str],
+    validation: str | None,
+    geometry: Geometry,
+    limit: int | None = None,
+) -> TrainingData:
+    """The training images of a benchmark: those at `data[name]`, or the copy that is installed.
+
+    With `limit` the first so many in an order by hash. Without `validation` one in ten, by a hash of the id, is held
+    out. Raises MissingInputs without images, UsageError for a benchmark that is a test of something else, DataError for
+    images that do not fit.
+    """
+    place = data.get(name)
+    benchmark = catalog.benchmark(name, place)
+    if benchmark.images_of is not None or benchmark.layout is not None or benchmark.conflict_by is not None:
+        raise UsageError(f"{name} is for testing only.", f"Train on {benchmark.images_of}.")
+    if place is None and benchmark.embedded is None:
+        how = f"--data {name}=PATH; the places of evaluations are not looked at, they hold test images"
+        missing = sources.missing(name, benchmark, None)
+        raise MissingInputs([type(item)(f"training images of {name!r}", item.where, how) for item in missing])
+    if place is None:
+        assert benchmark.embedded is not None
+        train, held_out = benchmark.embedded("train"), benchmark.embedded("validation")
+    else:
+        if missing := sources.missing(name, benchmark, place):
+            raise MissingInputs(missing)
+        opened = sources.open_location(locations.location(name, data) or place, "train")
+        if validation is None:
+            train, held_out = _divided(benchmark, opened)
+        else:
+            train, held_out = opened, sources.open_location(validation, "validation")
+    images = prepare(benchmark, _first(benchmark, train, limit), geometry)
+    looked_at = prepare(benchmark, held_out, geometry)
+    num_classes = benchmark.num_classes or int(max(images.labels.max(), looked_at.labels.max())) + 1
+    return TrainingData(benchmark=benchmark, images=images, samples=samples_of(images, num_classes), held_out=looked_at)
+
+
+def samples_of(images: ImageSet, num_classes: int) -> Samples:
+    """All images as one tensor, memory-mapped where they are many."""
+    pixels = images.pixels
+    if not isinstance(pixels, np.ndarray):
+        raise DataError(f"The images of {images.benchmark} are decoded on demand and cannot be trained on.")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        tensor = torch.from_numpy(np.array(pixels) if pixels.nbytes <= IN_MEMORY else pixels)
+    return Samples(pixels=tensor, labels=torch.from_numpy(images.labels), num_classes=num_classes)
+
+
+def _divided(benchmark: Benchmark, opened: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
+    """Nine in ten, and the others."""
+    held = [_hashed(identifier) % HELD_OUT == 0 for identifier in opened.ids]
+    parts = [[row for row, is_held in enumerate(held) if is_held is wanted] for wanted in (False, True)]
+    names = ("nine in ten", "one in ten, held out")
+    trained, looked_at = (_part(benchmark, opened, rows, name) for rows, name in zip(parts, names, strict=True))
+    return trained, looked_at
+
+
+def _first(benchmark: Benchmark, opened: LabelledImages, limit: int | None) -> LabelledImages:
+    """So many images, as if drawn at random but always the same."""
+    if limit is None or limit >= len(opened):
+        return opened
+    rows = sorted(sorted(range(len(opened)), key=lambda row: _hashed(opened.ids[row]))[:limit])
+    return _part(benchmark, opened, rows, f"{limit} of {len(opened)}")
+
+
+def _part(benchmark: Benchmark, opened: LabelledImages, rows: list[int], name: str) -> LabelledImages:
+    """Some of the images, with their classes numbered as in the whole."""
+    labels = resolve_labels(benchmark, opened).labels
+    part = chosen(opened, rows, labels[rows].tolist())
+    return replace(part, left_out=0, split=f"{opened.split}, {name}")
+
+
+def _hashed(identifier: str) -> int:
+    return int.from_bytes(hashlib.blake2b(identifier.encode(), digest_size=8).digest(), "little")
