@@ -9,7 +9,6 @@ from typing import ClassVar, Literal
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff.errors import SpecError
 from robustbench_eff.threat import Threat
 from robustbench_eff.types import Images
 
@@ -50,8 +49,6 @@ class AdvProp(Recipe):
 
     def __post_init__(self) -> None:
         inner.check(self.eps, "linf", self.steps, self.step_size)
-        if self.images not in ("adversarial", "noise", "copy"):
-            raise SpecError(f"images must be adversarial, noise or copy, got {self.images!r}.")
         if self.augmentation is not None:
             policy(self.augmentation)
 

@@ -48,5 +48,5 @@ class CutMix(Recipe):
         images, targets = batch.images, batch.targets
         if float(torch.rand((), generator=batch.generator("cutmix or not"))) < self.probability:
             with rng.global_generators(batch.seed, f"cutmix/{batch.step}"):
-                images, targets = v2.CutMix(alpha=self.alpha)(images, targets)
+                images, targets = v2.CutMix(alpha=float(self.alpha))(images, targets)
         yield functional.cross_entropy(network(images), targets)

@@ -19,23 +19,23 @@ from .samples import Batch
 
 
 class WithPerturbation(nn.Module):
-    """A network and the perturbation that goes on from batch to batch; of no shape before the first."""
-
-    perturbation: Tensor
+    """A network and the perturbation that goes on from batch to batch; none before the first."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        device = next(network.parameters()).device
-        self.register_buffer("perturbation", torch.zeros(0, device=device))
-        self._register_load_state_dict_pre_hook(self._sized)
+        self.perturbation: Tensor | None = None
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.network(images)
         return logits
 
-    def _sized(self, state: dict[str, Tensor], prefix: str, *_: object) -> None:
-        self.perturbation = torch.zeros_like(state[f"{prefix}perturbation"], device=self.perturbation.device)
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """Part of every checkpoint; no buffer, of which a mean would be taken with the weights."""
+        return {} if self.perturbation is None else {"perturbation": self.perturbation}
+
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
+        self.perturbation = state.get("perturbation")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +75,7 @@ class Free(Recipe):
         holder = network.module
         assert isinstance(holder, WithPerturbation)
         delta = holder.perturbation
-        if delta.shape != batch.images.shape:
-            delta = torch.zeros_like(batch.images)
+        delta = torch.zeros_like(batch.images) if delta is None else delta.to(batch.images.device)
         for _ in range(self.replays):
             attacked = (batch.images + delta).clamp_(0, 1).requires_grad_()
             yield functional.cross_entropy(network(attacked), batch.targets)

@@ -41,5 +41,5 @@ class Mixup(Recipe):
         from torchvision.transforms import v2
 
         with rng.global_generators(batch.seed, f"mixup/{batch.step}"):
-            images, targets = v2.MixUp(alpha=self.alpha)(batch.images, batch.targets)
+            images, targets = v2.MixUp(alpha=float(self.alpha))(batch.images, batch.targets)
         yield functional.cross_entropy(network(images), targets)

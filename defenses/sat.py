@@ -69,8 +69,6 @@ class SmoothAdversarialTraining(Recipe):
     def __post_init__(self) -> None:
         inner.check(self.eps, "linf", self.steps, self.step_size)
         activations.build_activation(self.activation)
-        if self.where not in ("everywhere", "backward", "attacker", "update"):
-            raise SpecError(f"where must be everywhere, backward, attacker or update, got {self.where!r}.")
         if self.activation == "relu" and self.where != "everywhere":
             raise SpecError("The gradient of relu is no smooth one.", "Choose a smooth activation.")
         if not 0 <= self.clean_start <= 1:

@@ -31,6 +31,8 @@ COLLAPSE = 0.2
 """A fall of accuracy under attack from one look to the next that ends a training.
 
 Source: locuslab/fast_adversarial 54f7287, which looks at one batch under PGD-5."""
+MASKED = 0.4
+"""So much more accuracy under a single step than under many ends a training too."""
 LOOKS = 10
 """How often a training is looked at, where every epoch is not needed."""
 
@@ -43,6 +45,8 @@ class Look:
     """Accuracy."""
     robust: float
     """Accuracy under the attack of the look."""
+    one_step: float | None = None
+    """Accuracy under a single step of the same length."""
 
 
 Looking = Callable[[nn.Module], Look]
@@ -225,11 +229,17 @@ class _Run:
         return shared
 
     def _check(self, look: Look, number: int) -> None:
+        if not self.training.recipe.adversarial:
+            return
         before = next((epoch.robust for epoch in reversed(self.history) if epoch.robust is not None), None)
-        if self.training.recipe.adversarial and before is not None and before - look.robust > COLLAPSE:
+        found = None
+        if before is not None and before - look.robust > COLLAPSE:
+            found = f"accuracy under attack fell from {before:.1%} to {look.robust:.1%}"
+        elif look.one_step is not None and look.one_step - look.robust > MASKED:
+            found = f"accuracy is {look.one_step:.1%} under one step, but {look.robust:.1%} under many"
+        if found is not None:
             raise TrainingError(
-                f"Catastrophic overfitting: accuracy under attack fell from {before:.1%} to {look.robust:.1%} in epoch "
-                f"{number + 1}.",
+                f"Catastrophic overfitting in epoch {number + 1}: {found}.",
                 "A single large step teaches the network to hide its gradients: take a smaller step_size, more steps "
                 "(pgd_at), a smaller eps, or fewer epochs.",
             )

@@ -104,10 +104,13 @@ class Phases:
         """Accuracy on held-out images, as they are and attacked."""
         classify = self._classify(module)
         images, labels = self.looked_at
-        attacked = catalog.attack(self.settings.look)(classify, images, labels)
+        attack = catalog.attack(self.settings.look_text)
+        threat = attack.threat
+        one_step = catalog.attack(f"fgsm(eps={threat.eps}, norm={threat.norm})")
+        all_images = (images, attack(classify, images, labels), one_step(classify, images, labels))
         with torch.no_grad():
-            right = [(classify(each).argmax(1) == labels).float().mean().item() for each in (images, attacked)]
-        return Look(clean=right[0], robust=right[1])
+            right = [(classify(each).argmax(1) == labels).float().mean().item() for each in all_images]
+        return Look(clean=right[0], robust=right[1], one_step=right[2])
 
     def _classify(self, module: nn.Module) -> ImagesToLogits:
         mean, std = (

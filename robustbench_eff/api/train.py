@@ -42,7 +42,6 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
     of another training.
     """
     recipe = catalog.defense(settings.defense)
-    catalog.attack(settings.look)
     schedule = settings.plan(recipe.passes)
     device = _device(settings.device)
     request = ModelRequest(name=settings.arch, input_size=settings.input_size, mean=(0.5,), std=(0.5,))
@@ -109,7 +108,7 @@ def _made_from(
         "data": data.images.fingerprint,
         "protocol": data.images.protocol,
         "preprocessing": dataclasses.asdict(preprocessing),
-        "look": catalog.attack_text(settings.look),
+        "look": settings.look_text,
         "seed": settings.seed,
     }
     plain: dict[str, Any] = json.loads(json.dumps(fields))
@@ -149,7 +148,7 @@ def _card(
         data=data.images.protocol,
         data_fingerprint=data.images.fingerprint,
         passes_per_sample=round(passes / len(data.samples), 3),
-        accuracy={looked_at: look.clean, f"{looked_at}, {catalog.attack_text(settings.look)}": look.robust},
+        accuracy={looked_at: look.clean, f"{looked_at}, {settings.look_text}": look.robust},
         epochs=[dataclasses.asdict(epoch) for epoch in epochs],
         notes=tuple(notes),
         environment={"device": phases.device, "versions": environment.versions()},

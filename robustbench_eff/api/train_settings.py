@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from robustbench_eff import spec
+from robustbench_eff import catalog, spec
 from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.errors import UsageError
 
@@ -34,8 +35,8 @@ class TrainSettings:
     """Forward and backward passes for every training image, from which the epochs follow."""
     limit: int | None = None
     """Train on so many images."""
-    look: str = "pgd(eps=8/255, steps=10)"
-    """Attack that the accuracy is looked at under."""
+    look: str | None = None
+    """Attack that the accuracy is looked at under; None: PGD-10 at the recipe's own radius, or at 8/255."""
     input_size: int = 32
     seed: int = 0
     device: str = "auto"
@@ -49,6 +50,17 @@ class TrainSettings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
+
+    @property
+    def look_text(self) -> str:
+        """The canonical text of that attack; UsageError for one that has no radius, or no gradient step."""
+        recipe = catalog.defense(self.defense)
+        eps, norm = (recipe.eps, getattr(recipe, "norm", "linf")) if recipe.adversarial else (8 / 255, "linf")  # type: ignore[attr-defined]
+        text = catalog.attack_text(self.look or f"pgd(eps={eps}, norm={norm}, steps=10)")
+        threat = catalog.attack(text).threat
+        if threat.eps == math.inf or threat.norm not in ("linf", "l2"):
+            raise UsageError(f"{text} cannot be looked at.", "Choose an attack in linf or l2 with an eps, as pgd.")
+        return text
 
     @property
     def _schedule_fields(self) -> dict[str, Any]:

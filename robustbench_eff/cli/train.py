@@ -40,7 +40,9 @@ def train(
     ] = None,
     schedule: Annotated[str, typer.Option(help="As 'epochs=20, batch_size=128, learning_rate=0.2, mirror=true'.")] = "",
     limit: Annotated[int | None, typer.Option(help="Train on N images.")] = None,
-    look: Annotated[str, typer.Option(help="Attack under which accuracy is shown.")] = "pgd(eps=8/255, steps=10)",
+    look: Annotated[
+        str | None, typer.Option(help="Attack under which accuracy is shown; else PGD-10 at the recipe's radius.")
+    ] = None,
     input_size: Annotated[int, typer.Option(help="Pixels a side.")] = 32,
     seed: Annotated[int, typer.Option(help="Of initialisation, order, augmentation and attacks.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",

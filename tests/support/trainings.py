@@ -1,0 +1,77 @@
+"""A small network, a batch and short trainings on digits, for tests."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from robustbench_eff import rng
+from robustbench_eff.benchmarks.digits import open_digits
+from robustbench_eff.defenses.network import Given, Network
+from robustbench_eff.defenses.samples import Batch, Samples, smoothed
+from robustbench_eff.defenses.schedule import Schedule
+from robustbench_eff.defenses.trainer import Training
+from robustbench_eff.zoo.small_cnn import SmallCNN
+
+HALF = (0.5, 0.5, 0.5)
+
+
+def small_net(width: int = 4) -> SmallCNN:
+    with rng.global_generators(0, "initialisation"):
+        return SmallCNN(width=width)
+
+
+def digits(count: int = 96) -> Samples:
+    opened = open_digits("train")
+    pixels = np.stack([opened.read(row) for row in range(count)])
+    return Samples(pixels=torch.from_numpy(pixels), labels=torch.tensor(opened.labels[:count]), num_classes=10)
+
+
+def a_batch(count: int = 20, part: slice | None = None) -> Batch:
+    samples, part = digits(count), part or slice(0, count)
+    return Batch(
+        images=samples.images(torch.arange(count))[part].contiguous(),
+        labels=samples.labels[part],
+        targets=smoothed(samples.labels, 10, 0.1)[part],
+        seed=0,
+        step=3,
+        part=part,
+        total=count,
+    )
+
+
+def network(module: nn.Module, **given) -> Network:
+    """As the trainer makes it."""
+    mean = torch.tensor(HALF).view(1, 3, 1, 1)
+    return Network(module.train(), mean, mean.clone(), precision=torch.float32, given=Given(**given))
+
+
+def training(recipe, *, samples: Samples | None = None, given: Given | None = None, **schedule) -> Training:
+    return Training(
+        recipe=recipe,
+        schedule=Schedule(**{"epochs": 2, "batch_size": 32, **schedule}),
+        samples=samples or digits(),
+        mean=HALF,
+        std=HALF,
+        given=given,
+    )
+
+
+class Counted(nn.Module):
+    """A network that counts the samples of its forward and backward passes."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self.passes = 0
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.passes += len(images)
+        logits = self.module(images)
+        if logits.requires_grad:
+            logits.register_hook(self._went_back)
+        return logits
+
+    def _went_back(self, gradient: torch.Tensor) -> None:
+        self.passes += len(gradient)
