@@ -156,11 +156,8 @@ def _opened(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages:
             "Give the images as a set of your own, --data mine=PATH, or take imagenet.",
         )
     place = locations.place(benchmark, data)
-    if missing := sources.missing(benchmark.images_of or benchmark.name, benchmark, place):
+    if missing := sources.missing(benchmark, place):
         raise MissingInputs(missing)
-    if place is None:
-        assert benchmark.embedded is not None
-        return benchmark.embedded()
     opened = sources.open_benchmark(benchmark, place)
     if opened.textures is not None:
         raise UsageError(f"{opened.origin} holds cue-conflict images already.", "Give the images they are made from.")
