@@ -16,6 +16,7 @@ from robustbench_eff.store import Store
 
 from .corruptions import is_corrupted
 from .distances import searches_the_nearest
+from .of_cell import seeds_of
 from .sequences import is_filmed
 
 Kind = Literal["clean", "corrupted", "filmed", "attacked", "searched"]
@@ -116,7 +117,7 @@ def comparable(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[list[tu
     """Finished cells of one model, on the same images, with the same constants and seed; or of the same published
     samples."""
     groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], pa.Table]]] = defaultdict(list)
-    drawn = sorted({cell["seed"] for cell, _ in cells if cell["seed"] is not None}) or [None]
+    drawn: Sequence[int | None] = seeds_of([cell for cell, _ in cells]) or [None]
     for cell, outcomes in cells:
         if outcomes.num_rows < cell["samples"]:
             continue

@@ -13,7 +13,7 @@ from robustbench_eff import spec
 from .cells import Evidence, subject_of
 from .distances import distances, searches_the_nearest, survives
 from .intervals import wilson
-from .of_cell import flags_of
+from .of_cell import flags_of, protocol_over
 from .score import Score
 
 Right = npt.NDArray[np.bool_]
@@ -63,7 +63,6 @@ def _score(attacks: Sequence[Evidence], right: Right, eps: float) -> Score:
     cell, n, survivors = attacks[0].cell, len(right), int(right.sum())
     kinds = len({attack.cell["perturbation"] for attack in attacks})
     runs = f" in {len(attacks)} runs" if len(attacks) > kinds else ""
-    seeds = sorted({attack.cell["seed"] for attack in attacks} - {None})
     low, high = wilson(survivors, n)
     return Score(
         model=cell["model"],
@@ -74,5 +73,5 @@ def _score(attacks: Sequence[Evidence], right: Right, eps: float) -> Score:
         low=low,
         high=high,
         n=n,
-        protocol=" · ".join([cell["protocol"], *([f"seed {', '.join(map(str, seeds))}"] if seeds else [])]),
+        protocol=protocol_over([attack.cell for attack in attacks]),
     )

@@ -76,6 +76,15 @@ def test_runs_of_one_attack_are_one_attack() -> None:
     assert score.protocol.endswith("seed 0, 1")
 
 
+def test_seeds_and_precisions_of_the_attacks_are_those_of_the_worst_case() -> None:
+    right = table(4, correct=[True] * 4)
+    half = {"configuration": {"precision": "float16"}}
+    (score,) = worst((attack_cell(4, "a", EPS, seed=0, **half), right), (attack_cell(4, "b", EPS, **half), right))
+    assert score.protocol == "4 images · seed 0 · attacked in float16, judged in float32"
+    (score,) = worst((attack_cell(4, "a", EPS, **half), right), (attack_cell(4, "b", EPS), right))
+    assert score.protocol == "4 images · attacked in float16 and float32, judged in float32"
+
+
 def test_what_is_known_of_an_attack_is_known_of_the_worst_case() -> None:
     flagged = (
         attack_cell(2, "a", EPS),
