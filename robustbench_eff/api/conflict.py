@@ -25,7 +25,7 @@ from robustbench_eff.benchmarks.cache import prepare, warn_if_sorted
 from robustbench_eff.benchmarks.decode import decode
 from robustbench_eff.benchmarks.fingerprints import content_of, hashed
 from robustbench_eff.disk import cache_folder, writing
-from robustbench_eff.errors import DataError, MissingInputs, UsageError
+from robustbench_eff.errors import DataError, MissingInputs, SizeError, UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Geometry
 from robustbench_eff.rng import Draws
@@ -189,9 +189,7 @@ def _scaled(word: int, count: int) -> int:
 def _prepared(benchmark: Benchmark, opened: LabelledImages) -> ImageSet:
     try:
         return prepare(benchmark, opened, _geometry(benchmark, opened))
-    except DataError as error:
-        if "--geometry" not in error.hint:
-            raise
+    except SizeError as error:
         raise DataError(error.message, "Small images must all have the size of the first.") from error
 
 
