@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-import pyarrow as pa
 
+from robustbench_eff.scores.cells import Evidence, subject_of
 from robustbench_eff.store import Store
 
 Finding = Literal["passed", "suspect", "not run"]
@@ -49,40 +49,6 @@ class Verdict:
     """Ids of the cells that were compared."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A cell with its outcomes."""
-
-    id: str
-    cell: Mapping[str, Any]
-    outcomes: pa.Table
-
-    @property
-    def attack(self) -> str:
-        """Its name; `transfer` where it was found on another model."""
-        name: str = self.cell["perturbation"].partition("(")[0]
-        return "transfer" if "surrogate" in self.cell["configuration"] else name
-
-    @property
-    def norm(self) -> str:
-        norm: str = self.cell["configuration"]["threat"]["norm"]
-        return norm
-
-    @property
-    def eps(self) -> float:
-        eps = self.cell["configuration"]["threat"]["eps"]
-        return float("inf") if eps is None else float(eps)
-
-    @property
-    def correct(self) -> np.ndarray:
-        right: np.ndarray = self.outcomes["correct"].to_numpy(zero_copy_only=False)
-        return right
-
-    def column(self, name: str) -> np.ndarray:
-        values: np.ndarray = self.outcomes[name].to_numpy()
-        return values
-
-
 Found = tuple[Finding, str, tuple[Evidence, ...]]
 
 
@@ -92,24 +58,19 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
     `names` gives model names by cell id. All finished cells of a model and benchmark count as evidence, also those
     of earlier runs; only they are read.
     """
-    subjects: dict[str, dict[str, Mapping[str, Any]]] = {}
+    subjects: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
     for cell_id, cell in store.cells().items():
         if cell["perturbation"] != "none" and "threat" not in cell["configuration"]:
             continue
-        same = ("model_digest", "preprocessing", "benchmark", "protocol", "data", "classes")
-        subjects.setdefault(json.dumps([cell[name] for name in same]), {})[cell_id] = cell
+        subjects.setdefault(subject_of(cell), {})[cell_id] = cell
     found: list[Verdict] = []
     for cells in subjects.values():
         mine = [cell_id for cell_id in cells if names is None or cell_id in names]
         if not mine:
             continue
         name = cells[mine[0]]["model"] if names is None else names[mine[0]]
-        tables = {cell_id: store.outcomes(cell_id, COLUMNS) for cell_id in cells}
-        finished = [
-            Evidence(cell_id, cell, tables[cell_id])
-            for cell_id, cell in cells.items()
-            if 0 < tables[cell_id].num_rows == cell["samples"]
-        ]
+        evidence = [Evidence(cell_id, cell, store.outcomes(cell_id, COLUMNS)) for cell_id, cell in cells.items()]
+        finished = [item for item in evidence if item.finished]
         found += verdicts(finished, name) if finished else []
     return found
 

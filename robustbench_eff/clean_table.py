@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_eff.figures import with_interval
 from robustbench_eff.scores.score import Score
 
 COLUMNS = {
@@ -17,15 +18,13 @@ COLUMNS = {
     "aurc": "AURC",
 }
 
-Percent = Callable[[float | None, int], str]
-
 
 def belongs(score: Score) -> bool:
     """Whether the score is one of these."""
     return score.metric in COLUMNS
 
 
-def clean_table(scores: Sequence[Score], number: dict[str, str], percent: Percent) -> Table:
+def clean_table(scores: Sequence[Score], number: dict[str, str]) -> Table:
     """One row a model and benchmark; `scores` are those that belong here, `number` the marks of protocols."""
     table = Table(title="Clean images, by class and by confidence, in % with 95 % intervals", title_justify="left")
     for name in ("model", "benchmark"):
@@ -37,14 +36,8 @@ def clean_table(scores: Sequence[Score], number: dict[str, str], percent: Percen
         rows.setdefault(f"{score.model}\n{score.cell}", []).append(score)
     for row in rows.values():
         found = {score.metric: score for score in row}
-        cells = [_number(found.get(metric), percent, 2 if metric == "aurc" else 1) for metric in COLUMNS]
+        cells = [with_interval(found.get(metric), 2 if metric == "aurc" else 1) for metric in COLUMNS]
         one = row[0]
         texts = [one.model, one.benchmark, *cells, str(one.n), number[one.protocol]]
         table.add_row(*(Text(text) for text in texts))
     return table
-
-
-def _number(score: Score | None, percent: Percent, digits: int) -> str:
-    if score is None or score.value is None:
-        return "-"
-    return f"{percent(score.value, digits)} [{percent(score.low, digits)}, {percent(score.high, digits)}]"

@@ -8,12 +8,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_eff.figures import interval, number
 from robustbench_eff.scores.compare import Comparison
 from robustbench_eff.scores.measures import Measure
 from robustbench_eff.scores.ranks import Ranks
 
-LENGTHS = ("mean_top5_distance",)
-"""No fractions."""
 SURE = 0.05
 
 
@@ -27,9 +26,9 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
         table.add_column(name, justify="right")
     for row in rows:
         cells = [
-            *(_number(value, row.metric) for value in (row.a, row.b)),
-            _number(row.difference, row.metric, signed=True),
-            "-" if row.low is None else f"[{_number(row.low, row.metric)}, {_number(row.high, row.metric)}]",
+            *(number(value, row.metric) for value in (row.a, row.b)),
+            number(row.difference, row.metric, sign="+"),
+            interval(row),
             _p(row.p_holm),
             *("" if count is None else str(count) for count in (row.only_a, row.only_b)),
             _kappa(row),
@@ -60,20 +59,13 @@ def rank_table(
         table.add_column(Text(name), justify="right", overflow="fold")
     for measure, values, ranks in rows:
         cells = [
-            f"{_number(value, measure.metric)} ({of.best}-{of.worst})"
+            f"{number(value, measure.metric)} ({of.best}-{of.worst})"
             if of.best < of.worst
-            else f"{_number(value, measure.metric)} ({of.best})"
+            else f"{number(value, measure.metric)} ({of.best})"
             for value, of in zip(values, ranks, strict=True)
         ]
         table.add_row(*(Text(text) for text in (measure.benchmark, measure.perturbation, measure.metric, *cells)))
     console.print(table)
-
-
-def _number(value: float | None, metric: str, *, signed: bool = False) -> str:
-    if value is None:
-        return "-"
-    scale = 1 if metric.startswith(LENGTHS) else 100
-    return f"{scale * value:{'+' if signed else ''}.2f}"
 
 
 def _kappa(row: Comparison) -> str:

@@ -50,6 +50,6 @@ def _benchmark(name: str) -> Finding:
         return f"benchmark {name}", row.where, True
     if place is None:
         return f"benchmark {name}", f"not found: --data {name}=PATH or {locations.variable(name)}=PATH", True
-    if not place.startswith("hf:") and sources.missing(name, row, place):
+    if not place.startswith("hf:") and sources.missing(row, place):
         return f"benchmark {name}", f"{Path(place)} does not exist", False
     return f"benchmark {name}", place, True

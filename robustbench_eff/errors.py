@@ -35,6 +35,10 @@ class DataError(UsageError):
     """Images or labels that cannot be read or do not fit the benchmark."""
 
 
+class SizeError(DataError):
+    """An image that must have a size as it is, and has another."""
+
+
 class ModelError(UsageError):
     """A model or a weights file that cannot be used as a classifier."""
 

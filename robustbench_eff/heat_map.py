@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw, ImageFont
 from robustbench_eff import spec
 from robustbench_eff.disk import saving
 from robustbench_eff.errors import UsageError
+from robustbench_eff.figures import percent
 from robustbench_eff.scores.score import Score
 from robustbench_eff.severity_table import by_subject, row_name
 
@@ -86,4 +87,4 @@ def _cell(draw: ImageDraw.ImageDraw, corner: tuple[int, int], value: float, font
     colour = tuple(int(level) for level in (DARK + (LIGHT - DARK) * value).round())
     draw.rectangle((left, top, left + width - 2, top + height - 2), fill=colour)
     ink = "white" if value < 0.5 else "black"
-    draw.text((left + width // 2, top + height // 2), f"{100 * value:.1f}", fill=ink, font=font, anchor="mm")
+    draw.text((left + width // 2, top + height // 2), percent(value, 1), fill=ink, font=font, anchor="mm")

@@ -1,4 +1,4 @@
-"""What a person or a program reads: the table, the JSON object, progress. Percentages exist only here."""
+"""What a person or a program reads: the table, the JSON object, progress."""
 
 from __future__ import annotations
 
@@ -24,22 +24,13 @@ from rich.text import Text
 
 from robustbench_eff import clean_table, cue_conflict_table, sequence_table, severity_table
 from robustbench_eff.errors import Missing, RobustEvalError
+from robustbench_eff.figures import interval, percent
 from robustbench_eff.scores.score import Score
 
 if TYPE_CHECKING:
     from robustbench_eff.checks import Verdict
     from robustbench_eff.engines.local import Progress as ShardProgress
     from robustbench_eff.plan import Work
-
-
-def percent(value: float | None, digits: int = 2) -> str:
-    """A fraction as text, an absence as a dash."""
-    return "-" if value is None else f"{100 * value:.{digits}f}"
-
-
-def interval(score: Score) -> str:
-    """The 95 % interval in percent."""
-    return "-" if score.low is None else f"[{percent(score.low)}, {percent(score.high)}]"
 
 
 def score_table(scores: Sequence[Score], console: Console) -> None:
@@ -75,20 +66,20 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
             _add_row(table, score, [score.metric.rpartition("_")[2], median, ends], number, flagged)
         console.print(table)
     if details:
-        console.print(clean_table.clean_table(details, number, percent))
+        console.print(clean_table.clean_table(details, number))
     if effective:
         title = "Effective robustness in points, with its 95 % interval"
         table = _table(title, ("effective robustness", "interval"), flagged)
         for score in effective:
             _add_row(table, score, [percent(score.value), interval(score)], number, flagged)
         console.print(table)
-    for table in cue_conflict_table.cue_conflict_tables(conflicting, number, percent) if conflicting else ():
+    for table in cue_conflict_table.cue_conflict_tables(conflicting, number) if conflicting else ():
         console.print(table)
-    for table, overall in severity_table.severity_tables(corrupted, percent):
+    for table, overall in severity_table.severity_tables(corrupted):
         console.print(table)
         if overall:
             console.print(f"ImageNet-C's 15 corruptions: {overall}.", highlight=False, markup=False, soft_wrap=True)
-    for table, overall in sequence_table.sequence_tables(filmed, percent):
+    for table, overall in sequence_table.sequence_tables(filmed):
         console.print(table)
         if overall:
             console.print(overall, highlight=False, markup=False, soft_wrap=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rich.table import Table
 
 from robustbench_eff import spec
+from robustbench_eff.figures import with_interval
 from robustbench_eff.scores.score import Score
 from robustbench_eff.severity_table import by_subject, row_name
 
@@ -17,11 +18,7 @@ OVERALL = {
     "mT5D": "mT5D",
 }
 """Scores over the 10 sequences, and how they are written."""
-LENGTHS = ("top5_distance", "mean_top5_distance")
-"""No fractions."""
 DIFFICULTY = "_difficulty_"
-
-Percent = Callable[[float | None, int], str]
 
 
 def belongs(score: Score) -> bool:
@@ -30,15 +27,15 @@ def belongs(score: Score) -> bool:
     return name in (*OVERALL, "flip_probability", "top5_distance", "accuracy_all_frames")
 
 
-def sequence_tables(scores: Sequence[Score], percent: Percent) -> list[tuple[Table, str]]:
+def sequence_tables(scores: Sequence[Score]) -> list[tuple[Table, str]]:
     """A table for each model, benchmark, protocol and seed, and a line with what is over the 10 sequences.
 
-    `scores` are those that belong here; `percent(fraction, digits)` writes a number.
+    `scores` are those that belong here.
     """
-    return [_table(title, of, percent) for title, of in by_subject(scores).items()]
+    return [_table(title, of) for title, of in by_subject(scores).items()]
 
 
-def _table(title: str, scores: Sequence[Score], percent: Percent) -> tuple[Table, str]:
+def _table(title: str, scores: Sequence[Score]) -> tuple[Table, str]:
     rows: dict[str, dict[str, Score]] = {}
     overall = []
     single = [score for score in scores if _metric(score)[0] not in OVERALL]
@@ -47,7 +44,7 @@ def _table(title: str, scores: Sequence[Score], percent: Percent) -> tuple[Table
         if metric in OVERALL:
             words = OVERALL[metric] + ("" if difficulty == 1 else f" at difficulty {difficulty}")
             flags = f" ({', '.join(score.flags)})" if score.flags else ""
-            overall.append(f"{words} {_number(score, percent, 2)}{flags}")
+            overall.append(f"{words} {with_interval(score, 2)}{flags}")
         else:
             parsed = spec.parse(score.perturbation)
             difficulty = max(difficulty, int(parsed.arguments.get("difficulty", 1)))
@@ -59,7 +56,7 @@ def _table(title: str, scores: Sequence[Score], percent: Percent) -> tuple[Table
     for name in ("flips in %", "difficulty 2", "difficulty 3", "top-5 distance", "right in all frames, %"):
         table.add_column(name, justify="right")
     for name, found in rows.items():
-        table.add_row(name, *(_number(found[column], percent, 1) if column in found else "" for column in columns))
+        table.add_row(name, *(with_interval(found.get(column)) for column in columns))
     return table, f"Over the 10 sequences: {', '.join(overall)}." if overall else ""
 
 
@@ -67,11 +64,3 @@ def _metric(score: Score) -> tuple[str, int]:
     """Name without the difficulty, and the difficulty."""
     name, _, difficulty = score.metric.partition(DIFFICULTY)
     return name, int(difficulty or 1)
-
-
-def _number(score: Score, percent: Percent, digits: int) -> str:
-    if score.value is None or score.low is None or score.high is None:
-        return "-"
-    if _metric(score)[0] in LENGTHS:
-        return f"{score.value:.2f} [{score.low:.2f}, {score.high:.2f}]"
-    return f"{percent(score.value, digits)} [{percent(score.low, digits)}, {percent(score.high, digits)}]"

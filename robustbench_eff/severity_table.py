@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rich.table import Table
 
 from robustbench_eff import spec
+from robustbench_eff.figures import with_interval
 from robustbench_eff.scores.score import Score
 
 SEVERITIES = range(1, 6)
@@ -15,20 +16,18 @@ OVERALL = {"mean_accuracy": "mean accuracy", "mCE": "mCE", "relative_mCE": "rela
 SEED = " · seed "
 """What stands in a protocol before the seed."""
 
-Percent = Callable[[float | None, int], str]
-
 
 def belongs(score: Score) -> bool:
     """Whether the score is of corrupted images."""
     return score.metric in (*OVERALL, "CE") or (score.metric == "accuracy" and score.perturbation != "none")
 
 
-def severity_tables(scores: Sequence[Score], percent: Percent) -> list[tuple[Table, str]]:
+def severity_tables(scores: Sequence[Score]) -> list[tuple[Table, str]]:
     """A table for each model, benchmark, protocol and seed, and a line with what is over all corruptions.
 
-    `scores` are those that belong here; `percent(fraction, digits)` writes a number.
+    `scores` are those that belong here.
     """
-    return [_table(title, of, percent) for title, of in by_subject(scores).items()]
+    return [_table(title, of) for title, of in by_subject(scores).items()]
 
 
 def by_subject(scores: Sequence[Score]) -> dict[str, list[Score]]:
@@ -58,7 +57,7 @@ def row_name(score: Score, scores: Sequence[Score]) -> str:
     return parsed.name if len(constants) == 1 else f"{parsed.name}, {parsed.arguments.get('constants', 'imagenet')}"
 
 
-def _table(title: str, scores: Sequence[Score], percent: Percent) -> tuple[Table, str]:
+def _table(title: str, scores: Sequence[Score]) -> tuple[Table, str]:
     cells: dict[str, dict[int, Score]] = {}
     accuracies = [score for score in scores if score.metric == "accuracy"]
     for score in accuracies:
@@ -70,17 +69,7 @@ def _table(title: str, scores: Sequence[Score], percent: Percent) -> tuple[Table
     for name in (*map(str, SEVERITIES), *(["CE"] if errors else [])):
         table.add_column(name, justify="right", no_wrap=True)
     for name, severities in cells.items():
-        row = [_number(severities.get(severity), percent) for severity in SEVERITIES]
-        table.add_row(name, *row, *([_number(errors.get(name), percent)] if errors else []))
-    overall = [
-        f"{OVERALL[score.metric]} {percent(score.value, 2)} [{percent(score.low, 2)}, {percent(score.high, 2)}]"
-        for score in scores
-        if score.metric in OVERALL
-    ]
+        row = [*(severities.get(severity) for severity in SEVERITIES), *([errors.get(name)] if errors else [])]
+        table.add_row(name, *(with_interval(score, ends=0) for score in row))
+    overall = [f"{OVERALL[score.metric]} {with_interval(score, 2)}" for score in scores if score.metric in OVERALL]
     return table, ", ".join(overall)
-
-
-def _number(score: Score | None, percent: Percent) -> str:
-    if score is None:
-        return ""
-    return f"{percent(score.value, 1)} [{percent(score.low, 0)}, {percent(score.high, 0)}]"

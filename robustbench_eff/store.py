@@ -16,7 +16,7 @@ import re
 import secrets
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -112,9 +112,11 @@ class Store:
     def unite(self, cell_id: str) -> None:
         """Make one file of the shards of a finished cell: a whole store is then read in seconds."""
         names = self._names(cell_id)
-        if len(names) < 2 or any(_content(name) is None for name in names):
+        if len(names) < 2:
             return
-        outcomes = self.outcomes(cell_id)
+        outcomes = _joined(self._read(names), SCHEMA.names)
+        if outcomes.num_rows < max(name.stop for name in names):
+            return  # one is corrupt
         whole = self.write_shard(cell_id, 0, outcomes.num_rows, outcomes)
         for name in names:
             if name.path != whole:
@@ -145,7 +147,7 @@ class Store:
         A corrupt shard is said and left out.
         """
         wanted = list(SCHEMA.names if columns is None else dict.fromkeys(["index", *columns]))
-        return concatenate([_table(content, wanted) for _, content in self._intact(cell_id)], wanted)
+        return _joined(self._intact(cell_id), wanted)
 
     def tidy(self, cell_id: str) -> None:
         """Remove what a killed run left half-written, and rename corrupt shards: their samples are computed again."""
@@ -231,6 +233,10 @@ def _json(path: Path) -> dict[str, Any]:
             f"{path} cannot be read: {error}.", "Move it out of the store, or use a new --store."
         ) from error
     return found
+
+
+def _joined(shards: Iterable[tuple[tuple[int, int], bytes]], columns: list[str]) -> pa.Table:
+    return concatenate([_table(content, columns) for _, content in shards], columns)
 
 
 def _table(content: bytes, columns: list[str]) -> pa.Table:

@@ -11,7 +11,6 @@ from masked_models import Quantised, Randomised, Tampered, masked
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.checks import (
     CHECKS,
-    Evidence,
     Verdict,
     black_box,
     large_epsilon,
@@ -19,6 +18,7 @@ from robustbench_eff.checks import (
     store_verdicts,
     zero_gradients,
 )
+from robustbench_eff.scores.cells import Evidence
 from robustbench_eff.store import Store
 
 ATTACKS = (

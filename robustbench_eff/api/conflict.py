@@ -25,7 +25,7 @@ from robustbench_eff.benchmarks.cache import prepare, warn_if_sorted
 from robustbench_eff.benchmarks.decode import decode
 from robustbench_eff.benchmarks.fingerprints import content_of, hashed
 from robustbench_eff.disk import cache_folder, writing
-from robustbench_eff.errors import DataError, MissingInputs, UsageError
+from robustbench_eff.errors import DataError, MissingInputs, SizeError, UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Geometry
 from robustbench_eff.rng import Draws
@@ -156,11 +156,8 @@ def _opened(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages:
             "Give the images as a set of your own, --data mine=PATH, or take imagenet.",
         )
     place = locations.place(benchmark, data)
-    if missing := sources.missing(benchmark.images_of or benchmark.name, benchmark, place):
+    if missing := sources.missing(benchmark, place):
         raise MissingInputs(missing)
-    if place is None:
-        assert benchmark.embedded is not None
-        return benchmark.embedded()
     opened = sources.open_benchmark(benchmark, place)
     if opened.textures is not None:
         raise UsageError(f"{opened.origin} holds cue-conflict images already.", "Give the images they are made from.")
@@ -192,9 +189,7 @@ def _scaled(word: int, count: int) -> int:
 def _prepared(benchmark: Benchmark, opened: LabelledImages) -> ImageSet:
     try:
         return prepare(benchmark, opened, _geometry(benchmark, opened))
-    except DataError as error:
-        if "--geometry" not in error.hint:
-            raise
+    except SizeError as error:
         raise DataError(error.message, "Small images must all have the size of the first.") from error
 
 

@@ -53,7 +53,7 @@ def write_corrupted(
         raise UsageError(f"{name} cannot be written.", f"Known: {', '.join(WRITABLE)}.")
     benchmark = catalog.benchmark(name)
     place = locations.place(benchmark, data)
-    if (missing := sources.missing(benchmark.images_of or name, benchmark, place)) or place is None:
+    if missing := sources.missing(benchmark, place):
         raise MissingInputs(missing)
     if limit is not None and limit < 1:
         raise UsageError(f"limit must be at least 1, got {limit}.")

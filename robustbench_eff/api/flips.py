@@ -15,6 +15,8 @@ from robustbench_eff.benchmarks.fingerprints import content_of
 from robustbench_eff.errors import MissingInputs, UsageError
 from robustbench_eff.scores.compare import Flip
 
+from .clean import open_clean
+
 SIDE, GAP, LINE, COLUMNS, CELLS = 120, 8, 14, 8, 6
 """Pixels of an image, between images and of a line of text; images in a row; cells in the sheet."""
 
@@ -63,19 +65,11 @@ def _has_clean_images(name: str, data: Mapping[str, str]) -> bool:
 
 
 def _opened(names: Sequence[str], data: Mapping[str, str]) -> dict[str, tuple[Benchmark, LabelledImages]]:
-    missing, found = [], {}
-    for name in names:
-        benchmark = catalog.benchmark(name, locations.location(name, data) or name)
-        place = locations.place(benchmark, data)
-        if lacking := sources.missing(benchmark.images_of or name, benchmark, place):
-            missing += lacking
-        elif place is not None:
-            found[name] = benchmark, sources.open_benchmark(benchmark, place)
-        elif benchmark.embedded is not None:
-            found[name] = benchmark, benchmark.embedded()
+    benchmarks = [catalog.benchmark(name, locations.location(name, data) or name) for name in names]
+    missing = [item for row in benchmarks for item in sources.missing(row, locations.place(row, data))]
     if missing:
         raise MissingInputs(list(dict.fromkeys(missing)))
-    return found
+    return {row.name: (row, images) for row in benchmarks if (images := open_clean(row, data)) is not None}
 
 
 def _names(benchmark: Benchmark) -> dict[int, str]:

@@ -17,7 +17,7 @@ from robustbench_eff.plan import CLEAN
 from robustbench_eff.zoo import load as zoo
 from robustbench_eff.zoo.request import ModelRequest
 
-from .conflict import open_conflicts
+from .clean import open_clean
 from .models import from_module
 from .published import files_there, missing_files, open_files
 from .settings import Settings
@@ -84,7 +84,11 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         without_data = [name for name, items in of_benchmarks.items() if items]
         raise MissingInputs(absent, _local_commands(models, of_models, without_data, settings))
     wanted = {benchmark.name: benchmark for _, benchmarks in subjects for benchmark in benchmarks}
-    opened = {name: images for name, benchmark in wanted.items() if (images := _open(benchmark, settings)) is not None}
+    opened = {
+        name: images
+        for name, benchmark in wanted.items()
+        if (images := open_clean(benchmark, settings.data)) is not None
+    }
     files = {
         (name, text): open_files(benchmark, str(locations.place(benchmark, settings.data)), text)
         for name, benchmark in wanted.items()
@@ -97,7 +101,7 @@ def _images(benchmark: Benchmark, texts: Sequence[str], settings: Settings) -> t
     """What is missing of a benchmark's images, and of a published set the perturbations that can be read."""
     place = locations.place(benchmark, settings.data)
     if benchmark.layout is None:
-        return sources.missing(benchmark.images_of or benchmark.name, benchmark, place), []
+        return sources.missing(benchmark, place), []
     return missing_files(benchmark, place, texts), files_there(benchmark, place, texts)
 
 
@@ -111,21 +115,6 @@ def _surrogate(text: str) -> str | None:
     """The name of the model an attack is found on; SpecError for a perturbation that cannot be built."""
     catalog.perturbation_text(text)
     return catalog.surrogate(text)[1]
-
-
-def _open(benchmark: Benchmark, settings: Settings) -> LabelledImages | None:
-    """The clean images; None where a published set comes without."""
-    if benchmark.layout is not None:
-        place = locations.location(str(benchmark.images_of), settings.data)
-        return None if place is None else sources.open_benchmark(benchmark, place)
-    if benchmark.conflict_by is not None:
-        return open_conflicts(benchmark, settings.data)
-    place = locations.place(benchmark, settings.data)
-    if place is not None:
-        return sources.open_benchmark(benchmark, place)
-    if benchmark.embedded is None:
-        raise UsageError(f"No images for {benchmark.name}.", f"Pass --data {benchmark.name}=PATH.")
-    return benchmark.embedded()
 
 
 def _subject(model: Model, device: str) -> tuple[Subject, list[Missing]]:

@@ -16,7 +16,7 @@ from robustbench_eff.plan import CLEAN
 
 def missing_files(benchmark: Benchmark, root: str | None, texts: Sequence[str]) -> list[Missing]:
     """What of a published set is not there, looking only at what is cheap to look at."""
-    if (lacking := sources.missing(benchmark.name, benchmark, root)) or root is None:
+    if (lacking := sources.missing(benchmark, root)) or root is None:
         return lacking
     how = f"--data {benchmark.name}=PATH of the folder that holds it, or other corruptions with --corruption"
     places = {text: _place(benchmark, root, text)[1] for text in texts if text != CLEAN}

@@ -57,13 +57,13 @@ def open_training_data(
         raise UsageError(f"{name} is for testing only.", f"Train on {benchmark.images_of}.")
     if place is None and benchmark.embedded is None:
         how = f"--data {name}=PATH; the places of evaluations are not looked at, they hold test images"
-        missing = sources.missing(name, benchmark, None)
+        missing = sources.missing(benchmark, None)
         raise MissingInputs([type(item)(f"training images of {name!r}", item.where, how) for item in missing])
     if place is None:
         assert benchmark.embedded is not None
         train, held_out = benchmark.embedded("train"), benchmark.embedded("validation")
     else:
-        if missing := sources.missing(name, benchmark, place):
+        if missing := sources.missing(benchmark, place):
             raise MissingInputs(missing)
         opened = sources.open_location(locations.location(name, data) or place, "train")
         if validation is None:

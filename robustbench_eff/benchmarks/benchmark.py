@@ -81,6 +81,11 @@ class Benchmark:
     jpeg_quality: int | None = None
     """Corrupted images become files of that quality, as the published ones are."""
 
+    @property
+    def made_from(self) -> str | None:
+        """The benchmark whose images are enough to have these; of a published set only the clean ones are."""
+        return None if self.layout is not None else self.images_of
+
 
 def chosen(opened: LabelledImages, rows: Sequence[int], labels: Sequence[Any]) -> LabelledImages:
     """The images at `rows` of a source, with these labels; DataError where there are none."""

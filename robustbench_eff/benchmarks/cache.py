@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from robustbench_eff.disk import cache_folder, free_bytes, reserve, writing
-from robustbench_eff.errors import DataError, RobustEvalWarning, StoreError
+from robustbench_eff.errors import DataError, RobustEvalWarning, SizeError, StoreError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Geometry
 
@@ -153,7 +153,7 @@ def _scaled(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
     method = Image.Resampling[geometry.interpolation.upper()]
     if geometry.mode == "none":
         if picture.size != (size, size):
-            raise DataError(
+            raise SizeError(
                 f"{name} is {picture.width}×{picture.height}, not {size}×{size}.",
                 "Pass --geometry crop or --geometry squash, or bring all images to one size.",
             )

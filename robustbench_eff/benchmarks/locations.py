@@ -38,13 +38,9 @@ def location(name: str, options: Mapping[str, str]) -> str | None:
 
 
 def place(benchmark: Benchmark, options: Mapping[str, str]) -> str | None:
-    """Where a benchmark's images are: its own, or those of the benchmark that it is made from.
-
-    Of a published set they are its own alone; of `images_of` are only the clean ones.
-    """
-    own = location(benchmark.name, options)
-    made = benchmark.images_of is not None and benchmark.layout is None
-    return location(str(benchmark.images_of), options) if own is None and made else own
+    """Where a benchmark's images are: its own, or those of the benchmark that it is made from."""
+    own, base = location(benchmark.name, options), benchmark.made_from
+    return own if own is not None or base is None else location(base, options)
 
 
 def from_config() -> dict[str, str]:

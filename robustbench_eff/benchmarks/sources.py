@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from robustbench_eff.errors import DataError, Missing, RobustEvalError
+from robustbench_eff.errors import DataError, Missing, RobustEvalError, UsageError
 
 from . import cifar_files, class_folders, csv_folder, hugging_face, npz
 from .benchmark import Benchmark, LabelledImages
@@ -15,14 +15,14 @@ FORMS = (
 )
 
 
-def missing(name: str, benchmark: Benchmark | None, where: str | None) -> list[Missing]:
+def missing(benchmark: Benchmark, where: str | None) -> list[Missing]:
     """What keeps this benchmark from being opened, looking only at what is cheap to look at."""
+    name = benchmark.made_from or benchmark.name
     if where is None:
-        if benchmark is not None and benchmark.embedded is not None:
+        if benchmark.embedded is not None:
             return []
-        known = benchmark.where if benchmark is not None else "no benchmark of that name is known"
         how = f"--data {name}=PATH, or the variable or config file of `robust-eval doctor`"
-        return [Missing(f"dataset {name!r}", known, how)]
+        return [Missing(f"dataset {name!r}", benchmark.where, how)]
     if where.startswith("hf:"):
         return hugging_face.missing(name, where.removeprefix("hf:"))
     if not Path(where).exists():
@@ -31,8 +31,15 @@ def missing(name: str, benchmark: Benchmark | None, where: str | None) -> list[M
     return []
 
 
-def open_benchmark(benchmark: Benchmark, where: str) -> LabelledImages:
-    """The images of a benchmark at a local path or hub id; DataError as `open_location`."""
+def open_benchmark(benchmark: Benchmark, where: str | None) -> LabelledImages:
+    """The images of a benchmark at a local path or hub id, or those that are installed with the package.
+
+    UsageError where there are none; DataError as `open_location`.
+    """
+    if where is None:
+        if benchmark.embedded is None:
+            raise UsageError(f"No images for {benchmark.name}.", f"Pass --data {benchmark.name}=PATH.")
+        return benchmark.embedded()
     opened = open_location(where, benchmark.split)
     return opened if benchmark.keep is None else benchmark.keep(opened)
 

@@ -10,7 +10,7 @@ import typer
 from robustbench_eff import tables
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import UsageError
-from robustbench_eff.report import percent
+from robustbench_eff.figures import percent
 
 from .words import errors, output, reported, resumable
 

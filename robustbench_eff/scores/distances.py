@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -19,13 +20,13 @@ ROUNDING = 1e-6
 """What float32 may add to the length of an image on the sphere: relative to radii above 1, as for the referee."""
 
 
-def searches_the_nearest(cell: dict[str, Any]) -> bool:
+def searches_the_nearest(cell: Mapping[str, Any]) -> bool:
     """Whether the attack of a cell looked for the nearest adversarial image rather than inside one ball."""
     configuration = cell["configuration"]
     return "threat" in configuration and (configuration["threat"]["eps"] is None or bool(radii_of(cell)))
 
 
-def distances(cell: dict[str, Any], outcomes: pa.Table) -> np.ndarray:
+def distances(cell: Mapping[str, Any], outcomes: pa.Table) -> np.ndarray:
     """How far each sample's adversarial image is, float64, shape (n,).
 
     0 where the clean image is wrong already, infinity where none was found.
@@ -74,7 +75,7 @@ def _areas(found: np.ndarray, radii: list[float]) -> np.ndarray:
     return areas
 
 
-def radii_of(cell: dict[str, Any]) -> tuple[float, ...]:
+def radii_of(cell: Mapping[str, Any]) -> tuple[float, ...]:
     """The radii at which a security curve was asked; none of other attacks."""
     eps = cell["configuration"].get("eps")
     return tuple(eps) if isinstance(eps, (list, tuple)) else ()

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .cells import model_of
 from .effective import baselines, effective_robustness
 from .of_cell import score_of
 from .score import Score
@@ -21,13 +22,13 @@ def effective_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[S
     images, such as the first 1,000 and all, the largest is taken, and how many they are is said.
     """
     finished = [(cell, outcomes) for cell, outcomes in cells if 0 < outcomes.num_rows == cell["samples"]]
-    clean: dict[tuple[str, str], pa.Table] = {}
+    clean: dict[tuple[tuple[str, str], str], pa.Table] = {}
     for cell, outcomes in sorted(finished, key=lambda found: found[1].num_rows):
-        clean[_model(cell), cell["benchmark"]] = outcomes
+        clean[model_of(cell), cell["benchmark"]] = outcomes
     scores = []
     for cell, outcomes in finished:
         baseline = baselines().get(cell["benchmark"])
-        compared = None if baseline is None else clean.get((_model(cell), baseline.clean))
+        compared = None if baseline is None else clean.get((model_of(cell), baseline.clean))
         if baseline is None or compared is None:
             continue
         value, low, high = effective_robustness(
@@ -38,10 +39,6 @@ def effective_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[S
         words = f"{score.protocol} · {line}, through {baseline.clean} with n = {compared.num_rows}"
         scores.append(replace(score, protocol=words))
     return scores
-
-
-def _model(cell: dict[str, Any]) -> str:
-    return f"{cell['model_digest']} {cell['preprocessing']}"
 
 
 def _right(outcomes: pa.Table) -> int:

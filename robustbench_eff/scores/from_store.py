@@ -14,14 +14,14 @@ from robustbench_eff.store import Store
 
 from .accuracy import accuracy_scores
 from .alexnet import AlexNet
-from .cells import Kind, columns_of, comparable, kind_of, shown
+from .cells import Evidence, Kind, columns_of, comparable, kind_of, shown
 from .clean import clean_scores
 from .corruptions import corruption_scores
 from .distances import distance_scores
 from .effective_scores import effective_scores
 from .score import Score
 from .sequences import mean_sequence_scores, sequence_scores
-from .worst_case import Attacked, worst_case_scores
+from .worst_case import worst_case_scores
 
 
 def store_scores(
@@ -39,7 +39,7 @@ def store_scores(
     suspected = suspicions(verdicts)
     scores: list[Score] = []
     kinds: dict[Kind, list[tuple[dict[str, Any], pa.Table]]] = defaultdict(list)
-    attacks: list[Attacked] = []
+    attacks: list[Evidence] = []
     for cell_id, cell in shown(store, names).items():
         kind = kind_of(cell)
         outcomes = store.outcomes(cell_id, columns_of(cell, kind))
@@ -47,7 +47,7 @@ def store_scores(
         scores += [replace(score, flags=score.flags + suspected.get(cell_id, ())) for score in found]
         kinds[kind].append((cell, outcomes))
         if kind in ("attacked", "searched"):
-            attacks.append(Attacked(cell_id, cell, outcomes))
+            attacks.append(Evidence(cell_id, cell, outcomes))
     scores += effective_scores(kinds["clean"])
     scores += worst_case_scores(attacks, suspected)
     scores += [score for cells in comparable(kinds["corrupted"]) for score in corruption_scores(cells, alexnet)]

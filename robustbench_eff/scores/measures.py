@@ -22,6 +22,7 @@ from .cells import Kind, comparable, kind_of, shown
 from .corruptions import corruption_shares
 from .cue_conflict import has_conflict
 from .distances import distances, radii_of, survives
+from .of_cell import protocol_over, seeds_of
 from .sequences import RATES, mean_sequence_shares, stabilities, suffix
 
 Values = npt.NDArray[np.float64]
@@ -174,22 +175,14 @@ def _over_cells(
 
 def _measure(cells: Sequence[Cell], perturbation: str, metric: str, values: Values) -> Measure:
     cell, outcomes = cells[0]
-    precision = cell["configuration"].get("precision", "float32")
-    words = [f"seed {seed}" for seed in _seeds([cell for cell, _ in cells])]
-    words += [] if precision == "float32" else [f"attacked in {precision}"]
     return Measure(
         benchmark=cell["benchmark"],
         perturbation=perturbation,
         metric=metric,
-        protocol=" · ".join([cell["protocol"], *words]),
+        protocol=protocol_over([cell for cell, _ in cells]),
         sample_ids=outcomes["sample_id"].to_pylist(),
         values=values,
     )
-
-
-def _seeds(cells: Sequence[Mapping[str, Any]]) -> list[int]:
-    """One at most: where nothing is drawn there is none."""
-    return sorted({cell["seed"] for cell in cells if cell["seed"] is not None})
 
 
 def _key(cells: Sequence[Mapping[str, Any]], measure: Measure) -> str:
@@ -201,4 +194,4 @@ def _key(cells: Sequence[Mapping[str, Any]], measure: Measure) -> str:
     made_with = {name: cell["configuration"].get(name) for name in ("constants", "jpeg_quality", "surrogate")}
     if len(cells) == 1:
         made_with["version"] = cell["configuration"].get("version")
-    return json.dumps([*images, measure.perturbation, measure.metric, _seeds(cells), made_with])
+    return json.dumps([*images, measure.perturbation, measure.metric, seeds_of(cells), made_with])

@@ -32,17 +32,24 @@ def score_of(
         low=interval[0],
         high=interval[1],
         n=outcomes.num_rows if n is None else n,
-        protocol=_protocol(cell),
+        protocol=protocol_over([cell]),
         flags=flags_of(outcomes, cell["samples"]),
         cell=cell_id,
     )
 
 
-def _protocol(cell: dict[str, Any]) -> str:
-    seed = [] if cell["seed"] is None else [f"seed {cell['seed']}"]
-    precision = cell["configuration"].get("precision", "float32")
-    queried = [] if precision == "float32" else [f"attacked in {precision}, judged in float32"]
-    return " · ".join([cell["protocol"], *seed, *queried])
+def protocol_over(cells: Sequence[Mapping[str, Any]]) -> str:
+    """Under which protocol cells on the same images were evaluated, with all their seeds and precisions."""
+    seeds = ", ".join(map(str, seeds_of(cells)))
+    precisions = " and ".join(sorted({cell["configuration"].get("precision", "float32") for cell in cells}))
+    words = [f"seed {seeds}"] if seeds else []
+    words += [] if precisions == "float32" else [f"attacked in {precisions}, judged in float32"]
+    return " · ".join([cells[0]["protocol"], *words])
+
+
+def seeds_of(cells: Sequence[Mapping[str, Any]]) -> list[int]:
+    """With which seeds anything was drawn."""
+    return sorted({cell["seed"] for cell in cells} - {None})
 
 
 def scores_over(
@@ -54,7 +61,6 @@ def scores_over(
 
     `shares` are by perturbation and metric what each sample adds: a score is their mean, its interval the bootstrap's.
     """
-    seeds = sorted({cell["seed"] for cell in cells} - {None})
     intervals = mean_intervals(np.stack([*shares.values()]))
     return [
         Score(
@@ -66,7 +72,7 @@ def scores_over(
             low=low,
             high=high,
             n=len(values),
-            protocol=" · ".join([cells[0]["protocol"], *(f"seed {seed}" for seed in seeds)]),
+            protocol=protocol_over(cells),
             flags=flags,
             higher_is_better=False,
         )

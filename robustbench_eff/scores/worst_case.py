@@ -2,58 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from robustbench_eff import spec
 
+from .cells import Evidence, subject_of
 from .distances import distances, searches_the_nearest, survives
 from .intervals import wilson
-from .of_cell import flags_of
+from .of_cell import flags_of, protocol_over
 from .score import Score
 
 Right = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Attacked:
-    """A cell of an attack: who survived it, by the radius of the ball."""
-
-    id: str
-    cell: Mapping[str, Any]
-    outcomes: pa.Table
-
-    @property
-    def finished(self) -> bool:
-        """Whether all samples were attacked."""
-        done: bool = self.outcomes.num_rows == self.cell["samples"]
-        return done
-
-    @property
-    def norm(self) -> str:
-        norm: str = self.cell["configuration"]["threat"]["norm"]
-        return norm
-
-    @property
-    def eps(self) -> float | None:
-        """Radius of the ball it searched; None where it looked for the nearest image."""
-        nearest = searches_the_nearest(dict(self.cell))
-        return None if nearest else float(self.cell["configuration"]["threat"]["eps"])
-
-    def right(self, eps: float) -> Right | None:
-        """Who is right when clean and has no image found within `eps`; None where that ball was not searched."""
-        if self.eps is None:
-            return survives(distances(dict(self.cell), self.outcomes), eps)
-        if self.eps > eps:
-            return None
-        survived: Right = self.outcomes["correct"].to_numpy(zero_copy_only=False)
-        return survived
 
 
 def worst_case(rights: Sequence[Right]) -> Right:
@@ -62,25 +25,24 @@ def worst_case(rights: Sequence[Right]) -> Right:
     return everywhere
 
 
-def worst_case_scores(cells: Sequence[Attacked], suspected: Mapping[str, tuple[str, ...]] | None = None) -> list[Score]:
+def worst_case_scores(cells: Sequence[Evidence], suspected: Mapping[str, tuple[str, ...]] | None = None) -> list[Score]:
     """`robust_accuracy` of every model in every ball that one of its attacks searched, under all that lie inside it.
 
     An image found within a smaller radius counts for the larger ones; attacks on other samples are never put together.
     What is to be known of a cell, and what is `suspected` of it by its id, is to be known of the score too; unfinished
     cells are left out, which is said. There is no score where only one cell lies in the ball: its own says the same.
     """
-    groups: dict[str, list[Attacked]] = {}
+    groups: dict[tuple[str, ...], list[Evidence]] = {}
     for attacked in cells:
-        same = ("model_digest", "preprocessing", "benchmark", "protocol", "data", "classes")
-        groups.setdefault(json.dumps([*(attacked.cell[name] for name in same), attacked.norm]), []).append(attacked)
+        groups.setdefault((*subject_of(attacked.cell), attacked.norm), []).append(attacked)
     scores = []
     for attacks in groups.values():
         finished = [attack for attack in attacks if attack.finished]
         flags = tuple(
             f"{attack.cell['perturbation']} is incomplete and left out" for attack in attacks if not attack.finished
         )
-        for eps in sorted({attack.eps for attack in finished if attack.eps is not None}):
-            inside = {attack.id: right for attack in finished if (right := attack.right(eps)) is not None}
+        for eps in sorted({attack.eps for attack in finished if not searches_the_nearest(attack.cell)}):
+            inside = {attack.id: right for attack in finished if (right := _right(attack, eps)) is not None}
             taken = [attack for attack in finished if attack.id in inside]
             if len(taken) > 1:
                 known = [flag for attack in taken for flag in flags_of(attack.outcomes, len(attack.outcomes))]
@@ -90,20 +52,26 @@ def worst_case_scores(cells: Sequence[Attacked], suspected: Mapping[str, tuple[s
     return scores
 
 
-def _score(attacks: Sequence[Attacked], right: Right, eps: float) -> Score:
+def _right(attack: Evidence, eps: float) -> Right | None:
+    """Who is right when clean and has no image found within `eps`; None where that ball was not searched."""
+    if searches_the_nearest(attack.cell):
+        return survives(distances(attack.cell, attack.outcomes), eps)
+    return attack.correct if attack.eps <= eps else None
+
+
+def _score(attacks: Sequence[Evidence], right: Right, eps: float) -> Score:
     cell, n, survivors = attacks[0].cell, len(right), int(right.sum())
     kinds = len({attack.cell["perturbation"] for attack in attacks})
     runs = f" in {len(attacks)} runs" if len(attacks) > kinds else ""
-    seeds = sorted({attack.cell["seed"] for attack in attacks} - {None})
-    low, high = wilson(survivors, n) if n else (None, None)
+    low, high = wilson(survivors, n)
     return Score(
         model=cell["model"],
         benchmark=cell["benchmark"],
         perturbation=f"worst of {kinds} attack{'s' if kinds > 1 else ''}{runs}, {attacks[0].norm} {spec.literal(eps)}",
         metric="robust_accuracy",
-        value=survivors / n if n else None,
+        value=survivors / n,
         low=low,
         high=high,
         n=n,
-        protocol=" · ".join([cell["protocol"], *([f"seed {', '.join(map(str, seeds))}"] if seeds else [])]),
+        protocol=protocol_over([attack.cell for attack in attacks]),
     )

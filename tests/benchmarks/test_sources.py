@@ -15,6 +15,7 @@ from labelled_sets import (
     flat_csv,
     npz,
     npz_of_floats,
+    own,
     parquet,
     parquet_of_structs,
     pixels,
@@ -24,7 +25,7 @@ from labelled_sets import (
     webdataset,
 )
 from robustbench_eff.benchmarks import locations, sources
-from robustbench_eff.errors import DataError, UsageError
+from robustbench_eff.errors import DataError, Missing, UsageError
 
 
 @pytest.mark.parametrize(
@@ -139,9 +140,13 @@ def test_a_bad_location_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         locations.from_config()
 
 
+def missing_at(where: str) -> list[Missing]:
+    return sources.missing(own(where), where)
+
+
 def test_a_hub_that_cannot_be_reached_is_missing_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: False)
-    (missing,) = sources.missing("mine", None, "hf:nobody/has-this@test")
+    (missing,) = missing_at("hf:nobody/has-this@test")
     assert "cannot be reached" in missing.what
     assert missing.where == "https://huggingface.co/datasets/nobody/has-this"
 
@@ -182,13 +187,13 @@ def test_of_a_revision_the_cache_or_the_hub_is_asked(tmp_path: Path, monkeypatch
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", info)
     monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: True)
-    (missing,) = sources.missing("mine", None, "hf:a/b@test#absent")
+    (missing,) = missing_at("hf:a/b@test#absent")
     assert missing.what == "dataset 'mine': a/b has no revision absent"
-    assert sources.missing("mine", None, "hf:a/b#refs/convert/parquet") == []
+    assert missing_at("hf:a/b#refs/convert/parquet") == []
     assert asked == [("a/b", "absent"), ("a/b", "refs/convert/parquet")]
     (tmp_path / "datasets--a--b" / "refs" / "refs" / "convert").mkdir(parents=True)
     (tmp_path / "datasets--a--b" / "refs" / "refs" / "convert" / "parquet").write_text("0123")
     (tmp_path / "datasets--a--b" / "snapshots" / "0123").mkdir(parents=True)
     for found in ("#refs/convert/parquet", "#0123", ""):
-        assert sources.missing("mine", None, f"hf:a/b{found}") == []
+        assert missing_at(f"hf:a/b{found}") == []
     assert len(asked) == 2

@@ -85,6 +85,17 @@ def test_the_command_prints_writes_and_draws(store: Path, tmp_path: Path) -> Non
     assert np.asarray(Image.open(drawing)).std() > 20
 
 
+def test_images_that_are_made_on_first_use_are_drawn(tmp_path: Path) -> None:
+    centroids = load_classifier(Centroids().eval(), input_size=32)
+    options = {"attacks": ATTACKS[:1], "limit": 24, "store": tmp_path / "store"}
+    for model in ("digits_standard", centroids):
+        evaluate(model, benchmarks=["digits-cue-conflict"], **options)
+    words = ["digits_standard", "Centroids", "--store", str(tmp_path / "store")]
+    result = run(*words, "--pictures", str(tmp_path / "flips.png"))
+    assert result.exit_code == 0, result.output
+    assert np.asarray(Image.open(tmp_path / "flips.png")).std() > 20
+
+
 def test_stores_of_one_model_each_are_compared_by_folder(store: Path, tmp_path: Path) -> None:
     evaluate("digits_standard", attacks=ATTACKS, limit=96, store=tmp_path / "own")
     rows = json.loads(run(str(tmp_path / "own"), f"{store}::digits_standard", "--json").output)

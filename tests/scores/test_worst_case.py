@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from outcome_tables import attack_cell, table
 
 from robustbench_eff import evaluate
-from robustbench_eff.scores.worst_case import Attacked, worst_case_scores
+from robustbench_eff.scores.cells import Evidence
+from robustbench_eff.scores.worst_case import worst_case_scores
 from robustbench_eff.store import Store
 
 EPS = 8 / 255
@@ -17,7 +18,7 @@ EPS = 8 / 255
 
 def worst(*cells, **options):
     """The scores of these cells, whose ids are their numbers."""
-    return worst_case_scores([Attacked(str(number), *cell) for number, cell in enumerate(cells)], **options)
+    return worst_case_scores([Evidence(str(number), *cell) for number, cell in enumerate(cells)], **options)
 
 
 rights = st.integers(2, 5).flatmap(
@@ -73,6 +74,15 @@ def test_runs_of_one_attack_are_one_attack() -> None:
     (score,) = worst(*runs)
     assert (score.perturbation, score.value) == ("worst of 1 attack in 2 runs, linf 8/255", 0.5)
     assert score.protocol.endswith("seed 0, 1")
+
+
+def test_seeds_and_precisions_of_the_attacks_are_those_of_the_worst_case() -> None:
+    right = table(4, correct=[True] * 4)
+    half = {"configuration": {"precision": "float16"}}
+    (score,) = worst((attack_cell(4, "a", EPS, seed=0, **half), right), (attack_cell(4, "b", EPS, **half), right))
+    assert score.protocol == "4 images · seed 0 · attacked in float16, judged in float32"
+    (score,) = worst((attack_cell(4, "a", EPS, **half), right), (attack_cell(4, "b", EPS), right))
+    assert score.protocol == "4 images · attacked in float16 and float32, judged in float32"
 
 
 def test_what_is_known_of_an_attack_is_known_of_the_worst_case() -> None:
