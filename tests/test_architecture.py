@@ -39,9 +39,10 @@ HOME_OF = {
     "filelock": {"store.py"},
     "typer": {
         f"cli/{name}.py"
-        for name in ("compare", "conflict", "convert", "corrupt", "lists", "main", "train", "trials", "words")
+        for name in ("compare", "conflict", "convert", "corrupt", "lists", "main", "sweep", "train", "trials", "words")
     },
-    "pydantic": {"suite.py"},
+    "pydantic": {"suite.py", "sweep.py"},
+    "matplotlib": {"sweep_plot.py"},
     "sklearn": set(),
     "huggingface_hub": {"hub.py", "benchmarks/hugging_face.py"},
     "socket": {"hub.py"},

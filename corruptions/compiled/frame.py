@@ -31,12 +31,21 @@ def to_level(fraction):
 
 
 def parallel(function: Function) -> Function:
-    """Compiled for a batch, whose images (numba.prange) are shared out to the threads that torch would use."""
+    """Compiled for a batch, whose images (numba.prange) are shared out to the threads that torch would use.
+
+    Numba's first call sets the number of threads of the OpenMP library that torch has in common with it to that of all
+    cores; torch gets its own back.
+    """
     compiled = numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")(function)
 
     def call(*arguments: Any) -> Any:
-        numba.set_num_threads(max(1, min(torch.get_num_threads(), numba.config.NUMBA_NUM_THREADS)))
-        return compiled(*arguments)
+        threads = torch.get_num_threads()
+        numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
+        try:
+            return compiled(*arguments)
+        finally:
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
 
     return call  # type: ignore[return-value]
 

@@ -25,8 +25,8 @@ from robustbench_eff.zoo import architectures
 from .train_settings import TrainSettings
 from .training_data import TrainingData
 
-LOOKED_AT = 500
-"""Images that a look is at, at most."""
+LOOKED_AT, LOOKED_AT_LAST = 200, 1000
+"""Images that a look is at, at most: during a training, and at the network that is kept."""
 AT_ONCE = 250
 """Images that are classified at once outside of training."""
 
@@ -51,7 +51,7 @@ class Phases:
         self.settings, self.recipe, self.data, self.given = settings, recipe, data, given
         self.preprocessing, self.device, self.processes, self.telling = preprocessing, device, processes, telling
         self.samples = data.samples.to(device) if device.startswith("cuda") else data.samples
-        self.looked_at = data.held_out.batch(0, LOOKED_AT, device)
+        self.looked_at = data.held_out.batch(0, LOOKED_AT_LAST, device)
 
     def run(self) -> tuple[nn.Module, list[Epoch], float]:
         """The network that is kept, what happened in its epochs, and the passes of all trainings together."""
@@ -93,17 +93,17 @@ class Phases:
         module, epochs = run_training(
             module,
             training,
-            looking=self.look,
+            looking=partial(self.look, count=LOOKED_AT),
             telling=None if self.telling is None else partial(self.telling, name),
             resume=settings.out / f"training-{number}.pt",
             processes=self.processes,
         )
         return module, epochs, training.passes
 
-    def look(self, module: nn.Module) -> Look:
-        """Accuracy on held-out images, as they are and attacked."""
+    def look(self, module: nn.Module, count: int = LOOKED_AT_LAST) -> Look:
+        """Accuracy on the first held-out images, as they are and attacked."""
         classify = self._classify(module)
-        images, labels = self.looked_at
+        images, labels = (part[:count] for part in self.looked_at)
         attack = catalog.attack(self.settings.look_text)
         threat = attack.threat
         one_step = catalog.attack(f"fgsm(eps={threat.eps}, norm={threat.norm})")

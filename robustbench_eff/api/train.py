@@ -50,7 +50,7 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
     data = open_training_data(
         settings.benchmark, settings.data, settings.validation, preprocessing.geometry, settings.limit
     )
-    made_from = _made_from(settings, recipe, schedule, data, preprocessing)
+    made_from = _made_from(settings, recipe, schedule, given, data, preprocessing)
     with joined(device) as processes, hardware.threads(settings.input_size):
         if processes.first:
             claim(settings.out, made_from)
@@ -96,7 +96,12 @@ def _teacher(name: str, preprocessing: Preprocessing, device: str) -> Classifier
 
 
 def _made_from(
-    settings: TrainSettings, recipe: Recipe, schedule: Schedule, data: TrainingData, preprocessing: Preprocessing
+    settings: TrainSettings,
+    recipe: Recipe,
+    schedule: Schedule,
+    given: Given,
+    data: TrainingData,
+    preprocessing: Preprocessing,
 ) -> dict[str, Any]:
     """Everything that decides which weights come out, as the folder's note says it."""
     fields = {
@@ -108,6 +113,7 @@ def _made_from(
         "data": data.images.fingerprint,
         "protocol": data.images.protocol,
         "preprocessing": dataclasses.asdict(preprocessing),
+        "teacher": given.teacher.digest if isinstance(given.teacher, Classifier) else None,
         "look": settings.look_text,
         "seed": settings.seed,
     }
@@ -129,7 +135,8 @@ def _card(
     smooth = isinstance(recipe, SmoothAdversarialTraining) and recipe.where == "everywhere"
     activation = recipe.activation if smooth and recipe.activation != "relu" else None  # type: ignore[attr-defined]
     look = phases.look(module)
-    looked_at = f"{_words(data.held_out)}, first {len(phases.looked_at[1])}"
+    count = len(phases.looked_at[1])
+    looked_at = f"{_words(data.held_out)}, {count if count == len(data.held_out) else f'first {count}'} images"
     notes = []
     if isinstance(recipe, NoisyStudent):
         notes.append("pseudo-labels were given to the training images themselves")

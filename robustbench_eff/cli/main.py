@@ -22,6 +22,7 @@ from .conflict import conflict
 from .convert import convert
 from .corrupt import corrupt
 from .lists import list_app
+from .sweep import sweep
 from .train import train
 from .trials import trials
 from .words import errors as error_console
@@ -56,6 +57,7 @@ app.add_typer(list_app, name="list")
 app.command()(compare)
 app.command()(corrupt)
 app.command()(train)
+app.command()(sweep)
 app.command()(trials)
 app.command()(conflict)
 app.command()(convert)

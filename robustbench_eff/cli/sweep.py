@@ -1,0 +1,48 @@
+"""`robust-eval sweep`: an ablation from a YAML file to a table and a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustbench_eff.errors import UsageError
+
+from .words import errors, output, reported, resumable
+
+
+def sweep(
+    file: Annotated[Path, typer.Argument(help="YAML: recipes, seeds, benchmarks; see docs/training.md.")],
+    out: Annotated[Path, typer.Option(help="Folder of the trained networks and the results.")],
+    workers: Annotated[int, typer.Option(help="Trainings at a time.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+) -> None:
+    """Train and evaluate a grid of recipes with several seeds (resumable)."""
+    with reported():
+        if not file.is_file():
+            raise UsageError(f"{file} is not there.", "Shipped ones are in examples/ablations.")
+        from robustbench_eff import sweep_plot, sweep_table
+        from robustbench_eff.api.folder import write_whole
+        from robustbench_eff.api.sweep import run_sweep
+        from robustbench_eff.sweep import Sweep
+
+        plan = Sweep.parse(file.read_text(encoding="utf-8"), str(file))
+        total, done = len(plan.recipes()) * len(plan.seeds), 0
+
+        def tell(row: str, seed: int, said: str) -> None:
+            nonlocal done
+            done += 1
+            text = f"{done} of {total}: {row}, seed {seed}: {said}"
+            errors().print(text, highlight=False, markup=False, soft_wrap=True)
+
+        with resumable(out):
+            result = run_sweep(plan, out, workers, None if quiet else tell)
+        for plain in sweep_table.tables(result):
+            output().print(sweep_table.rich_table(plain))
+        if result.means:
+            write_whole(out / "plot.png", sweep_plot.png(result))
+        write_whole(out / "table.md", sweep_table.markdown(result).encode())
+        output().print(f"Written to {out}: results.json, table.md, plot.png.", highlight=False, markup=False)
+    if result.failed:
+        raise typer.Exit(1)
