@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from outcome_tables import attack_cell, table
 
@@ -28,6 +28,7 @@ rights = st.integers(2, 5).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(rights)
 def test_it_is_a_brute_force_count_and_never_above_the_smallest(found: list[list[bool]]) -> None:
     cells = [
