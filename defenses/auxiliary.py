@@ -48,16 +48,20 @@ class WithAuxiliary(nn.Module):
         if branch == MAIN:
             logits: Tensor = self.main(images)
         else:
-            tensors: list[Tensor] = self.sets[branch - 1].tensors()
-            logits = functional_call(self.main, dict(zip(self._places, tensors, strict=True)), (images,))
+            logits = functional_call(self.main, self.norms(branch), (images,))
         return logits
+
+    def norms(self, number: int) -> dict[str, Tensor]:
+        """Set `number`, from 1, by the names that its tensors have in the network."""
+        chosen = self.sets[number - 1]
+        assert isinstance(chosen, _NormSet)
+        return dict(zip(self._places, chosen.tensors(), strict=True))
 
     def branch(self, number: int) -> nn.Module:
         """A network of its own that holds set `number`; 0 is the main one."""
         network = copy.deepcopy(self.main)
         if number != MAIN:
-            own = dict(zip(self._places, self.sets[number - 1].tensors(), strict=True))
-            network.load_state_dict({**network.state_dict(), **own})
+            network.load_state_dict({**network.state_dict(), **self.norms(number)})
         return network
 
 

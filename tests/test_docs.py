@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
+import pytest
 import torch
 
-from robustbench_eff import evaluate, tables
+from robustbench_eff import catalog, evaluate, tables
 from robustbench_eff.attacks import PGD
 from robustbench_eff.checks import CHECKS
 from running import accuracies
@@ -28,6 +30,17 @@ def test_the_table_of_attacks_is_the_catalogs() -> None:
 
 def test_the_table_of_stylisers_is_the_catalogs() -> None:
     assert sorted(first_column("corruptions.md", "styliser")) == sorted(tables.STYLISERS)
+
+
+def test_the_table_of_defenses_is_the_catalogs_and_its_passes_are_right() -> None:
+    assert sorted(first_column("training.md", "defense")) == sorted(tables.DEFENSES)
+    table = (DOCS / "training.md").read_text()
+    for name, formula in re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", table, re.MULTILINE):
+        recipe = catalog.defense(name)
+        numbers = {"steps": getattr(recipe, "steps", 0), "replays": getattr(recipe, "replays", 0)}
+        terms = [term.split(" · ") for term in formula.split(" + ")]
+        passes = sum(math.prod(float(numbers.get(factor, factor)) for factor in term) for term in terms)
+        assert recipe.passes == pytest.approx(passes), name
 
 
 def test_the_table_of_checks_is_complete() -> None:

@@ -80,7 +80,7 @@ def expected_label_space(request: ModelRequest) -> str | None:
     source, _ = _resolve(request.name)
     if source is shipped:
         return "digits"
-    if source is trained:
+    if source is trained and not missing(request):
         return trained.card(request.name).label_space
     if request.num_classes is not None:
         return label_space_of(request.num_classes)

@@ -14,8 +14,8 @@ from .weights import load_weights
 
 
 def is_trained(name: str) -> bool:
-    """Whether the name is a folder with a card."""
-    return (Path(name) / CARD).is_file()
+    """Whether the name is a folder that a training wrote, be it finished or not."""
+    return (Path(name) / CARD).is_file() or any(Path(name).glob("training-*.pt"))
 
 
 def card(name: str) -> Card:
@@ -24,12 +24,13 @@ def card(name: str) -> Card:
 
 
 def missing(name: str, request: ModelRequest) -> list[Missing]:
-    """The weights, where the folder has none."""
-    if request.weights is not None:
-        return request.missing_weights_file()
-    weights = Path(name) / WEIGHTS
-    how = "finish it with `robust-eval train --out` this folder"
-    return [] if weights.is_file() else [Missing(f"weights {weights}", "where the training was not finished", how)]
+    """The card or the weights, where the training was not finished."""
+    absent = request.missing_weights_file()
+    files = [Path(name) / CARD, *([Path(name) / WEIGHTS] if request.weights is None else [])]
+    how = f"repeat the command that trains {name}: it goes on where it stopped"
+    return absent + [
+        Missing(str(file), "written when the training is finished", how) for file in files if not file.is_file()
+    ]
 
 
 def build(name: str, request: ModelRequest) -> Built:

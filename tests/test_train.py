@@ -1,0 +1,185 @@
+"""From words to a folder that an evaluation takes for a model; bad words before any work."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.activations import kinks
+from robustbench_eff.api.train import train
+from robustbench_eff.api.train_settings import TrainSettings
+from robustbench_eff.api.training_data import open_training_data
+from robustbench_eff.cli.main import app
+from robustbench_eff.errors import MissingInputs, RobustEvalError, UsageError
+from robustbench_eff.preprocessing import Geometry
+from robustbench_eff.zoo.card import Card
+
+GEOMETRY = Geometry(size=32, mode="none")
+SHORT = {"arch": "small_cnn(width=4)", "limit": 64, "schedule": "epochs=1, batch_size=32"}
+
+
+def settings(out: Path, **options) -> TrainSettings:
+    return TrainSettings(out=out, **{**SHORT, **options})
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixty pictures of three classes, of which the first channel tells."""
+    path = tmp_path_factory.mktemp("images") / "mine.npz"
+    labels = np.arange(60) % 3
+    x = np.random.default_rng(0).integers(0, 60, (60, 32, 32, 3), dtype=np.uint8)
+    x[..., 0] += (labels * 90).astype(np.uint8)[:, None, None]
+    np.savez(path, x=x, y=labels)
+    return path
+
+
+def test_a_trained_folder_is_a_model_like_any_other(tmp_path: Path) -> None:
+    card = train(settings(tmp_path / "mine", defense="sat(activation=gelu)", limit=None, schedule="epochs=3"))
+    assert card == Card.read(tmp_path / "mine" / "model.json")
+    assert card.activation == "gelu" and card.label_space == "digits" and len(card.epochs) == 3
+    assert card.passes_per_sample == pytest.approx(3 * 1024 * 4 / 1078, abs=1e-3)
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {
+        "made-from.json",
+        "model.json",
+        "model.safetensors",
+    }
+    classifier = load_classifier(str(tmp_path / "mine"))
+    assert classifier.num_classes == 10 and not kinks(classifier.model, torch.rand(1, 3, 32, 32))
+    scores = evaluate(str(tmp_path / "mine"), attacks=["none"], store=tmp_path / "store").scores
+    accuracy = next(score.value for score in scores if score.metric == "accuracy")
+    held_out = next(iter(card.accuracy.values()))
+    assert accuracy == pytest.approx(held_out, abs=0.1)
+
+
+def test_the_same_command_finds_the_training_finished_and_another_is_refused(tmp_path: Path) -> None:
+    first = train(settings(tmp_path / "mine"))
+    weights = tmp_path / "mine" / "model.safetensors"
+    before = weights.stat().st_mtime_ns
+    assert train(settings(tmp_path / "mine")) == first and weights.stat().st_mtime_ns == before
+    for other in ({"seed": 1}, {"defense": "mixup"}, {"limit": 32}, {"schedule": "epochs=2, batch_size=32"}):
+        with pytest.raises(UsageError, match="was written from something else"):
+            train(settings(tmp_path / "mine", **other))
+
+
+def test_seeds_differ_from_the_first_weight_on(tmp_path: Path) -> None:
+    found = []
+    for seed in (0, 1):
+        train(settings(tmp_path / str(seed), seed=seed))
+        found.append((tmp_path / str(seed) / "model.safetensors").read_bytes())
+    assert found[0] != found[1]
+
+
+def test_a_budget_is_spent_alike_by_every_defense(tmp_path: Path) -> None:
+    for name in ("standard", "pgd_at(steps=2)", "augmix", "noisy_student(threshold=0)"):
+        card = train(settings(tmp_path / name, defense=name, budget=24, schedule="batch_size=32"))
+        assert card.passes_per_sample == pytest.approx(24, abs=1.1), name
+
+
+def test_a_noisy_student_is_taught_by_a_teacher_that_is_trained_first(tmp_path: Path) -> None:
+    told: list[str] = []
+    recipe = "noisy_student(iterations=2, threshold=0.0)"
+    plan = settings(tmp_path / "mine", defense=recipe)
+    train(plan, lambda name, epoch, total: told.append(name))
+    assert told == ["teacher: ", "student 1: ", "student 2: "]
+    told.clear()
+    named = settings(tmp_path / "named", defense="noisy_student(teacher=digits_standard)")
+    card = train(named, lambda name, epoch, total: told.append(name))
+    assert told == ["student 1: "] and "training images themselves" in card.notes[0]
+
+
+def test_images_of_ones_own_are_trained_on_and_one_in_ten_held_out(images: Path, tmp_path: Path) -> None:
+    card = train(
+        TrainSettings(
+            out=tmp_path / "mine",
+            arch="small_cnn(width=4)",
+            benchmark="mine",
+            data={"mine": str(images)},
+            schedule="epochs=8, batch_size=16",
+        )
+    )
+    assert card.num_classes == 3 and card.label_space == "custom:mine"
+    data = open_training_data("mine", {"mine": str(images)}, None, GEOMETRY)
+    assert len(data.images) + len(data.held_out) == 60 and 0 < len(data.held_out) < 20
+    assert not set(data.images.sample_ids) & set(data.held_out.sample_ids)
+    scores = evaluate(
+        str(tmp_path / "mine"),
+        benchmarks=["mine"],
+        data={"mine": str(images)},
+        attacks=["none"],
+        store=tmp_path / "store",
+    ).scores
+    assert next(score.value for score in scores if score.metric == "accuracy") > 0.5
+
+
+def test_digits_are_trained_and_looked_at_on_their_own_splits(images: Path) -> None:
+    data = open_training_data("digits", {}, None, GEOMETRY)
+    assert (len(data.images), len(data.held_out)) == (1078, 359)
+    test = open_training_data("digits", {}, None, GEOMETRY, limit=100)
+    assert len(test.images) == 100 and set(test.images.sample_ids) < set(data.images.sample_ids)
+    given = open_training_data("mine", {"mine": str(images)}, str(images), GEOMETRY)
+    assert len(given.images) == len(given.held_out) == 60
+
+
+def test_effnet_micro_trains_with_auxiliary_norms(tmp_path: Path) -> None:
+    card = train(settings(tmp_path / "mine", arch="effnet_micro(width=8)", defense="advprop(steps=1)"))
+    assert card.activation is None and load_classifier(str(tmp_path / "mine")).num_classes == 10
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"defense": "pgdat"}, "Did you mean 'pgd_at'"),
+        ({"arch": "smal_cnn"}, "Did you mean 'small_cnn'"),
+        ({"arch": "small_cnn(widht=3)"}, "cannot be built"),
+        ({"arch": "nothing.py:build"}, "is not there"),
+        ({"arch": "timm:resnet19"}, "timm has no model"),
+        ({"schedule": "epoch=1"}, "Did you mean 'epochs'"),
+        ({"schedule": "batch_size=640"}, "64 images for batches of 640"),
+        ({"budget": 10.0}, "Give one of them"),
+        ({"look": "fmn"}, "cannot be looked at"),
+        ({"look": "pdg"}, "Did you mean 'pgd'"),
+        ({"benchmark": "digits-cue-conflict"}, "for testing only"),
+        ({"benchmark": "cifar10"}, "--data cifar10=PATH"),
+        ({"defense": "distillation(teacher=nobody)"}, "Unknown model 'nobody'"),
+        ({"defense": "distillation(teacher='timm:resnet18')"}, "weights of timm:resnet18|wants images of 224"),
+        ({"defense": "debiased(styliser=randomphase)"}, "Did you mean 'random_phase'"),
+        ({"defense": "advprop", "arch": "torchvision:vgg11"}, "no batch norms"),
+        ({"defense": "sat", "arch": "effnet_micro"}, "no activation with a kink"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(tmp_path: Path, options: dict[str, str], words: str) -> None:
+    with pytest.raises(RobustEvalError, match=words):
+        train(settings(tmp_path / "mine", **options))
+    assert not (tmp_path / "mine" / "model.json").exists()
+
+
+def test_images_of_another_size_are_refused_in_words(images: Path, tmp_path: Path) -> None:
+    with pytest.raises(RobustEvalError, match="32"):
+        train(settings(tmp_path / "mine", benchmark="mine", data={"mine": str(images)}, input_size=28))
+
+
+def test_an_unfinished_folder_is_missing_its_weights(tmp_path: Path) -> None:
+    train(settings(tmp_path / "mine"))
+    (tmp_path / "mine" / "model.json").rename(tmp_path / "mine" / "training-0.pt")
+    with pytest.raises(MissingInputs, match="repeat the command that trains"):
+        evaluate(str(tmp_path / "mine"), store=tmp_path / "store")
+    (tmp_path / "mine" / "model.json").write_text("{}")
+    with pytest.raises(RobustEvalError, match="no card of a trained network"):
+        load_classifier(str(tmp_path / "mine"))
+
+
+def test_the_command_says_how_it_goes_and_what_to_do_next(tmp_path: Path) -> None:
+    words = ["train", "--out", str(tmp_path / "mine"), "--arch", "small_cnn(width=4)", "--limit", "64"]
+    done = CliRunner().invoke(app, [*words, "--schedule", "epochs=2, batch_size=32", "--defense", "fast"])
+    assert done.exit_code == 0, done.output
+    assert "epoch 2 of 2 · loss" in done.stderr and "attacked" in done.stderr
+    assert f"robust-eval --model {tmp_path / 'mine'}" in done.stdout.replace("\n", "")
+    assert json.loads((tmp_path / "mine" / "model.json").read_text())["defense"] == "fast(eps=8/255)"
+    wrong = CliRunner().invoke(app, [*words, "--data", "cifar10=x"])
+    assert wrong.exit_code == 2 and "--benchmark is digits" in wrong.stderr
