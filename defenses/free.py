@@ -45,7 +45,8 @@ class Free(Recipe):
 
     Source: Shafahi et al. 2019, arXiv:1904.12843, algorithm 1; in train mode, as mahyarnajibi/FreeAdversarialTraining
     e185c84.
-    Differs: nothing; epochs are of samples, each seen `replays` times.
+    Differs: nothing; epochs are of samples, each seen `replays` times. Several processes go on from a checkpoint with
+    the perturbation of the first.
     """
 
     version: ClassVar[int] = 1

@@ -42,6 +42,8 @@ class Sweep(BaseModel):
     """Benchmarks and perturbations of every trained network."""
     data: dict[str, str] = {}
     """Where the images of those benchmarks are."""
+    limit: int | None = None
+    """Evaluate on the first so many samples of each."""
 
     @classmethod
     def parse(cls, text: str, name: str) -> Sweep:
@@ -65,6 +67,11 @@ class Sweep(BaseModel):
                 f"Sweep {name}: there is no row {sweep.baseline!r}.", f"Rows: {', '.join(sweep.recipes())}."
             )
         return sweep
+
+    def located(self, train_data: Mapping[str, str], data: Mapping[str, str]) -> Sweep:
+        """The same with images at these places."""
+        train = self.train if not train_data else self.train | {"data": dict(train_data)}
+        return self.model_copy(update={"train": train, "data": self.data | dict(data)})
 
     def recipes(self) -> dict[str, str]:
         """Rows by name, and the texts of their recipes: those that are named, then the grid's."""

@@ -93,6 +93,19 @@ def test_a_noisy_student_is_taught_by_a_teacher_that_is_trained_first(tmp_path: 
     assert told == ["student 1: "] and "training images themselves" in card.notes[0]
 
 
+def test_a_teacher_labels_other_images_whatever_their_labels_say(images: Path, tmp_path: Path) -> None:
+    plan = {"benchmark": "mine", "data": {"mine": str(images)}, "schedule": "epochs=2, batch_size=16", "limit": 40}
+    with np.load(images) as arrays:
+        np.savez(tmp_path / "other.npz", x=255 - arrays["x"], y=np.full(60, 9))
+    noisy = settings(
+        tmp_path / "n", defense="noisy_student(threshold=0)", unlabelled=str(tmp_path / "other.npz"), **plan
+    )
+    card = train(noisy)
+    assert card.num_classes == 3 and "60 other images" in card.notes[0]
+    with pytest.raises(UsageError, match="no use for unlabelled"):
+        train(settings(tmp_path / "s", unlabelled=str(images), **plan))
+
+
 def test_images_of_ones_own_are_trained_on_and_one_in_ten_held_out(images: Path, tmp_path: Path) -> None:
     card = train(
         TrainSettings(

@@ -23,7 +23,7 @@ from robustbench_eff.types import ImagesToLogits
 from robustbench_eff.zoo import architectures
 
 from .train_settings import TrainSettings
-from .training_data import TrainingData
+from .training_data import IN_MEMORY, TrainingData, samples_of
 
 LOOKED_AT, LOOKED_AT_LAST = 200, 1000
 """Images that a look is at, at most: during a training, and at the network that is kept."""
@@ -50,7 +50,10 @@ class Phases:
     ) -> None:
         self.settings, self.recipe, self.data, self.given = settings, recipe, data, given
         self.preprocessing, self.device, self.processes, self.telling = preprocessing, device, processes, telling
-        self.samples = data.samples.to(device) if device.startswith("cuda") else data.samples
+        self.samples = _near(data.samples, device)
+        self.unlabelled = self.samples
+        if data.unlabelled is not None:
+            self.unlabelled = _near(samples_of(data.unlabelled, data.samples.num_classes), device)
         self.looked_at = data.held_out.batch(0, LOOKED_AT_LAST, device)
 
     def run(self) -> tuple[nn.Module, list[Epoch], float]:
@@ -63,15 +66,11 @@ class Phases:
             module, epochs, passes = self._trained(0, "teacher: ", Standard(), self.samples, 1 / trainings)
             teacher, total, number = self._classify(module), passes, 1
         for student in range(self.recipe.iterations):
-            with torch.no_grad():
-                probabilities = torch.cat(
-                    [teacher(self.samples.images(rows)).softmax(1) for rows in self._rows().split(AT_ONCE)]
-                )
             smoothing = self.settings.plan(2).label_smoothing
-            samples = taught(self.samples, self.samples, probabilities, self.recipe, smoothing)
+            samples = taught(self.samples, self.unlabelled, self._labelled_by(teacher), self.recipe, smoothing)
             name = f"student {student + 1}: "
             module, epochs, passes = self._trained(number + student, name, self.recipe, samples, 1 / trainings)
-            teacher, total = self._classify(module), total + passes + len(self.samples)
+            teacher, total = self._classify(module), total + passes + len(self.unlabelled)
         return module, epochs, total
 
     def _trained(
@@ -119,5 +118,14 @@ class Phases:
         )
         return lambda images: module((images - mean) / std)
 
-    def _rows(self) -> torch.Tensor:
-        return torch.arange(len(self.samples), device=self.samples.pixels.device)
+    def _labelled_by(self, teacher: ImagesToLogits) -> torch.Tensor:
+        """The teacher's probabilities for all unlabelled images."""
+        rows = torch.arange(len(self.unlabelled), device=self.unlabelled.pixels.device).split(AT_ONCE)
+        with torch.no_grad():
+            found = [teacher(self.unlabelled.images(part).to(self.device)).softmax(1) for part in rows]
+        return torch.cat(found).to(self.unlabelled.pixels.device)
+
+
+def _near(samples: Samples, device: str) -> Samples:
+    """On the GPU, where they are few enough."""
+    return samples.to(device) if device.startswith("cuda") and samples.pixels.nbytes <= IN_MEMORY else samples

@@ -16,7 +16,6 @@ from robustbench_eff import catalog
 from robustbench_eff.errors import RobustEvalError, UsageError
 from robustbench_eff.plan import CLEAN
 from robustbench_eff.scores.score import Score
-from robustbench_eff.suite import Part
 from robustbench_eff.sweep import Summary, Sweep, differences, folder_name, summaries
 
 from .evaluate import evaluate
@@ -112,13 +111,10 @@ def _each(jobs: Mapping[Job, TrainSettings], sweep: Sweep, workers: int) -> Iter
     """Every job as it is done, and what gives or raises what came of it; one worker is this process."""
     if workers == 1:
         for job, settings in jobs.items():
-            yield job, partial(trained_and_evaluated, settings, sweep.evaluate, sweep.data)
+            yield job, partial(trained_and_evaluated, settings, sweep)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {
-            pool.submit(trained_and_evaluated, settings, sweep.evaluate, sweep.data): job
-            for job, settings in jobs.items()
-        }
+        futures = {pool.submit(trained_and_evaluated, settings, sweep): job for job, settings in jobs.items()}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result
@@ -126,15 +122,16 @@ def _each(jobs: Mapping[Job, TrainSettings], sweep: Sweep, workers: int) -> Iter
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def trained_and_evaluated(settings: TrainSettings, parts: tuple[Part, ...], data: Mapping[str, str]) -> Outcome:
+def trained_and_evaluated(settings: TrainSettings, sweep: Sweep) -> Outcome:
     """The passes of a training for each image, and the value of every column."""
     card = train(settings)
     values: dict[str, float] = {}
-    for part in parts:
+    for part in sweep.evaluate:
         options = Settings(
             benchmarks=part.benchmarks,
             attacks=part.perturbations,
-            data=data,
+            data=sweep.data,
+            limit=sweep.limit,
             store=settings.out / "store",
             device=settings.device,
         )

@@ -42,13 +42,20 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
     of another training.
     """
     recipe = catalog.defense(settings.defense)
+    if settings.unlabelled is not None and not isinstance(recipe, NoisyStudent):
+        raise UsageError(f"{settings.defense} has no use for unlabelled images.", "Only noisy_student has.")
     schedule = settings.plan(recipe.passes)
     device = _device(settings.device)
     request = ModelRequest(name=settings.arch, input_size=settings.input_size, mean=(0.5,), std=(0.5,))
     preprocessing = plain_preprocessing(request)
     given = _given(recipe, preprocessing, device)
     data = open_training_data(
-        settings.benchmark, settings.data, settings.validation, preprocessing.geometry, settings.limit
+        settings.benchmark,
+        settings.data,
+        settings.validation,
+        preprocessing.geometry,
+        settings.limit,
+        settings.unlabelled,
     )
     made_from = _made_from(settings, recipe, schedule, given, data, preprocessing)
     with joined(device) as processes, hardware.threads(settings.input_size):
@@ -112,6 +119,7 @@ def _made_from(
         "benchmark": settings.benchmark,
         "data": data.images.fingerprint,
         "protocol": data.images.protocol,
+        "unlabelled": None if data.unlabelled is None else data.unlabelled.fingerprint,
         "preprocessing": dataclasses.asdict(preprocessing),
         "teacher": given.teacher.digest if isinstance(given.teacher, Classifier) else None,
         "look": settings.look_text,
@@ -139,7 +147,8 @@ def _card(
     looked_at = f"{_words(data.held_out)}, {count if count == len(data.held_out) else f'first {count}'} images"
     notes = []
     if isinstance(recipe, NoisyStudent):
-        notes.append("pseudo-labels were given to the training images themselves")
+        whose = "the training images themselves" if data.unlabelled is None else f"{len(data.unlabelled)} other images"
+        notes.append(f"pseudo-labels were given to {whose}")
     return Card(
         name=settings.out.name,
         architecture=settings.arch,

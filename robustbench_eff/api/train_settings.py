@@ -29,6 +29,8 @@ class TrainSettings:
     """Of the benchmark, where its training images are."""
     validation: str | None = None
     """Where the images are that are looked at; None: the benchmark's own, or one in ten of those trained on."""
+    unlabelled: str | None = None
+    """Where further images are that a Noisy Student's teacher labels; None: those that are trained on."""
     schedule: str = ""
     """Fields of the Schedule, as `epochs=20, mirror=true`."""
     budget: float | None = None

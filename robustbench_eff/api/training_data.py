@@ -36,6 +36,8 @@ class TrainingData:
     """The same."""
     held_out: ImageSet
     """Looked at."""
+    unlabelled: ImageSet | None = None
+    """For a teacher to label."""
 
 
 def open_training_data(
@@ -44,12 +46,13 @@ def open_training_data(
     validation: str | None,
     geometry: Geometry,
     limit: int | None = None,
+    unlabelled: str | None = None,
 ) -> TrainingData:
     """The training images of a benchmark: those at `data[name]`, or the copy that is installed.
 
     With `limit` the first so many in an order by hash. Without `validation` one in ten, by a hash of the id, is held
-    out. Raises MissingInputs without images, UsageError for a benchmark that is a test of something else, DataError for
-    images that do not fit.
+    out. The labels of `unlabelled` images are not looked at. Raises MissingInputs without images, UsageError for a
+    benchmark that is a test of something else, DataError for images that do not fit.
     """
     place = data.get(name)
     benchmark = catalog.benchmark(name, place)
@@ -73,7 +76,19 @@ def open_training_data(
     images = prepare(benchmark, _first(benchmark, train, limit), geometry)
     looked_at = prepare(benchmark, held_out, geometry)
     num_classes = benchmark.num_classes or int(max(images.labels.max(), looked_at.labels.max())) + 1
-    return TrainingData(benchmark=benchmark, images=images, samples=samples_of(images, num_classes), held_out=looked_at)
+    return TrainingData(
+        benchmark=benchmark,
+        images=images,
+        samples=samples_of(images, num_classes),
+        held_out=looked_at,
+        unlabelled=None if unlabelled is None else _unlabelled(unlabelled, benchmark, geometry),
+    )
+
+
+def _unlabelled(place: str, benchmark: Benchmark, geometry: Geometry) -> ImageSet:
+    """All images at a place, each with the first class for a label."""
+    opened = sources.open_location(place, "train")
+    return prepare(benchmark, replace(opened, labels=[0] * len(opened), textures=None), geometry)
 
 
 def samples_of(images: ImageSet, num_classes: int) -> Samples:

@@ -22,7 +22,7 @@ SEVERITY, SIDE, SAMPLE = 3, 64, "verify"
 """Under which corruptions were kept, of a picture of how many pixels, and what draws are keyed by."""
 LEVELS, SHARE = 1, 0.01
 """How far a pixel's level may be from the reference, and how many may: another processor's sine ends on another bit."""
-ATTACKS = {"none": 358, "fgsm(eps=8/255)": 318, "pgd(eps=8/255, steps=50)": 274}
+ATTACKS = {"none": 359, "fgsm(eps=8/255)": 318, "pgd(eps=8/255, steps=50)": 279}
 """Right answers of digits_standard on the 360 test digits."""
 WITHIN = 2
 """So many may be decided by the last bit of a margin."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import UsageError
 
 from .words import errors, output, reported, resumable
@@ -15,6 +16,8 @@ from .words import errors, output, reported, resumable
 def sweep(
     file: Annotated[Path, typer.Argument(help="YAML: recipes, seeds, benchmarks; see docs/training.md.")],
     out: Annotated[Path, typer.Option(help="Folder of the trained networks and the results.")],
+    train_data: Annotated[list[str] | None, typer.Option(help="NAME=PATH of the training images.")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="NAME=PATH of images that are evaluated on.")] = None,
     workers: Annotated[int, typer.Option(help="Trainings at a time.")] = 1,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
@@ -28,6 +31,7 @@ def sweep(
         from robustbench_eff.sweep import Sweep
 
         plan = Sweep.parse(file.read_text(encoding="utf-8"), str(file))
+        plan = plan.located(locations.from_options(train_data or []), locations.from_options(data or []))
         total, done = len(plan.recipes()) * len(plan.seeds), 0
 
         def tell(row: str, seed: int, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -35,6 +36,7 @@ def train(
     validation: Annotated[
         str | None, typer.Option(help="PATH of images that are looked at; else one in ten is held out.")
     ] = None,
+    unlabelled: Annotated[str | None, typer.Option(help="PATH of further images, for noisy_student.")] = None,
     budget: Annotated[
         float | None, typer.Option(help="Forward and backward passes for every image; sets the epochs.")
     ] = None,
@@ -65,6 +67,7 @@ def train(
             benchmark=benchmark,
             data=places,
             validation=validation,
+            unlabelled=unlabelled,
             budget=budget,
             schedule=schedule,
             limit=limit,
@@ -75,6 +78,8 @@ def train(
         )
         with resumable(out):
             card = run(settings, None if quiet else _tell)
+        if os.environ.get("RANK", "0") != "0":
+            return
         console = output()
         for what, value in card.accuracy.items():
             console.print(f"{what}: {percent(value)} %", highlight=False, markup=False, soft_wrap=True)
