@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
@@ -13,14 +14,14 @@ from robustbench_eff.threat import Threat
 from robustbench_eff.types import Images
 
 from . import inner
-from .auxiliary import MAIN, WithAuxiliary, main_of
+from .auxiliary import WithAuxiliary, main_of
 from .network import Network
 from .policies import augmented, policy
 from .recipe import Recipe
 from .samples import Batch
 
-ADVERSARIAL, AUGMENTED = 1, 2
-"""Branches."""
+ADVERSARIAL = 1
+"""The branch of these; that of augmented images is the next, that of clean ones the main one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class AdvProp(Recipe):
     steps: int = 5
     step_size: float = 1 / 255
     auxiliary: bool = True
-    """False: all images go through the same batch norms."""
+    """False: all images are one batch, with the same batch norms."""
     images: Literal["adversarial", "noise", "copy"] = "adversarial"
     """What is added to the clean images. Controls: uniform noise of radius eps, and the images once more."""
     augmentation: str | None = None
@@ -64,16 +65,15 @@ class AdvProp(Recipe):
         return main_of(trained)
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
-        added = self._added(network, batch)
-        loss = functional.cross_entropy(self._through(network, batch.images, MAIN), batch.targets)
-        loss = loss + functional.cross_entropy(self._through(network, added, ADVERSARIAL), batch.targets)
+        parts = [batch.images, self._added(network, batch)]
         if self.augmentation is not None:
-            others = augmented(batch, policy(self.augmentation), self.augmentation)
-            loss = loss + functional.cross_entropy(self._through(network, others, AUGMENTED), batch.targets)
-        yield loss
-
-    def _through(self, network: Network, images: Images, branch: int) -> Tensor:
-        return network(images, branch=branch) if self.auxiliary else network(images)
+            parts.append(augmented(batch, policy(self.augmentation), self.augmentation))
+        if self.auxiliary:
+            outputs = [network(images, branch=branch) for branch, images in enumerate(parts)]
+        else:
+            outputs = list(network(torch.cat(parts)).chunk(len(parts)))
+        losses = [functional.cross_entropy(logits, batch.targets) for logits in outputs]
+        yield torch.stack(losses).sum()
 
     def _added(self, network: Network, batch: Batch) -> Images:
         if self.images == "copy":
@@ -82,11 +82,10 @@ class AdvProp(Recipe):
         start = inner.in_the_cube(batch.images, batch.uniform("start"), threat)
         if self.images == "noise":
             return start
+        branch = {"branch": ADVERSARIAL} if self.auxiliary else {}
         with network.attacked():
             return inner.ascend(
-                lambda images: functional.cross_entropy(
-                    self._through(network, images, ADVERSARIAL), batch.labels, reduction="sum"
-                ),
+                lambda images: functional.cross_entropy(network(images, **branch), batch.labels, reduction="sum"),
                 batch.images,
                 start,
                 threat=threat,

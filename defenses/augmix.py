@@ -28,8 +28,10 @@ class AugMix(Recipe):
     on two mixtures of chains of operations.
 
     Source: Hendrycks et al. 2020, arXiv:1912.02781, section 3; google-research/augmix 9b9824c: width 3, depth 1 to 3,
-    severity 3 on CIFAR (1 on ImageNet), mixed by Dirichlet(1) and Beta(1, 1).
-    Differs: torchvision's v2.AugMix makes the mixtures, with the paper's 9 operations, none of which ImageNet-C has.
+    severity 3 on CIFAR, mixed by Dirichlet(1) and Beta(1, 1).
+    Differs: torchvision's v2.AugMix makes the mixtures, with the paper's 9 operations, none of which ImageNet-C has; it
+    draws among `severity` equally spaced strengths from zero on, where the authors draw from 0.1 to `severity`. So with
+    1 nothing moves.
     """
 
     version: ClassVar[int] = 1

@@ -30,7 +30,8 @@ class FastAdvProp(Recipe):
     Source: Mei et al. 2022, arXiv:2204.09838; meijieru/fast_advprop de5fa50: clean to attacked images 4:1, eps and step
     1/255, gradients of a parameter divided by the weighted number of samples that touched it, adversarial images
     shuffled before they are trained on.
-    Differs: nothing; several processes shuffle each its own images.
+    Differs: the attack always starts at a random point (there in about 42 % of the batches, by a slip); the numbers of
+    samples are those of `share`, where a batch cannot be divided exactly; several processes shuffle their own images.
     """
 
     version: ClassVar[int] = 1

@@ -45,8 +45,9 @@ class Free(Recipe):
 
     Source: Shafahi et al. 2019, arXiv:1904.12843, algorithm 1; in train mode, as mahyarnajibi/FreeAdversarialTraining
     e185c84.
-    Differs: nothing; epochs are of samples, each seen `replays` times. Several processes go on from a checkpoint with
-    the perturbation of the first.
+    Differs: the gradient is taken at the clipped image, there through the clipping, which stops it where a pixel is at
+    the end of its range; epochs are of samples, each seen `replays` times. Several processes go on from a checkpoint
+    with the perturbation of the first.
     """
 
     version: ClassVar[int] = 1

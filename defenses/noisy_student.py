@@ -27,8 +27,8 @@ class NoisyStudent(Recipe):
     Source: Xie et al. 2020, arXiv:1911.04252, algorithm 1 and section 3.2, as in reference implementations: soft
     pseudo-labels above 0.3, classes balanced, RandAugment of 2 operations of magnitude 27, dropout 0.5; three
     iterations there. Not all of it was read in the paper itself.
-    Differs: labelled and unlabelled images are shuffled together, in the proportion in which there are; magnitudes are
-    torchvision's.
+    Differs: the student has the teacher's architecture; labelled and unlabelled images are shuffled together, in the
+    proportion in which there are; magnitudes are torchvision's.
     """
 
     version: ClassVar[int] = 1
@@ -44,6 +44,7 @@ class NoisyStudent(Recipe):
     operations: int = 2
     magnitude: int = 27
     dropout: float = 0.5
+    """Before the last layer."""
 
     def __post_init__(self) -> None:
         if self.iterations < 1 or self.operations < 1 or not 0 <= self.magnitude <= 30:
@@ -58,9 +59,8 @@ class NoisyStudent(Recipe):
         return 2
 
     def prepare(self, module: nn.Module) -> nn.Module:
-        for part in module.modules():
-            if isinstance(part, nn.Dropout):
-                part.p = self.dropout
+        for last in [part for part in module.modules() if isinstance(part, nn.Dropout)][-1:]:
+            last.p = self.dropout
         if hasattr(module, "drop_rate"):  # timm's networks call dropout as a function
             module.drop_rate = self.dropout  # type: ignore[assignment]
         return module

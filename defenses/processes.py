@@ -64,6 +64,8 @@ def joined(device: str) -> Iterator[Processes]:
     if "RANK" not in os.environ:
         yield Processes()
         return
+    if device.startswith("cuda"):
+        torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size())

@@ -81,11 +81,6 @@ class Batch:
         """Standard normal numbers of the shape of the images."""
         return self._drawn(torch.randn, stream)
 
-    def numbers(self, below: int, stream: str) -> Labels:
-        """For each sample a whole number below `below`."""
-        drawn = torch.randint(below, (self.total,), generator=self.generator(stream))
-        return drawn[self.part].to(self.images.device)
-
     def draws(self) -> Draws:
         """The same as stylisers take them."""
         places = torch.arange(self.total, device=self.images.device)[self.part]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -12,7 +12,7 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from robustbench_eff import activations
-from robustbench_eff.errors import SpecError
+from robustbench_eff.errors import ModelError, SpecError
 from robustbench_eff.threat import Threat
 
 from . import inner
@@ -84,19 +84,16 @@ class SmoothAdversarialTraining(Recipe):
         if self.where == "everywhere":
             activations.smooth(module, self.activation)
             return module
-        activations.replace_activations(
-            module, lambda: SmoothBackwardReLU(activations.build_activation(self.activation))
-        )
+        _exchange(module, nn.ReLU, lambda: SmoothBackwardReLU(activations.build_activation(self.activation)))
+        if activations.replace_activations(copy.deepcopy(module), nn.ReLU):
+            raise ModelError("Smooth gradients alone are for networks of ReLU, and this one has other kinks.")
         return module
 
     def export(self, trained: nn.Module) -> nn.Module:
         if self.where == "everywhere":
             return trained
         kept = copy.deepcopy(trained)
-        for parent in list(kept.modules()):
-            for name, child in list(parent.named_children()):
-                if isinstance(child, SmoothBackwardReLU):
-                    setattr(parent, name, nn.ReLU())
+        _exchange(kept, SmoothBackwardReLU, nn.ReLU)
         return kept
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
@@ -115,6 +112,17 @@ class SmoothAdversarialTraining(Recipe):
             )
         _set_smooth(network.module, self.where in ("backward", "update"))
         yield functional.cross_entropy(network(attacked), batch.targets)
+
+
+def _exchange(module: nn.Module, old: type[nn.Module], new: Callable[[], nn.Module]) -> None:
+    """Put a new part in the place of every one of that very type; ModelError where there is none."""
+    found = [
+        (parent, name) for parent in module.modules() for name, child in parent.named_children() if type(child) is old
+    ]
+    if not found:
+        raise ModelError(f"The network has no {old.__name__}.", "Smooth gradients alone are for networks of ReLU.")
+    for parent, name in found:
+        setattr(parent, name, new())
 
 
 def _set_smooth(module: nn.Module, smooth: bool) -> None:

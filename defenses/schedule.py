@@ -20,7 +20,8 @@ class Schedule:
     Source: He et al. 2019, "Bag of tricks", arXiv:1812.01187: warm-up (section 3.1), no weight decay on biases and
     batch norms (3.1), cosine (4.1), label smoothing (4.2). Means of weights: Polyak & Juditsky 1992, as in
     EfficientNet's training (Tan & Le 2019, arXiv:1905.11946).
-    Differs: networks come with the initialisation of their own.
+    Differs: networks come with the initialisation of their own; the mean of weights has the same decay from the first
+    step on, so it needs a training of several times 1 / (1 - ema_decay) steps.
     """
 
     epochs: float = 40
@@ -48,7 +49,7 @@ class Schedule:
     def __post_init__(self) -> None:
         positive = ("epochs", "batch_size", "learning_rate", "smallest_crop")
         for name in positive:
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise SpecError(f"{name} must be > 0, got {getattr(self, name):g}.")
         for name in ("momentum", "weight_decay", "label_smoothing", "warmup", "max_shift"):
             if not getattr(self, name) >= 0:

@@ -27,7 +27,7 @@ class Trades(Recipe):
 
     Source: Zhang et al. 2019, arXiv:1901.08573, equation 5; yaodongyu/TRADES 6e8e11b, where both predictions get
     gradients, eps is 0.031 and a step 0.007.
-    Differs: clean and adversarial images go through the network in one batch each, as there.
+    Differs: nothing.
     """
 
     version: ClassVar[int] = 1

@@ -161,6 +161,8 @@ class _Run:
                     total, updates = total + loss.detach(), updates + 1
                 self.rates.step()
         self.processes.average([total])
+        # Each process has seen its own images: from here on all have the same statistics.
+        self.processes.average(buffer for buffer in self.module.buffers() if buffer.is_floating_point())
         loss_value = float(total) / updates
         if not math.isfinite(loss_value):
             raise TrainingError(

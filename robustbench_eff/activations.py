@@ -54,8 +54,9 @@ SMOOTH: Mapping[str, Callable[[], nn.Module]] = {
 """Continuously differentiable; ELU is so at its default alpha of 1."""
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, **SMOOTH}
 ROUGH = {"relu", "relu6", "leakyrelu", "prelu", "hardswish", "hardtanh", "hardmish", "threshold"}
-ROUGH_GATES = {"hardsigmoid": nn.Sigmoid}
 """Names of modules with a kink, in lower case and without what libraries add to them."""
+ROUGH_GATES = {"hardsigmoid": nn.Sigmoid}
+"""Gates with a kink, and what takes their place."""
 _ROUGH_OPERATIONS = ("Relu", "Hardtanh", "Hardswish", "LeakyRelu", "Prelu", "Hardsigmoid", "Threshold")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class RobustEvalError(Exception):
@@ -19,6 +20,16 @@ class RobustEvalError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors of other processes come back as they were, whatever their constructors take."""
+        return _restored, (type(self), self.message, self.hint)
+
+
+def _restored(kind: type[RobustEvalError], message: str, hint: str) -> RobustEvalError:
+    error = kind.__new__(kind)
+    RobustEvalError.__init__(error, message, hint)
+    return error
 
 
 class UsageError(RobustEvalError):

@@ -104,8 +104,11 @@ def global_generators(seed: int, stream: str, device: torch.device | str = "cpu"
     """
     number = int.from_bytes(hashlib.blake2b(f"{seed}/{stream}".encode(), digest_size=4).digest(), "little")
     python, numpy = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[device] if torch.device(device).type == "cuda" else []):
-        torch.manual_seed(number)
+    gpus = [device] if torch.device(device).type == "cuda" else []
+    with torch.random.fork_rng(devices=gpus):
+        torch.default_generator.manual_seed(number)
+        if gpus:
+            torch.cuda.manual_seed(number)
         np.random.seed(number)
         random.seed(number)
         try:

@@ -60,6 +60,10 @@ class Sweep(BaseModel):
             raise UsageError(f"Sweep {name}: {places}.", "See docs/training.md for the form.") from error
         if reserved := sorted({"defense", "seed", "out"} & set(sweep.train)):
             raise UsageError(f"Sweep {name}: {', '.join(reserved)} cannot stand under train.", "Each row has its own.")
+        if sweep.grid and sweep.defense is None:
+            raise UsageError(f"Sweep {name} has a grid, but no defense whose fields it sets.")
+        if len(set(sweep.seeds)) < len(sweep.seeds):
+            raise UsageError(f"Sweep {name} names a seed twice.")
         if not sweep.recipes():
             raise UsageError(f"Sweep {name} has no rows.", "Give rows, or a defense and a grid.")
         if sweep.baseline is not None and sweep.baseline not in sweep.recipes():

@@ -1,4 +1,4 @@
-"""The networks that are installed are those of examples/digits-zoo.yaml, trained alike, and worth what is said there."""
+"""The networks that are installed are those of examples/digits-zoo.yaml, and worth what is said there."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from robustbench_eff import catalog, sweep_plot, sweep_table
 from robustbench_eff.api.sweep import run_sweep
 from robustbench_eff.cli.main import app
-from robustbench_eff.errors import SpecError, UsageError
+from robustbench_eff.errors import MissingExtra, RobustEvalError, UsageError
 from robustbench_eff.sweep import Sweep, differences, folder_name, over_seeds, summaries
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").rglob("*.yaml"))
@@ -126,7 +127,14 @@ def test_a_training_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> N
     [
         ("title: Small", "titel: Small", "title: Field required"),
         ("seeds: [0, 1]", "seeds: []", "seeds"),
-        ("limit: 64", "limits: 64", "train has no field limits"),
+        ("limit: 64", "limits: 64", "train has no field 'limits'"),
+        ("limit: 64", "limit: '64'", "limit"),
+        ("limit: 64", "look: 5, limit: 64", "look"),
+        ("limit: 64", "data: x, limit: 64", "map names to places"),
+        ("seeds: [0, 1]", "seeds: [0, 0]", "names a seed twice"),
+        ("defense: advprop(steps=1, eps=8/255)", "", "no defense whose fields"),
+        ("small_cnn(width=4)", "small_cn", "Did you mean 'small_cnn'"),
+        ("[digits]", "[cifar10]", "dataset 'cifar10'"),
         ("limit: 64", "seed: 64", "cannot stand under train"),
         ("steps=1", "stepz=1", "Did you mean 'steps'"),
         ("fog(severity=1)", "fogg(severity=1)", "Did you mean 'fog'"),
@@ -137,9 +145,15 @@ def test_a_training_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> N
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_before_any_work(tmp_path: Path, old: str, new: str, words: str) -> None:
-    with pytest.raises((UsageError, SpecError), match=words):
+    with pytest.raises(UsageError, match=words):
         run_sweep(Sweep.parse(SMALL.replace(old, new), "small"), tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("error", [UsageError("What.", "So."), MissingExtra("ray", "ray")])
+def test_an_error_comes_back_from_another_process_as_it_was(error: RobustEvalError) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert type(again) is type(error) and str(again) == str(error) and again.hint
 
 
 def test_the_command_needs_a_file_that_is_there(tmp_path: Path) -> None:

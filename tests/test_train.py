@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from typer.testing import CliRunner
 
 from robustbench_eff import evaluate, load_classifier
@@ -164,12 +165,49 @@ def test_effnet_micro_trains_with_auxiliary_norms(tmp_path: Path) -> None:
         ({"defense": "debiased(styliser=randomphase)"}, "Did you mean 'random_phase'"),
         ({"defense": "advprop", "arch": "torchvision:vgg11"}, "no batch norms"),
         ({"defense": "sat", "arch": "effnet_micro"}, "no activation with a kink"),
+        ({"defense": "sat(where=backward)", "arch": "effnet_micro"}, "networks of ReLU"),
+        ({"defense": "sat(where=backward)", "arch": "timm:mobilenetv3_small_050"}, "other kinks"),
+        ({"arch": "timm:vit_tiny_patch16_224"}, "fails on images of 32 pixels"),
+        ({"arch": "small_cnn(num_classes=5)"}, "one logit for each"),
+        ({"validation": "/nowhere"}, "images to look at of its own"),
+        ({"budget": float("inf"), "schedule": ""}, "budget must be > 0"),
+        ({"schedule": "epochs=1e400"}, "epochs must be > 0"),
     ],
 )
 def test_what_cannot_be_trained_is_said(tmp_path: Path, options: dict[str, str], words: str) -> None:
     with pytest.raises(RobustEvalError, match=words):
         train(settings(tmp_path / "mine", **options))
-    assert not (tmp_path / "mine" / "model.json").exists()
+    assert not (tmp_path / "mine").exists()
+
+
+def test_a_teacher_of_other_classes_is_refused(images: Path, tmp_path: Path) -> None:
+    plan = {"benchmark": "mine", "data": {"mine": str(images)}, "limit": 40}
+    with pytest.raises(UsageError, match="knows 10 classes of digits; mine has 3"):
+        train(settings(tmp_path / "mine", defense="distillation", **plan))
+
+
+def test_names_of_classes_must_be_the_same_where_nobody_else_knows_them(tmp_path: Path) -> None:
+    for folder, names in (("train", ("ant", "bee", "cat")), ("held", ("ant", "cat"))):
+        for name in names:
+            (tmp_path / folder / name).mkdir(parents=True)
+            Image.new("RGB", (32, 32)).save(tmp_path / folder / name / "one.png")
+    with pytest.raises(RobustEvalError, match="'bee' is a class of"):
+        open_training_data("mine", {"mine": str(tmp_path / "train")}, str(tmp_path / "held"), GEOMETRY)
+
+
+def test_a_folder_cannot_have_the_name_of_a_model() -> None:
+    with pytest.raises(UsageError, match="is the name of a model"):
+        train(settings(Path("digits_standard")))
+
+
+def test_a_network_of_ones_own_with_shared_weights_is_trained_and_saved(tmp_path: Path) -> None:
+    (tmp_path / "own net.py").write_text(
+        "import torch\nclass Net(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.a = torch.nn.Linear(3072, 10)\n        self.b = self.a\n"
+        "    def forward(self, x):\n        return self.a(x.flatten(1)) + self.b(x.flatten(1))\n"
+    )
+    train(settings(tmp_path / "mine", arch=f"{tmp_path / 'own net.py'}:Net", schedule="epochs=1, batch_size=32"))
+    assert load_classifier(str(tmp_path / "mine")).num_classes == 10
 
 
 def test_images_of_another_size_are_refused_in_words(images: Path, tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ from robustbench_eff.defenses.noisy_student import NoisyStudent, taught
 from robustbench_eff.defenses.processes import Processes
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.samples import Samples
+from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.standard import Standard
 from robustbench_eff.defenses.trainer import Look, Training
 from robustbench_eff.defenses.trainer import train as run_training
+from robustbench_eff.errors import ModelError
 from robustbench_eff.preprocessing import Preprocessing
 from robustbench_eff.types import ImagesToLogits
 from robustbench_eff.zoo import architectures
@@ -50,11 +52,38 @@ class Phases:
     ) -> None:
         self.settings, self.recipe, self.data, self.given = settings, recipe, data, given
         self.preprocessing, self.device, self.processes, self.telling = preprocessing, device, processes, telling
-        self.samples = _near(data.samples, device)
-        self.unlabelled = self.samples
+        labelled, unlabelled = data.samples, data.samples
         if data.unlabelled is not None:
-            self.unlabelled = _near(samples_of(data.unlabelled, data.samples.num_classes), device)
+            unlabelled = samples_of(data.unlabelled, data.samples.num_classes)
+        if device.startswith("cuda") and labelled.pixels.nbytes + unlabelled.pixels.nbytes <= IN_MEMORY:
+            labelled, unlabelled = labelled.to(device), unlabelled.to(device)
+        self.samples, self.unlabelled = labelled, unlabelled
         self.looked_at = data.held_out.batch(0, LOOKED_AT_LAST, device)
+
+    def try_out(self) -> None:
+        """Build, prepare and classify once, so that what does not fit is said before any work.
+
+        Raises ModelError, SpecError, DataError or UsageError.
+        """
+        settings, samples = self.settings, self.samples
+        module = self.recipe.prepare(self._built())
+        self._training(self.recipe, samples, self.settings.plan(self.recipe.passes))
+        images = samples.images(torch.arange(2, device=samples.pixels.device)).to(self.device)
+        if self.given.styliser is not None:
+            self.given.styliser(images, images.flip(0))
+        try:
+            with torch.no_grad():
+                shape = tuple(self._classify(module.eval())(images).shape)
+        except Exception as error:
+            raise ModelError(
+                f"{settings.arch} fails on images of {settings.input_size} pixels: {type(error).__name__}: {error}",
+                "Choose --input-size, or an architecture for images of this size.",
+            ) from error
+        if shape != (2, samples.num_classes):
+            raise ModelError(
+                f"{settings.arch} returns {shape} for two images of {samples.num_classes} classes.",
+                f"It must return one logit for each: (2, {samples.num_classes}).",
+            )
 
     def run(self) -> tuple[nn.Module, list[Epoch], float]:
         """The network that is kept, what happened in its epochs, and the passes of all trainings together."""
@@ -78,19 +107,9 @@ class Phases:
     ) -> tuple[nn.Module, list[Epoch], float]:
         settings = self.settings
         per_sample = recipe.passes * len(samples) / len(self.samples)
-        training = Training(
-            recipe=recipe,
-            schedule=settings.plan(per_sample, share),
-            samples=samples,
-            mean=self.preprocessing.mean,
-            std=self.preprocessing.std,
-            seed=settings.seed,
-            given=self.given,
-        )
-        with rng.global_generators(settings.seed, "initialisation"):
-            module = architectures.build(settings.arch, samples.num_classes).to(self.device)
+        training = self._training(recipe, samples, settings.plan(per_sample, share))
         module, epochs = run_training(
-            module,
+            self._built(),
             training,
             looking=partial(self.look, count=LOOKED_AT),
             telling=None if self.telling is None else partial(self.telling, name),
@@ -99,17 +118,35 @@ class Phases:
         )
         return module, epochs, training.passes
 
+    def _training(self, recipe: Recipe, samples: Samples, schedule: Schedule) -> Training:
+        return Training(
+            recipe=recipe,
+            schedule=schedule,
+            samples=samples,
+            mean=self.preprocessing.mean,
+            std=self.preprocessing.std,
+            seed=self.settings.seed,
+            given=self.given,
+        )
+
+    def _built(self) -> nn.Module:
+        with rng.global_generators(self.settings.seed, "initialisation"):
+            return architectures.build(self.settings.arch, self.samples.num_classes).to(self.device)
+
     def look(self, module: nn.Module, count: int = LOOKED_AT_LAST) -> Look:
         """Accuracy on the first held-out images, as they are and attacked."""
         classify = self._classify(module)
         images, labels = (part[:count] for part in self.looked_at)
         attack = catalog.attack(self.settings.look_text)
         threat = attack.threat
-        one_step = catalog.attack(f"fgsm(eps={threat.eps}, norm={threat.norm})")
-        all_images = (images, attack(classify, images, labels), one_step(classify, images, labels))
+        changed = [images, attack(classify, images, labels)]
+        if self.settings.look is None:  # at the recipe's own radius, where a step of that length is a fair one
+            one_step = catalog.attack(f"fgsm(eps={threat.eps}, norm={threat.norm})")
+            changed.append(one_step(classify, images, labels))
         with torch.no_grad():
-            right = [(classify(each).argmax(1) == labels).float().mean().item() for each in all_images]
-        return Look(clean=right[0], robust=right[1], one_step=right[2])
+            logits = [torch.cat([classify(part) for part in each.split(AT_ONCE)]) for each in changed]
+        right = [(each.argmax(1) == labels).float().mean().item() for each in logits]
+        return Look(clean=right[0], robust=right[1], one_step=right[2] if len(right) > 2 else None)
 
     def _classify(self, module: nn.Module) -> ImagesToLogits:
         mean, std = (
@@ -124,8 +161,3 @@ class Phases:
         with torch.no_grad():
             found = [teacher(self.unlabelled.images(part).to(self.device)).softmax(1) for part in rows]
         return torch.cat(found).to(self.unlabelled.pixels.device)
-
-
-def _near(samples: Samples, device: str) -> Samples:
-    """On the GPU, where they are few enough."""
-    return samples.to(device) if device.startswith("cuda") and samples.pixels.nbytes <= IN_MEMORY else samples

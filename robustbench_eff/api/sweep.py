@@ -12,11 +12,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from robustbench_eff import catalog
-from robustbench_eff.errors import RobustEvalError, UsageError
+from robustbench_eff import catalog, spec
+from robustbench_eff.benchmarks import locations, sources
+from robustbench_eff.errors import Missing, MissingInputs, RobustEvalError, UsageError
 from robustbench_eff.plan import CLEAN
 from robustbench_eff.scores.score import Score
 from robustbench_eff.sweep import Summary, Sweep, differences, folder_name, summaries
+from robustbench_eff.zoo import architectures
 
 from .evaluate import evaluate
 from .folder import write_whole
@@ -97,8 +99,8 @@ def run_sweep(sweep: Sweep, out: Path, workers: int = 1, telling: Telling | None
         try:
             result.passes[row], done[row, seed] = outcome()
             said = "done"
-        except RobustEvalError as error:
-            said = error.message
+        except (RobustEvalError, RuntimeError, AssertionError) as error:  # also of torch, timm and lost workers
+            said = error.message if isinstance(error, RobustEvalError) else f"{type(error).__name__}: {error}"
             result.failed.setdefault(row, {})[seed] = said
         if telling is not None:
             telling(row, seed, said)
@@ -113,13 +115,18 @@ def _each(jobs: Mapping[Job, TrainSettings], sweep: Sweep, workers: int) -> Iter
         for job, settings in jobs.items():
             yield job, partial(trained_and_evaluated, settings, sweep)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        futures = {pool.submit(trained_and_evaluated, settings, sweep): job for job, settings in jobs.items()}
-        try:
-            for future in as_completed(futures):
-                yield futures[future], future.result
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
+    futures = {pool.submit(trained_and_evaluated, settings, sweep): job for job, settings in jobs.items()}
+    try:
+        for future in as_completed(futures):
+            yield futures[future], future.result
+    except BaseException:
+        processes = list((pool._processes or {}).values())
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in processes:  # they would go on with what they have begun, and take the next
+            process.terminate()
+        raise
+    pool.shutdown()
 
 
 def trained_and_evaluated(settings: TrainSettings, sweep: Sweep) -> Outcome:
@@ -159,12 +166,11 @@ def columns(scores: list[Score]) -> dict[str, float]:
 
 
 def _settings(sweep: Sweep, defense: str, out: Path, seed: int) -> TrainSettings:
-    try:
-        return TrainSettings(**sweep.train, defense=defense, out=out, seed=seed)
-    except TypeError as error:
-        known = {field.name for field in dataclasses.fields(TrainSettings)}
-        wrong = ", ".join(sorted(set(sweep.train) - known))
-        raise UsageError(f"train has no field {wrong}.", f"Fields: {', '.join(sorted(known))}.") from error
+    fields = dict(sweep.train)
+    data = fields.pop("data", {})
+    if not isinstance(data, dict):
+        raise UsageError(f"train: data must map names to places, got {data!r}.")
+    return spec.build(TrainSettings, spec.Spec("train", fields), data=data, defense=defense, out=out, seed=seed)
 
 
 def _check(sweep: Sweep, jobs: list[TrainSettings]) -> None:
@@ -172,9 +178,14 @@ def _check(sweep: Sweep, jobs: list[TrainSettings]) -> None:
     for settings in jobs:
         settings.plan(catalog.defense(settings.defense).passes)
         _ = settings.look_text
+    architectures.build(jobs[0].arch, 10)
+    missing: list[Missing] = []
     for part in sweep.evaluate:
         for text in catalog.expanded(part.perturbations):
             if text != CLEAN:
                 catalog.perturbation_text(text)
         for name in part.benchmarks:
-            catalog.benchmark(name, sweep.data.get(name))
+            benchmark = catalog.benchmark(name, sweep.data.get(name))
+            missing += sources.missing(benchmark, locations.place(benchmark, sweep.data))
+    if missing:
+        raise MissingInputs(list(dict.fromkeys(missing)))

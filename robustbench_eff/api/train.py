@@ -22,6 +22,7 @@ from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.errors import MissingInputs, UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Preprocessing
+from robustbench_eff.zoo import aliases, architectures
 from robustbench_eff.zoo import load as zoo
 from robustbench_eff.zoo.card import CARD, WEIGHTS, Card
 from robustbench_eff.zoo.request import ModelRequest
@@ -32,6 +33,9 @@ from .folder import claim, write_whole
 from .phases import Phases, Telling
 from .train_settings import TrainSettings
 from .training_data import TrainingData, open_training_data
+
+PROBED_CLASSES = 10
+"""Of a network that is built to see whether it can be."""
 
 
 def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
@@ -44,6 +48,9 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
     recipe = catalog.defense(settings.defense)
     if settings.unlabelled is not None and not isinstance(recipe, NoisyStudent):
         raise UsageError(f"{settings.defense} has no use for unlabelled images.", "Only noisy_student has.")
+    if str(settings.out) in aliases.aliases():
+        raise UsageError(f"{settings.out} is the name of a model, which an evaluation would take.", "Choose another.")
+    architectures.build(settings.arch, PROBED_CLASSES)  # before images are decoded
     schedule = settings.plan(recipe.passes)
     device = _device(settings.device)
     request = ModelRequest(name=settings.arch, input_size=settings.input_size, mean=(0.5,), std=(0.5,))
@@ -57,18 +64,20 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
         settings.limit,
         settings.unlabelled,
     )
+    _check_teacher(given, data)
     made_from = _made_from(settings, recipe, schedule, given, data, preprocessing)
     with joined(device) as processes, hardware.threads(settings.input_size):
+        phases = Phases(settings, recipe, data, preprocessing, given, device, processes, telling)
+        phases.try_out()
         if processes.first:
             claim(settings.out, made_from)
         processes.shared(None)  # nobody goes on before the folder is claimed
         if (settings.out / CARD).exists() and (settings.out / WEIGHTS).exists():
             return Card.read(settings.out / CARD)
-        phases = Phases(settings, recipe, data, preprocessing, given, device, processes, telling)
         module, epochs, passes = phases.run()
         card = _card(settings, recipe, schedule, data, preprocessing, phases, module, epochs, passes)
         if processes.first:
-            tensors = {name: value.cpu().contiguous() for name, value in module.state_dict().items()}
+            tensors = {name: value.cpu().clone().contiguous() for name, value in module.state_dict().items()}
             write_whole(settings.out / WEIGHTS, save(tensors))
             write_whole(settings.out / CARD, card.text().encode())
             for path in settings.out.glob("training-*.pt"):
@@ -89,6 +98,20 @@ def _given(recipe: Recipe, preprocessing: Preprocessing, device: str) -> Given:
         styliser=None if styliser is None else catalog.styliser(styliser),
         teacher=None if teacher is None else _teacher(teacher, preprocessing, device),
     )
+
+
+def _check_teacher(given: Given, data: TrainingData) -> None:
+    """Raise UsageError for a teacher of other classes."""
+    teacher = given.teacher
+    if not isinstance(teacher, Classifier):
+        return
+    spaces = teacher.provenance.label_space, data.benchmark.label_space
+    if teacher.num_classes != data.samples.num_classes or ("custom" not in spaces[0] and spaces[0] != spaces[1]):
+        raise UsageError(
+            f"The teacher {teacher.name} knows {teacher.num_classes} classes of {spaces[0]}; "
+            f"{data.benchmark.name} has {data.samples.num_classes}.",
+            "Name one of the same classes: teacher='MODEL'.",
+        )
 
 
 def _teacher(name: str, preprocessing: Preprocessing, device: str) -> Classifier:
@@ -119,6 +142,7 @@ def _made_from(
         "benchmark": settings.benchmark,
         "data": data.images.fingerprint,
         "protocol": data.images.protocol,
+        "held_out": data.held_out.fingerprint,
         "unlabelled": None if data.unlabelled is None else data.unlabelled.fingerprint,
         "preprocessing": dataclasses.asdict(preprocessing),
         "teacher": given.teacher.digest if isinstance(given.teacher, Classifier) else None,

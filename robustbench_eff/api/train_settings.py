@@ -44,7 +44,7 @@ class TrainSettings:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.budget is not None and not self.budget > 0:
+        if self.budget is not None and not 0 < self.budget < math.inf:
             raise UsageError(f"budget must be > 0 passes, got {self.budget:g}.")
         if self.budget is not None and "epochs" in self._schedule_fields:
             raise UsageError("Epochs follow from the budget.", "Give one of them.")

@@ -12,7 +12,7 @@ import torch
 
 from robustbench_eff import catalog
 from robustbench_eff.benchmarks import locations, sources
-from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, chosen, resolve_labels
+from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, chosen, plain_labels, resolve_labels
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.defenses.samples import Samples
 from robustbench_eff.errors import DataError, MissingInputs, UsageError
@@ -63,6 +63,8 @@ def open_training_data(
         missing = sources.missing(benchmark, None)
         raise MissingInputs([type(item)(f"training images of {name!r}", item.where, how) for item in missing])
     if place is None:
+        if validation is not None:
+            raise UsageError(f"{name} has images to look at of its own.", "Give --data too, or no --validation.")
         assert benchmark.embedded is not None
         train, held_out = benchmark.embedded("train"), benchmark.embedded("validation")
     else:
@@ -73,6 +75,7 @@ def open_training_data(
             train, held_out = _divided(benchmark, opened)
         else:
             train, held_out = opened, sources.open_location(validation, "validation")
+            _check_names(benchmark, train, held_out)
     images = prepare(benchmark, _first(benchmark, train, limit), geometry)
     looked_at = prepare(benchmark, held_out, geometry)
     num_classes = benchmark.num_classes or int(max(images.labels.max(), looked_at.labels.max())) + 1
@@ -100,6 +103,18 @@ def samples_of(images: ImageSet, num_classes: int) -> Samples:
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         tensor = torch.from_numpy(np.array(pixels) if pixels.nbytes <= IN_MEMORY else pixels)
     return Samples(pixels=tensor, labels=torch.from_numpy(images.labels), num_classes=num_classes)
+
+
+def _check_names(benchmark: Benchmark, train: LabelledImages, held_out: LabelledImages) -> None:
+    """Names of classes that nobody else knows are numbered in sorted order: both sets must have the same."""
+    if benchmark.class_index():
+        return
+    names = [{label for label in plain_labels(opened) if isinstance(label, str)} for opened in (train, held_out)]
+    if names[0] != names[1]:
+        odd = sorted(names[0] ^ names[1])
+        raise DataError(
+            f"{odd[0]!r} is a class of {train.origin} or of {held_out.origin} alone.", "Give both the same."
+        )
 
 
 def _divided(benchmark: Benchmark, opened: LabelledImages) -> tuple[LabelledImages, LabelledImages]:

@@ -52,6 +52,8 @@ def build(text: str, num_classes: int) -> nn.Module:
     `text` names one of ours, `timm:NAME`, `torchvision:NAME` or `path/to/file.py:factory`. Raises SpecError for a text
     that cannot be read, UsageError for an unknown name, ModelError where the network cannot be built.
     """
+    if ".py:" in text and "(" not in text:
+        return _users(text, {})
     parsed = spec.parse(text)
     prefix, colon, name = parsed.name.partition(":")
     arguments = {"num_classes": num_classes, **parsed.arguments}
@@ -66,10 +68,15 @@ def build(text: str, num_classes: int) -> nn.Module:
         from torchvision import models
 
         return _called(models.get_model, text, {"name": name, "weights": None, **arguments})
-    request = ModelRequest(name=parsed.name, model_args=parsed.arguments)
-    if missing := user_module.missing(parsed.name, request):
+    return _users(parsed.name, parsed.arguments)
+
+
+def _users(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """The user's own; its factory must know the number of classes itself."""
+    request = ModelRequest(name=name, model_args=arguments)
+    if missing := user_module.missing(name, request):
         raise UsageError(f"{missing[0].what} is not there.", missing[0].how)
-    return user_module.build(parsed.name, request).module
+    return user_module.build(name, request).module
 
 
 def _called(factory: Callable[..., nn.Module], text: str, arguments: Mapping[str, Any]) -> nn.Module:

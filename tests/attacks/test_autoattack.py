@@ -44,11 +44,11 @@ def test_two_classes_of_a_trained_network_are_no_harder_than_for_the_authors_pac
     model = Parity().eval()
     images, labels = digits(digits_standard, 8)
     peer = package.AutoAttack(
-        model, norm="Linf", eps=12 / 255, device="cpu", version="custom", attacks=["apgd-ce", "fab-t", "square"]
+        model, norm="Linf", eps=8 / 255, device="cpu", version="custom", attacks=["apgd-ce", "fab-t", "square"]
     )
     peer.fab.n_target_classes, peer.square.n_queries = 1, 500
     theirs = survivors(model, peer.run_standard_evaluation(images, labels % 2, batch_size=8)[0], labels % 2)
-    ours = survivors(model, AutoAttack(eps=12 / 255)(model, images, labels % 2), labels % 2)
+    ours = survivors(model, AutoAttack(eps=8 / 255)(model, images, labels % 2), labels % 2)
     assert 0 < theirs.sum() < 8, "the comparison says nothing at the ends"
     assert not (ours & ~theirs).any()
 

@@ -221,16 +221,22 @@ def test_any_number_of_classes_will_do(classes: int) -> None:
 @pytest.mark.parametrize(("norm", "eps"), [("linf", 44 / 255), ("l2", 6.0), ("l1", 70.0)])
 def test_as_many_are_beaten_as_by_the_authors_code(digits_standard: Classifier, norm, eps: float) -> None:
     square = pytest.importorskip("pyautoattack.square")
-    images, labels = digits(digits_standard, 32)
-    reference = square.SquareAttack(
-        digits_standard, norm=norm.replace("l", "L"), eps=eps, n_queries=70, seed=0, device="cpu", resc_schedule=False
-    )
-    with torch.no_grad():
-        theirs = digits_standard(reference.perturb(images.clone(), labels)).argmax(1) != labels
-        ours = digits_standard(Square(eps=eps, norm=norm, queries=71)(digits_standard, images, labels)).argmax(1)
-    beaten = ours != labels
-    assert 0.15 < theirs.double().mean() < 0.85
-    assert abs(int(beaten.sum()) - int(theirs.sum())) <= 4
+    """On average over four searches each."""
+    images, labels = digits(digits_standard, 48)
+    found = torch.zeros(2, 4)
+    for seed in range(4):
+        reference = square.SquareAttack(
+            digits_standard, norm.replace("l", "L"), 70, eps, seed=seed, device="cpu", resc_schedule=False
+        )
+        theirs = reference.perturb(images.clone(), labels)
+        draws = Draws.of(seed, range(len(images)))
+        ours = Square(eps=eps, norm=norm, queries=71)(digits_standard, images, labels, draws)
+        with torch.no_grad():
+            beaten = [digits_standard(each).argmax(1) != labels for each in (ours, theirs)]
+        found[:, seed] = torch.stack(beaten).double().mean(1)
+    ours_mean, theirs_mean = found.mean(1)
+    assert 0.15 < theirs_mean < 0.85
+    assert abs(ours_mean - theirs_mean) <= 0.1
 
 
 @pytest.mark.parametrize(
