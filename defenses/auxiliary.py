@@ -32,7 +32,7 @@ class WithAuxiliary(nn.Module):
         if not norms:
             raise ModelError(
                 "The network has no batch norms, so there is nothing that adversarial images could have of their own.",
-                "Use a network with batch norms, or auxiliary=False.",
+                "Use a network with batch norms; advprop and debiased also take auxiliary=False.",
             )
         self._places = [
             f"{place}.{name}" if place else name

@@ -1,4 +1,4 @@
-"""How robust is this image classifier, really? `evaluate` and `load_classifier` are the main job."""
+"""How robust is this image classifier, really? `evaluate` and `load_classifier` are the main job, `train` the other."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "Settings": "robustbench_eff.api.settings",
+    "TrainSettings": "robustbench_eff.api.train_settings",
     "evaluate": "robustbench_eff.api.evaluate",
     "load_classifier": "robustbench_eff.api.models",
+    "train": "robustbench_eff.api.train",
 }
 
-__all__ = ["Settings", "evaluate", "load_classifier", "__version__"]
+__all__ = ["Settings", "TrainSettings", "evaluate", "load_classifier", "train", "__version__"]
 
 if TYPE_CHECKING:
     from robustbench_eff.api.evaluate import evaluate
     from robustbench_eff.api.models import load_classifier
     from robustbench_eff.api.settings import Settings
+    from robustbench_eff.api.train import train
+    from robustbench_eff.api.train_settings import TrainSettings
 
 
 def __getattr__(name: str) -> Any:

@@ -11,10 +11,8 @@ import torch
 from PIL import Image
 from typer.testing import CliRunner
 
-from robustbench_eff import evaluate, load_classifier
+from robustbench_eff import TrainSettings, evaluate, load_classifier, train
 from robustbench_eff.activations import kinks
-from robustbench_eff.api.train import train
-from robustbench_eff.api.train_settings import TrainSettings
 from robustbench_eff.api.training_data import open_training_data
 from robustbench_eff.cli.main import app
 from robustbench_eff.errors import MissingInputs, RobustEvalError, UsageError

@@ -69,9 +69,14 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
     with joined(device) as processes, hardware.threads(settings.input_size):
         phases = Phases(settings, recipe, data, preprocessing, given, device, processes, telling)
         phases.try_out()
+        refused = None
         if processes.first:
-            claim(settings.out, made_from)
-        processes.shared(None)  # nobody goes on before the folder is claimed
+            try:
+                claim(settings.out, made_from)
+            except UsageError as error:
+                refused = error
+        if (refused := processes.shared(refused)) is not None:  # nobody goes on before the folder is claimed
+            raise refused
         if (settings.out / CARD).exists() and (settings.out / WEIGHTS).exists():
             return Card.read(settings.out / CARD)
         module, epochs, passes = phases.run()

@@ -44,9 +44,11 @@ def sweep(
             result = run_sweep(plan, out, workers, None if quiet else tell)
         for plain in sweep_table.tables(result):
             output().print(sweep_table.rich_table(plain))
+        written = ["results.json", "table.md"]
+        write_whole(out / "table.md", sweep_table.markdown(result).encode())
         if result.means:
             write_whole(out / "plot.png", sweep_plot.png(result))
-        write_whole(out / "table.md", sweep_table.markdown(result).encode())
-        output().print(f"Written to {out}: results.json, table.md, plot.png.", highlight=False, markup=False)
+            written.append("plot.png")
+        output().print(f"Written to {out}: {', '.join(written)}.", highlight=False, markup=False, soft_wrap=True)
     if result.failed:
         raise typer.Exit(1)
