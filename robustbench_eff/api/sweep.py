@@ -27,6 +27,8 @@ from .train import train
 from .train_settings import TrainSettings
 
 RESULTS = "results.json"
+PLACES = ("data", "validation", "unlabelled")
+"""Fields of a training that say where images are, which is nobody else's matter."""
 MEASURED = ("accuracy", "robust_accuracy", "shape_bias")
 
 Job = tuple[str, int]
@@ -68,7 +70,7 @@ class SweepResult:
             "expected": self.sweep.expected,
             "baseline": self.sweep.compared_with,
             "recipes": self.sweep.recipes(),
-            "train": self.sweep.train,
+            "train": {key: value for key, value in self.sweep.train.items() if key not in PLACES},
             "passes_per_image": self.passes,
             "values": self.values,
             "means": plain(self.means),
