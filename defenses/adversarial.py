@@ -10,7 +10,6 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from robustbench_eff.threat import Threat
-from robustbench_eff.types import Images
 
 from . import inner
 from .network import Network
@@ -48,18 +47,16 @@ class AdversarialTraining(Recipe):
         return 2 * self.steps + 2
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
-        yield functional.cross_entropy(network(self._attacked(network, batch)), batch.targets)
-
-    def _attacked(self, network: Network, batch: Batch) -> Images:
         threat, start = Threat(self.norm, self.eps), batch.images
         if self.random_start:
             start = inner.in_the_cube(start, batch.uniform("start"), threat)
-        with network.attacked(self.mode):
-            return inner.ascend(
-                lambda images: functional.cross_entropy(network(images), batch.labels, reduction="sum"),
-                batch.images,
-                start,
-                threat=threat,
-                steps=self.steps,
-                step_size=self.step_size or 2.5 * self.eps / self.steps,
-            )
+        attacked = inner.climb_cross_entropy(
+            network,
+            batch,
+            start,
+            threat=threat,
+            steps=self.steps,
+            step_size=self.step_size or 2.5 * self.eps / self.steps,
+            mode=self.mode,
+        )
+        yield functional.cross_entropy(network(attacked), batch.targets)

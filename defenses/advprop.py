@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import torch.nn.functional as functional
@@ -82,13 +82,7 @@ class AdvProp(Recipe):
         start = inner.in_the_cube(batch.images, batch.uniform("start"), threat)
         if self.images == "noise":
             return start
-        branch = {"branch": ADVERSARIAL} if self.auxiliary else {}
-        with network.attacked():
-            return inner.ascend(
-                lambda images: functional.cross_entropy(network(images, **branch), batch.labels, reduction="sum"),
-                batch.images,
-                start,
-                threat=threat,
-                steps=self.steps,
-                step_size=self.step_size,
-            )
+        branch: dict[str, Any] = {"branch": ADVERSARIAL} if self.auxiliary else {}
+        return inner.climb_cross_entropy(
+            network, batch, start, threat=threat, steps=self.steps, step_size=self.step_size, **branch
+        )

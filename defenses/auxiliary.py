@@ -7,8 +7,6 @@ and a batch need not be split evenly, as timm's SplitBatchNorm wants it.
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -56,13 +54,6 @@ class WithAuxiliary(nn.Module):
         chosen = self.sets[number - 1]
         assert isinstance(chosen, _NormSet)
         return dict(zip(self._places, chosen.tensors(), strict=True))
-
-    def branch(self, number: int) -> nn.Module:
-        """A network of its own that holds set `number`; 0 is the main one."""
-        network = copy.deepcopy(self.main)
-        if number != MAIN:
-            network.load_state_dict({**network.state_dict(), **self.norms(number)})
-        return network
 
 
 class _NormSet(nn.Module):

@@ -45,13 +45,9 @@ class Fast(Recipe):
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
         threat = Threat("linf", self.eps)
-        with network.attacked(self.mode):
-            attacked = inner.ascend(
-                lambda images: functional.cross_entropy(network(images), batch.labels, reduction="sum"),
-                batch.images,
-                inner.in_the_cube(batch.images, batch.uniform("start"), threat),
-                threat=threat,
-                steps=1,
-                step_size=self.step_size or 1.25 * self.eps,
-            )
+        start = inner.in_the_cube(batch.images, batch.uniform("start"), threat)
+        step_size = self.step_size or 1.25 * self.eps
+        attacked = inner.climb_cross_entropy(
+            network, batch, start, threat=threat, steps=1, step_size=step_size, mode=self.mode
+        )
         yield functional.cross_entropy(network(attacked), batch.targets)

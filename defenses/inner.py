@@ -7,14 +7,18 @@ stop at a success; training goes through batch norms of its own and wants every 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
 from robustbench_eff.errors import SpecError
 from robustbench_eff.threat import Threat, steepest_ascent
 from robustbench_eff.types import Images
+
+from .network import Network
+from .samples import Batch
 
 Objective: TypeAlias = Callable[[Images], Tensor]
 """Images to a number that is to grow: a sum over samples, so that each has its own gradient."""
@@ -34,6 +38,29 @@ def ascend(
         step = steepest_ascent(gradient, threat.norm)
         current = threat.project(torch.add(current.detach(), step, alpha=step_size), images)
     return current.detach()
+
+
+def climb_cross_entropy(
+    network: Network,
+    batch: Batch,
+    start: Images,
+    *,
+    threat: Threat,
+    steps: int,
+    step_size: float,
+    mode: str = "eval",
+    **options: Any,
+) -> Images:
+    """`ascend` on the cross-entropy with the labels, the network in `mode`; `options` go to its forward."""
+    with network.attacked(mode):
+        return ascend(
+            lambda images: functional.cross_entropy(network(images, **options), batch.labels, reduction="sum"),
+            batch.images,
+            start,
+            threat=threat,
+            steps=steps,
+            step_size=step_size,
+        )
 
 
 def in_the_cube(images: Images, uniform: Images, threat: Threat) -> Images:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -36,10 +36,17 @@ class Network:
     """A module that gets (images - mean) / std; what else is given goes to its forward."""
 
     def __init__(
-        self, module: nn.Module, mean: Tensor, std: Tensor, *, precision: torch.dtype, given: Given | None = None
+        self,
+        module: nn.Module,
+        mean: Sequence[float],
+        std: Sequence[float],
+        *,
+        precision: torch.dtype = torch.float32,
+        given: Given | None = None,
     ) -> None:
-        self.module, self._mean, self._std = module, mean, std
-        self._precision = precision
+        device = next(module.parameters()).device
+        self.module, self._precision = module, precision
+        self._mean, self._std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (mean, std))
         self._given = given or Given()
 
     def __call__(self, images: Images, **options: Any) -> Logits:

@@ -101,15 +101,10 @@ class SmoothAdversarialTraining(Recipe):
         if float(torch.rand((), generator=batch.generator("clean start"))) >= self.clean_start:
             start = inner.in_the_cube(start, batch.uniform("start"), threat)
         _set_smooth(network.module, self.where in ("backward", "attacker"))
-        with network.attacked():
-            attacked = inner.ascend(
-                lambda images: functional.cross_entropy(network(images), batch.labels, reduction="sum"),
-                batch.images,
-                start,
-                threat=threat,
-                steps=self.steps,
-                step_size=max(self.step_size, self.eps / self.steps),
-            )
+        step_size = max(self.step_size, self.eps / self.steps)
+        attacked = inner.climb_cross_entropy(
+            network, batch, start, threat=threat, steps=self.steps, step_size=step_size
+        )
         _set_smooth(network.module, self.where in ("backward", "update"))
         yield functional.cross_entropy(network(attacked), batch.targets)
 

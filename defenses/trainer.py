@@ -85,6 +85,11 @@ class Training:
         return max(1, round(self.schedule.epochs * self.per_epoch))
 
     @property
+    def num_epochs(self) -> int:
+        """The last may be a part of one."""
+        return math.ceil(self.num_steps / self.per_epoch)
+
+    @property
     def passes(self) -> float:
         """Forward and backward passes of samples, all together."""
         return self.num_steps * self.schedule.batch_size * self.recipe.passes
@@ -114,7 +119,7 @@ def train(
         if resume is not None and processes.first:
             save(resume, run.checkpoint())
         if telling is not None and processes.first:
-            telling(epoch, math.ceil(training.num_steps / training.per_epoch))
+            telling(epoch, training.num_epochs)
     return training.recipe.export(run.kept).eval(), run.history
 
 
@@ -133,9 +138,8 @@ class _Run:
         if schedule.ema_decay is not None:
             mean = get_ema_multi_avg_fn(schedule.ema_decay)
             self.average = AveragedModel(self.module, multi_avg_fn=mean, use_buffers=True)
-        values = (torch.tensor(value, device=device).view(1, 3, 1, 1) for value in (training.mean, training.std))
         precision = getattr(torch, schedule.precision)
-        self.network = Network(self.module, *values, precision=precision, given=training.given)
+        self.network = Network(self.module, training.mean, training.std, precision=precision, given=training.given)
         self.device, self.step = device, 0
         self.history: list[Epoch] = []
 
@@ -218,7 +222,7 @@ class _Run:
             self.average.update_parameters(self.module)
 
     def _look(self, number: int, looking: Looking | None) -> Look | None:
-        epochs = math.ceil(self.training.num_steps / self.training.per_epoch)
+        epochs = self.training.num_epochs
         due = self.training.recipe.adversarial or number % max(1, epochs // LOOKS) == 0 or number + 1 == epochs
         if looking is None or not due:
             return None

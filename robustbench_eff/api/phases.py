@@ -10,7 +10,7 @@ from torch import nn
 
 from robustbench_eff import catalog, rng
 from robustbench_eff.defenses.checkpoint import Epoch
-from robustbench_eff.defenses.network import Given
+from robustbench_eff.defenses.network import Given, Network
 from robustbench_eff.defenses.noisy_student import NoisyStudent, taught
 from robustbench_eff.defenses.processes import Processes
 from robustbench_eff.defenses.recipe import Recipe
@@ -149,11 +149,7 @@ class Phases:
         return Look(clean=right[0], robust=right[1], one_step=right[2] if len(right) > 2 else None)
 
     def _classify(self, module: nn.Module) -> ImagesToLogits:
-        mean, std = (
-            torch.tensor(values, device=self.device).view(1, 3, 1, 1)
-            for values in (self.preprocessing.mean, self.preprocessing.std)
-        )
-        return lambda images: module((images - mean) / std)
+        return Network(module, self.preprocessing.mean, self.preprocessing.std)
 
     def _labelled_by(self, teacher: ImagesToLogits) -> torch.Tensor:
         """The teacher's probabilities for all unlabelled images."""

@@ -21,6 +21,13 @@ from robustbench_eff.zoo import architectures
 EPS = 8 / 255
 
 
+def branch_alone(prepared: WithAuxiliary) -> nn.Module:
+    """A plain network with the auxiliary norms."""
+    network = copy.deepcopy(prepared.main)
+    network.load_state_dict({**network.state_dict(), **prepared.norms(1)})
+    return network
+
+
 class Watched:
     """Which images went through which branch in which mode."""
 
@@ -58,7 +65,7 @@ def test_auxiliary_statistics_move_by_adversarial_images_alone_and_main_ones_by_
     other = small_net().train()
     other((seen[-1][2] - 0.5) / 0.5)
     for name, buffer in other.named_buffers():
-        torch.testing.assert_close(dict(prepared.branch(1).named_buffers())[name], buffer)
+        torch.testing.assert_close(dict(branch_alone(prepared).named_buffers())[name], buffer)
 
 
 def test_the_attack_climbs_the_auxiliary_branch() -> None:
@@ -69,7 +76,7 @@ def test_the_attack_climbs_the_auxiliary_branch() -> None:
             tensor.mul_(-1)
     batch, subject = a_batch(), network(prepared)
     recipe = AdvProp(eps=EPS, steps=1, step_size=EPS)
-    watched, branch = Watched(prepared), prepared.branch(1).eval()
+    watched, branch = Watched(prepared), branch_alone(prepared).eval()
     list(recipe.losses(subject, batch))
     start, adversarial = watched.seen[0][2].requires_grad_(), watched.seen[-1][2]
     loss = functional.cross_entropy(branch((start - 0.5) / 0.5), batch.labels, reduction="sum")
@@ -97,7 +104,7 @@ def test_gradients_are_those_of_a_plain_copy_with_the_auxiliary_norms() -> None:
     with torch.no_grad():
         for tensor in prepared.sets[0].parameters():
             tensor.add_(0.3)
-    plain = prepared.branch(1).train()
+    plain = branch_alone(prepared).train()
     prepared.train()(images, branch=1).square().sum().backward()
     plain(images).square().sum().backward()
     assert prepared.main.classifier.weight.grad is not None

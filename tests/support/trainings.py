@@ -43,8 +43,7 @@ def a_batch(count: int = 20, part: slice | None = None) -> Batch:
 
 def network(module: nn.Module, **given) -> Network:
     """As the trainer makes it."""
-    mean = torch.tensor(HALF).view(1, 3, 1, 1)
-    return Network(module.train(), mean, mean.clone(), precision=torch.float32, given=Given(**given))
+    return Network(module.train(), HALF, HALF, given=Given(**given))
 
 
 def training(recipe, *, samples: Samples | None = None, given: Given | None = None, **schedule) -> Training:
