@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from robustbench_eff import spec
-from robustbench_eff.benchmark_table import BENCHMARKS, SCORED_WITH, SUITES
+from robustbench_eff.benchmark_table import BENCHMARKS, SCORED_WITH, SUITES, Row
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.suite import Suite
@@ -61,21 +61,13 @@ def corruption(text: str, jpeg_quality: int | None = None) -> Corrupts:
 
 def styliser(text: str) -> Styliser:
     """The styliser that `text` describes; SpecError for an unknown name or field."""
-    parsed = spec.parse(text)
-    if parsed.name not in STYLISERS:
-        hint = did_you_mean(parsed.name, STYLISERS) or f"Known: {', '.join(STYLISERS)}."
-        raise SpecError(f"Unknown styliser {parsed.name!r}.", hint)
-    made: Styliser = spec.build(STYLISERS[parsed.name].load(), parsed)
+    made: Styliser = _built("styliser", STYLISERS, text)
     return made
 
 
 def defense(text: str) -> Recipe:
     """The training recipe that `text` describes; SpecError for an unknown name or field."""
-    parsed = spec.parse(text)
-    if parsed.name not in DEFENSES:
-        hint = did_you_mean(parsed.name, DEFENSES) or f"Known: {', '.join(DEFENSES)}."
-        raise SpecError(f"Unknown defense {parsed.name!r}.", hint)
-    made: Recipe = spec.build(DEFENSES[parsed.name].load(), parsed)
+    made: Recipe = _built("defense", DEFENSES, text)
     return made
 
 
@@ -206,6 +198,15 @@ def attack_names() -> dict[str, str]:
     own = {name: row.summary for name, row in ATTACKS.items()}
     own |= {f"{name}:NAME": row.summary for name, row in ADAPTERS.items()}
     return own | {point.name: f"plugin {point.value}" for point in _plugins()}
+
+
+def _built(kind: str, rows: Mapping[str, Row], text: str) -> Any:
+    """What a row of a table gives with the fields of `text`."""
+    parsed = spec.parse(text)
+    if parsed.name not in rows:
+        hint = did_you_mean(parsed.name, rows) or f"Known: {', '.join(rows)}."
+        raise SpecError(f"Unknown {kind} {parsed.name!r}.", hint)
+    return spec.build(rows[parsed.name].load(), parsed)
 
 
 def _attack_class(name: str) -> type[Attack]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robustbench_eff.errors import UsageError
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Part(BaseModel):
@@ -28,16 +32,7 @@ class Suite(BaseModel):
     @classmethod
     def parse(cls, text: str, name: str) -> Suite:
         """Read YAML; UsageError that names the field in question."""
-        try:
-            return cls.model_validate(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            raise UsageError(f"Suite {name} is not YAML: {error}") from error
-        except ValidationError as error:
-            places = "; ".join(
-                f"{'.'.join(str(step) for step in problem['loc']) or 'the file'}: {problem['msg']}"
-                for problem in error.errors()
-            )
-            raise UsageError(f"Suite {name}: {places}.", "See docs/suites.md for the form.") from error
+        return read_yaml(cls, text, f"Suite {name}", "See docs/suites.md for the form.")
 
     def perturbations(self, benchmark: str) -> tuple[str, ...]:
         """What to run on a benchmark: all parts that name it, else those for `any`, else nothing."""
@@ -49,3 +44,17 @@ class Suite(BaseModel):
     def benchmarks(self) -> tuple[str, ...]:
         """Every benchmark that is named, `any` left out."""
         return tuple(dict.fromkeys(name for part in self.parts for name in part.benchmarks if name != "any"))
+
+
+def read_yaml(model: type[Model], text: str, name: str, hint: str) -> Model:
+    """YAML as a model; UsageError that names the field in question."""
+    try:
+        return model.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise UsageError(f"{name} is not YAML: {error}") from error
+    except ValidationError as error:
+        places = "; ".join(
+            f"{'.'.join(str(step) for step in problem['loc']) or 'the file'}: {problem['msg']}"
+            for problem in error.errors()
+        )
+        raise UsageError(f"{name}: {places}.", hint) from error

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from scipy.stats import t as student
 
 from robustbench_eff import spec
 from robustbench_eff.errors import UsageError
-from robustbench_eff.suite import Part
+from robustbench_eff.suite import Part, read_yaml
 
 
 class Sweep(BaseModel):
@@ -48,16 +47,7 @@ class Sweep(BaseModel):
     @classmethod
     def parse(cls, text: str, name: str) -> Sweep:
         """Read YAML; UsageError that names the field in question."""
-        try:
-            sweep = cls.model_validate(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            raise UsageError(f"Sweep {name} is not YAML: {error}") from error
-        except ValidationError as error:
-            places = "; ".join(
-                f"{'.'.join(str(step) for step in problem['loc']) or 'the file'}: {problem['msg']}"
-                for problem in error.errors()
-            )
-            raise UsageError(f"Sweep {name}: {places}.", "See docs/training.md for the form.") from error
+        sweep = read_yaml(cls, text, f"Sweep {name}", "See docs/training.md for the form.")
         if reserved := sorted({"defense", "seed", "out"} & set(sweep.train)):
             raise UsageError(f"Sweep {name}: {', '.join(reserved)} cannot stand under train.", "Each row has its own.")
         if sweep.grid and sweep.defense is None:
