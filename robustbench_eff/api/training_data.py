@@ -54,14 +54,14 @@ def open_training_data(
     out. The labels of `unlabelled` images are not looked at. Raises MissingInputs without images, UsageError for a
     benchmark that is a test of something else, DataError for images that do not fit.
     """
-    place = data.get(name)
+    place = locations.location(name, data) if name in data else None
     benchmark = catalog.benchmark(name, place)
     if benchmark.images_of is not None or benchmark.layout is not None or benchmark.conflict_by is not None:
         raise UsageError(f"{name} is for testing only.", f"Train on {benchmark.images_of}.")
     if place is None and benchmark.embedded is None:
         how = f"--data {name}=PATH; the places of evaluations are not looked at, they hold test images"
         missing = sources.missing(benchmark, None)
-        raise MissingInputs([type(item)(f"training images of {name!r}", item.where, how) for item in missing])
+        raise MissingInputs([replace(item, what=f"training images of {name!r}", how=how) for item in missing])
     if place is None:
         if validation is not None:
             raise UsageError(f"{name} has images to look at of its own.", "Give --data too, or no --validation.")
@@ -70,7 +70,7 @@ def open_training_data(
     else:
         if missing := sources.missing(benchmark, place):
             raise MissingInputs(missing)
-        opened = sources.open_location(locations.location(name, data) or place, "train")
+        opened = sources.open_location(place, "train")
         if validation is None:
             train, held_out = _divided(benchmark, opened)
         else:

@@ -49,17 +49,13 @@ def _missing_from_hub(hub_id: str, files: tuple[str, ...], request: ModelRequest
 
 def build(name: str, request: ModelRequest) -> Built:
     """The timm model in eval mode with the preprocessing of its pretrained configuration at test size."""
-    import timm
     from timm.data import resolve_model_data_config
 
     _config(name)
     arguments = dict(request.model_args)
     if request.num_classes is not None:
         arguments["num_classes"] = request.num_classes
-    try:
-        module = timm.create_model(name, pretrained=request.weights is None, **arguments).eval()
-    except Exception as error:
-        raise ModelError(f"timm cannot build {source_text('timm', name, arguments)}: {error}") from error
+    module: Any = _created(name, arguments, pretrained=request.weights is None)
     notes: tuple[str, ...] = ()
     if request.weights is not None:
         notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
@@ -86,11 +82,15 @@ def build(name: str, request: ModelRequest) -> Built:
 
 def untrained(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     """The architecture with its own initialisation, in eval mode; ModelError where timm cannot build it."""
+    _config(name)
+    return _created(name, arguments, pretrained=False)
+
+
+def _created(name: str, arguments: Mapping[str, Any], *, pretrained: bool) -> nn.Module:
     import timm
 
-    _config(name)
     try:
-        module: nn.Module = timm.create_model(name, pretrained=False, **arguments)
+        module: nn.Module = timm.create_model(name, pretrained=pretrained, **arguments)
     except Exception as error:
         raise ModelError(f"timm cannot build {source_text('timm', name, arguments)}: {error}") from error
     return module.eval()
