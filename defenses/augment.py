@@ -6,7 +6,6 @@ import math
 
 import torch
 import torch.nn.functional as functional
-from torch import Tensor
 
 from robustbench_eff.types import Images
 
@@ -15,14 +14,14 @@ def shifted(images: Images, reach: int, generator: torch.Generator) -> Images:
     """Each image moved by its own whole number of pixels, up to `reach` each way, the edge filled with black."""
     if not reach:
         return images
-    count, _, height, width = images.shape
+    count, channels, height, width = images.shape
     down, across = torch.randint(2 * reach + 1, (2, count), generator=generator).to(images.device)
-    rows = down[:, None] + torch.arange(height, device=images.device)
-    columns = across[:, None] + torch.arange(width, device=images.device)
     padded = functional.pad(images, (reach,) * 4).permute(0, 2, 3, 1)
-    sample = torch.arange(count, device=images.device)[:, None, None]
-    moved: Tensor = padded[sample, rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2)
+    sample, row, column = (torch.arange(size, device=images.device) for size in (count, height, width))
+    rows = padded.shape[1] * sample[:, None] + down[:, None] + row
+    pixels = padded.shape[2] * rows[:, :, None] + across[:, None, None] + column
+    moved = padded.reshape(-1, channels).index_select(0, pixels.flatten())
+    return moved.view(count, height, width, channels).permute(0, 3, 1, 2)
 
 
 def mirrored(images: Images, generator: torch.Generator) -> Images:

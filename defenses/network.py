@@ -51,7 +51,12 @@ class Network:
 
     def __call__(self, images: Images, **options: Any) -> Logits:
         """Logits in float32, of the module in the mode it is in."""
-        normalised = (images - self._mean) / self._std
+        # As large as an image: the three values of a pixel alone are a loop too short to be fast.
+        mean, std = (
+            values.expand_as(images[:1]).contiguous(memory_format=torch.channels_last)
+            for values in (self._mean, self._std)
+        )
+        normalised = (images - mean) / std
         with torch.autocast(images.device.type, self._precision, enabled=self._precision != torch.float32):
             logits: Tensor = self.module(normalised, **options)
         return logits.float()

@@ -20,10 +20,11 @@ from robustbench_eff.scores.score import Score
 from robustbench_eff.sweep import Summary, Sweep, differences, folder_name, summaries
 from robustbench_eff.zoo import architectures
 
+from . import hardware
 from .evaluate import evaluate
 from .folder import write_whole
 from .settings import Settings
-from .train import train
+from .train import missing, train
 from .train_settings import TrainSettings
 
 RESULTS = "results.json"
@@ -177,17 +178,19 @@ def _settings(sweep: Sweep, defense: str, out: Path, seed: int) -> TrainSettings
 
 def _check(sweep: Sweep, jobs: list[TrainSettings]) -> None:
     """Everything that can be read wrong is read once before anything is trained."""
+    absent: list[Missing] = []
     for settings in jobs:
         settings.plan(catalog.defense(settings.defense).passes)
         _ = settings.look_text
+        absent += missing(settings)
     architectures.build(jobs[0].arch, 10)
-    missing: list[Missing] = []
+    hardware.resolve_device(jobs[0].device)
     for part in sweep.evaluate:
         for text in catalog.expanded(part.perturbations):
             if text != CLEAN:
                 catalog.perturbation_text(text)
         for name in part.benchmarks:
             benchmark = catalog.benchmark(name, sweep.data.get(name))
-            missing += sources.missing(benchmark, locations.place(benchmark, sweep.data))
-    if missing:
-        raise MissingInputs(list(dict.fromkeys(missing)))
+            absent += sources.missing(benchmark, locations.place(benchmark, sweep.data))
+    if absent:
+        raise MissingInputs(list(dict.fromkeys(absent)))

@@ -19,7 +19,7 @@ from robustbench_eff.defenses.processes import joined
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.sat import SmoothAdversarialTraining
 from robustbench_eff.defenses.schedule import Schedule
-from robustbench_eff.errors import MissingInputs, UsageError
+from robustbench_eff.errors import Missing, MissingInputs, UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Preprocessing
 from robustbench_eff.zoo import aliases, architectures
@@ -32,7 +32,7 @@ from . import hardware
 from .folder import claim, write_whole
 from .phases import Phases, Telling
 from .train_settings import TrainSettings
-from .training_data import TrainingData, open_training_data
+from .training_data import TrainingData, missing_images, open_training_data
 
 PROBED_CLASSES = 10
 """Of a network that is built to see whether it can be."""
@@ -46,6 +46,8 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
     of another training.
     """
     recipe = catalog.defense(settings.defense)
+    if lacking := missing(settings):
+        raise MissingInputs(lacking)
     if settings.unlabelled is not None and not isinstance(recipe, NoisyStudent):
         raise UsageError(f"{settings.defense} has no use for unlabelled images.", "Only noisy_student has.")
     if str(settings.out) in aliases.aliases():
@@ -90,6 +92,13 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
     return card
 
 
+def missing(settings: TrainSettings) -> list[Missing]:
+    """The images and the teacher that the training needs and that are not there."""
+    found = missing_images(settings.benchmark, settings.data, settings.validation, settings.unlabelled)
+    teacher = getattr(catalog.defense(settings.defense), "teacher", None)
+    return found if teacher is None else found + zoo.missing(ModelRequest(name=teacher))
+
+
 def _device(name: str) -> str:
     """The device of this process: under torchrun each has its own GPU."""
     device = hardware.resolve_device(name)
@@ -120,10 +129,7 @@ def _check_teacher(given: Given, data: TrainingData) -> None:
 
 
 def _teacher(name: str, preprocessing: Preprocessing, device: str) -> Classifier:
-    request = ModelRequest(name=name)
-    if missing := zoo.missing(request):
-        raise MissingInputs(missing)
-    teacher = zoo.load(request, device)
+    teacher = zoo.load(ModelRequest(name=name), device)
     size = teacher.preprocessing.geometry.size
     if size != preprocessing.geometry.size:
         raise UsageError(f"The teacher {name} wants images of {size} pixels.", f"Train with --input-size {size}.")

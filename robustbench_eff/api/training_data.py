@@ -15,7 +15,7 @@ from robustbench_eff.benchmarks import locations, sources
 from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, chosen, plain_labels, resolve_labels
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.defenses.samples import Samples
-from robustbench_eff.errors import DataError, MissingInputs, UsageError
+from robustbench_eff.errors import DataError, Missing, UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Geometry
 
@@ -40,6 +40,24 @@ class TrainingData:
     """For a teacher to label."""
 
 
+def missing_images(
+    name: str, data: Mapping[str, str], validation: str | None = None, unlabelled: str | None = None
+) -> list[Missing]:
+    """What keeps `open_training_data` from opening these, looking only at what is cheap to look at.
+
+    Raises UsageError for a benchmark that is a test of something else.
+    """
+    benchmark, place = _benchmark(name, data)
+    found = sources.missing(benchmark, place)
+    if place is None:
+        how = f"--data {name}=PATH; the places of evaluations are not looked at, they hold test images"
+        found = [replace(item, what=f"training images of {name!r}", how=how) for item in found]
+    for option, given in (("--validation", validation), ("--unlabelled", unlabelled)):
+        if given is not None:
+            found += [replace(item, how=f"{option} PATH") for item in sources.missing(benchmark, given)]
+    return found
+
+
 def open_training_data(
     name: str,
     data: Mapping[str, str],
@@ -51,25 +69,16 @@ def open_training_data(
     """The training images of a benchmark: those at `data[name]`, or the copy that is installed.
 
     With `limit` the first so many in an order by hash. Without `validation` one in ten, by a hash of the id, is held
-    out. The labels of `unlabelled` images are not looked at. Raises MissingInputs without images, UsageError for a
-    benchmark that is a test of something else, DataError for images that do not fit.
+    out. The labels of `unlabelled` images are not looked at. None may be among the `missing_images`. Raises UsageError
+    for a benchmark that is a test of something else, DataError for images that do not fit.
     """
-    place = locations.location(name, data) if name in data else None
-    benchmark = catalog.benchmark(name, place)
-    if benchmark.images_of is not None or benchmark.layout is not None or benchmark.conflict_by is not None:
-        raise UsageError(f"{name} is for testing only.", f"Train on {benchmark.images_of}.")
-    if place is None and benchmark.embedded is None:
-        how = f"--data {name}=PATH; the places of evaluations are not looked at, they hold test images"
-        missing = sources.missing(benchmark, None)
-        raise MissingInputs([replace(item, what=f"training images of {name!r}", how=how) for item in missing])
+    benchmark, place = _benchmark(name, data)
     if place is None:
         if validation is not None:
             raise UsageError(f"{name} has images to look at of its own.", "Give --data too, or no --validation.")
-        assert benchmark.embedded is not None
+        assert benchmark.embedded is not None, f"training images of {name} are missing"
         train, held_out = benchmark.embedded("train"), benchmark.embedded("validation")
     else:
-        if missing := sources.missing(benchmark, place):
-            raise MissingInputs(missing)
         opened = sources.open_location(place, "train")
         if validation is None:
             train, held_out = _divided(benchmark, opened)
@@ -86,6 +95,15 @@ def open_training_data(
         held_out=looked_at,
         unlabelled=None if unlabelled is None else _unlabelled(unlabelled, benchmark, geometry),
     )
+
+
+def _benchmark(name: str, data: Mapping[str, str]) -> tuple[Benchmark, str | None]:
+    """The benchmark, and where its training images are if they are not installed with the package."""
+    place = locations.location(name, data) if name in data else None
+    benchmark = catalog.benchmark(name, place)
+    if benchmark.images_of is not None or benchmark.layout is not None or benchmark.conflict_by is not None:
+        raise UsageError(f"{name} is for testing only.", f"Train on {benchmark.images_of}.")
+    return benchmark, place
 
 
 def _unlabelled(place: str, benchmark: Benchmark, geometry: Geometry) -> ImageSet:
