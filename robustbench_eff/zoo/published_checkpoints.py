@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
-from typing import Any
 
 from robustbench_eff.errors import Missing, ModelError
 from robustbench_eff.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Geometry, Interpolation, Preprocessing
 
+from . import sat_architectures, timm_models
 from .aliases import Alias
 from .request import Built, ModelRequest, source_text
 from .sat_variables import state_of
@@ -61,18 +61,14 @@ def missing(alias: Alias, request: ModelRequest) -> list[Missing]:
 
 def build(alias: Alias, request: ModelRequest) -> Built:
     """The published architecture with the user's file; normalisation and BN as the authors' code has them."""
-    import timm
-
     skeleton = _skeleton(alias)
     if skeleton is None or request.weights is None:
         raise ModelError(f"{alias.name} has no weights that can be loaded.")
     smooth = alias.source == "sat_tf_ckpt"
-    # SAT: TF batch-norm epsilon 1e-5 and pixels in [-1, 1]; the others are torchvision-style ResNets.
-    arguments: dict[str, Any] = {"bn_eps": 1e-5} if smooth else {}
-    try:
-        module = timm.create_model(skeleton, pretrained=False, **{**arguments, **request.model_args}).eval()
-    except Exception as error:
-        raise ModelError(f"timm cannot build {skeleton}: {error}") from error
+    if smooth:
+        module, size = sat_architectures.build(alias.target, request.model_args)
+    else:
+        module, size = timm_models.untrained(skeleton, request.model_args), 224
     if smooth and is_bundle(request.weights):
         state, left_out = state_of(read_bundle(request.weights), module, request.weights)
         module.load_state_dict({**counters(module), **state}, strict=True)
@@ -85,7 +81,6 @@ def build(alias: Alias, request: ModelRequest) -> Built:
             # The auxiliary batch norms of debiased training are not used at test time.
             drop=".aux_bn." if alias.source == "debiased_pth" else None,
         )
-    size = module.default_cfg["input_size"][-1] if smooth else 224
     resize = size + 32
     half = (0.5, 0.5, 0.5)
     interpolation: Interpolation = "bicubic" if alias.source in ("sat_tf_ckpt", "easyrobust_pth") else "bilinear"
@@ -97,16 +92,17 @@ def build(alias: Alias, request: ModelRequest) -> Built:
     return Built(
         module=module,
         preprocessing=request.adapt(preprocessing, size / resize),
-        source=source_text(alias.source, alias.target, {**arguments, **request.model_args}),
+        source=source_text(alias.source, alias.target, request.model_args),
         label_space="imagenet",
         notes=notes,
     )
 
 
 def _skeleton(alias: Alias) -> str | None:
-    """The timm architecture whose state_dict has the checkpoint's names, where there is one."""
-    skeleton = SKELETONS.get(alias.target, alias.skeleton)
-    return None if skeleton is None or skeleton.startswith("custom") else skeleton
+    """What the checkpoint fits, where we can build it: a timm architecture, or one of SAT's own."""
+    if alias.source == "sat_tf_ckpt":
+        return alias.target
+    return SKELETONS.get(alias.target, alias.skeleton)
 
 
 def _link(alias: Alias) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import struct
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +15,26 @@ from typer.testing import CliRunner
 from robustbench_eff import load_classifier
 from robustbench_eff.cli.main import app
 from robustbench_eff.errors import MissingInputs, ModelError
+from robustbench_eff.zoo import sat_architectures
 from robustbench_eff.zoo.sat_variables import state_of
 from robustbench_eff.zoo.tf_bundle import read_bundle
+from sat_bundles import write_bundle
 
 STAGES = ((1, 3, 1, 16), (2, 3, 6, 24), (2, 5, 6, 40), (3, 3, 6, 80), (3, 5, 6, 112), (4, 5, 6, 192), (1, 3, 6, 320))
 """EfficientNet-B0 (Tan & Le 2019, table 1): blocks, kernel, expansion, channels."""
-SCALING = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2), 3: (1.2, 1.4), 4: (1.4, 1.8), 5: (1.6, 2.2), 6: (1.8, 2.6)}
-SCALING[7] = (2.0, 3.1)
-TENSORS = {0: 311, 7: 1037}
-KINDS = {np.dtype(np.float32): 1, np.dtype(np.int64): 9, np.dtype(np.int32): 3}
+SCALING = {
+    "b0": (1.0, 1.0),
+    "b1": (1.0, 1.1),
+    "b2": (1.1, 1.2),
+    "b3": (1.2, 1.4),
+    "b4": (1.4, 1.8),
+    "b5": (1.6, 2.2),
+    "b6": (1.8, 2.6),
+    "b7": (2.0, 3.1),
+    "bL1": (3.9, 3.7),
+}
+PIXELS = {"b0": 224, "b1": 240, "b2": 260, "b3": 300, "b4": 380, "b5": 456, "b6": 528, "b7": 600, "bL1": 600}
+TENSORS = {"b0": 311, "b7": 1037, "bL1": 1189}
 
 
 def rounded(channels: float, width: float) -> int:
@@ -34,8 +44,8 @@ def rounded(channels: float, width: float) -> int:
     return found + 8 if found < 0.9 * scaled else found
 
 
-def shapes(size: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the variables of EfficientNet-B`size`, by the paper's scaling and TensorFlow's numbering."""
+def shapes(size: str = "b0") -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the variables of an EfficientNet, by the paper's scaling and TensorFlow's numbering."""
     width, depth = SCALING[size]
     found: dict[str, tuple[int, ...]] = {}
 
@@ -43,7 +53,7 @@ def shapes(size: int) -> dict[str, tuple[int, ...]]:
         for name in ("gamma", "beta", "moving_mean", "moving_variance"):
             found[f"{scope}/{name}"] = (1, 1, 1, 1, channels)
 
-    scope, number, inputs = f"efficientnet-b{size}", 0, rounded(32, width)
+    scope, number, inputs = f"efficientnet-{size}", 0, rounded(32, width)
     found[f"{scope}/stem/conv2d/kernel"] = (3, 3, 3, inputs)
     norm(f"{scope}/stem/tpu_batch_normalization", inputs)
     for blocks, kernel, expansion, channels in STAGES:
@@ -70,64 +80,10 @@ def shapes(size: int) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def variables(size: int) -> dict[str, np.ndarray]:
-    random = np.random.default_rng(size)
-    made = {name: random.uniform(0.5, 1.5, size=shape).astype(np.float32) for name, shape in shapes(size).items()}
+def variables() -> dict[str, np.ndarray]:
+    random = np.random.default_rng(0)
+    made = {name: random.uniform(0.5, 1.5, size=shape).astype(np.float32) for name, shape in shapes().items()}
     return {name: value - 1 if name.endswith("kernel") else value for name, value in made.items()}
-
-
-def varint(number: int) -> bytes:
-    found = bytearray()
-    while number >= 0x80:
-        found.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*found, number])
-
-
-def field(number: int, value: int | bytes) -> bytes:
-    if isinstance(value, int):
-        return varint(number << 3) + varint(value)
-    return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def block(rows: list[tuple[bytes, bytes]], restart_every: int = 16) -> bytes:
-    """As LevelDB writes it: keys share what they begin with, but for every sixteenth."""
-    content, restarts, last = b"", [], b""
-    for number, (key, value) in enumerate(rows):
-        shared = 0
-        if number % restart_every:
-            while shared < min(len(last), len(key)) and last[shared] == key[shared]:
-                shared += 1
-        else:
-            restarts.append(len(content))
-        content += varint(shared) + varint(len(key) - shared) + varint(len(value)) + key[shared:] + value
-        last = key
-    return content + struct.pack(f"<{len(restarts)}I", *restarts) + struct.pack("<I", len(restarts))
-
-
-def write_bundle(prefix: Path, values: dict[str, np.ndarray], shards: int = 1, compressed: int = 0) -> Path:
-    """NAME.index and NAME.data-00000-of-00001; several blocks, each with its trailer."""
-    rows, data = [(b"", field(1, shards) + field(3, field(1, 1)))], b""
-    for name in sorted(values):
-        value = values[name]
-        shape = b"".join(field(2, field(1, size)) for size in value.shape)
-        place = (field(4, len(data)) if data else b"") + field(5, value.nbytes)
-        rows.append((name.encode(), field(1, KINDS[value.dtype]) + field(2, shape) + place + b"\x35\0\0\0\0"))
-        data += value.tobytes()
-    table, handles = b"", []
-    for start in range(0, len(rows), 50):
-        part = block(rows[start : start + 50])
-        handles.append((rows[min(start + 49, len(rows) - 1)][0], varint(len(table)) + varint(len(part))))
-        table += part + bytes([compressed, 0, 0, 0, 0])
-    places = []
-    for part in (block([]), block(handles)):
-        places.append(varint(len(table)) + varint(len(part)))
-        table += part + bytes(5)
-    footer = b"".join(places)
-    index = prefix.with_name(f"{prefix.name}.index")
-    index.write_bytes(table + footer + bytes(40 - len(footer)) + struct.pack("<Q", 0xDB4775248B80FB57))
-    prefix.with_name(f"{prefix.name}.data-00000-of-00001").write_bytes(data)
-    return index
 
 
 def test_a_bundle_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -140,10 +96,11 @@ def test_a_bundle_comes_back_as_it_was_written(tmp_path: Path) -> None:
         assert found[name].dtype == value.dtype
 
 
-@pytest.mark.parametrize("size", range(8))
-def test_variables_map_one_to_one_on_timms_efficientnets(size: int) -> None:
+@pytest.mark.parametrize("size", SCALING)
+def test_variables_map_one_to_one_on_timms_efficientnets(size: str) -> None:
     with torch.device("meta"):
-        module = timm.create_model(f"tf_efficientnet_b{size}", bn_eps=1e-5)
+        module, pixels = sat_architectures.build(f"efficientnet-{size}", {})
+    assert pixels == PIXELS[size]
     empty = {name: np.broadcast_to(np.float32(0), shape) for name, shape in shapes(size).items()}
     state, notes = state_of(empty, module, Path("here"))
     wanted = {key for key in module.state_dict() if not key.endswith("num_batches_tracked")}
@@ -154,7 +111,7 @@ def test_variables_map_one_to_one_on_timms_efficientnets(size: int) -> None:
 
 def test_values_go_where_they_belong(tmp_path: Path) -> None:
     """A convolution and a dense layer of TensorFlow, computed by hand, and by the layers they became."""
-    values = variables(0)
+    values = variables()
     module = timm.create_model("tf_efficientnet_b0", bn_eps=1e-5).eval()
     state, _ = state_of(values, module, tmp_path)
     patch = np.random.default_rng(1).normal(size=(3, 3, 3)).astype(np.float32)
@@ -172,7 +129,7 @@ def test_values_go_where_they_belong(tmp_path: Path) -> None:
 
 
 def test_a_published_model_is_evaluated_from_its_checkpoint_and_converted(tmp_path: Path) -> None:
-    values = variables(0) | {"global_step": np.array(9, np.int64)}
+    values = variables() | {"global_step": np.array(9, np.int64)}
     values |= {"efficientnet-b0/stem/conv2d/kernel/RMSProp": np.zeros((3, 3, 3, 32), np.float32)}
     index = write_bundle(tmp_path / "model.ckpt-9", values)
     classifier = load_classifier("sat_effnet_b0", weights=index)
@@ -189,14 +146,22 @@ def test_a_published_model_is_evaluated_from_its_checkpoint_and_converted(tmp_pa
     assert load_file(out)["conv_stem.weight"].shape == (32, 3, 3, 3)
 
 
+def test_the_moving_average_of_a_variable_is_taken(tmp_path: Path) -> None:
+    values = variables()
+    values["efficientnet-b0/head/dense/bias/ExponentialMovingAverage"] = np.full(1000, 7, np.float32)
+    module, _ = sat_architectures.build("efficientnet-b0", {})
+    state, notes = state_of(values, module, tmp_path)
+    assert (state["classifier.bias"] == 7).all() and notes[0] == "the moving averages of the weights"
+
+
 def test_another_size_or_another_model_is_said(tmp_path: Path) -> None:
-    index = write_bundle(tmp_path / "b0", variables(0))
+    index = write_bundle(tmp_path / "b0", variables())
     with pytest.raises(ModelError, match=r"which does not give|has no variable|of no known part"):
         load_classifier("sat_effnet_b1", weights=index)
     other = write_bundle(tmp_path / "other", {"conv0/W": np.zeros((7, 7, 3, 64), np.float32)})
     with pytest.raises(ModelError, match="holds no EfficientNet of SAT"):
         load_classifier("sat_effnet_b0", weights=other)
-    more = variables(0) | {"efficientnet-b0/blocks_99/conv2d/kernel": np.zeros((1, 1, 2, 2), np.float32)}
+    more = variables() | {"efficientnet-b0/blocks_99/conv2d/kernel": np.zeros((1, 1, 2, 2), np.float32)}
     with pytest.raises(ModelError, match="1 variables of no known part, such as efficientnet-b0/blocks_99"):
         load_classifier("sat_effnet_b0", weights=write_bundle(tmp_path / "more", more))
 
