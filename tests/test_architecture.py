@@ -34,7 +34,7 @@ HOME_OF = {
     "pyautoattack": {"attacks/pyautoattack_adapter.py"},
     "ray": set(),
     "open_clip": {"zoo/open_clip_models.py"},
-    "timm": {"zoo/timm_models.py", "zoo/published_checkpoints.py", "zoo/architectures.py"},
+    "timm": {"zoo/timm_models.py", "zoo/sat_architectures.py", "zoo/architectures.py"},
     "datasets": {"benchmarks/hugging_face.py"},
     "filelock": {"store.py"},
     "typer": {
