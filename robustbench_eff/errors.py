@@ -61,6 +61,10 @@ class MissingExtra(UsageError):
         super().__init__(f"{package} is not installed.", f"Install it with: pip install 'robustbench-eff[{extra}]'")
 
 
+class EntryError(UsageError):
+    """A file of a leaderboard that does not say what it must, or says what cannot be."""
+
+
 class StoreError(RobustEvalError):
     """A store that cannot be read or written."""
 

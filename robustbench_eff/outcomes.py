@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pyarrow as pa
 
 
@@ -42,6 +44,19 @@ SCHEMA = pa.schema(
     ],
     metadata={"format": "robustbench_eff outcomes 4"},
 )
+
+
+IDENTIFYING = ("sample_id", "label", "clean_prediction", "prediction", "correct", "correct_8bit")
+"""What came out, without what hardware rounds."""
+
+
+def digest(outcomes: pa.Table) -> str:
+    """A hash of what came out for every sample, whatever files it lay in."""
+    found = hashlib.blake2b(digest_size=16)
+    for name in IDENTIFYING:
+        found.update("\n".join(map(str, outcomes[name].to_pylist())).encode())
+        found.update(b"\0")
+    return found.hexdigest()
 
 
 def concatenate(tables: list[pa.Table], columns: list[str]) -> pa.Table:

@@ -132,6 +132,10 @@ class Store:
         """Record one run; written at its start and again at its end."""
         self._write(self.folder / "runs" / f"{run_id}.json", json.dumps(manifest, indent=2, default=str).encode())
 
+    def runs(self) -> list[dict[str, Any]]:
+        """The records of all runs, the first one first."""
+        return [_json(path) for path in sorted(self.folder.glob("runs/*.json"))]
+
     def cells(self) -> dict[str, dict[str, Any]]:
         """Every cell by its id, in the order they were begun."""
         paths = sorted(self.folder.glob("cells/*/cell.json"), key=lambda path: (path.stat().st_mtime_ns, path))

@@ -39,9 +39,21 @@ HOME_OF = {
     "filelock": {"store.py"},
     "typer": {
         f"cli/{name}.py"
-        for name in ("compare", "conflict", "convert", "corrupt", "lists", "main", "sweep", "train", "trials", "words")
+        for name in (
+            "compare",
+            "conflict",
+            "convert",
+            "corrupt",
+            "leaderboard",
+            "lists",
+            "main",
+            "sweep",
+            "train",
+            "trials",
+            "words",
+        )
     },
-    "pydantic": {"suite.py", "sweep.py"},
+    "pydantic": {"suite.py", "sweep.py", "leaderboards/entry.py", "leaderboards/layout.py"},
     "matplotlib": {"sweep_plot.py"},
     "sklearn": set(),
     "huggingface_hub": {"hub.py", "benchmarks/hugging_face.py"},

@@ -21,6 +21,7 @@ from .compare import compare
 from .conflict import conflict
 from .convert import convert
 from .corrupt import corrupt
+from .leaderboard import leaderboard_app
 from .lists import list_app
 from .sweep import sweep
 from .train import train
@@ -54,6 +55,7 @@ app = typer.Typer(
     add_completion=True, no_args_is_help=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
 )
 app.add_typer(list_app, name="list")
+app.add_typer(leaderboard_app, name="leaderboard")
 app.command()(compare)
 app.command()(corrupt)
 app.command()(train)

@@ -6,7 +6,6 @@ import math
 from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import binom
 
 
 def wilson(successes: int | float, n: int | float, confidence: float = 0.95) -> tuple[float, float]:
@@ -33,6 +32,8 @@ def median_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float
     six values there is none: 0 to infinity is returned, for distances.
     Source: David & Nagaraja 2003, Order Statistics, section 7.1.
     """
+    from scipy.stats import binom  # takes a second, and a table of accuracies needs none
+
     rank = int(binom.ppf((1 - confidence) / 2, len(values), 0.5))
     if rank < 1:
         return 0.0, math.inf

@@ -1,0 +1,163 @@
+"""From entries to a table: columns by pattern, never two protocols in one, ranks with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from robustbench_eff.errors import UsageError
+
+from .entry import Entry, Kind, Result, Unit
+from .layout import Layout, Pattern
+from .ranking import ranks
+from .table import Column, Figure, Ranks, Row, Table, number_text
+
+
+class Key(NamedTuple):
+    """What numbers of one column have in common."""
+
+    benchmark: str
+    perturbation: str
+    metric: str
+    protocol: str
+    kind: Kind
+    unit: Unit
+    higher_is_better: bool
+
+
+def board(entries: Sequence[Entry], layout: Layout) -> Table:
+    """The table of these entries; models without a number in any column are left out.
+
+    Raises UsageError where there is no column at all.
+    """
+    found: dict[tuple[int, Key], dict[int, list[Result]]] = {}
+    for number, entry in enumerate(entries):
+        for kind, result in entry.results():
+            pattern = _pattern(layout.columns, kind, result)
+            if pattern is not None:
+                found.setdefault((pattern, _key(kind, result)), {}).setdefault(number, []).append(result)
+    if not found:
+        raise UsageError(
+            "No result belongs into these columns.", "Choose others: --columns, --benchmark, or fewer filters."
+        )
+    ordered = sorted(found, key=lambda place: (place[0], -len(found[place]), place[1]))
+    columns = _labelled(ordered, layout.columns)
+    figures = [_figures(found[place], place[1]) for place in ordered]
+    rows = [
+        Row(
+            model=entry.model,
+            family=entry.family,
+            defense=entry.defense,
+            figures=tuple(column.get(number) for column in figures),
+            suspected=tuple(dict.fromkeys(check.check for check in entry.checks if check.finding == "suspect")),
+        )
+        for number, entry in enumerate(entries)
+    ]
+    rows = [row for row in rows if any(row.figures)]
+    return Table(
+        title=layout.title,
+        columns=columns,
+        rows=tuple(_sorted(rows, _sorting(layout, [place[0] for place in ordered]), columns)),
+        digits=layout.digits,
+    )
+
+
+def _pattern(patterns: Iterable[Pattern], kind: Kind, result: Result) -> int | None:
+    """The first that takes the result."""
+    return next((number for number, pattern in enumerate(patterns) if pattern.takes(kind, result)), None)
+
+
+def _key(kind: Kind, result: Result) -> Key:
+    return Key(
+        result.benchmark,
+        result.perturbation,
+        result.metric,
+        result.protocol,
+        kind,
+        result.unit,
+        result.higher_is_better,
+    )
+
+
+def _labelled(places: Sequence[tuple[int, Key]], patterns: Sequence[Pattern]) -> tuple[Column, ...]:
+    """Columns with headings that say what tells them apart; protocols are told apart by their footnotes."""
+    benchmarks = {key.benchmark for _, key in places}
+    columns = []
+    for number, key in places:
+        others = [other for pattern, other in places if pattern == number]
+        label = patterns[number].label
+        if label:
+            varying = [name for name in ("benchmark", "perturbation", "metric") if _several(others, name)]
+            parts = [label, *(getattr(key, name) for name in varying)]
+        else:
+            parts = [] if len(benchmarks) == 1 else [key.benchmark]
+            parts += [] if key.perturbation in ("none", "imagenet_c", "imagenet_p") else [key.perturbation]
+            parts += [] if parts and key.metric in ("accuracy", "robust_accuracy") else [key.metric]
+        columns.append(Column(label=", ".join(parts), **key._asdict()))
+    return tuple(columns)
+
+
+def _several(keys: Iterable[Key], name: str) -> bool:
+    return len({getattr(key, name) for key in keys}) > 1
+
+
+def _figures(results: dict[int, list[Result]], key: Key) -> dict[int, Figure]:
+    """The figure of every entry, by its number."""
+    known = {number: said[0] for number, said in results.items() if said[0].value is not None}
+    ends = [_ends(result) for result in known.values()]
+    values = [float(result.value) for result in known.values() if result.value is not None]
+    places = dict(zip(known, ranks(values, ends, higher_is_better=key.higher_is_better), strict=True))
+    return {number: _figure(said, places.get(number), key) for number, said in results.items()}
+
+
+def _ends(of: Result | Figure | None) -> tuple[float, float] | None:
+    return None if of is None or of.low is None or of.high is None else (of.low, of.high)
+
+
+def _figure(said: Sequence[Result], place: Ranks | None, key: Key) -> Figure:
+    """Of several numbers for one place the first, with the others named."""
+    first, *others = said
+    also = [number_text(other.value, key.unit, 2) for other in others if other.value not in (None, first.value)]
+    return Figure(
+        value=first.value,
+        low=first.low,
+        high=first.high,
+        n=first.n,
+        source=first.source,
+        flags=(*first.flags, *([f"elsewhere {', '.join(dict.fromkeys(also))}"] if also else [])),
+        ranks=place,
+        is_best=place is not None and place.best == 1,
+    )
+
+
+def _sorting(layout: Layout, patterns: Sequence[int]) -> list[int]:
+    """The columns by whose first number the rows are sorted."""
+    wanted = [
+        number for label in layout.sort for number, pattern in enumerate(layout.columns) if pattern.label == label
+    ]
+    chosen = [place for number in wanted for place, pattern in enumerate(patterns) if pattern == number]
+    return chosen or [0]
+
+
+def _sorted(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Column]) -> list[Row]:
+    """The best first, with ranks; rows without a number last, and what is equal in the order of the entries."""
+    higher_is_better = columns[sorting[0]].higher_is_better
+    by = [next((row.figures[place] for place in sorting if _has_value(row.figures[place])), None) for row in rows]
+    ranked = [number for number, figure in enumerate(by) if figure is not None]
+    values = [_value(by[number]) for number in ranked]
+    found = ranks(values, [_ends(by[number]) for number in ranked], higher_is_better=higher_is_better)
+    places = dict(zip(ranked, found, strict=True))
+    worth = {number: value if higher_is_better else -value for number, value in zip(ranked, values, strict=True)}
+    order = sorted(range(len(rows)), key=lambda number: -worth.get(number, -math.inf))
+    return [replace(rows[number], ranks=places.get(number)) for number in order]
+
+
+def _has_value(figure: Figure | None) -> bool:
+    return figure is not None and figure.value is not None
+
+
+def _value(of: Figure | None) -> float:
+    assert of is not None and of.value is not None
+    return of.value

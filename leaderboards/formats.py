@@ -1,0 +1,172 @@
+"""A table as Markdown, LaTeX, CSV, JSON or HTML."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from html import escape
+from typing import Any
+
+from .table import Column, Row, Table, figure_text, interval_text, rank_text
+
+LEGEND = "With 95 % intervals. Bold: nothing in the column is known to be better."
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "ε": r"$\varepsilon$",
+    "∞": r"$\infty$",
+    "×": r"$\times$",
+    "·": r"$\cdot$",
+    "±": r"$\pm$",
+    "≥": r"$\geq$",
+    "↑": r"$\uparrow$",
+    "↓": r"$\downarrow$",
+}
+_MARKDOWN = {mark: f"\\{mark}" for mark in "\\|*_`<>[]~"}
+Mark = Callable[[str, str, bool], str]
+"""A number, its interval and whether it is among the best, as the text of a cell."""
+
+
+def markdown(table: Table) -> str:
+    """With the protocols below."""
+
+    def cell(number: str, ends: str, best: bool) -> str:
+        return f"{f'**{number}**' if best else number} {ends}".strip()
+
+    heads = [f"{_plain(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup>" for column in table.columns]
+    lines = [["rank", "model", "defense", *heads], ["---:", "---", "---", *["---:"] * len(heads)]]
+    lines += [
+        [rank_text(row.ranks), _plain(row.model), _plain(row.defense), *_cells(table, row, cell)] for row in table.rows
+    ]
+    notes = [f"<sup>{number}</sup> {kind}: {_plain(protocol)}" for (kind, protocol), number in table.protocols.items()]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"**{_plain(table.title)}**\n\n{body}\n\n" + "<br>\n".join([*notes, LEGEND]) + "\n"
+
+
+def latex(table: Table) -> str:
+    """A tabular in the manner of booktabs, with the protocols below."""
+
+    def cell(number: str, ends: str, best: bool) -> str:
+        marked = rf"\textbf{{{number}}}" if best else number
+        return rf"{marked} {{\scriptsize {ends}}}" if ends else marked
+
+    heads = [f"{_tex(column.label)}$^{{{_note(table, column)}}}$" for column in table.columns]
+    lines = [["Rank", "Model", "Defense", *heads], ["", "", "", *(_tex(_unit(column)) for column in table.columns)]]
+    rows = [[rank_text(row.ranks), _tex(row.model), _tex(row.defense), *_cells(table, row, cell)] for row in table.rows]
+    head, body = ("\n".join(f"{' & '.join(line)} \\\\" for line in part) for part in (lines, rows))
+    notes = [f"$^{{{number}}}$ {kind}: {_tex(protocol)}." for (kind, protocol), number in table.protocols.items()]
+    return "\n".join(
+        [
+            f"% {_tex(table.title)}; needs \\usepackage{{booktabs}}",
+            rf"\begin{{tabular}}{{rll{'r' * len(heads)}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            *(rf"\par{{\footnotesize {note}}}" for note in [*notes, _tex(LEGEND)]),
+            "",
+        ]
+    )
+
+
+def html(table: Table) -> str:
+    """A table element to put into a page, with the protocols below."""
+
+    def cell(number: str, ends: str, best: bool) -> str:
+        marked = f"<b>{number}</b>" if best else number
+        return f"<td>{marked} <small>{ends}</small></td>" if ends else f"<td>{marked}</td>"
+
+    heads = "".join(
+        f'<th scope="col">{escape(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup></th>'
+        for column in table.columns
+    )
+    rows = "\n".join(
+        f'<tr><td>{rank_text(row.ranks)}</td><th scope="row">{escape(row.model)}</th><td>{escape(row.defense)}</td>'
+        f"{''.join(_cells(table, row, cell))}</tr>"
+        for row in table.rows
+    )
+    notes = "\n".join(
+        f"<p><sup>{number}</sup> {kind}: {escape(protocol)}</p>" for (kind, protocol), number in table.protocols.items()
+    )
+    return (
+        f"<table>\n<caption>{escape(table.title)}</caption>\n"
+        f"<thead><tr><th>rank</th><th>model</th><th>defense</th>{heads}</tr></thead>\n"
+        f"<tbody>\n{rows}\n</tbody>\n</table>\n{notes}\n<p>{escape(LEGEND)}</p>\n"
+    )
+
+
+def as_csv(table: Table) -> str:
+    """A line for every number, nothing rounded."""
+    of_column = ("benchmark", "perturbation", "metric", "unit", "higher_is_better", "kind", "protocol")
+    of_figure = ("value", "low", "high", "n", "source")
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["model", "family", "defense", *of_column, *of_figure, "best_rank", "worst_rank", "flags"])
+    for row in table.rows:
+        for column, figure in zip(table.columns, row.figures, strict=True):
+            if figure is not None:
+                words = [row.model, row.family, row.defense, *(getattr(column, name) for name in of_column)]
+                words += [getattr(figure, name) for name in of_figure]
+                writer.writerow(
+                    [_no_formula(word) for word in (*words, *(figure.ranks or ("", "")), "; ".join(figure.flags))]
+                )
+    return file.getvalue()
+
+
+def as_json(table: Table) -> str:
+    """The object as it is."""
+    return json.dumps(dataclasses.asdict(table), indent=1, ensure_ascii=False) + "\n"
+
+
+FORMATS: Mapping[str, Callable[[Table], str]] = {
+    "csv": as_csv,
+    "html": html,
+    "json": as_json,
+    "md": markdown,
+    "tex": latex,
+}
+"""By the ending of a file's name."""
+
+
+def _cells(table: Table, row: Row, cell: Mark) -> Iterator[str]:
+    for column, figure in zip(table.columns, row.figures, strict=True):
+        number = figure_text(figure, column, table.digits)
+        yield cell(number, interval_text(figure, column, table.digits), figure is not None and figure.is_best)
+
+
+def _unit(column: Column) -> str:
+    return f"{'%' if column.unit == 'fraction' else ''}{'↑' if column.higher_is_better else '↓'}"
+
+
+def _note(table: Table, column: Column) -> int:
+    return table.protocols[column.kind, column.protocol]
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown takes as it is."""
+    return "".join(_MARKDOWN.get(mark, mark) for mark in text.replace("\n", " "))
+
+
+def _tex(text: str) -> str:
+    return "".join(_LATEX.get(mark, mark) for mark in text.replace("\n", " "))
+
+
+def _no_formula(value: Any) -> Any:
+    """Text that a spreadsheet would run is quoted."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

@@ -1,0 +1,119 @@
+"""Results that others published: 65,000 numbers with their sources, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache, reduce
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from .entry import Entry, Result, matches
+
+FILE = Path(__file__).parent / "data" / "published.parquet"
+
+
+def _text(name: str, meaning: str) -> pa.Field:
+    return pa.field(name, pa.string(), nullable=False, metadata={"meaning": meaning})
+
+
+SCHEMA = pa.schema(
+    [
+        _text("model", "as its source names it"),
+        _text("alias", "the name it has here, or empty"),
+        _text("family", "of architectures"),
+        _text("defense", "how it was trained to be robust, or standard"),
+        _text("benchmark", "as a run would name it"),
+        _text("perturbation", "what changed the images; none where nothing did"),
+        _text("metric", "as a run would name it"),
+        pa.field("value", pa.float64(), nullable=False, metadata={"meaning": "a fraction, unless unit says otherwise"}),
+        pa.field("low", pa.float64(), metadata={"meaning": "end of the 95 % interval, where it can be computed"}),
+        pa.field("high", pa.float64(), metadata={"meaning": "the other end"}),
+        pa.field("n", pa.int64(), metadata={"meaning": "images, where known"}),
+        _text("unit", "fraction or number"),
+        pa.field("higher_is_better", pa.bool_(), nullable=False),
+        _text("kind", "published, or claimed of one's own work"),
+        _text("protocol", "numbers under different ones are not compared"),
+        _text("source", "repository or file, and its commit"),
+        _text("detail", "where in the source, and what else it says"),
+        _text("published_as", "benchmark and metric as the source has them"),
+    ],
+    metadata={"format": "robustbench_eff published results 1"},
+)
+
+
+@cache
+def published() -> pa.Table:
+    """All of them, in the order of their sources."""
+    return pq.ParquetFile(FILE).read()  # read_table imports pyarrow.dataset, a second
+
+
+def chosen(
+    *,
+    families: Sequence[str] = (),
+    benchmarks: Sequence[str] = (),
+    defenses: Sequence[str] = (),
+    models: Sequence[str] = (),
+) -> pa.Table:
+    """The rows that match one glob of each list that is not empty; `models` those of the names of `entries`."""
+    table = published()
+    named = pc.if_else(pc.equal(table["alias"], ""), table["model"], table["alias"])
+    keep = [
+        _matching(column, globs)
+        for column, globs in (
+            (table["family"], families),
+            (table["benchmark"], benchmarks),
+            (table["defense"], defenses),
+            (named, models),
+        )
+        if globs
+    ]
+    return table.filter(reduce(pc.and_, keep)) if keep else table
+
+
+def entries(rows: pa.Table) -> list[Entry]:
+    """An entry for every model of these rows, by its name here where it has one, in the order of the rows."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in rows.to_pylist():
+        name = row["alias"] or row["model"]
+        model = found.setdefault(
+            name, {"family": row["family"], "defense": row["defense"], "published": [], "claimed": []}
+        )
+        model[row["kind"]].append(_result(row))
+    return [
+        Entry(
+            model=name,
+            family=model["family"],
+            defense=model["defense"],
+            published=tuple(model["published"]),
+            claimed=tuple(model["claimed"]),
+        )
+        for name, model in found.items()
+    ]
+
+
+def _result(row: dict[str, Any]) -> Result:
+    fields = (
+        "benchmark",
+        "perturbation",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "n",
+        "unit",
+        "higher_is_better",
+        "protocol",
+    )
+    source = ", ".join(part for part in (row["source"], row["detail"]) if part)
+    return Result(**{name: row[name] for name in fields}, source=source)
+
+
+def _matching(column: pa.ChunkedArray, globs: Sequence[str]) -> pa.Array:
+    """Which rows match one of the globs, in either case."""
+    values = pc.unique(column).to_pylist()
+    wanted = [value for value in values if matches(value, globs)]
+    return pc.is_in(column, value_set=pa.array(wanted, pa.string()))

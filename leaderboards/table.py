@@ -1,0 +1,102 @@
+"""A leaderboard as an object: what every format is written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .entry import Kind, Unit
+
+
+class Ranks(NamedTuple):
+    """1 is the best."""
+
+    best: int
+    worst: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """Numbers that may be compared: one metric of one change of one benchmark, under one protocol."""
+
+    label: str
+    benchmark: str
+    perturbation: str
+    metric: str
+    protocol: str
+    kind: Kind
+    unit: Unit
+    higher_is_better: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number of the table."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int | None
+    source: str
+    flags: tuple[str, ...]
+    ranks: Ranks | None
+    """Ranks that the model may have in this column; None without a value."""
+    is_best: bool
+    """Nothing in the column is known to be better."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A model; of each column its figure, or None."""
+
+    model: str
+    family: str
+    defense: str
+    figures: tuple[Figure | None, ...]
+    ranks: Ranks | None = None
+    """Ranks that it may have by what the table is sorted by; None without such a number."""
+    suspected: tuple[str, ...] = ()
+    """Checks that suspect gradient masking."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Rows in the order they are shown."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    digits: int = 2
+    """Of what is written in percent."""
+
+    @property
+    def protocols(self) -> dict[tuple[Kind, str], int]:
+        """Numbers of the footnotes that say under which protocol a column is."""
+        found = dict.fromkeys((column.kind, column.protocol) for column in self.columns)
+        return {key: number for number, key in enumerate(found, start=1)}
+
+
+def figure_text(figure: Figure | None, column: Column, digits: int) -> str:
+    """`49.46`, in percent if it is a fraction; empty where there is no number, ∞ where it has no end."""
+    if figure is None:
+        return ""
+    return number_text(figure.value, column.unit, digits) if figure.value is not None else "-"
+
+
+def interval_text(figure: Figure | None, column: Column, digits: int) -> str:
+    """`[48.07, 50.85]`, or empty."""
+    if figure is None or figure.low is None or figure.high is None:
+        return ""
+    return f"[{number_text(figure.low, column.unit, digits)}, {number_text(figure.high, column.unit, digits)}]"
+
+
+def number_text(value: float, unit: Unit, digits: int) -> str:
+    """A fraction in percent, anything else with four significant digits."""
+    return f"{100 * value:.{digits}f}" if unit == "fraction" else f"{value:.4g}"
+
+
+def rank_text(ranks: Ranks | None) -> str:
+    """`1-3`, or one rank."""
+    if ranks is None:
+        return ""
+    return str(ranks.best) if ranks.best == ranks.worst else f"{ranks.best}-{ranks.worst}"

@@ -1,0 +1,107 @@
+"""Entries of what a store holds."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from robustbench_eff import outcomes
+from robustbench_eff.checks import Verdict, store_verdicts
+from robustbench_eff.errors import UsageError
+from robustbench_eff.figures import PLAIN
+from robustbench_eff.leaderboards.entry import Cell, Check, Entry, Provenance, Result, Unit
+from robustbench_eff.scores.alexnet import AlexNet
+from robustbench_eff.scores.cells import shown
+from robustbench_eff.scores.from_store import store_scores
+from robustbench_eff.scores.score import Score
+from robustbench_eff.store import Store
+from robustbench_eff.zoo import aliases
+
+NUMBERS = (*PLAIN, "median_distance")
+"""How the names of metrics begin that are no fractions."""
+HARDWARE = ("processor", "gpu", "platform")
+
+
+def measured_entries(places: Iterable[Path], alexnet: AlexNet | None = None) -> list[Entry]:
+    """An entry for every model of these stores, sorted by name.
+
+    Raises UsageError for a folder that is no store, or where two stores hold different models of one name.
+    """
+    found: dict[str, Entry] = {}
+    for place in places:
+        for entry in _of_store(Store.existing(place), alexnet):
+            if entry.model in found:
+                raise UsageError(
+                    f"{entry.model} stands in two stores, and in {place} for the second time.",
+                    "Evaluate into one --store, or build two leaderboards.",
+                )
+            found[entry.model] = entry
+    return [found[name] for name in sorted(found)]
+
+
+def _of_store(store: Store, alexnet: AlexNet | None) -> list[Entry]:
+    verdicts = store_verdicts(store)
+    cells: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    for cell_id, cell in shown(store).items():
+        cells[cell["model"]][cell_id] = cell
+    scores: dict[str, list[Score]] = defaultdict(list)
+    for score in store_scores(store, verdicts=verdicts, alexnet=alexnet):
+        scores[score.model].append(score)
+    runs = store.runs()
+    return [_entry(store, name, mine, scores[name], verdicts, runs) for name, mine in cells.items()]
+
+
+def _entry(
+    store: Store,
+    name: str,
+    cells: Mapping[str, dict[str, Any]],
+    scores: Sequence[Score],
+    verdicts: Sequence[Verdict],
+    runs: Sequence[Mapping[str, Any]],
+) -> Entry:
+    of_model = next(iter(cells.values()))
+    run: Mapping[str, Any] = next((run for run in reversed(runs) if set(run["cells"]) & set(cells)), {})
+    alias = aliases.aliases().get(name)
+    return Entry(
+        model=name,
+        family="" if alias is None else alias.family,
+        defense="" if alias is None else alias.defense,
+        measured=tuple(_result(score) for score in scores),
+        checks=tuple(
+            Check(benchmark=verdict.benchmark, check=verdict.check, finding=verdict.finding, evidence=verdict.evidence)
+            for verdict in verdicts
+            if verdict.cells and set(verdict.cells) & set(cells)
+        ),
+        provenance=Provenance(
+            source=of_model["model_source"],
+            weights=of_model["model_digest"],
+            preprocessing=of_model["preprocessing"],
+            versions=run.get("versions", {}),
+            hardware={key: str(run[key]) for key in HARDWARE if run.get(key)},
+            cells={cell_id: _cell(store, cell_id, cell) for cell_id, cell in cells.items()},
+        ),
+    )
+
+
+def _result(score: Score) -> Result:
+    unit: Unit = "number" if score.metric.startswith(NUMBERS) else "fraction"
+    names = ("benchmark", "perturbation", "metric", "value", "low", "high", "n", "protocol", "flags", "cell")
+    fields = {name: getattr(score, name) for name in names}
+    return Result(**fields, unit=unit, higher_is_better=score.higher_is_better)
+
+
+def _cell(store: Store, cell_id: str, cell: Mapping[str, Any]) -> Cell:
+    rows = store.outcomes(cell_id, (*outcomes.IDENTIFYING, "won_by"))
+    won_by = Counter(part for part in rows["won_by"].to_pylist() if part)
+    return Cell(
+        benchmark=cell["benchmark"],
+        perturbation=cell["perturbation"],
+        protocol=cell["protocol"],
+        data=cell["data"],
+        samples=rows.num_rows,
+        seed=cell["seed"],
+        outcomes=outcomes.digest(rows),
+        won_by=dict(sorted(won_by.items())),
+    )

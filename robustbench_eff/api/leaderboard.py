@@ -1,0 +1,52 @@
+"""What a leaderboard is made of: entries of stores, of files, and of what was published. Imports no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from robustbench_eff.errors import UsageError
+from robustbench_eff.leaderboards import published as published_results
+from robustbench_eff.leaderboards.entry import Entry, read_entry
+
+
+def gathered(
+    sources: Sequence[Path],
+    *,
+    published: bool,
+    families: Sequence[str] = (),
+    defenses: Sequence[str] = (),
+    models: Sequence[str] = (),
+    benchmarks: Sequence[str] = (),
+) -> list[Entry]:
+    """Entries of stores, files and folders of files, and of what was published; only what matches all globs.
+
+    Numbers of one model from several places stand in one entry. Raises UsageError for a place that is none of these,
+    EntryError for a file that is no entry.
+    """
+    stores = [place for place in sources if (place / "store.json").is_file()]
+    found = [read_entry(file) for place in sources if place not in stores for file in _files(place)]
+    if stores:
+        from .entries import measured_entries  # scores take a second to import
+
+        found += measured_entries(stores)
+    if published:
+        rows = published_results.chosen(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
+        found += published_results.entries(rows)
+    merged: dict[str, Entry] = {}
+    for entry in found:
+        kept = entry.only(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
+        if kept is not None:
+            merged[entry.model] = merged[entry.model].with_results_of(kept) if entry.model in merged else kept
+    return list(merged.values())
+
+
+def _files(place: Path) -> list[Path]:
+    if place.is_dir() and (files := sorted(place.glob("*.json"))):
+        return files
+    if place.suffix == ".json" and place.is_file():
+        return [place]
+    raise UsageError(
+        f"{place} is neither a store of outcomes nor an entry nor a folder of entries.",
+        "Name what `robust-eval` printed after `Outcomes:`, or what `robust-eval leaderboard entry` wrote.",
+    )

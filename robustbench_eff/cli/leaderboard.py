@@ -1,0 +1,86 @@
+"""`robust-eval leaderboard`: entries, tables, pages; nothing here needs torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from robustbench_eff.errors import UsageError
+
+from .words import errors, output, reported
+
+leaderboard_app = typer.Typer(help="Tables and pages of measured and published results.", no_args_is_help=True)
+
+Sources = Annotated[list[Path] | None, typer.Argument(help="Stores of outcomes, files of entries, or folders of them.")]
+Globs = list[str] | None
+
+
+@leaderboard_app.command()
+def build(
+    sources: Sources = None,
+    columns: Annotated[
+        str, typer.Option(help="default, attacks, shifts, defenses, paper, …, or a YAML file.")
+    ] = "default",
+    family: Annotated[Globs, typer.Option(help="Glob of architectures; repeat for several.")] = None,
+    defense: Annotated[Globs, typer.Option(help="Glob of defenses.")] = None,
+    model: Annotated[Globs, typer.Option(help="Glob of models.")] = None,
+    benchmark: Annotated[Globs, typer.Option(help="Glob of benchmarks.")] = None,
+    published: Annotated[
+        bool | None, typer.Option(help="Published results too; without sources they are all there is.")
+    ] = None,
+    out: Annotated[
+        list[Path] | None, typer.Option(help="Write there: .md, .tex, .csv, .json or .html; repeat for several.")
+    ] = None,
+) -> None:
+    """A table of what was measured, published and claimed, every number with its interval where there is one."""
+    with reported():
+        from robustbench_eff.api.leaderboard import gathered
+        from robustbench_eff.disk import saving
+        from robustbench_eff.leaderboards.board import board
+        from robustbench_eff.leaderboards.formats import FORMATS
+        from robustbench_eff.leaderboards.layout import layout
+
+        for path in out or ():
+            if path.suffix.removeprefix(".") not in FORMATS:
+                raise UsageError(f"{path} has no format.", f"Endings: {', '.join(f'.{name}' for name in FORMATS)}.")
+        wanted = layout(columns)
+        filters = {"families": family, "defenses": defense, "models": model, "benchmarks": benchmark}
+        globs = {name: tuple(given or ()) for name, given in filters.items()}
+        entries = gathered(sources or (), published=not sources if published is None else published, **globs)
+        table = board(entries, wanted)
+        for path in out or ():
+            with saving(path):
+                path.write_text(FORMATS[path.suffix.removeprefix(".")](table), encoding="utf-8")
+            errors().print(f"{len(table.rows)} models written to {path}.", highlight=False, soft_wrap=True)
+        if not out:
+            from robustbench_eff.leaderboards import terminal
+
+            terminal.show(table, output())
+
+
+@leaderboard_app.command()
+def entry(
+    stores: Annotated[list[Path], typer.Argument(help="Stores of outcomes.")],
+    out: Annotated[Path, typer.Option(help="Folder for a file of every model.")],
+) -> None:
+    """Write what stores hold as entries: one JSON file for every model."""
+    with reported():
+        from robustbench_eff.api.entries import measured_entries
+        from robustbench_eff.api.folder import write_whole
+
+        for found in measured_entries(stores):
+            write_whole(out / found.file_name, found.text().encode())
+            output().print(f"{out / found.file_name}", highlight=False, soft_wrap=True)
+
+
+@leaderboard_app.command()
+def schema() -> None:
+    """Print the JSON Schema of an entry."""
+    with reported():
+        import json
+
+        from robustbench_eff.leaderboards.entry import Entry
+
+        print(json.dumps(Entry.model_json_schema(), indent=1))
