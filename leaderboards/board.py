@@ -55,13 +55,10 @@ def board(entries: Sequence[Entry], layout: Layout) -> Table:
         )
         for number, entry in enumerate(entries)
     ]
-    rows = [row for row in rows if any(row.figures)]
-    return Table(
-        title=layout.title,
-        columns=columns,
-        rows=tuple(_sorted(rows, _sorting(layout, [place[0] for place in ordered]), columns)),
-        digits=layout.digits,
-    )
+    sorting = _sorting(layout, [place[0] for place in ordered])
+    rows = _sorted([row for row in rows if any(row.figures)], sorting, columns)
+    rows = [row for row in rows if row.ranks is not None or not layout.complete]
+    return Table(title=layout.title, columns=columns, rows=tuple(rows), digits=layout.digits)
 
 
 def _pattern(patterns: Iterable[Pattern], kind: Kind, result: Result) -> int | None:

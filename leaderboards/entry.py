@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
@@ -105,6 +106,13 @@ class Entry(Strict):
     checks: tuple[Check, ...] = ()
     provenance: Provenance | None = None
     """None where nothing was measured here."""
+    checksum: str = ""
+    """Hash of everything else; may be missing where nothing was measured."""
+
+    def sealed(self) -> Entry:
+        """With the checksum of what it says."""
+        plain = self.model_copy(update={"checksum": ""}).model_dump_json()
+        return self.model_copy(update={"checksum": hashlib.blake2b(plain.encode(), digest_size=16).hexdigest()})
 
     def results(self) -> tuple[tuple[Kind, Result], ...]:
         """All numbers with their kind."""
@@ -134,8 +142,8 @@ class Entry(Strict):
         return self.model_copy(update={**joined, "checks": self.checks + other.checks})
 
     def text(self) -> str:
-        """As a file holds it; the same bytes for the same entry."""
-        return self.model_dump_json(indent=1) + "\n"
+        """As a file holds it, with its checksum; the same bytes for the same entry."""
+        return self.sealed().model_dump_json(indent=1) + "\n"
 
     @property
     def file_name(self) -> str:

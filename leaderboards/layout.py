@@ -49,6 +49,8 @@ class Layout(BaseModel):
     columns: tuple[Pattern, ...] = Field(min_length=1)
     sort: tuple[str, ...] = ()
     """Labels: a model's rank is by the first of them that it has a number for; the first column where none is said."""
+    complete: bool = False
+    """Leave out models without a number to sort by."""
     digits: int = Field(default=2, ge=0, le=6)
 
     @classmethod

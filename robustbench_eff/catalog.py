@@ -217,6 +217,8 @@ def _attack_class(name: str) -> type[Attack]:
         if point.name == name:
             plugin: type[Attack] = point.load()
             return plugin
+    if name in SETS:
+        raise SpecError(f"{name} stands for {len(SETS[name])} perturbations and takes no fields.", f"Write {name}.")
     known = attack_names()
     hint = did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *SETS])
     raise SpecError(f"Unknown attack, corruption or sequence {name!r}.", hint or f"Attacks: {', '.join(known)}.")

@@ -27,7 +27,9 @@ def test_versions_agree() -> None:
 
 def test_every_data_file_is_packaged() -> None:
     globs = PROJECT["tool"]["setuptools"]["package-data"]
-    for package, folder in (("robustbench_eff", "robustbench_eff"), ("robustbench_eff.defenses", "defenses")):
+    folders = {"robustbench_eff": "robustbench_eff"}
+    folders |= {f"robustbench_eff.{wing}": wing for wing in ("defenses", "leaderboards")}
+    for package, folder in folders.items():
         patterns = globs[package]
         for path in (ROOT / folder).rglob("*"):
             plain = path.relative_to(ROOT / folder)

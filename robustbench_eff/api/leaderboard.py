@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from robustbench_eff.errors import UsageError
+from robustbench_eff.errors import EntryError, UsageError
 from robustbench_eff.leaderboards import published as published_results
 from robustbench_eff.leaderboards.entry import Entry, read_entry
+from robustbench_eff.leaderboards.validation import Problem, differences, problems, repeated
 
 
 def gathered(
@@ -50,3 +51,31 @@ def _files(place: Path) -> list[Path]:
         f"{place} is neither a store of outcomes nor an entry nor a folder of entries.",
         "Name what `robust-eval` printed after `Outcomes:`, or what `robust-eval leaderboard entry` wrote.",
     )
+
+
+def validated(places: Sequence[Path], stores: Sequence[Path] = ()) -> list[tuple[str, Problem]]:
+    """What is wrong with the entries in these files and folders, and in which file; a file that is no entry is one
+    finding.
+
+    With stores their numbers are computed again from the outcomes. Raises UsageError for a place that is not there.
+    """
+    from robustbench_eff.scores.intervals import wilson
+
+    again = {}
+    if stores:
+        from .entries import measured_entries
+
+        again = {entry.model: entry for entry in measured_entries(stores)}
+    found: list[tuple[str, Problem]] = []
+    entries = []
+    for path in [file for place in places for file in _files(place)]:
+        try:
+            entry = read_entry(path)
+        except EntryError as error:
+            found.append((str(path), Problem("the file", error.message.removeprefix(f"{path} "))))
+            continue
+        entries.append(entry)
+        found += [(str(path), problem) for problem in problems(entry, wilson)]
+        if stores:
+            found += [(str(path), problem) for problem in differences(entry, again.get(entry.model))]
+    return found + [("all files", problem) for problem in repeated(entries)]

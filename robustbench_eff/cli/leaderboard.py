@@ -84,3 +84,22 @@ def schema() -> None:
         from robustbench_eff.leaderboards.entry import Entry
 
         print(json.dumps(Entry.model_json_schema(), indent=1))
+
+
+@leaderboard_app.command()
+def validate(
+    files: Annotated[list[Path], typer.Argument(help="Entries, or folders of them.")],
+    store: Annotated[list[Path] | None, typer.Option(help="Outcomes to compute the numbers from again.")] = None,
+) -> None:
+    """Look for what cannot be in entries: ranges, counts, intervals, checksums; with --store score them again."""
+    with reported():
+        from robustbench_eff.api.leaderboard import validated
+
+        found = validated(files, store or ())
+        for path, problem in found:
+            text = f"{path}: {problem.where}: {problem.what}."
+            output().print(text, markup=False, highlight=False, soft_wrap=True)
+        if not found:
+            output().print("Nothing is wrong.")
+    if found:
+        raise typer.Exit(1)

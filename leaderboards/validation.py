@@ -1,0 +1,169 @@
+"""What is wrong with an entry: every finding names the row it is about."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from robustbench_eff import spec
+from robustbench_eff.errors import SpecError
+
+from .entry import Cell, Entry, Kind, Result
+
+PROPORTIONS = ("accuracy", "robust_accuracy", "robust_accuracy_8bit", "top5_accuracy")
+"""Metrics that are counts of samples over all of them, with Wilson's interval."""
+AT_MOST_ONE = (*PROPORTIONS, "error", "mean_accuracy", "shape_bias")
+SLACK = 1e-9
+Interval = Callable[[float, int], tuple[float, float]]
+"""The interval of so many successes in so many samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Where something is wrong, and what."""
+
+    where: str
+    what: str
+
+
+def problems(entry: Entry, wilson: Interval) -> list[Problem]:
+    """All that can be found in the entry alone."""
+    found = []
+    if entry.checksum != entry.sealed().checksum and (entry.checksum or entry.measured):
+        found.append(Problem("checksum", "is not that of the entry: something was changed after it was written"))
+    if entry.measured and entry.provenance is None:
+        found.append(Problem("provenance", "is missing, and there are measured results"))
+    seen: Counter[tuple[Kind, str, str, str, str]] = Counter()
+    clean = {
+        (kind, result.benchmark, _base(result.protocol)): result
+        for kind, result in entry.results()
+        if result.metric == "accuracy" and result.perturbation == "none"
+    }
+    for number, (kind, result) in enumerate(entry.results()):
+        place = number - len(entry.measured) * (kind != "measured") - len(entry.published) * (kind == "claimed")
+        where = f"{kind}[{place}] ({result.benchmark}, {result.perturbation}, {result.metric})"
+        words = list(_of_result(result, wilson))
+        if kind == "measured":
+            words += _of_cell(result, entry.provenance.cells if entry.provenance else {})
+        of_clean = clean.get((kind, result.benchmark, _base(result.protocol)))
+        if result.metric.startswith("robust_accuracy") and _more(result, of_clean):
+            words.append(f"robust accuracy {result.value} is above the clean {of_clean and of_clean.value}")
+        if kind != "claimed":
+            key = (kind, result.benchmark, result.perturbation, result.metric, result.protocol)
+            seen[key] += 1
+            if seen[key] == 2:
+                words.append("stands here twice, under one protocol")
+        found += [Problem(where, text) for text in words]
+    return found
+
+
+def repeated(entries: Sequence[Entry]) -> list[Problem]:
+    """Models with more than one entry."""
+    counts = Counter(entry.model for entry in entries)
+    return [Problem(model, f"has {count} entries") for model, count in counts.items() if count > 1]
+
+
+def differences(entry: Entry, again: Entry | None) -> list[Problem]:
+    """Where the measured results are not what the outcomes give, of which `again` was made."""
+    if again is None:
+        return [Problem(entry.model, "has no outcomes in the store")]
+    assert again.provenance is not None
+    found = []
+    cells = {} if entry.provenance is None else entry.provenance.cells
+    for cell_id, cell in cells.items():
+        other = again.provenance.cells.get(cell_id)
+        if other is None or other.outcomes != cell.outcomes:
+            found.append(Problem(f"provenance.cells.{cell_id}", "the store holds other outcomes, or none"))
+    scored = {_key(result): result for result in again.measured}
+    for number, result in enumerate(entry.measured):
+        where = f"measured[{number}] ({result.benchmark}, {result.perturbation}, {result.metric})"
+        other_result = scored.pop(_key(result), None)
+        if other_result is None:
+            found.append(Problem(where, "does not follow from the outcomes"))
+        else:
+            said = [
+                (name, getattr(result, name), getattr(other_result, name)) for name in ("value", "low", "high", "n")
+            ]
+            found += [
+                Problem(where, f"{name} is {here}, the outcomes give {there}")
+                for name, here, there in said
+                if not _same(here, there)
+            ]
+    found += [Problem(f"({', '.join(key[:3])})", "follows from the outcomes and is missing") for key in scored]
+    return found
+
+
+def _of_result(result: Result, wilson: Interval) -> Iterator[str]:
+    value, n = result.value, result.n
+    if (result.low is None) != (result.high is None):
+        yield "has one end of an interval only"
+    if value is None:
+        return
+    if result.unit == "fraction" and value < 0 and not result.metric.endswith(("delta", "improvement", "robustness")):
+        yield f"value {value} is below 0"
+    if result.metric in AT_MOST_ONE and value > 1:
+        yield f"value {value} is above 1: fractions are wanted, not percent"
+    if result.low is not None and result.high is not None and not result.low - SLACK <= value <= result.high + SLACK:
+        yield f"value {value} lies outside its interval [{result.low}, {result.high}]"
+    if n == 0:
+        yield "has a value, and stands on no sample"
+    elif n and result.metric in PROPORTIONS and result.source == "":
+        if abs(value * n - round(value * n)) > 1e-6:
+            yield f"value {value} is no count of {n} samples"
+        elif result.low is not None and not _is_interval(result, wilson(round(value * n), n)):
+            yield f"the interval of {value} with n = {n} is another than [{result.low}, {result.high}]"
+    yield from _of_radius(result.perturbation)
+
+
+def _of_radius(perturbation: str) -> Iterator[str]:
+    if "eps" not in perturbation:
+        return
+    try:
+        eps = spec.parse(perturbation.partition(" from ")[0]).arguments.get("eps", 1)
+    except SpecError as error:
+        yield f"the perturbation cannot be read: {error.message}"
+        return
+    if not all(isinstance(one, (int, float)) and one > 0 for one in (eps if isinstance(eps, tuple) else (eps,))):
+        yield f"eps must be a number above 0, such as 4/255, got {eps!r}"
+
+
+def _of_cell(result: Result, cells: dict[str, Cell]) -> Iterator[str]:
+    if not result.cell:
+        return
+    cell = cells.get(result.cell)
+    if cell is None:
+        yield f"its cell {result.cell} is not among those of the provenance"
+    elif (cell.benchmark, cell.perturbation) != (result.benchmark, result.perturbation):
+        yield f"its cell {result.cell} is of {cell.benchmark}, {cell.perturbation}"
+    elif result.metric in PROPORTIONS and result.n != cell.samples:
+        yield f"n is {result.n}, its cell has {cell.samples} samples"
+
+
+def _is_interval(result: Result, ends: tuple[float, float]) -> bool:
+    return _same(result.low, ends[0]) and _same(result.high, ends[1])
+
+
+def _more(result: Result, clean: Result | None) -> bool:
+    return (
+        clean is not None
+        and clean.value is not None
+        and result.value is not None
+        and result.value > clean.value + SLACK
+    )
+
+
+def _base(protocol: str) -> str:
+    """Without seed and precision, which clean images have none of."""
+    return protocol.partition(" · ")[0]
+
+
+def _key(result: Result) -> tuple[str, str, str, str]:
+    return result.benchmark, result.perturbation, result.metric, result.protocol
+
+
+def _same(here: float | None, there: float | None) -> bool:
+    if here is None or there is None:
+        return here is there
+    return math.isclose(here, there, rel_tol=0, abs_tol=SLACK)

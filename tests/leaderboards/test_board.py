@@ -1,0 +1,145 @@
+"""Tables: one protocol a column, ranks with their intervals, the same bytes twice, and text that stays text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+
+from board_entries import counted, measured
+from robustbench_eff.errors import UsageError
+from robustbench_eff.leaderboards.board import board
+from robustbench_eff.leaderboards.entry import Entry, Result
+from robustbench_eff.leaderboards.formats import FORMATS
+from robustbench_eff.leaderboards.layout import Layout, layout, presets
+from robustbench_eff.leaderboards.ranking import ranks
+
+ENTRIES = [measured("good", 950, 600), measured("as good", 940, 590), measured("bad", 700, 100)]
+
+
+def test_rows_are_sorted_and_ranked_by_what_is_certain() -> None:
+    table = board(ENTRIES, layout("attacks"))
+    assert [column.label for column in table.columns] == ["clean", "attacked"]
+    assert [(row.model, row.ranks) for row in table.rows] == [("good", (1, 2)), ("as good", (1, 2)), ("bad", (3, 3))]
+    best = [[figure.is_best for figure in row.figures if figure is not None] for row in table.rows]
+    assert best == [[True, True], [True, True], [False, False]]
+
+
+def test_numbers_of_two_protocols_are_two_columns() -> None:
+    other = Result(benchmark="digits", metric="accuracy", value=0.5, protocol="a paper")
+    entries = [*ENTRIES, Entry(model="good", published=(other,)), Entry(model="said", claimed=(other,))]
+    table = board(entries, layout("attacks"))
+    clean = [(column.kind, column.protocol) for column in table.columns if column.label == "clean"]
+    assert clean == [("measured", "test"), ("claimed", "a paper"), ("published", "a paper")]
+    assert len(table.protocols) == 4
+
+
+def test_a_second_number_for_one_place_is_named_not_mixed() -> None:
+    twice = tuple(Result(benchmark="b", metric="accuracy", value=value, protocol="p") for value in (0.5, 0.25))
+    (row,) = board([Entry(model="m", claimed=twice)], layout("default")).rows
+    (figure,) = row.figures
+    assert figure is not None and (figure.value, figure.flags) == (0.5, ("elsewhere 25.00",))
+
+
+def test_models_without_a_number_are_left_out_where_the_layout_says_so() -> None:
+    entries = [*ENTRIES, Entry(model="clean only", measured=(counted(1, 2),))]
+    text = "{title: T, columns: [{label: a, metric: accuracy}, {label: r, metric: robust_accuracy}], sort: [r]%s}"
+    assert [row.model for row in board(entries, Layout.parse(text % "", "x")).rows][-1] == "clean only"
+    assert len(board(entries, Layout.parse(text % ", complete: true", "x")).rows) == 3
+
+
+def test_ranks_hold_the_true_ones_as_often_as_they_say() -> None:
+    random, truth, n = np.random.default_rng(0), np.array([0.5, 0.52, 0.56, 0.6]), 1000
+    true_ranks = [4, 3, 2, 1]
+    held = 0
+    for _ in range(400):
+        values = random.binomial(n, truth) / n
+        half = 1.96 * np.sqrt(values * (1 - values) / n)
+        found = ranks(list(values), list(zip(values - half, values + half, strict=True)), higher_is_better=True)
+        held += all(best <= true <= worst for true, (best, worst) in zip(true_ranks, found, strict=True))
+    assert held / 400 >= 0.95
+    assert found[3].best == 1 and found[0].worst == 4
+
+
+def test_a_number_without_an_interval_ranks_as_it_is() -> None:
+    assert ranks([0.1, 0.3, 0.3], [None] * 3, higher_is_better=False) == [(1, 1), (2, 3), (2, 3)]
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_shipped_layout_reads(name: str) -> None:
+    assert layout(name).columns
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("{title: T}", "columns: Field required"),
+        ("{title: T, columns: []}", "columns"),
+        ("{title: T, columns: [{colour: red}]}", r"columns\[0\].colour: Extra inputs"),
+        ("{title: T, columns: [{label: clean}], sort: [cleen]}", "Did you mean 'clean'"),
+        ("{", "is not YAML"),
+    ],
+)
+def test_a_layout_that_is_wrong_is_said(text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        Layout.parse(text, "mine")
+
+
+def test_columns_that_nobody_has_are_said() -> None:
+    with pytest.raises(UsageError, match="No result belongs"):
+        board(ENTRIES, Layout.parse("{title: T, columns: [{metric: mCE}]}", "x"))
+    with pytest.raises(UsageError, match="Did you mean 'attacks'"):
+        layout("atacks")
+    with pytest.raises(UsageError, match=r"mine.yaml is not there"):
+        layout("mine.yaml")
+
+
+NASTY = "<script>alert(1)</script> & | \\input{x} _$%#~^{} *b* [l](javascript:1)"
+
+
+@pytest.fixture(scope="module")
+def nasty():
+    return board([*ENTRIES, measured(NASTY, 950, 600), measured("=1+1", 5, 2, n=10)], layout("attacks"))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_says_the_same_bytes_twice(nasty, name: str) -> None:
+    assert FORMATS[name](nasty) == FORMATS[name](nasty) != ""
+
+
+def test_html_and_markdown_show_a_name_as_text(nasty) -> None:
+    assert "<script>" not in FORMATS["html"](nasty)
+    rendered = MarkdownIt("commonmark").enable("table").render(FORMATS["md"](nasty))
+    assert "<script>" not in rendered and "<a " not in rendered and "<em>" not in rendered
+    assert rendered.count("<tr>") == 6 and rendered.count("<strong>60.00</strong>") == 2
+
+
+def test_csv_and_json_hold_every_digit(nasty) -> None:
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](nasty))))
+    assert float(rows[0]["value"]) == 0.95 and rows[0]["kind"] == "measured"
+    assert "'=1+1" in {row["model"] for row in rows}
+    plain = json.loads(FORMATS["json"](nasty))
+    assert plain["rows"][0]["figures"][1]["low"] == counted(600, 1000, "pgd(eps=8/255)").low
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="LaTeX is not installed")
+def test_latex_compiles(nasty, tmp_path: Path) -> None:
+    body = FORMATS["tex"](nasty)
+    text = "\\documentclass{article}\\usepackage{booktabs}\\begin{document}\n" + body + "\\end{document}\n"
+    (tmp_path / "table.tex").write_text(text)
+    words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "table.pdf").stat().st_size > 1000
+
+
+def test_latex_has_no_character_that_it_would_take_for_a_command(nasty) -> None:
+    body = FORMATS["tex"](nasty)
+    assert r"\input" not in body and r"\textbackslash{}input\{x\}" in body

@@ -1,0 +1,76 @@
+"""Entries: what a file says, and what it may not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from board_entries import counted, measured
+from robustbench_eff.errors import EntryError
+from robustbench_eff.leaderboards.entry import Entry, Result, plain_name, read_entry
+
+
+def test_an_entry_comes_back_from_its_file(tmp_path: Path) -> None:
+    entry = measured("mine", 900, 400, family="cnn", defense="pgd_at")
+    path = tmp_path / entry.file_name
+    path.write_text(entry.text())
+    assert read_entry(path) == entry
+    assert entry.text() == read_entry(path).text()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("value", "0.9", r"measured\[0\].value: Input should be a valid number"),
+        ("value", "nan", r"measured\[0\].value: Input should be"),
+        ("n", -1, r"measured\[0\].n"),
+        ("n", 3.5, r"measured\[0\].n"),
+        ("benchmark", "", r"measured\[0\].benchmark"),
+        ("colour", "red", r"measured\[0\].colour: Extra inputs are not permitted"),
+    ],
+)
+def test_a_field_that_cannot_be_is_named(tmp_path: Path, field: str, value: object, words: str) -> None:
+    plain = json.loads(measured("mine", 900, 400).text())
+    plain["measured"][0][field] = value
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(plain).replace('"nan"', "NaN"))
+    with pytest.raises(EntryError, match=words):
+        read_entry(path)
+
+
+def test_a_file_that_is_not_there_or_no_json_gets_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(EntryError, match="cannot be read: No such file"):
+        read_entry(tmp_path / "gone.json")
+    (tmp_path / "text.json").write_text("hello")
+    with pytest.raises(EntryError, match="is no entry of a leaderboard:\nthe file: Invalid JSON"):
+        read_entry(tmp_path / "text.json")
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "<script>alert(1)</script>", "..", ".hidden", "a b", ""])
+def test_a_name_never_leaves_its_folder(name: str) -> None:
+    plain = plain_name(name)
+    assert plain and "/" not in plain and not plain.startswith(".") and "<" not in plain
+
+
+def test_results_of_two_entries_are_kept_apart_by_kind() -> None:
+    claim = Result(benchmark="digits", metric="accuracy", value=0.99, protocol="a paper")
+    both = measured("mine", 900, 400).with_results_of(Entry(model="mine", family="cnn", claimed=(claim,)))
+    assert [kind for kind, _ in both.results()] == ["measured", "measured", "claimed"]
+    assert both.family == "cnn" and both.provenance is not None
+
+
+def test_globs_choose_models_and_results() -> None:
+    entry = measured("Mine", 900, 400, family="cnn")
+    assert entry.only(families=("CNN",)) == entry
+    assert entry.only(families=("vit", "resnet*")) is None
+    kept = entry.only(benchmarks=("imagenet*",))
+    assert kept is not None and not kept.results()
+
+
+def test_the_checksum_is_of_all_that_is_said() -> None:
+    entry = measured("mine", 900, 400)
+    assert entry.sealed() == entry
+    other = entry.model_copy(update={"measured": (counted(901, 1000),)})
+    assert other.sealed().checksum != entry.checksum

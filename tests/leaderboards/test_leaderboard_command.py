@@ -1,0 +1,102 @@
+"""`robust-eval leaderboard` as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from robustbench_eff import evaluate
+from robustbench_eff.cli.main import app
+from robustbench_eff.leaderboards.entry import read_entry
+
+WITHOUT_TORCH = """
+import sys
+from robustbench_eff.cli.main import app
+try:
+    app({words!r})
+except SystemExit as stop:
+    assert not stop.code, stop.code
+assert "torch" not in sys.modules
+"""
+
+
+def run(*words: object):
+    return CliRunner().invoke(app, ["leaderboard", *map(str, words)], env={"COLUMNS": "200"})
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("board") / "store"
+    evaluate("digits_standard", "digits_pgd_at", attacks=("fgsm(eps=16/255)",), benchmarks=("digits",), store=folder)
+    return folder
+
+
+def test_a_board_is_built_from_outcomes_without_torch_and_the_same_twice(store: Path, tmp_path: Path) -> None:
+    files = [tmp_path / f"{name}.md" for name in ("first", "second")]
+    for file in files:
+        words = ["leaderboard", "build", str(store), "--columns", "attacks", "--out", str(file)]
+        subprocess.run([sys.executable, "-c", WITHOUT_TORCH.format(words=words)], check=True, capture_output=True)
+    first, second = (file.read_bytes() for file in files)
+    assert first == second and first.decode().index(r"digits\_pgd\_at") < first.decode().index(r"digits\_standard")
+
+
+def test_published_results_are_there_before_any_run() -> None:
+    answer = run("build", "--family", "efficientnet", "--benchmark", "imagenet-c")
+    assert answer.exit_code == 0 and "effnet_b7_advprop" in answer.output and "50.32" in answer.output
+    answer = run("build", "--family", "nothing")
+    assert answer.exit_code == 2 and "No result belongs into these columns" in answer.output
+
+
+def test_entries_are_written_validated_and_built_again(store: Path, tmp_path: Path) -> None:
+    assert run("entry", store, "--out", tmp_path).exit_code == 0
+    entry = read_entry(tmp_path / "digits_pgd_at.json")
+    assert (entry.family, entry.defense) == ("small_cnn", "pgd_at")
+    assert (
+        entry.provenance is not None and entry.provenance.hardware["processor"] and entry.provenance.versions["torch"]
+    )
+    assert run("validate", tmp_path, "--store", store).output == "Nothing is wrong.\n"
+    tables = [tmp_path / name for name in ("of-store.csv", "of-entries.csv")]
+    assert run("build", store, "--out", tables[0]).exit_code == 0
+    assert run("build", tmp_path, "--out", tables[1]).exit_code == 0
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+
+
+def test_a_tampered_number_fails_and_its_row_is_named(store: Path, tmp_path: Path) -> None:
+    run("entry", store, "--out", tmp_path)
+    path = tmp_path / "digits_standard.json"
+    plain = json.loads(path.read_text())
+    place, result = next(
+        (place, result) for place, result in enumerate(plain["measured"]) if result["metric"] == "robust_accuracy"
+    )
+    result["value"] += 0.1
+    path.write_text(json.dumps(plain))
+    answer = run("validate", path, "--store", store)
+    assert answer.exit_code == 1
+    assert f"measured[{place}] (digits, fgsm(eps=16/255), robust_accuracy): value is {result['value']}" in answer.output
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("build", "nowhere"), "nowhere is neither a store of outcomes nor an entry"),
+        (("build", "--columns", "atacks"), "Did you mean 'attacks'"),
+        (("build", "--out", "x.pdf"), "x.pdf has no format"),
+        (("build", "--out", "no/such/folder/x.md"), "cannot be written"),
+        (("validate", "nowhere.json"), "nowhere.json is neither"),
+        (("entry", "nowhere", "--out", "x"), "nowhere is not a store of outcomes"),
+    ],
+)
+def test_wrong_arguments_get_a_sentence(words: tuple[str, ...], sentence: str) -> None:
+    answer = run(*words)
+    assert answer.exit_code == 2 and sentence in " ".join(answer.output.split())
+
+
+def test_the_schema_of_an_entry_is_printed() -> None:
+    found = json.loads(run("schema").output)
+    assert found["properties"]["measured"]["items"] == {"$ref": "#/$defs/Result"}
+    assert found["additionalProperties"] is False

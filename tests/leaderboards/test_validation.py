@@ -1,0 +1,100 @@
+"""An entry that was tampered with fails, and the row is named."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from board_entries import counted, measured
+from robustbench_eff.leaderboards.entry import Entry, Result
+from robustbench_eff.leaderboards.validation import differences, problems, repeated
+from robustbench_eff.scores.intervals import wilson
+
+GOOD = measured("mine", 900, 400)
+
+
+def changed(number: int, **fields: object) -> Entry:
+    """The good entry with one result changed, and a checksum to match."""
+    results = list(GOOD.measured)
+    results[number] = results[number].model_copy(update=fields)
+    return GOOD.model_copy(update={"measured": tuple(results)}).sealed()
+
+
+def test_a_sound_entry_has_nothing_wrong() -> None:
+    assert problems(GOOD, wilson) == [] and differences(GOOD, GOOD) == [] and repeated([GOOD]) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "fields", "words"),
+    [
+        (1, {"value": 0.41}, "interval of 0.41 with n = 1000"),
+        (1, {"value": 0.4005}, "value 0.4005 is no count of 1000 samples"),
+        (1, {"value": 0.9, "low": None, "high": None}, ""),
+        (1, {"value": 0.95, "low": None, "high": None}, "robust accuracy 0.95 is above the clean 0.9"),
+        (0, {"value": 90.0, "low": None, "high": None}, "fractions are wanted, not percent"),
+        (0, {"low": None}, "one end of an interval only"),
+        (0, {"low": 0.95, "high": 0.99}, "lies outside its interval"),
+        (0, {"value": -0.1, "low": None, "high": None}, "is below 0"),
+        (1, {"n": 500}, "its cell has 1000 samples"),
+        (1, {"n": 0}, "stands on no sample"),
+        (1, {"cell": "cccc"}, "its cell cccc is not among those of the provenance"),
+        (1, {"cell": "aaaa"}, "its cell aaaa is of digits, none"),
+        (1, {"perturbation": "pgd(eps=4/0)", "cell": ""}, "the perturbation cannot be read"),
+        (1, {"perturbation": "pgd(eps=none)", "cell": ""}, "eps must be a number above 0"),
+    ],
+)
+def test_a_number_that_cannot_be_is_found_with_its_row(number: int, fields: dict[str, object], words: str) -> None:
+    found = problems(changed(number, **fields), wilson)
+    if not words:
+        assert found == []
+        return
+    assert any(
+        words in problem.what and problem.where.startswith(f"measured[{number}] (digits, ") for problem in found
+    ), [asdict(problem) for problem in found]
+
+
+def test_a_change_after_writing_is_found() -> None:
+    tampered = GOOD.model_copy(update={"measured": (counted(950, 1000), GOOD.measured[1])})
+    assert [problem.where for problem in problems(tampered, wilson)] == ["checksum"]
+
+
+def test_a_number_that_stands_twice_is_found_and_a_claim_may() -> None:
+    twice = GOOD.model_copy(update={"measured": GOOD.measured * 2}).sealed()
+    assert [problem.where for problem in problems(twice, wilson)] == [
+        "measured[2] (digits, none, accuracy)",
+        "measured[3] (digits, pgd(eps=8/255), robust_accuracy)",
+    ]
+    claim = Result(benchmark="digits", metric="accuracy", value=0.99, protocol="a paper", source="abstract")
+    assert problems(Entry(model="m", claimed=(claim, claim)), wilson) == []
+
+
+def test_places_are_counted_within_their_kind() -> None:
+    odd = Result(benchmark="digits", metric="accuracy", value=99, protocol="a paper")
+    entry = GOOD.model_copy(update={"published": (odd,), "claimed": (odd,)}).sealed()
+    assert {problem.where.partition(" ")[0] for problem in problems(entry, wilson)} == {"published[0]", "claimed[0]"}
+
+
+def test_results_without_provenance_and_repeated_models_are_found() -> None:
+    bare = GOOD.model_copy(update={"provenance": None}).sealed()
+    assert "provenance" in {problem.where for problem in problems(bare, wilson)}
+    assert [problem.what for problem in repeated([GOOD, GOOD])] == ["has 2 entries"]
+
+
+def test_what_does_not_follow_from_the_outcomes_is_found() -> None:
+    again = changed(1, value=0.401, n=999)
+    found = {problem.what for problem in differences(GOOD, again)}
+    assert found == {"value is 0.4, the outcomes give 0.401", "n is 1000, the outcomes give 999"}
+    fewer = GOOD.model_copy(update={"measured": GOOD.measured[:1]})
+    assert [problem.what for problem in differences(fewer, GOOD)] == ["follows from the outcomes and is missing"]
+    assert [problem.what for problem in differences(GOOD, fewer)] == ["does not follow from the outcomes"]
+    assert [problem.what for problem in differences(GOOD, None)] == ["has no outcomes in the store"]
+
+
+def test_other_outcomes_are_found(tmp_path: Path) -> None:
+    assert GOOD.provenance is not None
+    cells = dict(GOOD.provenance.cells)
+    cells["bbbb"] = cells["bbbb"].model_copy(update={"outcomes": "1" * 32})
+    other = GOOD.model_copy(update={"provenance": GOOD.provenance.model_copy(update={"cells": cells})})
+    assert [problem.where for problem in differences(GOOD, other)] == ["provenance.cells.bbbb"]
