@@ -47,14 +47,15 @@ def markdown(table: Table) -> str:
     def cell(number: str, ends: str, best: bool) -> str:
         return f"{f'**{number}**' if best else number} {ends}".strip()
 
-    heads = [f"{_plain(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup>" for column in table.columns]
+    heads = [f"{as_text(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup>" for column in table.columns]
     lines = [["rank", "model", "defense", *heads], ["---:", "---", "---", *["---:"] * len(heads)]]
     lines += [
-        [rank_text(row.ranks), _plain(row.model), _plain(row.defense), *_cells(table, row, cell)] for row in table.rows
+        [rank_text(row.ranks), as_text(row.model), as_text(row.defense), *_cells(table, row, cell)]
+        for row in table.rows
     ]
-    notes = [f"<sup>{number}</sup> {kind}: {_plain(protocol)}" for (kind, protocol), number in table.protocols.items()]
+    notes = [f"<sup>{number}</sup> {kind}: {as_text(protocol)}" for (kind, protocol), number in table.protocols.items()]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"**{_plain(table.title)}**\n\n{body}\n\n" + "<br>\n".join([*notes, LEGEND]) + "\n"
+    return f"**{as_text(table.title)}**\n\n{body}\n\n" + "<br>\n".join([*notes, LEGEND]) + "\n"
 
 
 def latex(table: Table) -> str:
@@ -124,7 +125,7 @@ def as_csv(table: Table) -> str:
                 words = [row.model, row.family, row.defense, *(getattr(column, name) for name in of_column)]
                 words += [getattr(figure, name) for name in of_figure]
                 writer.writerow(
-                    [_no_formula(word) for word in (*words, *(figure.ranks or ("", "")), "; ".join(figure.flags))]
+                    [no_formula(word) for word in (*words, *(figure.ranks or ("", "")), "; ".join(figure.flags))]
                 )
     return file.getvalue()
 
@@ -158,7 +159,7 @@ def _note(table: Table, column: Column) -> int:
     return table.protocols[column.kind, column.protocol]
 
 
-def _plain(text: str) -> str:
+def as_text(text: str) -> str:
     """Text that Markdown takes as it is."""
     return "".join(_MARKDOWN.get(mark, mark) for mark in text.replace("\n", " "))
 
@@ -167,6 +168,6 @@ def _tex(text: str) -> str:
     return "".join(_LATEX.get(mark, mark) for mark in text.replace("\n", " "))
 
 
-def _no_formula(value: Any) -> Any:
+def no_formula(value: Any) -> Any:
     """Text that a spreadsheet would run is quoted."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

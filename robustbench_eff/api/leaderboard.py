@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from robustbench_eff.errors import EntryError, UsageError
 from robustbench_eff.leaderboards import published as published_results
 from robustbench_eff.leaderboards.entry import Entry, read_entry
 from robustbench_eff.leaderboards.validation import Problem, differences, problems, repeated
+from robustbench_eff.zoo import aliases
 
 
 def gathered(
@@ -34,12 +36,31 @@ def gathered(
     if published:
         rows = published_results.chosen(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
         found += published_results.entries(rows)
-    merged: dict[str, Entry] = {}
-    for entry in found:
-        kept = entry.only(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
-        if kept is not None:
-            merged[entry.model] = merged[entry.model].with_results_of(kept) if entry.model in merged else kept
-    return list(merged.values())
+    kept = (entry.only(families=families, defenses=defenses, models=models, benchmarks=benchmarks) for entry in found)
+    return merged(entry for entry in kept if entry is not None)
+
+
+def merged(entries: Iterable[Entry]) -> list[Entry]:
+    """One entry for every model, by the name it has here where it has one, in the order they come."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        name = known_as(entry.model)
+        found[name] = found[name].with_results_of(entry) if name in found else entry.model_copy(update={"model": name})
+    return list(found.values())
+
+
+def known_as(model: str) -> str:
+    """The alias of a model: `timm:tf_efficientnet_b7.ap_in1k`, also without `timm:`, is `effnet_b7_advprop`.
+
+    Without an alias, timm's models are called as timm calls them, and others as they are.
+    """
+    name = model if ":" in model else f"timm:{model}"
+    return _aliases().get(name, model.removeprefix("timm:"))
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    return {f"{alias.source}:{alias.target}": alias.name for alias in aliases.aliases().values()}
 
 
 def _files(place: Path) -> list[Path]:

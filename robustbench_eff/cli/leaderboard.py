@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
-from robustbench_eff.errors import UsageError
+from robustbench_eff.errors import UsageError, did_you_mean
 
 from .words import errors, output, reported
 
@@ -15,6 +16,7 @@ leaderboard_app = typer.Typer(help="Tables and pages of measured and published r
 
 Sources = Annotated[list[Path] | None, typer.Argument(help="Stores of outcomes, files of entries, or folders of them.")]
 Globs = list[str] | None
+Form = TypeVar("Form")
 
 
 @leaderboard_app.command()
@@ -103,3 +105,74 @@ def validate(
             output().print("Nothing is wrong.")
     if found:
         raise typer.Exit(1)
+
+
+@leaderboard_app.command()
+def audit(
+    sources: Annotated[list[Path], typer.Argument(help="Stores of outcomes, files of entries, or folders of them.")],
+    out: Annotated[Path | None, typer.Option(help="Write there: .md, .csv or .json.")] = None,
+) -> None:
+    """What was measured here minus what was published of the same models, with the interval of the difference."""
+    with reported():
+        from robustbench_eff.api.leaderboard import gathered
+        from robustbench_eff.disk import saving
+        from robustbench_eff.leaderboards import audit as auditing
+
+        if out is not None and out.suffix.removeprefix(".") not in auditing.FORMATS:
+            raise UsageError(f"{out} has no format.", "Endings: .csv, .json, .md.")
+        found = auditing.audit(gathered(sources, published=True))
+        if not found:
+            output().print("Nothing that was measured here was published.")
+        elif out is None:
+            output().print(auditing.markdown(found), markup=False, highlight=False, soft_wrap=True)
+        else:
+            with saving(out):
+                out.write_text(auditing.FORMATS[out.suffix.removeprefix(".")](found), encoding="utf-8")
+
+
+@leaderboard_app.command(name="import")
+def import_(
+    form: Annotated[
+        str, typer.Argument(help="robustbench (model_info/DATASET/THREAT/ID.json) or timm (results-….csv).")
+    ],
+    files: Annotated[list[Path], typer.Argument(help="Files of that form.")],
+    out: Annotated[Path, typer.Option(help="Folder for a file of every model.")],
+) -> None:
+    """Read other people's results as entries: what they published, and what they claim."""
+    with reported():
+        from robustbench_eff.api.folder import write_whole
+        from robustbench_eff.api.leaderboard import merged
+        from robustbench_eff.leaderboards.exchange import READERS
+
+        found = merged(entry for file in files for entry in _of(READERS, form)(file))
+        for entry in found:
+            write_whole(out / entry.file_name, entry.text().encode())
+        output().print(f"{len(found)} entries written to {out}.", highlight=False, soft_wrap=True)
+
+
+@leaderboard_app.command()
+def export(
+    form: Annotated[str, typer.Argument(help="robustbench, or model-index of a Hugging Face model card.")],
+    sources: Annotated[list[Path], typer.Argument(help="Stores of outcomes, files of entries, or folders of them.")],
+    out: Annotated[Path, typer.Option(help="Folder.")],
+) -> None:
+    """Write what was measured in other people's formats."""
+    with reported():
+        from robustbench_eff.api.folder import write_whole
+        from robustbench_eff.api.leaderboard import gathered
+        from robustbench_eff.leaderboards.exchange import WRITERS
+
+        written = 0
+        for entry in gathered(sources, published=False):
+            for path, text in _of(WRITERS, form)(entry):
+                write_whole(out / path, text.encode())
+                written += 1
+        if not written:
+            raise UsageError(f"Nothing that was measured has a place in {form}.", "RobustBench wants AutoAttack.")
+        output().print(f"{written} files written to {out}.", highlight=False, soft_wrap=True)
+
+
+def _of(forms: Mapping[str, Form], name: str) -> Form:
+    if name not in forms:
+        raise UsageError(f"Unknown form {name!r}.", did_you_mean(name, forms) or f"Known: {', '.join(forms)}.")
+    return forms[name]

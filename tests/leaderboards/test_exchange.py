@@ -1,0 +1,180 @@
+"""Results of other projects in, ours out, and measured against published."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from board_entries import counted, measured
+from robustbench_eff.api.leaderboard import known_as, merged
+from robustbench_eff.cli.main import app
+from robustbench_eff.errors import EntryError
+from robustbench_eff.leaderboards import audit as auditing
+from robustbench_eff.leaderboards.entry import Check, Entry, Result, read_entry
+from robustbench_eff.leaderboards.exchange import from_robustbench, from_timm, to_model_index, to_robustbench
+from robustbench_eff.leaderboards.published import chosen, entries
+
+SAID = {
+    "link": "https://arxiv.org/abs/2007.08489",
+    "name": "Do Adversarially Robust ImageNet Models Transfer Better?",
+    "authors": "Hadi Salman, et al.",
+    "additional_data": False,
+    "number_forward_passes": 1,
+    "dataset": "imagenet",
+    "venue": "NeurIPS 2020",
+    "architecture": "ResNet-50",
+    "eps": "4/255",
+    "clean_acc": "64.02",
+    "reported": "63.86",
+    "autoattack_acc": "34.96",
+}
+
+
+def robustbench_file(folder: Path, threat: str = "Linf", **changed: object) -> Path:
+    path = folder / "model_info" / "imagenet" / threat / "Salman2020Do_R50.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**SAID, **changed}))
+    return path
+
+
+def test_an_entry_of_robustbench_is_read_as_its_published_rows_are(tmp_path: Path) -> None:
+    (entry,) = from_robustbench(robustbench_file(tmp_path))
+    (shipped,) = entries(chosen(models=("rb_imagenet_linf_salman2020do_r50",)))
+    assert entry.model == shipped.model
+
+    def numbers(results: tuple[Result, ...]) -> set[tuple[object, ...]]:
+        return {(one.benchmark, one.perturbation, one.metric, one.value, one.protocol) for one in results}
+
+    assert numbers(entry.published) == numbers(shipped.published)
+    assert [(one.perturbation, one.value) for one in entry.claimed] == [("the authors' attack, linf 4/255", 0.6386)]
+
+
+def test_corruptions_of_robustbench_are_read(tmp_path: Path) -> None:
+    path = robustbench_file(tmp_path, "corruptions", corruptions_acc=39.48, corruptions_mce=76.38, autoattack_acc="")
+    (entry,) = from_robustbench(path)
+    found = {(one.benchmark, one.metric): (one.value, one.higher_is_better) for one in entry.published}
+    assert found["imagenet-c", "mCE"] == (pytest.approx(0.7638), False)
+    assert found["imagenet-c", "mean_accuracy"] == (pytest.approx(0.3948), True)
+
+
+def test_a_table_of_timm_is_read_and_models_have_their_names_here(tmp_path: Path) -> None:
+    path = tmp_path / "results-imagenet-a.csv"
+    path.write_text("model,top1,top1_err,top5,top5_err\ntf_efficientnet_b7.ap_in1k,45.27,54.73,70.0,30.0\n")
+    (entry,) = merged(from_timm(path))
+    assert entry.model == "effnet_b7_advprop" == known_as("timm:tf_efficientnet_b7.ap_in1k")
+    assert [(one.benchmark, one.metric, round(one.value, 6)) for one in entry.published] == [
+        ("imagenet-a", "accuracy", 0.4527),
+        ("imagenet-a", "top5_accuracy", 0.70),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [("{", "cannot be read"), ("{}", "it has no 'dataset'"), ("[]", "is no entry of RobustBench")],
+)
+def test_a_file_of_another_form_gets_a_sentence(tmp_path: Path, content: str, words: str) -> None:
+    path = robustbench_file(tmp_path)
+    path.write_text(content)
+    with pytest.raises(EntryError, match=words):
+        from_robustbench(path)
+    with pytest.raises(EntryError, match="is no table of timm's results"):
+        from_timm(path)
+
+
+def test_a_number_that_is_none_gets_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(EntryError, match="autoattack_top1 is 'high', which is no number"):
+        from_robustbench(robustbench_file(tmp_path, autoattack_acc="high"))
+
+
+ATTACKED = Entry(
+    model="mine",
+    measured=(
+        counted(950, 1000, benchmark="cifar10"),
+        counted(500, 1000, "autoattack(eps=8/255)", benchmark="cifar10"),
+        counted(400, 1000, "autoattack(eps=0.5, norm='l2')", benchmark="cifar10"),
+        counted(300, 1000, "pgd(eps=8/255)", benchmark="cifar10"),
+    ),
+    checks=(Check(benchmark="cifar10", check="black_box", finding="suspect", evidence="5 of 10"),),
+)
+
+
+def test_robustbenchs_files_come_back_as_they_were_written(tmp_path: Path) -> None:
+    written = dict(to_robustbench(ATTACKED))
+    assert set(written) == {Path("cifar10/Linf/mine.json"), Path("cifar10/L2/mine.json")}
+    said = json.loads(written[Path("cifar10/Linf/mine.json")])
+    assert set(SAID) <= set(said) and said["unreliable"] is True
+    path = tmp_path / "cifar10" / "Linf" / "mine.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(written[Path("cifar10/Linf/mine.json")])
+    (again,) = from_robustbench(path)
+    assert {(one.perturbation, one.value) for one in again.published} == {
+        ("none", 0.95),
+        ("autoattack(eps=8/255)", 0.5),
+    }
+
+
+def test_a_model_card_has_every_measured_number() -> None:
+    ((path, text),) = to_model_index(ATTACKED)
+    (model,) = yaml.safe_load(text.strip().strip("-"))["model-index"]
+    assert path == Path("mine/README.md") and model["name"] == "mine"
+    values = [result["metrics"][0]["value"] for result in model["results"]]
+    assert values == [0.95, 0.5, 0.4, 0.3]
+    assert model["results"][1]["metrics"][0]["args"]["n"] == 1000
+
+
+def published(value: float, n: int | None = None, **fields: object) -> Result:
+    said = {"benchmark": "digits", "metric": "accuracy", "value": value, "protocol": "a paper"}
+    ends = counted(round(value * n), n) if n else None
+    said |= {} if ends is None else {"low": ends.low, "high": ends.high, "n": n}
+    return Result(**{**said, **fields})
+
+
+def test_an_audit_says_what_differs_and_by_how_much() -> None:
+    ours = measured("mine", 900, 400)
+    entry = ours.model_copy(
+        update={"published": (published(0.95), published(0.905, 2000)), "claimed": (published(0.9),)}
+    )
+    found = auditing.audit([entry])
+    assert [(round(one.value, 4), one.is_certain, one.kind) for one in found] == [
+        (-0.05, True, "published"),
+        (-0.005, False, "published"),
+        (0.0, False, "claimed"),
+    ]
+    alone, both = found[0], found[1]
+    low, high = ours.measured[0].low, ours.measured[0].high
+    assert (alone.low, alone.high) == pytest.approx((low - 0.95, high - 0.95))
+    assert both.high is not None and both.high - both.value > high - 0.9
+    text = auditing.markdown(found)
+    assert "| **-5.00** | [-7.02, -3.29] | published: a paper |" in text
+    rows = list(csv.DictReader(io.StringIO(auditing.as_csv(found))))
+    assert float(rows[0]["measured"]) == 0.9 and len(json.loads(auditing.as_json(found))) == 3
+
+
+def test_an_audit_compares_the_same_thing_only() -> None:
+    other = published(0.4, perturbation="pgd(eps=4/255)", metric="robust_accuracy")
+    assert auditing.audit([measured("mine", 900, 400).model_copy(update={"published": (other,)})]) == []
+
+
+def test_the_commands_read_and_write_files(tmp_path: Path) -> None:
+    def run(*words: object):
+        return CliRunner().invoke(app, ["leaderboard", *map(str, words)], env={"COLUMNS": "200"})
+
+    assert run("import", "robustbench", robustbench_file(tmp_path), "--out", tmp_path / "in").exit_code == 0
+    (path,) = (tmp_path / "in").iterdir()
+    assert read_entry(path).model == "rb_imagenet_linf_salman2020do_r50"
+    (tmp_path / "ours").mkdir()
+    (tmp_path / "ours" / "mine.json").write_text(ATTACKED.text())
+    for form, file in (("robustbench", "cifar10/L2/mine.json"), ("model-index", "mine/README.md")):
+        assert run("export", form, tmp_path / "ours", "--out", tmp_path / form).exit_code == 0
+        assert (tmp_path / form / file).is_file()
+    assert "Nothing that was measured here was published" in run("audit", tmp_path / "ours").output
+    answer = run("export", "robustbensch", tmp_path / "ours", "--out", tmp_path)
+    assert (answer.exit_code, "Did you mean 'robustbench'" in answer.output) == (2, True)
+    answer = run("export", "robustbench", path, "--out", tmp_path)
+    assert (answer.exit_code, "RobustBench wants AutoAttack" in answer.output) == (2, True)
