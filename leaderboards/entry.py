@@ -136,10 +136,10 @@ class Entry(Strict):
         return self.model_copy(update=kept)
 
     def with_results_of(self, other: Entry) -> Entry:
-        """Both together; what only one of them says of the model stays."""
-        joined = {kind: getattr(self, kind) + getattr(other, kind) for kind in get_args(Kind)}
+        """Both together, what both say once; what only one of them says of the model stays."""
+        joined = {kind: tuple(dict.fromkeys(getattr(self, kind) + getattr(other, kind))) for kind in get_args(Kind)}
         joined |= {name: getattr(self, name) or getattr(other, name) for name in ("family", "defense", "provenance")}
-        return self.model_copy(update={**joined, "checks": self.checks + other.checks})
+        return self.model_copy(update={**joined, "checks": tuple(dict.fromkeys(self.checks + other.checks))})
 
     def text(self) -> str:
         """As a file holds it, with its checksum; the same bytes for the same entry."""
@@ -170,6 +170,11 @@ def read_entry(path: Path) -> Entry:
     except ValidationError as error:
         problems = "\n".join(f"{place(problem['loc'])}: {problem['msg']}" for problem in error.errors())
         raise EntryError(f"{path} is no entry of a leaderboard:\n{problems}") from error
+
+
+def shipped() -> list[Entry]:
+    """Those that come with the package: of its own models, measured."""
+    return [read_entry(path) for path in sorted((Path(__file__).parent / "entries").glob("*.json"))]
 
 
 def place(steps: tuple[int | str, ...]) -> str:

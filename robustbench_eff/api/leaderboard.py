@@ -8,7 +8,7 @@ from pathlib import Path
 
 from robustbench_eff.errors import EntryError, UsageError
 from robustbench_eff.leaderboards import published as published_results
-from robustbench_eff.leaderboards.entry import Entry, read_entry
+from robustbench_eff.leaderboards.entry import Entry, read_entry, shipped
 from robustbench_eff.leaderboards.validation import Problem, differences, problems, repeated
 from robustbench_eff.zoo import aliases
 
@@ -22,7 +22,8 @@ def gathered(
     models: Sequence[str] = (),
     benchmarks: Sequence[str] = (),
 ) -> list[Entry]:
-    """Entries of stores, files and folders of files, and of what was published; only what matches all globs.
+    """Entries of stores, files and folders of files; with `published` of what comes with the package too: published
+    results, and its own models. Only what matches all globs.
 
     Numbers of one model from several places stand in one entry. Raises UsageError for a place that is none of these,
     EntryError for a file that is no entry.
@@ -35,7 +36,7 @@ def gathered(
         found += measured_entries(stores)
     if published:
         rows = published_results.chosen(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
-        found += published_results.entries(rows)
+        found += shipped() + published_results.entries(rows)
     kept = (entry.only(families=families, defenses=defenses, models=models, benchmarks=benchmarks) for entry in found)
     return merged(entry for entry in kept if entry is not None)
 

@@ -30,7 +30,7 @@ def build(
     model: Annotated[Globs, typer.Option(help="Glob of models.")] = None,
     benchmark: Annotated[Globs, typer.Option(help="Glob of benchmarks.")] = None,
     published: Annotated[
-        bool | None, typer.Option(help="Published results too; without sources they are all there is.")
+        bool | None, typer.Option(help="What comes with the package too: the default without sources.")
     ] = None,
     out: Annotated[
         list[Path] | None, typer.Option(help="Write there: .md, .tex, .csv, .json or .html; repeat for several.")
