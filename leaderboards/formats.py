@@ -98,7 +98,8 @@ def html(table: Table) -> str:
         for column in table.columns
     )
     rows = "\n".join(
-        f'<tr><td>{rank_text(row.ranks)}</td><th scope="row">{escape(row.model)}</th><td>{escape(row.defense)}</td>'
+        f'<tr><td>{rank_text(row.ranks)}</td><th scope="row">{escape(row.model)}</th>'
+        f'<td class="text">{escape(row.defense)}</td>'
         f"{''.join(_cells(table, row, cell))}</tr>"
         for row in table.rows
     )
@@ -107,7 +108,7 @@ def html(table: Table) -> str:
     )
     return (
         f"<table>\n<caption>{escape(table.title)}</caption>\n"
-        f"<thead><tr><th>rank</th><th>model</th><th>defense</th>{heads}</tr></thead>\n"
+        f'<thead><tr><th>rank</th><th class="text">model</th><th class="text">defense</th>{heads}</tr></thead>\n'
         f"<tbody>\n{rows}\n</tbody>\n</table>\n{notes}\n<p>{escape(LEGEND)}</p>\n"
     )
 

@@ -128,6 +128,11 @@ class Store:
         if not path.exists():
             self._write(path, png)
 
+    def picture(self, cell_id: str) -> bytes | None:
+        """The picture that was kept of a cell, as PNG, or None."""
+        path = self.folder / "cells" / cell_id / "gallery.png"
+        return path.read_bytes() if path.exists() else None
+
     def write_run(self, run_id: str, manifest: dict[str, Any]) -> None:
         """Record one run; written at its start and again at its end."""
         self._write(self.folder / "runs" / f"{run_id}.json", json.dumps(manifest, indent=2, default=str).encode())

@@ -47,6 +47,7 @@ HOME_OF = {
             "leaderboard",
             "lists",
             "main",
+            "report",
             "sweep",
             "train",
             "trials",
@@ -54,7 +55,8 @@ HOME_OF = {
         )
     },
     "pydantic": {"suite.py", "sweep.py", "leaderboards/entry.py", "leaderboards/layout.py"},
-    "matplotlib": {"sweep_plot.py"},
+    "matplotlib": {"sweep_plot.py", "leaderboards/curves.py"},
+    "jinja2": {"leaderboards/run_page.py"},
     "sklearn": set(),
     "huggingface_hub": {"hub.py", "benchmarks/hugging_face.py"},
     "socket": {"hub.py"},

@@ -21,6 +21,8 @@ from robustbench_eff.zoo import aliases
 
 NUMBERS = (*PLAIN, "median_distance")
 """How the names of metrics begin that are no fractions."""
+WORST = 5
+"""The highest severity."""
 HARDWARE = ("processor", "gpu", "platform")
 
 
@@ -105,3 +107,13 @@ def _cell(store: Store, cell_id: str, cell: Mapping[str, Any]) -> Cell:
         outcomes=outcomes.digest(rows),
         won_by=dict(sorted(won_by.items())),
     )
+
+
+def pictures(store: Store) -> dict[str, list[tuple[str, bytes]]]:
+    """The pictures of samples that a store keeps, by model: of every attack, and of corruptions at their worst."""
+    found: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
+    for cell_id, cell in shown(store).items():
+        png = store.picture(cell_id)
+        if png is not None and cell["configuration"].get("severity", WORST) == WORST:
+            found[cell["model"]].append((f"{cell['benchmark']}, {cell['perturbation']}", png))
+    return dict(found)

@@ -23,6 +23,7 @@ from .convert import convert
 from .corrupt import corrupt
 from .leaderboard import leaderboard_app
 from .lists import list_app
+from .report import report as write_report
 from .sweep import sweep
 from .train import train
 from .trials import trials
@@ -60,6 +61,7 @@ app.command()(compare)
 app.command()(corrupt)
 app.command()(train)
 app.command()(sweep)
+app.command(name="report")(write_report)
 app.command()(trials)
 app.command()(conflict)
 app.command()(convert)

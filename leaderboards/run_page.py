@@ -1,0 +1,119 @@
+"""A run as one file that needs nothing else: what was asked, the numbers, pictures, verdicts, how to do it again."""
+
+from __future__ import annotations
+
+import base64
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import PurePath
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from robustbench_eff.errors import UsageError
+
+from . import formats
+from .board import board
+from .curves import curves, drawing
+from .entry import Entry
+from .layout import Layout, Pattern
+from .perturbations import split
+
+NUMBERS = {
+    "Accuracy, clean and attacked": (
+        Pattern(label="clean", perturbation="none", metric="accuracy"),
+        Pattern(metric="robust_accuracy"),
+    ),
+    "Attacks at several radii, and nearest adversarial images": (
+        Pattern(metric="robust_accuracy@*|security_curve_area|median_distance_*"),
+    ),
+    "Corruptions and sequences": (Pattern(metric="mean_*|mCE|relative_mCE|mFR|mT5D"), Pattern(metric="CE")),
+    "Shape and texture": (Pattern(metric="shape_bias*|*consistency*"),),
+    "Classes and confidence": (
+        Pattern(metric="balanced_accuracy|worst_class_accuracy"),
+        Pattern(metric="expected_calibration_error|rms_calibration_error|aurc|effective_robustness"),
+    ),
+}
+"""Headings, and the columns below them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeatMap:
+    """Accuracy of one model by corruption and severity."""
+
+    model: str
+    benchmark: str
+    severities: tuple[int, ...]
+    rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+
+
+def run_page(
+    entries: Sequence[Entry],
+    runs: Sequence[Mapping[str, Any]],
+    pictures: Mapping[str, Sequence[tuple[str, bytes]]],
+    title: str,
+) -> str:
+    """The page. `runs` are what the store recorded of them, `pictures` PNGs with their captions by model."""
+    environment = Environment(
+        loader=PackageLoader(__package__, "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["command"] = command
+    return environment.get_template("run.html.j2").render(
+        title=title,
+        entries=entries,
+        runs=runs,
+        tables=[(heading, Markup(table)) for heading, table in _tables(entries)],
+        drawings=_drawings(entries),
+        heat_maps=heat_maps(entries),
+        pictures={model: [(text, _embedded(png)) for text, png in found] for model, found in pictures.items()},
+    )
+
+
+def command(words: Sequence[str]) -> str:
+    """As it would be typed."""
+    return shlex.join([PurePath(words[0]).name, *words[1:]]) if words else ""
+
+
+def heat_maps(entries: Sequence[Entry]) -> list[HeatMap]:
+    """Of every model and benchmark with corruptions at severities."""
+    found: dict[tuple[str, str], dict[str, dict[int, float | None]]] = {}
+    for entry in entries:
+        for result in entry.measured:
+            parts = split(result.perturbation, "severity")
+            if parts is not None and result.metric == "accuracy":
+                of_model = found.setdefault((entry.model, result.benchmark), {})
+                of_model.setdefault(parts.rest.partition("(")[0], {})[parts.value] = result.value
+    maps = []
+    for (model, benchmark), values in found.items():
+        severities = tuple(sorted({severity for row in values.values() for severity in row}))
+        rows = tuple((name, tuple(row.get(severity) for severity in severities)) for name, row in values.items())
+        maps.append(HeatMap(model=model, benchmark=benchmark, severities=severities, rows=rows))
+    return maps
+
+
+def _tables(entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    """Every heading with the results that belong below it, as HTML."""
+    found = []
+    for heading, columns in NUMBERS.items():
+        try:
+            found.append((heading, formats.html(board(entries, Layout(title=heading, columns=columns)))))
+        except UsageError:  # nothing of the kind was measured
+            continue
+    return found
+
+
+def _drawings(entries: Sequence[Entry]) -> list[Markup]:
+    found = sorted(curves(entries), key=lambda curve: (curve.benchmark, curve.attack))
+    grouped = groupby(found, key=lambda curve: (curve.benchmark, curve.attack))
+    return [Markup(drawing(list(of), f"{benchmark}, {attack}")) for (benchmark, attack), of in grouped]
+
+
+def _embedded(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -1,0 +1,30 @@
+"""`robust-eval report`: a store of outcomes as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .words import output, reported
+
+
+def report(
+    store: Annotated[Path, typer.Argument(help="Folder of outcomes.")],
+    out: Annotated[Path, typer.Option(help="HTML file.")] = Path("report.html"),
+    title: Annotated[str | None, typer.Option(help="Heading; the store's name unless given.")] = None,
+) -> None:
+    """Write one HTML file that needs nothing else: what was asked, numbers, curves, pictures, verdicts."""
+    with reported():
+        from robustbench_eff.api.entries import measured_entries, pictures
+        from robustbench_eff.disk import saving
+        from robustbench_eff.leaderboards.run_page import run_page
+        from robustbench_eff.store import Store
+
+        opened = Store.existing(store)
+        entries = measured_entries([store])
+        text = run_page(entries, opened.runs(), pictures(opened), title or f"Robustness: {store.resolve().name}")
+        with saving(out):
+            out.write_text(text, encoding="utf-8")
+        output().print(f"Written to {out}.", highlight=False, markup=False, soft_wrap=True)

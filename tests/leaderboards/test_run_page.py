@@ -1,0 +1,118 @@
+"""The page of a run: everything in one file, nothing from elsewhere, the same bytes twice."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from board_entries import counted, measured
+from robustbench_eff import evaluate
+from robustbench_eff.cli.main import app
+from robustbench_eff.leaderboards.curves import curves, drawing
+from robustbench_eff.leaderboards.entry import Check, Entry
+from robustbench_eff.leaderboards.run_page import command, heat_maps, run_page
+
+RADII = ("4/255", "8/255", "16/255")
+ATTACKED = Entry(
+    model="mine",
+    measured=(
+        counted(950, 1000),
+        *(counted(900 - 100 * place, 1000, f"pgd(eps={eps}, steps=50)") for place, eps in enumerate(RADII)),
+        *(counted(900 - 10 * place, 1000, f"fog(severity={place})", metric="accuracy") for place in (1, 3)),
+        counted(100, 1000, "security_curve(attack='pgd')", metric="robust_accuracy@1/255"),
+        counted(90, 1000, "security_curve(attack='pgd')", metric="robust_accuracy@2/255"),
+    ),
+    checks=(Check(benchmark="digits", check="black_box", finding="suspect", evidence="5 of 10"),),
+)
+RUN = {
+    "command": ["/usr/bin/robust-eval", "--model", "a b"],
+    "status": "finished",
+    "wall_seconds": 3.4,
+    "gpu": None,
+    "processor": "a processor",
+    "device": "cpu",
+    "python": "3.11",
+    "versions": {"torch": "2.13.0", "timm": None},
+    "cells": [],
+}
+
+
+class Elements(HTMLParser):
+    """Checks that elements are closed, and keeps their attributes."""
+
+    VOID = ("meta", "img", "link", "br")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str | None]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value) for name, value in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value) for name, value in attrs]
+
+
+def test_a_page_says_everything_and_needs_nothing() -> None:
+    text = run_page([ATTACKED], [RUN], {"mine": [("digits, pgd", b"\x89PNG")]}, "A title")
+    assert text == run_page([ATTACKED], [RUN], {"mine": [("digits, pgd", b"\x89PNG")]}, "A title")
+    for words in (
+        "robust-eval --model &#39;a b&#39;",
+        "finished after 3 s on a processor (cpu)",
+        "torch 2.13.0",
+        "5 of 10",
+    ):
+        assert words in text
+    assert "timm" not in text and text.count("<svg") == 2 and "80.00" in text
+    page = Elements(text)
+    assert page.open == []
+    links = {value for _, name, value in page.attributes if name in ("src", "href", "xlink:href") and value}
+    assert all(link.startswith(("data:image/png;base64,", "#")) for link in links)
+    assert not re.search(r"<script|@import|url\((?!#)", text)
+
+
+def test_names_are_text() -> None:
+    nasty = measured("<script>alert(1)</script>", 900, 400)
+    text = run_page([nasty], [], {nasty.model: [("<img onerror=alert(1)>", b"")]}, "<b>title</b>")
+    assert "<script" not in text and "<img onerror" not in text and "<b>title" not in text
+
+
+def test_curves_are_of_one_attack_and_begin_with_clean_images() -> None:
+    found = {curve.attack: curve for curve in curves([ATTACKED])}
+    assert set(found) == {"pgd(steps=50)", "security_curve(attack='pgd')"}
+    points = found["pgd(steps=50)"].points
+    assert [radius for radius, _ in points] == pytest.approx([0, 4 / 255, 8 / 255, 16 / 255])
+    assert [result.value for _, result in points] == [0.95, 0.9, 0.8, 0.7]
+    assert drawing(list(found.values()), "t") == drawing(list(found.values()), "t")
+    assert curves([measured("alone", 900, 400)]) == []
+
+
+def test_a_heat_map_has_a_row_for_every_corruption() -> None:
+    (found,) = heat_maps([ATTACKED])
+    assert (found.severities, found.rows) == ((1, 3), (("fog", (0.89, 0.87)),))
+
+
+def test_a_command_is_written_as_it_would_be_typed() -> None:
+    assert command(["/usr/bin/robust-eval", "--attack", "pgd(eps=4/255)"]) == "robust-eval --attack 'pgd(eps=4/255)'"
+
+
+def test_the_command_writes_the_page_of_a_store(tmp_path: Path) -> None:
+    evaluate("digits_standard", attacks=("fgsm(eps=8/255)", "fgsm(eps=16/255)"), limit=64, store=tmp_path / "store")
+    answer = CliRunner().invoke(app, ["report", str(tmp_path / "store"), "--out", str(tmp_path / "page.html")])
+    assert answer.exit_code == 0, answer.output
+    text = (tmp_path / "page.html").read_text()
+    assert "digits_standard" in text and "data:image/png;base64," in text and "<svg" in text
+    assert Elements(text).open == []
+    answer = CliRunner().invoke(app, ["report", str(tmp_path / "nowhere")])
+    assert (answer.exit_code, "is not a store of outcomes" in answer.output) == (2, True)
