@@ -12,7 +12,7 @@ from typing import Any
 
 from .table import Column, Row, Table, figure_text, interval_text, rank_text
 
-LEGEND = "With 95 % intervals. Bold: nothing in the column is known to be better."
+LEGEND = "With 95 % intervals. Bold: no other is known to be better."
 _LATEX = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -87,28 +87,42 @@ def latex(table: Table) -> str:
 
 
 def html(table: Table) -> str:
-    """A table element to put into a page, with the protocols below."""
-
-    def cell(number: str, ends: str, best: bool) -> str:
-        marked = f"<b>{number}</b>" if best else number
-        return f"<td>{marked} <small>{ends}</small></td>" if ends else f"<td>{marked}</td>"
-
-    heads = "".join(
-        f'<th scope="col">{escape(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup></th>'
-        for column in table.columns
-    )
+    """A table element to put into a page, a row for every model, with the protocols below."""
+    heads = "".join(f'<th scope="col">{_head(table, column)}</th>' for column in table.columns)
     rows = "\n".join(
         f'<tr><td>{rank_text(row.ranks)}</td><th scope="row">{escape(row.model)}</th>'
-        f'<td class="text">{escape(row.defense)}</td>'
-        f"{''.join(_cells(table, row, cell))}</tr>"
+        f'<td class="text">{escape(row.defense)}</td>{"".join(_cells(table, row, _td))}</tr>'
         for row in table.rows
     )
+    return _element(table, f'<th>rank</th><th class="text">model</th><th class="text">defense</th>{heads}', rows)
+
+
+def html_by_number(table: Table) -> str:
+    """The same with a row for every number and a column for every model."""
+    heads = "".join(f'<th scope="col">{escape(row.model)}</th>' for row in table.rows)
+    cells = zip(*(_cells(table, row, _td) for row in table.rows), strict=True)
+    rows = "\n".join(
+        f'<tr><th scope="row">{_head(table, column)}</th>{"".join(of_column)}</tr>'
+        for column, of_column in zip(table.columns, cells, strict=True)
+    )
+    return _element(table, f"<td></td>{heads}", rows)
+
+
+def _head(table: Table, column: Column) -> str:
+    return f"{escape(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup>"
+
+
+def _td(number: str, ends: str, best: bool) -> str:
+    marked = f"<b>{number}</b>" if best else number
+    return f"<td>{marked} <small>{ends}</small></td>" if ends else f"<td>{marked}</td>"
+
+
+def _element(table: Table, heads: str, rows: str) -> str:
     notes = "\n".join(
         f"<p><sup>{number}</sup> {kind}: {escape(protocol)}</p>" for (kind, protocol), number in table.protocols.items()
     )
     return (
-        f"<table>\n<caption>{escape(table.title)}</caption>\n"
-        f'<thead><tr><th>rank</th><th class="text">model</th><th class="text">defense</th>{heads}</tr></thead>\n'
+        f"<table>\n<caption>{escape(table.title)}</caption>\n<thead><tr>{heads}</tr></thead>\n"
         f"<tbody>\n{rows}\n</tbody>\n</table>\n{notes}\n<p>{escape(LEGEND)}</p>\n"
     )
 

@@ -103,7 +103,7 @@ def _tables(entries: Sequence[Entry]) -> list[tuple[str, str]]:
     found = []
     for heading, columns in NUMBERS.items():
         try:
-            found.append((heading, formats.html(board(entries, Layout(title=heading, columns=columns)))))
+            found.append((heading, formats.html_by_number(board(entries, Layout(title=heading, columns=columns)))))
         except UsageError:  # nothing of the kind was measured
             continue
     return found
