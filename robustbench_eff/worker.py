@@ -10,7 +10,7 @@ import torch
 
 from robustbench_eff.errors import EvaluationError, RobustEvalError
 from robustbench_eff.gallery import SHOWN, Sample
-from robustbench_eff.outcomes import SCHEMA
+from robustbench_eff.outcomes import SCHEMA, as_numpy
 from robustbench_eff.plan import Shard, Work
 from robustbench_eff.referee import Verdict, answers_at_random, check_batch, judge, watch
 from robustbench_eff.rng import Draws
@@ -40,7 +40,7 @@ def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
     corrupted image; of a sequence the frame with the smallest margin stands for all.
     """
     labels = work.images.labels_of(shard.start, shard.stop, work.classifier.mean.device)
-    known = None if clean is None else torch.tensor(clean["clean_prediction"].to_numpy().astype(np.int64)).to(labels)
+    known = None if clean is None else torch.tensor(as_numpy(clean["clean_prediction"]).astype(np.int64)).to(labels)
     sequence = work.sequence
     found = _judged(work, shard, labels, known) if sequence is None else _filmed(work, sequence, shard, labels)
     prediction = found.verdict.prediction

@@ -33,7 +33,7 @@ def gathered(
     if stores:
         from .entries import measured_entries  # scores take a second to import
 
-        found += measured_entries(stores)
+        found += measured_entries(stores, with_cells=False)
     if published:
         rows = published_results.chosen(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
         found += shipped() + published_results.entries(rows)

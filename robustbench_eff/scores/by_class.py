@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import beta
+from scipy.special import betainccinv, betaincinv
 
 from .intervals import wilson
 
@@ -73,8 +73,8 @@ def worst_class_interval(labels: Array, correct: Array, confidence: float = 0.95
     """
     _, right, n = _by_class(labels, correct)
     tail = (1 - confidence) / 2
-    low = np.where(right > 0, beta.ppf(tail, right, n - right + 1), 0.0)
-    high = np.where(right < n, beta.isf(tail / len(n), right + 1, n - right), 1.0)
+    low = np.where(right > 0, betaincinv(right, n - right + 1, tail), 0.0)
+    high = np.where(right < n, betainccinv(right + 1, n - right, tail / len(n)), 1.0)
     return float(low.min()), float(high.min())
 
 

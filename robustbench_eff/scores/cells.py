@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from robustbench_eff.outcomes import as_numpy
 from robustbench_eff.store import Store
 
 from .corruptions import is_corrupted
@@ -62,11 +63,11 @@ class Evidence:
 
     @property
     def correct(self) -> np.ndarray:
-        right: np.ndarray = self.outcomes["correct"].to_numpy(zero_copy_only=False)
+        right: np.ndarray = as_numpy(self.outcomes["correct"])
         return right
 
     def column(self, name: str) -> np.ndarray:
-        values: np.ndarray = self.outcomes[name].to_numpy()
+        values: np.ndarray = as_numpy(self.outcomes[name])
         return values
 
 

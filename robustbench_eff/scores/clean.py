@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from robustbench_eff.outcomes import as_numpy
+
 from .accuracy import accuracy_scores
 from .by_class import (
     balanced_accuracy,
@@ -37,13 +39,13 @@ def clean_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") ->
     scores = accuracy_scores(cell, outcomes, cell_id)
     if not outcomes.num_rows:
         return scores
-    labels, correct = outcomes["label"].to_numpy(), outcomes["correct"].to_numpy(zero_copy_only=False)
+    labels, correct = as_numpy(outcomes["label"]), as_numpy(outcomes["correct"])
     found = {
         "balanced_accuracy": (balanced_accuracy(labels, correct), balanced_accuracy_interval(labels, correct)),
         "worst_class_accuracy": (worst_class_accuracy(labels, correct).accuracy, worst_class_interval(labels, correct)),
     }
     scores += [score_of(cell, outcomes, cell_id, metric, *of) for metric, of in found.items()]
-    confidence = np.minimum(outcomes["prediction_confidence"].to_numpy(), 1.0)  # a softmax may round to more
+    confidence = np.minimum(as_numpy(outcomes["prediction_confidence"]), 1.0)  # a softmax may round to more
     values = (measure(confidence, correct) for measure in (expected_calibration_error, rms_calibration_error, aurc))
     intervals = calibration_intervals(confidence, correct)
     for metric, value, interval in zip(OF_CONFIDENCE, values, intervals, strict=True):

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from robustbench_eff.outcomes import as_numpy
+
 from .alexnet import AlexNet, published
 from .of_cell import scores_over
 from .score import Score
@@ -77,18 +79,18 @@ def corruption_shares(
         name, severity = (cell["configuration"][key] for key in ("corruption", "severity"))
         if severity in wrong.setdefault(name, {}):
             flags += (f"{name} {severity} was read from several files, of which the last count",)
-        wrong[name][severity] = ~outcomes["correct"].to_numpy(zero_copy_only=False)
+        wrong[name][severity] = ~as_numpy(outcomes["correct"])
     if "frost" not in wrong and "frost_published" in wrong:
         wrong["frost"], flags = wrong["frost_published"], (*flags, "frost with the published pictures")
     if any(len(wrong.get(name, ())) < SEVERITIES for name in alexnet.errors):
         return {}, flags
     cell, outcomes = cells[0]
-    clean_wrong = outcomes["clean_prediction"].to_numpy() != outcomes["label"].to_numpy()
+    clean_wrong = as_numpy(outcomes["clean_prediction"]) != as_numpy(outcomes["label"])
     errors = {name: np.sum([*wrong[name].values()], axis=0) for name in alexnet.errors}
     shares = {("imagenet_c", "mean_accuracy"): 1 - np.mean([*errors.values()], axis=0) / SEVERITIES}
     if cell["benchmark"] in AGAINST_ALEXNET:
         shares["imagenet_c", "mCE"] = mean_corruption_error(errors, alexnet)
-        if (outcomes["clean_prediction"].to_numpy() >= 0).all():
+        if (as_numpy(outcomes["clean_prediction"]) >= 0).all():
             shares["imagenet_c", "relative_mCE"] = relative_mean_corruption_error(errors, clean_wrong, alexnet)
         shares |= {(name, "CE"): share for name, share in corruption_errors(errors, alexnet).items()}
     return shares, flags

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from robustbench_eff.benchmarks.cue_conflict import class_name
+from robustbench_eff.outcomes import as_numpy
 
 from .intervals import wilson
 from .of_cell import score_of
@@ -49,7 +50,7 @@ def decisions(shapes: Classes, textures: Classes, predictions: Classes) -> Decis
 
 def has_conflict(outcomes: pa.Table) -> bool:
     """Whether the samples are cue-conflict images."""
-    return bool(outcomes.num_rows) and bool((outcomes["texture"].to_numpy() >= 0).all())
+    return bool(outcomes.num_rows) and bool((as_numpy(outcomes["texture"]) >= 0).all())
 
 
 def cue_conflict_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") -> list[Score]:
@@ -58,7 +59,7 @@ def cue_conflict_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str =
     Intervals are Wilson's. For a bias that is of the decided trials, whose number is taken as given: the bootstrap
     would have no width where a class was decided one way only.
     """
-    shapes, textures, predictions = (outcomes[name].to_numpy() for name in ("label", "texture", "prediction"))
+    shapes, textures, predictions = (as_numpy(outcomes[name]) for name in ("label", "texture", "prediction"))
     overall = decisions(shapes, textures, predictions)
     scores = [_bias(cell, outcomes, cell_id, "shape_bias", overall)]
     for metric, count in (("shape_decisions", overall.shape), ("texture_decisions", overall.texture)):

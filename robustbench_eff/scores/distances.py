@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from robustbench_eff import spec
+from robustbench_eff.outcomes import as_numpy
 
 from .bootstrap import mean_intervals
 from .intervals import median_interval, wilson
@@ -31,9 +32,9 @@ def distances(cell: Mapping[str, Any], outcomes: pa.Table) -> np.ndarray:
 
     0 where the clean image is wrong already, infinity where none was found.
     """
-    length = outcomes[f"distance_{cell['configuration']['threat']['norm']}"].to_numpy().astype(np.float64)
-    wrong = outcomes["clean_prediction"].to_numpy() != outcomes["label"].to_numpy()
-    survived = outcomes["correct"].to_numpy(zero_copy_only=False)
+    length = as_numpy(outcomes[f"distance_{cell['configuration']['threat']['norm']}"]).astype(np.float64)
+    wrong = as_numpy(outcomes["clean_prediction"]) != as_numpy(outcomes["label"])
+    survived = as_numpy(outcomes["correct"])
     return np.where(wrong, 0.0, np.where(survived, math.inf, length))
 
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
-from scipy.stats import linregress
 
 DRAWS = 10_000
 
@@ -70,12 +69,13 @@ def effective_robustness(
 def _fitted(shift: str, clean: str, accuracies: Mapping[str, Mapping[str, float]]) -> Baseline:
     """Of all models measured on both."""
     measured = [model for model in accuracies.values() if shift in model and clean in model]
-    fit = linregress(logit([model[clean] for model in measured]), logit([model[shift] for model in measured]))
+    on_clean, shifted = (logit([model[name] for model in measured]) for name in (clean, shift))
+    slope, intercept = np.polyfit(on_clean, shifted, 1)
     return Baseline(
         shift=shift,
         clean=clean,
-        slope=float(fit.slope),
-        intercept=float(fit.intercept),
-        r=float(fit.rvalue),
+        slope=float(slope),
+        intercept=float(intercept),
+        r=float(np.corrcoef(on_clean, shifted)[0, 1]),
         models=len(measured),
     )

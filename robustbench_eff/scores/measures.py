@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from robustbench_eff import spec
 from robustbench_eff.errors import UsageError, did_you_mean
+from robustbench_eff.outcomes import as_numpy
 from robustbench_eff.store import Store
 
 from .alexnet import AlexNet, published
@@ -122,10 +123,10 @@ def _all(kinds: Mapping[Kind, Sequence[Cell]], alexnet: AlexNet) -> Iterator[tup
 
 
 def _of_cell(cell: dict[str, Any], outcomes: pa.Table, *, conflicting: bool = False) -> tuple[str, Measure]:
-    values, weights = outcomes["correct"].to_numpy(zero_copy_only=False).astype(np.float64), None
+    values, weights = as_numpy(outcomes["correct"]).astype(np.float64), None
     metric = "robust_accuracy" if "threat" in cell["configuration"] else "accuracy"
     if conflicting:
-        shape, texture, guess = (outcomes[name].to_numpy() for name in ("label", "texture", "prediction"))
+        shape, texture, guess = (as_numpy(outcomes[name]) for name in ("label", "texture", "prediction"))
         values = ((shape != texture) & (guess == shape)).astype(np.float64)
         weights = values + ((shape != texture) & (guess == texture))
         metric = "shape_bias"
@@ -149,7 +150,7 @@ def _within_radii(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[st
 
 def _of_frames(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[str, Measure]]:
     """How stable predictions are over one sequence, and whether all its frames are right."""
-    right = outcomes["correct"].to_numpy(zero_copy_only=False).astype(np.float64)
+    right = as_numpy(outcomes["correct"]).astype(np.float64)
     values = {f"{name}{suffix(difficulty)}": of for (name, difficulty), of in stabilities(cell, outcomes).items()}
     for metric, of in {"accuracy_all_frames": right, **values}.items():
         measure = _measure([(cell, outcomes)], cell["perturbation"], metric, of)

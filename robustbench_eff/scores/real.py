@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from robustbench_eff.errors import DataError
+from robustbench_eff.outcomes import as_numpy
 
 from .intervals import wilson
 from .of_cell import score_of
@@ -52,7 +53,7 @@ def real_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") -> 
             return []
         return [_score(cell, outcomes, cell_id, [], ("the images have other names than ILSVRC2012_val_…",))]
     flags = () if all(numbers) else (f"{numbers.count(None)} images have other names than ILSVRC2012_val_…",)
-    labels, predictions = real_labels(), outcomes["prediction"].to_numpy()
+    labels, predictions = real_labels(), as_numpy(outcomes["prediction"])
     known = [(labels[int(match[1]) - 1], guess) for match, guess in zip(numbers, predictions, strict=True) if match]
     return [_score(cell, outcomes, cell_id, [int(guess) in right for right, guess in known if right], flags)]
 

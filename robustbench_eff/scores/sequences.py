@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from robustbench_eff.outcomes import as_numpy
+
 from .alexnet import AlexNet, published
 from .bootstrap import mean_intervals
 from .intervals import wilson
@@ -157,8 +159,8 @@ def stabilities(cell: Mapping[str, Any], outcomes: pa.Table) -> dict[tuple[str, 
     """Flip probabilities and distances of every video by (metric, difficulty)."""
     configuration = cell["configuration"]
     with_first = configuration["compared_with"] == "first"
-    rankings = outcomes["ranking"].combine_chunks().flatten().to_numpy().astype(np.int64)
-    rankings = rankings.reshape(outcomes.num_rows, configuration["frames"], -1) if len(rankings) else None
+    flat = as_numpy(outcomes["ranking"].combine_chunks().flatten()).astype(np.int64)
+    rankings = flat.reshape(outcomes.num_rows, configuration["frames"], -1) if len(flat) else None
     found: dict[tuple[str, int], PerVideo] = {}
     for difficulty in (configuration["difficulty"],) if with_first else DIFFICULTIES:
         if rankings is None:
