@@ -100,3 +100,14 @@ def test_the_schema_of_an_entry_is_printed() -> None:
     found = json.loads(run("schema").output)
     assert found["properties"]["measured"]["items"] == {"$ref": "#/$defs/Result"}
     assert found["additionalProperties"] is False
+
+
+def test_the_readme_shows_the_digits_leaderboard_as_the_command_writes_it(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert run("build", "--benchmark", "digits*", "--columns", "paper", "--out", tmp_path / "digits.md").exit_code == 0
+    assert (tmp_path / "digits.md").read_text().strip() in readme
+
+
+def test_shipped_entries_have_nothing_wrong() -> None:
+    answer = run("validate", Path(__file__).parents[2] / "leaderboards" / "entries")
+    assert (answer.exit_code, answer.output) == (0, "Nothing is wrong.\n")
