@@ -143,3 +143,15 @@ def test_latex_compiles(nasty, tmp_path: Path) -> None:
 def test_latex_has_no_character_that_it_would_take_for_a_command(nasty) -> None:
     body = FORMATS["tex"](nasty)
     assert r"\input" not in body and r"\textbackslash{}input\{x\}" in body
+
+
+@pytest.mark.parametrize("width", [60, 100, 200])
+def test_a_narrow_terminal_gets_the_table_in_parts_and_no_number_cut_off(width: int) -> None:
+    from rich.console import Console
+
+    from robustbench_eff.leaderboards import terminal
+
+    file = io.StringIO()
+    terminal.show(board(ENTRIES, layout("attacks")), Console(file=file, width=width))
+    text = file.getvalue()
+    assert "…" not in text and text.count("95.00") == 1 and text.count("as good") == (2 if width == 60 else 1)
