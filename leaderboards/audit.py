@@ -23,13 +23,16 @@ class Difference:
     perturbation: str
     metric: str
     measured: float
-    published: float
+    n: int | None
+    measured_under: str
+    """Protocol of the measured number."""
+    theirs: float
     value: float
     low: float | None
     high: float | None
     unit: Unit
     protocol: str
-    """Of the published number."""
+    """Of the other number."""
     kind: str
     """Published, or claimed by the model's authors."""
 
@@ -69,7 +72,9 @@ def _difference(model: str, ours: Result, kind: str, theirs: Result) -> Differen
         perturbation=ours.perturbation,
         metric=ours.metric,
         measured=ours.value,
-        published=theirs.value,
+        n=ours.n,
+        measured_under=ours.protocol,
+        theirs=theirs.value,
         value=value,
         low=value - math.hypot(*below) if below else None,
         high=value + math.hypot(*above) if above else None,
@@ -85,27 +90,39 @@ def _arm(result: Result, end: str) -> float | None:
     return None if reached is None or result.value is None else abs(reached - result.value)
 
 
-HEADS = ("model", "benchmark", "perturbation", "metric", "measured", "published", "difference", "interval", "protocol")
+HEADS = (
+    "model",
+    "benchmark",
+    "perturbation",
+    "metric",
+    "measured",
+    "theirs",
+    "difference",
+    "interval",
+    "measured under",
+    "theirs under",
+)
 
 
 def lines(differences: Sequence[Difference], digits: int = 2) -> list[list[str]]:
     """As texts, in the order of HEADS; differences that are certain in bold, as Markdown writes it."""
     found = []
     for one in differences:
-        numbers = [number_text(number, one.unit, digits) for number in (one.measured, one.published)]
+        numbers = [number_text(number, one.unit, digits) for number in (one.measured, one.theirs)]
         sign = "+" if one.value > 0 else ""
         value = f"{sign}{number_text(one.value, one.unit, digits)}"
         ends = [None if end is None else number_text(end, one.unit, digits) for end in (one.low, one.high)]
         interval = "" if None in ends else f"[{', '.join(map(str, ends))}]"
         names = [as_text(text) for text in (one.model, one.benchmark, one.perturbation, one.metric)]
         marked = f"**{value}**" if one.is_certain else value
-        found.append([*names, *numbers, marked, interval, as_text(f"{one.kind}: {one.protocol}")])
+        protocols = [as_text(text) for text in (one.measured_under, f"{one.kind}: {one.protocol}")]
+        found.append([*names, *numbers, marked, interval, *protocols])
     return found
 
 
 def markdown(differences: Sequence[Difference]) -> str:
     """Bold where 0 lies outside the interval."""
-    rows = [HEADS, ["---"] * 4 + ["---:"] * 4 + ["---"], *lines(differences)]
+    rows = [HEADS, ["---"] * 4 + ["---:"] * 4 + ["---"] * 2, *lines(differences)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 

@@ -55,7 +55,7 @@ def board(entries: Sequence[Entry], layout: Layout) -> Table:
         )
         for number, entry in enumerate(entries)
     ]
-    sorting = _sorting(layout, [place[0] for place in ordered])
+    sorting = _sorting(layout, ordered)
     rows = _sorted([row for row in rows if any(row.figures)], sorting, columns)
     rows = [row for row in rows if row.ranks is not None or not layout.complete]
     return Table(title=layout.title, columns=columns, rows=tuple(rows), digits=layout.digits)
@@ -102,6 +102,8 @@ def _several(keys: Iterable[Key], name: str) -> bool:
 
 def _figures(results: dict[int, list[Result]], key: Key) -> dict[int, Figure]:
     """The figure of every entry, by its number."""
+    if key.kind == "claimed":  # of as many papers, each in its own way
+        return {number: _figure(said, None, key) for number, said in results.items()}
     known = {number: said[0] for number, said in results.items() if said[0].value is not None}
     ends = [_ends(result) for result in known.values()]
     values = [float(result.value) for result in known.values() if result.value is not None]
@@ -129,13 +131,13 @@ def _figure(said: Sequence[Result], place: Ranks | None, key: Key) -> Figure:
     )
 
 
-def _sorting(layout: Layout, patterns: Sequence[int]) -> list[int]:
-    """The columns by whose first number the rows are sorted."""
-    wanted = [
-        number for label in layout.sort for number, pattern in enumerate(layout.columns) if pattern.label == label
-    ]
-    chosen = [place for number in wanted for place, pattern in enumerate(patterns) if pattern == number]
-    return chosen or [0]
+def _sorting(layout: Layout, places: Sequence[tuple[int, Key]]) -> list[int]:
+    """The columns by whose first number the rows are sorted: of each label the fullest, and only of one benchmark,
+    protocol and metric, so that ranks compare what may be compared."""
+    labels = [layout.columns[pattern].label for pattern, _ in places]
+    chosen = [labels.index(label) for label in layout.sort if label in labels] or [0]
+    first = places[chosen[0]][1]
+    return [place for place in chosen if places[place][1]._replace(perturbation=first.perturbation) == first]
 
 
 def _sorted(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Column]) -> list[Row]:

@@ -6,7 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .entry import Entry, Result
+from .entry import Entry, Result, base_of
 from .perturbations import split
 
 
@@ -16,6 +16,7 @@ class Curve(NamedTuple):
     model: str
     benchmark: str
     attack: str
+    protocol: str
     points: tuple[tuple[float, Result], ...]
 
 
@@ -38,14 +39,15 @@ def _of(entry: Entry) -> Iterator[Curve]:
         if radius is not None and isinstance(radius.value, (int, float)):
             found.setdefault((result.benchmark, attack, result.protocol), {})[float(radius.value)] = result
     clean = {
-        result.benchmark: result
+        (result.benchmark, base_of(result.protocol)): result
         for result in entry.measured
         if result.metric == "accuracy" and result.perturbation == "none" and result.value is not None
     }
-    for (benchmark, attack, _), points in found.items():
+    for (benchmark, attack, protocol), points in found.items():
         if len(points) > 1:
-            start = [(0.0, clean[benchmark])] if benchmark in clean else []
-            yield Curve(entry.model, benchmark, attack, (*start, *sorted(points.items())))
+            start = clean.get((benchmark, base_of(protocol)))
+            first = [] if start is None else [(0.0, start)]
+            yield Curve(entry.model, benchmark, attack, protocol, (*first, *sorted(points.items())))
 
 
 def drawing(found: Sequence[Curve], title: str) -> str:
@@ -57,19 +59,23 @@ def drawing(found: Sequence[Curve], title: str) -> str:
     with matplotlib.rc_context({"svg.hashsalt": "robustbench_eff", "svg.fonttype": "none"}):
         figure = Figure(figsize=(6.4, 3.6), layout="constrained")
         FigureCanvasSVG(figure)
-        panel = figure.subplots()
+        panel, lines = figure.subplots(), []
         for curve in found:
             radii = [radius for radius, _ in curve.points]
             values, lows, highs = (
                 [100 * (getattr(result, name) or 0) for _, result in curve.points] for name in ("value", "low", "high")
             )
-            (line,) = panel.plot(radii, values, "o-", markersize=3, linewidth=1.4, label=curve.model)
+            (line,) = panel.plot(radii, values, "o-", markersize=3, linewidth=1.4)
+            lines.append(line)
             if all(result.low is not None for _, result in curve.points):
                 panel.fill_between(radii, lows, highs, color=line.get_color(), alpha=0.15, linewidth=0)
-        panel.set(xlabel="ε", ylabel="accuracy, %", ylim=(0, 100), xlim=(0, None), title=title)
+        panel.set(xlabel="ε", ylabel="accuracy, %", ylim=(0, 100), xlim=(0, None))
+        panel.set_title(title, parse_math=False)
         panel.grid(alpha=0.3)
         if len(found) > 1:
-            panel.legend(fontsize=8)
+            legend = panel.legend(lines, [curve.model for curve in found], fontsize=8)
+            for name in legend.get_texts():
+                name.set_parse_math(False)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Title": title}, transparent=True)
     text = file.getvalue()

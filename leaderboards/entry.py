@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -136,9 +136,23 @@ class Entry(Strict):
         return self.model_copy(update=kept)
 
     def with_results_of(self, other: Entry) -> Entry:
-        """Both together, what both say once; what only one of them says of the model stays."""
-        joined = {kind: tuple(dict.fromkeys(getattr(self, kind) + getattr(other, kind))) for kind in get_args(Kind)}
-        joined |= {name: getattr(self, name) or getattr(other, name) for name in ("family", "defense", "provenance")}
+        """Both together, what both say once; what only one of them says of the model stays.
+
+        Raises EntryError where both were measured, and not with the same weights.
+        """
+        ours, theirs = self.provenance, other.provenance
+        if ours is not None and theirs is not None:
+            if (ours.weights, ours.preprocessing) != (theirs.weights, theirs.preprocessing):
+                raise EntryError(
+                    f"Two models are called {self.model}: their weights or their preprocessing differ.",
+                    "Give one of them another name.",
+                )
+            ours = ours.model_copy(update={"cells": {**theirs.cells, **ours.cells}})
+        joined: dict[str, Any] = {
+            kind: tuple(dict.fromkeys(getattr(self, kind) + getattr(other, kind))) for kind in get_args(Kind)
+        }
+        joined |= {name: getattr(self, name) or getattr(other, name) for name in ("family", "defense")}
+        joined |= {"provenance": ours or theirs}
         return self.model_copy(update={**joined, "checks": tuple(dict.fromkeys(self.checks + other.checks))})
 
     def text(self) -> str:
@@ -149,6 +163,11 @@ class Entry(Strict):
     def file_name(self) -> str:
         """A name without anything that a file system could misunderstand."""
         return f"{plain_name(self.model)}.json"
+
+
+def base_of(protocol: str) -> str:
+    """Without seed and precision, which clean images have none of."""
+    return protocol.partition(" · ")[0]
 
 
 def matches(text: str, globs: Globs) -> bool:

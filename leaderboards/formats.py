@@ -35,8 +35,10 @@ _LATEX = {
     "≥": r"$\geq$",
     "↑": r"$\uparrow$",
     "↓": r"$\downarrow$",
+    "†": r"\dag{}",
+    "…": r"\ldots{}",
 }
-_MARKDOWN = {mark: f"\\{mark}" for mark in "\\|*_`<>[]~"}
+_MARKDOWN = {mark: f"\\{mark}" for mark in "\\|*_`<>[]~&$"}
 Mark = Callable[[str, str, bool], str]
 """A number, its interval and whether it is among the best, as the text of a cell."""
 
@@ -50,12 +52,15 @@ def markdown(table: Table) -> str:
     heads = [f"{as_text(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup>" for column in table.columns]
     lines = [["rank", "model", "defense", *heads], ["---:", "---", "---", *["---:"] * len(heads)]]
     lines += [
-        [rank_text(row.ranks), as_text(row.model), as_text(row.defense), *_cells(table, row, cell)]
-        for row in table.rows
+        [rank_text(row.ranks), as_text(row.name), as_text(row.defense), *_cells(table, row, cell)] for row in table.rows
     ]
     notes = [f"<sup>{number}</sup> {kind}: {as_text(protocol)}" for (kind, protocol), number in table.protocols.items()]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"**{as_text(table.title)}**\n\n{body}\n\n" + "<br>\n".join([*notes, LEGEND]) + "\n"
+    return (
+        f"**{as_text(table.title)}**\n\n{body}\n\n"
+        + "<br>\n".join([*notes, *map(as_text, table.warnings), LEGEND])
+        + "\n"
+    )
 
 
 def latex(table: Table) -> str:
@@ -67,12 +72,13 @@ def latex(table: Table) -> str:
 
     heads = [f"{_tex(column.label)}$^{{{_note(table, column)}}}$" for column in table.columns]
     lines = [["Rank", "Model", "Defense", *heads], ["", "", "", *(_tex(_unit(column)) for column in table.columns)]]
-    rows = [[rank_text(row.ranks), _tex(row.model), _tex(row.defense), *_cells(table, row, cell)] for row in table.rows]
+    rows = [[rank_text(row.ranks), _tex(row.name), _tex(row.defense), *_cells(table, row, cell)] for row in table.rows]
     head, body = ("\n".join(f"{' & '.join(line)} \\\\" for line in part) for part in (lines, rows))
     notes = [f"$^{{{number}}}$ {kind}: {_tex(protocol)}." for (kind, protocol), number in table.protocols.items()]
     return "\n".join(
         [
-            f"% {_tex(table.title)}; needs \\usepackage{{booktabs}}",
+            f"% {_tex(table.title)}",
+            "% needs \\usepackage{booktabs}, and XeLaTeX or LuaLaTeX for names that are not Latin",
             rf"\begin{{tabular}}{{rll{'r' * len(heads)}}}",
             r"\toprule",
             head,
@@ -80,7 +86,7 @@ def latex(table: Table) -> str:
             body,
             r"\bottomrule",
             r"\end{tabular}",
-            *(rf"\par{{\footnotesize {note}}}" for note in [*notes, _tex(LEGEND)]),
+            *(rf"\par{{\footnotesize {note}}}" for note in [*notes, *map(_tex, table.warnings), _tex(LEGEND)]),
             "",
         ]
     )
@@ -90,7 +96,7 @@ def html(table: Table) -> str:
     """A table element to put into a page, a row for every model, with the protocols below."""
     heads = "".join(f'<th scope="col">{_head(table, column)}</th>' for column in table.columns)
     rows = "\n".join(
-        f'<tr><td>{rank_text(row.ranks)}</td><th scope="row">{escape(row.model)}</th>'
+        f'<tr><td>{rank_text(row.ranks)}</td><th scope="row">{escape(row.name)}</th>'
         f'<td class="text">{escape(row.defense)}</td>{"".join(_cells(table, row, _td))}</tr>'
         for row in table.rows
     )
@@ -99,7 +105,7 @@ def html(table: Table) -> str:
 
 def html_by_number(table: Table) -> str:
     """The same with a row for every number and a column for every model."""
-    heads = "".join(f'<th scope="col">{escape(row.model)}</th>' for row in table.rows)
+    heads = "".join(f'<th scope="col">{escape(row.name)}</th>' for row in table.rows)
     cells = zip(*(_cells(table, row, _td) for row in table.rows), strict=True)
     rows = "\n".join(
         f'<tr><th scope="row">{_head(table, column)}</th>{"".join(of_column)}</tr>'
@@ -121,6 +127,7 @@ def _element(table: Table, heads: str, rows: str) -> str:
     notes = "\n".join(
         f"<p><sup>{number}</sup> {kind}: {escape(protocol)}</p>" for (kind, protocol), number in table.protocols.items()
     )
+    notes += "".join(f"\n<p>{escape(text)}</p>" for text in table.warnings)
     return (
         f"<table>\n<caption>{escape(table.title)}</caption>\n<thead><tr>{heads}</tr></thead>\n"
         f"<tbody>\n{rows}\n</tbody>\n</table>\n{notes}\n<p>{escape(LEGEND)}</p>\n"
@@ -133,15 +140,16 @@ def as_csv(table: Table) -> str:
     of_figure = ("value", "low", "high", "n", "source")
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["model", "family", "defense", *of_column, *of_figure, "best_rank", "worst_rank", "flags"])
+    writer.writerow(
+        ["model", "family", "defense", *of_column, *of_figure, "best_rank", "worst_rank", "flags", "suspected"]
+    )
     for row in table.rows:
         for column, figure in zip(table.columns, row.figures, strict=True):
             if figure is not None:
                 words = [row.model, row.family, row.defense, *(getattr(column, name) for name in of_column)]
                 words += [getattr(figure, name) for name in of_figure]
-                writer.writerow(
-                    [no_formula(word) for word in (*words, *(figure.ranks or ("", "")), "; ".join(figure.flags))]
-                )
+                words += [*(figure.ranks or ("", "")), "; ".join(figure.flags), "; ".join(row.suspected)]
+                writer.writerow([no_formula(word) for word in words])
     return file.getvalue()
 
 
@@ -176,11 +184,16 @@ def _note(table: Table, column: Column) -> int:
 
 def as_text(text: str) -> str:
     """Text that Markdown takes as it is."""
-    return "".join(_MARKDOWN.get(mark, mark) for mark in text.replace("\n", " "))
+    return "".join(_MARKDOWN.get(mark, mark) for mark in _one_line(text))
+
+
+def _one_line(text: str) -> str:
+    """Without what ends a line or is no character at all."""
+    return "".join(mark if mark.isprintable() else " " for mark in text)
 
 
 def _tex(text: str) -> str:
-    return "".join(_LATEX.get(mark, mark) for mark in text.replace("\n", " "))
+    return "".join(_LATEX.get(mark, mark) for mark in _one_line(text))
 
 
 def no_formula(value: Any) -> Any:

@@ -48,7 +48,8 @@ class Layout(BaseModel):
     title: str
     columns: tuple[Pattern, ...] = Field(min_length=1)
     sort: tuple[str, ...] = ()
-    """Labels: a model's rank is by the first of them that it has a number for; the first column where none is said."""
+    """Labels: models are ranked by the first of them that they have a number for, as far as those are of one benchmark,
+    protocol and metric; by the first column where none is said."""
     complete: bool = False
     """Leave out models without a number to sort by."""
     digits: int = Field(default=2, ge=0, le=6)
@@ -87,7 +88,10 @@ def layout(name: str) -> Layout:
         path = Path(name)
         if not path.is_file():
             raise UsageError(f"{name} is not there.", f"Shipped: {', '.join(presets())}.")
-        return Layout.parse(path.read_text(encoding="utf-8"), name)
+        try:
+            return Layout.parse(path.read_text(encoding="utf-8"), name)
+        except UnicodeError as error:
+            raise UsageError(f"{name} is not text in UTF-8.") from error
     shipped = presets()
     if name not in shipped:
         hint = did_you_mean(name, shipped) or f"Shipped: {', '.join(shipped)}; or a YAML file."

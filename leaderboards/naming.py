@@ -33,6 +33,8 @@ ATTACKS = {
     "reported_robust_top1": "the authors' attack",
     "external_best_known_robust_top1": "the best known attack",
 }
+STEP_SIZES = {"MadryLab/robustness": "", "cihangxie/SmoothAdversarialTraining": "step_size=1/255"}
+"""Sources that say how long the steps of their PGD are: 2.5 eps / steps, as here, and one level."""
 BENCHMARKS = {
     "imagenet-a-clean200": "imagenet-a-clean",
     "imagenet-r-clean200": "imagenet-r-clean",
@@ -54,6 +56,11 @@ _CHANGED = re.compile(
 )
 
 
+def sized(model: str, size: int, largest: int) -> str:
+    """timm evaluates a model at several sizes: the largest has its name, others say theirs."""
+    return model if size >= largest else f"{model} @ {size} px"
+
+
 class Name(NamedTuple):
     """What a published number is of."""
 
@@ -65,8 +72,11 @@ class Name(NamedTuple):
     """Of the images or the protocol, where there are several."""
 
 
-def name_of(benchmark: str, metric: str) -> Name:
-    """The names used here for those of a published table; what is not known keeps its own."""
+def name_of(benchmark: str, metric: str, source: str = "") -> Name:
+    """The names used here for those of a published table; what is not known keeps its own.
+
+    A PGD becomes one that can be run only where the source says which steps it takes.
+    """
     ours = METRICS.get(metric, metric)
     unit: Unit = "number" if metric in PLAIN else "fraction"
     if (changed := _CHANGED.fullmatch(benchmark)) is not None:
@@ -77,25 +87,27 @@ def name_of(benchmark: str, metric: str) -> Name:
         attacked = _ATTACKED.fullmatch(benchmark)
         if attacked is not None:
             ours = "robust_accuracy" if ours == "accuracy" else ours
-            return Name(attacked["name"], _attack(attacked, metric), ours, unit, attacked["variant"] or "")
+            return Name(attacked["name"], _attack(attacked, metric, source), ours, unit, attacked["variant"] or "")
     variant = None if benchmark.startswith("mean(") else _VARIANT.fullmatch(benchmark) or _FORMAT.fullmatch(benchmark)
     name, kind = (benchmark, "") if variant is None else (variant["name"], variant["variant"])
     if metric == "mce_3d" or name == "imagenet-3dcc":
         return Name(name, "imagenet_3dcc", ours, unit, kind)
-    if metric == "reported_robust_top1":
+    if metric == "reported_robust_top1" and name.endswith("-c"):
         return Name(name, "imagenet_c", "mean_accuracy", unit, kind)
+    if ours == "robust_accuracy":
+        return Name(name, "an attack not named", ours, unit, kind)
     return Name(BENCHMARKS.get(name, name), WHOLE_SETS.get(ours, "none"), ours, unit, kind)
 
 
-def _attack(words: re.Match[str], metric: str) -> str:
-    """As an attack would be written that is run here; in words where the table does not say which it was."""
-    norm, eps = words["norm"] or "linf", words["eps"]
-    fields = [f"eps={eps}"] + ([] if norm == "linf" else [f"norm={norm!r}"])
-    if words["attack"] == "fgsm" or words["steps"]:
-        fields += [f"steps={words['steps']}"] if words["steps"] else []
-        return f"{words['attack']}({', '.join(fields)})"
-    if words["attack"] is not None:
-        return f"{words['attack']} of unknown steps, {norm} {eps}"
-    if ATTACKS.get(metric) == "autoattack":
-        return f"autoattack({', '.join(fields)})"
-    return f"{ATTACKS.get(metric, 'an attack not named')}, {norm} {eps}"
+def _attack(words: re.Match[str], metric: str, source: str) -> str:
+    """As an attack would be written that is run here; in words where the source does not say all of it."""
+    norm, eps, name, steps = words["norm"] or "linf", words["eps"], words["attack"], words["steps"]
+    ball = f"eps={eps}" if norm == "linf" else f"eps={eps}, norm={norm!r}"
+    if name == "fgsm" or ATTACKS.get(metric) == "autoattack":
+        return f"{name or 'autoattack'}({ball})"
+    if name is None:
+        return f"{ATTACKS.get(metric, 'an attack not named')}, {norm} {eps}"
+    of_step = next((field for known, field in STEP_SIZES.items() if source.startswith(known)), None)
+    if of_step is None or not steps:
+        return f"pgd of {steps or 'unknown'} steps, {norm} {eps}"
+    return f"pgd({', '.join(filter(None, [ball, f'steps={steps}', of_step]))})"

@@ -17,7 +17,7 @@ from robustbench_eff.errors import UsageError
 
 from . import formats
 from .board import board
-from .curves import curves, drawing
+from .curves import Curve, curves, drawing
 from .entry import Entry
 from .layout import Layout, Pattern
 from .perturbations import split
@@ -46,6 +46,7 @@ class HeatMap:
 
     model: str
     benchmark: str
+    protocol: str
     severities: tuple[int, ...]
     rows: tuple[tuple[str, tuple[float | None, ...]], ...]
 
@@ -83,18 +84,18 @@ def command(words: Sequence[str]) -> str:
 
 def heat_maps(entries: Sequence[Entry]) -> list[HeatMap]:
     """Of every model and benchmark with corruptions at severities."""
-    found: dict[tuple[str, str], dict[str, dict[int, float | None]]] = {}
+    found: dict[tuple[str, str, str], dict[str, dict[int, float | None]]] = {}
     for entry in entries:
         for result in entry.measured:
             parts = split(result.perturbation, "severity")
             if parts is not None and result.metric == "accuracy":
-                of_model = found.setdefault((entry.model, result.benchmark), {})
-                of_model.setdefault(parts.rest.partition("(")[0], {})[parts.value] = result.value
+                of_model = found.setdefault((entry.model, result.benchmark, result.protocol), {})
+                of_model.setdefault(parts.rest, {})[parts.value] = result.value
     maps = []
-    for (model, benchmark), values in found.items():
+    for (model, benchmark, protocol), values in found.items():
         severities = tuple(sorted({severity for row in values.values() for severity in row}))
         rows = tuple((name, tuple(row.get(severity) for severity in severities)) for name, row in values.items())
-        maps.append(HeatMap(model=model, benchmark=benchmark, severities=severities, rows=rows))
+        maps.append(HeatMap(model=model, benchmark=benchmark, protocol=protocol, severities=severities, rows=rows))
     return maps
 
 
@@ -110,9 +111,12 @@ def _tables(entries: Sequence[Entry]) -> list[tuple[str, str]]:
 
 
 def _drawings(entries: Sequence[Entry]) -> list[Markup]:
-    found = sorted(curves(entries), key=lambda curve: (curve.benchmark, curve.attack))
-    grouped = groupby(found, key=lambda curve: (curve.benchmark, curve.attack))
-    return [Markup(drawing(list(of), f"{benchmark}, {attack}")) for (benchmark, attack), of in grouped]
+
+    def subject(curve: Curve) -> tuple[str, str, str]:
+        return curve.benchmark, curve.attack, curve.protocol
+
+    grouped = groupby(sorted(curves(entries), key=subject), key=subject)
+    return [Markup(drawing(list(of), f"{attack} on {benchmark}: {rest}")) for (benchmark, attack, rest), of in grouped]
 
 
 def _embedded(png: bytes) -> str:

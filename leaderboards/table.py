@@ -58,6 +58,11 @@ class Row:
     suspected: tuple[str, ...] = ()
     """Checks that suspect gradient masking."""
 
+    @property
+    def name(self) -> str:
+        """The model, with a dagger where something is suspected."""
+        return f"{self.model} †" if self.suspected else self.model
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
@@ -75,12 +80,28 @@ class Table:
         found = dict.fromkeys((column.kind, column.protocol) for column in self.columns)
         return {key: number for number, key in enumerate(found, start=1)}
 
+    @property
+    def warnings(self) -> list[str]:
+        """What is to be known before trusting a model or a number: a sentence each, in the order of the rows."""
+        found = []
+        for row in self.rows:
+            if row.suspected:
+                found.append(f"† {row.model}: gradient masking suspected ({', '.join(row.suspected)}).")
+            for column, figure in zip(self.columns, row.figures, strict=True):
+                if figure is not None and figure.flags:
+                    found.append(f"* {row.model}, {column.label}: {'; '.join(figure.flags)}.")
+        return found
+
 
 def figure_text(figure: Figure | None, column: Column, digits: int) -> str:
-    """`49.46`, in percent if it is a fraction; empty where there is no number, ∞ where it has no end."""
+    """`49.46`, in percent if it is a fraction, with a star where it has flags.
+
+    Empty without a result, a dash for a result without a value.
+    """
     if figure is None:
         return ""
-    return number_text(figure.value, column.unit, digits) if figure.value is not None else "-"
+    text = "-" if figure.value is None else number_text(figure.value, column.unit, digits)
+    return f"{text}*" if figure.flags else text
 
 
 def interval_text(figure: Figure | None, column: Column, digits: int) -> str:

@@ -11,6 +11,8 @@ from rich.text import Text
 from .formats import LEGEND
 from .table import Column, Figure, Table, figure_text, interval_text, rank_text
 
+MOST_PARTS = 4
+"""So many tables are shown, one below the other."""
 GAP = 2
 """Characters between two columns."""
 
@@ -18,21 +20,24 @@ GAP = 2
 def show(table: Table, console: Console) -> None:
     """With the protocols below, and what masking checks suspect; in parts where the terminal is too narrow."""
     parts = list(_parts(table, console.width))
+    left_out = sum(len(part) for part in parts[MOST_PARTS:])
+    parts = parts[:MOST_PARTS]
     for number, columns in enumerate(parts, start=1):
         of = f", part {number} of {len(parts)}" if len(parts) > 1 else ""
         console.print(_shown(table, columns, f"{table.title}{of}"))
     for (kind, protocol), number in table.protocols.items():
         console.print(f"({number}) {kind}: {protocol}", style="dim", highlight=False, markup=False)
-    for row in table.rows:
-        if row.suspected:
-            text = f"{row.model}: gradient masking suspected ({', '.join(row.suspected)})."
-            console.print(text, style="bold", highlight=False, markup=False)
+    for text in table.warnings:
+        console.print(text, style="bold", highlight=False, markup=False)
     console.print(LEGEND, style="dim")
+    if left_out:
+        words = "Narrow the question by --benchmark, --family or --columns, or write all with --out FILE.csv."
+        console.print(f"{left_out} further columns are not shown. {words}", style="bold", highlight=False)
 
 
 def _parts(table: Table, width: int) -> Iterator[Sequence[int]]:
     """The columns, as many at a time as fit beside the names of the models."""
-    names = max(len(row.model) for row in table.rows) + max(len(row.defense) for row in table.rows)
+    names = max(len(row.name) for row in table.rows) + max(len(row.defense) for row in table.rows)
     room = width - names - len("rank") - 3 * GAP
     part: list[int] = []
     used = 0
@@ -62,7 +67,7 @@ def _shown(table: Table, columns: Sequence[int], title: str) -> Shown:
         shown.add_column(Text(_head(table, table.columns[place])), justify="right", min_width=_width(table, place))
     for row in table.rows:
         cells = [_cell(row.figures[place], table.columns[place], table.digits) for place in columns]
-        shown.add_row(rank_text(row.ranks), Text(row.model), Text(row.defense), *cells)
+        shown.add_row(rank_text(row.ranks), Text(row.name), Text(row.defense), *cells)
     return shown
 
 

@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from robustbench_eff import spec
 from robustbench_eff.errors import SpecError
 
-from .entry import Cell, Entry, Kind, Result
+from .entry import Cell, Entry, Kind, Result, base_of
 
 PROPORTIONS = ("accuracy", "robust_accuracy", "robust_accuracy_8bit", "top5_accuracy")
 """Metrics that are counts of samples over all of them, with Wilson's interval."""
 AT_MOST_ONE = (*PROPORTIONS, "error", "mean_accuracy", "shape_bias")
+COMPARED = ("value", "low", "high", "n", "unit", "higher_is_better", "flags", "cell")
+"""What outcomes give of a result."""
 SLACK = 1e-9
 Interval = Callable[[float, int], tuple[float, float]]
 """The interval of so many successes in so many samples."""
@@ -37,17 +39,18 @@ def problems(entry: Entry, wilson: Interval) -> list[Problem]:
         found.append(Problem("provenance", "is missing, and there are measured results"))
     seen: Counter[tuple[Kind, str, str, str, str]] = Counter()
     clean = {
-        (kind, result.benchmark, _base(result.protocol)): result
+        (kind, result.benchmark, base_of(result.protocol)): result
         for kind, result in entry.results()
         if result.metric == "accuracy" and result.perturbation == "none"
     }
     for number, (kind, result) in enumerate(entry.results()):
         place = number - len(entry.measured) * (kind != "measured") - len(entry.published) * (kind == "claimed")
         where = f"{kind}[{place}] ({result.benchmark}, {result.perturbation}, {result.metric})"
-        words = list(_of_result(result, wilson))
+        words = list(_of_result(result))
         if kind == "measured":
+            words += _of_count(result, wilson)
             words += _of_cell(result, entry.provenance.cells if entry.provenance else {})
-        of_clean = clean.get((kind, result.benchmark, _base(result.protocol)))
+        of_clean = clean.get((kind, result.benchmark, base_of(result.protocol)))
         if result.metric.startswith("robust_accuracy") and _more(result, of_clean):
             words.append(f"robust accuracy {result.value} is above the clean {of_clean and of_clean.value}")
         if kind != "claimed":
@@ -66,16 +69,24 @@ def repeated(entries: Sequence[Entry]) -> list[Problem]:
 
 
 def differences(entry: Entry, again: Entry | None) -> list[Problem]:
-    """Where the measured results are not what the outcomes give, of which `again` was made."""
-    if again is None:
+    """Where what was measured is not what the outcomes give, of which `again` was made.
+
+    Versions, hardware, and what others say of the model are taken as they are.
+    """
+    if again is None or again.provenance is None:
         return [Problem(entry.model, "has no outcomes in the store")]
-    assert again.provenance is not None
     found = []
-    cells = {} if entry.provenance is None else entry.provenance.cells
-    for cell_id, cell in cells.items():
-        other = again.provenance.cells.get(cell_id)
-        if other is None or other.outcomes != cell.outcomes:
-            found.append(Problem(f"provenance.cells.{cell_id}", "the store holds other outcomes, or none"))
+    if entry.provenance is not None:
+        for name in ("source", "weights", "preprocessing"):
+            here, there = getattr(entry.provenance, name), getattr(again.provenance, name)
+            if here != there:
+                found.append(Problem(f"provenance.{name}", f"is {here}, the store says {there}"))
+        for cell_id, cell in entry.provenance.cells.items():
+            if again.provenance.cells.get(cell_id) != cell:
+                found.append(Problem(f"provenance.cells.{cell_id}", "the store holds other outcomes, or none"))
+    if set(entry.checks) != set(again.checks):
+        odd = sorted({check.check for check in set(entry.checks) ^ set(again.checks)})
+        found.append(Problem("checks", f"{', '.join(odd)}: the outcomes give another finding or other evidence"))
     scored = {_key(result): result for result in again.measured}
     for number, result in enumerate(entry.measured):
         where = f"measured[{number}] ({result.benchmark}, {result.perturbation}, {result.metric})"
@@ -83,9 +94,7 @@ def differences(entry: Entry, again: Entry | None) -> list[Problem]:
         if other_result is None:
             found.append(Problem(where, "does not follow from the outcomes"))
         else:
-            said = [
-                (name, getattr(result, name), getattr(other_result, name)) for name in ("value", "low", "high", "n")
-            ]
+            said = [(name, getattr(result, name), getattr(other_result, name)) for name in COMPARED]
             found += [
                 Problem(where, f"{name} is {here}, the outcomes give {there}")
                 for name, here, there in said
@@ -95,8 +104,8 @@ def differences(entry: Entry, again: Entry | None) -> list[Problem]:
     return found
 
 
-def _of_result(result: Result, wilson: Interval) -> Iterator[str]:
-    value, n = result.value, result.n
+def _of_result(result: Result) -> Iterator[str]:
+    value = result.value
     if (result.low is None) != (result.high is None):
         yield "has one end of an interval only"
     if value is None:
@@ -107,14 +116,24 @@ def _of_result(result: Result, wilson: Interval) -> Iterator[str]:
         yield f"value {value} is above 1: fractions are wanted, not percent"
     if result.low is not None and result.high is not None and not result.low - SLACK <= value <= result.high + SLACK:
         yield f"value {value} lies outside its interval [{result.low}, {result.high}]"
-    if n == 0:
+    if result.n == 0:
         yield "has a value, and stands on no sample"
-    elif n and result.metric in PROPORTIONS and result.source == "":
-        if abs(value * n - round(value * n)) > 1e-6:
-            yield f"value {value} is no count of {n} samples"
-        elif result.low is not None and not _is_interval(result, wilson(round(value * n), n)):
-            yield f"the interval of {value} with n = {n} is another than [{result.low}, {result.high}]"
     yield from _of_radius(result.perturbation)
+
+
+def _of_count(result: Result, wilson: Interval) -> Iterator[str]:
+    """A proportion that was measured is a count of its samples, and has Wilson's interval."""
+    value, n = result.value, result.n
+    if result.metric not in PROPORTIONS or value is None or n == 0:
+        return
+    if n is None:
+        yield "does not say on how many samples it stands"
+    elif abs(value * n - round(value * n)) > 1e-6:
+        yield f"value {value} is no count of {n} samples"
+    elif not 0 <= value <= 1 or not _is_interval(result, wilson(round(value * n), n)):
+        yield f"the interval of {value} with n = {n} is another than [{result.low}, {result.high}]"
+    if not result.cell and not result.perturbation.startswith("worst of "):
+        yield "does not say from which cell it was computed"
 
 
 def _of_radius(perturbation: str) -> Iterator[str]:
@@ -154,16 +173,11 @@ def _more(result: Result, clean: Result | None) -> bool:
     )
 
 
-def _base(protocol: str) -> str:
-    """Without seed and precision, which clean images have none of."""
-    return protocol.partition(" · ")[0]
-
-
 def _key(result: Result) -> tuple[str, str, str, str]:
     return result.benchmark, result.perturbation, result.metric, result.protocol
 
 
-def _same(here: float | None, there: float | None) -> bool:
-    if here is None or there is None:
-        return here is there
-    return math.isclose(here, there, rel_tol=0, abs_tol=SLACK)
+def _same(here: object, there: object) -> bool:
+    if isinstance(here, float) and isinstance(there, float):
+        return math.isclose(here, there, rel_tol=0, abs_tol=SLACK)
+    return here == there

@@ -69,7 +69,8 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
         if not mine:
             continue
         name = cells[mine[0]]["model"] if names is None else names[mine[0]]
-        evidence = [Evidence(cell_id, cell, store.outcomes(cell_id, COLUMNS)) for cell_id, cell in cells.items()]
+        ordered = sorted(cells.items(), key=lambda item: (item[1]["perturbation"], item[0]))  # ties are decided alike
+        evidence = [Evidence(cell_id, cell, store.outcomes(cell_id, COLUMNS)) for cell_id, cell in ordered]
         finished = [item for item in evidence if item.finished]
         found += verdicts(finished, name) if finished else []
     return found

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from robustbench_eff import catalog
 from robustbench_eff.errors import SpecError
-from robustbench_eff.leaderboards.naming import Name, name_of
+from robustbench_eff.leaderboards.naming import Name, name_of, sized
 from robustbench_eff.leaderboards.published import FILE, SCHEMA
 from robustbench_eff.scores.intervals import wilson
 
@@ -41,15 +41,19 @@ WHOLE = {
     "imagenetv2-top-images": 10_000,
 }
 """Images of whole benchmarks, which timm, open_clip and the testbed evaluate; `clean` has 50 of each of 200 classes."""
+TESTBED = "imagenet-testbed robustness_top1s.csv"
+ANOTHER = "the timm weight is"
+"""How a detail says that the number is of another model than the one that has the name here."""
 SETS = {
     "RobustBench model_info": {"imagenet": 5_000, "imagenet-c": 5_000, "imagenet-3dcc": 5_000}
     | dict.fromkeys(("cifar10", "cifar10-c", "cifar100", "cifar100-c"), 10_000),
-    "imagenet-testbed robustness_top1s.csv": WHOLE | {"objectnet": 18_514},
+    TESTBED: WHOLE | {"objectnet": 18_514},
     "open_clip docs/openclip_results.csv": WHOLE,
     "timm results csv": WHOLE,
 }
 PROPORTIONS = ("accuracy", "top5_accuracy", "robust_accuracy", "error", "shape_bias")
 _COUNTS = re.compile(r"shape=(\d+) texture=(\d+)")
+_PAPER = re.compile(r"arXiv (\d{4}\.\d{5})")
 _SIZE = re.compile(r"img_size=(\d+)")
 
 
@@ -78,21 +82,20 @@ def _numbers(folder: Path) -> Iterator[dict[str, str]]:
 
 
 def _made(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
-    name = name_of(row["benchmark"], row["metric"])
     table, _, commit = row["source"].partition(" @")
     if table.startswith("seed "):  # an abstract: the detail says whose
-        table, commit = "abstracts of papers", ""
-    said = table == "abstracts of papers" or row["metric"] == "reported_robust_top1"
+        paper = _PAPER.search(row["source_detail"])
+        table, commit = f"abstract of arXiv:{paper[1]}" if paper else "abstracts of papers", ""
+    name = name_of(row["benchmark"], row["metric"], table)
+    said = table.startswith("abstract") or row["metric"] == "reported_robust_top1"
     value = float(row["value"]) / (1 if name.unit == "number" else 100)
-    model = row["model"]
     size = _SIZE.search(row["source_detail"])
-    if size is not None and int(size[1]) < sizes[model]:
-        model = f"{model} @ {size[1]} px"
-    n = _images(table, name, row["source_detail"])
+    model = sized(row["model"], int(size[1]), sizes[row["model"]]) if size else row["model"]
+    n = None if said else _images(table, name, row["source_detail"])
     low, high = wilson(value * n, n) if n is not None and name.metric in PROPORTIONS else (None, None)
     return {
         "model": model,
-        "alias": row["alias"],
+        "alias": "" if ANOTHER in row["source_detail"] else row["alias"],
         "family": row["family"],
         "defense": row["defense"],
         "benchmark": name.benchmark,
@@ -113,7 +116,12 @@ def _made(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
 
 
 def _images(table: str, name: Name, detail: str) -> int | None:
-    """How many images a proportion is of, where that is known."""
+    """How many images a proportion is of, where that is known.
+
+    The testbed evaluated some models on a tenth of the images under attack and corruption, and does not say which.
+    """
+    if table == TESTBED and (name.metric == "robust_accuracy" or name.benchmark == "imagenet-c"):
+        return None
     if counts := _COUNTS.search(detail):
         return int(counts[1]) + int(counts[2])
     if name.variant.startswith("1000"):
@@ -123,7 +131,9 @@ def _images(table: str, name: Name, detail: str) -> int | None:
 
 @cache
 def _canonical(perturbation: str) -> str:
-    """As a run would write it."""
+    """As a run would write it; a corruption without a severity stays so, it is all of them."""
+    if "(" not in perturbation:
+        return perturbation
     try:
         return catalog.perturbation_text(perturbation)
     except SpecError:

@@ -17,7 +17,8 @@ from robustbench_eff.scores.cells import shown
 from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.scores.score import Score
 from robustbench_eff.store import Store
-from robustbench_eff.zoo import aliases
+
+from .leaderboard import merged
 
 NUMBERS = (*PLAIN, "median_distance")
 """How the names of metrics begin that are no fractions."""
@@ -41,7 +42,7 @@ def measured_entries(places: Iterable[Path], alexnet: AlexNet | None = None, *, 
                     "Evaluate into one --store, or build two leaderboards.",
                 )
             found[entry.model] = entry
-    return [found[name] for name in sorted(found)]
+    return merged(found[name] for name in sorted(found))
 
 
 def _of_store(store: Store, alexnet: AlexNet | None, with_cells: bool) -> list[Entry]:
@@ -68,15 +69,12 @@ def _entry(
 ) -> Entry:
     of_model = next(iter(cells.values()))
     run: Mapping[str, Any] = next((run for run in reversed(runs) if set(run["cells"]) & set(cells)), {})
-    alias = aliases.aliases().get(name)
     return Entry(
         model=name,
-        family="" if alias is None else alias.family,
-        defense="" if alias is None else alias.defense,
-        measured=tuple(_result(score) for score in scores),
+        measured=tuple(sorted((_result(score) for score in scores), key=_place)),
         checks=tuple(
             Check(benchmark=verdict.benchmark, check=verdict.check, finding=verdict.finding, evidence=verdict.evidence)
-            for verdict in verdicts
+            for verdict in sorted(verdicts, key=lambda verdict: (verdict.benchmark, verdict.protocol))
             if verdict.cells and set(verdict.cells) & set(cells)
         ),
         provenance=Provenance(
@@ -85,9 +83,17 @@ def _entry(
             preprocessing=of_model["preprocessing"],
             versions=run.get("versions", {}),
             hardware={key: str(run[key]) for key in HARDWARE if run.get(key)},
-            cells={} if store is None else {cell_id: _cell(store, cell_id, cell) for cell_id, cell in cells.items()},
+            cells={}
+            if store is None
+            else {cell_id: _cell(store, cell_id, cells[cell_id]) for cell_id in sorted(cells)},
         ),
     )
+
+
+def _place(result: Result) -> tuple[bool, str, bool, str, str, str]:
+    """Clean images come first; nothing depends on when a cell was begun."""
+    changed = result.perturbation != "none"
+    return changed, result.benchmark, result.metric != "accuracy", result.perturbation, result.metric, result.protocol
 
 
 def _result(score: Score) -> Result:

@@ -11,6 +11,7 @@ from robustbench_eff.leaderboards import published as published_results
 from robustbench_eff.leaderboards.entry import Entry, read_entry, shipped
 from robustbench_eff.leaderboards.validation import Problem, differences, problems, repeated
 from robustbench_eff.zoo import aliases
+from robustbench_eff.zoo.aliases import Alias
 
 
 def gathered(
@@ -28,6 +29,7 @@ def gathered(
     Numbers of one model from several places stand in one entry. Raises UsageError for a place that is none of these,
     EntryError for a file that is no entry.
     """
+    globs = {"families": families, "defenses": defenses, "models": models, "benchmarks": benchmarks}
     stores = [place for place in sources if (place / "store.json").is_file()]
     found = [read_entry(file) for place in sources if place not in stores for file in _files(place)]
     if stores:
@@ -35,33 +37,52 @@ def gathered(
 
         found += measured_entries(stores, with_cells=False)
     if published:
-        rows = published_results.chosen(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
+        rows = published_results.chosen(**globs)
         found += shipped() + published_results.entries(rows)
-    kept = (entry.only(families=families, defenses=defenses, models=models, benchmarks=benchmarks) for entry in found)
-    return merged(entry for entry in kept if entry is not None)
+    kept = [
+        entry.only(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
+        for entry in merged(found)
+    ]
+    return [entry for entry in kept if entry is not None]
 
 
 def merged(entries: Iterable[Entry]) -> list[Entry]:
-    """One entry for every model, by the name it has here where it has one, in the order they come."""
+    """One entry for every model, by the name it has here where it has one, in the order they come.
+
+    Raises EntryError where two of one name were measured with different weights.
+    """
     found: dict[str, Entry] = {}
     for entry in entries:
-        name = known_as(entry.model)
-        found[name] = found[name].with_results_of(entry) if name in found else entry.model_copy(update={"model": name})
+        alias = known_as(entry)
+        name = entry.model if alias is None else alias.name
+        if alias is None and entry.provenance is not None and name in {*aliases.aliases(), *_timm_names()}:
+            name = f"{name} (not the published one)"
+        said = {"model": name, "family": entry.family or (alias.family if alias else "")}
+        named = entry.model_copy(update=said | {"defense": entry.defense or (alias.defense if alias else "")})
+        found[name] = found[name].with_results_of(named) if name in found else named
     return list(found.values())
 
 
-def known_as(model: str) -> str:
-    """The alias of a model: `timm:tf_efficientnet_b7.ap_in1k`, also without `timm:`, is `effnet_b7_advprop`.
+def known_as(entry: Entry) -> Alias | None:
+    """The alias of a model: `timm:tf_efficientnet_b7.ap_in1k` is `effnet_b7_advprop`.
 
-    Without an alias, timm's models are called as timm calls them, and others as they are.
+    What was measured is known by what built it, not by what a user called it; published tables name timm's models.
     """
-    name = model if ":" in model else f"timm:{model}"
-    return _aliases().get(name, model.removeprefix("timm:"))
+    if entry.provenance is not None:
+        return _by_source().get(entry.provenance.source)
+    name = entry.model
+    return aliases.aliases().get(name) or _by_source().get(name if ":" in name else f"timm:{name}")
 
 
 @cache
-def _aliases() -> dict[str, str]:
-    return {f"{alias.source}:{alias.target}": alias.name for alias in aliases.aliases().values()}
+def _by_source() -> dict[str, Alias]:
+    return {f"{alias.source}:{alias.target}": alias for alias in aliases.aliases().values()}
+
+
+@cache
+def _timm_names() -> frozenset[str]:
+    """What published tables call models that have no alias."""
+    return frozenset(published_results.published()["model"].to_pylist())
 
 
 def _files(place: Path) -> list[Path]:

@@ -71,9 +71,11 @@ def entry(
     with reported():
         from robustbench_eff.api.entries import measured_entries
         from robustbench_eff.api.folder import write_whole
+        from robustbench_eff.disk import saving
 
         for found in measured_entries(stores):
-            write_whole(out / found.file_name, found.text().encode())
+            with saving(out / found.file_name):
+                write_whole(out / found.file_name, found.text().encode())
             output().print(f"{out / found.file_name}", highlight=False, soft_wrap=True)
 
 
@@ -121,13 +123,13 @@ def audit(
         if out is not None and out.suffix.removeprefix(".") not in auditing.FORMATS:
             raise UsageError(f"{out} has no format.", "Endings: .csv, .json, .md.")
         found = auditing.audit(gathered(sources, published=True))
-        if not found:
-            output().print("Nothing that was measured here was published.")
-        elif out is None:
-            output().print(auditing.markdown(found), markup=False, highlight=False, soft_wrap=True)
-        else:
+        if out is not None:
             with saving(out):
                 out.write_text(auditing.FORMATS[out.suffix.removeprefix(".")](found), encoding="utf-8")
+        elif found:
+            output().print(auditing.markdown(found), markup=False, highlight=False, soft_wrap=True)
+        if not found:
+            errors().print("Nothing that was measured here was published.")
 
 
 @leaderboard_app.command(name="import")
@@ -142,11 +144,13 @@ def import_(
     with reported():
         from robustbench_eff.api.folder import write_whole
         from robustbench_eff.api.leaderboard import merged
+        from robustbench_eff.disk import saving
         from robustbench_eff.leaderboards.exchange import READERS
 
         found = merged(entry for file in files for entry in _of(READERS, form)(file))
         for entry in found:
-            write_whole(out / entry.file_name, entry.text().encode())
+            with saving(out / entry.file_name):
+                write_whole(out / entry.file_name, entry.text().encode())
         output().print(f"{len(found)} entries written to {out}.", highlight=False, soft_wrap=True)
 
 
@@ -160,12 +164,14 @@ def export(
     with reported():
         from robustbench_eff.api.folder import write_whole
         from robustbench_eff.api.leaderboard import gathered
+        from robustbench_eff.disk import saving
         from robustbench_eff.leaderboards.exchange import WRITERS
 
         written = 0
         for entry in gathered(sources, published=False):
             for path, text in _of(WRITERS, form)(entry):
-                write_whole(out / path, text.encode())
+                with saving(out / path):
+                    write_whole(out / path, text.encode())
                 written += 1
         if not written:
             raise UsageError(f"Nothing that was measured has a place in {form}.", "RobustBench wants AutoAttack.")

@@ -16,7 +16,7 @@ from markdown_it import MarkdownIt
 from board_entries import counted, measured
 from robustbench_eff.errors import UsageError
 from robustbench_eff.leaderboards.board import board
-from robustbench_eff.leaderboards.entry import Entry, Result
+from robustbench_eff.leaderboards.entry import Check, Entry, Result
 from robustbench_eff.leaderboards.formats import FORMATS
 from robustbench_eff.leaderboards.layout import Layout, layout, presets
 from robustbench_eff.leaderboards.ranking import ranks
@@ -155,3 +155,46 @@ def test_a_narrow_terminal_gets_the_table_in_parts_and_no_number_cut_off(width: 
     terminal.show(board(ENTRIES, layout("attacks")), Console(file=file, width=width))
     text = file.getvalue()
     assert "…" not in text and text.count("95.00") == 1 and text.count("as good") == (2 if width == 60 else 1)
+
+
+def test_ranks_are_of_one_benchmark_radius_and_protocol() -> None:
+    small = [
+        measured(f"small {place}", 900, 400).model_copy(
+            update={"measured": (counted(990, 1000, "pgd(eps=1/255)"),)}  # an easier radius
+        )
+        for place in range(2)
+    ]
+    table = board([*small, *ENTRIES], layout("attacks"))
+    by_name = {row.model: row.ranks for row in table.rows}
+    assert by_name["good"] == (1, 2) and by_name["small 0"] is None
+    assert [row.model for row in table.rows][:3] == ["good", "as good", "bad"]
+
+
+def test_claims_are_shown_and_not_ranked() -> None:
+    claims = [
+        Entry(model=str(value), claimed=(Result(benchmark="b", metric="accuracy", value=value, protocol="p"),))
+        for value in (0.1, 0.9)
+    ]
+    rows = board(claims, layout("default")).rows
+    assert all(
+        figure is not None and figure.ranks is None and not figure.is_best for row in rows for figure in row.figures
+    )
+
+
+def test_what_must_be_known_before_trusting_a_number_is_in_every_format() -> None:
+    check = Check(benchmark="digits", check="black_box", finding="suspect", evidence="5 of 10")
+    flagged = ENTRIES[0].model_copy(
+        update={"checks": (check,), "measured": (counted(950, 1000, flags=("incomplete: 9 of 10",)),)}
+    )
+    table = board([flagged], layout("attacks"))
+    for name, write in FORMATS.items():
+        text = write(table).replace("\\", "").replace("_", "")
+        assert "blackbox" in text and "incomplete: 9 of 10" in text, name
+    assert "95.00\\*" in FORMATS["md"](table) or "95.00*" in FORMATS["md"](table)
+
+
+def test_a_name_cannot_end_its_line() -> None:
+    odd = measured("a\r\r# Big\u2028b", 900, 400)
+    assert all(
+        "\r" not in write(board([odd], layout("attacks"))) for name, write in FORMATS.items() if name in ("md", "tex")
+    )

@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from board_entries import counted, measured
-from robustbench_eff.api.leaderboard import known_as, merged
+from robustbench_eff.api.leaderboard import merged
 from robustbench_eff.cli.main import app
 from robustbench_eff.errors import EntryError
 from robustbench_eff.leaderboards import audit as auditing
@@ -67,16 +67,33 @@ def test_a_table_of_timm_is_read_and_models_have_their_names_here(tmp_path: Path
     path = tmp_path / "results-imagenet-a.csv"
     path.write_text("model,top1,top1_err,top5,top5_err\ntf_efficientnet_b7.ap_in1k,45.27,54.73,70.0,30.0\n")
     (entry,) = merged(from_timm(path))
-    assert entry.model == "effnet_b7_advprop" == known_as("timm:tf_efficientnet_b7.ap_in1k")
+    assert (entry.model, entry.family) == ("effnet_b7_advprop", "efficientnet")
     assert [(one.benchmark, one.metric, round(one.value, 6)) for one in entry.published] == [
         ("imagenet-a", "accuracy", 0.4527),
         ("imagenet-a", "top5_accuracy", 0.70),
     ]
 
 
+def test_a_model_is_known_by_what_built_it() -> None:
+    def made(model: str, source: str, weights: str = "w") -> Entry:
+        entry = measured(model, 450, 100)
+        assert entry.provenance is not None
+        provenance = entry.provenance.model_copy(update={"source": source, "weights": weights})
+        return entry.model_copy(update={"provenance": provenance})
+
+    names = [
+        entry.model
+        for entry in merged([made("resnet50", "mine.py:build"), made("b7", "timm:tf_efficientnet_b7.ap_in1k")])
+    ]
+    assert names == ["resnet50 (not the published one)", "effnet_b7_advprop"]
+    assert len(merged([made("m", "a"), made("m", "a")])) == 1
+    with pytest.raises(EntryError, match="Two models are called m"):
+        merged([made("m", "a"), made("m", "a", "others")])
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("{", "cannot be read"), ("{}", "it has no 'dataset'"), ("[]", "is no entry of RobustBench")],
+    [("{", "cannot be read"), ("{}", "has no dataset or no clean_acc"), ("[]", "is no entry of RobustBench")],
 )
 def test_a_file_of_another_form_gets_a_sentence(tmp_path: Path, content: str, words: str) -> None:
     path = robustbench_file(tmp_path)
@@ -106,17 +123,54 @@ ATTACKED = Entry(
 
 def test_robustbenchs_files_come_back_as_they_were_written(tmp_path: Path) -> None:
     written = dict(to_robustbench(ATTACKED))
-    assert set(written) == {Path("cifar10/Linf/mine.json"), Path("cifar10/L2/mine.json")}
-    said = json.loads(written[Path("cifar10/Linf/mine.json")])
+    assert set(written) == {Path("cifar10/Linf/mine_8-255.json"), Path("cifar10/L2/mine_0.5.json")}
+    said = json.loads(written[Path("cifar10/Linf/mine_8-255.json")])
     assert set(SAID) <= set(said) and said["unreliable"] is True
     path = tmp_path / "cifar10" / "Linf" / "mine.json"
     path.parent.mkdir(parents=True)
-    path.write_text(written[Path("cifar10/Linf/mine.json")])
+    path.write_text(json.dumps(said))
     (again,) = from_robustbench(path)
     assert {(one.perturbation, one.value) for one in again.published} == {
         ("none", 0.95),
         ("autoattack(eps=8/255)", 0.5),
     }
+
+
+def test_what_is_exported_stays_in_its_folder_and_is_of_the_same_images() -> None:
+    nasty = Entry(
+        model="../../m",
+        measured=(
+            counted(9, 10, benchmark="../../etc"),
+            counted(5, 10, "autoattack(eps=8/255)", benchmark="../../etc"),
+            counted(5, 20, "autoattack(eps=4/255)", benchmark="../../etc"),
+        ),
+    )
+    paths = [path for write in (to_robustbench, to_model_index) for path, _ in write(nasty)]
+    assert len(paths) == 2 and all(".." not in path.parts and not path.is_absolute() for path in paths)
+
+
+def test_the_threat_is_that_of_the_files_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = robustbench_file(tmp_path)
+    monkeypatch.chdir(path.parent)
+    (entry,) = from_robustbench(Path(path.name))
+    assert len(entry.published) == 2
+    with pytest.raises(EntryError, match="lies in no folder of a threat model"):
+        from_robustbench(robustbench_file(tmp_path, "Lx"))
+    for field, value, words in (("eps", None, "eps is None"), ("clean_acc", 9000, "is no percentage")):
+        with pytest.raises(EntryError, match=words):
+            from_robustbench(robustbench_file(tmp_path, **{field: value}))
+    with pytest.raises(EntryError, match="is no percentage"):
+        from_robustbench(robustbench_file(tmp_path, clean_acc="inf"))
+    path.write_bytes(b"\xff\xfe")
+    for read in (from_robustbench, from_timm):
+        with pytest.raises(EntryError, match="cannot be read"):
+            read(path)
+
+
+def test_a_model_of_several_sizes_is_told_apart(tmp_path: Path) -> None:
+    path = tmp_path / "results-imagenet.csv"
+    path.write_text("model,top1,top5,img_size\na,80,90,224\na,81,91,288\n")
+    assert [entry.model for entry in from_timm(path)] == ["a @ 224 px", "a"]
 
 
 def test_a_model_card_has_every_measured_number() -> None:
@@ -151,7 +205,7 @@ def test_an_audit_says_what_differs_and_by_how_much() -> None:
     assert (alone.low, alone.high) == pytest.approx((low - 0.95, high - 0.95))
     assert both.high is not None and both.high - both.value > high - 0.9
     text = auditing.markdown(found)
-    assert "| **-5.00** | [-7.02, -3.29] | published: a paper |" in text
+    assert "| **-5.00** | [-7.02, -3.29] | test | published: a paper |" in text
     rows = list(csv.DictReader(io.StringIO(auditing.as_csv(found))))
     assert float(rows[0]["measured"]) == 0.9 and len(json.loads(auditing.as_json(found))) == 3
 
@@ -170,7 +224,7 @@ def test_the_commands_read_and_write_files(tmp_path: Path) -> None:
     assert read_entry(path).model == "rb_imagenet_linf_salman2020do_r50"
     (tmp_path / "ours").mkdir()
     (tmp_path / "ours" / "mine.json").write_text(ATTACKED.text())
-    for form, file in (("robustbench", "cifar10/L2/mine.json"), ("model-index", "mine/README.md")):
+    for form, file in (("robustbench", "cifar10/L2/mine_0.5.json"), ("model-index", "mine/README.md")):
         assert run("export", form, tmp_path / "ours", "--out", tmp_path / form).exit_code == 0
         assert (tmp_path / form / file).is_file()
     assert "Nothing that was measured here was published" in run("audit", tmp_path / "ours").output

@@ -17,6 +17,7 @@ from robustbench_eff.leaderboards.board import board
 from robustbench_eff.leaderboards.layout import layout
 from robustbench_eff.leaderboards.naming import name_of
 from robustbench_eff.leaderboards.published import SCHEMA, chosen, entries, published
+from robustbench_eff.scores.alexnet import published as alexnet
 from robustbench_eff.scores.intervals import wilson
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -29,7 +30,9 @@ SHARED = Path(__file__).parents[3] / "shared" / "published"
         ("imagenet", "top1", ("imagenet", "none", "accuracy")),
         ("imagenet-linf-4/255", "autoattack_top1", ("imagenet", "autoattack(eps=4/255)", "robust_accuracy")),
         ("cifar10-l2-0.5", "autoattack_top1", ("cifar10", "autoattack(eps=0.5, norm='l2')", "robust_accuracy")),
-        ("imagenet-pgd100-linf-2/255", "top1", ("imagenet", "pgd(eps=2/255, steps=100)", "robust_accuracy")),
+        ("imagenet-pgd100-linf-2/255", "top1", ("imagenet", "pgd of 100 steps, linf 2/255", "robust_accuracy")),
+        ("cifar10-linf-None", "reported_robust_top1", ("cifar10-linf-None", "an attack not named", "robust_accuracy")),
+        ("cifar10-c", "reported_robust_top1", ("cifar10-c", "imagenet_c", "mean_accuracy")),
         ("cifar10-pgd-linf-8/255", "robust_top1", ("cifar10", "pgd of unknown steps, linf 8/255", "robust_accuracy")),
         (
             "cifar10-linf-0.031",
@@ -59,6 +62,8 @@ def test_variants_and_units_of_published_numbers_are_kept() -> None:
 def test_changes_that_can_be_run_are_written_as_a_run_writes_them() -> None:
     runnable = 0
     for text in pc.unique(published()["perturbation"]).to_pylist():
+        if "(" not in text:  # all severities of a corruption, which is how a run writes its CE
+            continue
         try:
             found = catalog.perturbation_text(text)
         except SpecError:
@@ -66,6 +71,26 @@ def test_changes_that_can_be_run_are_written_as_a_run_writes_them() -> None:
         runnable += 1
         assert found == text
     assert runnable > 90
+
+
+def test_a_pgd_can_be_run_where_its_source_says_how_long_its_steps_are() -> None:
+    name = ("imagenet-pgd20-linf-4/255", "robust_top1")
+    assert name_of(*name, "MadryLab/robustness README").perturbation == "pgd(eps=4/255, steps=20)"
+    sat = name_of(*name, "cihangxie/SmoothAdversarialTraining README").perturbation
+    assert sat == "pgd(eps=4/255, steps=20, step_size=1/255)"
+
+
+def test_a_published_ce_is_named_as_a_measured_one() -> None:
+    rows = published().filter(pc.equal(published()["metric"], "CE"))
+    assert rows.num_rows == 2_925 and set(pc.unique(rows["perturbation"]).to_pylist()) == set(alexnet().errors)
+
+
+def test_claims_and_subsets_of_unknown_size_have_no_interval() -> None:
+    table = published()
+    claimed = table.filter(pc.equal(table["kind"], "claimed"))
+    assert claimed["n"].null_count == claimed["low"].null_count == claimed.num_rows > 200
+    attacked = pc.and_(pc.match_substring(table["protocol"], "testbed"), pc.equal(table["metric"], "robust_accuracy"))
+    assert table.filter(attacked)["n"].null_count == table.filter(attacked).num_rows > 700
 
 
 def test_all_rows_are_there_with_their_sources() -> None:

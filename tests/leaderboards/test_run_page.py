@@ -98,6 +98,19 @@ def test_curves_are_of_one_attack_and_begin_with_clean_images() -> None:
     assert curves([measured("alone", 900, 400)]) == []
 
 
+@pytest.mark.parametrize("name", ["$\\frac{$", "a$x$b", "_hidden"])
+def test_a_name_is_drawn_as_it_is(name: str) -> None:
+    first = curves([ATTACKED.model_copy(update={"model": name})])
+    assert f">{name}</text>" in drawing([first[0], first[0]], name)
+
+
+def test_curves_and_maps_of_two_protocols_are_two() -> None:
+    other = tuple(one.model_copy(update={"protocol": "first 100 · seed 1"}) for one in ATTACKED.measured)
+    both = ATTACKED.model_copy(update={"measured": ATTACKED.measured + other})
+    assert len(heat_maps([both])) == 2
+    assert sorted(curve.points[0][1].protocol for curve in curves([both])) == ["first 100 · seed 1"] * 2 + ["test"] * 2
+
+
 def test_a_heat_map_has_a_row_for_every_corruption() -> None:
     (found,) = heat_maps([ATTACKED])
     assert (found.severities, found.rows) == ((1, 3), (("fog", (0.89, 0.87)),))

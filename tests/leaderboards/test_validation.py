@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from board_entries import counted, measured
-from robustbench_eff.leaderboards.entry import Entry, Result
+from robustbench_eff.leaderboards.entry import Check, Entry, Result
 from robustbench_eff.leaderboards.validation import differences, problems, repeated
 from robustbench_eff.scores.intervals import wilson
 
@@ -31,7 +31,10 @@ def test_a_sound_entry_has_nothing_wrong() -> None:
     [
         (1, {"value": 0.41}, "interval of 0.41 with n = 1000"),
         (1, {"value": 0.4005}, "value 0.4005 is no count of 1000 samples"),
-        (1, {"value": 0.9, "low": None, "high": None}, ""),
+        (1, {"low": None, "high": None}, "the interval of 0.4 with n = 1000 is another than [None, None]"),
+        (1, {"value": 0.41, "source": "me"}, "interval of 0.41 with n = 1000"),
+        (1, {"n": None}, "does not say on how many samples"),
+        (1, {"cell": ""}, "does not say from which cell"),
         (1, {"value": 0.95, "low": None, "high": None}, "robust accuracy 0.95 is above the clean 0.9"),
         (0, {"value": 90.0, "low": None, "high": None}, "fractions are wanted, not percent"),
         (0, {"low": None}, "one end of an interval only"),
@@ -47,9 +50,6 @@ def test_a_sound_entry_has_nothing_wrong() -> None:
 )
 def test_a_number_that_cannot_be_is_found_with_its_row(number: int, fields: dict[str, object], words: str) -> None:
     found = problems(changed(number, **fields), wilson)
-    if not words:
-        assert found == []
-        return
     assert any(
         words in problem.what and problem.where.startswith(f"measured[{number}] (digits, ") for problem in found
     ), [asdict(problem) for problem in found]
@@ -90,6 +90,21 @@ def test_what_does_not_follow_from_the_outcomes_is_found() -> None:
     assert [problem.what for problem in differences(fewer, GOOD)] == ["follows from the outcomes and is missing"]
     assert [problem.what for problem in differences(GOOD, fewer)] == ["does not follow from the outcomes"]
     assert [problem.what for problem in differences(GOOD, None)] == ["has no outcomes in the store"]
+
+
+def test_what_travels_with_the_numbers_must_follow_from_the_outcomes_too() -> None:
+    check = Check(benchmark="digits", check="black_box", finding="passed", evidence="0 of 1000")
+    honest = GOOD.model_copy(update={"checks": (check.model_copy(update={"finding": "suspect"}),)})
+    assert GOOD.provenance is not None
+    other = GOOD.provenance.model_copy(update={"weights": "others"})
+    lying = honest.model_copy(update={"checks": (check,), "provenance": other})
+    assert [problem.where for problem in differences(lying, honest)] == ["provenance.weights", "checks"]
+    flipped = changed(0, higher_is_better=False, unit="number", flags=("incomplete",))
+    assert [problem.what.partition(" is ")[0] for problem in differences(flipped, GOOD)] == [
+        "unit",
+        "higher_is_better",
+        "flags",
+    ]
 
 
 def test_other_outcomes_are_found(tmp_path: Path) -> None:
