@@ -18,7 +18,7 @@ from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.scores.score import Score
 from robustbench_eff.store import Store
 
-from .leaderboard import merged
+from .leaderboard import measured_name, merged
 
 NUMBERS = (*PLAIN, "median_distance")
 """How the names of metrics begin that are no fractions."""
@@ -119,10 +119,13 @@ def _cell(store: Store, cell_id: str, cell: Mapping[str, Any]) -> Cell:
 
 
 def pictures(store: Store) -> dict[str, list[tuple[str, bytes]]]:
-    """The pictures of samples that a store keeps, by model: of every attack, and of corruptions at their worst."""
+    """The pictures of samples that a store keeps, by the names of models in entries: of every attack, and of corruptions
+    at their worst.
+    """
     found: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
     for cell_id, cell in shown(store).items():
         png = store.picture(cell_id)
         if png is not None and cell["configuration"].get("severity", WORST) == WORST:
-            found[cell["model"]].append((f"{cell['benchmark']}, {cell['perturbation']}", png))
+            name = measured_name(cell["model"], cell["model_source"])
+            found[name].append((f"{cell['benchmark']}, {cell['perturbation']}", png))
     return dict(found)

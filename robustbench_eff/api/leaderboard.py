@@ -53,25 +53,33 @@ def merged(entries: Iterable[Entry]) -> list[Entry]:
     """
     found: dict[str, Entry] = {}
     for entry in entries:
-        alias = known_as(entry)
-        name = entry.model if alias is None else alias.name
-        if alias is None and entry.provenance is not None and name in {*aliases.aliases(), *_timm_names()}:
-            name = f"{name} (not the published one)"
+        if entry.provenance is None:
+            alias = aliases.aliases().get(entry.model) or _of_timm(entry.model)
+            name = alias.name if alias else entry.model
+        else:
+            name = measured_name(entry.model, entry.provenance.source)
+            alias = aliases.aliases().get(name)
         said = {"model": name, "family": entry.family or (alias.family if alias else "")}
         named = entry.model_copy(update=said | {"defense": entry.defense or (alias.defense if alias else "")})
         found[name] = found[name].with_results_of(named) if name in found else named
     return list(found.values())
 
 
-def known_as(entry: Entry) -> Alias | None:
-    """The alias of a model: `timm:tf_efficientnet_b7.ap_in1k` is `effnet_b7_advprop`.
-
-    What was measured is known by what built it, not by what a user called it; published tables name timm's models.
+def measured_name(model: str, source: str) -> str:
+    """What was measured is known by what built it, not by what a user called it: `timm:tf_efficientnet_b7.ap_in1k` is
+    `effnet_b7_advprop`, and a network of one's own is no published one, whatever its name.
     """
-    if entry.provenance is not None:
-        return _by_source().get(entry.provenance.source)
-    name = entry.model
-    return aliases.aliases().get(name) or _by_source().get(name if ":" in name else f"timm:{name}")
+    if " #" in model:  # one of several that only their weights or preprocessing tell apart
+        return model
+    alias = _by_source().get(source)
+    if alias is not None:
+        return alias.name
+    return f"{model} (not the published one)" if model in {*aliases.aliases(), *_timm_names()} else model
+
+
+def _of_timm(model: str) -> Alias | None:
+    """Published tables name timm's models without saying so."""
+    return _by_source().get(model if ":" in model else f"timm:{model}")
 
 
 @cache
