@@ -119,7 +119,7 @@ def _cell(store: Store, cell_id: str, cell: Mapping[str, Any]) -> Cell:
 
 
 def pictures(store: Store) -> dict[str, list[tuple[str, bytes]]]:
-    """The pictures of samples that a store keeps, by the names of models in entries: of every attack, and of corruptions
+    """The pictures of samples that a store keeps, by the models' names in entries: of every attack, and of corruptions
     at their worst.
     """
     found: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
