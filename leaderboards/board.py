@@ -33,11 +33,14 @@ def board(entries: Sequence[Entry], layout: Layout) -> Table:
     Raises UsageError where there is no column at all.
     """
     found: dict[tuple[int, Key], dict[int, list[Result]]] = {}
+    patterns: dict[Key, int | None] = {}
     for number, entry in enumerate(entries):
         for kind, result in entry.results():
-            pattern = _pattern(layout.columns, kind, result)
-            if pattern is not None:
-                found.setdefault((pattern, _key(kind, result)), {}).setdefault(number, []).append(result)
+            key = _key(kind, result)
+            if key not in patterns:
+                patterns[key] = _pattern(layout.columns, kind, result)
+            if (pattern := patterns[key]) is not None:
+                found.setdefault((pattern, key), {}).setdefault(number, []).append(result)
     if not found:
         raise UsageError(
             "No result belongs into these columns.", "Choose others: --columns, --benchmark, or fewer filters."

@@ -32,6 +32,9 @@ HOME_OF = {
     "foolbox": {"attacks/foolbox_adapter.py"},
     "numba": {f"corruptions/compiled/{path.name}" for path in (ROOT / "corruptions" / "compiled").glob("*.py")},
     "pyautoattack": {"attacks/pyautoattack_adapter.py"},
+    "great_tables": set(),  # only its scripts are read
+    "http": {"cli/serving.py"},
+    "jinja2": {"leaderboards/run_page.py", "leaderboards/site/pages.py"},
     "ray": set(),
     "open_clip": {"zoo/open_clip_models.py"},
     "timm": {"zoo/timm_models.py", "zoo/sat_architectures.py", "zoo/architectures.py"},
@@ -56,11 +59,11 @@ HOME_OF = {
     },
     "pydantic": {"suite.py", "sweep.py", "leaderboards/entry.py", "leaderboards/layout.py"},
     "matplotlib": {"sweep_plot.py", "leaderboards/curves.py"},
-    "jinja2": {"leaderboards/run_page.py"},
     "sklearn": set(),
     "huggingface_hub": {"hub.py", "benchmarks/hugging_face.py"},
     "socket": {"hub.py"},
     "urllib": {"hub.py"},
+    "vl_convert": {"leaderboards/site/libraries.py"},
 }
 """Heavy third parties, and the only files that may import them."""
 

@@ -29,11 +29,13 @@ def test_every_data_file_is_packaged() -> None:
     globs = PROJECT["tool"]["setuptools"]["package-data"]
     folders = {"robustbench_eff": "robustbench_eff"}
     folders |= {f"robustbench_eff.{wing}": wing for wing in ("defenses", "leaderboards")}
+    folders["robustbench_eff.leaderboards.site"] = "leaderboards/site"
     for package, folder in folders.items():
         patterns = globs[package]
         for path in (ROOT / folder).rglob("*"):
             plain = path.relative_to(ROOT / folder)
-            if path.is_file() and path.suffix not in (".py", ".pyc"):
+            nearest = max((name for name in folders.values() if path.is_relative_to(ROOT / name)), key=len)
+            if path.is_file() and path.suffix not in (".py", ".pyc") and nearest == folder:
                 assert any(plain.match(pattern) for pattern in patterns), plain
 
 

@@ -30,7 +30,7 @@ def gathered(
     EntryError for a file that is no entry.
     """
     globs = {"families": families, "defenses": defenses, "models": models, "benchmarks": benchmarks}
-    stores = [place for place in sources if (place / "store.json").is_file()]
+    stores = _stores(sources)
     found = [read_entry(file) for place in sources if place not in stores for file in _files(place)]
     if stores:
         from .entries import measured_entries  # scores take a second to import
@@ -91,6 +91,26 @@ def _by_source() -> dict[str, Alias]:
 def _timm_names() -> frozenset[str]:
     """What published tables call models that have no alias."""
     return frozenset(published_results.published()["model"].to_pylist())
+
+
+def samples(sources: Sequence[Path]) -> dict[str, list[tuple[str, bytes]]]:
+    """The pictures of samples that the stores among these sources keep, with captions, by the names of `gathered`."""
+    stores = _stores(sources)
+    if not stores:
+        return {}
+    from robustbench_eff.store import Store
+
+    from .entries import pictures
+
+    found: dict[str, list[tuple[str, bytes]]] = {}
+    for store in stores:
+        for model, shots in pictures(Store.existing(store)).items():
+            found.setdefault(model, []).extend(shots)
+    return found
+
+
+def _stores(sources: Sequence[Path]) -> list[Path]:
+    return [place for place in sources if (place / "store.json").is_file()]
 
 
 def _files(place: Path) -> list[Path]:

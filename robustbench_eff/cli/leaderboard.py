@@ -80,6 +80,45 @@ def entry(
 
 
 @leaderboard_app.command()
+def site(
+    out: Annotated[Path, typer.Option(help="Folder of the site; an earlier site in it is replaced.")],
+    sources: Sources = None,
+    published: Annotated[bool, typer.Option(help="What comes with the package too.")] = True,
+) -> None:
+    """Write pages to read in a browser: tables, plots, a page of every model; no server is needed."""
+    with reported():
+        from robustbench_eff.api.leaderboard import gathered, samples
+        from robustbench_eff.disk import saving
+        from robustbench_eff.leaderboards.site.write import write_site
+
+        entries = gathered(sources or (), published=published)
+        with saving(out):
+            written = write_site(entries, out, pictures=samples(sources or ()))
+        errors().print(
+            f"{written.files} files, {written.size / 1e6:.1f} MB, written to {out}. Open {out / 'index.html'}.",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+@leaderboard_app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(help="What `robust-eval leaderboard site` wrote.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: one that is free.")] = 8000,
+) -> None:
+    """Show a site to a browser on this machine, until Ctrl-C."""
+    with reported():
+        from robustbench_eff.cli.serving import server
+
+        with server(folder, port) as running:
+            output().print(f"http://127.0.0.1:{running.server_port}/ (Ctrl-C ends it)", highlight=False)
+            try:
+                running.serve_forever()
+            except KeyboardInterrupt:
+                raise typer.Exit(0) from None
+
+
+@leaderboard_app.command()
 def schema() -> None:
     """Print the JSON Schema of an entry."""
     with reported():

@@ -1,0 +1,1 @@
+"""The static site: a self-contained folder of pages. Imports no torch."""

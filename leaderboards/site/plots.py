@@ -1,0 +1,199 @@
+"""What the plots show: series of numbers that may be compared, taken from entries."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from robustbench_eff import spec
+
+from ..entry import Entry, Kind, Result, base_of
+from ..perturbations import split
+
+COLOURS = 9
+"""Defenses that have a colour of their own in one scatter plot."""
+VALUE = -3
+DIGITS = 4
+"""More than a picture shows."""
+OF_CATEGORY = "shape_bias of "
+AT_RADIUS = "robust_accuracy@"
+Values: TypeAlias = list[list[Any]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Numbers under one protocol: the values of every model, in the order of the plot's fields."""
+
+    label: str
+    models: dict[str, Values]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """One kind of plot; `name` is that of its Vega-Lite specification."""
+
+    name: str
+    title: str
+    meaning: str
+    choose: Literal["all", "some", "one"]
+    """How many models are shown at a time."""
+    fields: tuple[str, ...]
+    """The first is a text, all others are numbers; the last three a value and the ends of its interval."""
+    views: tuple[View, ...]
+
+
+class _Place(NamedTuple):
+    """What numbers of one view share."""
+
+    subject: str
+    protocol: str
+    kind: Kind
+
+
+Found: TypeAlias = dict[_Place, dict[str, Values]]
+
+
+def plots(entries: Sequence[Entry]) -> list[Plot]:
+    """The plots for which there are numbers."""
+    every = [
+        Plot(
+            name="scatter",
+            title="Clean against robust accuracy",
+            meaning="Every point is a model, with 95 % intervals. A point leads to the model's page.",
+            choose="all",
+            fields=("defense", "clean", "clean_low", "clean_high", "robust", "robust_low", "robust_high"),
+            views=tuple(map(_with_few_colours, _views(entries, _scatter, fewest=1))),
+        ),
+        Plot(
+            name="curves",
+            title="Security curves",
+            meaning="Accuracy against ε, the radius within which an attack searches; the band is the 95 % interval.",
+            choose="some",
+            fields=("attack", "eps", "accuracy", "low", "high"),
+            views=_views(entries, _curves, fewest=2),
+        ),
+        Plot(
+            name="corruptions",
+            title="Corruptions by severity",
+            meaning="Accuracy of one model under every corruption.",
+            choose="one",
+            fields=("corruption", "severity", "accuracy", "low", "high"),
+            views=_views(entries, _corruptions, fewest=2),
+        ),
+        Plot(
+            name="shape-bias",
+            title="Shape bias by category",
+            meaning="Of the decisions for shape or texture, the fraction for shape, by the category of the shape.",
+            choose="some",
+            fields=("category", "bias", "low", "high"),
+            views=_views(entries, _shape_bias, fewest=2),
+        ),
+    ]
+    return [plot for plot in every if plot.views]
+
+
+def _views(
+    entries: Sequence[Entry],
+    reading: Callable[[Entry], Iterator[tuple[_Place, list[Any]]]],
+    *,
+    fewest: int,
+) -> tuple[View, ...]:
+    """What is found, the view of most models first; models with fewer values than `fewest` are left out."""
+    found: Found = defaultdict(lambda: defaultdict(list))
+    for entry in entries:
+        for place, values in reading(entry):
+            rounded = [round(value, DIGITS) if isinstance(value, float) else value for value in values]
+            found[place][entry.model].append(rounded)
+    kept = {place: _best_first(models, fewest) for place, models in found.items()}
+    ordered = sorted((place for place in kept if kept[place]), key=lambda place: (-len(kept[place]), place))
+    return tuple(
+        View(label=f"{place.subject} ({place.kind}: {place.protocol})", models=kept[place]) for place in ordered
+    )
+
+
+def _best_first(models: Mapping[str, Values], fewest: int) -> dict[str, Values]:
+    """Those that have enough values, by their number and the last of them."""
+    enough = {model: values for model, values in models.items() if len(values) >= fewest}
+    return dict(sorted(enough.items(), key=lambda item: (len(item[1]), item[1][-1][VALUE]), reverse=True))
+
+
+def _with_few_colours(view: View) -> View:
+    """The rarer defenses under one name."""
+    common = [name for name, _ in Counter(values[0][0] for values in view.models.values()).most_common(COLOURS)]
+    return View(
+        label=view.label,
+        models={
+            model: [[defense if defense in common else "other", *rest] for defense, *rest in values]
+            for model, values in view.models.items()
+        },
+    )
+
+
+def _scatter(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
+    """Robust accuracy and mean accuracy under corruption, each with the clean accuracy of the same protocol."""
+    clean = _clean(entry)
+    seen = set()
+    for kind, result in entry.results():
+        on = result.benchmark if result.metric == "robust_accuracy" else result.benchmark.removesuffix("-c")
+        of = clean.get((kind, base_of(result.protocol), on))
+        place = _Place(f"{result.benchmark}, {result.perturbation}", result.protocol, kind)
+        wanted = result.metric in ("robust_accuracy", "mean_accuracy")
+        if wanted and result.value is not None and of is not None and place not in seen:
+            seen.add(place)
+            yield place, [entry.defense or "not said", of.value, of.low, of.high, result.value, result.low, result.high]
+
+
+def _curves(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
+    """Of an attack that is run at several radii, or a curve in one run; with the clean accuracy at zero."""
+    clean = _clean(entry)
+    seen = set()
+    for kind, result in entry.results():
+        radius = _radius(result)
+        if radius is None or result.value is None:
+            continue
+        attack, eps = radius
+        place = _Place(f"{result.benchmark}, {attack}", result.protocol, kind)
+        of = clean.get((kind, base_of(result.protocol), result.benchmark))
+        if place not in seen and of is not None:
+            yield place, [attack, 0.0, of.value, of.low, of.high]
+        if (place, eps) not in seen:
+            yield place, [attack, eps, result.value, result.low, result.high]
+        seen |= {place, (place, eps)}
+
+
+def _radius(result: Result) -> tuple[str, float] | None:
+    """The attack without its radius, and the radius."""
+    found = split(result.perturbation, "eps")
+    if found is None:
+        return None
+    if result.metric == "robust_accuracy" and isinstance(found.value, float | int):
+        return found.rest, float(found.value)
+    if result.metric.startswith(AT_RADIUS):
+        return found.rest, spec.number(result.metric.removeprefix(AT_RADIUS))
+    return None
+
+
+def _corruptions(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
+    for kind, result in entry.results():
+        found = split(result.perturbation, "severity")
+        if found is not None and result.metric == "accuracy" and result.value is not None:
+            place = _Place(result.benchmark, result.protocol, kind)
+            yield place, [found.rest, found.value, result.value, result.low, result.high]
+
+
+def _shape_bias(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
+    for kind, result in entry.results():
+        if result.metric.startswith(OF_CATEGORY) and result.value is not None:
+            place = _Place(result.benchmark, result.protocol, kind)
+            yield place, [result.metric.removeprefix(OF_CATEGORY), result.value, result.low, result.high]
+
+
+def _clean(entry: Entry) -> Mapping[tuple[Kind, str, str], Result]:
+    """Clean accuracy by kind, protocol and benchmark."""
+    return {
+        (kind, base_of(result.protocol), result.benchmark): result
+        for kind, result in entry.results()
+        if result.metric == "accuracy" and result.perturbation == "none" and result.value is not None
+    }

@@ -1,0 +1,160 @@
+// The table of the front page: DataTables sorts, searches and pages; columns are chosen here.
+"use strict";
+
+const LEADING = ["Rank", "Model", "Family", "Defense"]; // before the numbers
+const VALUE = 1, RANKS = 6; // places in a figure
+const byId = (id) => document.getElementById(id);
+let table = null;
+
+// A number that is missing comes last, whichever way one sorts.
+const missing = (a, b) => (a === null) - (b === null);
+DataTable.ext.type.order["figure-asc"] = (a, b) => missing(a, b) || a - b;
+DataTable.ext.type.order["figure-desc"] = (a, b) => missing(a, b) || b - a;
+
+// The filters by family and defense.
+DataTable.ext.search.push((_settings, _texts, _index, row) =>
+  ["family", "defense"].every((name) => !byId(name).value || row[name] === byId(name).value));
+
+const row = ([model, page, family, defense, suspected, figures]) => ({
+  model, page, family, defense, suspected,
+  figures: new Map(figures.map((figure) => [figure[0], figure])),
+});
+
+// Those of the benchmark and kind that are asked for; of others that differ in protocol alone the fullest.
+function chosen(board) {
+  const benchmark = byId("benchmark").value, kind = byId("kind").value, every = byId("every").checked;
+  const few = board.rows.length / 20, labels = new Set();
+  return board.columns.filter((column) => {
+    if ((benchmark && column.benchmark !== benchmark) || (kind && column.kind !== kind)) return false;
+    const first = !labels.has(column.label);
+    labels.add(column.label);
+    return every || first || column.kind === "measured" || column.count >= few;
+  });
+}
+
+// The number is that of the protocol's note below the table.
+function heading(column) {
+  const head = make("th", "", { scope: "col", class: `number ${column.kind}` });
+  const source = make("span", "", { class: "source", title: `${column.kind}: ${column.protocol}` });
+  source.append(make("span", column.kind, { class: `kind ${column.kind}` }), make("span", `${column.note} ${column.protocol}`, { class: "protocol" }));
+  head.append(source, `${column.label} ${column.unit}`);
+  return head;
+}
+
+function modelCell(row) {
+  const cell = make("span");
+  cell.append(make("a", row.model, { href: `models/${encodeURIComponent(row.page)}.html` }));
+  if (row.suspected.length) {
+    const title = row.suspected.join(", ");
+    cell.append(" ", make("span", "masking suspected", { class: "finding suspect", title }));
+  }
+  return cell;
+}
+
+// A star in the text marks a number with flags, which the title names.
+function figureCell(figure) {
+  if (!figure) return "";
+  const [, , text, interval, best, n, , ...flags] = figure;
+  const said = [...(n === null ? [] : [`n ${n.toLocaleString("en")}`]), ...flags];
+  const cell = make("span", "", said.length ? { title: said.join("; ") } : {});
+  cell.append(make(best ? "b" : "span", text));
+  if (interval) cell.append(" ", make("small", interval));
+  return cell;
+}
+
+const words = (name) => ({ data: name, type: "string", render: (text, type) => (type === "display" ? make("span", text) : text) });
+
+const figures = ({ place, label, kind, protocol, higher_is_better }) => ({
+  data: null,
+  ariaTitle: `${label}, ${kind}, ${protocol}`,
+  type: "figure",
+  searchable: false,
+  className: "number",
+  orderSequence: higher_is_better ? ["desc", "asc"] : ["asc", "desc"],
+  render: (_, type, row) => {
+    const figure = row.figures.get(place);
+    return type === "display" ? figureCell(figure) : figure?.[VALUE] ?? null;
+  },
+});
+
+// What the table is sorted by at first stands first.
+function draw(board) {
+  const columns = chosen(board).sort((a, b) => (b === board.columns[board.first]) - (a === board.columns[board.first]));
+  const places = columns.map((column) => column.place);
+  byId("board").replaceChildren(); // the old table is measured no more, and the new one not before it is whole
+  table?.destroy();
+  const element = make("table", "", { id: "models" });
+  const head = element.createTHead().insertRow();
+  for (const label of LEADING) head.append(make("th", label, { scope: "col" }));
+  head.append(...columns.map(heading));
+  element.append(make("caption", board.title));
+  const frame = make("div");
+  frame.append(element);
+  table = new DataTable(element, {
+    data: board.rows.filter((row) => places.some((place) => row.figures.has(place))),
+    columns: [
+      { data: null, defaultContent: "", type: "string", searchable: false, orderable: false, className: "number rank" },
+      { data: "model", type: "string", className: "model", cellType: "th",
+        createdCell: (cell) => cell.setAttribute("scope", "row"),
+        render: (name, type, row) => (type === "display" ? modelCell(row) : name) },
+      words("family"), words("defense"), ...columns.map(figures),
+    ],
+    order: columns.slice(0, 1).map((column) => [LEADING.length, column.higher_is_better ? "desc" : "asc"]),
+    rowCallback(line, row) {
+      const [sorted] = this.api().order().flat();
+      line.cells[0].textContent = row.figures.get(columns[sorted - LEADING.length]?.place)?.[RANKS] ?? "";
+    },
+    search: { search: byId("search").value },
+    autoWidth: false,
+    deferRender: true,
+    pageLength: 25,
+    lengthMenu: [25, 50, 100, 250],
+    layout: { topStart: "info", topEnd: "pageLength", bottomStart: null, bottomEnd: "paging" },
+    language: { info: "Models _START_ to _END_ of _TOTAL_", infoFiltered: "(of _MAX_ with a number in these columns)",
+      infoEmpty: "No models", zeroRecords: "No model matches.", lengthMenu: "Rows _MENU_" },
+  });
+  const scroll = element.parentElement;
+  scroll.classList.add("scroll");
+  for (const [name, value] of [["tabindex", 0], ["role", "region"], ["aria-label", board.title]]) scroll.setAttribute(name, value);
+  byId("board").append(...frame.childNodes);
+  notes(columns);
+}
+
+function notes(columns) {
+  const found = new Map(columns.map((column) => [column.note, column]).sort(([a], [b]) => a - b));
+  byId("notes").replaceChildren(...[...found.values()].map((column) => {
+    const item = make("li", "", { id: `note-${column.note}`, value: column.note });
+    item.append(make("span", column.kind, { class: `kind ${column.kind}` }), ` ${column.protocol}`);
+    return item;
+  }));
+}
+
+function offer(id, values) {
+  const select = byId(id), before = select.value;
+  const names = [...new Set(values)].filter(Boolean).sort();
+  select.replaceChildren(make("option", "all", { value: "" }), ...names.map((name) => make("option", name)));
+  select.value = names.includes(before) ? before : "";
+}
+
+const rowsRead = {};
+async function rowsOf(board) {
+  rowsRead[board.figures] ??= (await data(board.figures)).map(row);
+  return board.models.map((place) => rowsRead[board.figures][place]);
+}
+
+async function show() {
+  const board = await data(`board-${byId("columns").value}`);
+  board.rows ??= await rowsOf(board);
+  offer("family", board.rows.map((row) => row.family));
+  offer("defense", board.rows.map((row) => row.defense));
+  offer("benchmark", board.columns.map((column) => column.benchmark));
+  draw(board);
+}
+
+addEventListener("DOMContentLoaded", () => {
+  byId("controls").addEventListener("submit", (event) => event.preventDefault());
+  for (const id of ["columns", "benchmark", "kind", "every"]) byId(id).addEventListener("change", show);
+  for (const id of ["family", "defense"]) byId(id).addEventListener("change", () => table.draw());
+  byId("search").addEventListener("input", () => table.search(byId("search").value).draw());
+  show();
+});
