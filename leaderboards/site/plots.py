@@ -146,21 +146,20 @@ def _scatter(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
 
 
 def _curves(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
-    """Of an attack that is run at several radii, or a curve in one run; with the clean accuracy at zero."""
+    """Of an attack that was run at two radii at least, or a curve in one run; with the clean accuracy at zero."""
     clean = _clean(entry)
-    seen = set()
+    found: dict[_Place, dict[float, Result]] = defaultdict(dict)
     for kind, result in entry.results():
         radius = _radius(result)
-        if radius is None or result.value is None:
-            continue
-        attack, eps = radius
-        place = _Place(f"{result.benchmark}, {attack}", result.protocol, kind)
-        of = clean.get((kind, base_of(result.protocol), result.benchmark))
-        if place not in seen and of is not None:
-            yield place, [attack, 0.0, of.value, of.low, of.high]
-        if (place, eps) not in seen:
-            yield place, [attack, eps, result.value, result.low, result.high]
-        seen |= {place, (place, eps)}
+        if radius is not None and result.value is not None:
+            place = _Place(f"{result.benchmark}, {radius[0]}", result.protocol, kind)
+            found[place].setdefault(radius[1], result)
+    for place, results in found.items():
+        start = clean.get((place.kind, base_of(place.protocol), next(iter(results.values())).benchmark))
+        points = {0.0: start, **results} if start is not None else results
+        if len(results) > 1:
+            for eps, result in sorted(points.items()):
+                yield place, [place.subject, eps, result.value, result.low, result.high]
 
 
 def _radius(result: Result) -> tuple[str, float] | None:
@@ -176,11 +175,15 @@ def _radius(result: Result) -> tuple[str, float] | None:
 
 
 def _corruptions(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
+    """Of all corruptions, whether they draw and so have a seed or not; of several seeds the first."""
+    seen = set()
     for kind, result in entry.results():
         found = split(result.perturbation, "severity")
         if found is not None and result.metric == "accuracy" and result.value is not None:
-            place = _Place(result.benchmark, result.protocol, kind)
-            yield place, [found.rest, found.value, result.value, result.low, result.high]
+            place = _Place(result.benchmark, base_of(result.protocol), kind)
+            if (place, found) not in seen:
+                yield place, [found.rest, found.value, result.value, result.low, result.high]
+            seen.add((place, found))
 
 
 def _shape_bias(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:

@@ -139,6 +139,17 @@ def test_a_security_curve_begins_at_clean_accuracy() -> None:
     ]
 
 
+def test_one_radius_is_no_curve() -> None:
+    one = Entry(model="m", measured=(result("none", 0.9), result("pgd(eps=4/255)", 0.5)))
+    assert [plot.name for plot in plots([one])] == ["scatter"]
+
+
+def test_corruptions_that_draw_stand_beside_those_that_do_not() -> None:
+    drawn = result("snow(severity=1)", 0.5, protocol="all images · seed 0")
+    (view,) = next(plot for plot in plots([Entry(model="m", measured=(result("fog(severity=1)", 0.6), drawn))])).views
+    assert [row[0] for row in view.models["m"]] == ["fog", "snow"]
+
+
 def test_an_earlier_site_goes_and_nothing_else(tmp_path: Path) -> None:
     out = tmp_path / "site"
     write_site([entry("old")], out)
