@@ -13,7 +13,7 @@ from robustbench_eff.errors import UsageError
 from robustbench_eff.figures import PLAIN
 from robustbench_eff.leaderboards.entry import Cell, Check, Entry, Provenance, Result, Unit
 from robustbench_eff.scores.alexnet import AlexNet
-from robustbench_eff.scores.cells import shown
+from robustbench_eff.scores.cells import kind_of, shown
 from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.scores.score import Score
 from robustbench_eff.store import Store
@@ -124,7 +124,7 @@ def pictures(store: Store) -> dict[str, list[tuple[str, bytes]]]:
     """
     found: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
     for cell_id, cell in shown(store).items():
-        png = store.picture(cell_id)
+        png = None if kind_of(cell) == "clean" else store.picture(cell_id)
         if png is not None and cell["configuration"].get("severity", WORST) == WORST:
             name = measured_name(cell["model"], cell["model_source"])
             found[name].append((f"{cell['benchmark']}, {cell['perturbation']}", png))
