@@ -6,7 +6,9 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .entry import Entry, Result, base_of
+from robustbench_eff import spec
+
+from .entry import Entry, Kind, Result, base_of
 from .perturbations import split
 
 
@@ -17,37 +19,48 @@ class Curve(NamedTuple):
     benchmark: str
     attack: str
     protocol: str
+    kind: Kind
     points: tuple[tuple[float, Result], ...]
 
 
 def curves(entries: Sequence[Entry]) -> list[Curve]:
-    """Every attack that was measured at two radii at least, alone or in one sweep of a security curve."""
+    """Every attack with results at two radii at least, of a run each or of one run that found the nearest images."""
     return [curve for entry in entries for curve in _of(entry)]
 
 
 def _of(entry: Entry) -> Iterator[Curve]:
-    found: dict[tuple[str, str, str], dict[float, Result]] = {}
-    for result in entry.measured:
-        metric, _, at = result.metric.partition("@")
-        if metric != "robust_accuracy" or result.value is None:
-            continue
-        parts = split(result.perturbation, "eps")
-        if at:
-            attack, radius = result.perturbation, split(f"at(eps={at})", "eps")
-        else:
-            attack, radius = ("", None) if parts is None else (parts.rest, parts)
-        if radius is not None and isinstance(radius.value, (int, float)):
-            found.setdefault((result.benchmark, attack, result.protocol), {})[float(radius.value)] = result
-    clean = {
-        (result.benchmark, base_of(result.protocol)): result
-        for result in entry.measured
+    found: dict[tuple[str, str, str, Kind], dict[float, Result]] = {}
+    for kind, result in entry.results():
+        radius = _radius(result)
+        if radius is not None and result.value is not None:
+            place = (result.benchmark, radius[0], result.protocol, kind)
+            found.setdefault(place, {}).setdefault(radius[1], result)
+    clean = clean_of(entry)
+    for (benchmark, attack, protocol, kind), points in found.items():
+        if len(points) > 1:
+            start = clean.get((kind, base_of(protocol), benchmark))
+            first = [] if start is None else [(0.0, start)]
+            yield Curve(entry.model, benchmark, attack, protocol, kind, (*first, *sorted(points.items())))
+
+
+def _radius(result: Result) -> tuple[str, float] | None:
+    """The attack without its radius, and the radius."""
+    metric, _, at = result.metric.partition("@")
+    if metric != "robust_accuracy":
+        return None
+    if at:
+        return result.perturbation, spec.number(at)
+    found = split(result.perturbation, "eps")
+    return (found.rest, float(found.value)) if found and isinstance(found.value, int | float) else None
+
+
+def clean_of(entry: Entry) -> dict[tuple[Kind, str, str], Result]:
+    """Clean accuracy by kind, protocol without its seed, and benchmark."""
+    return {
+        (kind, base_of(result.protocol), result.benchmark): result
+        for kind, result in entry.results()
         if result.metric == "accuracy" and result.perturbation == "none" and result.value is not None
     }
-    for (benchmark, attack, protocol), points in found.items():
-        if len(points) > 1:
-            start = clean.get((benchmark, base_of(protocol)))
-            first = [] if start is None else [(0.0, start)]
-            yield Curve(entry.model, benchmark, attack, protocol, (*first, *sorted(points.items())))
 
 
 def drawing(found: Sequence[Curve], title: str) -> str:

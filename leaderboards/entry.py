@@ -159,11 +159,6 @@ class Entry(Strict):
         """As a file holds it, with its checksum; the same bytes for the same entry."""
         return self.sealed().model_dump_json(indent=1) + "\n"
 
-    @property
-    def file_name(self) -> str:
-        """A name without anything that a file system could misunderstand."""
-        return f"{plain_name(self.model)}.json"
-
 
 def base_of(protocol: str) -> str:
     """Without seed and precision, which clean images have none of."""

@@ -16,7 +16,8 @@ from robustbench_eff.cli.main import app
 from robustbench_eff.errors import MissingExtra, RobustEvalError, UsageError
 from robustbench_eff.sweep import Sweep, differences, folder_name, over_seeds, summaries
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "examples").rglob("*.yaml"))
+SHIPPED = Path(__file__).parents[1] / "examples"
+EXAMPLES = [SHIPPED / "digits-zoo.yaml", *sorted((SHIPPED / "ablations").glob("*.yaml"))]
 SMALL = """
 title: Small
 train: {benchmark: digits, arch: small_cnn(width=4), limit: 64, schedule: "epochs=1, batch_size=32"}

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from robustbench_eff import spec
-
-from ..entry import Entry, Kind, Result, base_of
+from ..curves import clean_of, curves
+from ..entry import Entry, Kind, base_of
 from ..perturbations import split
 
 COLOURS = 9
@@ -18,7 +17,6 @@ VALUE = -3
 DIGITS = 4
 """More than a picture shows."""
 OF_CATEGORY = "shape_bias of "
-AT_RADIUS = "robust_accuracy@"
 Values: TypeAlias = list[list[Any]]
 
 
@@ -133,7 +131,7 @@ def _with_few_colours(view: View) -> View:
 
 def _scatter(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
     """Robust accuracy and mean accuracy under corruption, each with the clean accuracy of the same protocol."""
-    clean = _clean(entry)
+    clean = clean_of(entry)
     seen = set()
     for kind, result in entry.results():
         on = result.benchmark if result.metric == "robust_accuracy" else result.benchmark.removesuffix("-c")
@@ -146,32 +144,10 @@ def _scatter(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
 
 
 def _curves(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
-    """Of an attack that was run at two radii at least, or a curve in one run; with the clean accuracy at zero."""
-    clean = _clean(entry)
-    found: dict[_Place, dict[float, Result]] = defaultdict(dict)
-    for kind, result in entry.results():
-        radius = _radius(result)
-        if radius is not None and result.value is not None:
-            place = _Place(f"{result.benchmark}, {radius[0]}", result.protocol, kind)
-            found[place].setdefault(radius[1], result)
-    for place, results in found.items():
-        start = clean.get((place.kind, base_of(place.protocol), next(iter(results.values())).benchmark))
-        points = {0.0: start, **results} if start is not None else results
-        if len(results) > 1:
-            for eps, result in sorted(points.items()):
-                yield place, [place.subject, eps, result.value, result.low, result.high]
-
-
-def _radius(result: Result) -> tuple[str, float] | None:
-    """The attack without its radius, and the radius."""
-    found = split(result.perturbation, "eps")
-    if found is None:
-        return None
-    if result.metric == "robust_accuracy" and isinstance(found.value, float | int):
-        return found.rest, float(found.value)
-    if result.metric.startswith(AT_RADIUS):
-        return found.rest, spec.number(result.metric.removeprefix(AT_RADIUS))
-    return None
+    for curve in curves([entry]):
+        place = _Place(f"{curve.benchmark}, {curve.attack}", curve.protocol, curve.kind)
+        for eps, result in curve.points:
+            yield place, [place.subject, eps, result.value, result.low, result.high]
 
 
 def _corruptions(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
@@ -191,12 +167,3 @@ def _shape_bias(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
         if result.metric.startswith(OF_CATEGORY) and result.value is not None:
             place = _Place(result.benchmark, result.protocol, kind)
             yield place, [result.metric.removeprefix(OF_CATEGORY), result.value, result.low, result.high]
-
-
-def _clean(entry: Entry) -> Mapping[tuple[Kind, str, str], Result]:
-    """Clean accuracy by kind, protocol and benchmark."""
-    return {
-        (kind, base_of(result.protocol), result.benchmark): result
-        for kind, result in entry.results()
-        if result.metric == "accuracy" and result.perturbation == "none" and result.value is not None
-    }

@@ -11,10 +11,10 @@ from robustbench_eff.errors import UsageError
 
 from ..entry import Entry, Kind
 from ..formats import LEGEND
+from ..names import file_names
 from .boards import Board, as_data, boards, figures_name
 from .libraries import plot_library, table_library
 from .model_page import SEVERITIES, parts
-from .names import page_names
 from .pages import page
 from .plots import Plot, plots
 
@@ -56,7 +56,7 @@ def write_site(entries: Sequence[Entry], out: Path, *, title: str = TITLE, pictu
 
 def site_files(entries: Sequence[Entry], *, title: str = TITLE, pictures: Pictures) -> Iterator[tuple[str, bytes]]:
     """Every file by its name in the folder; the same bytes for the same entries."""
-    pages = page_names([entry.model for entry in entries])
+    pages = file_names([entry.model for entry in entries])
     tables = boards(entries)
     drawn = plots(entries)
     yield MARK, ABOUT.encode()

@@ -6,12 +6,16 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from robustbench_eff.disk import saving
 from robustbench_eff.errors import EntryError, UsageError
 from robustbench_eff.leaderboards import published as published_results
 from robustbench_eff.leaderboards.entry import Entry, read_entry, shipped
+from robustbench_eff.leaderboards.names import file_names
 from robustbench_eff.leaderboards.validation import Problem, differences, problems, repeated
 from robustbench_eff.zoo import aliases
 from robustbench_eff.zoo.aliases import Alias
+
+from .folder import write_whole
 
 
 def gathered(
@@ -111,6 +115,16 @@ def samples(sources: Sequence[Path]) -> dict[str, list[tuple[str, bytes]]]:
 
 def _stores(sources: Sequence[Path]) -> list[Path]:
     return [place for place in sources if (place / "store.json").is_file()]
+
+
+def write_entries(entries: Sequence[Entry], out: Path) -> list[Path]:
+    """A file for every model, none outside the folder and no two alike; UsageError where one cannot be written."""
+    names = file_names([entry.model for entry in entries])
+    paths = [out / f"{names[entry.model]}.json" for entry in entries]
+    for path, entry in zip(paths, entries, strict=True):
+        with saving(path):
+            write_whole(path, entry.text().encode())
+    return paths
 
 
 def _files(place: Path) -> list[Path]:

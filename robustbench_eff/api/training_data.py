@@ -47,7 +47,7 @@ def missing_images(
 
     Raises UsageError for a benchmark that is a test of something else.
     """
-    benchmark, place = _benchmark(name, data)
+    benchmark, place = _benchmark(name, data, validation)
     found = sources.missing(benchmark, place)
     if place is None:
         how = f"--data {name}=PATH; the places of evaluations are not looked at, they hold test images"
@@ -72,10 +72,8 @@ def open_training_data(
     out. The labels of `unlabelled` images are not looked at. None may be among the `missing_images`. Raises UsageError
     for a benchmark that is a test of something else, DataError for images that do not fit.
     """
-    benchmark, place = _benchmark(name, data)
+    benchmark, place = _benchmark(name, data, validation)
     if place is None:
-        if validation is not None:
-            raise UsageError(f"{name} has images to look at of its own.", "Give --data too, or no --validation.")
         assert benchmark.embedded is not None, f"training images of {name} are missing"
         train, held_out = benchmark.embedded("train"), benchmark.embedded("validation")
     else:
@@ -97,12 +95,14 @@ def open_training_data(
     )
 
 
-def _benchmark(name: str, data: Mapping[str, str]) -> tuple[Benchmark, str | None]:
+def _benchmark(name: str, data: Mapping[str, str], validation: str | None) -> tuple[Benchmark, str | None]:
     """The benchmark, and where its training images are if they are not installed with the package."""
     place = locations.location(name, data) if name in data else None
     benchmark = catalog.benchmark(name, place)
     if benchmark.images_of is not None or benchmark.layout is not None or benchmark.conflict_by is not None:
         raise UsageError(f"{name} is for testing only.", f"Train on {benchmark.images_of}.")
+    if place is None and benchmark.embedded is not None and validation is not None:
+        raise UsageError(f"{name} has images to look at of its own.", "Give --data too, or no --validation.")
     return benchmark, place
 
 

@@ -70,13 +70,10 @@ def entry(
     """Write what stores hold as entries: one JSON file for every model."""
     with reported():
         from robustbench_eff.api.entries import measured_entries
-        from robustbench_eff.api.folder import write_whole
-        from robustbench_eff.disk import saving
+        from robustbench_eff.api.leaderboard import write_entries
 
-        for found in measured_entries(stores):
-            with saving(out / found.file_name):
-                write_whole(out / found.file_name, found.text().encode())
-            output().print(f"{out / found.file_name}", highlight=False, soft_wrap=True)
+        for path in write_entries(measured_entries(stores), out):
+            output().print(str(path), highlight=False, soft_wrap=True)
 
 
 @leaderboard_app.command()
@@ -181,16 +178,11 @@ def import_(
 ) -> None:
     """Read other people's results as entries: what they published, and what they claim."""
     with reported():
-        from robustbench_eff.api.folder import write_whole
-        from robustbench_eff.api.leaderboard import merged
-        from robustbench_eff.disk import saving
+        from robustbench_eff.api.leaderboard import merged, write_entries
         from robustbench_eff.leaderboards.exchange import READERS
 
-        found = merged(entry for file in files for entry in _of(READERS, form)(file))
-        for entry in found:
-            with saving(out / entry.file_name):
-                write_whole(out / entry.file_name, entry.text().encode())
-        output().print(f"{len(found)} entries written to {out}.", highlight=False, soft_wrap=True)
+        written = write_entries(merged(entry for file in files for entry in _of(READERS, form)(file)), out)
+        output().print(f"{len(written)} entries written to {out}.", highlight=False, soft_wrap=True)
 
 
 @leaderboard_app.command()
@@ -206,15 +198,17 @@ def export(
         from robustbench_eff.disk import saving
         from robustbench_eff.leaderboards.exchange import WRITERS
 
-        written = 0
+        written: set[Path] = set()
         for entry in gathered(sources, published=False):
             for path, text in _of(WRITERS, form)(entry):
+                if path in written:
+                    raise UsageError(f"{entry.model} and another model would both be {path}.", "Export them apart.")
                 with saving(out / path):
                     write_whole(out / path, text.encode())
-                written += 1
+                written.add(path)
         if not written:
             raise UsageError(f"Nothing that was measured has a place in {form}.", "RobustBench wants AutoAttack.")
-        output().print(f"{written} files written to {out}.", highlight=False, soft_wrap=True)
+        output().print(f"{len(written)} files written to {out}.", highlight=False, soft_wrap=True)
 
 
 def _of(forms: Mapping[str, Form], name: str) -> Form:

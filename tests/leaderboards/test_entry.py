@@ -14,7 +14,7 @@ from robustbench_eff.leaderboards.entry import Entry, Result, plain_name, read_e
 
 def test_an_entry_comes_back_from_its_file(tmp_path: Path) -> None:
     entry = measured("mine", 900, 400, family="cnn", defense="pgd_at")
-    path = tmp_path / entry.file_name
+    path = tmp_path / "mine.json"
     path.write_text(entry.text())
     assert read_entry(path) == entry
     assert entry.text() == read_entry(path).text()

@@ -12,7 +12,7 @@ import yaml
 from typer.testing import CliRunner
 
 from board_entries import counted, measured
-from robustbench_eff.api.leaderboard import merged
+from robustbench_eff.api.leaderboard import merged, write_entries
 from robustbench_eff.cli.main import app
 from robustbench_eff.errors import EntryError
 from robustbench_eff.leaderboards import audit as auditing
@@ -213,6 +213,13 @@ def test_an_audit_says_what_differs_and_by_how_much() -> None:
 def test_an_audit_compares_the_same_thing_only() -> None:
     other = published(0.4, perturbation="pgd(eps=4/255)", metric="robust_accuracy")
     assert auditing.audit([measured("mine", 900, 400).model_copy(update={"published": (other,)})]) == []
+
+
+def test_no_two_models_get_one_file(tmp_path: Path) -> None:
+    entries = [measured(name, 900, 400) for name in ("a/b", "a_b", "A_B", "../../x")]
+    paths = write_entries(entries, tmp_path)
+    assert len({str(path).lower() for path in paths}) == 4 and all(path.parent == tmp_path for path in paths)
+    assert [read_entry(path).model for path in paths] == [entry.model for entry in entries]
 
 
 def test_the_commands_read_and_write_files(tmp_path: Path) -> None:

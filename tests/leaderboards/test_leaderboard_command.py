@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from robustbench_eff import evaluate
+from robustbench_eff import catalog, evaluate
 from robustbench_eff.cli.main import app
 from robustbench_eff.leaderboards.entry import read_entry
 
@@ -106,6 +106,12 @@ def test_the_readme_shows_the_digits_leaderboard_as_the_command_writes_it(tmp_pa
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     assert run("build", "--benchmark", "digits*", "--columns", "paper", "--out", tmp_path / "digits.md").exit_code == 0
     assert (tmp_path / "digits.md").read_text().strip() in readme
+
+
+def test_the_suite_behind_it_names_things_that_exist() -> None:
+    suite = catalog.suite(str(Path(__file__).parents[2] / "examples" / "digits-leaderboard.yaml"))
+    for text in catalog.expanded(suite.perturbations("digits")):
+        assert text == "none" or catalog.perturbation_text(text)
 
 
 def test_shipped_entries_have_nothing_wrong() -> None:

@@ -20,8 +20,8 @@ from robustbench_eff.api.leaderboard import gathered
 from robustbench_eff.cli.serving import server
 from robustbench_eff.errors import MissingExtra, UsageError
 from robustbench_eff.leaderboards.entry import Check, Entry, Kind, Provenance, Result
+from robustbench_eff.leaderboards.names import file_names
 from robustbench_eff.leaderboards.site import libraries
-from robustbench_eff.leaderboards.site.names import page_names
 from robustbench_eff.leaderboards.site.plots import plots
 from robustbench_eff.leaderboards.site.write import MARK, site_files, write_site
 
@@ -79,10 +79,10 @@ def test_the_same_entries_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_names_of_models_stay_in_the_folder_and_apart() -> None:
     models = [CLIMBING, ".._.._x", "A/b", "a b", SCRIPT, "", ".hidden", "x" * 300, "con/../../etc/passwd"]
-    names = page_names(models)
+    names = file_names(models)
     assert len({name.lower() for name in names.values()}) == len(models)
     assert all(re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,120}", name) for name in names.values())
-    assert page_names(models[::-1]) == names
+    assert file_names(models[::-1]) == names
 
 
 def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
@@ -189,7 +189,12 @@ def test_a_site_is_served_on_this_machine_until_ctrl_c(tmp_path: Path) -> None:
     script = "from robustbench_eff import cli; cli.main()"
     words = ["leaderboard", "serve", str(tmp_path / "site"), "--port", "0"]
     process = subprocess.Popen(
-        [sys.executable, "-u", "-c", script, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-u", "-c", script, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A background job of a shell ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     address = process.stdout.readline().split()[0]

@@ -6,12 +6,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from ..entry import plain_name
+from .entry import plain_name
 
 LONGEST = 100
 
 
-def page_names(models: Sequence[str]) -> dict[str, str]:
+def file_names(models: Sequence[str]) -> dict[str, str]:
     """Of every model a name that no other has, in either case; never a path.
 
     Names that would fall together, or are too long for a file system, end in a part of the hash of the model's name.
