@@ -23,7 +23,7 @@ class RobustEvalError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Errors of other processes come back as they were, whatever their constructors take."""
-        return _restored, (type(self), self.message, self.hint)
+        return _restored, (type(self), self.message, self.hint), self.__dict__
 
 
 def _restored(kind: type[RobustEvalError], message: str, hint: str) -> RobustEvalError:

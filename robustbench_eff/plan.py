@@ -1,4 +1,4 @@
-"""What a run consists of: cells, known by their content, and the shards they are worked in."""
+"""What a run consists of: cells, known by their content, and the shards of samples they are worked in."""
 
 from __future__ import annotations
 
@@ -6,14 +6,21 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from robustbench_eff.classifier import Classifier
+import numpy as np
+import numpy.typing as npt
+
+from robustbench_eff.classifier import Classifier, Provenance
+from robustbench_eff.errors import Missing
 from robustbench_eff.imageset import ImageSet
+from robustbench_eff.shuffle import shuffled
 from robustbench_eff.types import Attack, Corrupts, CountingModel, Films
 
+Rows: TypeAlias = npt.NDArray[np.int64]
+"""Positions of samples in their benchmark, ascending."""
 CLEAN = "none"
 """The text of the perturbation that changes nothing."""
 
@@ -50,24 +57,13 @@ class Cell:
         return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Shard:
-    """Samples `start` to `stop` (exclusive) of a cell: the unit of work, storage and resume."""
-
-    start: int
-    stop: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """A cell with the objects it needs; the clean cell has nothing that changes its images.
 
     The attack, where there is one, queries `oracle`, which may be faster than the classifier; the referee asks the
     classifier.
-    The two sizes change no outcome.
+    The size of a batch changes no outcome.
     """
 
     cell: Cell
@@ -78,12 +74,65 @@ class Work:
     sequence: Films | None
     oracle: CountingModel | None
     batch_size: int
-    shard_size: int
 
     @property
     def is_clean(self) -> bool:
         """Whether the images are left as they are."""
         return self.attack is None and self.corruption is None and self.sequence is None
+
+    @property
+    def passes(self) -> int:
+        """Forward and backward passes that a sample costs at most."""
+        if self.attack is not None:
+            return self.attack.max_passes
+        return 1 if self.sequence is None else self.sequence.frames + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A cell as those know it who have neither its model nor its images."""
+
+    job: int
+    """Its position among all that was asked for."""
+    cell: Cell
+    provenance: Provenance
+    num_classes: int
+    clean: str | None
+    """Id of the cell of the clean images, which comes first; None where there is none, or this is it."""
+    clean_rows: Rows | None
+    """Of every sample its position among the clean images, -1 where nobody has it; None where it is the same."""
+    passes: int
+    """Forward and backward passes that a sample costs at most."""
+    accuracy: bool
+    """Whether the number of the cell is the share of samples that are right."""
+    shard_size: int
+    """Samples that are worked off together; changes no outcome."""
+    speed: str
+    """How an attack queries the model, in words; empty where there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """All cells of a run, every clean one before those that build on it, and what had to be left out."""
+
+    cells: list[Planned]
+    missing: list[Missing]
+    hardware: dict[str, Any]
+    """What they will be worked on, for the manifest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Some samples of a cell: the unit of work, storage and resume."""
+
+    job: int
+    """Which of the plan's cells it is; worker and plan count alike."""
+    cell: Cell
+    rows: Rows
+    known: npt.NDArray[np.int32] | None
+    """Their clean predictions, -1 where nobody has the clean image; None in a cell of clean images."""
+    pictured: bool
+    """Whether there is a picture of the cell's successes already."""
 
 
 def cell_of(
@@ -131,13 +180,12 @@ def cell_of(
     )
 
 
-def shards_of(samples: int, done: Iterable[Shard], size: int) -> Iterator[Shard]:
-    """The shards of at most `size` samples that `done` leaves of `samples`."""
-    position = 0
-    for shard in [*sorted(done), Shard(samples, samples)]:
-        for start in range(position, shard.start, size):
-            yield Shard(start, min(start + size, shard.start))
-        position = max(position, shard.stop)
+def shards_of(samples: int, done: Rows, size: int, *, drawn: bool = False) -> Iterator[Rows]:
+    """What `done` leaves of `samples`, at most `size` at a time, in the order of the benchmark or of `shuffled`."""
+    order = shuffled(samples) if drawn else np.arange(samples)
+    left = order[np.isin(order, done, invert=True)]
+    for start in range(0, len(left), size):
+        yield np.sort(left[start : start + size])
 
 
 def _fields(attack: Attack) -> dict[str, Any]:

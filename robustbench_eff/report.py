@@ -29,8 +29,8 @@ from robustbench_eff.scores.score import Score
 
 if TYPE_CHECKING:
     from robustbench_eff.checks import Verdict
-    from robustbench_eff.engines.local import Progress as ShardProgress
-    from robustbench_eff.plan import Work
+    from robustbench_eff.engines.ledger import Progress as ShardProgress
+    from robustbench_eff.plan import Plan
 
 
 def score_table(scores: Sequence[Score], console: Console) -> None:
@@ -172,28 +172,27 @@ class Display:
         self._bar: Progress | None = None
         self._passes: dict[str, int] = {}
         self._began: dict[str, float] = {}
+        self._found: set[str] = set()
 
     def preparing(self, benchmark: str, done: int, total: int) -> None:
         """Say now and then how far decoding is."""
         if not self._quiet and (done == total or done % 2000 == 0):
             self._console.print(f"preparing {benchmark}: {done} of {total} images", highlight=False, markup=False)
 
-    def planned(self, works: Sequence[Work]) -> None:
+    def planned(self, plan: Plan) -> None:
         """Print what will be evaluated with which preprocessing, and start the bar."""
         if self._quiet:
             return
-        for work in works:
-            self._passes[work.cell.id] = _passes(work)
-        models = {(work.cell.model_digest, work.cell.preprocessing): work.classifier for work in reversed(works)}
-        for classifier in models.values():
+        self._passes = {planned.cell.id: planned.passes for planned in plan.cells}
+        models = {(of.cell.model_digest, of.cell.preprocessing): of for of in reversed(plan.cells)}
+        for of in models.values():
             self._console.print(
-                f"{classifier.name}: {classifier.provenance.source}; {classifier.num_classes} classes; "
-                f"{classifier.preprocessing}",
+                f"{of.cell.model}: {of.cell.model_source}; {of.num_classes} classes; {of.cell.preprocessing}",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,
             )
-            for note in classifier.provenance.notes:
+            for note in of.provenance.notes:
                 self._console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
         if self._console.is_terminal:
             columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
@@ -201,7 +200,7 @@ class Display:
             self._bar = Progress(
                 *columns, *times, TextColumn("{task.description}", markup=False), console=self._console
             )
-            total = sum(self._passes[work.cell.id] * work.cell.samples for work in works)
+            total = sum(of.passes * of.cell.samples for of in plan.cells)
             self._bar.start()
             self._bar.add_task("starting", total=total)
 
@@ -214,24 +213,20 @@ class Display:
         if progress.done:
             text += f": {percent(progress.correct / progress.done, 1)} % of {progress.done}"
         if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], advance=self._passes[cell.id] * progress.samples, description=text)
+            samples = cell.samples - progress.done if progress.ended else progress.samples
+            self._bar.update(self._bar.task_ids[0], advance=self._passes[cell.id] * samples, description=text)
             return
         began = self._began.setdefault(cell.id, time.monotonic())
-        if progress.done == cell.samples:
-            how = "found in the store" if progress.resumed else f"{time.monotonic() - began:.1f} s"
+        if progress.resumed and progress.done == cell.samples:
+            self._found.add(cell.id)
+        if progress.ended:
+            how = "found in the store" if cell.id in self._found else f"{time.monotonic() - began:.1f} s"
             self._console.print(f"{text} ({how})", highlight=False, markup=False, soft_wrap=True)
 
     def ended(self) -> None:
         """Stop the bar."""
         if self._bar is not None:
             self._bar.stop()
-
-
-def _passes(work: Work) -> int:
-    """What a sample of the cell costs at most."""
-    if work.attack is not None:
-        return work.attack.max_passes
-    return 1 if work.sequence is None else work.sequence.frames + 1
 
 
 def _plain(score: Score) -> dict[str, Any]:

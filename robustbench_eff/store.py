@@ -1,8 +1,11 @@
 """Where outcomes live: Parquet shards written whole or not at all, found again by content.
 
-STORE/cells/<cell id>/cell.json                                what the cell is
-STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet        its outcomes; of a finished cell all in one file
-STORE/runs/<time>-<id>.json                                    each run: command, versions, device, time
+STORE/cells/<cell id>/cell.json                                        what the cell is
+STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet                its outcomes; of a finished cell all in one file
+STORE/cells/<cell id>/<start>-<stop>x<count>.<checksum>.parquet        those of `count` samples among these
+STORE/runs/<time>-<id>.json                                            each run: command, versions, device, time
+
+STORE is a folder or any URL that fsspec knows.
 """
 
 from __future__ import annotations
@@ -11,64 +14,67 @@ import dataclasses
 import hashlib
 import io
 import json
-import os
 import re
 import secrets
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import filelock
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from robustbench_eff.disk import nearest, writing
+from robustbench_eff import lease
 from robustbench_eff.errors import RobustEvalWarning, StoreError, StoreUnavailable, UsageError
+from robustbench_eff.files import Files
 from robustbench_eff.outcomes import SCHEMA, concatenate
 
-_NAME = re.compile(r"(\d{8,})-(\d{8,})\.([0-9a-f]{16})\.parquet")
+_NAME = re.compile(r"(\d{8,})-(\d{8,})(?:x(\d+))?\.([0-9a-f]{16})\.parquet")
 _FORMAT = 4
 
 
-class _Name(NamedTuple):
+class _Shard(NamedTuple):
     """What the name of a shard's file says."""
 
-    path: Path
+    name: str
     start: int
     stop: int
+    size: int
     checksum: str
 
     @property
     def samples(self) -> str:
-        return f"samples {self.start} to {self.stop}"
+        some = f"{self.size} of the " if self.size < self.stop - self.start else ""
+        return f"{some}samples {self.start} to {self.stop}"
 
 
 class Store:
-    """A folder of outcomes. Reading needs nothing; writing needs `lock()`."""
+    """A folder of outcomes, here or in an object store. Reading needs nothing; writing needs `lock()`."""
 
-    def __init__(self, folder: Path | str) -> None:
-        self.folder = Path(folder)
+    def __init__(self, place: Path | str) -> None:
+        self.place = str(place)
+        self._files = Files.at(place)
 
     @classmethod
-    def existing(cls, folder: Path | str) -> Store:
+    def existing(cls, place: Path | str) -> Store:
         """A store that must be there already; UsageError if it is not."""
-        store = cls(folder)
-        if not (store.folder / "store.json").is_file():
-            raise UsageError(
-                f"{folder} is not a store of outcomes.", "Give the folder that a run printed as its store."
-            )
+        store = cls(place)
+        if not store._files.exists("store.json"):
+            raise UsageError(f"{place} is not a store of outcomes.", "Give the place that a run printed as its store.")
         store._check_format()
         return store
 
+    @property
+    def name(self) -> str:
+        """The last part of its place."""
+        return self._files.root.rpartition("/")[2]
+
     def check_writable(self) -> None:
         """Raise StoreUnavailable if it could not be written now; leaves no trace where there is no store yet."""
-        above = nearest(self.folder)
-        if not (above.is_dir() and os.access(above, os.W_OK)):
-            raise StoreUnavailable(f"Cannot write to {self.folder}: {above} is not a folder one may write to.")
-        if self.folder.exists():
+        self._files.check_writable()
+        if self._files.exists():
             try:
                 with self.lock():
                     return
@@ -77,150 +83,151 @@ class Store:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the store for writing; StoreError at once if another process holds it."""
-        lock = filelock.FileLock(self.folder / ".lock", timeout=0)
-        with writing(self.folder):
-            (self.folder / "cells").mkdir(parents=True, exist_ok=True)
-            try:
-                lock.acquire()
-            except filelock.Timeout as error:
-                raise StoreError(
-                    f"Another process is writing to {self.folder}.",
-                    "Wait for it to end, or give this run its own --store.",
-                ) from error
-        try:
+        """Hold the store for writing; StoreError if another process holds it."""
+        with lease.held(self._files):
             self._check_format()
             yield
-        finally:
-            lock.release()
 
     def write_cell(self, cell_id: str, cell: dict[str, Any]) -> None:
         """Record what a cell is; the first record stays."""
-        path = self.folder / "cells" / cell_id / "cell.json"
-        if not path.exists():
-            self._write(path, json.dumps(cell, indent=2, default=str).encode())
+        name = f"cells/{cell_id}/cell.json"
+        if not self._files.exists(name):
+            self._files.write(name, json.dumps(cell, indent=2, default=str).encode())
 
-    def write_shard(self, cell_id: str, start: int, stop: int, outcomes: pa.Table) -> Path:
-        """Add the outcomes of samples `start` to `stop`, atomically, and say where; the checksum is in the name."""
+    def write_shard(self, cell_id: str, outcomes: pa.Table) -> str:
+        """Add outcomes of some samples, in their order, atomically, and say where; the checksum is in the name."""
         buffer = io.BytesIO()
         pq.write_table(outcomes, buffer, compression="zstd")
-        content = buffer.getvalue()
-        path = self.folder / "cells" / cell_id / f"{start:08d}-{stop:08d}.{_checksum(content)}.parquet"
-        self._write(path, content)
-        return path
+        content, index = buffer.getvalue(), outcomes["index"]
+        start, stop, count = index[0].as_py(), index[-1].as_py() + 1, len(index)
+        scattered = "" if count == stop - start else f"x{count}"
+        name = f"cells/{cell_id}/{start:08d}-{stop:08d}{scattered}.{_checksum(content)}.parquet"
+        self._files.write(name, content)
+        return name
 
     def unite(self, cell_id: str) -> None:
         """Make one file of the shards of a finished cell: a whole store is then read in seconds."""
-        names = self._names(cell_id)
-        if len(names) < 2:
+        shards = self._shards(cell_id)
+        if len(shards) < 2:
             return
-        outcomes = _joined(self._read(names), SCHEMA.names)
-        if outcomes.num_rows < max(name.stop for name in names):
-            return  # one is corrupt
-        whole = self.write_shard(cell_id, 0, outcomes.num_rows, outcomes)
-        for name in names:
-            if name.path != whole:
-                name.path.unlink()
+        contents = self._intact(shards)
+        if len(contents) < len(shards):
+            return
+        whole = self.write_shard(cell_id, _joined(contents, SCHEMA.names))
+        for shard in shards:
+            if shard.name != whole:
+                self._files.remove(shard.name)
 
     def write_picture(self, cell_id: str, png: bytes) -> None:
         """Keep a picture of a cell's successes; the first one stays."""
-        path = self.folder / "cells" / cell_id / "gallery.png"
-        if not path.exists():
-            self._write(path, png)
+        if not self.has_picture(cell_id):
+            self._files.write(f"cells/{cell_id}/gallery.png", png)
+
+    def has_picture(self, cell_id: str) -> bool:
+        """Whether there is a picture of a cell's successes."""
+        return self._files.exists(f"cells/{cell_id}/gallery.png")
 
     def picture(self, cell_id: str) -> bytes | None:
         """The picture that was kept of a cell, as PNG, or None."""
-        path = self.folder / "cells" / cell_id / "gallery.png"
-        return path.read_bytes() if path.exists() else None
+        return self._files.read(f"cells/{cell_id}/gallery.png") if self.has_picture(cell_id) else None
 
     def write_run(self, run_id: str, manifest: dict[str, Any]) -> None:
         """Record one run; written at its start and again at its end."""
-        self._write(self.folder / "runs" / f"{run_id}.json", json.dumps(manifest, indent=2, default=str).encode())
+        self._files.write(f"runs/{run_id}.json", json.dumps(manifest, indent=2, default=str).encode())
 
     def runs(self) -> list[dict[str, Any]]:
         """The records of all runs, the first one first."""
-        return [_json(path) for path in sorted(self.folder.glob("runs/*.json"))]
+        return self._json(self._files.matching("runs/*.json"))
 
     def cells(self) -> dict[str, dict[str, Any]]:
-        """Every cell by its id, in the order they were begun."""
-        paths = sorted(self.folder.glob("cells/*/cell.json"), key=lambda path: (path.stat().st_mtime_ns, path))
-        return {path.parent.name: _json(path) for path in paths}
-
-    def shards(self, cell_id: str) -> list[tuple[int, int]]:
-        """The bounds of the finished shards of a cell; a corrupt one is said and left out."""
-        return [bounds for bounds, _ in self._intact(cell_id)]
+        """Every cell by its id, in the order in which runs planned them."""
+        names = self._files.matching("cells/*/cell.json")
+        cells = dict(zip((name.split("/")[1] for name in names), self._json(names), strict=True))
+        planned = dict.fromkeys(cell_id for run in self.runs() for cell_id in run.get("cells", []))
+        return {cell_id: cells[cell_id] for cell_id in [*planned, *cells] if cell_id in cells}
 
     def outcomes(self, cell_id: str, columns: Sequence[str] | None = None) -> pa.Table:
         """All finished outcomes of a cell, or these columns of them, in benchmark order.
 
-        A corrupt shard is said and left out.
+        A corrupt shard is said and left out. Where a file goes while it is about to be read, another process is uniting
+        them, and the whole is there by now.
         """
         wanted = list(SCHEMA.names if columns is None else dict.fromkeys(["index", *columns]))
-        return _joined(self._intact(cell_id), wanted)
-
-    def tidy(self, cell_id: str) -> None:
-        """Remove what a killed run left half-written, and rename corrupt shards: their samples are computed again."""
-        for left in (self.folder / "cells" / cell_id).glob(".*.part"):
-            left.unlink(missing_ok=True)
-        for name in self._names(cell_id):
-            if _content(name) is None:
-                name.path.rename(name.path.with_suffix(f".corrupt-{secrets.token_hex(3)}"))
-                _warn(f"{name.path} is corrupt: it is set aside, and {name.samples} are computed again.")
-
-    def _intact(self, cell_id: str) -> Iterator[tuple[tuple[int, int], bytes]]:
-        """Every intact shard but those that lie within another: of a `unite` both may be there.
-
-        Where a file goes while it is about to be read, another process is uniting them, and the whole is there by now.
-        """
         try:
-            yield from self._read(self._names(cell_id))
+            contents = self._intact(self._shards(cell_id))
         except FileNotFoundError:
-            yield from self._read(self._names(cell_id))
+            contents = self._intact(self._shards(cell_id))
+        return _joined(contents, wanted)
 
-    def _read(self, names: list[_Name]) -> list[tuple[tuple[int, int], bytes]]:
-        found: list[tuple[tuple[int, int], bytes]] = []
-        for name in names:
-            if found and name.stop <= found[-1][0][1]:
-                continue
-            content = _content(name)
+    def recover(self, cell_id: str, columns: Sequence[str]) -> pa.Table:
+        """These columns of all finished outcomes, for who goes on with a cell.
+
+        What a killed run left half-written is removed, and corrupt shards are set aside: their samples are computed
+        again.
+        """
+        for left in self._files.matching(f"cells/{cell_id}/.*.part"):
+            self._files.remove(left)
+        shards = self._shards(cell_id)
+        contents = self._read(shards)
+        for shard, content in zip(shards, contents, strict=True):
             if content is None:
-                _warn(f"{name.path} is corrupt: {name.samples} are left out until the run is repeated.")
+                self._files.rename(shard.name, f"{shard.name}.corrupt-{secrets.token_hex(3)}")
+                path = self._files.path(shard.name)
+                _warn(f"{path} is corrupt: it is set aside, and {shard.samples} are computed again.")
+        intact = [content for content in contents if content is not None]
+        return _joined(intact, list(dict.fromkeys(["index", *columns])))
+
+    def _intact(self, shards: Sequence[_Shard]) -> list[bytes]:
+        """What is in the files but the corrupt ones, which are said."""
+        found = []
+        for shard, content in zip(shards, self._read(shards), strict=True):
+            if content is None:
+                path = self._files.path(shard.name)
+                _warn(f"{path} is corrupt: {shard.samples} are left out until the run is repeated.")
             else:
-                found.append(((name.start, name.stop), content))
+                found.append(content)
         return found
 
-    def _names(self, cell_id: str) -> list[_Name]:
-        """The files of a cell's shards, by their first sample, the widest first."""
+    def _read(self, shards: Sequence[_Shard]) -> list[bytes | None]:
+        """What is in the files; None where the checksum in a name is not met."""
+        contents = self._files.read_all([shard.name for shard in shards])
+        return [
+            content if _checksum(content) == shard.checksum else None
+            for shard, content in zip(shards, contents, strict=True)
+        ]
+
+    def _shards(self, cell_id: str) -> list[_Shard]:
+        """The files of a cell's shards, those of most samples first."""
         found = []
-        for path in (self.folder / "cells" / cell_id).glob("*.parquet"):
-            match = _NAME.fullmatch(path.name)
+        for name in self._files.matching(f"cells/{cell_id}/*.parquet"):
+            match = _NAME.fullmatch(name.rpartition("/")[2])
             if match is None:
-                raise StoreError(f"{path} is not a shard of this format.", "Move it out of the store.")
-            found.append(_Name(path, int(match[1]), int(match[2]), match[3]))
-        return sorted(found, key=lambda name: (name.start, -name.stop))
+                raise StoreError(
+                    f"{self._files.path(name)} is not a shard of this format.", "Move it out of the store."
+                )
+            start, stop = int(match[1]), int(match[2])
+            found.append(_Shard(name, start, stop, int(match[3] or stop - start), match[4]))
+        return sorted(found, key=lambda shard: (-shard.size, shard))
 
     def _check_format(self) -> None:
-        path = self.folder / "store.json"
-        if not path.exists():
-            self._write(path, json.dumps({"format": _FORMAT}).encode())
-        elif (found := _json(path).get("format")) != _FORMAT:
+        if not self._files.exists("store.json"):
+            self._files.write("store.json", json.dumps({"format": _FORMAT}).encode())
+        elif (found := self._json(["store.json"])[0].get("format")) != _FORMAT:
             raise StoreError(
-                f"{self.folder} has store format {found}, this version has {_FORMAT}.", "Evaluate into a new --store."
+                f"{self.place} has store format {found}, this version has {_FORMAT}.", "Evaluate into a new --store."
             )
 
-    def _write(self, path: Path, content: bytes) -> None:
-        """Write whole or not at all: to a temporary name first, then renamed over."""
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        with writing(self.folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
+    def _json(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for name, content in zip(names, self._files.read_all(names), strict=True):
             try:
-                with temporary.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+                found.append(json.loads(content))
+            except ValueError as error:
+                raise StoreError(
+                    f"{self._files.path(name)} cannot be read: {error}.",
+                    "Move it out of the store, or use a new --store.",
+                ) from error
+        return found
 
 
 def new_run_id() -> str:
@@ -234,18 +241,8 @@ def jsonable(record: Any) -> dict[str, Any]:
     return plain
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"{path} cannot be read: {error}.", "Move it out of the store, or use a new --store."
-        ) from error
-    return found
-
-
-def _joined(shards: Iterable[tuple[tuple[int, int], bytes]], columns: list[str]) -> pa.Table:
-    return concatenate([_table(content, columns) for _, content in shards], columns)
+def _joined(contents: Sequence[bytes], columns: list[str]) -> pa.Table:
+    return concatenate([_table(content, columns) for content in contents], columns)
 
 
 def _table(content: bytes, columns: list[str]) -> pa.Table:
@@ -256,13 +253,7 @@ def _table(content: bytes, columns: list[str]) -> pa.Table:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, RobustEvalWarning, stacklevel=3)
-
-
-def _content(name: _Name) -> bytes | None:
-    """What is in the file; None where the checksum in its name is not met."""
-    content = name.path.read_bytes()
-    return content if _checksum(content) == name.checksum else None
+    warnings.warn(message, RobustEvalWarning, stacklevel=4)
 
 
 def _checksum(content: bytes) -> str:

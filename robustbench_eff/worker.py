@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
 from robustbench_eff.errors import EvaluationError, RobustEvalError
-from robustbench_eff.gallery import SHOWN, Sample
-from robustbench_eff.outcomes import SCHEMA, as_numpy
-from robustbench_eff.plan import Shard, Work
+from robustbench_eff.gallery import SHOWN, Sample, picture
+from robustbench_eff.outcomes import SCHEMA
+from robustbench_eff.plan import Rows, Task, Work
 from robustbench_eff.referee import Verdict, answers_at_random, check_batch, judge, watch
 from robustbench_eff.rng import Draws
 from robustbench_eff.threat import Threat
-from robustbench_eff.types import CountingModel, Effort, Films, Images, Labels
+from robustbench_eff.types import CountingModel, Effort, Films, Images, Labels, Pixels
 
 ANYTHING = Threat("linf", 1.0)
 """Where a corrupted image may lie: a corruption has no threat model."""
@@ -25,32 +26,64 @@ ASKED_TWICE = 8
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What the work on a shard gives."""
+    """What the work on a shard gives: its outcomes, and a picture of successes as PNG where one was wanted."""
 
     outcomes: pa.Table
+    picture: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What the device had to say about a shard. The rest of the work needs neither it nor the model."""
+
+    columns: dict[str, Any]
+    """By name and in the order of SCHEMA, in the memory of the host."""
     successes: list[Sample]
     """A few that the referee confirmed, for a picture."""
 
+    def done(self) -> Done:
+        """The same as it is stored."""
+        arrays = [
+            pa.array(values.numpy() if isinstance(values, torch.Tensor) else values).cast(field.type)
+            for field, values in zip(SCHEMA, self.columns.values(), strict=True)
+        ]
+        outcomes = pa.Table.from_arrays(arrays, schema=SCHEMA)
+        return Done(outcomes, picture(self.successes) if self.successes else None)
 
-def run_shard(work: Work, shard: Shard, clean: pa.Table | None) -> Done:
-    """The outcomes of one shard.
 
-    `clean` holds the clean outcomes of the same samples (None while the clean cell itself is made): only
-    samples that are right when clean are attacked. Corrupted are all, and right is then who is right on the
+def run_shard(work: Work, task: Task, pixels: Pixels | None = None) -> Answers:
+    """The answers for one shard; `pixels` are its images where they are on the device already.
+
+    Only samples that are right when clean are attacked. Corrupted are all, and right is then who is right on the
     corrupted image; of a sequence the frame with the smallest margin stands for all.
     """
-    labels = work.images.labels_of(shard.start, shard.stop, work.classifier.mean.device)
-    known = None if clean is None else torch.tensor(as_numpy(clean["clean_prediction"]).astype(np.int64)).to(labels)
-    sequence = work.sequence
-    found = _judged(work, shard, labels, known) if sequence is None else _filmed(work, sequence, shard, labels)
+    labels = work.images.labels_of(task.rows, work.classifier.mean.device)
+    known = None if task.known is None else torch.tensor(task.known.astype(np.int64)).to(labels)
+    if work.sequence is not None:
+        found = _filmed(work, work.sequence, task.rows, labels)
+    else:
+        found = _judged(work, task.rows, labels, known, fetched(work, task) if pixels is None else pixels)
     prediction = found.verdict.prediction
     clean_prediction = prediction if known is None else known
     right = clean_prediction == labels if work.attack is not None else torch.ones_like(labels, dtype=torch.bool)
-    beaten = (right & (prediction != labels)).nonzero()[:SHOWN, 0].tolist()
+    beaten = [] if task.pictured else (right & (prediction != labels)).nonzero()[:SHOWN, 0].tolist()
     samples = [
         _sample(found.images[row], found.verdict.judged[row], int(labels[row]), int(prediction[row])) for row in beaten
     ]
-    return Done(_outcomes(work, shard, labels, clean_prediction, right, found), samples)
+    return Answers(_columns(work, task.rows, labels, clean_prediction, right, found), samples)
+
+
+def fetched(work: Work, task: Task) -> Pixels:
+    """The images of a shard on the device; in another thread, a GPU copies them beside what it computes."""
+    pixels, device = work.images.bytes(task.rows), work.classifier.mean.device
+    if device.type != "cuda":
+        return pixels.to(device)
+    stream = torch.cuda.Stream(device)
+    with torch.cuda.stream(stream):
+        there = pixels.pin_memory().to(device, non_blocking=True)
+    stream.synchronize()
+    there.record_stream(torch.cuda.default_stream(device))  # where it is used, and must not be overwritten before
+    return there
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +98,9 @@ class Judged:
     """Of every frame of a sequence; else empty."""
 
 
-def _judged(work: Work, shard: Shard, labels: Labels, known: torch.Tensor | None) -> Judged:
+def _judged(work: Work, rows: Rows, labels: Labels, known: torch.Tensor | None, pixels: Pixels) -> Judged:
     """Clean, corrupted or attacked images before the referee; `known` are the clean predictions."""
-    classifier, ids = work.classifier, work.images.sample_ids[shard.start : shard.stop]
-    pixels = work.images.bytes(shard.start, shard.stop, labels.device)
+    classifier, ids = work.classifier, _ids(work, rows)
     images = work.images.seen(pixels)
     check_batch(images, labels, classifier.num_classes, ids)
     proposed, threat, effort = images, None, Effort.none(len(labels), labels.device)
@@ -88,23 +120,23 @@ def _judged(work: Work, shard: Shard, labels: Labels, known: torch.Tensor | None
     return Judged(images, verdict, effort, [[] for _ in ids])
 
 
-def _filmed(work: Work, sequence: Films, shard: Shard, labels: Labels) -> Judged:
+def _filmed(work: Work, sequence: Films, rows: Rows, labels: Labels) -> Judged:
     """Sequences of frames before the referee: every frame is ranked, and the one with the smallest margin judged.
 
     Of published ones nobody has the clean image; the first frame stands for it.
     """
-    classifier, ids = work.classifier, work.images.sample_ids[shard.start : shard.stop]
+    classifier, ids = work.classifier, _ids(work, rows)
     size, draws = work.images.pixels.shape[1], Draws.of(work.cell.seed or 0, ids, labels.device)
     first, worst, rankings = [], [], []
     for position, label in enumerate(labels.tolist()):
-        picture = work.images.picture(shard.start + position, labels.device)
-        frames = work.images.seen(sequence(picture, size, draws[position : position + 1]))
+        whole = work.images.picture(int(rows[position]), labels.device)
+        frames = work.images.seen(sequence(whole, size, draws[position : position + 1]))
         ranking, lowest = watch(classifier, frames, label, work.batch_size)
         first.append(frames[0])
         worst.append(frames[lowest])
         rankings.append(ranking)
     published = work.images.published
-    images = torch.stack(first) if published else work.images.batch(shard.start, shard.stop, labels.device)[0]
+    images = torch.stack(first) if published else work.images.seen(work.images.bytes(rows).to(labels.device))
     check_batch(images, labels, classifier.num_classes, ids)
     effort = Effort.none(len(labels), labels.device)
     effort.num_forwards += sequence.frames + 1
@@ -112,16 +144,16 @@ def _filmed(work: Work, sequence: Films, shard: Shard, labels: Labels) -> Judged
     return Judged(images, verdict, effort, rankings)
 
 
-def _outcomes(
-    work: Work, shard: Shard, labels: Labels, clean_prediction: torch.Tensor, right: torch.Tensor, found: Judged
-) -> pa.Table:
-    """One row a sample; `right` says who can still be right."""
+def _columns(
+    work: Work, rows: Rows, labels: Labels, clean_prediction: torch.Tensor, right: torch.Tensor, found: Judged
+) -> dict[str, Any]:
+    """The outcomes by column; `right` says who can still be right."""
     verdict, effort = found.verdict, found.effort
     columns = {
-        "index": np.arange(shard.start, shard.stop),
-        "sample_id": work.images.sample_ids[shard.start : shard.stop],
+        "index": rows,
+        "sample_id": _ids(work, rows),
         "label": labels,
-        "texture": _textures(work, shard),
+        "texture": np.full(len(rows), -1) if work.images.textures is None else work.images.textures[rows],
         "clean_prediction": clean_prediction,
         "prediction": verdict.prediction,
         "correct": right & (verdict.prediction == labels),
@@ -146,16 +178,11 @@ def _outcomes(
     if work.images.published:
         columns |= {name: np.full(len(labels), np.nan) for name in ("distance_linf", "distance_l2", "distance_l1")}
         columns["distance_l0"] = np.full(len(labels), -1)
-    arrays = [
-        pa.array(values.cpu().numpy() if isinstance(values, torch.Tensor) else values).cast(field.type)
-        for field, values in zip(SCHEMA, columns.values(), strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    return {name: values.cpu() if isinstance(values, torch.Tensor) else values for name, values in columns.items()}
 
 
-def _textures(work: Work, shard: Shard) -> np.ndarray:
-    textures = work.images.textures
-    return np.full(len(shard), -1) if textures is None else textures[shard.start : shard.stop]
+def _ids(work: Work, rows: Rows) -> list[str]:
+    return [work.images.sample_ids[row] for row in rows.tolist()]
 
 
 def _sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:

@@ -108,7 +108,7 @@ def save(
     columns |= {name: [""] * samples for name in ("won_by", "note", "flag")} | {"ranking": [[]] * samples}
     arrays = [pa.array(columns[field.name]).cast(field.type) for field in SCHEMA]
     store.write_cell(cell_id, cell)
-    store.write_shard(cell_id, 0, samples, pa.Table.from_arrays(arrays, schema=SCHEMA))
+    store.write_shard(cell_id, pa.Table.from_arrays(arrays, schema=SCHEMA))
 
 
 if __name__ == "__main__":

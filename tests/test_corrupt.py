@@ -56,7 +56,7 @@ def test_a_file_holds_what_an_evaluation_sees(clean: Path, tmp_path: Path) -> No
     write(clean, tmp_path / "out", seed=4)
     opened = sources.open_location(str(clean), "validation")
     images = prepare(IMAGENET_C_GENERATED, opened, IMAGENET_C_GENERATED.geometry)
-    seen = JPEG_COMPRESSION.applied(FOG.at(3)(images.bytes(0, 6), Draws.of(4, images.sample_ids)), 85)
+    seen = JPEG_COMPRESSION.applied(FOG.at(3)(images.bytes(np.arange(6)), Draws.of(4, images.sample_ids)), 85)
     for row, sample in enumerate(images.sample_ids):
         (path,) = (tmp_path / "out" / "fog" / "3").rglob(f"{Path(sample).stem}.JPEG")
         assert np.array_equal(np.asarray(Image.open(path)), seen[row].numpy())

@@ -21,7 +21,7 @@ from rich.console import Console
 from robustbench_eff import evaluate, load_classifier, report
 from robustbench_eff.api.evaluate import Silence
 from robustbench_eff.classifier import Classifier
-from robustbench_eff.engines.local import Progress
+from robustbench_eff.engines.ledger import Progress
 from robustbench_eff.errors import RobustEvalWarning, StoreError
 from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.store import Store
@@ -206,7 +206,7 @@ def test_only_samples_that_are_right_when_clean_are_attacked(reference: Path) ->
 def test_two_processes_do_not_write_one_store(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     with store.lock():
-        script = f"from robustbench_eff import evaluate; evaluate('digits_standard', store={str(store.folder)!r})"
+        script = f"from robustbench_eff import evaluate; evaluate('digits_standard', store={str(store.place)!r})"
         answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert answer.returncode == 1
     assert "Another process is writing" in answer.stderr

@@ -7,12 +7,14 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
 from robustbench_eff.errors import RobustEvalWarning, StoreError, UsageError
+from robustbench_eff.files import Files
 from robustbench_eff.outcomes import SCHEMA
-from robustbench_eff.plan import Shard, shards_of
+from robustbench_eff.plan import shards_of
 from robustbench_eff.store import Store
 
 
@@ -29,8 +31,8 @@ def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "store")
     with store.lock():
         store.write_cell("abc", {"perturbation": "none"})
-        store.write_shard("abc", 4, 8, outcomes(4, 8))
-        store.write_shard("abc", 0, 4, outcomes(0, 4))
+        store.write_shard("abc", outcomes(4, 8))
+        store.write_shard("abc", outcomes(0, 4))
     return store
 
 
@@ -44,30 +46,28 @@ def test_shards_are_united_into_one_file_with_the_same_rows(store: Store) -> Non
     before = store.outcomes("abc")
     with store.lock():
         store.unite("abc")
-        (path,) = store.folder.glob("cells/abc/*.parquet")
+        (path,) = Path(store.place).glob("cells/abc/*.parquet")
         store.unite("abc")
     assert path.exists()
     assert path.name.startswith("00000000-00000008.")
-    assert store.shards("abc") == [(0, 8)]
     assert store.outcomes("abc").equals(before)
 
 
 def test_a_unite_killed_before_its_end_counts_no_sample_twice(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     before = store.outcomes("abc")
 
-    def killed(path: Path) -> None:
+    def killed(files: Files, name: str) -> None:
         raise KeyboardInterrupt
 
     with store.lock():
-        monkeypatch.setattr(Path, "unlink", lambda path, **options: None if ".part" in path.name else killed(path))
+        monkeypatch.setattr(Files, "remove", killed)
         with pytest.raises(KeyboardInterrupt):
             store.unite("abc")
         monkeypatch.undo()
-        assert len(list(store.folder.glob("cells/abc/*.parquet"))) == 3
+        assert len(list(Path(store.place).glob("cells/abc/*.parquet"))) == 3
         assert store.outcomes("abc").equals(before)
-        assert store.shards("abc") == [(0, 8)]
         store.unite("abc")
-    assert len(list(store.folder.glob("cells/abc/*.parquet"))) == 1
+    assert len(list(Path(store.place).glob("cells/abc/*.parquet"))) == 1
     assert store.outcomes("abc").equals(before)
 
 
@@ -75,25 +75,49 @@ def test_a_reader_finds_all_rows_while_another_process_unites_them(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reader has listed the shards when they become one file."""
-    before, read_bytes = store.outcomes("abc"), Path.read_bytes
+    before, read = store.outcomes("abc"), Files.read
 
-    def late(path: Path) -> bytes:
+    def late(files: Files, name: str) -> bytes:
         monkeypatch.undo()
         with store.lock():
             store.unite("abc")
-        return read_bytes(path)
+        return read(files, name)
 
-    monkeypatch.setattr(Path, "read_bytes", late)
+    monkeypatch.setattr(Files, "read", late)
     assert store.outcomes("abc").equals(before)
-    assert store.shards("abc") == [(0, 8)]
+
+
+def test_shards_of_scattered_samples_come_back_in_order_and_once(tmp_path: Path) -> None:
+    store, all_rows = Store(tmp_path / "store"), outcomes(0, 8)
+    with store.lock():
+        store.write_cell("abc", {})
+        name = store.write_shard("abc", all_rows.take([1, 4, 7]))
+        assert name.startswith("cells/abc/00000001-00000008x3.")
+        store.write_shard("abc", all_rows.take([0, 5]))
+        assert store.outcomes("abc")["index"].to_pylist() == [0, 1, 4, 5, 7]
+        store.write_shard("abc", all_rows.slice(2, 6))  # of which three are there already
+        assert store.outcomes("abc").to_pylist() == all_rows.to_pylist()
+        store.unite("abc")
+    assert [path.name.partition(".")[0] for path in tmp_path.glob("store/cells/abc/*.parquet")] == ["00000000-00000008"]
+    assert store.outcomes("abc").to_pylist() == all_rows.to_pylist()
+
+
+def test_cells_come_in_the_order_in_which_runs_planned_them(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    with store.lock():
+        for cell_id in ("b", "a", "d", "c"):
+            store.write_cell(cell_id, {})
+        store.write_run("2-x", {"cells": ["c", "d"]})
+        store.write_run("1-x", {"cells": ["d", "b", "gone"]})
+    assert list(store.cells()) == ["d", "b", "c", "a"]
 
 
 def test_a_corrupt_shard_keeps_shards_from_being_united(store: Store) -> None:
-    path = sorted(store.folder.glob("cells/abc/*.parquet"))[0]
+    path = sorted(Path(store.place).glob("cells/abc/*.parquet"))[0]
     path.write_bytes(path.read_bytes()[:-1])
     with store.lock(), pytest.warns(RobustEvalWarning, match="is corrupt"):
         store.unite("abc")
-    assert len(list(store.folder.glob("cells/abc/*.parquet"))) == 2
+    assert len(list(Path(store.place).glob("cells/abc/*.parquet"))) == 2
 
 
 def test_some_columns_of_the_outcomes_are_read_alone(store: Store) -> None:
@@ -102,31 +126,29 @@ def test_some_columns_of_the_outcomes_are_read_alone(store: Store) -> None:
 
 
 def test_no_temporary_file_stays(store: Store) -> None:
-    assert not [path for path in store.folder.rglob("*") if ".part" in path.name]
+    assert not [path for path in Path(store.place).rglob("*") if ".part" in path.name]
 
 
 def test_a_corrupt_shard_is_never_read_and_said(store: Store) -> None:
-    path = sorted(store.folder.glob("cells/abc/*.parquet"))[1]
+    path = sorted(Path(store.place).glob("cells/abc/*.parquet"))[1]
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
     with pytest.warns(RobustEvalWarning, match="is corrupt: samples 4 to 8 are left out"):
-        assert store.shards("abc") == [(0, 4)]
-    with pytest.warns(RobustEvalWarning):
         assert store.outcomes("abc").num_rows == 4
     assert path.exists(), "reading changes nothing"
     with store.lock(), pytest.warns(RobustEvalWarning, match="set aside, and samples 4 to 8 are computed again"):
-        store.tidy("abc")
-    assert list(store.folder.rglob("*.corrupt-*"))
-    assert store.shards("abc") == [(0, 4)]
+        assert store.recover("abc", ["correct"])["index"].to_pylist() == [0, 1, 2, 3]
+    assert list(Path(store.place).rglob("*.corrupt-*"))
+    assert store.outcomes("abc").num_rows == 4
 
 
 def test_what_a_killed_run_left_is_removed(store: Store) -> None:
-    left = store.folder / "cells" / "abc" / ".00000008-00000012.0123456789abcdef.parquet.abcd.part"
+    left = Path(store.place) / "cells" / "abc" / ".00000008-00000012.0123456789abcdef.parquet.abcd.part"
     left.write_bytes(b"half")
     assert store.outcomes("abc").num_rows == 8
     with store.lock():
-        store.tidy("abc")
+        assert store.recover("abc", ["correct"]).column_names == ["index", "correct"]
     assert not left.exists()
 
 
@@ -134,7 +156,7 @@ def test_a_second_writer_is_refused_at_once(store: Store) -> None:
     with (
         store.lock(),
         pytest.raises(StoreError, match="Another process is writing"),
-        Store(store.folder).lock(),
+        Store(Path(store.place)).lock(),
     ):
         pass
 
@@ -145,9 +167,9 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(store: Store, monke
 
     monkeypatch.setattr(os, "fsync", full)
     with store.lock(), pytest.raises(StoreError, match=r"disk of .* is full.*safe.\nMake room"):
-        store.write_shard("abc", 8, 12, outcomes(8, 12))
-    assert store.shards("abc") == [(0, 4), (4, 8)]
-    assert not [path for path in store.folder.rglob("*") if ".part" in path.name]
+        store.write_shard("abc", outcomes(8, 12))
+    assert store.outcomes("abc").num_rows == 8
+    assert not [path for path in Path(store.place).rglob("*") if ".part" in path.name]
 
 
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
@@ -157,9 +179,9 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 
 def test_another_format_is_refused(store: Store) -> None:
-    (store.folder / "store.json").write_text(json.dumps({"format": 99}))
+    (Path(store.place) / "store.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(StoreError, match=r"store format 99, this version has .*\nEvaluate into a new --store"):
-        Store.existing(store.folder)
+        Store.existing(Path(store.place))
     with pytest.raises(StoreError, match="store format 99"), store.lock():
         pass
 
@@ -172,12 +194,18 @@ def test_reading_what_is_no_store_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("done", "size", "expected"),
     [
-        ([], 4, [(0, 4), (4, 8), (8, 10)]),
-        ([(0, 4)], 4, [(4, 8), (8, 10)]),
-        ([(2, 5), (8, 10)], 2, [(0, 2), (5, 7), (7, 8)]),
-        ([(0, 10)], 3, []),
-        ([(0, 6), (4, 8)], 100, [(8, 10)]),
+        ([], 4, [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]),
+        ([0, 1, 2, 3], 4, [[4, 5, 6, 7], [8, 9]]),
+        ([2, 3, 4, 8, 9], 2, [[0, 1], [5, 6], [7]]),
+        (range(10), 3, []),
+        ([9, 1, 5], 100, [[0, 2, 3, 4, 6, 7, 8]]),
     ],
 )
-def test_shards_cover_exactly_what_is_left(done, size: int, expected) -> None:
-    assert list(shards_of(10, [Shard(*pair) for pair in done], size)) == [Shard(*pair) for pair in expected]
+@pytest.mark.parametrize("drawn", [False, True])
+def test_shards_cover_exactly_what_is_left(done, size: int, expected: list[list[int]], drawn: bool) -> None:
+    found = [rows.tolist() for rows in shards_of(10, np.array(done, np.int64), size, drawn=drawn)]
+    assert all(rows == sorted(rows) for rows in found)
+    assert [len(rows) for rows in found] == [len(rows) for rows in expected]
+    if drawn:
+        found, expected = ([sorted(row for rows in lists for row in rows)] for lists in (found, expected))
+    assert found == expected

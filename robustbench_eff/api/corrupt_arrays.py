@@ -35,7 +35,7 @@ def write_arrays(images: ImageSet, made: Mapping[str, Corrupts], out: Path, seed
         path = out / f"{name}.npy"
         if not path.exists():
             draws = Draws.of(seed, images.sample_ids)
-            pixels = images.bytes(0, len(images))
+            pixels = images.bytes(np.arange(len(images)))
             write_whole(path, _bytes(np.concatenate([severities[level](pixels, draws) for level in SEVERITIES])))
             written += count
         tick(name, written, count * len(whole))

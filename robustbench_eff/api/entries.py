@@ -27,7 +27,9 @@ WORST = 5
 HARDWARE = ("processor", "gpu", "platform")
 
 
-def measured_entries(places: Iterable[Path], alexnet: AlexNet | None = None, *, with_cells: bool = True) -> list[Entry]:
+def measured_entries(
+    places: Iterable[Path | str], alexnet: AlexNet | None = None, *, with_cells: bool = True
+) -> list[Entry]:
     """An entry for every model of these stores, sorted by name.
 
     Without cells, whose outcomes would have to be read for their hashes, it takes half the time. Raises UsageError for

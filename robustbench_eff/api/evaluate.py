@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from robustbench_eff import environment
 from robustbench_eff.checks import Verdict, store_verdicts
-from robustbench_eff.engines import local
+from robustbench_eff.engines import dispatch
+from robustbench_eff.engines.dispatch import Pool
+from robustbench_eff.engines.inline import Inline
+from robustbench_eff.engines.ledger import Progress
+from robustbench_eff.engines.processes import Processes
 from robustbench_eff.errors import Missing, UsageError
-from robustbench_eff.plan import Work
+from robustbench_eff.plan import CLEAN, Plan
 from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.scores.score import Score
 from robustbench_eff.store import Store, jsonable, new_run_id
 
 from . import hardware
-from .compose import compose
-from .preflight import Model, check
+from .preflight import Model
 from .settings import Settings
+from .workshop import Workshop
 
 
 @runtime_checkable
@@ -32,11 +37,14 @@ class Listener(Protocol):
     def preparing(self, benchmark: str, done: int, total: int) -> None:
         """Images are being decoded."""
 
-    def planned(self, works: Sequence[Work]) -> None:
+    def planned(self, plan: Plan) -> None:
         """Everything was found; these cells will be evaluated."""
 
-    def progressed(self, progress: local.Progress) -> None:
-        """A shard is in the store, or a cell begins with what the store holds already."""
+    def progressed(self, progress: Progress) -> None:
+        """A shard is in the store, or a cell begins with what the store holds already, or it ends.
+
+        Called in another thread than the rest, one call at a time, after `planned` and before `ended`.
+        """
 
     def ended(self) -> None:
         """The run is over, whether it finished or not."""
@@ -48,10 +56,10 @@ class Silence:
     def preparing(self, benchmark: str, done: int, total: int) -> None:
         del benchmark, done, total
 
-    def planned(self, works: Sequence[Work]) -> None:
-        del works
+    def planned(self, plan: Plan) -> None:
+        del plan
 
-    def progressed(self, progress: local.Progress) -> None:
+    def progressed(self, progress: Progress) -> None:
         del progress
 
     def ended(self) -> None:
@@ -63,7 +71,8 @@ class Result:
     """What a run gives."""
 
     scores: list[Score]
-    store: Path
+    store: str
+    """Folder or URL of the outcomes."""
     missing: list[Missing]
     """What was skipped, with `skip_missing`."""
     verdicts: list[Verdict]
@@ -89,51 +98,69 @@ def evaluate(
     if not models:
         raise UsageError("There is no model to evaluate.", "Pass a name, a module or a classifier.")
     alexnet = published() if settings.normalisers is None else measured(settings.normalisers)
-    device = hardware.resolve_device(settings.device)
-    ready = check(models, settings, device)
+    devices = hardware.resolve_devices(settings.device, settings.workers)
     store = Store(settings.store)
     store.check_writable()
-    works = compose(ready, settings, device, listener.preparing)
-    with store.lock():
-        _run(works, store, settings, device, listener)
-    names = {work.cell.id: work.cell.model for work in works}
+    with _pool(models, settings, devices) as pool:
+        plan = pool.plan(listener.preparing)
+        with store.lock():
+            _run(plan, pool, store, settings, listener)
+    names = {planned.cell.id: planned.cell.model for planned in plan.cells}
     verdicts = store_verdicts(store, names)
     scores = store_scores(store, names, verdicts, alexnet)
-    return Result(scores, store.folder, ready.missing, verdicts, _other_seeds(store, works))
+    return Result(scores, store.place, plan.missing, verdicts, _other_seeds(store, plan))
 
 
-def _run(works: Sequence[Work], store: Store, settings: Settings, device: str, listener: Listener) -> None:
+@contextmanager
+def _pool(models: Sequence[Model], settings: Settings, devices: Sequence[str]) -> Iterator[Pool]:
+    """The workers of a run, ended when it ends."""
+    pool: Pool
+    if len(devices) == 1:
+        pool = Inline(Workshop(models, settings, devices[0]))
+    else:
+        neighbours = sum(not device.startswith("cuda") for device in devices) or 1
+        workshops = [partial(Workshop, models, settings, device, neighbours) for device in devices]
+        pool = Processes(workshops, hardware.keep_freed_memory)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Listener) -> None:
     """Work everything off, with a manifest that says how it ended."""
     run_id, started = new_run_id(), time.monotonic()
-    manifest = environment.describe() | hardware.describe(device)
+    manifest = environment.describe() | plan.hardware
     manifest |= {
+        "workers": pool.size,
         "settings": jsonable(settings),
-        "models": [jsonable(work.classifier.provenance) for work in works if work.is_clean],
-        "cells": [work.cell.id for work in works],
+        "models": [jsonable(planned.provenance) for planned in plan.cells if planned.cell.perturbation == CLEAN],
+        "cells": [planned.cell.id for planned in plan.cells],
+        "queried": {planned.cell.id: planned.speed for planned in plan.cells if planned.speed},
     }
     store.write_run(run_id, manifest | {"status": "started"})
-    listener.planned(works)
+    listener.planned(plan)
     status = "failed"
+    until = None if settings.until is None else settings.until / 100
     try:
-        with hardware.threads(max(work.classifier.preprocessing.geometry.size for work in works)):
-            local.run(works, store, listener.progressed)
+        drawn = settings.shuffle_shards or until is not None
+        dispatch.run(plan, pool, store, listener.progressed, drawn=drawn, until=until)
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"
         raise
     finally:
         listener.ended()
-        manifest["queried"] = {work.cell.id: work.oracle.speed for work in works if work.oracle is not None}
         store.write_run(run_id, manifest | {"status": status, "wall_seconds": time.monotonic() - started})
 
 
-def _other_seeds(store: Store, works: Sequence[Work]) -> tuple[int, ...]:
+def _other_seeds(store: Store, plan: Plan) -> tuple[int, ...]:
     """Seeds of cells in the store that differ in nothing else from a cell of this run."""
 
     def but_seed(cell: dict[str, Any]) -> str:
         return json.dumps({key: cell[key] for key in cell if key not in ("seed", "model")}, sort_keys=True)
 
-    drawn = [work.cell for work in works if work.cell.seed is not None]
+    drawn = [planned.cell for planned in plan.cells if planned.cell.seed is not None]
     mine = {but_seed(jsonable(cell)) for cell in drawn}
     seeds = {cell["seed"] for cell in store.cells().values() if but_seed(cell) in mine}
     return tuple(sorted(seeds - {cell.seed for cell in drawn}))

@@ -30,7 +30,8 @@ def resolve_device(name: str) -> str:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UsageError(f"Unknown device {name!r}.", "Use auto, cpu, cuda or cuda:N.") from error
+        hint = "Use auto, cpu, cuda, cuda:N, several with commas between, or all."
+        raise UsageError(f"Unknown device {name!r}.", hint) from error
     if device.type not in ("cpu", "cuda"):
         raise UsageError(f"Device {name!r} is not supported.", "Use auto, cpu, cuda or cuda:N.")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
@@ -39,6 +40,21 @@ def resolve_device(name: str) -> str:
             "Use --device cpu or auto.",
         )
     return name
+
+
+def resolve_devices(names: str, workers: int | None) -> list[str]:
+    """The device of every worker: `names` is one, several with commas between, or `all` GPUs; each takes a worker, or
+    as many as it takes to make `workers`. Raises UsageError."""
+    if names == "all":
+        names = ",".join(f"cuda:{number}" for number in range(torch.cuda.device_count())) or "cpu"
+    devices = [resolve_device(name.strip()) for name in names.split(",")]
+    if workers is None:
+        return devices
+    if workers < len(devices):
+        raise UsageError(
+            f"{len(devices)} devices need as many workers, got --workers {workers}.", "Name fewer with --device."
+        )
+    return [devices[number % len(devices)] for number in range(workers)]
 
 
 def batch_size(image_size: int, device: str) -> int:
@@ -64,10 +80,11 @@ def precision(classifier: Classifier, device: str) -> Precision:
 
 
 @contextmanager
-def threads(largest_image: int) -> Iterator[None]:
-    """One thread while all images are small, all cores otherwise; the former setting afterwards."""
+def threads(image_size: int, workers: int = 1) -> Iterator[None]:
+    """One thread while images are small, else its share of the cores for each of the workers here; the former setting
+    afterwards."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if largest_image <= SMALL_IMAGE else os.cpu_count() or 1)
+    torch.set_num_threads(1 if image_size <= SMALL_IMAGE else max(1, (os.cpu_count() or 1) // workers))
     try:
         yield
     finally:

@@ -29,6 +29,9 @@ class Settings:
     limit: int | None = None
     """Evaluate the first so many samples of each benchmark."""
     device: str = "auto"
+    """One, several with commas between, or `all` GPUs; the same one twice takes two workers."""
+    workers: int | None = None
+    """Processes that work side by side; one for each device unless said. Changes no outcome."""
     batch_size: int | None = None
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the network that attacks query; the referee's is always plain float32. `auto` is float16 where the
@@ -40,6 +43,11 @@ class Settings:
     store: Path | str = DEFAULT_STORE
     normalisers: Path | str | None = None
     """JSON file with AlexNet's figures, where other than the published ones are meant."""
+    shuffle_shards: bool = False
+    """Work through the samples in random order, so that the first of them are a fair sample of all."""
+    until: float | None = None
+    """In points: a cell whose number is an accuracy ends when its interval is no wider than plus or minus this. Implies
+    shuffled shards."""
     skip_missing: bool = False
     """Evaluate what is there when something is missing, and say what was not."""
 
@@ -52,7 +60,9 @@ class Settings:
         known = get_args(get_type_hints(Settings)["precision"])
         if self.precision not in known:
             raise UsageError(f"precision must be one of {', '.join(known)}, got {self.precision!r}.")
-        for name in ("limit", "batch_size", "shard_size"):
+        for name in ("limit", "batch_size", "shard_size", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
+        if self.until is not None and not 0 < self.until < 50:
+            raise UsageError(f"until must be between 0 and 50 points, got {self.until}.", "Try ±0.5.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from robustbench_eff.api.settings import DEFAULT_STORE
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.disk import saving
 from robustbench_eff.errors import UsageError
@@ -28,7 +29,7 @@ def compare(
     models: Annotated[
         list[str], typer.Argument(help="Two or more: MODEL of --store, a STORE with one model, or STORE::MODEL.")
     ],
-    store: Annotated[Path, typer.Option(help="Folder of outcomes.")] = Path("robust-eval-store"),
+    store: Annotated[str, typer.Option(help="Folder or URL of outcomes.")] = DEFAULT_STORE,
     flips: Annotated[Path | None, typer.Option(help="CSV file: every sample that one alone has right.")] = None,
     pictures: Annotated[Path | None, typer.Option(help="PNG file: some of those samples.")] = None,
     data: Annotated[list[str] | None, typer.Option(help="NAME=PATH, where --pictures finds the images.")] = None,
@@ -88,14 +89,14 @@ def compare(
                 drawn.save(pictures)
 
 
-def _subject(text: str, default: Path) -> tuple[Store, str | None]:
+def _subject(text: str, default: str) -> tuple[Store, str | None]:
     """The store of a model and its name; None for the only one there is."""
     from robustbench_eff.store import Store
 
     folder, marks, name = text.partition("::")
     if marks:
         return Store.existing(folder), name
-    if (Path(text) / "store.json").is_file():
+    if "://" in text or (Path(text) / "store.json").is_file():
         return Store.existing(text), None
     return Store.existing(default), text
 

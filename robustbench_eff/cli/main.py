@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robustbench_eff import __version__, benchmark_table, report, spec
+from robustbench_eff.api.settings import DEFAULT_STORE
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.errors import Interrupted, UsageError
 from robustbench_eff.zoo import aliases
@@ -28,7 +29,7 @@ from .sweep import sweep
 from .train import train
 from .trials import trials
 from .words import errors as error_console
-from .words import output, parse_batch_size, parse_geometry, parse_model_args, parse_numbers, reported
+from .words import output, parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_until, reported
 
 if TYPE_CHECKING:
     from robustbench_eff.scores.score import Score
@@ -115,14 +116,21 @@ def evaluate(
     geometry: Annotated[str | None, typer.Option(help="crop, squash or none.")] = None,
     model_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the constructor.")] = None,
     limit: Annotated[int | None, typer.Option(help="The first N samples of each benchmark.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, several with commas between, or all.")] = "auto",
+    workers: Annotated[int | None, typer.Option(help="Processes side by side; one a device unless said.")] = None,
     batch_size: Annotated[str, typer.Option(help="auto or a number; changes no outcome.")] = "auto",
     precision: Annotated[
         str, typer.Option(help="Attacks': auto, float32, bfloat16 or float16. The referee's is float32.")
     ] = "auto",
     compile_model: Annotated[bool, typer.Option("--compile", help="Compile the network attacks query.")] = False,
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
-    store: Annotated[Path, typer.Option(help="Folder of outcomes.")] = Path("robust-eval-store"),
+    shuffle_shards: Annotated[
+        bool, typer.Option("--shuffle-shards", help="Samples in random order: early numbers are fair estimates.")
+    ] = False,
+    until: Annotated[
+        str | None, typer.Option(help="±POINTS: end a cell when its interval is this narrow; e.g. ±0.5.")
+    ] = None,
+    store: Annotated[str, typer.Option(help="Folder or URL (s3://BUCKET/NAME) of the outcomes.")] = DEFAULT_STORE,
     normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
     skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Run what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
@@ -167,6 +175,9 @@ def evaluate(
             "precision": precision,
             "compile": compile_model,
             "seed": seed,
+            "workers": workers,
+            "shuffle_shards": shuffle_shards,
+            "until": parse_until(until),
             "store": store,
             "normalisers": normalisers,
             "skip_missing": skip_missing,
@@ -210,7 +221,7 @@ def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any],
 
 @app.command()
 def score(
-    store: Annotated[Path, typer.Argument(help="Folder of outcomes.")],
+    store: Annotated[str, typer.Argument(help="Folder or URL of outcomes.")],
     normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
     trials_file: Annotated[
         Path | None,

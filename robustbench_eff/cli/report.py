@@ -11,7 +11,7 @@ from .words import output, reported
 
 
 def report(
-    store: Annotated[Path, typer.Argument(help="Folder of outcomes.")],
+    store: Annotated[str, typer.Argument(help="Folder or URL of outcomes.")],
     out: Annotated[Path, typer.Option(help="HTML file.")] = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="Heading; the store's name unless given.")] = None,
 ) -> None:
@@ -24,7 +24,7 @@ def report(
 
         opened = Store.existing(store)
         entries = measured_entries([store])
-        text = run_page(entries, opened.runs(), pictures(opened), title or f"Robustness: {store.resolve().name}")
+        text = run_page(entries, opened.runs(), pictures(opened), title or f"Robustness: {opened.name}")
         with saving(out):
             out.write_text(text, encoding="utf-8")
         output().print(f"Written to {out}.", highlight=False, markup=False, soft_wrap=True)

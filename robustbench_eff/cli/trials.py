@@ -16,7 +16,7 @@ from .words import output, reported
 
 
 def trials(
-    store: Annotated[Path, typer.Argument(help="Folder of outcomes.")],
+    store: Annotated[str, typer.Argument(help="Folder or URL of outcomes.")],
     out: Annotated[Path, typer.Option(help="Folder of the CSV files.")],
 ) -> None:
     """Write the trials of every model on cue-conflict images, one CSV file each, in the format of model-vs-human."""

@@ -88,6 +88,16 @@ def parse_batch_size(text: str) -> int | None:
     return int(text)
 
 
+def parse_until(text: str | None) -> float | None:
+    """Points, written `±0.5`, `+-0.5` or `0.5`."""
+    if text is None:
+        return None
+    try:
+        return float(text.removeprefix("±").removeprefix("+-"))
+    except ValueError:
+        raise UsageError(f"--until must be a number of points, got {text!r}.", "Try: --until ±0.5") from None
+
+
 def output() -> Console:
     return Console(width=None if sys.stdout.isatty() else 160)
 

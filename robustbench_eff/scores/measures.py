@@ -76,8 +76,8 @@ def model_named(store: Store, name: str | None) -> str:
         return name or str(names[0])
     known = f"It holds {', '.join(names)}." if names else "It holds nothing."
     if name is None:
-        raise UsageError(f"{store.folder} holds several models: name one, as {store.folder}::MODEL.", known)
-    raise UsageError(f"{store.folder} holds no model {name!r}.", f"{did_you_mean(name, names)}\n{known}".strip())
+        raise UsageError(f"{store.place} holds several models: name one, as {store.place}::MODEL.", known)
+    raise UsageError(f"{store.place} holds no model {name!r}.", f"{did_you_mean(name, names)}\n{known}".strip())
 
 
 def measures(store: Store, model: str, alexnet: AlexNet | None = None) -> tuple[dict[str, Measure], list[str]]:
@@ -94,7 +94,7 @@ def measures(store: Store, model: str, alexnet: AlexNet | None = None) -> tuple[
         outcomes = store.outcomes(cell_id)
         kind = kind_of(cell)
         if not 0 < outcomes.num_rows == cell["samples"]:
-            left_out.append(f"{cell['benchmark']}, {cell['perturbation']}: incomplete in {store.folder}")
+            left_out.append(f"{cell['benchmark']}, {cell['perturbation']}: incomplete in {store.place}")
         elif kind == "searched" and not radii_of(cell):
             left_out.append(f"{cell['benchmark']}, {cell['perturbation']}: only a median distance")
         else:
@@ -102,7 +102,7 @@ def measures(store: Store, model: str, alexnet: AlexNet | None = None) -> tuple[
     found: dict[str, Measure] = {}
     for key, measure in _all(kinds, alexnet or published()):
         if found.setdefault(key, measure) is not measure:
-            left_out.append(f"{measure.benchmark}, {measure.perturbation}: twice in {store.folder}, the first counts")
+            left_out.append(f"{measure.benchmark}, {measure.perturbation}: twice in {store.place}, the first counts")
     return found, left_out
 
 

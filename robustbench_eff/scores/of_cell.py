@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from robustbench_eff.outcomes import as_numpy
+from robustbench_eff.shuffle import drawn_fairly
+
 from .bootstrap import mean_intervals
 from .score import Score
 
@@ -82,7 +85,10 @@ def scores_over(
 
 def flags_of(outcomes: pa.Table, samples: int) -> tuple[str, ...]:
     """Incompleteness, what the attack did otherwise than it says, and how often the referee objected."""
-    found = [f"incomplete: {outcomes.num_rows} of {samples}"] if outcomes.num_rows < samples else []
+    found, n = [], outcomes.num_rows
+    if n < samples:
+        fair = n > 0 and drawn_fairly(as_numpy(outcomes["index"]), samples)
+        found = [f"drawn at random: {n} of {samples}" if fair else f"incomplete: {n} of {samples}"]
     notes = sorted({note for note in outcomes["note"].unique().to_pylist() if note})
     objections = {row["values"]: row["counts"] for row in outcomes["flag"].value_counts().to_pylist() if row["values"]}
     return (*found, *notes, *(f"{flag}: {count}" for flag, count in sorted(objections.items())))

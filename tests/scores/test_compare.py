@@ -48,7 +48,7 @@ def by_hand(place: Path, folder: dict[str, list[tuple[dict, object]]]) -> Store:
             for number, (record, outcomes) in enumerate(cells):
                 cell_id = f"{model}{number}"
                 store.write_cell(cell_id, {**record, "model": model, "model_digest": model})
-                store.write_shard(cell_id, 0, outcomes.num_rows, outcomes)
+                store.write_shard(cell_id, outcomes)
     return store
 
 
@@ -138,7 +138,7 @@ def test_what_only_one_has_or_is_unfinished_is_said(tmp_path: Path) -> None:
     whole = [(clean, table(4, correct=[True] * 4)), (pgd, table(4, correct=[True] * 4))]
     half = [(clean, table(4, correct=[False] * 4)), (pgd, table(2, correct=[True] * 2))]
     store = by_hand(tmp_path / "store", {"whole": whole, "half": half})
-    result = run("whole", "half", "--store", str(store.folder))
+    result = run("whole", "half", "--store", str(Path(store.place)))
     assert "not compared: digits, pgd(eps=8/255): incomplete in" in result.output
     assert "not compared: digits, pgd(eps=8/255): only whole" in result.output
 
@@ -229,7 +229,7 @@ def test_an_attack_in_two_precisions_is_compared_once_and_said(tmp_path: Path) -
     store = by_hand(tmp_path / "store", {"a": [attacked("float16", 3), attacked("bfloat16", 1)]})
     found, left_out = measures(store, "a")
     assert [measure.value for measure in found.values()] == [0.75]
-    assert left_out == [f"digits, pgd(eps=8/255): twice in {store.folder}, the first counts"]
+    assert left_out == [f"digits, pgd(eps=8/255): twice in {Path(store.place)}, the first counts"]
 
 
 def test_three_models_on_cue_conflict_have_ranks(tmp_path: Path) -> None:

@@ -127,8 +127,8 @@ def store(tmp_path: Path) -> Path:
     store = Store(tmp_path / "store")
     with store.lock():
         store.write_cell("abc", record)
-        store.write_shard("abc", 0, 5, outcomes)
-    return store.folder
+        store.write_shard("abc", outcomes)
+    return Path(store.place)
 
 
 def test_what_is_written_as_trials_reads_back_as_the_same_answers(store: Path, tmp_path: Path) -> None:
@@ -204,8 +204,8 @@ def test_two_samples_of_one_stimulus_are_no_trials(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     with store.lock():
         store.write_cell("abc", cell(2, benchmark="cue-conflict"))
-        store.write_shard("abc", 0, 2, outcomes)
-    result = CliRunner().invoke(app, ["trials", str(store.folder), "--out", str(tmp_path / "out")])
+        store.write_shard("abc", outcomes)
+    result = CliRunner().invoke(app, ["trials", str(Path(store.place)), "--out", str(tmp_path / "out")])
     assert (result.exit_code, "holds cat1-dog1 twice" in result.output) == (2, True)
 
 
@@ -217,10 +217,10 @@ def test_sets_of_other_classes_and_unfinished_ones_are_shown_as_what_they_are(tm
             record = cell(samples, benchmark=name, data=str(number))
             store.write_cell(f"cell{number}", record)
             outcomes = table(4, label=[300, 300, 2, 2], texture=[2, 2, 300, 300], prediction=[300, 2, 2, 2])
-            store.write_shard(f"cell{number}", 0, 4, outcomes)
-    found = json.loads(CliRunner().invoke(app, ["score", str(store.folder), "--json"]).output)["scores"]
+            store.write_shard(f"cell{number}", outcomes)
+    found = json.loads(CliRunner().invoke(app, ["score", str(Path(store.place)), "--json"]).output)["scores"]
     assert {one["metric"] for one in found if " of " in one["metric"]} == {"shape_bias of 2", "shape_bias of 300"}
-    shown = CliRunner().invoke(app, ["score", str(store.folder)]).output
+    shown = CliRunner().invoke(app, ["score", str(Path(store.place))]).output
     assert shown.count("75.0 [") == 3 * 2, "bias and shapes named, of each"
     assert "incomplete: 4 of 6" in shown
 

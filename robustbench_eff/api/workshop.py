@@ -1,0 +1,287 @@
+"""Load the models, decode the images, and pair them with perturbations: all that has to do with a device."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import fields, replace
+from functools import partial
+from pathlib import PurePosixPath
+
+import numpy as np
+import torch
+
+from robustbench_eff import catalog
+from robustbench_eff.attacks import Oracle
+from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, resolve_labels
+from robustbench_eff.benchmarks.cache import prepare
+from robustbench_eff.benchmarks.on_demand import prepare_published
+from robustbench_eff.benchmarks.published import Published, PublishedFrames
+from robustbench_eff.classifier import Classifier
+from robustbench_eff.errors import EvaluationError, UsageError
+from robustbench_eff.imageset import ImageSet
+from robustbench_eff.plan import CLEAN, Cell, Plan, Planned, Rows, Task, Work, cell_of
+from robustbench_eff.preprocessing import Geometry
+from robustbench_eff.types import Attack, Corrupts, Films, Pixels
+from robustbench_eff.worker import Answers, fetched, run_shard
+from robustbench_eff.zoo import load as zoo
+
+from . import hardware
+from .preflight import Model, Ready, Subject, check, perturbations
+from .settings import Settings
+from .shelf import Loaded, Shelf
+
+Preparing = Callable[[str, int, int], None]
+Job = tuple[int, Benchmark, str]
+"""A model by its position, the images, and the text of what changes them."""
+
+
+class Workshop:
+    """A device with the models and images of a run. The same arguments make the same plan on every machine, or an error
+    that says what differs.
+
+    Nothing is loaded before `plan` or `work`; what was loaded is kept as long as it fits (`Shelf`).
+    """
+
+    def __init__(self, models: Sequence[Model], settings: Settings, device: str, neighbours: int = 1) -> None:
+        """`neighbours` are the workers that share the cores of this machine."""
+        self._settings, self._device, self._neighbours = settings, device, neighbours
+        self._ready = check(models, settings, device)
+        self._jobs = _jobs(self._ready, settings)
+        self._shelf = Shelf()
+        self._prepared: dict[tuple[str, str, str], ImageSet] = {}
+        self._preparing: Preparing = _nobody
+        self._current: tuple[int, Work] | None = None
+        self._loader = ThreadPoolExecutor(1, "fetch")
+        self._coming: tuple[Task, Future[Pixels]] | None = None
+
+    def plan(self, preparing: Preparing) -> Plan:
+        """Every cell of the run; the clean cell of a model and benchmark comes first.
+
+        All models, surrogates too, are loaded and matched with the classes of their benchmarks before the first image
+        is decoded.
+        """
+        self._preparing = preparing
+        for number, (_, benchmarks) in enumerate(self._ready.subjects):
+            for benchmark in benchmarks:
+                for opened in _all_opened(self._ready, benchmark):
+                    _check_classes(self._subject(number).classifier, benchmark, opened)
+        for number, _, text in self._jobs:
+            self._surrogate(number, text)
+        planned: dict[str, Planned] = {}
+        clean: dict[tuple[int, str], Work] = {}
+        for position, (number, benchmark, _) in enumerate(self._jobs):
+            work = self._work(position)
+            if work.is_clean:
+                clean[number, benchmark.name] = work
+            found = self._planned(position, work, clean.get((number, benchmark.name)))
+            planned.setdefault(work.cell.id, found)  # the same model or benchmark may be named twice
+        if not planned:
+            raise UsageError(
+                "There is nothing to evaluate: published files are corrupted, and no clean images were given.",
+                "Add --data imagenet=PATH, or the clean set of the benchmark in question, for clean accuracy.",
+            )
+        return Plan(cells=list(planned.values()), missing=self._ready.missing, hardware=hardware.describe(self._device))
+
+    def work(self, task: Task, following: Task | None) -> Answers:
+        """Work on a task, while the images of the following one are fetched.
+
+        Raises EvaluationError where the cell would be another one here, with other weights, images or versions.
+        """
+        work = self._work(task.job)
+        if work.cell.id != task.cell.id:
+            raise EvaluationError(_difference(work.cell, task.cell))
+        coming, self._coming = self._coming, None
+        pixels = coming[1].result() if coming is not None and coming[0] is task else None
+        if following is not None and following.job == task.job and work.sequence is None:
+            self._coming = following, self._loader.submit(fetched, work, following)
+        with hardware.threads(work.classifier.preprocessing.geometry.size, self._neighbours):
+            return run_shard(work, task, pixels)
+
+    def _planned(self, position: int, work: Work, clean: Work | None) -> Planned:
+        size = work.classifier.preprocessing.geometry.size
+        of = None if work.is_clean or clean is None else clean
+        return Planned(
+            job=position,
+            cell=work.cell,
+            provenance=work.classifier.provenance,
+            num_classes=work.classifier.num_classes,
+            clean=None if of is None else of.cell.id,
+            clean_rows=None if of is None or of.images is work.images else _positions(work.images, of.images),
+            passes=work.passes,
+            accuracy=work.sequence is None and (work.attack is None or math.isfinite(work.attack.threat.eps)),
+            shard_size=self._settings.shard_size or hardware.shard_size(size, self._device),
+            speed="" if work.oracle is None else work.oracle.speed,
+        )
+
+    def _work(self, position: int) -> Work:
+        """A cell with its objects; that of the last one asked for is kept."""
+        if self._current is None or self._current[0] != position:
+            self._current = position, self._made(*self._jobs[position])
+        return self._current[1]
+
+    def _made(self, number: int, benchmark: Benchmark, text: str) -> Work:
+        settings, loaded = self._settings, self._subject(number)
+        surrogate = self._surrogate(number, text)
+        images = self._images(benchmark, text, loaded.classifier.preprocessing.geometry)
+        if benchmark.class_map is not None:
+            loaded = loaded.through(benchmark)
+            surrogate = None if surrogate is None else surrogate.through(benchmark)
+        oracle, precision = None, "float32"
+        attack: Attack | None = None
+        corruption: Corrupts | None = None
+        sequence: Films | None = None
+        match "clean" if text == CLEAN else catalog.kind(text):
+            case "corruption":
+                corruption = catalog.corruption(text, benchmark.jpeg_quality)
+                corruption = Published(corruption) if images.published else corruption
+            case "sequence":
+                sequence = catalog.sequence(text)
+                sequence = PublishedFrames(sequence) if images.published else sequence
+            case "attack":
+                attack = catalog.attack(text)
+                making = partial(_oracle, settings=settings, device=self._device)
+                oracle, precision = (surrogate or loaded).queried(making)
+                if catalog.is_adapted(text):
+                    precision = "float32"  # other libraries' attacks query the plain network
+        return Work(
+            cell=cell_of(
+                loaded.classifier,
+                images,
+                attack or corruption or sequence,
+                text,
+                settings.seed,
+                precision,
+                None if surrogate is None else surrogate.classifier,
+                classes="" if benchmark.class_map is None else benchmark.class_map().digest,
+            ),
+            classifier=loaded.classifier,
+            images=images,
+            attack=attack,
+            corruption=corruption,
+            sequence=sequence,
+            oracle=oracle,
+            batch_size=_batch_size(loaded.classifier, settings, self._device),
+        )
+
+    def _subject(self, number: int) -> Loaded:
+        subject, _ = self._ready.subjects[number]
+        return self._shelf.take(str(number), partial(_loaded, subject, self._device))
+
+    def _surrogate(self, number: int, text: str) -> Loaded | None:
+        """The model that an attack is found on, at the size of the one that is judged; None where it is the same."""
+        name = None if text == CLEAN else catalog.surrogate(text)[1]
+        if name is None:
+            return None
+        classifier = self._subject(number).classifier
+        request = replace(self._ready.surrogates[name], input_size=classifier.preprocessing.geometry.size)
+        surrogate = self._shelf.take(f"{name} at {request.input_size}", partial(zoo.load, request, self._device))
+        if surrogate.classifier.num_classes != classifier.num_classes:
+            raise UsageError(
+                f"{name} has {surrogate.classifier.num_classes} classes, {classifier.name} has "
+                f"{classifier.num_classes}.",
+                "A surrogate must know the same classes.",
+            )
+        return surrogate
+
+    def _images(self, benchmark: Benchmark, text: str, geometry: Geometry) -> ImageSet:
+        """The clean images of a benchmark, or the published files of the perturbation of that text."""
+        files = text if (benchmark.name, text) in self._ready.published else ""
+        key = (benchmark.name, str(geometry), files)
+        if key not in self._prepared:
+            limit = self._settings.limit
+            if not files:
+                tick = partial(self._preparing, benchmark.name)
+                opened = self._ready.opened[benchmark.name]
+                self._prepared[key] = prepare(benchmark, opened, geometry, limit=limit, tick=tick)
+            else:
+                tick, films = partial(self._preparing, f"{benchmark.name}, {files}"), catalog.kind(files) == "sequence"
+                opened = self._ready.published[benchmark.name, files]
+                found = prepare_published(benchmark, opened, geometry, sequences=films, limit=limit, tick=tick)
+                self._prepared[key] = found
+        return self._prepared[key]
+
+
+def _jobs(ready: Ready, settings: Settings) -> list[Job]:
+    """Everything that was asked for and is there."""
+    suite, jobs = catalog.suite(settings.suite), list[Job]()
+    for number, (_, benchmarks) in enumerate(ready.subjects):
+        for benchmark in benchmarks:
+            for text in perturbations(settings.chosen or suite.perturbations(benchmark.name)):
+                name = None if text == CLEAN else catalog.surrogate(text)[1]
+                lacking = name is not None and name not in ready.surrogates  # which was said
+                if _is_there(ready, benchmark, text) and not lacking:
+                    jobs.append((number, benchmark, text))
+    return jobs
+
+
+def _positions(images: ImageSet, clean: ImageSet) -> Rows:
+    """Of every image its position among the clean ones, -1 where it is not there.
+
+    A published image may be another kind of file than its clean one.
+    """
+    known = {_stem(sample): position for position, sample in enumerate(clean.sample_ids)}
+    known |= {sample: position for position, sample in enumerate(clean.sample_ids)}
+    return np.array([known.get(sample, known.get(_stem(sample), -1)) for sample in images.sample_ids])
+
+
+def _stem(sample_id: str) -> str:
+    return PurePosixPath(sample_id).with_suffix("").as_posix()
+
+
+def _difference(here: Cell, planned: Cell) -> str:
+    """In which fields a worker's cell is another one than the plan's."""
+    names = [item.name for item in fields(Cell) if getattr(here, item.name) != getattr(planned, item.name)]
+    differing = "; ".join(f"{name} is {getattr(here, name)!r}, planned {getattr(planned, name)!r}" for name in names)
+    return f"A worker would compute another cell than {planned.perturbation} on {planned.model}: {differing}."
+
+
+def _nobody(benchmark: str, done: int, total: int) -> None:
+    del benchmark, done, total
+
+
+def _is_there(ready: Ready, benchmark: Benchmark, text: str) -> bool:
+    """Whether the images of a perturbation are; only of published sets they may not be."""
+    clean_or_made = text == CLEAN or benchmark.layout is None
+    return benchmark.name in ready.opened if clean_or_made else (benchmark.name, text) in ready.published
+
+
+def _all_opened(ready: Ready, benchmark: Benchmark) -> list[LabelledImages]:
+    """Everything whose labels a model must know."""
+    clean = [ready.opened[benchmark.name]] if benchmark.name in ready.opened else []
+    return clean + [opened for (name, _), opened in ready.published.items() if name == benchmark.name]
+
+
+def _loaded(subject: Subject, device: str) -> Classifier:
+    return subject if isinstance(subject, Classifier) else zoo.load(subject, device)
+
+
+def _oracle(classifier: Classifier, settings: Settings, device: str) -> tuple[Oracle, str]:
+    """How attacks query a classifier, and in which precision: what was asked for, where it can be had."""
+    asked = settings.precision
+    precision = hardware.precision(classifier, device) if asked == "auto" else asked
+    batch_size = _batch_size(classifier, settings, device)
+    oracle = Oracle(classifier, batch_size=batch_size, twin=precision, compiled=settings.compile)
+    size = classifier.preprocessing.geometry.size
+    oracle.make_twin(torch.Size((3, size, size)), classifier.mean.device)
+    if not oracle.twinned:
+        return oracle, "float32"
+    return oracle, f"{precision}, compiled" if settings.compile else precision
+
+
+def _batch_size(classifier: Classifier, settings: Settings, device: str) -> int:
+    return settings.batch_size or hardware.batch_size(classifier.preprocessing.geometry.size, device)
+
+
+def _check_classes(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> None:
+    """Raise UsageError where outputs and classes cannot be matched."""
+    resolved = resolve_labels(benchmark, opened)
+    needed, exactly = resolved.num_classes, resolved.all_known
+    if benchmark.class_map is not None:
+        needed, exactly = benchmark.class_map().outputs, True
+    if classifier.num_classes < needed or (exactly and classifier.num_classes != needed):
+        raise UsageError(
+            f"{classifier.name} has {classifier.num_classes} outputs, but {benchmark.name} has {needed} classes.",
+            "Choose a benchmark of the model's own label space with --benchmark, or set --num-classes.",
+        )

@@ -1,0 +1,188 @@
+"""Which samples are worked on next and by whom: the same for every engine.
+
+A worker may die at any time: what it had not answered is given to another.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+from robustbench_eff.errors import EvaluationError
+from robustbench_eff.plan import CLEAN, Plan, Task
+from robustbench_eff.scores.intervals import wilson
+from robustbench_eff.store import Store
+
+from .ledger import Finished, Ledger, Opened, Progress
+
+DEADLY = 3
+"""After so many workers died of the same samples, no other one is given them."""
+AHEAD = 8
+"""Shards that may wait to be written before no further one is given out."""
+SOON = 0.05
+"""Seconds between two looks at the store while a worker has nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A worker died and left these tasks, the first of them begun; there is, or will be, another one in its place."""
+
+    tasks: Sequence[Task]
+    why: str
+
+
+class Pool(Protocol):
+    """Workers, each with its models. What one of them raises comes out of `plan` or `wait`."""
+
+    size: int
+    """How many there are meant to be."""
+
+    def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
+        """What a worker finds there is to do."""
+
+    def free(self) -> Sequence[int]:
+        """The workers that can take one more task, those with the fewest first."""
+
+    def give(self, worker: int, task: Task) -> None:
+        """Put a task into a worker's queue."""
+
+    def wait(self, seconds: float | None) -> Sequence[Finished | Lost]:
+        """What happened since; waits for something to happen, but no longer than that."""
+
+    def close(self) -> None:
+        """End all workers, whatever they do."""
+
+
+def run(
+    plan: Plan,
+    pool: Pool,
+    store: Store,
+    report: Callable[[Progress], None],
+    *,
+    drawn: bool = False,
+    until: float | None = None,
+) -> None:
+    """Work off every cell of a plan; what the store holds already is not computed again.
+
+    With `drawn` the samples of a cell come in the order of `shuffled`. With `until`, a fraction, a cell whose number is
+    an accuracy ends when the half-width of its interval is at most that; clean cells, which the others build on, are
+    always whole. Stopping by the width alone leaves the interval's coverage what it is as samples become many (Chow
+    and Robbins 1965, "On the asymptotic theory of fixed-width sequential confidence intervals for the mean").
+    `report` is called in another thread, one call at a time.
+    """
+    with ThreadPoolExecutor(1, "store") as storing:
+        _Run(plan, pool, Ledger(plan, store, report, storing, pool.size, drawn), until).work()
+
+
+class _Run:
+    """What is given out next, and what becomes of it."""
+
+    def __init__(self, plan: Plan, pool: Pool, ledger: Ledger, until: float | None) -> None:
+        self.pool, self.ledger, self.until = pool, ledger, until
+        self.ahead = list(plan.cells)
+        """Cells that nobody has begun, in the order of the plan."""
+        self.opening: list[Future[Opened]] = []
+        self.open: list[Opened] = []
+        self.writing: dict[Future[None], Opened] = {}
+        self.closing: dict[Future[None], str] = {}
+        self.finished: set[str] = set()
+        self.models: dict[int, str] = {}
+        """What each worker had loaded last."""
+        self.deaths: Counter[tuple[str, int]] = Counter()
+        self.out = 0
+
+    def work(self) -> None:
+        """Give out and store until nothing is left."""
+        while True:
+            self._look_after()
+            pending: list[Future[Any]] = [*self.opening, *self.writing, *self.closing]
+            if len(self.writing) <= AHEAD:
+                self._give_out()
+            if self.out:
+                idle = bool(pending and self.pool.free())
+                for event in self.pool.wait(SOON if idle else None):
+                    self._hear(event)
+            elif pending:
+                wait(pending, return_when=FIRST_COMPLETED)
+            elif not self.ahead:
+                return
+
+    def _look_after(self) -> None:
+        """See what the store has done, end cells that are complete, and begin others."""
+        for opened in [future for future in self.opening if future.done()]:
+            self.opening.remove(opened)
+            self.open.append(opened.result())
+        for written in [future for future in self.writing if future.done()]:
+            written.result()
+            cell = self.writing.pop(written)
+            cell.out -= 1
+            if self._enough(cell):
+                cell.left.clear()
+        for cell in [cell for cell in self.open if not (cell.left or cell.lost or cell.out)]:
+            self.open.remove(cell)
+            self.closing[self.ledger.end(cell)] = cell.planned.cell.id
+        for closed in [future for future in self.closing if future.done()]:
+            closed.result()
+            self.finished.add(self.closing.pop(closed))
+        lacking = self.pool.size + 1 - len(self.opening) - sum(bool(cell.left) for cell in self.open)
+        ready = [planned for planned in self.ahead if planned.clean is None or planned.clean in self.finished]
+        for planned in ready[: max(0, lacking)]:
+            self.ahead.remove(planned)
+            self.opening.append(self.ledger.begin(planned))
+
+    def _enough(self, cell: Opened) -> bool:
+        """Whether the interval is as narrow as was asked for."""
+        if self.until is None or not (cell.fair and cell.planned.accuracy and cell.planned.cell.perturbation != CLEAN):
+            return False
+        low, high = wilson(cell.correct, cell.done)
+        return (high - low) / 2 <= self.until
+
+    def _give_out(self) -> None:
+        while free := self.pool.free():
+            worker = free[0]
+            cells = [cell for cell in self.open if cell.left or cell.lost]
+            if not cells:
+                return
+            cell = min(cells, key=partial(self._price, worker))
+            rows = cell.lost.popleft() if cell.lost else cell.left.popleft()
+            planned = cell.planned
+            known = None if cell.known is None else cell.known[rows]
+            self.models[worker] = planned.cell.model_digest
+            self.pool.give(worker, Task(planned.job, planned.cell, rows, known, cell.pictured))
+            self.out += 1
+            cell.out += 1
+
+    def _price(self, worker: int, cell: Opened) -> tuple[bool, int]:
+        """A worker goes on with its model; a new one it takes where the fewest others are, the first of the plan."""
+        digest = cell.planned.cell.model_digest
+        others = sum(model == digest for other, model in self.models.items() if other != worker)
+        return self.models.get(worker, digest) != digest, others
+
+    def _hear(self, event: Finished | Lost) -> None:
+        if isinstance(event, Finished):
+            self.out -= 1
+            self.deaths.clear()
+            cell = self._cell_of(event.task)
+            self.writing[self.ledger.keep(cell, event)] = cell
+            return
+        for task in event.tasks:
+            self.out -= 1
+            cell = self._cell_of(task)
+            cell.out -= 1
+            cell.lost.append(task.rows)
+        blamed = (event.tasks[0].cell.id, int(event.tasks[0].rows[0])) if event.tasks else ("", 0)
+        self.deaths[blamed] += 1
+        if self.deaths[blamed] == DEADLY:
+            of = f"{event.tasks[0].cell.perturbation} on {event.tasks[0].cell.model}" if event.tasks else "its start"
+            raise EvaluationError(
+                f"{DEADLY} workers died one after the other, of {of}: {event.why}.",
+                "Out of memory is the usual cause: try a smaller --batch-size, or fewer workers. "
+                "What was finished is in the store.",
+            )
+
+    def _cell_of(self, task: Task) -> Opened:
+        return next(cell for cell in self.open if cell.planned.cell.id == task.cell.id)

@@ -1,0 +1,51 @@
+"""One worker: this process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from robustbench_eff.plan import Plan, Task
+from robustbench_eff.worker import Answers
+
+from .ledger import Finished
+
+
+class Workshop(Protocol):
+    """A device with the models and images of a run; the same arguments make the same plan."""
+
+    def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
+        """What there is to do. Raises MissingInputs with all that is missing, and what cannot be loaded or read."""
+
+    def work(self, task: Task, following: Task | None) -> Answers:
+        """Work on a task, while the images of the following one are fetched."""
+
+
+class Inline:
+    """A pool of one worker that works whenever the run waits for it."""
+
+    size = 1
+
+    def __init__(self, workshop: Workshop) -> None:
+        self._workshop = workshop
+        self._queue: deque[Task] = deque()
+
+    def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
+        return self._workshop.plan(preparing)
+
+    def free(self) -> Sequence[int]:
+        return (0,) if len(self._queue) < 2 else ()
+
+    def give(self, worker: int, task: Task) -> None:
+        del worker
+        self._queue.append(task)
+
+    def wait(self, seconds: float | None) -> Sequence[Finished]:
+        del seconds
+        task = self._queue.popleft()
+        following = self._queue[0] if self._queue else None
+        return [Finished(task, self._workshop.work(task, following).done)]
+
+    def close(self) -> None:
+        pass

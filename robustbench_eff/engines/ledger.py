@@ -1,0 +1,145 @@
+"""What the store holds of every cell and what is left of it: all that a run does with a store, in one thread."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.compute as pc
+
+from robustbench_eff.errors import StoreError
+from robustbench_eff.outcomes import as_numpy
+from robustbench_eff.plan import CLEAN, Cell, Plan, Planned, Rows, Task, shards_of
+from robustbench_eff.shuffle import drawn_fairly
+from robustbench_eff.store import Store, jsonable
+from robustbench_eff.worker import Done
+
+LEAST, SHARES = 64, 4
+"""Several workers get smaller shards, so that none waits long for the last: that many a worker, of so many samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands after a shard (or at the start of a cell, with what was found in the store)."""
+
+    cell: Cell
+    samples: int
+    """How many samples this step added."""
+    done: int
+    correct: int
+    resumed: bool
+    """Whether these samples were found in the store rather than computed."""
+    ended: bool = False
+    """Whether nothing more will be done for this cell: all its samples are there, or enough of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A worker is done with a task; `found` puts its answers into the form in which they are stored."""
+
+    task: Task
+    found: Callable[[], Done]
+
+
+@dataclass(slots=True, eq=False)
+class Opened:
+    """A cell that is being worked on."""
+
+    planned: Planned
+    known: npt.NDArray[np.int32] | None
+    """Clean predictions of all its samples."""
+    left: deque[Rows]
+    lost: deque[Rows]
+    """What dead workers left."""
+    fair: bool
+    """Whether its samples come in the order of `shuffled` from the first on."""
+    done: int
+    correct: int
+    pictured: bool
+    out: int = 0
+    """Shards that were given out and are not in the store yet."""
+
+
+class Ledger:
+    """Begins, keeps and ends what is found; each of these returns at once, and its future says when it is done."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        report: Callable[[Progress], None],
+        thread: Executor,
+        workers: int,
+        drawn: bool,
+    ) -> None:
+        self.store, self.report, self.thread, self.workers, self.drawn = store, report, thread, workers, drawn
+        self.samples = {planned.cell.id: planned.cell.samples for planned in plan.cells}
+        self.clean: dict[str, npt.NDArray[np.int32]] = {}
+        """Predictions of finished clean cells."""
+
+    def begin(self, planned: Planned) -> Future[Opened]:
+        """Look up what the store holds of a cell."""
+        return self.thread.submit(self._begin, planned)
+
+    def keep(self, cell: Opened, event: Finished) -> Future[None]:
+        """Store a shard."""
+        return self.thread.submit(self._keep, cell, event)
+
+    def end(self, cell: Opened) -> Future[None]:
+        """Unite the shards of a cell for which no more will be done."""
+        return self.thread.submit(self._end, cell)
+
+    def _begin(self, planned: Planned) -> Opened:
+        cell = planned.cell
+        self.store.write_cell(cell.id, jsonable(cell))
+        found = self.store.recover(cell.id, ["correct"])
+        rows, correct = as_numpy(found["index"]), int(pc.sum(found["correct"]).as_py() or 0)
+        size = planned.shard_size
+        if self.workers > 1:
+            size = min(size, max(LEAST, cell.samples // (SHARES * self.workers)))
+        self.report(Progress(cell, len(rows), len(rows), correct, resumed=True))
+        return Opened(
+            planned=planned,
+            known=self._known(planned),
+            left=deque(shards_of(cell.samples, rows, size, drawn=self.drawn)),
+            lost=deque(),
+            fair=self.drawn and drawn_fairly(rows, cell.samples),
+            done=len(rows),
+            correct=correct,
+            pictured=self.store.has_picture(cell.id),
+        )
+
+    def _keep(self, cell: Opened, event: Finished) -> None:
+        done, of = event.found(), cell.planned.cell
+        if done.picture is not None:
+            self.store.write_picture(of.id, done.picture)
+            cell.pictured = True
+        self.store.write_shard(of.id, done.outcomes)
+        cell.done += done.outcomes.num_rows
+        cell.correct += int(pc.sum(done.outcomes["correct"]).as_py())
+        self.report(Progress(of, done.outcomes.num_rows, cell.done, cell.correct, resumed=False))
+
+    def _end(self, cell: Opened) -> None:
+        self.store.unite(cell.planned.cell.id)
+        self.report(Progress(cell.planned.cell, 0, cell.done, cell.correct, resumed=False, ended=True))
+
+    def _known(self, planned: Planned) -> npt.NDArray[np.int32] | None:
+        """The clean predictions of a cell's samples; -1 of those whose clean image nobody has."""
+        if planned.cell.perturbation == CLEAN:
+            return None
+        if planned.clean is None:
+            return np.full(planned.cell.samples, -1, np.int32)
+        if planned.clean not in self.clean:
+            found = self.store.outcomes(planned.clean, ["prediction"])
+            if found.num_rows != self.samples[planned.clean]:
+                raise StoreError(
+                    f"{self.store.place} has lost clean outcomes during the run.",
+                    "Repeat the same command: it computes them again.",
+                )
+            self.clean[planned.clean] = as_numpy(found["prediction"])
+        clean, rows = self.clean[planned.clean], planned.clean_rows
+        return clean if rows is None else np.where(rows < 0, np.int32(-1), clean[rows])

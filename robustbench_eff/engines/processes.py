@@ -1,0 +1,184 @@
+"""One process for each worker, on the devices of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from multiprocessing.reduction import ForkingPickler
+from typing import Any
+
+from robustbench_eff.errors import EvaluationError, ModelError
+from robustbench_eff.plan import Plan, Task
+from robustbench_eff.worker import Answers
+
+from .dispatch import Lost
+from .inline import Workshop
+from .ledger import Finished
+
+QUEUE = 2
+"""Tasks that a worker has at once: one it works on, and one whose images it fetches meanwhile."""
+SPAWN = multiprocessing.get_context("spawn")
+"""A forked process cannot use a GPU."""
+
+Opening = Callable[[], Workshop]
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: SpawnProcess
+    pipe: Connection
+    tasks: list[Task] = field(default_factory=list)
+
+
+class Processes:
+    """A pool with a process for each of `openings`, which make their workshops there.
+
+    A process that dies is replaced. Raises ModelError where a model cannot be sent to another process.
+    """
+
+    def __init__(self, openings: Sequence[Opening], settling: Callable[[], None]) -> None:
+        """`settling` is what a process does before anything else."""
+        self.size = len(openings)
+        self._settling = settling
+        self._openings = [_pickled(opening) for opening in openings]
+        self._workers = [self._started(opening) for opening in self._openings]
+
+    def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
+        try:
+            self._workers[0].pipe.send(None)
+            while True:
+                match self._next(0):
+                    case "preparing", step:
+                        preparing(*step)
+                    case "plan", plan:
+                        return plan  # type: ignore[no-any-return]
+        except (EOFError, ConnectionError) as error:
+            raise EvaluationError(
+                f"The first worker died while it made the plan ({self._end_of(0)}).",
+                "In a script, call evaluate under `if __name__ == '__main__':`, which new processes do not run.",
+            ) from error
+
+    def free(self) -> Sequence[int]:
+        able = [number for number, worker in enumerate(self._workers) if len(worker.tasks) < QUEUE]
+        return sorted(able, key=lambda number: len(self._workers[number].tasks))
+
+    def give(self, worker: int, task: Task) -> None:
+        self._workers[worker].tasks.append(task)
+        with contextlib.suppress(OSError):  # it died; `wait` hears of that
+            self._workers[worker].pipe.send(task)
+
+    def wait(self, seconds: float | None) -> Sequence[Finished | Lost]:
+        pipes = {worker.pipe: number for number, worker in enumerate(self._workers)}
+        heard = [self._heard(pipes[pipe]) for pipe in wait(list(pipes), seconds)]  # type: ignore[index]
+        return [event for event in heard if event is not None]
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.process.terminate()
+        for worker in self._workers:
+            worker.process.join(2)
+            worker.process.kill()
+            worker.process.join()
+            worker.pipe.close()
+
+    def _heard(self, number: int) -> Finished | Lost | None:
+        worker = self._workers[number]
+        try:
+            what, found = self._next(number)
+        except (EOFError, ConnectionError):
+            lost = Lost(worker.tasks, self._end_of(number))
+            worker.pipe.close()
+            self._workers[number] = self._started(self._openings[number])
+            return lost
+        return Finished(worker.tasks.pop(0), lambda: found) if what == "done" else None
+
+    def _next(self, number: int) -> tuple[str, Any]:
+        """What a worker says; its warnings are given here, its errors raised. EOFError if it is dead."""
+        what, found = self._workers[number].pipe.recv()
+        if what == "error":
+            raise found
+        if what == "warning":
+            warnings.warn(found, stacklevel=2)
+        return what, found
+
+    def _started(self, opening: bytes) -> _Worker:
+        here, there = SPAWN.Pipe()
+        process = SPAWN.Process(target=_serve, args=(opening, there, self._settling), daemon=True)
+        process.start()
+        there.close()  # so that the pipe ends with the process
+        return _Worker(process, here)
+
+    def _end_of(self, number: int) -> str:
+        process = self._workers[number].process
+        process.join()
+        code = process.exitcode or 0
+        return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _pickled(opening: Opening) -> bytes:
+    try:
+        return bytes(ForkingPickler.dumps(opening))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise ModelError(
+            f"A model cannot be sent to another process: {error}",
+            "Define its class in a module, give it as file.py:factory, or use one device.",
+        ) from error
+
+
+def _serve(opening: bytes, pipe: Connection, settling: Callable[[], None]) -> None:
+    """What a worker's process does: one task after the other, while the images of the next are fetched and the
+    outcomes of the last are sent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who gave the tasks decides
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.stdout = sys.stderr  # a model of the user may print; stdout is for the result
+    settling()
+    with ThreadPoolExecutor(1) as speaking:
+
+        def say(what: str, found: Any) -> None:
+            speaking.submit(pipe.send, (what, found))
+
+        def warn(message: Warning | str, category: type[Warning], *where: Any) -> None:
+            del where
+            say("warning", message if isinstance(message, Warning) else category(message))
+
+        warnings.showwarning = warn  # type: ignore[assignment]
+        try:
+            workshop: Workshop = pickle.loads(opening)()
+            tasks: list[Task] = []
+            while True:
+                while not tasks or pipe.poll():
+                    task = pipe.recv()
+                    if task is None:
+                        say("plan", workshop.plan(lambda *step: say("preparing", step)))
+                    else:
+                        tasks.append(task)
+                answers = workshop.work(tasks.pop(0), tasks[0] if tasks else None)
+                speaking.submit(_send, pipe, answers)
+        except EOFError:
+            return  # the run is over
+        except Exception as error:  # noqa: BLE001, whatever it is, it belongs to who gave the task
+            error.add_note(traceback.format_exc())
+            say("error", error)
+
+
+def _send(pipe: Connection, answers: Answers) -> None:
+    pipe.send(("done", answers.done()))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
