@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def held(files: Files) -> Iterator[None]:
 
 @contextmanager
 def _lease(files: Files) -> Iterator[None]:
-    holder = {"host": socket.gethostname(), "pid": os.getpid(), "token": secrets.token_hex(8)}
+    holder = {"host": platform.node(), "pid": os.getpid(), "token": secrets.token_hex(8)}
     _wait_for_the_last(files, holder)
     ended = threading.Event()
 

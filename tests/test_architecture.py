@@ -35,11 +35,12 @@ HOME_OF = {
     "great_tables": set(),  # only its scripts are read
     "http": {"cli/serving.py"},
     "jinja2": {"leaderboards/run_page.py", "leaderboards/site/pages.py"},
-    "ray": set(),
+    "ray": {"engines/ray_cluster.py"},
+    "fsspec": {"files.py"},
     "open_clip": {"zoo/open_clip_models.py"},
     "timm": {"zoo/timm_models.py", "zoo/sat_architectures.py", "zoo/architectures.py"},
     "datasets": {"benchmarks/hugging_face.py"},
-    "filelock": {"store.py"},
+    "filelock": {"lease.py"},
     "typer": {
         f"cli/{name}.py"
         for name in (
@@ -51,6 +52,7 @@ HOME_OF = {
             "lists",
             "main",
             "report",
+            "score",
             "sweep",
             "train",
             "trials",

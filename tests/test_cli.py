@@ -239,7 +239,7 @@ def test_a_users_png_folder_is_evaluated(tmp_path: Path) -> None:
         (["list", "attacks"], "pgd"),
         (["list", "stylisers"], "random_phase"),
         (["list", "suites"], "quick"),
-        (["doctor"], "[ray]'"),
+        (["doctor"], "stylized-imagenet=PATH"),
     ],
 )
 def test_looking_around(tmp_path: Path, words: list[str], expected: str) -> None:

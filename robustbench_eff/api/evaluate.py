@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -98,10 +99,9 @@ def evaluate(
     if not models:
         raise UsageError("There is no model to evaluate.", "Pass a name, a module or a classifier.")
     alexnet = published() if settings.normalisers is None else measured(settings.normalisers)
-    devices = hardware.resolve_devices(settings.device, settings.workers)
     store = Store(settings.store)
     store.check_writable()
-    with _pool(models, settings, devices) as pool:
+    with _pool(models, settings) as pool:
         plan = pool.plan(listener.preparing)
         with store.lock():
             _run(plan, pool, store, settings, listener)
@@ -112,15 +112,20 @@ def evaluate(
 
 
 @contextmanager
-def _pool(models: Sequence[Model], settings: Settings, devices: Sequence[str]) -> Iterator[Pool]:
+def _pool(models: Sequence[Model], settings: Settings) -> Iterator[Pool]:
     """The workers of a run, ended when it ends."""
     pool: Pool
-    if len(devices) == 1:
+    if settings.engine == "ray":
+        from robustbench_eff.engines.ray_cluster import RayCluster
+
+        opening = partial(Workshop, models, settings, threads=1)
+        pool = RayCluster(opening, hardware.keep_freed_memory, settings.device, settings.workers, settings.ray_address)
+    elif len(devices := hardware.resolve_devices(settings.device, settings.workers)) == 1:
         pool = Inline(Workshop(models, settings, devices[0]))
     else:
-        neighbours = sum(not device.startswith("cuda") for device in devices) or 1
-        workshops = [partial(Workshop, models, settings, device, neighbours) for device in devices]
-        pool = Processes(workshops, hardware.keep_freed_memory)
+        threads = max(1, (os.cpu_count() or 1) // len(devices))
+        openings = [partial(Workshop, models, settings, device, threads) for device in devices]
+        pool = Processes(openings, hardware.keep_freed_memory)
     try:
         yield pool
     finally:

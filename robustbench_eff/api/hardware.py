@@ -80,11 +80,10 @@ def precision(classifier: Classifier, device: str) -> Precision:
 
 
 @contextmanager
-def threads(image_size: int, workers: int = 1) -> Iterator[None]:
-    """One thread while images are small, else its share of the cores for each of the workers here; the former setting
-    afterwards."""
+def threads(image_size: int, most: int | None = None) -> Iterator[None]:
+    """One thread while images are small, else `most` or all cores; the former setting afterwards."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if image_size <= SMALL_IMAGE else max(1, (os.cpu_count() or 1) // workers))
+    torch.set_num_threads(1 if image_size <= SMALL_IMAGE else most or os.cpu_count() or 1)
     try:
         yield
     finally:

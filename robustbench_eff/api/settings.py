@@ -30,8 +30,13 @@ class Settings:
     """Evaluate the first so many samples of each benchmark."""
     device: str = "auto"
     """One, several with commas between, or `all` GPUs; the same one twice takes two workers."""
+    engine: Literal["local", "ray"] = "local"
+    """Who runs the workers: this machine, or a Ray cluster."""
+    ray_address: str | None = None
+    """Of a cluster that is there, `auto` for the one this machine belongs to; one is started here unless said."""
     workers: int | None = None
-    """Processes that work side by side; one for each device unless said. Changes no outcome."""
+    """Processes that work side by side: one for each device, or as many as the cluster has room for, unless said.
+    Changes no outcome."""
     batch_size: int | None = None
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Of the network that attacks query; the referee's is always plain float32. `auto` is float16 where the
@@ -57,9 +62,14 @@ class Settings:
         return (*self.attacks, *self.corruptions)
 
     def __post_init__(self) -> None:
-        known = get_args(get_type_hints(Settings)["precision"])
-        if self.precision not in known:
-            raise UsageError(f"precision must be one of {', '.join(known)}, got {self.precision!r}.")
+        for name in ("precision", "engine"):
+            known, given = get_args(get_type_hints(Settings)[name]), getattr(self, name)
+            if given not in known:
+                raise UsageError(f"{name} must be one of {', '.join(known)}, got {given!r}.")
+        if self.ray_address is not None and self.engine != "ray":
+            raise UsageError("ray_address is for the engine ray.", "Add --engine ray.")
+        if self.engine == "ray" and self.device not in ("auto", "cpu", "cuda"):
+            raise UsageError(f"With the engine ray, device is auto, cpu or cuda, got {self.device!r}.")
         for name in ("limit", "batch_size", "shard_size", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:

@@ -44,9 +44,9 @@ class Workshop:
     Nothing is loaded before `plan` or `work`; what was loaded is kept as long as it fits (`Shelf`).
     """
 
-    def __init__(self, models: Sequence[Model], settings: Settings, device: str, neighbours: int = 1) -> None:
-        """`neighbours` are the workers that share the cores of this machine."""
-        self._settings, self._device, self._neighbours = settings, device, neighbours
+    def __init__(self, models: Sequence[Model], settings: Settings, device: str, threads: int | None = None) -> None:
+        """`threads` are the most it may use, all cores unless said."""
+        self._settings, self._device, self._threads = settings, device, threads
         self._ready = check(models, settings, device)
         self._jobs = _jobs(self._ready, settings)
         self._shelf = Shelf()
@@ -54,7 +54,8 @@ class Workshop:
         self._preparing: Preparing = _nobody
         self._current: tuple[int, Work] | None = None
         self._loader = ThreadPoolExecutor(1, "fetch")
-        self._coming: tuple[Task, Future[Pixels]] | None = None
+        self._coming: dict[tuple[int, int], Future[Pixels]] = {}
+        """Images that are being fetched, by job and first sample."""
 
     def plan(self, preparing: Preparing) -> Plan:
         """Every cell of the run; the clean cell of a model and benchmark comes first.
@@ -84,19 +85,23 @@ class Workshop:
             )
         return Plan(cells=list(planned.values()), missing=self._ready.missing, hardware=hardware.describe(self._device))
 
-    def work(self, task: Task, following: Task | None) -> Answers:
-        """Work on a task, while the images of the following one are fetched.
+    def fetch(self, task: Task) -> None:
+        """Begin to fetch the images of a task of the same cell as is worked on; any thread may call it."""
+        current = self._current
+        if current is not None and current[0] == task.job and current[1].sequence is None:
+            self._coming[task.job, int(task.rows[0])] = self._loader.submit(fetched, current[1], task)
+
+    def work(self, task: Task) -> Answers:
+        """Work on a task.
 
         Raises EvaluationError where the cell would be another one here, with other weights, images or versions.
         """
         work = self._work(task.job)
         if work.cell.id != task.cell.id:
             raise EvaluationError(_difference(work.cell, task.cell))
-        coming, self._coming = self._coming, None
-        pixels = coming[1].result() if coming is not None and coming[0] is task else None
-        if following is not None and following.job == task.job and work.sequence is None:
-            self._coming = following, self._loader.submit(fetched, work, following)
-        with hardware.threads(work.classifier.preprocessing.geometry.size, self._neighbours):
+        coming = self._coming.pop((task.job, int(task.rows[0])), None)
+        pixels = None if coming is None else coming.result()
+        with hardware.threads(work.classifier.preprocessing.geometry.size, self._threads):
             return run_shard(work, task, pixels)
 
     def _planned(self, position: int, work: Work, clean: Work | None) -> Planned:

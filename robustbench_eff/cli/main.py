@@ -25,6 +25,7 @@ from .corrupt import corrupt
 from .leaderboard import leaderboard_app
 from .lists import list_app
 from .report import report as write_report
+from .score import score
 from .sweep import sweep
 from .train import train
 from .trials import trials
@@ -32,8 +33,7 @@ from .words import errors as error_console
 from .words import output, parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_until, reported
 
 if TYPE_CHECKING:
-    from robustbench_eff.scores.score import Score
-    from robustbench_eff.store import Store
+    pass
 
 EXAMPLES = """
 How robust is this image classifier, really?
@@ -62,6 +62,7 @@ app.command()(compare)
 app.command()(corrupt)
 app.command()(train)
 app.command()(sweep)
+app.command()(score)
 app.command(name="report")(write_report)
 app.command()(trials)
 app.command()(conflict)
@@ -118,6 +119,8 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(help="The first N samples of each benchmark.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, several with commas between, or all.")] = "auto",
     workers: Annotated[int | None, typer.Option(help="Processes side by side; one a device unless said.")] = None,
+    engine: Annotated[str, typer.Option(help="Who runs the workers: local or ray.")] = "local",
+    ray_address: Annotated[str | None, typer.Option(help="A Ray cluster that is there; auto finds it.")] = None,
     batch_size: Annotated[str, typer.Option(help="auto or a number; changes no outcome.")] = "auto",
     precision: Annotated[
         str, typer.Option(help="Attacks': auto, float32, bfloat16 or float16. The referee's is float32.")
@@ -176,6 +179,8 @@ def evaluate(
             "compile": compile_model,
             "seed": seed,
             "workers": workers,
+            "engine": engine,
+            "ray_address": ray_address,
             "shuffle_shards": shuffle_shards,
             "until": parse_until(until),
             "store": store,
@@ -217,53 +222,6 @@ def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any],
     for item in result.missing:
         errors.print(f"skipped, missing: {item}", markup=False, highlight=False, soft_wrap=True)
     output().print(f"Outcomes: {result.store}", highlight=False, soft_wrap=True)
-
-
-@app.command()
-def score(
-    store: Annotated[str, typer.Argument(help="Folder or URL of outcomes.")],
-    normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
-    trials_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--trials", help="Trials of people or other models: CSV, folder or .tgz in model-vs-human's format."
-        ),
-    ] = None,
-    heat_map: Annotated[Path | None, typer.Option(help="PNG file: draw accuracy under corruption, too.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-) -> None:
-    """Compute every score of a store again, from its outcomes alone."""
-    with reported():
-        from robustbench_eff.checks import store_verdicts
-        from robustbench_eff.scores.alexnet import measured
-        from robustbench_eff.scores.from_store import store_scores
-        from robustbench_eff.store import Store
-
-        opened = Store.existing(store)
-        verdicts = store_verdicts(opened)
-        alexnet = None if normalisers is None else measured(normalisers)
-        scores = store_scores(opened, verdicts=verdicts, alexnet=alexnet)
-        if trials_file is not None:
-            scores += _trial_scores(opened, trials_file)
-        if heat_map is not None:
-            from robustbench_eff import heat_map as drawing
-
-            drawing.write(scores, heat_map)
-        if as_json:
-            print(report.json_object(scores, str(store), [], verdicts))
-        else:
-            report.score_table(scores, output())
-            report.verdict_lines(verdicts, output())
-
-
-def _trial_scores(store: Store, path: Path) -> list[Score]:
-    """Those of the observers in the file, and how consistently the store's models err with people."""
-    from robustbench_eff.scores.observers import consistency_scores, observer_scores
-    from robustbench_eff.scores.trials import cue_conflict_cells, read_trials
-
-    observers = read_trials(path)
-    kappas = consistency_scores(cue_conflict_cells(store), observers, path.name)
-    return observer_scores(observers, path.name) + kappas
 
 
 @app.command()

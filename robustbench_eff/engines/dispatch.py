@@ -23,6 +23,8 @@ DEADLY = 3
 """After so many workers died of the same samples, no other one is given them."""
 AHEAD = 8
 """Shards that may wait to be written before no further one is given out."""
+QUEUE = 2
+"""Tasks that a worker has at once: one it works on, and one whose images it fetches meanwhile."""
 SOON = 0.05
 """Seconds between two looks at the store while a worker has nothing to do."""
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from robustbench_eff.plan import Plan, Task
 from robustbench_eff.worker import Answers
 
+from .dispatch import QUEUE
 from .ledger import Finished
 
 
@@ -18,8 +19,11 @@ class Workshop(Protocol):
     def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
         """What there is to do. Raises MissingInputs with all that is missing, and what cannot be loaded or read."""
 
-    def work(self, task: Task, following: Task | None) -> Answers:
-        """Work on a task, while the images of the following one are fetched."""
+    def fetch(self, task: Task) -> None:
+        """Begin to fetch the images of a task that comes soon; returns at once, and may do nothing."""
+
+    def work(self, task: Task) -> Answers:
+        """Work on a task."""
 
 
 class Inline:
@@ -35,17 +39,17 @@ class Inline:
         return self._workshop.plan(preparing)
 
     def free(self) -> Sequence[int]:
-        return (0,) if len(self._queue) < 2 else ()
+        return (0,) if len(self._queue) < QUEUE else ()
 
     def give(self, worker: int, task: Task) -> None:
         del worker
         self._queue.append(task)
+        self._workshop.fetch(task)
 
     def wait(self, seconds: float | None) -> Sequence[Finished]:
         del seconds
         task = self._queue.popleft()
-        following = self._queue[0] if self._queue else None
-        return [Finished(task, self._workshop.work(task, following).done)]
+        return [Finished(task, self._workshop.work(task).done)]
 
     def close(self) -> None:
         pass

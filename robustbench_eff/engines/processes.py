@@ -23,12 +23,10 @@ from robustbench_eff.errors import EvaluationError, ModelError
 from robustbench_eff.plan import Plan, Task
 from robustbench_eff.worker import Answers
 
-from .dispatch import Lost
+from .dispatch import QUEUE, Lost
 from .inline import Workshop
 from .ledger import Finished
 
-QUEUE = 2
-"""Tasks that a worker has at once: one it works on, and one whose images it fetches meanwhile."""
 SPAWN = multiprocessing.get_context("spawn")
 """A forked process cannot use a GPU."""
 
@@ -164,7 +162,8 @@ def _serve(opening: bytes, pipe: Connection, settling: Callable[[], None]) -> No
                         say("plan", workshop.plan(lambda *step: say("preparing", step)))
                     else:
                         tasks.append(task)
-                answers = workshop.work(tasks.pop(0), tasks[0] if tasks else None)
+                        workshop.fetch(task)
+                answers = workshop.work(tasks.pop(0))
                 speaking.submit(_send, pipe, answers)
         except EOFError:
             return  # the run is over

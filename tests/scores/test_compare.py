@@ -146,7 +146,7 @@ def test_what_only_one_has_or_is_unfinished_is_said(tmp_path: Path) -> None:
 def test_models_on_other_samples_have_nothing_to_compare(tmp_path: Path) -> None:
     one, two = cell(4), cell(4, data="other")
     cells = {"one": [(one, table(4, correct=[True] * 4))], "two": [(two, table(4, correct=[True] * 4))]}
-    result = run("one", "two", "--store", str(by_hand(tmp_path / "store", cells).folder))
+    result = run("one", "two", "--store", str(by_hand(tmp_path / "store", cells).place))
     assert (result.exit_code, "no score on the same samples" in result.output) == (2, True)
 
 

@@ -1,0 +1,62 @@
+"""`robust-eval score`: every number of a store again, without the models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from robustbench_eff import report
+
+from .words import output, reported
+
+if TYPE_CHECKING:
+    from robustbench_eff.scores.score import Score
+    from robustbench_eff.store import Store
+
+
+def score(
+    store: Annotated[str, typer.Argument(help="Folder or URL of outcomes.")],
+    normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
+    trials_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--trials", help="Trials of people or other models: CSV, folder or .tgz in model-vs-human's format."
+        ),
+    ] = None,
+    heat_map: Annotated[Path | None, typer.Option(help="PNG file: draw accuracy under corruption, too.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+) -> None:
+    """Compute every score of a store again, from its outcomes alone."""
+    with reported():
+        from robustbench_eff.checks import store_verdicts
+        from robustbench_eff.scores.alexnet import measured
+        from robustbench_eff.scores.from_store import store_scores
+        from robustbench_eff.store import Store
+
+        opened = Store.existing(store)
+        verdicts = store_verdicts(opened)
+        alexnet = None if normalisers is None else measured(normalisers)
+        scores = store_scores(opened, verdicts=verdicts, alexnet=alexnet)
+        if trials_file is not None:
+            scores += _trial_scores(opened, trials_file)
+        if heat_map is not None:
+            from robustbench_eff import heat_map as drawing
+
+            drawing.write(scores, heat_map)
+        if as_json:
+            print(report.json_object(scores, str(store), [], verdicts))
+        else:
+            report.score_table(scores, output())
+            report.verdict_lines(verdicts, output())
+
+
+def _trial_scores(store: Store, path: Path) -> list[Score]:
+    """Those of the observers in the file, and how consistently the store's models err with people."""
+    from robustbench_eff.scores.observers import consistency_scores, observer_scores
+    from robustbench_eff.scores.trials import cue_conflict_cells, read_trials
+
+    observers = read_trials(path)
+    kappas = consistency_scores(cue_conflict_cells(store), observers, path.name)
+    return observer_scores(observers, path.name) + kappas

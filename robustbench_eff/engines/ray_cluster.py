@@ -1,0 +1,179 @@
+"""Workers as actors on a Ray cluster: one that is there, or one that is started on this machine."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from robustbench_eff.errors import EvaluationError, MissingExtra, UsageError
+from robustbench_eff.plan import Plan, Task
+from robustbench_eff.worker import Done
+
+from .dispatch import QUEUE, Lost
+from .inline import Workshop
+from .ledger import Finished
+
+try:
+    import ray
+    from ray.exceptions import RayError, RayTaskError
+except ImportError as error:
+    raise MissingExtra("ray", "ray") from error
+
+Opening = Callable[[str], Workshop]
+"""A workshop on a device."""
+
+
+class _Worker:
+    """What an actor does. Its workshop is opened by a call, so that what is missing is raised like any other error."""
+
+    def __init__(self, opening: Callable[[], Workshop], settling: Callable[[], None]) -> None:
+        settling()
+        self._opening = opening
+
+    def join(self) -> None:
+        self._workshop = self._opening()
+
+    def plan(self) -> Plan:
+        return self._workshop.plan(_nobody)
+
+    def fetch(self, task: Task) -> None:
+        self._workshop.fetch(task)
+
+    def work(self, task: Task) -> Done:
+        return self._workshop.work(task).done()
+
+
+@dataclass(slots=True)
+class _Actor:
+    handle: Any
+    joining: Any
+    """Reference to the answer of `join`; None once it is there."""
+    tasks: dict[Any, Task] = field(default_factory=dict)
+    """By the reference to the answer, in the order they were given."""
+
+
+class RayCluster:
+    """A pool of actors that each take a GPU, or a core; one that is lost is replaced as soon as there is room for it.
+
+    Raises UsageError where the cluster cannot be reached or has no room for a worker.
+    """
+
+    def __init__(
+        self,
+        opening: Opening,
+        settling: Callable[[], None],
+        device: str,
+        workers: int | None,
+        address: str | None,
+    ) -> None:
+        """`device` is auto, cpu or cuda; `workers` are as many as there is room for now unless said.
+
+        `settling` is what each does first.
+        """
+        self._mine = not ray.is_initialized()
+        if self._mine:
+            _connect(address)
+        try:
+            room = ray.cluster_resources()
+            if device == "auto":
+                device = "cuda" if room.get("GPU", 0) >= 1 else "cpu"
+            resource = "GPU" if device == "cuda" else "CPU"
+            self.size = workers or int(room.get(resource, 0))
+            if not self.size:
+                raise UsageError(
+                    f"The Ray cluster has no {resource} now.", "Use --device, or --workers N for one that grows."
+                )
+        except UsageError:
+            self._leave()
+            raise
+        needs: dict[str, Any] = {"num_cpus": 1, "num_gpus": int(device == "cuda")}
+        remote: Any = ray.remote(**needs, concurrency_groups={"ahead": 1})(_Worker)
+        self._start = partial(remote.remote, partial(opening, device), settling)
+        self._actors: dict[int, _Actor] = {}
+        self._started = 0
+        for _ in range(self.size):
+            self._add()
+
+    def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
+        del preparing  # it happens elsewhere
+        while True:
+            for lost in self.wait(None):
+                raise EvaluationError(f"A Ray worker died at its start: {lost}.")
+            for actor in self._actors.values():
+                if actor.joining is None:
+                    plan: Plan = _answer(actor.handle.plan.remote())
+                    return plan
+
+    def free(self) -> Sequence[int]:
+        able = [number for number, actor in self._actors.items() if not actor.joining and len(actor.tasks) < QUEUE]
+        return sorted(able, key=lambda number: len(self._actors[number].tasks))
+
+    def give(self, worker: int, task: Task) -> None:
+        actor, there = self._actors[worker], ray.put(task)
+        actor.handle.fetch.options(concurrency_group="ahead").remote(there)
+        actor.tasks[actor.handle.work.remote(there)] = task
+
+    def wait(self, seconds: float | None) -> Sequence[Finished | Lost]:
+        awaited = {reference: number for number, actor in self._actors.items() for reference in actor.tasks}
+        awaited |= {actor.joining: number for number, actor in self._actors.items() if actor.joining is not None}
+        ready, _ = ray.wait(list(awaited), timeout=seconds)
+        events = [self._heard(awaited[reference], reference) for reference in ready]
+        return [event for event in events if event is not None]
+
+    def close(self) -> None:
+        for actor in self._actors.values():
+            ray.kill(actor.handle)
+        self._leave()
+
+    def _heard(self, number: int, reference: Any) -> Finished | Lost | None:
+        actor = self._actors[number]
+        try:
+            done = _answer(reference)
+        except RayError as error:
+            del self._actors[number]
+            ray.kill(actor.handle)
+            self._add()
+            return Lost(list(actor.tasks.values()), f"{type(error).__name__}: {str(error).splitlines()[0]}")
+        if reference == actor.joining:
+            actor.joining = None
+            return None
+        return Finished(actor.tasks.pop(reference), lambda: done)
+
+    def _add(self) -> None:
+        handle = self._start()
+        self._actors[self._started] = _Actor(handle, handle.join.remote())
+        self._started += 1
+
+    def _leave(self) -> None:
+        if self._mine:
+            ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        if address is None:
+            ray.init(include_dashboard=False, logging_level=logging.ERROR)
+        else:
+            ray.init(address=address, logging_level=logging.ERROR)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"No Ray cluster at {address}: {error}", "Start one with `ray start --head`, or leave out --ray-address."
+        ) from error
+
+
+def _nobody(benchmark: str, done: int, total: int) -> None:
+    """Who hears how far a worker is with decoding: it is too far away."""
+    del benchmark, done, total
+
+
+def _answer(reference: Any) -> Any:
+    """What a call gave; what it raised is raised here as it was, RayError where nobody answers any more."""
+    try:
+        return ray.get(reference)
+    except RayTaskError as error:
+        raise error.cause from error
