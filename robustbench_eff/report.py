@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import time
 import traceback
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -171,8 +170,6 @@ class Display:
         self._quiet = quiet
         self._bar: Progress | None = None
         self._passes: dict[str, int] = {}
-        self._began: dict[str, float] = {}
-        self._found: set[str] = set()
 
     def preparing(self, benchmark: str, done: int, total: int) -> None:
         """Say now and then how far decoding is."""
@@ -216,11 +213,8 @@ class Display:
             samples = cell.samples - progress.done if progress.ended else progress.samples
             self._bar.update(self._bar.task_ids[0], advance=self._passes[cell.id] * samples, description=text)
             return
-        began = self._began.setdefault(cell.id, time.monotonic())
-        if progress.resumed and progress.done == cell.samples:
-            self._found.add(cell.id)
         if progress.ended:
-            how = "found in the store" if cell.id in self._found else f"{time.monotonic() - began:.1f} s"
+            how = f"{progress.seconds:.1f} s" if progress.seconds else "found in the store"
             self._console.print(f"{text} ({how})", highlight=False, markup=False, soft_wrap=True)
 
     def ended(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ class Done:
 
     outcomes: pa.Table
     picture: bytes | None
+    seconds: float
+    """That the worker took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Answers:
     """By name and in the order of SCHEMA, in the memory of the host."""
     successes: list[Sample]
     """A few that the referee confirmed, for a picture."""
+    seconds: float
 
     def done(self) -> Done:
         """The same as it is stored."""
@@ -48,7 +52,7 @@ class Answers:
             for field, values in zip(SCHEMA, self.columns.values(), strict=True)
         ]
         outcomes = pa.Table.from_arrays(arrays, schema=SCHEMA)
-        return Done(outcomes, picture(self.successes) if self.successes else None)
+        return Done(outcomes, picture(self.successes) if self.successes else None, self.seconds)
 
 
 def run_shard(work: Work, task: Task, pixels: Pixels | None = None) -> Answers:
@@ -57,6 +61,7 @@ def run_shard(work: Work, task: Task, pixels: Pixels | None = None) -> Answers:
     Only samples that are right when clean are attacked. Corrupted are all, and right is then who is right on the
     corrupted image; of a sequence the frame with the smallest margin stands for all.
     """
+    began = time.perf_counter()
     labels = work.images.labels_of(task.rows, work.classifier.mean.device)
     known = None if task.known is None else torch.tensor(task.known.astype(np.int64)).to(labels)
     if work.sequence is not None:
@@ -70,7 +75,8 @@ def run_shard(work: Work, task: Task, pixels: Pixels | None = None) -> Answers:
     samples = [
         _sample(found.images[row], found.verdict.judged[row], int(labels[row]), int(prediction[row])) for row in beaten
     ]
-    return Answers(_columns(work, task.rows, labels, clean_prediction, right, found), samples)
+    columns = _columns(work, task.rows, labels, clean_prediction, right, found)
+    return Answers(columns, samples, time.perf_counter() - began)
 
 
 def fetched(work: Work, task: Task) -> Pixels:

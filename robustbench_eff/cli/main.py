@@ -5,18 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from contextlib import redirect_stdout
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff import __version__, benchmark_table, report, spec
-from robustbench_eff.api.settings import DEFAULT_STORE
-from robustbench_eff.benchmarks import locations
-from robustbench_eff.errors import Interrupted, UsageError
-from robustbench_eff.zoo import aliases
+from robustbench_eff import __version__, report
+from robustbench_eff.errors import Interrupted
 
 from .compare import compare
 from .conflict import conflict
@@ -24,16 +20,19 @@ from .convert import convert
 from .corrupt import corrupt
 from .leaderboard import leaderboard_app
 from .lists import list_app
+from .options import asked, run_options, with_options_of
+from .plan import plan
 from .report import report as write_report
 from .score import score
 from .sweep import sweep
 from .train import train
 from .trials import trials
 from .words import errors as error_console
-from .words import output, parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_until, reported
+from .words import output, reported
 
 if TYPE_CHECKING:
-    pass
+    from robustbench_eff.api.settings import Settings
+    from robustbench_eff.zoo.request import ModelRequest
 
 EXAMPLES = """
 How robust is this image classifier, really?
@@ -46,6 +45,8 @@ How robust is this image classifier, really?
 
     robust-eval --model my_model.py:build --weights my.safetensors --input-size 32
                 --benchmark cifar10 --data cifar10=test.npz --attack 'pgd(eps=8/255, steps=50)'
+
+    robust-eval plan --model timm:resnet50 --suite autoattack --device all --price 2.50
 
     robust-eval score robust-eval-store
 
@@ -63,6 +64,7 @@ app.command()(corrupt)
 app.command()(train)
 app.command()(sweep)
 app.command()(score)
+app.command()(plan)
 app.command(name="report")(write_report)
 app.command()(trials)
 app.command()(conflict)
@@ -74,71 +76,14 @@ def main() -> None:
     app(prog_name="robust-eval")
 
 
-def _complete_model(incomplete: str) -> list[str]:
-    return [name for name in aliases.aliases() if name.startswith(incomplete)]
-
-
 @app.callback(invoke_without_command=True, help=EXAMPLES)
+@with_options_of(run_options)
 def evaluate(
     context: typer.Context,
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Alias, timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, package.module:factory or "
-            "path/to/file.py:factory; repeat for several.",
-            autocompletion=_complete_model,
-        ),
-    ] = None,
-    suite: Annotated[
-        str, typer.Option(help="Shipped suite or YAML file.", autocompletion=lambda: list(benchmark_table.SUITES))
-    ] = "standard",
-    benchmark: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Run on these instead of the suite's for the model's label space.",
-            autocompletion=lambda: list(benchmark_table.BENCHMARKS),
-        ),
-    ] = None,
-    attack: Annotated[
-        list[str] | None,
-        typer.Option(help="Run these instead of the suite's, e.g. 'pgd(eps=4/255, steps=50)'."),
-    ] = None,
-    corruption: Annotated[
-        list[str] | None,
-        typer.Option(help="The same of corruptions and sequences: 'fog(severity=3)', imagenet_c, rotate_sequence."),
-    ] = None,
-    data: Annotated[list[str] | None, typer.Option(help="NAME=PATH or NAME=hf:ID[@SPLIT].")] = None,
-    weights: Annotated[Path | None, typer.Option(help="safetensors or PyTorch state_dict.")] = None,
-    trust_checkpoint: Annotated[bool, typer.Option("--trust-checkpoint", help="Unpickle --weights.")] = False,
-    num_classes: Annotated[int | None, typer.Option(help="Outputs of the model.")] = None,
-    mean: Annotated[str | None, typer.Option(help="Per channel, e.g. 0.5 or '0.485,0.456,0.406'.")] = None,
-    std: Annotated[str | None, typer.Option(help="Per channel.")] = None,
-    input_size: Annotated[int | None, typer.Option(help="Pixels a side.")] = None,
-    geometry: Annotated[str | None, typer.Option(help="crop, squash or none.")] = None,
-    model_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the constructor.")] = None,
-    limit: Annotated[int | None, typer.Option(help="The first N samples of each benchmark.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, several with commas between, or all.")] = "auto",
-    workers: Annotated[int | None, typer.Option(help="Processes side by side; one a device unless said.")] = None,
-    engine: Annotated[str, typer.Option(help="Who runs the workers: local or ray.")] = "local",
-    ray_address: Annotated[str | None, typer.Option(help="A Ray cluster that is there; auto finds it.")] = None,
-    batch_size: Annotated[str, typer.Option(help="auto or a number; changes no outcome.")] = "auto",
-    precision: Annotated[
-        str, typer.Option(help="Attacks': auto, float32, bfloat16 or float16. The referee's is float32.")
-    ] = "auto",
-    compile_model: Annotated[bool, typer.Option("--compile", help="Compile the network attacks query.")] = False,
-    seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
-    shuffle_shards: Annotated[
-        bool, typer.Option("--shuffle-shards", help="Samples in random order: early numbers are fair estimates.")
-    ] = False,
-    until: Annotated[
-        str | None, typer.Option(help="±POINTS: end a cell when its interval is this narrow; e.g. ±0.5.")
-    ] = None,
-    store: Annotated[str, typer.Option(help="Folder or URL (s3://BUCKET/NAME) of the outcomes.")] = DEFAULT_STORE,
-    normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
-    skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Run what is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    **options: Any,
 ) -> None:
     if version:
         print(f"robust-eval {__version__}")
@@ -154,54 +99,14 @@ def evaluate(
             raise typer.Exit(2)
         return
     with reported():
-        if not model:
-            raise UsageError("No model was named.", "Try: robust-eval --model digits_standard, or --help.")
-        given = {
-            "weights": weights,
-            "num_classes": num_classes,
-            "mean": parse_numbers("--mean", mean),
-            "std": parse_numbers("--std", std),
-            "input_size": input_size,
-            "geometry": parse_geometry(geometry),
-            "model_args": parse_model_args(model_arg or []),
-            "trust_checkpoint": trust_checkpoint,
-        }
-        options: dict[str, Any] = {
-            "suite": suite,
-            "benchmarks": tuple(benchmark or ()),
-            "attacks": tuple(part for text in attack or () for part in spec.split(text)),
-            "corruptions": tuple(part for text in corruption or () for part in spec.split(text)),
-            "data": locations.from_options(data or []),
-            "limit": limit,
-            "device": device,
-            "batch_size": parse_batch_size(batch_size),
-            "precision": precision,
-            "compile": compile_model,
-            "seed": seed,
-            "workers": workers,
-            "engine": engine,
-            "ray_address": ray_address,
-            "shuffle_shards": shuffle_shards,
-            "until": parse_until(until),
-            "store": store,
-            "normalisers": normalisers,
-            "skip_missing": skip_missing,
-        }
-        _evaluate(model, given, options, as_json=as_json, quiet=quiet)
+        _evaluate(*asked(options), as_json=as_json, quiet=quiet)
 
 
-def _evaluate(models: list[str], given: dict[str, Any], options: dict[str, Any], *, as_json: bool, quiet: bool) -> None:
-    if len(models) > 1 and (set_options := [name for name, value in given.items() if value]):
-        names = ", ".join("--" + name.removesuffix("s").replace("_", "-") for name in set_options)
-        raise UsageError(f"{names} would apply to {len(models)} models.", "Give such models a command each.")
+def _evaluate(requests: list[ModelRequest], settings: Settings, *, as_json: bool, quiet: bool) -> None:
     from robustbench_eff.api import hardware
     from robustbench_eff.api.evaluate import evaluate as run
-    from robustbench_eff.api.settings import Settings
-    from robustbench_eff.zoo.request import ModelRequest
 
     hardware.keep_freed_memory()
-    settings = Settings(**options)
-    requests = [ModelRequest(name=name, **given) for name in models]
     errors = error_console()
     try:
         with redirect_stdout(sys.stderr):  # a model of the user may print; stdout is for the result

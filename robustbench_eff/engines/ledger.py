@@ -33,6 +33,8 @@ class Progress:
     correct: int
     resumed: bool
     """Whether these samples were found in the store rather than computed."""
+    seconds: float = 0.0
+    """That workers took for the cell so far in this run."""
     ended: bool = False
     """Whether nothing more will be done for this cell: all its samples are there, or enough of them."""
 
@@ -60,6 +62,7 @@ class Opened:
     done: int
     correct: int
     pictured: bool
+    seconds: float = 0.0
     out: int = 0
     """Shards that were given out and are not in the store yet."""
 
@@ -121,11 +124,14 @@ class Ledger:
         self.store.write_shard(of.id, done.outcomes)
         cell.done += done.outcomes.num_rows
         cell.correct += int(pc.sum(done.outcomes["correct"]).as_py())
-        self.report(Progress(of, done.outcomes.num_rows, cell.done, cell.correct, resumed=False))
+        cell.seconds += done.seconds
+        samples = done.outcomes.num_rows
+        self.report(Progress(of, samples, cell.done, cell.correct, resumed=False, seconds=cell.seconds))
 
     def _end(self, cell: Opened) -> None:
         self.store.unite(cell.planned.cell.id)
-        self.report(Progress(cell.planned.cell, 0, cell.done, cell.correct, resumed=False, ended=True))
+        of = cell.planned.cell
+        self.report(Progress(of, 0, cell.done, cell.correct, resumed=False, seconds=cell.seconds, ended=True))
 
     def _known(self, planned: Planned) -> npt.NDArray[np.int32] | None:
         """The clean predictions of a cell's samples; -1 of those whose clean image nobody has."""

@@ -1,0 +1,134 @@
+"""What a run would do and how long it would take, from a short calibration on the devices of this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from robustbench_eff.errors import UsageError
+from robustbench_eff.outcomes import as_numpy
+from robustbench_eff.plan import CLEAN, Planned, Task
+from robustbench_eff.shuffle import shuffled
+from robustbench_eff.store import Store
+
+from . import hardware
+from .preflight import Model
+from .settings import Settings
+from .workshop import Workshop
+
+SAMPLES = 64
+"""Images that a cell is tried on."""
+FEW = 8
+"""Fewer say nothing."""
+SECONDS = 2.0
+"""Attacks that may take longer on these are estimated from their passes."""
+ENOUGH = 32
+"""Samples in the store from which their passes say more than the most an attack may take."""
+
+How = Literal["finished", "measured", "from the store", "at most"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What is left of a cell, and what it would take on one worker of a device."""
+
+    planned: Planned
+    left: int
+    """Samples that the store does not hold."""
+    shards: int
+    passes: float
+    """Forward and backward passes for all of them."""
+    seconds: float
+    how: How
+    """Measured on some samples; from the passes of samples in the store; or from the most passes that it may take."""
+
+
+def estimates(
+    *models: Model, settings: Settings, preparing: Callable[[str, int, int], None]
+) -> dict[str, list[Estimate]]:
+    """For each kind of device that the settings name, an estimate for every cell; nothing is stored.
+
+    A number of its passes is exact where nothing is attacked, and otherwise the most that the attack may take, unless
+    samples say less. Raises what `evaluate` raises before its first batch.
+    """
+    if settings.engine == "ray":
+        raise UsageError("A plan is calibrated on this machine.", "Leave out --engine ray; --workers counts the same.")
+    devices = hardware.resolve_devices(settings.device, settings.workers)
+    store = Store(settings.store)
+    there = set(store.cells())
+    return {
+        device: _estimated(Workshop(models, settings, device), store, there, preparing)
+        for device in dict.fromkeys(devices)
+    }
+
+
+def _estimated(
+    workshop: Workshop, store: Store, there: set[str], preparing: Callable[[str, int, int], None]
+) -> list[Estimate]:
+    found: list[Estimate] = []
+    predictions: dict[str, npt.NDArray[np.int32]] = {}
+    each: dict[str, float] = {}
+    """Seconds that a clean image takes."""
+    for planned in workshop.plan(preparing).cells:
+        cell = planned.cell
+        if cell.perturbation == CLEAN:
+            _tried(workshop, planned, None, SAMPLES)  # what is done once only is no part of the estimate
+            each[cell.id], outcomes = _tried(workshop, planned, None, SAMPLES)
+            predictions[cell.id] = as_numpy(outcomes["prediction"])
+        known = predictions.get(planned.clean or "")
+        stored = store.outcomes(cell.id, ["num_forwards", "num_backwards"]) if cell.id in there else None
+        left = cell.samples - (0 if stored is None else stored.num_rows)
+        passes, seconds, how = _of_a_sample(workshop, planned, known, stored, each.get(planned.clean or cell.id))
+        if not left:
+            passes, seconds, how = 0, 0, "finished"
+        found.append(Estimate(planned, left, -(-left // planned.shard_size), left * passes, left * seconds, how))
+    return found
+
+
+def _of_a_sample(
+    workshop: Workshop,
+    planned: Planned,
+    known: npt.NDArray[np.int32] | None,
+    stored: pa.Table | None,
+    each: float | None,
+) -> tuple[float, float, How]:
+    """Passes and seconds that a sample takes; `each` are the seconds of a clean one, where that was measured."""
+    if planned.cell.perturbation == CLEAN and each is not None:
+        return planned.passes, each, "measured"
+    if not planned.speed or each is None:
+        seconds, _ = _tried(workshop, planned, None, FEW)
+        if SAMPLES * seconds <= SECONDS:
+            seconds, _ = _tried(workshop, planned, None, SAMPLES)
+        return planned.passes, seconds, "measured"
+    if (count := min(SAMPLES, int(SECONDS / (planned.passes * each)))) >= FEW:
+        _tried(workshop, planned, known, FEW)  # an attack may compile something
+        seconds, outcomes = _tried(workshop, planned, known, count)
+        return _passes(outcomes) or planned.passes, seconds, "measured"
+    if stored is not None and stored.num_rows >= ENOUGH and (passes := _passes(stored)):
+        return passes, passes * each, "from the store"
+    return planned.passes, planned.passes * each, "at most"
+
+
+def _tried(
+    workshop: Workshop, planned: Planned, known: npt.NDArray[np.int32] | None, count: int
+) -> tuple[float, pa.Table]:
+    """Seconds for each of the first so many samples of `shuffled`, and what came out; `known` are their clean
+    predictions."""
+    rows = np.sort(shuffled(planned.cell.samples)[:SAMPLES])[:count]
+    if planned.cell.perturbation != CLEAN:
+        known = np.full(len(rows), -1, np.int32) if known is None else known[:count]
+    began = time.perf_counter()
+    outcomes = workshop.work(Task(planned.job, planned.cell, rows, known, pictured=True)).done().outcomes
+    return (time.perf_counter() - began) / len(rows), outcomes
+
+
+def _passes(outcomes: pa.Table) -> float | None:
+    """Forward and backward passes of a sample on average; None where they were not counted."""
+    counts = [as_numpy(outcomes[name]) for name in ("num_forwards", "num_backwards")]
+    return None if min(count.min() for count in counts) < 0 else float(sum(count.mean() for count in counts))
