@@ -25,31 +25,7 @@ from robustbench_eff.engines.ledger import Progress
 from robustbench_eff.errors import RobustEvalWarning, StoreError
 from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.store import Store
-from running import ATTACKS, COUNT, accuracies, by_cell, outcomes, run
-
-FLOATS = ("confidence", "margin", "distance_linf", "distance_l2", "excess")
-
-
-EXACT = ("index", "sample_id", "label", "clean_prediction", "flag")
-
-
-def assert_same(left: dict[str, pa.Table], right: dict[str, pa.Table], *, exactly: bool = False) -> None:
-    """Equal rows; with other batches, floats may differ a little and predictions where the margin is below 1e-4."""
-    assert left.keys() == right.keys()
-    for name in left:
-        one, two = left[name].to_pandas(), right[name].to_pandas()
-        if exactly:
-            assert one.equals(two), name
-            continue
-        decided = np.minimum(one["margin"].abs(), two["margin"].abs()) >= 1e-4
-        for column in EXACT:
-            assert one[column].equals(two[column]), (name, column)
-        for column in ("prediction", "correct"):
-            assert (one[column][decided] == two[column][decided]).all(), (name, column)
-        # Whether rounding undoes a perturbation may hang on the last bit of a pixel.
-        assert (one["correct_8bit"] != two["correct_8bit"]).sum() <= 1, name
-        for column in FLOATS:
-            assert ((one[column] - two[column]).abs() < 1e-3).mean() > 0.97, (name, column)
+from running import ATTACKS, COUNT, accuracies, assert_same, by_cell, outcomes, run
 
 
 @pytest.fixture(scope="module")

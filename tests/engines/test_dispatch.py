@@ -1,0 +1,102 @@
+"""Which samples come next: random orders, early ends, other orders resumed, models side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from robustbench_eff.errors import UsageError
+from robustbench_eff.scores.from_store import store_scores
+from robustbench_eff.scores.intervals import wilson
+from robustbench_eff.shuffle import drawn_fairly, shuffled
+from robustbench_eff.store import Store
+from running import accuracies, assert_same, by_cell, outcomes, run
+
+ATTACK = "fgsm(eps=8/255)"
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All 360 test digits."""
+    store = tmp_path_factory.mktemp("whole") / "store"
+    run(store, attacks=[ATTACK], limit=None)
+    return store
+
+
+def test_the_order_is_always_the_same_and_fair() -> None:
+    order = shuffled(50_000)
+    assert sorted(order[:7].tolist()) != list(range(7))
+    assert np.array_equal(np.sort(order), np.arange(50_000))
+    assert order[:5].tolist() == shuffled(50_000)[:5].tolist()
+    # Of a benchmark that is sorted by class, every tenth of the order holds a tenth of every hundredth.
+    counts = np.bincount(order[:5000] // 500, minlength=100)
+    assert abs(counts - 50).max() < 5 * np.sqrt(50 * 0.9)
+    assert drawn_fairly(order[:100][::-1], 50_000)
+    assert not drawn_fairly(np.arange(100), 50_000)
+
+
+def test_outcomes_do_not_depend_on_the_order(whole: Path, tmp_path: Path) -> None:
+    run(tmp_path / "store", attacks=[ATTACK], limit=None, shuffle_shards=True, shard_size=50)
+    assert_same(by_cell(tmp_path / "store"), by_cell(whole))
+
+
+def test_a_cell_ends_when_its_interval_is_narrow_enough_and_goes_on_later(whole: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    result = run(store, attacks=[ATTACK], limit=None, until=5, shard_size=20)
+    clean, robust, _ = accuracies(result.scores)
+    assert clean.n == 360, "clean cells are whole"
+    assert 100 * (robust.high - robust.low) / 2 <= 5
+    assert robust.flags == (f"drawn at random: {robust.n} of 360",)
+    taken, all_rows = outcomes(store)[ATTACK], outcomes(whole)[ATTACK]
+    assert taken["index"].to_pylist() == sorted(shuffled(360)[: robust.n].tolist())
+    right = np.array(all_rows["correct"].to_pylist())[shuffled(360)[: robust.n]]
+    assert robust.value == right.mean()
+    earlier = right[: robust.n - 60]  # one shard was worked on and one waited when the interval was narrow enough
+    low, high = wilson(int(earlier.sum()), len(earlier))
+    assert 100 * (high - low) / 2 > 5
+    assert len(list(store.glob("cells/*/*.parquet"))) == 2, "an ended cell is one file, too"
+    run(store, attacks=[ATTACK], limit=None)
+    assert_same(by_cell(store), by_cell(whole))
+
+
+def test_what_was_begun_in_another_order_is_no_fair_sample_and_not_ended_early(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    run(store, attacks=[ATTACK], limit=None, shard_size=40)
+    cell = next(cell_id for cell_id, cell in Store(store).cells().items() if cell["perturbation"] == ATTACK)
+    (path,) = store.glob(f"cells/{cell}/*.parquet")
+    table = Store(store).outcomes(cell)
+    path.unlink()
+    Store(store).write_shard(cell, table.slice(0, 40))
+    (score, _) = (score for score in store_scores(Store(store)) if score.perturbation == ATTACK)
+    assert score.flags == ("incomplete: 40 of 360",)
+    run(store, attacks=[ATTACK], limit=None, until=5)
+    assert outcomes(store)[ATTACK].num_rows == 360
+
+
+@pytest.mark.parametrize("until", [0, 50, -1])
+def test_a_width_that_means_nothing_is_refused(tmp_path: Path, until: float) -> None:
+    with pytest.raises(UsageError, match="until must be between 0 and 50 points"):
+        run(tmp_path / "store", until=until)
+
+
+def test_models_that_do_not_fit_together_are_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from robustbench_eff.api import shelf, workshop
+
+    loaded: list[str] = []
+    load = workshop.zoo.load
+
+    def counting(request, device):
+        loaded.append(request.name)
+        return load(request, device)
+
+    monkeypatch.setattr(workshop.zoo, "load", counting)
+    models = ("digits_standard", "digits_pgd_at", "digits_sat")
+    run(tmp_path / "one", *models, attacks=[ATTACK], limit=8)
+    assert loaded == [*models]
+    monkeypatch.setattr(shelf, "KEPT", 1)
+    loaded.clear()
+    run(tmp_path / "two", *models, attacks=[ATTACK], limit=8)
+    assert len(loaded) > 3
+    assert_same(by_cell(tmp_path / "one"), by_cell(tmp_path / "two"), exactly=True)

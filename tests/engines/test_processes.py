@@ -1,0 +1,135 @@
+"""Several workers on one machine: the same outcomes as one, whoever dies on the way."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from robustbench_eff.api import hardware
+from robustbench_eff.api.evaluate import Silence
+from robustbench_eff.engines.ledger import Progress
+from robustbench_eff.errors import EvaluationError, MissingInputs, ModelError, UsageError
+from robustbench_eff.zoo.request import ModelRequest
+from running import ATTACKS, COUNT, assert_same, by_cell, run
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("reference") / "store"
+    run(store)
+    return store
+
+
+class Ears(Silence):
+    """Counts what is computed, and kills a worker after its first shard of an attack."""
+
+    def __init__(self) -> None:
+        self.computed, self.killed = 0, 0
+
+    def progressed(self, progress: Progress) -> None:
+        if not progress.resumed:
+            self.computed += progress.samples
+        if progress.samples and not progress.resumed and progress.cell.perturbation != "none" and not self.killed:
+            self.killed = multiprocessing.active_children()[-1].pid
+            os.kill(self.killed, signal.SIGKILL)
+
+
+def test_a_worker_that_is_killed_loses_and_doubles_nothing(reference: Path, tmp_path: Path) -> None:
+    ears = Ears()
+    run(tmp_path / "store", workers=2, shard_size=8, listener=ears)
+    assert ears.killed
+    assert ears.computed == 4 * COUNT
+    assert_same(by_cell(tmp_path / "store"), by_cell(reference))
+    assert not multiprocessing.active_children()
+
+
+DEADLY = """
+import os
+from robustbench_eff import load_classifier
+
+def die_of_gradients(module, images):
+    if images[0].requires_grad:
+        os.kill(os.getpid(), 9)
+
+def build():
+    model = load_classifier("digits_standard").model
+    model.register_forward_pre_hook(die_of_gradients)
+    return model
+"""
+
+
+def test_samples_that_kill_every_worker_end_the_run_with_what_was_finished(tmp_path: Path) -> None:
+    (tmp_path / "deadly.py").write_text(DEADLY)
+    model = ModelRequest(name=f"{tmp_path}/deadly.py:build", input_size=32, num_classes=10)
+    with pytest.raises(EvaluationError, match=r"3 workers died one after the other, of fgsm.*killed by SIGKILL"):
+        run(tmp_path / "store", model, benchmarks=["digits"], attacks=["fgsm"], limit=16, workers=2)
+    assert sorted(table.num_rows for table in by_cell(tmp_path / "store").values()) == [0, 16]
+
+
+def test_what_a_worker_raises_comes_out_as_it_was(tmp_path: Path) -> None:
+    with pytest.raises(MissingInputs) as caught:
+        run(tmp_path / "store", "digits_standard", benchmarks=["imagenet"], workers=2)
+    assert [item.what for item in caught.value.missing][:1] == ["dataset 'imagenet'"]
+
+
+def test_a_model_that_cannot_be_sent_is_said(tmp_path: Path) -> None:
+    class Local(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean((2, 3)) * 7 - 9
+
+    with pytest.raises(ModelError, match=r"cannot be sent to another process(.|\n)*Define its class in a module"):
+        run(tmp_path / "store", Local().eval(), workers=2)
+
+
+def test_workers_end_with_the_run_that_was_killed(tmp_path: Path) -> None:
+    script = (
+        "from robustbench_eff import evaluate\n"
+        "import multiprocessing\n"
+        "from robustbench_eff.api.evaluate import Silence\n"
+        "class Ears(Silence):\n"
+        "    def planned(self, plan):\n"
+        "        print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
+        "if __name__ == '__main__':\n"
+        f"    evaluate('digits_standard', attacks={ATTACKS!r}, store={str(tmp_path / 'store')!r}, workers=2, "
+        "listener=Ears())"
+    )
+    (tmp_path / "script.py").write_text(script)
+    process = subprocess.Popen([sys.executable, tmp_path / "script.py"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    children = [int(word) for word in process.stdout.readline().split()]
+    assert len(children) == 2
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("names", "workers", "expected"),
+    [
+        ("cpu", None, ["cpu"]),
+        ("cpu", 2, ["cpu", "cpu"]),
+        ("cpu,cpu", None, ["cpu", "cpu"]),
+        ("cpu, cpu", 3, ["cpu"] * 3),
+    ],
+)
+def test_devices_and_workers(names: str, workers: int | None, expected: list[str]) -> None:
+    assert hardware.resolve_devices(names, workers) == expected
+
+
+def test_all_devices_are_the_gpus_or_the_cpu() -> None:
+    gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+    assert hardware.resolve_devices("all", None) == (gpus or ["cpu"])
+    with pytest.raises(UsageError, match="2 devices need as many workers, got --workers 1"):
+        hardware.resolve_devices("cpu,cpu", 1)

@@ -1,0 +1,75 @@
+"""`robust-eval plan`: what is left, how it was estimated, and nothing stored."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from robustbench_eff import Settings
+from robustbench_eff.api import planning
+from robustbench_eff.cli import app
+from robustbench_eff.store import Store
+from running import run
+
+ATTACKS = ["fgsm(eps=8/255)", "square(eps=64/255, queries=5000)"]
+
+
+def estimates(store: Path, **options) -> list[planning.Estimate]:
+    settings = Settings(store=store, limit=40, attacks=ATTACKS, corruptions=["fog(severity=3)"], **options)
+    (found,) = planning.estimates("digits_standard", settings=settings, preparing=lambda *step: None).values()
+    return found
+
+
+def test_every_cell_is_estimated_and_nothing_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(planning, "SECONDS", 0.5)
+    clean, fgsm, square, fog = estimates(tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+    assert [of.left for of in (clean, fgsm, square, fog)] == [40] * 4
+    assert [of.how for of in (clean, fgsm, square, fog)] == ["measured", "measured", "at most", "measured"]
+    assert (clean.passes, fog.passes) == (40, 40)
+    assert 70 < fgsm.passes <= 80, "a forward and a backward pass for each that is right when clean"
+    assert square.passes == 40 * square.planned.passes
+    assert square.seconds > 10 * fgsm.seconds > 0
+    assert [of.shards for of in (clean, fgsm, square, fog)] == [1] * 4
+
+
+def test_what_the_store_holds_is_not_left_and_says_how_many_passes_are_usual(tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    run(store, attacks=ATTACKS, limit=40)
+    clean, fgsm, square, fog = estimates(store)
+    assert [of.left for of in (clean, fgsm, square, fog)] == [0, 0, 0, 40]
+    assert [(of.how, of.seconds, of.passes) for of in (clean, fgsm, square)] == [("finished", 0, 0)] * 3
+    (path,) = store.glob(f"cells/{square.planned.cell.id}/*.parquet")
+    table = Store(store).outcomes(square.planned.cell.id)
+    path.unlink()
+    Store(store).write_shard(square.planned.cell.id, table.slice(0, 35))
+    again = estimates(store)[2]
+    assert (again.left, again.how) == (5, "from the store")
+    spent = sum(sum(table[name].to_pylist()[:35]) for name in ("num_forwards", "num_backwards")) / 35
+    assert again.passes == pytest.approx(5 * spent)
+    assert again.passes < 0.2 * 5 * square.planned.passes, "digits_standard is beaten early"
+
+
+def test_the_command_says_time_and_cost(tmp_path: Path) -> None:
+    words = ["plan", "--model", "digits_standard", "--attack", "fgsm", "--limit", "50", "--workers", "2"]
+    words += ["--price", "3600", "--store", str(tmp_path / "store")]
+    shown = CliRunner().invoke(app, words)
+    assert shown.exit_code == 0, shown.output
+    assert "2 cells, 2 shards, " in shown.output
+    assert " on 2; " in shown.output
+    assert "at 3,600.00 an hour." in shown.output
+    plain = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert plain["workers"] == {"cpu": 2}
+    assert [row["perturbation"] for row in plain["cells"]["cpu"]] == ["none", "fgsm(eps=4/255)"]
+    assert {row["how"] for row in plain["cells"]["cpu"]} == {"measured"}
+
+
+def test_a_plan_takes_the_options_of_a_run_and_its_errors() -> None:
+    result = CliRunner().invoke(app, ["plan", "--model", "digits_standart"])
+    assert result.exit_code == 2
+    result = CliRunner().invoke(app, ["plan", "--model", "digits_standard", "--engine", "ray"])
+    assert result.exit_code == 2
+    assert "Leave out --engine ray" in result.output
