@@ -1,0 +1,128 @@
+"""Two nodes of a Ray cluster: the same outcomes as here, whoever dies on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from robustbench_eff import Settings
+from robustbench_eff.api.evaluate import Silence
+from robustbench_eff.engines.ledger import Progress
+from robustbench_eff.errors import MissingInputs, UsageError
+from running import ATTACKS, COUNT, assert_same, by_cell, run
+
+ray = pytest.importorskip("ray", reason="needs ray")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator:
+    """A head without a core, and two nodes with one each: a worker dies with its node, the driver does not."""
+    from ray.cluster_utils import Cluster
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        started = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+        for _ in range(2):
+            started.add_node(num_cpus=1)
+        started.wait_for_nodes()
+        yield started
+        started.shutdown()
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("reference") / "store"
+    run(store)
+    return store
+
+
+class Ears(Silence):
+    """Counts what is computed, and does something after the first shard of an attack."""
+
+    def __init__(self, disturbing: Callable[[], None]) -> None:
+        self.computed, self.disturbed, self._disturbing = 0, False, disturbing
+
+    def progressed(self, progress: Progress) -> None:
+        if progress.resumed:
+            return
+        self.computed += progress.samples
+        if progress.cell.perturbation != "none" and not self.disturbed:
+            self.disturbed = True
+            self._disturbing()
+
+
+def kill_a_worker() -> None:
+    commands = {path: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
+    workers = [int(path.parent.name) for path, command in commands.items() if command.startswith(b"ray::_Worker")]
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+
+
+@pytest.mark.parametrize("dies", ["a worker", "a node"])
+def test_nothing_is_lost_or_computed_twice(cluster, reference: Path, tmp_path: Path, dies: str) -> None:
+    node = cluster.add_node(num_cpus=1) if dies == "a node" else None
+    disturbing = {
+        "a worker": kill_a_worker,
+        "a node": lambda: cluster.remove_node(node, allow_graceful=False),
+    }
+    ears = Ears(disturbing[dies])
+    workers = 2 if node is None else 3
+    run(tmp_path / "store", engine="ray", ray_address=cluster.address, workers=workers, shard_size=8, listener=ears)
+    assert ears.disturbed
+    assert ears.computed == 4 * COUNT
+    assert_same(by_cell(tmp_path / "store"), by_cell(reference))
+    assert not ray.is_initialized()
+
+
+def test_a_driver_that_is_killed_goes_on_where_it_stopped(cluster, reference: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    script = (
+        "from robustbench_eff import evaluate\n"
+        f"evaluate('digits_standard', attacks={ATTACKS!r}, limit={COUNT}, store={str(store)!r}, shard_size=8, "
+        f"engine='ray', ray_address={cluster.address!r})"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script])
+    deadline = time.monotonic() + 180
+    while len(list(store.glob("cells/*/*.parquet"))) < 5:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    there = sum(table.num_rows for table in by_cell(store).values())
+    assert 0 < there < 4 * COUNT
+    ears = Ears(lambda: None)
+    run(store, engine="ray", ray_address=cluster.address, shard_size=8, listener=ears)
+    assert ears.computed == 4 * COUNT - there
+    assert_same(by_cell(store), by_cell(reference))
+
+
+def test_what_is_missing_on_a_node_comes_out_as_it_was(cluster, tmp_path: Path) -> None:
+    with pytest.raises(MissingInputs) as caught:
+        run(tmp_path / "store", benchmarks=["imagenet"], engine="ray", ray_address=cluster.address)
+    assert [item.what for item in caught.value.missing][:1] == ["dataset 'imagenet'"]
+
+
+def test_a_cluster_without_what_was_asked_for_is_said(cluster, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"The Ray cluster has no GPU now(.|\n)*--workers N"):
+        run(tmp_path / "store", engine="ray", ray_address=cluster.address, device="cuda")
+    assert not ray.is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"engine": "dask"}, "engine must be one of local, ray"),
+        ({"ray_address": "auto"}, "ray_address is for the engine ray"),
+        ({"engine": "ray", "device": "cuda:1"}, "device is auto, cpu or cuda"),
+    ],
+)
+def test_settings_that_do_not_go_together(options: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        Settings(**options)
