@@ -5,23 +5,25 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from robustbench_eff.errors import UsageError
+from robustbench_eff.errors import EmptyTable
 
 from . import formats
 from .board import board
 from .curves import Curve, curves, drawing
 from .entry import Entry
 from .layout import Layout, Pattern
+from .pages import page
 from .perturbations import split
 
+TEMPLATE = Path(__file__).parent / "templates" / "run.html.j2"
 NUMBERS = {
     "Accuracy, clean and attacked": (
         Pattern(label="clean", perturbation="none", metric="accuracy"),
@@ -58,18 +60,11 @@ def run_page(
     title: str,
 ) -> str:
     """The page. `runs` are what the store recorded of them, `pictures` PNGs with their captions by model."""
-    environment = Environment(
-        loader=PackageLoader(__package__, "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["command"] = command
-    return environment.get_template("run.html.j2").render(
+    return page(
+        TEMPLATE,
         title=title,
         entries=entries,
-        runs=runs,
+        runs=[{**run, "command": command(run["command"])} for run in runs],
         tables=[(heading, Markup(table)) for heading, table in _tables(entries)],
         drawings=_drawings(entries),
         heat_maps=heat_maps(entries),
@@ -103,10 +98,8 @@ def _tables(entries: Sequence[Entry]) -> list[tuple[str, str]]:
     """Every heading with the results that belong below it, as HTML."""
     found = []
     for heading, columns in NUMBERS.items():
-        try:
+        with suppress(EmptyTable):  # nothing of the kind was measured
             found.append((heading, formats.html_by_number(board(entries, Layout(title=heading, columns=columns)))))
-        except UsageError:  # nothing of the kind was measured
-            continue
     return found
 
 

@@ -34,7 +34,7 @@ HOME_OF = {
     "pyautoattack": {"attacks/pyautoattack_adapter.py"},
     "great_tables": set(),  # only its scripts are read
     "http": {"cli/serving.py"},
-    "jinja2": {"leaderboards/run_page.py", "leaderboards/site/pages.py"},
+    "jinja2": {"leaderboards/pages.py"},
     "ray": set(),
     "open_clip": {"zoo/open_clip_models.py"},
     "timm": {"zoo/timm_models.py", "zoo/sat_architectures.py", "zoo/architectures.py"},

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from robustbench_eff.errors import UsageError
+from robustbench_eff.errors import EmptyTable
 
 from ..board import board
 from ..entry import Entry
 from ..layout import Layout, layout, presets
-from ..table import Column, Figure, Row, Table, figure_text, interval_text, rank_text
+from ..table import Column, Figure, Row, Table, figure_text, interval_text, rank_text, unit_text
 
 FIRST = "paper"
 """The columns that are shown first, where some result belongs into them."""
@@ -28,17 +29,15 @@ class Board(NamedTuple):
 
 
 def boards(entries: Sequence[Entry]) -> dict[str, Board]:
-    """A table for every shipped set of columns that some result belongs into; UsageError where none does."""
+    """A table for every shipped set of columns that some result belongs into; EmptyTable where none does."""
     found = {}
     for name in sorted(presets(), key=lambda name: (name != FIRST, name)):
-        try:
-            wanted = layout(name)
+        wanted = layout(name)
+        with suppress(EmptyTable):
             table = board(entries, wanted)
             found[name] = Board(table, _first(table, wanted))
-        except UsageError:  # no result belongs into these columns
-            continue
     if not found:
-        raise UsageError("No result belongs into any of the shipped columns.", "Choose other sources.")
+        raise EmptyTable("No result belongs into any of the shipped columns.", "Choose other sources.")
     return found
 
 
@@ -130,7 +129,7 @@ def _board(shown: Board, figures: _Figures) -> dict[str, Any]:
                 "kind": column.kind,
                 "protocol": column.protocol,
                 "note": table.protocols[column.kind, column.protocol],
-                "unit": f"{'% ' if column.unit == 'fraction' else ''}{'↑' if column.higher_is_better else '↓'}",
+                "unit": unit_text(column.unit, column.higher_is_better),
                 "higher_is_better": column.higher_is_better,
                 "count": sum(row.figures[number] is not None for row in table.rows),
             }

@@ -12,10 +12,10 @@ from robustbench_eff.errors import UsageError
 from ..entry import Entry, Kind
 from ..formats import LEGEND
 from ..names import file_names
+from ..pages import page
 from .boards import Board, as_data, boards, figures_name
 from .libraries import plot_library, table_library
 from .model_page import SEVERITIES, parts
-from .pages import page
 from .plots import Plot, plots
 
 HERE = Path(__file__).parent
@@ -65,8 +65,8 @@ def site_files(entries: Sequence[Entry], *, title: str = TITLE, pictures: Pictur
     for name, content in table_library().items():
         yield f"library/{name}", content
     yield from (_data(name, said) for name, said in as_data(tables, pages))
-    yield "index.html", page("index.html", **_of_index(entries, tables), root="", title=title)
-    yield "plots.html", page("plots.html", root="", title=title, plots=drawn)
+    yield "index.html", _page("index.html", **_of_index(entries, tables), root="", title=title)
+    yield "plots.html", _page("plots.html", root="", title=title, plots=drawn)
     if drawn:
         yield "library/vega.js", plot_library()
     for plot in drawn:
@@ -78,7 +78,11 @@ def site_files(entries: Sequence[Entry], *, title: str = TITLE, pictures: Pictur
             for number, (caption, png) in enumerate(pictures.get(entry.model, ()), start=1)
         ]
         yield from ((file, png) for file, _, png in shots)
-        yield f"models/{name}.html", page("model.html", **_of_model(entry, shots), root="../", title=title)
+        yield f"models/{name}.html", _page("model.html", **_of_model(entry, shots), root="../", title=title)
+
+
+def _page(template: str, **said: Any) -> bytes:
+    return page(HERE / "templates" / template, **said).encode()
 
 
 def _of_index(entries: Sequence[Entry], tables: Mapping[str, Board]) -> dict[str, Any]:
