@@ -6,10 +6,9 @@ import base64
 import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
@@ -21,7 +20,7 @@ from .curves import Curve, curves, drawing
 from .entry import Entry
 from .layout import Layout, Pattern
 from .pages import page
-from .perturbations import split
+from .perturbations import SEVERITIES, BySeverity, by_severity
 
 TEMPLATE = Path(__file__).parent / "templates" / "run.html.j2"
 NUMBERS = {
@@ -42,15 +41,11 @@ NUMBERS = {
 """Headings, and the columns below them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeatMap:
+class HeatMap(NamedTuple):
     """Accuracy of one model by corruption and severity."""
 
     model: str
-    benchmark: str
-    protocol: str
-    severities: tuple[int, ...]
-    rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+    table: BySeverity
 
 
 def run_page(
@@ -68,6 +63,7 @@ def run_page(
         tables=[(heading, Markup(table)) for heading, table in _tables(entries)],
         drawings=_drawings(entries),
         heat_maps=heat_maps(entries),
+        severities=SEVERITIES,
         pictures={model: [(text, _embedded(png)) for text, png in found] for model, found in pictures.items()},
     )
 
@@ -79,19 +75,11 @@ def command(words: Sequence[str]) -> str:
 
 def heat_maps(entries: Sequence[Entry]) -> list[HeatMap]:
     """Of every model and benchmark with corruptions at severities."""
-    found: dict[tuple[str, str, str], dict[str, dict[int, float | None]]] = {}
-    for entry in entries:
-        for result in entry.measured:
-            parts = split(result.perturbation, "severity")
-            if parts is not None and result.metric == "accuracy":
-                of_model = found.setdefault((entry.model, result.benchmark, result.protocol), {})
-                of_model.setdefault(parts.rest, {})[parts.value] = result.value
-    maps = []
-    for (model, benchmark, protocol), values in found.items():
-        severities = tuple(sorted({severity for row in values.values() for severity in row}))
-        rows = tuple((name, tuple(row.get(severity) for severity in severities)) for name, row in values.items())
-        maps.append(HeatMap(model=model, benchmark=benchmark, protocol=protocol, severities=severities, rows=rows))
-    return maps
+    return [
+        HeatMap(entry.model, table)
+        for entry in entries
+        for table in by_severity(result for result in entry.measured if result.metric == "accuracy")
+    ]
 
 
 def _tables(entries: Sequence[Entry]) -> list[tuple[str, str]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from ..curves import clean_of, curves
 from ..entry import Entry, Kind, base_of
-from ..perturbations import split
+from ..perturbations import SEVERITIES, by_severity
 
 COLOURS = 9
 """Defenses that have a colour of their own in one scatter plot."""
@@ -151,15 +151,13 @@ def _curves(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
 
 
 def _corruptions(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
-    """Of all corruptions, whether they draw and so have a seed or not; of several seeds the first."""
-    seen = set()
-    for kind, result in entry.results():
-        found = split(result.perturbation, "severity")
-        if found is not None and result.metric == "accuracy" and result.value is not None:
-            place = _Place(result.benchmark, base_of(result.protocol), kind)
-            if (place, found) not in seen:
-                yield place, [found.rest, found.value, result.value, result.low, result.high]
-            seen.add((place, found))
+    for kind in get_args(Kind):
+        for table in by_severity(result for result in getattr(entry, kind) if result.metric == "accuracy"):
+            place = _Place(table.benchmark, table.protocol, kind)
+            for name, row in table.corruptions.items():
+                for severity, result in zip(SEVERITIES, row, strict=True):
+                    if result is not None and result.value is not None:
+                        yield place, [name, severity, result.value, result.low, result.high]
 
 
 def _shape_bias(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:

@@ -13,9 +13,10 @@ from ..entry import Entry, Kind
 from ..formats import LEGEND
 from ..names import file_names
 from ..pages import page
+from ..perturbations import SEVERITIES
 from .boards import Board, as_data, boards, figures_name
 from .libraries import plot_library, table_library
-from .model_page import SEVERITIES, parts
+from .model_page import parts
 from .plots import Plot, plots
 
 HERE = Path(__file__).parent
