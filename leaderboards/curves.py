@@ -80,7 +80,7 @@ def drawing(found: Sequence[Curve], title: str) -> str:
         panel.set_title(title, parse_math=False)
         panel.grid(alpha=0.3)
         if len(found) > 1:
-            legend = panel.legend(lines, [curve.model for curve in found], fontsize=8)
+            legend = panel.legend(lines, [curve.model for curve in found], fontsize=8, frameon=False)
             for name in legend.get_texts():
                 name.set_parse_math(False)
         file = io.StringIO()
