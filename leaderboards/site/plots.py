@@ -16,7 +16,7 @@ COLOURS = 9
 """Defenses that have a colour of their own in one scatter plot."""
 VALUE = -3
 DIGITS = 6
-"""So many that no number in percent rounds to another one than its entry does."""
+"""Much finer than the tenth of a percent that a picture writes: only a tie can come out otherwise than in the entry."""
 MEASURES = {"robust_accuracy": "robust accuracy", "mean_accuracy": "mean accuracy under corruption"}
 """Metrics that stand against clean accuracy, and what they are called."""
 OF_CATEGORY = "shape_bias of "
