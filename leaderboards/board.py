@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from robustbench_eff.errors import UsageError
+from robustbench_eff.errors import EmptyTable
 
 from .entry import Entry, Kind, Result, Unit
 from .layout import Layout, Pattern
@@ -30,7 +30,7 @@ class Key(NamedTuple):
 def board(entries: Sequence[Entry], layout: Layout) -> Table:
     """The table of these entries; models without a number in any column are left out.
 
-    Raises UsageError where there is no column at all.
+    Raises EmptyTable where there is no column at all.
     """
     found: dict[tuple[int, Key], dict[int, list[Result]]] = {}
     patterns: dict[Key, int | None] = {}
@@ -42,7 +42,7 @@ def board(entries: Sequence[Entry], layout: Layout) -> Table:
             if (pattern := patterns[key]) is not None:
                 found.setdefault((pattern, key), {}).setdefault(number, []).append(result)
     if not found:
-        raise UsageError(
+        raise EmptyTable(
             "No result belongs into these columns.", "Choose others: --columns, --benchmark, or fewer filters."
         )
     ordered = sorted(found, key=lambda place: (place[0], -len(found[place]), place[1]))

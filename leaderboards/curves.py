@@ -6,10 +6,8 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from robustbench_eff import spec
-
 from .entry import Entry, Kind, Result, base_of
-from .perturbations import split
+from .perturbations import Split, at_radius, metric_at_radius
 
 
 class Curve(NamedTuple):
@@ -31,10 +29,9 @@ def curves(entries: Sequence[Entry]) -> list[Curve]:
 def _of(entry: Entry) -> Iterator[Curve]:
     found: dict[tuple[str, str, str, Kind], dict[float, Result]] = {}
     for kind, result in entry.results():
-        radius = _radius(result)
-        if radius is not None and result.value is not None:
-            place = (result.benchmark, radius[0], result.protocol, kind)
-            found.setdefault(place, {}).setdefault(radius[1], result)
+        at = _radius(result)
+        if at is not None and result.value is not None:
+            found.setdefault((result.benchmark, at.rest, result.protocol, kind), {}).setdefault(at.value, result)
     clean = clean_of(entry)
     for (benchmark, attack, protocol, kind), points in found.items():
         if len(points) > 1:
@@ -43,24 +40,21 @@ def _of(entry: Entry) -> Iterator[Curve]:
             yield Curve(entry.model, benchmark, attack, protocol, kind, (*first, *sorted(points.items())))
 
 
-def _radius(result: Result) -> tuple[str, float] | None:
+def _radius(result: Result) -> Split[float] | None:
     """The attack without its radius, and the radius."""
-    metric, _, at = result.metric.partition("@")
-    if metric != "robust_accuracy":
-        return None
-    if at:
-        return result.perturbation, spec.number(at)
-    found = split(result.perturbation, "eps")
-    return (found.rest, float(found.value)) if found and isinstance(found.value, int | float) else None
+    if result.metric == "robust_accuracy":
+        return at_radius(result.perturbation)
+    at = metric_at_radius(result.metric)
+    return Split(result.perturbation, at.value) if at is not None and at.rest == "robust_accuracy" else None
 
 
 def clean_of(entry: Entry) -> dict[tuple[Kind, str, str], Result]:
-    """Clean accuracy by kind, protocol without its seed, and benchmark."""
-    return {
-        (kind, base_of(result.protocol), result.benchmark): result
-        for kind, result in entry.results()
-        if result.metric == "accuracy" and result.perturbation == "none" and result.value is not None
-    }
+    """Clean accuracy by kind, protocol without its seed, and benchmark; of two numbers the first, as in a table."""
+    found: dict[tuple[Kind, str, str], Result] = {}
+    for kind, result in entry.results():
+        if result.metric == "accuracy" and result.perturbation == "none":
+            found.setdefault((kind, base_of(result.protocol), result.benchmark), result)
+    return {place: result for place, result in found.items() if result.value is not None}
 
 
 def drawing(found: Sequence[Curve], title: str) -> str:
@@ -86,7 +80,7 @@ def drawing(found: Sequence[Curve], title: str) -> str:
         panel.set_title(title, parse_math=False)
         panel.grid(alpha=0.3)
         if len(found) > 1:
-            legend = panel.legend(lines, [curve.model for curve in found], fontsize=8)
+            legend = panel.legend(lines, [curve.model for curve in found], fontsize=8, frameon=False)
             for name in legend.get_texts():
                 name.set_parse_math(False)
         file = io.StringIO()

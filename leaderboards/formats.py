@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from html import escape
 from typing import Any
 
-from .table import Column, Row, Table, figure_text, interval_text, rank_text
+from .table import Column, Row, Table, figure_text, interval_text, rank_text, unit_text
 
 LEGEND = "With 95 % intervals. Bold: no other is known to be better."
 _LATEX = {
@@ -175,7 +175,7 @@ def _cells(table: Table, row: Row, cell: Mark) -> Iterator[str]:
 
 
 def _unit(column: Column) -> str:
-    return f"{'%' if column.unit == 'fraction' else ''}{'↑' if column.higher_is_better else '↓'}"
+    return unit_text(column.unit, column.higher_is_better)
 
 
 def _note(table: Table, column: Column) -> int:

@@ -5,23 +5,24 @@ from __future__ import annotations
 import base64
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
 from itertools import groupby
-from pathlib import PurePath
-from typing import Any
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from robustbench_eff.errors import UsageError
+from robustbench_eff.errors import EmptyTable
 
 from . import formats
 from .board import board
 from .curves import Curve, curves, drawing
 from .entry import Entry
 from .layout import Layout, Pattern
-from .perturbations import split
+from .pages import page
+from .perturbations import SEVERITIES, BySeverity, by_severity
 
+TEMPLATE = Path(__file__).parent / "templates" / "run.html.j2"
 NUMBERS = {
     "Accuracy, clean and attacked": (
         Pattern(label="clean", perturbation="none", metric="accuracy"),
@@ -40,15 +41,11 @@ NUMBERS = {
 """Headings, and the columns below them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeatMap:
+class HeatMap(NamedTuple):
     """Accuracy of one model by corruption and severity."""
 
     model: str
-    benchmark: str
-    protocol: str
-    severities: tuple[int, ...]
-    rows: tuple[tuple[str, tuple[float | None, ...]], ...]
+    table: BySeverity
 
 
 def run_page(
@@ -58,21 +55,15 @@ def run_page(
     title: str,
 ) -> str:
     """The page. `runs` are what the store recorded of them, `pictures` PNGs with their captions by model."""
-    environment = Environment(
-        loader=PackageLoader(__package__, "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["command"] = command
-    return environment.get_template("run.html.j2").render(
+    return page(
+        TEMPLATE,
         title=title,
         entries=entries,
-        runs=runs,
+        runs=[{**run, "command": command(run["command"])} for run in runs],
         tables=[(heading, Markup(table)) for heading, table in _tables(entries)],
         drawings=_drawings(entries),
         heat_maps=heat_maps(entries),
+        severities=SEVERITIES,
         pictures={model: [(text, _embedded(png)) for text, png in found] for model, found in pictures.items()},
     )
 
@@ -84,29 +75,19 @@ def command(words: Sequence[str]) -> str:
 
 def heat_maps(entries: Sequence[Entry]) -> list[HeatMap]:
     """Of every model and benchmark with corruptions at severities."""
-    found: dict[tuple[str, str, str], dict[str, dict[int, float | None]]] = {}
-    for entry in entries:
-        for result in entry.measured:
-            parts = split(result.perturbation, "severity")
-            if parts is not None and result.metric == "accuracy":
-                of_model = found.setdefault((entry.model, result.benchmark, result.protocol), {})
-                of_model.setdefault(parts.rest, {})[parts.value] = result.value
-    maps = []
-    for (model, benchmark, protocol), values in found.items():
-        severities = tuple(sorted({severity for row in values.values() for severity in row}))
-        rows = tuple((name, tuple(row.get(severity) for severity in severities)) for name, row in values.items())
-        maps.append(HeatMap(model=model, benchmark=benchmark, protocol=protocol, severities=severities, rows=rows))
-    return maps
+    return [
+        HeatMap(entry.model, table)
+        for entry in entries
+        for table in by_severity(result for result in entry.measured if result.metric == "accuracy")
+    ]
 
 
 def _tables(entries: Sequence[Entry]) -> list[tuple[str, str]]:
     """Every heading with the results that belong below it, as HTML."""
     found = []
     for heading, columns in NUMBERS.items():
-        try:
+        with suppress(EmptyTable):  # nothing of the kind was measured
             found.append((heading, formats.html_by_number(board(entries, Layout(title=heading, columns=columns)))))
-        except UsageError:  # nothing of the kind was measured
-            continue
     return found
 
 

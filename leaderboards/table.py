@@ -116,6 +116,11 @@ def number_text(value: float, unit: Unit, digits: int) -> str:
     return f"{100 * value:.{digits}f}" if unit == "fraction" else f"{value:.4g}"
 
 
+def unit_text(unit: Unit, higher_is_better: bool) -> str:
+    """`%↑` for percent of which more is better."""
+    return f"{'%' if unit == 'fraction' else ''}{'↑' if higher_is_better else '↓'}"
+
+
 def rank_text(ranks: Ranks | None) -> str:
     """`1-3`, or one rank."""
     if ranks is None:

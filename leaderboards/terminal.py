@@ -9,7 +9,7 @@ from rich.table import Table as Shown
 from rich.text import Text
 
 from .formats import LEGEND
-from .table import Column, Figure, Table, figure_text, interval_text, rank_text
+from .table import Column, Figure, Table, figure_text, interval_text, rank_text, unit_text
 
 MOST_PARTS = 4
 """So many tables are shown, one below the other."""
@@ -72,9 +72,8 @@ def _shown(table: Table, columns: Sequence[int], title: str) -> Shown:
 
 
 def _head(table: Table, column: Column) -> str:
-    unit = "%" if column.unit == "fraction" else ""
     note = table.protocols[column.kind, column.protocol]
-    return f"{column.label} ({note}) {unit}{'↑' if column.higher_is_better else '↓'}"
+    return f"{column.label} ({note}) {unit_text(column.unit, column.higher_is_better)}"
 
 
 def _cell(figure: Figure | None, column: Column, digits: int) -> Text:

@@ -11,6 +11,7 @@ from robustbench_eff import spec
 from robustbench_eff.errors import SpecError
 
 from .entry import Cell, Entry, Kind, Result, base_of
+from .perturbations import as_radius, as_severity, metric_at_radius
 
 PROPORTIONS = ("accuracy", "robust_accuracy", "robust_accuracy_8bit", "top5_accuracy")
 """Metrics that are counts of samples over all of them, with Wilson's interval."""
@@ -118,7 +119,7 @@ def _of_result(result: Result) -> Iterator[str]:
         yield f"value {value} lies outside its interval [{result.low}, {result.high}]"
     if result.n == 0:
         yield "has a value, and stands on no sample"
-    yield from _of_radius(result.perturbation)
+    yield from _of_change(result)
 
 
 def _of_count(result: Result, wilson: Interval) -> Iterator[str]:
@@ -136,16 +137,22 @@ def _of_count(result: Result, wilson: Interval) -> Iterator[str]:
         yield "does not say from which cell it was computed"
 
 
-def _of_radius(perturbation: str) -> Iterator[str]:
-    if "eps" not in perturbation:
+def _of_change(result: Result) -> Iterator[str]:
+    """Whether severity and radius are such as plots and tables can place."""
+    if result.metric.startswith("robust_accuracy@") and metric_at_radius(result.metric) is None:
+        yield "the metric's radius must be a finite number above 0, such as robust_accuracy@4/255"
+    if not any(name in result.perturbation for name in ("eps", "severity=")):
         return
     try:
-        eps = spec.parse(perturbation.partition(" from ")[0]).arguments.get("eps", 1)
+        arguments = spec.parse(result.perturbation.partition(" from ")[0]).arguments
     except SpecError as error:
         yield f"the perturbation cannot be read: {error.message}"
         return
-    if not all(isinstance(one, (int, float)) and one > 0 for one in (eps if isinstance(eps, tuple) else (eps,))):
-        yield f"eps must be a number above 0, such as 4/255, got {eps!r}"
+    eps, severity = arguments.get("eps", 1), arguments.get("severity", 1)
+    if any(as_radius(one) is None for one in (eps if isinstance(eps, tuple) else (eps,))):
+        yield f"eps must be a finite number above 0, such as 4/255, got {eps!r}"
+    if as_severity(severity) is None:
+        yield f"severity must be a whole number from 1 to 5, got {severity!r}"
 
 
 def _of_cell(result: Result, cells: dict[str, Cell]) -> Iterator[str]:

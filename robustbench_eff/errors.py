@@ -65,6 +65,10 @@ class EntryError(UsageError):
     """A file of a leaderboard that does not say what it must, or says what cannot be."""
 
 
+class EmptyTable(UsageError):
+    """Columns of a leaderboard that no result belongs into."""
+
+
 class StoreError(RobustEvalError):
     """A store that cannot be read or written."""
 

@@ -32,11 +32,12 @@ def parse(text: str) -> Spec:
         raise SpecError(f"Cannot read {text!r}.", "Write name(key=value, ...), for example pgd(eps=4/255, steps=50).")
     try:
         call = ast.parse(f"_({form['arguments'] or ''})", mode="eval").body
-    except SyntaxError as error:
-        raise SpecError(f"Cannot read the arguments of {text!r}: {error.msg}.") from error
-    if not isinstance(call, ast.Call) or call.args or any(item.arg is None for item in call.keywords):
-        raise SpecError(f"{text!r}: arguments are written as key=value.")
-    return Spec(form["name"], {str(item.arg): _value(item.value, text) for item in call.keywords})
+        if not isinstance(call, ast.Call) or call.args or any(item.arg is None for item in call.keywords):
+            raise SpecError(f"{text!r}: arguments are written as key=value.")
+        return Spec(form["name"], {str(item.arg): _value(item.value, text) for item in call.keywords})
+    except (SyntaxError, UnicodeError, OverflowError, RecursionError, MemoryError) as error:  # the last two of depth
+        why = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deeply"
+        raise SpecError(f"Cannot read the arguments of {text!r}: {why}.") from error
 
 
 def split(text: str) -> list[str]:

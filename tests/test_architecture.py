@@ -34,7 +34,7 @@ HOME_OF = {
     "pyautoattack": {"attacks/pyautoattack_adapter.py"},
     "great_tables": set(),  # only its scripts are read
     "http": {"cli/serving.py"},
-    "jinja2": {"leaderboards/run_page.py", "leaderboards/site/pages.py"},
+    "jinja2": {"leaderboards/pages.py"},
     "ray": {"engines/ray_cluster.py"},
     "fsspec": {"files.py"},
     "open_clip": {"zoo/open_clip_models.py"},

@@ -43,6 +43,8 @@ def test_every_float_reads_back_equal(value: float) -> None:
         ("pgd(eps=__import__('os').getpid())", "neither a literal nor a fraction"),
         ("pgd(eps=1/0)", "neither a literal nor a fraction"),
         ("pgd(eps=4/255", "Cannot read"),
+        (f"pgd(eps={'9' * 400}/255)", "Cannot read the arguments"),
+        (f"pgd(eps={'-' * 9999}1)", "Cannot read the arguments"),
         ("pgd(restarts=2, random_start=False)", "all be the same"),
         ("", "Cannot read"),
     ],

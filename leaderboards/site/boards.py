@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from robustbench_eff.errors import UsageError
+from robustbench_eff.errors import EmptyTable
 
 from ..board import board
 from ..entry import Entry
 from ..layout import Layout, layout, presets
-from ..table import Column, Figure, Row, Table, figure_text, interval_text, rank_text
+from ..table import Column, Figure, Row, Table, figure_text, interval_text, rank_text, unit_text
+from .data import Piece, piece
 
 FIRST = "paper"
 """The columns that are shown first, where some result belongs into them."""
@@ -28,17 +30,15 @@ class Board(NamedTuple):
 
 
 def boards(entries: Sequence[Entry]) -> dict[str, Board]:
-    """A table for every shipped set of columns that some result belongs into; UsageError where none does."""
+    """A table for every shipped set of columns that some result belongs into; EmptyTable where none does."""
     found = {}
     for name in sorted(presets(), key=lambda name: (name != FIRST, name)):
-        try:
-            wanted = layout(name)
+        wanted = layout(name)
+        with suppress(EmptyTable):
             table = board(entries, wanted)
             found[name] = Board(table, _first(table, wanted))
-        except UsageError:  # no result belongs into these columns
-            continue
     if not found:
-        raise UsageError("No result belongs into any of the shipped columns.", "Choose other sources.")
+        raise EmptyTable("No result belongs into any of the shipped columns.", "Choose other sources.")
     return found
 
 
@@ -55,19 +55,25 @@ def _first(table: Table, layout: Layout) -> int:
     )
 
 
-def as_data(boards: Mapping[str, Board], pages: Mapping[str, str]) -> Iterator[tuple[str, Any]]:
-    """What the page needs of tables, by name: the numbers of those that round alike are in one piece."""
+class Pieces(NamedTuple):
+    """What the page needs of a table: the numbers of those that round alike are in one piece."""
+
+    board: Piece
+    figures: Piece
+
+
+def as_data(boards: Mapping[str, Board], pages: Mapping[str, str]) -> dict[str, Pieces]:
+    """The pieces of every table, by its name."""
+    found: dict[str, Pieces] = {}
     for digits in sorted({shown.table.digits for shown in boards.values()}):
         alike = {name: shown for name, shown in boards.items() if shown.table.digits == digits}
         figures = _figures([shown.table for shown in alike.values()])
-        yield figures_name(digits), _said(figures, digits, pages)
-        for name, shown in alike.items():
-            yield f"board-{name}", _board(shown, figures)
-
-
-def figures_name(digits: int) -> str:
-    """Of the piece with the numbers of tables that round to so many digits."""
-    return f"figures-{digits}"
+        said = piece(f"figures-{digits}", _said(figures, digits, pages))
+        found |= {
+            name: Pieces(piece(f"board-{name}", _board(shown, figures, said.name)), said)
+            for name, shown in alike.items()
+        }
+    return {name: found[name] for name in boards}
 
 
 class _Figures(NamedTuple):
@@ -116,11 +122,11 @@ def _cell(place: int, column: Column, figure: Figure, digits: int) -> list[Any]:
     ]
 
 
-def _board(shown: Board, figures: _Figures) -> dict[str, Any]:
+def _board(shown: Board, figures: _Figures, named: str) -> dict[str, Any]:
     table = shown.table
     return {
         "title": table.title,
-        "figures": figures_name(table.digits),
+        "figures": named,
         "first": shown.first,
         "columns": [
             {
@@ -130,7 +136,7 @@ def _board(shown: Board, figures: _Figures) -> dict[str, Any]:
                 "kind": column.kind,
                 "protocol": column.protocol,
                 "note": table.protocols[column.kind, column.protocol],
-                "unit": f"{'% ' if column.unit == 'fraction' else ''}{'↑' if column.higher_is_better else '↓'}",
+                "unit": unit_text(column.unit, column.higher_is_better),
                 "higher_is_better": column.higher_is_better,
                 "count": sum(row.figures[number] is not None for row in table.rows),
             }

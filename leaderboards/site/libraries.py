@@ -11,7 +11,7 @@ from robustbench_eff.errors import MissingExtra, UsageError
 EXTRA = "site"
 BUNDLE = "window.vegaEmbed = vegaEmbed;"
 """What the bundle of Vega gives to a page."""
-NOTICE = "/*! Vega, Vega-Lite, Vega-Embed. Copyright University of Washington Interactive Data Lab. BSD-3-Clause. */\n"
+NOTICE = "/*! Vega, Vega-Lite, Vega-Embed and what they need: licences in static/LICENSES.txt. */\n"
 
 
 def table_library() -> dict[str, bytes]:

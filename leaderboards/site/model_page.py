@@ -8,10 +8,9 @@ from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
 from ..entry import Entry, Kind, Result
-from ..perturbations import Split, split
-from ..table import number_text
+from ..perturbations import BySeverity, at_severity, by_severity
+from ..table import number_text, unit_text
 
-SEVERITIES = range(1, 6)
 DIGITS = 2
 Note: TypeAlias = tuple[str, str]
 """A protocol and a source."""
@@ -30,6 +29,7 @@ class Line:
 
     result: Result
     number: Number
+    unit: str
     note: int
     detail: str
     """Where in the source."""
@@ -39,14 +39,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Severities:
-    """Numbers of one metric: of every corruption those of the severities, None where there is none."""
+    """A table of corruptions by severity, whose numbers have this in common."""
 
-    benchmark: str
-    metric: str
+    table: BySeverity
+    unit: str
     n: int | None
     flags: tuple[str, ...]
-    note: int
+    notes: tuple[int, ...]
     corruptions: Mapping[str, Sequence[Number | None]]
+    """The table's numbers as text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,8 @@ def _part(kind: Kind, results: Sequence[Result]) -> Part:
     notes = {note: number for number, note in enumerate(dict.fromkeys(map(_note, results)), start=1)}
     return Part(
         kind=kind,
-        lines=tuple(_lines([result for result in results if _severity(result) is None], notes)),
-        severities=tuple(_by_severity(results, notes)),
+        lines=tuple(_lines([result for result in results if at_severity(result.perturbation) is None], notes)),
+        severities=tuple(_severities(results, notes)),
         notes=tuple(notes),
     )
 
@@ -87,37 +88,34 @@ def _lines(results: Sequence[Result], notes: Mapping[Note, int]) -> Iterator[Lin
             yield Line(
                 result=result,
                 number=_number(result),
+                unit=unit_text(result.unit, result.higher_is_better),
                 note=notes[_note(result)],
                 detail=source.partition(", ")[2],
                 together=0 if place else len(together),
             )
 
 
-def _severity(result: Result) -> Split | None:
-    found = split(result.perturbation, "severity")
-    return found if found is not None and found.value in SEVERITIES else None
-
-
-def _by_severity(results: Sequence[Result], notes: Mapping[Note, int]) -> Iterator[Severities]:
-    found: dict[tuple[object, ...], dict[str, list[Result | None]]] = {}
+def _severities(results: Sequence[Result], notes: Mapping[Note, int]) -> Iterator[Severities]:
+    alike: dict[tuple[object, ...], list[Result]] = {}
     for result in results:
-        place = _severity(result)
-        if place is not None:
-            shared = (result.benchmark, result.metric, result.unit, result.n, result.flags, _note(result))
-            row = found.setdefault(shared, {}).setdefault(place.rest, [None] * len(SEVERITIES))
-            row[place.value - 1] = result
-    for rows in found.values():
-        first = next(result for row in rows.values() for result in row if result is not None)
-        yield Severities(
-            benchmark=first.benchmark,
-            metric=first.metric,
-            n=first.n,
-            flags=first.flags,
-            note=notes[_note(first)],
-            corruptions={
-                name: [None if result is None else _number(result) for result in row] for name, row in rows.items()
-            },
-        )
+        _, source = _note(result)
+        shared = (result.unit, result.higher_is_better, result.n, result.flags, source)
+        alike.setdefault(shared, []).append(result)
+    for together in alike.values():
+        first = together[0]
+        for table in by_severity(together):
+            shown = [result for row in table.corruptions.values() for result in row if result is not None]
+            yield Severities(
+                table=table,
+                unit=unit_text(first.unit, first.higher_is_better),
+                n=first.n,
+                flags=first.flags,
+                notes=tuple(sorted({notes[_note(result)] for result in shown})),
+                corruptions={
+                    name: [None if result is None else _number(result) for result in row]
+                    for name, row in table.corruptions.items()
+                },
+            )
 
 
 def _number(result: Result) -> Number:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from ..curves import clean_of, curves
-from ..entry import Entry, Kind, base_of
-from ..perturbations import split
+from ..entry import Entry, Kind, Result, base_of
+from ..perturbations import SEVERITIES, by_severity
 
 COLOURS = 9
 """Defenses that have a colour of their own in one scatter plot."""
 VALUE = -3
-DIGITS = 4
-"""More than a picture shows."""
+DIGITS = 6
+"""Much finer than the tenth of a percent that a picture writes: only a tie can come out otherwise than in the entry."""
+MEASURES = {"robust_accuracy": "robust accuracy", "mean_accuracy": "mean accuracy under corruption"}
+"""Metrics that stand against clean accuracy, and what they are called."""
 OF_CATEGORY = "shape_bias of "
 Values: TypeAlias = list[list[Any]]
 
@@ -26,6 +29,8 @@ class View:
 
     label: str
     models: dict[str, Values]
+    measure: str
+    """What the value is, where that differs between the views of a plot; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +53,7 @@ class _Place(NamedTuple):
     subject: str
     protocol: str
     kind: Kind
+    measure: str = ""
 
 
 Found: TypeAlias = dict[_Place, dict[str, Values]]
@@ -58,10 +64,10 @@ def plots(entries: Sequence[Entry]) -> list[Plot]:
     every = [
         Plot(
             name="scatter",
-            title="Clean against robust accuracy",
+            title="Clean accuracy and robustness",
             meaning="Every point is a model, with 95 % intervals. A point leads to the model's page.",
             choose="all",
-            fields=("defense", "clean", "clean_low", "clean_high", "robust", "robust_low", "robust_high"),
+            fields=("defense", "clean", "clean_low", "clean_high", "value", "low", "high"),
             views=tuple(map(_with_few_colours, _views(entries, _scatter, fewest=1))),
         ),
         Plot(
@@ -107,39 +113,43 @@ def _views(
     kept = {place: _best_first(models, fewest) for place, models in found.items()}
     ordered = sorted((place for place in kept if kept[place]), key=lambda place: (-len(kept[place]), place))
     return tuple(
-        View(label=f"{place.subject} ({place.kind}: {place.protocol})", models=kept[place]) for place in ordered
+        View(label=f"{place.subject} ({place.kind}: {place.protocol})", models=kept[place], measure=place.measure)
+        for place in ordered
     )
 
 
 def _best_first(models: Mapping[str, Values], fewest: int) -> dict[str, Values]:
-    """Those that have enough values, by their number and the last of them."""
+    """Those that have enough values: the most of them first, then the highest mean."""
     enough = {model: values for model, values in models.items() if len(values) >= fewest}
-    return dict(sorted(enough.items(), key=lambda item: (len(item[1]), item[1][-1][VALUE]), reverse=True))
+    return dict(sorted(enough.items(), key=lambda item: (len(item[1]), _mean(item[1])), reverse=True))
+
+
+def _mean(values: Values) -> float:
+    return fmean(row[VALUE] for row in values)
 
 
 def _with_few_colours(view: View) -> View:
     """The rarer defenses under one name."""
     common = [name for name, _ in Counter(values[0][0] for values in view.models.values()).most_common(COLOURS)]
-    return View(
-        label=view.label,
-        models={
-            model: [[defense if defense in common else "other", *rest] for defense, *rest in values]
-            for model, values in view.models.items()
-        },
-    )
+    models = {
+        model: [[defense if defense in common else "other", *rest] for defense, *rest in values]
+        for model, values in view.models.items()
+    }
+    return replace(view, models=models)
 
 
 def _scatter(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
     """Robust accuracy and mean accuracy under corruption, each with the clean accuracy of the same protocol."""
     clean = clean_of(entry)
-    seen = set()
+    found: dict[_Place, tuple[Result, Result]] = {}
     for kind, result in entry.results():
         on = result.benchmark if result.metric == "robust_accuracy" else result.benchmark.removesuffix("-c")
         of = clean.get((kind, base_of(result.protocol), on))
-        place = _Place(f"{result.benchmark}, {result.perturbation}", result.protocol, kind)
-        wanted = result.metric in ("robust_accuracy", "mean_accuracy")
-        if wanted and result.value is not None and of is not None and place not in seen:
-            seen.add(place)
+        if result.metric in MEASURES and of is not None:
+            subject = f"{result.benchmark}, {result.perturbation}"
+            found.setdefault(_Place(subject, result.protocol, kind, MEASURES[result.metric]), (of, result))
+    for place, (of, result) in found.items():
+        if result.value is not None:
             yield place, [entry.defense or "not said", of.value, of.low, of.high, result.value, result.low, result.high]
 
 
@@ -151,15 +161,13 @@ def _curves(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
 
 
 def _corruptions(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
-    """Of all corruptions, whether they draw and so have a seed or not; of several seeds the first."""
-    seen = set()
-    for kind, result in entry.results():
-        found = split(result.perturbation, "severity")
-        if found is not None and result.metric == "accuracy" and result.value is not None:
-            place = _Place(result.benchmark, base_of(result.protocol), kind)
-            if (place, found) not in seen:
-                yield place, [found.rest, found.value, result.value, result.low, result.high]
-            seen.add((place, found))
+    for kind in get_args(Kind):
+        for table in by_severity(result for result in getattr(entry, kind) if result.metric == "accuracy"):
+            place = _Place(table.benchmark, table.protocol, kind)
+            for name, row in table.corruptions.items():
+                for severity, result in zip(SEVERITIES, row, strict=True):
+                    if result is not None and result.value is not None:
+                        yield place, [name, severity, result.value, result.low, result.high]
 
 
 def _shape_bias(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:

@@ -55,7 +55,9 @@ def build(
         for path in out or ():
             with saving(path):
                 path.write_text(FORMATS[path.suffix.removeprefix(".")](table), encoding="utf-8")
-            errors().print(f"{len(table.rows)} models written to {path}.", highlight=False, soft_wrap=True)
+            errors().print(
+                f"{len(table.rows)} models written to {path}.", markup=False, highlight=False, soft_wrap=True
+            )
         if not out:
             from robustbench_eff.leaderboards import terminal
 
@@ -73,12 +75,14 @@ def entry(
         from robustbench_eff.api.leaderboard import write_entries
 
         for path in write_entries(measured_entries(stores), out):
-            output().print(str(path), highlight=False, soft_wrap=True)
+            output().print(str(path), markup=False, highlight=False, soft_wrap=True)
 
 
 @leaderboard_app.command()
 def site(
-    out: Annotated[Path, typer.Option(help="Folder of the site; an earlier site in it is replaced.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder of the site: new, empty, or with an earlier site, whose files are replaced.")
+    ],
     sources: Sources = None,
     published: Annotated[bool, typer.Option(help="What comes with the package too.")] = True,
 ) -> None:
@@ -93,6 +97,7 @@ def site(
             written = write_site(entries, out, pictures=samples(sources or ()))
         errors().print(
             f"{written.files} files, {written.size / 1e6:.1f} MB, written to {out}. Open {out / 'index.html'}.",
+            markup=False,
             highlight=False,
             soft_wrap=True,
         )
@@ -182,7 +187,7 @@ def import_(
         from robustbench_eff.leaderboards.exchange import READERS
 
         written = write_entries(merged(entry for file in files for entry in _of(READERS, form)(file)), out)
-        output().print(f"{len(written)} entries written to {out}.", highlight=False, soft_wrap=True)
+        output().print(f"{len(written)} entries written to {out}.", markup=False, highlight=False, soft_wrap=True)
 
 
 @leaderboard_app.command()
@@ -208,7 +213,7 @@ def export(
                 written.add(path)
         if not written:
             raise UsageError(f"Nothing that was measured has a place in {form}.", "RobustBench wants AutoAttack.")
-        output().print(f"{len(written)} files written to {out}.", highlight=False, soft_wrap=True)
+        output().print(f"{len(written)} files written to {out}.", markup=False, highlight=False, soft_wrap=True)
 
 
 def _of(forms: Mapping[str, Form], name: str) -> Form:

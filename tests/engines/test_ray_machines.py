@@ -17,6 +17,8 @@ from running import ATTACKS, COUNT, assert_same, by_cell, run
 
 pytest.importorskip("ray", reason="needs ray")
 BIN = Path(sys.executable).parent
+ENVIRONMENT = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
+"""Whether or not a token of Ray's lies in the home folder."""
 HEAD, OTHER = "10.231.7.1", "10.231.7.2"
 
 
@@ -24,9 +26,9 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
-def inside(namespace: str, *words: str, **options) -> subprocess.CompletedProcess[str]:
+def inside(namespace: str, *words: str) -> subprocess.CompletedProcess[str]:
     command = ["ip", "netns", "exec", namespace, *words]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, **options)
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, env=ENVIRONMENT)
 
 
 @pytest.fixture
@@ -64,12 +66,11 @@ def test_two_machines_give_the_outcomes_of_one_and_one_of_them_may_die(
     short = tempfile.mkdtemp(prefix="ray-")  # paths of sockets may have 107 bytes
     begun = inside(
         head, f"{BIN}/ray", "start", "--head", f"--node-ip-address={HEAD}", "--port=6391", "--num-cpus=1",
-        "--include-dashboard=false", "--disable-usage-stats", f"--temp-dir={short}",
+        "--include-dashboard=false", f"--temp-dir={short}",
     )  # fmt: skip
     assert begun.returncode == 0, begun.stdout + begun.stderr
     joined = inside(
         other, f"{BIN}/ray", "start", f"--address={HEAD}:6391", f"--node-ip-address={OTHER}", "--num-cpus=1",
-        "--disable-usage-stats",
     )  # fmt: skip
     assert joined.returncode == 0, joined.stdout + joined.stderr
     attacks = [word for attack in ATTACKS for word in ("--attack", attack)]
@@ -77,11 +78,13 @@ def test_two_machines_give_the_outcomes_of_one_and_one_of_them_may_die(
         "ip", "netns", "exec", head, f"{BIN}/robust-eval", "--model", "digits_standard", *attacks, "--limit",
         str(COUNT), "--shuffle-shards", "--engine", "ray", "--ray-address", f"{HEAD}:6391", "--workers", "2", "--store",
     ]  # fmt: skip
-    done = subprocess.run([*command, str(tmp_path / "both")], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [*command, str(tmp_path / "both")], capture_output=True, text=True, timeout=300, env=ENVIRONMENT
+    )
     assert done.returncode == 0, done.stderr
     run(tmp_path / "here")
     assert_same(by_cell(tmp_path / "both"), by_cell(tmp_path / "here"))
-    running = subprocess.Popen([*command, str(tmp_path / "one")], stdout=subprocess.DEVNULL)
+    running = subprocess.Popen([*command, str(tmp_path / "one")], stdout=subprocess.DEVNULL, env=ENVIRONMENT)
     deadline = time.monotonic() + 180
     while not list(tmp_path.glob("one/cells/*/*.parquet")):
         assert time.monotonic() < deadline

@@ -96,6 +96,13 @@ def test_wrong_arguments_get_a_sentence(words: tuple[str, ...], sentence: str) -
     assert answer.exit_code == 2 and sentence in " ".join(answer.output.split())
 
 
+@pytest.mark.parametrize("words", [("entry",), ("build", "--columns", "attacks")])
+def test_a_path_is_printed_as_it_is(store: Path, tmp_path: Path, words: tuple[str, ...]) -> None:
+    out = tmp_path / "[red]mine[-" / "table.md"
+    out.parent.mkdir()
+    assert str(out) in run(words[0], store, *words[1:], "--out", out).output
+
+
 def test_the_schema_of_an_entry_is_printed() -> None:
     found = json.loads(run("schema").output)
     assert found["properties"]["measured"]["items"] == {"$ref": "#/$defs/Result"}

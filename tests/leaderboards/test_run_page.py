@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 from board_entries import counted, measured
 from robustbench_eff import evaluate
 from robustbench_eff.cli.main import app
+from robustbench_eff.leaderboards.board import board
 from robustbench_eff.leaderboards.curves import curves, drawing
 from robustbench_eff.leaderboards.entry import Check, Entry
+from robustbench_eff.leaderboards.layout import Layout, Pattern
 from robustbench_eff.leaderboards.run_page import command, heat_maps, run_page
 
 RADII = ("4/255", "8/255", "16/255")
@@ -113,7 +115,16 @@ def test_curves_and_maps_of_two_protocols_are_two() -> None:
 
 def test_a_heat_map_has_a_row_for_every_corruption() -> None:
     (found,) = heat_maps([ATTACKED])
-    assert (found.severities, found.rows) == ((1, 3), (("fog", (0.89, 0.87)),))
+    row = found.table.corruptions["fog"]
+    assert [None if result is None else result.value for result in row] == [0.89, None, 0.87, None, None]
+
+
+def test_of_two_clean_numbers_a_curve_begins_with_the_one_that_tables_show() -> None:
+    twice = ATTACKED.model_copy(update={"measured": (*ATTACKED.measured, counted(100, 1000))})
+    columns = Layout(title="clean", columns=(Pattern(perturbation="none", metric="accuracy"),))
+    (shown,) = board([twice], columns).rows[0].figures
+    assert shown is not None
+    assert [curve.points[0][1].value for curve in curves([twice])] == [shown.value, shown.value]
 
 
 def test_a_command_is_written_as_it_would_be_typed() -> None:

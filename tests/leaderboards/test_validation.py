@@ -45,7 +45,13 @@ def test_a_sound_entry_has_nothing_wrong() -> None:
         (1, {"cell": "cccc"}, "its cell cccc is not among those of the provenance"),
         (1, {"cell": "aaaa"}, "its cell aaaa is of digits, none"),
         (1, {"perturbation": "pgd(eps=4/0)", "cell": ""}, "the perturbation cannot be read"),
-        (1, {"perturbation": "pgd(eps=none)", "cell": ""}, "eps must be a number above 0"),
+        (1, {"perturbation": "pgd(eps=none)", "cell": ""}, "eps must be a finite number above 0"),
+        (1, {"perturbation": "pgd(eps=1e999)", "cell": ""}, "eps must be a finite number above 0"),
+        (1, {"perturbation": f"pgd(eps={'9' * 400})", "cell": ""}, "eps must be a finite number above 0"),
+        (1, {"perturbation": f"pgd(eps={'9' * 400}/255)", "cell": ""}, "the perturbation cannot be read"),
+        (1, {"perturbation": "fog(severity=2.0)", "cell": ""}, "severity must be a whole number from 1 to 5, got 2.0"),
+        (1, {"perturbation": "fog(severity=4/2)", "cell": ""}, "severity must be a whole number from 1 to 5"),
+        (1, {"metric": "robust_accuracy@foo"}, "the metric's radius must be a finite number above 0"),
     ],
 )
 def test_a_number_that_cannot_be_is_found_with_its_row(number: int, fields: dict[str, object], words: str) -> None:

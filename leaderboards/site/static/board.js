@@ -23,11 +23,11 @@ const row = ([model, page, family, defense, suspected, figures]) => ({
 // Those of the benchmark and kind that are asked for; of others that differ in protocol alone the fullest.
 function chosen(board) {
   const benchmark = byId("benchmark").value, kind = byId("kind").value, every = byId("every").checked;
-  const few = board.rows.length / 20, labels = new Set();
+  const few = board.rows.length / 20, seen = new Set();
   return board.columns.filter((column) => {
     if ((benchmark && column.benchmark !== benchmark) || (kind && column.kind !== kind)) return false;
-    const first = !labels.has(column.label);
-    labels.add(column.label);
+    const name = `${column.kind} ${column.label}`, first = !seen.has(name);
+    seen.add(name);
     return every || first || column.kind === "measured" || column.count >= few;
   });
 }
@@ -62,7 +62,13 @@ function figureCell(figure) {
   return cell;
 }
 
-const words = (name) => ({ data: name, type: "string", render: (text, type) => (type === "display" ? make("span", text) : text) });
+// DataTables reads what it searches as HTML, to resolve entities.
+const searched = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+const text = (name, shown) => ({
+  data: name,
+  type: "string",
+  render: (words, type, row) => (type === "display" ? shown(row) : type === "filter" ? searched(words) : words),
+});
 
 const figures = ({ place, label, kind, protocol, higher_is_better }) => ({
   data: null,
@@ -94,10 +100,10 @@ function draw(board) {
     data: board.rows.filter((row) => places.some((place) => row.figures.has(place))),
     columns: [
       { data: null, defaultContent: "", type: "string", searchable: false, orderable: false, className: "number rank" },
-      { data: "model", type: "string", className: "model", cellType: "th",
-        createdCell: (cell) => cell.setAttribute("scope", "row"),
-        render: (name, type, row) => (type === "display" ? modelCell(row) : name) },
-      words("family"), words("defense"), ...columns.map(figures),
+      { ...text("model", modelCell), className: "model", cellType: "th",
+        createdCell: (cell) => cell.setAttribute("scope", "row") },
+      text("family", (row) => make("span", row.family)), text("defense", (row) => make("span", row.defense)),
+      ...columns.map(figures),
     ],
     order: columns.slice(0, 1).map((column) => [LEADING.length, column.higher_is_better ? "desc" : "asc"]),
     rowCallback(line, row) {
@@ -132,7 +138,7 @@ function notes(columns) {
 function offer(id, values) {
   const select = byId(id), before = select.value;
   const names = [...new Set(values)].filter(Boolean).sort();
-  select.replaceChildren(make("option", "all", { value: "" }), ...names.map((name) => make("option", name)));
+  select.replaceChildren(make("option", "all", { value: "" }), ...names.map((name) => make("option", name, { value: name })));
   select.value = names.includes(before) ? before : "";
 }
 
@@ -142,9 +148,21 @@ async function rowsOf(board) {
   return board.models.map((place) => rowsRead[board.figures][place]);
 }
 
-async function show() {
-  const board = await data(`board-${byId("columns").value}`);
+async function whole(name) {
+  const board = await data(name);
   board.rows ??= await rowsOf(board);
+  return board;
+}
+
+async function show() {
+  const name = byId("columns").value;
+  const board = await whole(name).catch((error) => error);
+  if (name !== byId("columns").value) return; // others were chosen meanwhile
+  if (board instanceof Error) {
+    byId("notes").replaceChildren();
+    byId("board").replaceChildren(make("p", board.message, { role: "alert" }));
+    return;
+  }
   offer("family", board.rows.map((row) => row.family));
   offer("defense", board.rows.map((row) => row.defense));
   offer("benchmark", board.columns.map((column) => column.benchmark));
@@ -155,6 +173,6 @@ addEventListener("DOMContentLoaded", () => {
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
   for (const id of ["columns", "benchmark", "kind", "every"]) byId(id).addEventListener("change", show);
   for (const id of ["family", "defense"]) byId(id).addEventListener("change", () => table.draw());
-  byId("search").addEventListener("input", () => table.search(byId("search").value).draw());
+  byId("search").addEventListener("input", () => table?.search(byId("search").value).draw());
   show();
 });

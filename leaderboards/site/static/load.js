@@ -14,7 +14,10 @@ function script(address) {
     const element = document.createElement("script");
     element.src = address;
     element.onload = resolve;
-    element.onerror = () => reject(new Error(`${address} cannot be loaded.`));
+    element.onerror = () => {
+      delete coming[address]; // to be tried again
+      reject(new Error(`${address} cannot be loaded. If the site was written anew, load this page again.`));
+    };
     document.head.append(element);
   });
   return coming[address];

@@ -22,7 +22,7 @@ const selected = (select) => [...(select?.selectedOptions ?? [])].map((option) =
 function offerModels(plot, view, select) {
   if (!select) return;
   const before = new Set(selected(select));
-  const names = Object.keys(view.models); // the best first
+  const names = view.models.map(([name]) => name); // the best first
   select.replaceChildren(...names.toSorted().map((name) => make("option", name, { value: name })));
   const kept = names.filter((name) => before.has(name));
   const first = kept.length ? kept : names.slice(0, plot.choose === "one" ? 1 : SHOWN);
@@ -30,60 +30,94 @@ function offerModels(plot, view, select) {
 }
 
 function values(plot, view, names) {
-  return names.flatMap((model) => view.models[model].map(([word, ...numbers]) => ({
+  const pages = new Map(plot.pages), models = new Map(view.models);
+  return names.flatMap((model) => models.get(model).map(([word, ...numbers]) => ({
     model,
-    page: `models/${encodeURIComponent(plot.pages[model])}.html`,
+    page: `models/${encodeURIComponent(pages.get(model))}.html`,
     ...Object.fromEntries(plot.fields.map((field, place) => [field, place ? numbers[place - 1] : plot.words[word]])),
   })));
 }
 
-function listed(plot, rows) {
+function listed(plot, view, rows) {
   const fields = ["model", ...plot.fields];
   const table = make("table"), head = table.createTHead().insertRow(), body = table.createTBody();
-  table.prepend(make("caption", plot.title));
-  for (const field of fields) head.append(make("th", field.replaceAll("_", " "), { scope: "col" }));
+  table.prepend(make("caption", `${plot.title}: ${view.label}`));
+  for (const field of fields) {
+    const name = (field === "value" && view.measure) || field.replaceAll("_", " ");
+    head.append(make("th", name, { scope: "col" }));
+  }
   for (const row of rows) {
-    const line = body.insertRow();
-    line.append(make("th", row.model, { scope: "row" }), ...plot.fields.map((field) =>
+    const line = body.insertRow(), name = make("th", "", { scope: "row" });
+    name.append(make("a", row.model, { href: row.page }));
+    line.append(name, ...plot.fields.map((field) =>
       typeof row[field] === "number" ? make("td", Number(row[field].toPrecision(5)), { class: "number" }) : make("td", row[field] ?? "")));
   }
   return table;
 }
 
+// A drawing says MEASURE where its views show different metrics.
+const drawingOf = (plot, view) =>
+  JSON.parse(JSON.stringify(plot.drawing), (_, said) => (said === "MEASURE" ? view.measure : said));
+
 async function draw(section) {
-  const plot = await data(`plot-${section.id}`);
+  const plot = await data(section.dataset.numbers);
   const status = section.querySelector(".status"), details = section.querySelector("details");
   const view = plot.views[section.querySelector(".view").value];
   const select = section.querySelector(".models");
-  const rows = values(plot, view, select ? selected(select) : Object.keys(view.models));
-  const models = Object.keys(view.models).length;
-  status.textContent = select ? `${selected(select).length} of ${models} models` : `${models} models`;
-  const drawing = { ...structuredClone(plot.drawing), data: { values: rows }, description: `${plot.title}: ${view.label}` };
+  const all = view.models.map(([name]) => name), names = select ? selected(select) : all;
+  const rows = values(plot, view, names);
+  status.textContent = select ? `${names.length} of ${all.length} models` : `${all.length} models`;
+  const drawing = { ...drawingOf(plot, view), data: { values: rows }, description: `${plot.title}: ${view.label}` };
   await vegaEmbed(section.querySelector(".drawing"), drawing, {
     ast: true, actions: false, defaultStyle: false, renderer: "svg", config: theme(), tooltip: { disableDefaultStyle: true },
   });
-  const list = () => { if (details.open) details.querySelector(".scroll").replaceChildren(listed(plot, rows)); };
+  const list = () => { if (details.open) details.querySelector(".scroll").replaceChildren(listed(plot, view, rows)); };
   details.ontoggle = list;
   list();
 }
 
+function failed(section, error) {
+  section.querySelector(".drawing").replaceChildren();
+  section.querySelector(".status").textContent = error.message;
+}
+
+// One drawing at a time, and of those that wait the last: what is seen is what was chosen.
+const asked = new Map(), drawn = new Map();
+function redraw(section) {
+  const mine = {};
+  asked.set(section, mine);
+  const before = drawn.get(section) ?? Promise.resolve();
+  drawn.set(section, before.then(() => (asked.get(section) === mine ? draw(section) : null)).catch((error) => failed(section, error)));
+}
+
 async function prepare(section) {
-  if (section.dataset.ready) return;
-  section.dataset.ready = "yes";
   section.querySelector(".status").textContent = "Loading …";
-  const [plot] = await Promise.all([data(`plot-${section.id}`), script("library/vega.js")]);
+  const [plot] = await Promise.all([data(section.dataset.numbers), script("library/vega.js")]);
   const views = section.querySelector(".view"), models = section.querySelector(".models");
-  views.replaceChildren(...plot.views.map((view, place) => make("option", `${view.label}, ${Object.keys(view.models).length} models`, { value: place })));
+  views.replaceChildren(...plot.views.map((view, place) => make("option", `${view.label}, ${view.models.length} models`, { value: place })));
   offerModels(plot, plot.views[0], models);
-  views.addEventListener("change", () => { offerModels(plot, plot.views[views.value], models); draw(section); });
-  models?.addEventListener("change", () => draw(section));
-  await draw(section);
+  views.addEventListener("change", () => { offerModels(plot, plot.views[views.value], models); redraw(section); });
+  models?.addEventListener("change", () => redraw(section));
+}
+
+// Loaded once, or again after it failed; drawn whenever it comes into sight, in the colours of then.
+const ready = new Map();
+async function see(section) {
+  if (!ready.has(section)) ready.set(section, prepare(section));
+  try {
+    await ready.get(section);
+    if (!section.hidden) redraw(section);
+  } catch (error) {
+    ready.delete(section);
+    failed(section, error);
+  }
 }
 
 addEventListener("DOMContentLoaded", () => {
   const tabs = [...document.querySelectorAll("[role=tab]")];
   const sections = [...document.querySelectorAll(".plot")];
   if (!tabs.length) return;
+  const wanted = () => tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash);
   const open = (tab) => {
     for (const other of tabs) {
       other.setAttribute("aria-selected", other === tab);
@@ -91,7 +125,7 @@ addEventListener("DOMContentLoaded", () => {
     }
     for (const section of sections) section.hidden = section.id !== tab.getAttribute("aria-controls");
     history.replaceState(null, "", `#${tab.getAttribute("aria-controls")}`);
-    prepare(sections.find((section) => !section.hidden));
+    see(sections.find((section) => !section.hidden));
   };
   tabs.forEach((tab, place) => {
     tab.addEventListener("click", () => open(tab));
@@ -103,8 +137,7 @@ addEventListener("DOMContentLoaded", () => {
       open(next);
     });
   });
-  document.addEventListener("themechange", () => {
-    for (const section of sections) if (section.dataset.ready && !section.hidden) draw(section);
-  });
-  open(tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === location.hash) ?? tabs[0]);
+  document.addEventListener("themechange", () => see(sections.find((section) => !section.hidden)));
+  addEventListener("hashchange", () => { if (wanted()) open(wanted()); });
+  open(wanted() ?? tabs[0]);
 });

@@ -3,7 +3,8 @@
 
 const system = matchMedia("(prefers-color-scheme: dark)");
 const shown = () => document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light");
-const kept = localStorage.getItem("theme");
+const keeping = (act) => { try { return act(); } catch { return null; } }; // a browser may forbid to keep anything
+const kept = keeping(() => localStorage.getItem("theme"));
 if (kept !== null) document.documentElement.dataset.theme = kept;
 
 addEventListener("DOMContentLoaded", () => {
@@ -15,7 +16,7 @@ addEventListener("DOMContentLoaded", () => {
   system.addEventListener("change", tell);
   button.addEventListener("click", () => {
     document.documentElement.dataset.theme = shown() === "dark" ? "light" : "dark";
-    localStorage.setItem("theme", document.documentElement.dataset.theme);
+    keeping(() => localStorage.setItem("theme", shown()));
     tell();
   });
 });

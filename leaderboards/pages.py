@@ -8,18 +8,16 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-TEMPLATES = Path(__file__).parent / "templates"
 
-
-def page(template: str, **said: Any) -> bytes:
-    """The page of a template."""
-    return _environment().get_template(template).render(said).encode()
+def page(template: Path, **said: Any) -> str:
+    """The page of a template, which may extend others in its folder."""
+    return _environment(template.parent).get_template(template.name).render(said)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(folder: Path) -> Environment:
     return Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

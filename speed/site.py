@@ -1,0 +1,89 @@
+"""How long a site takes to be written and a reader waits for it: python speed/site.py
+
+The site of all that comes with the package, opened from the disk by the system's chromium: the first view, and what a
+reader does in the table, each from the act to the table laid out. Prints, and writes as JSON with --out, the median
+milliseconds, the size of the site and of the first view.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+from robustbench_eff import environment
+from robustbench_eff.api.leaderboard import gathered
+from robustbench_eff.leaderboards.site.write import write_site
+
+ARGUMENTS = [*("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")]
+CHOICE = "const field = document.getElementById('{}'); field.value = '{}'; field.dispatchEvent(new Event('{}'))"
+ACTS = {
+    "sort": "table.order([6, 'desc']).draw()",
+    "search": CHOICE.format("search", "resnet", "input"),
+    "family": CHOICE.format("family", "vit", "change"),
+    "columns": "draw(taken[document.getElementById('columns').value])",
+}
+
+
+def main() -> None:
+    """Write the site, and read it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--out", type=Path)
+    words = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        entries = gathered((), published=True)
+        gathering = time.perf_counter() - began
+        written = write_site(entries, Path(folder) / "site")
+        row: dict[str, Any] = {
+            "models": len(entries),
+            "files": written.files,
+            "mb": round(written.size / 1e6, 2),
+            "gathering_seconds": round(gathering, 2),
+            "writing_seconds": round(time.perf_counter() - began - gathering, 2),
+        }
+        row |= read(Path(folder) / "site", words.repeats)
+    print(row)
+    if words.out is not None:
+        facts = {name: value for name, value in environment.describe().items() if name != "command"}
+        words.out.write_text(json.dumps(facts | {"rows": [row]}, indent=1) + "\n")
+
+
+def read(site: Path, repeats: int) -> dict[str, Any]:
+    """Median milliseconds of the first view and of every act, and the megabytes of the first view."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
+        page, asked = browser.new_page(viewport={"width": 1400, "height": 900}), set[str]()
+        page.on("request", lambda request: asked.add(request.url))
+        views = [_first_view(page, site) for _ in range(repeats)]
+        found = {"first_view_ms": round(statistics.median(views))}
+        loaded = sum((site / url.removeprefix(f"{site.as_uri()}/")).stat().st_size for url in asked)
+        acts = {name: [_milliseconds(page, act) for _ in range(repeats)] for name, act in ACTS.items()}
+        found |= {f"{name}_ms": round(statistics.median(times)) for name, times in acts.items()}
+        browser.close()
+    return found | {"first_view_mb": round(loaded / 1e6, 2)}
+
+
+def _first_view(page: Page, site: Path) -> float:
+    page.goto(f"{site.as_uri()}/index.html")
+    page.locator("#models tbody tr").first.wait_for()
+    return float(page.evaluate("performance.now()"))
+
+
+def _milliseconds(page: Page, act: str) -> float:
+    timed = (
+        "() => {{ const start = performance.now(); {}; document.body.offsetHeight; return performance.now() - start; }}"
+    )
+    return float(page.evaluate(timed.format(act)))
+
+
+if __name__ == "__main__":
+    main()
