@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# A Ray cluster inside a SLURM job: sbatch examples/slurm.sh --model timm:resnet50 --suite autoattack ...
+#
+# The first node is the head and drives, and every node works. A job that runs into its limit goes on
+# when it is submitted again: the store holds what was finished.
+#SBATCH --job-name=robust-eval
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --gpus-per-node=4
+#SBATCH --cpus-per-task=32
+#SBATCH --time=08:00:00
+set -euo pipefail
+
+export RAY_AUTH_MODE=disabled # the nodes of a job trust each other
+mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
+head=${nodes[0]}
+address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | cut -d ' ' -f 1):6379
+on() { srun --overlap --nodes=1 --ntasks=1 --nodelist="$1" "${@:2}"; }
+
+on "$head" ray start --head --node-ip-address="${address%:*}" --port=6379 --num-cpus="$SLURM_CPUS_PER_TASK" \
+  --num-gpus="$SLURM_GPUS_PER_NODE" --disable-usage-stats --block &
+until on "$head" ray status --address "$address" >/dev/null 2>&1; do sleep 2; done
+for node in "${nodes[@]:1}"; do
+  on "$node" ray start --address="$address" --num-cpus="$SLURM_CPUS_PER_TASK" --num-gpus="$SLURM_GPUS_PER_NODE" --block &
+done
+
+workers=$((SLURM_JOB_NUM_NODES * SLURM_GPUS_PER_NODE))
+on "$head" robust-eval --engine ray --ray-address "$address" --device cuda --workers "$workers" "$@"

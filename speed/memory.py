@@ -1,0 +1,86 @@
+"""How much memory a long run takes beyond its model: python speed/memory.py
+
+50,000 synthetic images through 20 cells and their store, scores at the end included: the peak of what the process held,
+less what it held when the model was loaded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robustbench_eff import environment, evaluate, load_classifier
+from robustbench_eff.api import hardware
+
+CORRUPTIONS = [
+    f"{name}(severity={severity})"
+    for name in ("brightness", "contrast", "saturate", "pixelate", "gaussian_noise", "defocus_blur")
+    for severity in (1, 3, 5)
+]
+
+
+def main() -> None:
+    """Measure and print; JSON with --out."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=int, default=50_000)
+    parser.add_argument("--out", type=Path)
+    words = parser.parse_args()
+    rows = [measured(words.samples // 10), measured(words.samples)]
+    for row in rows:
+        print(row)
+    if words.out is not None:
+        facts = {name: value for name, value in environment.describe().items() if name != "command"}
+        words.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+
+
+def measured(samples: int) -> dict[str, Any]:
+    """The peak of a process that runs so many samples and nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        random = np.random.Generator(np.random.PCG64(0))
+        images = random.integers(0, 256, (samples, 32, 32, 3), np.uint8)
+        np.savez(Path(folder) / "synthetic.npz", images=images, labels=np.arange(samples) % 10)
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            return pool.apply(run, (folder, samples))
+
+
+def run(folder: str, samples: int) -> dict[str, Any]:
+    """In a process of its own."""
+    hardware.keep_freed_memory()
+    model = load_classifier("digits_standard")
+    before = resident()
+    began = time.perf_counter()
+    result = evaluate(
+        model,
+        benchmarks=["synthetic"],
+        data={"synthetic": f"{folder}/synthetic.npz"},
+        attacks=["fgsm(eps=8/255)"],
+        corruptions=CORRUPTIONS,
+        store=f"{folder}/store",
+    )
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {
+        "samples": samples,
+        "cells": len({score.cell for score in result.scores if score.cell}),
+        "seconds": round(time.perf_counter() - began, 1),
+        "with_model_gib": round(before, 2),
+        "peak_gib": round(peak, 2),
+        "beyond_gib": round(peak - before, 2),
+    }
+
+
+def resident() -> float:
+    """What this process holds now, in GiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**30
+
+
+if __name__ == "__main__":
+    main()
