@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from robustbench_eff.disk import nearest, writing
+from robustbench_eff.disk import nearest, write_whole, writing
 from robustbench_eff.errors import StoreError, StoreUnavailable, UsageError
 
 
@@ -97,18 +97,8 @@ class Files:
             with self._reached():
                 self.fs.pipe_file(f"{self.root}/{name}", content)
             return
-        path = folder / name
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         with writing(folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with temporary.open("wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.replace(path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            write_whole(folder / name, content, synced=True)
 
     def remove(self, name: str) -> None:
         """Remove a file that is there."""

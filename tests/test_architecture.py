@@ -14,6 +14,7 @@ NETWORK_USERS = {"zoo", "benchmarks", "doctor", "hub"}
 GROUND = {
     "activations",
     "batching",
+    "disk",
     "errors",
     "types",
     "rng",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from robustbench_eff.disk import write_whole
 from robustbench_eff.errors import UsageError
 
 FIRST_PAGE = "index.html"
@@ -35,12 +36,12 @@ def put(files: Mapping[str, bytes], out: Path) -> None:
     old = earlier(out)
     _look(out, old, files)
     out.mkdir(parents=True, exist_ok=True)
-    _write(out / MARK, _listed(old | files.keys()))  # so that an interrupted site is known by all it wrote
+    write_whole(out / MARK, _listed(old | files.keys()))  # so that an interrupted site is known by all it wrote
     for name in sorted(files, key=lambda name: name == FIRST_PAGE):  # last, as it leads to the others
-        _write(out / name, files[name])
+        write_whole(out / name, files[name])
     for name in sorted(old - files.keys()):
         _remove(out, name)
-    _write(out / MARK, _listed(files))
+    write_whole(out / MARK, _listed(files))
 
 
 def _look(out: Path, old: Collection[str], files: Mapping[str, bytes]) -> None:
@@ -64,19 +65,6 @@ def _paths(out: Path, names: Collection[str]) -> Iterator[Path]:
 
 def _listed(names: Collection[str]) -> bytes:
     return (ABOUT + "".join(f"{name}\n" for name in sorted(names))).encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all: a reader never meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        partial.unlink(missing_ok=True)
-        with partial.open("xb") as file:
-            file.write(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _remove(out: Path, name: str) -> None:

@@ -24,13 +24,13 @@ from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, chos
 from robustbench_eff.benchmarks.cache import prepare, warn_if_sorted
 from robustbench_eff.benchmarks.decode import decode
 from robustbench_eff.benchmarks.fingerprints import content_of, hashed
-from robustbench_eff.disk import cache_folder, writing
+from robustbench_eff.disk import cache_folder, write_whole, writing
 from robustbench_eff.errors import DataError, MissingInputs, SizeError, UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Geometry
 from robustbench_eff.rng import Draws
 
-from .folder import NOTE, Tick, Written, claim, silence, write_whole
+from .folder import NOTE, Tick, Written, claim, silence
 
 if TYPE_CHECKING:
     from robustbench_eff.corruptions.stylise import Styliser

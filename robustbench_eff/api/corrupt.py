@@ -15,14 +15,14 @@ from robustbench_eff import catalog, spec, tables
 from robustbench_eff.benchmarks import locations, sources
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.disk import writing
+from robustbench_eff.disk import write_whole, writing
 from robustbench_eff.errors import MissingInputs, UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Corrupts
 
 from .corrupt_arrays import check_severities, write_arrays
-from .folder import Tick, Written, claim, silence, write_whole
+from .folder import Tick, Written, claim, silence
 
 AT_ONCE = 64
 """Images that are corrupted, then written."""

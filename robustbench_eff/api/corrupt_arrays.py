@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_eff import spec
+from robustbench_eff.disk import write_whole
 from robustbench_eff.errors import UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Corrupts
 
-from .folder import Tick, Written, write_whole
+from .folder import Tick, Written
 
 SEVERITIES = [1, 2, 3, 4, 5]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robustbench_eff.disk import write_whole
 from robustbench_eff.errors import UsageError
 
 NOTE = "made-from.json"
@@ -34,17 +34,6 @@ def claim(out: Path, made_from: dict[str, Any]) -> None:
         raise UsageError(f"{out} was written from something else ({', '.join(differ)}).", "Choose another --out.")
     out.mkdir(parents=True, exist_ok=True)
     write_whole(note, json.dumps(there | made_from, indent=1).encode())
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def silence(text: str, done: int, total: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
-from robustbench_eff.disk import saving
+from robustbench_eff.disk import saving, write_whole
 from robustbench_eff.errors import EntryError, UsageError
 from robustbench_eff.leaderboards import published as published_results
 from robustbench_eff.leaderboards.entry import Entry, read_entry, shipped
@@ -15,11 +15,9 @@ from robustbench_eff.leaderboards.validation import Problem, differences, proble
 from robustbench_eff.zoo import aliases
 from robustbench_eff.zoo.aliases import Alias
 
-from .folder import write_whole
-
 
 def gathered(
-    sources: Sequence[Path],
+    sources: Sequence[Path | str],
     *,
     published: bool,
     families: Sequence[str] = (),
@@ -35,7 +33,7 @@ def gathered(
     """
     globs = {"families": families, "defenses": defenses, "models": models, "benchmarks": benchmarks}
     stores = _stores(sources)
-    found = [read_entry(file) for place in sources if place not in stores for file in _files(place)]
+    found = [read_entry(file) for place in sources if place not in stores for file in _files(Path(place))]
     if stores:
         from .entries import measured_entries  # scores take a second to import
 
@@ -97,7 +95,7 @@ def _timm_names() -> frozenset[str]:
     return frozenset(published_results.published()["model"].to_pylist())
 
 
-def samples(sources: Sequence[Path]) -> dict[str, list[tuple[str, bytes]]]:
+def samples(sources: Sequence[Path | str]) -> dict[str, list[tuple[str, bytes]]]:
     """The pictures of samples that the stores among these sources keep, with captions, by the names of `gathered`."""
     stores = _stores(sources)
     if not stores:
@@ -113,8 +111,8 @@ def samples(sources: Sequence[Path]) -> dict[str, list[tuple[str, bytes]]]:
     return found
 
 
-def _stores(sources: Sequence[Path]) -> list[Path]:
-    return [place for place in sources if (place / "store.json").is_file()]
+def _stores(sources: Sequence[Path | str]) -> list[Path | str]:
+    return [place for place in sources if "://" in str(place) or (Path(place) / "store.json").is_file()]
 
 
 def write_entries(entries: Sequence[Entry], out: Path) -> list[Path]:
@@ -138,7 +136,7 @@ def _files(place: Path) -> list[Path]:
     )
 
 
-def validated(places: Sequence[Path], stores: Sequence[Path] = ()) -> list[tuple[str, Problem]]:
+def validated(places: Sequence[Path], stores: Sequence[Path | str] = ()) -> list[tuple[str, Problem]]:
     """What is wrong with the entries in these files and folders, and in which file; a file that is no entry is one
     finding.
 
@@ -153,7 +151,7 @@ def validated(places: Sequence[Path], stores: Sequence[Path] = ()) -> list[tuple
         again = {entry.model: entry for entry in measured_entries(stores)}
     found: list[tuple[str, Problem]] = []
     entries = []
-    for path in [file for place in places for file in _files(place)]:
+    for path in [file for place in places for file in _files(Path(place))]:
         try:
             entry = read_entry(path)
         except EntryError as error:

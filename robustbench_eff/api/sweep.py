@@ -14,6 +14,7 @@ from typing import Any
 
 from robustbench_eff import catalog, spec
 from robustbench_eff.benchmarks import locations, sources
+from robustbench_eff.disk import write_whole
 from robustbench_eff.errors import Missing, MissingInputs, RobustEvalError, UsageError
 from robustbench_eff.plan import CLEAN
 from robustbench_eff.scores.score import Score
@@ -22,7 +23,6 @@ from robustbench_eff.zoo import architectures
 
 from . import hardware
 from .evaluate import evaluate
-from .folder import write_whole
 from .settings import Settings
 from .train import missing, train
 from .train_settings import TrainSettings

@@ -19,6 +19,7 @@ from robustbench_eff.defenses.processes import joined
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.sat import SmoothAdversarialTraining
 from robustbench_eff.defenses.schedule import Schedule
+from robustbench_eff.disk import write_whole
 from robustbench_eff.errors import Missing, MissingInputs, UsageError
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.preprocessing import Preprocessing
@@ -29,7 +30,7 @@ from robustbench_eff.zoo.request import ModelRequest
 from robustbench_eff.zoo.user_module import plain_preprocessing
 
 from . import hardware
-from .folder import claim, write_whole
+from .folder import claim
 from .phases import Phases, Telling
 from .train_settings import TrainSettings
 from .training_data import TrainingData, missing_images, open_training_data

@@ -14,7 +14,8 @@ from .words import errors, output, reported
 
 leaderboard_app = typer.Typer(help="Tables and pages of measured and published results.", no_args_is_help=True)
 
-Sources = Annotated[list[Path] | None, typer.Argument(help="Stores of outcomes, files of entries, or folders of them.")]
+SOURCES = "Stores of outcomes (folders or URLs), files of entries, or folders of them."
+Sources = Annotated[list[str] | None, typer.Argument(help=SOURCES)]
 Globs = list[str] | None
 Form = TypeVar("Form")
 
@@ -66,7 +67,7 @@ def build(
 
 @leaderboard_app.command()
 def entry(
-    stores: Annotated[list[Path], typer.Argument(help="Stores of outcomes.")],
+    stores: Annotated[list[str], typer.Argument(help="Stores of outcomes, folders or URLs.")],
     out: Annotated[Path, typer.Option(help="Folder for a file of every model.")],
 ) -> None:
     """Write what stores hold as entries: one JSON file for every model."""
@@ -134,7 +135,7 @@ def schema() -> None:
 @leaderboard_app.command()
 def validate(
     files: Annotated[list[Path], typer.Argument(help="Entries, or folders of them.")],
-    store: Annotated[list[Path] | None, typer.Option(help="Outcomes to compute the numbers from again.")] = None,
+    store: Annotated[list[str] | None, typer.Option(help="Outcomes to compute the numbers from again.")] = None,
 ) -> None:
     """Look for what cannot be in entries: ranges, counts, intervals, checksums; with --store score them again."""
     with reported():
@@ -152,7 +153,7 @@ def validate(
 
 @leaderboard_app.command()
 def audit(
-    sources: Annotated[list[Path], typer.Argument(help="Stores of outcomes, files of entries, or folders of them.")],
+    sources: Annotated[list[str], typer.Argument(help=SOURCES)],
     out: Annotated[Path | None, typer.Option(help="Write there: .md, .csv or .json.")] = None,
 ) -> None:
     """What was measured here minus what was published of the same models, with the interval of the difference."""
@@ -193,14 +194,13 @@ def import_(
 @leaderboard_app.command()
 def export(
     form: Annotated[str, typer.Argument(help="robustbench, or model-index of a Hugging Face model card.")],
-    sources: Annotated[list[Path], typer.Argument(help="Stores of outcomes, files of entries, or folders of them.")],
+    sources: Annotated[list[str], typer.Argument(help=SOURCES)],
     out: Annotated[Path, typer.Option(help="Folder.")],
 ) -> None:
     """Write what was measured in other people's formats."""
     with reported():
-        from robustbench_eff.api.folder import write_whole
         from robustbench_eff.api.leaderboard import gathered
-        from robustbench_eff.disk import saving
+        from robustbench_eff.disk import saving, write_whole
         from robustbench_eff.leaderboards.exchange import WRITERS
 
         written: set[Path] = set()

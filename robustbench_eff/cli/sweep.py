@@ -23,10 +23,11 @@ def sweep(
 ) -> None:
     """Train and evaluate a grid of recipes with several seeds (resumable)."""
     with reported():
+        from robustbench_eff.disk import write_whole
+
         if not file.is_file():
             raise UsageError(f"{file} is not there.", "Shipped ones are in examples/ablations.")
         from robustbench_eff import sweep_plot, sweep_table
-        from robustbench_eff.api.folder import write_whole
         from robustbench_eff.api.sweep import run_sweep
         from robustbench_eff.sweep import Sweep
 
