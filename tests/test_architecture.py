@@ -42,24 +42,7 @@ HOME_OF = {
     "timm": {"zoo/timm_models.py", "zoo/sat_architectures.py", "zoo/architectures.py"},
     "datasets": {"benchmarks/hugging_face.py"},
     "filelock": {"lease.py"},
-    "typer": {
-        f"cli/{name}.py"
-        for name in (
-            "compare",
-            "conflict",
-            "convert",
-            "corrupt",
-            "leaderboard",
-            "lists",
-            "main",
-            "report",
-            "score",
-            "sweep",
-            "train",
-            "trials",
-            "words",
-        )
-    },
+    "typer": {f"cli/{path.name}" for path in (ROOT / PACKAGE / "cli").glob("*.py")},
     "pydantic": {"suite.py", "sweep.py", "leaderboards/entry.py", "leaderboards/layout.py"},
     "matplotlib": {"sweep_plot.py", "leaderboards/curves.py"},
     "sklearn": set(),
