@@ -68,10 +68,11 @@ class Files:
         with self._reached():
             if "*" in folder:
                 found = self.fs.glob(f"{_escaped(self.root)}/{pattern}")
-            elif self.fs.isdir(f"{self.root}/{folder}"):
-                found = self.fs.ls(f"{self.root}/{folder}", detail=False)
             else:
-                found = []
+                try:
+                    found = self.fs.ls(f"{self.root}/{folder}", detail=False)
+                except FileNotFoundError:
+                    found = []
         names = [str(path).removeprefix(f"{self.root}/") for path in found]
         return sorted(name for name in names if PurePosixPath(name).match(last))
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
+import torch
+
 from robustbench_eff import environment
 from robustbench_eff.checks import Verdict, store_verdicts
 from robustbench_eff.engines import dispatch
@@ -124,12 +126,19 @@ def _pool(models: Sequence[Model], settings: Settings) -> Iterator[Pool]:
         pool = Inline(Workshop(models, settings, devices[0]))
     else:
         threads = max(1, (os.cpu_count() or 1) // len(devices))
-        openings = [partial(Workshop, models, settings, device, threads) for device in devices]
+        openings = [partial(_opened, models, settings, device, threads) for device in devices]
         pool = Processes(openings, hardware.keep_freed_memory)
     try:
         yield pool
     finally:
         pool.close()
+
+
+def _opened(models: Sequence[Model], settings: Settings, device: str, threads: int) -> Workshop:
+    """A workshop in a process of its own, which has nothing to do with the other devices."""
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)
+    return Workshop(models, settings, device, threads)
 
 
 def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Listener) -> None:

@@ -25,6 +25,8 @@ AHEAD = 8
 """Shards that may wait to be written before no further one is given out."""
 QUEUE = 2
 """Tasks that a worker has at once: one it works on, and one whose images it fetches meanwhile."""
+NOTHING = ("", 0)
+"""What a worker dies of that had not begun a task."""
 SOON = 0.05
 """Seconds between two looks at the store while a worker has nothing to do."""
 
@@ -167,7 +169,8 @@ class _Run:
     def _hear(self, event: Finished | Lost) -> None:
         if isinstance(event, Finished):
             self.out -= 1
-            self.deaths.clear()
+            for survived in (_key(event.task), NOTHING):
+                self.deaths.pop(survived, None)
             cell = self._cell_of(event.task)
             self.writing[self.ledger.keep(cell, event)] = cell
             return
@@ -176,15 +179,21 @@ class _Run:
             cell = self._cell_of(task)
             cell.out -= 1
             cell.lost.append(task.rows)
-        blamed = (event.tasks[0].cell.id, int(event.tasks[0].rows[0])) if event.tasks else ("", 0)
+        blamed = _key(event.tasks[0]) if event.tasks else NOTHING
         self.deaths[blamed] += 1
         if self.deaths[blamed] == DEADLY:
-            of = f"{event.tasks[0].cell.perturbation} on {event.tasks[0].cell.model}" if event.tasks else "its start"
+            of = "their start"
+            if event.tasks:
+                of = f"the same samples, {event.tasks[0].cell.perturbation} on {event.tasks[0].cell.model}"
             raise EvaluationError(
-                f"{DEADLY} workers died one after the other, of {of}: {event.why}.",
+                f"{DEADLY} workers died of {of}: {event.why}.",
                 "Out of memory is the usual cause: try a smaller --batch-size, or fewer workers. "
                 "What was finished is in the store.",
             )
 
     def _cell_of(self, task: Task) -> Opened:
         return next(cell for cell in self.open if cell.planned.cell.id == task.cell.id)
+
+
+def _key(task: Task) -> tuple[str, int]:
+    return task.cell.id, int(task.rows[0])

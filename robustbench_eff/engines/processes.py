@@ -79,8 +79,10 @@ class Processes:
 
     def wait(self, seconds: float | None) -> Sequence[Finished | Lost]:
         pipes = {worker.pipe: number for number, worker in enumerate(self._workers)}
-        heard = [self._heard(pipes[pipe]) for pipe in wait(list(pipes), seconds)]  # type: ignore[index]
-        return [event for event in heard if event is not None]
+        for pipe in wait(list(pipes), seconds)[:1]:  # one, so that an error of the next does not take its answer along
+            event = self._heard(pipes[pipe])  # type: ignore[index]
+            return [] if event is None else [event]
+        return []
 
     def close(self) -> None:
         for worker in self._workers:

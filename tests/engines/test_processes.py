@@ -70,7 +70,7 @@ def build():
 def test_samples_that_kill_every_worker_end_the_run_with_what_was_finished(tmp_path: Path) -> None:
     (tmp_path / "deadly.py").write_text(DEADLY)
     model = ModelRequest(name=f"{tmp_path}/deadly.py:build", input_size=32, num_classes=10)
-    with pytest.raises(EvaluationError, match=r"3 workers died one after the other, of fgsm.*killed by SIGKILL"):
+    with pytest.raises(EvaluationError, match=r"3 workers died of the same samples, fgsm.*killed by SIGKILL"):
         run(tmp_path / "store", model, benchmarks=["digits"], attacks=["fgsm"], limit=16, workers=2)
     assert sorted(table.num_rows for table in by_cell(tmp_path / "store").values()) == [0, 16]
 
