@@ -12,6 +12,7 @@
 set -euo pipefail
 
 export RAY_AUTH_MODE=disabled # the nodes of a job trust each other
+export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK # since SLURM 22.05 a step has one core unless it asks
 mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${nodes[0]}
 address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | cut -d ' ' -f 1):6379

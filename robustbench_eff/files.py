@@ -88,7 +88,7 @@ class Files:
             return [self.read(name) for name in names]
         paths = [f"{self.root}/{name}" for name in names]
         with self._reached():
-            found = self.fs.cat(paths)
+            found = self.fs.cat([_escaped(path) for path in paths])
         return [found[path] for path in paths]
 
     def write(self, name: str, content: bytes) -> None:

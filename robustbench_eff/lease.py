@@ -9,7 +9,8 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import filelock
@@ -52,7 +53,7 @@ def held(files: Files) -> Iterator[None]:
 
 @contextmanager
 def _lease(files: Files) -> Iterator[None]:
-    holder = {"host": platform.node(), "pid": os.getpid(), "token": secrets.token_hex(8)}
+    holder = {"host": platform.node(), "machine": _machine(), "pid": os.getpid(), "token": secrets.token_hex(8)}
     _wait_for_the_last(files, holder)
     ended = threading.Event()
 
@@ -73,15 +74,16 @@ def _lease(files: Files) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-        if (found := _read(files)) is not None and found["token"] == holder["token"]:
-            files.remove(NAME)
+        with suppress(StoreError):  # who cannot remove it leaves it to die
+            if (found := _read(files)) is not None and found["token"] == holder["token"]:
+                files.remove(NAME)
 
 
 def _wait_for_the_last(files: Files, asking: dict[str, Any]) -> None:
     """Return when nobody holds the lease, or who held it is dead; StoreError when it shows life."""
     first, began = _read(files), time.monotonic()
     while (found := _read(files)) is not None:
-        if found["host"] == asking["host"] and not _runs(found["pid"]):
+        if found["machine"] == asking["machine"] and not _runs(found["pid"]):
             return
         if found != first:
             raise StoreError(*_refused(files, f" ({found['pid']} on {found['host']})"))
@@ -95,6 +97,13 @@ def _refused(files: Files, who: str) -> tuple[str, str]:
         f"Another process{who} is writing to {files.place}.",
         "Wait for it to end, or give this run its own --store.",
     )
+
+
+def _machine() -> str:
+    """Where a process number means something: this boot of this machine, and within it this space of processes."""
+    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    known = [boot.read_text().strip(), str(space.stat().st_ino)] if boot.exists() and space.exists() else []
+    return " ".join([platform.node(), *known])
 
 
 def _runs(pid: int) -> bool:

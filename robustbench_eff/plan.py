@@ -106,7 +106,9 @@ class Planned:
     accuracy: bool
     """Whether the number of the cell is the share of samples that are right."""
     shard_size: int
-    """Samples that are worked off together; changes no outcome."""
+    """Samples that are worked off together."""
+    together: bool
+    """Whether that changes outcomes: other libraries' attacks draw for a whole shard."""
     speed: str
     """How an attack queries the model, in words; empty where there is none."""
 

@@ -108,7 +108,8 @@ def global_generators(seed: int, stream: str, device: torch.device | str = "cpu"
     with torch.random.fork_rng(devices=gpus):
         torch.default_generator.manual_seed(number)
         if gpus:
-            torch.cuda.manual_seed(number)
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(number)
         np.random.seed(number)
         random.seed(number)
         try:

@@ -19,6 +19,12 @@ def shuffled(samples: int) -> npt.NDArray[np.int64]:
     return np.argsort(words, kind="stable").astype(np.int64)
 
 
+def fair_from(rows: npt.NDArray[np.int64], samples: int) -> int:
+    """How many samples there are when the gaps that these positions leave in `shuffled` are filled."""
+    places = np.flatnonzero(np.isin(shuffled(samples), rows))
+    return int(places[-1]) + 1 if len(places) else 0
+
+
 def drawn_fairly(rows: npt.NDArray[np.int64], samples: int) -> bool:
     """Whether these positions, in any order, are the first so many of `shuffled`."""
     return bool(np.array_equal(np.sort(rows), np.sort(shuffled(samples)[: len(rows)])))

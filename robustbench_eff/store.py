@@ -159,13 +159,13 @@ class Store:
             contents = self._intact(self._shards(cell_id))
         return _joined(contents, wanted)
 
-    def recover(self, cell_id: str, columns: Sequence[str]) -> pa.Table:
-        """These columns of all finished outcomes, for who goes on with a cell.
+    def recover(self, cell_id: str, columns: Sequence[str]) -> tuple[pa.Table, int]:
+        """These columns of all finished outcomes, and in how many files they lie, for who goes on with a cell.
 
         What a killed run left half-written is removed, and corrupt shards are set aside: their samples are computed
         again.
         """
-        for left in self._files.matching(f"cells/{cell_id}/.*.part"):
+        for left in self._files.matching(f"cells/{cell_id}/.*.part") if self._files.folder else ():
             self._files.remove(left)
         shards = self._shards(cell_id)
         contents = self._read(shards)
@@ -175,7 +175,7 @@ class Store:
                 path = self._files.path(shard.name)
                 _warn(f"{path} is corrupt: it is set aside, and {shard.samples} are computed again.")
         intact = [content for content in contents if content is not None]
-        return _joined(intact, list(dict.fromkeys(["index", *columns])))
+        return _joined(intact, list(dict.fromkeys(["index", *columns]))), len(intact)
 
     def _intact(self, shards: Sequence[_Shard]) -> list[bytes]:
         """What is in the files but the corrupt ones, which are said."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -21,8 +22,8 @@ from robustbench_eff.types import CountingModel, Effort, Films, Images, Labels, 
 
 ANYTHING = Threat("linf", 1.0)
 """Where a corrupted image may lie: a corruption has no threat model."""
-ASKED_TWICE = 8
-"""Samples of each shard of the clean cell that are classified twice, to notice a network that draws at random."""
+ASKED_TWICE = 32
+"""Of so many samples of the clean cell one is classified twice, to notice a network that draws at random."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def fetched(work: Work, task: Task) -> Pixels:
     pixels, device = work.images.bytes(task.rows), work.classifier.mean.device
     if device.type != "cuda":
         return pixels.to(device)
-    stream = torch.cuda.Stream(device)
+    stream = _copying(device)
     with torch.cuda.stream(stream):
         there = pixels.pin_memory().to(device, non_blocking=True)
     stream.synchronize()
@@ -104,6 +105,12 @@ class Judged:
     """Of every frame of a sequence; else empty."""
 
 
+@cache
+def _copying(device: torch.device) -> torch.cuda.Stream:
+    """The stream of copies; with a new one every time the allocator would keep each one's memory apart."""
+    return torch.cuda.Stream(device)
+
+
 def _judged(work: Work, rows: Rows, labels: Labels, known: torch.Tensor | None, pixels: Pixels) -> Judged:
     """Clean, corrupted or attacked images before the referee; `known` are the clean predictions."""
     classifier, ids = work.classifier, _ids(work, rows)
@@ -121,7 +128,8 @@ def _judged(work: Work, rows: Rows, labels: Labels, known: torch.Tensor | None, 
         proposed, threat = work.images.seen(work.corruption(pixels, draws)), ANYTHING
     verdict = judge(classifier, images, labels, proposed, threat, work.batch_size)
     if work.is_clean:
-        for row in answers_at_random(classifier, images[:ASKED_TWICE]).nonzero()[:, 0].tolist():
+        asked = np.flatnonzero(rows % ASKED_TWICE == 0)
+        for row in asked[answers_at_random(classifier, images[asked.tolist()]).cpu().numpy()] if len(asked) else ():
             verdict.flags[row] = "random_output"
     return Judged(images, verdict, effort, [[] for _ in ids])
 

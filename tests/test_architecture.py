@@ -41,7 +41,7 @@ HOME_OF = {
     "open_clip": {"zoo/open_clip_models.py"},
     "timm": {"zoo/timm_models.py", "zoo/sat_architectures.py", "zoo/architectures.py"},
     "datasets": {"benchmarks/hugging_face.py"},
-    "filelock": {"lease.py"},
+    "filelock": {"lease.py", "benchmarks/cache.py"},
     "typer": {f"cli/{path.name}" for path in (ROOT / PACKAGE / "cli").glob("*.py")},
     "pydantic": {"suite.py", "sweep.py", "leaderboards/entry.py", "leaderboards/layout.py"},
     "matplotlib": {"sweep_plot.py", "leaderboards/curves.py"},

@@ -57,6 +57,11 @@ def test_outcomes_in_a_bucket_are_those_of_a_folder(bucket: str, tmp_path: Path)
     assert len(names) == 4, "the shards of every cell were united"
 
 
+def test_a_place_that_looks_like_a_pattern_is_taken_as_it_is(bucket: str) -> None:
+    run(f"{bucket}/run[1]", limit=16, attacks=["fgsm"], shard_size=8)
+    assert [table.num_rows for table in by_cell(f"{bucket}/run[1]").values()] == [16, 16]
+
+
 def test_numbers_are_computed_again_from_a_bucket(bucket: str) -> None:
     run(f"{bucket}/scored", limit=16, attacks=["fgsm"])
     result = CliRunner().invoke(app, ["score", f"{bucket}/scored", "--json"])
@@ -100,7 +105,9 @@ def test_the_lease_of_who_died_elsewhere_is_taken_over(bucket: str, monkeypatch:
     monkeypatch.setattr(lease, "BEAT", 0.2)
     monkeypatch.setattr(lease, "DEAD", 0.6)
     files = Files.at(f"{bucket}/elsewhere")
-    files.write(lease.NAME, json.dumps({"host": "elsewhere", "pid": 1, "token": "x", "beat": 3}).encode())
+    files.write(
+        lease.NAME, json.dumps({"host": "elsewhere", "machine": "another", "pid": 1, "token": "x", "beat": 3}).encode()
+    )
     began = time.monotonic()
     with Store(files.place).lock():
         assert time.monotonic() - began > 0.6

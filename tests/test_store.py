@@ -138,7 +138,7 @@ def test_a_corrupt_shard_is_never_read_and_said(store: Store) -> None:
         assert store.outcomes("abc").num_rows == 4
     assert path.exists(), "reading changes nothing"
     with store.lock(), pytest.warns(RobustEvalWarning, match="set aside, and samples 4 to 8 are computed again"):
-        assert store.recover("abc", ["correct"])["index"].to_pylist() == [0, 1, 2, 3]
+        assert store.recover("abc", ["correct"])[0]["index"].to_pylist() == [0, 1, 2, 3]
     assert list(Path(store.place).rglob("*.corrupt-*"))
     assert store.outcomes("abc").num_rows == 4
 
@@ -148,7 +148,7 @@ def test_what_a_killed_run_left_is_removed(store: Store) -> None:
     left.write_bytes(b"half")
     assert store.outcomes("abc").num_rows == 8
     with store.lock():
-        assert store.recover("abc", ["correct"]).column_names == ["index", "correct"]
+        assert store.recover("abc", ["correct"])[0].column_names == ["index", "correct"]
     assert not left.exists()
 
 

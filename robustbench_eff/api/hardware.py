@@ -43,9 +43,9 @@ def resolve_device(name: str) -> str:
 
 
 def resolve_devices(names: str, workers: int | None) -> list[str]:
-    """The device of every worker: `names` is one, several with commas between, or `all` GPUs; each takes a worker, or
-    as many as it takes to make `workers`. Raises UsageError."""
-    if names == "all":
+    """The device of every worker: `names` is one, several with commas between, or `all` GPUs, which `auto` is for
+    several workers; each takes a worker, or as many as it takes to make `workers`. Raises UsageError."""
+    if names == "all" or (names == "auto" and (workers or 1) > 1):
         names = ",".join(f"cuda:{number}" for number in range(torch.cuda.device_count())) or "cpu"
     devices = [resolve_device(name.strip()) for name in names.split(",")]
     if workers is None:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from robustbench_eff.engines.ledger import shard_size
 from robustbench_eff.errors import UsageError
 from robustbench_eff.outcomes import as_numpy
 from robustbench_eff.plan import CLEAN, Planned, Task
@@ -32,6 +33,7 @@ ENOUGH = 32
 """Samples in the store from which their passes say more than the most an attack may take."""
 
 How = Literal["finished", "measured", "from the store", "at most"]
+FINISHED: How = "finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +65,37 @@ def estimates(
     store = Store(settings.store)
     there = set(store.cells())
     return {
-        device: _estimated(Workshop(models, settings, device), store, there, preparing)
+        device: _estimated(Workshop(models, settings, device), len(devices), store, there, preparing)
         for device in dict.fromkeys(devices)
     }
 
 
 def _estimated(
-    workshop: Workshop, store: Store, there: set[str], preparing: Callable[[str, int, int], None]
+    workshop: Workshop, workers: int, store: Store, there: set[str], preparing: Callable[[str, int, int], None]
 ) -> list[Estimate]:
+    plan = workshop.plan(preparing).cells
+    stored = {
+        of.cell.id: store.outcomes(of.cell.id, ["num_forwards", "num_backwards"]) for of in plan if of.cell.id in there
+    }
+    left = {of.cell.id: of.cell.samples - (stored[of.cell.id].num_rows if of.cell.id in stored else 0) for of in plan}
+    needed = {cell for of in plan if left[of.cell.id] for cell in (of.cell.id, of.clean)}
     found: list[Estimate] = []
     predictions: dict[str, npt.NDArray[np.int32]] = {}
     each: dict[str, float] = {}
     """Seconds that a clean image takes."""
-    for planned in workshop.plan(preparing).cells:
+    for planned in plan:
         cell = planned.cell
-        if cell.perturbation == CLEAN:
+        if cell.perturbation == CLEAN and cell.id in needed:
             _tried(workshop, planned, None, SAMPLES)  # what is done once only is no part of the estimate
             each[cell.id], outcomes = _tried(workshop, planned, None, SAMPLES)
-            predictions[cell.id] = as_numpy(outcomes["prediction"])
-        known = predictions.get(planned.clean or "")
-        stored = store.outcomes(cell.id, ["num_forwards", "num_backwards"]) if cell.id in there else None
-        left = cell.samples - (0 if stored is None else stored.num_rows)
-        passes, seconds, how = _of_a_sample(workshop, planned, known, stored, each.get(planned.clean or cell.id))
-        if not left:
-            passes, seconds, how = 0, 0, "finished"
-        found.append(Estimate(planned, left, -(-left // planned.shard_size), left * passes, left * seconds, how))
+            predictions[cell.id] = np.full(cell.samples, -1, np.int32)
+            predictions[cell.id][as_numpy(outcomes["index"])] = as_numpy(outcomes["prediction"])
+        passes, seconds, how = 0.0, 0.0, FINISHED
+        if left[cell.id]:
+            known, clean = predictions.get(planned.clean or ""), each.get(planned.clean or cell.id)
+            passes, seconds, how = _of_a_sample(workshop, planned, known, stored.get(cell.id), clean)
+        shards = -(-left[cell.id] // shard_size(planned, workers))
+        found.append(Estimate(planned, left[cell.id], shards, left[cell.id] * passes, left[cell.id] * seconds, how))
     return found
 
 
@@ -118,11 +126,11 @@ def _of_a_sample(
 def _tried(
     workshop: Workshop, planned: Planned, known: npt.NDArray[np.int32] | None, count: int
 ) -> tuple[float, pa.Table]:
-    """Seconds for each of the first so many samples of `shuffled`, and what came out; `known` are their clean
-    predictions."""
-    rows = np.sort(shuffled(planned.cell.samples)[:SAMPLES])[:count]
+    """Seconds for each of the first so many samples of `shuffled`, and what came out; `known` are the clean predictions
+    of all."""
+    rows = np.sort(shuffled(planned.cell.samples)[:count])
     if planned.cell.perturbation != CLEAN:
-        known = np.full(len(rows), -1, np.int32) if known is None else known[:count]
+        known = np.full(len(rows), -1, np.int32) if known is None else known[rows]
     began = time.perf_counter()
     outcomes = workshop.work(Task(planned.job, planned.cell, rows, known, pictured=True)).done().outcomes
     return (time.perf_counter() - began) / len(rows), outcomes

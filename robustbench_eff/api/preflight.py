@@ -193,7 +193,8 @@ def _setting_words(settings: Settings, without_data: Sequence[str]) -> list[str]
     for name, place in {**settings.data, **dict.fromkeys(without_data, "PATH")}.items():
         words += ["--data", f"{name}={place}"]
     words += ["--compile"] if settings.compile else []
-    for name in ("suite", "limit", "precision", "seed", "store"):
+    words += ["--shuffle-shards"] if settings.shuffle_shards else []
+    for name in ("suite", "limit", "precision", "seed", "store", "workers", "engine", "ray_address", "until"):
         if str(getattr(settings, name)) != str(getattr(default, name)):
-            words += [f"--{name}", str(getattr(settings, name))]
+            words += [f"--{name.replace('_', '-')}", str(getattr(settings, name))]
     return words

@@ -3,38 +3,39 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields, replace
 from functools import partial
-from pathlib import PurePosixPath
+from threading import Lock
 
-import numpy as np
 import torch
 
 from robustbench_eff import catalog
 from robustbench_eff.attacks import Oracle
-from robustbench_eff.benchmarks.benchmark import Benchmark, LabelledImages, resolve_labels
+from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.benchmarks.on_demand import prepare_published
 from robustbench_eff.benchmarks.published import Published, PublishedFrames
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import EvaluationError, UsageError
 from robustbench_eff.imageset import ImageSet
-from robustbench_eff.plan import CLEAN, Cell, Plan, Planned, Rows, Task, Work, cell_of
+from robustbench_eff.plan import CLEAN, Cell, Plan, Planned, Task, Work, cell_of
 from robustbench_eff.preprocessing import Geometry
 from robustbench_eff.types import Attack, Corrupts, Films, Pixels
 from robustbench_eff.worker import Answers, fetched, run_shard
 from robustbench_eff.zoo import load as zoo
 
 from . import hardware
-from .preflight import Model, Ready, Subject, check, perturbations
+from .jobs import all_opened, check_classes, jobs, positions
+from .preflight import Model, Subject, check
 from .settings import Settings
 from .shelf import Loaded, Shelf
 
 Preparing = Callable[[str, int, int], None]
-Job = tuple[int, Benchmark, str]
-"""A model by its position, the images, and the text of what changes them."""
+FORGOTTEN = 16
+"""Tasks after which none is asked for that was begun before them; a worker has a few at a time."""
 
 
 class Workshop:
@@ -48,7 +49,7 @@ class Workshop:
         """`threads` are the most it may use, all cores unless said."""
         self._settings, self._device, self._threads = settings, device, threads
         self._ready = check(models, settings, device)
-        self._jobs = _jobs(self._ready, settings)
+        self._jobs = jobs(self._ready, settings)
         self._shelf = Shelf()
         self._prepared: dict[tuple[str, str, str], ImageSet] = {}
         self._preparing: Preparing = _nobody
@@ -56,6 +57,9 @@ class Workshop:
         self._loader = ThreadPoolExecutor(1, "fetch")
         self._coming: dict[tuple[int, int], Future[Pixels]] = {}
         """Images that are being fetched, by job and first sample."""
+        self._begun: deque[tuple[int, int]] = deque(maxlen=FORGOTTEN)
+        """Tasks that were begun last: it is too late to fetch for them."""
+        self._fetching = Lock()
 
     def plan(self, preparing: Preparing) -> Plan:
         """Every cell of the run; the clean cell of a model and benchmark comes first.
@@ -66,8 +70,8 @@ class Workshop:
         self._preparing = preparing
         for number, (_, benchmarks) in enumerate(self._ready.subjects):
             for benchmark in benchmarks:
-                for opened in _all_opened(self._ready, benchmark):
-                    _check_classes(self._subject(number).classifier, benchmark, opened)
+                for opened in all_opened(self._ready, benchmark):
+                    check_classes(self._subject(number).classifier, benchmark, opened)
         for number, _, text in self._jobs:
             self._surrogate(number, text)
         planned: dict[str, Planned] = {}
@@ -87,19 +91,27 @@ class Workshop:
 
     def fetch(self, task: Task) -> None:
         """Begin to fetch the images of a task of the same cell as is worked on; any thread may call it."""
-        current = self._current
-        if current is not None and current[0] == task.job and current[1].sequence is None:
-            self._coming[task.job, int(task.rows[0])] = self._loader.submit(fetched, current[1], task)
+        current, key = self._current, (task.job, int(task.rows[0]))
+        if current is None or current[0] != task.job or current[1].sequence is not None:
+            return
+        with self._fetching:
+            if key not in self._begun:
+                self._coming[key] = self._loader.submit(fetched, current[1], task)
 
     def work(self, task: Task) -> Answers:
         """Work on a task.
 
         Raises EvaluationError where the cell would be another one here, with other weights, images or versions.
         """
+        if task.job >= len(self._jobs):
+            raise EvaluationError(f"A worker lacks what {task.cell.perturbation} on {task.cell.benchmark} needs.")
         work = self._work(task.job)
         if work.cell.id != task.cell.id:
             raise EvaluationError(_difference(work.cell, task.cell))
-        coming = self._coming.pop((task.job, int(task.rows[0])), None)
+        with self._fetching:
+            key = (task.job, int(task.rows[0]))
+            self._begun.append(key)
+            coming = self._coming.pop(key, None)
         pixels = None if coming is None else coming.result()
         with hardware.threads(work.classifier.preprocessing.geometry.size, self._threads):
             return run_shard(work, task, pixels)
@@ -113,10 +125,11 @@ class Workshop:
             provenance=work.classifier.provenance,
             num_classes=work.classifier.num_classes,
             clean=None if of is None else of.cell.id,
-            clean_rows=None if of is None or of.images is work.images else _positions(work.images, of.images),
+            clean_rows=None if of is None or of.images is work.images else positions(work.images, of.images),
             passes=work.passes,
             accuracy=work.sequence is None and (work.attack is None or math.isfinite(work.attack.threat.eps)),
             shard_size=self._settings.shard_size or hardware.shard_size(size, self._device),
+            together=work.attack is not None and catalog.is_adapted(self._jobs[position][2]),
             speed="" if work.oracle is None else work.oracle.speed,
         )
 
@@ -208,33 +221,6 @@ class Workshop:
         return self._prepared[key]
 
 
-def _jobs(ready: Ready, settings: Settings) -> list[Job]:
-    """Everything that was asked for and is there."""
-    suite, jobs = catalog.suite(settings.suite), list[Job]()
-    for number, (_, benchmarks) in enumerate(ready.subjects):
-        for benchmark in benchmarks:
-            for text in perturbations(settings.chosen or suite.perturbations(benchmark.name)):
-                name = None if text == CLEAN else catalog.surrogate(text)[1]
-                lacking = name is not None and name not in ready.surrogates  # which was said
-                if _is_there(ready, benchmark, text) and not lacking:
-                    jobs.append((number, benchmark, text))
-    return jobs
-
-
-def _positions(images: ImageSet, clean: ImageSet) -> Rows:
-    """Of every image its position among the clean ones, -1 where it is not there.
-
-    A published image may be another kind of file than its clean one.
-    """
-    known = {_stem(sample): position for position, sample in enumerate(clean.sample_ids)}
-    known |= {sample: position for position, sample in enumerate(clean.sample_ids)}
-    return np.array([known.get(sample, known.get(_stem(sample), -1)) for sample in images.sample_ids])
-
-
-def _stem(sample_id: str) -> str:
-    return PurePosixPath(sample_id).with_suffix("").as_posix()
-
-
 def _difference(here: Cell, planned: Cell) -> str:
     """In which fields a worker's cell is another one than the plan's."""
     names = [item.name for item in fields(Cell) if getattr(here, item.name) != getattr(planned, item.name)]
@@ -244,18 +230,6 @@ def _difference(here: Cell, planned: Cell) -> str:
 
 def _nobody(benchmark: str, done: int, total: int) -> None:
     del benchmark, done, total
-
-
-def _is_there(ready: Ready, benchmark: Benchmark, text: str) -> bool:
-    """Whether the images of a perturbation are; only of published sets they may not be."""
-    clean_or_made = text == CLEAN or benchmark.layout is None
-    return benchmark.name in ready.opened if clean_or_made else (benchmark.name, text) in ready.published
-
-
-def _all_opened(ready: Ready, benchmark: Benchmark) -> list[LabelledImages]:
-    """Everything whose labels a model must know."""
-    clean = [ready.opened[benchmark.name]] if benchmark.name in ready.opened else []
-    return clean + [opened for (name, _), opened in ready.published.items() if name == benchmark.name]
 
 
 def _loaded(subject: Subject, device: str) -> Classifier:
@@ -277,16 +251,3 @@ def _oracle(classifier: Classifier, settings: Settings, device: str) -> tuple[Or
 
 def _batch_size(classifier: Classifier, settings: Settings, device: str) -> int:
     return settings.batch_size or hardware.batch_size(classifier.preprocessing.geometry.size, device)
-
-
-def _check_classes(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> None:
-    """Raise UsageError where outputs and classes cannot be matched."""
-    resolved = resolve_labels(benchmark, opened)
-    needed, exactly = resolved.num_classes, resolved.all_known
-    if benchmark.class_map is not None:
-        needed, exactly = benchmark.class_map().outputs, True
-    if classifier.num_classes < needed or (exactly and classifier.num_classes != needed):
-        raise UsageError(
-            f"{classifier.name} has {classifier.num_classes} outputs, but {benchmark.name} has {needed} classes.",
-            "Choose a benchmark of the model's own label space with --benchmark, or set --num-classes.",
-        )

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import filelock
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
@@ -106,6 +107,16 @@ def _decoded(
     folder = cache_folder()
     if note.known is not None and (path := _pixels_path(folder, note.known, geometry)).exists():
         return note.known, path
+    with _one_at_a_time(folder, note):
+        if note.known is not None and (path := _pixels_path(folder, note.known, geometry)).exists():
+            return note.known, path
+        return _decode_all(opened, ids, geometry, note, tick)
+
+
+def _decode_all(
+    opened: LabelledImages, ids: list[str], geometry: Geometry, note: Note, tick: Ticker | None
+) -> tuple[str, Path]:
+    folder = cache_folder()
     _check_space(folder, len(ids) * geometry.size**2 * 3)
     with writing(folder), _temporary(folder) as temporary:
         shape = (len(ids), geometry.size, geometry.size, 3)
@@ -177,6 +188,19 @@ def _check_space(folder: Path, needed: int) -> None:
             f"The image cache {folder} needs {needed / 2**30:.1f} GB and has {free / 2**30:.1f} GB.",
             "Make room, or set ROBUST_EVAL_CACHE to another folder.",
         )
+
+
+@contextmanager
+def _one_at_a_time(folder: Path, note: Note) -> Iterator[None]:
+    """While another worker of this machine decodes the same images, wait for it."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder / f".{note.path.stem}.lock")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -42,7 +42,10 @@ def plan(
         workers = {device: devices.count(device) for device in found}
         if as_json:
             rows = {device: plan_table.plan_rows(cells) for device, cells in found.items()}
-            print(json.dumps({"workers": workers, "cells": rows}, ensure_ascii=False))
+            seconds = {device: sum(of.seconds for of in cells) for device, cells in found.items()}
+            costs = {device: price and price * seconds[device] / 3600 for device in found}
+            everything = {"workers": workers, "seconds": seconds, "cost": costs, "cells": rows}
+            print(json.dumps(everything, ensure_ascii=False))
             return
         for table, sums in plan_table.plan_tables(found, workers, price):
             output().print(table)

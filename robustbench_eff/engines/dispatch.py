@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from robustbench_eff.errors import EvaluationError
-from robustbench_eff.plan import CLEAN, Plan, Task
+from robustbench_eff.plan import CLEAN, Plan, Planned, Task
 from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.store import Store
 
@@ -35,10 +35,12 @@ SOON = 0.05
 class Lost:
     """A worker died and left these tasks, the first of them begun; there is, or will be, another one in its place."""
 
+    worker: int
     tasks: Sequence[Task]
     why: str
 
 
+@runtime_checkable
 class Pool(Protocol):
     """Workers, each with its models. What one of them raises comes out of `plan` or `wait`."""
 
@@ -89,9 +91,12 @@ class _Run:
         self.pool, self.ledger, self.until = pool, ledger, until
         self.ahead = list(plan.cells)
         """Cells that nobody has begun, in the order of the plan."""
-        self.opening: list[Future[Opened]] = []
+        self.begun: set[str] = set()
+        """Models of which a cell was begun."""
+        self.opening: dict[Future[Opened], str] = {}
+        """By the model."""
         self.open: list[Opened] = []
-        self.writing: dict[Future[None], Opened] = {}
+        self.writing: dict[Future[tuple[int, int]], Opened] = {}
         self.closing: dict[Future[None], str] = {}
         self.finished: set[str] = set()
         self.models: dict[int, str] = {}
@@ -106,8 +111,9 @@ class _Run:
             pending: list[Future[Any]] = [*self.opening, *self.writing, *self.closing]
             if len(self.writing) <= AHEAD:
                 self._give_out()
-            if self.out:
-                idle = bool(pending and self.pool.free())
+            stranded = any(cell.left or cell.lost for cell in self.open) and not self.pool.free()
+            if self.out or stranded:
+                idle = bool(pending) and (stranded or bool(self.pool.free()))
                 for event in self.pool.wait(SOON if idle else None):
                     self._hear(event)
             elif pending:
@@ -118,32 +124,48 @@ class _Run:
     def _look_after(self) -> None:
         """See what the store has done, end cells that are complete, and begin others."""
         for opened in [future for future in self.opening if future.done()]:
-            self.opening.remove(opened)
+            del self.opening[opened]
             self.open.append(opened.result())
+            self._end_early(self.open[-1])
         for written in [future for future in self.writing if future.done()]:
-            written.result()
             cell = self.writing.pop(written)
+            cell.add(*written.result())
             cell.out -= 1
-            if self._enough(cell):
-                cell.left.clear()
+            self._end_early(cell)
         for cell in [cell for cell in self.open if not (cell.left or cell.lost or cell.out)]:
             self.open.remove(cell)
             self.closing[self.ledger.end(cell)] = cell.planned.cell.id
         for closed in [future for future in self.closing if future.done()]:
             closed.result()
             self.finished.add(self.closing.pop(closed))
-        lacking = self.pool.size + 1 - len(self.opening) - sum(bool(cell.left) for cell in self.open)
-        ready = [planned for planned in self.ahead if planned.clean is None or planned.clean in self.finished]
-        for planned in ready[: max(0, lacking)]:
+        while len(self.opening) + sum(bool(cell.left) for cell in self.open) <= self.pool.size:
+            planned = self._next()
+            if planned is None:
+                return
             self.ahead.remove(planned)
-            self.opening.append(self.ledger.begin(planned))
+            self.begun.add(planned.cell.model_digest)
+            self.opening[self.ledger.begin(planned)] = planned.cell.model_digest
 
-    def _enough(self, cell: Opened) -> bool:
-        """Whether the interval is as narrow as was asked for."""
-        if self.until is None or not (cell.fair and cell.planned.accuracy and cell.planned.cell.perturbation != CLEAN):
-            return False
-        low, high = wilson(cell.correct, cell.done)
-        return (high - low) / 2 <= self.until
+    def _next(self) -> Planned | None:
+        """The cell to be begun next: a further model only when there are fewer than workers, so that each keeps to its
+        own; of the others the one with the fewest begun cells."""
+        at_work = Counter(cell.planned.cell.model_digest for cell in self.open if cell.left or cell.lost)
+        at_work.update(self.opening.values())
+        not_given_out = {of.cell.model_digest for of in self.ahead} & self.begun | at_work.keys()
+        ready = [of for of in self.ahead if of.clean is None or of.clean in self.finished]
+        if len(not_given_out) >= self.pool.size:
+            ready = [of for of in ready if of.cell.model_digest in not_given_out]
+        return min(ready, key=lambda of: at_work[of.cell.model_digest], default=None)
+
+    def _end_early(self, cell: Opened) -> None:
+        """Leave the rest of a cell whose interval is as narrow as was asked for; on clean cells the others build."""
+        planned = cell.planned
+        if self.until is None or planned.cell.perturbation == CLEAN or not planned.accuracy:
+            return
+        if cell.done and cell.fair:
+            low, high = wilson(cell.correct, cell.done)
+            if (high - low) / 2 <= self.until:
+                cell.left.clear()
 
     def _give_out(self) -> None:
         while free := self.pool.free():
@@ -152,7 +174,7 @@ class _Run:
             if not cells:
                 return
             cell = min(cells, key=partial(self._price, worker))
-            rows = cell.lost.popleft() if cell.lost else cell.left.popleft()
+            rows = cell.taken()
             planned = cell.planned
             known = None if cell.known is None else cell.known[rows]
             self.models[worker] = planned.cell.model_digest
@@ -174,6 +196,7 @@ class _Run:
             cell = self._cell_of(event.task)
             self.writing[self.ledger.keep(cell, event)] = cell
             return
+        self.models.pop(event.worker, None)
         for task in event.tasks:
             self.out -= 1
             cell = self._cell_of(task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from robustbench_eff.plan import Plan, Task
 from robustbench_eff.worker import Answers
@@ -13,6 +13,7 @@ from .dispatch import QUEUE
 from .ledger import Finished
 
 
+@runtime_checkable
 class Workshop(Protocol):
     """A device with the models and images of a run; the same arguments make the same plan."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from robustbench_eff.errors import StoreError
 from robustbench_eff.outcomes import as_numpy
 from robustbench_eff.plan import CLEAN, Cell, Plan, Planned, Rows, Task, shards_of
-from robustbench_eff.shuffle import drawn_fairly
+from robustbench_eff.shuffle import fair_from
 from robustbench_eff.store import Store, jsonable
 from robustbench_eff.worker import Done
 
@@ -55,16 +55,46 @@ class Opened:
     known: npt.NDArray[np.int32] | None
     """Clean predictions of all its samples."""
     left: deque[Rows]
-    lost: deque[Rows]
-    """What dead workers left."""
-    fair: bool
-    """Whether its samples come in the order of `shuffled` from the first on."""
+    fair_from: int
+    """With so many samples given out, they are the first of `shuffled`, and with any further ones."""
+    given: int
     done: int
     correct: int
+    files: int
+    """In which the store holds it."""
     pictured: bool
+    lost: deque[Rows] = field(default_factory=deque)
+    """What dead workers left."""
     seconds: float = 0.0
     out: int = 0
     """Shards that were given out and are not in the store yet."""
+    stored: tuple[int, int] = (0, 0)
+    """`done` and `correct` as the thread of the store knows them, which is ahead."""
+
+    @property
+    def fair(self) -> bool:
+        """Whether all that was given out is a fair sample."""
+        return self.given >= self.fair_from
+
+    def taken(self) -> Rows:
+        """The samples to be given out next."""
+        if self.lost:
+            return self.lost.popleft()
+        rows = self.left.popleft()
+        self.given += len(rows)
+        return rows
+
+    def add(self, samples: int, correct: int) -> None:
+        """A shard is in the store."""
+        self.done += samples
+        self.correct += correct
+
+
+def shard_size(planned: Planned, workers: int) -> int:
+    """How many samples of a cell are worked off together."""
+    if workers == 1 or planned.together:
+        return planned.shard_size
+    return min(planned.shard_size, max(LEAST, planned.cell.samples // (SHARES * workers)))
 
 
 class Ledger:
@@ -88,8 +118,8 @@ class Ledger:
         """Look up what the store holds of a cell."""
         return self.thread.submit(self._begin, planned)
 
-    def keep(self, cell: Opened, event: Finished) -> Future[None]:
-        """Store a shard."""
+    def keep(self, cell: Opened, event: Finished) -> Future[tuple[int, int]]:
+        """Store a shard; gives how many samples it has, and how many of them are right."""
         return self.thread.submit(self._keep, cell, event)
 
     def end(self, cell: Opened) -> Future[None]:
@@ -99,39 +129,40 @@ class Ledger:
     def _begin(self, planned: Planned) -> Opened:
         cell = planned.cell
         self.store.write_cell(cell.id, jsonable(cell))
-        found = self.store.recover(cell.id, ["correct"])
+        found, files = self.store.recover(cell.id, ["correct"])
         rows, correct = as_numpy(found["index"]), int(pc.sum(found["correct"]).as_py() or 0)
-        size = planned.shard_size
-        if self.workers > 1:
-            size = min(size, max(LEAST, cell.samples // (SHARES * self.workers)))
+        drawn = self.drawn and not planned.together
         self.report(Progress(cell, len(rows), len(rows), correct, resumed=True))
         return Opened(
             planned=planned,
             known=self._known(planned),
-            left=deque(shards_of(cell.samples, rows, size, drawn=self.drawn)),
-            lost=deque(),
-            fair=self.drawn and drawn_fairly(rows, cell.samples),
+            left=deque(shards_of(cell.samples, rows, shard_size(planned, self.workers), drawn=drawn)),
+            fair_from=fair_from(rows, cell.samples) if drawn else cell.samples,
+            given=len(rows),
             done=len(rows),
             correct=correct,
+            files=files,
+            stored=(len(rows), correct),
             pictured=self.store.has_picture(cell.id),
         )
 
-    def _keep(self, cell: Opened, event: Finished) -> None:
+    def _keep(self, cell: Opened, event: Finished) -> tuple[int, int]:
         done, of = event.found(), cell.planned.cell
         if done.picture is not None:
             self.store.write_picture(of.id, done.picture)
             cell.pictured = True
         self.store.write_shard(of.id, done.outcomes)
-        cell.done += done.outcomes.num_rows
-        cell.correct += int(pc.sum(done.outcomes["correct"]).as_py())
+        samples, correct = done.outcomes.num_rows, int(pc.sum(done.outcomes["correct"]).as_py())
+        cell.files += 1
         cell.seconds += done.seconds
-        samples = done.outcomes.num_rows
-        self.report(Progress(of, samples, cell.done, cell.correct, resumed=False, seconds=cell.seconds))
+        cell.stored = cell.stored[0] + samples, cell.stored[1] + correct
+        self.report(Progress(of, samples, *cell.stored, resumed=False, seconds=cell.seconds))
+        return samples, correct
 
     def _end(self, cell: Opened) -> None:
-        self.store.unite(cell.planned.cell.id)
-        of = cell.planned.cell
-        self.report(Progress(of, 0, cell.done, cell.correct, resumed=False, seconds=cell.seconds, ended=True))
+        if cell.files > 1:
+            self.store.unite(cell.planned.cell.id)
+        self.report(Progress(cell.planned.cell, 0, *cell.stored, resumed=False, seconds=cell.seconds, ended=True))
 
     def _known(self, planned: Planned) -> npt.NDArray[np.int32] | None:
         """The clean predictions of a cell's samples; -1 of those whose clean image nobody has."""

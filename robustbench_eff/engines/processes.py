@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import pickle
+import queue
 import signal
 import sys
 import threading
@@ -16,10 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from robustbench_eff.errors import EvaluationError, ModelError
+from robustbench_eff.errors import EvaluationError, ModelError, RobustEvalError, RobustEvalWarning
 from robustbench_eff.plan import Plan, Task
 from robustbench_eff.worker import Answers
 
@@ -62,7 +62,7 @@ class Processes:
                         preparing(*step)
                     case "plan", plan:
                         return plan  # type: ignore[no-any-return]
-        except (EOFError, ConnectionError) as error:
+        except (EOFError, OSError) as error:
             raise EvaluationError(
                 f"The first worker died while it made the plan ({self._end_of(0)}).",
                 "In a script, call evaluate under `if __name__ == '__main__':`, which new processes do not run.",
@@ -97,8 +97,8 @@ class Processes:
         worker = self._workers[number]
         try:
             what, found = self._next(number)
-        except (EOFError, ConnectionError):
-            lost = Lost(worker.tasks, self._end_of(number))
+        except (EOFError, OSError):
+            lost = Lost(number, worker.tasks, self._end_of(number))
             worker.pipe.close()
             self._workers[number] = self._started(self._openings[number])
             return lost
@@ -106,11 +106,12 @@ class Processes:
 
     def _next(self, number: int) -> tuple[str, Any]:
         """What a worker says; its warnings are given here, its errors raised. EOFError if it is dead."""
-        what, found = self._workers[number].pipe.recv()
+        what, found = pickle.loads(self._workers[number].pipe.recv_bytes())
         if what == "error":
             raise found
         if what == "warning":
-            warnings.warn(found, stacklevel=2)
+            text, category = found
+            warnings.warn(text, category, stacklevel=2)
         return what, found
 
     def _started(self, opening: bytes) -> _Worker:
@@ -128,8 +129,9 @@ class Processes:
 
 
 def _pickled(opening: Opening) -> bytes:
+    """Plainly, so that it can be read as often as workers are started; the weights of a model travel along."""
     try:
-        return bytes(ForkingPickler.dumps(opening))
+        return pickle.dumps(opening)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise ModelError(
             f"A model cannot be sent to another process: {error}",
@@ -147,35 +149,56 @@ def _serve(opening: bytes, pipe: Connection, settling: Callable[[], None]) -> No
     with ThreadPoolExecutor(1) as speaking:
 
         def say(what: str, found: Any) -> None:
-            speaking.submit(pipe.send, (what, found))
+            speaking.submit(_send, pipe, what, found)
 
         def warn(message: Warning | str, category: type[Warning], *where: Any) -> None:
             del where
-            say("warning", message if isinstance(message, Warning) else category(message))
+            ours = issubclass(category, RobustEvalWarning)
+            say("warning", (str(message), RobustEvalWarning if ours else UserWarning))
 
         warnings.showwarning = warn  # type: ignore[assignment]
         try:
             workshop: Workshop = pickle.loads(opening)()
-            tasks: list[Task] = []
-            while True:
-                while not tasks or pipe.poll():
-                    task = pipe.recv()
-                    if task is None:
-                        say("plan", workshop.plan(lambda *step: say("preparing", step)))
-                    else:
-                        tasks.append(task)
-                        workshop.fetch(task)
-                answers = workshop.work(tasks.pop(0))
-                speaking.submit(_send, pipe, answers)
-        except EOFError:
-            return  # the run is over
+            tasks: queue.SimpleQueue[Task | type[EOFError] | None] = queue.SimpleQueue()
+            threading.Thread(target=_listen, args=(pipe, workshop, tasks), daemon=True).start()
+            while (task := tasks.get()) is not EOFError:
+                if isinstance(task, Task):
+                    say("done", workshop.work(task))
+                else:
+                    say("plan", workshop.plan(lambda *step: say("preparing", step)))
         except Exception as error:  # noqa: BLE001, whatever it is, it belongs to who gave the task
-            error.add_note(traceback.format_exc())
-            say("error", error)
+            say("error", _readable(error))
 
 
-def _send(pipe: Connection, answers: Answers) -> None:
-    pipe.send(("done", answers.done()))
+def _listen(pipe: Connection, workshop: Workshop, tasks: queue.SimpleQueue[Any]) -> None:
+    """Queue what is asked for, and begin to fetch its images, while another task is worked on."""
+    while True:
+        try:
+            task = pipe.recv()
+        except (EOFError, OSError):
+            tasks.put(EOFError)
+            return
+        tasks.put(task)
+        if task is not None:
+            workshop.fetch(task)
+
+
+def _send(pipe: Connection, what: str, found: Any) -> None:
+    """Say what was found, answers in the form in which they are stored; or what went wrong with that."""
+    try:
+        message = pickle.dumps((what, found.done() if isinstance(found, Answers) else found))
+    except Exception as error:  # noqa: BLE001, whoever waits for the answer must hear of it
+        message = pickle.dumps(("error", _readable(error)))
+    pipe.send_bytes(message)
+
+
+def _readable(error: Exception) -> Exception:
+    """An error that the other process can read: ours as they are, of others the text."""
+    if isinstance(error, RobustEvalError) and type(error).__module__.startswith("robustbench_eff."):
+        return error
+    if isinstance(error, RobustEvalError):
+        return EvaluationError(error.message, error.hint)
+    return RuntimeError(f"in a worker: {''.join(traceback.format_exception(error))}")
 
 
 def _end_with_parent() -> None:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from robustbench_eff.errors import EvaluationError, MissingExtra, UsageError
@@ -30,7 +31,9 @@ Opening = Callable[[str], Workshop]
 class _Worker:
     """What an actor does. Its workshop is opened by a call, so that what is missing is raised like any other error."""
 
-    def __init__(self, opening: Callable[[], Workshop], settling: Callable[[], None]) -> None:
+    def __init__(self, opening: Callable[[], Workshop], settling: Callable[[], None], folder: str) -> None:
+        if Path(folder).is_dir():
+            os.chdir(folder)  # where the paths of the command begin, if this node has it
         settling()
         self._opening = opening
 
@@ -78,21 +81,22 @@ class RayCluster:
         if self._mine:
             _connect(address)
         try:
-            room = ray.cluster_resources()
+            room = ray.available_resources() if workers is None else ray.cluster_resources()
             if device == "auto":
                 device = "cuda" if room.get("GPU", 0) >= 1 else "cpu"
             resource = "GPU" if device == "cuda" else "CPU"
             self.size = workers or int(room.get(resource, 0))
             if not self.size:
                 raise UsageError(
-                    f"The Ray cluster has no {resource} now.", "Use --device, or --workers N for one that grows."
+                    f"The Ray cluster has no {resource} to spare now.",
+                    "Use --device, or --workers N for one that grows.",
                 )
         except UsageError:
             self._leave()
             raise
         needs: dict[str, Any] = {"num_cpus": 1, "num_gpus": int(device == "cuda")}
         remote: Any = ray.remote(**needs, concurrency_groups={"ahead": 1})(_Worker)
-        self._start = partial(remote.remote, partial(opening, device), settling)
+        self._start = partial(remote.remote, partial(opening, device), settling, str(Path.cwd()))
         self._actors: dict[int, _Actor] = {}
         self._started = 0
         for _ in range(self.size):
@@ -101,11 +105,16 @@ class RayCluster:
     def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
         del preparing  # it happens elsewhere
         while True:
-            for lost in self.wait(None):
-                raise EvaluationError(f"A Ray worker died at its start: {lost}.")
+            for event in self.wait(None):
+                raise EvaluationError(
+                    f"A Ray worker died at its start: {event.why if isinstance(event, Lost) else ''}."
+                )
             for actor in self._actors.values():
                 if actor.joining is None:
-                    plan: Plan = _answer(actor.handle.plan.remote())
+                    try:
+                        plan: Plan = _answer(actor.handle.plan.remote())
+                    except RayError as error:
+                        raise EvaluationError(f"The Ray worker that made the plan died: {_of(error)}.") from error
                     return plan
 
     def free(self) -> Sequence[int]:
@@ -137,7 +146,7 @@ class RayCluster:
             del self._actors[number]
             ray.kill(actor.handle)
             self._add()
-            return Lost(list(actor.tasks.values()), f"{type(error).__name__}: {str(error).splitlines()[0]}")
+            return Lost(number, list(actor.tasks.values()), _of(error))
         if reference == actor.joining:
             actor.joining = None
             return None
@@ -157,7 +166,7 @@ def _connect(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         if address is None:
-            ray.init(include_dashboard=False, logging_level=logging.ERROR)
+            ray.init("local", include_dashboard=False, logging_level=logging.ERROR)
         else:
             ray.init(address=address, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
@@ -176,4 +185,10 @@ def _answer(reference: Any) -> Any:
     try:
         return ray.get(reference)
     except RayTaskError as error:
+        if isinstance(error.cause, RayError):  # what it raised cannot be sent
+            raise EvaluationError(f"A Ray worker failed: {error.cause}") from error
         raise error.cause from error
+
+
+def _of(error: RayError) -> str:
+    return f"{type(error).__name__}: {str(error).splitlines()[0]}"

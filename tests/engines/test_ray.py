@@ -62,19 +62,18 @@ class Ears(Silence):
 def kill_a_worker() -> None:
     commands = {path: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
     workers = [int(path.parent.name) for path, command in commands.items() if command.startswith(b"ray::_Worker")]
-    assert len(workers) == 2
     os.kill(workers[0], signal.SIGKILL)
 
 
-@pytest.mark.parametrize("dies", ["a worker", "a node"])
+@pytest.mark.parametrize("dies", ["the only worker", "a node"])
 def test_nothing_is_lost_or_computed_twice(cluster, reference: Path, tmp_path: Path, dies: str) -> None:
     node = cluster.add_node(num_cpus=1) if dies == "a node" else None
     disturbing = {
-        "a worker": kill_a_worker,
+        "the only worker": kill_a_worker,
         "a node": lambda: cluster.remove_node(node, allow_graceful=False),
     }
     ears = Ears(disturbing[dies])
-    workers = 2 if node is None else 3
+    workers = 1 if node is None else 3
     run(tmp_path / "store", engine="ray", ray_address=cluster.address, workers=workers, shard_size=8, listener=ears)
     assert ears.disturbed
     assert ears.computed == 4 * COUNT
@@ -111,7 +110,7 @@ def test_what_is_missing_on_a_node_comes_out_as_it_was(cluster, tmp_path: Path) 
 
 
 def test_a_cluster_without_what_was_asked_for_is_said(cluster, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"The Ray cluster has no GPU now(.|\n)*--workers N"):
+    with pytest.raises(UsageError, match=r"The Ray cluster has no GPU to spare now(.|\n)*--workers N"):
         run(tmp_path / "store", engine="ray", ray_address=cluster.address, device="cuda")
     assert not ray.is_initialized()
 

@@ -1,0 +1,112 @@
+"""The loop that gives out the work, with workers that die, come late and say when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from robustbench_eff.classifier import Provenance
+from robustbench_eff.engines import dispatch
+from robustbench_eff.engines.dispatch import DEADLY, Lost
+from robustbench_eff.engines.ledger import Finished
+from robustbench_eff.errors import EvaluationError
+from robustbench_eff.outcomes import SCHEMA
+from robustbench_eff.plan import Cell, Plan, Planned, Task
+from robustbench_eff.store import Store
+from robustbench_eff.worker import Done
+
+
+def planned(number: int, model: str = "a", clean: Planned | None = None, samples: int = 64) -> Planned:
+    cell = Cell(
+        model=model, model_source=model, model_digest=model, preprocessing="", benchmark="b", protocol="p", data="d",
+        classes="", samples=samples, perturbation="none" if clean is None else f"fog{number}", configuration={},
+        seed=None,
+    )  # fmt: skip
+    return Planned(
+        job=number, cell=cell, provenance=Provenance(name=model, source=model, label_space="x"), num_classes=2,
+        clean=None if clean is None else clean.cell.id, clean_rows=None, passes=1, accuracy=True, shard_size=8,
+        together=False, speed="",
+    )  # fmt: skip
+
+
+def done(task: Task) -> Done:
+    rows = len(task.rows)
+    columns = {field.name: [0] * rows for field in SCHEMA} | {"index": task.rows.tolist(), "ranking": [[]] * rows}
+    columns |= {"sample_id": [str(row) for row in task.rows], "won_by": [""] * rows, "note": [""] * rows}
+    columns |= {"flag": [""] * rows, "correct": [True] * rows}
+    return Done(
+        pa.table({name: pa.array(columns[name]).cast(SCHEMA.field(name).type) for name in SCHEMA.names}), None, 1
+    )
+
+
+class Workers:
+    """As many as asked for; `script` says of every task by its number whether its worker dies of it."""
+
+    def __init__(self, size: int, script: Sequence[bool] = (), deadly: str = "") -> None:
+        self.size, self.script, self.deadly = size, list(script), deadly
+        self.queues: dict[int, list[Task]] = {worker: [] for worker in range(size)}
+        self.joining: list[int] = []
+        self.loads = dict.fromkeys(range(size), "")
+        self.loaded, self.seconds = 0, 0.0
+
+    def free(self) -> Sequence[int]:
+        able = [worker for worker, tasks in self.queues.items() if len(tasks) < 2]
+        return sorted(able, key=lambda worker: len(self.queues[worker]))
+
+    def give(self, worker: int, task: Task) -> None:
+        self.queues[worker].append(task)
+
+    def wait(self, seconds: float | None) -> Sequence[Finished | Lost]:
+        for worker, tasks in self.queues.items():
+            if not tasks:
+                continue
+            time.sleep(self.seconds)
+            dies = self.script.pop(0) if self.script else tasks[0].cell.perturbation == self.deadly
+            if dies:
+                del self.queues[worker]
+                self.joining.append(worker + 100)
+                return [Lost(worker, tasks, "no reason")]
+            if self.loads.get(worker) != tasks[0].cell.model_digest:
+                self.loads[worker], self.loaded = tasks[0].cell.model_digest, self.loaded + 1
+            return [Finished(task := tasks.pop(0), lambda: done(task))]
+        if self.joining:
+            self.queues[self.joining.pop()] = []
+        return []
+
+
+def run(tmp_path: Path, cells: list[Planned], workers: Workers) -> dict[str, int]:
+    store = Store(tmp_path / "store")
+    with store.lock():
+        dispatch.run(Plan(cells=cells, missing=[], hardware={}), workers, store, lambda progress: None)
+    return {cell["perturbation"]: store.outcomes(cell_id).num_rows for cell_id, cell in store.cells().items()}
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_run_waits_for_the_worker_that_replaces_the_last_one(tmp_path: Path, size: int) -> None:
+    clean = planned(0)
+    script = [False] * 3 + [True] * size
+    assert run(tmp_path, [clean, planned(1, clean=clean)], Workers(size, script)) == {"none": 64, "fog1": 64}
+
+
+def test_samples_that_kill_end_the_run_though_others_go_on(tmp_path: Path) -> None:
+    clean = planned(0, samples=4000)
+    workers = Workers(2, deadly="fog1")
+    with pytest.raises(EvaluationError, match=rf"{DEADLY} workers died of the same samples, fog1 on a: no reason"):
+        run(tmp_path, [clean, planned(1, clean=clean), planned(2, clean=clean, samples=4000)], workers)
+    assert len(workers.joining) + 2 <= 2 * DEADLY + 2
+
+
+@pytest.mark.parametrize(("size", "models"), [(1, 6), (4, 12)])
+def test_every_worker_keeps_to_its_model(tmp_path: Path, size: int, models: int) -> None:
+    cells = []
+    for model in range(models):
+        clean = planned(len(cells), f"m{model}")
+        cells += [clean, *(planned(len(cells) + more, f"m{model}", clean) for more in (1, 2, 3))]
+    workers = Workers(size)
+    workers.seconds = 0.01  # as the store takes some, too
+    run(tmp_path, cells, workers)
+    assert workers.loaded <= 3 * models, "each once, and now and then one that helps at the end"
