@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 # The straight path once more with every array shape in every signature checked while it runs.
 SHAPES := --jaxtyping-packages=robustbench_eff,beartype.beartype tests/contract tests/attacks/test_pgd.py \
-	tests/test_evaluate.py -k 'every_attack_keeps or test_pgd or right_when_clean'
+	tests/test_evaluate.py -k 'keeps_shape or stays_inside or test_pgd or right_when_clean'
 
 .PHONY: demo test check install
 
