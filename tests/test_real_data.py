@@ -112,8 +112,8 @@ def test_b7_runs_with_a_weights_file_of_its_shape(shared: Path, tmp_path: Path) 
     classifier = load_classifier("effnet_b7_advprop", weights=tmp_path / "b7.safetensors")
     assert str(classifier.preprocessing) == "short side 632, centre 600×600, bicubic; mean 0.5 0.5 0.5, std 0.5 0.5 0.5"
     data = {"imagenet": str(shared / "nips17_dev_400_png.parquet")}
-    result = evaluate(classifier, attacks=["fgsm(eps=4/255)"], data=data, limit=1, store=tmp_path / "store")
-    assert [score.n for score in accuracies(result.scores)] == [1, 1, 1]
+    result = evaluate(classifier, attacks=["none"], data=data, limit=1, store=tmp_path / "store")
+    assert [score.n for score in accuracies(result.scores)] == [1]
     (manifest,) = (json.loads(path.read_text()) for path in (tmp_path / "store").glob("runs/*.json"))
     assert manifest["models"][0]["source"] == "timm:tf_efficientnet_b7.ap_in1k"
 
