@@ -63,21 +63,18 @@ def estimates(
         raise UsageError("A plan is calibrated on this machine.", "Leave out --engine ray; --workers counts the same.")
     devices = hardware.resolve_devices(settings.device, settings.workers)
     store = Store(settings.store)
-    there = set(store.cells())
     return {
-        device: _estimated(Workshop(models, settings, device), len(devices), store, there, preparing)
+        device: _estimated(Workshop(models, settings, device), len(devices), store, preparing)
         for device in dict.fromkeys(devices)
     }
 
 
 def _estimated(
-    workshop: Workshop, workers: int, store: Store, there: set[str], preparing: Callable[[str, int, int], None]
+    workshop: Workshop, workers: int, store: Store, preparing: Callable[[str, int, int], None]
 ) -> list[Estimate]:
     plan = workshop.plan(preparing).cells
-    stored = {
-        of.cell.id: store.outcomes(of.cell.id, ["num_forwards", "num_backwards"]) for of in plan if of.cell.id in there
-    }
-    left = {of.cell.id: of.cell.samples - (stored[of.cell.id].num_rows if of.cell.id in stored else 0) for of in plan}
+    stored = {of.cell.id: store.outcomes(of.cell.id, ["num_forwards", "num_backwards"]) for of in plan}
+    left = {of.cell.id: of.cell.samples - stored[of.cell.id].num_rows for of in plan}
     needed = {cell for of in plan if left[of.cell.id] for cell in (of.cell.id, of.clean)}
     found: list[Estimate] = []
     predictions: dict[str, npt.NDArray[np.int32]] = {}
@@ -93,7 +90,7 @@ def _estimated(
         passes, seconds, how = 0.0, 0.0, FINISHED
         if left[cell.id]:
             known, clean = predictions.get(planned.clean or ""), each.get(planned.clean or cell.id)
-            passes, seconds, how = _of_a_sample(workshop, planned, known, stored.get(cell.id), clean)
+            passes, seconds, how = _of_a_sample(workshop, planned, known, stored[cell.id], clean)
         shards = -(-left[cell.id] // shard_size(planned, workers))
         found.append(Estimate(planned, left[cell.id], shards, left[cell.id] * passes, left[cell.id] * seconds, how))
     return found
@@ -103,7 +100,7 @@ def _of_a_sample(
     workshop: Workshop,
     planned: Planned,
     known: npt.NDArray[np.int32] | None,
-    stored: pa.Table | None,
+    stored: pa.Table,
     each: float | None,
 ) -> tuple[float, float, How]:
     """Passes and seconds that a sample takes; `each` are the seconds of a clean one, where that was measured."""
@@ -118,7 +115,7 @@ def _of_a_sample(
         _tried(workshop, planned, known, FEW)  # an attack may compile something
         seconds, outcomes = _tried(workshop, planned, known, count)
         return _passes(outcomes) or planned.passes, seconds, "measured"
-    if stored is not None and stored.num_rows >= ENOUGH and (passes := _passes(stored)):
+    if stored.num_rows >= ENOUGH and (passes := _passes(stored)):
         return passes, passes * each, "from the store"
     return planned.passes, planned.passes * each, "at most"
 

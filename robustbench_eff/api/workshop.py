@@ -28,6 +28,7 @@ from robustbench_eff.worker import Answers, fetched, run_shard
 from robustbench_eff.zoo import load as zoo
 
 from . import hardware
+from .folder import silence
 from .jobs import all_opened, check_classes, jobs, positions
 from .preflight import Model, Subject, check
 from .settings import Settings
@@ -52,7 +53,7 @@ class Workshop:
         self._jobs = jobs(self._ready, settings)
         self._shelf = Shelf()
         self._prepared: dict[tuple[str, str, str], ImageSet] = {}
-        self._preparing: Preparing = _nobody
+        self._preparing: Preparing = silence
         self._current: tuple[int, Work] | None = None
         self._loader = ThreadPoolExecutor(1, "fetch")
         self._coming: dict[tuple[int, int], Future[Pixels]] = {}
@@ -61,7 +62,7 @@ class Workshop:
         """Tasks that were begun last: it is too late to fetch for them."""
         self._fetching = Lock()
 
-    def plan(self, preparing: Preparing) -> Plan:
+    def plan(self, preparing: Preparing = silence) -> Plan:
         """Every cell of the run; the clean cell of a model and benchmark comes first.
 
         All models, surrogates too, are loaded and matched with the classes of their benchmarks before the first image
@@ -226,10 +227,6 @@ def _difference(here: Cell, planned: Cell) -> str:
     names = [item.name for item in fields(Cell) if getattr(here, item.name) != getattr(planned, item.name)]
     differing = "; ".join(f"{name} is {getattr(here, name)!r}, planned {getattr(planned, name)!r}" for name in names)
     return f"A worker would compute another cell than {planned.perturbation} on {planned.model}: {differing}."
-
-
-def _nobody(benchmark: str, done: int, total: int) -> None:
-    del benchmark, done, total
 
 
 def _loaded(subject: Subject, device: str) -> Classifier:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff.disk import cache_folder, writing
+from robustbench_eff.disk import cache_folder, write_whole, writing
 from robustbench_eff.errors import DataError
 
 from .benchmark import LabelledImages
@@ -55,10 +54,7 @@ class Note:
 
     def keep(self, fingerprint: str) -> None:
         """Write it down, whole or not at all."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_suffix(f".{secrets.token_hex(4)}.part")
-        partial.write_text(json.dumps({"fingerprint": fingerprint}))
-        partial.replace(self.path)
+        write_whole(self.path, json.dumps({"fingerprint": fingerprint}).encode())
 
 
 def fingerprint_of(

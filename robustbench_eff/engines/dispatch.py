@@ -96,7 +96,7 @@ class _Run:
         self.opening: dict[Future[Opened], str] = {}
         """By the model."""
         self.open: list[Opened] = []
-        self.writing: dict[Future[tuple[int, int]], Opened] = {}
+        self.writing: dict[Future[None], Opened] = {}
         self.closing: dict[Future[None], str] = {}
         self.finished: set[str] = set()
         self.models: dict[int, str] = {}
@@ -128,8 +128,8 @@ class _Run:
             self.open.append(opened.result())
             self._end_early(self.open[-1])
         for written in [future for future in self.writing if future.done()]:
+            written.result()
             cell = self.writing.pop(written)
-            cell.add(*written.result())
             cell.out -= 1
             self._end_early(cell)
         for cell in [cell for cell in self.open if not (cell.left or cell.lost or cell.out)]:
@@ -162,8 +162,9 @@ class _Run:
         planned = cell.planned
         if self.until is None or planned.cell.perturbation == CLEAN or not planned.accuracy:
             return
-        if cell.done and cell.fair:
-            low, high = wilson(cell.correct, cell.done)
+        done, correct = cell.stored
+        if done and cell.fair:
+            low, high = wilson(correct, done)
             if (high - low) / 2 <= self.until:
                 cell.left.clear()
 

@@ -17,8 +17,11 @@ from .ledger import Finished
 class Workshop(Protocol):
     """A device with the models and images of a run; the same arguments make the same plan."""
 
-    def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
-        """What there is to do. Raises MissingInputs with all that is missing, and what cannot be loaded or read."""
+    def plan(self, preparing: Callable[[str, int, int], None] = ...) -> Plan:
+        """What there is to do; nobody need hear how far it is.
+
+        Raises MissingInputs with all that is missing, and what cannot be loaded or read.
+        """
 
     def fetch(self, task: Task) -> None:
         """Begin to fetch the images of a task that comes soon; returns at once, and may do nothing."""

@@ -58,8 +58,8 @@ class Opened:
     fair_from: int
     """With so many samples given out, they are the first of `shuffled`, and with any further ones."""
     given: int
-    done: int
-    correct: int
+    stored: tuple[int, int]
+    """Samples that the store holds, and how many of them are right; replaced together, by the thread of the store."""
     files: int
     """In which the store holds it."""
     pictured: bool
@@ -68,8 +68,6 @@ class Opened:
     seconds: float = 0.0
     out: int = 0
     """Shards that were given out and are not in the store yet."""
-    stored: tuple[int, int] = (0, 0)
-    """`done` and `correct` as the thread of the store knows them, which is ahead."""
 
     @property
     def fair(self) -> bool:
@@ -83,11 +81,6 @@ class Opened:
         rows = self.left.popleft()
         self.given += len(rows)
         return rows
-
-    def add(self, samples: int, correct: int) -> None:
-        """A shard is in the store."""
-        self.done += samples
-        self.correct += correct
 
 
 def shard_size(planned: Planned, workers: int) -> int:
@@ -118,8 +111,8 @@ class Ledger:
         """Look up what the store holds of a cell."""
         return self.thread.submit(self._begin, planned)
 
-    def keep(self, cell: Opened, event: Finished) -> Future[tuple[int, int]]:
-        """Store a shard; gives how many samples it has, and how many of them are right."""
+    def keep(self, cell: Opened, event: Finished) -> Future[None]:
+        """Store a shard."""
         return self.thread.submit(self._keep, cell, event)
 
     def end(self, cell: Opened) -> Future[None]:
@@ -139,14 +132,12 @@ class Ledger:
             left=deque(shards_of(cell.samples, rows, shard_size(planned, self.workers), drawn=drawn)),
             fair_from=fair_from(rows, cell.samples) if drawn else cell.samples,
             given=len(rows),
-            done=len(rows),
-            correct=correct,
-            files=files,
             stored=(len(rows), correct),
+            files=files,
             pictured=self.store.has_picture(cell.id),
         )
 
-    def _keep(self, cell: Opened, event: Finished) -> tuple[int, int]:
+    def _keep(self, cell: Opened, event: Finished) -> None:
         done, of = event.found(), cell.planned.cell
         if done.picture is not None:
             self.store.write_picture(of.id, done.picture)
@@ -157,7 +148,6 @@ class Ledger:
         cell.seconds += done.seconds
         cell.stored = cell.stored[0] + samples, cell.stored[1] + correct
         self.report(Progress(of, samples, *cell.stored, resumed=False, seconds=cell.seconds))
-        return samples, correct
 
     def _end(self, cell: Opened) -> None:
         if cell.files > 1:

@@ -41,7 +41,7 @@ class _Worker:
         self._workshop = self._opening()
 
     def plan(self) -> Plan:
-        return self._workshop.plan(_nobody)
+        return self._workshop.plan()
 
     def fetch(self, task: Task) -> None:
         self._workshop.fetch(task)
@@ -173,11 +173,6 @@ def _connect(address: str | None) -> None:
         raise UsageError(
             f"No Ray cluster at {address}: {error}", "Start one with `ray start --head`, or leave out --ray-address."
         ) from error
-
-
-def _nobody(benchmark: str, done: int, total: int) -> None:
-    """Who hears how far a worker is with decoding: it is too far away."""
-    del benchmark, done, total
 
 
 def _answer(reference: Any) -> Any:

@@ -17,12 +17,10 @@ from torch import nn
 
 from robustbench_eff import load_classifier
 from robustbench_eff.api import hardware
-from robustbench_eff.api.evaluate import Silence
-from robustbench_eff.engines.ledger import Progress
 from robustbench_eff.engines.processes import _readable
 from robustbench_eff.errors import EvaluationError, Missing, MissingInputs, ModelError, UsageError
 from robustbench_eff.zoo.request import ModelRequest
-from running import ATTACKS, COUNT, assert_same, by_cell, run
+from running import ATTACKS, COUNT, Ears, assert_same, by_cell, run
 
 
 @pytest.fixture(scope="module")
@@ -32,25 +30,11 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store
 
 
-class Ears(Silence):
-    """Counts what is computed, and kills a worker after its first shard of an attack."""
-
-    def __init__(self) -> None:
-        self.computed, self.killed = 0, 0
-
-    def progressed(self, progress: Progress) -> None:
-        if not progress.resumed:
-            self.computed += progress.samples
-        if progress.samples and not progress.resumed and progress.cell.perturbation != "none" and not self.killed:
-            self.killed = multiprocessing.active_children()[-1].pid
-            os.kill(self.killed, signal.SIGKILL)
-
-
 def test_a_worker_that_is_killed_loses_and_doubles_nothing(reference: Path, tmp_path: Path) -> None:
     """Of a model that was passed as an object, too: the worker in its place gets it again."""
-    ears = Ears()
+    ears = Ears(lambda: os.kill(multiprocessing.active_children()[-1].pid, signal.SIGKILL))
     run(tmp_path / "store", load_classifier("digits_standard"), workers=2, shard_size=8, listener=ears)
-    assert ears.killed
+    assert ears.disturbed
     assert ears.computed == 4 * COUNT
     assert_same(by_cell(tmp_path / "store"), by_cell(reference))
     assert not multiprocessing.active_children()

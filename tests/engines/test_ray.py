@@ -7,16 +7,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from robustbench_eff import Settings
-from robustbench_eff.api.evaluate import Silence
-from robustbench_eff.engines.ledger import Progress
 from robustbench_eff.errors import MissingInputs, UsageError
-from running import ATTACKS, COUNT, assert_same, by_cell, run
+from running import ATTACKS, COUNT, Ears, assert_same, by_cell, run
 
 ray = pytest.importorskip("ray", reason="needs ray")
 
@@ -42,21 +40,6 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("reference") / "store"
     run(store)
     return store
-
-
-class Ears(Silence):
-    """Counts what is computed, and does something after the first shard of an attack."""
-
-    def __init__(self, disturbing: Callable[[], None]) -> None:
-        self.computed, self.disturbed, self._disturbing = 0, False, disturbing
-
-    def progressed(self, progress: Progress) -> None:
-        if progress.resumed:
-            return
-        self.computed += progress.samples
-        if progress.cell.perturbation != "none" and not self.disturbed:
-            self.disturbed = True
-            self._disturbing()
 
 
 def kill_a_worker() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from robustbench_eff import evaluate
+from robustbench_eff.api.evaluate import Silence
+from robustbench_eff.engines.ledger import Progress
 from robustbench_eff.store import Store
 
 ATTACKS = ("fgsm(eps=8/255)", "pgd(eps=8/255, restarts=2)", "pgd(eps=1, norm=l2)")
@@ -59,3 +62,18 @@ def assert_same(left: dict[str, pa.Table], right: dict[str, pa.Table], *, exactl
         assert (one["correct_8bit"] != two["correct_8bit"]).sum() <= 1, name
         for column in FLOATS:
             assert ((one[column] - two[column]).abs() < 1e-3).mean() > 0.97, (name, column)
+
+
+class Ears(Silence):
+    """Counts what is computed, and does something after the first shard of an attack."""
+
+    def __init__(self, disturbing: Callable[[], None]) -> None:
+        self.computed, self.disturbed, self._disturbing = 0, False, disturbing
+
+    def progressed(self, progress: Progress) -> None:
+        if progress.resumed:
+            return
+        self.computed += progress.samples
+        if progress.samples and progress.cell.perturbation != "none" and not self.disturbed:
+            self.disturbed = True
+            self._disturbing()
