@@ -33,9 +33,9 @@ class Batches:
                 answers.append(function(*(tensor[start : start + self.size] for tensor in tensors)))
                 start += self.size
             except RuntimeError as error:  # of which torch.OutOfMemoryError is one
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
-                self._halve(error)
+                self._halve(min(self.size, stop - start), error)
         return answers
 
     def joined(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
@@ -43,13 +43,13 @@ class Batches:
         parts = self.map(function, *tensors)
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def _halve(self, error: RuntimeError) -> None:
-        if self.size == 1:
+    def _halve(self, tried: int, error: RuntimeError) -> None:
+        if tried <= 1:
             raise EvaluationError(
                 "Memory is too small for one sample of this model.",
                 "Use a smaller model or input size, or --device cpu.",
             ) from error
-        self.size //= 2
+        self.size = tried // 2
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         warnings.warn(
@@ -59,6 +59,19 @@ class Batches:
         )
 
 
-def _out_of_memory(error: RuntimeError) -> bool:
+def device_failed(error: BaseException | None) -> bool:
+    """Whether a GPU's driver gave up, after which a process can use none of them; a lack of memory is no such end."""
+    while error is not None:
+        if (
+            isinstance(error, RuntimeError)
+            and str(error).startswith("CUDA error")
+            and "out of memory" not in str(error)
+        ):
+            return True
+        error = error.__cause__
+    return False
+
+
+def out_of_memory(error: Exception) -> bool:
     """CUDA has an error class of its own, the CPU's allocator only a sentence."""
     return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_eff.class_map import ClassMap
 from robustbench_eff.errors import ModelError
-from robustbench_eff.identity import model_digest, weights_digest
+from robustbench_eff.identity import model_digest, weights_digest, weights_sums
 from robustbench_eff.preprocessing import Preprocessing
 from robustbench_eff.rng import Draws
 from robustbench_eff.types import Images, Logits
@@ -53,8 +53,8 @@ class Classifier(nn.Module):
         self.training = model.training
         self.check_mode()
         self.num_classes = self._probe()
-        self._weights = weights_digest(model)
-        self.digest = model_digest(model, self._weights, provenance.source)
+        self._sums = weights_sums(model)
+        self.digest = model_digest(model, weights_digest(model), provenance.source)
 
     @property
     def name(self) -> str:
@@ -76,7 +76,7 @@ class Classifier(nn.Module):
         read = copy.copy(self)
         read._modules = {**self._modules, "model": ReadBy(self.model, class_map).to(self.mean.device)}
         read.num_classes = len(class_map.members)
-        read._weights = weights_digest(read.model)
+        read._sums = weights_sums(read.model)
         return read
 
     @cached_property
@@ -99,7 +99,7 @@ class Classifier(nn.Module):
 
     def check_weights(self) -> None:
         """Raise ModelError if a parameter or buffer is not what it was when the classifier was made."""
-        if weights_digest(self.model) != self._weights:
+        if weights_sums(self.model) != self._sums:
             raise ModelError(f"{self.name}: the weights were changed during the evaluation.", "An attack must not.")
 
     def _probe(self) -> int:

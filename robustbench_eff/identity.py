@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import importlib.util
 import inspect
 import sys
 import sysconfig
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -16,11 +20,13 @@ from torch import Tensor, nn
 from robustbench_eff.errors import RobustEvalWarning
 
 _INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64, 16: torch.int64}
+"""Into which the bits of a number are read, by its size in bytes."""
 _PACKAGE = Path(__file__).parent.resolve()
 
 
 def model_digest(model: nn.Module, weights: str, source: str) -> str:
-    """A hash of weights, structure, plain attributes, and every file of the user's that was loaded with the model.
+    """A hash of weights, structure, plain attributes, and the user's files that the model is made of.
 
     `weights` is what `weights_digest` said of it.
     Installed packages are not hashed: their versions are in the manifest of each run.
@@ -46,6 +52,15 @@ def weights_digest(model: nn.Module) -> str:
     return digest.hexdigest()
 
 
+def weights_sums(model: nn.Module) -> list[int]:
+    """The sum of the bits of every parameter and buffer, taken where they lie: in it a change shows."""
+    tensors = [value.detach() for _, value in sorted(model.state_dict().items()) if isinstance(value, Tensor)]
+    sums = [
+        value.contiguous().flatten().view(_INTEGERS[value.element_size()]).sum(dtype=torch.int64) for value in tensors
+    ]
+    return torch.stack(sums).tolist() if sums else []
+
+
 def _is_plain(key: str, value: Any) -> bool:
     """Numbers and words a module keeps beside its tensors, such as a slope or a mode."""
     if isinstance(value, (tuple, list)):
@@ -54,25 +69,52 @@ def _is_plain(key: str, value: Any) -> bool:
 
 
 def _user_files(model: nn.Module) -> list[Path]:
-    """The loaded files beside or below the files of the model's own classes, installed packages left out."""
-    folders = set()
+    """The files of the model's own classes and all that they import, installed packages left out."""
+    loaded = {path: module for module in tuple(sys.modules.values()) if (path := _file_of(module)) is not None}
+    found, ahead = set[Path](), list[Path]()
     for kind in {type(module) for module in model.modules()}:
         try:
             path = Path(inspect.getfile(kind)).resolve()
         except (TypeError, OSError):
             path = Path("<unknown>")
-        if not path.is_file():
+        if path.is_file():
+            ahead.append(path)
+        else:
             warnings.warn(
                 f"The code of {kind.__qualname__} cannot be read, so a change of it would not be noticed: "
                 "only its weights and structure identify the model.",
                 RobustEvalWarning,
                 stacklevel=4,
             )
-        elif _is_users(path):
-            folders.add(path.parent)
-    named = [getattr(module, "__file__", None) for module in tuple(sys.modules.values())]
-    loaded = {Path(name).resolve() for name in named if isinstance(name, str)}
-    return sorted(path for path in loaded if _is_users(path) and folders & set(path.parents) and path.is_file())
+    while ahead:
+        path = ahead.pop()
+        if path not in found and _is_users(path) and path.is_file():
+            found.add(path)
+            ahead.extend(_imported_files(path, getattr(loaded.get(path), "__package__", None)))
+    return sorted(found)
+
+
+def _imported_files(path: Path, package: str | None) -> Iterator[Path]:
+    """The loaded files that the import statements of a file name."""
+    names = set[str]()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            if node.level and not package:
+                continue  # it could not be imported so
+            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    parents = {".".join(name.split(".")[:length]) for name in names for length in range(1, name.count(".") + 1)}
+    for name in names | parents:
+        file = _file_of(sys.modules.get(name))
+        if file is not None:
+            yield file
+
+
+def _file_of(module: ModuleType | None) -> Path | None:
+    name = getattr(module, "__file__", None)
+    return Path(name).resolve() if isinstance(name, str) else None
 
 
 def _is_users(path: Path) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_eff.batching import Batches
 from robustbench_eff.classifier import Classifier, Provenance
 from robustbench_eff.errors import Missing
 from robustbench_eff.imageset import ImageSet
@@ -62,8 +63,7 @@ class Work:
     """A cell with the objects it needs; the clean cell has nothing that changes its images.
 
     The attack, where there is one, queries `oracle`, which may be faster than the classifier; the referee asks the
-    classifier.
-    The size of a batch changes no outcome.
+    classifier. The size of a batch changes no outcome.
     """
 
     cell: Cell
@@ -73,7 +73,12 @@ class Work:
     corruption: Corrupts | None
     sequence: Films | None
     oracle: CountingModel | None
-    batch_size: int
+    batches: Batches
+    """In which the referee asks the classifier; the same of all its cells, since they remember what fits."""
+    shards: Batches
+    """In which all else is done, likewise."""
+    together: bool
+    """Whether that changes outcomes, so that memory has to do: other libraries' attacks draw for a whole shard."""
 
     @property
     def is_clean(self) -> bool:
@@ -135,6 +140,11 @@ class Task:
     """Their clean predictions, -1 where nobody has the clean image; None in a cell of clean images."""
     pictured: bool
     """Whether there is a picture of the cell's successes already."""
+
+    def part(self, positions: slice) -> Task:
+        """The same of some of the samples."""
+        known = None if self.known is None else self.known[positions]
+        return dataclasses.replace(self, rows=self.rows[positions], known=known)
 
 
 def cell_of(

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from robustbench_eff.api.planning import Estimate
+    from robustbench_eff.api.planning import Forecast
 
 
-def plan_tables(
-    found: Mapping[str, Sequence[Estimate]], workers: Mapping[str, int], price: float | None
-) -> Iterator[tuple[Table, str]]:
-    """For each device a row a cell, and below what all of them come to on that many `workers`; `price` is that of an
-    hour of one device."""
-    for device, cells in found.items():
-        table = Table(title=f"On {device}, what is left to do", title_justify="left")
+def plan_tables(found: Sequence[Forecast], price: float | None) -> Iterator[tuple[Table, str]]:
+    """For each kind of device a row a cell, and below what all of them come to; `price` is that of an hour of one."""
+    for forecast in found:
+        cells, seconds = forecast.cells, forecast.seconds
+        table = Table(title=f"On {forecast.device}, what is left to do", title_justify="left")
         for name in ("model", "benchmark", "perturbation"):
             table.add_column(name, overflow="fold")
         for name in ("samples", "shards", "passes", "time", ""):
@@ -28,31 +26,40 @@ def plan_tables(
             row = [cell.model, cell.benchmark, cell.perturbation, f"{of.left:,}", f"{of.shards:,}"]
             row += [f"{of.passes:,.0f}", _span(of.seconds), of.how]
             table.add_row(*map(Text, row))
-        seconds, shards, passes = (sum(getattr(of, name) for of in cells) for name in ("seconds", "shards", "passes"))
+        shards, passes = (sum(getattr(of, name) for of in cells) for name in ("shards", "passes"))
         most = "at most " if any(of.how == "at most" for of in cells) else ""
-        words = [f"{len(cells)} cells, {shards:,} shards, {passes:,.0f} passes; {most}{_span(seconds)} on one {device}"]
-        if workers[device] > 1:
-            words.append(f"{_span(seconds / workers[device])} on {workers[device]}")
+        words = [f"{len(cells)} cells, {shards:,} shards, {passes:,.0f} passes; {most}{_span(seconds)} on one"]
+        if forecast.count > 1:
+            words.append(f"{_span(seconds / forecast.count)} on {forecast.count}")
         if price is not None:
             words.append(f"{most}{price * seconds / 3600:,.2f} at {price:,.2f} an hour")
         yield table, "; ".join(words) + "."
 
 
-def plan_rows(cells: Sequence[Estimate]) -> list[dict[str, Any]]:
+def plan_rows(found: Sequence[Forecast], price: float | None) -> list[dict[str, Any]]:
     """The same as plain JSON types."""
     return [
         {
-            "model": of.planned.cell.model,
-            "benchmark": of.planned.cell.benchmark,
-            "perturbation": of.planned.cell.perturbation,
-            "cell": of.planned.cell.id,
-            "samples": of.left,
-            "shards": of.shards,
-            "passes": of.passes,
-            "seconds": of.seconds,
-            "how": of.how,
+            "device": forecast.device,
+            "count": forecast.count,
+            "seconds": forecast.seconds,
+            "cost": None if price is None else price * forecast.seconds / 3600,
+            "cells": [
+                {
+                    "model": of.planned.cell.model,
+                    "benchmark": of.planned.cell.benchmark,
+                    "perturbation": of.planned.cell.perturbation,
+                    "cell": of.planned.cell.id,
+                    "samples": of.left,
+                    "shards": of.shards,
+                    "passes": of.passes,
+                    "seconds": of.seconds,
+                    "how": of.how,
+                }
+                for of in forecast.cells
+            ],
         }
-        for of in cells
+        for forecast in found
     ]
 
 

@@ -47,7 +47,7 @@ def judge(
     labels: Labels,
     proposed: Images,
     threat: Threat | None,
-    batch_size: int = 256,
+    batches: Batches,
 ) -> Verdict:
     """Classify `proposed` after putting it inside `threat` (None: it must equal `images`).
 
@@ -69,13 +69,13 @@ def judge(
         excess = threat.excess(candidate, images)
         allowed = TOLERANCE * max(1.0, threat.eps) if math.isfinite(threat.eps) else TOLERANCE
         judged = torch.where((excess > 0)[:, None, None, None], threat.project(candidate, images), candidate)
-    logits = _logits(classifier, judged, batch_size)
+    logits = _logits(classifier, judged, batches)
     rounded = (judged * 255).round() / 255
     same = (rounded == judged).flatten(1).all(1)
     prediction = logits.argmax(1)
     prediction_8bit = prediction.clone()
     if not same.all():
-        prediction_8bit[~same] = _logits(classifier, rounded[~same], batch_size).argmax(1)
+        prediction_8bit[~same] = _logits(classifier, rounded[~same], batches).argmax(1)
     own, probabilities = logits.gather(1, labels[:, None])[:, 0], logits.softmax(1)
     return Verdict(
         prediction=prediction,
@@ -97,21 +97,21 @@ RANKED = 5
 """Best classes that are kept of every frame."""
 
 
-def watch(classifier: Classifier, frames: Images, label: int, batch_size: int = 256) -> tuple[list[int], int]:
+def watch(classifier: Classifier, frames: Images, label: int, batches: Batches) -> tuple[list[int], int]:
     """The best classes of every frame, one frame after the other, and which frame has the smallest margin.
 
     Of classes with equal logits the first is ranked first. Errors as `judge`.
     """
-    logits = _logits(classifier, frames, batch_size)
+    logits = _logits(classifier, frames, batches)
     ranking = logits.sort(dim=1, descending=True, stable=True).indices[:, :RANKED]
     others = logits.clone()
     others[:, label] = float("-inf")
     return ranking.flatten().tolist(), int((logits[:, label] - others.amax(1)).argmin())
 
 
-def answers_at_random(classifier: Classifier, images: Images) -> Mask:
+def answers_at_random(classifier: Classifier, images: Images, batches: Batches) -> Mask:
     """Which of `images` get other logits when they are asked twice in the same batch."""
-    first, second = (_logits(classifier, images, len(images)) for _ in range(2))
+    first, second = (_logits(classifier, images, batches) for _ in range(2))
     return ~torch.isclose(first, second, rtol=1e-4, atol=1e-5).all(1)
 
 
@@ -129,9 +129,9 @@ def check_batch(images: Images, labels: Labels, num_classes: int, sample_ids: li
         )
 
 
-def _logits(classifier: Classifier, images: Images, batch_size: int) -> Logits:
+def _logits(classifier: Classifier, images: Images, batches: Batches) -> Logits:
     with torch.no_grad(), plain_float32(images.device):
-        logits = Batches(batch_size).joined(classifier, images)
+        logits = batches.joined(classifier, images)
     classifier.check_mode()
     if not logits.isfinite().all():
         raise EvaluationError(

@@ -24,6 +24,7 @@ from rich.text import Text
 from robustbench_eff import clean_table, cue_conflict_table, sequence_table, severity_table
 from robustbench_eff.errors import Missing, RobustEvalError
 from robustbench_eff.figures import interval, percent
+from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.scores.score import Score
 
 if TYPE_CHECKING:
@@ -207,7 +208,11 @@ class Display:
             return
         cell = progress.cell
         text = f"{cell.model} · {cell.benchmark} · {cell.perturbation}"
-        if progress.done:
+        if progress.drawn and progress.drawn[0]:
+            done, correct = progress.drawn
+            low, high = wilson(correct, done)
+            text += f": {percent(correct / done, 1)} ±{percent((high - low) / 2, 1)} % of {done} drawn"
+        elif progress.done:
             text += f": {percent(progress.correct / progress.done, 1)} % of {progress.done}"
         if self._bar is not None:
             samples = cell.samples - progress.done if progress.ended else progress.samples

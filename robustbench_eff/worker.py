@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
+from robustbench_eff.batching import out_of_memory
 from robustbench_eff.errors import EvaluationError, RobustEvalError
+from robustbench_eff.fetching import fetched, pictures
 from robustbench_eff.gallery import SHOWN, Sample, picture
 from robustbench_eff.outcomes import SCHEMA
 from robustbench_eff.plan import Rows, Task, Work
@@ -60,15 +62,42 @@ def run_shard(work: Work, task: Task, pixels: Pixels | None = None) -> Answers:
     """The answers for one shard; `pixels` are its images where they are on the device already.
 
     Only samples that are right when clean are attacked. Corrupted are all, and right is then who is right on the
-    corrupted image; of a sequence the frame with the smallest margin stands for all.
+    corrupted image; of a sequence the frame with the smallest margin stands for all. Where memory runs out, the shard
+    is worked off in parts.
     """
+    if work.together:
+        return _answers(work, task, pixels)
+
+    def of(positions: torch.Tensor) -> Answers:
+        part = slice(int(positions[0]), int(positions[-1]) + 1)
+        return _answers(work, task.part(part), None if pixels is None else pixels[part])
+
+    return _united(work.shards.map(of, torch.arange(len(task.rows))))
+
+
+def _united(parts: Sequence[Answers]) -> Answers:
+    if len(parts) == 1:
+        return parts[0]
+    columns = {name: _concatenated([part.columns[name] for part in parts]) for name in parts[0].columns}
+    successes = [sample for part in parts for sample in part.successes]
+    return Answers(columns, successes[:SHOWN], sum(part.seconds for part in parts))
+
+
+def _concatenated(values: Sequence[Any]) -> Any:
+    if isinstance(values[0], torch.Tensor):
+        return torch.cat(tuple(values))
+    return np.concatenate(values) if isinstance(values[0], np.ndarray) else [item for part in values for item in part]
+
+
+def _answers(work: Work, task: Task, pixels: Pixels | None) -> Answers:
     began = time.perf_counter()
     labels = work.images.labels_of(task.rows, work.classifier.mean.device)
     known = None if task.known is None else torch.tensor(task.known.astype(np.int64)).to(labels)
     if work.sequence is not None:
         found = _filmed(work, work.sequence, task.rows, labels)
     else:
-        found = _judged(work, task.rows, labels, known, fetched(work, task) if pixels is None else pixels)
+        pixels = fetched(work.images, task.rows, labels.device) if pixels is None else pixels
+        found = _judged(work, task.rows, labels, known, pixels)
     prediction = found.verdict.prediction
     clean_prediction = prediction if known is None else known
     right = clean_prediction == labels if work.attack is not None else torch.ones_like(labels, dtype=torch.bool)
@@ -78,19 +107,6 @@ def run_shard(work: Work, task: Task, pixels: Pixels | None = None) -> Answers:
     ]
     columns = _columns(work, task.rows, labels, clean_prediction, right, found)
     return Answers(columns, samples, time.perf_counter() - began)
-
-
-def fetched(work: Work, task: Task) -> Pixels:
-    """The images of a shard on the device; in another thread, a GPU copies them beside what it computes."""
-    pixels, device = work.images.bytes(task.rows), work.classifier.mean.device
-    if device.type != "cuda":
-        return pixels.to(device)
-    stream = _copying(device)
-    with torch.cuda.stream(stream):
-        there = pixels.pin_memory().to(device, non_blocking=True)
-    stream.synchronize()
-    there.record_stream(torch.cuda.default_stream(device))  # where it is used, and must not be overwritten before
-    return there
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +119,6 @@ class Judged:
     effort: Effort
     rankings: list[list[int]]
     """Of every frame of a sequence; else empty."""
-
-
-@cache
-def _copying(device: torch.device) -> torch.cuda.Stream:
-    """The stream of copies; with a new one every time the allocator would keep each one's memory apart."""
-    return torch.cuda.Stream(device)
 
 
 def _judged(work: Work, rows: Rows, labels: Labels, known: torch.Tensor | None, pixels: Pixels) -> Judged:
@@ -126,11 +136,13 @@ def _judged(work: Work, rows: Rows, labels: Labels, known: torch.Tensor | None, 
     if work.corruption is not None:
         draws = Draws.of(work.cell.seed or 0, ids, labels.device)
         proposed, threat = work.images.seen(work.corruption(pixels, draws)), ANYTHING
-    verdict = judge(classifier, images, labels, proposed, threat, work.batch_size)
+    verdict = judge(classifier, images, labels, proposed, threat, work.batches)
     if work.is_clean:
         asked = np.flatnonzero(rows % ASKED_TWICE == 0)
-        for row in asked[answers_at_random(classifier, images[asked.tolist()]).cpu().numpy()] if len(asked) else ():
-            verdict.flags[row] = "random_output"
+        if len(asked):
+            at_random = answers_at_random(classifier, images[asked.tolist()], work.batches).cpu().numpy()
+            for row in asked[at_random]:
+                verdict.flags[row] = "random_output"
     return Judged(images, verdict, effort, [[] for _ in ids])
 
 
@@ -142,10 +154,10 @@ def _filmed(work: Work, sequence: Films, rows: Rows, labels: Labels) -> Judged:
     classifier, ids = work.classifier, _ids(work, rows)
     size, draws = work.images.pixels.shape[1], Draws.of(work.cell.seed or 0, ids, labels.device)
     first, worst, rankings = [], [], []
-    for position, label in enumerate(labels.tolist()):
-        whole = work.images.picture(int(rows[position]), labels.device)
+    wholes = pictures(work.images, rows, labels.device)
+    for position, (label, whole) in enumerate(zip(labels.tolist(), wholes, strict=True)):
         frames = work.images.seen(sequence(whole, size, draws[position : position + 1]))
-        ranking, lowest = watch(classifier, frames, label, work.batch_size)
+        ranking, lowest = watch(classifier, frames, label, work.batches)
         first.append(frames[0])
         worst.append(frames[lowest])
         rankings.append(ranking)
@@ -154,7 +166,7 @@ def _filmed(work: Work, sequence: Films, rows: Rows, labels: Labels) -> Judged:
     check_batch(images, labels, classifier.num_classes, ids)
     effort = Effort.none(len(labels), labels.device)
     effort.num_forwards += sequence.frames + 1
-    verdict = judge(classifier, images, labels, torch.stack(worst), ANYTHING, work.batch_size)
+    verdict = judge(classifier, images, labels, torch.stack(worst), ANYTHING, work.batches)
     return Judged(images, verdict, effort, rankings)
 
 
@@ -232,6 +244,8 @@ def _answer(work: Work, oracle: CountingModel, images: Images, labels: Labels, d
     except RobustEvalError:
         raise
     except Exception as error:  # the attack or the model may be the user's, and raise anything
+        if out_of_memory(error) and not work.together:
+            raise
         raise EvaluationError(
             f"{name} on {work.cell.model} failed: {type(error).__name__}: {error}",
             "ROBUST_EVAL_TRACEBACK=1 shows where.",

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from robustbench_eff import Settings
-from robustbench_eff.api import planning
+from robustbench_eff.api import hardware, planning
+from robustbench_eff.api.workshop import Workshop
 from robustbench_eff.cli import app
 from robustbench_eff.store import Store
 from running import run
@@ -19,8 +20,8 @@ ATTACKS = ["fgsm(eps=8/255)", "square(eps=64/255, queries=5000)"]
 
 def estimates(store: Path, **options) -> list[planning.Estimate]:
     settings = Settings(store=store, limit=40, attacks=ATTACKS, corruptions=["fog(severity=3)"], **options)
-    (found,) = planning.estimates("digits_standard", settings=settings, preparing=lambda *step: None).values()
-    return found
+    (forecast,) = planning.estimates("digits_standard", settings=settings, preparing=lambda *step: None)
+    return forecast.cells
 
 
 def test_every_cell_is_estimated_and_nothing_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,9 +63,23 @@ def test_the_command_says_time_and_cost(tmp_path: Path) -> None:
     assert " on 2; " in shown.output
     assert "at 3,600.00 an hour." in shown.output
     plain = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
-    assert plain["workers"] == {"cpu": 2}
-    assert [row["perturbation"] for row in plain["cells"]["cpu"]] == ["none", "fgsm(eps=4/255)"]
-    assert {row["how"] for row in plain["cells"]["cpu"]} == {"measured"}
+    (cpu,) = plain["devices"]
+    assert (cpu["device"], cpu["count"]) == ("cpu", 2)
+    assert cpu["cost"] == pytest.approx(cpu["seconds"])
+    assert [row["perturbation"] for row in cpu["cells"]] == ["none", "fgsm(eps=4/255)"]
+    assert {row["how"] for row in cpu["cells"]} == {"measured"}
+
+
+def test_gpus_of_one_kind_are_tried_once_and_workers_that_share_one_count_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the CPU in the place of two GPUs."""
+    monkeypatch.setattr(hardware, "resolve_devices", lambda names, workers: ["cpu:0", "cpu:1", "cpu:0", "cpu:1"])
+    monkeypatch.setattr(hardware, "kind", lambda device: "a GPU")
+    monkeypatch.setattr(planning, "Workshop", lambda models, settings, *where: Workshop(models, settings, "cpu"))
+    settings = Settings(store=tmp_path / "store", limit=10, attacks=["fgsm"])
+    (forecast,) = planning.estimates("digits_standard", settings=settings, preparing=lambda *step: None)
+    assert (forecast.device, forecast.count, len(forecast.cells)) == ("a GPU", 2, 2)
 
 
 def test_a_plan_takes_the_options_of_a_run_and_its_errors() -> None:

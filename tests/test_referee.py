@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from robustbench_eff.batching import Batches
 from robustbench_eff.classifier import Classifier, Provenance
 from robustbench_eff.errors import DataError, EvaluationError, ModelError
 from robustbench_eff.preprocessing import Geometry, Preprocessing
@@ -41,7 +42,7 @@ IMAGES, LABELS = torch.full((3, 3, 2, 2), 0.45), torch.zeros(3, dtype=torch.long
 
 
 def test_a_true_success_counts(classifier: Classifier) -> None:
-    verdict = judge(classifier, IMAGES, LABELS, IMAGES + 0.1, THREAT)
+    verdict = judge(classifier, IMAGES, LABELS, IMAGES + 0.1, THREAT, Batches(256))
     assert verdict.prediction.tolist() == [1, 1, 1]
     assert verdict.flags == ["", "", ""]
     assert verdict.distance_linf.tolist() == pytest.approx([0.1] * 3)
@@ -55,7 +56,7 @@ def test_leaving_the_ball_is_projected_flagged_and_measured(classifier: Classifi
     proposed[0] += 0.1 + 1e-4
     proposed[1] += 0.5
     proposed[2] -= 0.6
-    verdict = judge(classifier, IMAGES, LABELS, proposed, THREAT)
+    verdict = judge(classifier, IMAGES, LABELS, proposed, THREAT, Batches(256))
     assert verdict.flags == ["left_threat_model"] * 3
     assert verdict.excess.tolist() == pytest.approx([1e-4, 0.4, 0.5], abs=1e-6)
     assert verdict.distance_linf.max() <= 0.1 + 1e-6
@@ -65,7 +66,7 @@ def test_leaving_the_ball_is_projected_flagged_and_measured(classifier: Classifi
 def test_nan_counts_as_no_attack(classifier: Classifier) -> None:
     proposed = IMAGES + 0.1
     proposed[1, 0, 0, 0] = float("nan")
-    verdict = judge(classifier, IMAGES, LABELS, proposed, THREAT)
+    verdict = judge(classifier, IMAGES, LABELS, proposed, THREAT, Batches(256))
     assert verdict.flags == ["", "not_finite", ""]
     assert verdict.prediction.tolist() == [1, 0, 1]
 
@@ -74,7 +75,7 @@ def test_rounding_to_8_bits_is_judged_too() -> None:
     classifier = wrapped(Brightness(threshold=127.3 / 255).eval())
     clean = torch.full((2, 3, 2, 2), 127 / 255)
     proposed = clean + torch.tensor([0.4, 0.6]).view(2, 1, 1, 1) / 255
-    verdict = judge(classifier, clean, LABELS[:2], proposed, Threat("linf", 1 / 255))
+    verdict = judge(classifier, clean, LABELS[:2], proposed, Threat("linf", 1 / 255), Batches(256))
     assert verdict.prediction.tolist() == [1, 1]
     assert verdict.prediction_8bit.tolist() == [0, 1]
 
@@ -82,13 +83,13 @@ def test_rounding_to_8_bits_is_judged_too() -> None:
 @pytest.mark.parametrize("proposed", [IMAGES[:2], IMAGES[:, :, :1], IMAGES.double()])
 def test_another_shape_or_type_is_an_error(classifier: Classifier, proposed: torch.Tensor) -> None:
     with pytest.raises(EvaluationError, match="The attack returned"):
-        judge(classifier, IMAGES, LABELS, proposed, THREAT)
+        judge(classifier, IMAGES, LABELS, proposed, THREAT, Batches(256))
 
 
 def test_a_model_that_was_switched_to_train_mode_is_an_error(classifier: Classifier) -> None:
     classifier.model.train()
     with pytest.raises(ModelError, match="model is in train mode"):
-        judge(classifier, IMAGES, LABELS, IMAGES, THREAT)
+        judge(classifier, IMAGES, LABELS, IMAGES, THREAT, Batches(256))
 
 
 def test_nan_logits_are_an_error() -> None:
@@ -97,7 +98,7 @@ def test_nan_logits_are_an_error() -> None:
             return super().forward(images) / (0 if (images > 0.99).all() else 1)
 
     with pytest.raises(EvaluationError, match="NaN or infinite logits"):
-        judge(wrapped(Sometimes().eval()), IMAGES, LABELS, torch.ones_like(IMAGES), Threat("linf", 0.9))
+        judge(wrapped(Sometimes().eval()), IMAGES, LABELS, torch.ones_like(IMAGES), Threat("linf", 0.9), Batches(256))
 
 
 def test_pixels_and_labels_are_checked_by_sample() -> None:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
-
-import torch
 
 from robustbench_eff import environment
 from robustbench_eff.checks import Verdict, store_verdicts
@@ -28,7 +25,7 @@ from robustbench_eff.scores.score import Score
 from robustbench_eff.store import Store, jsonable, new_run_id
 
 from . import hardware
-from .preflight import Model
+from .models import Given, Model, classifiers, portable
 from .settings import Settings
 from .workshop import Workshop
 
@@ -85,7 +82,7 @@ class Result:
 
 
 def evaluate(
-    *models: Model, settings: Settings | None = None, listener: Listener | None = None, **options: Any
+    *models: Given, settings: Settings | None = None, listener: Listener | None = None, **options: Any
 ) -> Result:
     """Evaluate models on benchmarks under attacks; what the store holds already is not computed again.
 
@@ -114,30 +111,30 @@ def evaluate(
 
 
 @contextmanager
-def _pool(models: Sequence[Model], settings: Settings) -> Iterator[Pool]:
+def _pool(models: Sequence[Given], settings: Settings) -> Iterator[Pool]:
     """The workers of a run, ended when it ends."""
     pool: Pool
     if settings.engine == "ray":
         from robustbench_eff.engines.ray_cluster import RayCluster
 
-        opening = partial(Workshop, models, settings, threads=1)
+        opening = partial(_opened, portable(models), settings, 1)
         pool = RayCluster(opening, hardware.keep_freed_memory, settings.device, settings.workers, settings.ray_address)
     elif len(devices := hardware.resolve_devices(settings.device, settings.workers)) == 1:
-        pool = Inline(Workshop(models, settings, devices[0]))
+        with hardware.current(devices[0]):
+            yield Inline(Workshop(classifiers(models), settings, devices[0]))
+        return
     else:
-        threads = max(1, (os.cpu_count() or 1) // len(devices))
-        openings = [partial(_opened, models, settings, device, threads) for device in devices]
-        pool = Processes(openings, hardware.keep_freed_memory)
+        opening = partial(_opened, portable(models), settings, hardware.threads_each(len(devices)))
+        pool = Processes([partial(opening, device) for device in devices], hardware.keep_freed_memory)
     try:
         yield pool
     finally:
         pool.close()
 
 
-def _opened(models: Sequence[Model], settings: Settings, device: str, threads: int) -> Workshop:
+def _opened(models: Sequence[Model], settings: Settings, threads: int, device: str) -> Workshop:
     """A workshop in a process of its own, which has nothing to do with the other devices."""
-    if device.startswith("cuda:"):
-        torch.cuda.set_device(device)
+    hardware.use(hardware.resolve_device(device))
     return Workshop(models, settings, device, threads)
 
 

@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -18,6 +18,8 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt."""
 SMALL_IMAGE = 64
 """Up to this many pixels a side, one thread is no slower than several and does not stall when cores are busy."""
+LEAST_OF_A_SHARD = 16
+"""Samples that are worked off together, however large."""
 WORTH_FLOAT16 = 20e6
 """Floating-point operations of a forward pass from which float16 is asked; smaller networks are fast as they are, and
 in float32 their attacks find the same on every machine."""
@@ -43,10 +45,12 @@ def resolve_device(name: str) -> str:
 
 
 def resolve_devices(names: str, workers: int | None) -> list[str]:
-    """The device of every worker: `names` is one, several with commas between, or `all` GPUs, which `auto` is for
-    several workers; each takes a worker, or as many as it takes to make `workers`. Raises UsageError."""
+    """The device of every worker: `names` is one, several with commas between, or `all` GPUs; each takes a worker, or
+    as many as it takes to make `workers`. `auto` are for several workers as many GPUs as there are of them. Raises
+    UsageError."""
     if names == "all" or (names == "auto" and (workers or 1) > 1):
-        names = ",".join(f"cuda:{number}" for number in range(torch.cuda.device_count())) or "cpu"
+        gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
+        names = ",".join(gpus[: workers if names == "auto" else None]) or "cpu"
     devices = [resolve_device(name.strip()) for name in names.split(",")]
     if workers is None:
         return devices
@@ -55,6 +59,24 @@ def resolve_devices(names: str, workers: int | None) -> list[str]:
             f"{len(devices)} devices need as many workers, got --workers {workers}.", "Name fewer with --device."
         )
     return [devices[number % len(devices)] for number in range(workers)]
+
+
+def use(device: str) -> None:
+    """Make a GPU the current one of this thread, for code that does not say where it works."""
+    if device.startswith("cuda:"):
+        torch.cuda.set_device(device)
+
+
+@contextmanager
+def current(device: str) -> Iterator[None]:
+    """The same of a block."""
+    with torch.cuda.device(device) if device.startswith("cuda:") else nullcontext():
+        yield
+
+
+def threads_each(workers: int) -> int:
+    """How many threads each of several workers may use."""
+    return max(1, (os.cpu_count() or 1) // workers)
 
 
 def batch_size(image_size: int, device: str) -> int:
@@ -66,11 +88,10 @@ def batch_size(image_size: int, device: str) -> int:
 
 
 def shard_size(image_size: int, device: str) -> int:
-    """How many samples are worked off together: many, so that the last survivors still fill batches."""
-    small = image_size <= SMALL_IMAGE
-    if device.startswith("cuda"):
-        return 1024 if small else 256
-    return 256 if small else 64
+    """How many samples are worked off together: many, so that the last survivors still fill batches, but fewer of large
+    images, of which an attack holds a dozen copies or more."""
+    most, of_224 = (1024, 256) if device.startswith("cuda") else (256, 64)
+    return min(most, max(LEAST_OF_A_SHARD, of_224 * 224**2 // image_size**2))
 
 
 def precision(classifier: Classifier, device: str) -> Precision:
@@ -101,7 +122,12 @@ def keep_freed_memory() -> None:
             mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
+def kind(device: str) -> str:
+    """The name of a GPU, or `cpu`."""
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else "cpu"
+
+
 def describe(device: str) -> dict[str, object]:
     """The device for the run manifest."""
-    gpu = torch.cuda.get_device_name(device) if device.startswith("cuda") else None
+    gpu = kind(device) if device.startswith("cuda") else None
     return {"device": device, "gpu": gpu, "cuda": torch.version.cuda if gpu else None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,28 @@ from robustbench_eff.zoo.request import ModelRequest
 from robustbench_eff.zoo.user_module import plain_preprocessing
 
 from .hardware import resolve_device
+
+Given = str | nn.Module | ModelRequest
+"""A model as a user names it, or as it is."""
+Model = str | Classifier | ModelRequest
+
+
+def classifiers(models: Sequence[Given]) -> list[Model]:
+    """The same, modules as classifiers: their hash is of the code that lies here, whoever works with them."""
+    return [
+        from_module(model, ModelRequest(name=type(model).__name__))
+        if isinstance(model, nn.Module) and not isinstance(model, Classifier)
+        else model
+        for model in models
+    ]
+
+
+def portable(models: Sequence[Given]) -> list[Model]:
+    """The same for other processes, which may not have the device that a classifier is on."""
+    return [
+        copy.deepcopy(model).cpu() if isinstance(model, Classifier) and model.mean.device.type != "cpu" else model
+        for model in classifiers(models)
+    ]
 
 
 def load_classifier(

@@ -19,7 +19,7 @@ from robustbench_eff.shuffle import shuffled
 from robustbench_eff.store import Store
 
 from . import hardware
-from .preflight import Model
+from .models import Given, classifiers
 from .settings import Settings
 from .workshop import Workshop
 
@@ -51,9 +51,23 @@ class Estimate:
     """Measured on some samples; from the passes of samples in the store; or from the most passes that it may take."""
 
 
-def estimates(
-    *models: Model, settings: Settings, preparing: Callable[[str, int, int], None]
-) -> dict[str, list[Estimate]]:
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What one kind of device would take."""
+
+    device: str
+    """Its name."""
+    count: int
+    """How many of them would work side by side: GPUs, however many workers share one, or processes on a CPU."""
+    cells: list[Estimate]
+
+    @property
+    def seconds(self) -> float:
+        """Of one of them."""
+        return sum(of.seconds for of in self.cells)
+
+
+def estimates(*models: Given, settings: Settings, preparing: Callable[[str, int, int], None]) -> list[Forecast]:
     """For each kind of device that the settings name, an estimate for every cell; nothing is stored.
 
     A number of its passes is exact where nothing is attacked, and otherwise the most that the attack may take, unless
@@ -62,11 +76,17 @@ def estimates(
     if settings.engine == "ray":
         raise UsageError("A plan is calibrated on this machine.", "Leave out --engine ray; --workers counts the same.")
     devices = hardware.resolve_devices(settings.device, settings.workers)
-    store = Store(settings.store)
-    return {
-        device: _estimated(Workshop(models, settings, device), len(devices), store, preparing)
-        for device in dict.fromkeys(devices)
-    }
+    kinds: dict[str, list[str]] = {}
+    for device in devices:
+        kinds.setdefault(hardware.kind(device), []).append(device)
+    threads = hardware.threads_each(len(devices)) if len(devices) > 1 else None
+    store, subjects, found = Store(settings.store), classifiers(models), list[Forecast]()
+    for kind, alike in kinds.items():
+        count = len(alike) if kind == "cpu" else len(set(alike))
+        with hardware.current(alike[0]):
+            workshop = Workshop(subjects, settings, alike[0], threads)
+            found.append(Forecast(kind, count, _estimated(workshop, len(devices), store, preparing)))
+    return found
 
 
 def _estimated(

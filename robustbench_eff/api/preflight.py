@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-
-from torch import nn
+from dataclasses import dataclass, fields
 
 from robustbench_eff import benchmark_table, catalog
 from robustbench_eff.benchmarks import locations, sources
@@ -18,11 +16,10 @@ from robustbench_eff.zoo import load as zoo
 from robustbench_eff.zoo.request import ModelRequest
 
 from .clean import open_clean
-from .models import from_module
+from .models import Model
 from .published import files_there, missing_files, open_files
 from .settings import Settings
 
-Model = str | nn.Module | ModelRequest
 Subject = ModelRequest | Classifier
 """A model that is not loaded yet, where loading is expensive, or one that is."""
 
@@ -118,32 +115,24 @@ def _surrogate(text: str) -> str | None:
 
 
 def _subject(model: Model, device: str) -> tuple[Subject, list[Missing]]:
-    """A classifier where that needs no download and only loading tells its classes; else the request."""
+    """A classifier on the device, or a request with what it lacks."""
     if isinstance(model, Classifier):
         return model.to(device), []
-    if isinstance(model, nn.Module):
-        return from_module(model, ModelRequest(name=type(model).__name__)).to(device), []
     request = ModelRequest(name=model) if isinstance(model, str) else model
-    lacking = zoo.missing(request)
-    if not lacking and zoo.expected_label_space(request) is None:
-        return zoo.load(request, device), []
-    return request, lacking
+    return request, zoo.missing(request)
 
 
 def _own_benchmarks(subject: Subject, offered: Sequence[str], data: Mapping[str, str]) -> list[str]:
     """The offered benchmarks of the model's label space, published ones only where their files are, and the user's own
     sets named in `data`."""
-    if isinstance(subject, Classifier):
-        space: str | None = subject.provenance.label_space
-    else:
-        space = zoo.expected_label_space(subject)
+    space = subject.provenance.label_space if isinstance(subject, Classifier) else zoo.expected_label_space(subject)
     benchmarks = [catalog.benchmark(name, data.get(name)) for name in offered]
     there = [item for item in benchmarks if item.layout is None or locations.location(item.name, data) is not None]
     same = [benchmark.name for benchmark in there if benchmark.label_space == space]
-    own = [name for name in data if name not in benchmark_table.BENCHMARKS or space in ("custom", None)]
+    own = [name for name in data if name not in benchmark_table.BENCHMARKS or space == "custom"]
     if not (same or own):
         raise UsageError(
-            f"{subject.name}: no benchmark of the suite has its label space ({space or 'unknown'}).",
+            f"{subject.name}: no benchmark of the suite has its label space ({space}).",
             "Name one with --benchmark NAME, and its images with --data NAME=PATH.",
         )
     return same + own
@@ -156,7 +145,7 @@ def _local_commands(
     requests = [
         ModelRequest(name=model) if isinstance(model, str) else model
         for model in models
-        if not isinstance(model, nn.Module)
+        if not isinstance(model, Classifier)
     ]
     tail = _setting_words(settings, without_data)
     commands = []
@@ -185,16 +174,14 @@ def _model_words(request: ModelRequest, needs_file: bool) -> list[str]:
 
 def _setting_words(settings: Settings, without_data: Sequence[str]) -> list[str]:
     """The options of the run that were given, with PATH for images that are missing."""
-    default = Settings()
     words: list[str] = []
-    given = {"benchmark": settings.benchmarks, "attack": settings.attacks, "corruption": settings.corruptions}
-    for option, values in given.items():
-        words += [word for value in values for word in (f"--{option}", value)]
+    for option in ("benchmark", "attack", "corruption"):
+        words += [word for value in getattr(settings, f"{option}s") for word in (f"--{option}", value)]
     for name, place in {**settings.data, **dict.fromkeys(without_data, "PATH")}.items():
         words += ["--data", f"{name}={place}"]
-    words += ["--compile"] if settings.compile else []
-    words += ["--shuffle-shards"] if settings.shuffle_shards else []
-    for name in ("suite", "limit", "precision", "seed", "store", "workers", "engine", "ray_address", "until"):
-        if str(getattr(settings, name)) != str(getattr(default, name)):
-            words += [f"--{name.replace('_', '-')}", str(getattr(settings, name))]
+    for field in fields(settings):
+        value, option = getattr(settings, field.name), f"--{field.name.replace('_', '-')}"
+        if field.name in ("benchmarks", "attacks", "corruptions", "data") or str(value) == str(field.default):
+            continue
+        words += [option] if value is True else [option, str(value)]
     return words

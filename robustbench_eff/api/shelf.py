@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from robustbench_eff.attacks import Oracle
+from robustbench_eff.batching import Batches
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.classifier import Classifier
 
@@ -22,12 +23,17 @@ class Loaded:
     classifier: Classifier
     _queried: tuple[Oracle, str] | None = None
     _read: dict[str, Loaded] = field(default_factory=dict)
+    _batches: dict[str, Batches] = field(default_factory=dict)
 
     def queried(self, making: Making) -> tuple[Oracle, str]:
         """Its oracle and the precision of that, made once."""
         if self._queried is None:
             self._queried = making(self.classifier)
         return self._queried
+
+    def batches(self, what: str, size: int) -> Batches:
+        """How many images something is done with at once: `size`, until memory runs out."""
+        return self._batches.setdefault(what, Batches(size))
 
     def through(self, benchmark: Benchmark) -> Loaded:
         """The same classifier with the benchmark's classes for outputs."""

@@ -20,20 +20,26 @@ from robustbench_eff.benchmarks.on_demand import prepare_published
 from robustbench_eff.benchmarks.published import Published, PublishedFrames
 from robustbench_eff.classifier import Classifier
 from robustbench_eff.errors import EvaluationError, UsageError
+from robustbench_eff.fetching import fetched
 from robustbench_eff.imageset import ImageSet
 from robustbench_eff.plan import CLEAN, Cell, Plan, Planned, Task, Work, cell_of
 from robustbench_eff.preprocessing import Geometry
 from robustbench_eff.types import Attack, Corrupts, Films, Pixels
-from robustbench_eff.worker import Answers, fetched, run_shard
+from robustbench_eff.worker import Answers, run_shard
 from robustbench_eff.zoo import load as zoo
 
 from . import hardware
 from .folder import silence
 from .jobs import all_opened, check_classes, jobs, positions
-from .preflight import Model, Subject, check
+from .models import Model
+from .preflight import Subject, check
 from .settings import Settings
 from .shelf import Loaded, Shelf
 
+ALIKE = (
+    "All workers need the same weights, images and versions of packages; devices of several kinds need "
+    "--precision float32, since with auto each takes what it is fastest in."
+)
 Preparing = Callable[[str, int, int], None]
 FORGOTTEN = 16
 """Tasks after which none is asked for that was begun before them; a worker has a few at a time."""
@@ -53,9 +59,12 @@ class Workshop:
         self._jobs = jobs(self._ready, settings)
         self._shelf = Shelf()
         self._prepared: dict[tuple[str, str, str], ImageSet] = {}
+        """By benchmark, geometry and files."""
+        self._seen: dict[tuple[int, str, str], ImageSet] = {}
+        """The same by model, benchmark and files."""
         self._preparing: Preparing = silence
         self._current: tuple[int, Work] | None = None
-        self._loader = ThreadPoolExecutor(1, "fetch")
+        self._loader = ThreadPoolExecutor(1, "fetch", initializer=hardware.use, initargs=(device,))
         self._coming: dict[tuple[int, int], Future[Pixels]] = {}
         """Images that are being fetched, by job and first sample."""
         self._begun: deque[tuple[int, int]] = deque(maxlen=FORGOTTEN)
@@ -91,13 +100,17 @@ class Workshop:
         return Plan(cells=list(planned.values()), missing=self._ready.missing, hardware=hardware.describe(self._device))
 
     def fetch(self, task: Task) -> None:
-        """Begin to fetch the images of a task of the same cell as is worked on; any thread may call it."""
-        current, key = self._current, (task.job, int(task.rows[0]))
-        if current is None or current[0] != task.job or current[1].sequence is not None:
+        """Begin to fetch the images of a task, where they are decoded; any thread may call it."""
+        if task.job >= len(self._jobs):
+            return  # `work` says so
+        number, benchmark, text = self._jobs[task.job]
+        images = self._seen.get((number, *self._source(benchmark, text)))
+        if images is None or (text != CLEAN and catalog.kind(text) == "sequence"):
             return
+        key = (task.job, int(task.rows[0]))
         with self._fetching:
             if key not in self._begun:
-                self._coming[key] = self._loader.submit(fetched, current[1], task)
+                self._coming[key] = self._loader.submit(fetched, images, task.rows, torch.device(self._device))
 
     def work(self, task: Task) -> Answers:
         """Work on a task.
@@ -108,7 +121,7 @@ class Workshop:
             raise EvaluationError(f"A worker lacks what {task.cell.perturbation} on {task.cell.benchmark} needs.")
         work = self._work(task.job)
         if work.cell.id != task.cell.id:
-            raise EvaluationError(_difference(work.cell, task.cell))
+            raise EvaluationError(_difference(work.cell, task.cell), ALIKE)
         with self._fetching:
             key = (task.job, int(task.rows[0]))
             self._begun.append(key)
@@ -118,7 +131,6 @@ class Workshop:
             return run_shard(work, task, pixels)
 
     def _planned(self, position: int, work: Work, clean: Work | None) -> Planned:
-        size = work.classifier.preprocessing.geometry.size
         of = None if work.is_clean or clean is None else clean
         return Planned(
             job=position,
@@ -129,8 +141,8 @@ class Workshop:
             clean_rows=None if of is None or of.images is work.images else positions(work.images, of.images),
             passes=work.passes,
             accuracy=work.sequence is None and (work.attack is None or math.isfinite(work.attack.threat.eps)),
-            shard_size=self._settings.shard_size or hardware.shard_size(size, self._device),
-            together=work.attack is not None and catalog.is_adapted(self._jobs[position][2]),
+            shard_size=_shard_size(work.classifier, self._settings, self._device),
+            together=work.together,
             speed="" if work.oracle is None else work.oracle.speed,
         )
 
@@ -144,6 +156,7 @@ class Workshop:
         settings, loaded = self._settings, self._subject(number)
         surrogate = self._surrogate(number, text)
         images = self._images(benchmark, text, loaded.classifier.preprocessing.geometry)
+        self._seen[number, *self._source(benchmark, text)] = images
         if benchmark.class_map is not None:
             loaded = loaded.through(benchmark)
             surrogate = None if surrogate is None else surrogate.through(benchmark)
@@ -181,7 +194,9 @@ class Workshop:
             corruption=corruption,
             sequence=sequence,
             oracle=oracle,
-            batch_size=_batch_size(loaded.classifier, settings, self._device),
+            batches=loaded.batches("judged", _batch_size(loaded.classifier, settings, self._device)),
+            shards=loaded.batches("worked off", _shard_size(loaded.classifier, settings, self._device)),
+            together=attack is not None and catalog.is_adapted(text),
         )
 
     def _subject(self, number: int) -> Loaded:
@@ -206,8 +221,8 @@ class Workshop:
 
     def _images(self, benchmark: Benchmark, text: str, geometry: Geometry) -> ImageSet:
         """The clean images of a benchmark, or the published files of the perturbation of that text."""
-        files = text if (benchmark.name, text) in self._ready.published else ""
-        key = (benchmark.name, str(geometry), files)
+        name, files = self._source(benchmark, text)
+        key = (name, str(geometry), files)
         if key not in self._prepared:
             limit = self._settings.limit
             if not files:
@@ -220,6 +235,10 @@ class Workshop:
                 found = prepare_published(benchmark, opened, geometry, sequences=films, limit=limit, tick=tick)
                 self._prepared[key] = found
         return self._prepared[key]
+
+    def _source(self, benchmark: Benchmark, text: str) -> tuple[str, str]:
+        """Where images are from: a benchmark's name, and the text of published files, empty for the clean ones."""
+        return benchmark.name, text if (benchmark.name, text) in self._ready.published else ""
 
 
 def _difference(here: Cell, planned: Cell) -> str:
@@ -248,3 +267,7 @@ def _oracle(classifier: Classifier, settings: Settings, device: str) -> tuple[Or
 
 def _batch_size(classifier: Classifier, settings: Settings, device: str) -> int:
     return settings.batch_size or hardware.batch_size(classifier.preprocessing.geometry.size, device)
+
+
+def _shard_size(classifier: Classifier, settings: Settings, device: str) -> int:
+    return settings.shard_size or hardware.shard_size(classifier.preprocessing.geometry.size, device)

@@ -38,16 +38,10 @@ def plan(
         display = report.Display(errors(), quiet=as_json)
         with redirect_stdout(sys.stderr):  # a model of the user may print; stdout is for the result
             found = estimates(*requests, settings=settings, preparing=display.preparing)
-            devices = hardware.resolve_devices(settings.device, settings.workers)
-        workers = {device: devices.count(device) for device in found}
         if as_json:
-            rows = {device: plan_table.plan_rows(cells) for device, cells in found.items()}
-            seconds = {device: sum(of.seconds for of in cells) for device, cells in found.items()}
-            costs = {device: price and price * seconds[device] / 3600 for device in found}
-            everything = {"workers": workers, "seconds": seconds, "cost": costs, "cells": rows}
-            print(json.dumps(everything, ensure_ascii=False))
+            print(json.dumps({"devices": plan_table.plan_rows(found, price)}, ensure_ascii=False))
             return
-        for table, sums in plan_table.plan_tables(found, workers, price):
+        for table, sums in plan_table.plan_tables(found, price):
             output().print(table)
             output().print(sums, highlight=False, markup=False, soft_wrap=True)
         output().print(LEGEND, style="dim", markup=False, highlight=False, soft_wrap=True)

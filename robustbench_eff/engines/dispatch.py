@@ -110,7 +110,7 @@ class _Run:
             self._look_after()
             pending: list[Future[Any]] = [*self.opening, *self.writing, *self.closing]
             if len(self.writing) <= AHEAD:
-                self._give_out()
+                self._give_out(bool(pending))
             stranded = any(cell.left or cell.lost for cell in self.open) and not self.pool.free()
             if self.out or stranded:
                 idle = bool(pending) and (stranded or bool(self.pool.free()))
@@ -162,19 +162,21 @@ class _Run:
         planned = cell.planned
         if self.until is None or planned.cell.perturbation == CLEAN or not planned.accuracy:
             return
-        done, correct = cell.stored
+        done, correct = cell.prefix.counts if cell.prefix is not None else (0, 0)
         if done and cell.fair:
             low, high = wilson(correct, done)
             if (high - low) / 2 <= self.until:
                 cell.left.clear()
 
-    def _give_out(self) -> None:
-        while free := self.pool.free():
-            worker = free[0]
-            cells = [cell for cell in self.open if cell.left or cell.lost]
-            if not cells:
+    def _give_out(self, pending: bool) -> None:
+        """Give out what can be taken now; `pending` says whether the store will bring more."""
+        while cells := [cell for cell in self.open if cell.left or cell.lost]:
+            pairs = ((worker, min(cells, key=partial(self._price, worker))) for worker in self.pool.free())
+            patient = pending or self.out > 0
+            taken = next((pair for pair in pairs if not (patient and self._waits(*pair))), None)
+            if taken is None:
                 return
-            cell = min(cells, key=partial(self._price, worker))
+            worker, cell = taken
             rows = cell.taken()
             planned = cell.planned
             known = None if cell.known is None else cell.known[rows]
@@ -182,6 +184,13 @@ class _Run:
             self.pool.give(worker, Task(planned.job, planned.cell, rows, known, cell.pictured))
             self.out += 1
             cell.out += 1
+
+    def _waits(self, worker: int, cell: Opened) -> bool:
+        """Whether a worker should rather wait for further cells of its model than load that of this cell."""
+        mine = self.models.get(worker)
+        return mine not in (None, cell.planned.cell.model_digest) and any(
+            of.cell.model_digest == mine for of in self.ahead
+        )
 
     def _price(self, worker: int, cell: Opened) -> tuple[bool, int]:
         """A worker goes on with its model; a new one it takes where the fewest others are, the first of the plan."""
@@ -205,7 +214,7 @@ class _Run:
             cell.lost.append(task.rows)
         blamed = _key(event.tasks[0]) if event.tasks else NOTHING
         self.deaths[blamed] += 1
-        if self.deaths[blamed] == DEADLY:
+        if self.deaths[blamed] >= DEADLY and (event.tasks or not self.out):  # others may be at work
             of = "their start"
             if event.tasks:
                 of = f"the same samples, {event.tasks[0].cell.perturbation} on {event.tasks[0].cell.model}"

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
+from robustbench_eff.errors import ModelError
 from robustbench_eff.plan import Plan, Task
 from robustbench_eff.worker import Answers
 
@@ -28,6 +29,14 @@ class Workshop(Protocol):
 
     def work(self, task: Task) -> Answers:
         """Work on a task."""
+
+
+def cannot_be_sent(error: Exception) -> ModelError:
+    """What is said of a model that no other process can be given."""
+    return ModelError(
+        f"A model cannot be sent to another process: {error}",
+        "Define its class in a module, give it as file.py:factory, or use one device.",
+    )
 
 
 class Inline:

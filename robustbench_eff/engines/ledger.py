@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from robustbench_eff.errors import StoreError
 from robustbench_eff.outcomes import as_numpy
 from robustbench_eff.plan import CLEAN, Cell, Plan, Planned, Rows, Task, shards_of
-from robustbench_eff.shuffle import fair_from
+from robustbench_eff.shuffle import Prefix, fair_from
 from robustbench_eff.store import Store, jsonable
 from robustbench_eff.worker import Done
 
@@ -37,6 +37,8 @@ class Progress:
     """That workers took for the cell so far in this run."""
     ended: bool = False
     """Whether nothing more will be done for this cell: all its samples are there, or enough of them."""
+    drawn: tuple[int, int] | None = None
+    """In random order, of how many there is a fair sample, and how many of those are right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Opened:
     given: int
     stored: tuple[int, int]
     """Samples that the store holds, and how many of them are right; replaced together, by the thread of the store."""
+    prefix: Prefix | None
+    """Those of them that are a fair sample, where they come in random order."""
     files: int
     """In which the store holds it."""
     pictured: bool
@@ -125,17 +129,22 @@ class Ledger:
         found, files = self.store.recover(cell.id, ["correct"])
         rows, correct = as_numpy(found["index"]), int(pc.sum(found["correct"]).as_py() or 0)
         drawn = self.drawn and not planned.together
-        self.report(Progress(cell, len(rows), len(rows), correct, resumed=True))
-        return Opened(
+        prefix = Prefix(cell.samples) if drawn else None
+        if prefix is not None:
+            prefix.add(rows, as_numpy(found["correct"]))
+        opened = Opened(
             planned=planned,
             known=self._known(planned),
             left=deque(shards_of(cell.samples, rows, shard_size(planned, self.workers), drawn=drawn)),
             fair_from=fair_from(rows, cell.samples) if drawn else cell.samples,
             given=len(rows),
             stored=(len(rows), correct),
+            prefix=prefix,
             files=files,
             pictured=self.store.has_picture(cell.id),
         )
+        self._tell(opened, len(rows), resumed=True)
+        return opened
 
     def _keep(self, cell: Opened, event: Finished) -> None:
         done, of = event.found(), cell.planned.cell
@@ -143,16 +152,22 @@ class Ledger:
             self.store.write_picture(of.id, done.picture)
             cell.pictured = True
         self.store.write_shard(of.id, done.outcomes)
-        samples, correct = done.outcomes.num_rows, int(pc.sum(done.outcomes["correct"]).as_py())
+        samples, right = done.outcomes.num_rows, as_numpy(done.outcomes["correct"])
         cell.files += 1
         cell.seconds += done.seconds
-        cell.stored = cell.stored[0] + samples, cell.stored[1] + correct
-        self.report(Progress(of, samples, *cell.stored, resumed=False, seconds=cell.seconds))
+        cell.stored = cell.stored[0] + samples, cell.stored[1] + int(right.sum())
+        if cell.prefix is not None:
+            cell.prefix.add(as_numpy(done.outcomes["index"]), right)
+        self._tell(cell, samples)
 
     def _end(self, cell: Opened) -> None:
         if cell.files > 1:
             self.store.unite(cell.planned.cell.id)
-        self.report(Progress(cell.planned.cell, 0, *cell.stored, resumed=False, seconds=cell.seconds, ended=True))
+        self._tell(cell, 0, ended=True)
+
+    def _tell(self, cell: Opened, samples: int, *, resumed: bool = False, ended: bool = False) -> None:
+        drawn = None if cell.prefix is None else cell.prefix.counts
+        self.report(Progress(cell.planned.cell, samples, *cell.stored, resumed, cell.seconds, ended, drawn))
 
     def _known(self, planned: Planned) -> npt.NDArray[np.int32] | None:
         """The clean predictions of a cell's samples; -1 of those whose clean image nobody has."""

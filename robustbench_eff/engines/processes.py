@@ -19,12 +19,13 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from robustbench_eff.errors import EvaluationError, ModelError, RobustEvalError, RobustEvalWarning
+from robustbench_eff.batching import device_failed
+from robustbench_eff.errors import EvaluationError, RobustEvalError, RobustEvalWarning
 from robustbench_eff.plan import Plan, Task
 from robustbench_eff.worker import Answers
 
 from .dispatch import QUEUE, Lost
-from .inline import Workshop
+from .inline import Workshop, cannot_be_sent
 from .ledger import Finished
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -39,6 +40,15 @@ class _Worker:
     pipe: Connection
     tasks: list[Task] = field(default_factory=list)
 
+    def send(self, message: bytes) -> None:
+        """Say something pickled; who died does not hear it, and `wait` hears of that."""
+        with contextlib.suppress(OSError):
+            self.pipe.send_bytes(message)
+
+
+class _Broken(Exception):
+    """A worker says that its device has failed, and ends."""
+
 
 class Processes:
     """A pool with a process for each of `openings`, which make their workshops there.
@@ -51,20 +61,22 @@ class Processes:
         self.size = len(openings)
         self._settling = settling
         self._openings = [_pickled(opening) for opening in openings]
-        self._workers = [self._started(opening) for opening in self._openings]
+        self._workers = [self._started() for _ in openings]
+        for worker, opening in zip(self._workers, self._openings, strict=True):
+            worker.send(opening)
 
     def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
         try:
-            self._workers[0].pipe.send(None)
+            self._workers[0].send(pickle.dumps(None))
             while True:
                 match self._next(0):
                     case "preparing", step:
                         preparing(*step)
                     case "plan", plan:
                         return plan  # type: ignore[no-any-return]
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, _Broken) as error:
             raise EvaluationError(
-                f"The first worker died while it made the plan ({self._end_of(0)}).",
+                f"The first worker died while it made the plan ({self._end_of(0, error)}).",
                 "In a script, call evaluate under `if __name__ == '__main__':`, which new processes do not run.",
             ) from error
 
@@ -74,8 +86,7 @@ class Processes:
 
     def give(self, worker: int, task: Task) -> None:
         self._workers[worker].tasks.append(task)
-        with contextlib.suppress(OSError):  # it died; `wait` hears of that
-            self._workers[worker].pipe.send(task)
+        self._workers[worker].send(pickle.dumps(task))
 
     def wait(self, seconds: float | None) -> Sequence[Finished | Lost]:
         pipes = {worker.pipe: number for number, worker in enumerate(self._workers)}
@@ -97,16 +108,20 @@ class Processes:
         worker = self._workers[number]
         try:
             what, found = self._next(number)
-        except (EOFError, OSError):
-            lost = Lost(number, worker.tasks, self._end_of(number))
+        except (EOFError, OSError, _Broken) as error:
+            lost = Lost(number, worker.tasks, self._end_of(number, error))
             worker.pipe.close()
-            self._workers[number] = self._started(self._openings[number])
+            self._workers[number] = self._started()
+            self._workers[number].send(self._openings[number])
             return lost
         return Finished(worker.tasks.pop(0), lambda: found) if what == "done" else None
 
     def _next(self, number: int) -> tuple[str, Any]:
-        """What a worker says; its warnings are given here, its errors raised. EOFError if it is dead."""
+        """What a worker says; its warnings are given here, its errors raised. EOFError if it is dead, _Broken if it
+        ends."""
         what, found = pickle.loads(self._workers[number].pipe.recv_bytes())
+        if what == "broken":
+            raise _Broken(found)
         if what == "error":
             raise found
         if what == "warning":
@@ -114,14 +129,18 @@ class Processes:
             warnings.warn(text, category, stacklevel=2)
         return what, found
 
-    def _started(self, opening: bytes) -> _Worker:
+    def _started(self) -> _Worker:
+        """A process that waits for its opening. That does not go along with the start, which would wait for ever where
+        a process dies before it has read all of it."""
         here, there = SPAWN.Pipe()
-        process = SPAWN.Process(target=_serve, args=(opening, there, self._settling), daemon=True)
+        process = SPAWN.Process(target=_serve, args=(there, self._settling), daemon=True)
         process.start()
         there.close()  # so that the pipe ends with the process
         return _Worker(process, here)
 
-    def _end_of(self, number: int) -> str:
+    def _end_of(self, number: int, error: Exception) -> str:
+        if isinstance(error, _Broken):
+            return str(error)
         process = self._workers[number].process
         process.join()
         code = process.exitcode or 0
@@ -133,15 +152,12 @@ def _pickled(opening: Opening) -> bytes:
     try:
         return pickle.dumps(opening)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
-        raise ModelError(
-            f"A model cannot be sent to another process: {error}",
-            "Define its class in a module, give it as file.py:factory, or use one device.",
-        ) from error
+        raise cannot_be_sent(error) from error
 
 
-def _serve(opening: bytes, pipe: Connection, settling: Callable[[], None]) -> None:
+def _serve(pipe: Connection, settling: Callable[[], None]) -> None:
     """What a worker's process does: one task after the other, while the images of the next are fetched and the
-    outcomes of the last are sent."""
+    outcomes of the last are sent. What opens its workshop is read first."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who gave the tasks decides
     threading.Thread(target=_end_with_parent, daemon=True).start()
     sys.stdout = sys.stderr  # a model of the user may print; stdout is for the result
@@ -158,7 +174,7 @@ def _serve(opening: bytes, pipe: Connection, settling: Callable[[], None]) -> No
 
         warnings.showwarning = warn  # type: ignore[assignment]
         try:
-            workshop: Workshop = pickle.loads(opening)()
+            workshop: Workshop = pickle.loads(pipe.recv_bytes())()
             tasks: queue.SimpleQueue[Task | type[EOFError] | None] = queue.SimpleQueue()
             threading.Thread(target=_listen, args=(pipe, workshop, tasks), daemon=True).start()
             while (task := tasks.get()) is not EOFError:
@@ -167,7 +183,7 @@ def _serve(opening: bytes, pipe: Connection, settling: Callable[[], None]) -> No
                 else:
                     say("plan", workshop.plan(lambda *step: say("preparing", step)))
         except Exception as error:  # noqa: BLE001, whatever it is, it belongs to who gave the task
-            say("error", _readable(error))
+            say("broken", str(error)) if device_failed(error) else say("error", _readable(error))
 
 
 def _listen(pipe: Connection, workshop: Workshop, tasks: queue.SimpleQueue[Any]) -> None:

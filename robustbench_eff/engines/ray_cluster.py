@@ -10,12 +10,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from robustbench_eff.errors import EvaluationError, MissingExtra, UsageError
+from robustbench_eff.batching import device_failed
+from robustbench_eff.errors import EvaluationError, MissingExtra, RobustEvalError, UsageError
 from robustbench_eff.plan import Plan, Task
 from robustbench_eff.worker import Done
 
-from .dispatch import QUEUE, Lost
-from .inline import Workshop
+from .dispatch import DEADLY, QUEUE, Lost
+from .inline import Workshop, cannot_be_sent
 from .ledger import Finished
 
 try:
@@ -91,12 +92,12 @@ class RayCluster:
                     f"The Ray cluster has no {resource} to spare now.",
                     "Use --device, or --workers N for one that grows.",
                 )
-        except UsageError:
+            needs: dict[str, Any] = {"num_cpus": 1, "num_gpus": int(device == "cuda")}
+            remote: Any = ray.remote(**needs, concurrency_groups={"ahead": 1})(_Worker)
+            self._start = partial(remote.remote, _shared(partial(opening, device)), settling, str(Path.cwd()))
+        except RobustEvalError:
             self._leave()
             raise
-        needs: dict[str, Any] = {"num_cpus": 1, "num_gpus": int(device == "cuda")}
-        remote: Any = ray.remote(**needs, concurrency_groups={"ahead": 1})(_Worker)
-        self._start = partial(remote.remote, partial(opening, device), settling, str(Path.cwd()))
         self._actors: dict[int, _Actor] = {}
         self._started = 0
         for _ in range(self.size):
@@ -104,11 +105,13 @@ class RayCluster:
 
     def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
         del preparing  # it happens elsewhere
+        deaths = 0
         while True:
             for event in self.wait(None):
-                raise EvaluationError(
-                    f"A Ray worker died at its start: {event.why if isinstance(event, Lost) else ''}."
-                )
+                assert isinstance(event, Lost)
+                deaths += 1
+                if deaths >= self.size + DEADLY - 1:  # a node that goes takes many along
+                    raise EvaluationError(f"{deaths} Ray workers died of their start: {event.why}.")
             for actor in self._actors.values():
                 if actor.joining is None:
                     try:
@@ -170,9 +173,19 @@ def _connect(address: str | None) -> None:
         else:
             ray.init(address=address, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
+        if address is None:
+            raise UsageError(f"Ray cannot be started here: {error}", "Leave out --engine ray.") from error
         raise UsageError(
             f"No Ray cluster at {address}: {error}", "Start one with `ray start --head`, or leave out --ray-address."
         ) from error
+
+
+def _shared(opening: Callable[[], Workshop]) -> Any:
+    """A reference that every actor reads; the weights of a model travel along, once to a node."""
+    try:
+        return ray.put(opening)
+    except TypeError as error:
+        raise cannot_be_sent(error) from error
 
 
 def _answer(reference: Any) -> Any:
@@ -180,6 +193,8 @@ def _answer(reference: Any) -> Any:
     try:
         return ray.get(reference)
     except RayTaskError as error:
+        if device_failed(error.cause):
+            raise RayError(str(error.cause)) from error  # who has no device is as good as dead
         if isinstance(error.cause, RayError):  # what it raised cannot be sent
             raise EvaluationError(f"A Ray worker failed: {error.cause}") from error
         raise error.cause from error

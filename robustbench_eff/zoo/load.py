@@ -75,8 +75,8 @@ def _resolve(name: str) -> tuple[ModuleType, str]:
     )
 
 
-def expected_label_space(request: ModelRequest) -> str | None:
-    """The label space before anything is loaded; None for a user's own module of unknown outputs."""
+def expected_label_space(request: ModelRequest) -> str:
+    """The label space, before anything is loaded."""
     source, _ = _resolve(request.name)
     if source is shipped:
         return "digits"
@@ -84,4 +84,4 @@ def expected_label_space(request: ModelRequest) -> str | None:
         return trained.card(request.name).label_space
     if request.num_classes is not None:
         return label_space_of(request.num_classes)
-    return None if source is user_module else "imagenet"
+    return "custom" if source is user_module else "imagenet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -83,8 +84,9 @@ def _imported(place: str) -> ModuleType:
     try:
         if not is_file:
             return importlib.import_module(place)
-        # A name of our own: a file called copy.py must not replace the standard one.
-        name = f"_robust_eval_user_{Path(place).stem}"
+        # A name of its own: a file called copy.py must not replace the standard one, nor another of that name.
+        which = hashlib.blake2b(str(Path(place).resolve()).encode(), digest_size=4).hexdigest()
+        name = f"_robust_eval_user_{Path(place).stem}_{which}"
         spec = importlib.util.spec_from_file_location(name, place)
         if spec is None or spec.loader is None:
             raise ModelError(f"{place} cannot be imported.")

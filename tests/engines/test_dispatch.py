@@ -10,7 +10,7 @@ import pytest
 from robustbench_eff.errors import UsageError
 from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.scores.intervals import wilson
-from robustbench_eff.shuffle import drawn_fairly, shuffled
+from robustbench_eff.shuffle import Prefix, drawn_fairly, shuffled
 from robustbench_eff.store import Store
 from running import accuracies, assert_same, by_cell, outcomes, run
 
@@ -35,6 +35,17 @@ def test_the_order_is_always_the_same_and_fair() -> None:
     assert abs(counts - 50).max() < 5 * np.sqrt(50 * 0.9)
     assert drawn_fairly(order[:100][::-1], 50_000)
     assert not drawn_fairly(np.arange(100), 50_000)
+
+
+def test_only_those_without_a_gap_before_them_are_a_fair_sample() -> None:
+    """Shards of beaten samples are done sooner."""
+    order, prefix = shuffled(100), Prefix(100)
+    prefix.add(np.sort(order[20:40]), np.zeros(20, bool))
+    assert prefix.counts == (0, 0)
+    prefix.add(np.sort(order[:20]), np.ones(20, bool))
+    assert prefix.counts == (40, 20)
+    prefix.add(np.sort(order[40:]), np.ones(60, bool))
+    assert prefix.counts == (100, 80)
 
 
 def test_outcomes_do_not_depend_on_the_order(whole: Path, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 import torch
 from torch import nn
 
+from fixed_answers import Fixed
 from robustbench_eff import load_classifier
 from robustbench_eff.api import hardware
 from robustbench_eff.engines.processes import _readable
@@ -83,6 +84,57 @@ def test_a_model_that_cannot_be_sent_is_said(tmp_path: Path) -> None:
         run(tmp_path / "store", Local().eval(), workers=2)
 
 
+def test_a_script_that_runs_itself_is_told_so(tmp_path: Path) -> None:
+    """Its workers die before they have read their model, which is larger than a pipe."""
+    (tmp_path / "script.py").write_text(
+        "from robustbench_eff import evaluate, load_classifier\n"
+        f"evaluate(load_classifier('digits_standard'), attacks=['fgsm'], store={str(tmp_path / 'store')!r}, workers=2)"
+    )
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 1
+    assert "call evaluate under `if __name__ == '__main__':`" in done.stderr
+
+
+FAILING = """
+from pathlib import Path
+from robustbench_eff import load_classifier
+
+def fail_once(module, images):
+    flag = Path(__file__).with_name("failed")
+    if images[0].requires_grad and not flag.exists():
+        flag.touch()
+        raise RuntimeError("CUDA error: unspecified launch failure")
+
+def build():
+    model = load_classifier("digits_standard").model
+    model.register_forward_pre_hook(fail_once)
+    return model
+"""
+
+
+def test_a_worker_whose_gpu_fails_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "failing.py").write_text(FAILING)
+    model = ModelRequest(name=f"{tmp_path}/failing.py:build", input_size=32, num_classes=10)
+    ears = Ears(lambda: None)
+    options = {"benchmarks": ["digits"], "attacks": ["fgsm"], "limit": 32, "listener": ears}
+    run(tmp_path / "store", model, workers=2, shard_size=8, **options)
+    assert (tmp_path / "failed").exists()
+    assert ears.computed == 2 * 32
+
+
+def test_a_module_is_the_same_model_for_any_number_of_workers(tmp_path: Path) -> None:
+    for workers in (1, 2):
+        run(
+            tmp_path / "store",
+            Fixed(3, outputs=10).eval(),
+            benchmarks=["digits"],
+            attacks=["fgsm"],
+            limit=8,
+            workers=workers,
+        )
+    assert len(by_cell(tmp_path / "store")) == 2
+
+
 def test_workers_end_with_the_run_that_was_killed(tmp_path: Path) -> None:
     script = (
         "from robustbench_eff import evaluate\n"
@@ -121,8 +173,24 @@ def test_devices_and_workers(names: str, workers: int | None, expected: list[str
     assert hardware.resolve_devices(names, workers) == expected
 
 
-def test_all_devices_are_the_gpus_or_the_cpu() -> None:
-    gpus = [f"cuda:{number}" for number in range(torch.cuda.device_count())]
-    assert hardware.resolve_devices("all", None) == (gpus or ["cpu"])
+@pytest.mark.parametrize(
+    ("names", "workers", "gpus", "expected"),
+    [
+        ("all", None, 0, ["cpu"]),
+        ("all", None, 3, ["cuda:0", "cuda:1", "cuda:2"]),
+        ("all", 4, 2, ["cuda:0", "cuda:1", "cuda:0", "cuda:1"]),
+        ("auto", 2, 3, ["cuda:0", "cuda:1"]),
+        ("auto", 3, 2, ["cuda:0", "cuda:1", "cuda:0"]),
+        ("auto", 2, 0, ["cpu", "cpu"]),
+    ],
+)
+def test_all_devices_are_the_gpus_or_the_cpu(
+    names: str, workers: int | None, gpus: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    assert hardware.resolve_devices(names, workers) == expected
+
+
+def test_every_device_has_a_worker() -> None:
     with pytest.raises(UsageError, match="2 devices need as many workers, got --workers 1"):
         hardware.resolve_devices("cpu,cpu", 1)

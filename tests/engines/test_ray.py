@@ -6,17 +6,22 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from robustbench_eff import Settings
-from robustbench_eff.errors import MissingInputs, UsageError
+from robustbench_eff.errors import MissingInputs, ModelError, UsageError
+from robustbench_eff.plan import Plan
 from running import ATTACKS, COUNT, Ears, assert_same, by_cell, run
 
 ray = pytest.importorskip("ray", reason="needs ray")
+pytestmark = pytest.mark.xdist_group("ray")
 
 
 @pytest.fixture(scope="module")
@@ -42,17 +47,22 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return store
 
 
-def kill_a_worker() -> None:
-    commands = {path: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline")}
-    workers = [int(path.parent.name) for path, command in commands.items() if command.startswith(b"ray::_Worker")]
-    os.kill(workers[0], signal.SIGKILL)
+def kill_a_worker_of(cluster) -> None:
+    """Not of another cluster, which other tests may have."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        if path.read_bytes().startswith(b"ray::_Worker"):
+            parent = path.with_name("stat").read_text().rpartition(")")[2].split()[1]
+            if cluster.address in Path(f"/proc/{parent}/cmdline").read_text():
+                os.kill(int(path.parent.name), signal.SIGKILL)
+                return
+    raise AssertionError("There is no worker to kill.")
 
 
 @pytest.mark.parametrize("dies", ["the only worker", "a node"])
 def test_nothing_is_lost_or_computed_twice(cluster, reference: Path, tmp_path: Path, dies: str) -> None:
     node = cluster.add_node(num_cpus=1) if dies == "a node" else None
     disturbing = {
-        "the only worker": kill_a_worker,
+        "the only worker": lambda: kill_a_worker_of(cluster),
         "a node": lambda: cluster.remove_node(node, allow_graceful=False),
     }
     ears = Ears(disturbing[dies])
@@ -84,6 +94,33 @@ def test_a_driver_that_is_killed_goes_on_where_it_stopped(cluster, reference: Pa
     run(store, engine="ray", ray_address=cluster.address, shard_size=8, listener=ears)
     assert ears.computed == 4 * COUNT - there
     assert_same(by_cell(store), by_cell(reference))
+
+
+def test_a_node_that_goes_while_its_workers_start_ends_nothing(cluster, reference: Path, tmp_path: Path) -> None:
+    class Visited(Ears):
+        def planned(self, plan: Plan) -> None:
+            node = cluster.add_node(num_cpus=3)
+            time.sleep(2)  # its three workers have begun to start by now, which takes longer
+            cluster.remove_node(node, allow_graceful=False)
+
+    ears = Visited(lambda: None)
+    run(tmp_path / "store", engine="ray", ray_address=cluster.address, workers=5, shard_size=8, listener=ears)
+    assert ears.computed == 4 * COUNT
+    assert_same(by_cell(tmp_path / "store"), by_cell(reference))
+
+
+def test_a_model_that_cannot_be_sent_is_said(cluster, tmp_path: Path) -> None:
+    class Locked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lock = threading.Lock()
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean((2, 3)) * 7 - 9
+
+    with pytest.raises(ModelError, match="cannot be sent to another process"):
+        run(tmp_path / "store", Locked().eval(), engine="ray", ray_address=cluster.address)
+    assert not ray.is_initialized()
 
 
 def test_what_is_missing_on_a_node_comes_out_as_it_was(cluster, tmp_path: Path) -> None:

@@ -87,6 +87,36 @@ def test_a_change_in_an_imported_file_is_another_model(tmp_path: Path) -> None:
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_what_else_was_loaded_from_the_folder_is_no_part_of_a_model(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.py").write_text(USER_MODEL)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "one.py").write_text(USER_MODEL + "# another file of that name")
+    torch.manual_seed(0)
+    digests = [load_classifier(f"{tmp_path}/one.py:build", input_size=32).digest]
+    for name in ("two", "other/one", "one"):
+        torch.manual_seed(0)
+        digests.append(load_classifier(f"{tmp_path}/{name}.py:build", input_size=32).digest)
+    assert digests[0] == digests[3]
+    assert len(set(digests)) == 3
+
+
+def test_a_change_in_a_package_that_is_imported_is_another_model(tmp_path: Path) -> None:
+    (tmp_path / "parts_of_mine").mkdir()
+    for name, text in (("__init__", "from .inner import SIGN\n"), ("inner", "SIGN = 1\n"), ("unused", "\n")):
+        (tmp_path / "parts_of_mine" / f"{name}.py").write_text(text)
+    (tmp_path / "of_parts.py").write_text("import parts_of_mine as parts\n" + USER_MODEL)
+    digests = []
+    for changed in ("inner", "inner", "unused"):
+        torch.manual_seed(0)
+        digests.append(load_classifier(f"{tmp_path}/of_parts.py:build", input_size=32).digest)
+        path = tmp_path / "parts_of_mine" / f"{changed}.py"
+        path.write_text(path.read_text() + "# more\n")
+    assert digests[0] != digests[1] != digests[2]
+    torch.manual_seed(0)
+    assert load_classifier(f"{tmp_path}/of_parts.py:build", input_size=32).digest == digests[2]
+
+
 def test_structure_and_plain_attributes_are_part_of_the_identity() -> None:
     def digest(activation: nn.Module, slope: float) -> str:
         torch.manual_seed(0)

@@ -1,0 +1,59 @@
+"""Where memory runs out, the work goes on in smaller parts, with the same outcomes."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from robustbench_eff import load_classifier
+from robustbench_eff.attacks import FGSM
+from robustbench_eff.corruptions.corruption import Corruption
+from robustbench_eff.errors import RobustEvalWarning
+from running import assert_same, by_cell, run
+
+MOST = 10
+OPTIONS: dict[str, Any] = {"attacks": ["fgsm(eps=8/255)"], "corruptions": ["fog(severity=3)"], "limit": 64}
+
+
+def narrow(function: Callable[..., torch.Tensor], images: int) -> Callable[..., torch.Tensor]:
+    """The same function in a memory that has room for a few images, which are the argument of that number."""
+
+    def narrowed(*arguments: Any) -> torch.Tensor:
+        if len(arguments[images]) > MOST:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return function(*arguments)
+
+    return narrowed
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    store = tmp_path_factory.mktemp("whole") / "store"
+    run(store, **OPTIONS)
+    return store
+
+
+@pytest.mark.parametrize(("kind", "images"), [(FGSM, 2), (Corruption, 1)])
+def test_a_shard_is_worked_off_in_parts(
+    kind: type, images: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind, "__call__", narrow(kind.__call__, images))
+    with pytest.warns(RobustEvalWarning, match="going on with batches of 8"):
+        run(tmp_path / "store", **OPTIONS)
+    assert_same(by_cell(tmp_path / "store"), by_cell(whole))
+
+
+def test_what_fits_is_remembered_from_shard_to_shard(tmp_path: Path) -> None:
+    classifier = load_classifier("digits_standard")
+    classifier.model.forward = narrow(classifier.model.forward, 0)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        run(tmp_path / "store", classifier, **OPTIONS, benchmarks=["digits"], shard_size=16)
+    lacking = [str(warning.message) for warning in said if "Memory ran out" in str(warning.message)]
+    assert len(lacking) == 2, "once for the referee and once for the attack"
+    assert set(lacking) == {"Memory ran out: going on with batches of 8. No outcome changes."}
