@@ -17,13 +17,18 @@ mapfile -t nodes < <(scontrol show hostnames "$SLURM_JOB_NODELIST")
 head=${nodes[0]}
 address=$(srun --nodes=1 --ntasks=1 --nodelist="$head" hostname --ip-address | cut -d ' ' -f 1):6379
 on() { srun --overlap --nodes=1 --ntasks=1 --nodelist="$1" "${@:2}"; }
+gpus=${SLURM_GPUS_PER_NODE##*:} # which may say their type, too: a100:4
 
 on "$head" ray start --head --node-ip-address="${address%:*}" --port=6379 --num-cpus="$SLURM_CPUS_PER_TASK" \
-  --num-gpus="$SLURM_GPUS_PER_NODE" --disable-usage-stats --block &
-until on "$head" ray status --address "$address" >/dev/null 2>&1; do sleep 2; done
+  --num-gpus="$gpus" --disable-usage-stats --block &
+ray=$!
+until on "$head" ray status --address "$address" >/dev/null 2>&1; do
+  kill -0 $ray # or the job ends: Ray could not be started
+  sleep 2
+done
 for node in "${nodes[@]:1}"; do
-  on "$node" ray start --address="$address" --num-cpus="$SLURM_CPUS_PER_TASK" --num-gpus="$SLURM_GPUS_PER_NODE" --block &
+  on "$node" ray start --address="$address" --num-cpus="$SLURM_CPUS_PER_TASK" --num-gpus="$gpus" --block &
 done
 
-workers=$((SLURM_JOB_NUM_NODES * SLURM_GPUS_PER_NODE))
+workers=$((SLURM_JOB_NUM_NODES * gpus))
 on "$head" robust-eval --engine ray --ray-address "$address" --device cuda --workers "$workers" "$@"

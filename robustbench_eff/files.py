@@ -18,6 +18,9 @@ from fsspec.implementations.local import LocalFileSystem
 from robustbench_eff.disk import nearest, write_whole, writing
 from robustbench_eff.errors import StoreError, StoreUnavailable, UsageError
 
+OBJECT_STORES = {"s3", "gs", "abfs", "oci", "oss"}
+"""Protocols without folders: a path that is not there has no bucket, which nobody wants to be made in passing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Files:
@@ -95,8 +98,16 @@ class Files:
         """Write whole or not at all: on a disk to a temporary name first, then renamed over; objects are so."""
         folder = self.folder
         if folder is None:
+            path = f"{self.root}/{name}"
             with self._reached():
-                self.fs.pipe_file(f"{self.root}/{name}", content)
+                try:
+                    self.fs.pipe_file(path, content)
+                except FileNotFoundError:
+                    protocols = self.fs.protocol
+                    if OBJECT_STORES & ({protocols} if isinstance(protocols, str) else {*protocols}):
+                        raise
+                    self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+                    self.fs.pipe_file(path, content)
             return
         with writing(folder):
             write_whole(folder / name, content, synced=True)

@@ -10,6 +10,7 @@ STORE is a folder or any URL that fsspec knows.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import io
@@ -19,7 +20,6 @@ import secrets
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -81,7 +81,7 @@ class Store:
             except StoreError as error:
                 raise StoreUnavailable(error.message, error.hint) from error
 
-    @contextmanager
+    @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the store for writing; StoreError if another process holds it."""
         with lease.held(self._files):
@@ -107,16 +107,17 @@ class Store:
 
     def unite(self, cell_id: str) -> None:
         """Make one file of the shards of a finished cell: a whole store is then read in seconds."""
-        shards = self._shards(cell_id)
-        if len(shards) < 2:
+        if len(self._shards(cell_id)) < 2:
             return
-        contents = self._intact(shards)
-        if len(contents) < len(shards):
+        found = self._read(cell_id)
+        contents = self._intact(found)
+        if len(contents) < len(found):
             return
         whole = self.write_shard(cell_id, _joined(contents, SCHEMA.names))
-        for shard in shards:
+        for shard, _ in found:
             if shard.name != whole:
-                self._files.remove(shard.name)
+                with contextlib.suppress(FileNotFoundError):  # another process unites them, too
+                    self._files.remove(shard.name)
 
     def write_picture(self, cell_id: str, png: bytes) -> None:
         """Keep a picture of a cell's successes; the first one stays."""
@@ -149,15 +150,10 @@ class Store:
     def outcomes(self, cell_id: str, columns: Sequence[str] | None = None) -> pa.Table:
         """All finished outcomes of a cell, or these columns of them, in benchmark order.
 
-        A corrupt shard is said and left out. Where a file goes while it is about to be read, another process is uniting
-        them, and the whole is there by now.
+        A corrupt shard is said and left out.
         """
         wanted = list(SCHEMA.names if columns is None else dict.fromkeys(["index", *columns]))
-        try:
-            contents = self._intact(self._shards(cell_id))
-        except FileNotFoundError:
-            contents = self._intact(self._shards(cell_id))
-        return _joined(contents, wanted)
+        return _joined(self._intact(self._read(cell_id)), wanted)
 
     def recover(self, cell_id: str, columns: Sequence[str]) -> tuple[pa.Table, int]:
         """These columns of all finished outcomes, and in how many files they lie, for who goes on with a cell.
@@ -167,32 +163,42 @@ class Store:
         """
         for left in self._files.matching(f"cells/{cell_id}/.*.part") if self._files.folder else ():
             self._files.remove(left)
-        shards = self._shards(cell_id)
-        contents = self._read(shards)
-        for shard, content in zip(shards, contents, strict=True):
+        intact = []
+        for shard, content in self._read(cell_id):
             if content is None:
                 self._files.rename(shard.name, f"{shard.name}.corrupt-{secrets.token_hex(3)}")
                 path = self._files.path(shard.name)
                 _warn(f"{path} is corrupt: it is set aside, and {shard.samples} are computed again.")
-        intact = [content for content in contents if content is not None]
+            else:
+                intact.append(content)
         return _joined(intact, list(dict.fromkeys(["index", *columns]))), len(intact)
 
-    def _intact(self, shards: Sequence[_Shard]) -> list[bytes]:
+    def _intact(self, found: Sequence[tuple[_Shard, bytes | None]]) -> list[bytes]:
         """What is in the files but the corrupt ones, which are said."""
-        found = []
-        for shard, content in zip(shards, self._read(shards), strict=True):
+        intact = []
+        for shard, content in found:
             if content is None:
                 path = self._files.path(shard.name)
                 _warn(f"{path} is corrupt: {shard.samples} are left out until the run is repeated.")
             else:
-                found.append(content)
-        return found
+                intact.append(content)
+        return intact
 
-    def _read(self, shards: Sequence[_Shard]) -> list[bytes | None]:
-        """What is in the files; None where the checksum in a name is not met."""
+    def _read(self, cell_id: str) -> list[tuple[_Shard, bytes | None]]:
+        """The files of a cell and what is in them; None where the checksum in a name is not met.
+
+        Where a file goes while it is about to be read, another process is uniting them, and the whole is there by now.
+        """
+        try:
+            return self._read_now(cell_id)
+        except FileNotFoundError:
+            return self._read_now(cell_id)
+
+    def _read_now(self, cell_id: str) -> list[tuple[_Shard, bytes | None]]:
+        shards = self._shards(cell_id)
         contents = self._files.read_all([shard.name for shard in shards])
         return [
-            content if _checksum(content) == shard.checksum else None
+            (shard, content if _checksum(content) == shard.checksum else None)
             for shard, content in zip(shards, contents, strict=True)
         ]
 

@@ -117,11 +117,14 @@ def test_the_missing_command_keeps_what_was_given(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: False)
     request = ModelRequest(name="timm:resnet18", weights=Path("w.safetensors"), mean=(0.5,), model_args={"a": 1})
     with pytest.raises(MissingInputs) as caught:
-        evaluate(request, "rb_imagenet_linf_wong2020fast", attacks=["fgsm"], limit=5, store=Path(DEFAULT_STORE))
+        evaluate(
+            *(request, "rb_imagenet_linf_wong2020fast"), attacks=["fgsm"], limit=5, store=Path(DEFAULT_STORE),
+            device="cpu", batch_size=4, skip_missing=True,
+        )  # fmt: skip
     assert caught.value.hint.splitlines() == [
         "With local files:",
         "  robust-eval --model timm:resnet18 --weights FILE --mean 0.5 --model-arg a=1 --attack fgsm "
-        "--data imagenet=PATH --limit 5",
+        "--data imagenet=PATH --limit 5 --device cpu --batch-size 4 --skip-missing",
     ]
 
 

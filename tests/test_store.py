@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from fsspec.implementations.dirfs import DirFileSystem
+from fsspec.implementations.local import LocalFileSystem
 
 from robustbench_eff.errors import RobustEvalWarning, StoreError, UsageError
 from robustbench_eff.files import Files
@@ -85,6 +87,35 @@ def test_a_reader_finds_all_rows_while_another_process_unites_them(
 
     monkeypatch.setattr(Files, "read", late)
     assert store.outcomes("abc").equals(before)
+
+
+def test_two_processes_may_unite_at_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each removes what the other is about to read or to remove."""
+    before, read, remove = store.outcomes("abc"), Files.read, Files.remove
+
+    def late_reader(files: Files, name: str) -> bytes:
+        monkeypatch.setattr(Files, "read", read)
+        Store(store.place).unite("abc")
+        store.write_shard("abc", before.slice(0, 4))
+        return read(files, name)
+
+    def late_remover(files: Files, name: str) -> None:
+        remove(files, name)
+        remove(files, name)
+
+    monkeypatch.setattr(Files, "read", late_reader)
+    monkeypatch.setattr(Files, "remove", late_remover)
+    with store.lock():
+        store.unite("abc")
+        assert store.recover("abc", ["correct"])[0].num_rows == 8
+    assert store.outcomes("abc").equals(before)
+
+
+def test_a_file_system_with_folders_gets_them(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    files = Files("sftp://host/there", DirFileSystem(str(tmp_path), LocalFileSystem()), "there")
+    files.write("cells/abc/cell.json", b"{}")
+    assert files.read("cells/abc/cell.json") == b"{}"
 
 
 def test_shards_of_scattered_samples_come_back_in_order_and_once(tmp_path: Path) -> None:

@@ -71,6 +71,9 @@ def run_options(
     engine: Annotated[str, typer.Option(help="Who runs the workers: local or ray.")] = "local",
     ray_address: Annotated[str | None, typer.Option(help="A Ray cluster that is there; auto finds it.")] = None,
     batch_size: Annotated[str, typer.Option(help="auto or a number; changes no outcome.")] = "auto",
+    shard_size: Annotated[
+        int | None, typer.Option(help="Samples worked off together; matters to other libraries' attacks only.")
+    ] = None,
     precision: Annotated[
         str, typer.Option(help="Attacks': auto, float32, bfloat16 or float16. The referee's is float32.")
     ] = "auto",
@@ -125,7 +128,8 @@ def asked(options: Mapping[str, Any]) -> tuple[list[ModelRequest], Settings]:
         "trust_checkpoint": options["trust_checkpoint"],
     }
     as_they_are = (
-        "suite limit device workers engine ray_address precision seed shuffle_shards store normalisers skip_missing"
+        "suite limit device workers engine ray_address shard_size precision seed shuffle_shards store normalisers "
+        "skip_missing"
     )
     settings = Settings(
         benchmarks=tuple(options["benchmark"] or ()),
