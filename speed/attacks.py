@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from races import RACES, Race, Setting
 from torch import Tensor
 
+from races import RACES, Race, Setting
 from robustbench_eff import environment, load_classifier, spec
 from robustbench_eff.api import hardware
 from robustbench_eff.benchmarks import sources

@@ -22,9 +22,9 @@ from typing import Any
 import timm
 import torch
 import torch.nn.functional as functional
-from peers import bare_pgd
 from torch import Tensor, nn
 
+from peers import bare_pgd
 from robustbench_eff import corruptions, environment
 from robustbench_eff.attacks import PGD, Oracle
 from robustbench_eff.corruptions import Kernel

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import peers
 import torch
-from peers import Run
 from torch import Tensor
 
+import peers
+from peers import Run
 from robustbench_eff.api import hardware
 from robustbench_eff.attacks import APGD, APGDT, FABT, PGD, AutoAttack, OnePixel, Oracle, Square
 from robustbench_eff.attacks.losses import cross_entropy

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import elsewhere
 import pytest
+
+import elsewhere
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from masked_models import Quantised, Randomised, Tampered, masked
 
+from masked_models import Quantised, Randomised, Tampered, masked
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.checks import (
     CHECKS,

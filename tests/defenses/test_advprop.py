@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.nn.functional as functional
 from torch import nn
-from trainings import a_batch, digits, network, small_net, training
 
 from robustbench_eff import catalog
 from robustbench_eff.defenses.advprop import AdvProp
@@ -17,6 +16,7 @@ from robustbench_eff.defenses.fast_advprop import FastAdvProp
 from robustbench_eff.defenses.trainer import train
 from robustbench_eff.errors import ModelError
 from robustbench_eff.zoo import architectures
+from trainings import a_batch, digits, network, small_net, training
 
 EPS = 8 / 255
 

@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 import torch
 from torch import nn
-from trainings import Counted, a_batch, digits, network, small_net, training
 
 from robustbench_eff import catalog, spec, tables
 from robustbench_eff.defenses.network import Given
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.trainer import train
+from trainings import Counted, a_batch, digits, network, small_net, training
 
 
 def given() -> Given:

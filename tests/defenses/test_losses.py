@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as functional
-from trainings import a_batch, network, small_net
 
 from robustbench_eff.defenses.adversarial import AdversarialTraining
 from robustbench_eff.defenses.augmix import AugMix, jensen_shannon
@@ -19,6 +18,7 @@ from robustbench_eff.defenses.policies import augmented, policy
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.tampering import Tampering
 from robustbench_eff.defenses.trades import Trades
+from trainings import a_batch, network, small_net
 
 EPS = 8 / 255
 

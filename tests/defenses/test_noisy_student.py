@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
-from trainings import small_net
 
 from robustbench_eff.defenses.noisy_student import NoisyStudent, chosen, taught
 from robustbench_eff.defenses.samples import Samples
 from robustbench_eff.errors import DataError
 from robustbench_eff.zoo import architectures
+from trainings import small_net
 
 PROBABILITIES = torch.tensor(
     [

@@ -6,12 +6,12 @@ import pytest
 import torch
 import torch.nn.functional as functional
 from torch import nn
-from trainings import a_batch, network, small_net
 
 from robustbench_eff.activations import SMOOTH, SmoothReLU, build_activation, kinks, replace_activations, smooth
 from robustbench_eff.defenses.sat import SmoothAdversarialTraining, SmoothBackwardReLU
 from robustbench_eff.errors import ModelError, SpecError
 from robustbench_eff.zoo import architectures
+from trainings import a_batch, network, small_net
 
 ROUGH = (
     "timm:resnet18",

@@ -14,7 +14,6 @@ import pytest
 import torch
 import torch.nn.functional as functional
 from safetensors.torch import load_file
-from trainings import digits, small_net, training
 
 from robustbench_eff import rng
 from robustbench_eff.defenses.adversarial import AdversarialTraining
@@ -27,6 +26,7 @@ from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.standard import Standard
 from robustbench_eff.defenses.trainer import Look, train
 from robustbench_eff.errors import DataError, SpecError, TrainingError
+from trainings import digits, small_net, training
 
 SUPPORT = Path(__file__).parents[1] / "support"
 

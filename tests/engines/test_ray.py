@@ -21,7 +21,6 @@ from robustbench_eff.plan import Plan
 from running import ATTACKS, COUNT, Ears, assert_same, by_cell, run
 
 ray = pytest.importorskip("ray", reason="needs ray")
-pytestmark = pytest.mark.xdist_group("ray")
 
 
 @pytest.fixture(scope="module")

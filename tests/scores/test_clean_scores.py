@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from outcome_tables import cell, table
 from typer.testing import CliRunner
 
+from outcome_tables import cell, table
 from robustbench_eff.cli.main import app
 from robustbench_eff.scores.clean import clean_scores
 from robustbench_eff.scores.effective import baselines, effective_robustness

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from outcome_tables import attack_cell, cell, table
 from PIL import Image
 from sklearn.metrics import cohen_kappa_score
 from typer.testing import CliRunner
 
+from outcome_tables import attack_cell, cell, table
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.cli.main import app
 from robustbench_eff.errors import UsageError

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from outcome_tables import cell, table
 from sklearn.metrics import cohen_kappa_score
 from typer.testing import CliRunner
 
+from outcome_tables import cell, table
 from robustbench_eff.benchmarks.cue_conflict import categories, stimulus
 from robustbench_eff.cli.main import app
 from robustbench_eff.errors import UsageError

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from outcome_tables import attack_cell, table
 
+from outcome_tables import attack_cell, table
 from robustbench_eff import evaluate
 from robustbench_eff.scores.cells import Evidence
 from robustbench_eff.scores.worst_case import worst_case_scores

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import accelerator
 import torch
-from accelerator import DEVICE, There
-from trainings import digits, small_net, training
 
+import accelerator
+from accelerator import DEVICE, There
 from robustbench_eff import catalog, evaluate, rng, tables, testing
 from robustbench_eff.api import hardware
 from robustbench_eff.defenses.network import Given
@@ -19,6 +18,7 @@ from robustbench_eff.defenses.trainer import train
 from robustbench_eff.errors import DataError
 from robustbench_eff.rng import Draws
 from robustbench_eff.store import Store
+from trainings import digits, small_net, training
 
 SHORT = {
     "autoattack": "autoattack(eps=0.3)",

@@ -1,0 +1,52 @@
+"""What the tests in a browser share: the program, and a site of everything that was published."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from playwright.sync_api import Browser, sync_playwright
+
+from robustbench_eff.api.leaderboard import gathered
+from robustbench_eff.leaderboards.site.folder import FIRST_PAGE
+from robustbench_eff.leaderboards.site.write import write_site
+from site_entries import HOSTILE, entry
+from visits import ARGUMENTS, Visit
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("chromium is not installed")
+    return found
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Browser]:
+    """Not for the session: while Playwright runs, no test of the process can call asyncio.run."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def published_site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything that was published, and some measured models: takes 20 s, so one worker makes it for all."""
+    own = tmp_path_factory.getbasetemp()
+    out = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "published_site"
+    with FileLock(out.with_suffix(".lock")):
+        if not (out / FIRST_PAGE).is_file():  # which is written last
+            write_site([*HOSTILE, entry("mine", family="cnn", defense="trades"), *gathered((), published=True)], out)
+    return out
+
+
+@pytest.fixture
+def visit(browser: Browser, published_site: Path) -> Iterator[Visit]:
+    with Visit(browser, published_site, color_scheme="light", viewport={"width": 1400, "height": 900}) as visiting:
+        yield visiting

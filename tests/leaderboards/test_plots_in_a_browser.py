@@ -1,0 +1,52 @@
+"""The plots of the site: what a browser makes of them."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+from site_entries import AND, CLIMBING, SCRIPT
+from visits import Visit, wait_for_plot
+
+
+def test_plots_are_drawn_when_they_are_asked_for(visit: Visit) -> None:
+    page = visit.open("plots.html")
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        panel = page.locator(f"#{tab.get_attribute('aria-controls')}")
+        panel.locator("svg").wait_for()
+        expect(panel.locator("svg path, svg rect, svg line").nth(5)).to_be_attached()
+        view = panel.locator(".view option").filter(has_text="measured: all images").first.get_attribute("value")
+        panel.locator(".view").select_option(view)
+        panel.locator("summary").click()
+        panel.locator("table, .models").filter(has_text="mine").first.wait_for()
+    expect(page.get_by_role("tab")).to_have_count(4)
+    page.get_by_role("tab").first.click()
+    wait_for_plot(page, "scatter")
+    point = page.locator("#scatter svg .mark-symbol.role-mark path").first
+    point.hover()
+    page.locator("#vg-tooltip-element.visible", has_text="model").wait_for()
+    point.click()
+    page.wait_for_url("**/models/*.html")
+    assert visit.was_quiet()
+
+
+def test_every_model_is_in_the_plots_in_its_place(visit: Visit) -> None:
+    page = visit.open("plots.html#corruptions")
+    panel = page.locator("#corruptions")
+    wait_for_plot(page, "corruptions")
+    panel.locator(".view").select_option(label="digits (measured: all images), 6 models")
+    offered = panel.locator(".models option")
+    expect(offered).to_have_count(6)
+    named = offered.evaluate_all("found => found.map(option => option.value)")
+    assert named == sorted([SCRIPT, CLIMBING, AND, "__proto__", "10", "mine"])
+    panel.locator(".models").select_option("__proto__")
+    panel.locator(".drawing svg text", has_text="50.0%").wait_for()
+    assert visit.was_quiet()
+
+
+def test_a_link_to_a_plot_opens_it_on_the_same_page(visit: Visit) -> None:
+    page = visit.open("plots.html#curves")
+    page.locator("#curves svg").wait_for()
+    page.evaluate("location.hash = '#corruptions'")
+    page.locator("#corruptions svg").wait_for()
+    expect(page.get_by_role("tab", selected=True)).to_have_text("Corruptions by severity")

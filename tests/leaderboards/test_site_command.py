@@ -1,0 +1,62 @@
+"""The static site: the commands that write and serve it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from robustbench_eff.cli.serving import server
+from robustbench_eff.errors import UsageError
+from robustbench_eff.leaderboards.site.write import write_site
+from site_entries import entry
+
+
+def test_the_command_writes_a_site_without_torch(tmp_path: Path) -> None:
+    (tmp_path / "entries").mkdir()
+    (tmp_path / "entries" / "m.json").write_text(entry("m").text())
+    words = ["leaderboard", "site", str(tmp_path / "entries"), "--no-published", "--out", str(tmp_path / "site")]
+    script = (
+        f"import sys; from robustbench_eff import cli; sys.argv = ['robust-eval', *{words!r}]\n"
+        "try: cli.main()\nexcept SystemExit as stop: assert not stop.code\n"
+        "assert not {'torch', 'pandas', 'matplotlib'} & set(sys.modules), 'loaded'"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "site" / "models" / "m.html").is_file()
+
+
+def test_a_site_is_served_on_this_machine_until_ctrl_c(tmp_path: Path) -> None:
+    write_site([entry("m")], tmp_path / "site")
+    script = "from robustbench_eff import cli; cli.main()"
+    words = ["leaderboard", "serve", str(tmp_path / "site"), "--port", "0"]
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", script, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A background job of a shell ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[0]
+    assert address.startswith("http://127.0.0.1:")
+    assert b"<h1>" in urllib.request.urlopen(address, timeout=10).read()
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        urllib.request.urlopen(f"{address}../entries", timeout=10)
+    process.send_signal(signal.SIGINT)
+    _, complaint = process.communicate(timeout=20)
+    assert (process.returncode, complaint) == (0, "")
+
+
+def test_a_port_that_is_taken_and_a_folder_without_pages_are_sentences(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"has no index\.html"):
+        server(tmp_path, 0)
+    (tmp_path / "index.html").write_text("")
+    with server(tmp_path, 0) as first, pytest.raises(UsageError, match="Choose another --port"):
+        server(tmp_path, first.server_port)

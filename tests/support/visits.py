@@ -1,0 +1,70 @@
+"""A visit to the pages in a folder with a browser, and what can be waited for there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+
+from playwright.sync_api import Browser, Locator, Page, Request, expect
+
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+]
+PATIENCE = 30_000
+"""Milliseconds: a machine may have other things to do."""
+expect.set_options(timeout=PATIENCE)
+
+
+class Visit:
+    """A page, with what it asked for and complained of."""
+
+    def __init__(self, browser: Browser, folder: Path, **options: object) -> None:
+        self.folder, self.asked, self.complaints = folder, list[str](), list[str]()
+        self.page: Page = browser.new_context(**options).new_page()
+        self.page.set_default_timeout(PATIENCE)
+        self.page.on("request", self._request)
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
+
+    def __enter__(self) -> Visit:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.page.context.close()
+
+    def _request(self, request: Request) -> None:
+        self.asked.append(request.url)
+
+    def open(self, name: str) -> Page:
+        self.page.goto(f"{self.folder.as_uri()}/{name}")
+        return self.page
+
+    def was_quiet(self) -> bool:
+        """No complaint, and no request off the folder, until the page was loaded."""
+        self.page.wait_for_load_state()
+        assert self.complaints == []
+        assert [url for url in self.asked if not url.startswith(self.folder.as_uri())] == []
+        return True
+
+    def loaded(self) -> int:
+        return sum((self.folder / url.removeprefix(f"{self.folder.as_uri()}/")).stat().st_size for url in self.asked)
+
+
+def models(page: Page) -> Locator:
+    """The names in the table."""
+    return page.locator("#models tbody th a")
+
+
+def choose_columns(page: Page, title: str) -> None:
+    page.get_by_label("Columns").select_option(label=title)
+    expect(page.locator("#models caption")).to_have_text(title)
+
+
+def wait_for_plot(page: Page, name: str) -> None:
+    """Until nothing of it is drawn any more: a drawing takes the place of the one before, and of what was hovered."""
+    page.locator(f"#{name} svg").wait_for()
+    page.wait_for_function("name => drawn.get(document.getElementById(name)).then(() => true)", arg=name)
