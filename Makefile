@@ -7,6 +7,9 @@ BIN := $(VENV)/bin
 SHAPES := --jaxtyping-packages=robustbench_eff,beartype.beartype tests/contract tests/attacks/test_pgd.py \
 	tests/test_evaluate.py -k 'keeps_shape or stays_inside or test_pgd or right_when_clean'
 
+# Many tests start a process, which would otherwise compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check install
 
 demo: $(VENV)/.demo

@@ -11,7 +11,6 @@ import sysconfig
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -112,7 +111,7 @@ def _imported_files(path: Path, package: str | None) -> Iterator[Path]:
             yield file
 
 
-def _file_of(module: ModuleType | None) -> Path | None:
+def _file_of(module: object) -> Path | None:
     name = getattr(module, "__file__", None)
     return Path(name).resolve() if isinstance(name, str) else None
 

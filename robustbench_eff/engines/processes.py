@@ -111,6 +111,7 @@ class Processes:
         except (EOFError, OSError, _Broken) as error:
             lost = Lost(number, worker.tasks, self._end_of(number, error))
             worker.pipe.close()
+            worker.process.kill()  # whose device has failed may never come to an end
             self._workers[number] = self._started()
             self._workers[number].send(self._openings[number])
             return lost
