@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -13,6 +13,8 @@ from torch import Tensor
 from robustbench_eff.errors import EvaluationError, RobustEvalWarning
 
 Answer = TypeVar("Answer")
+LACKING = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+"""What is said of a lack of memory by the CPU's allocator, the driver and cuBLAS."""
 
 
 @dataclass(slots=True)
@@ -32,7 +34,7 @@ class Batches:
             try:
                 answers.append(function(*(tensor[start : start + self.size] for tensor in tensors)))
                 start += self.size
-            except RuntimeError as error:  # of which torch.OutOfMemoryError is one
+            except (RuntimeError, EvaluationError) as error:  # of which torch.OutOfMemoryError is one
                 if not out_of_memory(error):
                     raise
                 self._halve(min(self.size, stop - start), error)
@@ -43,7 +45,7 @@ class Batches:
         parts = self.map(function, *tensors)
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-    def _halve(self, tried: int, error: RuntimeError) -> None:
+    def _halve(self, tried: int, error: Exception) -> None:
         if tried <= 1:
             raise EvaluationError(
                 "Memory is too small for one sample of this model.",
@@ -59,19 +61,24 @@ class Batches:
         )
 
 
-def device_failed(error: BaseException | None) -> bool:
-    """Whether a GPU's driver gave up, after which a process can use none of them; a lack of memory is no such end."""
+def device_failure(error: BaseException | None) -> str | None:
+    """What a GPU's driver said when it gave up, after which a process can use no GPU; None where it did not."""
+    if out_of_memory(error):
+        return None
+    return next((str(link).partition("\n")[0] for link in _chain(error) if str(link).startswith("CUDA error")), None)
+
+
+def out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error is, or comes of, a lack of memory: torch has a class for that of GPUs, and sentences."""
+    return any(
+        isinstance(link, torch.OutOfMemoryError)
+        or (isinstance(link, RuntimeError) and any(words in str(link) for words in LACKING))
+        for link in _chain(error)
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and its causes."""
     while error is not None:
-        if (
-            isinstance(error, RuntimeError)
-            and str(error).startswith("CUDA error")
-            and "out of memory" not in str(error)
-        ):
-            return True
+        yield error
         error = error.__cause__
-    return False
-
-
-def out_of_memory(error: Exception) -> bool:
-    """CUDA has an error class of its own, the CPU's allocator only a sentence."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

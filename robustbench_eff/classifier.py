@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,10 @@ class Classifier(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance) -> None:
+    def __init__(
+        self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance, code: Path | None = None
+    ) -> None:
+        """`code` is the user's file that built the model, where that is not the one of its class."""
         super().__init__()
         self.model = model
         self.preprocessing = preprocessing
@@ -54,7 +58,7 @@ class Classifier(nn.Module):
         self.check_mode()
         self.num_classes = self._probe()
         self._sums = weights_sums(model)
-        self.digest = model_digest(model, weights_digest(model), provenance.source)
+        self.digest = model_digest(model, weights_digest(model), provenance.source, code)
 
     @property
     def name(self) -> str:

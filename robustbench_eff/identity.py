@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
 import inspect
 import sys
 import sysconfig
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +23,17 @@ _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64, 16:
 _PACKAGE = Path(__file__).parent.resolve()
 
 
-def model_digest(model: nn.Module, weights: str, source: str) -> str:
+def model_digest(model: nn.Module, weights: str, source: str, code: Path | None = None) -> str:
     """A hash of weights, structure, plain attributes, and the user's files that the model is made of.
 
-    `weights` is what `weights_digest` said of it.
+    `weights` is what `weights_digest` said of it, `code` the file that built it.
     Installed packages are not hashed: their versions are in the manifest of each run.
     """
     digest = hashlib.blake2b(f"{source}\n{model!r}\n{weights}\n".encode(), digest_size=16)
     for name, module in model.named_modules():
         plain = {key: value for key, value in sorted(vars(module).items()) if _is_plain(key, value)}
         digest.update(f"{name} {type(module).__qualname__} {plain!r}\n".encode())
-    for path in _user_files(model):
+    for path in _user_files(model, code):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -52,12 +51,12 @@ def weights_digest(model: nn.Module) -> str:
 
 
 def weights_sums(model: nn.Module) -> list[int]:
-    """The sum of the bits of every parameter and buffer, taken where they lie: in it a change shows."""
+    """The sum of the bits of every parameter and buffer, taken where they lie: nearly every change shows in it."""
     tensors = [value.detach() for _, value in sorted(model.state_dict().items()) if isinstance(value, Tensor)]
     sums = [
         value.contiguous().flatten().view(_INTEGERS[value.element_size()]).sum(dtype=torch.int64) for value in tensors
     ]
-    return torch.stack(sums).tolist() if sums else []
+    return [int(total) for total in sums]
 
 
 def _is_plain(key: str, value: Any) -> bool:
@@ -67,10 +66,12 @@ def _is_plain(key: str, value: Any) -> bool:
     return not key.startswith("_") and key != "training" and isinstance(value, (bool, int, float, str, type(None)))
 
 
-def _user_files(model: nn.Module) -> list[Path]:
-    """The files of the model's own classes and all that they import, installed packages left out."""
-    loaded = {path: module for module in tuple(sys.modules.values()) if (path := _file_of(module)) is not None}
-    found, ahead = set[Path](), list[Path]()
+def _user_files(model: nn.Module, code: Path | None) -> list[Path]:
+    """The files of the model's own classes and of what built it, and all that they import; installed packages left out.
+
+    What else the process has loaded does not count.
+    """
+    found, ahead = set[Path](), [] if code is None else [code.resolve()]
     for kind in {type(module) for module in model.modules()}:
         try:
             path = Path(inspect.getfile(kind)).resolve()
@@ -87,34 +88,40 @@ def _user_files(model: nn.Module) -> list[Path]:
             )
     while ahead:
         path = ahead.pop()
-        if path not in found and _is_users(path) and path.is_file():
+        if path not in found and _is_users(path):
             found.add(path)
-            ahead.extend(_imported_files(path, getattr(loaded.get(path), "__package__", None)))
+            ahead.extend(_imported_files(path))
     return sorted(found)
 
 
-def _imported_files(path: Path, package: str | None) -> Iterator[Path]:
-    """The loaded files that the import statements of a file name."""
-    names = set[str]()
-    for node in ast.walk(ast.parse(path.read_bytes())):
+def _imported_files(path: Path) -> Iterator[Path]:
+    """The files that the import statements of a file name; none of what is no Python."""
+    try:
+        tree = ast.parse(path.read_bytes())
+    except (SyntaxError, ValueError):
+        return
+    top = next(folder for folder in path.parents if not (folder / "__init__.py").is_file())
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            for alias in node.names:
+                yield from _files_of(alias.name, [top, *map(Path, sys.path)])
         elif isinstance(node, ast.ImportFrom):
-            if node.level and not package:
-                continue  # it could not be imported so
-            base = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
-            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
-    parents = {".".join(name.split(".")[:length]) for name in names for length in range(1, name.count(".") + 1)}
-    for name in names | parents:
-        file = _file_of(sys.modules.get(name))
-        if file is not None:
-            yield file
+            folders = [path.parents[node.level - 1]] if node.level else [top, *map(Path, sys.path)]
+            for alias in node.names:
+                yield from _files_of(".".join(filter(None, (node.module, alias.name))), folders)
 
 
-def _file_of(module: object) -> Path | None:
-    name = getattr(module, "__file__", None)
-    return Path(name).resolve() if isinstance(name, str) else None
+def _files_of(name: str, folders: Sequence[Path]) -> list[Path]:
+    """The files of a module and of the packages around it, in the first folder that has any."""
+    parts = name.split(".")
+    for folder in folders:
+        stems = [folder.joinpath(*parts[:length]) for length in range(1, len(parts) + 1)]
+        files = [file for stem in stems for file in (stem.parent / f"{stem.name}.py", stem / "__init__.py")]
+        if there := [file.resolve() for file in files if file.is_file()]:
+            return there
+    return []
 
 
 def _is_users(path: Path) -> bool:
-    return not any(root in path.parents for root in (*_INSTALLED, _PACKAGE))
+    packages = {"site-packages", "dist-packages"}
+    return packages.isdisjoint(path.parts) and not any(root in path.parents for root in (*_INSTALLED, _PACKAGE))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,14 @@ def _one_thread() -> None:
 def _same_networks() -> None:
     """Whatever a test initialises at random is the same in every run, whichever tests run beside it."""
     torch.manual_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _same_path() -> Iterator[None]:
+    """The folders of users' models are forgotten after a test: processes that are started later would inherit them."""
+    before = sys.path.copy()
+    yield
+    sys.path[:] = before
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -14,6 +14,7 @@ import torch
 
 from robustbench_eff import catalog
 from robustbench_eff.attacks import Oracle
+from robustbench_eff.batching import out_of_memory
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.benchmarks.on_demand import prepare_published
@@ -126,7 +127,7 @@ class Workshop:
             key = (task.job, int(task.rows[0]))
             self._begun.append(key)
             coming = self._coming.pop(key, None)
-        pixels = None if coming is None else coming.result()
+        pixels = None if coming is None else _arrived(coming)
         with hardware.threads(work.classifier.preprocessing.geometry.size, self._threads):
             return run_shard(work, task, pixels)
 
@@ -267,6 +268,16 @@ def _oracle(classifier: Classifier, settings: Settings, device: str) -> tuple[Or
 
 def _batch_size(classifier: Classifier, settings: Settings, device: str) -> int:
     return settings.batch_size or hardware.batch_size(classifier.preprocessing.geometry.size, device)
+
+
+def _arrived(coming: Future[Pixels]) -> Pixels | None:
+    """Images that were fetched; None where there was no room for them beside what was worked on."""
+    try:
+        return coming.result()
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        return None
 
 
 def _shard_size(classifier: Classifier, settings: Settings, device: str) -> int:

@@ -138,10 +138,10 @@ class _Run:
         for closed in [future for future in self.closing if future.done()]:
             closed.result()
             self.finished.add(self.closing.pop(closed))
-        while len(self.opening) + sum(bool(cell.left) for cell in self.open) <= self.pool.size:
-            planned = self._next()
-            if planned is None:
-                return
+        while (planned := self._next()) is not None:
+            enough = len(self.opening) + sum(bool(cell.left) for cell in self.open) > self.pool.size
+            if enough and self._at_work()[planned.cell.model_digest]:
+                return  # but every begun model has a cell, for whose workers wait for it
             self.ahead.remove(planned)
             self.begun.add(planned.cell.model_digest)
             self.opening[self.ledger.begin(planned)] = planned.cell.model_digest
@@ -149,13 +149,18 @@ class _Run:
     def _next(self) -> Planned | None:
         """The cell to be begun next: a further model only when there are fewer than workers, so that each keeps to its
         own; of the others the one with the fewest begun cells."""
-        at_work = Counter(cell.planned.cell.model_digest for cell in self.open if cell.left or cell.lost)
-        at_work.update(self.opening.values())
+        at_work = self._at_work()
         not_given_out = {of.cell.model_digest for of in self.ahead} & self.begun | at_work.keys()
         ready = [of for of in self.ahead if of.clean is None or of.clean in self.finished]
         if len(not_given_out) >= self.pool.size:
             ready = [of for of in ready if of.cell.model_digest in not_given_out]
         return min(ready, key=lambda of: at_work[of.cell.model_digest], default=None)
+
+    def _at_work(self) -> Counter[str]:
+        """How many cells of each model can be given out, or soon."""
+        found = Counter(cell.planned.cell.model_digest for cell in self.open if cell.left or cell.lost)
+        found.update(self.opening.values())
+        return found
 
     def _end_early(self, cell: Opened) -> None:
         """Leave the rest of a cell whose interval is as narrow as was asked for; on clean cells the others build."""

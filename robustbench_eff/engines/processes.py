@@ -19,7 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from robustbench_eff.batching import device_failed
+from robustbench_eff.batching import device_failure
 from robustbench_eff.errors import EvaluationError, RobustEvalError, RobustEvalWarning
 from robustbench_eff.plan import Plan, Task
 from robustbench_eff.worker import Answers
@@ -74,7 +74,9 @@ class Processes:
                         preparing(*step)
                     case "plan", plan:
                         return plan  # type: ignore[no-any-return]
-        except (EOFError, OSError, _Broken) as error:
+        except _Broken as error:
+            raise EvaluationError(f"The device of the first worker failed while it made the plan: {error}.") from error
+        except (EOFError, OSError) as error:
             raise EvaluationError(
                 f"The first worker died while it made the plan ({self._end_of(0, error)}).",
                 "In a script, call evaluate under `if __name__ == '__main__':`, which new processes do not run.",
@@ -184,7 +186,8 @@ def _serve(pipe: Connection, settling: Callable[[], None]) -> None:
                 else:
                     say("plan", workshop.plan(lambda *step: say("preparing", step)))
         except Exception as error:  # noqa: BLE001, whatever it is, it belongs to who gave the task
-            say("broken", str(error)) if device_failed(error) else say("error", _readable(error))
+            failure = device_failure(error)
+            say("error", _readable(error)) if failure is None else say("broken", failure)
 
 
 def _listen(pipe: Connection, workshop: Workshop, tasks: queue.SimpleQueue[Any]) -> None:

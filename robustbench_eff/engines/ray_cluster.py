@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from robustbench_eff.batching import device_failed
+from robustbench_eff.batching import device_failure
 from robustbench_eff.errors import EvaluationError, MissingExtra, RobustEvalError, UsageError
 from robustbench_eff.plan import Plan, Task
 from robustbench_eff.worker import Done
@@ -25,6 +25,7 @@ try:
 except ImportError as error:
     raise MissingExtra("ray", "ray") from error
 
+Answer = TypeVar("Answer")
 Opening = Callable[[str], Workshop]
 """A workshop on a device."""
 
@@ -39,16 +40,26 @@ class _Worker:
         self._opening = opening
 
     def join(self) -> None:
-        self._workshop = self._opening()
+        self._workshop = _said(self._opening)
 
     def plan(self) -> Plan:
-        return self._workshop.plan()
+        return _said(self._workshop.plan)
 
     def fetch(self, task: Task) -> None:
         self._workshop.fetch(task)
 
     def work(self, task: Task) -> Done:
-        return self._workshop.work(task).done()
+        return _said(lambda: self._workshop.work(task).done())
+
+
+def _said(function: Callable[[], Answer]) -> Answer:
+    """What a function gives. That a device failed is raised by itself, since causes do not travel."""
+    try:
+        return function()
+    except Exception as error:
+        if (failure := device_failure(error)) is not None:
+            raise RuntimeError(failure) from error
+        raise
 
 
 @dataclass(slots=True)
@@ -193,7 +204,7 @@ def _answer(reference: Any) -> Any:
     try:
         return ray.get(reference)
     except RayTaskError as error:
-        if device_failed(error.cause):
+        if device_failure(error.cause) is not None:
             raise RayError(str(error.cause)) from error  # who has no device is as good as dead
         if isinstance(error.cause, RayError):  # what it raised cannot be sent
             raise EvaluationError(f"A Ray worker failed: {error.cause}") from error

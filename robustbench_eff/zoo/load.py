@@ -45,7 +45,7 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
     else:
         built = source.build(target, request)
     provenance = Provenance(name=request.name, source=built.source, label_space=built.label_space, notes=built.notes)
-    classifier = Classifier(built.module.to(device), built.preprocessing, provenance)
+    classifier = Classifier(built.module.to(device), built.preprocessing, provenance, built.code)
     if request.num_classes is not None and classifier.num_classes != request.num_classes:
         raise ModelError(
             f"{request.name} has {classifier.num_classes} outputs, not the {request.num_classes} of --num-classes.",

@@ -61,6 +61,8 @@ class Built:
     source: str
     label_space: str
     notes: tuple[str, ...] = ()
+    code: Path | None = None
+    """The user's file that built the module."""
 
 
 def _three(given: tuple[float, ...] | None, own: tuple[float, float, float]) -> tuple[float, float, float]:

@@ -54,6 +54,7 @@ def build(name: str, request: ModelRequest) -> Built:
         source=source_text("user", f"{Path(place).name}:{attribute}", request.model_args),
         label_space="custom" if request.num_classes is None else label_space_of(request.num_classes),
         notes=notes,
+        code=None if code.__file__ is None else Path(code.__file__),
     )
 
 

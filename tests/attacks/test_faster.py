@@ -9,7 +9,7 @@ from torch import nn
 from robustbench_eff.attacks import PGD, Oracle
 from robustbench_eff.attacks.faster import faster
 from robustbench_eff.attacks.losses import cross_entropy
-from robustbench_eff.batching import Batches
+from robustbench_eff.batching import Batches, device_failure, out_of_memory
 from robustbench_eff.benchmarks.cache import prepare
 from robustbench_eff.benchmarks.digits import DIGITS, open_digits
 from robustbench_eff.classifier import Classifier, Provenance
@@ -236,6 +236,25 @@ def test_batches_shrink_until_they_fit_and_no_answer_changes() -> None:
 def test_one_sample_that_does_not_fit_is_an_error() -> None:
     with pytest.warns(RobustEvalWarning), pytest.raises(EvaluationError, match="too small for one sample"):
         Batches(4).joined(out_of_memory_above(0), torch.arange(8.0))
+
+
+def test_a_shard_is_halved_where_a_single_sample_of_it_does_not_fit_beside_the_others() -> None:
+    def of(shard: torch.Tensor) -> torch.Tensor:
+        return Batches(4).joined(out_of_memory_above(8 if len(shard) <= 10 else 0), shard)
+
+    numbers = torch.arange(40.0)
+    with pytest.warns(RobustEvalWarning):
+        assert torch.equal(Batches(40).joined(of, numbers), numbers * 2)
+
+
+def test_a_device_that_failed_is_told_from_one_that_is_full() -> None:
+    full = [RuntimeError(text) for text in ("CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when")]
+    assert all(out_of_memory(error) and device_failure(error) is None for error in full)
+    failed = EvaluationError("fgsm failed")
+    failed.__cause__ = RuntimeError("CUDA error: unspecified launch failure\nmore words")
+    assert not out_of_memory(failed)
+    assert device_failure(failed) == "CUDA error: unspecified launch failure"
+    assert device_failure(RuntimeError("no CUDA error")) is None
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robustbench_eff.engines import dispatch
 from robustbench_eff.errors import UsageError
 from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.shuffle import Prefix, drawn_fairly, shuffled
 from robustbench_eff.store import Store
-from running import accuracies, assert_same, by_cell, outcomes, run
+from running import AtOnce, accuracies, assert_same, by_cell, outcomes, run
 
 ATTACK = "fgsm(eps=8/255)"
 
@@ -53,7 +54,10 @@ def test_outcomes_do_not_depend_on_the_order(whole: Path, tmp_path: Path) -> Non
     assert_same(by_cell(tmp_path / "store"), by_cell(whole))
 
 
-def test_a_cell_ends_when_its_interval_is_narrow_enough_and_goes_on_later(whole: Path, tmp_path: Path) -> None:
+def test_a_cell_ends_when_its_interval_is_narrow_enough_and_goes_on_later(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "ThreadPoolExecutor", AtOnce)
     store = tmp_path / "store"
     result = run(store, attacks=[ATTACK], limit=None, until=5, shard_size=20)
     clean, robust, _ = accuracies(result.scores)
@@ -74,7 +78,10 @@ def test_a_cell_ends_when_its_interval_is_narrow_enough_and_goes_on_later(whole:
     assert_same(by_cell(store), by_cell(whole))
 
 
-def test_gaps_that_dead_workers_left_are_filled_before_a_cell_is_ended(whole: Path, tmp_path: Path) -> None:
+def test_gaps_that_dead_workers_left_are_filled_before_a_cell_is_ended(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "ThreadPoolExecutor", AtOnce)
     store = tmp_path / "store"
     run(store, attacks=[ATTACK], limit=None, until=49, shard_size=20)
     cell = next(cell_id for cell_id, cell in Store(store).cells().items() if cell["perturbation"] == ATTACK)

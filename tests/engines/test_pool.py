@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future
 from pathlib import Path
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from robustbench_eff.outcomes import SCHEMA
 from robustbench_eff.plan import Cell, Plan, Planned, Task
 from robustbench_eff.store import Store
 from robustbench_eff.worker import Done
+from running import AtOnce
 
 
 def planned(number: int, model: str = "a", clean: Planned | None = None, samples: int = 64) -> Planned:
@@ -108,18 +108,6 @@ def test_samples_that_kill_end_the_run_though_others_go_on(tmp_path: Path) -> No
     with pytest.raises(EvaluationError, match=rf"{DEADLY} workers died of the same samples, fog1 on a: no reason"):
         run(tmp_path, [clean, planned(1, clean=clean), planned(2, clean=clean, samples=4000)], workers)
     assert len(workers.joining) + 2 <= 2 * DEADLY + 2
-
-
-class AtOnce(Executor):
-    """Does what it is asked for before it answers."""
-
-    def __init__(self, *words: object) -> None:
-        """As a pool of threads."""
-
-    def submit(self, function, /, *arguments, **named) -> Future:
-        future = Future()
-        future.set_result(function(*arguments, **named))
-        return future
 
 
 @pytest.mark.parametrize(("size", "models"), [(1, 6), (4, 12)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -49,11 +50,12 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def kill_a_worker_of(cluster) -> None:
     """Not of another cluster, which other tests may have."""
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        if path.read_bytes().startswith(b"ray::_Worker"):
-            parent = path.with_name("stat").read_text().rpartition(")")[2].split()[1]
-            if cluster.address in Path(f"/proc/{parent}/cmdline").read_text():
-                os.kill(int(path.parent.name), signal.SIGKILL)
-                return
+        with contextlib.suppress(OSError):  # it has ended since
+            if path.read_bytes().startswith(b"ray::_Worker"):
+                parent = path.with_name("stat").read_text().rpartition(")")[2].split()[1]
+                if cluster.address in Path(f"/proc/{parent}/cmdline").read_text():
+                    os.kill(int(path.parent.name), signal.SIGKILL)
+                    return
     raise AssertionError("There is no worker to kill.")
 
 

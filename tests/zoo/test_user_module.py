@@ -117,6 +117,25 @@ def test_a_change_in_a_package_that_is_imported_is_another_model(tmp_path: Path)
     assert load_classifier(f"{tmp_path}/of_parts.py:build", input_size=32).digest == digests[2]
 
 
+def test_the_file_that_builds_a_model_is_part_of_it_and_what_is_no_python_is_left_unread(tmp_path: Path) -> None:
+    (tmp_path / "networks_of_mine.py").write_text(USER_MODEL)
+    (tmp_path / "broken_of_mine.py").write_text("def (:")
+    entry = tmp_path / "entry.py"
+    text = (
+        "try:\n    from ..above import nothing\nexcept ImportError:\n    pass\n"
+        "try:\n    import broken_of_mine\nexcept SyntaxError:\n    pass\n"
+        "from networks_of_mine import Net\n"
+        "def build():\n    net = Net()\n    net.register_forward_hook(lambda module, images, logits: logits * {})\n"
+        "    return net\n"
+    )
+    digests = []
+    for factor in (1, 1, 2):
+        entry.write_text(text.format(factor))
+        torch.manual_seed(0)
+        digests.append(load_classifier(f"{entry}:build", input_size=32).digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_structure_and_plain_attributes_are_part_of_the_identity() -> None:
     def digest(activation: nn.Module, slope: float) -> str:
         torch.manual_seed(0)
