@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, Threat
-from robustbench_eff.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, Threat
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
-from .apgd_climb import Paths, climb
-from .live import groups
+from .active_samples import groups
+from .apgd_ascent import Paths, climb
 from .losses import cross_entropy, difference_of_logits_ratio, negative_margin
 from .oracle import Loss, Oracle
 

@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import torch
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, Threat
-from robustbench_eff.types import Images, ImagesToLogits, Labels, Rows
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, Threat
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Rows
 
-from .apgd_climb import Paths, climb
-from .live import groups
+from .active_samples import groups
+from .apgd_ascent import Paths, climb
 from .losses import targeted_difference_of_logits_ratio, targeted_margin
 from .oracle import Oracle
 from .targets import likeliest_targets

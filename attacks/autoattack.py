@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Literal
 
 import torch
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, Threat
-from robustbench_eff.types import Attack, Images, ImagesToLogits, Labels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, Threat
+from robustbench_eff.core.types import Attack, Images, ImagesToLogits, Labels
 
 from .apgd import APGD
 from .apgd_t import APGDT

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, Threat
-from robustbench_eff.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, Threat
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
 from .pgd import PGD
 

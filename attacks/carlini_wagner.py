@@ -8,14 +8,14 @@ from typing import ClassVar
 
 import torch
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import Threat
-from robustbench_eff.types import Images, ImagesToLogits, Labels, Logits, Mask, PerSample, Rows
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import Threat
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, PerSample, Rows
 
-from .live import groups, kept
+from .active_samples import groups, kept
+from .closest_adversarial import Nearest
 from .losses import margin
-from .nearest import Nearest
 from .oracle import Oracle
 
 INSIDE = 0.999999

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, Threat
-from robustbench_eff.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, Threat
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
-from .fab_walk import Walk, walk_from_starts
-from .live import groups
-from .nearest import Nearest
+from .active_samples import groups
+from .closest_adversarial import Nearest
+from .fab_search import Walk, walk_from_starts
 from .oracle import Oracle
 
 

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from robustbench_eff.threat import LpNorm, room_ahead
-from robustbench_eff.types import Images, PerSample
+from robustbench_eff.core.threat import LpNorm, room_ahead
+from robustbench_eff.core.types import Images, PerSample
 
 Coordinates = Float[Tensor, "batch coordinates"]
 Column = Float[Tensor, "batch 1"]

@@ -7,9 +7,9 @@ from typing import ClassVar
 
 import torch
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, Threat, steepest_ascent
-from robustbench_eff.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, Threat, steepest_ascent
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
 from .losses import cross_entropy
 from .oracle import Oracle

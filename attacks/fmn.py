@@ -9,15 +9,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, Threat, distance, steepest_ascent
-from robustbench_eff.types import Images, ImagesToLogits, Labels, Mask, PerSample, Rows
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, Threat, distance, steepest_ascent
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Mask, PerSample, Rows
 
+from .active_samples import groups, kept
+from .closest_adversarial import Nearest
 from .fab_projections import meeting_time
-from .live import groups, kept
 from .losses import margin, negative_margin
-from .nearest import Nearest
 from .oracle import Oracle
 
 

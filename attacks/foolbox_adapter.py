@@ -7,12 +7,12 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from robustbench_eff.errors import SpecError, UsageError, did_you_mean
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import Norm, Threat
-from robustbench_eff.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import Norm, Threat
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
-from .foreign import AsModule, seeded
+from .adapters_common import AsModule, seeded
 from .oracle import Oracle
 
 NORM_OF: dict[float, Norm] = {math.inf: "linf", 2: "l2", 1: "l1", 0: "l0"}

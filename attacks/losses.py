@@ -9,7 +9,7 @@ import torch.nn.functional as functional
 from jaxtyping import Int64
 from torch import Tensor
 
-from robustbench_eff.types import Labels, Logits, PerSample
+from robustbench_eff.core.types import Labels, Logits, PerSample
 
 LabelsAndTargets = Int64[Tensor, "batch 2"]
 

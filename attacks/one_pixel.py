@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import Threat
-from robustbench_eff.types import Images, ImagesToLogits, Labels, Logits, Mask, PerSample, Rows
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import Threat
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, PerSample, Rows
 
-from .live import groups, kept, settle
-from .one_pixel_genes import (
+from .active_samples import groups, kept, settle
+from .one_pixel_population import (
     can_be_coded,
     codes,
     corner_genes,

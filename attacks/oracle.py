@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from robustbench_eff.batching import Batches
-from robustbench_eff.errors import DataError, ModelError
-from robustbench_eff.precision import plain_float32
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Effort, Images, ImagesToLogits, Labels, Logits, Mask, Rows
+from robustbench_eff.core.batching import Batches
+from robustbench_eff.core.errors import DataError, ModelError
+from robustbench_eff.core.precision import plain_float32
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Effort, Images, ImagesToLogits, Labels, Logits, Mask, Rows
 
-from .faster import Precision, faster
+from .reduced_precision import Precision, faster
 
 NO_GRADIENT = (
     "The model's output does not depend on its input through autograd.",

@@ -9,16 +9,16 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, Threat, steepest_ascent
-from robustbench_eff.types import Images, ImagesToLogits, Labels, LiveImages
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, Threat, steepest_ascent
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, LiveImages
 
-from .live import settle
+from .active_samples import settle
+from .l1_steps import sparse_sign
 from .losses import cross_entropy, margin
 from .oracle import Oracle
-from .sparse import sparse_sign
-from .starts import in_the_ball
+from .random_starts import in_the_ball
 
 L1_FRACTION = 0.01
 """Share of coordinates that a step in L1 moves."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from robustbench_eff.errors import SpecError, UsageError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, Threat
-from robustbench_eff.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.errors import SpecError, UsageError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, Threat
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
-from .foreign import AsModule, seeded
+from .adapters_common import AsModule, seeded
 from .oracle import Oracle
 
 VARIANTS = ("standard", "plus", "rand")

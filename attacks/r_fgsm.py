@@ -7,14 +7,14 @@ from typing import ClassVar, Literal
 
 import torch
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import Threat, steepest_ascent
-from robustbench_eff.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import Threat, steepest_ascent
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
 from .losses import cross_entropy
 from .oracle import Oracle
-from .starts import in_the_ball
+from .random_starts import in_the_ball
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

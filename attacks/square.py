@@ -8,12 +8,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, Threat
-from robustbench_eff.types import AllImages, Images, ImagesToLogits, Labels, PerSample, Rows
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, Threat
+from robustbench_eff.core.types import AllImages, Images, ImagesToLogits, Labels, PerSample, Rows
 
-from .live import groups, kept, settle
+from .active_samples import groups, kept, settle
 from .losses import margin
 from .oracle import Oracle
 from .square_moves import move, numbers_a_step, start

@@ -14,9 +14,9 @@ import torch.nn.functional as functional
 from jaxtyping import Float
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import Threat, room_ahead
-from robustbench_eff.types import Images
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import Threat, room_ahead
+from robustbench_eff.core.types import Images
 
 from .square_windows import Windows, two_bumps
 

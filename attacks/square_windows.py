@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from robustbench_eff.threat import LpNorm
-from robustbench_eff.types import Images
+from robustbench_eff.core.threat import LpNorm
+from robustbench_eff.core.types import Images
 
 HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
 """Steps after which the fraction of pixels in a window is halved."""

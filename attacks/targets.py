@@ -5,7 +5,7 @@ from __future__ import annotations
 from jaxtyping import Int64
 from torch import Tensor
 
-from robustbench_eff.types import Images, Labels, Rows
+from robustbench_eff.core.types import Images, Labels, Rows
 
 from .oracle import Oracle
 

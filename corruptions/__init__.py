@@ -21,6 +21,7 @@ from .glass_blur import GLASS_BLUR
 from .impulse_noise import IMPULSE_NOISE
 from .inverse_sparkles import INVERSE_SPARKLES
 from .jpeg_compression import JPEG_COMPRESSION
+from .jpeg_roundtrip import Saved
 from .lines import LINES
 from .motion_blur import MOTION_BLUR
 from .perlin_noise import PERLIN_NOISE
@@ -29,7 +30,6 @@ from .pixelate import PIXELATE
 from .plasma_noise import PLASMA_NOISE
 from .ripple import RIPPLE
 from .saturate import SATURATE
-from .saved import Saved
 from .shot_noise import SHOT_NOISE
 from .single_frequency_greyscale import SINGLE_FREQUENCY_GREYSCALE
 from .snow import SNOW, SNOW_IMAGECORRUPTIONS

@@ -5,11 +5,11 @@ Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookr
 
 from __future__ import annotations
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .ranges import strength
+from .severity_ranges import strength
 from .spectrum import Phases, phases, shaped_noise
 
 LOWEST = -2.5

@@ -5,11 +5,11 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks
 
 from __future__ import annotations
 
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel
 from .hsv import hsv, rgb
-from .levels import fractions, levels
+from .quantize import fractions, levels
 
 
 def _apply(pixels: Pixels, added: float) -> Pixels:
@@ -18,9 +18,9 @@ def _apply(pixels: Pixels, added: float) -> Pixels:
 
 
 def _compiled(pixels: Pixels, added: float) -> Pixels:
-    from .compiled import colours, frame
+    from .compiled import color, jit
 
-    return frame.changed(colours.hsv_changed, pixels, 1.0, 0.0, added)
+    return jit.changed(color.hsv_changed, pixels, 1.0, 0.0, added)
 
 
 BRIGHTNESS = Kernel(

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
-from .ranges import strength
+from .quantize import WHITE
+from .severity_ranges import strength
 from .spectrum import Phases, phases, shaped_noise
 
 

@@ -11,15 +11,15 @@ import torch.nn.functional as functional
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .bilinear import interpolated
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE, fractions
-from .plane import Plane, coordinates, per_image
-from .ranges import between, shorter, strength
-from .smooth import gaussian
+from .gaussian_filter import gaussian
+from .pixel_grid import Plane, coordinates, per_image
+from .quantize import WHITE, fractions
+from .severity_ranges import between, shorter, strength
 
 TURN, FAR = 6.28318530718, 250
 """One ripple in radians, and where in the pattern the image lies: the published digits."""

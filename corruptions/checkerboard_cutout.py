@@ -10,12 +10,12 @@ import math
 from jaxtyping import Bool, Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .plane import coordinates, per_image
-from .ranges import between, shorter, strength
+from .pixel_grid import coordinates, per_image
+from .severity_ranges import between, shorter, strength
 
 GREY = 128
 SQUARES = 32

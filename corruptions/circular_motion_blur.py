@@ -13,12 +13,12 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Size
 from .cubic_spline import coefficients, taps
-from .levels import WHITE, fractions
-from .ranges import strength
+from .quantize import WHITE, fractions
+from .severity_ranges import strength
 
 TURNS = 21
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel
-from .levels import WHITE, divided, levels
+from .quantize import WHITE, divided, levels
 
 
 def _apply(pixels: Pixels, kept: float) -> Pixels:
@@ -23,9 +23,9 @@ def _apply(pixels: Pixels, kept: float) -> Pixels:
 
 
 def _compiled(pixels: Pixels, kept: float) -> Pixels:
-    from .compiled import colours, frame
+    from .compiled import color, jit
 
-    return frame.changed(colours.contrast, pixels, kept)
+    return jit.changed(color.contrast, pixels, kept)
 
 
 CONTRAST = Kernel(

@@ -9,9 +9,9 @@ from typing import Any, Generic, Literal, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
-from robustbench_eff.errors import DataError, SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.errors import DataError, SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .random import can_compile
 

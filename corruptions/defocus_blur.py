@@ -16,10 +16,10 @@ import torch.nn.functional as functional
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel
-from .levels import fractions, levels
+from .quantize import fractions, levels
 
 Weights = npt.NDArray[np.float32]
 
@@ -46,9 +46,9 @@ def _apply(pixels: Pixels, lens: Lens) -> Pixels:
 
 
 def _compiled(pixels: Pixels, lens: Lens) -> Pixels:
-    from .compiled import blurs, frame
+    from .compiled import blurs, jit
 
-    return frame.changed(blurs.defocus_blur, pixels, disk(lens))
+    return jit.changed(blurs.defocus_blur, pixels, disk(lens))
 
 
 @cache

@@ -14,14 +14,14 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .affine import FINE_BITS, STEP_BITS, Maps, affine_maps, inverse_maps, warped
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE, fractions
+from .gaussian_filter import MANY, gaussian, taps
+from .quantize import WHITE, fractions
 from .random import uniforms
-from .smooth import MANY, gaussian, taps
 
 TRUNCATE = 3.0
 """Reach of the smoothing, in sigmas."""
@@ -73,11 +73,11 @@ def _compiled(
     pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"], across: Uniform, down: Uniform
 ) -> Pixels:
     from .compiled import elastic as loops
-    from .compiled import frame
+    from .compiled import jit
 
     inverse = inverse_maps(_maps(pixels, elastic, corners))
     moves = [_moves_compiled(field, 1.0, elastic.sigma, elastic.strength) for field in (across, down)]
-    return frame.changed(loops.warped_displaced, pixels, inverse, FINE_BITS, STEP_BITS, *moves)
+    return jit.changed(loops.warped_displaced, pixels, inverse, FINE_BITS, STEP_BITS, *moves)
 
 
 def _apply_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, down: Uniform) -> Pixels:
@@ -87,10 +87,10 @@ def _apply_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, dow
 
 def _compiled_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, down: Uniform) -> Pixels:
     from .compiled import elastic as loops
-    from .compiled import frame
+    from .compiled import jit
 
     moves = [_moves_compiled(field, *_in_pixels(wobble, pixels)) for field in (across, down)]
-    return frame.changed(loops.displaced, pixels, *moves)
+    return jit.changed(loops.displaced, pixels, *moves)
 
 
 def _in_pixels(wobble: Wobble, pixels: Pixels) -> tuple[float, float, float]:
@@ -118,9 +118,9 @@ def _moves_compiled(
     if len(weights) > MANY:
         return _moves(uniform, reach, sigma, strength)
     from .compiled import elastic as loops
-    from .compiled import frame
+    from .compiled import jit
 
-    return frame.changed(loops.moves, uniform, reach, weights, float(strength))
+    return jit.changed(loops.moves, uniform, reach, weights, float(strength))
 
 
 def _displaced(

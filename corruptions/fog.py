@@ -11,11 +11,11 @@ from typing import NamedTuple
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import fractions, levels
+from .quantize import fractions, levels
 from .random import uniforms
 
 ROUGHNESS = 100.0
@@ -43,11 +43,11 @@ def _apply(pixels: Pixels, fog: Fog, uniform: Float[Tensor, "batch numbers"]) ->
 
 
 def _compiled(pixels: Pixels, fog: Fog, uniform: Float[Tensor, "batch numbers"]) -> Pixels:
-    from .compiled import frame
+    from .compiled import jit
     from .compiled import noise as loops
 
     side = _side((pixels.shape[1], pixels.shape[2]))
-    return frame.changed(loops.fog, pixels, float(fog.thickness), float(fog.decay), ROUGHNESS, side, uniform)
+    return jit.changed(loops.fog, pixels, float(fog.thickness), float(fog.decay), ROUGHNESS, side, uniform)
 
 
 def plasma_fractal(

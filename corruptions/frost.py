@@ -20,14 +20,14 @@ from jaxtyping import Float64, UInt8
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from robustbench_eff.errors import DataError
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Constants, Kernel, Sampled, Size, no_files
-from .ice import Picture, pictures
-from .levels import WHITE
+from .frost_pictures import Picture, pictures
 from .published_frost import published_frost
+from .quantize import WHITE
 from .random import uniforms
 
 Ice: TypeAlias = UInt8[Tensor, "_ _ 3"]
@@ -139,10 +139,10 @@ def _apply(pixels: Pixels, shares: Shares, ice: UInt8[Tensor, "batch height widt
 
 
 def _compiled(pixels: Pixels, shares: Shares, ice: UInt8[Tensor, "batch height width 3"]) -> Pixels:
-    from .compiled import frame
+    from .compiled import jit
     from .compiled import noise as loops
 
-    return frame.changed(loops.frost, pixels.flatten(1), *map(float, shares), ice.flatten(1)).view_as(pixels)
+    return jit.changed(loops.frost, pixels.flatten(1), *map(float, shares), ice.flatten(1)).view_as(pixels)
 
 
 def _published() -> Mapping[str, str]:

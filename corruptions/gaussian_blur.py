@@ -5,11 +5,11 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks
 
 from __future__ import annotations
 
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel
-from .levels import fractions, levels
-from .smooth import gaussian, taps
+from .gaussian_filter import gaussian, taps
+from .quantize import fractions, levels
 
 
 def _apply(pixels: Pixels, sigma: float, *, truncate: float = 4.0) -> Pixels:
@@ -17,9 +17,9 @@ def _apply(pixels: Pixels, sigma: float, *, truncate: float = 4.0) -> Pixels:
 
 
 def _compiled(pixels: Pixels, sigma: float, *, truncate: float = 4.0) -> Pixels:
-    from .compiled import blurs, frame
+    from .compiled import blurs, jit
 
-    return frame.changed(blurs.gaussian_blur, pixels, taps(sigma, truncate))
+    return jit.changed(blurs.gaussian_blur, pixels, taps(sigma, truncate))
 
 
 GAUSSIAN_BLUR = Kernel(

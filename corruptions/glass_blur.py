@@ -12,13 +12,13 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import fractions, levels
+from .gaussian_filter import gaussian, taps
+from .quantize import fractions, levels
 from .random import uniforms
-from .smooth import gaussian, taps
 
 
 class Glass(NamedTuple):
@@ -58,9 +58,9 @@ def _apply(pixels: Pixels, glass: Glass, steps: Int[Tensor, "batch sweeps rows c
 
 
 def _compiled(pixels: Pixels, glass: Glass, steps: Int[Tensor, "batch sweeps rows columns 2"]) -> Pixels:
-    from .compiled import blurs, frame
+    from .compiled import blurs, jit
 
-    return frame.changed(blurs.glass_blur, pixels, taps(glass.sigma), glass.reach, steps)
+    return jit.changed(blurs.glass_blur, pixels, taps(glass.sigma), glass.reach, steps)
 
 
 def _sources(here: Tensor, there: Tensor, moved: Tensor) -> Tensor:

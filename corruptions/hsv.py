@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from .levels import Fractions, divided
+from .quantize import Fractions, divided
 
 Channel: TypeAlias = Float64[Tensor, "batch height width"]
 

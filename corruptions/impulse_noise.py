@@ -10,11 +10,11 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
+from .quantize import WHITE
 from .random import uniforms
 
 
@@ -27,10 +27,10 @@ def _apply(pixels: Pixels, amount: float, uniform: Float[Tensor, "batch height w
 
 
 def _compiled(pixels: Pixels, amount: float, uniform: Float[Tensor, "batch height width 3"]) -> Pixels:
-    from .compiled import frame
+    from .compiled import jit
     from .compiled import noise as loops
 
-    return frame.changed(loops.impulse_noise, pixels.flatten(1), amount, uniform.float().flatten(1)).view_as(pixels)
+    return jit.changed(loops.impulse_noise, pixels.flatten(1), amount, uniform.float().flatten(1)).view_as(pixels)
 
 
 IMPULSE_NOISE = Kernel(

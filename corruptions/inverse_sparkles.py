@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
-from .ranges import between, shorter, strength
+from .quantize import WHITE
 from .rays import Lengths, Numbers, glow, lengths, numbers
+from .severity_ranges import between, shorter, strength
 
 RADIUS = 0.25
 """Mean length of a ray, in sides of the image."""

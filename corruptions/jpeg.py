@@ -15,7 +15,7 @@ from jaxtyping import Int32
 from torch import Tensor
 from torch.nn.functional import pad
 
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.types import Pixels
 
 from . import dct
 
@@ -59,9 +59,9 @@ def through(pixels: Pixels, quality: int) -> Pixels:
 
 def through_compiled(pixels: Pixels, quality: int) -> Pixels:
     """The same in compiled loops."""
-    from .compiled import frame, jpeg
+    from .compiled import jit, jpeg
 
-    return frame.changed(jpeg.round_trip, pixels, *(_dividers(steps(table, quality)) for table in (LUMA, CHROMA)))
+    return jit.changed(jpeg.round_trip, pixels, *(_dividers(steps(table, quality)) for table in (LUMA, CHROMA)))
 
 
 def steps(table: tuple[tuple[int, ...], ...], quality: int) -> npt.NDArray[np.int32]:

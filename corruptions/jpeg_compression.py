@@ -5,7 +5,7 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks
 
 from __future__ import annotations
 
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel
 from .jpeg import through, through_compiled

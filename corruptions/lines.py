@@ -13,11 +13,11 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .ranges import between, shorter, strength
+from .severity_ranges import between, shorter, strength
 
 GREY = 128
 Places = Int64[Tensor, "batch lines 2"]

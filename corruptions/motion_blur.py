@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
+from .quantize import WHITE
 from .smear import Angles, Motion, angles, smeared
 
 
@@ -24,9 +24,10 @@ def _apply(pixels: Pixels, motion: Motion, direction: Angles) -> Pixels:
 
 
 def _compiled(pixels: Pixels, motion: Motion, direction: Angles) -> Pixels:
-    from .compiled import frame, moved
+    from .compiled import jit
+    from .compiled import motion as loops
 
-    return frame.changed(moved.motion_blur, pixels, motion.weights, motion.steps(direction))
+    return jit.changed(loops.motion_blur, pixels, motion.weights, motion.steps(direction))
 
 
 MOTION_BLUR = Kernel(

@@ -14,13 +14,13 @@ import torch.nn.functional as functional
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
-from .plane import Plane, coordinates
-from .ranges import shorter, strength
+from .pixel_grid import Plane, coordinates
+from .quantize import WHITE
+from .severity_ranges import shorter, strength
 
 TABLE = 256
 """Different gradients; after so many cells the noise repeats."""

@@ -12,14 +12,14 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .bilinear import interpolated
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
-from .plane import coordinates
-from .ranges import shorter, strength
+from .pixel_grid import coordinates
+from .quantize import WHITE
+from .severity_ranges import shorter, strength
 
 CIRCLES = 3
 """In each direction; for ImageNet, of which no such images are published, there are 5."""

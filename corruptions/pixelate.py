@@ -11,10 +11,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel
-from .one_by_one import one_by_one
+from .thread_map import one_by_one
 
 
 def _apply(pixels: Pixels, share: float) -> Pixels:
@@ -29,10 +29,10 @@ def _apply(pixels: Pixels, share: float) -> Pixels:
 
 
 def _compiled(pixels: Pixels, share: float) -> Pixels:
-    from .compiled import blocks, frame
+    from .compiled import blocks, jit
 
     height, width = pixels.shape[1:3]
-    return frame.changed(blocks.pixelate, pixels, int(height * share), int(width * share))
+    return jit.changed(blocks.pixelate, pixels, int(height * share), int(width * share))
 
 
 PIXELATE = Kernel(

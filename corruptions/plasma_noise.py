@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
-from .plane import coordinates, per_image
-from .ranges import between, shorter, strength
+from .pixel_grid import coordinates, per_image
+from .quantize import WHITE
+from .severity_ranges import between, shorter, strength
 
 FINER, SLOWER = 1.93, 1.15
 """What frequency and speed are multiplied by from one bend to the next."""

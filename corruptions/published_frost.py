@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from robustbench_eff.errors import DataError
+from robustbench_eff.core.errors import DataError
 
-from .ice import Picture
+from .frost_pictures import Picture
 
 VARIABLE = "ROBUST_EVAL_FROST"
 """The environment variable that names the folder."""

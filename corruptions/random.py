@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32
 from scipy.stats import norm
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
+from robustbench_eff.core.rng import Draws
 
 BITS = 16
 """Of a normal number: with so many values it is told from a continuous one by no image of 8 bits."""
@@ -30,9 +30,9 @@ def can_compile() -> bool:
 def uniforms(draws: Draws, shape: tuple[int, ...], stream: str) -> Float32[Tensor, "batch ..."]:
     """Uniform in [0, 1) with 24 bits."""
     if draws.keys.device.type == "cpu" and can_compile():
-        from .compiled import words
+        from .compiled import random
 
-        return words.uniforms(draws, shape, stream)
+        return random.uniforms(draws, shape, stream)
     return draws.uniform(shape, stream=stream)
 
 
@@ -42,9 +42,9 @@ def normals(draws: Draws, shape: tuple[int, ...], stream: str) -> Float32[Tensor
     Logarithms and cosines differ from device to device in their last bits; a table does not.
     """
     if draws.keys.device.type == "cpu" and can_compile():
-        from .compiled import words
+        from .compiled import random
 
-        return words.looked_up(draws, shape, stream, _parts())
+        return random.looked_up(draws, shape, stream, _parts())
     count = math.prod(shape)
     found = draws.words((count + 1) // 2, stream=stream)
     halves = torch.stack((found & (2**BITS - 1), found >> BITS), 2).flatten(1)[:, :count]

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
-from .plane import Plane, coordinates, per_image
+from .pixel_grid import Plane, coordinates, per_image
 
 FEWEST, MOST = 50, 199
 """How many rays a light has."""

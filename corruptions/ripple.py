@@ -11,14 +11,14 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .bilinear import interpolated
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
-from .plane import coordinates, per_image
-from .ranges import between, shorter, strength
+from .pixel_grid import coordinates, per_image
+from .quantize import WHITE
+from .severity_ranges import between, shorter, strength
 
 Pair = Float64[Tensor, "batch 2"]
 """Of the waves down and across."""

@@ -5,11 +5,11 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks
 
 from __future__ import annotations
 
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel
 from .hsv import hsv, rgb
-from .levels import fractions, levels
+from .quantize import fractions, levels
 
 
 def _apply(pixels: Pixels, constants: tuple[float, float]) -> Pixels:
@@ -19,9 +19,9 @@ def _apply(pixels: Pixels, constants: tuple[float, float]) -> Pixels:
 
 
 def _compiled(pixels: Pixels, constants: tuple[float, float]) -> Pixels:
-    from .compiled import colours, frame
+    from .compiled import color, jit
 
-    return frame.changed(colours.hsv_changed, pixels, *constants, 0.0)
+    return jit.changed(color.hsv_changed, pixels, *constants, 0.0)
 
 
 SATURATE = Kernel(

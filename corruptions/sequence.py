@@ -11,9 +11,9 @@ from typing import Any, Generic, TypeVar
 
 import torch
 
-from robustbench_eff.errors import DataError, SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.errors import DataError, SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
 from .corruption import Constants
 

@@ -14,11 +14,11 @@ from jaxtyping import Float, Float64, Int64
 from scipy.stats import poisson
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE, divided, levels
+from .quantize import WHITE, divided, levels
 from .random import uniforms
 
 
@@ -56,12 +56,12 @@ def _steps(photons: int) -> Float64[Tensor, "levels counts"]:
 
 
 def _compiled(pixels: Pixels, photons: int, uniform: Float[Tensor, "batch height width 3"]) -> Pixels:
-    from .compiled import frame
+    from .compiled import jit
     from .compiled import noise as loops
 
     table = _steps(photons)
     images = levels(torch.arange(table.shape[1] + 1).double() / photons)
-    changed = frame.changed(
+    changed = jit.changed(
         loops.shot_noise, pixels.flatten(1), table, _first(photons), images, uniform.float().flatten(1)
     )
     return changed.view_as(pixels)

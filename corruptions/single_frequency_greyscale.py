@@ -11,13 +11,13 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
-from .plane import coordinates, per_image
-from .ranges import between, strength
+from .pixel_grid import coordinates, per_image
+from .quantize import WHITE
+from .severity_ranges import between, strength
 
 
 def _sample(draws: Draws, size: Size, level: float) -> Sampled:

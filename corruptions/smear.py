@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
+from robustbench_eff.core.rng import Draws
 
 from .random import uniforms
 

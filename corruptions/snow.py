@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE, divided, fractions, levels
+from .quantize import WHITE, divided, fractions, levels
 from .random import normals
 from .smear import Angles, Layers, Motion, angles, smeared
 from .zooming import centre_zoomed, zoomed_length
@@ -85,13 +85,11 @@ def _in_loops(
     size: Size,
 ) -> Pixels:
     """Under flakes of that size."""
-    from .compiled import frame
+    from .compiled import jit
 
     fall = (float(snow.mean), float(snow.deviation), float(snow.zoom), float(snow.threshold))
     motion = Motion(snow.radius, snow.sigma)
-    return frame.changed(
-        loops, pixels, noise, fall, size, motion.weights, motion.steps(wind), snow.kept, np.array(LUMA)
-    )
+    return jit.changed(loops, pixels, noise, fall, size, motion.weights, motion.steps(wind), snow.kept, np.array(LUMA))
 
 
 def _flakes(snow: Snow, noise: Float[Tensor, "batch height width"], size: torch.Size) -> Layers:

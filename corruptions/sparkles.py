@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE
-from .ranges import shorter, strength
+from .quantize import WHITE
 from .rays import glow, lengths, numbers
+from .severity_ranges import shorter, strength
 
 LIGHTS = 5
 SHORTEST = 1

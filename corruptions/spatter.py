@@ -14,14 +14,14 @@ import torch.nn.functional as functional
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .canny import DIAGONAL, KNIGHT, STRAIGHT, TAN_22, TAN_SHIFT, edge_distances
 from .corruption import Kernel, Sampled, Size
-from .levels import WHITE, divided, fractions, levels
+from .gaussian_filter import gaussian, taps
+from .quantize import WHITE, divided, fractions, levels
 from .random import can_compile, normals
-from .smooth import gaussian, taps
 
 TURQUOISE, BROWN = (175, 238, 238), (63, 42, 20)
 LOW, HIGH = 50, 150
@@ -61,22 +61,24 @@ def _apply(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch height 
 
 
 def _compiled(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch height width"]) -> Pixels:
-    from .compiled import drops, frame
+    from .compiled import jit
+    from .compiled import spatter as loops
 
     liquid = (spatter.mean, spatter.deviation, spatter.threshold)
     weights = taps(spatter.sigma)
     if spatter.mud:
         brown = np.array(BROWN) / WHITE
-        return frame.changed(drops.muddy, pixels, noise, liquid, weights, taps(spatter.strength), DENSE, brown)
-    return frame.changed(drops.wet, pixels, noise, liquid, weights, *_water(spatter.strength))
+        return jit.changed(loops.muddy, pixels, noise, liquid, weights, taps(spatter.strength), DENSE, brown)
+    return jit.changed(loops.wet, pixels, noise, liquid, weights, *_water(spatter.strength))
 
 
 def wetted(pixels: Pixels, liquid: Float64[Tensor, "batch height width"], strength: float) -> Pixels:
     """Images under drops of water as deep as `liquid`, about 0 to 1."""
     if pixels.device.type == "cpu" and can_compile():
-        from .compiled import drops, frame
+        from .compiled import jit
+        from .compiled import spatter as loops
 
-        return frame.changed(drops.wetted, pixels, liquid, *_water(strength))
+        return jit.changed(loops.wetted, pixels, liquid, *_water(strength))
     return _wet(fractions(pixels).float(), (liquid * WHITE).long(), strength)
 
 

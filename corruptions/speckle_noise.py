@@ -8,11 +8,11 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
-from .levels import fractions, levels
+from .quantize import fractions, levels
 from .random import normals
 
 
@@ -26,10 +26,10 @@ def _apply(pixels: Pixels, deviation: float, noise: Float[Tensor, "batch height 
 
 
 def _compiled(pixels: Pixels, deviation: float, noise: Float[Tensor, "batch height width 3"]) -> Pixels:
-    from .compiled import frame
+    from .compiled import jit
     from .compiled import noise as loops
 
-    return frame.changed(loops.speckle_noise, pixels.flatten(1), deviation, noise.flatten(1)).view_as(pixels)
+    return jit.changed(loops.speckle_noise, pixels.flatten(1), deviation, noise.flatten(1)).view_as(pixels)
 
 
 SPECKLE_NOISE = Kernel(

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
+from robustbench_eff.core.rng import Draws
 
 from .corruption import Size
 

@@ -8,11 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from robustbench_eff.errors import DataError
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Images
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Images
 
-from .smooth import matrix, taps
+from .gaussian_filter import matrix, taps
 
 PerImage: TypeAlias = Float[Tensor, "batch #channel #height #width"]
 """One number for each image, or for each of its channels, beside images."""

@@ -13,9 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from robustbench_eff.errors import DataError
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Images
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Images
 
 from .stylise import check
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Images
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Images
 
 from .stylise import check, deviation, towards
 

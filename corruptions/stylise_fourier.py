@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Images
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Images
 
 from .stylise import check, towards
 

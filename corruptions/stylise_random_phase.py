@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Complex64, Float
 from torch import Tensor
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Images
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Images
 
 from .random import normals
 from .stylise import FLAT, check, deviation, low_pass, towards

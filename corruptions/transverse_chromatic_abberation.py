@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, Sampled, Size
 from .cubic_spline import TAPS, taps
-from .levels import WHITE
-from .ranges import strength
+from .quantize import WHITE
+from .severity_ranges import strength
 
 Order = Int64[Tensor, "batch 3"]
 """For each channel 0 if it stays, 2 if it is magnified most."""

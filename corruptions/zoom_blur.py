@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from robustbench_eff.types import Pixels
+from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel
-from .levels import WHITE, fractions
+from .quantize import WHITE, fractions
 from .zooming import centre_zoomed
 
 
@@ -29,10 +29,10 @@ def _apply(pixels: Pixels, reach: tuple[float, float]) -> Pixels:
 
 
 def _compiled(pixels: Pixels, reach: tuple[float, float]) -> Pixels:
-    from .compiled import frame, moved
+    from .compiled import jit, motion
 
     stop, step = reach
-    return frame.changed(moved.zoom_blur, pixels, np.arange(1, stop, step))
+    return jit.changed(motion.zoom_blur, pixels, np.arange(1, stop, step))
 
 
 ZOOM_BLUR = Kernel(

@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 import torch.nn.functional as functional
 from torch import Tensor
 
-from robustbench_eff.threat import Threat
+from robustbench_eff.core.threat import Threat
 
-from . import inner
+from . import inner_maximization
 from .network import Network
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class AdversarialTraining(Recipe):
     """Of the network while it is attacked: with the statistics that it has, or with those of the batch."""
 
     def __post_init__(self) -> None:
-        inner.check(self.eps, self.norm, self.steps, self.step_size)
+        inner_maximization.check(self.eps, self.norm, self.steps, self.step_size)
 
     @property
     def passes(self) -> float:
@@ -49,8 +49,8 @@ class AdversarialTraining(Recipe):
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
         threat, start = Threat(self.norm, self.eps), batch.images
         if self.random_start:
-            start = inner.in_the_cube(start, batch.uniform("start"), threat)
-        attacked = inner.climb_cross_entropy(
+            start = inner_maximization.in_the_cube(start, batch.uniform("start"), threat)
+        attacked = inner_maximization.climb_cross_entropy(
             network,
             batch,
             start,

@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff.threat import Threat
-from robustbench_eff.types import Images
+from robustbench_eff.core.threat import Threat
+from robustbench_eff.core.types import Images
 
-from . import inner
-from .auxiliary import WithAuxiliary, main_of
+from . import inner_maximization
+from .auxiliary_batch_norm import WithAuxiliary, main_of
 from .network import Network
 from .policies import augmented, policy
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 ADVERSARIAL = 1
 """The branch of these; that of augmented images is the next, that of clean ones the main one."""
@@ -49,7 +49,7 @@ class AdvProp(Recipe):
     """`autoaugment` or `randaugment`: such images are added too, with a third set of batch norms."""
 
     def __post_init__(self) -> None:
-        inner.check(self.eps, "linf", self.steps, self.step_size)
+        inner_maximization.check(self.eps, "linf", self.steps, self.step_size)
         if self.augmentation is not None:
             policy(self.augmentation)
 
@@ -79,10 +79,10 @@ class AdvProp(Recipe):
         if self.images == "copy":
             return batch.images
         threat = Threat("linf", self.eps)
-        start = inner.in_the_cube(batch.images, batch.uniform("start"), threat)
+        start = inner_maximization.in_the_cube(batch.images, batch.uniform("start"), threat)
         if self.images == "noise":
             return start
         branch: dict[str, Any] = {"branch": ADVERSARIAL} if self.auxiliary else {}
-        return inner.climb_cross_entropy(
+        return inner_maximization.climb_cross_entropy(
             network, batch, start, threat=threat, steps=self.steps, step_size=self.step_size, **branch
         )

@@ -7,7 +7,7 @@ import math
 import torch
 import torch.nn.functional as functional
 
-from robustbench_eff.types import Images
+from robustbench_eff.core.types import Images
 
 
 def shifted(images: Images, reach: int, generator: torch.Generator) -> Images:

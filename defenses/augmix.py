@@ -10,13 +10,13 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.types import Logits
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.types import Logits
 
 from .network import Network
 from .policies import augmented, policy
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 FLOOR = 1e-7
 """The mean prediction is not taken smaller."""

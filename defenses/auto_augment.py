@@ -12,7 +12,7 @@ from torch import Tensor
 from .network import Network
 from .policies import augmented, policy
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

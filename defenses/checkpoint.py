@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from robustbench_eff.errors import TrainingError
+from robustbench_eff.core.errors import TrainingError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

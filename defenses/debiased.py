@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff.errors import SpecError
+from robustbench_eff.core.errors import SpecError
 
-from .auxiliary import MAIN, WithAuxiliary, main_of
+from .auxiliary_batch_norm import MAIN, WithAuxiliary, main_of
 from .network import Network
 from .recipe import Recipe
-from .samples import Batch, Targets
+from .training_batch import Batch, Targets
 
 STYLISED = 1
 

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from robustbench_eff.errors import SpecError
+from robustbench_eff.core.errors import SpecError
 
 from .network import Network
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,12 +9,12 @@ from typing import ClassVar, Literal
 import torch.nn.functional as functional
 from torch import Tensor
 
-from robustbench_eff.threat import Threat
+from robustbench_eff.core.threat import Threat
 
-from . import inner
+from . import inner_maximization
 from .network import Network
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Fast(Recipe):
     """Of the network while it is attacked."""
 
     def __post_init__(self) -> None:
-        inner.check(self.eps, "linf", 1, self.step_size)
+        inner_maximization.check(self.eps, "linf", 1, self.step_size)
 
     @property
     def passes(self) -> float:
@@ -45,9 +45,9 @@ class Fast(Recipe):
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
         threat = Threat("linf", self.eps)
-        start = inner.in_the_cube(batch.images, batch.uniform("start"), threat)
+        start = inner_maximization.in_the_cube(batch.images, batch.uniform("start"), threat)
         step_size = self.step_size or 1.25 * self.eps
-        attacked = inner.climb_cross_entropy(
+        attacked = inner_maximization.climb_cross_entropy(
             network, batch, start, threat=threat, steps=1, step_size=step_size, mode=self.mode
         )
         yield functional.cross_entropy(network(attacked), batch.targets)

@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff.errors import DataError, SpecError
-from robustbench_eff.threat import Threat
+from robustbench_eff.core.errors import DataError, SpecError
+from robustbench_eff.core.threat import Threat
 
-from . import inner
-from .auxiliary import MAIN, WithAuxiliary, main_of, weighted_gradients
+from . import inner_maximization
+from .auxiliary_batch_norm import MAIN, WithAuxiliary, main_of, weighted_gradients
 from .network import Network
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 AUXILIARY = 1
 
@@ -44,7 +44,7 @@ class FastAdvProp(Recipe):
     """Of the images that are attacked."""
 
     def __post_init__(self) -> None:
-        inner.check(self.eps, "linf", 1, self.step_size)
+        inner_maximization.check(self.eps, "linf", 1, self.step_size)
         if not 0 < self.share < 1:
             raise SpecError(f"share must be between 0 and 1, got {self.share:g}.")
 
@@ -70,7 +70,7 @@ class FastAdvProp(Recipe):
         clean, attacked = slice(count, None), slice(None, count)
         whole, threat = len(batch.images), Threat("linf", self.eps)
         images, targets = batch.images[attacked], batch.targets[attacked]
-        start = inner.in_the_cube(images, batch.uniform("start")[attacked], threat).requires_grad_()
+        start = inner_maximization.in_the_cube(images, batch.uniform("start")[attacked], threat).requires_grad_()
         passed = functional.cross_entropy(network(start, branch=AUXILIARY), targets, reduction="sum")
         half = 0.5 * passed / whole
         half.backward()  # type: ignore[no-untyped-call]

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.threat import Threat
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.threat import Threat
 
 from .network import Network
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 
 class WithPerturbation(nn.Module):

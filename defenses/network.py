@@ -10,9 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from robustbench_eff.errors import UsageError
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Images, ImagesToLogits, Logits
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Images, ImagesToLogits, Logits
 
 
 @runtime_checkable

@@ -11,12 +11,12 @@ import torch.nn.functional as functional
 from jaxtyping import Float, Int64
 from torch import Tensor, nn
 
-from robustbench_eff.errors import DataError, SpecError
+from robustbench_eff.core.errors import DataError, SpecError
 
 from .network import Network
 from .policies import augmented, policy
 from .recipe import Recipe
-from .samples import Batch, Samples, smoothed
+from .training_batch import Batch, Samples, smoothed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from robustbench_eff import rng
-from robustbench_eff.errors import SpecError
-from robustbench_eff.types import Images
+from robustbench_eff.core import rng
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.types import Images
 
-from .samples import Batch
+from .training_batch import Batch
 
 Policy: TypeAlias = Callable[[Any], Any]
 """A picture to a picture."""

@@ -9,12 +9,12 @@ from typing import ClassVar
 import torch.nn.functional as functional
 from torch import Tensor
 
-from robustbench_eff.errors import SpecError
+from robustbench_eff.core.errors import SpecError
 
 from .network import Network
 from .policies import augmented, policy
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

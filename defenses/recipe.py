@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 from torch import Tensor, nn
 
 from .network import Network
-from .samples import Batch
+from .training_batch import Batch
 
 
 @runtime_checkable

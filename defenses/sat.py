@@ -11,14 +11,14 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff import activations
-from robustbench_eff.errors import ModelError, SpecError
-from robustbench_eff.threat import Threat
+from robustbench_eff.core import activations
+from robustbench_eff.core.errors import ModelError, SpecError
+from robustbench_eff.core.threat import Threat
 
-from . import inner
+from . import inner_maximization
 from .network import Network
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 Where = Literal["everywhere", "backward", "attacker", "update"]
 
@@ -67,7 +67,7 @@ class SmoothAdversarialTraining(Recipe):
     """Share of the batches that are attacked from the clean images, not from a random point of the cube."""
 
     def __post_init__(self) -> None:
-        inner.check(self.eps, "linf", self.steps, self.step_size)
+        inner_maximization.check(self.eps, "linf", self.steps, self.step_size)
         activations.build_activation(self.activation)
         if self.activation == "relu" and self.where != "everywhere":
             raise SpecError("The gradient of relu is no smooth one.", "Choose a smooth activation.")
@@ -99,10 +99,10 @@ class SmoothAdversarialTraining(Recipe):
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
         threat, start = Threat("linf", self.eps), batch.images
         if float(torch.rand((), generator=batch.generator("clean start"))) >= self.clean_start:
-            start = inner.in_the_cube(start, batch.uniform("start"), threat)
+            start = inner_maximization.in_the_cube(start, batch.uniform("start"), threat)
         _set_smooth(network.module, self.where in ("backward", "attacker"))
         step_size = max(self.step_size, self.eps / self.steps)
-        attacked = inner.climb_cross_entropy(
+        attacked = inner_maximization.climb_cross_entropy(
             network, batch, start, threat=threat, steps=self.steps, step_size=step_size
         )
         _set_smooth(network.module, self.where in ("backward", "update"))

@@ -10,7 +10,7 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from robustbench_eff.errors import SpecError
+from robustbench_eff.core.errors import SpecError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .network import Network
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,14 +10,14 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.threat import Threat
-from robustbench_eff.types import Images, Logits
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.threat import Threat
+from robustbench_eff.core.types import Images, Logits
 
-from . import inner
+from . import inner_maximization
 from .network import Network
 from .recipe import Recipe
-from .samples import Batch
+from .training_batch import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Trades(Recipe):
     beta: float = 6.0
 
     def __post_init__(self) -> None:
-        inner.check(self.eps, "linf", self.steps, self.step_size)
+        inner_maximization.check(self.eps, "linf", self.steps, self.step_size)
         if not self.beta >= 0:
             raise SpecError(f"beta must be >= 0, got {self.beta:g}.")
 
@@ -59,7 +59,7 @@ class Trades(Recipe):
         with network.attacked():
             with torch.no_grad():
                 clean = network(batch.images)
-            return inner.ascend(
+            return inner_maximization.ascend(
                 lambda images: _divergence(clean, network(images)),
                 batch.images,
                 batch.images + 0.001 * batch.normal("start"),

@@ -15,17 +15,17 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from robustbench_eff import rng
-from robustbench_eff.errors import DataError, TrainingError
-from robustbench_eff.types import Images
+from robustbench_eff.core import rng
+from robustbench_eff.core.errors import DataError, TrainingError
+from robustbench_eff.core.types import Images
 
 from . import augment
 from .checkpoint import Checkpoint, Epoch, load, save
+from .distributed import Processes
 from .network import Given, Network
-from .processes import Processes
 from .recipe import Recipe
-from .samples import Batch, Samples, smoothed, steps
 from .schedule import Schedule
+from .training_batch import Batch, Samples, smoothed, steps
 
 COLLAPSE = 0.2
 """A fall of accuracy under attack from one look to the next that ends a training.

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from .entry import Entry, Result, Unit
-from .formats import as_text, no_formula
 from .table import number_text
+from .table_formats import as_text, no_formula
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from robustbench_eff.errors import EmptyTable
+from robustbench_eff.core.errors import EmptyTable
 
+from .columns import Layout, Pattern
 from .entry import Entry, Kind, Result, Unit
-from .layout import Layout, Pattern
 from .ranking import ranks
 from .table import Column, Figure, Ranks, Row, Table, number_text
 

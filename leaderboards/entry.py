@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from robustbench_eff.errors import EntryError
+from robustbench_eff.core.errors import EntryError
 
 Kind = Literal["measured", "published", "claimed"]
 Unit = Literal["fraction", "number"]

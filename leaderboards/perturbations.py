@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from robustbench_eff import spec
-from robustbench_eff.errors import SpecError
+from robustbench_eff.core import spec
+from robustbench_eff.core.errors import SpecError
 
 from .entry import Result
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.table import Table as Shown
 from rich.text import Text
 
-from .formats import LEGEND
 from .table import Column, Figure, Table, figure_text, interval_text, rank_text, unit_text
+from .table_formats import LEGEND
 
 MOST_PARTS = 4
 """So many tables are shown, one below the other."""

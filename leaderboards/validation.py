@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from robustbench_eff import spec
-from robustbench_eff.errors import SpecError
+from robustbench_eff.core import spec
+from robustbench_eff.core.errors import SpecError
 
 from .entry import Cell, Entry, Kind, Result, base_of
 from .perturbations import as_radius, as_severity, metric_at_radius

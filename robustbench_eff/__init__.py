@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Settings": "robustbench_eff.api.settings",
-    "TrainSettings": "robustbench_eff.api.train_settings",
-    "evaluate": "robustbench_eff.api.evaluate",
-    "load_classifier": "robustbench_eff.api.models",
-    "train": "robustbench_eff.api.train",
+    "Settings": "robustbench_eff.evaluation.settings",
+    "TrainSettings": "robustbench_eff.training.settings",
+    "evaluate": "robustbench_eff.evaluation.evaluate",
+    "load_classifier": "robustbench_eff.models.load_classifier",
+    "train": "robustbench_eff.training.train",
 }
 
 __all__ = ["Settings", "TrainSettings", "evaluate", "load_classifier", "train", "__version__"]
 
 if TYPE_CHECKING:
-    from robustbench_eff.api.evaluate import evaluate
-    from robustbench_eff.api.models import load_classifier
-    from robustbench_eff.api.settings import Settings
-    from robustbench_eff.api.train import train
-    from robustbench_eff.api.train_settings import TrainSettings
+    from robustbench_eff.evaluation.evaluate import evaluate
+    from robustbench_eff.evaluation.settings import Settings
+    from robustbench_eff.models.load_classifier import load_classifier
+    from robustbench_eff.training.settings import TrainSettings
+    from robustbench_eff.training.train import train
 
 
 def __getattr__(name: str) -> Any:

@@ -20,10 +20,10 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from robustbench_eff import spec
+from robustbench_eff.core import spec
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Attack, Pixels
 from robustbench_eff.corruptions import Corruption, Kernel
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Attack, Pixels
 
 AttackClass: TypeAlias = Callable[..., Attack]
 SAMPLES, CLASSES, SIZE = 12, 5, 8

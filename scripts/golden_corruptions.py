@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robustbench_eff.api.verify import corrupted, kept_kernels
+from robustbench_eff.diagnostics.verify import corrupted, kept_kernels
 
 OUT = Path(__file__).parents[1] / "robustbench_eff" / "facts" / "corrupted.npz"
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from robustbench_eff.store import Store
+from robustbench_eff.storage.store import Store
 
 COMMAND = [
     *(str(Path(sys.executable).with_name("robust-eval")), "--quiet", "--model", "digits_standard"),

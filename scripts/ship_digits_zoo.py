@@ -12,8 +12,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from robustbench_eff.sweep import Sweep, folder_name
-from robustbench_eff.zoo.card import CARD, WEIGHTS, Card
+from robustbench_eff.models.card import CARD, WEIGHTS, Card
+from robustbench_eff.training.sweep_spec import Sweep, folder_name
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINTS, EXAMPLES = ROOT / "defenses" / "checkpoints", ROOT / "examples"

@@ -22,10 +22,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from robustbench_eff import catalog
-from robustbench_eff.errors import SpecError
-from robustbench_eff.leaderboards.naming import Name, name_of, sized
+from robustbench_eff.core.errors import SpecError
 from robustbench_eff.leaderboards.published import FILE, SCHEMA
+from robustbench_eff.leaderboards.published_names import Name, name_of, sized
+from robustbench_eff.registry import build
 from robustbench_eff.scores.intervals import wilson
 
 WHOLE = {
@@ -135,7 +135,7 @@ def _canonical(perturbation: str) -> str:
     if "(" not in perturbation:
         return perturbation
     try:
-        return catalog.perturbation_text(perturbation)
+        return build.perturbation_text(perturbation)
     except SpecError:
         return perturbation
 

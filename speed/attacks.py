@@ -22,18 +22,19 @@ import torch
 from torch import Tensor
 
 from races import RACES, Race, Setting
-from robustbench_eff import environment, load_classifier, spec
-from robustbench_eff.api import hardware
-from robustbench_eff.benchmarks import sources
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.catalog import benchmark
-from robustbench_eff.classifier import Classifier
+from robustbench_eff import load_classifier
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.benchmarks.readers import open
+from robustbench_eff.core import spec
+from robustbench_eff.models.classifier import Classifier
+from robustbench_eff.registry.build_benchmark import benchmark
+from robustbench_eff.system import devices, environment
 
 
 def main() -> None:
     """Run the races that were asked for on one classifier and one set of images."""
     words = _words()
-    hardware.keep_freed_memory()
+    devices.keep_freed_memory()
     torch.set_num_threads(words.threads)
     classifier = load_classifier(
         words.model,
@@ -69,7 +70,7 @@ def main() -> None:
             )
         if words.out is not None:  # after every race, so that a long run that is cut leaves what it has
             facts = {name: value for name, value in environment.describe().items() if name != "command"}
-            facts |= hardware.describe(words.device) | {"threads": words.threads, "batch_size": words.batch_size}
+            facts |= devices.describe(words.device) | {"threads": words.threads, "batch_size": words.batch_size}
             model = f"{Path(words.model).name}({', '.join(words.model_arg)})"
             facts |= {"model": model, "weights": Path(words.weights or "shipped").name, "n": len(images)}
             words.out.write_text(
@@ -106,7 +107,7 @@ def _words() -> argparse.Namespace:
 def _samples(classifier: Classifier, words: argparse.Namespace) -> tuple[Tensor, Tensor]:
     """Samples that are right when clean: what an evaluation attacks."""
     row = benchmark(words.benchmark, words.data)
-    opened = sources.open_location(words.data, row.split) if words.data else row.embedded()  # type: ignore[misc]
+    opened = open.open_location(words.data, row.split) if words.data else row.embedded()  # type: ignore[misc]
     prepared = prepare(row, opened, classifier.preprocessing.geometry, limit=words.limit)
     images, labels = prepared.batch(0, len(prepared), words.device)
     with torch.no_grad():

@@ -21,11 +21,11 @@ from PIL import Image
 from skimage import data
 
 from reference_corruptions import reference, repaired
-from robustbench_eff import corruptions, environment
-from robustbench_eff.api import hardware
+from robustbench_eff import corruptions
+from robustbench_eff.core.rng import Draws
 from robustbench_eff.corruptions import Kernel
-from robustbench_eff.rng import Draws
-from robustbench_eff.tables import IMAGENET_C
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C
+from robustbench_eff.system import devices, environment
 
 SIDE, SEVERITIES = 224, range(1, 6)
 SLOW = {"glass_blur": 1, "zoom_blur": 4}
@@ -37,7 +37,7 @@ OTHER_NAMES = {"snow_imagecorruptions": "snow", "elastic_transform_imagecorrupti
 def main() -> None:
     """Race every corruption that both have."""
     words = _words()
-    hardware.keep_freed_memory()
+    devices.keep_freed_memory()
     torch.set_num_threads(words.threads)
     pixels = _photographs(words.batch)
     rows = []
@@ -56,7 +56,7 @@ def main() -> None:
         print(f"{'all 15 of ImageNet-C':36} {times:.1f} times")
     if words.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        facts |= hardware.describe(words.device) | {"threads": words.threads, "batch": words.batch, "side": SIDE}
+        facts |= devices.describe(words.device) | {"threads": words.threads, "batch": words.batch, "side": SIDE}
         words.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
 
 

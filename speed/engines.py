@@ -16,10 +16,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from robustbench_eff import environment, evaluate
-from robustbench_eff.api.evaluate import Silence
-from robustbench_eff.engines.ledger import Progress
-from robustbench_eff.plan import Plan
+from robustbench_eff import evaluate
+from robustbench_eff.evaluation.engines.store_writer import Progress
+from robustbench_eff.evaluation.evaluate import Silence
+from robustbench_eff.evaluation.plan import Plan
+from robustbench_eff.system import environment
 
 MODEL, ATTACK = "digits_pgd_at", "pgd(eps=1/255, steps={})"
 

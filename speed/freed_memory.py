@@ -13,12 +13,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from robustbench_eff import environment
+from robustbench_eff.system import environment
 
 NETWORKS = ("mobilenetv2_100", "resnet50", "vit_small_patch16_224")
 PASSES = """
 import sys, time, timm, torch
-from robustbench_eff.api import hardware
+from robustbench_eff.evaluation import hardware
 name, kept, threads, batch = sys.argv[1], sys.argv[2] == "kept", int(sys.argv[3]), int(sys.argv[4])
 if kept:
     hardware.keep_freed_memory()

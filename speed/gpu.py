@@ -25,12 +25,13 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from peers import bare_pgd
-from robustbench_eff import corruptions, environment
+from robustbench_eff import corruptions
 from robustbench_eff.attacks import PGD, Oracle
+from robustbench_eff.core.precision import plain_float32
+from robustbench_eff.core.rng import Draws, global_generators
 from robustbench_eff.corruptions import Kernel
-from robustbench_eff.precision import plain_float32
-from robustbench_eff.rng import Draws, global_generators
-from robustbench_eff.tables import IMAGENET_C
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C
+from robustbench_eff.system import environment
 
 NETWORKS = ("efficientnet_b0", "resnet50", "vit_base_patch16_224")
 STEPS, SEVERITY = 50, 3

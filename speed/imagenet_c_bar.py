@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from robustbench_eff import environment
-from robustbench_eff.api import hardware
-from robustbench_eff.rng import Draws
-from robustbench_eff.tables import CORRUPTIONS, IMAGENET_C_BAR
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.registry.corruptions import CORRUPTIONS
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C_BAR
+from robustbench_eff.system import devices, environment
 
 SIDE, SEVERITY = 224, 3
 REFERENCE = """
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
-    hardware.keep_freed_memory()
+    devices.keep_freed_memory()
     torch.set_num_threads(words.threads)
     rows = []
     for name in IMAGENET_C_BAR:

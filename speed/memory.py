@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from robustbench_eff import environment, evaluate, load_classifier
-from robustbench_eff.api import hardware
+from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.system import devices, environment
 
 CORRUPTIONS = [
     f"{name}(severity={severity})"
@@ -53,7 +53,7 @@ def measured(samples: int) -> dict[str, Any]:
 
 def run(folder: str, samples: int) -> dict[str, Any]:
     """In a process of its own."""
-    hardware.keep_freed_memory()
+    devices.keep_freed_memory()
     model = load_classifier("digits_standard")
     before = resident()
     began = time.perf_counter()

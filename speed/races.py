@@ -11,11 +11,11 @@ from torch import Tensor
 
 import peers
 from peers import Run
-from robustbench_eff.api import hardware
 from robustbench_eff.attacks import APGD, APGDT, FABT, PGD, AutoAttack, OnePixel, Oracle, Square
 from robustbench_eff.attacks.losses import cross_entropy
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.types import Attack
+from robustbench_eff.core.types import Attack
+from robustbench_eff.evaluation import batch_sizes
+from robustbench_eff.models.classifier import Classifier
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Setting:
         """The precision that was asked for, or that `robust-eval` takes by itself."""
         if self.precision != "auto":
             return self.precision
-        return hardware.precision(self.classifier, str(self.images.device))
+        return batch_sizes.precision(self.classifier, str(self.images.device))
 
     @property
     def words(self) -> str:

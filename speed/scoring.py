@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robustbench_eff import environment
-from robustbench_eff.outcomes import SCHEMA
-from robustbench_eff.store import Store
-from robustbench_eff.tables import IMAGENET_C
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C
+from robustbench_eff.storage.outcomes import SCHEMA
+from robustbench_eff.storage.store import Store
+from robustbench_eff.system import environment
 
 CORRUPTIONS, SEVERITIES = IMAGENET_C[:15], range(1, 6)
 

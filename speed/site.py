@@ -18,9 +18,9 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
-from robustbench_eff import environment
-from robustbench_eff.api.leaderboard import gathered
 from robustbench_eff.leaderboards.site.write import write_site
+from robustbench_eff.publishing.collect import gathered
+from robustbench_eff.system import environment
 
 ARGUMENTS = [*("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")]
 CHOICE = "const field = document.getElementById('{}'); field.value = '{}'; field.dispatchEvent(new Event('{}'))"

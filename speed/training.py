@@ -19,16 +19,15 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from robustbench_eff import environment
-from robustbench_eff.api import hardware
 from robustbench_eff.defenses.adversarial import AdversarialTraining
 from robustbench_eff.defenses.advprop import AdvProp
-from robustbench_eff.defenses.auxiliary import WithAuxiliary
+from robustbench_eff.defenses.auxiliary_batch_norm import WithAuxiliary
 from robustbench_eff.defenses.recipe import Recipe
-from robustbench_eff.defenses.samples import Samples
 from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.trainer import Training, train
-from robustbench_eff.zoo import architectures
+from robustbench_eff.defenses.training_batch import Samples
+from robustbench_eff.models import architectures
+from robustbench_eff.system import devices, environment
 
 EPS, STEPS = 8 / 255, 3
 NETWORKS = ("small_cnn(width=16)", "effnet_micro", "timm:resnet18")
@@ -46,7 +45,7 @@ def main() -> None:
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--out", type=Path)
     words = parser.parse_args()
-    hardware.keep_freed_memory()
+    devices.keep_freed_memory()
     torch.set_num_threads(1)
     races: dict[str, tuple[Recipe, Step]] = {
         "pgd_at": (AdversarialTraining(eps=EPS, steps=STEPS, step_size=EPS / 2), bare_adversarial),
@@ -62,7 +61,7 @@ def main() -> None:
             print(f"{network:20} {name:8} ours {ours:8.2f} ms  bare {bare:8.2f} ms  ratio {ratio:.3f}", flush=True)
     if words.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        facts |= hardware.describe(words.device)
+        facts |= devices.describe(words.device)
         facts |= {"batch": words.batch, "attack_steps": STEPS, "precision": words.precision}
         words.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
 

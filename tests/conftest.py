@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.classifier import Classifier
+from robustbench_eff.models.classifier import Classifier
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""Who may import whom: the ground floor nothing above it, a wing no other wing, the harness no wing."""
+"""Who may import whom: each room only what stands on a lower floor; and which file may import a heavy third party."""
 
 from __future__ import annotations
 
@@ -10,48 +10,44 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = "robustbench_eff"
-NETWORK_USERS = {"zoo", "benchmarks", "doctor", "hub"}
-GROUND = {
-    "activations",
-    "batching",
-    "disk",
-    "errors",
-    "types",
-    "rng",
-    "threat",
-    "spec",
-    "outcomes",
-    "precision",
-    "preprocessing",
-}
-WINGS = {"attacks", "corruptions", "defenses", "leaderboards"}
-COMPOSERS = {"api", "cli", "catalog", "testing", "__init__"}
-"""May import wings: they turn names into objects."""
-CATALOG_USERS = {"api", "cli", "doctor"}
-PRINTERS = {"cli", "report"}
+WINGS = ("attacks", "corruptions", "defenses", "leaderboards")
+FLOORS = (
+    "core < attacks, corruptions, defenses, leaderboards, system, storage < models < benchmarks < registry < scores "
+    "< generation < evaluation < training, diagnostics < reports < publishing < cli"
+)
+"""Each room may import only what stands left of it."""
+LOOSE = {"__init__.py", "testing.py"}
+"""Modules outside of any room: the public API, and the contract batteries for plugins."""
+LOOSE_ROOMS = {"__init__", "testing"}
+NETWORK_USERS = {"models", "benchmarks", "diagnostics"}
+PRINTERS = {"cli", "reports"}
 HOME_OF = {
     "foolbox": {"attacks/foolbox_adapter.py"},
     "numba": {f"corruptions/compiled/{path.name}" for path in (ROOT / "corruptions" / "compiled").glob("*.py")},
     "pyautoattack": {"attacks/pyautoattack_adapter.py"},
     "great_tables": set(),  # only its scripts are read
-    "http": {"cli/serving.py"},
-    "jinja2": {"leaderboards/pages.py"},
-    "ray": {"engines/ray_cluster.py"},
-    "fsspec": {"files.py"},
-    "open_clip": {"zoo/open_clip_models.py"},
-    "timm": {"zoo/timm_models.py", "zoo/sat_architectures.py", "zoo/architectures.py"},
-    "datasets": {"benchmarks/hugging_face.py"},
-    "filelock": {"lease.py", "benchmarks/cache.py"},
+    "http": {"cli/serve_site.py"},
+    "jinja2": {"leaderboards/render.py"},
+    "ray": {"evaluation/engines/ray_pool.py"},
+    "fsspec": {"storage/remote_files.py"},
+    "open_clip": {"models/sources/open_clip_models.py"},
+    "timm": {"models/sources/timm_models.py", "models/sources/sat_architectures.py", "models/architectures.py"},
+    "datasets": {"benchmarks/readers/hugging_face.py"},
+    "filelock": {"storage/lease.py", "benchmarks/image_cache.py"},
     "typer": {f"cli/{path.name}" for path in (ROOT / PACKAGE / "cli").glob("*.py")},
-    "pydantic": {"suite.py", "sweep.py", "leaderboards/entry.py", "leaderboards/layout.py"},
-    "matplotlib": {"sweep_plot.py", "leaderboards/curves.py"},
+    "pydantic": {
+        "registry/suite.py",
+        "training/sweep_spec.py",
+        "leaderboards/entry.py",
+        "leaderboards/columns.py",
+    },
+    "matplotlib": {"reports/sweep_plot.py", "leaderboards/curves.py"},
     "sklearn": set(),
-    "huggingface_hub": {"hub.py", "benchmarks/hugging_face.py"},
-    "socket": {"hub.py"},
-    "urllib": {"hub.py"},
+    "huggingface_hub": {"system/network.py", "benchmarks/readers/hugging_face.py"},
+    "socket": {"system/network.py"},
+    "urllib": {"system/network.py"},
     "vl_convert": {"leaderboards/site/libraries.py"},
 }
-"""Heavy third parties, and the only files that may import them."""
 
 
 def sources() -> dict[str, str]:
@@ -87,9 +83,14 @@ def room(name: str) -> str:
     return Path(name).with_suffix("").parts[0] if "/" in name or name.endswith(".py") else name.split(".")[1]
 
 
+def floors() -> dict[str, int]:
+    """The floor of every room, counted from the bottom."""
+    return {room: number for number, floor in enumerate(FLOORS.split(" < ")) for room in floor.split(", ")}
+
+
 def faults(files: dict[str, str]) -> list[str]:
     """Every forbidden import, as a sentence."""
-    found = []
+    found, floor_of = [], floors()
     for name, text in files.items():
         here = room(name)
         for target, at_run_time in imports(name, text):
@@ -99,16 +100,12 @@ def faults(files: dict[str, str]) -> list[str]:
                     found.append(f"{name} imports {target}, which belongs to {sorted(home)}")
                 continue
             there = room(target)
-            if here in GROUND and there not in GROUND:
-                found.append(f"{name} (ground floor) imports {target}")
-            if here in WINGS and there not in GROUND | {here}:
-                found.append(f"{name} (a wing) imports {target}")
-            if there in WINGS and here not in WINGS | COMPOSERS:
-                found.append(f"{name} (harness) imports {target}")
-            if there == "hub" and here not in NETWORK_USERS:
+            if here not in (*floor_of, *LOOSE_ROOMS):
+                found.append(f"{name} is in no room")
+            if here in floor_of and there in floor_of and here != there and floor_of[there] >= floor_of[here]:
+                found.append(f"{name} imports {target}, which does not stand below {here}")
+            if target.startswith(f"{PACKAGE}.system.network") and here not in NETWORK_USERS:
                 found.append(f"{name} imports {target}, which touches the network")
-            if there == "catalog" and here not in CATALOG_USERS:
-                found.append(f"{name} imports {target}")
     return found
 
 
@@ -116,19 +113,27 @@ def test_imports_flow_one_way() -> None:
     assert faults(sources()) == []
 
 
+def test_every_file_is_in_a_room() -> None:
+    rooms = {path.name for path in (ROOT / PACKAGE).iterdir() if (path / "__init__.py").is_file()}
+    assert rooms | set(WINGS) == set(floors())
+    assert {path.name for path in (ROOT / PACKAGE).glob("*.py")} == LOOSE
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("rng.py", "from robustbench_eff.store import Store"),
+        ("core/rng.py", "from robustbench_eff.storage.store import Store"),
+        ("core/rng.py", "from robustbench_eff.system import devices"),
         ("attacks/pgd.py", "from robustbench_eff.defenses import Standard"),
-        ("attacks/pgd.py", "from robustbench_eff.referee import judge"),
-        ("referee.py", "from robustbench_eff.attacks import PGD"),
-        ("engines/local.py", "from robustbench_eff import attacks"),
-        ("worker.py", "import timm"),
-        ("store.py", "from robustbench_eff.catalog import attack"),
-        ("scores/accuracy.py", "from ..attacks import PGD"),
-        ("worker.py", "from robustbench_eff import hub"),
-        ("store.py", "import urllib.request"),
+        ("attacks/pgd.py", "from robustbench_eff.evaluation.referee import judge"),
+        ("models/classifier.py", "from robustbench_eff.benchmarks.benchmark import Benchmark"),
+        ("evaluation/worker.py", "import timm"),
+        ("evaluation/engines/dispatch.py", "from ...reports import console"),
+        ("storage/store.py", "from robustbench_eff.registry.build_attack import attack"),
+        ("scores/accuracy.py", "from ..evaluation import plan"),
+        ("evaluation/worker.py", "from robustbench_eff.system.network import reachable"),
+        ("storage/store.py", "import urllib.request"),
+        ("somewhere/else.py", "from robustbench_eff.core import spec"),
     ],
 )
 def test_a_forbidden_import_is_found(name: str, text: str) -> None:
@@ -147,7 +152,7 @@ def test_only_report_and_cli_print() -> None:
 
 def test_nothing_touches_the_global_random_generators() -> None:
     files = sources()
-    del files["rng.py"]  # puts them back
+    del files["core/rng.py"]  # puts them back
     assert {name: calls for name, text in files.items() if (calls := global_draws(text))} == {}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from robustbench_eff import catalog
-from robustbench_eff.errors import SpecError
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.registry import build_attack, perturbation_text
 
 TEXTS = (
     "apgd(eps=0.5, norm=l2, loss=dlr, restarts=2)",
@@ -28,17 +28,17 @@ TEXTS = (
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_canonical_text_builds_the_same_attack(text: str) -> None:
-    canonical = catalog.attack_text(text)
-    assert catalog.attack(canonical) == catalog.attack(text)
-    assert catalog.attack_text(canonical) == canonical
-    assert catalog.surrogate(canonical)[1] == catalog.surrogate(text)[1]
+    canonical = build_attack.attack_text(text)
+    assert build_attack.attack(canonical) == build_attack.attack(text)
+    assert build_attack.attack_text(canonical) == canonical
+    assert perturbation_text.surrogate(canonical)[1] == perturbation_text.surrogate(text)[1]
 
 
 def test_different_attacks_have_different_texts() -> None:
-    assert len({catalog.attack_text(text) for text in TEXTS}) == len(TEXTS)
+    assert len({build_attack.attack_text(text) for text in TEXTS}) == len(TEXTS)
 
 
 def test_an_attack_that_stops_at_the_boundary_is_not_transferred() -> None:
-    assert not catalog.attack("pgd from digits_standard").early_stop
+    assert not build_attack.attack("pgd from digits_standard").early_stop
     with pytest.raises(SpecError, match="stops at the surrogate's boundary"):
-        catalog.attack("apgd from digits_standard")
+        build_attack.attack("apgd from digits_standard")

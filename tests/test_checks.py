@@ -9,7 +9,8 @@ import pytest
 
 from masked_models import Quantised, Randomised, Tampered, masked
 from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.checks import (
+from robustbench_eff.scores.cell_groups import Evidence
+from robustbench_eff.scores.masking_checks import (
     CHECKS,
     Verdict,
     black_box,
@@ -18,8 +19,7 @@ from robustbench_eff.checks import (
     store_verdicts,
     zero_gradients,
 )
-from robustbench_eff.scores.cells import Evidence
-from robustbench_eff.store import Store
+from robustbench_eff.storage.store import Store
 
 ATTACKS = (
     "pgd(eps=32/255, steps=10)",
@@ -67,7 +67,7 @@ def test_a_network_that_draws_at_random_is_caught(tmp_path: Path) -> None:
 
 def test_a_suspicion_travels_with_the_scores_and_needs_no_model(tmp_path: Path) -> None:
     findings(masked(Tampered), tmp_path, attacks=("pgd(eps=8/255)",))
-    from robustbench_eff.scores.from_store import store_scores
+    from robustbench_eff.scores.compute import store_scores
 
     store = Store.existing(tmp_path / "store")
     scores = store_scores(store, verdicts=store_verdicts(store))

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from adain_weights import write
 from labelled_sets import class_folders, files
 from robustbench_eff import evaluate
-from robustbench_eff.api.conflict import write_conflicts
 from robustbench_eff.cli.main import app
-from robustbench_eff.errors import DataError, MissingInputs, SpecError, UsageError
-from robustbench_eff.store import Store
+from robustbench_eff.core.errors import DataError, MissingInputs, SpecError, UsageError
+from robustbench_eff.generation.cue_conflict import write_conflicts
+from robustbench_eff.storage.store import Store
 
 
 def digits(out: Path, **options):

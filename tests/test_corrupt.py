@@ -11,11 +11,11 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from labelled_sets import files
-from robustbench_eff.api.corrupt import write_corrupted
 from robustbench_eff.cli.main import app
+from robustbench_eff.core.errors import MissingInputs, UsageError
+from robustbench_eff.core.rng import Draws
 from robustbench_eff.corruptions import FOG, JPEG_COMPRESSION
-from robustbench_eff.errors import MissingInputs, UsageError
-from robustbench_eff.rng import Draws
+from robustbench_eff.generation.corrupted_files import write_corrupted
 
 TEXTS = ("fog(severity=3)", "contrast(severity=1)")
 
@@ -48,13 +48,13 @@ def test_the_layout_is_the_published_one_and_a_cut_run_goes_on(clean: Path, tmp_
 
 
 def test_a_file_holds_what_an_evaluation_sees(clean: Path, tmp_path: Path) -> None:
-    from robustbench_eff.benchmarks import sources
-    from robustbench_eff.benchmarks.cache import prepare
-    from robustbench_eff.benchmarks.imagenet import IMAGENET_C_GENERATED
-    from robustbench_eff.rng import Draws
+    from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET_C_GENERATED
+    from robustbench_eff.benchmarks.image_cache import prepare
+    from robustbench_eff.benchmarks.readers import open
+    from robustbench_eff.core.rng import Draws
 
     write(clean, tmp_path / "out", seed=4)
-    opened = sources.open_location(str(clean), "validation")
+    opened = open.open_location(str(clean), "validation")
     images = prepare(IMAGENET_C_GENERATED, opened, IMAGENET_C_GENERATED.geometry)
     seen = JPEG_COMPRESSION.applied(FOG.at(3)(images.bytes(np.arange(6)), Draws.of(4, images.sample_ids)), 85)
     for row, sample in enumerate(images.sample_ids):

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from robustbench_eff import evaluate
-from robustbench_eff.errors import DataError, SpecError, UsageError
-from robustbench_eff.store import Store
-from robustbench_eff.zoo.request import ModelRequest
+from robustbench_eff.core.errors import DataError, SpecError, UsageError
+from robustbench_eff.models.request import ModelRequest
+from robustbench_eff.storage.store import Store
 from running import accuracies
 
 WHITENESS = """

@@ -9,9 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from robustbench_eff import catalog, evaluate, tables
+from robustbench_eff import evaluate
 from robustbench_eff.attacks import PGD
-from robustbench_eff.checks import CHECKS
+from robustbench_eff.registry import build
+from robustbench_eff.registry.attacks import ATTACKS
+from robustbench_eff.registry.defenses import DEFENSES
+from robustbench_eff.registry.stylisers import STYLISERS
+from robustbench_eff.scores.masking_checks import CHECKS
 from running import accuracies
 from small_models import USER_MODEL
 
@@ -25,18 +29,18 @@ def first_column(document: str, header: str) -> list[str]:
 
 
 def test_the_table_of_attacks_is_the_catalogs() -> None:
-    assert sorted(first_column("attacks.md", "attack")) == sorted(tables.ATTACKS)
+    assert sorted(first_column("attacks.md", "attack")) == sorted(ATTACKS)
 
 
 def test_the_table_of_stylisers_is_the_catalogs() -> None:
-    assert sorted(first_column("corruptions.md", "styliser")) == sorted(tables.STYLISERS)
+    assert sorted(first_column("corruptions.md", "styliser")) == sorted(STYLISERS)
 
 
 def test_the_table_of_defenses_is_the_catalogs_and_its_passes_are_right() -> None:
-    assert sorted(first_column("training.md", "defense")) == sorted(tables.DEFENSES)
+    assert sorted(first_column("training.md", "defense")) == sorted(DEFENSES)
     table = (DOCS / "training.md").read_text()
     for name, formula in re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", table, re.MULTILINE):
-        recipe = catalog.defense(name)
+        recipe = build.defense(name)
         numbers = {"steps": getattr(recipe, "steps", 0), "replays": getattr(recipe, "replays", 0)}
         terms = [term.split(" · ") for term in formula.split(" + ")]
         passes = sum(math.prod(float(numbers.get(factor, factor)) for factor in term) for term in terms)

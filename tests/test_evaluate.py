@@ -18,13 +18,14 @@ import pytest
 import torch
 from rich.console import Console
 
-from robustbench_eff import evaluate, load_classifier, report
-from robustbench_eff.api.evaluate import Silence
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.engines.ledger import Progress
-from robustbench_eff.errors import RobustEvalWarning, StoreError
-from robustbench_eff.scores.from_store import store_scores
-from robustbench_eff.store import Store
+from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.core.errors import RobustEvalWarning, StoreError
+from robustbench_eff.evaluation.engines.store_writer import Progress
+from robustbench_eff.evaluation.evaluate import Silence
+from robustbench_eff.models.classifier import Classifier
+from robustbench_eff.reports import console as report
+from robustbench_eff.scores.compute import store_scores
+from robustbench_eff.storage.store import Store
 from running import ATTACKS, COUNT, accuracies, assert_same, by_cell, outcomes, run
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from robustbench_eff.figures import interval, number, percent, with_interval
+from robustbench_eff.reports.formatting import interval, number, percent, with_interval
 from robustbench_eff.scores.score import Score
 
 

@@ -10,9 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from robustbench_eff import catalog, evaluate, load_classifier
-from robustbench_eff.errors import RobustEvalError
-from robustbench_eff.threat import Threat
+from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.core.errors import RobustEvalError
+from robustbench_eff.core.threat import Threat
+from robustbench_eff.registry import build as catalog
+from robustbench_eff.registry import build_attack
 from running import accuracies, outcomes, run
 
 
@@ -97,11 +99,13 @@ class Plugin:
 def plugged(monkeypatch: pytest.MonkeyPatch) -> list[Plugin]:
     """`--attack them/attack` gives the plugin put in this list."""
     holder: list[Plugin] = []
-    own_attack, own_text = catalog.attack, catalog.attack_text
+    own_attack, own_text = build_attack.attack, build_attack.attack_text
     theirs = "them/attack"
     monkeypatch.setattr(catalog, "attack", lambda text: holder[0] if text == theirs else own_attack(text))
     monkeypatch.setattr(catalog, "attack_text", lambda text: text if text == theirs else own_text(text))
-    monkeypatch.setattr("robustbench_eff.plan._fields", lambda attack: {"deed": getattr(attack, "deed", str(attack))})
+    monkeypatch.setattr(
+        "robustbench_eff.evaluation.plan._fields", lambda attack: {"deed": getattr(attack, "deed", str(attack))}
+    )
     return holder
 
 

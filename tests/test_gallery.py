@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from robustbench_eff import evaluate
-from robustbench_eff.gallery import Sample, picture
+from robustbench_eff.evaluation.gallery import Sample, picture
 
 
 def test_a_picture_holds_what_was_changed_times_ten() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from robustbench_eff.errors import UsageError
-from robustbench_eff.heat_map import CELL, DARK, GAP, LIGHT, LINE, NAMES, write
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.reports.heat_map import CELL, DARK, GAP, LIGHT, LINE, NAMES, write
+from robustbench_eff.reports.severity_table import by_subject
 from robustbench_eff.scores.score import Score
-from robustbench_eff.severity_table import by_subject
 
 
 def score(name: str, severity: int, value: float) -> Score:

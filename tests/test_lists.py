@@ -10,11 +10,11 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from robustbench_eff import catalog
-from robustbench_eff.benchmark_table import BENCHMARKS, SCORED_WITH
 from robustbench_eff.cli import lists
 from robustbench_eff.cli.main import app
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.benchmarks import BENCHMARKS, SCORED_WITH
 
 
 def drawn(width: int) -> str:
@@ -36,7 +36,7 @@ def test_names_are_whole_and_nothing_is_cut_at_any_width(width: int) -> None:
     assert max(map(len, lines)) <= width
     assert "…" not in text
     assert set(BENCHMARKS) | set(SCORED_WITH) <= {line.split()[0] for line in lines if line.strip()}
-    licence = catalog.benchmark("imagenet").licence
+    licence = build_benchmark.benchmark("imagenet").licence
     assert all(word in text for word in licence.split())
 
 
@@ -46,14 +46,14 @@ def test_what_is_there_is_told_from_what_is_not(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("ROBUST_EVAL_DATA_CIFAR10", "/no/such/place")
     monkeypatch.setenv("ROBUST_EVAL_DATA_CIFAR100", "hf:uoft-cs/cifar100")
     monkeypatch.delenv("ROBUST_EVAL_DATA_OBJECTNET", raising=False)
-    said = {name: lists._images(catalog.benchmark(name)) for name in BENCHMARKS}
+    said = {name: lists._images(build_benchmark.benchmark(name)) for name in BENCHMARKS}
     assert said["digits"] == ("found", "installed with this package")
     assert said["digits-cue-conflict"] == ("found", "made from digits on first use")
     assert said["imagenet"] == said["imagenet-c-generated"] == said["imagenet-a-clean"] == ("found", str(tmp_path))
     assert said["imagenet-c"][0] == "not found", "the published files are others"
     assert said["cifar10"] == ("not found", "/no/such/place does not exist")
     assert said["cifar100"] == ("on the hub", "hf:uoft-cs/cifar100")
-    assert said["objectnet"] == ("not found", f"get them: {catalog.benchmark('objectnet').where}")
+    assert said["objectnet"] == ("not found", f"get them: {build_benchmark.benchmark('objectnet').where}")
     assert said["objectnet-1000way"] == ("not found", "those of objectnet are needed")
 
 
@@ -86,12 +86,12 @@ def test_every_benchmark_can_be_described() -> None:
     ],
 )
 def test_alternatives_are_the_same_images_read_otherwise(name: str, others: list[str]) -> None:
-    assert catalog.alternatives(catalog.benchmark(name)) == others
+    assert build_benchmark.alternatives(build_benchmark.benchmark(name)) == others
 
 
 def test_other_labels_are_no_benchmark() -> None:
     with pytest.raises(UsageError, match=r"it is scored with imagenet\.\nRun --benchmark imagenet"):
-        catalog.benchmark("imagenet-real")
+        build_benchmark.benchmark("imagenet-real")
     result = CliRunner().invoke(app, ["list", "benchmarks", "imagenet-real"])
     assert result.exit_code == 2
     assert "imagenet-real scored with imagenet" in listed()

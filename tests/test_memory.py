@@ -12,8 +12,8 @@ import torch
 
 from robustbench_eff import load_classifier
 from robustbench_eff.attacks import FGSM
+from robustbench_eff.core.errors import RobustEvalWarning
 from robustbench_eff.corruptions.corruption import Corruption
-from robustbench_eff.errors import RobustEvalWarning
 from running import assert_same, by_cell, run
 
 MOST = 10

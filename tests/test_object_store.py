@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from robustbench_eff import lease
 from robustbench_eff.cli import app
-from robustbench_eff.errors import StoreError, StoreUnavailable, UsageError
-from robustbench_eff.files import Files
-from robustbench_eff.store import Store
+from robustbench_eff.core.errors import StoreError, StoreUnavailable, UsageError
+from robustbench_eff.storage import lease
+from robustbench_eff.storage.remote_files import Files
+from robustbench_eff.storage.store import Store
 from running import ATTACKS, by_cell, run
 
 moto = pytest.importorskip("moto.server", reason="needs moto")

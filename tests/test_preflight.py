@@ -9,16 +9,16 @@ import pytest
 from torch import nn
 
 from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.api.settings import DEFAULT_STORE, Settings
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.errors import MissingInputs, UsageError
-from robustbench_eff.zoo.request import ModelRequest
+from robustbench_eff.core.errors import MissingInputs, UsageError
+from robustbench_eff.evaluation.settings import DEFAULT_STORE, Settings
+from robustbench_eff.models.classifier import Classifier
+from robustbench_eff.models.request import ModelRequest
 from running import accuracies, run
 
 
 def test_everything_missing_is_listed_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: False)
-    monkeypatch.setattr("robustbench_eff.hub.cached_on_hugging_face", lambda repository, files: False)
+    monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
+    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda repository, files: False)
     with pytest.raises(MissingInputs) as caught:
         evaluate("effnet_b7_advprop", "debiased_resnet50", "digits_standard", store=tmp_path / "store")
     assert [item.what.split(" (")[0] for item in caught.value.missing] == [
@@ -31,8 +31,8 @@ def test_everything_missing_is_listed_before_any_work(tmp_path: Path, monkeypatc
 
 
 def test_skip_missing_runs_what_is_there_and_says_what_was_not(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: False)
-    monkeypatch.setattr("robustbench_eff.hub.cached_on_hugging_face", lambda repository, files: False)
+    monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
+    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda repository, files: False)
     models = ("effnet_b7_advprop", "digits_standard")
     result = run(tmp_path / "store", *models, attacks=["none"], limit=4, skip_missing=True)
     assert [score.model for score in accuracies(result.scores)] == ["digits_standard"]
@@ -114,7 +114,7 @@ def test_a_set_named_in_the_config_file_is_known(tmp_path: Path, monkeypatch: py
 
 
 def test_the_missing_command_keeps_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: False)
+    monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
     request = ModelRequest(name="timm:resnet18", weights=Path("w.safetensors"), mean=(0.5,), model_args={"a": 1})
     with pytest.raises(MissingInputs) as caught:
         evaluate(

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from published_sets import arrays, outcomes, run, shade_model
-from robustbench_eff import evaluate, tables
-from robustbench_eff.errors import DataError, MissingInputs, UsageError
-from robustbench_eff.scores.from_store import store_scores
+from robustbench_eff import evaluate
+from robustbench_eff.core.errors import DataError, MissingInputs, UsageError
+from robustbench_eff.models.request import ModelRequest
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C, SETS
+from robustbench_eff.registry.sequences import SEQUENCES
+from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.sequences import TESTED
-from robustbench_eff.store import Store
-from robustbench_eff.zoo.request import ModelRequest
+from robustbench_eff.storage.store import Store
 
 
 @pytest.fixture
@@ -106,7 +108,7 @@ def of_shades(*shape: int) -> np.ndarray:
 
 def test_published_cells_make_up_mean_accuracy_and_stability(model: ModelRequest, tmp_path: Path) -> None:
     """Every corruption has files of its own, and they are of the same samples."""
-    names = tables.IMAGENET_C[:15]
+    names = IMAGENET_C[:15]
     folder = arrays(tmp_path / "c", **{name: of_shades(20, 32, 32, 3) for name in names})
     texts = tuple(f"{name}(severity={level}, constants='cifar10')" for name in names for level in range(1, 6))
     result = run(model, "cifar10-c", texts, tmp_path / "s", cifar10_c=folder)
@@ -119,10 +121,10 @@ def test_published_cells_make_up_mean_accuracy_and_stability(model: ModelRequest
     run(model, "cifar10-c", texts, tmp_path / "s", cifar10_c=folder)
     (whole,) = (score for score in store_scores(Store(tmp_path / "s")) if score.metric == "mean_accuracy")
     assert "fog 3 was read from several files, of which the last count" in whole.flags
-    frames = {name.removesuffix("_sequence"): of_shades(4, 31, 32, 32, 3) for name in tables.SEQUENCES}
+    frames = {name.removesuffix("_sequence"): of_shades(4, 31, 32, 32, 3) for name in SEQUENCES}
     frames |= {"motion_blur": of_shades(4, 21, 32, 32, 3), "translate": of_shades(4, 16, 32, 32, 3)}
     folder = arrays(tmp_path / "p", repeats=1, **frames)
-    texts = tuple(text for text in tables.SETS["cifar10_p"] if "difficulty=1" in text)
+    texts = tuple(text for text in SETS["cifar10_p"] if "difficulty=1" in text)
     result = run(model, "cifar10-p", texts, tmp_path / "s", cifar10_p=folder)
     (whole,) = (score for score in result.scores if score.metric == "mean_flip_probability")
     flips = {

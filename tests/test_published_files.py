@@ -15,13 +15,13 @@ import torch
 from PIL import Image
 
 from published_sets import outcomes, run, shade_model
-from robustbench_eff import catalog
-from robustbench_eff.api.corrupt import write_corrupted
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.benchmarks.layouts import frames_of
-from robustbench_eff.errors import DataError, MissingExtra, MissingInputs, RobustEvalError
-from robustbench_eff.store import Store
-from robustbench_eff.zoo.request import ModelRequest
+from robustbench_eff.benchmarks.layouts.published import frames_of
+from robustbench_eff.core.errors import DataError, MissingExtra, MissingInputs, RobustEvalError
+from robustbench_eff.generation.corrupted_files import write_corrupted
+from robustbench_eff.models.request import ModelRequest
+from robustbench_eff.registry import build, build_benchmark
+from robustbench_eff.storage.store import Store
 
 TEXTS = ("fog(severity=3)", "shot_noise(severity=5)")
 
@@ -105,13 +105,13 @@ def test_a_file_in_the_place_of_a_folder_is_said(model: Any, tmp_path: Path) -> 
 
 def test_the_place_of_a_published_set_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ROBUST_EVAL_DATA_IMAGENET", "/data/val")
-    assert locations.place(catalog.benchmark("imagenet-c"), {}) is None
-    assert locations.place(catalog.benchmark("imagenet-c-generated"), {}) == "/data/val"
+    assert locations.place(build_benchmark.benchmark("imagenet-c"), {}) is None
+    assert locations.place(build_benchmark.benchmark("imagenet-c-generated"), {}) == "/data/val"
 
 
 def test_a_missing_reader_is_found_before_any_work(model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "p" / "tilt" / "n01440764").mkdir(parents=True)
-    monkeypatch.setattr("robustbench_eff.api.published.importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr("robustbench_eff.evaluation.open_images.importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingInputs, match=r"robustbench-eff\[video\]"):
         run(model(224), "imagenet-p", ("tilt_sequence",), tmp_path / "s", imagenet_p=tmp_path / "p")
     assert not (tmp_path / "s").exists()
@@ -131,8 +131,8 @@ def video(frames: np.ndarray) -> bytes:
 
 
 def test_videos_are_seen_as_the_frames_we_make(model: Any, clean: Path, tmp_path: Path) -> None:
-    text = catalog.perturbation_text("tilt_sequence")
-    made = catalog.sequence(text)
+    text = build.perturbation_text("tilt_sequence")
+    made = build.sequence(text)
     for path in sorted(clean.rglob("*.png")):
         picture = Image.open(path).resize((256, int(256 * 300 / 280)), Image.Resampling.BILINEAR)
         target = tmp_path / "p" / "tilt" / path.parent.name / f"{path.stem}.mp4"

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.attacks import PGD
-from robustbench_eff.classifier import Classifier
+from robustbench_eff.models.classifier import Classifier
 from running import accuracies
 
 SHAPE, TEXTURE, CONFLICTING = 95, 291, 600

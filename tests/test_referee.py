@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from robustbench_eff.batching import Batches
-from robustbench_eff.classifier import Classifier, Provenance
-from robustbench_eff.errors import DataError, EvaluationError, ModelError
-from robustbench_eff.preprocessing import Geometry, Preprocessing
-from robustbench_eff.referee import check_batch, judge
-from robustbench_eff.threat import Threat
+from robustbench_eff.core.batching import Batches
+from robustbench_eff.core.errors import DataError, EvaluationError, ModelError
+from robustbench_eff.core.preprocessing import Geometry, Preprocessing
+from robustbench_eff.core.threat import Threat
+from robustbench_eff.evaluation.referee import check_batch, judge
+from robustbench_eff.models.classifier import Classifier, Provenance
 
 THREAT = Threat("linf", 0.1)
 

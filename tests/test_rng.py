@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from robustbench_eff.rng import Draws, philox
+from robustbench_eff.core.rng import Draws, philox
 
 # Known answers for philox4x32-10: counter, key, output. Source: Random123, tests/kat_vectors.
 KNOWN = [

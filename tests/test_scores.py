@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from robustbench_eff import spec
-from robustbench_eff.outcomes import SCHEMA
+from robustbench_eff.core import spec
 from robustbench_eff.scores.accuracy import accuracy_scores
+from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.distances import distance_scores, searches_the_nearest
-from robustbench_eff.scores.from_store import store_scores
 from robustbench_eff.scores.intervals import median_interval, wilson
-from robustbench_eff.store import Store
+from robustbench_eff.storage.outcomes import SCHEMA
+from robustbench_eff.storage.store import Store
 from running import accuracies
 
 CELL = {

@@ -12,10 +12,10 @@ import pyarrow.compute as pc
 import pytest
 from scipy.stats import rankdata
 
-from robustbench_eff.api.evaluate import evaluate
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.evaluation.evaluate import evaluate
 from robustbench_eff.scores.alexnet import measured, published
-from robustbench_eff.scores.from_store import store_scores
+from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.sequences import (
     TESTED,
     flip_probability,
@@ -23,7 +23,7 @@ from robustbench_eff.scores.sequences import (
     sequence_scores,
     top5_distance,
 )
-from robustbench_eff.store import Store
+from robustbench_eff.storage.store import Store
 
 CLASSES, FRAMES, VIDEOS = 12, 31, 9
 

@@ -6,20 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from robustbench_eff import catalog, spec
 from robustbench_eff.attacks import FGSM, PGD
-from robustbench_eff.errors import SpecError
+from robustbench_eff.core import spec
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.registry import build_attack
 
 
 def test_a_fraction_is_read_exactly() -> None:
-    assert catalog.attack("pgd(eps=4/255, steps=50)") == PGD(eps=4 / 255, steps=50)
-    assert catalog.attack("fgsm") == FGSM()
-    assert catalog.attack("pgd(eps=1, norm=l2)") == PGD(eps=1.0, norm="l2")
+    assert build_attack.attack("pgd(eps=4/255, steps=50)") == PGD(eps=4 / 255, steps=50)
+    assert build_attack.attack("fgsm") == FGSM()
+    assert build_attack.attack("pgd(eps=1, norm=l2)") == PGD(eps=1.0, norm="l2")
 
 
 def test_text_leaves_defaults_out_and_writes_fractions() -> None:
-    assert catalog.attack_text("pgd(steps=10, eps=0.01568627450980392)") == "pgd(eps=4/255)"
-    assert catalog.attack_text("pgd(eps=0.5, norm='l2', step_size=None)") == "pgd(eps=0.5, norm='l2')"
+    assert build_attack.attack_text("pgd(steps=10, eps=0.01568627450980392)") == "pgd(eps=4/255)"
+    assert build_attack.attack_text("pgd(eps=0.5, norm='l2', step_size=None)") == "pgd(eps=0.5, norm='l2')"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -51,7 +52,7 @@ def test_every_float_reads_back_equal(value: float) -> None:
 )
 def test_a_wrong_text_is_refused_with_a_reason(text: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
-        catalog.attack(text)
+        build_attack.attack(text)
 
 
 def test_a_list_of_attacks_is_split_at_its_own_commas() -> None:

@@ -13,11 +13,11 @@ import pytest
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
-from robustbench_eff.errors import RobustEvalWarning, StoreError, UsageError
-from robustbench_eff.files import Files
-from robustbench_eff.outcomes import SCHEMA
-from robustbench_eff.plan import shards_of
-from robustbench_eff.store import Store
+from robustbench_eff.core.errors import RobustEvalWarning, StoreError, UsageError
+from robustbench_eff.evaluation.plan import shards_of
+from robustbench_eff.storage.outcomes import SCHEMA
+from robustbench_eff.storage.remote_files import Files
+from robustbench_eff.storage.store import Store
 
 
 def outcomes(start: int, stop: int) -> pa.Table:

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from robustbench_eff import catalog, sweep_plot, sweep_table
-from robustbench_eff.api.sweep import run_sweep
 from robustbench_eff.cli.main import app
-from robustbench_eff.errors import MissingExtra, RobustEvalError, UsageError
-from robustbench_eff.sweep import Sweep, differences, folder_name, over_seeds, summaries
+from robustbench_eff.core.errors import MissingExtra, RobustEvalError, UsageError
+from robustbench_eff.registry import build, build_benchmark
+from robustbench_eff.reports import sweep_plot, sweep_table
+from robustbench_eff.training.sweep import run_sweep
+from robustbench_eff.training.sweep_spec import Sweep, differences, folder_name, over_seeds, summaries
 
 SHIPPED = Path(__file__).parents[1] / "examples"
 EXAMPLES = [SHIPPED / "digits-zoo.yaml", *sorted((SHIPPED / "ablations").glob("*.yaml"))]
@@ -48,12 +49,12 @@ def test_every_combination_of_the_grid_is_a_row_after_those_that_are_named() -> 
 def test_a_shipped_ablation_names_things_that_exist(path: Path) -> None:
     sweep = Sweep.parse(path.read_text(), path.name)
     for text in sweep.recipes().values():
-        catalog.defense(text)
+        build.defense(text)
     for part in sweep.evaluate:
         for text in part.perturbations:
-            assert text == "none" or catalog.perturbation_text(text)
+            assert text == "none" or build.perturbation_text(text)
         for name in part.benchmarks:
-            catalog.benchmark(name, "somewhere")
+            build_benchmark.benchmark(name, "somewhere")
     folders = [folder_name(row, seed) for row in sweep.recipes() for seed in sweep.seeds]
     assert len(set(folders)) == len(folders)
 

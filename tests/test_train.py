@@ -12,12 +12,12 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from robustbench_eff import TrainSettings, evaluate, load_classifier, train
-from robustbench_eff.activations import kinks
-from robustbench_eff.api.training_data import open_training_data
 from robustbench_eff.cli.main import app
-from robustbench_eff.errors import MissingInputs, RobustEvalError, UsageError
-from robustbench_eff.preprocessing import Geometry
-from robustbench_eff.zoo.card import Card
+from robustbench_eff.core.activations import kinks
+from robustbench_eff.core.errors import MissingInputs, RobustEvalError, UsageError
+from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.models.card import Card
+from robustbench_eff.training.data import open_training_data
 
 GEOMETRY = Geometry(size=32, mode="none")
 SHORT = {"arch": "small_cnn(width=4)", "limit": 64, "schedule": "epochs=1, batch_size=32"}

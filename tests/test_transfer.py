@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from robustbench_eff import evaluate
-from robustbench_eff.errors import MissingInputs, UsageError
+from robustbench_eff.core.errors import MissingInputs, UsageError
 from running import accuracies
 
 MODELS = """

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from robustbench_eff.api import verify
 from robustbench_eff.cli.main import app
+from robustbench_eff.diagnostics import verify
 from robustbench_eff.scores import alexnet
 
 EXACT = ("defocus_blur", "zoom_blur", "brightness", "pixelate", "jpeg_compression", "saturate")

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .frame import loop, parallel
+from .jit import loop, parallel
 
 BITS = np.int32(22)
 """Of a weight behind the point."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .frame import FRACTIONS, loop, parallel, to_level
+from .jit import FRACTIONS, loop, parallel, to_level
 from .smooth import add_pairs, even, smooth_row
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .frame import FRACTIONS, loop, parallel
+from .jit import FRACTIONS, loop, parallel
 from .smooth import even, smooth_row
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit, prange
 
 from .. import dct
-from .frame import loop, parallel
+from .jit import loop, parallel
 
 SIDE, LANES, GROUP = 8, 64, 512
 """Of a block; values at one of its places in eight blocks, which are transformed at once; all values of those."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .frame import loop
+from .jit import loop
 
 
 @loop

@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numba import prange
 
-from .colours import join, separate
-from .frame import loop, parallel, to_level
-from .moved import add_zoomed, smear
+from .color import join, separate
+from .jit import loop, parallel, to_level
+from .motion import add_zoomed, smear
 
 
 @parallel

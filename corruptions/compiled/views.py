@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .frame import parallel
+from .jit import parallel
 
 
 @parallel

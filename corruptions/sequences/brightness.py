@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
 from ..brightness import BRIGHTNESS as STILL
-from ..middle import middle
+from ..center_crop import middle
 from ..sequence import SequenceKernel
 
 UNCHANGED = 15

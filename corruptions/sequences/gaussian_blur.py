@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import torch
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
+from ..center_crop import middle
 from ..gaussian_blur import GAUSSIAN_BLUR as STILL
-from ..middle import middle
 from ..sequence import SequenceKernel
 
 

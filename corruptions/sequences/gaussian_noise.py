@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
-from ..levels import WHITE, divided
-from ..middle import copies
+from ..center_crop import copies
+from ..quantize import WHITE, divided
 from ..random import normals
 from ..sequence import SequenceKernel
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import torch
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
-from ..middle import copies
+from ..center_crop import copies
 from ..motion_blur import MOTION_BLUR as STILL
 from ..sequence import SequenceKernel
 from ..smear import Motion

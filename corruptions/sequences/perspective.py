@@ -12,10 +12,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.types import Picture, Pixels
 
 from ..affine import STEP_BITS
-from ..middle import corner
+from ..center_crop import corner
 from ..random import can_compile
 
 Homography = npt.NDArray[np.float64]
@@ -26,9 +26,9 @@ def seen_through(picture: Picture, homographies: Sequence[Homography], size: int
     """A frame of the middle `size` x `size` pixels of the picture under each of the homographies."""
     inverse = torch.from_numpy(np.stack([np.linalg.inv(matrix) for matrix in homographies])).to(picture.device)
     if picture.device.type == "cpu" and can_compile():
-        from ..compiled import frame, views
+        from ..compiled import jit, views
 
-        return frame.filmed(views.perspective, inverse, picture, size, STEP_BITS)
+        return jit.filmed(views.perspective, inverse, picture, size, STEP_BITS)
     return _seen_through(picture, inverse, size)
 
 

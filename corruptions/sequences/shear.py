@@ -5,8 +5,8 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks
 
 from __future__ import annotations
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
 from ..sequence import SequenceKernel
 from .transform import about_the_middle, transformed

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
-from ..middle import copies
+from ..center_crop import copies
 from ..random import normals
 from ..sequence import SequenceKernel
 from ..snow import SNOW as STILL

@@ -12,13 +12,13 @@ import torch.nn.functional as functional
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
-from ..middle import copies
+from ..center_crop import copies
+from ..gaussian_filter import gaussian
 from ..random import normals
 from ..sequence import SequenceKernel
-from ..smooth import gaussian
 from ..spatter import Spatter, wetted
 
 Liquid = Float64[Tensor, "1 height width"]

@@ -5,10 +5,10 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks
 
 from __future__ import annotations
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
-from ..middle import copies
+from ..center_crop import copies
 from ..random import normals
 from ..sequence import SequenceKernel
 from ..speckle_noise import SPECKLE_NOISE as STILL

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
 from ..sequence import SequenceKernel
 from .perspective import seen_through

@@ -12,9 +12,9 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.types import Picture, Pixels
 
-from ..middle import corner
+from ..center_crop import corner
 from ..random import can_compile
 
 Maps = Float64[Tensor, "frames 2 3"]
@@ -37,9 +37,9 @@ def transformed(picture: Picture, maps: list[list[list[float]]], size: int) -> P
     """A frame of the middle `size` x `size` pixels of the picture under each of the maps."""
     every = torch.tensor(maps, dtype=torch.float64, device=picture.device)
     if picture.device.type == "cpu" and can_compile():
-        from ..compiled import frame, views
+        from ..compiled import jit, views
 
-        return frame.filmed(views.affine, every, picture, size)
+        return jit.filmed(views.affine, every, picture, size)
     return _transformed(picture, every, size)
 
 

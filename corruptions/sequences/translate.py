@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as functional
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
-from ..middle import corner
+from ..center_crop import corner
 from ..sequence import SequenceKernel
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.rng import Draws
-from robustbench_eff.types import Picture, Pixels
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.types import Picture, Pixels
 
-from ..levels import WHITE, divided
-from ..middle import middle
+from ..center_crop import middle
+from ..quantize import WHITE, divided
 from ..sequence import SequenceKernel
 from .transform import about_the_middle, transformed
 

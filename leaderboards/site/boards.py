@@ -7,11 +7,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from robustbench_eff.errors import EmptyTable
+from robustbench_eff.core.errors import EmptyTable
 
 from ..board import board
+from ..columns import Layout, layout, presets
 from ..entry import Entry
-from ..layout import Layout, layout, presets
 from ..table import Column, Figure, Row, Table, figure_text, interval_text, rank_text, unit_text
 from .data import Piece, piece
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from robustbench_eff.disk import write_whole
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.disk import write_whole
+from robustbench_eff.core.errors import UsageError
 
 FIRST_PAGE = "index.html"
 MARK = "robust-eval-site.txt"

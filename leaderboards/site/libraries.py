@@ -6,7 +6,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from robustbench_eff.errors import MissingExtra, UsageError
+from robustbench_eff.core.errors import MissingExtra, UsageError
 
 EXTRA = "site"
 BUNDLE = "window.vegaEmbed = vegaEmbed;"

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from ..entry import Entry, Kind
-from ..formats import LEGEND
-from ..names import file_names
-from ..pages import page
+from ..file_names import file_names
 from ..perturbations import SEVERITIES
+from ..render import page
+from ..table_formats import LEGEND
 from .boards import Board, Pieces, as_data, boards
 from .data import piece
 from .folder import FIRST_PAGE, earlier, put

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.errors import UsageError
 
 from .benchmark import Benchmark
 

@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from robustbench_eff.api.settings import DEFAULT_STORE
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.disk import saving
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.disk import saving
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.evaluation.settings import DEFAULT_STORE
 
-from .words import errors, output, reported
+from .common import errors, output, reported
 
 if TYPE_CHECKING:
     from robustbench_eff.scores.compare import Flip
-    from robustbench_eff.scores.measures import Measure
+    from robustbench_eff.scores.per_sample import Measure
     from robustbench_eff.scores.ranks import Ranks
-    from robustbench_eff.store import Store
+    from robustbench_eff.storage.store import Store
 
 
 def compare(
@@ -44,10 +44,10 @@ def compare(
             raise UsageError(f"The pictures are a PNG file, got {pictures}.", "For example flips.png.")
         if len(models) > 2 and (flips or pictures):
             raise UsageError("--flips and --pictures compare two models.", f"Got {len(models)}.")
-        from robustbench_eff import comparison_table
+        from robustbench_eff.reports import comparison_table
         from robustbench_eff.scores import compare as job
         from robustbench_eff.scores.alexnet import measured
-        from robustbench_eff.scores.measures import measures, model_named
+        from robustbench_eff.scores.per_sample import measures, model_named
 
         alexnet = None if normalisers is None else measured(normalisers)
         found = []
@@ -82,7 +82,7 @@ def compare(
         if flips is not None:
             _write_flips(flipped, flips)
         if pictures is not None:
-            from robustbench_eff.api.flips import draw_flips
+            from robustbench_eff.reports.disagreement_sheet import draw_flips
 
             drawn = draw_flips(flipped, models[0], models[1], locations.from_options(data or []))
             with saving(pictures):
@@ -91,7 +91,7 @@ def compare(
 
 def _subject(text: str, default: str) -> tuple[Store, str | None]:
     """The store of a model and its name; None for the only one there is."""
-    from robustbench_eff.store import Store
+    from robustbench_eff.storage.store import Store
 
     folder, marks, name = text.partition("::")
     if marks:

@@ -8,20 +8,18 @@ from typing import Annotated
 
 import typer
 
-from robustbench_eff import tables
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.registry.stylisers import CONFLICT_BY
 
-from .words import output, reported, resumable, tell
+from .common import output, reported, resumable, tell
 
 
 def conflict(
     out: Annotated[Path, typer.Option(help="Folder of the images and of labels.csv.")],
     data: Annotated[list[str] | None, typer.Option(help="NAME=PATH or NAME=hf:ID[@SPLIT]; else digits.")] = None,
     benchmark: Annotated[str | None, typer.Option(help="Whose images, where --data names several or none.")] = None,
-    styliser: Annotated[
-        str, typer.Option(help="What gives the texture; `robust-eval list stylisers`.")
-    ] = tables.CONFLICT_BY,
+    styliser: Annotated[str, typer.Option(help="What gives the texture; `robust-eval list stylisers`.")] = CONFLICT_BY,
     strength: Annotated[float, typer.Option(help="How much of it, from 0 to 1.")] = 1.0,
     limit: Annotated[int | None, typer.Option(help="Shapes of the first N images; textures of any.")] = None,
     seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
@@ -32,10 +30,10 @@ def conflict(
         places = locations.from_options(data or [])
         if benchmark is None and len(places) > 1:
             raise UsageError(f"One set at a time, got {', '.join(places)}.", "Choose it with --benchmark NAME.")
-        from robustbench_eff.api import hardware
-        from robustbench_eff.api.conflict import write_conflicts
+        from robustbench_eff.generation.cue_conflict import write_conflicts
+        from robustbench_eff.system import devices
 
-        hardware.keep_freed_memory()
+        devices.keep_freed_memory()
 
         with resumable(out):
             done = write_conflicts(

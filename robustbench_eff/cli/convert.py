@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from robustbench_eff.disk import saving
-from robustbench_eff.errors import MissingInputs, UsageError
+from robustbench_eff.core.disk import saving
+from robustbench_eff.core.errors import MissingInputs, UsageError
 
-from .words import output, reported
+from .common import output, reported
 
 
 def convert(
@@ -25,8 +25,8 @@ def convert(
             raise UsageError(f"A safetensors file is written, got --out {out}.", "For example weights.safetensors.")
         from safetensors.torch import save_file
 
-        from robustbench_eff.zoo import load as zoo
-        from robustbench_eff.zoo.request import ModelRequest
+        from robustbench_eff.models import resolve as zoo
+        from robustbench_eff.models.request import ModelRequest
 
         request = ModelRequest(name=model, weights=weights, trust_checkpoint=trust_checkpoint)
         if missing := zoo.missing(request):

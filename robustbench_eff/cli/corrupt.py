@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from robustbench_eff import spec
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.disk import saving
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core import spec
+from robustbench_eff.core.disk import saving
+from robustbench_eff.core.errors import UsageError
 
-from .words import output, reported, resumable, tell
+from .common import output, reported, resumable, tell
 
 
 def corrupt(
@@ -49,8 +49,8 @@ def corrupt(
             raise UsageError("--styliser needs the picture whose style is given.", "Add --style PICTURE.")
         if style is not None and (sheet is None or corruption):
             raise UsageError("--style goes with --sheet PHOTO, and not with --corruption.")
-        from robustbench_eff.api import corrupt as job
-        from robustbench_eff.api import hardware
+        from robustbench_eff.generation import corrupted_files as job
+        from robustbench_eff.system import devices
 
         if sheet is not None:
             if out.suffix.lower() != ".png":
@@ -62,7 +62,7 @@ def corrupt(
             output().print(f"{out}", highlight=False)
             return
 
-        hardware.keep_freed_memory()
+        devices.keep_freed_memory()
 
         with resumable(out):
             done = job.write_corrupted(

@@ -8,9 +8,9 @@ from typing import Annotated, TypeVar
 
 import typer
 
-from robustbench_eff.errors import UsageError, did_you_mean
+from robustbench_eff.core.errors import UsageError, did_you_mean
 
-from .words import errors, output, reported
+from .common import errors, output, reported
 
 leaderboard_app = typer.Typer(help="Tables and pages of measured and published results.", no_args_is_help=True)
 
@@ -39,11 +39,11 @@ def build(
 ) -> None:
     """A table of what was measured, published and claimed, every number with its interval where there is one."""
     with reported():
-        from robustbench_eff.api.leaderboard import gathered
-        from robustbench_eff.disk import saving
+        from robustbench_eff.core.disk import saving
         from robustbench_eff.leaderboards.board import board
-        from robustbench_eff.leaderboards.formats import FORMATS
-        from robustbench_eff.leaderboards.layout import layout
+        from robustbench_eff.leaderboards.columns import layout
+        from robustbench_eff.leaderboards.table_formats import FORMATS
+        from robustbench_eff.publishing.collect import gathered
 
         for path in out or ():
             if path.suffix.removeprefix(".") not in FORMATS:
@@ -72,8 +72,8 @@ def entry(
 ) -> None:
     """Write what stores hold as entries: one JSON file for every model."""
     with reported():
-        from robustbench_eff.api.entries import measured_entries
-        from robustbench_eff.api.leaderboard import write_entries
+        from robustbench_eff.publishing.collect import write_entries
+        from robustbench_eff.publishing.measured_entries import measured_entries
 
         for path in write_entries(measured_entries(stores), out):
             output().print(str(path), markup=False, highlight=False, soft_wrap=True)
@@ -89,9 +89,9 @@ def site(
 ) -> None:
     """Write pages to read in a browser: tables, plots, a page of every model; no server is needed."""
     with reported():
-        from robustbench_eff.api.leaderboard import gathered, samples
-        from robustbench_eff.disk import saving
+        from robustbench_eff.core.disk import saving
         from robustbench_eff.leaderboards.site.write import write_site
+        from robustbench_eff.publishing.collect import gathered, samples
 
         entries = gathered(sources or (), published=published)
         with saving(out):
@@ -111,7 +111,7 @@ def serve(
 ) -> None:
     """Show a site to a browser on this machine, until Ctrl-C."""
     with reported():
-        from robustbench_eff.cli.serving import server
+        from .serve_site import server
 
         with server(folder, port) as running:
             output().print(f"http://127.0.0.1:{running.server_port}/ (Ctrl-C ends it)", highlight=False)
@@ -139,7 +139,7 @@ def validate(
 ) -> None:
     """Look for what cannot be in entries: ranges, counts, intervals, checksums; with --store score them again."""
     with reported():
-        from robustbench_eff.api.leaderboard import validated
+        from robustbench_eff.publishing.collect import validated
 
         found = validated(files, store or ())
         for path, problem in found:
@@ -158,9 +158,9 @@ def audit(
 ) -> None:
     """What was measured here minus what was published of the same models, with the interval of the difference."""
     with reported():
-        from robustbench_eff.api.leaderboard import gathered
-        from robustbench_eff.disk import saving
+        from robustbench_eff.core.disk import saving
         from robustbench_eff.leaderboards import audit as auditing
+        from robustbench_eff.publishing.collect import gathered
 
         if out is not None and out.suffix.removeprefix(".") not in auditing.FORMATS:
             raise UsageError(f"{out} has no format.", "Endings: .csv, .json, .md.")
@@ -184,8 +184,9 @@ def import_(
 ) -> None:
     """Read other people's results as entries: what they published, and what they claim."""
     with reported():
-        from robustbench_eff.api.leaderboard import merged, write_entries
-        from robustbench_eff.leaderboards.exchange import READERS
+        from robustbench_eff.leaderboards.import_export import READERS
+        from robustbench_eff.publishing.collect import write_entries
+        from robustbench_eff.publishing.model_names import merged
 
         written = write_entries(merged(entry for file in files for entry in _of(READERS, form)(file)), out)
         output().print(f"{len(written)} entries written to {out}.", markup=False, highlight=False, soft_wrap=True)
@@ -199,9 +200,9 @@ def export(
 ) -> None:
     """Write what was measured in other people's formats."""
     with reported():
-        from robustbench_eff.api.leaderboard import gathered
-        from robustbench_eff.disk import saving, write_whole
-        from robustbench_eff.leaderboards.exchange import WRITERS
+        from robustbench_eff.core.disk import saving, write_whole
+        from robustbench_eff.leaderboards.import_export import WRITERS
+        from robustbench_eff.publishing.collect import gathered
 
         written: set[Path] = set()
         for entry in gathered(sources, published=False):

@@ -10,13 +10,20 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff import benchmark_table, catalog, tables
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
-from robustbench_eff.errors import UsageError
-from robustbench_eff.zoo import aliases
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.models import aliases
+from robustbench_eff.registry import build_attack, build_benchmark
+from robustbench_eff.registry.benchmarks import BENCHMARKS, SCORED_WITH
+from robustbench_eff.registry.corruptions import CORRUPTIONS
+from robustbench_eff.registry.defenses import DEFENSES
+from robustbench_eff.registry.perturbation_sets import SETS
+from robustbench_eff.registry.sequences import SEQUENCES
+from robustbench_eff.registry.stylisers import STYLISERS
+from robustbench_eff.registry.suites import SUITES
 
-from .words import output, reported
+from .common import output, reported
 
 FOUND, NOT_FOUND = "found", "not found"
 
@@ -46,7 +53,7 @@ def list_benchmarks(
     """Benchmarks: whether their images are found, licence, size and where they can be had."""
     with reported():
         if name is not None:
-            output().print(_described(catalog.benchmark(name)))
+            output().print(_described(build_benchmark.benchmark(name)))
             return
         output().print(_benchmark_table())
         output().print(
@@ -59,15 +66,15 @@ def list_benchmarks(
 def _benchmark_table() -> Table:
     """Three columns, whose texts fold, so that it can be read at any width."""
     table = Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 1, 0))
-    table.add_column("benchmark", width=max(map(len, benchmark_table.BENCHMARKS)), overflow="fold")
+    table.add_column("benchmark", width=max(map(len, BENCHMARKS)), overflow="fold")
     table.add_column("images", ratio=5, overflow="fold")
     table.add_column("size, licence", ratio=4, overflow="fold")
-    for name, row in benchmark_table.BENCHMARKS.items():
-        item = catalog.benchmark(name)
+    for name, row in BENCHMARKS.items():
+        item = build_benchmark.benchmark(name)
         status, where = _images(item)
         images = Text.assemble((status, "green" if status == FOUND else "yellow"), f"\n{where}")
         table.add_row(Text.assemble((name, "bold"), f"\n{row.summary}"), images, Text(f"{item.size}\n{item.licence}"))
-    for name, scored_with in benchmark_table.SCORED_WITH.items():
+    for name, scored_with in SCORED_WITH.items():
         table.add_row(Text.assemble((name, "bold"), "\nother labels"), Text(f"scored with {scored_with}"), Text(""))
     return table
 
@@ -75,9 +82,9 @@ def _benchmark_table() -> Table:
 def _described(item: Benchmark) -> Table:
     """Everything that a benchmark's row says, one line each."""
     status, where = _images(item)
-    made_of = [name for name, row in benchmark_table.BENCHMARKS.items() if row.load().images_of == item.name]
-    same = catalog.alternatives(item)
-    scored = [name for name, scored_with in benchmark_table.SCORED_WITH.items() if scored_with == item.name]
+    made_of = [name for name, row in BENCHMARKS.items() if row.load().images_of == item.name]
+    same = build_benchmark.alternatives(item)
+    scored = [name for name, scored_with in SCORED_WITH.items() if scored_with == item.name]
     classes = f"{item.num_classes}, the outputs of the model" if item.class_map is None else str(item.class_map())
     source = item.name if item.images_of is None or item.layout is not None else item.images_of
     lines = {
@@ -126,15 +133,15 @@ def _geometry(item: Benchmark) -> str:
 def list_attacks() -> None:
     """Attacks that `--attack` and suites know."""
     with reported():
-        _print_rows(("attack", "what"), list(catalog.attack_names().items()))
+        _print_rows(("attack", "what"), list(build_attack.attack_names().items()))
 
 
 @list_app.command("corruptions")
 def list_corruptions() -> None:
     """Corruptions that `--corruption` and suites know, and words that stand for many."""
     with reported():
-        rows = [(name, row.summary) for name, row in tables.CORRUPTIONS.items()]
-        sets = [(name, f"{len(texts)} perturbations") for name, texts in tables.SETS.items()]
+        rows = [(name, row.summary) for name, row in CORRUPTIONS.items()]
+        sets = [(name, f"{len(texts)} perturbations") for name, texts in SETS.items()]
         _print_rows(("corruption", "what"), rows + sets)
 
 
@@ -142,28 +149,28 @@ def list_corruptions() -> None:
 def list_sequences() -> None:
     """Sequences of frames that `--corruption` and suites know."""
     with reported():
-        _print_rows(("sequence", "what"), [(name, row.summary) for name, row in tables.SEQUENCES.items()])
+        _print_rows(("sequence", "what"), [(name, row.summary) for name, row in SEQUENCES.items()])
 
 
 @list_app.command("stylisers")
 def list_stylisers() -> None:
     """What gives an image the texture of another."""
     with reported():
-        _print_rows(("styliser", "what"), [(name, row.summary) for name, row in tables.STYLISERS.items()])
+        _print_rows(("styliser", "what"), [(name, row.summary) for name, row in STYLISERS.items()])
 
 
 @list_app.command("defenses")
 def list_defenses() -> None:
     """Recipes that `robust-eval train --defense` knows."""
     with reported():
-        _print_rows(("defense", "what"), [(name, row.summary) for name, row in tables.DEFENSES.items()])
+        _print_rows(("defense", "what"), [(name, row.summary) for name, row in DEFENSES.items()])
 
 
 @list_app.command("suites")
 def list_suites() -> None:
     """Shipped suites."""
     with reported():
-        _print_rows(("suite", "what"), list(benchmark_table.SUITES.items()))
+        _print_rows(("suite", "what"), list(SUITES.items()))
 
 
 def _print_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -11,9 +11,12 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff import __version__, report
-from robustbench_eff.errors import Interrupted
+from robustbench_eff import __version__
+from robustbench_eff.core.errors import Interrupted
+from robustbench_eff.reports import console, json_report, progress, verdicts
 
+from .common import errors as error_console
+from .common import output, reported
 from .compare import compare
 from .conflict import conflict
 from .convert import convert
@@ -27,12 +30,10 @@ from .score import score
 from .sweep import sweep
 from .train import train
 from .trials import trials
-from .words import errors as error_console
-from .words import output, reported
 
 if TYPE_CHECKING:
-    from robustbench_eff.api.settings import Settings
-    from robustbench_eff.zoo.request import ModelRequest
+    from robustbench_eff.evaluation.settings import Settings
+    from robustbench_eff.models.request import ModelRequest
 
 EXAMPLES = """
 How robust is this image classifier, really?
@@ -103,24 +104,24 @@ def evaluate(
 
 
 def _evaluate(requests: list[ModelRequest], settings: Settings, *, as_json: bool, quiet: bool) -> None:
-    from robustbench_eff.api import hardware
-    from robustbench_eff.api.evaluate import evaluate as run
+    from robustbench_eff.evaluation.evaluate import evaluate as run
+    from robustbench_eff.system import devices
 
-    hardware.keep_freed_memory()
+    devices.keep_freed_memory()
     errors = error_console()
     try:
         with redirect_stdout(sys.stderr):  # a model of the user may print; stdout is for the result
-            result = run(*requests, settings=settings, listener=report.Display(errors, quiet=quiet))
+            result = run(*requests, settings=settings, listener=progress.Display(errors, quiet=quiet))
     except KeyboardInterrupt as stop:
         raise Interrupted(
             f"Interrupted. What was finished is in {settings.store}.",
             f"To go on, repeat the command:\n  {shlex.join(['robust-eval', *sys.argv[1:]])}",
         ) from stop
     if as_json:
-        print(report.json_object(result.scores, str(result.store), result.missing, result.verdicts))
+        print(json_report.json_object(result.scores, str(result.store), result.missing, result.verdicts))
         return
-    report.score_table(result.scores, output())
-    report.verdict_lines(result.verdicts, output())
+    console.score_table(result.scores, output())
+    verdicts.verdict_lines(result.verdicts, output())
     if result.other_seeds and not quiet:
         seeds = ", ".join(str(number) for number in result.other_seeds)
         errors.print(f"The store also holds these evaluations with seed {seeds}; they are kept apart.")
@@ -133,7 +134,7 @@ def _evaluate(requests: list[ModelRequest], settings: Settings, *, as_json: bool
 def verify() -> None:
     """Test this installation: formulas and kernels against references that came with it."""
     with reported():
-        from robustbench_eff.api.verify import checks
+        from robustbench_eff.diagnostics.verify import checks
 
         table = Table("", "what", "expected", "found", box=None)
         wrong = 0
@@ -149,7 +150,7 @@ def verify() -> None:
 def doctor() -> None:
     """Say what this machine has and lacks for an evaluation."""
     with reported():
-        from robustbench_eff.doctor import findings
+        from robustbench_eff.diagnostics.doctor import findings
 
         table = Table(box=None, show_header=False)
         fine = True

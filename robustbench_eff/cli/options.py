@@ -9,16 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
 
 import typer
 
-from robustbench_eff import benchmark_table, spec
-from robustbench_eff.api.settings import DEFAULT_STORE, Settings
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.errors import UsageError
-from robustbench_eff.zoo import aliases
+from robustbench_eff.core import spec
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.evaluation.settings import DEFAULT_STORE, Settings
+from robustbench_eff.models import aliases
+from robustbench_eff.registry.benchmarks import BENCHMARKS
+from robustbench_eff.registry.suites import SUITES
 
-from .words import parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_until
+from .common import parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_until
 
 if TYPE_CHECKING:
-    from robustbench_eff.zoo.request import ModelRequest
+    from robustbench_eff.models.request import ModelRequest
 
 Command = TypeVar("Command", bound=Callable[..., None])
 OF_MODEL = ("weights", "num_classes", "mean", "std", "input_size", "geometry", "model_arg", "trust_checkpoint")
@@ -39,13 +41,13 @@ def run_options(
         ),
     ] = None,
     suite: Annotated[
-        str, typer.Option(help="Shipped suite or YAML file.", autocompletion=lambda: list(benchmark_table.SUITES))
+        str, typer.Option(help="Shipped suite or YAML file.", autocompletion=lambda: list(SUITES))
     ] = "standard",
     benchmark: Annotated[
         list[str] | None,
         typer.Option(
             help="Run on these instead of the suite's for the model's label space.",
-            autocompletion=lambda: list(benchmark_table.BENCHMARKS),
+            autocompletion=lambda: list(BENCHMARKS),
         ),
     ] = None,
     attack: Annotated[
@@ -109,7 +111,7 @@ def with_options_of(template: Callable[..., None]) -> Callable[[Command], Comman
 
 def asked(options: Mapping[str, Any]) -> tuple[list[ModelRequest], Settings]:
     """The models and the settings that these options are; UsageError for what does not go together."""
-    from robustbench_eff.zoo.request import ModelRequest
+    from robustbench_eff.models.request import ModelRequest
 
     models: list[str] = options["model"] or []
     if not models:

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 
 import typer
 
-from robustbench_eff import plan_table, report
+from robustbench_eff.reports import cost_table, progress
 
+from .common import errors, output, reported
 from .options import asked, run_options, with_options_of
-from .words import errors, output, reported
 
 LEGEND = (
     "Measured: on some samples. From the store: from the passes that its samples took. At most: from the most passes "
@@ -31,17 +31,17 @@ def plan(
     del context
     with reported():
         requests, settings = asked(options)
-        from robustbench_eff.api import hardware
-        from robustbench_eff.api.planning import estimates
+        from robustbench_eff.evaluation.cost_estimate import estimates
+        from robustbench_eff.system import devices
 
-        hardware.keep_freed_memory()
-        display = report.Display(errors(), quiet=as_json)
+        devices.keep_freed_memory()
+        display = progress.Display(errors(), quiet=as_json)
         with redirect_stdout(sys.stderr):  # a model of the user may print; stdout is for the result
             found = estimates(*requests, settings=settings, preparing=display.preparing)
         if as_json:
-            print(json.dumps({"devices": plan_table.plan_rows(found, price)}, ensure_ascii=False))
+            print(json.dumps({"devices": cost_table.plan_rows(found, price)}, ensure_ascii=False))
             return
-        for table, sums in plan_table.plan_tables(found, price):
+        for table, sums in cost_table.plan_tables(found, price):
             output().print(table)
             output().print(sums, highlight=False, markup=False, soft_wrap=True)
         output().print(LEGEND, style="dim", markup=False, highlight=False, soft_wrap=True)

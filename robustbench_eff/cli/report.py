@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .words import output, reported
+from .common import output, reported
 
 
 def report(
@@ -17,10 +17,10 @@ def report(
 ) -> None:
     """Write one HTML file that needs nothing else: what was asked, numbers, curves, pictures, verdicts."""
     with reported():
-        from robustbench_eff.api.entries import measured_entries, pictures
-        from robustbench_eff.disk import saving
-        from robustbench_eff.leaderboards.run_page import run_page
-        from robustbench_eff.store import Store
+        from robustbench_eff.core.disk import saving
+        from robustbench_eff.leaderboards.html_report import run_page
+        from robustbench_eff.publishing.measured_entries import measured_entries, pictures
+        from robustbench_eff.storage.store import Store
 
         opened = Store.existing(store)
         entries = measured_entries([store])

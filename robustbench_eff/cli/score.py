@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robustbench_eff import report
+from robustbench_eff.reports import console, json_report
+from robustbench_eff.reports import verdicts as report
 
-from .words import output, reported
+from .common import output, reported
 
 if TYPE_CHECKING:
     from robustbench_eff.scores.score import Score
-    from robustbench_eff.store import Store
+    from robustbench_eff.storage.store import Store
 
 
 def score(
@@ -30,10 +31,10 @@ def score(
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
     with reported():
-        from robustbench_eff.checks import store_verdicts
         from robustbench_eff.scores.alexnet import measured
-        from robustbench_eff.scores.from_store import store_scores
-        from robustbench_eff.store import Store
+        from robustbench_eff.scores.compute import store_scores
+        from robustbench_eff.scores.masking_checks import store_verdicts
+        from robustbench_eff.storage.store import Store
 
         opened = Store.existing(store)
         verdicts = store_verdicts(opened)
@@ -42,13 +43,13 @@ def score(
         if trials_file is not None:
             scores += _trial_scores(opened, trials_file)
         if heat_map is not None:
-            from robustbench_eff import heat_map as drawing
+            from robustbench_eff.reports import heat_map as drawing
 
             drawing.write(scores, heat_map)
         if as_json:
-            print(report.json_object(scores, str(store), [], verdicts))
+            print(json_report.json_object(scores, str(store), [], verdicts))
         else:
-            report.score_table(scores, output())
+            console.score_table(scores, output())
             report.verdict_lines(verdicts, output())
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.errors import UsageError
 
-from .words import errors, output, reported, resumable
+from .common import errors, output, reported, resumable
 
 
 def sweep(
@@ -23,13 +23,13 @@ def sweep(
 ) -> None:
     """Train and evaluate a grid of recipes with several seeds (resumable)."""
     with reported():
-        from robustbench_eff.disk import write_whole
+        from robustbench_eff.core.disk import write_whole
 
         if not file.is_file():
             raise UsageError(f"{file} is not there.", "Shipped ones are in examples/ablations.")
-        from robustbench_eff import sweep_plot, sweep_table
-        from robustbench_eff.api.sweep import run_sweep
-        from robustbench_eff.sweep import Sweep
+        from robustbench_eff.reports import sweep_plot, sweep_table
+        from robustbench_eff.training.sweep import run_sweep
+        from robustbench_eff.training.sweep_spec import Sweep
 
         plan = Sweep.parse(file.read_text(encoding="utf-8"), str(file))
         plan = plan.located(locations.from_options(train_data or []), locations.from_options(data or []))

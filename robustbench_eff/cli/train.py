@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robustbench_eff import tables
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.errors import UsageError
-from robustbench_eff.figures import percent
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.registry.defenses import DEFENSES
+from robustbench_eff.reports.formatting import percent
 
-from .words import errors, output, reported, resumable
+from .common import errors, output, reported, resumable
 
 if TYPE_CHECKING:
     from robustbench_eff.defenses.checkpoint import Epoch
@@ -25,7 +25,7 @@ def train(
         str,
         typer.Option(
             help="A recipe and its fields, as 'pgd_at(eps=4/255)'; `robust-eval list defenses`.",
-            autocompletion=lambda: list(tables.DEFENSES),
+            autocompletion=lambda: list(DEFENSES),
         ),
     ] = "standard",
     arch: Annotated[
@@ -55,11 +55,11 @@ def train(
         places = locations.from_options(data or [])
         if extra := sorted(set(places) - {benchmark}):
             raise UsageError(f"--data names {', '.join(extra)}, but --benchmark is {benchmark}.", "Name the same.")
-        from robustbench_eff.api import hardware
-        from robustbench_eff.api.train import train as run
-        from robustbench_eff.api.train_settings import TrainSettings
+        from robustbench_eff.system import devices
+        from robustbench_eff.training.settings import TrainSettings
+        from robustbench_eff.training.train import train as run
 
-        hardware.keep_freed_memory()
+        devices.keep_freed_memory()
         settings = TrainSettings(
             out=out,
             defense=defense,

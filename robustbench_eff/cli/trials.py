@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from robustbench_eff.disk import saving
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.disk import saving
+from robustbench_eff.core.errors import UsageError
 
-from .words import output, reported
+from .common import output, reported
 
 
 def trials(
@@ -22,7 +22,7 @@ def trials(
     """Write the trials of every model on cue-conflict images, one CSV file each, in the format of model-vs-human."""
     with reported():
         from robustbench_eff.scores.trials import COLUMNS, cue_conflict_cells, observer_of, rows_of
-        from robustbench_eff.store import Store
+        from robustbench_eff.storage.store import Store
 
         cells = cue_conflict_cells(Store.existing(store))
         if not cells:

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from .build_score import score_of
 from .corruptions import is_corrupted
 from .intervals import wilson
-from .of_cell import score_of
 from .score import Score
 
 

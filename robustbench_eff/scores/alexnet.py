@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.errors import UsageError
 
 NAMES = ("imagenet_c", "imagenet_p")
 SEVERITIES = 5

@@ -8,18 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robustbench_eff.outcomes import as_numpy
+from robustbench_eff.storage.outcomes import as_numpy
 
 from .accuracy import accuracy_scores
-from .by_class import (
-    balanced_accuracy,
-    balanced_accuracy_interval,
-    worst_class_accuracy,
-    worst_class_interval,
-)
+from .build_score import score_of
+from .by_class import balanced_accuracy, balanced_accuracy_interval, worst_class_accuracy, worst_class_interval
 from .calibration import calibration_intervals, expected_calibration_error, rms_calibration_error
 from .cue_conflict import cue_conflict_scores, has_conflict
-from .of_cell import score_of
 from .real import real_scores
 from .score import Score
 from .selective import aurc

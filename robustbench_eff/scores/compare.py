@@ -9,8 +9,8 @@ import numpy as np
 
 from .bootstrap import paired_difference
 from .consistency import ErrorConsistency, error_consistency
-from .measures import Measure
 from .paired import holm, mcnemar, newcombe
+from .per_sample import Measure
 from .ranks import Ranks, rank_intervals
 
 

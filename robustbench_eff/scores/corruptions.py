@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robustbench_eff.outcomes import as_numpy
+from robustbench_eff.storage.outcomes import as_numpy
 
 from .alexnet import AlexNet, published
-from .of_cell import scores_over
+from .build_score import scores_over
 from .score import Score
 
 SEVERITIES = 5

@@ -12,11 +12,11 @@ from typing import Any
 import numpy.typing as npt
 import pyarrow as pa
 
-from robustbench_eff.benchmarks.cue_conflict import class_name
-from robustbench_eff.outcomes import as_numpy
+from robustbench_eff.benchmarks.definitions.cue_conflict import class_name
+from robustbench_eff.storage.outcomes import as_numpy
 
+from .build_score import score_of
 from .intervals import wilson
-from .of_cell import score_of
 from .score import Score
 
 Classes = npt.NDArray[Any]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robustbench_eff import spec
-from robustbench_eff.outcomes import as_numpy
+from robustbench_eff.core import spec
+from robustbench_eff.storage.outcomes import as_numpy
 
 from .bootstrap import mean_intervals
+from .build_score import score_of
 from .intervals import median_interval, wilson
-from .of_cell import score_of
 from .score import Score
 
 ROUNDING = 1e-6

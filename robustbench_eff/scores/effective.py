@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from scipy.special import expit, logit
+
+from .build_score import score_of
+from .cell_groups import model_of
+from .score import Score
 
 DRAWS = 10_000
 
@@ -79,3 +85,33 @@ def _fitted(shift: str, clean: str, accuracies: Mapping[str, Mapping[str, float]
         r=float(np.corrcoef(on_clean, shifted)[0, 1]),
         models=len(measured),
     )
+
+
+def effective_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[Score]:
+    """`effective_robustness` of every model that was measured both under a shift and on its clean benchmark.
+
+    `cells` are clean ones with their outcomes; unfinished ones do not count. Where a model has several sets of clean
+    images, such as the first 1,000 and all, the largest is taken, and how many they are is said.
+    """
+    finished = [(cell, outcomes) for cell, outcomes in cells if 0 < outcomes.num_rows == cell["samples"]]
+    clean: dict[tuple[tuple[str, str], str], pa.Table] = {}
+    for cell, outcomes in sorted(finished, key=lambda found: found[1].num_rows):
+        clean[model_of(cell), cell["benchmark"]] = outcomes
+    scores = []
+    for cell, outcomes in finished:
+        baseline = baselines().get(cell["benchmark"])
+        compared = None if baseline is None else clean.get((model_of(cell), baseline.clean))
+        if baseline is None or compared is None:
+            continue
+        value, low, high = effective_robustness(
+            baseline, _right(outcomes), outcomes.num_rows, _right(compared), compared.num_rows
+        )
+        score = score_of(cell, outcomes, "", "effective_robustness", value, (low, high))
+        line = f"beyond the line of {baseline.models} standard models, r {baseline.r:.3f}"
+        words = f"{score.protocol} · {line}, through {baseline.clean} with n = {compared.num_rows}"
+        scores.append(replace(score, protocol=words))
+    return scores
+
+
+def _right(outcomes: pa.Table) -> int:
+    return int(pc.sum(outcomes["correct"]).as_py() or 0)

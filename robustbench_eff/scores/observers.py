@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 
 from .bootstrap import ratio_intervals, resampled_sums
+from .build_score import score_of
 from .consistency import kappa_of
 from .cue_conflict import Decisions, decisions
 from .intervals import wilson
-from .of_cell import score_of
 from .score import Score
 from .trials import Observer, Trial, named_shape, observer_of
 

@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robustbench_eff.errors import DataError
-from robustbench_eff.outcomes import as_numpy
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.storage.outcomes import as_numpy
 
+from .build_score import score_of
 from .intervals import wilson
-from .of_cell import score_of
 from .score import Score
 
 BENCHMARK = "imagenet-real"

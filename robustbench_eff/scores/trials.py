@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robustbench_eff.benchmarks.cue_conflict import class_name, shape_and_texture, stimulus
-from robustbench_eff.errors import UsageError
-from robustbench_eff.store import Store
+from robustbench_eff.benchmarks.definitions.cue_conflict import class_name, shape_and_texture, stimulus
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.storage.store import Store
 
-from .cells import shown
+from .cell_groups import shown
 from .cue_conflict import has_conflict
 
 COLUMNS = ("subj", "session", "trial", "rt", "object_response", "category", "condition", "imagename")

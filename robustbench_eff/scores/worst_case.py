@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff import spec
+from robustbench_eff.core import spec
 
-from .cells import Evidence, subject_of
+from .build_score import flags_of, protocol_over
+from .cell_groups import Evidence, subject_of
 from .distances import distances, searches_the_nearest, survives
 from .intervals import wilson
-from .of_cell import flags_of, protocol_over
 from .score import Score
 
 Right = npt.NDArray[np.bool_]

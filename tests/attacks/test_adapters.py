@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from robustbench_eff import catalog
 from robustbench_eff.attacks import Oracle
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.errors import SpecError
-from robustbench_eff.threat import Threat
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.threat import Threat
+from robustbench_eff.models.classifier import Classifier
+from robustbench_eff.registry import build_attack
 
 pytest.importorskip("foolbox")
 pytest.importorskip("pyautoattack")
@@ -36,14 +36,14 @@ def samples(digits_standard: Classifier) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize(("text", "threat"), TEXTS.items())
 def test_the_text_of_an_adapted_attack_reads_back(text: str, threat: Threat) -> None:
-    attack = catalog.attack(text)
+    attack = build_attack.attack(text)
     assert attack.threat == threat
-    assert catalog.attack(catalog.attack_text(text)) == attack
+    assert build_attack.attack(build_attack.attack_text(text)) == attack
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if "square" not in text and "l0" not in text])
 def test_it_stays_inside_and_touches_no_generator(digits_standard: Classifier, samples, text: str) -> None:
-    attack = catalog.attack(text)
+    attack = build_attack.attack(text)
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     first = attack(digits_standard, *samples)
     assert attack.threat.excess(first, samples[0]).max() <= 1e-5
@@ -57,12 +57,12 @@ def test_it_stays_inside_and_touches_no_generator(digits_standard: Classifier, s
 
 def test_an_empty_batch_is_no_obstacle(digits_standard: Classifier, samples) -> None:
     for text in TEXTS:
-        assert len(catalog.attack(text)(digits_standard, samples[0][:0], samples[1][:0])) == 0
+        assert len(build_attack.attack(text)(digits_standard, samples[0][:0], samples[1][:0])) == 0
 
 
 def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, samples) -> None:
     oracle = Oracle(digits_standard, twin="bfloat16")
-    catalog.attack("foolbox:LinfPGD(eps=8/255, steps=5)")(oracle, *samples)
+    build_attack.attack("foolbox:LinfPGD(eps=8/255, steps=5)")(oracle, *samples)
     assert oracle.speed == "float32, as it is"
     assert (oracle.effort.num_backwards == -1).all()
 
@@ -80,5 +80,5 @@ def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, sa
 )
 def test_a_wrong_name_or_option_is_said(text: str, words: str) -> None:
     with pytest.raises(SpecError) as caught:
-        catalog.attack(text)
+        build_attack.attack(text)
     assert words in f"{caught.value.message} {caught.value.hint}"

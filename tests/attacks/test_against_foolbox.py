@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from robustbench_eff.attacks import FGSM, PGD
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.models.classifier import Classifier
 
 foolbox = pytest.importorskip("foolbox")
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from robustbench_eff.attacks import APGD, APGDT, PGD, Oracle
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.models.classifier import Classifier
 from small_models import Linear, survivors
 
 EPS = {"linf": 8 / 255, "l2": 1.0, "l1": 12.0}

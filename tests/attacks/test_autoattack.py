@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from robustbench_eff.attacks import APGD, AutoAttack, Oracle
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.rng import Draws
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.models.classifier import Classifier
 from running import outcomes, run
 from small_models import Linear, survivors
 

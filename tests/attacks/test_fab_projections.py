@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from robustbench_eff.attacks.fab_projections import smallest_move
-from robustbench_eff.rng import Draws
+from robustbench_eff.core.rng import Draws
 
 PROBLEMS, SHAPE = 120, (3, 2, 3)
 

@@ -11,12 +11,12 @@ import torch
 from robustbench_eff import load_classifier
 from robustbench_eff.attacks import Oracle
 from robustbench_eff.attacks.fab_t import FABT
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.errors import SpecError
-from robustbench_eff.threat import LpNorm, distance
-from robustbench_eff.types import Images, Labels
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.threat import LpNorm, distance
+from robustbench_eff.core.types import Images, Labels
+from robustbench_eff.models.classifier import Classifier
 
 SHORT = 12
 """Iterations: enough for the little networks here."""

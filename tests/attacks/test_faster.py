@@ -7,14 +7,14 @@ import torch
 from torch import nn
 
 from robustbench_eff.attacks import PGD, Oracle
-from robustbench_eff.attacks.faster import faster
 from robustbench_eff.attacks.losses import cross_entropy
-from robustbench_eff.batching import Batches, device_failure, out_of_memory
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier, Provenance
-from robustbench_eff.errors import EvaluationError, RobustEvalWarning
-from robustbench_eff.preprocessing import Geometry, Preprocessing
+from robustbench_eff.attacks.reduced_precision import faster
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.batching import Batches, device_failure, out_of_memory
+from robustbench_eff.core.errors import EvaluationError, RobustEvalWarning
+from robustbench_eff.core.preprocessing import Geometry, Preprocessing
+from robustbench_eff.models.classifier import Classifier, Provenance
 
 
 def images(count: int = 4, size: int = 16) -> torch.Tensor:

@@ -9,13 +9,13 @@ from robustbench_eff.attacks import FGSM, PGD, Oracle
 from robustbench_eff.attacks.bim import BIM
 from robustbench_eff.attacks.mi_fgsm import MIFGSM
 from robustbench_eff.attacks.r_fgsm import RFGSM
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import distance, steepest_ascent
-from robustbench_eff.types import Images, Labels
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import distance, steepest_ascent
+from robustbench_eff.core.types import Images, Labels
+from robustbench_eff.models.classifier import Classifier
 
 
 def digits(classifier: Classifier, count: int = 60) -> tuple[Images, Labels]:

@@ -9,13 +9,13 @@ import torch
 
 from robustbench_eff.attacks import Oracle
 from robustbench_eff.attacks.fmn import FMN, _inside
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import LpNorm, distance
-from robustbench_eff.types import Images, Labels
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import LpNorm, distance
+from robustbench_eff.core.types import Images, Labels
+from robustbench_eff.models.classifier import Classifier
 
 
 def right(classifier: Classifier, count: int) -> tuple[Images, Labels]:

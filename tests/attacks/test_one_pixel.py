@@ -8,12 +8,12 @@ from torch import nn
 
 from robustbench_eff.attacks import Oracle, one_pixel
 from robustbench_eff.attacks.one_pixel import OnePixel
-from robustbench_eff.attacks.one_pixel_genes import corner_genes
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
+from robustbench_eff.attacks.one_pixel_population import corner_genes
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.models.classifier import Classifier
 
 
 class Needle(nn.Module):

@@ -7,7 +7,7 @@ import itertools
 import pytest
 import torch
 
-from robustbench_eff.attacks.one_pixel_genes import (
+from robustbench_eff.attacks.one_pixel_population import (
     can_be_coded,
     codes,
     first_alike,
@@ -15,7 +15,7 @@ from robustbench_eff.attacks.one_pixel_genes import (
     next_generation,
     painted,
 )
-from robustbench_eff.rng import Draws
+from robustbench_eff.core.rng import Draws
 
 
 def test_a_child_has_three_different_ancestors_none_of_which_is_its_parent() -> None:

@@ -8,7 +8,7 @@ from torch import nn
 
 from robustbench_eff.attacks import FGSM, Oracle
 from robustbench_eff.attacks.losses import cross_entropy
-from robustbench_eff.errors import DataError, ModelError
+from robustbench_eff.core.errors import DataError, ModelError
 
 
 def model() -> nn.Module:

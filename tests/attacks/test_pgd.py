@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 
 from robustbench_eff.attacks import FGSM, PGD, Oracle
-from robustbench_eff.attacks.starts import in_the_ball
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import Threat, distance
+from robustbench_eff.attacks.random_starts import in_the_ball
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import Threat, distance
+from robustbench_eff.models.classifier import Classifier
 
 
 def digits(classifier: Classifier, count: int = 120) -> tuple[torch.Tensor, torch.Tensor]:

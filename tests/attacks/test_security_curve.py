@@ -8,7 +8,7 @@ import pytest
 
 from robustbench_eff import evaluate
 from robustbench_eff.attacks import SecurityCurve
-from robustbench_eff.errors import SpecError
+from robustbench_eff.core.errors import SpecError
 from running import accuracies, outcomes
 
 

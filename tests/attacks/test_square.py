@@ -10,12 +10,12 @@ from robustbench_eff.attacks import Oracle
 from robustbench_eff.attacks.square import Square
 from robustbench_eff.attacks.square_moves import move, numbers_a_step, start
 from robustbench_eff.attacks.square_windows import two_bumps, window_side
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import Threat, distance
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import Threat, distance
+from robustbench_eff.models.classifier import Classifier
 
 BALLS = [Threat("linf", 8 / 255), Threat("l2", 0.5), Threat("l1", 6.0)]
 NORMS = [ball.norm for ball in BALLS]

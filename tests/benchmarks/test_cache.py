@@ -16,10 +16,10 @@ from labelled_sets import (
     png,
     prepared,
 )
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.digits import DIGITS, open_digits
-from robustbench_eff.errors import RobustEvalWarning, StoreError
-from robustbench_eff.preprocessing import Geometry
+from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.core.errors import RobustEvalWarning, StoreError
+from robustbench_eff.core.preprocessing import Geometry
 
 
 def test_two_files_of_one_name_size_and_time_are_two_sets(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import nn
 
-from robustbench_eff import catalog, evaluate, load_classifier
-from robustbench_eff.api.corrupt import write_corrupted
-from robustbench_eff.benchmarks import sources
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.benchmarks.cifar100 import CIFAR100, CLASSES
-from robustbench_eff.errors import DataError
-from robustbench_eff.preprocessing import Geometry
+from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.benchmarks.definitions.cifar100 import CIFAR100, CLASSES
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.benchmarks.readers import open
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.generation.corrupted_files import write_corrupted
+from robustbench_eff.registry import build_benchmark
 from running import accuracies
 
 COUNT = 6
@@ -46,8 +47,8 @@ def as_python_2_wrote_it(key: bytes, labels: list[int]) -> bytes:
 
 
 def opened(where: Path, name: str = "cifar100"):
-    row = catalog.benchmark(name)
-    return prepare(row, sources.open_benchmark(row, str(where)), Geometry(size=32, mode="none"))
+    row = build_benchmark.benchmark(name)
+    return prepare(row, open.open_benchmark(row, str(where)), Geometry(size=32, mode="none"))
 
 
 def binary(folder: Path) -> None:

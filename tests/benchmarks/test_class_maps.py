@@ -12,8 +12,8 @@ from torch import nn
 from fixed_answers import Fixed, outcomes
 from labelled_sets import class_folders
 from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.class_map import ClassMap, restricted
-from robustbench_eff.errors import ModelError, UsageError
+from robustbench_eff.core.errors import ModelError, UsageError
+from robustbench_eff.models.class_map import ClassMap, restricted
 
 TENCH, GOLDFINCH = 0, 11
 OF_GOLDFINCH = "n01531178"

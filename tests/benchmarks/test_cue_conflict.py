@@ -13,22 +13,22 @@ from PIL import Image
 
 from fixed_answers import Fixed, outcomes
 from labelled_sets import png
-from robustbench_eff import catalog
-from robustbench_eff.errors import DataError
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.registry import build_benchmark
 
 
 def test_cue_conflict_has_16_categories_of_207_outputs() -> None:
-    row = catalog.benchmark("cue-conflict")
+    row = build_benchmark.benchmark("cue-conflict")
     members = row.class_map().members
     assert (len(members), sum(map(len, members)), row.class_map().aggregation) == (16, 207, "mean")
-    assert catalog.benchmark("cue-conflict-max").class_map().members == members
+    assert build_benchmark.benchmark("cue-conflict-max").class_map().members == members
     assert list(row.class_index())[:3] == ["airplane", "bear", "bicycle"]
 
 
 @pytest.mark.shared
 def test_categories_are_those_beside_the_real_stimuli(shared: Path) -> None:
     listed = json.loads((shared / "imagenet_to_16.json").read_text())
-    row = catalog.benchmark("cue-conflict")
+    row = build_benchmark.benchmark("cue-conflict")
     assert {name: sorted(row.class_map().members[index]) for name, index in row.class_index().items()} == {
         name: sorted(outputs) for name, outputs in listed.items()
     }
@@ -42,7 +42,7 @@ def stimulus(colour: int) -> bytes:
 
 def test_cue_conflict_from_folders_and_from_a_table(tmp_path: Path) -> None:
     """A bear-shaped elephant and a boat-shaped car, before a model that always sees an elephant."""
-    elephant = catalog.benchmark("cue-conflict").class_map().members[11][0]
+    elephant = build_benchmark.benchmark("cue-conflict").class_map().members[11][0]
     folder = tmp_path / "stimuli"
     for number, name in enumerate(["bear/bear3-elephant1.png", "boat/boat1-car2.png"]):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -13,17 +13,17 @@ from labelled_sets import (
     pixels,
     prepared,
 )
-from robustbench_eff import catalog
-from robustbench_eff.benchmarks import sources
-from robustbench_eff.benchmarks.benchmark import resolve_labels
-from robustbench_eff.errors import DataError
+from robustbench_eff.benchmarks.labels import resolve_labels
+from robustbench_eff.benchmarks.readers import open
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.registry import build_benchmark
 
 
 def test_class_folders_are_dealt_one_image_a_class(tmp_path: Path) -> None:
     found = prepared(class_folders(tmp_path, ["b", "a", "b", "a", "b", "c"]))
     assert found.sample_ids == ["a/1.png", "b/0.png", "c/5.png", "a/3.png", "b/2.png", "b/4.png"]
     assert found.labels.tolist() == [0, 1, 2, 0, 1, 1]
-    opened = sources.open_location(str(tmp_path), "test")
+    opened = open.open_location(str(tmp_path), "test")
     found_labels = resolve_labels(own(tmp_path), opened)
     assert (found_labels.num_classes, found_labels.all_known) == (3, True)
 
@@ -38,19 +38,19 @@ def test_numeric_folders_are_numbers_not_words(tmp_path: Path) -> None:
         "11/4.png": 11,
     }
     assert [name.split("/")[0] for name in found.sample_ids] == ["0", "1", "2", "10", "11"]
-    opened = sources.open_location(str(tmp_path), "test")
+    opened = open.open_location(str(tmp_path), "test")
     found_labels = resolve_labels(own(tmp_path), opened)
     assert (found_labels.num_classes, found_labels.all_known) == (12, False)
 
 
 @pytest.mark.parametrize("names", [["n01440764", "n07565083"], ["tench", "menu"], ["0", "922"]])
 def test_imagenet_folders_may_be_wnids_names_or_indices(tmp_path: Path, names: list[str]) -> None:
-    found = prepared(class_folders(tmp_path, names), catalog.benchmark("imagenet"))
+    found = prepared(class_folders(tmp_path, names), build_benchmark.benchmark("imagenet"))
     assert sorted(found.labels.tolist()) == [0, 922]
 
 
 def test_an_ambiguous_or_unknown_class_name_is_refused(tmp_path: Path) -> None:
-    row = catalog.benchmark("imagenet")
+    row = build_benchmark.benchmark("imagenet")
     with pytest.raises(DataError, match=r"'tenchh' is no class of imagenet.\nDid you mean 'tench'"):
         prepared(class_folders(tmp_path / "a", ["tenchh"]), row)
     with pytest.raises(DataError, match="'crane' is no class"):
@@ -60,7 +60,7 @@ def test_an_ambiguous_or_unknown_class_name_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("names", "words"), [(["0", "1000"], "has label 1000"), (["1", "1000"], "count from 1")])
 def test_labels_out_of_range_are_named(tmp_path: Path, names: list[str], words: str) -> None:
     with pytest.raises(DataError, match=words):
-        prepared(class_folders(tmp_path, names), catalog.benchmark("imagenet"))
+        prepared(class_folders(tmp_path, names), build_benchmark.benchmark("imagenet"))
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,11 @@ import pytest
 
 from fixed_answers import Fixed, facts, outcomes, right
 from labelled_sets import class_folders
-from robustbench_eff import catalog
-from robustbench_eff.benchmarks import sources
-from robustbench_eff.benchmarks.benchmark import resolve_labels
-from robustbench_eff.errors import DataError
-from robustbench_eff.store import Store
+from robustbench_eff.benchmarks.labels import resolve_labels
+from robustbench_eff.benchmarks.readers import open
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.registry import build_benchmark
+from robustbench_eff.storage.store import Store
 
 FACTS = ("imagenet_a_classes", "imagenet_r_classes", "objectnet_to_imagenet", "cue_conflict_16", "imagenet_classes")
 GOLDFINCH, TENCH = 11, 0
@@ -32,7 +32,7 @@ def test_a_and_r_have_200_classes_each_of_which_86_are_the_same() -> None:
     wnids = {row["index"]: row["wnid"] for row in facts("imagenet_classes")["classes"]}
     kept = {}
     for letter in "ar":
-        row = catalog.benchmark(f"imagenet-{letter}")
+        row = build_benchmark.benchmark(f"imagenet-{letter}")
         outputs = [output for (output,) in row.class_map().members]
         listed = facts(f"imagenet_{letter}_classes")
         assert outputs == listed["indices"] == sorted(set(outputs))
@@ -97,5 +97,5 @@ def test_folders_of_imagenetv2_are_numbers_and_not_words(tmp_path: Path, variant
     assert right(outcomes(tmp_path / "2", f"imagenetv2-{variant}", data, Fixed(2))) == 3
     assert right(outcomes(tmp_path / "4", f"imagenetv2-{variant}", data, Fixed(4))) == 0
     assert right(outcomes(tmp_path / "10", f"imagenetv2-{variant}", data, Fixed(10))) == 1
-    found = resolve_labels(catalog.benchmark("imagenet"), sources.open_location(str(data), "test"))
+    found = resolve_labels(build_benchmark.benchmark("imagenet"), open.open_location(str(data), "test"))
     assert sorted(found.labels.tolist()) == [0, 1, 2, 2, 2, 10, 11]

@@ -10,12 +10,12 @@ from PIL import Image
 
 from fixed_answers import Fixed, facts, outcomes, right
 from labelled_sets import class_folders, pixels
-from robustbench_eff import catalog
-from robustbench_eff.benchmarks import sources
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.errors import DataError
-from robustbench_eff.preprocessing import Geometry
-from robustbench_eff.store import Store
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.benchmarks.readers import open
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.registry import build_benchmark
+from robustbench_eff.storage.store import Store
 
 TENCH, ALARM_CLOCK, DIGITAL_CLOCK, BACKPACK = 0, 409, 530, 414
 
@@ -31,11 +31,11 @@ def objectnet(folder: Path) -> Path:
 
 
 def test_objectnet_has_113_classes_of_125_outputs() -> None:
-    row = catalog.benchmark("objectnet")
+    row = build_benchmark.benchmark("objectnet")
     members = row.class_map().members
     assert (len(members), sum(map(len, members)), row.num_classes) == (113, 125, 113)
     assert {row.class_index()[name] for name in row.class_index()} == set(range(113))
-    everywhere = catalog.benchmark("objectnet-1000way").class_map()
+    everywhere = build_benchmark.benchmark("objectnet-1000way").class_map()
     assert sorted(output for outputs in everywhere.members for output in outputs) == list(range(1000))
     assert everywhere.members[:113] == members
 
@@ -54,8 +54,8 @@ def test_a_fixed_answer_on_objectnet(tmp_path: Path) -> None:
 
 def test_the_border_of_objectnet_is_gone_before_anything_else(tmp_path: Path) -> None:
     """Of a frame of two pixels nothing is left: the images have the size that the model takes."""
-    benchmark = catalog.benchmark("objectnet")
-    opened = sources.open_benchmark(benchmark, str(objectnet(tmp_path / "images")))
+    benchmark = build_benchmark.benchmark("objectnet")
+    opened = open.open_benchmark(benchmark, str(objectnet(tmp_path / "images")))
     prepared = prepare(benchmark, opened, Geometry(size=8, mode="none"))
     by_name = dict(zip(prepared.sample_ids, np.asarray(prepared.pixels), strict=True))
     assert np.array_equal(by_name["backpack/2.png"], pixels(2))

@@ -24,8 +24,9 @@ from labelled_sets import (
     saved_dataset,
     webdataset,
 )
-from robustbench_eff.benchmarks import locations, sources
-from robustbench_eff.errors import DataError, Missing, UsageError
+from robustbench_eff.benchmarks import locations
+from robustbench_eff.benchmarks.readers import open
+from robustbench_eff.core.errors import DataError, Missing, UsageError
 
 
 @pytest.mark.parametrize(
@@ -100,7 +101,7 @@ def test_of_several_splits_the_benchmarks_own_is_opened(tmp_path: Path) -> None:
     found = prepared(tmp_path)
     assert found.protocol == "test, 2 images, 8×8 as it is"
     with pytest.raises(DataError, match=r"has the splits .*, not 'validation'"):
-        sources.open_location(str(tmp_path), "validation")
+        open.open_location(str(tmp_path), "validation")
 
 
 def test_a_saved_dataset_dict_is_opened_by_split(tmp_path: Path) -> None:
@@ -141,11 +142,11 @@ def test_a_bad_location_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def missing_at(where: str) -> list[Missing]:
-    return sources.missing(own(where), where)
+    return open.missing(own(where), where)
 
 
 def test_a_hub_that_cannot_be_reached_is_missing_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: False)
+    monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
     (missing,) = missing_at("hf:nobody/has-this@test")
     assert "cannot be reached" in missing.what
     assert missing.where == "https://huggingface.co/datasets/nobody/has-this"
@@ -167,11 +168,11 @@ def test_a_hub_reference_may_name_split_and_revision(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("datasets.get_dataset_split_names", names)
     monkeypatch.setattr("datasets.load_dataset", load)
-    opened = sources.open_location("hf:a/b@train#refs/convert/parquet", "test")
+    opened = open.open_location("hf:a/b@train#refs/convert/parquet", "test")
     assert asked == [("a/b", "refs/convert/parquet"), ("a/b", "train", "refs/convert/parquet")]
     assert opened.split == "a/b@train#refs/convert/parquet"
-    assert sources.open_location("hf:a/b#v2", "test").split == "a/b@test#v2"
-    assert sources.open_location("hf:a/b", "test").split == "a/b@test"
+    assert open.open_location("hf:a/b#v2", "test").split == "a/b@test#v2"
+    assert open.open_location("hf:a/b", "test").split == "a/b@test"
 
 
 def test_of_a_revision_the_cache_or_the_hub_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +187,7 @@ def test_of_a_revision_the_cache_or_the_hub_is_asked(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", info)
-    monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: True)
+    monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: True)
     (missing,) = missing_at("hf:a/b@test#absent")
     assert missing.what == "dataset 'mine': a/b has no revision absent"
     assert missing_at("hf:a/b#refs/convert/parquet") == []

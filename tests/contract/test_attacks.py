@@ -10,16 +10,16 @@ from typing import ClassVar
 import pytest
 import torch
 
-from robustbench_eff import tables
 from robustbench_eff.attacks import Oracle
+from robustbench_eff.core.threat import Threat
+from robustbench_eff.registry.attacks import ATTACKS
 from robustbench_eff.testing import ATTACK_CHECKS
-from robustbench_eff.threat import Threat
 
 
 @pytest.mark.parametrize("check", ATTACK_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", tables.ATTACKS)
+@pytest.mark.parametrize("name", ATTACKS)
 def test_every_attack_keeps_the_contract(name: str, check: Callable[..., None]) -> None:
-    check(tables.ATTACKS[name].load())
+    check(ATTACKS[name].load())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

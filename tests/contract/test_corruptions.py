@@ -8,10 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from robustbench_eff import tables
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.rng import Draws
 from robustbench_eff.corruptions import GAUSSIAN_NOISE, Kernel
-from robustbench_eff.errors import DataError
-from robustbench_eff.rng import Draws
+from robustbench_eff.registry.corruptions import CORRUPTIONS
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_BAR, SETS
 from robustbench_eff.testing import (
     CORRUPTION_CHECKS,
     gives_as_many_pixels,
@@ -22,9 +23,9 @@ from robustbench_eff.testing import (
 
 
 @pytest.mark.parametrize("check", CORRUPTION_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("name", tables.CORRUPTIONS)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_every_corruption_keeps_the_contract(name: str, check: Callable[[Kernel], None]) -> None:
-    kernel = tables.CORRUPTIONS[name].load()
+    kernel = CORRUPTIONS[name].load()
     try:
         kernel.files()
     except DataError as absent:
@@ -33,13 +34,13 @@ def test_every_corruption_keeps_the_contract(name: str, check: Callable[[Kernel]
 
 
 def test_a_name_is_that_of_its_kernel() -> None:
-    assert [row.load().name for row in tables.CORRUPTIONS.values()] == list(tables.CORRUPTIONS)
+    assert [row.load().name for row in CORRUPTIONS.values()] == list(CORRUPTIONS)
 
 
 def test_sets_are_the_published_ones() -> None:
-    assert tables.IMAGENET_C[0::18] == ("gaussian_noise", "saturate")
-    assert tables.IMAGENET_C_BAR[0::9] == ("caustic_refraction", "brownish_noise")
-    assert [len(texts) for texts in tables.SETS.values()] == [95, 50, 95, 50, 14, 6, 20]
+    assert IMAGENET_C[0::18] == ("gaussian_noise", "saturate")
+    assert IMAGENET_C_BAR[0::9] == ("caustic_refraction", "brownish_noise")
+    assert [len(texts) for texts in SETS.values()] == [95, 50, 95, 50, 14, 6, 20]
 
 
 def of_the_batch(pixels: torch.Tensor, value: float, noise: torch.Tensor) -> torch.Tensor:
@@ -61,9 +62,9 @@ def test_the_battery_notices(check: Callable[[Kernel], None], change: dict) -> N
         check(broken)
 
 
-@pytest.mark.parametrize("name", tables.CORRUPTIONS)
+@pytest.mark.parametrize("name", CORRUPTIONS)
 def test_batches_of_1_7_and_64_give_the_same_bytes(name: str) -> None:
-    kernel = tables.CORRUPTIONS[name].load()
+    kernel = CORRUPTIONS[name].load()
     corruption = kernel.at(3, next(iter(kernel.severities)))
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (64, 32, 32, 3), dtype=torch.uint8, generator=random)

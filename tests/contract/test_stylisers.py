@@ -10,10 +10,12 @@ import torch
 from torch import Tensor
 
 import adain_weights
-from robustbench_eff import catalog, spec, tables
+from robustbench_eff.core import spec
+from robustbench_eff.core.errors import DataError, SpecError
+from robustbench_eff.core.rng import Draws
 from robustbench_eff.corruptions.stylise import Styliser
-from robustbench_eff.errors import DataError, SpecError
-from robustbench_eff.rng import Draws
+from robustbench_eff.registry import build
+from robustbench_eff.registry.stylisers import STYLISERS, WITHOUT_WEIGHTS
 
 SAMPLES = 5
 
@@ -23,10 +25,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return adain_weights.write(tmp_path_factory.mktemp("adain"))
 
 
-@pytest.fixture(params=tables.STYLISERS)
+@pytest.fixture(params=STYLISERS)
 def styliser(request: pytest.FixtureRequest, files: tuple[Path, Path]) -> Styliser:
-    made = catalog.styliser(request.param)
-    if request.param in tables.WITHOUT_WEIGHTS:
+    made = build.styliser(request.param)
+    if request.param in WITHOUT_WEIGHTS:
         return made
     return dataclasses.replace(made, encoder=str(files[0]), decoder=str(files[1]))
 
@@ -121,4 +123,4 @@ def test_what_it_cannot_take_is_said(
 )
 def test_a_wrong_text_is_refused(text: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
-        catalog.styliser(text)
+        build.styliser(text)

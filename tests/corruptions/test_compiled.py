@@ -8,10 +8,10 @@ import torch
 from scipy.stats import kstest, poisson
 
 from robustbench_eff import corruptions
+from robustbench_eff.core.rng import Draws
 from robustbench_eff.corruptions import SHOT_NOISE, Kernel, random
 from robustbench_eff.corruptions.corruption import Constants
 from robustbench_eff.corruptions.shot_noise import counts
-from robustbench_eff.rng import Draws
 from robustbench_eff.testing import _pictures
 
 pytest.importorskip("numba", reason="without it only the torch programs run")

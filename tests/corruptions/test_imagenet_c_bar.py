@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from robustbench_eff.core.rng import Draws
 from robustbench_eff.corruptions.blue_noise_sample import BLUE_NOISE_SAMPLE
 from robustbench_eff.corruptions.brownish_noise import BROWNISH_NOISE
 from robustbench_eff.corruptions.caustic_refraction import CAUSTIC_REFRACTION
@@ -30,7 +31,6 @@ from robustbench_eff.corruptions.ripple import RIPPLE
 from robustbench_eff.corruptions.single_frequency_greyscale import SINGLE_FREQUENCY_GREYSCALE
 from robustbench_eff.corruptions.sparkles import SPARKLES
 from robustbench_eff.corruptions.transverse_chromatic_abberation import TRANSVERSE_CHROMATIC_ABBERATION
-from robustbench_eff.rng import Draws
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "imagenet_c_bar.json"
 IMAGENET_C_BAR = (

@@ -18,7 +18,7 @@ pytest.importorskip("imagecorruptions", reason="it brings OpenCV and the publish
 
 import cv2
 
-from robustbench_eff import catalog
+from robustbench_eff.core.errors import DataError
 from robustbench_eff.corruptions import (
     ELASTIC_TRANSFORM,
     FROST,
@@ -30,9 +30,9 @@ from robustbench_eff.corruptions import (
 )
 from robustbench_eff.corruptions.corruption import Constants
 from robustbench_eff.corruptions.frost import _part, shrunk
-from robustbench_eff.corruptions.ice import pictures
+from robustbench_eff.corruptions.frost_pictures import pictures
 from robustbench_eff.corruptions.published_frost import FILES, VARIABLE, published_frost
-from robustbench_eff.errors import DataError
+from robustbench_eff.registry import build
 from robustbench_eff.testing import _pictures
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +123,7 @@ def test_without_the_published_pictures_it_is_said_what_to_do(monkeypatch: pytes
         FROST_PUBLISHED.at(3)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     with pytest.raises(DataError, match=r"has no frost1.png, frost2.png, frost3.png, frost4.jpg, frost5.jpg"):
-        catalog.corruption("frost_imagecorruptions(severity=2)")
+        build.corruption("frost_imagecorruptions(severity=2)")
     for name in FILES:
         shutil.copy(folder / "frost2.png", tmp_path / name)
     with pytest.raises(DataError, match=r"frost1.png is not the published picture of that name"):

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from robustbench_eff import corruptions
-from robustbench_eff.benchmarks.decode import decode
+from robustbench_eff.benchmarks.readers.decode import decode
 from robustbench_eff.corruptions import Kernel
 
 pytest.importorskip("imagecorruptions", reason="the reference package is not installed")

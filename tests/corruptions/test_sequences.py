@@ -14,16 +14,17 @@ import pytest
 import torch
 from PIL import Image
 
-from robustbench_eff import catalog, tables
+from robustbench_eff.core.errors import DataError, SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.spec import text_of
 from robustbench_eff.corruptions import random as fields
-from robustbench_eff.corruptions.middle import corner, middle
+from robustbench_eff.corruptions.center_crop import corner, middle
 from robustbench_eff.corruptions.sequence import FrameSequence
 from robustbench_eff.corruptions.sequences import transform
 from robustbench_eff.corruptions.sequences.perspective import seen_through
 from robustbench_eff.corruptions.sequences.spatter import SPATTER, _run
-from robustbench_eff.errors import DataError, SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.spec import text_of
+from robustbench_eff.registry import build
+from robustbench_eff.registry.sequences import SEQUENCES
 
 ROOT = Path(__file__).parents[2]
 HEIGHT, WIDTH, SIDE = 96, 130, 64
@@ -51,7 +52,7 @@ def no_numba(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 def sequence(name: str, **fields: object) -> FrameSequence:
     arguments = ", ".join(f"{key}={value!r}" for key, value in fields.items())
-    return catalog.sequence(f"{name}_sequence({arguments})")  # type: ignore[return-value]
+    return build.sequence(f"{name}_sequence({arguments})")  # type: ignore[return-value]
 
 
 def torchvision_in_2018(angle: float, translate: tuple[int, int], scale: float, shear: float) -> list[float]:
@@ -206,15 +207,15 @@ def test_both_programs_find_the_same_pixels_at_the_edges(picture: torch.Tensor, 
     assert torch.equal(seen_through(picture, homographies, SIDE), compiled[1])
 
 
-@pytest.mark.parametrize("name", tables.SEQUENCES)
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_every_sequence_keeps_the_contract(name: str, picture: torch.Tensor) -> None:
-    kernel = tables.SEQUENCES[name].load()
+    kernel = SEQUENCES[name].load()
     assert kernel.name == name
     for constants, difficulties in kernel.difficulties.items():
         assert len(difficulties) == (3 if kernel.noise else 1)
         for difficulty in range(1, len(difficulties) + 1):
             made = FrameSequence(difficulty, constants, kernel=kernel)
-            assert catalog.sequence(text_of(name, made)) == made
+            assert build.sequence(text_of(name, made)) == made
             before, draws = picture.clone(), Draws.of(0, ["a"])
             frames = made(picture, SIDE, draws)
             assert torch.equal(picture, before), "input changed"
@@ -228,13 +229,13 @@ def test_every_sequence_keeps_the_contract(name: str, picture: torch.Tensor) -> 
                 assert torch.equal(frames[0], middle(picture[None], SIDE)[0])
 
 
-@pytest.mark.parametrize("name", tables.SEQUENCES)
+@pytest.mark.parametrize("name", SEQUENCES)
 def test_every_sequence_is_the_same_without_compiled_loops(
     name: str, picture: torch.Tensor, no_numba: Callable[[], None]
 ) -> None:
-    compiled = catalog.sequence(name)(picture, SIDE)
+    compiled = build.sequence(name)(picture, SIDE)
     no_numba()
-    assert torch.equal(catalog.sequence(name)(picture, SIDE), compiled)
+    assert torch.equal(build.sequence(name)(picture, SIDE), compiled)
 
 
 def test_only_noise_has_difficulties_of_its_own() -> None:

@@ -13,6 +13,7 @@ import pytest
 import torch
 from scipy.stats import chi2_contingency, ks_2samp
 
+from robustbench_eff.core.rng import Draws
 from robustbench_eff.corruptions import (
     GAUSSIAN_NOISE,
     GLASS_BLUR,
@@ -24,7 +25,6 @@ from robustbench_eff.corruptions import (
     Kernel,
     frost_of,
 )
-from robustbench_eff.rng import Draws
 
 skimage_util = pytest.importorskip("skimage.util", reason="the reference package is not installed")
 

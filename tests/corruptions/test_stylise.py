@@ -11,13 +11,13 @@ from PIL import Image
 from torch import Tensor
 
 import adain_weights
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.rng import Draws
 from robustbench_eff.corruptions.stylise import Styliser, low_pass
 from robustbench_eff.corruptions.stylise_adain import AdaIN, normalised
 from robustbench_eff.corruptions.stylise_colour import Colour
 from robustbench_eff.corruptions.stylise_fourier import Fourier
 from robustbench_eff.corruptions.stylise_random_phase import RandomPhase, _periodic, _texture
-from robustbench_eff.errors import DataError
-from robustbench_eff.rng import Draws
 
 data = pytest.importorskip("skimage.data", reason="its photographs are not installed")
 

@@ -8,39 +8,41 @@ import pytest
 import torch
 from torch import nn
 
-from robustbench_eff import catalog, spec, tables
+from robustbench_eff.core import spec
 from robustbench_eff.defenses.network import Given
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.trainer import train
+from robustbench_eff.registry import build
+from robustbench_eff.registry.defenses import DEFENSES
 from trainings import Counted, a_batch, digits, network, small_net, training
 
 
 def given() -> Given:
-    return Given(styliser=catalog.styliser("random_phase"), teacher=small_net(3).eval())
+    return Given(styliser=build.styliser("random_phase"), teacher=small_net(3).eval())
 
 
-every_recipe = pytest.mark.parametrize("name", tables.DEFENSES)
+every_recipe = pytest.mark.parametrize("name", DEFENSES)
 
 
 @every_recipe
 def test_it_is_a_frozen_dataclass_that_its_text_builds_again(name: str) -> None:
-    recipe = catalog.defense(name)
+    recipe = build.defense(name)
     assert isinstance(recipe, Recipe) and recipe.version >= 1
     for field in dataclasses.fields(recipe):
         with pytest.raises(dataclasses.FrozenInstanceError):
             setattr(recipe, field.name, None)
-    assert catalog.defense(spec.text_of(name, recipe)) == recipe
+    assert build.defense(spec.text_of(name, recipe)) == recipe
 
 
 @every_recipe
 def test_its_docstring_names_source_and_differences(name: str) -> None:
-    documentation = tables.DEFENSES[name].load().__doc__
+    documentation = DEFENSES[name].load().__doc__
     assert "Source:" in documentation and "Differs:" in documentation
 
 
 @every_recipe
 def test_it_makes_as_many_passes_as_it_says(name: str) -> None:
-    recipe, batch = catalog.defense(name), a_batch(20)
+    recipe, batch = build.defense(name), a_batch(20)
     counted = Counted(small_net())
     taught = Counted(small_net(3).eval())
     subject = network(recipe.prepare(counted), styliser=given().styliser, teacher=taught)
@@ -51,7 +53,7 @@ def test_it_makes_as_many_passes_as_it_says(name: str) -> None:
 
 @every_recipe
 def test_it_keeps_a_plain_network_that_has_learned_and_depends_on_the_seed_alone(name: str) -> None:
-    recipe, before, kept = catalog.defense(name), small_net().state_dict(), []
+    recipe, before, kept = build.defense(name), small_net().state_dict(), []
     for number in (1, 2):
         torch.manual_seed(number)
         state = torch.get_rng_state()
@@ -66,7 +68,7 @@ def test_it_keeps_a_plain_network_that_has_learned_and_depends_on_the_seed_alone
 
 @every_recipe
 def test_the_images_and_the_mode_of_the_network_are_left_as_they_were(name: str) -> None:
-    recipe, batch = catalog.defense(name), a_batch()
+    recipe, batch = build.defense(name), a_batch()
     kept = batch.images.clone()
     module = recipe.prepare(small_net())
     subject = network(module, styliser=given().styliser, teacher=given().teacher)
@@ -84,7 +86,7 @@ def test_a_wrong_count_of_passes_would_be_found() -> None:
 
 def test_a_recipe_needs_what_it_names() -> None:
     for name in ("debiased", "distillation"):
-        recipe = catalog.defense(name)
+        recipe = build.defense(name)
         with pytest.raises(Exception, match="needs a"):
             train(small_net(), training(recipe, samples=digits(32)))
 
@@ -116,4 +118,4 @@ def test_a_recipe_needs_what_it_names() -> None:
 )
 def test_a_wrong_field_is_refused_in_words(text: str, words: str) -> None:
     with pytest.raises(Exception, match=words):
-        catalog.defense(text)
+        build.defense(text)

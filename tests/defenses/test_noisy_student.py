@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from robustbench_eff.core.errors import DataError
 from robustbench_eff.defenses.noisy_student import NoisyStudent, chosen, taught
-from robustbench_eff.defenses.samples import Samples
-from robustbench_eff.errors import DataError
-from robustbench_eff.zoo import architectures
+from robustbench_eff.defenses.training_batch import Samples
+from robustbench_eff.models import architectures
 from trainings import small_net
 
 PROBABILITIES = torch.tensor(

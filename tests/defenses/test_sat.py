@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from robustbench_eff.activations import SMOOTH, SmoothReLU, build_activation, kinks, replace_activations, smooth
+from robustbench_eff.core.activations import SMOOTH, SmoothReLU, build_activation, kinks, replace_activations, smooth
+from robustbench_eff.core.errors import ModelError, SpecError
 from robustbench_eff.defenses.sat import SmoothAdversarialTraining, SmoothBackwardReLU
-from robustbench_eff.errors import ModelError, SpecError
-from robustbench_eff.zoo import architectures
+from robustbench_eff.models import architectures
 from trainings import a_batch, network, small_net
 
 ROUGH = (

@@ -15,17 +15,17 @@ import torch
 import torch.nn.functional as functional
 from safetensors.torch import load_file
 
-from robustbench_eff import rng
+from robustbench_eff.core import rng
+from robustbench_eff.core.errors import DataError, SpecError, TrainingError
 from robustbench_eff.defenses.adversarial import AdversarialTraining
 from robustbench_eff.defenses.checkpoint import Epoch
 from robustbench_eff.defenses.fast import Fast
 from robustbench_eff.defenses.free import Free
 from robustbench_eff.defenses.noisy_student import NoisyStudent
-from robustbench_eff.defenses.samples import order
 from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.standard import Standard
 from robustbench_eff.defenses.trainer import Look, train
-from robustbench_eff.errors import DataError, SpecError, TrainingError
+from robustbench_eff.defenses.training_batch import order
 from trainings import digits, small_net, training
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -120,7 +120,7 @@ def test_a_training_killed_with_9_and_repeated_gives_the_same_file(tmp_path: Pat
 PROGRAM = """
 import sys, torch
 from robustbench_eff.defenses.adversarial import AdversarialTraining
-from robustbench_eff.defenses.processes import joined
+from robustbench_eff.defenses.distributed import joined
 from robustbench_eff.defenses.trainer import train
 from trainings import training
 torch.set_num_threads(1)

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robustbench_eff.engines import dispatch
-from robustbench_eff.errors import UsageError
-from robustbench_eff.scores.from_store import store_scores
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.shuffle import Prefix, drawn_fairly, shuffled
+from robustbench_eff.evaluation.engines import dispatch
+from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.intervals import wilson
-from robustbench_eff.shuffle import Prefix, drawn_fairly, shuffled
-from robustbench_eff.store import Store
+from robustbench_eff.storage.store import Store
 from running import AtOnce, accuracies, assert_same, by_cell, outcomes, run
 
 ATTACK = "fgsm(eps=8/255)"
@@ -124,20 +124,20 @@ def test_other_libraries_attacks_keep_their_shards(tmp_path: Path) -> None:
 
 
 def test_models_that_do_not_fit_together_are_loaded_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from robustbench_eff.api import shelf, workshop
+    from robustbench_eff.evaluation import device_runtime, model_cache
 
     loaded: list[str] = []
-    load = workshop.zoo.load
+    load = device_runtime.zoo.load
 
     def counting(request, device):
         loaded.append(request.name)
         return load(request, device)
 
-    monkeypatch.setattr(workshop.zoo, "load", counting)
+    monkeypatch.setattr(device_runtime.zoo, "load", counting)
     models = ("digits_standard", "digits_pgd_at", "digits_sat")
     run(tmp_path / "one", *models, attacks=[ATTACK], limit=8)
     assert loaded == [*models]
-    monkeypatch.setattr(shelf, "KEPT", 1)
+    monkeypatch.setattr(model_cache, "KEPT", 1)
     loaded.clear()
     run(tmp_path / "two", *models, attacks=[ATTACK], limit=8)
     assert loaded == [*models] * 3, "to be checked, to be planned and to be worked on"

@@ -8,15 +8,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from robustbench_eff.classifier import Provenance
-from robustbench_eff.engines import dispatch
-from robustbench_eff.engines.dispatch import DEADLY, Lost
-from robustbench_eff.engines.ledger import Finished
-from robustbench_eff.errors import EvaluationError
-from robustbench_eff.outcomes import SCHEMA
-from robustbench_eff.plan import Cell, Plan, Planned, Task
-from robustbench_eff.store import Store
-from robustbench_eff.worker import Done
+from robustbench_eff.core.errors import EvaluationError
+from robustbench_eff.evaluation.engines import dispatch
+from robustbench_eff.evaluation.engines.dispatch import DEADLY, Lost
+from robustbench_eff.evaluation.engines.store_writer import Finished
+from robustbench_eff.evaluation.plan import Cell, Plan, Planned, Task
+from robustbench_eff.evaluation.worker import Done
+from robustbench_eff.models.classifier import Provenance
+from robustbench_eff.storage.outcomes import SCHEMA
+from robustbench_eff.storage.store import Store
 from running import AtOnce
 
 

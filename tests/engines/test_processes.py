@@ -17,10 +17,10 @@ from torch import nn
 
 from fixed_answers import Fixed
 from robustbench_eff import load_classifier
-from robustbench_eff.api import hardware
-from robustbench_eff.engines.processes import _readable
-from robustbench_eff.errors import EvaluationError, Missing, MissingInputs, ModelError, UsageError
-from robustbench_eff.zoo.request import ModelRequest
+from robustbench_eff.core.errors import EvaluationError, Missing, MissingInputs, ModelError, UsageError
+from robustbench_eff.evaluation.engines.process_pool import _readable
+from robustbench_eff.models.request import ModelRequest
+from robustbench_eff.system import devices
 from running import ATTACKS, COUNT, Ears, assert_same, by_cell, run
 
 
@@ -139,7 +139,7 @@ def test_workers_end_with_the_run_that_was_killed(tmp_path: Path) -> None:
     script = (
         "from robustbench_eff import evaluate\n"
         "import multiprocessing\n"
-        "from robustbench_eff.api.evaluate import Silence\n"
+        "from robustbench_eff.evaluation.evaluate import Silence\n"
         "class Ears(Silence):\n"
         "    def planned(self, plan):\n"
         "        print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
@@ -170,7 +170,7 @@ def test_workers_end_with_the_run_that_was_killed(tmp_path: Path) -> None:
     ],
 )
 def test_devices_and_workers(names: str, workers: int | None, expected: list[str]) -> None:
-    assert hardware.resolve_devices(names, workers) == expected
+    assert devices.resolve_devices(names, workers) == expected
 
 
 @pytest.mark.parametrize(
@@ -188,9 +188,9 @@ def test_all_devices_are_the_gpus_or_the_cpu(
     names: str, workers: int | None, gpus: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
-    assert hardware.resolve_devices(names, workers) == expected
+    assert devices.resolve_devices(names, workers) == expected
 
 
 def test_every_device_has_a_worker() -> None:
     with pytest.raises(UsageError, match="2 devices need as many workers, got --workers 1"):
-        hardware.resolve_devices("cpu,cpu", 1)
+        devices.resolve_devices("cpu,cpu", 1)

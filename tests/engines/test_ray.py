@@ -17,8 +17,8 @@ import torch
 from torch import nn
 
 from robustbench_eff import Settings
-from robustbench_eff.errors import MissingInputs, ModelError, UsageError
-from robustbench_eff.plan import Plan
+from robustbench_eff.core.errors import MissingInputs, ModelError, UsageError
+from robustbench_eff.evaluation.plan import Plan
 from running import ATTACKS, COUNT, Ears, assert_same, by_cell, run
 
 ray = pytest.importorskip("ray", reason="needs ray")

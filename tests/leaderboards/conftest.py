@@ -11,9 +11,9 @@ import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
-from robustbench_eff.api.leaderboard import gathered
 from robustbench_eff.leaderboards.site.folder import FIRST_PAGE
 from robustbench_eff.leaderboards.site.write import write_site
+from robustbench_eff.publishing.collect import gathered
 from site_entries import HOSTILE, entry
 from visits import ARGUMENTS, Visit
 

@@ -14,12 +14,12 @@ import pytest
 from markdown_it import MarkdownIt
 
 from board_entries import counted, measured
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.errors import UsageError
 from robustbench_eff.leaderboards.board import board
+from robustbench_eff.leaderboards.columns import Layout, layout, presets
 from robustbench_eff.leaderboards.entry import Check, Entry, Result
-from robustbench_eff.leaderboards.formats import FORMATS
-from robustbench_eff.leaderboards.layout import Layout, layout, presets
 from robustbench_eff.leaderboards.ranking import ranks
+from robustbench_eff.leaderboards.table_formats import FORMATS
 
 ENTRIES = [measured("good", 950, 600), measured("as good", 940, 590), measured("bad", 700, 100)]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from board_entries import counted, measured
-from robustbench_eff.errors import EntryError
+from robustbench_eff.core.errors import EntryError
 from robustbench_eff.leaderboards.entry import Entry, Result, plain_name, read_entry
 
 

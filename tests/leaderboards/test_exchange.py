@@ -12,13 +12,14 @@ import yaml
 from typer.testing import CliRunner
 
 from board_entries import counted, measured
-from robustbench_eff.api.leaderboard import merged, write_entries
 from robustbench_eff.cli.main import app
-from robustbench_eff.errors import EntryError
+from robustbench_eff.core.errors import EntryError
 from robustbench_eff.leaderboards import audit as auditing
 from robustbench_eff.leaderboards.entry import Check, Entry, Result, read_entry
-from robustbench_eff.leaderboards.exchange import from_robustbench, from_timm, to_model_index, to_robustbench
+from robustbench_eff.leaderboards.import_export import from_robustbench, from_timm, to_model_index, to_robustbench
 from robustbench_eff.leaderboards.published import chosen, entries
+from robustbench_eff.publishing.collect import write_entries
+from robustbench_eff.publishing.model_names import merged
 
 SAID = {
     "link": "https://arxiv.org/abs/2007.08489",

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from robustbench_eff import catalog, evaluate
+from robustbench_eff import evaluate
 from robustbench_eff.cli.main import app
 from robustbench_eff.leaderboards.entry import read_entry
+from robustbench_eff.registry import build, build_benchmark, perturbation_text
 
 WITHOUT_TORCH = """
 import sys
@@ -116,9 +117,9 @@ def test_the_readme_shows_the_digits_leaderboard_as_the_command_writes_it(tmp_pa
 
 
 def test_the_suite_behind_it_names_things_that_exist() -> None:
-    suite = catalog.suite(str(Path(__file__).parents[2] / "examples" / "digits-leaderboard.yaml"))
-    for text in catalog.expanded(suite.perturbations("digits")):
-        assert text == "none" or catalog.perturbation_text(text)
+    suite = build_benchmark.suite(str(Path(__file__).parents[2] / "examples" / "digits-leaderboard.yaml"))
+    for text in perturbation_text.expanded(suite.perturbations("digits")):
+        assert text == "none" or build.perturbation_text(text)
 
 
 def test_shipped_entries_have_nothing_wrong() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from robustbench_eff.leaderboards.entry import Entry
+from robustbench_eff.leaderboards.html_report import heat_maps
 from robustbench_eff.leaderboards.perturbations import at_radius, at_severity, by_severity, metric_at_radius
-from robustbench_eff.leaderboards.run_page import heat_maps
 from robustbench_eff.leaderboards.site.model_page import parts
 from robustbench_eff.leaderboards.site.plots import plots
 from site_entries import result

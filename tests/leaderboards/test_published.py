@@ -11,12 +11,12 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pytest
 
-from robustbench_eff import catalog
-from robustbench_eff.errors import SpecError
+from robustbench_eff.core.errors import SpecError
 from robustbench_eff.leaderboards.board import board
-from robustbench_eff.leaderboards.layout import layout
-from robustbench_eff.leaderboards.naming import name_of
+from robustbench_eff.leaderboards.columns import layout
 from robustbench_eff.leaderboards.published import SCHEMA, chosen, entries, published
+from robustbench_eff.leaderboards.published_names import name_of
+from robustbench_eff.registry import build
 from robustbench_eff.scores.alexnet import published as alexnet
 from robustbench_eff.scores.intervals import wilson
 
@@ -65,7 +65,7 @@ def test_changes_that_can_be_run_are_written_as_a_run_writes_them() -> None:
         if "(" not in text:  # all severities of a corruption, which is how a run writes its CE
             continue
         try:
-            found = catalog.perturbation_text(text)
+            found = build.perturbation_text(text)
         except SpecError:
             continue
         runnable += 1

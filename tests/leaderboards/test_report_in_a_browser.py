@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from robustbench_eff.leaderboards.entry import Check
-from robustbench_eff.leaderboards.run_page import run_page
+from robustbench_eff.leaderboards.html_report import run_page
 from site_entries import PNG, entry
 from visits import Visit
 

@@ -13,10 +13,10 @@ from board_entries import counted, measured
 from robustbench_eff import evaluate
 from robustbench_eff.cli.main import app
 from robustbench_eff.leaderboards.board import board
+from robustbench_eff.leaderboards.columns import Layout, Pattern
 from robustbench_eff.leaderboards.curves import curves, drawing
 from robustbench_eff.leaderboards.entry import Check, Entry
-from robustbench_eff.leaderboards.layout import Layout, Pattern
-from robustbench_eff.leaderboards.run_page import command, heat_maps, run_page
+from robustbench_eff.leaderboards.html_report import command, heat_maps, run_page
 
 RADII = ("4/255", "8/255", "16/255")
 ATTACKED = Entry(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import vl_convert
 
-from robustbench_eff.errors import MissingExtra, UsageError
+from robustbench_eff.core.errors import MissingExtra, UsageError
 from robustbench_eff.leaderboards.entry import Check, Entry, Provenance
 from robustbench_eff.leaderboards.site import boards, libraries
 from robustbench_eff.leaderboards.site.write import site_files, write_site

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_eff.cli.serving import server
-from robustbench_eff.errors import UsageError
+from robustbench_eff.cli.serve_site import server
+from robustbench_eff.core.errors import UsageError
 from robustbench_eff.leaderboards.site.write import write_site
 from site_entries import entry
 

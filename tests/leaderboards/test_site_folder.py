@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from robustbench_eff.errors import UsageError
-from robustbench_eff.leaderboards.names import file_names
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.leaderboards.file_names import file_names
 from robustbench_eff.leaderboards.site.folder import MARK, put
 from robustbench_eff.leaderboards.site.write import write_site
 from site_entries import CLIMBING, HOSTILE, PNG, SCRIPT, entry

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from robustbench_eff.errors import SpecError
-from robustbench_eff.rng import Draws
-from robustbench_eff.threat import NORMS, Threat, distance, steepest_ascent
+from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import NORMS, Threat, distance, steepest_ascent
 
 GRADIENT_NORMS = ("linf", "l2")
 

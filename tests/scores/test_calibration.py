@@ -8,11 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from robustbench_eff.scores.bootstrap import resample_counts
-from robustbench_eff.scores.calibration import (
-    calibration_intervals,
-    expected_calibration_error,
-    rms_calibration_error,
-)
+from robustbench_eff.scores.calibration import calibration_intervals, expected_calibration_error, rms_calibration_error
 from robustbench_eff.scores.selective import aurc
 
 answers = st.lists(st.tuples(st.integers(0, 60), st.booleans()), min_size=1, max_size=60)

@@ -15,12 +15,12 @@ from typer.testing import CliRunner
 from outcome_tables import attack_cell, cell, table
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.cli.main import app
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.errors import UsageError
 from robustbench_eff.scores.compare import compare, flips, ranked
-from robustbench_eff.scores.from_store import store_scores
-from robustbench_eff.scores.measures import measures, model_named
+from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.paired import mcnemar
-from robustbench_eff.store import Store
+from robustbench_eff.scores.per_sample import measures, model_named
+from robustbench_eff.storage.store import Store
 from small_models import Centroids
 
 ATTACKS = ["fgsm(eps=16/255)", "pgd(eps=1, norm=l2, steps=5)"]

@@ -13,14 +13,14 @@ from sklearn.metrics import cohen_kappa_score
 from typer.testing import CliRunner
 
 from outcome_tables import cell, table
-from robustbench_eff.benchmarks.cue_conflict import categories, stimulus
+from robustbench_eff.benchmarks.definitions.cue_conflict import categories, stimulus
 from robustbench_eff.cli.main import app
-from robustbench_eff.errors import UsageError
+from robustbench_eff.core.errors import UsageError
 from robustbench_eff.scores.cue_conflict import Decisions, cue_conflict_scores, decisions
 from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.scores.observers import consistency_scores, counted, observer_scores
 from robustbench_eff.scores.trials import read_trials
-from robustbench_eff.store import Store
+from robustbench_eff.storage.store import Store
 
 CAT, DOG, CAR = (categories().index(name) for name in ("cat", "dog", "car"))
 HEADER = "subj,session,trial,rt,object_response,category,condition,imagename\n"

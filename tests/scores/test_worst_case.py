@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from outcome_tables import attack_cell, table
 from robustbench_eff import evaluate
-from robustbench_eff.scores.cells import Evidence
+from robustbench_eff.scores.cell_groups import Evidence
 from robustbench_eff.scores.worst_case import worst_case_scores
-from robustbench_eff.store import Store
+from robustbench_eff.storage.store import Store
 
 EPS = 8 / 255
 

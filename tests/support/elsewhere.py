@@ -11,13 +11,18 @@ import torch
 
 import accelerator
 from accelerator import DEVICE, There
-from robustbench_eff import catalog, evaluate, rng, tables, testing
-from robustbench_eff.api import hardware
+from robustbench_eff import evaluate, testing
+from robustbench_eff.core import rng
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.rng import Draws
 from robustbench_eff.defenses.network import Given
 from robustbench_eff.defenses.trainer import train
-from robustbench_eff.errors import DataError
-from robustbench_eff.rng import Draws
-from robustbench_eff.store import Store
+from robustbench_eff.registry import build, build_attack
+from robustbench_eff.registry.attacks import ATTACKS
+from robustbench_eff.registry.corruptions import CORRUPTIONS
+from robustbench_eff.registry.defenses import DEFENSES
+from robustbench_eff.storage.store import Store
+from robustbench_eff.system import devices
 from trainings import digits, small_net, training
 
 SHORT = {
@@ -36,21 +41,21 @@ def begin() -> None:
     """What the process does first."""
     torch.set_num_threads(1)
     accelerator.install()
-    hardware.resolve_devices = lambda device, workers: [device]
+    devices.resolve_devices = lambda device, workers: [device]
     made = rng.generator
     rng.generator = lambda seed, stream, step=0, device="cpu": made(seed, stream, step)  # there is none elsewhere
 
 
 def attacks() -> list[str]:
     """Attacks that find other images there."""
-    return [name for name in tables.ATTACKS if not torch.equal(*_attacked(name))]
+    return [name for name in ATTACKS if not torch.equal(*_attacked(name))]
 
 
 def corruptions() -> list[str]:
     """Corruptions that make other images there."""
     pixels, draws = testing._pictures()
     found = []
-    for name, row in tables.CORRUPTIONS.items():
+    for name, row in CORRUPTIONS.items():
         kernel = row.load()
         try:
             changed = kernel.at(3, list(kernel.severities)[-1])
@@ -65,11 +70,11 @@ def corruptions() -> list[str]:
 def defenses() -> list[str]:
     """Defenses that train another network there."""
     found = []
-    for name in tables.DEFENSES:
+    for name in DEFENSES:
         kept = []
         for device in ("cpu", DEVICE):
-            given = Given(styliser=catalog.styliser("random_phase"), teacher=small_net(3).eval().to(device))
-            asked = training(catalog.defense(name), samples=digits(32), given=given, epochs=1)
+            given = Given(styliser=build.styliser("random_phase"), teacher=small_net(3).eval().to(device))
+            asked = training(build.defense(name), samples=digits(32), given=given, epochs=1)
             kept.append(train(small_net().to(device), asked)[0].cpu().state_dict())
         if any(not torch.equal(kept[0][key], kept[1][key]) for key in kept[0]):
             found.append(name)
@@ -95,7 +100,7 @@ def met() -> str:
 
 
 def _attacked(name: str) -> Iterator[torch.Tensor]:
-    attack = catalog.attack(SHORT.get(name, name))
+    attack = build_attack.attack(SHORT.get(name, name))
     model, images, labels, draws = testing._problem()
     yield attack(model, images, labels, draws)
     there = attack(model.to(DEVICE), images.to(DEVICE), labels.to(DEVICE), _moved(draws))

@@ -10,8 +10,9 @@ import pyarrow as pa
 import torch
 from torch import nn
 
-from robustbench_eff import catalog, evaluate, load_classifier
-from robustbench_eff.store import Store
+from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.registry import build_benchmark
+from robustbench_eff.storage.store import Store
 
 
 class Fixed(nn.Module):
@@ -30,7 +31,7 @@ class Fixed(nn.Module):
 
 def outcomes(store: Path, name: str, where: Path | str, model: nn.Module, **options) -> pa.Table:
     """What the model does on the clean images of a benchmark."""
-    base = catalog.benchmark(name).images_of or name
+    base = build_benchmark.benchmark(name).images_of or name
     small = load_classifier(model.eval(), input_size=8)
     evaluate(small, benchmarks=[name], data={base: str(where)}, suite="shifts", store=store, **options)
     opened = Store(store)

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from robustbench_eff import catalog
-from robustbench_eff.benchmarks import sources
 from robustbench_eff.benchmarks.benchmark import Benchmark
-from robustbench_eff.benchmarks.cache import prepare
-from robustbench_eff.preprocessing import Geometry
+from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.benchmarks.readers import open
+from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.registry import build_benchmark
 
 GEOMETRY = Geometry(size=8, mode="none")
 
@@ -35,11 +35,11 @@ def png(seed: int) -> bytes:
 
 
 def own(where: Path | str) -> Benchmark:
-    return catalog.benchmark("mine", str(where))
+    return build_benchmark.benchmark("mine", str(where))
 
 
 def prepared(where: Path | str, benchmark: Benchmark | None = None, **options):
-    return prepare(benchmark or own(where), sources.open_location(str(where), "test"), GEOMETRY, **options)
+    return prepare(benchmark or own(where), open.open_location(str(where), "test"), GEOMETRY, **options)
 
 
 def class_folders(folder: Path, names: list[str]) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from robustbench_eff.outcomes import SCHEMA
+from robustbench_eff.storage.outcomes import SCHEMA
 
 
 def table(samples: int, **given: Any) -> pa.Table:

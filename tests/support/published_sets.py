@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from robustbench_eff import evaluate
-from robustbench_eff.store import Store
-from robustbench_eff.zoo.request import ModelRequest
+from robustbench_eff.models.request import ModelRequest
+from robustbench_eff.storage.store import Store
 
 SHADES = """
 import torch

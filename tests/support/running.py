@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from robustbench_eff import evaluate
-from robustbench_eff.api.evaluate import Silence
-from robustbench_eff.engines.ledger import Progress
-from robustbench_eff.store import Store
+from robustbench_eff.evaluation.engines.store_writer import Progress
+from robustbench_eff.evaluation.evaluate import Silence
+from robustbench_eff.storage.store import Store
 
 ATTACKS = ("fgsm(eps=8/255)", "pgd(eps=8/255, restarts=2)", "pgd(eps=1, norm=l2)")
 

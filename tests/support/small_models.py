@@ -9,8 +9,8 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from robustbench_eff.benchmarks.digits import open_digits
-from robustbench_eff.rng import Draws
+from robustbench_eff.benchmarks.definitions.digits import open_digits
+from robustbench_eff.core.rng import Draws
 
 USER_MODEL = """
 import torch

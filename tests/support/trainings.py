@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from robustbench_eff import rng
-from robustbench_eff.benchmarks.digits import open_digits
+from robustbench_eff.benchmarks.definitions.digits import open_digits
+from robustbench_eff.core import rng
 from robustbench_eff.defenses.network import Given, Network
-from robustbench_eff.defenses.samples import Batch, Samples, smoothed
 from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.trainer import Training
-from robustbench_eff.zoo.small_cnn import SmallCNN
+from robustbench_eff.defenses.training_batch import Batch, Samples, smoothed
+from robustbench_eff.models.small_cnn import SmallCNN
 
 HALF = (0.5, 0.5, 0.5)
 

@@ -12,9 +12,9 @@ from small_models import USER_MODEL
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No hub, and nothing in its caches."""
-    monkeypatch.setattr("robustbench_eff.hub.reachable", lambda host: False)
-    monkeypatch.setattr("robustbench_eff.hub.cached_on_hugging_face", lambda repository, files: False)
-    monkeypatch.setattr("robustbench_eff.hub.cached_by_torch", lambda url: False)
+    monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
+    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda repository, files: False)
+    monkeypatch.setattr("robustbench_eff.system.network.cached_by_torch", lambda url: False)
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from robustbench_eff import load_classifier
-from robustbench_eff.errors import MissingInputs, ModelError, UsageError
-from robustbench_eff.zoo import aliases, load
-from robustbench_eff.zoo.request import ModelRequest
+from robustbench_eff.core.errors import MissingInputs, ModelError, UsageError
+from robustbench_eff.models import aliases, resolve
+from robustbench_eff.models.request import ModelRequest
 from small_models import random_weights
 
 
@@ -22,7 +22,7 @@ def test_there_are_218_published_aliases_and_each_resolves(offline) -> None:
     assert len(published) == 218
     assert aliases.aliases()["effnet_b7_advprop"].target == "tf_efficientnet_b7.ap_in1k"
     for alias in published:
-        (missing,) = load.missing(ModelRequest(name=alias.name))
+        (missing,) = resolve.missing(ModelRequest(name=alias.name))
         assert alias.name in missing.what
         assert missing.where.startswith("http")
         assert "--weights FILE" in missing.how

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from robustbench_eff import load_classifier
 from robustbench_eff.cli.main import app
-from robustbench_eff.errors import MissingInputs, ModelError
-from robustbench_eff.zoo import sat_architectures
-from robustbench_eff.zoo.sat_variables import state_of
-from robustbench_eff.zoo.tf_bundle import read_bundle
+from robustbench_eff.core.errors import MissingInputs, ModelError
+from robustbench_eff.models.sources import sat_architectures
+from robustbench_eff.models.sources.sat_variables import state_of
+from robustbench_eff.models.sources.tf_bundle import read_bundle
 from sat_bundles import write_bundle
 
 STAGES = ((1, 3, 1, 16), (2, 3, 6, 24), (2, 5, 6, 40), (3, 3, 6, 80), (3, 5, 6, 112), (4, 5, 6, 192), (1, 3, 6, 320))

@@ -11,9 +11,10 @@ import torch.nn.functional as functional
 from torch import Tensor
 
 from robustbench_eff import load_classifier
-from robustbench_eff.errors import ModelError
-from robustbench_eff.zoo import aliases, sat_architectures
-from robustbench_eff.zoo.sat_variables import state_of
+from robustbench_eff.core.errors import ModelError
+from robustbench_eff.models import aliases
+from robustbench_eff.models.sources import sat_architectures
+from robustbench_eff.models.sources.sat_variables import state_of
 from sat_bundles import write_bundle
 
 RESNETS = [alias for alias in aliases.aliases().values() if alias.name.startswith("sat_res")]

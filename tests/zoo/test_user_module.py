@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from robustbench_eff import load_classifier
-from robustbench_eff.classifier import Classifier
-from robustbench_eff.errors import MissingInputs, ModelError, UsageError
+from robustbench_eff.core.errors import MissingInputs, ModelError, UsageError
+from robustbench_eff.models.classifier import Classifier
 from small_models import USER_MODEL
 
 

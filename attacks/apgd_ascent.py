@@ -1,0 +1,249 @@
+"""Auto-PGD's ascent: projected gradient whose step size halves itself. Used by APGD and APGD-T.
+
+Source: Croce & Hein 2020, arXiv:2003.01690, Algorithm 1; for L1 Croce & Hein 2021, arXiv:2103.01208, Algorithm 2;
+constants as in pyautoattack 0.2.0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import Threat, steepest_ascent
+from robustbench_eff.core.types import AllImages, Images, Labels, LiveImages, Mask, PerSample, Rows
+
+from .active_samples import in_pieces, kept, settle
+from .l1_steps import sparse_sign
+from .oracle import Loss, Oracle
+from .random_starts import on_the_surface
+
+FIRST_WINDOW, WINDOW_SHRINKS_BY, SMALLEST_WINDOW, L1_WINDOW = 0.22, 0.03, 0.06, 0.04
+"""Lengths of the checkpoints' windows, as fractions of all iterations."""
+MOMENTUM = 0.75
+L1_START_FRACTION, L1_SPARSER_BY, L1_SMALLEST_STEP, L1_STALL = 0.2, 1.5, 0.1, 0.95
+L1_STAGES = ((3.0, 0.3), (2.0, 0.3), (1.0, 0.4))
+"""Multiples of eps, and the fraction of the iterations for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """What is climbed: one path an entry; several may belong to the same sample."""
+
+    rows: Rows
+    """Whose path it is."""
+    clean: Images
+    labels: Labels
+    classes: Tensor
+    """What the loss compares with: labels, or labels and targets side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    current: Images
+    previous: Images
+    gradient: Images
+    loss: PerSample
+    best: Images
+    best_gradient: Images
+    best_loss: PerSample
+    best_at_check: PerSample
+    raises: Tensor
+    """Steps since the last checkpoint that raised the loss."""
+    shortened: Mask
+    """Whether the last checkpoint halved the step."""
+    step: PerSample
+    fraction: PerSample
+    """L1 only: share of coordinates that a step moves."""
+    sparsity: PerSample
+    """L1 only: coordinates by which the best point differed at the last checkpoint."""
+
+
+def climb(
+    oracle: Oracle,
+    paths: Paths,
+    adversarial: AllImages,
+    draws: Draws,
+    *,
+    threat: Threat,
+    loss: Loss,
+    iterations: int,
+    rho: float,
+    repeats: int = 1,
+    stages: bool = False,
+    restart: int = 0,
+) -> Rows:
+    """Climb all paths from random starts; the first success of a sample is written into `adversarial`.
+
+    Returns the samples of which no path succeeded. `draws` belong to the paths. With `stages` (L1) the first
+    iterations run in larger balls, where a success does not count.
+    """
+    sizes = L1_STAGES if stages else ((1.0, 1.0),)
+    lengths = [math.ceil(share * iterations) for _, share in sizes]
+    lengths[-1] = iterations - sum(lengths[:-1])
+    balls = [Threat(threat.norm, factor * threat.eps) for factor, _ in sizes]
+    point = on_the_surface(paths.clean, balls[0], draws, "apgd", restart)
+    for ball, length in zip(balls, lengths, strict=True):
+        ascent = _Ascent(oracle, ball, loss, length, rho, repeats)
+        start = ball.project(point, paths.clean)
+        paths, point = ascent(paths, start, adversarial if ball is balls[-1] else None, warm=stages)
+    survivors: Rows = paths.rows.unique()
+    return survivors
+
+
+@dataclass(frozen=True, slots=True)
+class _Ascent:
+    """Some iterations in one ball."""
+
+    oracle: Oracle
+    threat: Threat
+    loss: Loss
+    iterations: int
+    rho: float
+    repeats: int
+
+    def __call__(
+        self, paths: Paths, start: Images, adversarial: AllImages | None, *, warm: bool
+    ) -> tuple[Paths, LiveImages]:
+        """The paths that are left and their best points.
+
+        With `adversarial` samples leave at their first success, which is written there.
+        """
+        logits, gradient = self.oracle.gradient(start, paths.classes, self.loss, paths.rows, self.repeats)
+        state = self._begin(paths, start, self.loss(logits, paths.classes), gradient, warm=warm)
+        if adversarial is not None:
+            paths, state = self._leave(paths, state, logits, adversarial)
+        window = self._first_window()
+        since = 0
+        for iteration in range(self.iterations):
+            if not len(paths.rows):
+                break
+            moved = self._step(state, paths.clean, first=iteration == 0)
+            if adversarial is not None and iteration == self.iterations - 1:  # nobody needs its gradient
+                logits, gradient = self.oracle.logits(moved, paths.rows), state.gradient
+            else:
+                logits, gradient = self.oracle.gradient(moved, paths.classes, self.loss, paths.rows, self.repeats)
+            state = _advance(state, moved, self.loss(logits, paths.classes), gradient)
+            if adversarial is not None:
+                paths, state = self._leave(paths, state, logits, adversarial)
+            since += 1
+            if since == window:
+                state = self._check_l1(state, paths.clean) if self.threat.norm == "l1" else self._check(state, window)
+                window, since = self._next_window(window), 0
+        return paths, state.best
+
+    def _begin(self, paths: Paths, start: Images, loss: PerSample, gradient: Images, *, warm: bool) -> _State:
+        coordinates = start[:1].numel()
+        moved = _coordinates_moved(start, paths.clean)
+        sparse = torch.full_like(loss, L1_START_FRACTION)
+        return _State(
+            current=start,
+            previous=start,
+            gradient=gradient,
+            loss=loss,
+            best=start,
+            best_gradient=gradient,
+            best_loss=loss,
+            best_at_check=loss,
+            raises=torch.zeros_like(paths.rows),
+            shortened=torch.ones_like(paths.rows, dtype=torch.bool),
+            step=torch.full_like(loss, self._largest_step()),
+            fraction=moved / coordinates / L1_SPARSER_BY if warm else sparse,
+            sparsity=moved if warm else torch.full_like(loss, coordinates),
+        )
+
+    def _leave(self, paths: Paths, state: _State, logits: Tensor, adversarial: AllImages) -> tuple[Paths, _State]:
+        """Without the paths of the samples that are beaten now."""
+        beaten = self.oracle.beaten(logits, state.current, paths.labels, paths.rows)
+        if not beaten.any():
+            return paths, state
+        keep = settle(adversarial, paths.rows, state.current, beaten)
+        return kept(paths, keep), kept(state, keep)
+
+    def _step(self, state: _State, clean: Images, *, first: bool) -> Images:
+        size = state.step[:, None, None, None]
+        if self.threat.norm == "l1":
+            return in_pieces(self._sparse, state.current, state.gradient, clean, size, state.fraction)
+        if first:
+            return in_pieces(self._without_momentum, state.current, state.gradient, clean, size)
+        return in_pieces(self._with_momentum, state.current, state.gradient, clean, size, state.previous)
+
+    def _sparse(self, current: Images, gradient: Images, clean: Images, size: Tensor, fraction: PerSample) -> Images:
+        return self.threat.project(current + size * sparse_sign(gradient, fraction), clean)
+
+    def _without_momentum(self, current: Images, gradient: Images, clean: Images, size: Tensor) -> Images:
+        return self.threat.project(current + size * steepest_ascent(gradient, self.threat.norm), clean)
+
+    def _with_momentum(
+        self, current: Images, gradient: Images, clean: Images, size: Tensor, previous: Images
+    ) -> Images:
+        moved = self._without_momentum(current, gradient, clean, size)
+        ahead = MOMENTUM * (moved - current) + (1 - MOMENTUM) * (current - previous)
+        return self.threat.project(current + ahead, clean)
+
+    def _check(self, state: _State, window: int) -> _State:
+        """Halve the step and go back to the best point where too few steps raised the loss, or all stalled."""
+        stalled = ~state.shortened & (state.best_at_check >= state.best_loss)
+        shorten = (state.raises <= self.rho * window) | stalled
+        back = shorten[:, None, None, None]
+        return dataclasses.replace(
+            state,
+            current=torch.where(back, state.best, state.current),
+            gradient=torch.where(back, state.best_gradient, state.gradient),
+            step=torch.where(shorten, state.step / 2, state.step),
+            raises=torch.zeros_like(state.raises),
+            shortened=shorten,
+            best_at_check=state.best_loss,
+        )
+
+    def _check_l1(self, state: _State, clean: Images) -> _State:
+        """Where the best point grew sparser, begin again from it with a full step; elsewhere shorten the step."""
+        moved = _coordinates_moved(state.best, clean)
+        sparser = moved / state.sparsity < L1_STALL
+        back = sparser[:, None, None, None]
+        full = self._largest_step()
+        shorter = (state.step / L1_SPARSER_BY).clamp(L1_SMALLEST_STEP * full, full)
+        return dataclasses.replace(
+            state,
+            current=torch.where(back, state.best, state.current),
+            gradient=torch.where(back, state.best_gradient, state.gradient),
+            step=torch.where(sparser, torch.full_like(shorter, full), shorter),
+            fraction=moved / clean[:1].numel() / L1_SPARSER_BY,
+            sparsity=moved,
+        )
+
+    def _largest_step(self) -> float:
+        return self.threat.eps if self.threat.norm == "l1" else 2 * self.threat.eps
+
+    def _first_window(self) -> int:
+        return max(1, int((L1_WINDOW if self.threat.norm == "l1" else FIRST_WINDOW) * self.iterations))
+
+    def _next_window(self, window: int) -> int:
+        if self.threat.norm == "l1":
+            return window
+        shrunk = window - max(1, int(WINDOW_SHRINKS_BY * self.iterations))
+        return max(shrunk, 1, int(SMALLEST_WINDOW * self.iterations))
+
+
+def _advance(state: _State, moved: Images, loss: PerSample, gradient: Images) -> _State:
+    better = loss > state.best_loss
+    pixels = better[:, None, None, None]
+    return dataclasses.replace(
+        state,
+        current=moved,
+        previous=state.current,
+        gradient=gradient,
+        loss=loss,
+        best=torch.where(pixels, moved, state.best),
+        best_gradient=torch.where(pixels, gradient, state.best_gradient),
+        best_loss=torch.where(better, loss, state.best_loss),
+        raises=state.raises + (loss > state.loss),
+    )
+
+
+def _coordinates_moved(images: Images, clean: Images) -> PerSample:
+    return (images != clean).flatten(1).sum(1).to(images.dtype)

@@ -1,0 +1,46 @@
+"""Where attacks start: random points of the ball, each sample's own."""
+
+from __future__ import annotations
+
+import torch
+
+from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.threat import Threat, steepest_ascent
+from robustbench_eff.core.types import Images
+
+
+def in_the_ball(images: Images, threat: Threat, draws: Draws, stream: str, step: int = 0) -> Images:
+    """Uniform in the ball (L-infinity: in the cube), then clipped to [0, 1].
+
+    For L1 exponential draws divided by their sum and one more are uniform in the simplex (Barthe et al. 2005,
+    arXiv:math/0503650).
+    """
+    shape = images.shape[1:]
+    if threat.norm == "linf":
+        uniform = draws.uniform(shape, stream=f"{stream}/start", step=step).to(images)
+        return threat.project(images + threat.eps * (2 * uniform - 1), images)
+    if threat.norm == "l2":
+        direction = steepest_ascent(draws.normal(shape, stream=f"{stream}/direction", step=step).to(images), "l2")
+        uniform = draws.uniform((1, 1, 1), stream=f"{stream}/radius", step=step).to(images)
+        return threat.project(images + threat.eps * uniform ** (1 / shape.numel()) * direction, images)
+    exponential = -torch.log1p(-draws.uniform(shape, stream=f"{stream}/start", step=step)).to(images)
+    further = -torch.log1p(-draws.uniform((1, 1, 1), stream=f"{stream}/radius", step=step)).to(images)
+    sign = 2 * (draws.uniform(shape, stream=f"{stream}/sign", step=step).to(images) < 0.5) - 1
+    total = exponential.sum((1, 2, 3), keepdim=True) + further
+    return threat.project(images + threat.eps * sign * exponential / total, images)
+
+
+def on_the_surface(images: Images, threat: Threat, draws: Draws, stream: str, step: int = 0) -> Images:
+    """A random direction of length eps, clipped to [0, 1]: where AutoAttack's APGD starts.
+
+    L-infinity: uniform draws, scaled so that the largest is eps; L2: normal draws; L1: normal draws, projected.
+    """
+    shape = images.shape[1:]
+    if threat.norm == "linf":
+        uniform = 2 * draws.uniform(shape, stream=f"{stream}/start", step=step).to(images) - 1
+        largest = uniform.abs().amax((1, 2, 3), keepdim=True)
+        return threat.project(images + threat.eps * uniform / largest, images)
+    normal = draws.normal(shape, stream=f"{stream}/start", step=step).to(images)
+    if threat.norm == "l2":
+        return threat.project(images + threat.eps * steepest_ascent(normal, "l2"), images)
+    return threat.project(images + normal, images)

@@ -1,0 +1,162 @@
+"""Images whose pixels come from near by: smeared and magnified."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import prange
+
+from .jit import FRACTIONS, loop, parallel
+
+
+@parallel
+def motion_blur(pixels, weights, steps, out):
+    """Images smeared along `steps` (image, tap, (down, across))."""
+    for image in prange(len(pixels)):
+        values = pixels[image].reshape(pixels.shape[1], -1).astype(np.float32)  # exact, and half the memory
+        smeared = smear(values, weights, steps[image], 3)
+        for y in range(len(smeared)):
+            _to_levels(smeared[y], out[image, y].reshape(-1))
+
+
+@loop
+def _to_levels(values, out):
+    for j in range(len(out)):
+        out[j] = np.uint8(min(max(values[j], 0.0), 255.0))
+
+
+@loop
+def smear(values, weights, steps, channels):
+    """`values` (height, width * channels) in float64, moved by `steps` (tap, (down, across)), weighted and added.
+
+    Row by row, so that the sums of a row stay in the cache while the taps are added to it, four at once.
+    """
+    height, length = values.shape
+    taps = 0
+    while taps < len(weights) and abs(steps[taps, 0]) < height and abs(steps[taps, 1]) * channels < length:
+        taps += 1
+    fours = np.zeros((taps + 3) // 4 * 4)  # the last of which may weigh nothing
+    fours[:taps] = weights[:taps]
+    down, across = np.zeros(len(fours), dtype=np.int64), np.zeros(len(fours), dtype=np.int64)
+    down[:taps], across[:taps] = steps[:taps, 0], steps[:taps, 1] * channels
+    margin = np.abs(across).max()
+    padded = _padded(values, margin, channels)
+    total = np.zeros((height, length))
+    for y in range(height):
+        for tap in range(0, len(fours), 4):
+            a = _moved(padded, y - down[tap], margin - across[tap], length)
+            b = _moved(padded, y - down[tap + 1], margin - across[tap + 1], length)
+            c = _moved(padded, y - down[tap + 2], margin - across[tap + 2], length)
+            d = _moved(padded, y - down[tap + 3], margin - across[tap + 3], length)
+            _add_four(total[y], a, b, c, d, fours[tap : tap + 4])
+    return total
+
+
+@loop
+def _padded(values, margin, channels):
+    """With `margin` more numbers on either side: the first and the last pixel."""
+    height, length = values.shape
+    out = np.empty((height, length + 2 * margin), dtype=values.dtype)
+    for y in range(height):
+        for j in range(margin):
+            out[y, j], out[y, margin + length + j] = (
+                values[y, j % channels],
+                values[y, length - channels + j % channels],
+            )
+        out[y, margin : margin + length] = values[y]
+    return out
+
+
+@loop
+def _moved(padded, y, start, length):
+    return padded[min(max(y, 0), len(padded) - 1), start : start + length]
+
+
+@loop
+def _add_four(total, a, b, c, d, weights):
+    w0, w1, w2, w3 = weights[0], weights[1], weights[2], weights[3]
+    for j in range(len(total)):
+        total[j] = total[j] + a[j] * w0 + b[j] * w1 + c[j] * w2 + d[j] * w3
+
+
+@parallel
+def zoom_blur(pixels, factors, out):
+    """Means of the images and of their centres, magnified; float32 sums."""
+    count = np.float32(len(factors) + 1)
+    for image in prange(len(pixels)):
+        levels = pixels[image].reshape(pixels.shape[1], -1)
+        values = np.empty(levels.shape, dtype=np.float32)
+        for y in range(len(levels)):
+            for j in range(levels.shape[1]):
+                values[y, j] = FRACTIONS[levels[y, j]]
+        total = np.zeros_like(values)
+        for factor in factors:
+            add_zoomed(values, factor, 3, total)
+        for y in range(len(levels)):
+            _mean(values[y], total[y], count, out[image, y].reshape(-1))
+
+
+@loop
+def _mean(values, total, count, out):
+    for j in range(len(out)):
+        mean = min(max((values[j] + total[j]) / count, np.float32(0.0)), np.float32(1.0))
+        out[j] = np.uint8(mean * np.float32(255.0))
+
+
+@loop
+def add_zoomed(values, factor, channels, total):
+    """Adds the magnified middle of `values` (height, width * channels), as much of it as has room in `total`.
+
+    Every row is spread once: what lies left and right of each new pixel then stands in order.
+    """
+    height, width = values.shape[0], values.shape[1] // channels
+    top, tall, rows, down = _places(height, factor)
+    left, wide, columns, across = _places(width, factor)
+    length = min(len(columns) * channels, total.shape[1])
+    near, far = np.empty(length, dtype=np.uint64), np.empty(length, dtype=np.uint64)
+    beyond = np.empty(length)
+    for j in range(length):
+        x, channel = divmod(j, channels)
+        near[j] = (left + columns[x]) * channels + channel
+        far[j] = (left + min(columns[x] + 1, wide - 1)) * channels + channel
+        beyond[j] = across[x]
+    before = 1.0 - beyond
+    spread = np.empty((2, 2, length))
+    ready = 0
+    for y in range(min(len(rows), len(total))):
+        last = min(rows[y] + 1, tall - 1)
+        while ready <= last:
+            _pick(values[top + ready], near, spread[ready % 2, 0])
+            _pick(values[top + ready], far, spread[ready % 2, 1])
+            ready += 1
+        upper, lower = spread[rows[y] % 2], spread[last % 2]
+        _add_between(upper[0], upper[1], lower[0], lower[1], down[y], before, beyond, total[y, :length])
+
+
+@loop
+def _places(length, factor):
+    """Where the middle starts, its length, and of each new pixel the old one before it and how far it is from that."""
+    old = math.ceil(length / factor)
+    new = round(old * factor)
+    step = (old - 1) / (new - 1) if new > 1 else 0.0
+    first, beyond = np.empty(new, dtype=np.int64), np.empty(new)
+    for place in range(new):
+        first[place] = min(math.floor(place * step), old - 1)
+        beyond[place] = place * step - first[place]
+    return (length - old) // 2, old, first, beyond
+
+
+@loop
+def _pick(row, places, out):
+    for j in range(len(out)):
+        out[j] = row[places[j]]
+
+
+@loop
+def _add_between(upper_near, upper_far, lower_near, lower_far, below, before, beyond, total):
+    above = 1.0 - below
+    for j in range(len(total)):
+        value = upper_near[j] * above * before[j] + upper_far[j] * above * beyond[j]
+        value = value + lower_near[j] * below * before[j]
+        total[j] += total.dtype.type(value + lower_far[j] * below * beyond[j])

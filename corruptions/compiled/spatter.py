@@ -1,0 +1,222 @@
+"""Spatter: water that shines by how far it is from the edges of its drops, or mud."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from .jit import FRACTIONS, loop, parallel, to_level
+from .smooth import along_height, along_width, even, smooth_row
+
+
+@parallel
+def muddy(pixels, noise, liquid, taps, edge_taps, dense, brown, out):
+    """Images under mud whose edges are smoothed in float32; of less than `dense` there is none."""
+    for image in prange(len(pixels)):
+        dirt = _liquid(noise[image], liquid, taps)
+        for y in range(dirt.shape[0]):
+            for x in range(dirt.shape[1]):
+                dirt[y, x] = 1.0 if dirt[y, x] > liquid[2] else 0.0
+        weights = even(edge_taps)
+        width, before = dirt.shape[1], len(weights) - 1
+        padded, row = np.empty(width + 2 * before), np.empty(width)
+        for y in range(len(dirt)):
+            along_height(dirt, y, weights, False, row)
+            for x in range(width):
+                padded[before + x] = np.float32(row[x])
+            along_width(padded, weights, False, 1, row)
+            for x in range(width):
+                mud = np.float32(row[x])
+                mud = np.float32(0.0) if mud < dense else mud
+                for channel in range(3):
+                    kept = np.float32(FRACTIONS[pixels[image, y, x, channel]]) * (np.float32(1.0) - mud)
+                    out[image, y, x, channel] = to_level(np.float64(kept) + brown[channel] * np.float64(mud))
+
+
+@parallel
+def wet(pixels, noise, liquid, taps, canny, steps, limit, relief, strength, turquoise, out):
+    """Images under water where smoothed noise is deep enough; see `_wetted`."""
+    for image in prange(len(pixels)):
+        layer = _liquid(noise[image], liquid, taps)
+        _wetted(pixels[image], layer, canny, steps, limit, relief, strength, turquoise, out[image])
+
+
+@parallel
+def wetted(pixels, layers, canny, steps, limit, relief, strength, turquoise, out):
+    """Images under water as deep as float64 `layers`."""
+    for image in prange(len(pixels)):
+        _wetted(pixels[image], layers[image], canny, steps, limit, relief, strength, turquoise, out[image])
+
+
+@loop
+def _wetted(pixels, layer, canny, steps, limit, relief, strength, turquoise, out):
+    """One image; `canny` is what `_edges` needs, `steps` and `limit` what `_distances` does."""
+    drops = (layer * 255).astype(np.int32)
+    away = _filtered(_framed(_distances(_edges(drops, canny), steps, limit), 1), np.ones((3, 3), dtype=np.int32))
+    levels = (away / np.float64(steps[0]) / 9).astype(np.float32).astype(np.int32)
+    light = np.minimum(np.maximum(_filtered(_framed(_equalised(levels), 1), relief), 0), 255)
+    shine = drops * ((_filtered(_framed(light, 1), np.ones((3, 3), dtype=np.int32)) + 4) // 9)
+    brightest = np.float32(shine.max())
+    for y in range(pixels.shape[0]):
+        for x in range(pixels.shape[1]):
+            added = np.float32(shine[y, x]) / brightest * np.float32(strength)
+            for channel in range(3):
+                value = np.float32(FRACTIONS[pixels[y, x, channel]]) + np.float32(added * turquoise[channel])
+                value = min(max(value, np.float32(0.0)), np.float32(1.0))
+                out[y, x, channel] = np.uint8(value * np.float32(255.0))
+
+
+@loop
+def _liquid(noise, liquid, taps):
+    """Smoothed noise of a mean and deviation, where it is not below a threshold."""
+    mean, deviation, threshold = liquid
+    height, width = noise.shape
+    field, out = np.empty((height, width)), np.empty((height, width))
+    for y in range(height):
+        for x in range(width):
+            field[y, x] = mean + deviation * np.float64(noise[y, x])
+    weights = even(taps)
+    padded = np.empty(width + 2 * len(weights))
+    for y in range(height):
+        smooth_row(field, y, weights, False, 1, padded, out[y])
+        for x in range(width):
+            out[y, x] = 0.0 if out[y, x] < threshold else out[y, x]
+    return out
+
+
+@loop
+def _framed(field, inset):
+    """int32 with one more pixel on each side: the row or column that lies `inset` from the edge."""
+    height, width = field.shape
+    out = np.empty((height + 2, width + 2), dtype=np.int32)
+    out[1:-1, 1:-1] = field
+    out[0], out[height + 1] = out[1 + inset], out[height - inset]
+    out[:, 0], out[:, width + 1] = out[:, 1 + inset], out[:, width - inset]
+    return out
+
+
+@loop
+def _filtered(framed, weights):
+    """Weighted sums of 3 x 3 pixels."""
+    height, width = framed.shape[0] - 2, framed.shape[1] - 2
+    out = np.zeros((height, width), dtype=np.int32)
+    for y in range(height):
+        for down in range(3):
+            for across in range(3):
+                _add(out[y], framed[y + down, across : across + width], weights[down, across])
+    return out
+
+
+@loop
+def _add(total, row, weight):
+    for x in range(len(total)):
+        total[x] += row[x] * weight
+
+
+@loop
+def _edges(drops, canny):
+    """Ridges of the gradient above `low` that hang together with one above `high`."""
+    low, high, tan_shift, tan_22 = canny
+    height, width = drops.shape
+    around = _framed(drops, 0)
+    slope = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=np.int32)
+    dx, dy = _filtered(around, slope), _filtered(around, slope.T)
+    size = np.zeros((height + 2, width + 2), dtype=np.int32)
+    size[1:-1, 1:-1] = np.abs(dx) + np.abs(dy)
+    ridge, edge = np.zeros((height, width), dtype=np.bool_), np.zeros((height, width), dtype=np.bool_)
+    waiting = np.empty((height * width, 2), dtype=np.int32)
+    count = 0
+    for y in range(height):
+        for x in range(width):
+            if size[y + 1, x + 1] > low and _is_ridge(dx[y, x], dy[y, x], size, y + 1, x + 1, tan_shift, tan_22):
+                ridge[y, x] = True
+                if size[y + 1, x + 1] > high:
+                    edge[y, x] = True
+                    waiting[count, 0], waiting[count, 1] = y, x
+                    count += 1
+    while count > 0:  # what is left of the ridges grows out of the strong ones
+        count -= 1
+        y, x = waiting[count, 0], waiting[count, 1]
+        for near_y in range(max(y - 1, 0), min(y + 2, height)):
+            for near_x in range(max(x - 1, 0), min(x + 2, width)):
+                if ridge[near_y, near_x] and not edge[near_y, near_x]:
+                    edge[near_y, near_x] = True
+                    waiting[count, 0], waiting[count, 1] = near_y, near_x
+                    count += 1
+    return edge
+
+
+@loop
+def _is_ridge(dx, dy, size, y, x, tan_shift, tan_22):
+    """Whether the gradient is largest here across its own direction, which is one of four."""
+    here, across, down = size[y, x], abs(dx), abs(dy) << tan_shift
+    flat = across * tan_22
+    if down < flat:
+        return here > size[y, x - 1] and here >= size[y, x + 1]
+    if down > flat + (across << (tan_shift + 1)):
+        return here > size[y - 1, x] and here >= size[y + 1, x]
+    side = -1 if (dx ^ dy) < 0 else 1
+    return here > size[y - 1, x - side] and here > size[y + 1, x + side]
+
+
+@loop
+def _distances(edges, steps, limit):
+    """The shortest way to every pixel from an edge, at most `limit`, in straight, diagonal and knight's `steps`."""
+    height, width = edges.shape
+    field = np.full((height + 4, width + 4), limit, dtype=np.int32)
+    for y in range(height):
+        for x in range(width):
+            if edges[y, x]:
+                field[y + 2, x + 2] = 0
+    for y in range(2, height + 2):
+        _step_from(field[y], field[y - 1], field[y - 2], steps)
+        _step_along(field[y, 2:-2], steps[0])
+    for y in range(height + 1, 1, -1):
+        _step_from(field[y], field[y + 1], field[y + 2], steps)
+        _step_along(field[y, 2:-2][::-1], steps[0])
+    return field[2:-2, 2:-2]
+
+
+@loop
+def _step_from(row, next_row, row_after, steps):
+    """Down or up, from the two rows that the sweep has passed."""
+    straight, diagonal, knight = np.int32(steps[0]), np.int32(steps[1]), np.int32(steps[2])
+    for x in range(len(row) - 4):
+        best = min(row[x + 2], next_row[x + 2] + straight)
+        best = min(best, min(next_row[x + 1], next_row[x + 3]) + diagonal)
+        best = min(best, min(next_row[x], next_row[x + 4]) + knight)
+        row[x + 2] = min(best, min(row_after[x + 1], row_after[x + 3]) + knight)
+
+
+@loop
+def _step_along(row, straight):
+    best = row[0]
+    for x in range(1, len(row)):
+        best = min(row[x], best + straight)
+        row[x] = best
+
+
+@loop
+def _equalised(levels):
+    """Levels spread so that their histogram is even, the lowest that occurs at 0."""
+    height, width = levels.shape
+    counts = np.zeros(256, dtype=np.int64)
+    for y in range(height):
+        for x in range(width):
+            counts[levels[y, x]] += 1
+    lowest = 0
+    while counts[lowest] == 0:
+        lowest += 1
+    first = counts[lowest]
+    if first == levels.size:
+        return levels
+    scale, table = np.float32(255) / np.float32(levels.size - first), np.zeros(256, dtype=np.int32)
+    above = 0
+    for number in range(lowest + 1, 256):
+        above += counts[number]
+        table[number] = np.int32(min(np.rint(np.float32(above) * scale), 255.0))
+    out = np.empty_like(levels)
+    for y in range(height):
+        for x in range(width):
+            out[y, x] = table[levels[y, x]]
+    return out

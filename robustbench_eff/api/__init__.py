@@ -1,1 +1,0 @@
-"""The main job: names become objects, objects become cells, cells become scores."""

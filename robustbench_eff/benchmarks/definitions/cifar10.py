@@ -1,0 +1,57 @@
+"""CIFAR-10 test: 10,000 images of 32x32 pixels, 10 classes."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from robustbench_eff.core.preprocessing import Geometry
+
+from ..benchmark import Benchmark
+from ..layouts.published import ARRAYS, VIDEO_ARRAYS
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+CIFAR10 = Benchmark(
+    name="cifar10",
+    title="CIFAR-10 test (Krizhevsky 2009)",
+    label_space="cifar10",
+    split="test",
+    licence="none stated (unverified)",
+    where="https://www.cs.toronto.edu/~kriz/cifar.html or hf:uoft-cs/cifar10",
+    size="10,000 images, 163 MB",
+    num_classes=10,
+    class_index=lambda: {name: index for index, name in enumerate(CLASSES)},
+)
+
+CIFAR10_C_GENERATED = dataclasses.replace(
+    CIFAR10,
+    name="cifar10-c-generated",
+    title="CIFAR-10-C made from the test images (Hendrycks & Dietterich 2019)",
+    images_of="cifar10",
+    geometry=Geometry(size=32, mode="none"),
+)
+
+CIFAR10_P_GENERATED = dataclasses.replace(
+    CIFAR10_C_GENERATED,
+    name="cifar10-p-generated",
+    title="CIFAR-10-P made from the test images (Hendrycks & Dietterich 2019)",
+)
+
+CIFAR10_C = dataclasses.replace(
+    CIFAR10_C_GENERATED,
+    name="cifar10-c",
+    title="CIFAR-10-C, the published arrays (Hendrycks & Dietterich 2019)",
+    licence="CC BY 4.0 (unverified)",
+    where="https://zenodo.org/record/2535967",
+    size="950,000 images, 2.9 GB (unverified)",
+    layout=ARRAYS,
+)
+CIFAR10_P = dataclasses.replace(
+    CIFAR10_C,
+    name="cifar10-p",
+    title="CIFAR-10-P, the published arrays (Hendrycks & Dietterich 2019)",
+    licence="none stated (unverified)",
+    where="https://github.com/hendrycks/robustness, which links to them",
+    size="10,000 sequences of each perturbation (size unknown)",
+    layout=VIDEO_ARRAYS,
+)

@@ -1,0 +1,116 @@
+"""ImageNet-1k validation, and sets of other images of all its 1,000 classes, in the order of their sorted wnids."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from importlib.resources import files
+from typing import Any
+
+from robustbench_eff.core.preprocessing import Geometry
+
+from ..benchmark import Benchmark
+from ..labels import unambiguous
+from ..layouts.published import IMAGE_FOLDERS, VIDEO_FOLDERS
+
+OUTPUTS = 1000
+
+
+def facts(name: str) -> dict[str, Any]:
+    """A file of facts about ImageNet and its kin."""
+    found: dict[str, Any] = json.loads((files("robustbench_eff") / "facts" / f"{name}.json").read_text())
+    return found
+
+
+def class_index() -> dict[str, int]:
+    """wnid, full lemma string, single lemma and torchvision name to index."""
+    pairs = []
+    for row in facts("imagenet_classes")["classes"]:
+        names = {row["wnid"], row["lemmas"], row["torchvision_name"], *row["lemmas"].split(", ")}
+        pairs += [(name, row["index"]) for name in sorted(names)]
+    return unambiguous(pairs)
+
+
+IMAGENET = Benchmark(
+    name="imagenet",
+    title="ImageNet-1k validation (ILSVRC 2012)",
+    label_space="imagenet",
+    split="validation",
+    licence="non-commercial research (unverified)",
+    where="https://image-net.org (ILSVRC2012_img_val.tar) or hf:ILSVRC/imagenet-1k (gated)",
+    size="50,000 images, 6.3 GB (unverified)",
+    num_classes=OUTPUTS,
+    class_index=class_index,
+)
+
+IMAGENET_SKETCH = dataclasses.replace(
+    IMAGENET,
+    name="imagenet-sketch",
+    title="ImageNet-Sketch (Wang et al. 2019)",
+    split="train",
+    licence="MIT (unverified)",
+    where="https://github.com/HaohanWang/ImageNet-Sketch or hf:nateraw/imagenet-sketch#refs/convert/parquet",
+    size="50,889 images, 7.6 GB (unverified)",
+)
+STYLIZED_IMAGENET = dataclasses.replace(
+    IMAGENET,
+    name="stylized-imagenet",
+    title="Stylized-ImageNet (Geirhos et al. 2019)",
+    licence="as ImageNet (unverified)",
+    where="made with https://github.com/rgeirhos/Stylized-ImageNet; numbers on other stylisations do not compare",
+    size="50,000 images",
+)
+
+
+def _imagenetv2(variant: str, words: str, download: str) -> Benchmark:
+    return dataclasses.replace(
+        IMAGENET,
+        name=f"imagenetv2-{variant}",
+        title=f"ImageNet-V2, {words} (Recht et al. 2019)",
+        split="test",
+        licence="MIT",
+        where="https://huggingface.co/datasets/vaishaal/ImageNetV2 (unpack the .tar.gz)",
+        size=f"10,000 images, {download} GB",
+    )
+
+
+IMAGENETV2_MATCHED_FREQUENCY = _imagenetv2("matched-frequency", "selected as often as the originals", "1.26")
+IMAGENETV2_THRESHOLD = _imagenetv2("threshold-0.7", "selected by at least 70 %", "1.25")
+IMAGENETV2_TOP_IMAGES = _imagenetv2("top-images", "selected most often", "1.25")
+
+IMAGENET_C_GENERATED = dataclasses.replace(
+    IMAGENET,
+    name="imagenet-c-generated",
+    title="ImageNet-C made from the validation images (Hendrycks & Dietterich 2019)",
+    images_of="imagenet",
+    geometry=Geometry(size=224, resize=256, interpolation="bilinear"),
+    jpeg_quality=85,
+)
+"""Made as the published files were, which are 224 x 224 JPEGs whatever the model."""
+
+IMAGENET_P_GENERATED = dataclasses.replace(
+    IMAGENET_C_GENERATED,
+    name="imagenet-p-generated",
+    title="ImageNet-P made from the validation images (Hendrycks & Dietterich 2019)",
+    jpeg_quality=None,
+)
+"""As the published frames are before they become videos."""
+
+IMAGENET_C = dataclasses.replace(
+    IMAGENET_C_GENERATED,
+    name="imagenet-c",
+    title="ImageNet-C, the published files (Hendrycks & Dietterich 2019)",
+    licence="CC BY 4.0 (unverified)",
+    where="https://zenodo.org/record/2235448",
+    size="4,750,000 images, 71 GB (unverified)",
+    layout=IMAGE_FOLDERS,
+)
+IMAGENET_P = dataclasses.replace(
+    IMAGENET_P_GENERATED,
+    name="imagenet-p",
+    title="ImageNet-P, the published videos (Hendrycks & Dietterich 2019)",
+    licence="CC BY 4.0 (unverified)",
+    where="https://zenodo.org/record/3565846",
+    size="50,000 sequences of each perturbation (size unknown)",
+    layout=VIDEO_FOLDERS,
+)

@@ -1,0 +1,95 @@
+"""ObjectNet: photographs of 313 objects in unusual places, of which 113 are classes of ImageNet.
+
+Source: Barbu et al. 2019, "ObjectNet: a large-scale bias-controlled dataset"; protocol (a border of 2 pixels is cut
+off, argmax over the 125 outputs of the 113 objects, any output of the object is right) as in the ImageNet testbed,
+modestyachts/imagenet-testbed 0170eec. With argmax over all outputs it is another number: `objectnet-1000way`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from robustbench_eff.core.errors import DataError
+from robustbench_eff.models.class_map import ClassMap
+
+from ..benchmark import Benchmark
+from ..labelled_images import LabelledImages, chosen, plain_labels
+from ..labels import resolve_labels
+from .imagenet import IMAGENET, OUTPUTS, facts
+
+OBJECTS = 113
+
+
+def _mapping() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = facts("objectnet_to_imagenet")["mapping"]
+    return rows
+
+
+def _class_index() -> dict[str, int]:
+    """Names of folders and of objects."""
+    return {row[key]: position for position, row in enumerate(_mapping()) for key in ("folder", "objectnet")}
+
+
+def _class_map() -> ClassMap:
+    return ClassMap(outputs=OUTPUTS, members=tuple(tuple(row["imagenet_indices"]) for row in _mapping()))
+
+
+def _all_outputs() -> ClassMap:
+    """The objects, then every output that stands for none of them."""
+    objects = _class_map().members
+    taken = {output for members in objects for output in members}
+    others = tuple((output,) for output in range(OUTPUTS) if output not in taken)
+    return ClassMap(outputs=OUTPUTS, members=objects + others)
+
+
+def _own(opened: LabelledImages) -> LabelledImages:
+    """The images of the 113 objects; numbers are refused, because nobody says which order they count in."""
+    labels, known = plain_labels(opened), _class_index()
+    if any(isinstance(label, int) for label in labels):
+        raise DataError(f"{opened.origin} labels its objects by numbers.", "Name them, as the published folders do.")
+    rows = [row for row, label in enumerate(labels) if label in known]
+    return chosen(opened, rows, [labels[row] for row in rows])
+
+
+def _of_imagenet(opened: LabelledImages) -> LabelledImages:
+    """The images of those classes among ImageNet's, labelled by object."""
+    objects = {output: position for position, members in enumerate(_class_map().members) for output in members}
+    labels = resolve_labels(IMAGENET, opened).labels.tolist()
+    rows = [row for row, label in enumerate(labels) if label in objects]
+    return chosen(opened, rows, [objects[labels[row]] for row in rows])
+
+
+OBJECTNET = Benchmark(
+    name="objectnet",
+    title="ObjectNet, the 113 classes of ImageNet (Barbu et al. 2019)",
+    label_space="imagenet",
+    licence="for evaluation only, no training",
+    where="https://objectnet.dev (the folder `images` of the archive)",
+    size="18,514 of 50,000 images, 190 GB (unverified)",
+    num_classes=OBJECTS,
+    class_index=_class_index,
+    class_map=_class_map,
+    keep=_own,
+    border=2,
+)
+OBJECTNET_1000WAY = dataclasses.replace(
+    OBJECTNET,
+    name="objectnet-1000way",
+    title=f"{OBJECTNET.title}, argmax over all 1,000 outputs",
+    images_of="objectnet",
+    num_classes=len(_all_outputs().members),
+    class_map=_all_outputs,
+)
+OBJECTNET_CLEAN = dataclasses.replace(
+    IMAGENET,
+    name="objectnet-clean",
+    title="ImageNet validation, the classes of ObjectNet",
+    images_of="imagenet",
+    size="6,250 images of imagenet",
+    num_classes=OBJECTS,
+    class_index=_class_index,
+    class_map=_class_map,
+    keep=_of_imagenet,
+)
+"""What accuracy on ObjectNet is compared with."""

@@ -1,0 +1,1 @@
+"""How published corrupted sets and image sequences lie on disk."""

@@ -1,0 +1,45 @@
+"""Encoded bytes to an upright RGB picture, or an error that names the file."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from robustbench_eff.core.errors import DataError, RobustEvalError
+
+
+def decode(content: bytes | npt.NDArray[np.uint8], name: str) -> Image.Image:
+    """An RGB picture with its EXIF orientation applied.
+
+    Raises DataError, with `name`, for bytes that are no image, a truncated one, one with 16 bits a channel,
+    or one so large that it may be a decompression bomb (Pillow's MAX_IMAGE_PIXELS).
+    """
+    if isinstance(content, np.ndarray):
+        return Image.fromarray(content)
+    try:
+        picture = Image.open(io.BytesIO(content))
+        limit = Image.MAX_IMAGE_PIXELS
+        if limit is not None and picture.width * picture.height > limit:
+            raise DataError(
+                f"{name} is too large: {picture.width}×{picture.height} pixels may be a decompression bomb.",
+                "Scale it down, or leave it out.",
+            )
+        if picture.mode.startswith(("I", "F")) or _is_deep_png(content):
+            raise DataError(f"{name} has more than 8 bits a channel.", "Convert it to 8 bits.")
+        picture.load()
+        return ImageOps.exif_transpose(picture).convert("RGB")
+    except RobustEvalError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{name} is too large: {error}", "Scale it down, or leave it out.") from error
+    except Exception as error:
+        reason = str(error) or type(error).__name__
+        raise DataError(f"{name} cannot be decoded: {reason}.", "Replace the file, or leave it out.") from error
+
+
+def _is_deep_png(content: bytes) -> bool:
+    """Whether a PNG holds 16 bits a channel, which Pillow would cut to 8 for colour without a word."""
+    return content.startswith(b"\x89PNG") and len(content) > 24 and content[24] == 16

@@ -1,0 +1,1 @@
+"""One file per model source: what is missing, and how the network is built."""

@@ -1,0 +1,117 @@
+"""`timm:NAME`: any timm architecture, with its own pretrained weights or a file's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from robustbench_eff.core.errors import Missing, ModelError, did_you_mean
+from robustbench_eff.core.preprocessing import Geometry, Preprocessing
+from robustbench_eff.system import network
+
+from ..aliases import aliases
+from ..request import Built, ModelRequest, label_space_of, source_text
+from ..weights import load_weights
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+MODES = {"center": "crop", "squash": "squash"}
+
+
+def missing(name: str, request: ModelRequest) -> list[Missing]:
+    """The weights, unless a file is given, the hub cache has them or the hub can be reached."""
+    if request.weights is not None:
+        return request.missing_weights_file()
+    alias = aliases().get(request.name)
+    if alias is not None and alias.hub_id is not None:
+        return _missing_from_hub(alias.hub_id, WEIGHT_FILES, request)  # the table knows: no need to import timm
+    config = _config(name)
+    if config is None or not config.has_weights:
+        tags = _tags(name)
+        how = f"--model timm:{tags[0]}, or --weights FILE" if tags else "--weights FILE"
+        return [Missing(f"weights of {request.name}: timm has none under this name", "nowhere in timm", how)]
+    if config.hf_hub_id:
+        return _missing_from_hub(config.hf_hub_id, (config.hf_hub_filename or WEIGHT_FILES[0], *WEIGHT_FILES), request)
+    if network.cached_by_torch(config.url) or network.reachable("github.com"):
+        return []
+    return [Missing(f"weights of {request.name} (the host cannot be reached)", config.url, "--weights FILE")]
+
+
+def _missing_from_hub(hub_id: str, files: tuple[str, ...], request: ModelRequest) -> list[Missing]:
+    if network.cached_on_hugging_face(hub_id, files) or network.reachable("huggingface.co"):
+        return []
+    where = f"https://huggingface.co/{hub_id} ({files[0]})"
+    return [Missing(f"weights of {request.name} (the hub cannot be reached)", where, "--weights FILE")]
+
+
+def build(name: str, request: ModelRequest) -> Built:
+    """The timm model in eval mode with the preprocessing of its pretrained configuration at test size."""
+    from timm.data import resolve_model_data_config
+
+    _config(name)
+    arguments = dict(request.model_args)
+    if request.num_classes is not None:
+        arguments["num_classes"] = request.num_classes
+    module: Any = _created(name, arguments, pretrained=request.weights is None)
+    notes: tuple[str, ...] = ()
+    if request.weights is not None:
+        notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
+    config = resolve_model_data_config(module, use_test_size=True)
+    if config["crop_mode"] not in MODES and request.geometry is None:
+        raise ModelError(f"{name} wants crop mode {config['crop_mode']!r}.", "Choose with --geometry crop or squash.")
+    mode = MODES.get(config["crop_mode"], "crop")
+    size, crop_pct = config["input_size"][-1], config["crop_pct"]
+    geometry = Geometry(
+        size=size,
+        mode=mode,  # type: ignore[arg-type]
+        resize=math.floor(size / crop_pct) if mode == "crop" else None,
+        interpolation=config["interpolation"],
+    )
+    own = Preprocessing(geometry=geometry, mean=tuple(config["mean"]), std=tuple(config["std"]))
+    return Built(
+        module=module,
+        preprocessing=request.adapt(own, crop_pct),
+        source=source_text("timm", name, arguments),
+        label_space=label_space_of(module.num_classes),
+        notes=notes,
+    )
+
+
+def untrained(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """The architecture with its own initialisation, in eval mode; ModelError where timm cannot build it."""
+    _config(name)
+    return _created(name, arguments, pretrained=False)
+
+
+def _created(name: str, arguments: Mapping[str, Any], *, pretrained: bool) -> nn.Module:
+    import timm
+
+    try:
+        module: nn.Module = timm.create_model(name, pretrained=pretrained, **arguments)
+    except Exception as error:
+        raise ModelError(f"timm cannot build {source_text('timm', name, arguments)}: {error}") from error
+    return module.eval()
+
+
+def _config(name: str) -> Any:
+    """timm's pretrained configuration; ModelError with the nearest names for an unknown model or tag."""
+    import timm
+    from timm.models import get_pretrained_cfg
+
+    architecture, _, tag = name.partition(".")
+    if not timm.is_model(architecture):
+        hint = did_you_mean(name, [*timm.list_models(), *timm.list_pretrained()])
+        raise ModelError(f"timm has no model {architecture!r}.", hint)
+    if tag and name not in (tags := _tags(name)):
+        raise ModelError(f"timm has no weights {name!r}.", f"It has {', '.join(tags) or 'none'}.")
+    return get_pretrained_cfg(name, allow_unregistered=False)
+
+
+def _tags(name: str) -> list[str]:
+    import timm
+
+    architecture = name.partition(".")[0]
+    return [model for model in timm.list_pretrained(f"{architecture}.*") if isinstance(model, str)]

@@ -1,0 +1,1 @@
+"""Leaderboard entries made of stores, files and published results."""

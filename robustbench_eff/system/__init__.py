@@ -1,0 +1,1 @@
+"""The machine: devices and threads, versions and hardware, reachable hosts."""

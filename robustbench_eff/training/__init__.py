@@ -1,0 +1,1 @@
+"""Training a defense, and sweeps over several of them."""

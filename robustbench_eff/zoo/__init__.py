@@ -1,1 +1,0 @@
-"""From a name and perhaps a weights file to a classifier."""
