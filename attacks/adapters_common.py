@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager
 
 from torch import nn
 
-from robustbench_eff.core.rng import Draws, global_generators
+from robustbench_eff.core.rng import RandomStreams, global_generators
 from robustbench_eff.core.types import Images, ImagesToLogits, Logits
 
 
-class AsModule(nn.Module):
+class CallableModule(nn.Module):
     """A callable as the module that other libraries insist on."""
 
     def __init__(self, classifier: ImagesToLogits) -> None:
@@ -22,7 +22,7 @@ class AsModule(nn.Module):
         return self.classifier(images)
 
 
-def seeded(draws: Draws) -> AbstractContextManager[int]:
+def seeded(draws: RandomStreams) -> AbstractContextManager[int]:
     """The global generators seeded from the samples' draws; yields the seed.
 
     So a repeated run draws the same, but, unlike with our own attacks, a sample's draws depend on the others of its

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
-from .active_samples import groups
+from .active_samples import memory_chunks
 from .apgd_ascent import Paths, climb
 from .losses import cross_entropy, difference_of_logits_ratio, negative_margin
 from .oracle import Loss, Oracle
@@ -60,16 +60,16 @@ class APGD:
         return self.restarts * 2 * self.eot * (self.iterations + (3 if self.shrinking_ball else 1))
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]); where none was found, the clean image.
 
         `draws` key the random starts; without them the samples' positions and seed 0 do. Errors as Oracle.open.
         """
-        draws = Draws.given(draws, images)
+        draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:
-            for rows in groups(images, 1):
+            for rows in memory_chunks(images, 1):
                 loss = self._loss(oracle, images[rows])
                 for restart in range(self.restarts):
                     if not len(rows):

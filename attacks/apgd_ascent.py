@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, steepest_ascent
-from robustbench_eff.core.types import AllImages, Images, Labels, LiveImages, Mask, PerSample, Rows
+from robustbench_eff.core.types import AllImages, Images, Labels, LiveImages, Mask, PerSample, SampleIndices
 
-from .active_samples import in_pieces, kept, settle
+from .active_samples import map_chunks, record_successes, select_rows
 from .l1_steps import sparse_sign
 from .oracle import Loss, Oracle
 from .random_starts import on_the_surface
@@ -34,7 +34,7 @@ L1_STAGES = ((3.0, 0.3), (2.0, 0.3), (1.0, 0.4))
 class Paths:
     """What is climbed: one path an entry; several may belong to the same sample."""
 
-    rows: Rows
+    rows: SampleIndices
     """Whose path it is."""
     clean: Images
     labels: Labels
@@ -67,7 +67,7 @@ def climb(
     oracle: Oracle,
     paths: Paths,
     adversarial: AllImages,
-    draws: Draws,
+    draws: RandomStreams,
     *,
     threat: Threat,
     loss: Loss,
@@ -76,7 +76,7 @@ def climb(
     repeats: int = 1,
     stages: bool = False,
     restart: int = 0,
-) -> Rows:
+) -> SampleIndices:
     """Climb all paths from random starts; the first success of a sample is written into `adversarial`.
 
     Returns the samples of which no path succeeded. `draws` belong to the paths. With `stages` (L1) the first
@@ -91,7 +91,7 @@ def climb(
         ascent = _Ascent(oracle, ball, loss, length, rho, repeats)
         start = ball.project(point, paths.clean)
         paths, point = ascent(paths, start, adversarial if ball is balls[-1] else None, warm=stages)
-    survivors: Rows = paths.rows.unique()
+    survivors: SampleIndices = paths.rows.unique()
     return survivors
 
 
@@ -161,16 +161,16 @@ class _Ascent:
         beaten = self.oracle.beaten(logits, state.current, paths.labels, paths.rows)
         if not beaten.any():
             return paths, state
-        keep = settle(adversarial, paths.rows, state.current, beaten)
-        return kept(paths, keep), kept(state, keep)
+        keep = record_successes(adversarial, paths.rows, state.current, beaten)
+        return select_rows(paths, keep), select_rows(state, keep)
 
     def _step(self, state: _State, clean: Images, *, first: bool) -> Images:
         size = state.step[:, None, None, None]
         if self.threat.norm == "l1":
-            return in_pieces(self._sparse, state.current, state.gradient, clean, size, state.fraction)
+            return map_chunks(self._sparse, state.current, state.gradient, clean, size, state.fraction)
         if first:
-            return in_pieces(self._without_momentum, state.current, state.gradient, clean, size)
-        return in_pieces(self._with_momentum, state.current, state.gradient, clean, size, state.previous)
+            return map_chunks(self._without_momentum, state.current, state.gradient, clean, size)
+        return map_chunks(self._with_momentum, state.current, state.gradient, clean, size, state.previous)
 
     def _sparse(self, current: Images, gradient: Images, clean: Images, size: Tensor, fraction: PerSample) -> Images:
         return self.threat.project(current + size * sparse_sign(gradient, fraction), clean)

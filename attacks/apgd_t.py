@@ -8,11 +8,11 @@ from typing import ClassVar
 import torch
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Rows
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, SampleIndices
 
-from .active_samples import groups
+from .active_samples import memory_chunks
 from .apgd_ascent import Paths, climb
 from .losses import targeted_difference_of_logits_ratio, targeted_margin
 from .oracle import Oracle
@@ -61,22 +61,28 @@ class APGDT:
         return 1 + self.targets * self.restarts * passes
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]); where none was found, the clean image.
 
         `draws` key the random starts; without them the samples' positions and seed 0 do. Errors as Oracle.open.
         """
-        draws = Draws.given(draws, images)
+        draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:
-            for rows in groups(images, self.targets):
+            for rows in memory_chunks(images, self.targets):
                 if len(rows):
                     self._attack(oracle, images, labels, rows, draws, adversarial)
         return adversarial
 
     def _attack(
-        self, oracle: Oracle, images: Images, labels: Labels, rows: Rows, draws: Draws, adversarial: Images
+        self,
+        oracle: Oracle,
+        images: Images,
+        labels: Labels,
+        rows: SampleIndices,
+        draws: RandomStreams,
+        adversarial: Images,
     ) -> None:
         targets = likeliest_targets(oracle, images[rows], labels[rows], rows, self.targets, "apgd-t")
         has_ratio = oracle.num_classes(images) >= 4

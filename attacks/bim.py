@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
@@ -46,7 +46,7 @@ class BIM:
         return 2 * self.steps
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]); `draws` are not used. Errors as Oracle.open."""
         return self._pgd()(classifier, images, labels, draws)

@@ -9,11 +9,11 @@ from typing import ClassVar
 import torch
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, PerSample, Rows
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, PerSample, SampleIndices
 
-from .active_samples import groups, kept
+from .active_samples import memory_chunks, select_rows
 from .closest_adversarial import Nearest
 from .losses import margin
 from .oracle import Oracle
@@ -29,7 +29,7 @@ ADAM_MEAN, ADAM_SQUARE, ADAM_SMALL = 0.9, 0.999, 1e-8
 class _Search:
     """Adam at one trade-off constant; one entry a sample that is still at it."""
 
-    rows: Rows
+    rows: SampleIndices
     constant: PerSample
     start: Images
     """The image in tanh space."""
@@ -80,7 +80,7 @@ class CarliniWagner:
         return 2 * self.binary_search_steps * self.iterations
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """The nearest adversarial images found for `images` (float, [0, 1]); where there is none, the clean image.
 
@@ -89,11 +89,11 @@ class CarliniWagner:
         del draws
         nearest = Nearest.begin(images, "l2", self.eps)
         with Oracle.open(classifier, images, labels) as oracle:
-            for rows in groups(images, 8):
+            for rows in memory_chunks(images, 8):
                 self._attack(oracle, images, labels, rows, nearest)
         return nearest.images
 
-    def _attack(self, oracle: Oracle, images: Images, labels: Labels, rows: Rows, nearest: Nearest) -> None:
+    def _attack(self, oracle: Oracle, images: Images, labels: Labels, rows: SampleIndices, nearest: Nearest) -> None:
         """Multiply the constant by 10 until it works, then bisect."""
         low = torch.zeros(len(rows), dtype=images.dtype, device=images.device)
         high, constant = torch.full_like(low, math.inf), torch.full_like(low, self.initial_constant)
@@ -107,7 +107,7 @@ class CarliniWagner:
             rows, low, high, constant = rows[live], low[live], high[live], constant[live]
 
     def _search(
-        self, oracle: Oracle, images: Images, labels: Labels, rows: Rows, constant: PerSample, nearest: Nearest
+        self, oracle: Oracle, images: Images, labels: Labels, rows: SampleIndices, constant: PerSample, nearest: Nearest
     ) -> Mask:
         """Minimise at these constants; returns which of `rows` were misclassified on the way."""
         start = torch.atanh((2 * images[rows] - 1) * INSIDE)
@@ -134,7 +134,7 @@ class CarliniWagner:
                 keep &= loss <= PROGRESS * search.loss_at_check
                 search = _replaced(search, loss)
             gradient = (2 * delta + pull * slope) * (1 - tanh.square()) / 2
-            search = _adam(kept(search, keep), gradient[keep], self.step_size, step + 1)
+            search = _adam(select_rows(search, keep), gradient[keep], self.step_size, step + 1)
         return ever[rows]
 
 

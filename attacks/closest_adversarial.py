@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from robustbench_eff.core.threat import LpNorm, distance
-from robustbench_eff.core.types import Images, Labels, Logits, Mask, PerSample, Rows
+from robustbench_eff.core.types import Images, Labels, Logits, Mask, PerSample, SampleIndices
 
 from .oracle import Oracle
 
@@ -46,7 +46,7 @@ class Nearest:
         """Which samples cannot or need not be bettered."""
         return self.found & (self.distances == 0) if not self.first_ends else self.found
 
-    def note(self, oracle: Oracle, logits: Logits, points: Images, labels: Labels, rows: Rows) -> Mask:
+    def note(self, oracle: Oracle, logits: Logits, points: Images, labels: Labels, rows: SampleIndices) -> Mask:
         """Keep the points that are misclassified and nearer than what there was; returns which are misclassified.
 
         Only where it would count is the plain network asked; what it refutes is not misclassified.
@@ -62,7 +62,7 @@ class Nearest:
         self._keep(rows[hopeful][won], points[hopeful][won], lengths[hopeful][won])
         return wrong
 
-    def _keep(self, rows: Rows, points: Images, lengths: PerSample) -> None:
+    def _keep(self, rows: SampleIndices, points: Images, lengths: PerSample) -> None:
         """The nearest of each sample's points, of equally near ones the first."""
         nearest = torch.full_like(self.distances, math.inf).scatter_reduce_(0, rows, lengths, "amin")
         order = torch.arange(len(rows), device=rows.device)

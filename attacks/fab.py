@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
-from .active_samples import groups
+from .active_samples import memory_chunks
 from .closest_adversarial import Nearest
-from .fab_search import Walk, walk_from_starts
+from .fab_search import FabSearch, walk_from_starts
 from .oracle import Oracle
 
 
@@ -61,17 +61,17 @@ class FAB:
         return self.restarts * (2 * 2 * 9 * self.iterations + 1)
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """The nearest adversarial images found for `images` (float, [0, 1]); where there is none, the clean image.
 
         `draws` key the random starts of restarts; without them the samples' positions and seed 0 do. Errors as
         Oracle.open.
         """
-        draws = Draws.given(draws, images)
+        draws = RandomStreams.given(draws, images)
         nearest = Nearest.begin(images, self.norm, self.eps)
         with Oracle.open(classifier, images, labels) as oracle:
-            walk = Walk(
+            walk = FabSearch(
                 oracle=oracle,
                 norm=self.norm,
                 steps=self.iterations,
@@ -80,7 +80,7 @@ class FAB:
                 backward=self.backward,
                 turning=True,
             )
-            for rows in groups(images, 2):
+            for rows in memory_chunks(images, 2):
                 to_be_chosen = labels[rows, None]
                 walk_from_starts(
                     walk, nearest, images, labels, rows, to_be_chosen, draws, restarts=self.restarts, eps=self.eps

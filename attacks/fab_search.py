@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat, distance
 from robustbench_eff.core.types import (
     AllImages,
@@ -27,10 +27,10 @@ from robustbench_eff.core.types import (
     Logits,
     Mask,
     PerSample,
-    Rows,
+    SampleIndices,
 )
 
-from .active_samples import in_pieces, kept
+from .active_samples import map_chunks, select_rows
 from .closest_adversarial import Nearest
 from .fab_projections import smallest_move
 from .losses import targeted_margin
@@ -49,7 +49,7 @@ SMALLEST_GAIN = 0.01
 class Paths:
     """Where each path is; several may belong to the same sample."""
 
-    rows: Rows
+    rows: SampleIndices
     """Whose path it is."""
     clean: Images
     labels: Labels
@@ -61,7 +61,7 @@ class Paths:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk:
+class FabSearch:
     """So many steps of all paths of all samples."""
 
     oracle: Oracle
@@ -73,7 +73,7 @@ class Walk:
     turning: bool = False
     """Whether each gradient is that of the class whose linearised boundary is nearest, as in untargeted FAB."""
 
-    def __call__(self, paths: Paths, nearest: Nearest) -> Rows:
+    def __call__(self, paths: Paths, nearest: Nearest) -> SampleIndices:
         """Walk all `paths`, noting adversarial images in `nearest`; returns the samples that are left."""
         for step in range(self.steps + 1):
             if not len(paths.rows):
@@ -83,18 +83,18 @@ class Walk:
             wrong = nearest.note(self.oracle, logits, paths.current, paths.labels, paths.rows)
             keep = ~nearest.finished[paths.rows]
             if last:
-                paths = kept(paths, keep)
+                paths = select_rows(paths, keep)
                 break
             back = (1 - self.backward) * wrong[:, None, None, None]
             current = torch.lerp(paths.current, paths.clean, back.to(paths.current))
-            paths = kept(dataclasses.replace(paths, current=current, crossed=wrong), keep)
+            paths = select_rows(dataclasses.replace(paths, current=current, crossed=wrong), keep)
             logits, gradient, again = logits[keep], gradient[keep], (wrong | ~asked)[keep]
             if again.any():
                 logits[again], gradient[again], classes = self._gradient(paths, again)
                 paths = _turned(paths, again, classes)
-            moved = in_pieces(self._move, paths.current, paths.clean, gradient, _way_to_go(logits, paths))
+            moved = map_chunks(self._move, paths.current, paths.clean, gradient, _way_to_go(logits, paths))
             paths = dataclasses.replace(paths, current=moved)
-        left: Rows = paths.rows.unique()
+        left: SampleIndices = paths.rows.unique()
         return left
 
     def _ask(self, paths: Paths, *, everything_first: bool) -> tuple[Logits, Images, Mask, Paths]:
@@ -114,7 +114,7 @@ class Walk:
 
     def _gradient(self, paths: Paths, which: Mask) -> tuple[LiveLogits, LiveImages, Tensor]:
         """Logits, gradient and classes of some paths."""
-        chosen = kept(paths, which)
+        chosen = select_rows(paths, which)
         if not self.turning:
             answer = self.oracle.gradient(chosen.current, chosen.classes, targeted_margin, chosen.rows)
             return *answer, chosen.classes
@@ -149,13 +149,13 @@ class Walk:
 
 
 def walk_from_starts(
-    walk: Walk,
+    walk: FabSearch,
     nearest: Nearest,
     images: AllImages,
     labels: AllLabels,
-    rows: Rows,
+    rows: SampleIndices,
     targets: Int64[Tensor, "batch targets"],
-    draws: Draws,
+    draws: RandomStreams,
     *,
     restarts: int,
     eps: float | None,

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat, steepest_ascent
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
@@ -43,7 +43,7 @@ class FGSM:
         return 2
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]); `draws` are not used. Errors as Oracle.open."""
         del draws

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat, distance, steepest_ascent
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Mask, PerSample, Rows
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Mask, PerSample, SampleIndices
 
-from .active_samples import groups, kept
+from .active_samples import memory_chunks, select_rows
 from .closest_adversarial import Nearest
 from .fab_projections import meeting_time
 from .losses import margin, negative_margin
@@ -25,7 +25,7 @@ from .oracle import Oracle
 class _State:
     """One entry a live sample."""
 
-    rows: Rows
+    rows: SampleIndices
     current: Images
     radius: PerSample
     """Of the ball that the sample is held in: shrinks while it is misclassified, grows while it is not."""
@@ -75,7 +75,7 @@ class FMN:
         return 2 * self.steps - 1
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """The nearest adversarial images found for `images` (float, [0, 1]); where there is none, the clean image.
 
@@ -84,12 +84,12 @@ class FMN:
         del draws
         nearest = Nearest.begin(images, self.norm, self.eps)
         with Oracle.open(classifier, images, labels) as oracle:
-            for rows in groups(images, 2):
+            for rows in memory_chunks(images, 2):
                 if len(rows):
                     self._attack(oracle, images, labels, rows, nearest)
         return nearest.images
 
-    def _attack(self, oracle: Oracle, images: Images, labels: Labels, rows: Rows, nearest: Nearest) -> None:
+    def _attack(self, oracle: Oracle, images: Images, labels: Labels, rows: SampleIndices, nearest: Nearest) -> None:
         clean = images[rows]
         longest = distance(torch.where(clean > 0.5, 0.0, 1.0), clean, self.norm)
         state = _State(rows, clean, torch.full_like(longest, math.inf), longest, torch.zeros_like(longest).bool())
@@ -100,7 +100,7 @@ class FMN:
                 logits, gradient = oracle.gradient(state.current, labels[state.rows], negative_margin, state.rows)
             wrong = nearest.note(oracle, logits, state.current, labels[state.rows], state.rows)
             keep = ~nearest.finished[state.rows]
-            state = kept(state, keep)
+            state = select_rows(state, keep)
             if step == self.steps - 1 or not len(state.rows):
                 break
             gaps = margin(logits[keep], labels[state.rows]).abs()

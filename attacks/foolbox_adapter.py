@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Norm, Threat
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
-from .adapters_common import AsModule, seeded
+from .adapters_common import CallableModule, seeded
 from .oracle import Oracle
 
 NORM_OF: dict[float, Norm] = {math.inf: "linf", 2: "l2", 1: "l1", 0: "l0"}
@@ -53,14 +53,14 @@ class FoolboxAttack:
         return 2 * int(getattr(self._build(), "steps", 50))
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]). Errors as Oracle.open, and whatever Foolbox raises."""
-        draws = Draws.given(draws, images)
+        draws = RandomStreams.given(draws, images)
         if not len(images):
             return images.clone()
         with Oracle.open(classifier, images, labels) as oracle, seeded(draws):
-            model = _foolbox().PyTorchModel(AsModule(oracle), bounds=(0, 1), device=images.device)
+            model = _foolbox().PyTorchModel(CallableModule(oracle), bounds=(0, 1), device=images.device)
             _, clipped, _ = self._build()(model, images.contiguous(), labels, epsilons=self.eps)
         found: Images = clipped
         return found.detach()

@@ -8,11 +8,11 @@ from typing import ClassVar, Literal
 import torch
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, steepest_ascent
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
-from .active_samples import settle
+from .active_samples import record_successes
 from .losses import cross_entropy
 from .oracle import Oracle
 
@@ -58,7 +58,7 @@ class MIFGSM:
         return 2 * self.steps
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]); `draws` are not used. Errors as Oracle.open."""
         del draws
@@ -73,7 +73,7 @@ class MIFGSM:
                 logits, gradient = oracle.gradient(current, labels[live], cross_entropy, live)
                 if self.early_stop:
                     beaten = oracle.beaten(logits, current, labels[live], live)
-                    keep = settle(adversarial, live, current, beaten)
+                    keep = record_successes(adversarial, live, current, beaten)
                     live, current, gradient, velocity = live[keep], current[keep], gradient[keep], velocity[keep]
                 length = gradient.abs().sum((1, 2, 3), keepdim=True).clamp_min(1e-12)
                 velocity = self.momentum * velocity + gradient / length

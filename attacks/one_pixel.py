@@ -10,11 +10,11 @@ from jaxtyping import Int64
 from torch import Tensor
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, PerSample, Rows
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, PerSample, SampleIndices
 
-from .active_samples import groups, kept, settle
+from .active_samples import memory_chunks, record_successes, select_rows
 from .one_pixel_population import (
     can_be_coded,
     codes,
@@ -27,9 +27,9 @@ from .one_pixel_population import (
 from .oracle import Oracle
 from .targets import likeliest_targets
 
-CANDIDATES, NUMBERS = 1024, 2**25
+MAX_CANDIDATES, NUMBERS = 1024, 2**25
 """How many candidate images, and how many of their pixel values, exist at once."""
-BROOD = 100
+CHILDREN_PER_QUERY = 100
 """Children of a population after which beaten samples leave; fixed, so that no count depends on the batch."""
 GENERATIONS_REMEMBERED = 5
 """So long the fitness of a population's images is kept; more would save few further queries."""
@@ -83,23 +83,25 @@ class OnePixel:
         return 1 + self.targets * generations if self.targets else generations
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]); where none was found, the clean image.
 
         `draws` key the populations; without them the samples' positions and seed 0 do. Errors as Oracle.open.
         """
-        draws = Draws.given(draws, images)
+        draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:
-            for rows in groups(images, max(1, self.targets)):
+            for rows in memory_chunks(images, max(1, self.targets)):
                 if len(rows):
                     memory = GENERATIONS_REMEMBERED * self.population if can_be_coded(self.pixels, images) else 0
-                    contest = _Contest(oracle, images, adversarial, raised=self.targets > 0, memory=memory)
+                    contest = _FitnessEvaluator(oracle, images, adversarial, raised=self.targets > 0, memory=memory)
                     self._attack(contest, self._populations(oracle, images, labels, rows, draws), draws.seed)
         return adversarial
 
-    def _populations(self, oracle: Oracle, images: Images, labels: Labels, rows: Rows, draws: Draws) -> _Populations:
+    def _populations(
+        self, oracle: Oracle, images: Images, labels: Labels, rows: SampleIndices, draws: RandomStreams
+    ) -> _Populations:
         """One for each sample or, with targets, for each of its targets; nobody is born yet."""
         aims, keys = labels[rows], draws.keys[rows]
         if self.targets:
@@ -111,21 +113,21 @@ class OnePixel:
         unknown = rows.new_empty((len(rows), 0))
         return _Populations(rows, labels[rows], aims, keys, nobody, nobody, nobody, nobody, unknown, nobody, unknown)
 
-    def _attack(self, contest: _Contest, state: _Populations, seed: int) -> None:
+    def _attack(self, contest: _FitnessEvaluator, state: _Populations, seed: int) -> None:
         images, generations = contest.images, self.generations
         if self.search == "corners":
             total = 2 ** images.shape[1] * images[0, 0].numel()
             spent = min(generations, -(-total // self.population))
             generations -= spent
-            order = Draws(seed, state.keys).uniform((total,), stream="one-pixel/corners").argsort(1)
+            order = RandomStreams(seed, state.keys).uniform((total,), stream="one-pixel/corners").argsort(1)
             state = contest(replace(state, children=corner_genes(order[:, : spent * self.population], images)))
-        members = first_generation(Draws(seed, state.keys), self.population, self.pixels, images)
+        members = first_generation(RandomStreams(seed, state.keys), self.population, self.pixels, images)
         state = contest(replace(state, children=members))
         state = replace(state, members=state.children, fitness=state.child_fitness)
         for generation in range(generations):
             if not len(state.rows):
                 break
-            draws = Draws(seed, state.keys)
+            draws = RandomStreams(seed, state.keys)
             children = next_generation(state.members, self.mutation, draws, generation, images)
             state = _survival(contest(replace(state, children=children)))
 
@@ -134,7 +136,7 @@ class OnePixel:
 class _Populations:
     """One an entry; several may belong to the same sample."""
 
-    rows: Rows
+    rows: SampleIndices
     """Which sample of the attack it is."""
     labels: Labels
     aims: Int64[Tensor, batch]
@@ -165,7 +167,7 @@ def _survival(state: _Populations) -> _Populations:
 
 
 @dataclass(frozen=True, slots=True)
-class _Contest:
+class _FitnessEvaluator:
     """Asks for the fitness of all children, a part of them at a time."""
 
     oracle: Oracle
@@ -183,12 +185,12 @@ class _Contest:
         """
         known, count = state.known.shape[1], state.children.shape[1]
         state = self._recognised(state)
-        for first in range(0, count, BROOD):
+        for first in range(0, count, CHILDREN_PER_QUERY):
             if not len(state.rows):
                 break
             alive = self._ask(state, first, known)
             if not alive.all():
-                state = kept(state, alive)
+                state = select_rows(state, alive)
         fitness = torch.cat((state.known_fitness, state.child_fitness), 1)
         latest = slice(max(0, known + count - self.memory), None)
         return replace(
@@ -210,9 +212,9 @@ class _Contest:
     def _ask(self, state: _Populations, first: int, known: int) -> Mask:
         """Fill in the fitness of a brood, new images only; which populations go on."""
         alive = torch.ones_like(state.rows, dtype=torch.bool)
-        alike = state.alike[:, first : first + BROOD]
+        alike = state.alike[:, first : first + CHILDREN_PER_QUERY]
         new = alike == known + first + torch.arange(alike.shape[1], device=alike.device)
-        most = max(1, min(CANDIDATES, NUMBERS // (self.images[:1].numel() or 1)))
+        most = max(1, min(MAX_CANDIDATES, NUMBERS // (self.images[:1].numel() or 1)))
         for part in new.T.nonzero().split(most):
             child, population = first + part[:, 0], part[:, 1]
             rows, labels = state.rows[population], state.labels[population]
@@ -222,7 +224,7 @@ class _Contest:
             state.child_fitness[population, child] = odds if self.raised else -odds
             beaten = self.oracle.beaten(logits, candidates, labels, rows) & alive[population]
             if beaten.any():
-                going = settle(self.adversarial, rows, candidates, beaten)
+                going = record_successes(self.adversarial, rows, candidates, beaten)
                 alive &= ~torch.isin(state.rows, rows[~going])
         return alive
 

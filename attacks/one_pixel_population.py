@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import AllImages, Rows
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import AllImages, SampleIndices
 
 Genes: TypeAlias = Float[Tensor, "batch members pixels genes"]
 """Row and column in pixels, then one colour value per channel in [0, 1]; `genes` is 2 + channels."""
@@ -25,7 +25,7 @@ MEAN_COLOUR, COLOUR_SPREAD, WHITE = 128, 127, 255
 Candidates: TypeAlias = Float[Tensor, "candidates channel height width"]
 
 
-def first_generation(draws: Draws, population: int, pixels: int, images: AllImages) -> Genes:
+def first_generation(draws: RandomStreams, population: int, pixels: int, images: AllImages) -> Genes:
     """Places uniform in the image, colours from N(128, 127) of 255, clipped."""
     channels = images.shape[1]
     places = draws.uniform((population, pixels, 2), stream="one-pixel/places").to(images)
@@ -34,7 +34,7 @@ def first_generation(draws: Draws, population: int, pixels: int, images: AllImag
     return torch.cat((places * _limits(images)[:2], colours.clamp_(0.0, 1.0)), dim=-1)
 
 
-def next_generation(members: Genes, mutation: float, draws: Draws, generation: int, images: AllImages) -> Genes:
+def next_generation(members: Genes, mutation: float, draws: RandomStreams, generation: int, images: AllImages) -> Genes:
     """A child for every member: a + F (b - c) of three other members, clipped to the image and the colours."""
     count, population = members.shape[:2]
     uniform = draws.uniform((population, 3), stream="one-pixel/ancestors", step=generation)
@@ -61,7 +61,7 @@ def corner_genes(numbers: Int64[Tensor, "batch members"], images: AllImages) -> 
     return torch.stack((place // width, place % width, *colours), dim=-1)[:, :, None].to(images)
 
 
-def painted(members: Members, rows: Rows, images: AllImages) -> Candidates:
+def painted(members: Members, rows: SampleIndices, images: AllImages) -> Candidates:
     """The images of samples `rows` with the pixels of a member each.
 
     Places and colours are rounded as an 8-bit image has them; of two pixels at one place the later is seen.

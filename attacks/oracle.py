@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import DataError, ModelError
 from robustbench_eff.core.precision import plain_float32
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Effort, Images, ImagesToLogits, Labels, Logits, Mask, Rows
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, QueryStats, SampleIndices
 
-from .reduced_precision import Precision, faster
+from .reduced_precision import Precision, accelerated
 
 NO_GRADIENT = (
     "The model's output does not depend on its input through autograd.",
@@ -48,7 +48,7 @@ class Oracle:
         twin: Precision | None = None,
         compiled: bool = False,
     ) -> None:
-        self.effort: Effort
+        self.effort: QueryStats
         self._classifier = classifier
         self._batches = Batches(batch_size)
         self._twin: ImagesToLogits | None = classifier if twin is None else None
@@ -73,7 +73,7 @@ class Oracle:
             yield oracle
 
     @contextmanager
-    def part(self, rows: Rows) -> Iterator[Oracle]:
+    def part(self, rows: SampleIndices) -> Iterator[Oracle]:
         """This oracle for an attack on some of the samples; what that spends is added to their account."""
         whole = self.effort
         try:
@@ -87,7 +87,7 @@ class Oracle:
 
     def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
         """Begin the account of an attack on that many samples."""
-        self.effort = Effort.none(samples, device)
+        self.effort = QueryStats.none(samples, device)
 
     def note(self, text: str) -> None:
         """Say that something was done otherwise than the attack's name promises."""
@@ -109,7 +109,7 @@ class Oracle:
             counts.num_backwards.fill_(UNKNOWN)
         return self._batches.joined(self._classifier, images)
 
-    def logits(self, images: Images, rows: Rows) -> Logits:
+    def logits(self, images: Images, rows: SampleIndices) -> Logits:
         """Logits of `images`; `rows` says which samples of the attack they are, each as often as it is asked."""
         self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
@@ -119,7 +119,7 @@ class Oracle:
         return logits
 
     def gradient(
-        self, images: Images, classes: Classes, loss: Loss, rows: Rows, repeats: int = 1
+        self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices, repeats: int = 1
     ) -> tuple[Logits, Images]:
         """Logits of `images` and the gradient of each sample's own loss with respect to its pixels.
 
@@ -139,7 +139,7 @@ class Oracle:
         self.effort.zero_gradients.index_add_(0, rows, repeats * (gradient.flatten(1).abs().amax(1) == 0).long())
         return logits, gradient
 
-    def beaten(self, logits: Logits, images: Images, labels: Labels, rows: Rows) -> Mask:
+    def beaten(self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices) -> Mask:
         """Which samples are misclassified, given their logits; a twin's successes are asked of the plain network.
 
         What only the twin takes for a success is counted, and goes back to work.
@@ -151,7 +151,7 @@ class Oracle:
         self.effort.false_positives.index_add_(0, rows[claimed], (~confirmed).long())
         return claimed.masked_scatter(claimed, confirmed)
 
-    def misclassified(self, images: Images, labels: Labels, rows: Rows) -> Mask:
+    def misclassified(self, images: Images, labels: Labels, rows: SampleIndices) -> Mask:
         """Which of `images` the plain network gets wrong."""
         self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
@@ -164,7 +164,7 @@ class Oracle:
                 self._num_classes = int(self._classifier(images[:1]).shape[1])
         return self._num_classes
 
-    def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: Rows) -> tuple[Logits, Images]:
+    def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices) -> tuple[Logits, Images]:
         logits, gradient = self._gradient_of(self._model(images), images, classes, loss)
         if not self.twinned:
             return logits, gradient
@@ -200,7 +200,7 @@ class Oracle:
             return answers[0]
         return torch.cat([logits for logits, _ in answers]), torch.cat([gradient for _, gradient in answers])
 
-    def _lost(self, answers: Tensor, rows: Rows) -> Mask:
+    def _lost(self, answers: Tensor, rows: SampleIndices) -> Mask:
         """Which of a twin's answers are not finite, so that the plain network has to be asked; said in a note."""
         lost: Mask = ~answers.isfinite().all(1)
         if lost.any():
@@ -221,8 +221,8 @@ class Oracle:
         It is tried on noise that is always the same, so whether it is used does not depend on the images.
         """
         if self._twin is None and self._precision is not None:
-            probe = Draws.of(0, range(4), device).uniform(shape, stream="twin")
-            self._twin, self.speed = faster(self._classifier, probe, self._precision, compiled=self._compiled)
+            probe = RandomStreams.of(0, range(4), device).uniform(shape, stream="twin")
+            self._twin, self.speed = accelerated(self._classifier, probe, self._precision, compiled=self._compiled)
 
     @property
     def twinned(self) -> bool:

@@ -10,11 +10,11 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat, steepest_ascent
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels, LiveImages
 
-from .active_samples import settle
+from .active_samples import record_successes
 from .l1_steps import sparse_sign
 from .losses import cross_entropy, margin
 from .oracle import Oracle
@@ -76,14 +76,14 @@ class PGD:
         return 2 * self.eot * self.steps * self.restarts + (self.restarts if self.restarts > 1 else 0)
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]).
 
         `draws` key the random starts, one per sample; without them the samples' positions and seed 0 do.
         Errors as Oracle.open.
         """
-        draws = Draws.given(draws, images)
+        draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         lowest = torch.full((len(images),), float("inf"), device=images.device)
         live = torch.arange(len(images), device=images.device)
@@ -94,7 +94,7 @@ class PGD:
                 start = images[live]
                 if self.random_start:
                     start = in_the_ball(start, self.threat, draws[live], "pgd", restart)
-                live, final = climb(
+                live, final = pgd_steps(
                     oracle,
                     start,
                     images,
@@ -117,11 +117,13 @@ class PGD:
                 better = margins < lowest[live]
                 adversarial[live[better]], lowest[live[better]] = final[better], margins[better]
                 if self.early_stop:
-                    live = live[settle(adversarial, live, final, oracle.beaten(logits, final, labels[live], live))]
+                    live = live[
+                        record_successes(adversarial, live, final, oracle.beaten(logits, final, labels[live], live))
+                    ]
         return adversarial
 
 
-def climb(
+def pgd_steps(
     oracle: Oracle,
     start: LiveImages,
     images: Images,
@@ -145,7 +147,7 @@ def climb(
         if early_stop:
             beaten = oracle.beaten(logits, current, classes, live)
             if beaten.any():
-                keep = settle(adversarial, live, current, beaten)
+                keep = record_successes(adversarial, live, current, beaten)
                 live, current, gradient = live[keep], current[keep], gradient[keep]
                 clean, classes = clean[keep], classes[keep]
             if not len(live):

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from robustbench_eff.core.errors import SpecError, UsageError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
-from .adapters_common import AsModule, seeded
+from .adapters_common import CallableModule, seeded
 from .oracle import Oracle
 
 VARIANTS = ("standard", "plus", "rand")
@@ -50,16 +50,16 @@ class PyAutoAttack:
         return 9000
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]). Errors as Oracle.open, and whatever pyautoattack raises."""
-        draws = Draws.given(draws, images)
+        draws = RandomStreams.given(draws, images)
         if not len(images):
             return images.clone()
         with Oracle.open(classifier, images, labels) as oracle, seeded(draws) as seed:
             whole = self.name in VARIANTS
             ensemble = _pyautoattack().AutoAttack(
-                AsModule(oracle),
+                CallableModule(oracle),
                 norm=NAMES[self.norm],
                 eps=self.eps,
                 seed=seed,

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, steepest_ascent
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
@@ -58,13 +58,13 @@ class RFGSM:
         return 2
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]).
 
         `draws` key the random starts; without them the samples' positions and seed 0 do. Errors as Oracle.open.
         """
-        draws = Draws.given(draws, images)
+        draws = RandomStreams.given(draws, images)
         if self.start == "uniform":
             start, step_size = in_the_ball(images, self.threat, draws, "r_fgsm"), 1.25 * self.eps
         else:

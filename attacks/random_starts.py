@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, steepest_ascent
 from robustbench_eff.core.types import Images
 
 
-def in_the_ball(images: Images, threat: Threat, draws: Draws, stream: str, step: int = 0) -> Images:
+def in_the_ball(images: Images, threat: Threat, draws: RandomStreams, stream: str, step: int = 0) -> Images:
     """Uniform in the ball (L-infinity: in the cube), then clipped to [0, 1].
 
     For L1 exponential draws divided by their sum and one more are uniform in the simplex (Barthe et al. 2005,
@@ -30,7 +30,7 @@ def in_the_ball(images: Images, threat: Threat, draws: Draws, stream: str, step:
     return threat.project(images + threat.eps * sign * exponential / total, images)
 
 
-def on_the_surface(images: Images, threat: Threat, draws: Draws, stream: str, step: int = 0) -> Images:
+def on_the_surface(images: Images, threat: Threat, draws: RandomStreams, stream: str, step: int = 0) -> Images:
     """A random direction of length eps, clipped to [0, 1]: where AutoAttack's APGD starts.
 
     L-infinity: uniform draws, scaled so that the largest is eps; L2: normal draws; L1: normal draws, projected.

@@ -21,10 +21,10 @@ TYPES: dict[Precision, torch.dtype] = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
-ACCEPTED: dict[Precision, float] = {"float32": 1e-3, "bfloat16": 0.15, "float16": 0.05}
+MAX_LOGIT_ERROR: dict[Precision, float] = {"float32": 1e-3, "bfloat16": 0.15, "float16": 0.05}
 """Largest error of a logit that is taken for rounding, as a fraction of the logits' standard deviation."""
 
-REFUSALS = (RuntimeError, TypeError, ValueError, AssertionError, AttributeError, KeyError)
+UNSUPPORTED_MODEL_ERRORS = (RuntimeError, TypeError, ValueError, AssertionError, AttributeError, KeyError)
 """What a user's module may raise that cannot be copied, or does not like 16 bits."""
 
 
@@ -40,7 +40,7 @@ def has_fast_float16(device: torch.device) -> bool:
     return bool(torch.cpu.get_capabilities().get("amx_fp16"))
 
 
-def faster(
+def accelerated(
     classifier: ImagesToLogits, probe: Images, precision: Precision, *, compiled: bool
 ) -> tuple[ImagesToLogits, str]:
     """A cheaper twin of `classifier`, checked on `probe` (a few images), and what was done in words.
@@ -61,10 +61,10 @@ def faster(
                 error = float((twin(probe) - expected).abs().max()) / max(scale, 1e-12)
         except torch.OutOfMemoryError:
             raise
-        except REFUSALS as problem:
+        except UNSUPPORTED_MODEL_ERRORS as problem:
             reasons.append(f"{type(problem).__name__}: {problem}".splitlines()[0])
             continue
-        if error <= ACCEPTED[precision]:
+        if error <= MAX_LOGIT_ERROR[precision]:
             words = f"{precision}, folded, channels-last" + (", compiled" if compiled else "")
             if compiled:
                 torch.compiler.reset()  # Twins share a cache, and with too many of them none would be compiled.

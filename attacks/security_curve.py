@@ -8,12 +8,12 @@ from typing import ClassVar
 import torch
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels
 
 from .oracle import Oracle
-from .pgd import climb
+from .pgd import pgd_steps
 from .random_starts import in_the_ball
 
 
@@ -53,14 +53,14 @@ class SecurityCurve:
         return 2 * self.steps * len(self.eps) + 1
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]), each from the smallest ball that held one.
 
         `draws` key the start in the first ball; without them the samples' positions and seed 0 do. Errors as
         Oracle.open.
         """
-        draws = Draws.given(draws, images)
+        draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         live = torch.arange(len(images), device=images.device)
         current = in_the_ball(images, Threat(self.norm, self.eps[0]), draws, "security curve")
@@ -68,7 +68,7 @@ class SecurityCurve:
             for eps in self.eps:
                 if not len(live):
                     break
-                live, current = climb(
+                live, current = pgd_steps(
                     oracle,
                     current,
                     images,

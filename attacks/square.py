@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
-from robustbench_eff.core.types import AllImages, Images, ImagesToLogits, Labels, PerSample, Rows
+from robustbench_eff.core.types import AllImages, Images, ImagesToLogits, Labels, PerSample, SampleIndices
 
-from .active_samples import groups, kept, settle
+from .active_samples import memory_chunks, record_successes, select_rows
 from .losses import margin
 from .oracle import Oracle
 from .square_moves import move, numbers_a_step, start
@@ -25,7 +25,7 @@ STEPS_A_DRAW = 100
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    rows: Rows
+    rows: SampleIndices
     """Which sample of the attack it is."""
     clean: Images
     labels: Labels
@@ -75,22 +75,24 @@ class Square:
         return self.restarts * self.queries
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` (float, [0, 1]); where none was found, the clean image.
 
         `draws` key the windows; without them the samples' positions and seed 0 do. Errors as Oracle.open.
         """
-        draws = Draws.given(draws, images)
+        draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:
-            for rows in groups(images, 1):
+            for rows in memory_chunks(images, 1):
                 for restart in range(self.restarts):
                     if len(rows):
                         rows = self._search(oracle, _begin(images, labels, rows), draws, adversarial, restart)
         return adversarial
 
-    def _search(self, oracle: Oracle, state: _State, draws: Draws, adversarial: AllImages, restart: int) -> Rows:
+    def _search(
+        self, oracle: Oracle, state: _State, draws: RandomStreams, adversarial: AllImages, restart: int
+    ) -> SampleIndices:
         """One restart; successes are written to `adversarial`. Returns who is left."""
         threat, images, step_of, side = self.threat, state.clean, None, 0
         blocks, numbers = -(-self.queries // STEPS_A_DRAW), numbers_a_step(threat, images.shape[1])
@@ -112,7 +114,7 @@ class Square:
         return state.rows
 
 
-def _begin(images: Images, labels: Labels, rows: Rows) -> _State:
+def _begin(images: Images, labels: Labels, rows: SampleIndices) -> _State:
     clean = images[rows]
     return _State(
         rows=rows,
@@ -144,4 +146,4 @@ def _try(oracle: Oracle, state: _State, moved: Images, adversarial: AllImages) -
     beaten[claimed] = oracle.beaten(logits[claimed], moved[claimed], state.labels[claimed], state.rows[claimed])
     if not beaten.any():
         return state
-    return kept(state, settle(adversarial, state.rows, moved, beaten))
+    return select_rows(state, record_successes(adversarial, state.rows, moved, beaten))

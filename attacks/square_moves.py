@@ -14,7 +14,7 @@ import torch.nn.functional as functional
 from jaxtyping import Float
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, room_ahead
 from robustbench_eff.core.types import Images
 
@@ -31,7 +31,7 @@ Move: TypeAlias = Callable[[Images, Images, Numbers], Images]
 """From the best images so far, the clean ones and a step's numbers to the images to try."""
 
 
-def start(clean: Images, threat: Threat, draws: Draws, step: int) -> Images:
+def start(clean: Images, threat: Threat, draws: RandomStreams, step: int) -> Images:
     """Vertical stripes of +-eps (L-infinity), or tiles of bumps with random signs, scaled or projected to the ball."""
     count, channels, height, width = clean.shape
     if threat.norm == "linf":

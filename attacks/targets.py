@@ -5,13 +5,13 @@ from __future__ import annotations
 from jaxtyping import Int64
 from torch import Tensor
 
-from robustbench_eff.core.types import Images, Labels, Rows
+from robustbench_eff.core.types import Images, Labels, SampleIndices
 
 from .oracle import Oracle
 
 
 def likeliest_targets(
-    oracle: Oracle, images: Images, labels: Labels, rows: Rows, count: int, attack: str
+    oracle: Oracle, images: Images, labels: Labels, rows: SampleIndices, count: int, attack: str
 ) -> Int64[Tensor, "batch targets"]:
     """The `count` classes with the largest logits on `images` but for the label, best first.
 

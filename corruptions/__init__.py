@@ -21,7 +21,7 @@ from .glass_blur import GLASS_BLUR
 from .impulse_noise import IMPULSE_NOISE
 from .inverse_sparkles import INVERSE_SPARKLES
 from .jpeg_compression import JPEG_COMPRESSION
-from .jpeg_roundtrip import Saved
+from .jpeg_roundtrip import JpegSaved
 from .lines import LINES
 from .motion_blur import MOTION_BLUR
 from .perlin_noise import PERLIN_NOISE
@@ -87,7 +87,7 @@ __all__ = [
     "SPARKLES",
     "SPATTER",
     "SPECKLE_NOISE",
-    "Saved",
+    "JpegSaved",
     "Styliser",
     "TRANSVERSE_CHROMATIC_ABBERATION",
     "ZOOM_BLUR",

@@ -5,10 +5,10 @@ Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookr
 
 from __future__ import annotations
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .severity_ranges import strength
 from .spectrum import Phases, phases, shaped_noise
 
@@ -16,7 +16,7 @@ LOWEST = -2.5
 """Threshold at level 0, in standard deviations of the noise."""
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     return (phases(draws, size, "blue_noise_sample"),)
 
 

@@ -20,7 +20,7 @@ def _apply(pixels: Pixels, added: float) -> Pixels:
 def _compiled(pixels: Pixels, added: float) -> Pixels:
     from .compiled import color, jit
 
-    return jit.changed(color.hsv_changed, pixels, 1.0, 0.0, added)
+    return jit.apply_loop(color.hsv_changed, pixels, 1.0, 0.0, added)
 
 
 BRIGHTNESS = Kernel(

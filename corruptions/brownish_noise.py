@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .quantize import WHITE
 from .severity_ranges import strength
 from .spectrum import Phases, phases, shaped_noise
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     return (phases(draws, size, "brownish_noise", planes=(3,)),)
 
 

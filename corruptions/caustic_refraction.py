@@ -11,11 +11,11 @@ import torch.nn.functional as functional
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
 from .bilinear import interpolated
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .gaussian_filter import gaussian
 from .pixel_grid import Plane, coordinates, per_image
 from .quantize import WHITE, fractions
@@ -37,7 +37,7 @@ STEPS = 1000
 PerImage = Float64[Tensor, "batch"]
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     time, ripple = draws.uniform((2,), stream="caustic_refraction").double().unbind(1)
     return between(0.5, 2.0, time), between(0.75, 1.25, ripple) * shorter(size)
 

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from jaxtyping import UInt8
 from torch import Tensor
 
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.types import Pixels, RawImage
 
 Middles: TypeAlias = UInt8[Tensor, "frames side side 3"]
 
@@ -23,6 +23,6 @@ def corner(of: tuple[int, int], size: int) -> tuple[int, int]:
     return round((of[0] - size) / 2.0), round((of[1] - size) / 2.0)
 
 
-def copies(picture: Picture, size: int, count: int) -> Middles:
+def copies(picture: RawImage, size: int, count: int) -> Middles:
     """The middle of the picture, `count` times."""
     return middle(picture[None], size).repeat(count, 1, 1, 1)

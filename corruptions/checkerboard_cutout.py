@@ -10,10 +10,10 @@ import math
 from jaxtyping import Bool, Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .pixel_grid import coordinates, per_image
 from .severity_ranges import between, shorter, strength
 
@@ -22,7 +22,7 @@ SQUARES = 32
 """In each direction, after which the random choices repeat: more than a square image has at any angle."""
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     angle, side = draws.uniform((2,), stream="checkerboard_cutout").double().unbind(1)
     hidden = draws.uniform((SQUARES, SQUARES), stream="checkerboard_cutout/hidden") < strength(level, 1.0)
     return between(0.0, 2 * math.pi, angle), (between(0.1, 0.25, side) * shorter(size)).clamp_min(1), hidden

@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .pixel_grid import coordinates, per_image
 from .quantize import WHITE
 from .severity_ranges import between, shorter, strength
@@ -20,7 +20,7 @@ from .severity_ranges import between, shorter, strength
 PerImage = Float64[Tensor, "batch"]
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     row, column, frequency, amplitude, width = draws.uniform((5,), stream="cocentric_sine_waves").double().unbind(1)
     widest = shorter(size) / 10
     centre = torch.stack((size[0] * row, size[1] * column), 1)

@@ -25,7 +25,7 @@ def _apply(pixels: Pixels, kept: float) -> Pixels:
 def _compiled(pixels: Pixels, kept: float) -> Pixels:
     from .compiled import color, jit
 
-    return jit.changed(color.contrast, pixels, kept)
+    return jit.apply_loop(color.contrast, pixels, kept)
 
 
 CONTRAST = Kernel(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from robustbench_eff.core.errors import DataError, SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
 from .random import can_compile
@@ -19,16 +19,16 @@ Constants: TypeAlias = Literal["imagenet", "cifar10"]
 """Of ImageNet-C (224 x 224 pixels) or of CIFAR-10-C (32 x 32)."""
 Size: TypeAlias = tuple[int, int]
 """Height and width in pixels."""
-Sampled: TypeAlias = tuple[Tensor, ...]
+RandomParameters: TypeAlias = tuple[Tensor, ...]
 """Random parameters, one entry per image along the first dimension of each."""
 Value = TypeVar("Value")
 
 SEVERITIES = 5
-FEW, MANY = 4 * 224 * 224, 64 * 224 * 224
+TORCH_CHUNK_PIXELS, COMPILED_CHUNK_PIXELS = 4 * 224 * 224, 64 * 224 * 224
 """Pixels that a CPU works on at once: by torch, so few that what is between stays in its cache; in compiled loops."""
 
 
-def nothing(draws: Draws, size: Size, value: Any) -> Sampled:
+def nothing(draws: RandomStreams, size: Size, value: Any) -> RandomParameters:
     """What a corruption samples of which nothing is random."""
     del draws, size, value
     return ()
@@ -48,7 +48,7 @@ class Kernel(Generic[Value]):
     """What its constants are at severity 1 to 5."""
     apply: Callable[..., Pixels]
     """apply(pixels, constants, *sampled): corrupted images, uint8 as they came."""
-    sample: Callable[[Draws, Size, Value], Sampled] = nothing
+    sample: Callable[[RandomStreams, Size, Value], RandomParameters] = nothing
     """sample(draws, size, constants): the random parameters of as many images as there are draws."""
     compiled: Callable[..., Pixels] | None = None
     """The same as `apply`, byte for byte, in compiled loops for a CPU."""
@@ -69,8 +69,8 @@ class Kernel(Generic[Value]):
             return self.apply, max(1, len(pixels))
         height, width = pixels.shape[1:3]
         if self.compiled is not None and can_compile():
-            return self.compiled, max(1, MANY // (height * width))
-        return self.apply, max(1, FEW // (height * width))
+            return self.compiled, max(1, COMPILED_CHUNK_PIXELS // (height * width))
+        return self.apply, max(1, TORCH_CHUNK_PIXELS // (height * width))
 
     def applied(self, pixels: Pixels, value: Value, *sampled: Tensor) -> Pixels:
         """Images corrupted with these constants and random parameters, by the fastest program for their device."""
@@ -120,7 +120,7 @@ class Corruption:
         """The kernel's constants at this severity."""
         return self.kernel.severities[self.constants][self.severity - 1]
 
-    def __call__(self, pixels: Pixels, draws: Draws | None = None) -> Pixels:
+    def __call__(self, pixels: Pixels, draws: RandomStreams | None = None) -> Pixels:
         """Corrupted images for uint8 `pixels` (N, H, W, 3), of the same shape and on the same device.
 
         `draws` key what is random; without them the images' positions and seed 0 do. Every severity has its own.
@@ -132,7 +132,7 @@ class Corruption:
                 "Pass 8-bit levels, channels last, before any normalisation.",
             )
         severities = torch.full((len(pixels),), self.severity, device=pixels.device)
-        draws = Draws.given(draws, pixels).fork(severities)
+        draws = RandomStreams.given(draws, pixels).fork(severities)
         size = (pixels.shape[1], pixels.shape[2])
         apply, at_once = self.kernel.program(pixels)
         parts = []

@@ -48,7 +48,7 @@ def _apply(pixels: Pixels, lens: Lens) -> Pixels:
 def _compiled(pixels: Pixels, lens: Lens) -> Pixels:
     from .compiled import blurs, jit
 
-    return jit.changed(blurs.defocus_blur, pixels, disk(lens))
+    return jit.apply_loop(blurs.defocus_blur, pixels, disk(lens))
 
 
 @cache

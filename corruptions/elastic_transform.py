@@ -14,11 +14,11 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
 from .affine import FINE_BITS, STEP_BITS, Maps, affine_maps, inverse_maps, warped
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .gaussian_filter import MANY, gaussian, taps
 from .quantize import WHITE, fractions
 from .random import uniforms
@@ -49,15 +49,15 @@ class Wobble(NamedTuple):
 Uniform = Float[Tensor, "batch height width"]
 
 
-def _sample(draws: Draws, size: Size, elastic: Elastic) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, elastic: Elastic) -> RandomParameters:
     return (draws.uniform((3, 2), stream="elastic/affine"), *_field(draws, size))
 
 
-def _sample_imagecorruptions(draws: Draws, size: Size, wobble: Wobble) -> Sampled:
+def _sample_imagecorruptions(draws: RandomStreams, size: Size, wobble: Wobble) -> RandomParameters:
     return _field(draws, size)
 
 
-def _field(draws: Draws, size: Size) -> tuple[Uniform, Uniform]:
+def _field(draws: RandomStreams, size: Size) -> tuple[Uniform, Uniform]:
     return uniforms(draws, size, "elastic/across"), uniforms(draws, size, "elastic/down")
 
 
@@ -77,7 +77,7 @@ def _compiled(
 
     inverse = inverse_maps(_maps(pixels, elastic, corners))
     moves = [_moves_compiled(field, 1.0, elastic.sigma, elastic.strength) for field in (across, down)]
-    return jit.changed(loops.warped_displaced, pixels, inverse, FINE_BITS, STEP_BITS, *moves)
+    return jit.apply_loop(loops.warped_displaced, pixels, inverse, FINE_BITS, STEP_BITS, *moves)
 
 
 def _apply_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, down: Uniform) -> Pixels:
@@ -90,7 +90,7 @@ def _compiled_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, 
     from .compiled import jit
 
     moves = [_moves_compiled(field, *_in_pixels(wobble, pixels)) for field in (across, down)]
-    return jit.changed(loops.displaced, pixels, *moves)
+    return jit.apply_loop(loops.displaced, pixels, *moves)
 
 
 def _in_pixels(wobble: Wobble, pixels: Pixels) -> tuple[float, float, float]:
@@ -120,7 +120,7 @@ def _moves_compiled(
     from .compiled import elastic as loops
     from .compiled import jit
 
-    return jit.changed(loops.moves, uniform, reach, weights, float(strength))
+    return jit.apply_loop(loops.moves, uniform, reach, weights, float(strength))
 
 
 def _displaced(

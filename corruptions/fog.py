@@ -11,10 +11,10 @@ from typing import NamedTuple
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .quantize import fractions, levels
 from .random import uniforms
 
@@ -30,7 +30,7 @@ class Fog(NamedTuple):
     """By how much the roughness is divided from one level to the next."""
 
 
-def _sample(draws: Draws, size: Size, fog: Fog) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, fog: Fog) -> RandomParameters:
     return (uniforms(draws, (_side(size) ** 2 - 1,), "fog"),)
 
 
@@ -47,7 +47,7 @@ def _compiled(pixels: Pixels, fog: Fog, uniform: Float[Tensor, "batch numbers"])
     from .compiled import noise as loops
 
     side = _side((pixels.shape[1], pixels.shape[2]))
-    return jit.changed(loops.fog, pixels, float(fog.thickness), float(fog.decay), ROUGHNESS, side, uniform)
+    return jit.apply_loop(loops.fog, pixels, float(fog.thickness), float(fog.decay), ROUGHNESS, side, uniform)
 
 
 def plasma_fractal(

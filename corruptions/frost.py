@@ -21,10 +21,10 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Constants, Kernel, Sampled, Size, no_files
+from .corruption import Constants, Kernel, RandomParameters, Size, no_files
 from .frost_pictures import Picture, pictures
 from .published_frost import published_frost
 from .quantize import WHITE
@@ -82,7 +82,7 @@ def _kernel(
     def fitted(size: Size) -> tuple[Ice, ...]:
         return _covering([fit(picture, size) for picture in of()], size)
 
-    def sample(draws: Draws, size: Size, shares: Shares) -> Sampled:
+    def sample(draws: RandomStreams, size: Size, shares: Shares) -> RandomParameters:
         uniform = uniforms(draws, (3,), "frost").double()
         return (torch.stack([_part(fitted(size), size, row) for row in uniform.cpu()]),)
 
@@ -142,7 +142,7 @@ def _compiled(pixels: Pixels, shares: Shares, ice: UInt8[Tensor, "batch height w
     from .compiled import jit
     from .compiled import noise as loops
 
-    return jit.changed(loops.frost, pixels.flatten(1), *map(float, shares), ice.flatten(1)).view_as(pixels)
+    return jit.apply_loop(loops.frost, pixels.flatten(1), *map(float, shares), ice.flatten(1)).view_as(pixels)
 
 
 def _published() -> Mapping[str, str]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 
 Picture = npt.NDArray[np.uint8]
 """Shape (SIDE, SIDE, 3)."""
@@ -54,7 +54,7 @@ class _Dice:
     """Numbers one after the other."""
 
     def __init__(self, picture: int) -> None:
-        uniform = Draws.of(0, [f"frost {picture}"]).uniform((NUMBERS,), stream="ice")
+        uniform = RandomStreams.of(0, [f"frost {picture}"]).uniform((NUMBERS,), stream="ice")
         self._uniform, self._next = uniform[0].double().numpy(), 0
 
     def roll(self, low: float, high: float) -> float:
@@ -87,7 +87,7 @@ def _mist(number: int) -> npt.NDArray[np.float64]:
     total = np.zeros((SIDE, SIDE))
     for octave in range(5):
         cells = 4 << octave
-        grid = Draws.of(0, [f"frost {number}"]).uniform((cells, cells), stream="mist", step=octave)
+        grid = RandomStreams.of(0, [f"frost {number}"]).uniform((cells, cells), stream="mist", step=octave)
         smooth = torch.nn.functional.interpolate(grid[None], size=(SIDE, SIDE), mode="bicubic", align_corners=False)
         total += smooth[0, 0].double().numpy() / 2**octave
     mist: npt.NDArray[np.float64] = (total - total.min()) / (total.max() - total.min())

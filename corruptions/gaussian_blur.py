@@ -19,7 +19,7 @@ def _apply(pixels: Pixels, sigma: float, *, truncate: float = 4.0) -> Pixels:
 def _compiled(pixels: Pixels, sigma: float, *, truncate: float = 4.0) -> Pixels:
     from .compiled import blurs, jit
 
-    return jit.changed(blurs.gaussian_blur, pixels, taps(sigma, truncate))
+    return jit.apply_loop(blurs.gaussian_blur, pixels, taps(sigma, truncate))
 
 
 GAUSSIAN_BLUR = Kernel(

@@ -8,15 +8,15 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .quantize import fractions, levels
 from .random import normals
 
 
-def _sample(draws: Draws, size: Size, deviation: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, deviation: float) -> RandomParameters:
     return (normals(draws, (*size, 3), "gaussian_noise"),)
 
 
@@ -28,7 +28,7 @@ def _compiled(pixels: Pixels, deviation: float, noise: Float[Tensor, "batch heig
     from .compiled import jit
     from .compiled import noise as loops
 
-    return jit.changed(loops.gaussian_noise, pixels.flatten(1), deviation, noise.flatten(1)).view_as(pixels)
+    return jit.apply_loop(loops.gaussian_noise, pixels.flatten(1), deviation, noise.flatten(1)).view_as(pixels)
 
 
 GAUSSIAN_NOISE = Kernel(

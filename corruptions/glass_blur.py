@@ -12,10 +12,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .gaussian_filter import gaussian, taps
 from .quantize import fractions, levels
 from .random import uniforms
@@ -30,7 +30,7 @@ class Glass(NamedTuple):
     sweeps: int
 
 
-def _sample(draws: Draws, size: Size, glass: Glass) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, glass: Glass) -> RandomParameters:
     inner = (size[0] - 2 * glass.reach, size[1] - 2 * glass.reach)
     uniform = uniforms(draws, (glass.sweeps, *inner, 2), "glass_blur")
     return (uniform.mul_(2 * glass.reach).to(torch.int8).sub_(glass.reach),)
@@ -60,7 +60,7 @@ def _apply(pixels: Pixels, glass: Glass, steps: Int[Tensor, "batch sweeps rows c
 def _compiled(pixels: Pixels, glass: Glass, steps: Int[Tensor, "batch sweeps rows columns 2"]) -> Pixels:
     from .compiled import blurs, jit
 
-    return jit.changed(blurs.glass_blur, pixels, taps(glass.sigma), glass.reach, steps)
+    return jit.apply_loop(blurs.glass_blur, pixels, taps(glass.sigma), glass.reach, steps)
 
 
 def _sources(here: Tensor, there: Tensor, moved: Tensor) -> Tensor:

@@ -10,15 +10,15 @@ from __future__ import annotations
 from jaxtyping import Float
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .quantize import WHITE
 from .random import uniforms
 
 
-def _sample(draws: Draws, size: Size, amount: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, amount: float) -> RandomParameters:
     return (uniforms(draws, (*size, 3), "impulse_noise"),)
 
 
@@ -30,7 +30,7 @@ def _compiled(pixels: Pixels, amount: float, uniform: Float[Tensor, "batch heigh
     from .compiled import jit
     from .compiled import noise as loops
 
-    return jit.changed(loops.impulse_noise, pixels.flatten(1), amount, uniform.float().flatten(1)).view_as(pixels)
+    return jit.apply_loop(loops.impulse_noise, pixels.flatten(1), amount, uniform.float().flatten(1)).view_as(pixels)
 
 
 IMPULSE_NOISE = Kernel(

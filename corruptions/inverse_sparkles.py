@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .quantize import WHITE
 from .rays import Lengths, Numbers, glow, lengths, numbers
 from .severity_ranges import between, shorter, strength
@@ -21,7 +21,7 @@ RADIUS = 0.25
 """Mean length of a ray, in sides of the image."""
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     row, column, rays = draws.uniform((3,), stream="inverse_sparkles").double().unbind(1)
     centre = torch.stack([side * between(0.25, 0.75, one) for side, one in zip(size, (row, column), strict=True)], 1)
     return centre, numbers(rays), lengths(draws, RADIUS * shorter(size), 1, "inverse_sparkles/lengths")[:, 0]

@@ -61,7 +61,7 @@ def through_compiled(pixels: Pixels, quality: int) -> Pixels:
     """The same in compiled loops."""
     from .compiled import jit, jpeg
 
-    return jit.changed(jpeg.round_trip, pixels, *(_dividers(steps(table, quality)) for table in (LUMA, CHROMA)))
+    return jit.apply_loop(jpeg.round_trip, pixels, *(_dividers(steps(table, quality)) for table in (LUMA, CHROMA)))
 
 
 def steps(table: tuple[tuple[int, ...], ...], quality: int) -> npt.NDArray[np.int32]:

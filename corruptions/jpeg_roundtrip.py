@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
 from .corruption import Corruption
@@ -13,7 +13,7 @@ from .jpeg_compression import JPEG_COMPRESSION
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class JpegSaved:
     """A corruption, then a JPEG file of that quality, 1 to 100."""
 
     corruption: Corruption
@@ -29,6 +29,6 @@ class Saved:
         """Whether the images depend on the seed."""
         return self.corruption.stochastic
 
-    def __call__(self, pixels: Pixels, draws: Draws | None = None) -> Pixels:
+    def __call__(self, pixels: Pixels, draws: RandomStreams | None = None) -> Pixels:
         """Corrupted images for uint8 `pixels` (N, H, W, 3), of the same shape; errors as Corruption."""
         return JPEG_COMPRESSION.applied(self.corruption(pixels, draws), self.quality)

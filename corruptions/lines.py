@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .severity_ranges import between, shorter, strength
 
 GREY = 128
@@ -24,7 +24,7 @@ Places = Int64[Tensor, "batch lines 2"]
 Steps = Int64[Tensor, "batch lines ..."]
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     count = int(strength(level, 1.0) * shorter(size))  # none in the smallest images
     places = draws.uniform((count + 1, 2), stream="lines")[:, :count].double()
     common = draws.uniform((2,), stream="lines/direction").double()

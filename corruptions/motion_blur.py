@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .quantize import WHITE
-from .smear import Angles, Motion, angles, smeared
+from .smear import Angles, Motion, angles, motion_blur
 
 
-def _sample(draws: Draws, size: Size, motion: Motion) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, motion: Motion) -> RandomParameters:
     return (angles(draws, -45, 45, "motion_blur"),)
 
 
 def _apply(pixels: Pixels, motion: Motion, direction: Angles) -> Pixels:
-    return smeared(pixels.double(), motion, direction).clamp_(0, WHITE).to(torch.uint8)
+    return motion_blur(pixels.double(), motion, direction).clamp_(0, WHITE).to(torch.uint8)
 
 
 def _compiled(pixels: Pixels, motion: Motion, direction: Angles) -> Pixels:
     from .compiled import jit
     from .compiled import motion as loops
 
-    return jit.changed(loops.motion_blur, pixels, motion.weights, motion.steps(direction))
+    return jit.apply_loop(loops.motion_blur, pixels, motion.weights, motion.steps(direction))
 
 
 MOTION_BLUR = Kernel(

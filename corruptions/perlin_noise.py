@@ -14,10 +14,10 @@ import torch.nn.functional as functional
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .pixel_grid import Plane, coordinates
 from .quantize import WHITE
 from .severity_ranges import shorter, strength
@@ -30,7 +30,7 @@ OCTAVES = (1, 2, 4, 8, 16)
 CONTRAST = 1.5
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     order = draws.uniform((TABLE,), stream="perlin_noise/order").argsort(dim=1, stable=True)
     steps = (draws.uniform((TABLE, 2), stream="perlin_noise/gradients") * (2 * TABLE)).floor() - TABLE
     return order, functional.normalize(steps.double(), dim=2)

@@ -12,11 +12,11 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
 from .bilinear import interpolated
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .pixel_grid import coordinates
 from .quantize import WHITE
 from .severity_ranges import shorter, strength
@@ -29,7 +29,7 @@ Signs = Float64[Tensor, "batch CIRCLES CIRCLES"]
 """1 or -1: which way the circles turn, column by column from the left."""
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     coin = draws.uniform((CIRCLES, CIRCLES), stream="pinch_and_twirl").double()
     return (torch.where(coin < 0.5, 1.0, -1.0).double(),)
 

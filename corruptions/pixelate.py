@@ -32,7 +32,7 @@ def _compiled(pixels: Pixels, share: float) -> Pixels:
     from .compiled import blocks, jit
 
     height, width = pixels.shape[1:3]
-    return jit.changed(blocks.pixelate, pixels, int(height * share), int(width * share))
+    return jit.apply_loop(blocks.pixelate, pixels, int(height * share), int(width * share))
 
 
 PIXELATE = Kernel(

@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .pixel_grid import coordinates, per_image
 from .quantize import WHITE
 from .severity_ranges import between, shorter, strength
@@ -25,7 +25,7 @@ CURL = 0.3
 PerImage = Float64[Tensor, "batch"]
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     time, bends, sharpness, scale = draws.uniform((4,), stream="plasma_noise").double().unbind(1)
     return (
         between(0.0, 6 * math.pi, time),

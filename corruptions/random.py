@@ -15,7 +15,7 @@ from jaxtyping import Float, Float32
 from scipy.stats import norm
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 
 BITS = 16
 """Of a normal number: with so many values it is told from a continuous one by no image of 8 bits."""
@@ -27,7 +27,7 @@ def can_compile() -> bool:
     return find_spec("numba") is not None
 
 
-def uniforms(draws: Draws, shape: tuple[int, ...], stream: str) -> Float32[Tensor, "batch ..."]:
+def uniforms(draws: RandomStreams, shape: tuple[int, ...], stream: str) -> Float32[Tensor, "batch ..."]:
     """Uniform in [0, 1) with 24 bits."""
     if draws.keys.device.type == "cpu" and can_compile():
         from .compiled import random
@@ -36,7 +36,7 @@ def uniforms(draws: Draws, shape: tuple[int, ...], stream: str) -> Float32[Tenso
     return draws.uniform(shape, stream=stream)
 
 
-def normals(draws: Draws, shape: tuple[int, ...], stream: str) -> Float32[Tensor, "batch ..."]:
+def normals(draws: RandomStreams, shape: tuple[int, ...], stream: str) -> Float32[Tensor, "batch ..."]:
     """Standard normal: the mean of each of 2^16 equally likely parts of the distribution, scaled to variance 1.
 
     Logarithms and cosines differ from device to device in their last bits; a table does not.

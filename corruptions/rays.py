@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
 from .pixel_grid import Plane, coordinates, per_image
@@ -28,7 +28,7 @@ def numbers(uniform: Float64[Tensor, "batch ..."]) -> Int64[Tensor, "batch ..."]
     return FEWEST + (uniform * (MOST + 1 - FEWEST)).long()
 
 
-def lengths(draws: Draws, mean: float, lights: int, stream: str) -> Float64[Tensor, "batch lights MOST"]:
+def lengths(draws: RandomStreams, mean: float, lights: int, stream: str) -> Float64[Tensor, "batch lights MOST"]:
     """Normal, with `mean` in pixels."""
     return mean + UNEVEN * mean * draws.normal((lights, MOST), stream=stream).double()
 

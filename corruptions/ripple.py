@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
 from .bilinear import interpolated
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .pixel_grid import coordinates, per_image
 from .quantize import WHITE
 from .severity_ranges import between, shorter, strength
@@ -24,7 +24,7 @@ Pair = Float64[Tensor, "batch 2"]
 """Of the waves down and across."""
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     wavelength, phase = draws.uniform((2, 2), stream="ripple").double().unbind(1)
     return between(0.1, 0.3, wavelength) * shorter(size), between(0.0, 2 * math.pi, phase)
 

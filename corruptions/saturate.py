@@ -21,7 +21,7 @@ def _apply(pixels: Pixels, constants: tuple[float, float]) -> Pixels:
 def _compiled(pixels: Pixels, constants: tuple[float, float]) -> Pixels:
     from .compiled import color, jit
 
-    return jit.changed(color.hsv_changed, pixels, *constants, 0.0)
+    return jit.apply_loop(color.hsv_changed, pixels, *constants, 0.0)
 
 
 SATURATE = Kernel(

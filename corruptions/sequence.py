@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from robustbench_eff.core.errors import DataError, SpecError
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from .corruption import Constants
 
@@ -28,7 +28,7 @@ class SequenceKernel(Generic[Value]):
     difficulties: Mapping[Constants, Sequence[Value]]
     """What its constants are at difficulty 1 and on; of most there is one, for others show the same frames faster."""
     frames: Mapping[Constants, int]
-    film: Callable[[Picture, int, Value, Draws], Pixels]
+    film: Callable[[RawImage, int, Value, RandomStreams], Pixels]
     """film(picture, size, constants, draws): as many frames of `size` as there are draws, the first of which are the
     picture's own."""
     stochastic: bool = False
@@ -82,7 +82,7 @@ class FrameSequence:
             "compared_with": "first" if self.kernel.noise else "previous",
         }
 
-    def __call__(self, picture: Picture, size: int, draws: Draws | None = None) -> Pixels:
+    def __call__(self, picture: RawImage, size: int, draws: RandomStreams | None = None) -> Pixels:
         """Frames of the middle `size` x `size` pixels of a uint8 picture (H, W, 3), on the same device.
 
         What lies beyond the picture is black. `draws` hold the picture's one key; without them its key is that of
@@ -97,7 +97,7 @@ class FrameSequence:
             raise DataError(
                 f"A picture of {picture.shape[1]}×{picture.shape[0]} pixels has no middle of {size}×{size}."
             )
-        own = Draws.given(draws, picture[None])
+        own = RandomStreams.given(draws, picture[None])
         numbers = torch.arange(self.frames, device=picture.device)
         return self.kernel.film(
             picture, size, self.kernel.difficulties[self.constants][self.difficulty - 1], own.fork(numbers)

@@ -14,15 +14,15 @@ from jaxtyping import Float, Float64, Int64
 from scipy.stats import poisson
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .quantize import WHITE, divided, levels
 from .random import uniforms
 
 
-def _sample(draws: Draws, size: Size, photons: int) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, photons: int) -> RandomParameters:
     return (uniforms(draws, (*size, 3), "shot_noise"),)
 
 
@@ -61,7 +61,7 @@ def _compiled(pixels: Pixels, photons: int, uniform: Float[Tensor, "batch height
 
     table = _steps(photons)
     images = levels(torch.arange(table.shape[1] + 1).double() / photons)
-    changed = jit.changed(
+    changed = jit.apply_loop(
         loops.shot_noise, pixels.flatten(1), table, _first(photons), images, uniform.float().flatten(1)
     )
     return changed.view_as(pixels)

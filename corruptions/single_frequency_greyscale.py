@@ -11,16 +11,16 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .pixel_grid import coordinates, per_image
 from .quantize import WHITE
 from .severity_ranges import between, strength
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     major, minor, order, phase = draws.uniform((4,), stream="single_frequency_greyscale").double().unbind(1)
     larger = between(-math.pi, math.pi, major)
     smaller = between(-1.0, 1.0, minor) * larger.abs()

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 
 from .random import uniforms
 
@@ -45,12 +45,12 @@ class Motion(NamedTuple):
         return torch.from_numpy(np.stack(rows)).to(direction.device)
 
 
-def angles(draws: Draws, low: float, high: float, stream: str) -> Angles:
+def angles(draws: RandomStreams, low: float, high: float, stream: str) -> Angles:
     """Uniform in [low, high)."""
     return low + (high - low) * uniforms(draws, (1,), stream)[:, 0].double()
 
 
-def smeared(layers: Layers, motion: Motion, direction: Angles) -> Layers:
+def motion_blur(layers: Layers, motion: Motion, direction: Angles) -> Layers:
     """`layers` along `direction`; beyond the edges lie their last pixels."""
     count, height, width = layers.shape[:3]
     weights = motion.weights

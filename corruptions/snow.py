@@ -15,13 +15,13 @@ import torch
 from jaxtyping import Float, Float32, Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .quantize import WHITE, divided, fractions, levels
 from .random import normals
-from .smear import Angles, Layers, Motion, angles, smeared
+from .smear import Angles, Layers, Motion, angles, motion_blur
 from .zooming import centre_zoomed, zoomed_length
 
 LUMA = torch.tensor((0.299, 0.587, 0.114)).tolist()
@@ -44,12 +44,12 @@ class Snow(NamedTuple):
     """How much of the image is not whitened."""
 
 
-def _sample(draws: Draws, size: Size, snow: Snow) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, snow: Snow) -> RandomParameters:
     return normals(draws, size, "snow"), angles(draws, -135, -45, "snow/wind")
 
 
 def _apply(pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"], wind: Angles) -> Pixels:
-    flakes = smeared(_flakes(snow, noise, pixels.shape[1:3]), Motion(snow.radius, snow.sigma), wind)
+    flakes = motion_blur(_flakes(snow, noise, pixels.shape[1:3]), Motion(snow.radius, snow.sigma), wind)
     return _snowed(pixels, snow, flakes.round())
 
 
@@ -63,7 +63,7 @@ def _apply_imagecorruptions(
     pixels: Pixels, snow: Snow, noise: Float[Tensor, "batch height width"], wind: Angles
 ) -> Pixels:
     height, width = pixels.shape[1:3]
-    flakes = smeared(_layer(snow, noise), Motion(snow.radius, snow.sigma), wind)[:, :height, :width]
+    flakes = motion_blur(_layer(snow, noise), Motion(snow.radius, snow.sigma), wind)[:, :height, :width]
     return _snowed(pixels, snow, (flakes * WHITE).round())
 
 
@@ -89,7 +89,9 @@ def _in_loops(
 
     fall = (float(snow.mean), float(snow.deviation), float(snow.zoom), float(snow.threshold))
     motion = Motion(snow.radius, snow.sigma)
-    return jit.changed(loops, pixels, noise, fall, size, motion.weights, motion.steps(wind), snow.kept, np.array(LUMA))
+    return jit.apply_loop(
+        loops, pixels, noise, fall, size, motion.weights, motion.steps(wind), snow.kept, np.array(LUMA)
+    )
 
 
 def _flakes(snow: Snow, noise: Float[Tensor, "batch height width"], size: torch.Size) -> Layers:

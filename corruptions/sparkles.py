@@ -9,10 +9,10 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .quantize import WHITE
 from .rays import glow, lengths, numbers
 from .severity_ranges import shorter, strength
@@ -22,7 +22,7 @@ SHORTEST = 1
 """Ray, in pixels."""
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     row, column, rays = draws.uniform((LIGHTS, 3), stream="sparkles").double().unbind(2)
     length = lengths(draws, strength(level, 0.1) * shorter(size), LIGHTS, "sparkles/lengths")
     return torch.stack((size[0] * row, size[1] * column), 2), numbers(rays), length.clamp_min(SHORTEST)

@@ -14,11 +14,11 @@ import torch.nn.functional as functional
 from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
 from .canny import DIAGONAL, KNIGHT, STRAIGHT, TAN_22, TAN_SHIFT, edge_distances
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .gaussian_filter import gaussian, taps
 from .quantize import WHITE, divided, fractions, levels
 from .random import can_compile, normals
@@ -47,7 +47,7 @@ class Spatter(NamedTuple):
     mud: bool
 
 
-def _sample(draws: Draws, size: Size, spatter: Spatter) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, spatter: Spatter) -> RandomParameters:
     return (normals(draws, size, "spatter"),)
 
 
@@ -68,17 +68,17 @@ def _compiled(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch heig
     weights = taps(spatter.sigma)
     if spatter.mud:
         brown = np.array(BROWN) / WHITE
-        return jit.changed(loops.muddy, pixels, noise, liquid, weights, taps(spatter.strength), DENSE, brown)
-    return jit.changed(loops.wet, pixels, noise, liquid, weights, *_water(spatter.strength))
+        return jit.apply_loop(loops.muddy, pixels, noise, liquid, weights, taps(spatter.strength), DENSE, brown)
+    return jit.apply_loop(loops.wet, pixels, noise, liquid, weights, *_water(spatter.strength))
 
 
-def wetted(pixels: Pixels, liquid: Float64[Tensor, "batch height width"], strength: float) -> Pixels:
+def add_water(pixels: Pixels, liquid: Float64[Tensor, "batch height width"], strength: float) -> Pixels:
     """Images under drops of water as deep as `liquid`, about 0 to 1."""
     if pixels.device.type == "cpu" and can_compile():
         from .compiled import jit
         from .compiled import spatter as loops
 
-        return jit.changed(loops.wetted, pixels, liquid, *_water(strength))
+        return jit.apply_loop(loops.wetted, pixels, liquid, *_water(strength))
     return _wet(fractions(pixels).float(), (liquid * WHITE).long(), strength)
 
 

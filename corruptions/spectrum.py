@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 
 from .corruption import Size
 
@@ -21,7 +21,7 @@ Phases = Float64[Tensor, "batch *planes height half"]
 """Radians."""
 
 
-def phases(draws: Draws, size: Size, stream: str, planes: tuple[int, ...] = ()) -> Phases:
+def phases(draws: RandomStreams, size: Size, stream: str, planes: tuple[int, ...] = ()) -> Phases:
     """For the left half of the spectrum; the right half is the left one turned by 180 degrees."""
     height, width = size
     return 2 * math.pi * draws.uniform((*planes, height, (width + 1) // 2), stream=stream).double()

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images
 
 from .gaussian_filter import matrix, taps
@@ -28,7 +28,9 @@ class Styliser(Protocol):
     def stochastic(self) -> bool:
         """Whether the images depend on the draws."""
 
-    def __call__(self, content: Images, style: Images, strength: float = 1.0, draws: Draws | None = None) -> Images:
+    def __call__(
+        self, content: Images, style: Images, strength: float = 1.0, draws: RandomStreams | None = None
+    ) -> Images:
         """`content` in the style of `style`, image by image: float32 (N, 3, H, W) in [0, 1], as both must be.
 
         `strength` from 0 to 1 says how much of it. `draws` key what is random; without them the images' positions and
@@ -56,7 +58,7 @@ def check(content: Images, style: Images, strength: float) -> None:
         raise DataError(f"strength must be from 0 to 1, got {strength}.")
 
 
-def towards(content: Images, changed: Images, strength: float) -> Images:
+def interpolate(content: Images, changed: Images, strength: float) -> Images:
     """So far from one to the other, clipped to [0, 1]."""
     return torch.lerp(content, changed, strength).clamp_(0, 1)
 

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images
 
 from .stylise import check
@@ -50,7 +50,9 @@ class AdaIN:
         return False
 
     @torch.no_grad()
-    def __call__(self, content: Images, style: Images, strength: float = 1.0, draws: Draws | None = None) -> Images:
+    def __call__(
+        self, content: Images, style: Images, strength: float = 1.0, draws: RandomStreams | None = None
+    ) -> Images:
         """`content` in the texture and colours of `style`; shapes, ranges and errors as `Styliser`.
 
         DataError also for weights that are not there or are not those of these networks.

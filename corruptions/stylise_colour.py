@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images
 
-from .stylise import check, deviation, towards
+from .stylise import check, deviation, interpolate
 
 PIXELS = (2, 3)
 
@@ -25,10 +25,12 @@ class Colour:
         """Whether the images depend on the draws."""
         return False
 
-    def __call__(self, content: Images, style: Images, strength: float = 1.0, draws: Draws | None = None) -> Images:
+    def __call__(
+        self, content: Images, style: Images, strength: float = 1.0, draws: RandomStreams | None = None
+    ) -> Images:
         """`content` in the colours of `style`; shapes, ranges and errors as `Styliser`."""
         del draws
         check(content, style, strength)
         centred = content - content.mean(PIXELS, keepdim=True)
         scale = deviation(style, PIXELS) / deviation(content, PIXELS)
-        return towards(content, centred * scale + style.mean(PIXELS, keepdim=True), strength)
+        return interpolate(content, centred * scale + style.mean(PIXELS, keepdim=True), strength)

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images
 
-from .stylise import check, towards
+from .stylise import check, interpolate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,9 @@ class Fourier:
         """Whether the images depend on the draws."""
         return False
 
-    def __call__(self, content: Images, style: Images, strength: float = 1.0, draws: Draws | None = None) -> Images:
+    def __call__(
+        self, content: Images, style: Images, strength: float = 1.0, draws: RandomStreams | None = None
+    ) -> Images:
         """`content` with amplitudes of `style`; shapes, ranges and errors as `Styliser`."""
         del draws
         check(content, style, strength)
@@ -48,4 +50,4 @@ class Fourier:
             across = torch.fft.rfftfreq(size[1], device=content.device)
             low = (down[:, None] <= self.beta) & (across <= self.beta)
             swapped = torch.where(low, swapped, of_content)
-        return towards(content, torch.fft.irfft2(swapped, size), strength)
+        return interpolate(content, torch.fft.irfft2(swapped, size), strength)

@@ -9,11 +9,11 @@ from jaxtyping import Complex64, Float
 from torch import Tensor
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images
 
 from .random import normals
-from .stylise import FLAT, check, deviation, low_pass, towards
+from .stylise import FLAT, check, deviation, interpolate, low_pass
 
 Spectra = Complex64[Tensor, "batch channel height half"]
 LEAST = 1.3
@@ -46,7 +46,9 @@ class RandomPhase:
         """Whether the images depend on the draws."""
         return True
 
-    def __call__(self, content: Images, style: Images, strength: float = 1.0, draws: Draws | None = None) -> Images:
+    def __call__(
+        self, content: Images, style: Images, strength: float = 1.0, draws: RandomStreams | None = None
+    ) -> Images:
         """`content` in the texture of `style`; shapes, ranges and errors as `Styliser`."""
         check(content, style, strength)
         if not len(content):
@@ -54,9 +56,11 @@ class RandomPhase:
         sigma = max(LEAST, self.scale * min(content.shape[2:]))
         smooth = low_pass(content, sigma)
         contrast = low_pass((content - smooth).square().mean(1, keepdim=True), ENVELOPE * sigma).clamp_min(0).sqrt()
-        noise = normals(Draws.given(draws, content), tuple(content.shape[2:]), "random_phase").to(content.device)
+        noise = normals(RandomStreams.given(draws, content), tuple(content.shape[2:]), "random_phase").to(
+            content.device
+        )
         texture = _texture(style, noise, sigma)
-        return towards(content, smooth + contrast * texture, strength)
+        return interpolate(content, smooth + contrast * texture, strength)
 
 
 def _texture(style: Images, noise: Float[Tensor, "batch height width"], sigma: float) -> Images:

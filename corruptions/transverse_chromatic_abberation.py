@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float64, Int64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 
-from .corruption import Kernel, Sampled, Size
+from .corruption import Kernel, RandomParameters, Size
 from .cubic_spline import TAPS, taps
 from .quantize import WHITE
 from .severity_ranges import strength
@@ -22,7 +22,7 @@ Order = Int64[Tensor, "batch 3"]
 """For each channel 0 if it stays, 2 if it is magnified most."""
 
 
-def _sample(draws: Draws, size: Size, level: float) -> Sampled:
+def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     return (draws.uniform((3,), stream="transverse_chromatic_abberation").argsort(dim=1, stable=True),)
 
 

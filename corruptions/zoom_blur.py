@@ -32,7 +32,7 @@ def _compiled(pixels: Pixels, reach: tuple[float, float]) -> Pixels:
     from .compiled import jit, motion
 
     stop, step = reach
-    return jit.changed(motion.zoom_blur, pixels, np.arange(1, stop, step))
+    return jit.apply_loop(motion.zoom_blur, pixels, np.arange(1, stop, step))
 
 
 ZOOM_BLUR = Kernel(

@@ -59,7 +59,7 @@ class Processes:
 
 
 @contextmanager
-def joined(device: str) -> Iterator[Processes]:
+def process_group(device: str) -> Iterator[Processes]:
     """The processes that torchrun started, for as long as they train; this one alone where it did not."""
     if "RANK" not in os.environ:
         yield Processes()

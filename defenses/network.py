@@ -11,23 +11,25 @@ import torch
 from torch import Tensor, nn
 
 from robustbench_eff.core.errors import UsageError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, ImagesToLogits, Logits
 
 
 @runtime_checkable
-class Stylises(Protocol):
+class StyleTransfer(Protocol):
     """Gives content images the texture of style images."""
 
-    def __call__(self, content: Images, style: Images, strength: float = 1.0, draws: Draws | None = None) -> Images:
+    def __call__(
+        self, content: Images, style: Images, strength: float = 1.0, draws: RandomStreams | None = None
+    ) -> Images:
         """float32 (N, 3, H, W) in [0, 1], as both must be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Dependencies:
     """What a recipe cannot make itself and receives."""
 
-    styliser: Stylises | None = None
+    styliser: StyleTransfer | None = None
     teacher: ImagesToLogits | None = None
     """A network in eval mode that is not trained."""
 
@@ -42,12 +44,12 @@ class Network:
         std: Sequence[float],
         *,
         precision: torch.dtype = torch.float32,
-        given: Given | None = None,
+        given: Dependencies | None = None,
     ) -> None:
         device = next(module.parameters()).device
         self.module, self._precision = module, precision
         self._mean, self._std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (mean, std))
-        self._given = given or Given()
+        self._given = given or Dependencies()
 
     def __call__(self, images: Images, **options: Any) -> Logits:
         """Logits in float32, of the module in the mode it is in."""
@@ -62,7 +64,7 @@ class Network:
         return logits.float()
 
     @property
-    def styliser(self) -> Stylises:
+    def styliser(self) -> StyleTransfer:
         """The one received; UsageError without."""
         if self._given.styliser is None:
             raise UsageError("This recipe needs a styliser, and none was given.")

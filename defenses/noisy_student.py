@@ -70,7 +70,7 @@ class NoisyStudent(Recipe):
         yield functional.cross_entropy(network(augmented(batch, change, "noise")), batch.targets)
 
 
-def taught(
+def with_pseudo_labels(
     labelled: Samples,
     unlabelled: Samples,
     probabilities: Float[Tensor, "samples classes"],
@@ -78,7 +78,7 @@ def taught(
     label_smoothing: float,
 ) -> Samples:
     """Labelled images and chosen unlabelled ones with the teacher's `probabilities`; DataError where none is sure."""
-    rows = chosen(probabilities, recipe.threshold, recipe.per_class)
+    rows = select_pseudo_labels(probabilities, recipe.threshold, recipe.per_class)
     own = smoothed(labelled.labels, labelled.num_classes, label_smoothing)
     return Samples(
         pixels=torch.cat((labelled.pixels, unlabelled.pixels[rows])),
@@ -88,7 +88,7 @@ def taught(
     )
 
 
-def chosen(
+def select_pseudo_labels(
     probabilities: Float[Tensor, "samples classes"], threshold: float, per_class: int | None
 ) -> Int64[Tensor, rows]:
     """Which images are taken: of every predicted class the `per_class` surest above the threshold, or all of them again

@@ -82,7 +82,7 @@ class SmoothAdversarialTraining(Recipe):
         if self.activation == "relu":
             return module
         if self.where == "everywhere":
-            activations.smooth(module, self.activation)
+            activations.smooth_activations(module, self.activation)
             return module
         _exchange(module, nn.ReLU, lambda: SmoothBackwardReLU(activations.build_activation(self.activation)))
         if activations.replace_activations(copy.deepcopy(module), nn.ReLU):

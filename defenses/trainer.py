@@ -22,7 +22,7 @@ from robustbench_eff.core.types import Images
 from . import augment
 from .checkpoint import Checkpoint, Epoch, load, save
 from .distributed import Processes
-from .network import Given, Network
+from .network import Dependencies, Network
 from .recipe import Recipe
 from .schedule import Schedule
 from .training_batch import Batch, Samples, smoothed, steps
@@ -31,14 +31,14 @@ COLLAPSE = 0.2
 """A fall of accuracy under attack from one look to the next that ends a training.
 
 Source: locuslab/fast_adversarial 54f7287, which looks at one batch under PGD-5."""
-MASKED = 0.4
+OVERFITTING_GAP = 0.4
 """So much more accuracy under a single step than under many ends a training too."""
-LOOKS = 10
+MAX_VALIDATIONS = 10
 """How often a training is looked at, where every epoch is not needed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class ValidationMetrics:
     """How good the network is at the moment, on images it is not trained on."""
 
     clean: float
@@ -49,7 +49,7 @@ class Look:
     """Accuracy under a single step of the same length."""
 
 
-Looking = Callable[[nn.Module], Look]
+EvaluateFn = Callable[[nn.Module], ValidationMetrics]
 """Looks at a network in eval mode."""
 Telling = Callable[[Epoch, int], None]
 """Hears of every epoch, and of how many there are."""
@@ -66,7 +66,7 @@ class Training:
     std: tuple[float, float, float]
     """Of the pixels that the network gets."""
     seed: int = 0
-    given: Given | None = None
+    given: Dependencies | None = None
 
     def __post_init__(self) -> None:
         if len(self.samples) < self.schedule.batch_size:
@@ -99,7 +99,7 @@ def train(
     module: nn.Module,
     training: Training,
     *,
-    looking: Looking | None = None,
+    looking: EvaluateFn | None = None,
     telling: Telling | None = None,
     resume: Path | None = None,
     processes: Processes | None = None,
@@ -149,7 +149,7 @@ class _Run:
         kept: nn.Module = self.module if self.average is None else self.average.module
         return kept
 
-    def epoch(self, looking: Looking | None) -> Epoch:
+    def epoch(self, looking: EvaluateFn | None) -> Epoch:
         """Every sample once, then a look where one is due."""
         training, began = self.training, time.monotonic()
         number = self.step // training.per_epoch
@@ -221,9 +221,11 @@ class _Run:
         if self.average is not None:
             self.average.update_parameters(self.module)
 
-    def _look(self, number: int, looking: Looking | None) -> Look | None:
+    def _look(self, number: int, looking: EvaluateFn | None) -> ValidationMetrics | None:
         epochs = self.training.num_epochs
-        due = self.training.recipe.adversarial or number % max(1, epochs // LOOKS) == 0 or number + 1 == epochs
+        due = (
+            self.training.recipe.adversarial or number % max(1, epochs // MAX_VALIDATIONS) == 0 or number + 1 == epochs
+        )
         if looking is None or not due:
             return None
         look = None
@@ -231,17 +233,17 @@ class _Run:
             self.kept.eval()
             look = looking(self.training.recipe.export(self.kept))
             self.module.train()
-        shared: Look = self.processes.shared(look)
+        shared: ValidationMetrics = self.processes.shared(look)
         return shared
 
-    def _check(self, look: Look, number: int) -> None:
+    def _check(self, look: ValidationMetrics, number: int) -> None:
         if not self.training.recipe.adversarial:
             return
         before = next((epoch.robust for epoch in reversed(self.history) if epoch.robust is not None), None)
         found = None
         if before is not None and before - look.robust > COLLAPSE:
             found = f"accuracy under attack fell from {before:.1%} to {look.robust:.1%}"
-        elif look.one_step is not None and look.one_step - look.robust > MASKED:
+        elif look.one_step is not None and look.one_step - look.robust > OVERFITTING_GAP:
             found = f"accuracy is {look.one_step:.1%} under one step, but {look.robust:.1%} under many"
         if found is not None:
             raise TrainingError(

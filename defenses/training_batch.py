@@ -13,7 +13,7 @@ from torch import Tensor
 
 from robustbench_eff.core import rng
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Labels
 
 AllPixels: TypeAlias = UInt8[Tensor, "samples height width 3"]
@@ -81,10 +81,10 @@ class Batch:
         """Standard normal numbers of the shape of the images."""
         return self._drawn(torch.randn, stream)
 
-    def draws(self) -> Draws:
+    def draws(self) -> RandomStreams:
         """The same as stylisers take them."""
         places = torch.arange(self.total, device=self.images.device)[self.part]
-        return Draws(self.seed, places + self.total * self.step)
+        return RandomStreams(self.seed, places + self.total * self.step)
 
     def _drawn(self, draw: object, stream: str) -> Images:
         device = self.images.device

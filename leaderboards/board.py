@@ -12,7 +12,7 @@ from robustbench_eff.core.errors import EmptyTable
 from .columns import Layout, Pattern
 from .entry import Entry, Kind, Result, Unit
 from .ranking import ranks
-from .table import Column, Figure, Ranks, Row, Table, number_text
+from .table import Column, Ranks, Row, Table, TableValue, number_text
 
 
 class Key(NamedTuple):
@@ -103,7 +103,7 @@ def _several(keys: Iterable[Key], name: str) -> bool:
     return len({getattr(key, name) for key in keys}) > 1
 
 
-def _figures(results: dict[int, list[Result]], key: Key) -> dict[int, Figure]:
+def _figures(results: dict[int, list[Result]], key: Key) -> dict[int, TableValue]:
     """The figure of every entry, by its number."""
     if key.kind == "claimed":  # of as many papers, each in its own way
         return {number: _figure(said, None, key) for number, said in results.items()}
@@ -114,15 +114,15 @@ def _figures(results: dict[int, list[Result]], key: Key) -> dict[int, Figure]:
     return {number: _figure(said, places.get(number), key) for number, said in results.items()}
 
 
-def _ends(of: Result | Figure | None) -> tuple[float, float] | None:
+def _ends(of: Result | TableValue | None) -> tuple[float, float] | None:
     return None if of is None or of.low is None or of.high is None else (of.low, of.high)
 
 
-def _figure(said: Sequence[Result], place: Ranks | None, key: Key) -> Figure:
+def _figure(said: Sequence[Result], place: Ranks | None, key: Key) -> TableValue:
     """Of several numbers for one place the first, with the others named."""
     first, *others = said
     also = [number_text(other.value, key.unit, 2) for other in others if other.value not in (None, first.value)]
-    return Figure(
+    return TableValue(
         value=first.value,
         low=first.low,
         high=first.high,
@@ -156,10 +156,10 @@ def _sorted(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Colum
     return [replace(rows[number], ranks=places.get(number)) for number in order]
 
 
-def _has_value(figure: Figure | None) -> bool:
+def _has_value(figure: TableValue | None) -> bool:
     return figure is not None and figure.value is not None
 
 
-def _value(of: Figure | None) -> float:
+def _value(of: TableValue | None) -> float:
     assert of is not None and of.value is not None
     return of.value

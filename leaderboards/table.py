@@ -30,7 +30,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class TableValue:
     """One number of the table."""
 
     value: float | None
@@ -52,7 +52,7 @@ class Row:
     model: str
     family: str
     defense: str
-    figures: tuple[Figure | None, ...]
+    figures: tuple[TableValue | None, ...]
     ranks: Ranks | None = None
     """Ranks that it may have by what the table is sorted by; None without such a number."""
     suspected: tuple[str, ...] = ()
@@ -93,7 +93,7 @@ class Table:
         return found
 
 
-def figure_text(figure: Figure | None, column: Column, digits: int) -> str:
+def figure_text(figure: TableValue | None, column: Column, digits: int) -> str:
     """`49.46`, in percent if it is a fraction, with a star where it has flags.
 
     Empty without a result, a dash for a result without a value.
@@ -104,7 +104,7 @@ def figure_text(figure: Figure | None, column: Column, digits: int) -> str:
     return f"{text}*" if figure.flags else text
 
 
-def interval_text(figure: Figure | None, column: Column, digits: int) -> str:
+def interval_text(figure: TableValue | None, column: Column, digits: int) -> str:
     """`[48.07, 50.85]`, or empty."""
     if figure is None or figure.low is None or figure.high is None:
         return ""

@@ -39,7 +39,7 @@ _LATEX = {
     "…": r"\ldots{}",
 }
 _MARKDOWN = {mark: f"\\{mark}" for mark in "\\|*_`<>[]~&$"}
-Mark = Callable[[str, str, bool], str]
+CellFormatter = Callable[[str, str, bool], str]
 """A number, its interval and whether it is among the best, as the text of a cell."""
 
 
@@ -168,7 +168,7 @@ FORMATS: Mapping[str, Callable[[Table], str]] = {
 """By the ending of a file's name."""
 
 
-def _cells(table: Table, row: Row, cell: Mark) -> Iterator[str]:
+def _cells(table: Table, row: Row, cell: CellFormatter) -> Iterator[str]:
     for column, figure in zip(table.columns, row.figures, strict=True):
         number = figure_text(figure, column, table.digits)
         yield cell(number, interval_text(figure, column, table.digits), figure is not None and figure.is_best)

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table as Shown
 from rich.text import Text
 
-from .table import Column, Figure, Table, figure_text, interval_text, rank_text, unit_text
+from .table import Column, Table, TableValue, figure_text, interval_text, rank_text, unit_text
 from .table_formats import LEGEND
 
 MOST_PARTS = 4
@@ -76,7 +76,7 @@ def _head(table: Table, column: Column) -> str:
     return f"{column.label} ({note}) {unit_text(column.unit, column.higher_is_better)}"
 
 
-def _cell(figure: Figure | None, column: Column, digits: int) -> Text:
+def _cell(figure: TableValue | None, column: Column, digits: int) -> Text:
     best = figure is not None and figure.is_best
     number, ends = figure_text(figure, column, digits), interval_text(figure, column, digits)
     return Text.assemble((number, "bold" if best else ""), (f" {ends}" if ends else "", "dim"), no_wrap=True)

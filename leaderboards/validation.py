@@ -18,26 +18,28 @@ PROPORTIONS = ("accuracy", "robust_accuracy", "robust_accuracy_8bit", "top5_accu
 AT_MOST_ONE = (*PROPORTIONS, "error", "mean_accuracy", "shape_bias")
 COMPARED = ("value", "low", "high", "n", "unit", "higher_is_better", "flags", "cell")
 """What outcomes give of a result."""
-SLACK = 1e-9
+TOLERANCE = 1e-9
 Interval = Callable[[float, int], tuple[float, float]]
 """The interval of so many successes in so many samples."""
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ValidationIssue:
     """Where something is wrong, and what."""
 
     where: str
     what: str
 
 
-def problems(entry: Entry, wilson: Interval) -> list[Problem]:
+def problems(entry: Entry, wilson: Interval) -> list[ValidationIssue]:
     """All that can be found in the entry alone."""
     found = []
     if entry.checksum != entry.sealed().checksum and (entry.checksum or entry.measured):
-        found.append(Problem("checksum", "is not that of the entry: something was changed after it was written"))
+        found.append(
+            ValidationIssue("checksum", "is not that of the entry: something was changed after it was written")
+        )
     if entry.measured and entry.provenance is None:
-        found.append(Problem("provenance", "is missing, and there are measured results"))
+        found.append(ValidationIssue("provenance", "is missing, and there are measured results"))
     seen: Counter[tuple[Kind, str, str, str, str]] = Counter()
     clean = {
         (kind, result.benchmark, base_of(result.protocol)): result
@@ -59,49 +61,51 @@ def problems(entry: Entry, wilson: Interval) -> list[Problem]:
             seen[key] += 1
             if seen[key] == 2:
                 words.append("stands here twice, under one protocol")
-        found += [Problem(where, text) for text in words]
+        found += [ValidationIssue(where, text) for text in words]
     return found
 
 
-def repeated(entries: Sequence[Entry]) -> list[Problem]:
+def repeated(entries: Sequence[Entry]) -> list[ValidationIssue]:
     """Models with more than one entry."""
     counts = Counter(entry.model for entry in entries)
-    return [Problem(model, f"has {count} entries") for model, count in counts.items() if count > 1]
+    return [ValidationIssue(model, f"has {count} entries") for model, count in counts.items() if count > 1]
 
 
-def differences(entry: Entry, again: Entry | None) -> list[Problem]:
+def differences(entry: Entry, again: Entry | None) -> list[ValidationIssue]:
     """Where what was measured is not what the outcomes give, of which `again` was made.
 
     Versions, hardware, and what others say of the model are taken as they are.
     """
     if again is None or again.provenance is None:
-        return [Problem(entry.model, "has no outcomes in the store")]
+        return [ValidationIssue(entry.model, "has no outcomes in the store")]
     found = []
     if entry.provenance is not None:
         for name in ("source", "weights", "preprocessing"):
             here, there = getattr(entry.provenance, name), getattr(again.provenance, name)
             if here != there:
-                found.append(Problem(f"provenance.{name}", f"is {here}, the store says {there}"))
+                found.append(ValidationIssue(f"provenance.{name}", f"is {here}, the store says {there}"))
         for cell_id, cell in entry.provenance.cells.items():
             if again.provenance.cells.get(cell_id) != cell:
-                found.append(Problem(f"provenance.cells.{cell_id}", "the store holds other outcomes, or none"))
+                found.append(ValidationIssue(f"provenance.cells.{cell_id}", "the store holds other outcomes, or none"))
     if set(entry.checks) != set(again.checks):
         odd = sorted({check.check for check in set(entry.checks) ^ set(again.checks)})
-        found.append(Problem("checks", f"{', '.join(odd)}: the outcomes give another finding or other evidence"))
+        found.append(
+            ValidationIssue("checks", f"{', '.join(odd)}: the outcomes give another finding or other evidence")
+        )
     scored = {_key(result): result for result in again.measured}
     for number, result in enumerate(entry.measured):
         where = f"measured[{number}] ({result.benchmark}, {result.perturbation}, {result.metric})"
         other_result = scored.pop(_key(result), None)
         if other_result is None:
-            found.append(Problem(where, "does not follow from the outcomes"))
+            found.append(ValidationIssue(where, "does not follow from the outcomes"))
         else:
             said = [(name, getattr(result, name), getattr(other_result, name)) for name in COMPARED]
             found += [
-                Problem(where, f"{name} is {here}, the outcomes give {there}")
+                ValidationIssue(where, f"{name} is {here}, the outcomes give {there}")
                 for name, here, there in said
                 if not _same(here, there)
             ]
-    found += [Problem(f"({', '.join(key[:3])})", "follows from the outcomes and is missing") for key in scored]
+    found += [ValidationIssue(f"({', '.join(key[:3])})", "follows from the outcomes and is missing") for key in scored]
     return found
 
 
@@ -115,7 +119,11 @@ def _of_result(result: Result) -> Iterator[str]:
         yield f"value {value} is below 0"
     if result.metric in AT_MOST_ONE and value > 1:
         yield f"value {value} is above 1: fractions are wanted, not percent"
-    if result.low is not None and result.high is not None and not result.low - SLACK <= value <= result.high + SLACK:
+    if (
+        result.low is not None
+        and result.high is not None
+        and not result.low - TOLERANCE <= value <= result.high + TOLERANCE
+    ):
         yield f"value {value} lies outside its interval [{result.low}, {result.high}]"
     if result.n == 0:
         yield "has a value, and stands on no sample"
@@ -176,7 +184,7 @@ def _more(result: Result, clean: Result | None) -> bool:
         clean is not None
         and clean.value is not None
         and result.value is not None
-        and result.value > clean.value + SLACK
+        and result.value > clean.value + TOLERANCE
     )
 
 
@@ -186,5 +194,5 @@ def _key(result: Result) -> tuple[str, str, str, str]:
 
 def _same(here: object, there: object) -> bool:
     if isinstance(here, float) and isinstance(there, float):
-        return math.isclose(here, there, rel_tol=0, abs_tol=SLACK)
+        return math.isclose(here, there, rel_tol=0, abs_tol=TOLERANCE)
     return here == there

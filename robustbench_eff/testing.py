@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from robustbench_eff.core import spec
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Attack, Pixels
 from robustbench_eff.corruptions import Corruption, Kernel
 
@@ -109,7 +109,7 @@ def is_a_function_of_its_seed(attack: AttackClass) -> None:
     item = attack()
     first, second = item(model, images, labels, draws), item(model, images, labels, draws)
     assert torch.equal(first, second)
-    other = item(model, images, labels, Draws(draws.seed + 1, draws.keys))
+    other = item(model, images, labels, RandomStreams(draws.seed + 1, draws.keys))
     assert torch.equal(first, other) != item.stochastic
 
 
@@ -172,7 +172,7 @@ def is_drawn_from_its_seed(kernel: Kernel[Any]) -> None:
         pixels, draws = _pictures()
         first = corruption(pixels, draws)
         assert torch.equal(first, corruption(pixels, draws))
-        other = corruption(pixels, Draws(draws.seed + 1, draws.keys))
+        other = corruption(pixels, RandomStreams(draws.seed + 1, draws.keys))
         assert torch.equal(first, other) != corruption.stochastic, f"{corruption}"
 
 
@@ -206,9 +206,9 @@ def _severities(kernel: Kernel[Any]) -> list[Corruption]:
     return [kernel.at(severity, constants) for severity in range(1, SEVERITIES + 1)]
 
 
-def _pictures() -> tuple[Pixels, Draws]:
+def _pictures() -> tuple[Pixels, RandomStreams]:
     """Smooth colours with some noise on them."""
-    draws = Draws.of(0, range(PICTURES))
+    draws = RandomStreams.of(0, range(PICTURES))
     coarse = draws.uniform((3, 5, 5), stream="pictures")
     smooth = nn.functional.interpolate(coarse, size=(SIDE, SIDE), mode="bilinear")
     noisy = smooth + 0.1 * draws.normal((3, SIDE, SIDE), stream="pictures/noise")
@@ -228,15 +228,15 @@ class _Toy(nn.Module):
         return logits
 
 
-def _problem() -> tuple[nn.Module, Tensor, Tensor, Draws]:
+def _problem() -> tuple[nn.Module, Tensor, Tensor, RandomStreams]:
     """A fixed toy model, random images with the labels it predicts, and their draws."""
     model = _Toy().eval()
     with torch.no_grad():
         for position, parameter in enumerate(model.parameters()):
-            draws = Draws.of(0, range(parameter.shape[0]))
+            draws = RandomStreams.of(0, range(parameter.shape[0]))
             values = draws.normal(parameter.shape[1:] or (1,), stream=f"toy/{position}")
             parameter.copy_(values.reshape(parameter.shape) * 0.3)
-    draws = Draws.of(0, range(SAMPLES))
+    draws = RandomStreams.of(0, range(SAMPLES))
     images = draws.uniform((3, SIZE, SIZE), stream="images")
     with torch.no_grad():
         labels = model(images).argmax(1)

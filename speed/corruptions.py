@@ -22,7 +22,7 @@ from skimage import data
 
 from reference_corruptions import reference, repaired
 from robustbench_eff import corruptions
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import Kernel
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C
 from robustbench_eff.system import devices, environment
@@ -89,7 +89,7 @@ def _photographs(count: int) -> torch.Tensor:
 
 def _race(kernel: Kernel[Any], pixels: torch.Tensor, repeats: int) -> dict[str, Any]:
     """Times in turn; the first call of ours compiles and does not count."""
-    draws = Draws.of(0, range(len(pixels)), pixels.device)
+    draws = RandomStreams.of(0, range(len(pixels)), pixels.device)
     slow = [Image.fromarray(image) for image in pixels[: SLOW.get(kernel.name, 16)].cpu().numpy()]
     peer = _peer(kernel.name)
     assert peer is not None

@@ -18,14 +18,14 @@ from typing import Any
 
 from robustbench_eff import evaluate
 from robustbench_eff.evaluation.engines.store_writer import Progress
-from robustbench_eff.evaluation.evaluate import Silence
+from robustbench_eff.evaluation.evaluate import NullListener
 from robustbench_eff.evaluation.plan import Plan
 from robustbench_eff.system import environment
 
 MODEL, ATTACK = "digits_pgd_at", "pgd(eps=1/255, steps={})"
 
 
-class Clock(Silence):
+class Clock(NullListener):
     """When what happened."""
 
     def __init__(self) -> None:

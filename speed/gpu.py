@@ -28,7 +28,7 @@ from peers import bare_pgd
 from robustbench_eff import corruptions
 from robustbench_eff.attacks import PGD, Oracle
 from robustbench_eff.core.precision import plain_float32
-from robustbench_eff.core.rng import Draws, global_generators
+from robustbench_eff.core.rng import RandomStreams, global_generators
 from robustbench_eff.corruptions import Kernel
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C
 from robustbench_eff.system import environment
@@ -82,7 +82,7 @@ class Normalised(nn.Module):
 def attacked(name: str, words: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """A row for each radius and each way to run PGD, timed in turn."""
     model = Normalised(name).eval().to(words.device)
-    images = Draws.of(0, range(words.images), words.device).uniform((3, 224, 224), stream="images")
+    images = RandomStreams.of(0, range(words.images), words.device).uniform((3, 224, 224), stream="images")
     labels = predicted(model, images, words.batch_size)
     for radius, eps in RADII.items():
         attack = PGD(eps=eps, steps=STEPS, random_start=False)
@@ -128,8 +128,8 @@ def torchattacks_loop(model: nn.Module, images: Tensor, labels: Tensor, eps: flo
 
 def corrupted(words: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Images a second of every kernel of ImageNet-C at 224 pixels."""
-    draws = Draws.of(0, range(words.batch_size), words.device)
-    noise = Draws.of(0, range(words.batch_size), words.device).uniform((224, 224, 3), stream="pixels")
+    draws = RandomStreams.of(0, range(words.batch_size), words.device)
+    noise = RandomStreams.of(0, range(words.batch_size), words.device).uniform((224, 224, 3), stream="pixels")
     pixels = (noise * 255).to(torch.uint8)
     for name in IMAGENET_C:
         kernel: Kernel[Any] = getattr(corruptions, name.upper())

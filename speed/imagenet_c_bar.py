@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C_BAR
 from robustbench_eff.system import devices, environment
@@ -73,7 +73,7 @@ def _race(name: str, words: argparse.Namespace) -> dict[str, Any]:
     corruption = CORRUPTIONS[name].load().at(SEVERITY)
     level = _levels(words.reference)[name][SEVERITY - 1]
     pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (words.batch, SIDE, SIDE, 3), dtype=np.uint8))
-    draws = Draws.of(0, range(len(pixels)))
+    draws = RandomStreams.of(0, range(len(pixels)))
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "image.npy"

@@ -19,7 +19,7 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 
 from robustbench_eff.leaderboards.site.write import write_site
-from robustbench_eff.publishing.collect import gathered
+from robustbench_eff.publishing.collect import collect_entries
 from robustbench_eff.system import environment
 
 ARGUMENTS = [*("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")]
@@ -40,7 +40,7 @@ def main() -> None:
     words = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        entries = gathered((), published=True)
+        entries = collect_entries((), published=True)
         gathering = time.perf_counter() - began
         written = write_site(entries, Path(folder) / "site")
         row: dict[str, Any] = {

@@ -9,7 +9,7 @@ import pytest
 
 from masked_models import Quantised, Randomised, Tampered, masked
 from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.scores.cell_groups import Evidence
+from robustbench_eff.scores.cell_groups import CellOutcomes
 from robustbench_eff.scores.masking_checks import (
     CHECKS,
     Verdict,
@@ -92,13 +92,13 @@ def test_more_steps_that_break_many_more_are_suspicious(tmp_path: Path) -> None:
     assert findings("digits_standard", tmp_path, attacks)["more_steps"].finding == "suspect"
 
 
-def evidence(name: str, correct: list[bool], **fields) -> Evidence:
+def evidence(name: str, correct: list[bool], **fields) -> CellOutcomes:
     """A finished cell on four samples, as far as the checks read it."""
     columns = {"num_backwards": [20] * 4, "zero_gradients": [0] * 4, "won_by": [""] * 4, "flag": [""] * 4}
     columns |= {key: fields.pop(key) for key in list(fields) if key in columns}
     configuration = {"threat": {"norm": "linf", "eps": 8 / 255}, "steps": 10, **fields}
     cell = {"perturbation": f"{name}(...)", "configuration": configuration, "seed": 0}
-    return Evidence(name, cell, pa.table({"correct": correct, **columns}))
+    return CellOutcomes(name, cell, pa.table({"correct": correct, **columns}))
 
 
 BROKEN, SOUND = [False] * 4, [True] * 4

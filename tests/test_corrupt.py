@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from labelled_sets import files
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import MissingInputs, UsageError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import FOG, JPEG_COMPRESSION
 from robustbench_eff.generation.corrupted_files import write_corrupted
 
@@ -51,12 +51,12 @@ def test_a_file_holds_what_an_evaluation_sees(clean: Path, tmp_path: Path) -> No
     from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET_C_GENERATED
     from robustbench_eff.benchmarks.image_cache import prepare
     from robustbench_eff.benchmarks.readers import open
-    from robustbench_eff.core.rng import Draws
+    from robustbench_eff.core.rng import RandomStreams
 
     write(clean, tmp_path / "out", seed=4)
     opened = open.open_location(str(clean), "validation")
     images = prepare(IMAGENET_C_GENERATED, opened, IMAGENET_C_GENERATED.geometry)
-    seen = JPEG_COMPRESSION.applied(FOG.at(3)(images.bytes(np.arange(6)), Draws.of(4, images.sample_ids)), 85)
+    seen = JPEG_COMPRESSION.applied(FOG.at(3)(images.bytes(np.arange(6)), RandomStreams.of(4, images.sample_ids)), 85)
     for row, sample in enumerate(images.sample_ids):
         (path,) = (tmp_path / "out" / "fog" / "3").rglob(f"{Path(sample).stem}.JPEG")
         assert np.array_equal(np.asarray(Image.open(path)), seen[row].numpy())
@@ -85,7 +85,7 @@ def test_cifar_is_written_as_arrays(arrays: Path, tmp_path: Path) -> None:
     assert "70 images written" in result.output
     fog, labels = np.load(tmp_path / "out" / "fog.npy"), np.load(tmp_path / "out" / "labels.npy")
     clean = torch.from_numpy(np.load(arrays)["x"])
-    draws = Draws.of(0, [f"{row:08d}" for row in range(7)])
+    draws = RandomStreams.of(0, [f"{row:08d}" for row in range(7)])
     for level in range(1, 6):
         expected = FOG.at(level, "cifar10")(clean, draws).numpy()
         np.testing.assert_array_equal(fog[7 * (level - 1) : 7 * level], expected)

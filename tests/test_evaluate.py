@@ -21,7 +21,7 @@ from rich.console import Console
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError
 from robustbench_eff.evaluation.engines.store_writer import Progress
-from robustbench_eff.evaluation.evaluate import Silence
+from robustbench_eff.evaluation.evaluate import NullListener
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.reports import console as report
 from robustbench_eff.scores.compute import store_scores
@@ -93,7 +93,7 @@ def test_a_killed_run_is_resumed_to_the_same_rows(reference: Path, tmp_path: Pat
     assert sum(killed.values()) < 4 * COUNT, "it finished before it was killed"
     computed = []
 
-    class Ears(Silence):
+    class Ears(NullListener):
         def progressed(self, progress: Progress) -> None:
             computed.append(0 if progress.resumed else progress.samples)
 
@@ -116,7 +116,7 @@ def test_a_corrupt_shard_is_computed_again_and_said(reference: Path, tmp_path: P
 def test_clean_outcomes_that_are_lost_on_the_way_stop_the_run(tmp_path: Path) -> None:
     store = tmp_path / "store"
 
-    class Vandal(Silence):
+    class Vandal(NullListener):
         def progressed(self, progress: Progress) -> None:
             if progress.cell.perturbation == "none" and progress.done == 16:
                 sorted(store.glob("cells/*/*.parquet"))[0].write_bytes(b"")

@@ -86,7 +86,7 @@ def test_every_benchmark_can_be_described() -> None:
     ],
 )
 def test_alternatives_are_the_same_images_read_otherwise(name: str, others: list[str]) -> None:
-    assert build_benchmark.alternatives(build_benchmark.benchmark(name)) == others
+    assert build_benchmark.other_protocols(build_benchmark.benchmark(name)) == others
 
 
 def test_other_labels_are_no_benchmark() -> None:

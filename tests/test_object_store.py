@@ -92,7 +92,7 @@ def test_a_killed_run_goes_on_at_once(bucket: str, tmp_path: Path) -> None:
 
 
 def test_a_second_writer_is_refused_when_the_first_shows_life(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "BEAT", 0.2)
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.2)
     with (
         Store(f"{bucket}/held").lock(),
         pytest.raises(StoreError, match=rf"Another process \({os.getpid()} on {platform.node()}\) is writing"),
@@ -102,8 +102,8 @@ def test_a_second_writer_is_refused_when_the_first_shows_life(bucket: str, monke
 
 
 def test_the_lease_of_who_died_elsewhere_is_taken_over(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "BEAT", 0.2)
-    monkeypatch.setattr(lease, "DEAD", 0.6)
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(lease, "LEASE_TIMEOUT_SECONDS", 0.6)
     files = Files.at(f"{bucket}/elsewhere")
     files.write(
         lease.NAME, json.dumps({"host": "elsewhere", "machine": "another", "pid": 1, "token": "x", "beat": 3}).encode()

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from robustbench_eff import Settings
 from robustbench_eff.cli import app
 from robustbench_eff.evaluation import cost_estimate
-from robustbench_eff.evaluation.device_runtime import Workshop
+from robustbench_eff.evaluation.device_runtime import DeviceRuntime
 from robustbench_eff.storage.store import Store
 from robustbench_eff.system import devices as hardware
 from running import run
@@ -21,7 +21,7 @@ ATTACKS = ["fgsm(eps=8/255)", "square(eps=64/255, queries=5000)"]
 
 def estimates(store: Path, **options) -> list[cost_estimate.Estimate]:
     settings = Settings(store=store, limit=40, attacks=ATTACKS, corruptions=["fog(severity=3)"], **options)
-    (forecast,) = cost_estimate.estimates("digits_standard", settings=settings, preparing=lambda *step: None)
+    (forecast,) = cost_estimate.estimate_cost("digits_standard", settings=settings, preparing=lambda *step: None)
     return forecast.cells
 
 
@@ -77,9 +77,11 @@ def test_gpus_of_one_kind_are_tried_once_and_workers_that_share_one_count_once(
     """With the CPU in the place of two GPUs."""
     monkeypatch.setattr(hardware, "resolve_devices", lambda names, workers: ["cpu:0", "cpu:1", "cpu:0", "cpu:1"])
     monkeypatch.setattr(hardware, "kind", lambda device: "a GPU")
-    monkeypatch.setattr(cost_estimate, "Workshop", lambda models, settings, *where: Workshop(models, settings, "cpu"))
+    monkeypatch.setattr(
+        cost_estimate, "Workshop", lambda models, settings, *where: DeviceRuntime(models, settings, "cpu")
+    )
     settings = Settings(store=tmp_path / "store", limit=10, attacks=["fgsm"])
-    (forecast,) = cost_estimate.estimates("digits_standard", settings=settings, preparing=lambda *step: None)
+    (forecast,) = cost_estimate.estimate_cost("digits_standard", settings=settings, preparing=lambda *step: None)
     assert (forecast.device, forecast.count, len(forecast.cells)) == ("a GPU", 2, 2)
 
 

@@ -12,10 +12,10 @@ from published_sets import arrays, outcomes, run, shade_model
 from robustbench_eff import evaluate
 from robustbench_eff.core.errors import DataError, MissingInputs, UsageError
 from robustbench_eff.models.request import ModelRequest
-from robustbench_eff.registry.perturbation_sets import IMAGENET_C, SETS
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C, PERTURBATION_SETS
 from robustbench_eff.registry.sequences import SEQUENCES
 from robustbench_eff.scores.compute import store_scores
-from robustbench_eff.scores.sequences import TESTED
+from robustbench_eff.scores.sequences import SEQUENCE_SETS
 from robustbench_eff.storage.store import Store
 
 
@@ -124,7 +124,7 @@ def test_published_cells_make_up_mean_accuracy_and_stability(model: ModelRequest
     frames = {name.removesuffix("_sequence"): of_shades(4, 31, 32, 32, 3) for name in SEQUENCES}
     frames |= {"motion_blur": of_shades(4, 21, 32, 32, 3), "translate": of_shades(4, 16, 32, 32, 3)}
     folder = arrays(tmp_path / "p", repeats=1, **frames)
-    texts = tuple(text for text in SETS["cifar10_p"] if "difficulty=1" in text)
+    texts = tuple(text for text in PERTURBATION_SETS["cifar10_p"] if "difficulty=1" in text)
     result = run(model, "cifar10-p", texts, tmp_path / "s", cifar10_p=folder)
     (whole,) = (score for score in result.scores if score.metric == "mean_flip_probability")
     flips = {
@@ -132,7 +132,7 @@ def test_published_cells_make_up_mean_accuracy_and_stability(model: ModelRequest
         for score in result.scores
         if score.metric == "flip_probability"
     }
-    assert whole.value == pytest.approx(np.mean([flips[name] for name in TESTED["cifar10"]]))
+    assert whole.value == pytest.approx(np.mean([flips[name] for name in SEQUENCE_SETS["cifar10"]]))
 
 
 def test_what_is_there_of_a_published_set_is_run_when_the_rest_is_skipped(model: ModelRequest, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from robustbench_eff.core.rng import Draws, philox
+from robustbench_eff.core.rng import RandomStreams, philox
 
 # Known answers for philox4x32-10: counter, key, output. Source: Random123, tests/kat_vectors.
 KNOWN = [
@@ -28,25 +28,25 @@ def test_philox_gives_the_published_answers(counter: str, key: str, output: str)
 
 
 def test_a_sample_keeps_its_draws_in_any_company() -> None:
-    together = Draws.of(3, ["a", "b", "c"])
-    assert torch.equal(together.uniform((5,), stream="s")[1:2], Draws.of(3, ["b"]).uniform((5,), stream="s"))
+    together = RandomStreams.of(3, ["a", "b", "c"])
+    assert torch.equal(together.uniform((5,), stream="s")[1:2], RandomStreams.of(3, ["b"]).uniform((5,), stream="s"))
     rows = torch.tensor([2, 0])
     assert torch.equal(together[rows].normal((4,), stream="s"), together.normal((4,), stream="s")[rows])
 
 
 def test_seed_stream_step_and_sample_all_matter() -> None:
-    base = Draws.of(0, ["a"]).uniform((8,), stream="s", step=0)
+    base = RandomStreams.of(0, ["a"]).uniform((8,), stream="s", step=0)
     others = [
-        Draws.of(1, ["a"]).uniform((8,), stream="s", step=0),
-        Draws.of(0, ["b"]).uniform((8,), stream="s", step=0),
-        Draws.of(0, ["a"]).uniform((8,), stream="t", step=0),
-        Draws.of(0, ["a"]).uniform((8,), stream="s", step=1),
+        RandomStreams.of(1, ["a"]).uniform((8,), stream="s", step=0),
+        RandomStreams.of(0, ["b"]).uniform((8,), stream="s", step=0),
+        RandomStreams.of(0, ["a"]).uniform((8,), stream="t", step=0),
+        RandomStreams.of(0, ["a"]).uniform((8,), stream="s", step=1),
     ]
     assert all(not torch.equal(base, other) for other in others)
 
 
 def test_draws_follow_their_distribution() -> None:
-    draws = Draws.of(0, range(100))
+    draws = RandomStreams.of(0, range(100))
     uniform = draws.uniform((1001,), stream="u").flatten()
     assert uniform.min() >= 0
     assert uniform.max() < 1
@@ -56,5 +56,5 @@ def test_draws_follow_their_distribution() -> None:
 
 def test_the_global_generator_is_left_alone() -> None:
     state = torch.random.get_rng_state()
-    Draws.of(0, ["a"]).normal((10,), stream="s")
+    RandomStreams.of(0, ["a"]).normal((10,), stream="s")
     assert torch.equal(state, torch.random.get_rng_state())

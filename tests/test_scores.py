@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 from robustbench_eff.core import spec
 from robustbench_eff.scores.accuracy import accuracy_scores
 from robustbench_eff.scores.compute import store_scores
-from robustbench_eff.scores.distances import distance_scores, searches_the_nearest
+from robustbench_eff.scores.distances import distance_scores, is_minimum_norm_attack
 from robustbench_eff.scores.intervals import median_interval, wilson
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.store import Store
@@ -100,7 +100,7 @@ def distances(norm: str, values: list[float], *, wrong: int = 0, survived: int =
 
 def test_the_median_distance_counts_wrong_samples_as_zero_and_survivors_as_endless() -> None:
     cell = CELL | {"configuration": {"eps": None, "threat": {"norm": "l2", "eps": None}}}
-    assert searches_the_nearest(cell)
+    assert is_minimum_norm_attack(cell)
     (score,) = distance_scores(cell, distances("l2", [1.0, 2.0, 3.0, 4.0, 5.0], wrong=2, survived=2))
     assert (score.metric, score.value, score.n) == ("median_distance_l2", 3.0, 9)
     assert (score.low, score.high) == (0.0, None)
@@ -119,8 +119,8 @@ def test_a_security_curve_counts_what_lies_on_a_sphere_as_inside() -> None:
 
 
 def test_attacks_in_one_ball_are_scored_as_accuracy() -> None:
-    assert not searches_the_nearest(CELL | {"configuration": {"eps": 0.1, "threat": {"norm": "l2", "eps": 0.1}}})
-    assert not searches_the_nearest(CELL)
+    assert not is_minimum_norm_attack(CELL | {"configuration": {"eps": 0.1, "threat": {"norm": "l2", "eps": 0.1}}})
+    assert not is_minimum_norm_attack(CELL)
 
 
 def test_the_interval_of_a_median_covers_it_as_often_as_it_says() -> None:

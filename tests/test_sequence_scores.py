@@ -17,7 +17,7 @@ from robustbench_eff.evaluation.evaluate import evaluate
 from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.sequences import (
-    TESTED,
+    SEQUENCE_SETS,
     flip_probability,
     mean_sequence_scores,
     sequence_scores,
@@ -104,13 +104,13 @@ def outcomes(logits: np.ndarray) -> pa.Table:
 
 
 def test_the_mean_flip_rate_is_relative_to_alexnet(logits: np.ndarray) -> None:
-    cells = [(cell(name), outcomes(logits)) for name in TESTED["imagenet"]]
+    cells = [(cell(name), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
     scores = {score.metric: score for score in mean_sequence_scores(cells)}
     with_first, apart = (
         flip_probability(ranked(logits), with_first=True).mean(),
         flip_probability(ranked(logits)).mean(),
     )
-    of = {name: with_first if "noise" in name else apart for name in TESTED["imagenet"]}
+    of = {name: with_first if "noise" in name else apart for name in SEQUENCE_SETS["imagenet"]}
     alexnets = published().flip_probabilities
     assert scores["mFR"].value == pytest.approx(np.mean([of[name] / alexnets[name] for name in of]))
     assert scores["mFR"].flags == ("AlexNet's flip probabilities are unverified",)
@@ -123,11 +123,13 @@ def test_the_mean_flip_rate_is_relative_to_alexnet(logits: np.ndarray) -> None:
 
 def test_a_users_alexnet_replaces_the_unverified_one(logits: np.ndarray, tmp_path: Path) -> None:
     figures = {
-        "imagenet_p": {key: dict.fromkeys(TESTED["imagenet"], 0.5) for key in ("flip_probability", "top5_distance")}
+        "imagenet_p": {
+            key: dict.fromkeys(SEQUENCE_SETS["imagenet"], 0.5) for key in ("flip_probability", "top5_distance")
+        }
     }
     (tmp_path / "alexnet.json").write_text(json.dumps(figures))
     alexnet = measured(tmp_path / "alexnet.json")
-    cells = [(cell(name), outcomes(logits)) for name in TESTED["imagenet"]]
+    cells = [(cell(name), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
     scores = {score.metric: score for score in mean_sequence_scores(cells, alexnet)}
     assert scores["mFR"].value == pytest.approx(2 * scores["mean_flip_probability"].value)
     assert scores["mT5D"].value == pytest.approx(2 * scores["mean_top5_distance"].value)
@@ -173,7 +175,7 @@ def test_a_file_without_alexnet_is_refused(figures: object, words: str, tmp_path
 
 
 def test_other_classes_are_not_compared_with_alexnet(logits: np.ndarray) -> None:
-    cells = [(cell(name, benchmark="mine"), outcomes(logits)) for name in TESTED["imagenet"]]
+    cells = [(cell(name, benchmark="mine"), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
     assert "mFR" not in {score.metric for score in mean_sequence_scores(cells)}
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from robustbench_eff import TrainSettings, evaluate, load_classifier, train
 from robustbench_eff.cli.main import app
-from robustbench_eff.core.activations import kinks
+from robustbench_eff.core.activations import nonsmooth_ops
 from robustbench_eff.core.errors import MissingInputs, RobustEvalError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.models.card import Card
@@ -49,7 +49,7 @@ def test_a_trained_folder_is_a_model_like_any_other(tmp_path: Path) -> None:
         "model.safetensors",
     }
     classifier = load_classifier(str(tmp_path / "mine"))
-    assert classifier.num_classes == 10 and not kinks(classifier.model, torch.rand(1, 3, 32, 32))
+    assert classifier.num_classes == 10 and not nonsmooth_ops(classifier.model, torch.rand(1, 3, 32, 32))
     scores = evaluate(str(tmp_path / "mine"), attacks=["none"], store=tmp_path / "store").scores
     accuracy = next(score.value for score in scores if score.metric == "accuracy")
     held_out = next(iter(card.accuracy.values()))

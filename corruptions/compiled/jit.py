@@ -50,7 +50,7 @@ def parallel(function: Function) -> Function:
     return call  # type: ignore[return-value]
 
 
-def changed(function: Callable[..., None], images: Tensor, *arguments: Any) -> Tensor:
+def apply_loop(function: Callable[..., None], images: Tensor, *arguments: Any) -> Tensor:
     """What `function(images, *arguments, out)` writes, of the images' shape and type; all tensors come as arrays."""
     source = array(images)
     out = np.empty_like(source)
@@ -58,7 +58,9 @@ def changed(function: Callable[..., None], images: Tensor, *arguments: Any) -> T
     return torch.from_numpy(out)
 
 
-def filmed(function: Callable[..., None], maps: Tensor, picture: Tensor, size: int, *arguments: Any) -> Tensor:
+def apply_frame_loop(
+    function: Callable[..., None], maps: Tensor, picture: Tensor, size: int, *arguments: Any
+) -> Tensor:
     """The frames that `function(maps, picture, top, left, *arguments, out)` writes, of the picture's middle."""
     out = np.empty((len(maps), size, size, 3), dtype=np.uint8)
     function(array(maps), array(picture), *corner((picture.shape[0], picture.shape[1]), size), *arguments, out)

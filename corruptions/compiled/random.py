@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numba import prange
 
-from robustbench_eff.core.rng import Draws, stream_key
+from robustbench_eff.core.rng import RandomStreams, stream_key
 
 from .jit import array, loop, parallel
 
@@ -18,21 +18,21 @@ HALF = np.uint64(32)
 UNIT = np.float32(2.0**-24)
 
 
-def uniforms(draws: Draws, shape: tuple[int, ...], stream: str) -> torch.Tensor:
+def uniforms(draws: RandomStreams, shape: tuple[int, ...], stream: str) -> torch.Tensor:
     """What `draws.uniform` gives."""
     out = np.empty((len(draws.keys), math.prod(shape)), dtype=np.float32)
     _uniforms(*_keys(draws, stream), out)
     return torch.from_numpy(out).view(-1, *shape)
 
 
-def looked_up(draws: Draws, shape: tuple[int, ...], stream: str, table: torch.Tensor) -> torch.Tensor:
+def looked_up(draws: RandomStreams, shape: tuple[int, ...], stream: str, table: torch.Tensor) -> torch.Tensor:
     """Entries of `table` (2^16 of float32), two of every word: by its lower half and then by its upper one."""
     out = np.empty((len(draws.keys), math.prod(shape)), dtype=np.float32)
     _looked_up(*_keys(draws, stream), array(table), out)
     return torch.from_numpy(out).view(-1, *shape)
 
 
-def _keys(draws: Draws, stream: str) -> tuple[np.ndarray, np.uint32, np.uint32]:
+def _keys(draws: RandomStreams, stream: str) -> tuple[np.ndarray, np.uint32, np.uint32]:
     low, high = stream_key(draws.seed, stream)
     return array(draws.keys), np.uint32(low), np.uint32(high)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..brightness import BRIGHTNESS as STILL
 from ..center_crop import middle
@@ -18,7 +18,7 @@ UNCHANGED = 15
 """The frame that is as bright as the picture."""
 
 
-def _film(picture: Picture, size: int, percent: float, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, percent: float, draws: RandomStreams) -> Pixels:
     clean = middle(picture[None], size)
     added = [(number - UNCHANGED) * percent / 100.0 for number in range(len(draws))]
     return torch.cat([STILL.applied(clean, value) for value in added])

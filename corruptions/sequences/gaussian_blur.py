@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..center_crop import middle
 from ..gaussian_blur import GAUSSIAN_BLUR as STILL
@@ -27,7 +27,7 @@ class Widening(NamedTuple):
     """In sigmas."""
 
 
-def _film(picture: Picture, size: int, widening: Widening, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, widening: Widening, draws: RandomStreams) -> Pixels:
     image = middle(picture[None], size)
     blurred, _ = STILL.program(image)
     sigmas = [widening.start + widening.step * number for number in range(len(draws))]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..center_crop import copies
 from ..quantize import WHITE, divided
@@ -17,7 +17,7 @@ from ..random import normals
 from ..sequence import SequenceKernel
 
 
-def _film(picture: Picture, size: int, deviation: float, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, deviation: float, draws: RandomStreams) -> Pixels:
     frames = copies(picture, size, len(draws))
     noise = normals(draws[1:], (size, size, 3), "gaussian_noise_sequence")
     frames[1:] = (divided(frames[:1].float(), WHITE) + noise * deviation).clamp_(0, 1).mul_(WHITE).to(torch.uint8)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import torch
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..center_crop import copies
 from ..motion_blur import MOTION_BLUR as STILL
@@ -28,7 +28,7 @@ class Turning(NamedTuple):
     """From frame to frame."""
 
 
-def _film(picture: Picture, size: int, turning: Turning, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, turning: Turning, draws: RandomStreams) -> Pixels:
     numbers = torch.arange(len(draws), device=picture.device)
     angles = ((numbers - turning.level) * turning.degrees).double()
     return STILL.applied(copies(picture, size, len(draws)), turning.motion, angles)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..affine import STEP_BITS
 from ..center_crop import corner
@@ -22,17 +22,17 @@ Homography = npt.NDArray[np.float64]
 STEPS = 1 << STEP_BITS
 
 
-def seen_through(picture: Picture, homographies: Sequence[Homography], size: int) -> Pixels:
+def seen_through(picture: RawImage, homographies: Sequence[Homography], size: int) -> Pixels:
     """A frame of the middle `size` x `size` pixels of the picture under each of the homographies."""
     inverse = torch.from_numpy(np.stack([np.linalg.inv(matrix) for matrix in homographies])).to(picture.device)
     if picture.device.type == "cpu" and can_compile():
         from ..compiled import jit, views
 
-        return jit.filmed(views.perspective, inverse, picture, size, STEP_BITS)
+        return jit.apply_frame_loop(views.perspective, inverse, picture, size, STEP_BITS)
     return _seen_through(picture, inverse, size)
 
 
-def _seen_through(picture: Picture, inverse: Tensor, size: int) -> Pixels:
+def _seen_through(picture: RawImage, inverse: Tensor, size: int) -> Pixels:
     height, width = picture.shape[:2]
     top, left = corner((height, width), size)
     x = torch.arange(left, left + size, device=picture.device).double()

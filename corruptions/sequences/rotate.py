@@ -5,14 +5,14 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks
 
 from __future__ import annotations
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..sequence import SequenceKernel
 from .transform import about_the_middle, transformed
 
 
-def _film(picture: Picture, size: int, degrees: int, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, degrees: int, draws: RandomStreams) -> Pixels:
     turns = range(-degrees, len(draws) - degrees)
     return transformed(picture, [about_the_middle(picture, degrees=turn) for turn in turns], size)
 

@@ -5,8 +5,8 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks
 
 from __future__ import annotations
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..sequence import SequenceKernel
 from .transform import about_the_middle, transformed
@@ -15,7 +15,7 @@ Percent = tuple[float, float]
 """Of the picture's size at the first frame, and how much is added with each."""
 
 
-def _film(picture: Picture, size: int, percent: Percent, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, percent: Percent, draws: RandomStreams) -> Pixels:
     start, step = percent
     scales = [(number * step + start) / 100.0 for number in range(len(draws))]
     return transformed(picture, [about_the_middle(picture, scale=scale) for scale in scales], size)

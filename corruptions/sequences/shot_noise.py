@@ -5,8 +5,8 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks
 
 from __future__ import annotations
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..center_crop import copies
 from ..random import uniforms
@@ -14,7 +14,7 @@ from ..sequence import SequenceKernel
 from ..shot_noise import SHOT_NOISE as STILL
 
 
-def _film(picture: Picture, size: int, photons: int, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, photons: int, draws: RandomStreams) -> Pixels:
     frames = copies(picture, size, len(draws))
     frames[1:] = STILL.applied(frames[1:], photons, uniforms(draws[1:], (size, size, 3), "shot_noise_sequence"))
     return frames

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..center_crop import copies
 from ..random import normals
@@ -21,7 +21,7 @@ START, TURN = -150, 4
 """Degrees of the wind in the first frame, and how far it turns with each."""
 
 
-def _film(picture: Picture, size: int, snow: Snow, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, snow: Snow, draws: RandomStreams) -> Pixels:
     flakes = normals(draws[:1], (size, size), "snow_sequence").expand(len(draws), -1, -1)
     wind = (START + TURN * torch.arange(len(draws), device=picture.device)).double()
     return STILL.applied(copies(picture, size, len(draws)), snow, flakes, wind)

@@ -12,14 +12,14 @@ import torch.nn.functional as functional
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..center_crop import copies
 from ..gaussian_filter import gaussian
 from ..random import normals
 from ..sequence import SequenceKernel
-from ..spatter import Spatter, wetted
+from ..spatter import Spatter, add_water
 
 Liquid = Float64[Tensor, "1 height width"]
 
@@ -31,14 +31,14 @@ class Running(NamedTuple):
     shares: tuple[float, ...]
 
 
-def _film(picture: Picture, size: int, running: Running, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, running: Running, draws: RandomStreams) -> Pixels:
     drops = running.drops
     noise = normals(draws[:1], (size, size), "spatter_sequence").double()
     liquid = gaussian(drops.mean + drops.deviation * noise, drops.sigma)
     layers = [liquid.masked_fill(liquid < drops.threshold, 0.0)]
     while len(layers) < len(draws):
         layers.append(_run(layers[-1], running.shares))
-    return wetted(copies(picture, size, len(draws)), torch.cat(layers), drops.strength)
+    return add_water(copies(picture, size, len(draws)), torch.cat(layers), drops.strength)
 
 
 def _run(liquid: Liquid, shares: tuple[float, ...]) -> Liquid:

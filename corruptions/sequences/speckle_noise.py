@@ -5,8 +5,8 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks
 
 from __future__ import annotations
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..center_crop import copies
 from ..random import normals
@@ -14,7 +14,7 @@ from ..sequence import SequenceKernel
 from ..speckle_noise import SPECKLE_NOISE as STILL
 
 
-def _film(picture: Picture, size: int, deviation: float, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, deviation: float, draws: RandomStreams) -> Pixels:
     frames = copies(picture, size, len(draws))
     noise = normals(draws[1:], (size, size, 3), "speckle_noise_sequence")
     frames[1:] = STILL.applied(frames[1:], deviation, noise)

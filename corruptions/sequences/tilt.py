@@ -8,20 +8,20 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..sequence import SequenceKernel
 from .perspective import seen_through
 
 
-def _film(picture: Picture, size: int, step: float, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, step: float, draws: RandomStreams) -> Pixels:
     half = (len(draws) - 1) // 2
     angles = [np.deg2rad(step * (number - half)) for number in range(len(draws))]
     return seen_through(picture, [_tilted(picture, angle) for angle in angles], size)
 
 
-def _tilted(picture: Picture, angle: float) -> npt.NDArray[np.float64]:
+def _tilted(picture: RawImage, angle: float) -> npt.NDArray[np.float64]:
     """The homography of a picture turned by `angle` about both its axes, at its diagonal's distance."""
     height, width = picture.shape[:2]
     distance, (sine, cosine) = np.sqrt(width**2 + height**2), (np.sin(angle), np.cos(angle))

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..center_crop import corner
 from ..random import can_compile
@@ -22,7 +22,7 @@ Maps = Float64[Tensor, "frames 2 3"]
 
 
 def about_the_middle(
-    picture: Picture, *, degrees: float = 0.0, scale: float = 1.0, shear: float = 0.0
+    picture: RawImage, *, degrees: float = 0.0, scale: float = 1.0, shear: float = 0.0
 ) -> list[list[float]]:
     """The map that turns a picture clockwise, magnifies it and shears it, both angles in degrees."""
     across, down = (side * 0.5 + 0.5 for side in (picture.shape[1], picture.shape[0]))
@@ -33,17 +33,17 @@ def about_the_middle(
     return [[x, y, -x * across - y * down + middle] for (x, y), middle in zip(rows, (across, down), strict=True)]
 
 
-def transformed(picture: Picture, maps: list[list[list[float]]], size: int) -> Pixels:
+def transformed(picture: RawImage, maps: list[list[list[float]]], size: int) -> Pixels:
     """A frame of the middle `size` x `size` pixels of the picture under each of the maps."""
     every = torch.tensor(maps, dtype=torch.float64, device=picture.device)
     if picture.device.type == "cpu" and can_compile():
         from ..compiled import jit, views
 
-        return jit.filmed(views.affine, every, picture, size)
+        return jit.apply_frame_loop(views.affine, every, picture, size)
     return _transformed(picture, every, size)
 
 
-def _transformed(picture: Picture, maps: Maps, size: int) -> Pixels:
+def _transformed(picture: RawImage, maps: Maps, size: int) -> Pixels:
     height, width = picture.shape[:2]
     top, left = corner((height, width), size)
     x = torch.arange(size, device=picture.device).double() + (left + 0.5)

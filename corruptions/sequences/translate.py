@@ -8,14 +8,14 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as functional
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..center_crop import corner
 from ..sequence import SequenceKernel
 
 
-def _film(picture: Picture, size: int, start: int, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, start: int, draws: RandomStreams) -> Pixels:
     top, left = corner((picture.shape[0], picture.shape[1]), size)
     reach = max(start, len(draws))
     wide = functional.pad(picture[top : top + size], (0, 0, reach, reach))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Pixels, RawImage
 
 from ..center_crop import middle
 from ..quantize import WHITE, divided
@@ -17,7 +17,7 @@ from ..sequence import SequenceKernel
 from .transform import about_the_middle, transformed
 
 
-def _film(picture: Picture, size: int, step: float, draws: Draws) -> Pixels:
+def _film(picture: RawImage, size: int, step: float, draws: RandomStreams) -> Pixels:
     scales = [1 + step * number for number in range(1, len(draws))]
     zoomed = transformed(picture, [about_the_middle(picture, scale=scale) for scale in scales], size)
     first = middle(picture[None], size)

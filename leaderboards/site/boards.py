@@ -12,7 +12,7 @@ from robustbench_eff.core.errors import EmptyTable
 from ..board import board
 from ..columns import Layout, layout, presets
 from ..entry import Entry
-from ..table import Column, Figure, Row, Table, figure_text, interval_text, rank_text, unit_text
+from ..table import Column, Row, Table, TableValue, figure_text, interval_text, rank_text, unit_text
 from .data import Piece, piece
 
 FIRST = "paper"
@@ -55,22 +55,22 @@ def _first(table: Table, layout: Layout) -> int:
     )
 
 
-class Pieces(NamedTuple):
+class DataChunks(NamedTuple):
     """What the page needs of a table: the numbers of those that round alike are in one piece."""
 
     board: Piece
     figures: Piece
 
 
-def as_data(boards: Mapping[str, Board], pages: Mapping[str, str]) -> dict[str, Pieces]:
+def as_data(boards: Mapping[str, Board], pages: Mapping[str, str]) -> dict[str, DataChunks]:
     """The pieces of every table, by its name."""
-    found: dict[str, Pieces] = {}
+    found: dict[str, DataChunks] = {}
     for digits in sorted({shown.table.digits for shown in boards.values()}):
         alike = {name: shown for name, shown in boards.items() if shown.table.digits == digits}
         figures = _figures([shown.table for shown in alike.values()])
         said = piece(f"figures-{digits}", _said(figures, digits, pages))
         found |= {
-            name: Pieces(piece(f"board-{name}", _board(shown, figures, said.name)), said)
+            name: DataChunks(piece(f"board-{name}", _board(shown, figures, said.name)), said)
             for name, shown in alike.items()
         }
     return {name: found[name] for name in boards}
@@ -82,7 +82,7 @@ class _Figures(NamedTuple):
     columns: dict[Column, int]
     rows: dict[str, tuple[int, Row]]
     """By model."""
-    found: dict[int, dict[int, Figure]]
+    found: dict[int, dict[int, TableValue]]
 
 
 def _figures(tables: Sequence[Table]) -> _Figures:
@@ -114,7 +114,7 @@ def _said(figures: _Figures, digits: int, pages: Mapping[str, str]) -> list[Any]
     ]
 
 
-def _cell(place: int, column: Column, figure: Figure, digits: int) -> list[Any]:
+def _cell(place: int, column: Column, figure: TableValue, digits: int) -> list[Any]:
     return [
         *(place, None if figure.value is None else round(figure.value, DIGITS), figure_text(figure, column, digits)),
         *(interval_text(figure, column, digits), int(figure.is_best), figure.n, rank_text(figure.ranks)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from robustbench_eff.core.disk import write_whole
+from robustbench_eff.core.disk import atomic_write
 from robustbench_eff.core.errors import UsageError
 
 FIRST_PAGE = "index.html"
@@ -36,12 +36,12 @@ def put(files: Mapping[str, bytes], out: Path) -> None:
     old = earlier(out)
     _look(out, old, files)
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / MARK, _listed(old | files.keys()))  # so that an interrupted site is known by all it wrote
+    atomic_write(out / MARK, _listed(old | files.keys()))  # so that an interrupted site is known by all it wrote
     for name in sorted(files, key=lambda name: name == FIRST_PAGE):  # last, as it leads to the others
-        write_whole(out / name, files[name])
+        atomic_write(out / name, files[name])
     for name in sorted(old - files.keys()):
         _remove(out, name)
-    write_whole(out / MARK, _listed(files))
+    atomic_write(out / MARK, _listed(files))
 
 
 def _look(out: Path, old: Collection[str], files: Mapping[str, bytes]) -> None:

@@ -12,7 +12,7 @@ from ..file_names import file_names
 from ..perturbations import SEVERITIES
 from ..render import page
 from ..table_formats import LEGEND
-from .boards import Board, Pieces, as_data, boards
+from .boards import Board, DataChunks, as_data, boards
 from .data import piece
 from .folder import FIRST_PAGE, earlier, put
 from .libraries import plot_library, table_library
@@ -75,7 +75,9 @@ def _page(template: str, **said: Any) -> bytes:
     return page(HERE / "templates" / template, **said).encode()
 
 
-def _of_index(entries: Sequence[Entry], tables: Mapping[str, Board], pieces: Mapping[str, Pieces]) -> dict[str, Any]:
+def _of_index(
+    entries: Sequence[Entry], tables: Mapping[str, Board], pieces: Mapping[str, DataChunks]
+) -> dict[str, Any]:
     return {
         "tables": tables,
         "pieces": pieces,

@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff.core.disk import cache_folder, write_whole, writing
+from robustbench_eff.core.disk import atomic_write, cache_folder, store_errors
 from robustbench_eff.core.errors import DataError
 
 from .labelled_images import LabelledImages
 
-Ticker = Callable[[int, int], None]
+ProgressCallback = Callable[[int, int], None]
 """Told how many samples are done, and of how many."""
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class FingerprintRecord:
     """The kept fingerprint of some samples; another file at the same place has another note."""
 
     path: Path
@@ -37,11 +37,11 @@ class Note:
         ids: Sequence[str],
         labels: npt.NDArray[np.int64],
         textures: npt.NDArray[np.int64] | None = None,
-    ) -> Note:
+    ) -> FingerprintRecord:
         lines = [f"{name} {label}" for name, label in zip(ids, labels, strict=True)]
         if textures is not None:
             lines = [f"{line} {texture}" for line, texture in zip(lines, textures, strict=False)]
-        return cls(cache_folder() / "fingerprints" / f"{hashed(opened.stamp, *lines)}.json", lines)
+        return cls(cache_folder() / "fingerprints" / f"{hash_strings(opened.stamp, *lines)}.json", lines)
 
     @property
     def known(self) -> str | None:
@@ -50,22 +50,22 @@ class Note:
 
     def fingerprint(self, digests: Sequence[str]) -> str:
         """That of samples whose bytes have these digests."""
-        return hashed(*(f"{line} {one}" for line, one in zip(self.lines, digests, strict=True)))
+        return hash_strings(*(f"{line} {one}" for line, one in zip(self.lines, digests, strict=True)))
 
     def keep(self, fingerprint: str) -> None:
         """Write it down, whole or not at all."""
-        write_whole(self.path, json.dumps({"fingerprint": fingerprint}).encode())
+        atomic_write(self.path, json.dumps({"fingerprint": fingerprint}).encode())
 
 
 def fingerprint_of(
-    opened: LabelledImages, ids: Sequence[str], labels: npt.NDArray[np.int64], tick: Ticker | None
+    opened: LabelledImages, ids: Sequence[str], labels: npt.NDArray[np.int64], tick: ProgressCallback | None
 ) -> str:
     """The fingerprint of these samples, which are the first of `opened`; their bytes are read if it was not kept."""
-    note = Note.of(opened, ids, labels)
+    note = FingerprintRecord.of(opened, ids, labels)
     if (known := note.known) is not None:
         return known
     digests = []
-    with writing(cache_folder()), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with store_errors(cache_folder()), ThreadPoolExecutor(os.cpu_count()) as pool:
         for one in pool.map(lambda position: digest(content_of(opened, position)), range(len(ids))):
             digests.append(one)
             if tick is not None:
@@ -89,7 +89,7 @@ def digest(content: bytes | npt.NDArray[np.uint8]) -> str:
     return hashlib.blake2b(content if isinstance(content, bytes) else content.tobytes()).hexdigest()
 
 
-def hashed(*parts: str) -> str:
+def hash_strings(*parts: str) -> str:
     """A short hash of texts."""
     found = hashlib.blake2b(digest_size=16)
     for part in parts:

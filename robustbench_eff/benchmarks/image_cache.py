@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from robustbench_eff.core.disk import cache_folder, free_bytes, reserve, writing
+from robustbench_eff.core.disk import cache_folder, free_bytes, reserve, store_errors
 from robustbench_eff.core.errors import DataError, RobustEvalWarning, SizeError, StoreError
 from robustbench_eff.core.preprocessing import Geometry
 
 from .benchmark import Benchmark
-from .data_fingerprint import Note, Ticker, content_of, digest, hashed
+from .data_fingerprint import FingerprintRecord, ProgressCallback, content_of, digest, hash_strings
 from .image_set import ImageSet
 from .labelled_images import LabelledImages
 from .labels import resolve_labels
@@ -35,7 +35,7 @@ def prepare(
     geometry: Geometry,
     *,
     limit: int | None = None,
-    tick: Ticker | None = None,
+    tick: ProgressCallback | None = None,
 ) -> ImageSet:
     """The images of `opened` at `geometry`, from the cache where they were decoded before.
 
@@ -48,9 +48,9 @@ def prepare(
         warn_if_sorted(opened, resolved.labels, limit)
     ids, labels = shared_ids(opened, limit), resolved.labels[:limit]
     decoded, class_map = benchmark.geometry or replace(geometry, border=benchmark.border), benchmark.class_map
-    note = Note.of(opened, ids, labels, resolved.textures)
+    note = FingerprintRecord.of(opened, ids, labels, resolved.textures)
     fingerprint, path = _decoded(opened, ids, decoded, note, tick)
-    steps = [opened.split, counted(opened, ids), *([str(class_map())] if class_map else []), str(decoded)]
+    steps = [opened.split, describe_count(opened, ids), *([str(class_map())] if class_map else []), str(decoded)]
     if benchmark.jpeg_quality is not None and benchmark.layout is None:
         steps.append(f"corrupted ones saved as JPEG {benchmark.jpeg_quality}")
     return ImageSet(
@@ -76,10 +76,10 @@ def shared_ids(opened: LabelledImages, limit: int | None) -> list[str]:
     return ids
 
 
-def counted(opened: LabelledImages, ids: list[str]) -> str:
+def describe_count(opened: LabelledImages, ids: list[str]) -> str:
     """How many samples there are, in words."""
-    counted = f"{len(ids)} images" if len(ids) == len(opened) else f"first {len(ids)} of {len(opened)} images"
-    return f"{counted} ({opened.left_out} of other classes left out)" if opened.left_out else counted
+    describe_count = f"{len(ids)} images" if len(ids) == len(opened) else f"first {len(ids)} of {len(opened)} images"
+    return f"{describe_count} ({opened.left_out} of other classes left out)" if opened.left_out else describe_count
 
 
 def seen_at(geometry: Geometry, decoded: Geometry) -> list[str]:
@@ -102,8 +102,8 @@ def _decoded(
     opened: LabelledImages,
     ids: list[str],
     geometry: Geometry,
-    note: Note,
-    tick: Ticker | None,
+    note: FingerprintRecord,
+    tick: ProgressCallback | None,
 ) -> tuple[str, Path]:
     """The content hash of these samples and the file of their pixels; decoded only if not there yet."""
     folder = cache_folder()
@@ -116,11 +116,11 @@ def _decoded(
 
 
 def _decode_all(
-    opened: LabelledImages, ids: list[str], geometry: Geometry, note: Note, tick: Ticker | None
+    opened: LabelledImages, ids: list[str], geometry: Geometry, note: FingerprintRecord, tick: ProgressCallback | None
 ) -> tuple[str, Path]:
     folder = cache_folder()
     _check_space(folder, len(ids) * geometry.size**2 * 3)
-    with writing(folder), _temporary(folder) as temporary:
+    with store_errors(folder), _temporary(folder) as temporary:
         shape = (len(ids), geometry.size, geometry.size, 3)
         pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         reserve(temporary)
@@ -180,7 +180,7 @@ def _scaled(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
 
 
 def _pixels_path(folder: Path, fingerprint: str, geometry: Geometry) -> Path:
-    return folder / "images" / f"{hashed(fingerprint, repr(geometry))}.npy"
+    return folder / "images" / f"{hash_strings(fingerprint, repr(geometry))}.npy"
 
 
 def _check_space(folder: Path, needed: int) -> None:
@@ -193,9 +193,9 @@ def _check_space(folder: Path, needed: int) -> None:
 
 
 @contextmanager
-def _one_at_a_time(folder: Path, note: Note) -> Iterator[None]:
+def _one_at_a_time(folder: Path, note: FingerprintRecord) -> Iterator[None]:
     """While another worker of this machine decodes the same images, wait for it."""
-    with writing(folder):
+    with store_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(folder / f".{note.path.stem}.lock")
         lock.acquire()

@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 
 from robustbench_eff.core.preprocessing import Interpolation
-from robustbench_eff.core.types import Images, Labels, Picture, Pixels
+from robustbench_eff.core.types import Images, Labels, Pixels, RawImage
 
 
 @runtime_checkable
-class Rows(Protocol):
+class PixelRows(Protocol):
     """Images by position: an array, usually memory-mapped, or what decodes them."""
 
     @property
@@ -37,7 +37,7 @@ class ImageSet:
     """What a number on these images means: split, how many of how many, geometry."""
     sample_ids: list[str]
     labels: npt.NDArray[np.int64]
-    pixels: Rows
+    pixels: PixelRows
     fingerprint: str
     """Hash of ids, labels, textures and original bytes."""
     input_size: int
@@ -70,7 +70,7 @@ class ImageSet:
         chosen = slice(int(rows[0]), int(rows[-1]) + 1) if together else rows.tolist()
         return torch.from_numpy(np.array(self.pixels[chosen]))
 
-    def picture(self, row: int, device: torch.device | str = "cpu") -> Picture | Pixels:
+    def picture(self, row: int, device: torch.device | str = "cpu") -> RawImage | Pixels:
         """All of the picture that a sample is the centre of, at the scale of its pixels; or a published sequence."""
         return torch.from_numpy(np.array(self.whole(row))).to(device)
 

@@ -43,7 +43,7 @@ class LabelledImages:
         return len(self.ids)
 
 
-def chosen(opened: LabelledImages, rows: Sequence[int], labels: Sequence[Any]) -> LabelledImages:
+def select(opened: LabelledImages, rows: Sequence[int], labels: Sequence[Any]) -> LabelledImages:
     """The images at `rows` of a source, with these labels; DataError where there are none."""
     if not rows:
         raise DataError(f"{opened.origin} holds no images of these classes.", "Is it the right place?")

@@ -18,7 +18,7 @@ from .labelled_images import LabelledImages, plain_labels
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class ResolvedLabels:
     """The labels of a source as indices of classes."""
 
     labels: npt.NDArray[np.int64]
@@ -29,7 +29,7 @@ class Resolved:
     """Whether that number is more than a lower bound."""
 
 
-def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> Resolved:
+def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabels:
     """Indices of all labels.
 
     Whole numbers are indices. Where the benchmark does not know its classes, names are numbered in sorted
@@ -55,7 +55,7 @@ def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> Resolved:
             )
     found = np.asarray(indices, dtype=np.int64)
     textures = None if opened.textures is None else found[len(opened) :]
-    return Resolved(found[: len(opened)], textures, classes, not (numeric and benchmark.num_classes is None))
+    return ResolvedLabels(found[: len(opened)], textures, classes, not (numeric and benchmark.num_classes is None))
 
 
 def _index(label: str, known: Mapping[str, int], benchmark: Benchmark, opened: LabelledImages) -> int:

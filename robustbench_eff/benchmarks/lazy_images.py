@@ -13,8 +13,8 @@ from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.preprocessing import Geometry
 
 from .benchmark import Benchmark
-from .data_fingerprint import Ticker, content_of, fingerprint_of
-from .image_cache import counted, seen_at, shared_ids, warn_if_sorted
+from .data_fingerprint import ProgressCallback, content_of, fingerprint_of
+from .image_cache import describe_count, seen_at, shared_ids, warn_if_sorted
 from .image_set import ImageSet
 from .labelled_images import LabelledImages
 from .labels import resolve_labels
@@ -23,7 +23,7 @@ from .readers.decode import decode
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class LazyImages:
     """The images of a source, or of sequences their first frames, by slice: uint8 (n, size, size, 3)."""
 
     opened: LabelledImages
@@ -60,7 +60,7 @@ def prepare_published(
     *,
     sequences: bool,
     limit: int | None = None,
-    tick: Ticker | None = None,
+    tick: ProgressCallback | None = None,
 ) -> ImageSet:
     """The files of one corruption at one severity, seen as they are but for the size of `geometry`.
 
@@ -72,11 +72,13 @@ def prepare_published(
     ids, labels = shared_ids(opened, limit), all_labels[:limit]
     assert benchmark.geometry is not None
     size = benchmark.geometry.size
-    pixels, as_it_is = Decoded(opened, size, sequences), Geometry(size=size, mode="none")
+    pixels, as_it_is = LazyImages(opened, size, sequences), Geometry(size=size, mode="none")
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=", ".join(["published files", counted(opened, ids), str(as_it_is), *seen_at(geometry, as_it_is)]),
+        protocol=", ".join(
+            ["published files", describe_count(opened, ids), str(as_it_is), *seen_at(geometry, as_it_is)]
+        ),
         sample_ids=ids,
         labels=labels,
         pixels=pixels,

@@ -19,7 +19,7 @@ from robustbench_eff.reports import errors as report
 
 
 @contextmanager
-def reported() -> Iterator[None]:
+def error_boundary() -> Iterator[None]:
     """User errors as sentences on stderr with their exit code; warnings as sentences too."""
     console = errors()
     with warnings.catch_warnings(record=True) as caught:
@@ -48,7 +48,7 @@ def resumable(out: Path) -> Iterator[None]:
         ) from stop
 
 
-def tell(text: str, done: int, total: int) -> None:
+def print_progress(text: str, done: int, total: int) -> None:
     """How far a folder of images is."""
     errors().print(f"{text}: {done} of {total} images", highlight=False, markup=False)
 

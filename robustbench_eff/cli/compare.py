@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.core.disk import saving
+from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 
-from .common import errors, output, reported
+from .common import error_boundary, errors, output
 
 if TYPE_CHECKING:
     from robustbench_eff.scores.compare import Flip
-    from robustbench_eff.scores.per_sample import Measure
+    from robustbench_eff.scores.per_sample import SampleContributions
     from robustbench_eff.scores.ranks import Ranks
     from robustbench_eff.storage.store import Store
 
@@ -37,7 +37,7 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compare models on the same samples: paired differences and tests for two, rank intervals for more."""
-    with reported():
+    with error_boundary():
         if len(models) < 2:
             raise UsageError("Two models or more are compared.", "Try: robust-eval compare A B --store STORE")
         if pictures is not None and pictures.suffix.lower() != ".png":
@@ -85,7 +85,7 @@ def compare(
             from robustbench_eff.reports.disagreement_sheet import draw_flips
 
             drawn = draw_flips(flipped, models[0], models[1], locations.from_options(data or []))
-            with saving(pictures):
+            with reporting_os_errors(pictures):
                 drawn.save(pictures)
 
 
@@ -101,7 +101,7 @@ def _subject(text: str, default: str) -> tuple[Store, str | None]:
     return Store.existing(default), text
 
 
-def _plain(row: tuple[Measure, list[float | None], list[Ranks]], models: Sequence[str]) -> dict[str, Any]:
+def _plain(row: tuple[SampleContributions, list[float | None], list[Ranks]], models: Sequence[str]) -> dict[str, Any]:
     measure, values, ranks = row
     found = [
         {"model": model, "value": value, "best_rank": of.best, "worst_rank": of.worst}
@@ -114,7 +114,7 @@ def _plain(row: tuple[Measure, list[float | None], list[Ranks]], models: Sequenc
 def _write_flips(flips: Sequence[Flip], path: Path) -> None:
     from robustbench_eff.scores.compare import Flip
 
-    with saving(path), path.open("w", newline="", encoding="utf-8") as file:
+    with reporting_os_errors(path), path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Flip)])
         writer.writeheader()
         writer.writerows(dataclasses.asdict(flip) for flip in flips)

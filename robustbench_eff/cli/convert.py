@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from robustbench_eff.core.disk import saving
+from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import MissingInputs, UsageError
 
-from .common import output, reported
+from .common import error_boundary, output
 
 
 def convert(
@@ -20,7 +20,7 @@ def convert(
     trust_checkpoint: Annotated[bool, typer.Option("--trust-checkpoint", help="Unpickle the file.")] = False,
 ) -> None:
     """Write a checkpoint of a published model as safetensors, every entry under the name its architecture gives it."""
-    with reported():
+    with error_boundary():
         if out.suffix != ".safetensors":
             raise UsageError(f"A safetensors file is written, got --out {out}.", "For example weights.safetensors.")
         from safetensors.torch import save_file
@@ -33,7 +33,7 @@ def convert(
             raise MissingInputs(missing)
         classifier = zoo.load(request)
         tensors = {name: value.contiguous() for name, value in classifier.model.state_dict().items()}
-        with saving(out):
+        with reporting_os_errors(out):
             save_file(tensors, out)
         for note in classifier.provenance.notes:
             output().print(note, markup=False, highlight=False, soft_wrap=True)

@@ -9,10 +9,10 @@ import typer
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
-from robustbench_eff.core.disk import saving
+from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 
-from .common import output, reported, resumable, tell
+from .common import error_boundary, output, print_progress, resumable
 
 
 def corrupt(
@@ -34,7 +34,7 @@ def corrupt(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Write corrupted images in the published layout (resumable), or a sheet of one photograph."""
-    with reported():
+    with error_boundary():
         places = locations.from_options(data or [])
         of = next(iter(places), "imagenet").removesuffix("-c-generated")
         if len(places) > 1:
@@ -57,7 +57,7 @@ def corrupt(
                 raise UsageError(f"The sheet is a PNG file, got --out {out}.", "For example --out sheet.png.")
             stylisers = [part for text in styliser or () for part in spec.split(text)]
             drawn = job.sheet(sheet, texts) if style is None else job.style_sheet(sheet, style, stylisers)
-            with saving(out):
+            with reporting_os_errors(out):
                 drawn.save(out)
             output().print(f"{out}", highlight=False)
             return
@@ -72,6 +72,6 @@ def corrupt(
                 corruptions=texts,
                 limit=limit,
                 seed=seed,
-                tick=None if quiet else tell,
+                tick=None if quiet else print_progress,
             )
         output().print(f"{done.images} images written to {out}, {done.found} were there.", highlight=False)

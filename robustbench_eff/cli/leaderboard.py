@@ -10,7 +10,7 @@ import typer
 
 from robustbench_eff.core.errors import UsageError, did_you_mean
 
-from .common import errors, output, reported
+from .common import error_boundary, errors, output
 
 leaderboard_app = typer.Typer(help="Tables and pages of measured and published results.", no_args_is_help=True)
 
@@ -38,12 +38,12 @@ def build(
     ] = None,
 ) -> None:
     """A table of what was measured, published and claimed, every number with its interval where there is one."""
-    with reported():
-        from robustbench_eff.core.disk import saving
+    with error_boundary():
+        from robustbench_eff.core.disk import reporting_os_errors
         from robustbench_eff.leaderboards.board import board
         from robustbench_eff.leaderboards.columns import layout
         from robustbench_eff.leaderboards.table_formats import FORMATS
-        from robustbench_eff.publishing.collect import gathered
+        from robustbench_eff.publishing.collect import collect_entries
 
         for path in out or ():
             if path.suffix.removeprefix(".") not in FORMATS:
@@ -51,10 +51,10 @@ def build(
         wanted = layout(columns)
         filters = {"families": family, "defenses": defense, "models": model, "benchmarks": benchmark}
         globs = {name: tuple(given or ()) for name, given in filters.items()}
-        entries = gathered(sources or (), published=not sources if published is None else published, **globs)
+        entries = collect_entries(sources or (), published=not sources if published is None else published, **globs)
         table = board(entries, wanted)
         for path in out or ():
-            with saving(path):
+            with reporting_os_errors(path):
                 path.write_text(FORMATS[path.suffix.removeprefix(".")](table), encoding="utf-8")
             errors().print(
                 f"{len(table.rows)} models written to {path}.", markup=False, highlight=False, soft_wrap=True
@@ -71,7 +71,7 @@ def entry(
     out: Annotated[Path, typer.Option(help="Folder for a file of every model.")],
 ) -> None:
     """Write what stores hold as entries: one JSON file for every model."""
-    with reported():
+    with error_boundary():
         from robustbench_eff.publishing.collect import write_entries
         from robustbench_eff.publishing.measured_entries import measured_entries
 
@@ -88,13 +88,13 @@ def site(
     published: Annotated[bool, typer.Option(help="What comes with the package too.")] = True,
 ) -> None:
     """Write pages to read in a browser: tables, plots, a page of every model; no server is needed."""
-    with reported():
-        from robustbench_eff.core.disk import saving
+    with error_boundary():
+        from robustbench_eff.core.disk import reporting_os_errors
         from robustbench_eff.leaderboards.site.write import write_site
-        from robustbench_eff.publishing.collect import gathered, samples
+        from robustbench_eff.publishing.collect import collect_entries, samples
 
-        entries = gathered(sources or (), published=published)
-        with saving(out):
+        entries = collect_entries(sources or (), published=published)
+        with reporting_os_errors(out):
             written = write_site(entries, out, pictures=samples(sources or ()))
         errors().print(
             f"{written.files} files, {written.size / 1e6:.1f} MB, written to {out}. Open {out / 'index.html'}.",
@@ -110,7 +110,7 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: one that is free.")] = 8000,
 ) -> None:
     """Show a site to a browser on this machine, until Ctrl-C."""
-    with reported():
+    with error_boundary():
         from .serve_site import server
 
         with server(folder, port) as running:
@@ -124,7 +124,7 @@ def serve(
 @leaderboard_app.command()
 def schema() -> None:
     """Print the JSON Schema of an entry."""
-    with reported():
+    with error_boundary():
         import json
 
         from robustbench_eff.leaderboards.entry import Entry
@@ -138,10 +138,10 @@ def validate(
     store: Annotated[list[str] | None, typer.Option(help="Outcomes to compute the numbers from again.")] = None,
 ) -> None:
     """Look for what cannot be in entries: ranges, counts, intervals, checksums; with --store score them again."""
-    with reported():
-        from robustbench_eff.publishing.collect import validated
+    with error_boundary():
+        from robustbench_eff.publishing.collect import validate_entries
 
-        found = validated(files, store or ())
+        found = validate_entries(files, store or ())
         for path, problem in found:
             text = f"{path}: {problem.where}: {problem.what}."
             output().print(text, markup=False, highlight=False, soft_wrap=True)
@@ -157,16 +157,16 @@ def audit(
     out: Annotated[Path | None, typer.Option(help="Write there: .md, .csv or .json.")] = None,
 ) -> None:
     """What was measured here minus what was published of the same models, with the interval of the difference."""
-    with reported():
-        from robustbench_eff.core.disk import saving
+    with error_boundary():
+        from robustbench_eff.core.disk import reporting_os_errors
         from robustbench_eff.leaderboards import audit as auditing
-        from robustbench_eff.publishing.collect import gathered
+        from robustbench_eff.publishing.collect import collect_entries
 
         if out is not None and out.suffix.removeprefix(".") not in auditing.FORMATS:
             raise UsageError(f"{out} has no format.", "Endings: .csv, .json, .md.")
-        found = auditing.audit(gathered(sources, published=True))
+        found = auditing.audit(collect_entries(sources, published=True))
         if out is not None:
-            with saving(out):
+            with reporting_os_errors(out):
                 out.write_text(auditing.FORMATS[out.suffix.removeprefix(".")](found), encoding="utf-8")
         elif found:
             output().print(auditing.markdown(found), markup=False, highlight=False, soft_wrap=True)
@@ -183,12 +183,12 @@ def import_(
     out: Annotated[Path, typer.Option(help="Folder for a file of every model.")],
 ) -> None:
     """Read other people's results as entries: what they published, and what they claim."""
-    with reported():
+    with error_boundary():
         from robustbench_eff.leaderboards.import_export import READERS
         from robustbench_eff.publishing.collect import write_entries
-        from robustbench_eff.publishing.model_names import merged
+        from robustbench_eff.publishing.model_names import merge_entries
 
-        written = write_entries(merged(entry for file in files for entry in _of(READERS, form)(file)), out)
+        written = write_entries(merge_entries(entry for file in files for entry in _of(READERS, form)(file)), out)
         output().print(f"{len(written)} entries written to {out}.", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -199,18 +199,18 @@ def export(
     out: Annotated[Path, typer.Option(help="Folder.")],
 ) -> None:
     """Write what was measured in other people's formats."""
-    with reported():
-        from robustbench_eff.core.disk import saving, write_whole
+    with error_boundary():
+        from robustbench_eff.core.disk import atomic_write, reporting_os_errors
         from robustbench_eff.leaderboards.import_export import WRITERS
-        from robustbench_eff.publishing.collect import gathered
+        from robustbench_eff.publishing.collect import collect_entries
 
         written: set[Path] = set()
-        for entry in gathered(sources, published=False):
+        for entry in collect_entries(sources, published=False):
             for path, text in _of(WRITERS, form)(entry):
                 if path in written:
                     raise UsageError(f"{entry.model} and another model would both be {path}.", "Export them apart.")
-                with saving(out / path):
-                    write_whole(out / path, text.encode())
+                with reporting_os_errors(out / path):
+                    atomic_write(out / path, text.encode())
                 written.add(path)
         if not written:
             raise UsageError(f"Nothing that was measured has a place in {form}.", "RobustBench wants AutoAttack.")

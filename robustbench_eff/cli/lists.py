@@ -18,12 +18,12 @@ from robustbench_eff.registry import build_attack, build_benchmark
 from robustbench_eff.registry.benchmarks import BENCHMARKS, SCORED_WITH
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.defenses import DEFENSES
-from robustbench_eff.registry.perturbation_sets import SETS
+from robustbench_eff.registry.perturbation_sets import PERTURBATION_SETS
 from robustbench_eff.registry.sequences import SEQUENCES
 from robustbench_eff.registry.stylisers import STYLISERS
 from robustbench_eff.registry.suites import SUITES
 
-from .common import output, reported
+from .common import error_boundary, output
 
 FOUND, NOT_FOUND = "found", "not found"
 
@@ -38,7 +38,7 @@ def list_models(
     pattern: Annotated[str | None, typer.Argument(help="Part of a name, or a glob.")] = None,
 ) -> None:
     """Aliases, and where their weights come from."""
-    with reported():
+    with error_boundary():
         found = aliases.matching(pattern)
         if not found:
             raise UsageError(f"No alias matches {pattern!r}.", "Any timm:NAME or torchvision:NAME works too.")
@@ -51,7 +51,7 @@ def list_benchmarks(
     name: Annotated[str | None, typer.Argument(help="One benchmark, to be described in full.")] = None,
 ) -> None:
     """Benchmarks: whether their images are found, licence, size and where they can be had."""
-    with reported():
+    with error_boundary():
         if name is not None:
             output().print(_described(build_benchmark.benchmark(name)))
             return
@@ -83,7 +83,7 @@ def _described(item: Benchmark) -> Table:
     """Everything that a benchmark's row says, one line each."""
     status, where = _images(item)
     made_of = [name for name, row in BENCHMARKS.items() if row.load().images_of == item.name]
-    same = build_benchmark.alternatives(item)
+    same = build_benchmark.other_protocols(item)
     scored = [name for name, scored_with in SCORED_WITH.items() if scored_with == item.name]
     classes = f"{item.num_classes}, the outputs of the model" if item.class_map is None else str(item.class_map())
     source = item.name if item.images_of is None or item.layout is not None else item.images_of
@@ -132,44 +132,44 @@ def _geometry(item: Benchmark) -> str:
 @list_app.command("attacks")
 def list_attacks() -> None:
     """Attacks that `--attack` and suites know."""
-    with reported():
+    with error_boundary():
         _print_rows(("attack", "what"), list(build_attack.attack_names().items()))
 
 
 @list_app.command("corruptions")
 def list_corruptions() -> None:
     """Corruptions that `--corruption` and suites know, and words that stand for many."""
-    with reported():
+    with error_boundary():
         rows = [(name, row.summary) for name, row in CORRUPTIONS.items()]
-        sets = [(name, f"{len(texts)} perturbations") for name, texts in SETS.items()]
+        sets = [(name, f"{len(texts)} perturbations") for name, texts in PERTURBATION_SETS.items()]
         _print_rows(("corruption", "what"), rows + sets)
 
 
 @list_app.command("sequences")
 def list_sequences() -> None:
     """Sequences of frames that `--corruption` and suites know."""
-    with reported():
+    with error_boundary():
         _print_rows(("sequence", "what"), [(name, row.summary) for name, row in SEQUENCES.items()])
 
 
 @list_app.command("stylisers")
 def list_stylisers() -> None:
     """What gives an image the texture of another."""
-    with reported():
+    with error_boundary():
         _print_rows(("styliser", "what"), [(name, row.summary) for name, row in STYLISERS.items()])
 
 
 @list_app.command("defenses")
 def list_defenses() -> None:
     """Recipes that `robust-eval train --defense` knows."""
-    with reported():
+    with error_boundary():
         _print_rows(("defense", "what"), [(name, row.summary) for name, row in DEFENSES.items()])
 
 
 @list_app.command("suites")
 def list_suites() -> None:
     """Shipped suites."""
-    with reported():
+    with error_boundary():
         _print_rows(("suite", "what"), list(SUITES.items()))
 
 

@@ -15,8 +15,8 @@ from robustbench_eff import __version__
 from robustbench_eff.core.errors import Interrupted
 from robustbench_eff.reports import console, json_report, progress, verdicts
 
+from .common import error_boundary, output
 from .common import errors as error_console
-from .common import output, reported
 from .compare import compare
 from .conflict import conflict
 from .convert import convert
@@ -99,7 +99,7 @@ def evaluate(
             error_console().print(f"error: {names} before `{context.invoked_subcommand}` does not go with it.")
             raise typer.Exit(2)
         return
-    with reported():
+    with error_boundary():
         _evaluate(*asked(options), as_json=as_json, quiet=quiet)
 
 
@@ -133,7 +133,7 @@ def _evaluate(requests: list[ModelRequest], settings: Settings, *, as_json: bool
 @app.command()
 def verify() -> None:
     """Test this installation: formulas and kernels against references that came with it."""
-    with reported():
+    with error_boundary():
         from robustbench_eff.diagnostics.verify import checks
 
         table = Table("", "what", "expected", "found", box=None)
@@ -149,7 +149,7 @@ def verify() -> None:
 @app.command()
 def doctor() -> None:
     """Say what this machine has and lacks for an evaluation."""
-    with reported():
+    with error_boundary():
         from robustbench_eff.diagnostics.doctor import findings
 
         table = Table(box=None, show_header=False)

@@ -11,7 +11,7 @@ import typer
 
 from robustbench_eff.reports import cost_table, progress
 
-from .common import errors, output, reported
+from .common import error_boundary, errors, output
 from .options import asked, run_options, with_options_of
 
 LEGEND = (
@@ -29,15 +29,15 @@ def plan(
 ) -> None:
     """Say what a run with these options would do: cells, shards, passes, and the time they take after a short trial."""
     del context
-    with reported():
+    with error_boundary():
         requests, settings = asked(options)
-        from robustbench_eff.evaluation.cost_estimate import estimates
+        from robustbench_eff.evaluation.cost_estimate import estimate_cost
         from robustbench_eff.system import devices
 
         devices.keep_freed_memory()
         display = progress.Display(errors(), quiet=as_json)
         with redirect_stdout(sys.stderr):  # a model of the user may print; stdout is for the result
-            found = estimates(*requests, settings=settings, preparing=display.preparing)
+            found = estimate_cost(*requests, settings=settings, preparing=display.preparing)
         if as_json:
             print(json.dumps({"devices": cost_table.plan_rows(found, price)}, ensure_ascii=False))
             return

@@ -10,7 +10,7 @@ import typer
 from robustbench_eff.reports import console, json_report
 from robustbench_eff.reports import verdicts as report
 
-from .common import output, reported
+from .common import error_boundary, output
 
 if TYPE_CHECKING:
     from robustbench_eff.scores.score import Score
@@ -30,7 +30,7 @@ def score(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
-    with reported():
+    with error_boundary():
         from robustbench_eff.scores.alexnet import measured
         from robustbench_eff.scores.compute import store_scores
         from robustbench_eff.scores.masking_checks import store_verdicts

@@ -10,7 +10,7 @@ import typer
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core.errors import UsageError
 
-from .common import errors, output, reported, resumable
+from .common import error_boundary, errors, output, resumable
 
 
 def sweep(
@@ -22,8 +22,8 @@ def sweep(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train and evaluate a grid of recipes with several seeds (resumable)."""
-    with reported():
-        from robustbench_eff.core.disk import write_whole
+    with error_boundary():
+        from robustbench_eff.core.disk import atomic_write
 
         if not file.is_file():
             raise UsageError(f"{file} is not there.", "Shipped ones are in examples/ablations.")
@@ -46,9 +46,9 @@ def sweep(
         for plain in sweep_table.tables(result):
             output().print(sweep_table.rich_table(plain))
         written = ["results.json", "table.md"]
-        write_whole(out / "table.md", sweep_table.markdown(result).encode())
+        atomic_write(out / "table.md", sweep_table.markdown(result).encode())
         if result.means:
-            write_whole(out / "plot.png", sweep_plot.png(result))
+            atomic_write(out / "plot.png", sweep_plot.png(result))
             written.append("plot.png")
         output().print(f"Written to {out}: {', '.join(written)}.", highlight=False, markup=False, soft_wrap=True)
     if result.failed:

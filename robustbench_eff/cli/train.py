@@ -13,7 +13,7 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.registry.defenses import DEFENSES
 from robustbench_eff.reports.formatting import percent
 
-from .common import errors, output, reported, resumable
+from .common import error_boundary, errors, output, resumable
 
 if TYPE_CHECKING:
     from robustbench_eff.defenses.checkpoint import Epoch
@@ -51,7 +51,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Train a network with a defense (resumable); several processes with torchrun."""
-    with reported():
+    with error_boundary():
         places = locations.from_options(data or [])
         if extra := sorted(set(places) - {benchmark}):
             raise UsageError(f"--data names {', '.join(extra)}, but --benchmark is {benchmark}.", "Name the same.")

@@ -9,10 +9,10 @@ from typing import Annotated
 
 import typer
 
-from robustbench_eff.core.disk import saving
+from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 
-from .common import output, reported
+from .common import error_boundary, output
 
 
 def trials(
@@ -20,7 +20,7 @@ def trials(
     out: Annotated[Path, typer.Option(help="Folder of the CSV files.")],
 ) -> None:
     """Write the trials of every model on cue-conflict images, one CSV file each, in the format of model-vs-human."""
-    with reported():
+    with error_boundary():
         from robustbench_eff.scores.trials import COLUMNS, cue_conflict_cells, observer_of, rows_of
         from robustbench_eff.storage.store import Store
 
@@ -37,7 +37,7 @@ def trials(
                 )
             observer = observer_of(cell, outcomes)
             path = out / f"{cell['benchmark']}_{_safe(observer.name)}_{cell_id[:6]}_session-1.csv"
-            with saving(path):
+            with reporting_os_errors(path):
                 out.mkdir(parents=True, exist_ok=True)
                 with path.open("w", newline="", encoding="utf-8") as file:
                     writer = csv.DictWriter(file, COLUMNS)

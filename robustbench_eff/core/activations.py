@@ -53,9 +53,9 @@ SMOOTH: Mapping[str, Callable[[], nn.Module]] = {
 }
 """Continuously differentiable; ELU is so at its default alpha of 1."""
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, **SMOOTH}
-ROUGH = {"relu", "relu6", "leakyrelu", "prelu", "hardswish", "hardtanh", "hardmish", "threshold"}
+NON_SMOOTH = {"relu", "relu6", "leakyrelu", "prelu", "hardswish", "hardtanh", "hardmish", "threshold"}
 """Names of modules with a kink, in lower case and without what libraries add to them."""
-ROUGH_GATES = {"hardsigmoid": nn.Sigmoid}
+NON_SMOOTH_GATES = {"hardsigmoid": nn.Sigmoid}
 """Gates with a kink, and what takes their place."""
 _ROUGH_OPERATIONS = ("Relu", "Hardtanh", "Hardswish", "LeakyRelu", "Prelu", "Hardsigmoid", "Threshold")
 
@@ -78,8 +78,8 @@ def replace_activations(module: nn.Module, build: Callable[[], nn.Module]) -> in
     for parent in list(module.modules()):
         for name, child in list(parent.named_children()):
             kind = type(child).__name__.lower().removesuffix("jit").removesuffix("me")
-            if kind in ROUGH or kind in ROUGH_GATES:
-                new = ROUGH_GATES[kind]() if kind in ROUGH_GATES else build()
+            if kind in NON_SMOOTH or kind in NON_SMOOTH_GATES:
+                new = NON_SMOOTH_GATES[kind]() if kind in NON_SMOOTH_GATES else build()
                 tensor = next(module.parameters(), None)
                 setattr(parent, name, new if tensor is None else new.to(tensor.device, tensor.dtype))
                 new.train(child.training)
@@ -87,7 +87,7 @@ def replace_activations(module: nn.Module, build: Callable[[], nn.Module]) -> in
     return replaced
 
 
-def kinks(module: nn.Module, images: Images) -> set[str]:
+def nonsmooth_ops(module: nn.Module, images: Images) -> set[str]:
     """Operations with a kink that the network's output depends on, by the names autograd has for them."""
     with torch.enable_grad():
         output = module(images.detach().requires_grad_())
@@ -103,7 +103,7 @@ def kinks(module: nn.Module, images: Images) -> set[str]:
     return found
 
 
-def smooth(module: nn.Module, name: str) -> None:
+def smooth_activations(module: nn.Module, name: str) -> None:
     """Replace every activation with a kink by the smooth one of that name, in place.
 
     Raises SpecError for a name that is unknown or not smooth, ModelError where there is nothing to replace.

@@ -13,7 +13,7 @@ from torch import Tensor
 from .errors import EvaluationError, RobustEvalWarning
 
 Answer = TypeVar("Answer")
-LACKING = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+OOM_MESSAGES = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 """What is said of a lack of memory by the CPU's allocator, the driver and cuBLAS."""
 
 
@@ -61,7 +61,7 @@ class Batches:
         )
 
 
-def device_failure(error: BaseException | None) -> str | None:
+def cuda_error_message(error: BaseException | None) -> str | None:
     """What a GPU's driver said when it gave up, after which a process can use no GPU; None where it did not."""
     if out_of_memory(error):
         return None
@@ -72,7 +72,7 @@ def out_of_memory(error: BaseException | None) -> bool:
     """Whether an error is, or comes of, a lack of memory: torch has a class for that of GPUs, and sentences."""
     return any(
         isinstance(link, torch.OutOfMemoryError)
-        or (isinstance(link, RuntimeError) and any(words in str(link) for words in LACKING))
+        or (isinstance(link, RuntimeError) and any(words in str(link) for words in OOM_MESSAGES))
         for link in _chain(error)
     )
 

@@ -37,7 +37,7 @@ def reserve(path: Path) -> None:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
-def write_whole(path: Path, content: bytes, *, synced: bool = False) -> None:
+def atomic_write(path: Path, content: bytes, *, synced: bool = False) -> None:
     """Write a file whole or not at all: to another name first, then renamed over.
 
     With `synced` it is on the disk when this returns, so that not even a power cut leaves it empty.
@@ -56,7 +56,7 @@ def write_whole(path: Path, content: bytes, *, synced: bool = False) -> None:
 
 
 @contextmanager
-def saving(path: Path) -> Iterator[None]:
+def reporting_os_errors(path: Path) -> Iterator[None]:
     """OSError while a file that the user named is written becomes UsageError."""
     try:
         yield
@@ -65,7 +65,7 @@ def saving(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def writing(folder: Path) -> Iterator[None]:
+def store_errors(folder: Path) -> Iterator[None]:
     """OSError inside becomes StoreError; a full disk is said as such."""
     try:
         yield

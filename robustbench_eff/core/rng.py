@@ -25,7 +25,7 @@ _KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
 
 
 @dataclass(frozen=True, slots=True)
-class Draws:
+class RandomStreams:
     """The random numbers that belong to a set of samples; indexing keeps each sample's own."""
 
     seed: int
@@ -33,24 +33,24 @@ class Draws:
     """One 64-bit key per sample, a hash of its id."""
 
     @classmethod
-    def of(cls, seed: int, sample_ids: Iterable[str | int], device: torch.device | str = "cpu") -> Draws:
+    def of(cls, seed: int, sample_ids: Iterable[str | int], device: torch.device | str = "cpu") -> RandomStreams:
         keys = [_hash64(str(sample_id)) for sample_id in sample_ids]
         return cls(seed, torch.tensor(keys, dtype=torch.int64, device=device))
 
     @classmethod
-    def given(cls, draws: Draws | None, samples: Tensor) -> Draws:
+    def given(cls, draws: RandomStreams | None, samples: Tensor) -> RandomStreams:
         """`draws`, or where there are none those of seed 0 and the samples' positions: what every attack does."""
         return cls.of(0, range(len(samples)), samples.device) if draws is None else draws
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def __getitem__(self, index: Tensor | slice) -> Draws:
-        return Draws(self.seed, self.keys[index])
+    def __getitem__(self, index: Tensor | slice) -> RandomStreams:
+        return RandomStreams(self.seed, self.keys[index])
 
-    def fork(self, numbers: Int64[Tensor, batch]) -> Draws:
+    def fork(self, numbers: Int64[Tensor, batch]) -> RandomStreams:
         """Draws for several paths of a sample: every number has its own, and number 0 the sample's."""
-        return Draws(self.seed, self.keys ^ numbers * _PATH_STRIDE)
+        return RandomStreams(self.seed, self.keys ^ numbers * _PATH_STRIDE)
 
     def uniform(self, shape: Sequence[int], *, stream: str, step: int = 0) -> Float[Tensor, "batch ..."]:
         """Uniform draws in [0, 1) with 24 random bits, shape (batch, *shape), float32."""
@@ -69,11 +69,11 @@ class Draws:
         """`count` 32-bit words a sample, as int64: what all other draws are made of."""
         return torch.cat([part._words(count, stream, step) for part in self._parts(count)])
 
-    def _parts(self, count: int) -> Iterator[Draws]:
+    def _parts(self, count: int) -> Iterator[RandomStreams]:
         """A few samples at a time, so that the 64-bit words in between stay small."""
         size = max(1, _WORDS_AT_ONCE // max(1, count))
         for start in range(0, max(1, len(self.keys)), size):
-            yield Draws(self.seed, self.keys[start : start + size])
+            yield RandomStreams(self.seed, self.keys[start : start + size])
 
     def _normal(self, count: int, stream: str, step: int) -> Float[Tensor, "batch count"]:
         half = -(-count // 2)

@@ -27,7 +27,7 @@ def fair_from(rows: npt.NDArray[np.int64], samples: int) -> int:
     return int(places[-1]) + 1 if len(places) else 0
 
 
-class Prefix:
+class UnbiasedPrefix:
     """Of the samples in the order of `shuffled` the first that are known without a gap: a fair sample of all, whoever
     was late. Which are known at all is none, since shards of beaten samples are done sooner."""
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor, nn
 
-from .rng import Draws
+from .rng import RandomStreams
 from .threat import Threat
 
 Images: TypeAlias = Float[Tensor, "batch channel height width"]  # in [0, 1]
@@ -19,19 +19,19 @@ AllLabels: TypeAlias = Int64[Tensor, "samples"]
 LiveImages: TypeAlias = Float[Tensor, "live channel height width"]  # of those that are left
 LiveLogits: TypeAlias = Float[Tensor, "live classes"]
 Pixels: TypeAlias = UInt8[Tensor, "batch height width 3"]  # 8-bit RGB, channels last
-Picture: TypeAlias = UInt8[Tensor, "tall wide 3"]  # 8-bit RGB, of any size
+RawImage: TypeAlias = UInt8[Tensor, "tall wide 3"]  # 8-bit RGB, of any size
 Labels: TypeAlias = Int64[Tensor, "batch"]
 Logits: TypeAlias = Float[Tensor, "batch classes"]
 PerSample: TypeAlias = Float[Tensor, "batch"]
 Counts: TypeAlias = Int64[Tensor, "batch"]
-Rows: TypeAlias = Int64[Tensor, "batch"]  # which samples of an attack these are
+SampleIndices: TypeAlias = Int64[Tensor, "batch"]  # which samples of an attack these are
 Mask: TypeAlias = Bool[Tensor, "batch"]
 
 ImagesToLogits: TypeAlias = Callable[[Images], Logits]
 
 
 @dataclass(slots=True)
-class Effort:
+class QueryStats:
     """What an attack spent on each of its samples, and what it met with."""
 
     num_forwards: Counts
@@ -46,7 +46,7 @@ class Effort:
     """What was done otherwise than the attack's name says, and why; for all samples."""
 
     @classmethod
-    def none(cls, samples: int, device: torch.device | str = "cpu") -> Effort:
+    def none(cls, samples: int, device: torch.device | str = "cpu") -> QueryStats:
         zeros = [torch.zeros(samples, dtype=torch.int64, device=device) for _ in range(4)]
         return cls(zeros[0], zeros[1], zeros[2], zeros[3], won_by=[""] * samples, notes=[])
 
@@ -55,10 +55,10 @@ class Effort:
 
 
 @runtime_checkable
-class CountingModel(Protocol):
+class QueryCountingModel(Protocol):
     """A model that keeps account of the last attack."""
 
-    effort: Effort
+    effort: QueryStats
     speed: str
     """How the network is queried, in words: precision, folding, compilation."""
 
@@ -98,13 +98,13 @@ class Attack(Protocol):
         """Forward and backward passes that a sample costs at most, confirmations of a twin's successes aside."""
 
     def __call__(
-        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: Draws | None = None
+        self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """Adversarial images for `images` in [0, 1], of the same shape, inside `threat`."""
 
 
 @runtime_checkable
-class Corrupts(Protocol):
+class ImageCorruption(Protocol):
     """Changes images without knowing a model or a label."""
 
     @property
@@ -115,12 +115,12 @@ class Corrupts(Protocol):
     def stochastic(self) -> bool:
         """Whether the images depend on the seed."""
 
-    def __call__(self, pixels: Pixels, draws: Draws | None = None) -> Pixels:
+    def __call__(self, pixels: Pixels, draws: RandomStreams | None = None) -> Pixels:
         """Corrupted images for `pixels`, of the same shape."""
 
 
 @runtime_checkable
-class Films(Protocol):
+class FrameGenerator(Protocol):
     """Makes a sequence of frames of a picture without knowing a model or a label."""
 
     @property
@@ -135,5 +135,5 @@ class Films(Protocol):
     def stochastic(self) -> bool:
         """Whether the frames depend on the seed."""
 
-    def __call__(self, picture: Any, size: int, draws: Draws | None = None) -> Pixels:
+    def __call__(self, picture: Any, size: int, draws: RandomStreams | None = None) -> Pixels:
         """Frames of `size` x `size` pixels of the middle of a Picture; or those that are there already, as they are."""

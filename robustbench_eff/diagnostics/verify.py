@@ -16,7 +16,7 @@ from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.perturbation_sets import CIFAR10_C_BAR, IMAGENET_C_BAR
 from robustbench_eff.scores import alexnet
 from robustbench_eff.scores.corruptions import mean_corruption_error
-from robustbench_eff.scores.cue_conflict import Decisions
+from robustbench_eff.scores.cue_conflict import ShapeTextureCounts
 from robustbench_eff.scores.effective import baselines
 from robustbench_eff.scores.real import real_labels
 
@@ -65,7 +65,7 @@ def _corruption_errors(models: dict[str, dict[str, Any]]) -> Iterator[Check]:
 
 def _shape_biases(observers: dict[str, dict[str, Any]]) -> Iterator[Check]:
     for name, counts in observers.items():
-        found = Decisions(shape=counts["shape"], texture=counts["texture"], trials=0).shape_bias
+        found = ShapeTextureCounts(shape=counts["shape"], texture=counts["texture"], trials=0).shape_bias
         yield _number(f"shape bias of {name}, from counts", counts["stated"], 100 * (found or 0), 0.005)
 
 
@@ -111,12 +111,12 @@ def corrupted(name: str) -> np.ndarray:
     """The picture under a corruption; uint8 (64, 64, 3)."""
     import torch
 
-    from robustbench_eff.core.rng import Draws
+    from robustbench_eff.core.rng import RandomStreams
 
     only_cifar10 = name in CIFAR10_C_BAR and name not in IMAGENET_C_BAR
     constants = ", constants='cifar10'" if only_cifar10 else ""
     made = build.corruption(f"{name}(severity={SEVERITY}{constants})")
-    pixels: np.ndarray = made(torch.from_numpy(picture())[None], Draws.of(0, [SAMPLE]))[0].numpy()
+    pixels: np.ndarray = made(torch.from_numpy(picture())[None], RandomStreams.of(0, [SAMPLE]))[0].numpy()
     return pixels
 
 

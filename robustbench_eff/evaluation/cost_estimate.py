@@ -13,41 +13,41 @@ import pyarrow as pa
 
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.shuffle import shuffled
-from robustbench_eff.models.load_classifier import Given, classifiers
+from robustbench_eff.models.load_classifier import ModelLike, classifiers
 from robustbench_eff.storage.outcomes import as_numpy
 from robustbench_eff.storage.store import Store
 from robustbench_eff.system import devices as hardware
 
-from .device_runtime import Workshop
+from .device_runtime import DeviceRuntime
 from .engines.store_writer import shard_size
-from .plan import CLEAN, Planned, Task
+from .plan import CLEAN, PlannedCell, Task
 from .settings import Settings
 
 SAMPLES = 64
 """Images that a cell is tried on."""
-FEW = 8
+MIN_SAMPLES = 8
 """Fewer say nothing."""
 SECONDS = 2.0
 """Attacks that may take longer on these are estimated from their passes."""
-ENOUGH = 32
+MIN_STORED_SAMPLES = 32
 """Samples in the store from which their passes say more than the most an attack may take."""
 
-How = Literal["finished", "measured", "from the store", "at most"]
-FINISHED: How = "finished"
+EstimateBasis = Literal["finished", "measured", "from the store", "at most"]
+FINISHED: EstimateBasis = "finished"
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """What is left of a cell, and what it would take on one worker of a device."""
 
-    planned: Planned
+    planned: PlannedCell
     left: int
     """Samples that the store does not hold."""
     shards: int
     passes: float
     """Forward and backward passes for all of them."""
     seconds: float
-    how: How
+    how: EstimateBasis
     """Measured on some samples; from the passes of samples in the store; or from the most passes that it may take."""
 
 
@@ -67,7 +67,7 @@ class Forecast:
         return sum(of.seconds for of in self.cells)
 
 
-def estimates(*models: Given, settings: Settings, preparing: Callable[[str, int, int], None]) -> list[Forecast]:
+def estimate_cost(*models: ModelLike, settings: Settings, preparing: Callable[[str, int, int], None]) -> list[Forecast]:
     """For each kind of device that the settings name, an estimate for every cell; nothing is stored.
 
     A number of its passes is exact where nothing is attacked, and otherwise the most that the attack may take, unless
@@ -84,13 +84,13 @@ def estimates(*models: Given, settings: Settings, preparing: Callable[[str, int,
     for kind, alike in kinds.items():
         count = len(alike) if kind == "cpu" else len(set(alike))
         with hardware.current(alike[0]):
-            workshop = Workshop(subjects, settings, alike[0], threads)
+            workshop = DeviceRuntime(subjects, settings, alike[0], threads)
             found.append(Forecast(kind, count, _estimated(workshop, len(devices), store, preparing)))
     return found
 
 
 def _estimated(
-    workshop: Workshop, workers: int, store: Store, preparing: Callable[[str, int, int], None]
+    workshop: DeviceRuntime, workers: int, store: Store, preparing: Callable[[str, int, int], None]
 ) -> list[Estimate]:
     plan = workshop.plan(preparing).cells
     stored = {of.cell.id: store.outcomes(of.cell.id, ["num_forwards", "num_backwards"]) for of in plan}
@@ -117,31 +117,31 @@ def _estimated(
 
 
 def _of_a_sample(
-    workshop: Workshop,
-    planned: Planned,
+    workshop: DeviceRuntime,
+    planned: PlannedCell,
     known: npt.NDArray[np.int32] | None,
     stored: pa.Table,
     each: float | None,
-) -> tuple[float, float, How]:
+) -> tuple[float, float, EstimateBasis]:
     """Passes and seconds that a sample takes; `each` are the seconds of a clean one, where that was measured."""
     if planned.cell.perturbation == CLEAN and each is not None:
         return planned.passes, each, "measured"
     if not planned.speed or each is None:
-        seconds, _ = _tried(workshop, planned, None, FEW)
+        seconds, _ = _tried(workshop, planned, None, MIN_SAMPLES)
         if SAMPLES * seconds <= SECONDS:
             seconds, _ = _tried(workshop, planned, None, SAMPLES)
         return planned.passes, seconds, "measured"
-    if (count := min(SAMPLES, int(SECONDS / (planned.passes * each)))) >= FEW:
-        _tried(workshop, planned, known, FEW)  # an attack may compile something
+    if (count := min(SAMPLES, int(SECONDS / (planned.passes * each)))) >= MIN_SAMPLES:
+        _tried(workshop, planned, known, MIN_SAMPLES)  # an attack may compile something
         seconds, outcomes = _tried(workshop, planned, known, count)
         return _passes(outcomes) or planned.passes, seconds, "measured"
-    if stored.num_rows >= ENOUGH and (passes := _passes(stored)):
+    if stored.num_rows >= MIN_STORED_SAMPLES and (passes := _passes(stored)):
         return passes, passes * each, "from the store"
     return planned.passes, planned.passes * each, "at most"
 
 
 def _tried(
-    workshop: Workshop, planned: Planned, known: npt.NDArray[np.int32] | None, count: int
+    workshop: DeviceRuntime, planned: PlannedCell, known: npt.NDArray[np.int32] | None, count: int
 ) -> tuple[float, pa.Table]:
     """Seconds for each of the first so many samples of `shuffled`, and what came out; `known` are the clean predictions
     of all."""

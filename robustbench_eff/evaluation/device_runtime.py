@@ -21,8 +21,8 @@ from robustbench_eff.benchmarks.lazy_images import prepare_published
 from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
-from robustbench_eff.core.types import Attack, Corrupts, Films, Pixels
-from robustbench_eff.generation.output_folder import silence
+from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, Pixels
+from robustbench_eff.generation.output_folder import ignore_progress
 from robustbench_eff.models import resolve as zoo
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.load_classifier import Model
@@ -30,28 +30,28 @@ from robustbench_eff.registry import build, build_attack, perturbation_text
 from robustbench_eff.system import devices
 
 from . import batch_sizes
-from .model_cache import Loaded, Shelf
-from .plan import CLEAN, Cell, Plan, Planned, Task, Work, cell_of
+from .model_cache import LoadedModel, ModelCache
+from .plan import CLEAN, Cell, CellRuntime, Plan, PlannedCell, Task, cell_of
 from .prefetch import fetched
-from .preflight import Subject, check
-from .resolve_cells import all_opened, check_classes, jobs, positions
+from .preflight import ModelOrRequest, check
+from .resolve_cells import all_opened, check_classes, clean_positions, jobs
 from .settings import Settings
-from .worker import Answers, run_shard
+from .worker import ShardColumns, run_shard
 
-ALIKE = (
+WORKER_MISMATCH_HINT = (
     "All workers need the same weights, images and versions of packages; devices of several kinds need "
     "--precision float32, since with auto each takes what it is fastest in."
 )
-Preparing = Callable[[str, int, int], None]
-FORGOTTEN = 16
+ProgressCallback = Callable[[str, int, int], None]
+RECENT_TASKS = 16
 """Tasks after which none is asked for that was begun before them; a worker has a few at a time."""
 
 
-class Workshop:
+class DeviceRuntime:
     """A device with the models and images of a run. The same arguments make the same plan on every machine, or an error
     that says what differs.
 
-    Nothing is loaded before `plan` or `work`; what was loaded is kept as long as it fits (`Shelf`).
+    Nothing is loaded before `plan` or `work`; what was loaded is kept as long as it fits (`ModelCache`).
     """
 
     def __init__(self, models: Sequence[Model], settings: Settings, device: str, threads: int | None = None) -> None:
@@ -59,21 +59,21 @@ class Workshop:
         self._settings, self._device, self._threads = settings, device, threads
         self._ready = check(models, settings, device)
         self._jobs = jobs(self._ready, settings)
-        self._shelf = Shelf()
+        self._shelf = ModelCache()
         self._prepared: dict[tuple[str, str, str], ImageSet] = {}
         """By benchmark, geometry and files."""
         self._seen: dict[tuple[int, str, str], ImageSet] = {}
         """The same by model, benchmark and files."""
-        self._preparing: Preparing = silence
-        self._current: tuple[int, Work] | None = None
+        self._preparing: ProgressCallback = ignore_progress
+        self._current: tuple[int, CellRuntime] | None = None
         self._loader = ThreadPoolExecutor(1, "fetch", initializer=devices.use, initargs=(device,))
         self._coming: dict[tuple[int, int], Future[Pixels]] = {}
         """Images that are being fetched, by job and first sample."""
-        self._begun: deque[tuple[int, int]] = deque(maxlen=FORGOTTEN)
+        self._begun: deque[tuple[int, int]] = deque(maxlen=RECENT_TASKS)
         """Tasks that were begun last: it is too late to fetch for them."""
         self._fetching = Lock()
 
-    def plan(self, preparing: Preparing = silence) -> Plan:
+    def plan(self, preparing: ProgressCallback = ignore_progress) -> Plan:
         """Every cell of the run; the clean cell of a model and benchmark comes first.
 
         All models, surrogates too, are loaded and matched with the classes of their benchmarks before the first image
@@ -86,8 +86,8 @@ class Workshop:
                     check_classes(self._subject(number).classifier, benchmark, opened)
         for number, _, text in self._jobs:
             self._surrogate(number, text)
-        planned: dict[str, Planned] = {}
-        clean: dict[tuple[int, str], Work] = {}
+        planned: dict[str, PlannedCell] = {}
+        clean: dict[tuple[int, str], CellRuntime] = {}
         for position, (number, benchmark, _) in enumerate(self._jobs):
             work = self._work(position)
             if work.is_clean:
@@ -114,7 +114,7 @@ class Workshop:
             if key not in self._begun:
                 self._coming[key] = self._loader.submit(fetched, images, task.rows, torch.device(self._device))
 
-    def work(self, task: Task) -> Answers:
+    def work(self, task: Task) -> ShardColumns:
         """Work on a task.
 
         Raises EvaluationError where the cell would be another one here, with other weights, images or versions.
@@ -123,7 +123,7 @@ class Workshop:
             raise EvaluationError(f"A worker lacks what {task.cell.perturbation} on {task.cell.benchmark} needs.")
         work = self._work(task.job)
         if work.cell.id != task.cell.id:
-            raise EvaluationError(_difference(work.cell, task.cell), ALIKE)
+            raise EvaluationError(_difference(work.cell, task.cell), WORKER_MISMATCH_HINT)
         with self._fetching:
             key = (task.job, int(task.rows[0]))
             self._begun.append(key)
@@ -132,15 +132,15 @@ class Workshop:
         with devices.threads(work.classifier.preprocessing.geometry.size, self._threads):
             return run_shard(work, task, pixels)
 
-    def _planned(self, position: int, work: Work, clean: Work | None) -> Planned:
+    def _planned(self, position: int, work: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
         of = None if work.is_clean or clean is None else clean
-        return Planned(
+        return PlannedCell(
             job=position,
             cell=work.cell,
             provenance=work.classifier.provenance,
             num_classes=work.classifier.num_classes,
             clean=None if of is None else of.cell.id,
-            clean_rows=None if of is None or of.images is work.images else positions(work.images, of.images),
+            clean_rows=None if of is None or of.images is work.images else clean_positions(work.images, of.images),
             passes=work.passes,
             accuracy=work.sequence is None and (work.attack is None or math.isfinite(work.attack.threat.eps)),
             shard_size=_shard_size(work.classifier, self._settings, self._device),
@@ -148,13 +148,13 @@ class Workshop:
             speed="" if work.oracle is None else work.oracle.speed,
         )
 
-    def _work(self, position: int) -> Work:
+    def _work(self, position: int) -> CellRuntime:
         """A cell with its objects; that of the last one asked for is kept."""
         if self._current is None or self._current[0] != position:
             self._current = position, self._made(*self._jobs[position])
         return self._current[1]
 
-    def _made(self, number: int, benchmark: Benchmark, text: str) -> Work:
+    def _made(self, number: int, benchmark: Benchmark, text: str) -> CellRuntime:
         settings, loaded = self._settings, self._subject(number)
         surrogate = self._surrogate(number, text)
         images = self._images(benchmark, text, loaded.classifier.preprocessing.geometry)
@@ -164,8 +164,8 @@ class Workshop:
             surrogate = None if surrogate is None else surrogate.through(benchmark)
         oracle, precision = None, "float32"
         attack: Attack | None = None
-        corruption: Corrupts | None = None
-        sequence: Films | None = None
+        corruption: ImageCorruption | None = None
+        sequence: FrameGenerator | None = None
         match "clean" if text == CLEAN else perturbation_text.kind(text):
             case "corruption":
                 corruption = build.corruption(text, benchmark.jpeg_quality)
@@ -179,7 +179,7 @@ class Workshop:
                 oracle, precision = (surrogate or loaded).queried(making)
                 if perturbation_text.is_adapted(text):
                     precision = "float32"  # other libraries' attacks query the plain network
-        return Work(
+        return CellRuntime(
             cell=cell_of(
                 loaded.classifier,
                 images,
@@ -201,11 +201,11 @@ class Workshop:
             together=attack is not None and perturbation_text.is_adapted(text),
         )
 
-    def _subject(self, number: int) -> Loaded:
+    def _subject(self, number: int) -> LoadedModel:
         subject, _ = self._ready.subjects[number]
         return self._shelf.take(str(number), partial(_loaded, subject, self._device))
 
-    def _surrogate(self, number: int, text: str) -> Loaded | None:
+    def _surrogate(self, number: int, text: str) -> LoadedModel | None:
         """The model that an attack is found on, at the size of the one that is judged; None where it is the same."""
         name = None if text == CLEAN else perturbation_text.surrogate(text)[1]
         if name is None:
@@ -253,7 +253,7 @@ def _difference(here: Cell, planned: Cell) -> str:
     return f"A worker would compute another cell than {planned.perturbation} on {planned.model}: {differing}."
 
 
-def _loaded(subject: Subject, device: str) -> Classifier:
+def _loaded(subject: ModelOrRequest, device: str) -> Classifier:
     return subject if isinstance(subject, Classifier) else zoo.load(subject, device)
 
 

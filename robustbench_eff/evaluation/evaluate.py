@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from robustbench_eff.core.errors import Missing, UsageError
-from robustbench_eff.models.load_classifier import Given, Model, classifiers, portable
+from robustbench_eff.models.load_classifier import Model, ModelLike, classifiers, portable
 from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.masking_checks import Verdict, store_verdicts
@@ -20,7 +20,7 @@ from robustbench_eff.storage.store import Store, jsonable, new_run_id
 from robustbench_eff.system import devices as hardware
 from robustbench_eff.system import environment
 
-from .device_runtime import Workshop
+from .device_runtime import DeviceRuntime
 from .engines import dispatch
 from .engines.dispatch import Pool
 from .engines.inline import Inline
@@ -50,7 +50,7 @@ class Listener(Protocol):
         """The run is over, whether it finished or not."""
 
 
-class Silence:
+class NullListener:
     """Hears nothing."""
 
     def preparing(self, benchmark: str, done: int, total: int) -> None:
@@ -82,7 +82,7 @@ class Result:
 
 
 def evaluate(
-    *models: Given, settings: Settings | None = None, listener: Listener | None = None, **options: Any
+    *models: ModelLike, settings: Settings | None = None, listener: Listener | None = None, **options: Any
 ) -> Result:
     """Evaluate models on benchmarks under attacks; what the store holds already is not computed again.
 
@@ -94,7 +94,7 @@ def evaluate(
     if settings is not None and options:
         raise UsageError(f"Give settings or {', '.join(options)}, not both.")
     settings = settings or Settings(**options)
-    listener = listener or Silence()
+    listener = listener or NullListener()
     if not models:
         raise UsageError("There is no model to evaluate.", "Pass a name, a module or a classifier.")
     alexnet = published() if settings.normalisers is None else measured(settings.normalisers)
@@ -111,7 +111,7 @@ def evaluate(
 
 
 @contextmanager
-def _pool(models: Sequence[Given], settings: Settings) -> Iterator[Pool]:
+def _pool(models: Sequence[ModelLike], settings: Settings) -> Iterator[Pool]:
     """The workers of a run, ended when it ends."""
     pool: Pool
     if settings.engine == "ray":
@@ -121,7 +121,7 @@ def _pool(models: Sequence[Given], settings: Settings) -> Iterator[Pool]:
         pool = RayCluster(opening, hardware.keep_freed_memory, settings.device, settings.workers, settings.ray_address)
     elif len(devices := hardware.resolve_devices(settings.device, settings.workers)) == 1:
         with hardware.current(devices[0]):
-            yield Inline(Workshop(classifiers(models), settings, devices[0]))
+            yield Inline(DeviceRuntime(classifiers(models), settings, devices[0]))
         return
     else:
         opening = partial(_opened, portable(models), settings, hardware.threads_each(len(devices)))
@@ -132,10 +132,10 @@ def _pool(models: Sequence[Given], settings: Settings) -> Iterator[Pool]:
         pool.close()
 
 
-def _opened(models: Sequence[Model], settings: Settings, threads: int, device: str) -> Workshop:
+def _opened(models: Sequence[Model], settings: Settings, threads: int, device: str) -> DeviceRuntime:
     """A workshop in a process of its own, which has nothing to do with the other devices."""
     hardware.use(hardware.resolve_device(device))
-    return Workshop(models, settings, device, threads)
+    return DeviceRuntime(models, settings, device, threads)
 
 
 def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Listener) -> None:

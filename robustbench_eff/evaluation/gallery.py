@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-SHOWN = 8
+MAX_TILES = 8
 """Samples in a picture."""
 SMALLEST, GAP, CAPTION = 96, 4, 14
 """Pixels: the least size of an image in the picture, the space between, the height of a line of text."""

@@ -17,10 +17,10 @@ from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import Missing
 from robustbench_eff.core.shuffle import shuffled
-from robustbench_eff.core.types import Attack, Corrupts, CountingModel, Films
+from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
 
-Rows: TypeAlias = npt.NDArray[np.int64]
+SampleIndices: TypeAlias = npt.NDArray[np.int64]
 """Positions of samples in their benchmark, ascending."""
 CLEAN = "none"
 """The text of the perturbation that changes nothing."""
@@ -59,7 +59,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
+class CellRuntime:
     """A cell with the objects it needs; the clean cell has nothing that changes its images.
 
     The attack, where there is one, queries `oracle`, which may be faster than the classifier; the referee asks the
@@ -70,9 +70,9 @@ class Work:
     classifier: Classifier
     images: ImageSet
     attack: Attack | None
-    corruption: Corrupts | None
-    sequence: Films | None
-    oracle: CountingModel | None
+    corruption: ImageCorruption | None
+    sequence: FrameGenerator | None
+    oracle: QueryCountingModel | None
     batches: Batches
     """In which the referee asks the classifier; the same of all its cells, since they remember what fits."""
     shards: Batches
@@ -94,7 +94,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedCell:
     """A cell as those know it who have neither its model nor its images."""
 
     job: int
@@ -104,7 +104,7 @@ class Planned:
     num_classes: int
     clean: str | None
     """Id of the cell of the clean images, which comes first; None where there is none, or this is it."""
-    clean_rows: Rows | None
+    clean_rows: SampleIndices | None
     """Of every sample its position among the clean images, -1 where nobody has it; None where it is the same."""
     passes: int
     """Forward and backward passes that a sample costs at most."""
@@ -122,7 +122,7 @@ class Planned:
 class Plan:
     """All cells of a run, every clean one before those that build on it, and what had to be left out."""
 
-    cells: list[Planned]
+    cells: list[PlannedCell]
     missing: list[Missing]
     hardware: dict[str, Any]
     """What they will be worked on, for the manifest."""
@@ -135,7 +135,7 @@ class Task:
     job: int
     """Which of the plan's cells it is; worker and plan count alike."""
     cell: Cell
-    rows: Rows
+    rows: SampleIndices
     known: npt.NDArray[np.int32] | None
     """Their clean predictions, -1 where nobody has the clean image; None in a cell of clean images."""
     pictured: bool
@@ -150,7 +150,7 @@ class Task:
 def cell_of(
     classifier: Classifier,
     images: ImageSet,
-    change: Attack | Corrupts | Films | None,
+    change: Attack | ImageCorruption | FrameGenerator | None,
     perturbation: str,
     seed: int,
     precision: str = "float32",
@@ -163,7 +163,7 @@ def cell_of(
     Another one finds other images, so it is another cell.
     """
     configuration: dict[str, Any] = {}
-    if isinstance(change, Corrupts | Films):
+    if isinstance(change, ImageCorruption | FrameGenerator):
         configuration = dict(change.configuration)
     elif change is not None:
         eps = change.threat.eps if math.isfinite(change.threat.eps) else None
@@ -192,7 +192,7 @@ def cell_of(
     )
 
 
-def shards_of(samples: int, done: Rows, size: int, *, drawn: bool = False) -> Iterator[Rows]:
+def shards_of(samples: int, done: SampleIndices, size: int, *, drawn: bool = False) -> Iterator[SampleIndices]:
     """What `done` leaves of `samples`, at most `size` at a time, in the order of the benchmark or of `shuffled`."""
     order = shuffled(samples) if drawn else np.arange(samples)
     left = order[np.isin(order, done, invert=True)]

@@ -9,12 +9,12 @@ from functools import cache, partial
 import torch
 
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.core.types import Picture, Pixels
+from robustbench_eff.core.types import Pixels, RawImage
 
-from .plan import Rows
+from .plan import SampleIndices
 
 
-def fetched(images: ImageSet, rows: Rows, device: torch.device) -> Pixels:
+def fetched(images: ImageSet, rows: SampleIndices, device: torch.device) -> Pixels:
     """The images of a shard on the device; in another thread, a GPU copies them beside what it computes."""
     pixels = images.bytes(rows)
     if device.type != "cuda":
@@ -27,7 +27,7 @@ def fetched(images: ImageSet, rows: Rows, device: torch.device) -> Pixels:
     return there
 
 
-def pictures(images: ImageSet, rows: Rows, device: torch.device) -> Iterator[Picture | Pixels]:
+def pictures(images: ImageSet, rows: SampleIndices, device: torch.device) -> Iterator[RawImage | Pixels]:
     """All of the pictures that the samples are centres of, or published sequences, one after the other; one is decoded
     while the one before is used."""
     with ThreadPoolExecutor(1, "picture") as decoding:

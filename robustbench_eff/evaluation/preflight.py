@@ -22,15 +22,15 @@ from .open_images import files_there, missing_files, open_clean, open_files
 from .plan import CLEAN
 from .settings import Settings
 
-Subject = ModelRequest | Classifier
+ModelOrRequest = ModelRequest | Classifier
 """A model that is not loaded yet, where loading is expensive, or one that is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class PreflightResult:
     """What survived the checks, and what did not."""
 
-    subjects: list[tuple[Subject, list[Benchmark]]]
+    subjects: list[tuple[ModelOrRequest, list[Benchmark]]]
     surrogates: dict[str, ModelRequest]
     """Models that attacks are found on but that are not judged, by name."""
     opened: dict[str, LabelledImages]
@@ -40,12 +40,12 @@ class Ready:
     missing: list[Missing]
 
 
-def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
+def check(models: Sequence[Model], settings: Settings, device: str) -> PreflightResult:
     """Find what is missing; MissingInputs with all of it, unless `skip_missing` leaves something to do."""
     suite = build_benchmark.suite(settings.suite)
     of_models: dict[str, list[Missing]] = {}
     surrogates: dict[str, ModelRequest] = {}
-    for text in perturbation_text.expanded(
+    for text in perturbation_text.expand_sets(
         settings.chosen or [text for part in suite.parts for text in part.perturbations]
     ):
         name = None if text == CLEAN else _surrogate(text)
@@ -55,7 +55,7 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
                 of_models[name] = lacking
             else:
                 surrogates[name] = request
-    subjects: list[tuple[Subject, list[Benchmark]]] = []
+    subjects: list[tuple[ModelOrRequest, list[Benchmark]]] = []
     of_benchmarks: dict[str, list[Missing]] = {}
     published: dict[str, list[str]] = {}
     for model in models:
@@ -95,7 +95,7 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Ready:
         for name, benchmark in wanted.items()
         for text in published[name]
     }
-    return Ready(subjects, surrogates, opened, files, absent)
+    return PreflightResult(subjects, surrogates, opened, files, absent)
 
 
 def _images(benchmark: Benchmark, texts: Sequence[str], settings: Settings) -> tuple[list[Missing], list[str]]:
@@ -108,7 +108,7 @@ def _images(benchmark: Benchmark, texts: Sequence[str], settings: Settings) -> t
 
 def perturbations(texts: Iterable[str]) -> list[str]:
     """Canonical texts without repetition, clean first."""
-    texts = perturbation_text.expanded(texts)
+    texts = perturbation_text.expand_sets(texts)
     return list(dict.fromkeys([CLEAN, *(text if text == CLEAN else build.perturbation_text(text) for text in texts)]))
 
 
@@ -118,7 +118,7 @@ def _surrogate(text: str) -> str | None:
     return perturbation_text.surrogate(text)[1]
 
 
-def _subject(model: Model, device: str) -> tuple[Subject, list[Missing]]:
+def _subject(model: Model, device: str) -> tuple[ModelOrRequest, list[Missing]]:
     """A classifier on the device, or a request with what it lacks."""
     if isinstance(model, Classifier):
         return model.to(device), []
@@ -126,7 +126,7 @@ def _subject(model: Model, device: str) -> tuple[Subject, list[Missing]]:
     return request, zoo.missing(request)
 
 
-def _own_benchmarks(subject: Subject, offered: Sequence[str], data: Mapping[str, str]) -> list[str]:
+def _own_benchmarks(subject: ModelOrRequest, offered: Sequence[str], data: Mapping[str, str]) -> list[str]:
     """The offered benchmarks of the model's label space, published ones only where their files are, and the user's own
     sets named in `data`."""
     space = subject.provenance.label_space if isinstance(subject, Classifier) else zoo.expected_label_space(subject)

@@ -21,7 +21,7 @@ TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Judgement:
     """What the plain float32 model says about a batch of images, one entry per sample."""
 
     prediction: Tensor
@@ -48,7 +48,7 @@ def judge(
     proposed: Images,
     threat: Threat | None,
     batches: Batches,
-) -> Verdict:
+) -> Judgement:
     """Classify `proposed` after putting it inside `threat` (None: it must equal `images`).
 
     A sample that leaves the ball or the box by more than TOLERANCE is projected back and flagged; one that
@@ -77,7 +77,7 @@ def judge(
     if not same.all():
         prediction_8bit[~same] = _logits(classifier, rounded[~same], batches).argmax(1)
     own, probabilities = logits.gather(1, labels[:, None])[:, 0], logits.softmax(1)
-    return Verdict(
+    return Judgement(
         prediction=prediction,
         prediction_8bit=prediction_8bit,
         confidence=probabilities.gather(1, labels[:, None])[:, 0],
@@ -97,7 +97,7 @@ RANKED = 5
 """Best classes that are kept of every frame."""
 
 
-def watch(classifier: Classifier, frames: Images, label: int, batches: Batches) -> tuple[list[int], int]:
+def rank_frames(classifier: Classifier, frames: Images, label: int, batches: Batches) -> tuple[list[int], int]:
     """The best classes of every frame, one frame after the other, and which frame has the smallest margin.
 
     Of classes with equal logits the first is ranked first. Errors as `judge`.
@@ -109,7 +109,7 @@ def watch(classifier: Classifier, frames: Images, label: int, batches: Batches) 
     return ranking.flatten().tolist(), int((logits[:, label] - others.amax(1)).argmin())
 
 
-def answers_at_random(classifier: Classifier, images: Images, batches: Batches) -> Mask:
+def has_nondeterministic_logits(classifier: Classifier, images: Images, batches: Batches) -> Mask:
     """Which of `images` get other logits when they are asked twice in the same batch."""
     first, second = (_logits(classifier, images, batches) for _ in range(2))
     return ~torch.isclose(first, second, rtol=1e-4, atol=1e-5).all(1)

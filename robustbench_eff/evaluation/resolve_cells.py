@@ -14,15 +14,15 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.registry import build_benchmark, perturbation_text
 
-from .plan import CLEAN, Rows
-from .preflight import Ready, perturbations
+from .plan import CLEAN, SampleIndices
+from .preflight import PreflightResult, perturbations
 from .settings import Settings
 
 Job = tuple[int, Benchmark, str]
 """A model by its position, the images, and the text of what changes them."""
 
 
-def jobs(ready: Ready, settings: Settings) -> list[Job]:
+def jobs(ready: PreflightResult, settings: Settings) -> list[Job]:
     """Everything that was asked for and is there."""
     suite, found = build_benchmark.suite(settings.suite), list[Job]()
     for number, (_, benchmarks) in enumerate(ready.subjects):
@@ -35,7 +35,7 @@ def jobs(ready: Ready, settings: Settings) -> list[Job]:
     return found
 
 
-def positions(images: ImageSet, clean: ImageSet) -> Rows:
+def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
     """Of every image its position among the clean ones, -1 where it is not there.
 
     A published image may be another kind of file than its clean one.
@@ -49,13 +49,13 @@ def _stem(sample_id: str) -> str:
     return PurePosixPath(sample_id).with_suffix("").as_posix()
 
 
-def _is_there(ready: Ready, benchmark: Benchmark, text: str) -> bool:
+def _is_there(ready: PreflightResult, benchmark: Benchmark, text: str) -> bool:
     """Whether the images of a perturbation are; only of published sets they may not be."""
     clean_or_made = text == CLEAN or benchmark.layout is None
     return benchmark.name in ready.opened if clean_or_made else (benchmark.name, text) in ready.published
 
 
-def all_opened(ready: Ready, benchmark: Benchmark) -> list[LabelledImages]:
+def all_opened(ready: PreflightResult, benchmark: Benchmark) -> list[LabelledImages]:
     """Everything whose labels a model must know."""
     clean = [ready.opened[benchmark.name]] if benchmark.name in ready.opened else []
     return clean + [opened for (name, _), opened in ready.published.items() if name == benchmark.name]

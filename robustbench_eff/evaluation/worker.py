@@ -13,24 +13,24 @@ import torch
 
 from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat
-from robustbench_eff.core.types import CountingModel, Effort, Films, Images, Labels, Pixels
+from robustbench_eff.core.types import FrameGenerator, Images, Labels, Pixels, QueryCountingModel, QueryStats
 from robustbench_eff.storage.outcomes import SCHEMA
 
-from .gallery import SHOWN, Sample, picture
-from .plan import Rows, Task, Work
+from .gallery import MAX_TILES, Sample, picture
+from .plan import CellRuntime, SampleIndices, Task
 from .prefetch import fetched, pictures
-from .referee import Verdict, answers_at_random, check_batch, judge, watch
+from .referee import Judgement, check_batch, has_nondeterministic_logits, judge, rank_frames
 
-ANYTHING = Threat("linf", 1.0)
+UNBOUNDED = Threat("linf", 1.0)
 """Where a corrupted image may lie: a corruption has no threat model."""
-ASKED_TWICE = 32
+REPEAT_EVERY = 32
 """Of so many samples of the clean cell one is classified twice, to notice a network that draws at random."""
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class ShardResult:
     """What the work on a shard gives: its outcomes, and a picture of successes as PNG where one was wanted."""
 
     outcomes: pa.Table
@@ -40,7 +40,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class ShardColumns:
     """What the device had to say about a shard. The rest of the work needs neither it nor the model."""
 
     columns: dict[str, Any]
@@ -49,17 +49,17 @@ class Answers:
     """A few that the referee confirmed, for a picture."""
     seconds: float
 
-    def done(self) -> Done:
+    def done(self) -> ShardResult:
         """The same as it is stored."""
         arrays = [
             pa.array(values.numpy() if isinstance(values, torch.Tensor) else values).cast(field.type)
             for field, values in zip(SCHEMA, self.columns.values(), strict=True)
         ]
         outcomes = pa.Table.from_arrays(arrays, schema=SCHEMA)
-        return Done(outcomes, picture(self.successes) if self.successes else None, self.seconds)
+        return ShardResult(outcomes, picture(self.successes) if self.successes else None, self.seconds)
 
 
-def run_shard(work: Work, task: Task, pixels: Pixels | None = None) -> Answers:
+def run_shard(work: CellRuntime, task: Task, pixels: Pixels | None = None) -> ShardColumns:
     """The answers for one shard; `pixels` are its images where they are on the device already.
 
     Only samples that are right when clean are attacked. Corrupted are all, and right is then who is right on the
@@ -69,19 +69,19 @@ def run_shard(work: Work, task: Task, pixels: Pixels | None = None) -> Answers:
     if work.together:
         return _answers(work, task, pixels)
 
-    def of(positions: torch.Tensor) -> Answers:
+    def of(positions: torch.Tensor) -> ShardColumns:
         part = slice(int(positions[0]), int(positions[-1]) + 1)
         return _answers(work, task.part(part), None if pixels is None else pixels[part])
 
     return _united(work.shards.map(of, torch.arange(len(task.rows))))
 
 
-def _united(parts: Sequence[Answers]) -> Answers:
+def _united(parts: Sequence[ShardColumns]) -> ShardColumns:
     if len(parts) == 1:
         return parts[0]
     columns = {name: _concatenated([part.columns[name] for part in parts]) for name in parts[0].columns}
     successes = [sample for part in parts for sample in part.successes]
-    return Answers(columns, successes[:SHOWN], sum(part.seconds for part in parts))
+    return ShardColumns(columns, successes[:MAX_TILES], sum(part.seconds for part in parts))
 
 
 def _concatenated(values: Sequence[Any]) -> Any:
@@ -90,7 +90,7 @@ def _concatenated(values: Sequence[Any]) -> Any:
     return np.concatenate(values) if isinstance(values[0], np.ndarray) else [item for part in values for item in part]
 
 
-def _answers(work: Work, task: Task, pixels: Pixels | None) -> Answers:
+def _answers(work: CellRuntime, task: Task, pixels: Pixels | None) -> ShardColumns:
     began = time.perf_counter()
     labels = work.images.labels_of(task.rows, work.classifier.mean.device)
     known = None if task.known is None else torch.tensor(task.known.astype(np.int64)).to(labels)
@@ -102,32 +102,34 @@ def _answers(work: Work, task: Task, pixels: Pixels | None) -> Answers:
     prediction = found.verdict.prediction
     clean_prediction = prediction if known is None else known
     right = clean_prediction == labels if work.attack is not None else torch.ones_like(labels, dtype=torch.bool)
-    beaten = [] if task.pictured else (right & (prediction != labels)).nonzero()[:SHOWN, 0].tolist()
+    beaten = [] if task.pictured else (right & (prediction != labels)).nonzero()[:MAX_TILES, 0].tolist()
     samples = [
         _sample(found.images[row], found.verdict.judged[row], int(labels[row]), int(prediction[row])) for row in beaten
     ]
     columns = _columns(work, task.rows, labels, clean_prediction, right, found)
-    return Answers(columns, samples, time.perf_counter() - began)
+    return ShardColumns(columns, samples, time.perf_counter() - began)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedBatch:
     """What came of the samples of a shard."""
 
     images: Images
     """Before they were changed."""
-    verdict: Verdict
-    effort: Effort
+    verdict: Judgement
+    effort: QueryStats
     rankings: list[list[int]]
     """Of every frame of a sequence; else empty."""
 
 
-def _judged(work: Work, rows: Rows, labels: Labels, known: torch.Tensor | None, pixels: Pixels) -> Judged:
+def _judged(
+    work: CellRuntime, rows: SampleIndices, labels: Labels, known: torch.Tensor | None, pixels: Pixels
+) -> JudgedBatch:
     """Clean, corrupted or attacked images before the referee; `known` are the clean predictions."""
     classifier, ids = work.classifier, _ids(work, rows)
     images = work.images.seen(pixels)
     check_batch(images, labels, classifier.num_classes, ids)
-    proposed, threat, effort = images, None, Effort.none(len(labels), labels.device)
+    proposed, threat, effort = images, None, QueryStats.none(len(labels), labels.device)
     if work.attack is not None:
         assert known is not None
         proposed, effort = _attack(work, images, labels, ids, known == labels)
@@ -135,44 +137,49 @@ def _judged(work: Work, rows: Rows, labels: Labels, known: torch.Tensor | None, 
     else:
         effort.num_forwards += 1
     if work.corruption is not None:
-        draws = Draws.of(work.cell.seed or 0, ids, labels.device)
-        proposed, threat = work.images.seen(work.corruption(pixels, draws)), ANYTHING
+        draws = RandomStreams.of(work.cell.seed or 0, ids, labels.device)
+        proposed, threat = work.images.seen(work.corruption(pixels, draws)), UNBOUNDED
     verdict = judge(classifier, images, labels, proposed, threat, work.batches)
     if work.is_clean:
-        asked = np.flatnonzero(rows % ASKED_TWICE == 0)
+        asked = np.flatnonzero(rows % REPEAT_EVERY == 0)
         if len(asked):
-            at_random = answers_at_random(classifier, images[asked.tolist()], work.batches).cpu().numpy()
+            at_random = has_nondeterministic_logits(classifier, images[asked.tolist()], work.batches).cpu().numpy()
             for row in asked[at_random]:
                 verdict.flags[row] = "random_output"
-    return Judged(images, verdict, effort, [[] for _ in ids])
+    return JudgedBatch(images, verdict, effort, [[] for _ in ids])
 
 
-def _filmed(work: Work, sequence: Films, rows: Rows, labels: Labels) -> Judged:
+def _filmed(work: CellRuntime, sequence: FrameGenerator, rows: SampleIndices, labels: Labels) -> JudgedBatch:
     """Sequences of frames before the referee: every frame is ranked, and the one with the smallest margin judged.
 
     Of published ones nobody has the clean image; the first frame stands for it.
     """
     classifier, ids = work.classifier, _ids(work, rows)
-    size, draws = work.images.pixels.shape[1], Draws.of(work.cell.seed or 0, ids, labels.device)
+    size, draws = work.images.pixels.shape[1], RandomStreams.of(work.cell.seed or 0, ids, labels.device)
     first, worst, rankings = [], [], []
     wholes = pictures(work.images, rows, labels.device)
     for position, (label, whole) in enumerate(zip(labels.tolist(), wholes, strict=True)):
         frames = work.images.seen(sequence(whole, size, draws[position : position + 1]))
-        ranking, lowest = watch(classifier, frames, label, work.batches)
+        ranking, lowest = rank_frames(classifier, frames, label, work.batches)
         first.append(frames[0])
         worst.append(frames[lowest])
         rankings.append(ranking)
     published = work.images.published
     images = torch.stack(first) if published else work.images.seen(work.images.bytes(rows).to(labels.device))
     check_batch(images, labels, classifier.num_classes, ids)
-    effort = Effort.none(len(labels), labels.device)
+    effort = QueryStats.none(len(labels), labels.device)
     effort.num_forwards += sequence.frames + 1
-    verdict = judge(classifier, images, labels, torch.stack(worst), ANYTHING, work.batches)
-    return Judged(images, verdict, effort, rankings)
+    verdict = judge(classifier, images, labels, torch.stack(worst), UNBOUNDED, work.batches)
+    return JudgedBatch(images, verdict, effort, rankings)
 
 
 def _columns(
-    work: Work, rows: Rows, labels: Labels, clean_prediction: torch.Tensor, right: torch.Tensor, found: Judged
+    work: CellRuntime,
+    rows: SampleIndices,
+    labels: Labels,
+    clean_prediction: torch.Tensor,
+    right: torch.Tensor,
+    found: JudgedBatch,
 ) -> dict[str, Any]:
     """The outcomes by column; `right` says who can still be right."""
     verdict, effort = found.verdict, found.effort
@@ -208,7 +215,7 @@ def _columns(
     return {name: values.cpu() if isinstance(values, torch.Tensor) else values for name, values in columns.items()}
 
 
-def _ids(work: Work, rows: Rows) -> list[str]:
+def _ids(work: CellRuntime, rows: SampleIndices) -> list[str]:
     return [work.images.sample_ids[row] for row in rows.tolist()]
 
 
@@ -217,16 +224,18 @@ def _sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction
     return Sample(before, after, f"{label} as {prediction}")
 
 
-def _attack(work: Work, images: Images, labels: Labels, ids: list[str], right: torch.Tensor) -> tuple[Images, Effort]:
+def _attack(
+    work: CellRuntime, images: Images, labels: Labels, ids: list[str], right: torch.Tensor
+) -> tuple[Images, QueryStats]:
     """Attack the samples that are right when clean; the others keep their clean image and cost nothing."""
     rows = right.nonzero()[:, 0]
-    draws = Draws.of(work.cell.seed or 0, [ids[row] for row in rows.tolist()], images.device)
+    draws = RandomStreams.of(work.cell.seed or 0, [ids[row] for row in rows.tolist()], images.device)
     oracle = work.oracle
     assert oracle is not None
     oracle.watch(len(rows), images.device)
     proposed = images.clone()
     proposed[rows] = _answer(work, oracle, images[rows], labels[rows], draws)
-    spent, effort = oracle.effort, Effort.none(len(labels), images.device)
+    spent, effort = oracle.effort, QueryStats.none(len(labels), images.device)
     for all_rows, attacked in zip(effort.counts(), spent.counts(), strict=True):
         all_rows[rows] = attacked
     for row, winner in zip(rows.tolist(), spent.won_by, strict=True):
@@ -235,7 +244,9 @@ def _attack(work: Work, images: Images, labels: Labels, ids: list[str], right: t
     return proposed, effort
 
 
-def _answer(work: Work, oracle: CountingModel, images: Images, labels: Labels, draws: Draws) -> Images:
+def _answer(
+    work: CellRuntime, oracle: QueryCountingModel, images: Images, labels: Labels, draws: RandomStreams
+) -> Images:
     """What the attack returns, or EvaluationError: it may be anybody's code."""
     name = work.cell.perturbation
     if work.attack is None or not len(images):  # many models cannot take an empty batch

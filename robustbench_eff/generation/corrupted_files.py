@@ -17,16 +17,16 @@ from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core import spec
-from robustbench_eff.core.disk import write_whole, writing
+from robustbench_eff.core.disk import atomic_write, store_errors
 from robustbench_eff.core.errors import MissingInputs, UsageError
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Corrupts
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import ImageCorruption
 from robustbench_eff.registry import build, build_benchmark, perturbation_text
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.stylisers import WITHOUT_WEIGHTS
 
 from .corrupted_arrays import check_severities, write_arrays
-from .output_folder import Tick, Written, claim, silence
+from .output_folder import ProgressCallback, WriteCount, ignore_progress, write_or_check_provenance
 
 AT_ONCE = 64
 """Images that are corrupted, then written."""
@@ -43,8 +43,8 @@ def write_corrupted(
     corruptions: Sequence[str],
     limit: int | None = None,
     seed: int = 0,
-    tick: Tick | None = None,
-) -> Written:
+    tick: ProgressCallback | None = None,
+) -> WriteCount:
     """Write every corruption of the images of a benchmark that is made from clean ones, as the published set has it.
 
     For ImageNet OUT/corruption/severity/wnid/image.JPEG; for CIFAR-10 OUT/corruption.npy with all five severities one
@@ -61,7 +61,9 @@ def write_corrupted(
         raise MissingInputs(missing)
     if limit is not None and limit < 1:
         raise UsageError(f"limit must be at least 1, got {limit}.")
-    made = {build.perturbation_text(text): build.corruption(text) for text in perturbation_text.expanded(corruptions)}
+    made = {
+        build.perturbation_text(text): build.corruption(text) for text in perturbation_text.expand_sets(corruptions)
+    }
     for text, corruption in made.items():
         if corruption.configuration["constants"] != WRITABLE[name]:
             raise UsageError(f"{text} has not the constants of {name}.", f"Write it with constants={WRITABLE[name]!r}.")
@@ -70,36 +72,43 @@ def write_corrupted(
         check_severities(made)
     assert benchmark.geometry is not None
     images = prepare(benchmark, open.open_benchmark(benchmark, place), benchmark.geometry, limit=limit)
-    with writing(out):
+    with store_errors(out):
         made_from = {"benchmark": name, "protocol": images.protocol, "data": images.fingerprint, "seed": seed}
-        claim(out, made_from | {_folder(text): dict(corruption.configuration) for text, corruption in made.items()})
+        write_or_check_provenance(
+            out, made_from | {_folder(text): dict(corruption.configuration) for text, corruption in made.items()}
+        )
         if in_arrays:
-            return write_arrays(images, made, out, seed, tick or silence)
-        return _write_pictures(benchmark, images, made, out, seed, tick or silence)
+            return write_arrays(images, made, out, seed, tick or ignore_progress)
+        return _write_pictures(benchmark, images, made, out, seed, tick or ignore_progress)
 
 
 def _write_pictures(
-    benchmark: Benchmark, images: ImageSet, made: Mapping[str, Corrupts], out: Path, seed: int, tick: Tick
-) -> Written:
+    benchmark: Benchmark,
+    images: ImageSet,
+    made: Mapping[str, ImageCorruption],
+    out: Path,
+    seed: int,
+    tick: ProgressCallback,
+) -> WriteCount:
     names, written = _names(benchmark, images), 0
     total = len(names) * len(made)
     for text, corruption in made.items():
         for paths, pixels in _missing_files(out / _folder(text), corruption, names, images, seed):
             for path, image in zip(paths, pixels, strict=True):
-                write_whole(path, _jpeg(image, benchmark.jpeg_quality or 0))
+                atomic_write(path, _jpeg(image, benchmark.jpeg_quality or 0))
             written += len(paths)
             tick(text, written, total)
-    return Written(written, total - written)
+    return WriteCount(written, total - written)
 
 
 def _missing_files(
-    folder: Path, corruption: Corrupts, names: Sequence[str], images: ImageSet, seed: int
+    folder: Path, corruption: ImageCorruption, names: Sequence[str], images: ImageSet, seed: int
 ) -> Iterator[tuple[list[Path], np.ndarray]]:
     """Paths that are not there yet, with their corrupted pixels, some at a time."""
     rows = [row for row, name in enumerate(names) if not (folder / name).exists()]
     for start in range(0, len(rows), AT_ONCE):
         part = rows[start : start + AT_ONCE]
-        draws = Draws.of(seed, [images.sample_ids[row] for row in part])
+        draws = RandomStreams.of(seed, [images.sample_ids[row] for row in part])
         pixels = torch.from_numpy(np.array(images.pixels[part]))
         yield [folder / names[row] for row in part], corruption(pixels, draws).numpy()
 
@@ -132,7 +141,7 @@ def sheet(photograph: Path, corruptions: Sequence[str]) -> Image.Image:
     """
     from robustbench_eff.corruptions.contact_sheet import contact_sheet
 
-    texts = perturbation_text.expanded(corruptions)
+    texts = perturbation_text.expand_sets(corruptions)
     for text in texts:
         build.corruption(text)
     names = dict.fromkeys(spec.parse(text).name for text in texts)

@@ -20,22 +20,22 @@ from PIL import Image
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
-from robustbench_eff.benchmarks.data_fingerprint import content_of, hashed
+from robustbench_eff.benchmarks.data_fingerprint import content_of, hash_strings
 from robustbench_eff.benchmarks.image_cache import prepare, warn_if_sorted
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.benchmarks.labelled_images import LabelledImages, chosen, plain_labels
+from robustbench_eff.benchmarks.labelled_images import LabelledImages, plain_labels, select
 from robustbench_eff.benchmarks.labels import resolve_labels
 from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.benchmarks.readers.decode import decode
 from robustbench_eff.core import spec
-from robustbench_eff.core.disk import cache_folder, write_whole, writing
+from robustbench_eff.core.disk import atomic_write, cache_folder, store_errors
 from robustbench_eff.core.errors import DataError, MissingInputs, SizeError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.registry import build, build_benchmark
-from robustbench_eff.registry.stylisers import CONFLICT_BY
+from robustbench_eff.registry.stylisers import DEFAULT_STYLISER
 
-from .output_folder import NOTE, Tick, Written, claim, silence
+from .output_folder import NOTE, ProgressCallback, WriteCount, ignore_progress, write_or_check_provenance
 
 if TYPE_CHECKING:
     from robustbench_eff.corruptions.stylise import Styliser
@@ -51,7 +51,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conflicts:
+class ConflictPlan:
     """Images to be made, and all that they are made from."""
 
     images: ImageSet
@@ -75,12 +75,12 @@ def write_conflicts(
     out: Path,
     *,
     data: Mapping[str, str],
-    styliser: str = CONFLICT_BY,
+    styliser: str = DEFAULT_STYLISER,
     strength: float = 1.0,
     limit: int | None = None,
     seed: int = 0,
-    tick: Tick | None = None,
-) -> Written:
+    tick: ProgressCallback | None = None,
+) -> WriteCount:
     """Write every image of a benchmark with the texture of an image of another class: OUT/images/CLASS/*.png, 8 bits.
 
     OUT/labels.csv, written last, names both classes and both images. The texture's class is drawn uniformly among the
@@ -95,7 +95,7 @@ def write_conflicts(
     conflicts = _conflicts(benchmark, data, styliser, strength, limit, seed)
     if (out / TABLE).exists() and not (out / NOTE).exists():
         raise UsageError(f"{out / TABLE} is there, and was not written by this command.", "Choose another --out.")
-    return _write(conflicts, out, tick or silence)
+    return _write(conflicts, out, tick or ignore_progress)
 
 
 def open_conflicts(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages:
@@ -111,8 +111,8 @@ def open_conflicts(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledIma
         limit=None,
         seed=0,
     )
-    folder = cache_folder() / "conflict" / hashed(json.dumps(conflicts.made_from))
-    _write(conflicts, folder, silence)
+    folder = cache_folder() / "conflict" / hash_strings(json.dumps(conflicts.made_from))
+    _write(conflicts, folder, ignore_progress)
     opened = open.open_benchmark(benchmark, str(folder))
     split = f"{benchmark.images_of} {conflicts.split} with textures of other classes by {benchmark.conflict_by}"
     return dataclasses.replace(opened, origin=benchmark.name, split=split)
@@ -120,21 +120,21 @@ def open_conflicts(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledIma
 
 def _conflicts(
     benchmark: Benchmark, data: Mapping[str, str], text: str, strength: float, limit: int | None, seed: int
-) -> Conflicts:
+) -> ConflictPlan:
     styliser = build.styliser(text)
     opened = _opened(benchmark, data)
     labels = resolve_labels(benchmark, opened).labels
     if limit is not None:
         warn_if_sorted(opened, labels, limit)
     contents = list(range(len(opened)))[:limit]
-    styles = _drawn(opened, labels, Draws.of(seed, opened.ids[:limit]))
+    styles = _drawn(opened, labels, RandomStreams.of(seed, opened.ids[:limit]))
     needed = sorted({*contents, *styles})
-    picked = dataclasses.replace(chosen(opened, needed, labels[needed].tolist()), left_out=0)
+    picked = dataclasses.replace(select(opened, needed, labels[needed].tolist()), left_out=0)
     images = _prepared(benchmark, picked)
     _try(styliser, images, strength)
     places, found = {row: place for place, row in enumerate(needed)}, plain_labels(opened)
     numbered = bool(benchmark.class_index()) or all(isinstance(label, int) for label in found)
-    return Conflicts(
+    return ConflictPlan(
         images=images,
         shapes=[places[row] for row in contents],
         textures=[places[row] for row in styles],
@@ -174,7 +174,7 @@ def _opened(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages:
     return opened
 
 
-def _drawn(opened: LabelledImages, labels: npt.NDArray[np.int64], draws: Draws) -> list[int]:
+def _drawn(opened: LabelledImages, labels: npt.NDArray[np.int64], draws: RandomStreams) -> list[int]:
     """For each of the first images the row of its texture: a class uniformly among the others, then one of its images.
 
     UsageError for a set of a single class.
@@ -225,29 +225,29 @@ def _fields(styliser: Styliser) -> dict[str, Any]:
     return fields | {f"{key}_hash": hashlib.blake2b(path.read_bytes()).hexdigest() for key, path in files.items()}
 
 
-def _write(conflicts: Conflicts, out: Path, tick: Tick) -> Written:
+def _write(conflicts: ConflictPlan, out: Path, tick: ProgressCallback) -> WriteCount:
     files, written, total = _files(conflicts), 0, len(conflicts.shapes)
-    with writing(out):
-        claim(out, conflicts.made_from)
+    with store_errors(out):
+        write_or_check_provenance(out, conflicts.made_from)
         for start in range(0, total, AT_ONCE):
             part = range(start, min(start + AT_ONCE, total))
             absent = [place for place in part if not (out / files[place]).exists()]
             if absent:
                 pixels = _made(conflicts, part)
                 for place in absent:
-                    write_whole(out / files[place], _png(pixels[place - start]))
+                    atomic_write(out / files[place], _png(pixels[place - start]))
                 written += len(absent)
                 tick(str(conflicts.made_from["styliser"]), part.stop, total)
         if not (out / TABLE).exists():
-            write_whole(out / TABLE, _table(conflicts, files))
-    return Written(written, total - written)
+            atomic_write(out / TABLE, _table(conflicts, files))
+    return WriteCount(written, total - written)
 
 
-def _made(conflicts: Conflicts, part: Sequence[int]) -> npt.NDArray[np.uint8]:
+def _made(conflicts: ConflictPlan, part: Sequence[int]) -> npt.NDArray[np.uint8]:
     """The images at these places, uint8 (n, H, W, 3)."""
     shapes = [conflicts.shapes[place] for place in part]
     styles = _floats(conflicts.images, [conflicts.textures[place] for place in part])
-    draws = Draws.of(conflicts.seed, [conflicts.images.sample_ids[row] for row in shapes])
+    draws = RandomStreams.of(conflicts.seed, [conflicts.images.sample_ids[row] for row in shapes])
     made = conflicts.styliser(_floats(conflicts.images, shapes), styles, conflicts.strength, draws)
     pixels: npt.NDArray[np.uint8] = (made * 255).round().byte().permute(0, 2, 3, 1).numpy()
     return pixels
@@ -257,7 +257,7 @@ def _floats(images: ImageSet, rows: list[int]) -> torch.Tensor:
     return images.seen(torch.from_numpy(np.array(images.pixels[rows])))
 
 
-def _files(conflicts: Conflicts) -> list[str]:
+def _files(conflicts: ConflictPlan) -> list[str]:
     """Where every image lies below the folder; its number makes the name unique, whatever the classes are called."""
     safe = [re.sub(r"[^A-Za-z0-9_-]", "_", str(name))[:60] for name in conflicts.names]
     return [
@@ -266,7 +266,7 @@ def _files(conflicts: Conflicts) -> list[str]:
     ]
 
 
-def _table(conflicts: Conflicts, files: Sequence[str]) -> bytes:
+def _table(conflicts: ConflictPlan, files: Sequence[str]) -> bytes:
     names, ids = conflicts.names, conflicts.images.sample_ids
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")

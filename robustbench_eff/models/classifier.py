@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.preprocessing import Preprocessing
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
 from .class_map import ClassMap
@@ -79,7 +79,7 @@ class Classifier(nn.Module):
                 f"{self.name} has {self.num_classes} outputs; these classes are made of {class_map.outputs}."
             )
         read = copy.copy(self)
-        read._modules = {**self._modules, "model": ReadBy(self.model, class_map).to(self.mean.device)}
+        read._modules = {**self._modules, "model": ClassMappedModel(self.model, class_map).to(self.mean.device)}
         read.num_classes = len(class_map.members)
         read._sums = weights_sums(read.model)
         return read
@@ -110,7 +110,7 @@ class Classifier(nn.Module):
     def _probe(self) -> int:
         """Classify three noise pictures and look at what comes out; returns the number of classes."""
         size = self.preprocessing.geometry.size
-        images = Draws.of(0, range(3), self.mean.device).uniform((3, size, size), stream="probe")
+        images = RandomStreams.of(0, range(3), self.mean.device).uniform((3, size, size), stream="probe")
         try:
             with torch.no_grad():
                 logits = self(images)
@@ -138,7 +138,7 @@ class Classifier(nn.Module):
         return int(logits.shape[1])
 
 
-class ReadBy(nn.Module):
+class ClassMappedModel(nn.Module):
     """A network whose outputs are read as other classes.
 
     The mean of probabilities is taken as the logarithm of a mean of exponentials of logits: what all classes share

@@ -18,12 +18,12 @@ from .classifier import Classifier, Provenance
 from .request import ModelRequest
 from .sources.user_module import plain_preprocessing
 
-Given = str | nn.Module | ModelRequest
+ModelLike = str | nn.Module | ModelRequest
 """A model as a user names it, or as it is."""
 Model = str | Classifier | ModelRequest
 
 
-def classifiers(models: Sequence[Given]) -> list[Model]:
+def classifiers(models: Sequence[ModelLike]) -> list[Model]:
     """The same, modules as classifiers: their hash is of the code that lies here, whoever works with them."""
     return [
         from_module(model, ModelRequest(name=type(model).__name__))
@@ -33,7 +33,7 @@ def classifiers(models: Sequence[Given]) -> list[Model]:
     ]
 
 
-def portable(models: Sequence[Given]) -> list[Model]:
+def portable(models: Sequence[ModelLike]) -> list[Model]:
     """The same for other processes, which may not have the device that a classifier is on."""
     return [
         copy.deepcopy(model).cpu() if isinstance(model, Classifier) and model.mean.device.type != "cpu" else model

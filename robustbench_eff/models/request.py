@@ -53,7 +53,7 @@ class ModelRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Built:
+class LoadedModule:
     """A module in eval mode, before it becomes a Classifier."""
 
     module: nn.Module

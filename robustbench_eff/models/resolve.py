@@ -8,7 +8,7 @@ from robustbench_eff.core.errors import Missing, ModelError, UsageError, did_you
 
 from . import aliases
 from .classifier import Classifier, Provenance
-from .request import Built, ModelRequest, label_space_of
+from .request import LoadedModule, ModelRequest, label_space_of
 from .sources import (
     open_clip_models,
     published_checkpoints,
@@ -39,7 +39,7 @@ def missing(request: ModelRequest) -> list[Missing]:
 def load(request: ModelRequest, device: str = "cpu") -> Classifier:
     """The classifier on `device`; ModelError or UsageError says why there is none."""
     source, target = _resolve(request.name)
-    built: Built
+    built: LoadedModule
     if source is published_checkpoints:
         built = published_checkpoints.build(aliases.aliases()[request.name], request)
     else:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from robustbench_eff.core.disk import saving, write_whole
+from robustbench_eff.core.disk import atomic_write, reporting_os_errors
 from robustbench_eff.core.errors import EntryError, UsageError
 from robustbench_eff.leaderboards import published as published_results
 from robustbench_eff.leaderboards.entry import Entry, read_entry, shipped
 from robustbench_eff.leaderboards.file_names import file_names
-from robustbench_eff.leaderboards.validation import Problem, differences, problems, repeated
+from robustbench_eff.leaderboards.validation import ValidationIssue, differences, problems, repeated
 
-from .model_names import merged
+from .model_names import merge_entries
 
 
-def gathered(
+def collect_entries(
     sources: Sequence[Path | str],
     *,
     published: bool,
@@ -42,7 +42,7 @@ def gathered(
         found += shipped() + published_results.entries(rows)
     kept = [
         entry.only(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
-        for entry in merged(found)
+        for entry in merge_entries(found)
     ]
     return [entry for entry in kept if entry is not None]
 
@@ -72,8 +72,8 @@ def write_entries(entries: Sequence[Entry], out: Path) -> list[Path]:
     names = file_names([entry.model for entry in entries])
     paths = [out / f"{names[entry.model]}.json" for entry in entries]
     for path, entry in zip(paths, entries, strict=True):
-        with saving(path):
-            write_whole(path, entry.text().encode())
+        with reporting_os_errors(path):
+            atomic_write(path, entry.text().encode())
     return paths
 
 
@@ -88,7 +88,7 @@ def _files(place: Path) -> list[Path]:
     )
 
 
-def validated(places: Sequence[Path], stores: Sequence[Path | str] = ()) -> list[tuple[str, Problem]]:
+def validate_entries(places: Sequence[Path], stores: Sequence[Path | str] = ()) -> list[tuple[str, ValidationIssue]]:
     """What is wrong with the entries in these files and folders, and in which file; a file that is no entry is one
     finding.
 
@@ -101,13 +101,13 @@ def validated(places: Sequence[Path], stores: Sequence[Path | str] = ()) -> list
         from .measured_entries import measured_entries
 
         again = {entry.model: entry for entry in measured_entries(stores)}
-    found: list[tuple[str, Problem]] = []
+    found: list[tuple[str, ValidationIssue]] = []
     entries = []
     for path in [file for place in places for file in _files(Path(place))]:
         try:
             entry = read_entry(path)
         except EntryError as error:
-            found.append((str(path), Problem("the file", error.message.removeprefix(f"{path} "))))
+            found.append((str(path), ValidationIssue("the file", error.message.removeprefix(f"{path} "))))
             continue
         entries.append(entry)
         found += [(str(path), problem) for problem in problems(entry, wilson)]

@@ -11,18 +11,18 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.leaderboards.entry import Cell, Check, Entry, Provenance, Result, Unit
 from robustbench_eff.reports.formatting import PLAIN
 from robustbench_eff.scores.alexnet import AlexNet
-from robustbench_eff.scores.cell_groups import kind_of, shown
+from robustbench_eff.scores.cell_groups import cells_with_unique_names, kind_of
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.masking_checks import Verdict, store_verdicts
 from robustbench_eff.scores.score import Score
 from robustbench_eff.storage import outcomes
 from robustbench_eff.storage.store import Store
 
-from .model_names import measured_name, merged
+from .model_names import measured_name, merge_entries
 
 NUMBERS = (*PLAIN, "median_distance")
 """How the names of metrics begin that are no fractions."""
-WORST = 5
+MAX_SEVERITY = 5
 """The highest severity."""
 HARDWARE = ("processor", "gpu", "platform")
 
@@ -44,13 +44,13 @@ def measured_entries(
                     "Evaluate into one --store, or build two leaderboards.",
                 )
             found[entry.model] = entry
-    return merged(found[name] for name in sorted(found))
+    return merge_entries(found[name] for name in sorted(found))
 
 
 def _of_store(store: Store, alexnet: AlexNet | None, with_cells: bool) -> list[Entry]:
     verdicts = store_verdicts(store)
     cells: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
-    for cell_id, cell in shown(store).items():
+    for cell_id, cell in cells_with_unique_names(store).items():
         cells[cell["model"]][cell_id] = cell
     scores: dict[str, list[Score]] = defaultdict(list)
     for score in store_scores(store, verdicts=verdicts, alexnet=alexnet):
@@ -125,9 +125,9 @@ def pictures(store: Store) -> dict[str, list[tuple[str, bytes]]]:
     at their worst.
     """
     found: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
-    for cell_id, cell in shown(store).items():
+    for cell_id, cell in cells_with_unique_names(store).items():
         png = None if kind_of(cell) == "clean" else store.picture(cell_id)
-        if png is not None and cell["configuration"].get("severity", WORST) == WORST:
+        if png is not None and cell["configuration"].get("severity", MAX_SEVERITY) == MAX_SEVERITY:
             name = measured_name(cell["model"], cell["model_source"])
             found[name].append((f"{cell['benchmark']}, {cell['perturbation']}", png))
     return dict(found)

@@ -11,7 +11,7 @@ from robustbench_eff.models import aliases
 from robustbench_eff.models.aliases import Alias
 
 
-def merged(entries: Iterable[Entry]) -> list[Entry]:
+def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
     """One entry for every model, by the name it has here where it has one, in the order they come.
 
     Raises EntryError where two of one name were measured with different weights.

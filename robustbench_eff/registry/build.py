@@ -10,29 +10,32 @@ from robustbench_eff.core.errors import SpecError, did_you_mean
 
 from .corruptions import CORRUPTIONS
 from .defenses import DEFENSES
-from .perturbation_sets import SETS
+from .perturbation_sets import PERTURBATION_SETS
 from .row import Row
 from .sequences import SEQUENCES
 from .stylisers import STYLISERS
 
 if TYPE_CHECKING:
-    from robustbench_eff.core.types import Corrupts, Films
+    from robustbench_eff.core.types import FrameGenerator, ImageCorruption
     from robustbench_eff.corruptions.stylise import Styliser
     from robustbench_eff.defenses.recipe import Recipe
 from .build_attack import attack_text
 from .perturbation_text import kind
 
 
-def corruption(text: str, jpeg_quality: int | None = None) -> Corrupts:
+def corruption(text: str, jpeg_quality: int | None = None) -> ImageCorruption:
     """The corruption that `text` describes, saved as JPEG files where a quality is given; SpecError as `attack`."""
     parsed = spec.parse(text)
     if parsed.name not in CORRUPTIONS:
-        hint = did_you_mean(parsed.name, [*CORRUPTIONS, *SETS]) or f"Known: {', '.join([*CORRUPTIONS, *SETS])}."
+        hint = (
+            did_you_mean(parsed.name, [*CORRUPTIONS, *PERTURBATION_SETS])
+            or f"Known: {', '.join([*CORRUPTIONS, *PERTURBATION_SETS])}."
+        )
         raise SpecError(f"Unknown corruption {parsed.name!r}.", hint)
-    from robustbench_eff.corruptions import Corruption, Saved
+    from robustbench_eff.corruptions import Corruption, JpegSaved
 
     made = spec.build(Corruption, parsed, kernel=CORRUPTIONS[parsed.name].load())
-    return made if jpeg_quality is None else Saved(made, jpeg_quality)
+    return made if jpeg_quality is None else JpegSaved(made, jpeg_quality)
 
 
 def styliser(text: str) -> Styliser:
@@ -52,7 +55,7 @@ def defense_text(text: str) -> str:
     return spec.text_of(spec.parse(text).name, defense(text))
 
 
-def sequence(text: str) -> Films:
+def sequence(text: str) -> FrameGenerator:
     """The sequence of frames that `text` describes; SpecError as `attack`."""
     from robustbench_eff.corruptions.sequence import FrameSequence
 

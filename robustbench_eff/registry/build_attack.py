@@ -11,7 +11,7 @@ from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
 
 from .attacks import ADAPTERS, ATTACKS
 from .corruptions import CORRUPTIONS
-from .perturbation_sets import SETS
+from .perturbation_sets import PERTURBATION_SETS
 from .sequences import SEQUENCES
 
 if TYPE_CHECKING:
@@ -84,10 +84,12 @@ def _attack_class(name: str) -> type[Attack]:
         if point.name == name:
             plugin: type[Attack] = point.load()
             return plugin
-    if name in SETS:
-        raise SpecError(f"{name} stands for {len(SETS[name])} perturbations and takes no fields.", f"Write {name}.")
+    if name in PERTURBATION_SETS:
+        raise SpecError(
+            f"{name} stands for {len(PERTURBATION_SETS[name])} perturbations and takes no fields.", f"Write {name}."
+        )
     known = attack_names()
-    hint = did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *SETS])
+    hint = did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS])
     raise SpecError(f"Unknown attack, corruption or sequence {name!r}.", hint or f"Attacks: {', '.join(known)}.")
 
 

@@ -41,18 +41,18 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
     raise UsageError(f"Unknown benchmark {name!r}.", f"{did_you_mean(name, BENCHMARKS)}\n{known}".strip())
 
 
-def alternatives(benchmark: Benchmark) -> list[str]:
+def other_protocols(benchmark: Benchmark) -> list[str]:
     """The rows that read the same images otherwise: by other outputs of the model, as another number."""
     others = (row.load() for name, row in BENCHMARKS.items() if name != benchmark.name)
     return [
         other.name
         for other in others
         if benchmark.name == other.images_of or other.name == benchmark.images_of
-        if all(getattr(other, field) == getattr(benchmark, field) for field in _SEEN)
+        if all(getattr(other, field) == getattr(benchmark, field) for field in _IMAGE_FIELDS)
     ]
 
 
-_SEEN = ("label_space", "keep", "border", "geometry", "layout", "conflict_by", "jpeg_quality")
+_IMAGE_FIELDS = ("label_space", "keep", "border", "geometry", "layout", "conflict_by", "jpeg_quality")
 """Fields that say which images are seen, and how."""
 
 

@@ -42,7 +42,7 @@ def _at_all_difficulties(names: Iterable[str], constants: str = "imagenet") -> t
     return tuple(f"{name}(difficulty={difficulty}{tail})" for name, difficulty in pairs)
 
 
-SETS: Mapping[str, tuple[str, ...]] = {
+PERTURBATION_SETS: Mapping[str, tuple[str, ...]] = {
     "imagenet_c": _at_all_severities(IMAGENET_C),
     "imagenet_c_bar": _at_all_severities(IMAGENET_C_BAR),
     "cifar10_c": _at_all_severities(IMAGENET_C, "cifar10"),

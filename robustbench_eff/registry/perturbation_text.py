@@ -9,7 +9,7 @@ from robustbench_eff.core import spec
 
 from .attacks import ADAPTERS
 from .corruptions import CORRUPTIONS
-from .perturbation_sets import SETS
+from .perturbation_sets import PERTURBATION_SETS
 from .sequences import SEQUENCES
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ def kind(text: str) -> Literal["attack", "corruption", "sequence"]:
     return "corruption" if name in CORRUPTIONS else "sequence" if name in SEQUENCES else "attack"
 
 
-def expanded(texts: Iterable[str]) -> list[str]:
+def expand_sets(texts: Iterable[str]) -> list[str]:
     """Perturbations with every word for many of them replaced by those."""
-    return [single for text in texts for single in SETS.get(text, (text,))]
+    return [single for text in texts for single in PERTURBATION_SETS.get(text, (text,))]
 
 
 def is_adapted(text: str) -> bool:

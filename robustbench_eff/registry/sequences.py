@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .row import Row
 
-_FILMED = "robustbench_eff.corruptions.sequences"
+_SEQUENCES_MODULE = "robustbench_eff.corruptions.sequences"
 
 
 SEQUENCES: Mapping[str, Row] = {
@@ -22,19 +22,19 @@ SEQUENCES: Mapping[str, Row] = {
     "zoom_blur_sequence": Row(
         "robustbench_eff.corruptions.sequences.zoom_blur:ZOOM_BLUR", "mean of more and more magnified pictures"
     ),
-    "snow_sequence": Row(f"{_FILMED}.snow:SNOW", "the same flakes in a wind that turns"),
-    "brightness_sequence": Row(f"{_FILMED}.brightness:BRIGHTNESS", "value of HSV rises"),
-    "translate_sequence": Row(f"{_FILMED}.translate:TRANSLATE", "moves to the right"),
-    "rotate_sequence": Row(f"{_FILMED}.rotate:ROTATE", "turns"),
-    "tilt_sequence": Row(f"{_FILMED}.tilt:TILT", "seen from one side, then from the other"),
-    "scale_sequence": Row(f"{_FILMED}.scale:SCALE", "grows"),
+    "snow_sequence": Row(f"{_SEQUENCES_MODULE}.snow:SNOW", "the same flakes in a wind that turns"),
+    "brightness_sequence": Row(f"{_SEQUENCES_MODULE}.brightness:BRIGHTNESS", "value of HSV rises"),
+    "translate_sequence": Row(f"{_SEQUENCES_MODULE}.translate:TRANSLATE", "moves to the right"),
+    "rotate_sequence": Row(f"{_SEQUENCES_MODULE}.rotate:ROTATE", "turns"),
+    "tilt_sequence": Row(f"{_SEQUENCES_MODULE}.tilt:TILT", "seen from one side, then from the other"),
+    "scale_sequence": Row(f"{_SEQUENCES_MODULE}.scale:SCALE", "grows"),
     "speckle_noise_sequence": Row(
         "robustbench_eff.corruptions.sequences.speckle_noise:SPECKLE_NOISE", "multiplied by normal draws in every frame"
     ),
     "gaussian_blur_sequence": Row(
         "robustbench_eff.corruptions.sequences.gaussian_blur:GAUSSIAN_BLUR", "Gaussian filter that widens"
     ),
-    "spatter_sequence": Row(f"{_FILMED}.spatter:SPATTER", "drops of water that run down"),
-    "shear_sequence": Row(f"{_FILMED}.shear:SHEAR", "leans to one side, then to the other"),
+    "spatter_sequence": Row(f"{_SEQUENCES_MODULE}.spatter:SPATTER", "drops of water that run down"),
+    "shear_sequence": Row(f"{_SEQUENCES_MODULE}.shear:SHEAR", "leans to one side, then to the other"),
 }
 """The 10 of ImageNet-P in its order, then its 4 extra ones."""

@@ -27,5 +27,5 @@ WITHOUT_WEIGHTS = ("random_phase", "fourier", "colour")
 """Stylisers that need no file."""
 
 
-CONFLICT_BY = "random_phase(scale=0.02)"
+DEFAULT_STYLISER = "random_phase(scale=0.02)"
 """What gives cue-conflict images their texture, unless another is named."""

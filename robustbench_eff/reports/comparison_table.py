@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robustbench_eff.scores.compare import Comparison
-from robustbench_eff.scores.per_sample import Measure
+from robustbench_eff.scores.per_sample import SampleContributions
 from robustbench_eff.scores.ranks import Ranks
 
 from .formatting import interval, number
@@ -49,7 +49,7 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
 
 
 def rank_table(
-    rows: Sequence[tuple[Measure, list[float | None], list[Ranks]]], models: Sequence[str], console: Console
+    rows: Sequence[tuple[SampleContributions, list[float | None], list[Ranks]]], models: Sequence[str], console: Console
 ) -> None:
     """Print one row a score: every model's value and the ranks it may have."""
     title = "In %, and the ranks that each may have: all true ranks lie within them at once, with 95 %"

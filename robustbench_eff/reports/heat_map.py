@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from robustbench_eff.core import spec
-from robustbench_eff.core.disk import saving
+from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.scores.score import Score
 
@@ -30,7 +30,7 @@ def write(scores: Sequence[Score], path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise UsageError(f"The heat map is a PNG file, got {path}.", "For example heat-map.png.")
     picture = heat_map(scores)
-    with saving(path):
+    with reporting_os_errors(path):
         picture.save(path)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class TextTable:
     """A table of texts."""
 
     title: str
@@ -25,18 +25,18 @@ class Plain:
     rows: list[list[str]]
 
 
-def tables(result: SweepResult) -> Iterator[Plain]:
+def tables(result: SweepResult) -> Iterator[TextTable]:
     """The means of all rows; then, with more than one seed, what the others differ from the baseline by."""
     means = result.means
     columns = list(dict.fromkeys(column for found in means.values() for column in found))
     seeds = len(result.sweep.seeds)
     rows = [[row, f"{result.passes.get(row, 0):g}", *_cells(found, columns, "")] for row, found in means.items()]
-    yield Plain(f"Mean over {seeds} seeds in %, with its 95 % interval", ["row", "passes", *columns], rows)
+    yield TextTable(f"Mean over {seeds} seeds in %, with its 95 % interval", ["row", "passes", *columns], rows)
     if seeds > 1 and len(means) > 1:
         baseline = result.sweep.compared_with
         others = [[row, *_cells(found, columns, "+")] for row, found in result.differences.items() if found]
         title = f"Points more than {baseline} with the same seed, with the 95 % interval"
-        yield Plain(title, ["row", *columns], others)
+        yield TextTable(title, ["row", *columns], others)
 
 
 def _cells(found: Mapping[str, Summary], columns: list[str], sign: str) -> list[str]:
@@ -51,7 +51,7 @@ def _cell(summary: Summary, sign: str) -> str:
     return f"{mean} {ends}"
 
 
-def rich_table(plain: Plain) -> Table:
+def rich_table(plain: TextTable) -> Table:
     """For the terminal."""
     table = Table(title=plain.title, title_justify="left", box=None, pad_edge=False)
     for number, column in enumerate(plain.columns):

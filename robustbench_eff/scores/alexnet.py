@@ -14,7 +14,7 @@ from robustbench_eff.core.errors import UsageError
 
 NAMES = ("imagenet_c", "imagenet_p")
 SEVERITIES = 5
-FARTHEST = 15.0
+MAX_TOP5_DISTANCE = 15.0
 """Top-5 distance of two rankings that share none of their best five."""
 
 
@@ -52,7 +52,7 @@ def measured(path: Path | str) -> AlexNet:
         given = json.loads(Path(path).read_text())
         corrupted, filmed = (_part(given, name, facts) for name in NAMES)
         flips = _figures(filmed, "flip_probability", facts["imagenet_p"]["flip_probability"])
-        distances = _figures(filmed, "top5_distance", facts["imagenet_p"]["flip_probability"], most=FARTHEST)
+        distances = _figures(filmed, "top5_distance", facts["imagenet_p"]["flip_probability"], most=MAX_TOP5_DISTANCE)
         errors = corrupted.get("per_severity", {})
         for name, row in errors.items():
             if (

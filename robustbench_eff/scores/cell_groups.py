@@ -17,8 +17,8 @@ from robustbench_eff.storage.store import Store
 
 from .build_score import seeds_of
 from .corruptions import is_corrupted
-from .distances import searches_the_nearest
-from .sequences import is_filmed
+from .distances import is_minimum_norm_attack
+from .sequences import is_sequence
 
 Kind = Literal["clean", "corrupted", "filmed", "attacked", "searched"]
 COLUMNS: Mapping[Kind, tuple[str, ...]] = {
@@ -32,7 +32,7 @@ COLUMNS: Mapping[Kind, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class CellOutcomes:
     """A cell with its outcomes; its norm and radius are those of an attack."""
 
     id: str
@@ -81,7 +81,7 @@ def subject_of(cell: Mapping[str, Any]) -> tuple[str, ...]:
     return (*model_of(cell), *(cell[name] for name in ("benchmark", "protocol", "data", "classes")))
 
 
-def shown(store: Store, names: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+def cells_with_unique_names(store: Store, names: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
     """The chosen cells, their models named so that no two have one name."""
     cells = store.cells()
     chosen = {cell_id: {**cells[cell_id], "model": name} for cell_id, name in names.items()} if names else cells
@@ -97,13 +97,13 @@ def shown(store: Store, names: Mapping[str, str] | None = None) -> dict[str, dic
 
 def kind_of(cell: Mapping[str, Any]) -> Kind:
     """What was done to the images of a cell."""
-    if is_filmed(cell):
+    if is_sequence(cell):
         return "filmed"
     if is_corrupted(cell):
         return "corrupted"
     if cell["perturbation"] == "none":
         return "clean"
-    return "searched" if searches_the_nearest(cell) else "attacked"
+    return "searched" if is_minimum_norm_attack(cell) else "attacked"
 
 
 def columns_of(cell: Mapping[str, Any], kind: Kind) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from .bootstrap import paired_difference
 from .consistency import ErrorConsistency, error_consistency
 from .paired import holm, mcnemar, newcombe
-from .per_sample import Measure
+from .per_sample import SampleContributions
 from .ranks import Ranks, rank_intervals
 
 
@@ -59,7 +59,7 @@ class Flip:
     """`a` or `b`."""
 
 
-def compare(a: Mapping[str, Measure], b: Mapping[str, Measure]) -> list[Comparison]:
+def compare(a: Mapping[str, SampleContributions], b: Mapping[str, SampleContributions]) -> list[Comparison]:
     """Every score that both models have, in the order of the first; p-values adjusted for all of them by Holm."""
     found = [_compared(a[key], b[key]) for key in a if key in b]
     tested = [row for row in found if row.p is not None]
@@ -67,7 +67,7 @@ def compare(a: Mapping[str, Measure], b: Mapping[str, Measure]) -> list[Comparis
     return [row if row.p is None else replace(row, p_holm=next(adjusted)) for row in found]
 
 
-def flips(a: Mapping[str, Measure], b: Mapping[str, Measure]) -> Iterator[Flip]:
+def flips(a: Mapping[str, SampleContributions], b: Mapping[str, SampleContributions]) -> Iterator[Flip]:
     """Every sample that one of the two has right and the other wrong, cell by cell."""
     for key in a:
         one, two = a[key], b.get(key)
@@ -91,20 +91,22 @@ def flips(a: Mapping[str, Measure], b: Mapping[str, Measure]) -> Iterator[Flip]:
             )
 
 
-def ranked(models: Sequence[Mapping[str, Measure]]) -> list[tuple[Measure, list[float | None], list[Ranks]]]:
+def ranked(
+    models: Sequence[Mapping[str, SampleContributions]],
+) -> list[tuple[SampleContributions, list[float | None], list[Ranks]]]:
     """Every score that all models have: that of the first, all their values, and the ranks each may have."""
     shared = [key for key in models[0] if all(key in model for model in models)]
     rows = [[model[key] for model in models] for key in shared]
     return [(row[0], [one.value for one in row], _ranks(row)) for row in rows]
 
 
-def _ranks(row: Sequence[Measure]) -> list[Ranks]:
+def _ranks(row: Sequence[SampleContributions]) -> list[Ranks]:
     values = np.stack([measure.values for measure in row])
     weights = [measure.weights for measure in row if measure.weights is not None]
     return rank_intervals(values, row[0].higher_is_better, np.stack(weights) if weights else None)
 
 
-def _compared(a: Measure, b: Measure) -> Comparison:
+def _compared(a: SampleContributions, b: SampleContributions) -> Comparison:
     if a.weights is None or b.weights is None:
         difference = paired_difference(a.values, b.values)
     else:

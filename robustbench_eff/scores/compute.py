@@ -13,7 +13,7 @@ from robustbench_eff.storage.store import Store
 
 from .accuracy import accuracy_scores
 from .alexnet import AlexNet
-from .cell_groups import Evidence, Kind, columns_of, comparable, kind_of, shown
+from .cell_groups import CellOutcomes, Kind, cells_with_unique_names, columns_of, comparable, kind_of
 from .clean import clean_scores
 from .corruptions import corruption_scores
 from .distances import distance_scores
@@ -39,15 +39,15 @@ def store_scores(
     suspected = suspicions(verdicts)
     scores: list[Score] = []
     kinds: dict[Kind, list[tuple[dict[str, Any], pa.Table]]] = defaultdict(list)
-    attacks: list[Evidence] = []
-    for cell_id, cell in shown(store, names).items():
+    attacks: list[CellOutcomes] = []
+    for cell_id, cell in cells_with_unique_names(store, names).items():
         kind = kind_of(cell)
         outcomes = store.outcomes(cell_id, columns_of(cell, kind))
         found = SCORES[kind](cell, outcomes, cell_id)
         scores += [replace(score, flags=score.flags + suspected.get(cell_id, ())) for score in found]
         kinds[kind].append((cell, outcomes))
         if kind in ("attacked", "searched"):
-            attacks.append(Evidence(cell_id, cell, outcomes))
+            attacks.append(CellOutcomes(cell_id, cell, outcomes))
     scores += effective_scores(kinds["clean"])
     scores += worst_case_scores(attacks, suspected)
     scores += [score for cells in comparable(kinds["corrupted"]) for score in corruption_scores(cells, alexnet)]

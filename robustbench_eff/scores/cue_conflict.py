@@ -24,7 +24,7 @@ Classes = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decisions:
+class ShapeTextureCounts:
     """How often each cue was named, of the trials in which they disagree."""
 
     shape: int
@@ -38,10 +38,10 @@ class Decisions:
         return self.shape / decided if decided else None
 
 
-def decisions(shapes: Classes, textures: Classes, predictions: Classes) -> Decisions:
+def decisions(shapes: Classes, textures: Classes, predictions: Classes) -> ShapeTextureCounts:
     """Counts over trials, all arrays (n,); those with one class for both cues are left out."""
     conflicting = shapes != textures
-    return Decisions(
+    return ShapeTextureCounts(
         shape=int((conflicting & (predictions == shapes)).sum()),
         texture=int((conflicting & (predictions == textures)).sum()),
         trials=int(conflicting.sum()),
@@ -74,7 +74,7 @@ def cue_conflict_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str =
     return scores
 
 
-def _bias(cell: dict[str, Any], outcomes: pa.Table, cell_id: str, metric: str, found: Decisions) -> Score:
+def _bias(cell: dict[str, Any], outcomes: pa.Table, cell_id: str, metric: str, found: ShapeTextureCounts) -> Score:
     decided = found.shape + found.texture
     interval = wilson(found.shape, decided) if decided else (None, None)
     return score_of(cell, outcomes, cell_id, metric, found.shape_bias, interval, n=decided)

@@ -21,7 +21,7 @@ ROUNDING = 1e-6
 """What float32 may add to the length of an image on the sphere: relative to radii above 1, as for the referee."""
 
 
-def searches_the_nearest(cell: Mapping[str, Any]) -> bool:
+def is_minimum_norm_attack(cell: Mapping[str, Any]) -> bool:
     """Whether the attack of a cell looked for the nearest adversarial image rather than inside one ball."""
     configuration = cell["configuration"]
     return "threat" in configuration and (configuration["threat"]["eps"] is None or bool(radii_of(cell)))

@@ -15,7 +15,7 @@ import numpy as np
 
 from robustbench_eff.storage.store import Store
 
-from .cell_groups import Evidence, subject_of
+from .cell_groups import CellOutcomes, subject_of
 
 Finding = Literal["passed", "suspect", "not run"]
 
@@ -23,15 +23,15 @@ WITH_GRADIENTS = ("apgd", "apgd_t", "autoattack", "bim", "fab", "fab_t", "fmn", 
 """Attacks that follow gradients for many steps: what a masked network hinders."""
 WITHOUT_GRADIENTS = ("square", "one_pixel", "transfer", "autoattack:square")
 """Attacks that it does not."""
-LARGE = {"linf": 0.5, "l2": 28.0, "l1": 1536.0}
+LARGE_EPS = {"linf": 0.5, "l2": 28.0, "l1": 1536.0}
 """Radii within which any image of 32x32 pixels can be made mid-grey, so that nothing is robust."""
 COLUMNS = ("correct", "num_backwards", "zero_gradients", "won_by", "flag")
 """What the checks look at."""
-NOTABLE = 0.01
+SUSPECT_FRACTION = 0.01
 """The fraction of the samples from which a disagreement is not taken for chance."""
-NOTABLE_GAIN = 0.05
+SUSPECT_GAIN = 0.05
 """The same for more steps, with which sound attacks gain a little too."""
-STALLED = 0.5
+ZERO_GRADIENT_FRACTION = 0.5
 """A survivor with at least this fraction of zero gradients was not attacked."""
 
 
@@ -50,7 +50,7 @@ class Verdict:
     """Ids of the cells that were compared."""
 
 
-Found = tuple[Finding, str, tuple[Evidence, ...]]
+Found = tuple[Finding, str, tuple[CellOutcomes, ...]]
 
 
 def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list[Verdict]:
@@ -71,13 +71,13 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
             continue
         name = cells[mine[0]]["model"] if names is None else names[mine[0]]
         ordered = sorted(cells.items(), key=lambda item: (item[1]["perturbation"], item[0]))  # ties are decided alike
-        evidence = [Evidence(cell_id, cell, store.outcomes(cell_id, COLUMNS)) for cell_id, cell in ordered]
+        evidence = [CellOutcomes(cell_id, cell, store.outcomes(cell_id, COLUMNS)) for cell_id, cell in ordered]
         finished = [item for item in evidence if item.finished]
         found += verdicts(finished, name) if finished else []
     return found
 
 
-def verdicts(evidence: Sequence[Evidence], model: str) -> list[Verdict]:
+def verdicts(evidence: Sequence[CellOutcomes], model: str) -> list[Verdict]:
     """All checks of one model on one benchmark, from its cells."""
     cell = evidence[0].cell
     clean = [item for item in evidence if item.cell["perturbation"] == "none"]
@@ -108,7 +108,7 @@ def suspicions(verdicts: Sequence[Verdict]) -> dict[str, tuple[str, ...]]:
     return {cell_id: tuple(dict.fromkeys(names)) for cell_id, names in found.items()}
 
 
-def zero_gradients(evidence: Sequence[Evidence]) -> Found:
+def zero_gradients(evidence: Sequence[CellOutcomes]) -> Found:
     """Survivors whose gradients were zero were not attacked."""
     asked = [item for item in evidence if item.attack != "transfer" and (item.column("num_backwards") > 0).any()]
     if not asked:
@@ -120,10 +120,12 @@ def zero_gradients(evidence: Sequence[Evidence]) -> Found:
     return _finding(count, samples), words, (of,)
 
 
-def large_epsilon(evidence: Sequence[Evidence]) -> Found:
+def large_epsilon(evidence: Sequence[CellOutcomes]) -> Found:
     """Within a ball that holds a grey image nothing is robust, if the attacks are taken together."""
     wide = [
-        item for item in evidence if item.attack in WITH_GRADIENTS and LARGE.get(item.norm, np.inf) <= item.eps < np.inf
+        item
+        for item in evidence
+        if item.attack in WITH_GRADIENTS and LARGE_EPS.get(item.norm, np.inf) <= item.eps < np.inf
     ]
     if not wide:
         return "not run", "no attack with gradients at a large ε, such as pgd(eps=0.5, steps=50)", ()
@@ -133,7 +135,7 @@ def large_epsilon(evidence: Sequence[Evidence]) -> Found:
     return _finding(survivors, samples), words, tuple(wide)
 
 
-def more_steps(evidence: Sequence[Evidence]) -> Found:
+def more_steps(evidence: Sequence[CellOutcomes]) -> Found:
     """An attack that still gains from more steps had not converged."""
     pairs = list(_pairs_by_steps(evidence))
     if not pairs:
@@ -142,12 +144,12 @@ def more_steps(evidence: Sequence[Evidence]) -> Found:
     gained, (fewer, more) = max(zip(gains, pairs, strict=True), key=lambda entry: entry[0])
     samples = len(fewer.outcomes)
     words = f"{more.cell['perturbation']} left {max(gained, 0)} of {samples} samples fewer than with fewer steps"
-    return _finding(gained, samples, NOTABLE_GAIN), words, (fewer, more)
+    return _finding(gained, samples, SUSPECT_GAIN), words, (fewer, more)
 
 
-def black_box(evidence: Sequence[Evidence]) -> Found:
+def black_box(evidence: Sequence[CellOutcomes]) -> Found:
     """An attack without gradients must not break what attacks with them left in the same ball."""
-    compared: list[tuple[int, str, tuple[Evidence, ...]]] = []
+    compared: list[tuple[int, str, tuple[CellOutcomes, ...]]] = []
     for blind in (item for item in evidence if item.attack in WITHOUT_GRADIENTS):
         same_ball = [item for item in evidence if (item.norm, item.eps) == (blind.norm, blind.eps)]
         seeing = [item for item in same_ball if item.attack in WITH_GRADIENTS]
@@ -167,7 +169,7 @@ def black_box(evidence: Sequence[Evidence]) -> Found:
     return _finding(broken, len(used[0].outcomes)), words, used
 
 
-def random_outputs(evidence: Sequence[Evidence]) -> Found:
+def random_outputs(evidence: Sequence[CellOutcomes]) -> Found:
     """A network that answers the same image differently needs expectation over transformation."""
     if not evidence:
         return "not run", "no clean cell", ()
@@ -182,7 +184,7 @@ def random_outputs(evidence: Sequence[Evidence]) -> Found:
     return "passed", "the same logits when asked twice", (of,)
 
 
-CHECKS: Mapping[str, Callable[[Sequence[Evidence]], Found]] = {
+CHECKS: Mapping[str, Callable[[Sequence[CellOutcomes]], Found]] = {
     "zero_gradients": zero_gradients,
     "large_epsilon": large_epsilon,
     "more_steps": more_steps,
@@ -191,20 +193,22 @@ CHECKS: Mapping[str, Callable[[Sequence[Evidence]], Found]] = {
 }
 
 
-def _finding(count: int, samples: int, notable: float = NOTABLE) -> Finding:
+def _finding(count: int, samples: int, notable: float = SUSPECT_FRACTION) -> Finding:
     """Suspect from two samples on that are also a notable fraction."""
     return "suspect" if count >= 2 and count > notable * samples else "passed"
 
 
-def _stalled(item: Evidence) -> np.ndarray:
+def _stalled(item: CellOutcomes) -> np.ndarray:
     backwards = item.column("num_backwards")
-    stalled: np.ndarray = item.correct & (backwards > 0) & (item.column("zero_gradients") >= STALLED * backwards)
+    stalled: np.ndarray = (
+        item.correct & (backwards > 0) & (item.column("zero_gradients") >= ZERO_GRADIENT_FRACTION * backwards)
+    )
     return stalled
 
 
-def _pairs_by_steps(evidence: Sequence[Evidence]) -> Iterator[tuple[Evidence, Evidence]]:
+def _pairs_by_steps(evidence: Sequence[CellOutcomes]) -> Iterator[tuple[CellOutcomes, CellOutcomes]]:
     """Cells that differ only in their number of steps: the two with the most, the smaller number first."""
-    groups: dict[str, list[tuple[int, Evidence]]] = {}
+    groups: dict[str, list[tuple[int, CellOutcomes]]] = {}
     for item in (item for item in evidence if item.attack in WITH_GRADIENTS):
         fields = dict(item.cell["configuration"])
         for name in ("steps", "iterations"):

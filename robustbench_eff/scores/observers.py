@@ -12,7 +12,7 @@ import pyarrow as pa
 from .bootstrap import ratio_intervals, resampled_sums
 from .build_score import score_of
 from .consistency import kappa_of
-from .cue_conflict import Decisions, decisions
+from .cue_conflict import ShapeTextureCounts, decisions
 from .intervals import wilson
 from .score import Score
 from .trials import Observer, Trial, named_shape, observer_of
@@ -54,7 +54,7 @@ def consistency_scores(
     return scores
 
 
-def counted(trials: Sequence[Trial]) -> Decisions:
+def counted(trials: Sequence[Trial]) -> ShapeTextureCounts:
     """How often each cue was named where the two disagree."""
     shapes, textures, responses = np.array([(one.shape, one.texture, one.response) for one in trials]).T
     return decisions(shapes, textures, responses)

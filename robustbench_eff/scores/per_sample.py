@@ -20,7 +20,7 @@ from robustbench_eff.storage.store import Store
 
 from .alexnet import AlexNet, published
 from .build_score import protocol_over, seeds_of
-from .cell_groups import Kind, comparable, kind_of, shown
+from .cell_groups import Kind, cells_with_unique_names, comparable, kind_of
 from .corruptions import corruption_shares
 from .cue_conflict import has_conflict
 from .distances import distances, radii_of, survives
@@ -31,7 +31,7 @@ Cell = tuple[dict[str, Any], pa.Table]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
+class SampleContributions:
     """A score is the mean of `values` (samples,), or where there are `weights` their sum over that of those."""
 
     benchmark: str
@@ -71,7 +71,7 @@ class Measure:
 
 def model_named(store: Store, name: str | None) -> str:
     """The model of that name, or the only one there is; UsageError where that is none or several."""
-    names = list(dict.fromkeys(cell["model"] for cell in shown(store).values()))
+    names = list(dict.fromkeys(cell["model"] for cell in cells_with_unique_names(store).values()))
     if name in names or (name is None and len(names) == 1):
         return name or str(names[0])
     known = f"It holds {', '.join(names)}." if names else "It holds nothing."
@@ -80,7 +80,9 @@ def model_named(store: Store, name: str | None) -> str:
     raise UsageError(f"{store.place} holds no model {name!r}.", f"{did_you_mean(name, names)}\n{known}".strip())
 
 
-def measures(store: Store, model: str, alexnet: AlexNet | None = None) -> tuple[dict[str, Measure], list[str]]:
+def measures(
+    store: Store, model: str, alexnet: AlexNet | None = None
+) -> tuple[dict[str, SampleContributions], list[str]]:
     """Everything a model can be compared by, under keys that are equal for the same samples, changes and seed.
 
     Also in words what cannot: unfinished cells, searches for the nearest image without radii, and all but the first of
@@ -88,7 +90,7 @@ def measures(store: Store, model: str, alexnet: AlexNet | None = None) -> tuple[
     """
     kinds: dict[Kind, list[Cell]] = defaultdict(list)
     left_out = []
-    for cell_id, cell in shown(store).items():
+    for cell_id, cell in cells_with_unique_names(store).items():
         if cell["model"] != model:
             continue
         outcomes = store.outcomes(cell_id)
@@ -99,14 +101,14 @@ def measures(store: Store, model: str, alexnet: AlexNet | None = None) -> tuple[
             left_out.append(f"{cell['benchmark']}, {cell['perturbation']}: only a median distance")
         else:
             kinds[kind].append((cell, outcomes))
-    found: dict[str, Measure] = {}
+    found: dict[str, SampleContributions] = {}
     for key, measure in _all(kinds, alexnet or published()):
         if found.setdefault(key, measure) is not measure:
             left_out.append(f"{measure.benchmark}, {measure.perturbation}: twice in {store.place}, the first counts")
     return found, left_out
 
 
-def _all(kinds: Mapping[Kind, Sequence[Cell]], alexnet: AlexNet) -> Iterator[tuple[str, Measure]]:
+def _all(kinds: Mapping[Kind, Sequence[Cell]], alexnet: AlexNet) -> Iterator[tuple[str, SampleContributions]]:
     for cell in kinds.get("clean", ()):
         yield _of_cell(*cell, conflicting=has_conflict(cell[1]))
     for cell in [*kinds.get("attacked", ()), *kinds.get("corrupted", ())]:
@@ -122,7 +124,7 @@ def _all(kinds: Mapping[Kind, Sequence[Cell]], alexnet: AlexNet) -> Iterator[tup
         yield from _over_cells(group, shares, flags, dict.fromkeys(RATES.values(), alexnet.flags))
 
 
-def _of_cell(cell: dict[str, Any], outcomes: pa.Table, *, conflicting: bool = False) -> tuple[str, Measure]:
+def _of_cell(cell: dict[str, Any], outcomes: pa.Table, *, conflicting: bool = False) -> tuple[str, SampleContributions]:
     values, weights = as_numpy(outcomes["correct"]).astype(np.float64), None
     metric = "robust_accuracy" if "threat" in cell["configuration"] else "accuracy"
     if conflicting:
@@ -139,7 +141,7 @@ def _of_cell(cell: dict[str, Any], outcomes: pa.Table, *, conflicting: bool = Fa
     return _key([cell], measure), measure
 
 
-def _within_radii(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[str, Measure]]:
+def _within_radii(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[str, SampleContributions]]:
     """Robust accuracy at every radius of a security curve."""
     found = distances(cell, outcomes)
     for eps in radii_of(cell):
@@ -148,7 +150,7 @@ def _within_radii(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[st
         yield _key([cell], measure), measure
 
 
-def _of_frames(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[str, Measure]]:
+def _of_frames(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[str, SampleContributions]]:
     """How stable predictions are over one sequence, and whether all its frames are right."""
     right = as_numpy(outcomes["correct"]).astype(np.float64)
     values = {f"{name}{suffix(difficulty)}": of for (name, difficulty), of in stabilities(cell, outcomes).items()}
@@ -163,7 +165,7 @@ def _over_cells(
     shares: Mapping[tuple[str, str], Values],
     flags: tuple[str, ...],
     of_metric: Mapping[str, tuple[str, ...]] | None = None,
-) -> Iterator[tuple[str, Measure]]:
+) -> Iterator[tuple[str, SampleContributions]]:
     """Scores over corruptions or sequences, with flags for all and for single metrics."""
     for (perturbation, metric), values in shares.items():
         measure = replace(
@@ -174,9 +176,9 @@ def _over_cells(
         yield _key([cell for cell, _ in cells], measure), measure
 
 
-def _measure(cells: Sequence[Cell], perturbation: str, metric: str, values: Values) -> Measure:
+def _measure(cells: Sequence[Cell], perturbation: str, metric: str, values: Values) -> SampleContributions:
     cell, outcomes = cells[0]
-    return Measure(
+    return SampleContributions(
         benchmark=cell["benchmark"],
         perturbation=perturbation,
         metric=metric,
@@ -186,7 +188,7 @@ def _measure(cells: Sequence[Cell], perturbation: str, metric: str, values: Valu
     )
 
 
-def _key(cells: Sequence[Mapping[str, Any]], measure: Measure) -> str:
+def _key(cells: Sequence[Mapping[str, Any]], measure: SampleContributions) -> str:
     """Equal for what may be compared; published files are known by their samples, others by their bytes too."""
     cell = cells[0]
     published = cell["configuration"].get("published", False)

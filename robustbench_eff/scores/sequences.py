@@ -27,7 +27,7 @@ BEST = 5
 DIFFICULTIES = (1, 2, 3)
 AGAINST_ALEXNET = ("imagenet-p", "imagenet-p-generated")
 """Benchmarks with AlexNet's classes."""
-TESTED = {
+SEQUENCE_SETS = {
     "imagenet": [
         "gaussian_noise",
         "shot_noise",
@@ -60,7 +60,7 @@ PerVideo = npt.NDArray[np.float64]
 Cells = Sequence[tuple[dict[str, Any], pa.Table]]
 
 
-def is_filmed(cell: Mapping[str, Any]) -> bool:
+def is_sequence(cell: Mapping[str, Any]) -> bool:
     """Whether the samples of a cell are sequences of frames."""
     return "sequence" in cell["configuration"]
 
@@ -134,7 +134,7 @@ def mean_sequence_shares(
     alexnet = alexnet or published()
     cell, _ = cells[0]
     constants = cell["configuration"]["constants"]
-    tested = TESTED[constants]
+    tested = SEQUENCE_SETS[constants]
     found: dict[tuple[str, int], dict[str, PerVideo]] = {}
     flags: tuple[str, ...] = ()
     for one, table in cells:

@@ -22,7 +22,7 @@ from robustbench_eff.benchmarks.definitions.cue_conflict import class_name, shap
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.storage.store import Store
 
-from .cell_groups import shown
+from .cell_groups import cells_with_unique_names
 from .cue_conflict import has_conflict
 
 COLUMNS = ("subj", "session", "trial", "rt", "object_response", "category", "condition", "imagename")
@@ -99,7 +99,9 @@ def _read(name: str, text: str) -> dict[str, dict[str, Trial]]:
 
 def cue_conflict_cells(store: Store) -> dict[str, tuple[dict[str, Any], pa.Table]]:
     """The clean cells of cue-conflict images with what trials are made of, by id."""
-    clean = {cell_id: cell for cell_id, cell in shown(store).items() if cell["perturbation"] == "none"}
+    clean = {
+        cell_id: cell for cell_id, cell in cells_with_unique_names(store).items() if cell["perturbation"] == "none"
+    }
     found = {cell_id: (cell, store.outcomes(cell_id, ANSWERS)) for cell_id, cell in clean.items()}
     return {cell_id: of for cell_id, of in found.items() if has_conflict(of[1])}
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from robustbench_eff.core import spec
 
 from .build_score import flags_of, protocol_over
-from .cell_groups import Evidence, subject_of
-from .distances import distances, searches_the_nearest, survives
+from .cell_groups import CellOutcomes, subject_of
+from .distances import distances, is_minimum_norm_attack, survives
 from .intervals import wilson
 from .score import Score
 
@@ -25,14 +25,16 @@ def worst_case(rights: Sequence[Right]) -> Right:
     return everywhere
 
 
-def worst_case_scores(cells: Sequence[Evidence], suspected: Mapping[str, tuple[str, ...]] | None = None) -> list[Score]:
+def worst_case_scores(
+    cells: Sequence[CellOutcomes], suspected: Mapping[str, tuple[str, ...]] | None = None
+) -> list[Score]:
     """`robust_accuracy` of every model in every ball that one of its attacks searched, under all that lie inside it.
 
     An image found within a smaller radius counts for the larger ones; attacks on other samples are never put together.
     What is to be known of a cell, and what is `suspected` of it by its id, is to be known of the score too; unfinished
     cells are left out, which is said. There is no score where only one cell lies in the ball: its own says the same.
     """
-    groups: dict[tuple[str, ...], list[Evidence]] = {}
+    groups: dict[tuple[str, ...], list[CellOutcomes]] = {}
     for attacked in cells:
         groups.setdefault((*subject_of(attacked.cell), attacked.norm), []).append(attacked)
     scores = []
@@ -41,7 +43,7 @@ def worst_case_scores(cells: Sequence[Evidence], suspected: Mapping[str, tuple[s
         flags = tuple(
             f"{attack.cell['perturbation']} is incomplete and left out" for attack in attacks if not attack.finished
         )
-        for eps in sorted({attack.eps for attack in finished if not searches_the_nearest(attack.cell)}):
+        for eps in sorted({attack.eps for attack in finished if not is_minimum_norm_attack(attack.cell)}):
             inside = {attack.id: right for attack in finished if (right := _right(attack, eps)) is not None}
             taken = [attack for attack in finished if attack.id in inside]
             if len(taken) > 1:
@@ -52,14 +54,14 @@ def worst_case_scores(cells: Sequence[Evidence], suspected: Mapping[str, tuple[s
     return scores
 
 
-def _right(attack: Evidence, eps: float) -> Right | None:
+def _right(attack: CellOutcomes, eps: float) -> Right | None:
     """Who is right when clean and has no image found within `eps`; None where that ball was not searched."""
-    if searches_the_nearest(attack.cell):
+    if is_minimum_norm_attack(attack.cell):
         return survives(distances(attack.cell, attack.outcomes), eps)
     return attack.correct if attack.eps <= eps else None
 
 
-def _score(attacks: Sequence[Evidence], right: Right, eps: float) -> Score:
+def _score(attacks: Sequence[CellOutcomes], right: Right, eps: float) -> Score:
     cell, n, survivors = attacks[0].cell, len(right), int(right.sum())
     kinds = len({attack.cell["perturbation"] for attack in attacks})
     runs = f" in {len(attacks)} runs" if len(attacks) > kinds else ""

@@ -15,15 +15,15 @@ from typing import Any
 
 import filelock
 
-from robustbench_eff.core.disk import writing
+from robustbench_eff.core.disk import store_errors
 from robustbench_eff.core.errors import StoreError
 
 from .remote_files import Files
 
 NAME = ".lock"
-BEAT = 10.0
+HEARTBEAT_SECONDS = 10.0
 """Seconds between two signs of life of who holds a lease."""
-DEAD = 3 * BEAT
+LEASE_TIMEOUT_SECONDS = 3 * HEARTBEAT_SECONDS
 """After so many without one, its holder was killed."""
 
 
@@ -40,7 +40,7 @@ def held(files: Files) -> Iterator[None]:
             yield
         return
     lock = filelock.FileLock(files.folder / NAME, timeout=0)
-    with writing(files.folder):
+    with store_errors(files.folder):
         files.folder.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire()
@@ -60,7 +60,7 @@ def _lease(files: Files) -> Iterator[None]:
 
     def show_life() -> None:
         beat = 0
-        while not ended.wait(BEAT):
+        while not ended.wait(HEARTBEAT_SECONDS):
             beat += 1
             try:
                 _write(files, holder | {"beat": beat})
@@ -88,9 +88,9 @@ def _wait_for_the_last(files: Files, asking: dict[str, Any]) -> None:
             return
         if found != first:
             raise StoreError(*_refused(files, f" ({found['pid']} on {found['host']})"))
-        if time.monotonic() - began > DEAD:
+        if time.monotonic() - began > LEASE_TIMEOUT_SECONDS:
             return
-        time.sleep(BEAT / 5)
+        time.sleep(HEARTBEAT_SECONDS / 5)
 
 
 def _refused(files: Files, who: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
-from robustbench_eff.core.disk import nearest, write_whole, writing
+from robustbench_eff.core.disk import atomic_write, nearest, store_errors
 from robustbench_eff.core.errors import StoreError, StoreUnavailable, UsageError
 
 OBJECT_STORES = {"s3", "gs", "abfs", "oci", "oss"}
@@ -109,8 +109,8 @@ class Files:
                     self.fs.makedirs(path.rpartition("/")[0], exist_ok=True)
                     self.fs.pipe_file(path, content)
             return
-        with writing(folder):
-            write_whole(folder / name, content, synced=True)
+        with store_errors(folder):
+            atomic_write(folder / name, content, synced=True)
 
     def remove(self, name: str) -> None:
         """Remove a file that is there."""

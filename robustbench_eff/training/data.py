@@ -14,7 +14,7 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.benchmarks.labelled_images import LabelledImages, chosen, plain_labels
+from robustbench_eff.benchmarks.labelled_images import LabelledImages, plain_labels, select
 from robustbench_eff.benchmarks.labels import resolve_labels
 from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.errors import DataError, Missing, UsageError
@@ -24,7 +24,7 @@ from robustbench_eff.registry import build_benchmark
 
 IN_MEMORY = 2**32
 """Bytes of pixels that are read at once; more are read from the disk as they are needed."""
-HELD_OUT = 10
+HOLDOUT_ONE_IN = 10
 """One in so many is not trained on, where no images to look at were given."""
 
 
@@ -140,7 +140,7 @@ def _check_names(benchmark: Benchmark, train: LabelledImages, held_out: Labelled
 
 def _divided(benchmark: Benchmark, opened: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
     """Nine in ten, and the others."""
-    held = [_hashed(identifier) % HELD_OUT == 0 for identifier in opened.ids]
+    held = [_hashed(identifier) % HOLDOUT_ONE_IN == 0 for identifier in opened.ids]
     parts = [[row for row, is_held in enumerate(held) if is_held is wanted] for wanted in (False, True)]
     names = ("nine in ten", "one in ten, held out")
     trained, looked_at = (_part(benchmark, opened, rows, name) for rows, name in zip(parts, names, strict=True))
@@ -158,7 +158,7 @@ def _first(benchmark: Benchmark, opened: LabelledImages, limit: int | None) -> L
 def _part(benchmark: Benchmark, opened: LabelledImages, rows: list[int], name: str) -> LabelledImages:
     """Some of the images, with their classes numbered as in the whole."""
     labels = resolve_labels(benchmark, opened).labels
-    part = chosen(opened, rows, labels[rows].tolist())
+    part = select(opened, rows, labels[rows].tolist())
     return replace(part, left_out=0, split=f"{opened.split}, {name}")
 
 

@@ -14,12 +14,12 @@ from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.core.types import ImagesToLogits
 from robustbench_eff.defenses.checkpoint import Epoch
 from robustbench_eff.defenses.distributed import Processes
-from robustbench_eff.defenses.network import Given, Network
-from robustbench_eff.defenses.noisy_student import NoisyStudent, taught
+from robustbench_eff.defenses.network import Dependencies, Network
+from robustbench_eff.defenses.noisy_student import NoisyStudent, with_pseudo_labels
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.standard import Standard
-from robustbench_eff.defenses.trainer import Look, Training
+from robustbench_eff.defenses.trainer import Training, ValidationMetrics
 from robustbench_eff.defenses.trainer import train as run_training
 from robustbench_eff.defenses.training_batch import Samples
 from robustbench_eff.models import architectures
@@ -28,12 +28,12 @@ from robustbench_eff.registry import build_attack
 from .data import IN_MEMORY, TrainingData, samples_of
 from .settings import TrainSettings
 
-LOOKED_AT, LOOKED_AT_LAST = 200, 1000
+VALIDATION_IMAGES, LOOKED_AT_LAST = 200, 1000
 """Images that a look is at, at most: during a training, and at the network that is kept."""
-AT_ONCE = 250
+BATCH_SIZE = 250
 """Images that are classified at once outside of training."""
 
-Telling = Callable[[str, Epoch, int], None]
+EpochCallback = Callable[[str, Epoch, int], None]
 """Hears of every epoch: what is trained, the epoch, and of how many."""
 
 
@@ -46,10 +46,10 @@ class Phases:
         recipe: Recipe,
         data: TrainingData,
         preprocessing: Preprocessing,
-        given: Given,
+        given: Dependencies,
         device: str,
         processes: Processes,
-        telling: Telling | None,
+        telling: EpochCallback | None,
     ) -> None:
         self.settings, self.recipe, self.data, self.given = settings, recipe, data, given
         self.preprocessing, self.device, self.processes, self.telling = preprocessing, device, processes, telling
@@ -97,7 +97,9 @@ class Phases:
             teacher, total, number = self._classify(module), passes, 1
         for student in range(self.recipe.iterations):
             smoothing = self.settings.plan(2).label_smoothing
-            samples = taught(self.samples, self.unlabelled, self._labelled_by(teacher), self.recipe, smoothing)
+            samples = with_pseudo_labels(
+                self.samples, self.unlabelled, self._labelled_by(teacher), self.recipe, smoothing
+            )
             name = f"student {student + 1}: "
             module, epochs, passes = self._trained(number + student, name, self.recipe, samples, 1 / trainings)
             teacher, total = self._classify(module), total + passes + len(self.unlabelled)
@@ -112,7 +114,7 @@ class Phases:
         module, epochs = run_training(
             self._built(),
             training,
-            looking=partial(self.look, count=LOOKED_AT),
+            looking=partial(self.look, count=VALIDATION_IMAGES),
             telling=None if self.telling is None else partial(self.telling, name),
             resume=settings.out / f"training-{number}.pt",
             processes=self.processes,
@@ -134,7 +136,7 @@ class Phases:
         with rng.global_generators(self.settings.seed, "initialisation"):
             return architectures.build(self.settings.arch, self.samples.num_classes).to(self.device)
 
-    def look(self, module: nn.Module, count: int = LOOKED_AT_LAST) -> Look:
+    def look(self, module: nn.Module, count: int = LOOKED_AT_LAST) -> ValidationMetrics:
         """Accuracy on the first held-out images, as they are and attacked."""
         classify = self._classify(module)
         images, labels = (part[:count] for part in self.looked_at)
@@ -145,16 +147,16 @@ class Phases:
             one_step = build_attack.attack(f"fgsm(eps={threat.eps}, norm={threat.norm})")
             changed.append(one_step(classify, images, labels))
         with torch.no_grad():
-            logits = [torch.cat([classify(part) for part in each.split(AT_ONCE)]) for each in changed]
+            logits = [torch.cat([classify(part) for part in each.split(BATCH_SIZE)]) for each in changed]
         right = [(each.argmax(1) == labels).float().mean().item() for each in logits]
-        return Look(clean=right[0], robust=right[1], one_step=right[2] if len(right) > 2 else None)
+        return ValidationMetrics(clean=right[0], robust=right[1], one_step=right[2] if len(right) > 2 else None)
 
     def _classify(self, module: nn.Module) -> ImagesToLogits:
         return Network(module, self.preprocessing.mean, self.preprocessing.std)
 
     def _labelled_by(self, teacher: ImagesToLogits) -> torch.Tensor:
         """The teacher's probabilities for all unlabelled images."""
-        rows = torch.arange(len(self.unlabelled), device=self.unlabelled.pixels.device).split(AT_ONCE)
+        rows = torch.arange(len(self.unlabelled), device=self.unlabelled.pixels.device).split(BATCH_SIZE)
         with torch.no_grad():
             found = [teacher(self.unlabelled.images(part).to(self.device)).softmax(1) for part in rows]
         return torch.cat(found).to(self.unlabelled.pixels.device)

@@ -15,7 +15,7 @@ from typing import Any
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core import spec
-from robustbench_eff.core.disk import write_whole
+from robustbench_eff.core.disk import atomic_write
 from robustbench_eff.core.errors import Missing, MissingInputs, RobustEvalError, UsageError
 from robustbench_eff.evaluation.evaluate import evaluate
 from robustbench_eff.evaluation.plan import CLEAN
@@ -30,7 +30,7 @@ from .sweep_spec import Summary, Sweep, differences, folder_name, summaries
 from .train import missing, train
 
 RESULTS = "results.json"
-PLACES = ("data", "validation", "unlabelled")
+DATA_FIELDS = ("data", "validation", "unlabelled")
 """Fields of a training that say where images are, which is nobody else's matter."""
 MEASURED = ("accuracy", "robust_accuracy", "shape_bias")
 
@@ -38,7 +38,7 @@ Job = tuple[str, int]
 """A row and a seed."""
 Outcome = tuple[float, dict[str, float]]
 """Passes for each image, and the values of columns."""
-Telling = Callable[[str, int, str], None]
+SweepCallback = Callable[[str, int, str], None]
 """Hears of every row and seed that is done, and how it went."""
 
 
@@ -73,7 +73,7 @@ class SweepResult:
             "expected": self.sweep.expected,
             "baseline": self.sweep.compared_with,
             "recipes": self.sweep.recipes(),
-            "train": {key: value for key, value in self.sweep.train.items() if key not in PLACES},
+            "train": {key: value for key, value in self.sweep.train.items() if key not in DATA_FIELDS},
             "passes_per_image": self.passes,
             "values": self.values,
             "means": plain(self.means),
@@ -83,7 +83,7 @@ class SweepResult:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def run_sweep(sweep: Sweep, out: Path, workers: int = 1, telling: Telling | None = None) -> SweepResult:
+def run_sweep(sweep: Sweep, out: Path, workers: int = 1, telling: SweepCallback | None = None) -> SweepResult:
     """Train and evaluate what is not there yet, `workers` trainings at a time, and write OUT/results.json.
 
     A training that fails is noted and the others go on. Raises UsageError, SpecError and the like for what cannot be
@@ -110,7 +110,7 @@ def run_sweep(sweep: Sweep, out: Path, workers: int = 1, telling: Telling | None
         if telling is not None:
             telling(row, seed, said)
     result.values = {row: {seed: done[row, seed] for seed in sweep.seeds if (row, seed) in done} for row in recipes}
-    write_whole(out / RESULTS, result.text().encode())
+    atomic_write(out / RESULTS, result.text().encode())
     return result
 
 
@@ -188,7 +188,7 @@ def _check(sweep: Sweep, jobs: list[TrainSettings]) -> None:
     architectures.build(jobs[0].arch, 10)
     devices.resolve_device(jobs[0].device)
     for part in sweep.evaluate:
-        for text in perturbation_text.expanded(part.perturbations):
+        for text in perturbation_text.expand_sets(part.perturbations):
             if text != CLEAN:
                 build.perturbation_text(text)
         for name in part.benchmarks:

@@ -11,17 +11,17 @@ from safetensors.torch import save
 from torch import nn
 
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.core.disk import write_whole
+from robustbench_eff.core.disk import atomic_write
 from robustbench_eff.core.errors import Missing, MissingInputs, UsageError
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.defenses.checkpoint import Epoch
-from robustbench_eff.defenses.distributed import joined
-from robustbench_eff.defenses.network import Given
+from robustbench_eff.defenses.distributed import process_group
+from robustbench_eff.defenses.network import Dependencies
 from robustbench_eff.defenses.noisy_student import NoisyStudent
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.sat import SmoothAdversarialTraining
 from robustbench_eff.defenses.schedule import Schedule
-from robustbench_eff.generation.output_folder import claim
+from robustbench_eff.generation.output_folder import write_or_check_provenance
 from robustbench_eff.models import aliases, architectures
 from robustbench_eff.models import resolve as zoo
 from robustbench_eff.models.card import CARD, WEIGHTS, Card
@@ -33,13 +33,13 @@ from robustbench_eff.system import devices, environment
 
 from .data import TrainingData, missing_images, open_training_data
 from .settings import TrainSettings
-from .stages import Phases, Telling
+from .stages import EpochCallback, Phases
 
-PROBED_CLASSES = 10
+PROBE_NUM_CLASSES = 10
 """Of a network that is built to see whether it can be."""
 
 
-def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
+def train(settings: TrainSettings, telling: EpochCallback | None = None) -> Card:
     """Train, or go on where a killed training stopped, or find that it was finished; returns the card.
 
     Under `torchrun` every process calls this, and the first writes. Raises UsageError, SpecError, DataError, ModelError
@@ -53,7 +53,7 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
         raise UsageError(f"{settings.defense} has no use for unlabelled images.", "Only noisy_student has.")
     if str(settings.out) in aliases.aliases():
         raise UsageError(f"{settings.out} is the name of a model, which an evaluation would take.", "Choose another.")
-    architectures.build(settings.arch, PROBED_CLASSES)  # before images are decoded
+    architectures.build(settings.arch, PROBE_NUM_CLASSES)  # before images are decoded
     schedule = settings.plan(recipe.passes)
     device = _device(settings.device)
     request = ModelRequest(name=settings.arch, input_size=settings.input_size, mean=(0.5,), std=(0.5,))
@@ -69,13 +69,13 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
     )
     _check_teacher(given, data)
     made_from = _made_from(settings, recipe, schedule, given, data, preprocessing)
-    with joined(device) as processes, devices.threads(settings.input_size):
+    with process_group(device) as processes, devices.threads(settings.input_size):
         phases = Phases(settings, recipe, data, preprocessing, given, device, processes, telling)
         phases.try_out()
         refused = None
         if processes.first:
             try:
-                claim(settings.out, made_from)
+                write_or_check_provenance(settings.out, made_from)
             except UsageError as error:
                 refused = error
         if (refused := processes.shared(refused)) is not None:  # nobody goes on before the folder is claimed
@@ -86,8 +86,8 @@ def train(settings: TrainSettings, telling: Telling | None = None) -> Card:
         card = _card(settings, recipe, schedule, data, preprocessing, phases, module, epochs, passes)
         if processes.first:
             tensors = {name: value.cpu().clone().contiguous() for name, value in module.state_dict().items()}
-            write_whole(settings.out / WEIGHTS, save(tensors))
-            write_whole(settings.out / CARD, card.text().encode())
+            atomic_write(settings.out / WEIGHTS, save(tensors))
+            atomic_write(settings.out / CARD, card.text().encode())
             for path in settings.out.glob("training-*.pt"):
                 path.unlink()
     return card
@@ -106,16 +106,16 @@ def _device(name: str) -> str:
     return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
 
 
-def _given(recipe: Recipe, preprocessing: Preprocessing, device: str) -> Given:
+def _given(recipe: Recipe, preprocessing: Preprocessing, device: str) -> Dependencies:
     """The styliser and the teacher that the recipe names."""
     styliser, teacher = getattr(recipe, "styliser", None), getattr(recipe, "teacher", None)
-    return Given(
+    return Dependencies(
         styliser=None if styliser is None else build.styliser(styliser),
         teacher=None if teacher is None else _teacher(teacher, preprocessing, device),
     )
 
 
-def _check_teacher(given: Given, data: TrainingData) -> None:
+def _check_teacher(given: Dependencies, data: TrainingData) -> None:
     """Raise UsageError for a teacher of other classes."""
     teacher = given.teacher
     if not isinstance(teacher, Classifier):
@@ -141,7 +141,7 @@ def _made_from(
     settings: TrainSettings,
     recipe: Recipe,
     schedule: Schedule,
-    given: Given,
+    given: Dependencies,
     data: TrainingData,
     preprocessing: Preprocessing,
 ) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from robustbench_eff.attacks import APGD, APGDT, PGD, Oracle
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.models.classifier import Classifier
 from small_models import Linear, survivors
 
@@ -57,7 +57,7 @@ def test_apgd_in_l1_breaks_as_many_as_the_reference(digits_standard: Classifier,
     counts = []
     for seed in range(2):
         theirs = reference(digits_standard, samples, "l1", "ce", seed)
-        found = attack(digits_standard, *samples, Draws.of(seed, range(len(samples[1]))))
+        found = attack(digits_standard, *samples, RandomStreams.of(seed, range(len(samples[1]))))
         counts.append((survivors(digits_standard, found, samples[1]).sum().item(), theirs.sum().item()))
     ours, peer = (sum(column) / len(counts) for column in zip(*counts, strict=True))
     assert 5 < peer < 35
@@ -99,7 +99,7 @@ def test_restarts_never_help_the_model(digits_standard: Classifier, samples) -> 
 )
 def test_few_classes_are_no_obstacle_and_are_noted(classes: int, note: str) -> None:
     model = Linear(classes).eval()
-    draws = Draws.of(0, range(8))
+    draws = RandomStreams.of(0, range(8))
     images = draws.uniform((3, 8, 8), stream="images")
     labels = model(images).argmax(1)
     oracle = Oracle(model)
@@ -111,7 +111,7 @@ def test_few_classes_are_no_obstacle_and_are_noted(classes: int, note: str) -> N
 
 def test_dlr_with_two_classes_climbs_the_margin_and_says_so() -> None:
     model = Linear(2).eval()
-    images = Draws.of(0, range(8)).uniform((3, 8, 8), stream="images")
+    images = RandomStreams.of(0, range(8)).uniform((3, 8, 8), stream="images")
     labels = model(images).argmax(1)
     oracle = Oracle(model)
     assert not survivors(model, APGD(eps=0.2, loss="dlr")(oracle, images, labels), labels).any()
@@ -145,7 +145,7 @@ def test_a_gradient_averaged_over_draws_beats_a_network_that_draws() -> None:
             return (images.flatten(1) - 0.5) @ (self.directions + 30 * noise).T
 
     plain, noisy = Linear(2).eval(), Noisy().eval()
-    images = Draws.of(0, range(16)).uniform((3, 8, 8), stream="images")
+    images = RandomStreams.of(0, range(16)).uniform((3, 8, 8), stream="images")
     labels = plain(images).argmax(1)
     drops = []
     for eot in (1, 200):

@@ -11,7 +11,7 @@ from torch import nn
 from robustbench_eff.attacks import APGD, AutoAttack, Oracle
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.models.classifier import Classifier
 from running import outcomes, run
 from small_models import Linear, survivors
@@ -70,7 +70,7 @@ def test_every_success_names_its_winner_and_the_last_part_works_on_survivors_onl
 @pytest.mark.parametrize("variant", ["standard", "rand"])
 def test_any_number_of_classes_will_do(classes: int, variant: str) -> None:
     model = Linear(classes).eval()
-    images = Draws.of(0, range(6)).uniform((3, 8, 8), stream="images")
+    images = RandomStreams.of(0, range(6)).uniform((3, 8, 8), stream="images")
     labels = model(images).argmax(1)
     oracle = Oracle(model)
     hard = AutoAttack(eps=1e-4, variant=variant)(oracle, images, labels)

@@ -7,14 +7,14 @@ import pytest
 import torch
 
 from robustbench_eff.attacks.fab_projections import smallest_move
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 
 PROBLEMS, SHAPE = 120, (3, 2, 3)
 
 
 def problems(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Points with pixels on the walls, normals with zeros, gains of both signs of which every fifth is too large."""
-    draws = Draws.of(1, range(PROBLEMS))
+    draws = RandomStreams.of(1, range(PROBLEMS))
     points = (1.4 * draws.uniform(SHAPE, stream="points").to(dtype) - 0.2).clamp(0, 1)
     normals = draws.normal(SHAPE, stream="normals").to(dtype) ** 3
     normals = torch.where(draws.uniform(SHAPE, stream="zeros") < 0.2, 0, normals)

@@ -8,10 +8,10 @@ from torch import nn
 
 from robustbench_eff.attacks import PGD, Oracle
 from robustbench_eff.attacks.losses import cross_entropy
-from robustbench_eff.attacks.reduced_precision import faster
+from robustbench_eff.attacks.reduced_precision import accelerated
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
-from robustbench_eff.core.batching import Batches, device_failure, out_of_memory
+from robustbench_eff.core.batching import Batches, cuda_error_message, out_of_memory
 from robustbench_eff.core.errors import EvaluationError, RobustEvalWarning
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 from robustbench_eff.models.classifier import Classifier, Provenance
@@ -59,7 +59,7 @@ def classifier(module: nn.Module, size: int = 16) -> Classifier:
 @pytest.mark.parametrize("padding", [0, 1])
 def test_folding_changes_no_logit_but_by_rounding(padding: int) -> None:
     model = classifier(Residual(padding))
-    twin, words = faster(model, images(), "float32", compiled=False)
+    twin, words = accelerated(model, images(), "float32", compiled=False)
     assert words == "float32, folded, channels-last"
     with torch.no_grad():
         assert (twin(images(9)) - model(images(9))).abs().max() < 1e-5
@@ -74,7 +74,7 @@ def test_a_network_in_timms_manner_is_folded_with_its_activations() -> None:
     for norm in (part for part in module.modules() if isinstance(part, nn.BatchNorm2d)):
         norm.running_mean.uniform_(-0.1, 0.1, generator=torch.Generator().manual_seed(0))
     model = classifier(module, 64)
-    twin, words = faster(model, images(2, 64), "float32", compiled=False)
+    twin, words = accelerated(model, images(2, 64), "float32", compiled=False)
     assert words == "float32, folded, channels-last"
     assert not any(isinstance(part, nn.BatchNorm2d) for part in twin.modules())
     with torch.no_grad():
@@ -85,7 +85,7 @@ def test_a_network_in_timms_manner_is_folded_with_its_activations() -> None:
 def test_16_bits_are_close_and_the_original_stays_as_it_was(precision, most: float) -> None:
     model = classifier(Residual())
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    twin, words = faster(model, images(), precision, compiled=False)
+    twin, words = accelerated(model, images(), precision, compiled=False)
     assert words == f"{precision}, folded, channels-last"
     with torch.no_grad():
         error = (twin(images(9)) - model(images(9))).abs().max()
@@ -97,7 +97,7 @@ def test_16_bits_are_close_and_the_original_stays_as_it_was(precision, most: flo
 def test_the_logits_are_made_in_float32() -> None:
     """In bf16 they would have steps of a hundredth, and Square would not see its small gains."""
     model = classifier(Residual())
-    twin, _ = faster(model, images(), "bfloat16", compiled=False)
+    twin, _ = accelerated(model, images(), "bfloat16", compiled=False)
     heads = [module for module in twin.modules() if isinstance(module, nn.Linear)]
     assert [head.weight.dtype for head in heads] == [torch.float32]
     assert torch.equal(heads[0].weight, model.model.head.weight)
@@ -157,10 +157,10 @@ def test_a_network_that_a_twin_cannot_follow_is_queried_as_it_is() -> None:
             return torch.sin(1e7 * super().forward(x))
 
     model = classifier(Chaotic())
-    twin, words = faster(model, images(), "bfloat16", compiled=False)
+    twin, words = accelerated(model, images(), "bfloat16", compiled=False)
     assert twin is model
     assert words.startswith("float32, as it is: logits off by")
-    twin, words = faster(lambda x: model(x), images(), "float32", compiled=False)
+    twin, words = accelerated(lambda x: model(x), images(), "float32", compiled=False)
     assert words == "float32, as it is: not an nn.Module"
 
 
@@ -169,7 +169,7 @@ def test_a_network_that_makes_float32_on_the_way_runs_under_autocast() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x + torch.zeros(1, dtype=torch.float32).view(1, 1, 1, 1)).float()
 
-    twin, words = faster(classifier(Stubborn()), images(), "bfloat16", compiled=False)
+    twin, words = accelerated(classifier(Stubborn()), images(), "bfloat16", compiled=False)
     assert words == "bfloat16, folded, channels-last"
     with torch.no_grad():
         assert twin(images()).dtype == torch.float32
@@ -249,12 +249,12 @@ def test_a_shard_is_halved_where_a_single_sample_of_it_does_not_fit_beside_the_o
 
 def test_a_device_that_failed_is_told_from_one_that_is_full() -> None:
     full = [RuntimeError(text) for text in ("CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when")]
-    assert all(out_of_memory(error) and device_failure(error) is None for error in full)
+    assert all(out_of_memory(error) and cuda_error_message(error) is None for error in full)
     failed = EvaluationError("fgsm failed")
     failed.__cause__ = RuntimeError("CUDA error: unspecified launch failure\nmore words")
     assert not out_of_memory(failed)
-    assert device_failure(failed) == "CUDA error: unspecified launch failure"
-    assert device_failure(RuntimeError("no CUDA error")) is None
+    assert cuda_error_message(failed) == "CUDA error: unspecified launch failure"
+    assert cuda_error_message(RuntimeError("no CUDA error")) is None
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:

@@ -12,7 +12,7 @@ from robustbench_eff.attacks.r_fgsm import RFGSM
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import distance, steepest_ascent
 from robustbench_eff.core.types import Images, Labels
 from robustbench_eff.models.classifier import Classifier
@@ -98,7 +98,7 @@ def test_more_steps_beat_one(digits_standard: Classifier) -> None:
 def test_r_fgsm_steps_from_the_random_start_of_its_draws(digits_standard: Classifier) -> None:
     images, labels = digits(digits_standard, 10)
     eps = 8 / 255
-    draws = Draws.of(7, range(10))
+    draws = RandomStreams.of(7, range(10))
     uniform = 2 * draws.uniform(images.shape[1:], stream="r_fgsm/start") - 1
     start = (images + eps * uniform).clamp(0, 1)
     step = 1.25 * eps * gradient_of(digits_standard, start, labels).sign()

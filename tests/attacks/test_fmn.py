@@ -12,7 +12,7 @@ from robustbench_eff.attacks.fmn import FMN, _inside
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, distance
 from robustbench_eff.core.types import Images, Labels
 from robustbench_eff.models.classifier import Classifier
@@ -79,7 +79,7 @@ def test_a_sample_that_is_misclassified_already_stays_as_it_is(digits_standard: 
 
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 def test_perturbations_are_held_in_each_samples_own_ball(norm: LpNorm) -> None:
-    delta = Draws.of(0, range(50)).normal((3, 4, 4), stream="delta")
+    delta = RandomStreams.of(0, range(50)).normal((3, 4, 4), stream="delta")
     zero = torch.zeros_like(delta)
     whole = distance(delta, zero, norm)
     radius = whole * torch.linspace(0.05, 1.5, 50)

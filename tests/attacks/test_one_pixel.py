@@ -12,7 +12,7 @@ from robustbench_eff.attacks.one_pixel_population import corner_genes
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.models.classifier import Classifier
 
 
@@ -87,11 +87,11 @@ def test_targets_have_populations_of_their_own() -> None:
 @pytest.mark.parametrize("targets", [0, 2])
 def test_how_many_candidates_are_asked_at_once_changes_nothing(monkeypatch, targets: int) -> None:
     images, labels = grey(5)
-    images = images + 0.05 * Draws.of(0, range(5)).uniform((3, 16, 16), stream="noise")
+    images = images + 0.05 * RandomStreams.of(0, range(5)).uniform((3, 16, 16), stream="noise")
     attack = OnePixel(population=30, generations=25, targets=targets)
     answers, spent = [], []
     for at_once in (1, 37, 4096):
-        monkeypatch.setattr(one_pixel, "CANDIDATES", at_once)
+        monkeypatch.setattr(one_pixel, "MAX_CANDIDATES", at_once)
         oracle = Oracle(Needle().eval())
         answers.append(attack(oracle, images, labels))
         spent.append(oracle.effort.num_forwards)
@@ -107,7 +107,7 @@ def test_beaten_samples_leave_in_the_middle_of_a_generation(monkeypatch) -> None
     attack = OnePixel(population=30, generations=25)
     spent = []
     for brood in (30, 7):
-        monkeypatch.setattr(one_pixel, "BROOD", brood)
+        monkeypatch.setattr(one_pixel, "CHILDREN_PER_QUERY", brood)
         oracle = Oracle(Needle().eval())
         attack(oracle, images, labels)
         spent.append(oracle.effort.num_forwards)
@@ -197,7 +197,7 @@ def test_no_fewer_are_beaten_than_by_scipys_evolution() -> None:
     optimize = pytest.importorskip("scipy.optimize")
     import numpy as np
 
-    draws = Draws.of(3, range(12))
+    draws = RandomStreams.of(3, range(12))
     images = 0.3 * draws.uniform((3, 16, 16), stream="noise")
     labels, generations = torch.zeros(12, dtype=torch.int64), 20
     models = [Needle(int(row), int(column), 9.0).eval() for row, column in draws.uniform((2,), stream="needle") * 16]

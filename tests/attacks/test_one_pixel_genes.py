@@ -15,7 +15,7 @@ from robustbench_eff.attacks.one_pixel_population import (
     next_generation,
     painted,
 )
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 
 
 def test_a_child_has_three_different_ancestors_none_of_which_is_its_parent() -> None:
@@ -26,7 +26,7 @@ def test_a_child_has_three_different_ancestors_none_of_which_is_its_parent() -> 
     images = torch.zeros(1, 3, 10_000, 1)
     seen = set()
     for generation in range(60):
-        children = next_generation(members, 0.5, Draws.of(0, [0]), generation, images)
+        children = next_generation(members, 0.5, RandomStreams.of(0, [0]), generation, images)
         for parent, child in enumerate(children[0, :, 0, 0].tolist()):
             others = [member for member in range(population) if member != parent]
             matches = [
@@ -40,7 +40,7 @@ def test_a_child_has_three_different_ancestors_none_of_which_is_its_parent() -> 
 
 
 def test_the_first_generation_is_drawn_as_in_the_paper() -> None:
-    genes = first_generation(Draws.of(0, range(50)), 400, 1, torch.zeros(1, 3, 8, 40)).flatten(0, 2)
+    genes = first_generation(RandomStreams.of(0, range(50)), 400, 1, torch.zeros(1, 3, 8, 40)).flatten(0, 2)
     assert genes[:, :2].min() >= 0
     assert (genes[:, 0] < 8).all()
     assert (genes[:, 1] < 40).all()
@@ -53,8 +53,8 @@ def test_the_first_generation_is_drawn_as_in_the_paper() -> None:
 
 def test_children_stay_inside_the_image_and_the_colours() -> None:
     images = torch.zeros(1, 3, 8, 40)
-    members = first_generation(Draws.of(0, range(20)), 50, 2, images)
-    children = next_generation(members, 2.0, Draws.of(0, range(20)), 0, images)
+    members = first_generation(RandomStreams.of(0, range(20)), 50, 2, images)
+    children = next_generation(members, 2.0, RandomStreams.of(0, range(20)), 0, images)
     assert children.min() == 0
     for gene, limit in enumerate((8, 40, 1, 1, 1)):
         assert children[..., gene].max() == limit

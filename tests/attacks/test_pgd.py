@@ -8,7 +8,7 @@ from robustbench_eff.attacks import FGSM, PGD, Oracle
 from robustbench_eff.attacks.random_starts import in_the_ball
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, distance
 from robustbench_eff.models.classifier import Classifier
 
@@ -60,7 +60,7 @@ def test_beaten_samples_cost_no_more_passes(digits_standard: Classifier) -> None
 def test_random_starts_fill_the_ball() -> None:
     images = torch.full((400, 3, 4, 4), 0.5)
     for norm, eps in (("linf", 0.1), ("l2", 0.3)):
-        start = in_the_ball(images, Threat(norm, eps), Draws.of(0, range(400)), "pgd")
+        start = in_the_ball(images, Threat(norm, eps), RandomStreams.of(0, range(400)), "pgd")
         lengths = distance(start, images, norm) / eps
         assert Threat(norm, eps).excess(start, images).max() <= 1e-6
         # Uniform in a 48-dimensional ball: the length to the power 48 is uniform, so its mean is 1/2.

@@ -13,7 +13,7 @@ from robustbench_eff.attacks.square_windows import two_bumps, window_side
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, distance
 from robustbench_eff.models.classifier import Classifier
 
@@ -22,7 +22,7 @@ NORMS = [ball.norm for ball in BALLS]
 
 
 def noise(count: int, channels: int = 3, height: int = 16, width: int = 16) -> torch.Tensor:
-    return Draws.of(7, range(count)).uniform((channels, height, width), stream="noise")
+    return RandomStreams.of(7, range(count)).uniform((channels, height, width), stream="noise")
 
 
 def digits(classifier: Classifier, count: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -38,7 +38,7 @@ class Linear(nn.Module):
     def __init__(self, classes: int = 3, features: int = 3 * 16 * 16) -> None:
         super().__init__()
         self.layer = nn.Linear(features, classes)
-        draws = Draws.of(1, range(classes))
+        draws = RandomStreams.of(1, range(classes))
         with torch.no_grad():
             self.layer.weight.copy_(draws.normal((features,), stream="weight"))
             self.layer.bias.zero_()
@@ -77,8 +77,8 @@ def test_bumps_are_those_of_the_authors(norm) -> None:
 
 def test_a_square_has_one_of_two_values_in_each_channel_and_nothing_else_moves() -> None:
     clean, ball = noise(50), BALLS[0]
-    best = start(clean, ball, Draws.of(0, range(50)), 0)
-    moved = move(ball, 5, clean)(best, clean, Draws.of(3, range(50)).uniform((5,), stream="numbers"))
+    best = start(clean, ball, RandomStreams.of(0, range(50)), 0)
+    moved = move(ball, 5, clean)(best, clean, RandomStreams.of(3, range(50)).uniform((5,), stream="numbers"))
     corners = set()
     for image, before, tried in zip(clean, best, moved, strict=True):
         high, low = (image + ball.eps).clamp(0, 1), (image - ball.eps).clamp(0, 1)
@@ -110,8 +110,8 @@ def test_bumps_take_what_two_windows_held(ball: Threat, side: int) -> None:
     """The equations of the paper, one sample and one channel after the other."""
     order = 2 if ball.norm == "l2" else 1
     clean = noise(6) * 0.5 + 0.25
-    best = start(clean, ball, Draws.of(0, range(6)), 0)
-    numbers = Draws.of(3, range(6)).uniform((8,), stream="numbers")
+    best = start(clean, ball, RandomStreams.of(0, range(6)), 0)
+    numbers = RandomStreams.of(3, range(6)).uniform((8,), stream="numbers")
     expected = []
     for image, before, (top, left, other_top, other_left, turn, *colours) in zip(
         clean, best, numbers.tolist(), strict=True
@@ -143,7 +143,7 @@ def test_bumps_take_what_two_windows_held(ball: Threat, side: int) -> None:
 @pytest.mark.parametrize("ball", BALLS, ids=NORMS)
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 9, 14), (3, 2, 2), (2, 23, 11)])
 def test_every_image_that_is_tried_lies_on_the_ball_and_in_the_box(ball: Threat, shape: tuple[int, ...]) -> None:
-    clean, draws = noise(20, *shape), Draws.of(0, range(20))
+    clean, draws = noise(20, *shape), RandomStreams.of(0, range(20))
     best = start(clean, ball, draws, 0)
     assert ball.excess(best, clean).max() <= 1e-6
     for step in (0, 40, 300, 3000):
@@ -156,7 +156,7 @@ def test_every_image_that_is_tried_lies_on_the_ball_and_in_the_box(ball: Threat,
 
 def test_the_start_is_striped() -> None:
     clean = torch.full((40, 3, 8, 8), 0.5)
-    sign = (start(clean, BALLS[0], Draws.of(0, range(40)), 0) - clean).sign()
+    sign = (start(clean, BALLS[0], RandomStreams.of(0, range(40)), 0) - clean).sign()
     assert torch.equal(sign, sign[:, :, :1].expand_as(sign))
     assert 0.4 < (sign > 0).float().mean() < 0.6
 
@@ -180,7 +180,7 @@ def test_only_images_with_a_smaller_margin_are_asked_about() -> None:
 @pytest.mark.parametrize("ball", [Threat("linf", 44 / 255), Threat("l2", 6.0), Threat("l1", 70.0)], ids=NORMS)
 def test_outcomes_do_not_depend_on_the_batch(digits_standard: Classifier, ball: Threat) -> None:
     images, labels = digits(digits_standard, 16)
-    draws = Draws.of(5, range(len(images)))
+    draws = RandomStreams.of(5, range(len(images)))
     attack = Square(eps=ball.eps, norm=ball.norm, queries=80)
     together = attack(digits_standard, images, labels, draws)
     assert 0 < (together != images).flatten(1).any(1).sum() < len(images)
@@ -229,7 +229,7 @@ def test_as_many_are_beaten_as_by_the_authors_code(digits_standard: Classifier, 
             digits_standard, norm.replace("l", "L"), 70, eps, seed=seed, device="cpu", resc_schedule=False
         )
         theirs = reference.perturb(images.clone(), labels)
-        draws = Draws.of(seed, range(len(images)))
+        draws = RandomStreams.of(seed, range(len(images)))
         ours = Square(eps=eps, norm=norm, queries=71)(digits_standard, images, labels, draws)
         with torch.no_grad():
             beaten = [digits_standard(each).argmax(1) != labels for each in (ours, theirs)]

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import GAUSSIAN_NOISE, Kernel
 from robustbench_eff.registry.corruptions import CORRUPTIONS
-from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_BAR, SETS
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_BAR, PERTURBATION_SETS
 from robustbench_eff.testing import (
     CORRUPTION_CHECKS,
     gives_as_many_pixels,
@@ -40,7 +40,7 @@ def test_a_name_is_that_of_its_kernel() -> None:
 def test_sets_are_the_published_ones() -> None:
     assert IMAGENET_C[0::18] == ("gaussian_noise", "saturate")
     assert IMAGENET_C_BAR[0::9] == ("caustic_refraction", "brownish_noise")
-    assert [len(texts) for texts in SETS.values()] == [95, 50, 95, 50, 14, 6, 20]
+    assert [len(texts) for texts in PERTURBATION_SETS.values()] == [95, 50, 95, 50, 14, 6, 20]
 
 
 def of_the_batch(pixels: torch.Tensor, value: float, noise: torch.Tensor) -> torch.Tensor:
@@ -68,7 +68,7 @@ def test_batches_of_1_7_and_64_give_the_same_bytes(name: str) -> None:
     corruption = kernel.at(3, next(iter(kernel.severities)))
     random = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (64, 32, 32, 3), dtype=torch.uint8, generator=random)
-    draws = Draws.of(0, range(64))
+    draws = RandomStreams.of(0, range(64))
     together = corruption(pixels, draws)
     order = torch.randperm(64, generator=random)
     for size in (1, 7):

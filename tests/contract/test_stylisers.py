@@ -12,7 +12,7 @@ from torch import Tensor
 import adain_weights
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import DataError, SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions.stylise import Styliser
 from robustbench_eff.registry import build
 from robustbench_eff.registry.stylisers import STYLISERS, WITHOUT_WEIGHTS
@@ -33,9 +33,9 @@ def styliser(request: pytest.FixtureRequest, files: tuple[Path, Path]) -> Stylis
     return dataclasses.replace(made, encoder=str(files[0]), decoder=str(files[1]))
 
 
-def pictures(height: int = 24, width: int = 24) -> tuple[Tensor, Tensor, Draws]:
+def pictures(height: int = 24, width: int = 24) -> tuple[Tensor, Tensor, RandomStreams]:
     """Content with a little noise on it, a rough style."""
-    draws = Draws.of(0, range(SAMPLES))
+    draws = RandomStreams.of(0, range(SAMPLES))
     coarse = draws.uniform((3, 5, 5), stream="content")
     smooth = torch.nn.functional.interpolate(coarse, size=(height, width), mode="bilinear")
     rough = draws.uniform((3, height, width), stream="style")
@@ -72,7 +72,7 @@ def test_images_are_a_function_of_the_draws(styliser: Styliser) -> None:
     first = styliser(content, style, 1.0, draws)
     assert torch.equal(first, styliser(content, style, 1.0, draws))
     assert torch.equal(first, styliser(content, style))
-    other = styliser(content, style, 1.0, Draws(1, draws.keys))
+    other = styliser(content, style, 1.0, RandomStreams(1, draws.keys))
     assert torch.equal(first, other) != styliser.stochastic
 
 

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import kstest, poisson
 
 from robustbench_eff import corruptions
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import SHOT_NOISE, Kernel, random
 from robustbench_eff.corruptions.corruption import Constants
 from robustbench_eff.corruptions.shot_noise import counts
@@ -21,12 +21,12 @@ KERNELS = {
 }
 
 
-def pictures() -> tuple[torch.Tensor, Draws]:
+def pictures() -> tuple[torch.Tensor, RandomStreams]:
     """Smooth ones, one of noise, one of a single colour with black, white and grey channels."""
     smooth, _ = _pictures()
     noise = torch.randint(0, 256, smooth[:1].shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     flat = torch.tensor([255, 0, 128], dtype=torch.uint8).expand_as(noise)
-    return torch.cat((smooth, noise, flat)), Draws.of(5, range(len(smooth) + 2))
+    return torch.cat((smooth, noise, flat)), RandomStreams.of(5, range(len(smooth) + 2))
 
 
 @pytest.mark.parametrize("constants", ["imagenet", "cifar10"])
@@ -54,7 +54,7 @@ def test_images_that_are_no_squares_are_no_obstacle() -> None:
 def test_the_same_numbers_are_drawn_with_and_without_compiled_loops(
     monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
 ) -> None:
-    draws = Draws.of(3, range(4)).fork(torch.tensor([0, 1, 2, 5]))
+    draws = RandomStreams.of(3, range(4)).fork(torch.tensor([0, 1, 2, 5]))
     compiled = random.uniforms(draws, shape, "a"), random.normals(draws, shape, "a")
     monkeypatch.setattr(random, "can_compile", lambda: False)
     plain = random.uniforms(draws, shape, "a"), random.normals(draws, shape, "a")
@@ -64,7 +64,7 @@ def test_the_same_numbers_are_drawn_with_and_without_compiled_loops(
 
 
 def test_normal_numbers_are_normal() -> None:
-    numbers = random.normals(Draws.of(0, range(40)), (5000,), "ks").double().flatten().numpy()
+    numbers = random.normals(RandomStreams.of(0, range(40)), (5000,), "ks").double().flatten().numpy()
     assert kstest(numbers, "norm").pvalue > 0.001
     assert numbers.mean() == pytest.approx(0, abs=0.01)
     assert numbers.std() == pytest.approx(1, abs=0.01)

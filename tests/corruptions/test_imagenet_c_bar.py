@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions.blue_noise_sample import BLUE_NOISE_SAMPLE
 from robustbench_eff.corruptions.brownish_noise import BROWNISH_NOISE
 from robustbench_eff.corruptions.caustic_refraction import CAUSTIC_REFRACTION
@@ -74,7 +74,7 @@ def pictures(count: int, height: int, width: int) -> Tensor:
 
 def digests(kernel: Kernel, constants: Constants) -> dict[str, str]:
     """Of two corrupted images, by severity."""
-    draws = Draws.of(0, ["first", "second"])
+    draws = RandomStreams.of(0, ["first", "second"])
     return {
         f"{kernel.name} {constants} {severity}": hashlib.blake2b(
             kernel.at(severity, constants)(pictures(2, 64, 64), draws).numpy().tobytes(), digest_size=8
@@ -115,7 +115,7 @@ def test_images_keep_type_and_size_whatever_their_shape(
 
 @each_kernel
 def test_an_image_is_the_same_alone_and_among_others(kernel: Kernel, constants: Constants) -> None:
-    images, draws = pictures(5, 48, 48), Draws.of(3, range(5))
+    images, draws = pictures(5, 48, 48), RandomStreams.of(3, range(5))
     order = torch.tensor([3, 0, 4, 2, 1])
     corruption = kernel.at(4, constants)
     alone = torch.cat([corruption(images[[one]], draws[torch.tensor([one])]) for one in range(5)])
@@ -124,7 +124,7 @@ def test_an_image_is_the_same_alone_and_among_others(kernel: Kernel, constants: 
 
 @each_kernel
 def test_the_highest_severity_changes_more_than_the_lowest(kernel: Kernel, constants: Constants) -> None:
-    images, draws = pictures(8, 64, 64), Draws.of(1, range(8))
+    images, draws = pictures(8, 64, 64), RandomStreams.of(1, range(8))
     change = [(kernel.at(one, constants)(images, draws).double() - images).abs().mean() for one in (1, 5)]
     assert change[1] > 1.1 * change[0]
 

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 
 from robustbench_eff.core.errors import DataError, SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.spec import text_of
 from robustbench_eff.corruptions import random as fields
 from robustbench_eff.corruptions.center_crop import corner, middle
@@ -134,7 +134,7 @@ def test_brighter_and_blurred_frames_are_scikit_images(picture: torch.Tensor) ->
 
 
 def test_noisy_frames_are_the_clean_one_and_draws(picture: torch.Tensor) -> None:
-    draws = Draws.of(0, ["a"])
+    draws = RandomStreams.of(0, ["a"])
     own = draws.fork(torch.arange(31))[1:]
     clean = middle(picture[None], SIDE)
     noise = fields.normals(own, (SIDE, SIDE, 3), "gaussian_noise_sequence")
@@ -174,7 +174,7 @@ def test_drops_run_as_numpy_convolves(shares: tuple[float, ...]) -> None:
 def test_wet_frames_are_opencvs(picture: torch.Tensor) -> None:
     cv2 = pytest.importorskip("cv2")
     filters = pytest.importorskip("skimage.filters")
-    draws = Draws.of(3, ["a"])
+    draws = RandomStreams.of(3, ["a"])
     noise = fields.normals(draws, (SIDE, SIDE), "spatter_sequence")[0].double().numpy()
     liquid = filters.gaussian(0.65 + 0.27 * noise, sigma=3.7)
     liquid[liquid < 0.69] = 0
@@ -216,13 +216,13 @@ def test_every_sequence_keeps_the_contract(name: str, picture: torch.Tensor) -> 
         for difficulty in range(1, len(difficulties) + 1):
             made = FrameSequence(difficulty, constants, kernel=kernel)
             assert build.sequence(text_of(name, made)) == made
-            before, draws = picture.clone(), Draws.of(0, ["a"])
+            before, draws = picture.clone(), RandomStreams.of(0, ["a"])
             frames = made(picture, SIDE, draws)
             assert torch.equal(picture, before), "input changed"
             assert frames.dtype == torch.uint8
             assert frames.shape == (made.frames, SIDE, SIDE, 3)
             assert torch.equal(frames, made(picture, SIDE, draws))
-            assert torch.equal(frames, made(picture, SIDE, Draws.of(1, ["a"]))) != made.stochastic
+            assert torch.equal(frames, made(picture, SIDE, RandomStreams.of(1, ["a"]))) != made.stochastic
             steps = (frames[1:].int() - frames[:-1].int()).abs().flatten(1).amax(1)
             assert (steps > 0).float().mean() > 0.8, "frames like the ones before"
             if kernel.noise:

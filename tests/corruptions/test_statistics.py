@@ -13,7 +13,7 @@ import pytest
 import torch
 from scipy.stats import chi2_contingency, ks_2samp
 
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import (
     GAUSSIAN_NOISE,
     GLASS_BLUR,
@@ -61,7 +61,7 @@ def reference(name: str, severity: int, level: int) -> np.ndarray:
 @cache
 def ours(name: str, severity: int, level: int) -> np.ndarray:
     pixels = torch.full((IMAGES, SIDE, SIDE, 3), level, dtype=torch.uint8)
-    return REFERENCES[name][0].at(severity)(pixels, Draws.of(level, range(IMAGES))).numpy()
+    return REFERENCES[name][0].at(severity)(pixels, RandomStreams.of(level, range(IMAGES))).numpy()
 
 
 def of_one_histogram(first: np.ndarray, second: np.ndarray) -> float:
@@ -120,7 +120,7 @@ def test_noise_that_pixels_share_is_told_from_it() -> None:
 def test_steps_of_glass_blur_are_uniform_and_independent(severity: int) -> None:
     glass = GLASS_BLUR.severities["imagenet"][severity - 1]
     size = (SIDE + 2 * glass.reach,) * 2
-    (steps,) = GLASS_BLUR.sample(Draws.of(severity, range(IMAGES)), size, glass)
+    (steps,) = GLASS_BLUR.sample(RandomStreams.of(severity, range(IMAGES)), size, glass)
     assert steps.shape == (IMAGES, glass.sweeps, SIDE, SIDE, 2)
     random = np.random.RandomState(severity)
     expected = random.randint(-glass.reach, glass.reach, size=steps.shape)
@@ -139,7 +139,7 @@ def paired(steps: np.ndarray, reach: int) -> np.ndarray:
 
 @pytest.mark.parametrize(("kernel", "low", "high"), [(MOTION_BLUR, -45, 45), (SNOW, -135, -45)])
 def test_angles_are_uniform(kernel: Kernel, low: int, high: int) -> None:
-    found = kernel.sample(Draws.of(0, range(VALUES)), (2, 2), kernel.severities["imagenet"][0])[-1].numpy()
+    found = kernel.sample(RandomStreams.of(0, range(VALUES)), (2, 2), kernel.severities["imagenet"][0])[-1].numpy()
     random = np.random.default_rng(0)
     assert ks_2samp(found, random.uniform(low, high, VALUES)).pvalue > UNLIKELY
     assert ks_2samp(found, random.uniform(low + 5, high - 5, VALUES)).pvalue < UNLIKELY
@@ -152,7 +152,7 @@ def test_the_part_of_a_frost_picture_is_uniform() -> None:
     row, column = np.mgrid[:rows, :columns]
     told = [np.stack((row, column, np.full_like(row, number)), -1).astype(np.uint8) for number in range(pictures)]
     kernel = frost_of("told", of=told)
-    (ice,) = kernel.sample(Draws.of(0, range(VALUES)), size, kernel.severities["imagenet"][0])
+    (ice,) = kernel.sample(RandomStreams.of(0, range(VALUES)), size, kernel.severities["imagenet"][0])
     corners, random = ice[:, 0, 0].numpy().astype(float), np.random.RandomState(0)
     for position, most in enumerate((rows - size[0], columns - size[1], pictures)):
         found = corners[:, position] + random.random_sample(VALUES)  # so that no two are equal

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import adain_weights
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions.stylise import Styliser, low_pass
 from robustbench_eff.corruptions.stylise_adain import AdaIN, normalised
 from robustbench_eff.corruptions.stylise_colour import Colour
@@ -96,7 +96,7 @@ def test_its_own_style_changes_an_image_no_more_than_its_fine_texture() -> None:
 
 def test_a_texture_has_the_amplitudes_of_the_style_and_random_phases() -> None:
     style = photograph("gravel").expand(2, -1, -1, -1)
-    noise = Draws.of(0, range(2)).normal((SIDE, SIDE), stream="phases")
+    noise = RandomStreams.of(0, range(2)).normal((SIDE, SIDE), stream="phases")
     first, second = textures = _texture(style, noise, SIGMA)
     expected = _periodic(style)[0].abs()[0].flatten()
     kept = torch.fft.rfft2(textures).abs()[:, 0].flatten(1)

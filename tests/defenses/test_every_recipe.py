@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from robustbench_eff.core import spec
-from robustbench_eff.defenses.network import Given
+from robustbench_eff.defenses.network import Dependencies
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.trainer import train
 from robustbench_eff.registry import build
@@ -17,8 +17,8 @@ from robustbench_eff.registry.defenses import DEFENSES
 from trainings import Counted, a_batch, digits, network, small_net, training
 
 
-def given() -> Given:
-    return Given(styliser=build.styliser("random_phase"), teacher=small_net(3).eval())
+def given() -> Dependencies:
+    return Dependencies(styliser=build.styliser("random_phase"), teacher=small_net(3).eval())
 
 
 every_recipe = pytest.mark.parametrize("name", DEFENSES)

@@ -7,7 +7,14 @@ import torch
 import torch.nn.functional as functional
 from torch import nn
 
-from robustbench_eff.core.activations import SMOOTH, SmoothReLU, build_activation, kinks, replace_activations, smooth
+from robustbench_eff.core.activations import (
+    SMOOTH,
+    SmoothReLU,
+    build_activation,
+    nonsmooth_ops,
+    replace_activations,
+    smooth_activations,
+)
 from robustbench_eff.core.errors import ModelError, SpecError
 from robustbench_eff.defenses.sat import SmoothAdversarialTraining, SmoothBackwardReLU
 from robustbench_eff.models import architectures
@@ -26,9 +33,9 @@ ROUGH = (
 @pytest.mark.parametrize("name", ROUGH)
 def test_no_kink_is_left_in_real_architectures(name: str) -> None:
     module, images = architectures.build(name, 10), torch.rand(1, 3, 64, 64)
-    assert kinks(module, images)
-    smooth(module, "silu")
-    assert not kinks(module, images)
+    assert nonsmooth_ops(module, images)
+    smooth_activations(module, "silu")
+    assert not nonsmooth_ops(module, images)
     left = {type(part).__name__ for part in module.modules()}
     assert not left & {"ReLU", "ReLU6", "Hardswish", "HardSwish", "Hardsigmoid", "HardSigmoid"}
 
@@ -47,7 +54,7 @@ def test_relu_would_be_found() -> None:
     around = torch.linspace(-1e-3, 1e-3, 201, dtype=torch.float64, requires_grad=True)
     (gradient,) = torch.autograd.grad(torch.relu(around).sum(), around)
     assert gradient.diff().abs().max() == 1
-    assert kinks(nn.ReLU(), torch.rand(1, 3, 2, 2)) == {"ReluBackward0"}
+    assert nonsmooth_ops(nn.ReLU(), torch.rand(1, 3, 2, 2)) == {"ReluBackward0"}
 
 
 def test_smooth_relu_is_the_papers_and_learns_its_sharpness() -> None:
@@ -70,21 +77,21 @@ def test_a_kink_that_is_no_module_is_found_afterwards() -> None:
             return functional.relu(self.act(self.first(images))).mean((2, 3))
 
     hidden = Hidden()
-    smooth(hidden, "gelu")
-    assert kinks(hidden, torch.rand(1, 3, 8, 8)) == {"ReluBackward0"}
+    smooth_activations(hidden, "gelu")
+    assert nonsmooth_ops(hidden, torch.rand(1, 3, 8, 8)) == {"ReluBackward0"}
 
 
 def test_what_is_smooth_already_is_refused() -> None:
     with pytest.raises(ModelError, match="no activation with a kink"):
-        smooth(architectures.build("effnet_micro", 10), "silu")
+        smooth_activations(architectures.build("effnet_micro", 10), "silu")
     with pytest.raises(SpecError, match="not smooth"):
-        smooth(small_net(), "relu")
+        smooth_activations(small_net(), "relu")
 
 
 def test_training_prepares_the_architecture_that_its_card_will_name() -> None:
     recipe = SmoothAdversarialTraining(activation="gelu")
     prepared, rebuilt = recipe.prepare(small_net()), small_net()
-    smooth(rebuilt, "gelu")
+    smooth_activations(rebuilt, "gelu")
     assert repr(prepared) == repr(rebuilt)
     assert recipe.export(prepared) is prepared
 

@@ -24,7 +24,7 @@ from robustbench_eff.defenses.free import Free
 from robustbench_eff.defenses.noisy_student import NoisyStudent
 from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.standard import Standard
-from robustbench_eff.defenses.trainer import Look, train
+from robustbench_eff.defenses.trainer import ValidationMetrics, train
 from robustbench_eff.defenses.training_batch import order
 from trainings import digits, small_net, training
 
@@ -153,7 +153,7 @@ def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(tmp_path: P
 
 def looks(*robust: float):
     numbers = iter(robust)
-    return lambda module: Look(clean=0.9, robust=next(numbers))
+    return lambda module: ValidationMetrics(clean=0.9, robust=next(numbers))
 
 
 def test_a_collapse_under_attack_ends_adversarial_training_with_the_epoch_before_kept(tmp_path: Path) -> None:
@@ -173,13 +173,13 @@ def test_fast_training_that_overfits_is_found_under_pgd_while_fgsm_looks_well() 
     samples, eps = digits(1024), 0.2
     images, labels = samples.images(torch.arange(128)), samples.labels[:128]
 
-    def looking(module: torch.nn.Module) -> Look:
+    def looking(module: torch.nn.Module) -> ValidationMetrics:
         def classify(pixels: torch.Tensor) -> torch.Tensor:
             return module((pixels - 0.5) / 0.5)
 
         found = [attack(classify, images, labels) for attack in (FGSM(eps=eps), PGD(eps=eps, steps=10))]
         one_step, robust = ((classify(each).argmax(1) == labels).float().mean().item() for each in found)
-        return Look(clean=1, robust=robust, one_step=one_step)
+        return ValidationMetrics(clean=1, robust=robust, one_step=one_step)
 
     plan = training(Fast(eps=eps, step_size=2 * eps), samples=samples, epochs=20, learning_rate=0.2, max_shift=0)
     with pytest.raises(TrainingError, match=r"Catastrophic overfitting in epoch \d+: .* under one step, but"):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from robustbench_eff.core.errors import UsageError
-from robustbench_eff.core.shuffle import Prefix, drawn_fairly, shuffled
+from robustbench_eff.core.shuffle import UnbiasedPrefix, drawn_fairly, shuffled
 from robustbench_eff.evaluation.engines import dispatch
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.intervals import wilson
@@ -40,7 +40,7 @@ def test_the_order_is_always_the_same_and_fair() -> None:
 
 def test_only_those_without_a_gap_before_them_are_a_fair_sample() -> None:
     """Shards of beaten samples are done sooner."""
-    order, prefix = shuffled(100), Prefix(100)
+    order, prefix = shuffled(100), UnbiasedPrefix(100)
     prefix.add(np.sort(order[20:40]), np.zeros(20, bool))
     assert prefix.counts == (0, 0)
     prefix.add(np.sort(order[:20]), np.ones(20, bool))
@@ -137,7 +137,7 @@ def test_models_that_do_not_fit_together_are_loaded_again(tmp_path: Path, monkey
     models = ("digits_standard", "digits_pgd_at", "digits_sat")
     run(tmp_path / "one", *models, attacks=[ATTACK], limit=8)
     assert loaded == [*models]
-    monkeypatch.setattr(model_cache, "KEPT", 1)
+    monkeypatch.setattr(model_cache, "MAX_CACHED_BYTES", 1)
     loaded.clear()
     run(tmp_path / "two", *models, attacks=[ATTACK], limit=8)
     assert loaded == [*models] * 3, "to be checked, to be planned and to be worked on"

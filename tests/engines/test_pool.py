@@ -10,35 +10,35 @@ import pytest
 
 from robustbench_eff.core.errors import EvaluationError
 from robustbench_eff.evaluation.engines import dispatch
-from robustbench_eff.evaluation.engines.dispatch import DEADLY, Lost
-from robustbench_eff.evaluation.engines.store_writer import Finished
-from robustbench_eff.evaluation.plan import Cell, Plan, Planned, Task
-from robustbench_eff.evaluation.worker import Done
+from robustbench_eff.evaluation.engines.dispatch import MAX_DEATHS, WorkerLost
+from robustbench_eff.evaluation.engines.store_writer import TaskFinished
+from robustbench_eff.evaluation.plan import Cell, Plan, PlannedCell, Task
+from robustbench_eff.evaluation.worker import ShardResult
 from robustbench_eff.models.classifier import Provenance
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.store import Store
 from running import AtOnce
 
 
-def planned(number: int, model: str = "a", clean: Planned | None = None, samples: int = 64) -> Planned:
+def planned(number: int, model: str = "a", clean: PlannedCell | None = None, samples: int = 64) -> PlannedCell:
     cell = Cell(
         model=model, model_source=model, model_digest=model, preprocessing="", benchmark="b", protocol="p", data="d",
         classes="", samples=samples, perturbation="none" if clean is None else f"fog{number}", configuration={},
         seed=None,
     )  # fmt: skip
-    return Planned(
+    return PlannedCell(
         job=number, cell=cell, provenance=Provenance(name=model, source=model, label_space="x"), num_classes=2,
         clean=None if clean is None else clean.cell.id, clean_rows=None, passes=1, accuracy=True, shard_size=8,
         together=False, speed="",
     )  # fmt: skip
 
 
-def done(task: Task) -> Done:
+def done(task: Task) -> ShardResult:
     rows = len(task.rows)
     columns = {field.name: [0] * rows for field in SCHEMA} | {"index": task.rows.tolist(), "ranking": [[]] * rows}
     columns |= {"sample_id": [str(row) for row in task.rows], "won_by": [""] * rows, "note": [""] * rows}
     columns |= {"flag": [""] * rows, "correct": [True] * rows}
-    return Done(
+    return ShardResult(
         pa.table({name: pa.array(columns[name]).cast(SCHEMA.field(name).type) for name in SCHEMA.names}), None, 1
     )
 
@@ -61,10 +61,10 @@ class Workers:
     def give(self, worker: int, task: Task) -> None:
         self.queues[worker].append(task)
 
-    def wait(self, seconds: float | None) -> Sequence[Finished | Lost]:
+    def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
         if self.stillborn:
             self.stillborn -= 1
-            return [Lost(1000 + self.stillborn, [], "its node left")]
+            return [WorkerLost(1000 + self.stillborn, [], "its node left")]
         for worker, tasks in list(self.queues.items()):
             if not tasks:
                 continue
@@ -73,16 +73,16 @@ class Workers:
             if dies:
                 del self.queues[worker]
                 self.joining.append(worker + 100)
-                return [Lost(worker, tasks, "no reason")]
+                return [WorkerLost(worker, tasks, "no reason")]
             if self.loads.get(worker) != tasks[0].cell.model_digest:
                 self.loads[worker], self.loaded = tasks[0].cell.model_digest, self.loaded + 1
-            return [Finished(task := tasks.pop(0), lambda: done(task))]
+            return [TaskFinished(task := tasks.pop(0), lambda: done(task))]
         if self.joining:
             self.queues[self.joining.pop()] = []
         return []
 
 
-def run(tmp_path: Path, cells: list[Planned], workers: Workers) -> dict[str, int]:
+def run(tmp_path: Path, cells: list[PlannedCell], workers: Workers) -> dict[str, int]:
     store = Store(tmp_path / "store")
     with store.lock():
         dispatch.run(Plan(cells=cells, missing=[], hardware={}), workers, store, lambda progress: None)
@@ -98,16 +98,16 @@ def test_a_run_waits_for_the_worker_that_replaces_the_last_one(tmp_path: Path, s
 
 def test_workers_that_die_of_their_start_do_not_end_the_work_of_others(tmp_path: Path) -> None:
     clean = planned(0)
-    workers = Workers(1, stillborn=3 * DEADLY)
+    workers = Workers(1, stillborn=3 * MAX_DEATHS)
     assert run(tmp_path, [clean, planned(1, clean=clean)], workers) == {"none": 64, "fog1": 64}
 
 
 def test_samples_that_kill_end_the_run_though_others_go_on(tmp_path: Path) -> None:
     clean = planned(0, samples=4000)
     workers = Workers(2, deadly="fog1")
-    with pytest.raises(EvaluationError, match=rf"{DEADLY} workers died of the same samples, fog1 on a: no reason"):
+    with pytest.raises(EvaluationError, match=rf"{MAX_DEATHS} workers died of the same samples, fog1 on a: no reason"):
         run(tmp_path, [clean, planned(1, clean=clean), planned(2, clean=clean, samples=4000)], workers)
-    assert len(workers.joining) + 2 <= 2 * DEADLY + 2
+    assert len(workers.joining) + 2 <= 2 * MAX_DEATHS + 2
 
 
 @pytest.mark.parametrize(("size", "models"), [(1, 6), (4, 12)])

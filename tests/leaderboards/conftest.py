@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from robustbench_eff.leaderboards.site.folder import FIRST_PAGE
 from robustbench_eff.leaderboards.site.write import write_site
-from robustbench_eff.publishing.collect import gathered
+from robustbench_eff.publishing.collect import collect_entries
 from site_entries import HOSTILE, entry
 from visits import ARGUMENTS, Visit
 
@@ -42,7 +42,9 @@ def published_site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> P
     out = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "published_site"
     with FileLock(out.with_suffix(".lock")):
         if not (out / FIRST_PAGE).is_file():  # which is written last
-            write_site([*HOSTILE, entry("mine", family="cnn", defense="trades"), *gathered((), published=True)], out)
+            write_site(
+                [*HOSTILE, entry("mine", family="cnn", defense="trades"), *collect_entries((), published=True)], out
+            )
     return out
 
 

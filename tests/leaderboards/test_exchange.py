@@ -19,7 +19,7 @@ from robustbench_eff.leaderboards.entry import Check, Entry, Result, read_entry
 from robustbench_eff.leaderboards.import_export import from_robustbench, from_timm, to_model_index, to_robustbench
 from robustbench_eff.leaderboards.published import chosen, entries
 from robustbench_eff.publishing.collect import write_entries
-from robustbench_eff.publishing.model_names import merged
+from robustbench_eff.publishing.model_names import merge_entries
 
 SAID = {
     "link": "https://arxiv.org/abs/2007.08489",
@@ -67,7 +67,7 @@ def test_corruptions_of_robustbench_are_read(tmp_path: Path) -> None:
 def test_a_table_of_timm_is_read_and_models_have_their_names_here(tmp_path: Path) -> None:
     path = tmp_path / "results-imagenet-a.csv"
     path.write_text("model,top1,top1_err,top5,top5_err\ntf_efficientnet_b7.ap_in1k,45.27,54.73,70.0,30.0\n")
-    (entry,) = merged(from_timm(path))
+    (entry,) = merge_entries(from_timm(path))
     assert (entry.model, entry.family) == ("effnet_b7_advprop", "efficientnet")
     assert [(one.benchmark, one.metric, round(one.value, 6)) for one in entry.published] == [
         ("imagenet-a", "accuracy", 0.4527),
@@ -84,12 +84,12 @@ def test_a_model_is_known_by_what_built_it() -> None:
 
     names = [
         entry.model
-        for entry in merged([made("resnet50", "mine.py:build"), made("b7", "timm:tf_efficientnet_b7.ap_in1k")])
+        for entry in merge_entries([made("resnet50", "mine.py:build"), made("b7", "timm:tf_efficientnet_b7.ap_in1k")])
     ]
     assert names == ["resnet50 (not the published one)", "effnet_b7_advprop"]
-    assert len(merged([made("m", "a"), made("m", "a")])) == 1
+    assert len(merge_entries([made("m", "a"), made("m", "a")])) == 1
     with pytest.raises(EntryError, match="Two models are called m"):
-        merged([made("m", "a"), made("m", "a", "others")])
+        merge_entries([made("m", "a"), made("m", "a", "others")])
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_the_readme_shows_the_digits_leaderboard_as_the_command_writes_it(tmp_pa
 
 def test_the_suite_behind_it_names_things_that_exist() -> None:
     suite = build_benchmark.suite(str(Path(__file__).parents[2] / "examples" / "digits-leaderboard.yaml"))
-    for text in perturbation_text.expanded(suite.perturbations("digits")):
+    for text in perturbation_text.expand_sets(suite.perturbations("digits")):
         assert text == "none" or build.perturbation_text(text)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import NORMS, Threat, distance, steepest_ascent
 
 GRADIENT_NORMS = ("linf", "l2")
@@ -20,7 +20,7 @@ def radius(norm: str, eps: float) -> float:
 
 
 def batch(seed: int, scale: float) -> tuple[torch.Tensor, torch.Tensor]:
-    draws = Draws.of(seed, range(4))
+    draws = RandomStreams.of(seed, range(4))
     images = draws.uniform((3, 5, 5), stream="images")
     return images, images + scale * draws.normal((3, 5, 5), stream="noise")
 
@@ -62,7 +62,7 @@ def test_no_unit_step_climbs_faster(norm, seed: int) -> None:
     ("norm", "eps"), [("linf", 0.5), ("l2", 0.5), ("l2", 3.0), ("l2", 10.0), ("l1", 12.0), ("l1", 60.0), ("l0", 100)]
 )
 def test_projection_is_inside_at_the_size_of_imagenet_too(norm, eps: float) -> None:
-    draws = Draws.of(0, range(4))
+    draws = RandomStreams.of(0, range(4))
     images = 0.25 + 0.5 * draws.uniform((3, 224, 224), stream="images")
     perturbed = images + 0.1 * draws.normal((3, 224, 224), stream="noise")
     threat = Threat(norm, eps)

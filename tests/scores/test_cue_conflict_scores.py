@@ -16,7 +16,7 @@ from outcome_tables import cell, table
 from robustbench_eff.benchmarks.definitions.cue_conflict import categories, stimulus
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import UsageError
-from robustbench_eff.scores.cue_conflict import Decisions, cue_conflict_scores, decisions
+from robustbench_eff.scores.cue_conflict import ShapeTextureCounts, cue_conflict_scores, decisions
 from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.scores.observers import consistency_scores, counted, observer_scores
 from robustbench_eff.scores.trials import read_trials
@@ -30,9 +30,9 @@ def test_stated_biases_follow_from_their_counts() -> None:
     references = json.loads((files("robustbench_eff") / "facts" / "references.json").read_text())["shape_bias"]
     assert references["observers"]["humans"] == {"shape": 9236, "texture": 398, "stated": 95.87}
     for name, counts in references["observers"].items():
-        bias = Decisions(shape=counts["shape"], texture=counts["texture"], trials=1200).shape_bias
+        bias = ShapeTextureCounts(shape=counts["shape"], texture=counts["texture"], trials=1200).shape_bias
         assert round(100 * bias, 2) == counts["stated"], name
-    assert Decisions(shape=0, texture=0, trials=5).shape_bias is None
+    assert ShapeTextureCounts(shape=0, texture=0, trials=5).shape_bias is None
 
 
 def test_trials_without_conflict_are_left_out() -> None:

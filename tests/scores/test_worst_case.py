@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from outcome_tables import attack_cell, table
 from robustbench_eff import evaluate
-from robustbench_eff.scores.cell_groups import Evidence
+from robustbench_eff.scores.cell_groups import CellOutcomes
 from robustbench_eff.scores.worst_case import worst_case_scores
 from robustbench_eff.storage.store import Store
 
@@ -18,7 +18,7 @@ EPS = 8 / 255
 
 def worst(*cells, **options):
     """The scores of these cells, whose ids are their numbers."""
-    return worst_case_scores([Evidence(str(number), *cell) for number, cell in enumerate(cells)], **options)
+    return worst_case_scores([CellOutcomes(str(number), *cell) for number, cell in enumerate(cells)], **options)
 
 
 rights = st.integers(2, 5).flatmap(

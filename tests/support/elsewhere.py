@@ -14,8 +14,8 @@ from accelerator import DEVICE, There
 from robustbench_eff import evaluate, testing
 from robustbench_eff.core import rng
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.defenses.network import Given
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.defenses.network import Dependencies
 from robustbench_eff.defenses.trainer import train
 from robustbench_eff.registry import build, build_attack
 from robustbench_eff.registry.attacks import ATTACKS
@@ -73,7 +73,7 @@ def defenses() -> list[str]:
     for name in DEFENSES:
         kept = []
         for device in ("cpu", DEVICE):
-            given = Given(styliser=build.styliser("random_phase"), teacher=small_net(3).eval().to(device))
+            given = Dependencies(styliser=build.styliser("random_phase"), teacher=small_net(3).eval().to(device))
             asked = training(build.defense(name), samples=digits(32), given=given, epochs=1)
             kept.append(train(small_net().to(device), asked)[0].cpu().state_dict())
         if any(not torch.equal(kept[0][key], kept[1][key]) for key in kept[0]):
@@ -108,7 +108,7 @@ def _attacked(name: str) -> Iterator[torch.Tensor]:
     yield there.cpu()
 
 
-def _moved(draws: Draws) -> Draws:
+def _moved(draws: RandomStreams) -> RandomStreams:
     return dataclasses.replace(draws, keys=draws.keys.to(DEVICE))
 
 

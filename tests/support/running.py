@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from robustbench_eff import evaluate
 from robustbench_eff.evaluation.engines.store_writer import Progress
-from robustbench_eff.evaluation.evaluate import Silence
+from robustbench_eff.evaluation.evaluate import NullListener
 from robustbench_eff.storage.store import Store
 
 ATTACKS = ("fgsm(eps=8/255)", "pgd(eps=8/255, restarts=2)", "pgd(eps=1, norm=l2)")
@@ -65,7 +65,7 @@ def assert_same(left: dict[str, pa.Table], right: dict[str, pa.Table], *, exactl
             assert ((one[column] - two[column]).abs() < 1e-3).mean() > 0.97, (name, column)
 
 
-class Ears(Silence):
+class Ears(NullListener):
     """Counts what is computed, and does something after the first shard of an attack."""
 
     def __init__(self, disturbing: Callable[[], None]) -> None:

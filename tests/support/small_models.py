@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from robustbench_eff.benchmarks.definitions.digits import open_digits
-from robustbench_eff.core.rng import Draws
+from robustbench_eff.core.rng import RandomStreams
 
 USER_MODEL = """
 import torch
@@ -50,7 +50,7 @@ class Linear(nn.Module):
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        draws = Draws.of(0, range(classes))
+        draws = RandomStreams.of(0, range(classes))
         self.register_buffer("directions", draws.normal((3 * 8 * 8,), stream="directions"))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,7 @@ from torch import nn
 
 from robustbench_eff.benchmarks.definitions.digits import open_digits
 from robustbench_eff.core import rng
-from robustbench_eff.defenses.network import Given, Network
+from robustbench_eff.defenses.network import Dependencies, Network
 from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.trainer import Training
 from robustbench_eff.defenses.training_batch import Batch, Samples, smoothed
@@ -43,10 +43,10 @@ def a_batch(count: int = 20, part: slice | None = None) -> Batch:
 
 def network(module: nn.Module, **given) -> Network:
     """As the trainer makes it."""
-    return Network(module.train(), HALF, HALF, given=Given(**given))
+    return Network(module.train(), HALF, HALF, given=Dependencies(**given))
 
 
-def training(recipe, *, samples: Samples | None = None, given: Given | None = None, **schedule) -> Training:
+def training(recipe, *, samples: Samples | None = None, given: Dependencies | None = None, **schedule) -> Training:
     return Training(
         recipe=recipe,
         schedule=Schedule(**{"epochs": 2, "batch_size": 32, **schedule}),

@@ -15,7 +15,7 @@ from robustbench_eff.core.errors import DataError
 from robustbench_eff.models.class_map import ClassMap, restricted
 
 from ..benchmark import Benchmark
-from ..labelled_images import LabelledImages, chosen, plain_labels
+from ..labelled_images import LabelledImages, plain_labels, select
 from ..labels import resolve_labels
 from .imagenet import IMAGENET, OUTPUTS, class_index, facts
 
@@ -54,7 +54,7 @@ def _of_imagenet(subset: Subset, opened: LabelledImages) -> LabelledImages:
             "Name classes by wnid.",
         )
     rows = [row for row, label in enumerate(labels) if label in wnids]
-    return chosen(opened, rows, [wnids[labels[row]] for row in rows])
+    return select(opened, rows, [wnids[labels[row]] for row in rows])
 
 
 def _masked(

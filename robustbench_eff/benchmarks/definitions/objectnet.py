@@ -14,7 +14,7 @@ from robustbench_eff.core.errors import DataError
 from robustbench_eff.models.class_map import ClassMap
 
 from ..benchmark import Benchmark
-from ..labelled_images import LabelledImages, chosen, plain_labels
+from ..labelled_images import LabelledImages, plain_labels, select
 from ..labels import resolve_labels
 from .imagenet import IMAGENET, OUTPUTS, facts
 
@@ -49,7 +49,7 @@ def _own(opened: LabelledImages) -> LabelledImages:
     if any(isinstance(label, int) for label in labels):
         raise DataError(f"{opened.origin} labels its objects by numbers.", "Name them, as the published folders do.")
     rows = [row for row, label in enumerate(labels) if label in known]
-    return chosen(opened, rows, [labels[row] for row in rows])
+    return select(opened, rows, [labels[row] for row in rows])
 
 
 def _of_imagenet(opened: LabelledImages) -> LabelledImages:
@@ -57,7 +57,7 @@ def _of_imagenet(opened: LabelledImages) -> LabelledImages:
     objects = {output: position for position, members in enumerate(_class_map().members) for output in members}
     labels = resolve_labels(IMAGENET, opened).labels.tolist()
     rows = [row for row, label in enumerate(labels) if label in objects]
-    return chosen(opened, rows, [objects[labels[row]] for row in rows])
+    return select(opened, rows, [objects[labels[row]] for row in rows])
 
 
 OBJECTNET = Benchmark(

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.rng import Draws
-from robustbench_eff.core.types import Corrupts, Films, Pixels
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import FrameGenerator, ImageCorruption, Pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Published:
     """A corruption or sequence that is in the files already; `of` is what it would be if we made it."""
 
-    of: Corrupts | Films
+    of: ImageCorruption | FrameGenerator
 
     @property
     def configuration(self) -> dict[str, Any]:
@@ -29,7 +29,7 @@ class Published:
         """Nothing is drawn any more."""
         return False
 
-    def __call__(self, pixels: Pixels, draws: Draws | None = None) -> Pixels:
+    def __call__(self, pixels: Pixels, draws: RandomStreams | None = None) -> Pixels:
         """The images as they are."""
         del draws
         return pixels
@@ -39,14 +39,14 @@ class Published:
 class PublishedFrames(Published):
     """The same of a sequence."""
 
-    of: Films
+    of: FrameGenerator
 
     @property
     def frames(self) -> int:
         """How many there should be."""
         return self.of.frames
 
-    def __call__(self, picture: Any, size: int, draws: Draws | None = None) -> Pixels:  # type: ignore[override]
+    def __call__(self, picture: Any, size: int, draws: RandomStreams | None = None) -> Pixels:  # type: ignore[override]
         """The frames as they are; DataError where there are more or fewer than in the published set."""
         del size, draws
         frames: Pixels = picture

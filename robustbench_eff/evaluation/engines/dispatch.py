@@ -16,23 +16,23 @@ from robustbench_eff.core.errors import EvaluationError
 from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.storage.store import Store
 
-from ..plan import CLEAN, Plan, Planned, Task
-from .store_writer import Finished, Ledger, Opened, Progress
+from ..plan import CLEAN, Plan, PlannedCell, Task
+from .store_writer import OpenCell, Progress, StoreWriter, TaskFinished
 
-DEADLY = 3
+MAX_DEATHS = 3
 """After so many workers died of the same samples, no other one is given them."""
-AHEAD = 8
+MAX_PENDING_WRITES = 8
 """Shards that may wait to be written before no further one is given out."""
-QUEUE = 2
+TASKS_PER_WORKER = 2
 """Tasks that a worker has at once: one it works on, and one whose images it fetches meanwhile."""
-NOTHING = ("", 0)
+NO_TASK = ("", 0)
 """What a worker dies of that had not begun a task."""
-SOON = 0.05
+POLL_SECONDS = 0.05
 """Seconds between two looks at the store while a worker has nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
+class WorkerLost:
     """A worker died and left these tasks, the first of them begun; there is, or will be, another one in its place."""
 
     worker: int
@@ -56,7 +56,7 @@ class Pool(Protocol):
     def give(self, worker: int, task: Task) -> None:
         """Put a task into a worker's queue."""
 
-    def wait(self, seconds: float | None) -> Sequence[Finished | Lost]:
+    def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
         """What happened since; waits for something to happen, but no longer than that."""
 
     def close(self) -> None:
@@ -81,22 +81,22 @@ def run(
     `report` is called in another thread, one call at a time.
     """
     with ThreadPoolExecutor(1, "store") as storing:
-        _Run(plan, pool, Ledger(plan, store, report, storing, pool.size, drawn), until).work()
+        _Run(plan, pool, StoreWriter(plan, store, report, storing, pool.size, drawn), until).work()
 
 
 class _Run:
     """What is given out next, and what becomes of it."""
 
-    def __init__(self, plan: Plan, pool: Pool, ledger: Ledger, until: float | None) -> None:
+    def __init__(self, plan: Plan, pool: Pool, ledger: StoreWriter, until: float | None) -> None:
         self.pool, self.ledger, self.until = pool, ledger, until
         self.ahead = list(plan.cells)
         """Cells that nobody has begun, in the order of the plan."""
         self.begun: set[str] = set()
         """Models of which a cell was begun."""
-        self.opening: dict[Future[Opened], str] = {}
+        self.opening: dict[Future[OpenCell], str] = {}
         """By the model."""
-        self.open: list[Opened] = []
-        self.writing: dict[Future[None], Opened] = {}
+        self.open: list[OpenCell] = []
+        self.writing: dict[Future[None], OpenCell] = {}
         self.closing: dict[Future[None], str] = {}
         self.finished: set[str] = set()
         self.models: dict[int, str] = {}
@@ -109,12 +109,12 @@ class _Run:
         while True:
             self._look_after()
             pending: list[Future[Any]] = [*self.opening, *self.writing, *self.closing]
-            if len(self.writing) <= AHEAD:
+            if len(self.writing) <= MAX_PENDING_WRITES:
                 self._give_out(bool(pending))
             stranded = any(cell.left or cell.lost for cell in self.open) and not self.pool.free()
             if self.out or stranded:
                 idle = bool(pending) and (stranded or bool(self.pool.free()))
-                for event in self.pool.wait(SOON if idle else None):
+                for event in self.pool.wait(POLL_SECONDS if idle else None):
                     self._hear(event)
             elif pending:
                 wait(pending, return_when=FIRST_COMPLETED)
@@ -146,7 +146,7 @@ class _Run:
             self.begun.add(planned.cell.model_digest)
             self.opening[self.ledger.begin(planned)] = planned.cell.model_digest
 
-    def _next(self) -> Planned | None:
+    def _next(self) -> PlannedCell | None:
         """The cell to be begun next: a further model only when there are fewer than workers, so that each keeps to its
         own; of the others the one with the fewest begun cells."""
         at_work = self._at_work()
@@ -162,7 +162,7 @@ class _Run:
         found.update(self.opening.values())
         return found
 
-    def _end_early(self, cell: Opened) -> None:
+    def _end_early(self, cell: OpenCell) -> None:
         """Leave the rest of a cell whose interval is as narrow as was asked for; on clean cells the others build."""
         planned = cell.planned
         if self.until is None or planned.cell.perturbation == CLEAN or not planned.accuracy:
@@ -190,23 +190,23 @@ class _Run:
             self.out += 1
             cell.out += 1
 
-    def _waits(self, worker: int, cell: Opened) -> bool:
+    def _waits(self, worker: int, cell: OpenCell) -> bool:
         """Whether a worker should rather wait for further cells of its model than load that of this cell."""
         mine = self.models.get(worker)
         return mine not in (None, cell.planned.cell.model_digest) and any(
             of.cell.model_digest == mine for of in self.ahead
         )
 
-    def _price(self, worker: int, cell: Opened) -> tuple[bool, int]:
+    def _price(self, worker: int, cell: OpenCell) -> tuple[bool, int]:
         """A worker goes on with its model; a new one it takes where the fewest others are, the first of the plan."""
         digest = cell.planned.cell.model_digest
         others = sum(model == digest for other, model in self.models.items() if other != worker)
         return self.models.get(worker, digest) != digest, others
 
-    def _hear(self, event: Finished | Lost) -> None:
-        if isinstance(event, Finished):
+    def _hear(self, event: TaskFinished | WorkerLost) -> None:
+        if isinstance(event, TaskFinished):
             self.out -= 1
-            for survived in (_key(event.task), NOTHING):
+            for survived in (_key(event.task), NO_TASK):
                 self.deaths.pop(survived, None)
             cell = self._cell_of(event.task)
             self.writing[self.ledger.keep(cell, event)] = cell
@@ -217,19 +217,19 @@ class _Run:
             cell = self._cell_of(task)
             cell.out -= 1
             cell.lost.append(task.rows)
-        blamed = _key(event.tasks[0]) if event.tasks else NOTHING
+        blamed = _key(event.tasks[0]) if event.tasks else NO_TASK
         self.deaths[blamed] += 1
-        if self.deaths[blamed] >= DEADLY and (event.tasks or not self.out):  # others may be at work
+        if self.deaths[blamed] >= MAX_DEATHS and (event.tasks or not self.out):  # others may be at work
             of = "their start"
             if event.tasks:
                 of = f"the same samples, {event.tasks[0].cell.perturbation} on {event.tasks[0].cell.model}"
             raise EvaluationError(
-                f"{DEADLY} workers died of {of}: {event.why}.",
+                f"{MAX_DEATHS} workers died of {of}: {event.why}.",
                 "Out of memory is the usual cause: try a smaller --batch-size, or fewer workers. "
                 "What was finished is in the store.",
             )
 
-    def _cell_of(self, task: Task) -> Opened:
+    def _cell_of(self, task: Task) -> OpenCell:
         return next(cell for cell in self.open if cell.planned.cell.id == task.cell.id)
 
 

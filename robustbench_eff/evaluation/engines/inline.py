@@ -9,13 +9,13 @@ from typing import Protocol, runtime_checkable
 from robustbench_eff.core.errors import ModelError
 
 from ..plan import Plan, Task
-from ..worker import Answers
-from .dispatch import QUEUE
-from .store_writer import Finished
+from ..worker import ShardColumns
+from .dispatch import TASKS_PER_WORKER
+from .store_writer import TaskFinished
 
 
 @runtime_checkable
-class Workshop(Protocol):
+class WorkerRuntime(Protocol):
     """A device with the models and images of a run; the same arguments make the same plan."""
 
     def plan(self, preparing: Callable[[str, int, int], None] = ...) -> Plan:
@@ -27,7 +27,7 @@ class Workshop(Protocol):
     def fetch(self, task: Task) -> None:
         """Begin to fetch the images of a task that comes soon; returns at once, and may do nothing."""
 
-    def work(self, task: Task) -> Answers:
+    def work(self, task: Task) -> ShardColumns:
         """Work on a task."""
 
 
@@ -44,7 +44,7 @@ class Inline:
 
     size = 1
 
-    def __init__(self, workshop: Workshop) -> None:
+    def __init__(self, workshop: WorkerRuntime) -> None:
         self._workshop = workshop
         self._queue: deque[Task] = deque()
 
@@ -52,17 +52,17 @@ class Inline:
         return self._workshop.plan(preparing)
 
     def free(self) -> Sequence[int]:
-        return (0,) if len(self._queue) < QUEUE else ()
+        return (0,) if len(self._queue) < TASKS_PER_WORKER else ()
 
     def give(self, worker: int, task: Task) -> None:
         del worker
         self._queue.append(task)
         self._workshop.fetch(task)
 
-    def wait(self, seconds: float | None) -> Sequence[Finished]:
+    def wait(self, seconds: float | None) -> Sequence[TaskFinished]:
         del seconds
         task = self._queue.popleft()
-        return [Finished(task, self._workshop.work(task).done)]
+        return [TaskFinished(task, self._workshop.work(task).done)]
 
     def close(self) -> None:
         pass

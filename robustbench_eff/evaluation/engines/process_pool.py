@@ -19,19 +19,19 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from robustbench_eff.core.batching import device_failure
+from robustbench_eff.core.batching import cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError, RobustEvalWarning
 
 from ..plan import Plan, Task
-from ..worker import Answers
-from .dispatch import QUEUE, Lost
-from .inline import Workshop, cannot_be_sent
-from .store_writer import Finished
+from ..worker import ShardColumns
+from .dispatch import TASKS_PER_WORKER, WorkerLost
+from .inline import WorkerRuntime, cannot_be_sent
+from .store_writer import TaskFinished
 
 SPAWN = multiprocessing.get_context("spawn")
 """A forked process cannot use a GPU."""
 
-Opening = Callable[[], Workshop]
+Opening = Callable[[], WorkerRuntime]
 
 
 @dataclass(slots=True)
@@ -83,14 +83,14 @@ class Processes:
             ) from error
 
     def free(self) -> Sequence[int]:
-        able = [number for number, worker in enumerate(self._workers) if len(worker.tasks) < QUEUE]
+        able = [number for number, worker in enumerate(self._workers) if len(worker.tasks) < TASKS_PER_WORKER]
         return sorted(able, key=lambda number: len(self._workers[number].tasks))
 
     def give(self, worker: int, task: Task) -> None:
         self._workers[worker].tasks.append(task)
         self._workers[worker].send(pickle.dumps(task))
 
-    def wait(self, seconds: float | None) -> Sequence[Finished | Lost]:
+    def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
         pipes = {worker.pipe: number for number, worker in enumerate(self._workers)}
         for pipe in wait(list(pipes), seconds)[:1]:  # one, so that an error of the next does not take its answer along
             event = self._heard(pipes[pipe])  # type: ignore[index]
@@ -106,18 +106,18 @@ class Processes:
             worker.process.join()
             worker.pipe.close()
 
-    def _heard(self, number: int) -> Finished | Lost | None:
+    def _heard(self, number: int) -> TaskFinished | WorkerLost | None:
         worker = self._workers[number]
         try:
             what, found = self._next(number)
         except (EOFError, OSError, _Broken) as error:
-            lost = Lost(number, worker.tasks, self._end_of(number, error))
+            lost = WorkerLost(number, worker.tasks, self._end_of(number, error))
             worker.pipe.close()
             worker.process.kill()  # whose device has failed may never come to an end
             self._workers[number] = self._started()
             self._workers[number].send(self._openings[number])
             return lost
-        return Finished(worker.tasks.pop(0), lambda: found) if what == "done" else None
+        return TaskFinished(worker.tasks.pop(0), lambda: found) if what == "done" else None
 
     def _next(self, number: int) -> tuple[str, Any]:
         """What a worker says; its warnings are given here, its errors raised. EOFError if it is dead, _Broken if it
@@ -177,7 +177,7 @@ def _serve(pipe: Connection, settling: Callable[[], None]) -> None:
 
         warnings.showwarning = warn  # type: ignore[assignment]
         try:
-            workshop: Workshop = pickle.loads(pipe.recv_bytes())()
+            workshop: WorkerRuntime = pickle.loads(pipe.recv_bytes())()
             tasks: queue.SimpleQueue[Task | type[EOFError] | None] = queue.SimpleQueue()
             threading.Thread(target=_listen, args=(pipe, workshop, tasks), daemon=True).start()
             while (task := tasks.get()) is not EOFError:
@@ -186,11 +186,11 @@ def _serve(pipe: Connection, settling: Callable[[], None]) -> None:
                 else:
                     say("plan", workshop.plan(lambda *step: say("preparing", step)))
         except Exception as error:  # noqa: BLE001, whatever it is, it belongs to who gave the task
-            failure = device_failure(error)
+            failure = cuda_error_message(error)
             say("error", _readable(error)) if failure is None else say("broken", failure)
 
 
-def _listen(pipe: Connection, workshop: Workshop, tasks: queue.SimpleQueue[Any]) -> None:
+def _listen(pipe: Connection, workshop: WorkerRuntime, tasks: queue.SimpleQueue[Any]) -> None:
     """Queue what is asked for, and begin to fetch its images, while another task is worked on."""
     while True:
         try:
@@ -206,7 +206,7 @@ def _listen(pipe: Connection, workshop: Workshop, tasks: queue.SimpleQueue[Any])
 def _send(pipe: Connection, what: str, found: Any) -> None:
     """Say what was found, answers in the form in which they are stored; or what went wrong with that."""
     try:
-        message = pickle.dumps((what, found.done() if isinstance(found, Answers) else found))
+        message = pickle.dumps((what, found.done() if isinstance(found, ShardColumns) else found))
     except Exception as error:  # noqa: BLE001, whoever waits for the answer must hear of it
         message = pickle.dumps(("error", _readable(error)))
     pipe.send_bytes(message)

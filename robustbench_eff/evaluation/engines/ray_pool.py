@@ -10,14 +10,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from robustbench_eff.core.batching import device_failure
+from robustbench_eff.core.batching import cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, MissingExtra, RobustEvalError, UsageError
 
 from ..plan import Plan, Task
-from ..worker import Done
-from .dispatch import DEADLY, QUEUE, Lost
-from .inline import Workshop, cannot_be_sent
-from .store_writer import Finished
+from ..worker import ShardResult
+from .dispatch import MAX_DEATHS, TASKS_PER_WORKER, WorkerLost
+from .inline import WorkerRuntime, cannot_be_sent
+from .store_writer import TaskFinished
 
 try:
     import ray
@@ -26,38 +26,38 @@ except ImportError as error:
     raise MissingExtra("ray", "ray") from error
 
 Answer = TypeVar("Answer")
-Opening = Callable[[str], Workshop]
+Opening = Callable[[str], WorkerRuntime]
 """A workshop on a device."""
 
 
 class _Worker:
     """What an actor does. Its workshop is opened by a call, so that what is missing is raised like any other error."""
 
-    def __init__(self, opening: Callable[[], Workshop], settling: Callable[[], None], folder: str) -> None:
+    def __init__(self, opening: Callable[[], WorkerRuntime], settling: Callable[[], None], folder: str) -> None:
         if Path(folder).is_dir():
             os.chdir(folder)  # where the paths of the command begin, if this node has it
         settling()
         self._opening = opening
 
     def join(self) -> None:
-        self._workshop = _said(self._opening)
+        self._workshop = _call_reporting_device_failure(self._opening)
 
     def plan(self) -> Plan:
-        return _said(self._workshop.plan)
+        return _call_reporting_device_failure(self._workshop.plan)
 
     def fetch(self, task: Task) -> None:
         self._workshop.fetch(task)
 
-    def work(self, task: Task) -> Done:
-        return _said(lambda: self._workshop.work(task).done())
+    def work(self, task: Task) -> ShardResult:
+        return _call_reporting_device_failure(lambda: self._workshop.work(task).done())
 
 
-def _said(function: Callable[[], Answer]) -> Answer:
+def _call_reporting_device_failure(function: Callable[[], Answer]) -> Answer:
     """What a function gives. That a device failed is raised by itself, since causes do not travel."""
     try:
         return function()
     except Exception as error:
-        if (failure := device_failure(error)) is not None:
+        if (failure := cuda_error_message(error)) is not None:
             raise RuntimeError(failure) from error
         raise
 
@@ -119,9 +119,9 @@ class RayCluster:
         deaths = 0
         while True:
             for event in self.wait(None):
-                assert isinstance(event, Lost)
+                assert isinstance(event, WorkerLost)
                 deaths += 1
-                if deaths >= self.size + DEADLY - 1:  # a node that goes takes many along
+                if deaths >= self.size + MAX_DEATHS - 1:  # a node that goes takes many along
                     raise EvaluationError(f"{deaths} Ray workers died of their start: {event.why}.")
             for actor in self._actors.values():
                 if actor.joining is None:
@@ -132,7 +132,11 @@ class RayCluster:
                     return plan
 
     def free(self) -> Sequence[int]:
-        able = [number for number, actor in self._actors.items() if not actor.joining and len(actor.tasks) < QUEUE]
+        able = [
+            number
+            for number, actor in self._actors.items()
+            if not actor.joining and len(actor.tasks) < TASKS_PER_WORKER
+        ]
         return sorted(able, key=lambda number: len(self._actors[number].tasks))
 
     def give(self, worker: int, task: Task) -> None:
@@ -140,7 +144,7 @@ class RayCluster:
         actor.handle.fetch.options(concurrency_group="ahead").remote(there)
         actor.tasks[actor.handle.work.remote(there)] = task
 
-    def wait(self, seconds: float | None) -> Sequence[Finished | Lost]:
+    def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
         awaited = {reference: number for number, actor in self._actors.items() for reference in actor.tasks}
         awaited |= {actor.joining: number for number, actor in self._actors.items() if actor.joining is not None}
         ready, _ = ray.wait(list(awaited), timeout=seconds)
@@ -152,7 +156,7 @@ class RayCluster:
             ray.kill(actor.handle)
         self._leave()
 
-    def _heard(self, number: int, reference: Any) -> Finished | Lost | None:
+    def _heard(self, number: int, reference: Any) -> TaskFinished | WorkerLost | None:
         actor = self._actors[number]
         try:
             done = _answer(reference)
@@ -160,11 +164,11 @@ class RayCluster:
             del self._actors[number]
             ray.kill(actor.handle)
             self._add()
-            return Lost(number, list(actor.tasks.values()), _of(error))
+            return WorkerLost(number, list(actor.tasks.values()), _of(error))
         if reference == actor.joining:
             actor.joining = None
             return None
-        return Finished(actor.tasks.pop(reference), lambda: done)
+        return TaskFinished(actor.tasks.pop(reference), lambda: done)
 
     def _add(self) -> None:
         handle = self._start()
@@ -191,7 +195,7 @@ def _connect(address: str | None) -> None:
         ) from error
 
 
-def _shared(opening: Callable[[], Workshop]) -> Any:
+def _shared(opening: Callable[[], WorkerRuntime]) -> Any:
     """A reference that every actor reads; the weights of a model travel along, once to a node."""
     try:
         return ray.put(opening)
@@ -204,7 +208,7 @@ def _answer(reference: Any) -> Any:
     try:
         return ray.get(reference)
     except RayTaskError as error:
-        if device_failure(error.cause) is not None:
+        if cuda_error_message(error.cause) is not None:
             raise RayError(str(error.cause)) from error  # who has no device is as good as dead
         if isinstance(error.cause, RayError):  # what it raised cannot be sent
             raise EvaluationError(f"A Ray worker failed: {error.cause}") from error

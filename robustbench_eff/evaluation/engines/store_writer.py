@@ -12,14 +12,14 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from robustbench_eff.core.errors import StoreError
-from robustbench_eff.core.shuffle import Prefix, fair_from
+from robustbench_eff.core.shuffle import UnbiasedPrefix, fair_from
 from robustbench_eff.storage.outcomes import as_numpy
 from robustbench_eff.storage.store import Store, jsonable
 
-from ..plan import CLEAN, Cell, Plan, Planned, Rows, Task, shards_of
-from ..worker import Done
+from ..plan import CLEAN, Cell, Plan, PlannedCell, SampleIndices, Task, shards_of
+from ..worker import ShardResult
 
-LEAST, SHARES = 64, 4
+MIN_SHARD_SIZE, SHARDS_PER_WORKER = 64, 4
 """Several workers get smaller shards, so that none waits long for the last: that many a worker, of so many samples."""
 
 
@@ -43,32 +43,32 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class TaskFinished:
     """A worker is done with a task; `found` puts its answers into the form in which they are stored."""
 
     task: Task
-    found: Callable[[], Done]
+    found: Callable[[], ShardResult]
 
 
 @dataclass(slots=True, eq=False)
-class Opened:
+class OpenCell:
     """A cell that is being worked on."""
 
-    planned: Planned
+    planned: PlannedCell
     known: npt.NDArray[np.int32] | None
     """Clean predictions of all its samples."""
-    left: deque[Rows]
+    left: deque[SampleIndices]
     fair_from: int
     """With so many samples given out, they are the first of `shuffled`, and with any further ones."""
     given: int
     stored: tuple[int, int]
     """Samples that the store holds, and how many of them are right; replaced together, by the thread of the store."""
-    prefix: Prefix | None
+    prefix: UnbiasedPrefix | None
     """Those of them that are a fair sample, where they come in random order."""
     files: int
     """In which the store holds it."""
     pictured: bool
-    lost: deque[Rows] = field(default_factory=deque)
+    lost: deque[SampleIndices] = field(default_factory=deque)
     """What dead workers left."""
     seconds: float = 0.0
     out: int = 0
@@ -79,7 +79,7 @@ class Opened:
         """Whether all that was given out is a fair sample."""
         return self.given >= self.fair_from
 
-    def taken(self) -> Rows:
+    def taken(self) -> SampleIndices:
         """The samples to be given out next."""
         if self.lost:
             return self.lost.popleft()
@@ -88,14 +88,14 @@ class Opened:
         return rows
 
 
-def shard_size(planned: Planned, workers: int) -> int:
+def shard_size(planned: PlannedCell, workers: int) -> int:
     """How many samples of a cell are worked off together."""
     if workers == 1 or planned.together:
         return planned.shard_size
-    return min(planned.shard_size, max(LEAST, planned.cell.samples // (SHARES * workers)))
+    return min(planned.shard_size, max(MIN_SHARD_SIZE, planned.cell.samples // (SHARDS_PER_WORKER * workers)))
 
 
-class Ledger:
+class StoreWriter:
     """Begins, keeps and ends what is found; each of these returns at once, and its future says when it is done."""
 
     def __init__(
@@ -112,28 +112,28 @@ class Ledger:
         self.clean: dict[str, npt.NDArray[np.int32]] = {}
         """Predictions of finished clean cells."""
 
-    def begin(self, planned: Planned) -> Future[Opened]:
+    def begin(self, planned: PlannedCell) -> Future[OpenCell]:
         """Look up what the store holds of a cell."""
         return self.thread.submit(self._begin, planned)
 
-    def keep(self, cell: Opened, event: Finished) -> Future[None]:
+    def keep(self, cell: OpenCell, event: TaskFinished) -> Future[None]:
         """Store a shard."""
         return self.thread.submit(self._keep, cell, event)
 
-    def end(self, cell: Opened) -> Future[None]:
+    def end(self, cell: OpenCell) -> Future[None]:
         """Unite the shards of a cell for which no more will be done."""
         return self.thread.submit(self._end, cell)
 
-    def _begin(self, planned: Planned) -> Opened:
+    def _begin(self, planned: PlannedCell) -> OpenCell:
         cell = planned.cell
         self.store.write_cell(cell.id, jsonable(cell))
         found, files = self.store.recover(cell.id, ["correct"])
         rows, correct = as_numpy(found["index"]), int(pc.sum(found["correct"]).as_py() or 0)
         drawn = self.drawn and not planned.together
-        prefix = Prefix(cell.samples) if drawn else None
+        prefix = UnbiasedPrefix(cell.samples) if drawn else None
         if prefix is not None:
             prefix.add(rows, as_numpy(found["correct"]))
-        opened = Opened(
+        opened = OpenCell(
             planned=planned,
             known=self._known(planned),
             left=deque(shards_of(cell.samples, rows, shard_size(planned, self.workers), drawn=drawn)),
@@ -147,7 +147,7 @@ class Ledger:
         self._tell(opened, len(rows), resumed=True)
         return opened
 
-    def _keep(self, cell: Opened, event: Finished) -> None:
+    def _keep(self, cell: OpenCell, event: TaskFinished) -> None:
         done, of = event.found(), cell.planned.cell
         if done.picture is not None:
             self.store.write_picture(of.id, done.picture)
@@ -161,16 +161,16 @@ class Ledger:
             cell.prefix.add(as_numpy(done.outcomes["index"]), right)
         self._tell(cell, samples)
 
-    def _end(self, cell: Opened) -> None:
+    def _end(self, cell: OpenCell) -> None:
         if cell.files > 1:
             self.store.unite(cell.planned.cell.id)
         self._tell(cell, 0, ended=True)
 
-    def _tell(self, cell: Opened, samples: int, *, resumed: bool = False, ended: bool = False) -> None:
+    def _tell(self, cell: OpenCell, samples: int, *, resumed: bool = False, ended: bool = False) -> None:
         drawn = None if cell.prefix is None else cell.prefix.counts
         self.report(Progress(cell.planned.cell, samples, *cell.stored, resumed, cell.seconds, ended, drawn))
 
-    def _known(self, planned: Planned) -> npt.NDArray[np.int32] | None:
+    def _known(self, planned: PlannedCell) -> npt.NDArray[np.int32] | None:
         """The clean predictions of a cell's samples; -1 of those whose clean image nobody has."""
         if planned.cell.perturbation == CLEAN:
             return None

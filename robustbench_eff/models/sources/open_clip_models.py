@@ -21,7 +21,7 @@ from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, did_y
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 from robustbench_eff.system import network
 
-from ..request import Built, ModelRequest, source_text
+from ..request import LoadedModule, ModelRequest, source_text
 from ..weights import load_weights
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def missing(name: str, request: ModelRequest) -> list[Missing]:
     return [Missing(f"weights of {request.name} (they cannot be downloaded)", where, "--weights FILE")]
 
 
-def build(name: str, request: ModelRequest) -> Built:
+def build(name: str, request: ModelRequest) -> LoadedModule:
     """The image tower with a zero-shot head; by default for ImageNet with OpenAI's names and 80 templates.
 
     The model arguments `class_names` and `templates` name text files with a class or a template a line; a
@@ -103,7 +103,7 @@ def build(name: str, request: ModelRequest) -> Built:
         mean=tuple(config["mean"]),
         std=tuple(config["std"]),
     )
-    return Built(
+    return LoadedModule(
         module=zero_shot.eval(),
         preprocessing=request.adapt(preprocessing, 1.0),
         source=source_text("open_clip", name, request.model_args),

@@ -9,7 +9,7 @@ from robustbench_eff.core.errors import Missing, ModelError
 from robustbench_eff.core.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Geometry, Interpolation, Preprocessing
 
 from ..aliases import Alias
-from ..request import Built, ModelRequest, source_text
+from ..request import LoadedModule, ModelRequest, source_text
 from ..weights import counters, load_weights
 from . import sat_architectures, timm_models
 from .sat_variables import state_of
@@ -59,7 +59,7 @@ def missing(alias: Alias, request: ModelRequest) -> list[Missing]:
     return [Missing(f"weights of {alias.name} ({REASONS[alias.source]})", _link(alias), how, option)]
 
 
-def build(alias: Alias, request: ModelRequest) -> Built:
+def build(alias: Alias, request: ModelRequest) -> LoadedModule:
     """The published architecture with the user's file; normalisation and BN as the authors' code has them."""
     skeleton = _skeleton(alias)
     if skeleton is None or request.weights is None:
@@ -89,7 +89,7 @@ def build(alias: Alias, request: ModelRequest) -> Built:
         mean=half if smooth else IMAGENET_MEAN,
         std=half if smooth else IMAGENET_STD,
     )
-    return Built(
+    return LoadedModule(
         module=module,
         preprocessing=request.adapt(preprocessing, size / resize),
         source=source_text(alias.source, alias.target, request.model_args),

@@ -43,7 +43,7 @@ def _resnet(words: re.Match[str], arguments: Mapping[str, Any]) -> tuple[nn.Modu
     module = ResNet(Bottleneck, LAYERS[words["depth"]], **{**wide, **arguments})
     module.maxpool = create_pool2d("max", kernel_size=3, stride=2, padding="same")
     if words["activation"] != "relu":
-        activations.smooth(module, words["activation"].replace("smoothrelu", "smooth_relu"))
+        activations.smooth_activations(module, words["activation"].replace("smoothrelu", "smooth_relu"))
     return module, int(words["size"] or 224)
 
 

@@ -6,7 +6,7 @@ from robustbench_eff.core.errors import Missing
 
 from ..aliases import checkpoints
 from ..card import Card
-from ..request import Built, ModelRequest
+from ..request import LoadedModule, ModelRequest
 from .trained import built
 
 
@@ -16,7 +16,7 @@ def missing(name: str, request: ModelRequest) -> list[Missing]:
     return request.missing_weights_file()
 
 
-def build(name: str, request: ModelRequest) -> Built:
+def build(name: str, request: ModelRequest) -> LoadedModule:
     """The network with its shipped weights, or those of `--weights`."""
     folder = checkpoints()
     return built(Card.read(folder / f"{name}.json"), folder / f"{name}.safetensors", f"shipped:{name}", request)

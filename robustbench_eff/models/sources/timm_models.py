@@ -11,7 +11,7 @@ from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 from robustbench_eff.system import network
 
 from ..aliases import aliases
-from ..request import Built, ModelRequest, label_space_of, source_text
+from ..request import LoadedModule, ModelRequest, label_space_of, source_text
 from ..weights import load_weights
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def _missing_from_hub(hub_id: str, files: tuple[str, ...], request: ModelRequest
     return [Missing(f"weights of {request.name} (the hub cannot be reached)", where, "--weights FILE")]
 
 
-def build(name: str, request: ModelRequest) -> Built:
+def build(name: str, request: ModelRequest) -> LoadedModule:
     """The timm model in eval mode with the preprocessing of its pretrained configuration at test size."""
     from timm.data import resolve_model_data_config
 
@@ -71,7 +71,7 @@ def build(name: str, request: ModelRequest) -> Built:
         interpolation=config["interpolation"],
     )
     own = Preprocessing(geometry=geometry, mean=tuple(config["mean"]), std=tuple(config["std"]))
-    return Built(
+    return LoadedModule(
         module=module,
         preprocessing=request.adapt(own, crop_pct),
         source=source_text("timm", name, arguments),

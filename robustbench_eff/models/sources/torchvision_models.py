@@ -8,7 +8,7 @@ from robustbench_eff.core.errors import Missing, ModelError, did_you_mean
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 from robustbench_eff.system import network
 
-from ..request import Built, ModelRequest, label_space_of, source_text
+from ..request import LoadedModule, ModelRequest, label_space_of, source_text
 from ..weights import load_weights
 
 
@@ -22,7 +22,7 @@ def missing(name: str, request: ModelRequest) -> list[Missing]:
     return [Missing(f"weights of {request.name} (the download host cannot be reached)", weights.url, "--weights FILE")]
 
 
-def build(name: str, request: ModelRequest) -> Built:
+def build(name: str, request: ModelRequest) -> LoadedModule:
     """The model in eval mode with the preprocessing of its weights entry."""
     import torchvision.models
 
@@ -46,7 +46,7 @@ def build(name: str, request: ModelRequest) -> Built:
     geometry = Geometry(size=size, resize=resize, interpolation=transform.interpolation.value)
     preprocessing = Preprocessing(geometry=geometry, mean=tuple(transform.mean), std=tuple(transform.std))
     num_classes = arguments.get("num_classes", len(weights.meta["categories"]))
-    return Built(
+    return LoadedModule(
         module=module,
         preprocessing=request.adapt(preprocessing, size / resize),
         source=source_text("torchvision", name, arguments),

@@ -9,7 +9,7 @@ from robustbench_eff.core.errors import Missing
 
 from .. import architectures
 from ..card import CARD, WEIGHTS, Card
-from ..request import Built, ModelRequest
+from ..request import LoadedModule, ModelRequest
 from ..weights import load_weights
 
 
@@ -33,19 +33,19 @@ def missing(name: str, request: ModelRequest) -> list[Missing]:
     ]
 
 
-def build(name: str, request: ModelRequest) -> Built:
+def build(name: str, request: ModelRequest) -> LoadedModule:
     """The network of a folder."""
     folder = Path(name)
     return built(card(name), folder / WEIGHTS, f"trained:{folder.name}", request)
 
 
-def built(card: Card, weights: Path, source: str, request: ModelRequest) -> Built:
+def built(card: Card, weights: Path, source: str, request: ModelRequest) -> LoadedModule:
     """The network that a card describes, with these weights, or those of `--weights`."""
     module = architectures.build(card.architecture, card.num_classes)
     if card.activation is not None:
-        activations.smooth(module, card.activation)
+        activations.smooth_activations(module, card.activation)
     notes = load_weights(module, request.weights or weights, trust=request.trust_checkpoint)
-    return Built(
+    return LoadedModule(
         module=module.eval(),
         preprocessing=request.adapt(card.preprocessing, 1.0),
         source=source,

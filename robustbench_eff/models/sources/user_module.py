@@ -15,7 +15,7 @@ from torch import nn
 from robustbench_eff.core.errors import Missing, ModelError, RobustEvalError, did_you_mean
 from robustbench_eff.core.preprocessing import Geometry, Mode, Preprocessing
 
-from ..request import Built, ModelRequest, label_space_of, source_text
+from ..request import LoadedModule, ModelRequest, label_space_of, source_text
 from ..weights import load_weights
 
 DEFAULT_SIZE, DEFAULT_CROP = 224, 0.875
@@ -32,7 +32,7 @@ def missing(name: str, request: ModelRequest) -> list[Missing]:
     return absent
 
 
-def build(name: str, request: ModelRequest) -> Built:
+def build(name: str, request: ModelRequest) -> LoadedModule:
     """Call the factory with the model arguments and put the module it returns into eval mode."""
     place, _, attribute = name.rpartition(":")
     code = _imported(place)
@@ -48,7 +48,7 @@ def build(name: str, request: ModelRequest) -> Built:
         notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
     if request.mean is None and request.std is None:
         notes = (*notes, "no --mean and --std given: the module gets pixels in [0, 1]")
-    return Built(
+    return LoadedModule(
         module=module,
         preprocessing=plain_preprocessing(request),
         source=source_text("user", f"{Path(place).name}:{attribute}", request.model_args),
