@@ -54,7 +54,7 @@ class Oracle:
         self._twin: ImagesToLogits | None = classifier if twin is None else None
         self._precision, self._compiled = twin, compiled
         self._num_classes: int | None = None
-        self.speed = "float32, as it is"
+        self.query_mode = "float32, as it is"
         """How the network is queried, in words."""
         self.watch(0)
 
@@ -107,15 +107,15 @@ class Oracle:
             counts.num_forwards.fill_(UNKNOWN)
         if images.requires_grad and torch.is_grad_enabled():
             counts.num_backwards.fill_(UNKNOWN)
-        return self._batches.joined(self._classifier, images)
+        return self._batches.cat_map(self._classifier, images)
 
     def logits(self, images: Images, rows: SampleIndices) -> Logits:
         """Logits of `images`; `rows` says which samples of the attack they are, each as often as it is asked."""
         self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
-            logits = self._batches.joined(self._model(images), images)
+            logits = self._batches.cat_map(self._model(images), images)
             if self.twinned and (lost := self._lost(logits, rows)).any():
-                logits[lost] = self._batches.joined(self._classifier, images[lost])
+                logits[lost] = self._batches.cat_map(self._classifier, images[lost])
         return logits
 
     def gradient(
@@ -155,7 +155,7 @@ class Oracle:
         """Which of `images` the plain network gets wrong."""
         self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
-            return self._batches.joined(self._classifier, images).argmax(1) != labels
+            return self._batches.cat_map(self._classifier, images).argmax(1) != labels
 
     def num_classes(self, images: Images) -> int:
         """How many logits there are, found out once from one image and counted for nobody."""
@@ -222,7 +222,7 @@ class Oracle:
         """
         if self._twin is None and self._precision is not None:
             probe = RandomStreams.of(0, range(4), device).uniform(shape, stream="twin")
-            self._twin, self.speed = accelerated(self._classifier, probe, self._precision, compiled=self._compiled)
+            self._twin, self.query_mode = accelerated(self._classifier, probe, self._precision, compiled=self._compiled)
 
     @property
     def twinned(self) -> bool:

@@ -43,7 +43,7 @@ CHROMA = (
 Plane = Int32[Tensor, "batch tall wide"]
 
 
-def through(pixels: Pixels, quality: int) -> Pixels:
+def roundtrip(pixels: Pixels, quality: int) -> Pixels:
     """`pixels` as they come back from files of `quality` 1 to 100."""
     height, width = pixels.shape[1:3]
     rows, columns = -(-height // 2), -(-width // 2)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel
-from .jpeg import through, through_compiled
+from .jpeg import roundtrip, through_compiled
 
 
 def _apply(pixels: Pixels, quality: int) -> Pixels:
-    return through(pixels, quality)
+    return roundtrip(pixels, quality)
 
 
 JPEG_COMPRESSION = Kernel(

@@ -66,7 +66,7 @@ def board(entries: Sequence[Entry], layout: Layout) -> Table:
 
 def _pattern(patterns: Iterable[Pattern], kind: Kind, result: Result) -> int | None:
     """The first that takes the result."""
-    return next((number for number, pattern in enumerate(patterns) if pattern.takes(kind, result)), None)
+    return next((number for number, pattern in enumerate(patterns) if pattern.matches(kind, result)), None)
 
 
 def _key(kind: Kind, result: Result) -> Key:

@@ -27,7 +27,7 @@ class Pattern(BaseModel):
     protocol: str = "*"
     kind: Kind | None = None
 
-    def takes(self, kind: Kind, result: Result) -> bool:
+    def matches(self, kind: Kind, result: Result) -> bool:
         """Whether the result belongs into a column of this pattern."""
         said = (
             (result.benchmark, self.benchmark),

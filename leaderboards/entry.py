@@ -109,7 +109,7 @@ class Entry(Strict):
     checksum: str = ""
     """Hash of everything else; may be missing where nothing was measured."""
 
-    def sealed(self) -> Entry:
+    def with_checksum(self) -> Entry:
         """With the checksum of what it says."""
         plain = self.model_copy(update={"checksum": ""}).model_dump_json()
         return self.model_copy(update={"checksum": hashlib.blake2b(plain.encode(), digest_size=16).hexdigest()})
@@ -122,7 +122,7 @@ class Entry(Strict):
             *(("claimed", result) for result in self.claimed),
         )
 
-    def only(
+    def filtered(
         self, *, families: Globs = (), defenses: Globs = (), models: Globs = (), benchmarks: Globs = ()
     ) -> Entry | None:
         """With the results on these benchmarks, or None if the model matches no glob of a list that is not empty."""
@@ -157,7 +157,7 @@ class Entry(Strict):
 
     def text(self) -> str:
         """As a file holds it, with its checksum; the same bytes for the same entry."""
-        return self.sealed().model_dump_json(indent=1) + "\n"
+        return self.with_checksum().model_dump_json(indent=1) + "\n"
 
 
 def base_of(protocol: str) -> str:

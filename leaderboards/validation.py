@@ -34,7 +34,7 @@ class ValidationIssue:
 def problems(entry: Entry, wilson: Interval) -> list[ValidationIssue]:
     """All that can be found in the entry alone."""
     found = []
-    if entry.checksum != entry.sealed().checksum and (entry.checksum or entry.measured):
+    if entry.checksum != entry.with_checksum().checksum and (entry.checksum or entry.measured):
         found.append(
             ValidationIssue("checksum", "is not that of the entry: something was changed after it was written")
         )

@@ -107,7 +107,7 @@ def _words() -> argparse.Namespace:
 def _samples(classifier: Classifier, words: argparse.Namespace) -> tuple[Tensor, Tensor]:
     """Samples that are right when clean: what an evaluation attacks."""
     row = benchmark(words.benchmark, words.data)
-    opened = open.open_location(words.data, row.split) if words.data else row.embedded()  # type: ignore[misc]
+    opened = open.open_location(words.data, row.split) if words.data else row.open_bundled()  # type: ignore[misc]
     prepared = prepare(row, opened, classifier.preprocessing.geometry, limit=words.limit)
     images, labels = prepared.batch(0, len(prepared), words.device)
     with torch.no_grad():

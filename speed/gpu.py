@@ -30,7 +30,7 @@ from robustbench_eff.attacks import PGD, Oracle
 from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.rng import RandomStreams, global_generators
 from robustbench_eff.corruptions import Kernel
-from robustbench_eff.registry.perturbation_sets import IMAGENET_C
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_EXTRA
 from robustbench_eff.system import environment
 
 NETWORKS = ("efficientnet_b0", "resnet50", "vit_base_patch16_224")
@@ -131,7 +131,7 @@ def corrupted(words: argparse.Namespace) -> Iterator[dict[str, Any]]:
     draws = RandomStreams.of(0, range(words.batch_size), words.device)
     noise = RandomStreams.of(0, range(words.batch_size), words.device).uniform((224, 224, 3), stream="pixels")
     pixels = (noise * 255).to(torch.uint8)
-    for name in IMAGENET_C:
+    for name in IMAGENET_C + IMAGENET_C_EXTRA:
         kernel: Kernel[Any] = getattr(corruptions, name.upper())
         changed = kernel.at(SEVERITY)
 

@@ -20,7 +20,7 @@ from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.store import Store
 from robustbench_eff.system import environment
 
-CORRUPTIONS, SEVERITIES = IMAGENET_C[:15], range(1, 6)
+CORRUPTIONS, SEVERITIES = IMAGENET_C, range(1, 6)
 
 
 def main() -> None:

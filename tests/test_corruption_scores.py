@@ -45,9 +45,9 @@ def test_published_models_give_their_published_mce(shared: Path) -> None:
 
 
 def test_scores_of_samples_average_to_the_score_of_the_model() -> None:
-    normalisers = alexnet.published().errors
+    alexnet_baseline = alexnet.published().errors
     random = np.random.default_rng(0)
-    sums = {name: random.integers(0, 6, size=200) for name in normalisers}
+    sums = {name: random.integers(0, 6, size=200) for name in alexnet_baseline}
     clean = random.random(200) < 0.3
     mean = {name: values.mean() for name, values in sums.items()}
     assert mean_corruption_error(sums).mean() == pytest.approx(mean_corruption_error(mean))

@@ -38,7 +38,7 @@ def test_a_card_says_the_recipe_the_seed_and_the_budget_of_the_sweep(name: str) 
     card = Card.read(checkpoints() / f"{name}.json")
     assert card.name == name and card.seed == seed and card.architecture == SWEEP.train["arch"]
     assert card.defense == build.defense_text(SWEEP.recipes()[row])
-    assert card.passes_per_sample == pytest.approx(SWEEP.train["budget"], rel=0.06)
+    assert card.passes_per_sample == pytest.approx(SWEEP.train["passes_per_image"], rel=0.06)
     assert (checkpoints() / f"{name}.safetensors").stat().st_size < 100_000
 
 

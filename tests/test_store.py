@@ -47,9 +47,9 @@ def test_shards_come_back_in_benchmark_order(store: Store) -> None:
 def test_shards_are_united_into_one_file_with_the_same_rows(store: Store) -> None:
     before = store.outcomes("abc")
     with store.lock():
-        store.unite("abc")
+        store.compact("abc")
         (path,) = Path(store.place).glob("cells/abc/*.parquet")
-        store.unite("abc")
+        store.compact("abc")
     assert path.exists()
     assert path.name.startswith("00000000-00000008.")
     assert store.outcomes("abc").equals(before)
@@ -64,11 +64,11 @@ def test_a_unite_killed_before_its_end_counts_no_sample_twice(store: Store, monk
     with store.lock():
         monkeypatch.setattr(Files, "remove", killed)
         with pytest.raises(KeyboardInterrupt):
-            store.unite("abc")
+            store.compact("abc")
         monkeypatch.undo()
         assert len(list(Path(store.place).glob("cells/abc/*.parquet"))) == 3
         assert store.outcomes("abc").equals(before)
-        store.unite("abc")
+        store.compact("abc")
     assert len(list(Path(store.place).glob("cells/abc/*.parquet"))) == 1
     assert store.outcomes("abc").equals(before)
 
@@ -82,7 +82,7 @@ def test_a_reader_finds_all_rows_while_another_process_unites_them(
     def late(files: Files, name: str) -> bytes:
         monkeypatch.undo()
         with store.lock():
-            store.unite("abc")
+            store.compact("abc")
         return read(files, name)
 
     monkeypatch.setattr(Files, "read", late)
@@ -95,7 +95,7 @@ def test_two_processes_may_unite_at_once(store: Store, monkeypatch: pytest.Monke
 
     def late_reader(files: Files, name: str) -> bytes:
         monkeypatch.setattr(Files, "read", read)
-        Store(store.place).unite("abc")
+        Store(store.place).compact("abc")
         store.write_shard("abc", before.slice(0, 4))
         return read(files, name)
 
@@ -106,8 +106,8 @@ def test_two_processes_may_unite_at_once(store: Store, monkeypatch: pytest.Monke
     monkeypatch.setattr(Files, "read", late_reader)
     monkeypatch.setattr(Files, "remove", late_remover)
     with store.lock():
-        store.unite("abc")
-        assert store.recover("abc", ["correct"])[0].num_rows == 8
+        store.compact("abc")
+        assert store.load_for_resume("abc", ["correct"])[0].num_rows == 8
     assert store.outcomes("abc").equals(before)
 
 
@@ -128,7 +128,7 @@ def test_shards_of_scattered_samples_come_back_in_order_and_once(tmp_path: Path)
         assert store.outcomes("abc")["index"].to_pylist() == [0, 1, 4, 5, 7]
         store.write_shard("abc", all_rows.slice(2, 6))  # of which three are there already
         assert store.outcomes("abc").to_pylist() == all_rows.to_pylist()
-        store.unite("abc")
+        store.compact("abc")
     assert [path.name.partition(".")[0] for path in tmp_path.glob("store/cells/abc/*.parquet")] == ["00000000-00000008"]
     assert store.outcomes("abc").to_pylist() == all_rows.to_pylist()
 
@@ -147,7 +147,7 @@ def test_a_corrupt_shard_keeps_shards_from_being_united(store: Store) -> None:
     path = sorted(Path(store.place).glob("cells/abc/*.parquet"))[0]
     path.write_bytes(path.read_bytes()[:-1])
     with store.lock(), pytest.warns(RobustEvalWarning, match="is corrupt"):
-        store.unite("abc")
+        store.compact("abc")
     assert len(list(Path(store.place).glob("cells/abc/*.parquet"))) == 2
 
 
@@ -169,7 +169,7 @@ def test_a_corrupt_shard_is_never_read_and_said(store: Store) -> None:
         assert store.outcomes("abc").num_rows == 4
     assert path.exists(), "reading changes nothing"
     with store.lock(), pytest.warns(RobustEvalWarning, match="set aside, and samples 4 to 8 are computed again"):
-        assert store.recover("abc", ["correct"])[0]["index"].to_pylist() == [0, 1, 2, 3]
+        assert store.load_for_resume("abc", ["correct"])[0]["index"].to_pylist() == [0, 1, 2, 3]
     assert list(Path(store.place).rglob("*.corrupt-*"))
     assert store.outcomes("abc").num_rows == 4
 
@@ -179,7 +179,7 @@ def test_what_a_killed_run_left_is_removed(store: Store) -> None:
     left.write_bytes(b"half")
     assert store.outcomes("abc").num_rows == 8
     with store.lock():
-        assert store.recover("abc", ["correct"])[0].column_names == ["index", "correct"]
+        assert store.load_for_resume("abc", ["correct"])[0].column_names == ["index", "correct"]
     assert not left.exists()
 
 

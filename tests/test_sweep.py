@@ -131,7 +131,7 @@ def test_a_training_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> N
         ("seeds: [0, 1]", "seeds: []", "seeds"),
         ("limit: 64", "limits: 64", "train has no field 'limits'"),
         ("limit: 64", "limit: '64'", "limit"),
-        ("limit: 64", "look: 5, limit: 64", "look"),
+        ("limit: 64", "validation_attack: 5, limit: 64", "validation_attack"),
         ("limit: 64", "data: x, limit: 64", "map names to places"),
         ("seeds: [0, 1]", "seeds: [0, 0]", "names a seed twice"),
         ("defense: advprop(steps=1, eps=8/255)", "", "no defense whose fields"),

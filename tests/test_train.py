@@ -76,7 +76,7 @@ def test_seeds_differ_from_the_first_weight_on(tmp_path: Path) -> None:
 
 def test_a_budget_is_spent_alike_by_every_defense(tmp_path: Path) -> None:
     for name in ("standard", "pgd_at(steps=2)", "augmix", "noisy_student(threshold=0)"):
-        card = train(settings(tmp_path / name, defense=name, budget=24, schedule="batch_size=32"))
+        card = train(settings(tmp_path / name, defense=name, passes_per_image=24, schedule="batch_size=32"))
         assert card.passes_per_sample == pytest.approx(24, abs=1.1), name
 
 
@@ -153,9 +153,9 @@ def test_effnet_micro_trains_with_auxiliary_norms(tmp_path: Path) -> None:
         ({"arch": "timm:resnet19"}, "timm has no model"),
         ({"schedule": "epoch=1"}, "Did you mean 'epochs'"),
         ({"schedule": "batch_size=640"}, "64 images for batches of 640"),
-        ({"budget": 10.0}, "Give one of them"),
-        ({"look": "fmn"}, "cannot be looked at"),
-        ({"look": "pdg"}, "Did you mean 'pgd'"),
+        ({"passes_per_image": 10.0}, "Give one of them"),
+        ({"validation_attack": "fmn"}, "cannot be looked at"),
+        ({"validation_attack": "pdg"}, "Did you mean 'pgd'"),
         ({"benchmark": "digits-cue-conflict"}, "for testing only"),
         ({"benchmark": "cifar10"}, "--data cifar10=PATH"),
         ({"defense": "distillation(teacher=nobody)"}, "Unknown model 'nobody'"),
@@ -168,7 +168,7 @@ def test_effnet_micro_trains_with_auxiliary_norms(tmp_path: Path) -> None:
         ({"arch": "timm:vit_tiny_patch16_224"}, "fails on images of 32 pixels"),
         ({"arch": "small_cnn(num_classes=5)"}, "one logit for each"),
         ({"validation": "/nowhere"}, "images to look at of its own"),
-        ({"budget": float("inf"), "schedule": ""}, "budget must be > 0"),
+        ({"passes_per_image": float("inf"), "schedule": ""}, "passes_per_image must be > 0"),
         ({"schedule": "epochs=1e400"}, "epochs must be > 0"),
     ],
 )

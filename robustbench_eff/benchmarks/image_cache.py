@@ -47,7 +47,7 @@ def prepare(
     if limit is not None:
         warn_if_sorted(opened, resolved.labels, limit)
     ids, labels = shared_ids(opened, limit), resolved.labels[:limit]
-    decoded, class_map = benchmark.geometry or replace(geometry, border=benchmark.border), benchmark.class_map
+    decoded, class_map = benchmark.geometry or replace(geometry, border=benchmark.crop_border), benchmark.class_map
     note = FingerprintRecord.of(opened, ids, labels, resolved.textures)
     fingerprint, path = _decoded(opened, ids, decoded, note, tick)
     steps = [opened.split, describe_count(opened, ids), *([str(class_map())] if class_map else []), str(decoded)]
@@ -62,7 +62,7 @@ def prepare(
         textures=None if resolved.textures is None else resolved.textures[:limit],
         pixels=np.load(path, mmap_mode="r"),
         fingerprint=fingerprint,
-        whole=partial(_whole, opened, decoded),
+        full_image=partial(_whole, opened, decoded),
         input_size=geometry.size,
         interpolation=geometry.interpolation,
     )

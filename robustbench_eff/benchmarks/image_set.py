@@ -42,7 +42,7 @@ class ImageSet:
     """Hash of ids, labels, textures and original bytes."""
     input_size: int
     """Side in pixels at which the model sees them."""
-    whole: Callable[[int], npt.NDArray[np.uint8]]
+    full_image: Callable[[int], npt.NDArray[np.uint8]]
     """The picture that a sample is the centre of, uint8 (tall, wide, 3), decoded anew; or all frames of a published
     sequence."""
     textures: npt.NDArray[np.int64] | None = None
@@ -58,7 +58,7 @@ class ImageSet:
     def batch(self, start: int, stop: int, device: torch.device | str = "cpu") -> tuple[Images, Labels]:
         """Samples `start` to `stop` as the model sees them, float32 (n, 3, H, W) in [0, 1], and their labels."""
         rows = np.arange(start, min(stop, len(self)))
-        return self.seen(self.bytes(rows).to(device)), self.labels_of(rows, device)
+        return self.to_model_input(self.bytes(rows).to(device)), self.labels_of(rows, device)
 
     def labels_of(self, rows: npt.NDArray[np.int64], device: torch.device | str = "cpu") -> Labels:
         """Labels of these samples."""
@@ -72,9 +72,9 @@ class ImageSet:
 
     def picture(self, row: int, device: torch.device | str = "cpu") -> RawImage | Pixels:
         """All of the picture that a sample is the centre of, at the scale of its pixels; or a published sequence."""
-        return torch.from_numpy(np.array(self.whole(row))).to(device)
+        return torch.from_numpy(np.array(self.full_image(row))).to(device)
 
-    def seen(self, pixels: Pixels) -> Images:
+    def to_model_input(self, pixels: Pixels) -> Images:
         """8-bit pixels as the model sees them: at its size, float32 (n, 3, H, W) in [0, 1]."""
         if pixels.shape[1] != self.input_size:
             pixels = self._resized(pixels)

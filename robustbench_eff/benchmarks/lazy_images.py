@@ -36,10 +36,10 @@ class LazyImages:
 
     def __getitem__(self, rows: slice | list[int]) -> npt.NDArray[np.uint8]:
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = list(pool.map(self.whole, range(len(self.opened))[rows] if isinstance(rows, slice) else rows))
+            found = list(pool.map(self.full_image, range(len(self.opened))[rows] if isinstance(rows, slice) else rows))
         return np.stack([item[0] for item in found] if self.sequences else found)
 
-    def whole(self, position: int) -> npt.NDArray[np.uint8]:
+    def full_image(self, position: int) -> npt.NDArray[np.uint8]:
         """An image (size, size, 3), or all frames of a sequence (frames, size, size, 3)."""
         name = f"{self.opened.origin}: {self.opened.ids[position]}"
         content = content_of(self.opened, position)
@@ -83,7 +83,7 @@ def prepare_published(
         labels=labels,
         pixels=pixels,
         fingerprint=fingerprint_of(opened, ids, labels, tick),
-        whole=pixels.whole,
+        full_image=pixels.full_image,
         input_size=geometry.size,
         interpolation=geometry.interpolation,
         published=True,

@@ -89,14 +89,14 @@ def parse_batch_size(text: str) -> int | None:
     return int(text)
 
 
-def parse_until(text: str | None) -> float | None:
+def parse_target_ci(text: str | None) -> float | None:
     """Points, written `±0.5`, `+-0.5` or `0.5`."""
     if text is None:
         return None
     try:
         return float(text.removeprefix("±").removeprefix("+-"))
     except ValueError:
-        raise UsageError(f"--until must be a number of points, got {text!r}.", "Try: --until ±0.5") from None
+        raise UsageError(f"--target-ci must be a number of points, got {text!r}.", "Try: --target-ci ±0.5") from None
 
 
 def output() -> Console:

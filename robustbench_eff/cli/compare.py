@@ -33,7 +33,7 @@ def compare(
     flips: Annotated[Path | None, typer.Option(help="CSV file: every sample that one alone has right.")] = None,
     pictures: Annotated[Path | None, typer.Option(help="PNG file: some of those samples.")] = None,
     data: Annotated[list[str] | None, typer.Option(help="NAME=PATH, where --pictures finds the images.")] = None,
-    normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
+    alexnet_baseline: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
 ) -> None:
     """Compare models on the same samples: paired differences and tests for two, rank intervals for more."""
@@ -49,7 +49,7 @@ def compare(
         from robustbench_eff.scores.alexnet import measured
         from robustbench_eff.scores.per_sample import measures, model_named
 
-        alexnet = None if normalisers is None else measured(normalisers)
+        alexnet = None if alexnet_baseline is None else measured(alexnet_baseline)
         found = []
         for text in models:
             opened, name = _subject(text, store)

@@ -82,15 +82,15 @@ def _benchmark_table() -> Table:
 def _described(item: Benchmark) -> Table:
     """Everything that a benchmark's row says, one line each."""
     status, where = _images(item)
-    made_of = [name for name, row in BENCHMARKS.items() if row.load().images_of == item.name]
+    made_of = [name for name, row in BENCHMARKS.items() if row.load().source_benchmark == item.name]
     same = build_benchmark.other_protocols(item)
     scored = [name for name, scored_with in SCORED_WITH.items() if scored_with == item.name]
     classes = f"{item.num_classes}, the outputs of the model" if item.class_map is None else str(item.class_map())
-    source = item.name if item.images_of is None or item.layout is not None else item.images_of
+    source = item.name if item.source_benchmark is None or item.layout is not None else item.source_benchmark
     lines = {
         "benchmark": f"{item.name}: {item.title}",
         "images": status if status == NOT_FOUND else f"{status}: {where}",
-        "get them": "" if item.embedded is not None else item.where,
+        "get them": "" if item.open_bundled is not None else item.download_url,
         "pass them": f"--data {source}=PATH, or the variable {locations.variable(source)}",
         "size": item.size,
         "licence": item.licence,
@@ -98,8 +98,8 @@ def _described(item: Benchmark) -> Table:
         "label space": item.label_space,
         "classes": classes,
         "geometry": _geometry(item),
-        "made from": "" if item.images_of in (None, *same) else f"the images of {item.images_of}",
-        "stylised by": item.conflict_by or "",
+        "made from": "" if item.source_benchmark in (None, *same) else f"the images of {item.source_benchmark}",
+        "stylised by": item.stylise_with or "",
         "saved as": "" if item.jpeg_quality is None else f"JPEG of quality {item.jpeg_quality}, where corrupted",
         "same images, another number": ", ".join(same),
         "made from it": ", ".join(name for name in made_of if name not in same),
@@ -116,16 +116,16 @@ def _images(item: Benchmark) -> tuple[str, str]:
     """Whether the images are there, looking only at this machine; and where they are, or can be had."""
     place = locations.place(item, {})
     if place is None:
-        of_another = item.images_of is not None and item.layout is None
-        needs = f"those of {item.images_of} are needed" if of_another else f"get them: {item.where}"
-        return (FOUND, item.where) if item.embedded is not None else (NOT_FOUND, needs)
+        of_another = item.source_benchmark is not None and item.layout is None
+        needs = f"those of {item.source_benchmark} are needed" if of_another else f"get them: {item.download_url}"
+        return (FOUND, item.download_url) if item.open_bundled is not None else (NOT_FOUND, needs)
     if place.startswith("hf:"):
         return "on the hub", place
     return (FOUND, place) if Path(place).exists() else (NOT_FOUND, f"{place} does not exist")
 
 
 def _geometry(item: Benchmark) -> str:
-    border = f"border of {item.border} cut off, then " if item.border else ""
+    border = f"border of {item.crop_border} cut off, then " if item.crop_border else ""
     return f"{border}the model's own" if item.geometry is None else str(item.geometry)
 
 

@@ -17,7 +17,7 @@ from robustbench_eff.models import aliases
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.suites import SUITES
 
-from .common import parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_until
+from .common import parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_target_ci
 
 if TYPE_CHECKING:
     from robustbench_eff.models.request import ModelRequest
@@ -84,11 +84,11 @@ def run_options(
     shuffle_shards: Annotated[
         bool, typer.Option("--shuffle-shards", help="Samples in random order: early numbers are fair estimates.")
     ] = False,
-    until: Annotated[
+    target_ci: Annotated[
         str | None, typer.Option(help="±POINTS: end a cell when its interval is this narrow; e.g. ±0.5.")
     ] = None,
     store: Annotated[str, typer.Option(help="Folder or URL (s3://BUCKET/NAME) of the outcomes.")] = DEFAULT_STORE,
-    normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
+    alexnet_baseline: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
     skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Run what is there.")] = False,
 ) -> None:
     """What is said of a run; only its signature is used."""
@@ -130,7 +130,7 @@ def asked(options: Mapping[str, Any]) -> tuple[list[ModelRequest], Settings]:
         "trust_checkpoint": options["trust_checkpoint"],
     }
     as_they_are = (
-        "suite limit device workers engine ray_address shard_size precision seed shuffle_shards store normalisers "
+        "suite limit device workers engine ray_address shard_size precision seed shuffle_shards store alexnet_baseline "
         "skip_missing"
     )
     settings = Settings(
@@ -140,7 +140,7 @@ def asked(options: Mapping[str, Any]) -> tuple[list[ModelRequest], Settings]:
         data=locations.from_options(options["data"] or []),
         batch_size=parse_batch_size(options["batch_size"]),
         compile=options["compile_model"],
-        until=parse_until(options["until"]),
+        target_ci=parse_target_ci(options["target_ci"]),
         **{name: options[name] for name in as_they_are.split()},
     )
     return [ModelRequest(name=name, **of_model) for name in models], settings

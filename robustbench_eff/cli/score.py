@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def score(
     store: Annotated[str, typer.Argument(help="Folder or URL of outcomes.")],
-    normalisers: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
+    alexnet_baseline: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
     trials_file: Annotated[
         Path | None,
         typer.Option(
@@ -38,7 +38,7 @@ def score(
 
         opened = Store.existing(store)
         verdicts = store_verdicts(opened)
-        alexnet = None if normalisers is None else measured(normalisers)
+        alexnet = None if alexnet_baseline is None else measured(alexnet_baseline)
         scores = store_scores(opened, verdicts=verdicts, alexnet=alexnet)
         if trials_file is not None:
             scores += _trial_scores(opened, trials_file)

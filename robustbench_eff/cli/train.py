@@ -37,12 +37,12 @@ def train(
         str | None, typer.Option(help="PATH of images that are looked at; else one in ten is held out.")
     ] = None,
     unlabelled: Annotated[str | None, typer.Option(help="PATH of further images, for noisy_student.")] = None,
-    budget: Annotated[
+    passes_per_image: Annotated[
         float | None, typer.Option(help="Forward and backward passes for every image; sets the epochs.")
     ] = None,
     schedule: Annotated[str, typer.Option(help="As 'epochs=20, batch_size=128, learning_rate=0.2, mirror=true'.")] = "",
     limit: Annotated[int | None, typer.Option(help="Train on N images.")] = None,
-    look: Annotated[
+    validation_attack: Annotated[
         str | None, typer.Option(help="Attack under which accuracy is shown; else PGD-10 at the recipe's radius.")
     ] = None,
     input_size: Annotated[int, typer.Option(help="Pixels a side.")] = 32,
@@ -68,10 +68,10 @@ def train(
             data=places,
             validation=validation,
             unlabelled=unlabelled,
-            budget=budget,
+            passes_per_image=passes_per_image,
             schedule=schedule,
             limit=limit,
-            look=look,
+            validation_attack=validation_attack,
             input_size=input_size,
             seed=seed,
             device=device,

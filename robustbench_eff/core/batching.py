@@ -40,7 +40,7 @@ class Batches:
                 self._halve(min(self.size, stop - start), error)
         return answers
 
-    def joined(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
+    def cat_map(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
         """The answers as one tensor, copied only if there are several."""
         parts = self.map(function, *tensors)
         return parts[0] if len(parts) == 1 else torch.cat(parts)

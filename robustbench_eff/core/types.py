@@ -59,7 +59,7 @@ class QueryCountingModel(Protocol):
     """A model that keeps account of the last attack."""
 
     effort: QueryStats
-    speed: str
+    query_mode: str
     """How the network is queried, in words: precision, folding, compilation."""
 
     def watch(self, samples: int, device: torch.device | str = "cpu") -> None:

@@ -49,8 +49,8 @@ def _devices() -> Iterator[Finding]:
 def _benchmark(name: str) -> Finding:
     row = build_benchmark.benchmark(name)
     place = locations.location(name, {})
-    if row.embedded is not None and place is None:
-        return f"benchmark {name}", row.where, True
+    if row.open_bundled is not None and place is None:
+        return f"benchmark {name}", row.download_url, True
     if place is None:
         return f"benchmark {name}", f"not found: --data {name}=PATH or {locations.variable(name)}=PATH", True
     if not place.startswith("hf:") and open.missing(row, place):

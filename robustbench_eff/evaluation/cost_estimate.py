@@ -126,7 +126,7 @@ def _of_a_sample(
     """Passes and seconds that a sample takes; `each` are the seconds of a clean one, where that was measured."""
     if planned.cell.perturbation == CLEAN and each is not None:
         return planned.passes, each, "measured"
-    if not planned.speed or each is None:
+    if not planned.query_mode or each is None:
         seconds, _ = _tried(workshop, planned, None, MIN_SAMPLES)
         if SAMPLES * seconds <= SECONDS:
             seconds, _ = _tried(workshop, planned, None, SAMPLES)
@@ -149,7 +149,7 @@ def _tried(
     if planned.cell.perturbation != CLEAN:
         known = np.full(len(rows), -1, np.int32) if known is None else known[rows]
     began = time.perf_counter()
-    outcomes = workshop.work(Task(planned.job, planned.cell, rows, known, pictured=True)).done().outcomes
+    outcomes = workshop.work(Task(planned.cell_index, planned.cell, rows, known, has_gallery=True)).done().outcomes
     return (time.perf_counter() - began) / len(rows), outcomes
 
 

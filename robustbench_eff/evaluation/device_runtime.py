@@ -59,7 +59,7 @@ class DeviceRuntime:
         self._settings, self._device, self._threads = settings, device, threads
         self._ready = check(models, settings, device)
         self._jobs = jobs(self._ready, settings)
-        self._shelf = ModelCache()
+        self._models = ModelCache()
         self._prepared: dict[tuple[str, str, str], ImageSet] = {}
         """By benchmark, geometry and files."""
         self._seen: dict[tuple[int, str, str], ImageSet] = {}
@@ -103,13 +103,13 @@ class DeviceRuntime:
 
     def fetch(self, task: Task) -> None:
         """Begin to fetch the images of a task, where they are decoded; any thread may call it."""
-        if task.job >= len(self._jobs):
+        if task.cell_index >= len(self._jobs):
             return  # `work` says so
-        number, benchmark, text = self._jobs[task.job]
+        number, benchmark, text = self._jobs[task.cell_index]
         images = self._seen.get((number, *self._source(benchmark, text)))
         if images is None or (text != CLEAN and perturbation_text.kind(text) == "sequence"):
             return
-        key = (task.job, int(task.rows[0]))
+        key = (task.cell_index, int(task.rows[0]))
         with self._fetching:
             if key not in self._begun:
                 self._coming[key] = self._loader.submit(fetched, images, task.rows, torch.device(self._device))
@@ -119,13 +119,13 @@ class DeviceRuntime:
 
         Raises EvaluationError where the cell would be another one here, with other weights, images or versions.
         """
-        if task.job >= len(self._jobs):
+        if task.cell_index >= len(self._jobs):
             raise EvaluationError(f"A worker lacks what {task.cell.perturbation} on {task.cell.benchmark} needs.")
-        work = self._work(task.job)
+        work = self._work(task.cell_index)
         if work.cell.id != task.cell.id:
             raise EvaluationError(_difference(work.cell, task.cell), WORKER_MISMATCH_HINT)
         with self._fetching:
-            key = (task.job, int(task.rows[0]))
+            key = (task.cell_index, int(task.rows[0]))
             self._begun.append(key)
             coming = self._coming.pop(key, None)
         pixels = None if coming is None else _arrived(coming)
@@ -135,17 +135,18 @@ class DeviceRuntime:
     def _planned(self, position: int, work: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
         of = None if work.is_clean or clean is None else clean
         return PlannedCell(
-            job=position,
+            cell_index=position,
             cell=work.cell,
             provenance=work.classifier.provenance,
             num_classes=work.classifier.num_classes,
             clean=None if of is None else of.cell.id,
             clean_rows=None if of is None or of.images is work.images else clean_positions(work.images, of.images),
             passes=work.passes,
-            accuracy=work.sequence is None and (work.attack is None or math.isfinite(work.attack.threat.eps)),
+            supports_early_stop=work.sequence is None
+            and (work.attack is None or math.isfinite(work.attack.threat.eps)),
             shard_size=_shard_size(work.classifier, self._settings, self._device),
-            together=work.together,
-            speed="" if work.oracle is None else work.oracle.speed,
+            per_shard_randomness=work.per_shard_randomness,
+            query_mode="" if work.oracle is None else work.oracle.query_mode,
         )
 
     def _work(self, position: int) -> CellRuntime:
@@ -160,8 +161,8 @@ class DeviceRuntime:
         images = self._images(benchmark, text, loaded.classifier.preprocessing.geometry)
         self._seen[number, *self._source(benchmark, text)] = images
         if benchmark.class_map is not None:
-            loaded = loaded.through(benchmark)
-            surrogate = None if surrogate is None else surrogate.through(benchmark)
+            loaded = loaded.with_class_map(benchmark)
+            surrogate = None if surrogate is None else surrogate.with_class_map(benchmark)
         oracle, precision = None, "float32"
         attack: Attack | None = None
         corruption: ImageCorruption | None = None
@@ -176,7 +177,7 @@ class DeviceRuntime:
             case "attack":
                 attack = build_attack.attack(text)
                 making = partial(_oracle, settings=settings, device=self._device)
-                oracle, precision = (surrogate or loaded).queried(making)
+                oracle, precision = (surrogate or loaded).oracle(making)
                 if perturbation_text.is_adapted(text):
                     precision = "float32"  # other libraries' attacks query the plain network
         return CellRuntime(
@@ -198,12 +199,12 @@ class DeviceRuntime:
             oracle=oracle,
             batches=loaded.batches("judged", _batch_size(loaded.classifier, settings, self._device)),
             shards=loaded.batches("worked off", _shard_size(loaded.classifier, settings, self._device)),
-            together=attack is not None and perturbation_text.is_adapted(text),
+            per_shard_randomness=attack is not None and perturbation_text.is_adapted(text),
         )
 
     def _subject(self, number: int) -> LoadedModel:
         subject, _ = self._ready.subjects[number]
-        return self._shelf.take(str(number), partial(_loaded, subject, self._device))
+        return self._models.get_or_load(str(number), partial(_loaded, subject, self._device))
 
     def _surrogate(self, number: int, text: str) -> LoadedModel | None:
         """The model that an attack is found on, at the size of the one that is judged; None where it is the same."""
@@ -212,7 +213,9 @@ class DeviceRuntime:
             return None
         classifier = self._subject(number).classifier
         request = replace(self._ready.surrogates[name], input_size=classifier.preprocessing.geometry.size)
-        surrogate = self._shelf.take(f"{name} at {request.input_size}", partial(zoo.load, request, self._device))
+        surrogate = self._models.get_or_load(
+            f"{name} at {request.input_size}", partial(zoo.load, request, self._device)
+        )
         if surrogate.classifier.num_classes != classifier.num_classes:
             raise UsageError(
                 f"{name} has {surrogate.classifier.num_classes} classes, {classifier.name} has "

@@ -97,7 +97,7 @@ def evaluate(
     listener = listener or NullListener()
     if not models:
         raise UsageError("There is no model to evaluate.", "Pass a name, a module or a classifier.")
-    alexnet = published() if settings.normalisers is None else measured(settings.normalisers)
+    alexnet = published() if settings.alexnet_baseline is None else measured(settings.alexnet_baseline)
     store = Store(settings.store)
     store.check_writable()
     with _pool(models, settings) as pool:
@@ -147,15 +147,15 @@ def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Lis
         "settings": jsonable(settings),
         "models": [jsonable(planned.provenance) for planned in plan.cells if planned.cell.perturbation == CLEAN],
         "cells": [planned.cell.id for planned in plan.cells],
-        "queried": {planned.cell.id: planned.speed for planned in plan.cells if planned.speed},
+        "queried": {planned.cell.id: planned.query_mode for planned in plan.cells if planned.query_mode},
     }
     store.write_run(run_id, manifest | {"status": "started"})
     listener.planned(plan)
     status = "failed"
-    until = None if settings.until is None else settings.until / 100
+    target_ci = None if settings.target_ci is None else settings.target_ci / 100
     try:
-        drawn = settings.shuffle_shards or until is not None
-        dispatch.run(plan, pool, store, listener.progressed, drawn=drawn, until=until)
+        drawn = settings.shuffle_shards or target_ci is not None
+        dispatch.run(plan, pool, store, listener.progressed, drawn=drawn, target_ci=target_ci)
         status = "finished"
     except KeyboardInterrupt:
         status = "interrupted"

@@ -25,7 +25,7 @@ class LoadedModel:
     _read: dict[str, LoadedModel] = field(default_factory=dict)
     _batches: dict[str, Batches] = field(default_factory=dict)
 
-    def queried(self, making: OracleFactory) -> tuple[Oracle, str]:
+    def oracle(self, making: OracleFactory) -> tuple[Oracle, str]:
         """Its oracle and the precision of that, made once."""
         if self._queried is None:
             self._queried = making(self.classifier)
@@ -35,11 +35,11 @@ class LoadedModel:
         """How many images something is done with at once: `size`, until memory runs out."""
         return self._batches.setdefault(what, Batches(size))
 
-    def through(self, benchmark: Benchmark) -> LoadedModel:
+    def with_class_map(self, benchmark: Benchmark) -> LoadedModel:
         """The same classifier with the benchmark's classes for outputs."""
         if benchmark.name not in self._read:
             assert benchmark.class_map is not None
-            self._read[benchmark.name] = LoadedModel(self.classifier.through(benchmark.class_map()))
+            self._read[benchmark.name] = LoadedModel(self.classifier.with_class_map(benchmark.class_map()))
         return self._read[benchmark.name]
 
 
@@ -49,7 +49,7 @@ class ModelCache:
     def __init__(self) -> None:
         self._loaded: dict[str, LoadedModel] = {}
 
-    def take(self, name: str, load: Callable[[], Classifier]) -> LoadedModel:
+    def get_or_load(self, name: str, load: Callable[[], Classifier]) -> LoadedModel:
         """The model of that name, loaded if it is not here."""
         loaded = self._loaded.pop(name, None)
         self._loaded[name] = loaded = loaded or LoadedModel(load())

@@ -73,9 +73,9 @@ def open_clean(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages 
 
     UsageError where they are nowhere; DataError if they cannot be read.
     """
-    if benchmark.conflict_by is not None:
+    if benchmark.stylise_with is not None:
         return open_conflicts(benchmark, data)
     if benchmark.layout is None:
         return open.open_benchmark(benchmark, locations.place(benchmark, data))
-    place = locations.location(str(benchmark.images_of), data)
+    place = locations.location(str(benchmark.source_benchmark), data)
     return None if place is None else open.open_benchmark(benchmark, place)

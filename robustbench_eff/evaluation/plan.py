@@ -77,7 +77,7 @@ class CellRuntime:
     """In which the referee asks the classifier; the same of all its cells, since they remember what fits."""
     shards: Batches
     """In which all else is done, likewise."""
-    together: bool
+    per_shard_randomness: bool
     """Whether that changes outcomes, so that memory has to do: other libraries' attacks draw for a whole shard."""
 
     @property
@@ -97,7 +97,7 @@ class CellRuntime:
 class PlannedCell:
     """A cell as those know it who have neither its model nor its images."""
 
-    job: int
+    cell_index: int
     """Its position among all that was asked for."""
     cell: Cell
     provenance: Provenance
@@ -108,13 +108,13 @@ class PlannedCell:
     """Of every sample its position among the clean images, -1 where nobody has it; None where it is the same."""
     passes: int
     """Forward and backward passes that a sample costs at most."""
-    accuracy: bool
+    supports_early_stop: bool
     """Whether the number of the cell is the share of samples that are right."""
     shard_size: int
     """Samples that are worked off together."""
-    together: bool
+    per_shard_randomness: bool
     """Whether that changes outcomes: other libraries' attacks draw for a whole shard."""
-    speed: str
+    query_mode: str
     """How an attack queries the model, in words; empty where there is none."""
 
 
@@ -132,19 +132,19 @@ class Plan:
 class Task:
     """Some samples of a cell: the unit of work, storage and resume."""
 
-    job: int
+    cell_index: int
     """Which of the plan's cells it is; worker and plan count alike."""
     cell: Cell
     rows: SampleIndices
-    known: npt.NDArray[np.int32] | None
+    clean_predictions: npt.NDArray[np.int32] | None
     """Their clean predictions, -1 where nobody has the clean image; None in a cell of clean images."""
-    pictured: bool
+    has_gallery: bool
     """Whether there is a picture of the cell's successes already."""
 
     def part(self, positions: slice) -> Task:
         """The same of some of the samples."""
-        known = None if self.known is None else self.known[positions]
-        return dataclasses.replace(self, rows=self.rows[positions], known=known)
+        known = None if self.clean_predictions is None else self.clean_predictions[positions]
+        return dataclasses.replace(self, rows=self.rows[positions], clean_predictions=known)
 
 
 def cell_of(

@@ -46,7 +46,7 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Preflight
     of_models: dict[str, list[Missing]] = {}
     surrogates: dict[str, ModelRequest] = {}
     for text in perturbation_text.expand_sets(
-        settings.chosen or [text for part in suite.parts for text in part.perturbations]
+        settings.explicit_perturbations or [text for part in suite.parts for text in part.perturbations]
     ):
         name = None if text == CLEAN else _surrogate(text)
         if name is not None and name not in surrogates:
@@ -67,7 +67,7 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Preflight
         for name in names:
             benchmark = build_benchmark.benchmark(name, locations.location(name, settings.data))
             benchmarks.append(benchmark)
-            texts = settings.chosen or suite.perturbations(name)
+            texts = settings.explicit_perturbations or suite.perturbations(name)
             if not texts:
                 raise UsageError(f"Suite {settings.suite} says nothing about {name}.", "Add it, or a part for `any`.")
             if name not in of_benchmarks:

@@ -131,7 +131,7 @@ def check_batch(images: Images, labels: Labels, num_classes: int, sample_ids: li
 
 def _logits(classifier: Classifier, images: Images, batches: Batches) -> Logits:
     with torch.no_grad(), plain_float32(images.device):
-        logits = batches.joined(classifier, images)
+        logits = batches.cat_map(classifier, images)
     classifier.check_mode()
     if not logits.isfinite().all():
         raise EvaluationError(

@@ -27,7 +27,7 @@ def jobs(ready: PreflightResult, settings: Settings) -> list[Job]:
     suite, found = build_benchmark.suite(settings.suite), list[Job]()
     for number, (_, benchmarks) in enumerate(ready.subjects):
         for benchmark in benchmarks:
-            for text in perturbations(settings.chosen or suite.perturbations(benchmark.name)):
+            for text in perturbations(settings.explicit_perturbations or suite.perturbations(benchmark.name)):
                 name = None if text == CLEAN else perturbation_text.surrogate(text)[1]
                 lacking = name is not None and name not in ready.surrogates  # which was said
                 if _is_there(ready, benchmark, text) and not lacking:

@@ -46,18 +46,18 @@ class Settings:
     shard_size: int | None = None
     seed: int = 0
     store: Path | str = DEFAULT_STORE
-    normalisers: Path | str | None = None
+    alexnet_baseline: Path | str | None = None
     """JSON file with AlexNet's figures, where other than the published ones are meant."""
     shuffle_shards: bool = False
     """Work through the samples in random order, so that the first of them are a fair sample of all."""
-    until: float | None = None
+    target_ci: float | None = None
     """In points: a cell whose number is an accuracy ends when its interval is no wider than plus or minus this. Implies
     shuffled shards."""
     skip_missing: bool = False
     """Evaluate what is there when something is missing, and say what was not."""
 
     @property
-    def chosen(self) -> Sequence[str]:
+    def explicit_perturbations(self) -> Sequence[str]:
         """What replaces the suite's perturbations; empty where the suite's are meant."""
         return (*self.attacks, *self.corruptions)
 
@@ -74,5 +74,5 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
-        if self.until is not None and not 0 < self.until < 50:
-            raise UsageError(f"until must be between 0 and 50 points, got {self.until}.", "Try ±0.5.")
+        if self.target_ci is not None and not 0 < self.target_ci < 50:
+            raise UsageError(f"target_ci must be between 0 and 50 points, got {self.target_ci}.", "Try ±0.5.")

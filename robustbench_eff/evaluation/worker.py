@@ -66,7 +66,7 @@ def run_shard(work: CellRuntime, task: Task, pixels: Pixels | None = None) -> Sh
     corrupted image; of a sequence the frame with the smallest margin stands for all. Where memory runs out, the shard
     is worked off in parts.
     """
-    if work.together:
+    if work.per_shard_randomness:
         return _answers(work, task, pixels)
 
     def of(positions: torch.Tensor) -> ShardColumns:
@@ -93,7 +93,7 @@ def _concatenated(values: Sequence[Any]) -> Any:
 def _answers(work: CellRuntime, task: Task, pixels: Pixels | None) -> ShardColumns:
     began = time.perf_counter()
     labels = work.images.labels_of(task.rows, work.classifier.mean.device)
-    known = None if task.known is None else torch.tensor(task.known.astype(np.int64)).to(labels)
+    known = None if task.clean_predictions is None else torch.tensor(task.clean_predictions.astype(np.int64)).to(labels)
     if work.sequence is not None:
         found = _filmed(work, work.sequence, task.rows, labels)
     else:
@@ -102,7 +102,7 @@ def _answers(work: CellRuntime, task: Task, pixels: Pixels | None) -> ShardColum
     prediction = found.verdict.prediction
     clean_prediction = prediction if known is None else known
     right = clean_prediction == labels if work.attack is not None else torch.ones_like(labels, dtype=torch.bool)
-    beaten = [] if task.pictured else (right & (prediction != labels)).nonzero()[:MAX_TILES, 0].tolist()
+    beaten = [] if task.has_gallery else (right & (prediction != labels)).nonzero()[:MAX_TILES, 0].tolist()
     samples = [
         _sample(found.images[row], found.verdict.judged[row], int(labels[row]), int(prediction[row])) for row in beaten
     ]
@@ -127,7 +127,7 @@ def _judged(
 ) -> JudgedBatch:
     """Clean, corrupted or attacked images before the referee; `known` are the clean predictions."""
     classifier, ids = work.classifier, _ids(work, rows)
-    images = work.images.seen(pixels)
+    images = work.images.to_model_input(pixels)
     check_batch(images, labels, classifier.num_classes, ids)
     proposed, threat, effort = images, None, QueryStats.none(len(labels), labels.device)
     if work.attack is not None:
@@ -138,7 +138,7 @@ def _judged(
         effort.num_forwards += 1
     if work.corruption is not None:
         draws = RandomStreams.of(work.cell.seed or 0, ids, labels.device)
-        proposed, threat = work.images.seen(work.corruption(pixels, draws)), UNBOUNDED
+        proposed, threat = work.images.to_model_input(work.corruption(pixels, draws)), UNBOUNDED
     verdict = judge(classifier, images, labels, proposed, threat, work.batches)
     if work.is_clean:
         asked = np.flatnonzero(rows % REPEAT_EVERY == 0)
@@ -159,13 +159,13 @@ def _filmed(work: CellRuntime, sequence: FrameGenerator, rows: SampleIndices, la
     first, worst, rankings = [], [], []
     wholes = pictures(work.images, rows, labels.device)
     for position, (label, whole) in enumerate(zip(labels.tolist(), wholes, strict=True)):
-        frames = work.images.seen(sequence(whole, size, draws[position : position + 1]))
+        frames = work.images.to_model_input(sequence(whole, size, draws[position : position + 1]))
         ranking, lowest = rank_frames(classifier, frames, label, work.batches)
         first.append(frames[0])
         worst.append(frames[lowest])
         rankings.append(ranking)
     published = work.images.published
-    images = torch.stack(first) if published else work.images.seen(work.images.bytes(rows).to(labels.device))
+    images = torch.stack(first) if published else work.images.to_model_input(work.images.bytes(rows).to(labels.device))
     check_batch(images, labels, classifier.num_classes, ids)
     effort = QueryStats.none(len(labels), labels.device)
     effort.num_forwards += sequence.frames + 1
@@ -256,7 +256,7 @@ def _answer(
     except RobustEvalError:
         raise
     except Exception as error:  # the attack or the model may be the user's, and raise anything
-        if out_of_memory(error) and not work.together:
+        if out_of_memory(error) and not work.per_shard_randomness:
             raise
         raise EvaluationError(
             f"{name} on {work.cell.model} failed: {type(error).__name__}: {error}",

@@ -102,11 +102,11 @@ def open_conflicts(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledIma
     """The images of a benchmark that is made by a styliser: the user's own copy, or made in the cache on first use."""
     if (place := locations.location(benchmark.name, data)) is not None:
         return open.open_benchmark(benchmark, place)
-    assert benchmark.conflict_by is not None
+    assert benchmark.stylise_with is not None
     conflicts = _conflicts(
-        build_benchmark.benchmark(str(benchmark.images_of)),
+        build_benchmark.benchmark(str(benchmark.source_benchmark)),
         data,
-        benchmark.conflict_by,
+        benchmark.stylise_with,
         strength=1.0,
         limit=None,
         seed=0,
@@ -114,7 +114,7 @@ def open_conflicts(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledIma
     folder = cache_folder() / "conflict" / hash_strings(json.dumps(conflicts.made_from))
     _write(conflicts, folder, ignore_progress)
     opened = open.open_benchmark(benchmark, str(folder))
-    split = f"{benchmark.images_of} {conflicts.split} with textures of other classes by {benchmark.conflict_by}"
+    split = f"{benchmark.source_benchmark} {conflicts.split} with textures of other classes by {benchmark.stylise_with}"
     return dataclasses.replace(opened, origin=benchmark.name, split=split)
 
 
@@ -158,8 +158,10 @@ def _conflicts(
 
 
 def _opened(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages:
-    if benchmark.layout is not None or benchmark.conflict_by is not None:
-        raise UsageError(f"The images of {benchmark.name} are not clean.", f"Take those of {benchmark.images_of}.")
+    if benchmark.layout is not None or benchmark.stylise_with is not None:
+        raise UsageError(
+            f"The images of {benchmark.name} are not clean.", f"Take those of {benchmark.source_benchmark}."
+        )
     if benchmark.class_map is not None:
         raise UsageError(
             f"The classes of {benchmark.name} are not a model's outputs: nothing would say which they are.",
@@ -208,7 +210,7 @@ def _geometry(benchmark: Benchmark, opened: LabelledImages) -> Geometry:
     if benchmark.geometry is not None:
         return benchmark.geometry
     first = decode(content_of(opened, 0), f"{opened.origin}: {opened.ids[0]}")
-    small = first.width == first.height < LARGE.size and not benchmark.border
+    small = first.width == first.height < LARGE.size and not benchmark.crop_border
     return Geometry(size=first.width, mode="none") if small else LARGE
 
 
@@ -254,7 +256,7 @@ def _made(conflicts: ConflictPlan, part: Sequence[int]) -> npt.NDArray[np.uint8]
 
 
 def _floats(images: ImageSet, rows: list[int]) -> torch.Tensor:
-    return images.seen(torch.from_numpy(np.array(images.pixels[rows])))
+    return images.to_model_input(torch.from_numpy(np.array(images.pixels[rows])))
 
 
 def _files(conflicts: ConflictPlan) -> list[str]:

@@ -69,7 +69,7 @@ class Classifier(nn.Module):
         logits: Logits = self.model((images - self.mean) / self.std)
         return logits
 
-    def through(self, class_map: ClassMap) -> Classifier:
+    def with_class_map(self, class_map: ClassMap) -> Classifier:
         """The same classifier with its outputs read as the classes of a benchmark.
 
         It shares the weights and keeps the digest. Raises ModelError where it has another number of outputs.

@@ -41,7 +41,7 @@ def collect_entries(
         rows = published_results.chosen(**globs)
         found += shipped() + published_results.entries(rows)
     kept = [
-        entry.only(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
+        entry.filtered(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
         for entry in merge_entries(found)
     ]
     return [entry for entry in kept if entry is not None]

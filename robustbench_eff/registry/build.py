@@ -11,9 +11,9 @@ from robustbench_eff.core.errors import SpecError, did_you_mean
 from .corruptions import CORRUPTIONS
 from .defenses import DEFENSES
 from .perturbation_sets import PERTURBATION_SETS
-from .row import Row
 from .sequences import SEQUENCES
 from .stylisers import STYLISERS
+from .table import Row
 
 if TYPE_CHECKING:
     from robustbench_eff.core.types import FrameGenerator, ImageCorruption

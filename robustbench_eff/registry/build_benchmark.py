@@ -33,7 +33,7 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
             title="the user's own images",
             label_space=f"custom:{name}",
             licence="the user's",
-            where=place,
+            download_url=place,
             size="",
             num_classes=None,
         )
@@ -47,12 +47,12 @@ def other_protocols(benchmark: Benchmark) -> list[str]:
     return [
         other.name
         for other in others
-        if benchmark.name == other.images_of or other.name == benchmark.images_of
+        if benchmark.name == other.source_benchmark or other.name == benchmark.source_benchmark
         if all(getattr(other, field) == getattr(benchmark, field) for field in _IMAGE_FIELDS)
     ]
 
 
-_IMAGE_FIELDS = ("label_space", "keep", "border", "geometry", "layout", "conflict_by", "jpeg_quality")
+_IMAGE_FIELDS = ("label_space", "select_images", "crop_border", "geometry", "layout", "stylise_with", "jpeg_quality")
 """Fields that say which images are seen, and how."""
 
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from .table import Row, Table
 
-from .row import Row
-
-STYLISERS: Mapping[str, Row] = {
-    "adain": Row(
-        "robustbench_eff.corruptions.stylise_adain:AdaIN",
-        "statistics of VGG features, with weights you bring (Huang & Belongie 2017)",
-    ),
-    "colour": Row("robustbench_eff.corruptions.stylise_colour:Colour", "mean and spread of colours (Reinhard 2001)"),
-    "fourier": Row(
-        "robustbench_eff.corruptions.stylise_fourier:Fourier",
-        "amplitudes of the spectrum (Chen et al. 2021, Yang & Soatto 2020)",
-    ),
-    "random_phase": Row(
-        "robustbench_eff.corruptions.stylise_random_phase:RandomPhase",
-        "texture of random phases (after Galerne et al. 2011)",
-    ),
-}
+STYLISERS = Table(
+    "styliser",
+    "robustbench_eff.stylisers",
+    {
+        "adain": Row(
+            "robustbench_eff.corruptions.stylise_adain:AdaIN",
+            "statistics of VGG features, with weights you bring (Huang & Belongie 2017)",
+        ),
+        "colour": Row(
+            "robustbench_eff.corruptions.stylise_colour:Colour", "mean and spread of colours (Reinhard 2001)"
+        ),
+        "fourier": Row(
+            "robustbench_eff.corruptions.stylise_fourier:Fourier",
+            "amplitudes of the spectrum (Chen et al. 2021, Yang & Soatto 2020)",
+        ),
+        "random_phase": Row(
+            "robustbench_eff.corruptions.stylise_random_phase:RandomPhase",
+            "texture of random phases (after Galerne et al. 2011)",
+        ),
+    },
+)
 
 
 WITHOUT_WEIGHTS = ("random_phase", "fourier", "colour")

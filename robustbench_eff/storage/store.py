@@ -106,7 +106,7 @@ class Store:
         self._files.write(name, content)
         return name
 
-    def unite(self, cell_id: str) -> None:
+    def compact(self, cell_id: str) -> None:
         """Make one file of the shards of a finished cell: a whole store is then read in seconds."""
         if len(self._shards(cell_id)) < 2:
             return
@@ -156,7 +156,7 @@ class Store:
         wanted = list(SCHEMA.names if columns is None else dict.fromkeys(["index", *columns]))
         return _joined(self._intact(self._read(cell_id)), wanted)
 
-    def recover(self, cell_id: str, columns: Sequence[str]) -> tuple[pa.Table, int]:
+    def load_for_resume(self, cell_id: str, columns: Sequence[str]) -> tuple[pa.Table, int]:
         """These columns of all finished outcomes, and in how many files they lie, for who goes on with a cell.
 
         What a killed run left half-written is removed, and corrupt shards are set aside: their samples are computed

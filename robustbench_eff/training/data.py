@@ -77,8 +77,8 @@ def open_training_data(
     """
     benchmark, place = _benchmark(name, data, validation)
     if place is None:
-        assert benchmark.embedded is not None, f"training images of {name} are missing"
-        train, held_out = benchmark.embedded("train"), benchmark.embedded("validation")
+        assert benchmark.open_bundled is not None, f"training images of {name} are missing"
+        train, held_out = benchmark.open_bundled("train"), benchmark.open_bundled("validation")
     else:
         opened = open.open_location(place, "train")
         if validation is None:
@@ -102,9 +102,9 @@ def _benchmark(name: str, data: Mapping[str, str], validation: str | None) -> tu
     """The benchmark, and where its training images are if they are not installed with the package."""
     place = locations.location(name, data) if name in data else None
     benchmark = build_benchmark.benchmark(name, place)
-    if benchmark.images_of is not None or benchmark.layout is not None or benchmark.conflict_by is not None:
-        raise UsageError(f"{name} is for testing only.", f"Train on {benchmark.images_of}.")
-    if place is None and benchmark.embedded is not None and validation is not None:
+    if benchmark.source_benchmark is not None or benchmark.layout is not None or benchmark.stylise_with is not None:
+        raise UsageError(f"{name} is for testing only.", f"Train on {benchmark.source_benchmark}.")
+    if place is None and benchmark.open_bundled is not None and validation is not None:
         raise UsageError(f"{name} has images to look at of its own.", "Give --data too, or no --validation.")
     return benchmark, place
 

@@ -34,32 +34,32 @@ class TrainSettings:
     """Where further images are that a Noisy Student's teacher labels; None: those that are trained on."""
     schedule: str = ""
     """Fields of the Schedule, as `epochs=20, mirror=true`."""
-    budget: float | None = None
+    passes_per_image: float | None = None
     """Forward and backward passes for every training image, from which the epochs follow."""
     limit: int | None = None
     """Train on so many images."""
-    look: str | None = None
+    validation_attack: str | None = None
     """Attack that the accuracy is looked at under; None: PGD-10 at the recipe's own radius, or at 8/255."""
     input_size: int = 32
     seed: int = 0
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.budget is not None and not 0 < self.budget < math.inf:
-            raise UsageError(f"budget must be > 0 passes, got {self.budget:g}.")
-        if self.budget is not None and "epochs" in self._schedule_fields:
-            raise UsageError("Epochs follow from the budget.", "Give one of them.")
+        if self.passes_per_image is not None and not 0 < self.passes_per_image < math.inf:
+            raise UsageError(f"passes_per_image must be > 0, got {self.passes_per_image:g}.")
+        if self.passes_per_image is not None and "epochs" in self._schedule_fields:
+            raise UsageError("Epochs follow from passes_per_image.", "Give one of them.")
         for name in ("limit", "input_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
 
     @property
-    def look_text(self) -> str:
+    def validation_attack_text(self) -> str:
         """The canonical text of that attack; UsageError for one that has no radius, or no gradient step."""
         recipe = build.defense(self.defense)
         eps, norm = (recipe.eps, getattr(recipe, "norm", "linf")) if recipe.adversarial else (8 / 255, "linf")  # type: ignore[attr-defined]
-        text = build_attack.attack_text(self.look or f"pgd(eps={eps}, norm={norm}, steps=10)")
+        text = build_attack.attack_text(self.validation_attack or f"pgd(eps={eps}, norm={norm}, steps=10)")
         threat = build_attack.attack(text).threat
         if threat.eps == math.inf or threat.norm not in ("linf", "l2"):
             raise UsageError(f"{text} cannot be looked at.", "Choose an attack in linf or l2 with an eps, as pgd.")
@@ -70,8 +70,8 @@ class TrainSettings:
         return spec.parse(f"schedule({self.schedule})").arguments
 
     def plan(self, passes: float, share: float = 1.0) -> Schedule:
-        """The schedule, of a part of the budget."""
+        """The schedule, for a share of the passes."""
         schedule = spec.build(Schedule, spec.Spec("schedule", self._schedule_fields))
-        if self.budget is None:
+        if self.passes_per_image is None:
             return schedule
-        return dataclasses.replace(schedule, epochs=self.budget * share / passes)
+        return dataclasses.replace(schedule, epochs=self.passes_per_image * share / passes)

@@ -61,7 +61,7 @@ class Phases:
         self.samples, self.unlabelled = labelled, unlabelled
         self.looked_at = data.held_out.batch(0, LOOKED_AT_LAST, device)
 
-    def try_out(self) -> None:
+    def dry_run(self) -> None:
         """Build, prepare and classify once, so that what does not fit is said before any work.
 
         Raises ModelError, SpecError, DataError or UsageError.
@@ -114,7 +114,7 @@ class Phases:
         module, epochs = run_training(
             self._built(),
             training,
-            looking=partial(self.look, count=VALIDATION_IMAGES),
+            looking=partial(self.validate, count=VALIDATION_IMAGES),
             telling=None if self.telling is None else partial(self.telling, name),
             resume=settings.out / f"training-{number}.pt",
             processes=self.processes,
@@ -136,14 +136,16 @@ class Phases:
         with rng.global_generators(self.settings.seed, "initialisation"):
             return architectures.build(self.settings.arch, self.samples.num_classes).to(self.device)
 
-    def look(self, module: nn.Module, count: int = LOOKED_AT_LAST) -> ValidationMetrics:
+    def validate(self, module: nn.Module, count: int = LOOKED_AT_LAST) -> ValidationMetrics:
         """Accuracy on the first held-out images, as they are and attacked."""
         classify = self._classify(module)
         images, labels = (part[:count] for part in self.looked_at)
-        attack = build_attack.attack(self.settings.look_text)
+        attack = build_attack.attack(self.settings.validation_attack_text)
         threat = attack.threat
         changed = [images, attack(classify, images, labels)]
-        if self.settings.look is None:  # at the recipe's own radius, where a step of that length is a fair one
+        if (
+            self.settings.validation_attack is None
+        ):  # at the recipe's own radius, where a step of that length is a fair one
             one_step = build_attack.attack(f"fgsm(eps={threat.eps}, norm={threat.norm})")
             changed.append(one_step(classify, images, labels))
         with torch.no_grad():

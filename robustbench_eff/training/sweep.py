@@ -183,7 +183,7 @@ def _check(sweep: Sweep, jobs: list[TrainSettings]) -> None:
     absent: list[Missing] = []
     for settings in jobs:
         settings.plan(build.defense(settings.defense).passes)
-        _ = settings.look_text
+        _ = settings.validation_attack_text
         absent += missing(settings)
     architectures.build(jobs[0].arch, 10)
     devices.resolve_device(jobs[0].device)

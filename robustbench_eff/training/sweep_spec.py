@@ -27,7 +27,7 @@ class Sweep(BaseModel):
     expected: str = ""
     """What was expected before anything was trained."""
     train: dict[str, Any] = {}
-    """Fields of a training that all share: arch, benchmark, data, budget, schedule, limit, ..."""
+    """Fields of a training that all share: arch, benchmark, data, passes_per_image, schedule, limit, ..."""
     defense: str | None = None
     """A recipe whose fields the grid sets."""
     grid: dict[str, tuple[Any, ...]] = {}

@@ -71,7 +71,7 @@ def train(settings: TrainSettings, telling: EpochCallback | None = None) -> Card
     made_from = _made_from(settings, recipe, schedule, given, data, preprocessing)
     with process_group(device) as processes, devices.threads(settings.input_size):
         phases = Phases(settings, recipe, data, preprocessing, given, device, processes, telling)
-        phases.try_out()
+        phases.dry_run()
         refused = None
         if processes.first:
             try:
@@ -158,7 +158,7 @@ def _made_from(
         "unlabelled": None if data.unlabelled is None else data.unlabelled.fingerprint,
         "preprocessing": dataclasses.asdict(preprocessing),
         "teacher": given.teacher.digest if isinstance(given.teacher, Classifier) else None,
-        "look": settings.look_text,
+        "validation_attack": settings.validation_attack_text,
         "seed": settings.seed,
     }
     plain: dict[str, Any] = json.loads(json.dumps(fields))
@@ -178,7 +178,7 @@ def _card(
 ) -> Card:
     smooth = isinstance(recipe, SmoothAdversarialTraining) and recipe.where == "everywhere"
     activation = recipe.activation if smooth and recipe.activation != "relu" else None  # type: ignore[attr-defined]
-    look = phases.look(module)
+    look = phases.validate(module)
     count = len(phases.looked_at[1])
     looked_at = f"{_words(data.held_out)}, {count if count == len(data.held_out) else f'first {count}'} images"
     notes = []
@@ -200,7 +200,7 @@ def _card(
         data=data.images.protocol,
         data_fingerprint=data.images.fingerprint,
         passes_per_sample=round(passes / len(data.samples), 3),
-        accuracy={looked_at: look.clean, f"{looked_at}, {settings.look_text}": look.robust},
+        accuracy={looked_at: look.clean, f"{looked_at}, {settings.validation_attack_text}": look.robust},
         epochs=[dataclasses.asdict(epoch) for epoch in epochs],
         notes=tuple(notes),
         environment={"device": phases.device, "versions": environment.versions()},

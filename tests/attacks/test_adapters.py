@@ -63,7 +63,7 @@ def test_an_empty_batch_is_no_obstacle(digits_standard: Classifier, samples) -> 
 def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, samples) -> None:
     oracle = Oracle(digits_standard, twin="bfloat16")
     build_attack.attack("foolbox:LinfPGD(eps=8/255, steps=5)")(oracle, *samples)
-    assert oracle.speed == "float32, as it is"
+    assert oracle.query_mode == "float32, as it is"
     assert (oracle.effort.num_backwards == -1).all()
 
 

@@ -137,7 +137,7 @@ def test_where_a_twin_overflows_the_plain_network_is_asked() -> None:
     samples = torch.stack([torch.full((3, 4, 4), level) for level in (0.3, 1.0, 0.5, 0.9)])
     oracle.watch(4)
     logits = oracle.logits(samples, rows)
-    assert oracle.speed == "float16, folded, channels-last"
+    assert oracle.query_mode == "float16, folded, channels-last"
     assert torch.equal(logits[[1, 3]], plain(samples[[1, 3]]))
     assert torch.allclose(logits, plain(samples), atol=1e-3)
     assert oracle.effort.num_forwards.tolist() == [1, 2, 1, 2]
@@ -180,7 +180,7 @@ def test_whether_there_is_a_twin_does_not_depend_on_the_first_images() -> None:
     oracle = Oracle(model, twin="bfloat16")
     PGD(steps=1)(oracle, images(0), torch.zeros(0, dtype=torch.long))
     PGD(steps=1)(oracle, images(3), torch.zeros(3, dtype=torch.long))
-    assert oracle.speed == "bfloat16, folded, channels-last"
+    assert oracle.query_mode == "bfloat16, folded, channels-last"
 
 
 def test_what_only_the_twin_takes_for_a_success_goes_back_to_work() -> None:
@@ -229,22 +229,22 @@ def out_of_memory_above(limit: int):
 def test_batches_shrink_until_they_fit_and_no_answer_changes() -> None:
     batches, numbers = Batches(64), torch.arange(100.0)
     with pytest.warns(RobustEvalWarning, match="batches of 8"):
-        assert torch.equal(batches.joined(out_of_memory_above(10), numbers), numbers * 2)
+        assert torch.equal(batches.cat_map(out_of_memory_above(10), numbers), numbers * 2)
     assert batches.size == 8
 
 
 def test_one_sample_that_does_not_fit_is_an_error() -> None:
     with pytest.warns(RobustEvalWarning), pytest.raises(EvaluationError, match="too small for one sample"):
-        Batches(4).joined(out_of_memory_above(0), torch.arange(8.0))
+        Batches(4).cat_map(out_of_memory_above(0), torch.arange(8.0))
 
 
 def test_a_shard_is_halved_where_a_single_sample_of_it_does_not_fit_beside_the_others() -> None:
     def of(shard: torch.Tensor) -> torch.Tensor:
-        return Batches(4).joined(out_of_memory_above(8 if len(shard) <= 10 else 0), shard)
+        return Batches(4).cat_map(out_of_memory_above(8 if len(shard) <= 10 else 0), shard)
 
     numbers = torch.arange(40.0)
     with pytest.warns(RobustEvalWarning):
-        assert torch.equal(Batches(40).joined(of, numbers), numbers * 2)
+        assert torch.equal(Batches(40).cat_map(of, numbers), numbers * 2)
 
 
 def test_a_device_that_failed_is_told_from_one_that_is_full() -> None:

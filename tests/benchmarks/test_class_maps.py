@@ -32,7 +32,7 @@ def test_the_mean_of_probabilities_and_the_best_of_them_are_what_they_say() -> N
     probabilities = logits.double().softmax(1)
     expected = {"mean": "mean", "max": "amax"}
     for aggregation, method in expected.items():
-        read = classifier.through(ClassMap(outputs=10, members=members, aggregation=aggregation))
+        read = classifier.with_class_map(ClassMap(outputs=10, members=members, aggregation=aggregation))
         scores = torch.stack([getattr(probabilities[:, list(of)], method)(1) for of in members], 1)
         answer = read(images).double()
         assert torch.allclose(answer.softmax(1), scores / scores.sum(1, keepdim=True), atol=1e-6)
@@ -41,7 +41,7 @@ def test_the_mean_of_probabilities_and_the_best_of_them_are_what_they_say() -> N
         read.check_mode()
         read.check_weights()
     assert classifier.num_classes == 10
-    assert torch.equal(classifier.through(restricted(10, (4, 2)))(images), logits[:, [4, 2]])
+    assert torch.equal(classifier.with_class_map(restricted(10, (4, 2)))(images), logits[:, [4, 2]])
 
 
 def test_a_class_map_that_cannot_be() -> None:
@@ -50,7 +50,7 @@ def test_a_class_map_that_cannot_be() -> None:
             ClassMap(outputs=10, members=members)
     classifier = load_classifier(Fixed(0, outputs=10).eval(), input_size=8)
     with pytest.raises(ModelError, match="has 10 outputs; these classes are made of 1000"):
-        classifier.through(restricted(1000, (1, 2)))
+        classifier.with_class_map(restricted(1000, (1, 2)))
 
 
 def test_a_model_with_other_outputs_is_told_so_before_any_image_is_decoded(tmp_path: Path) -> None:

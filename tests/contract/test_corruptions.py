@@ -12,7 +12,7 @@ from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import GAUSSIAN_NOISE, Kernel
 from robustbench_eff.registry.corruptions import CORRUPTIONS
-from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_BAR, PERTURBATION_SETS
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_BAR, IMAGENET_C_EXTRA, PERTURBATION_SETS
 from robustbench_eff.testing import (
     CORRUPTION_CHECKS,
     gives_as_many_pixels,
@@ -38,7 +38,7 @@ def test_a_name_is_that_of_its_kernel() -> None:
 
 
 def test_sets_are_the_published_ones() -> None:
-    assert IMAGENET_C[0::18] == ("gaussian_noise", "saturate")
+    assert (IMAGENET_C + IMAGENET_C_EXTRA)[0::18] == ("gaussian_noise", "saturate")
     assert IMAGENET_C_BAR[0::9] == ("caustic_refraction", "brownish_noise")
     assert [len(texts) for texts in PERTURBATION_SETS.values()] == [95, 50, 95, 50, 14, 6, 20]
 

@@ -59,7 +59,7 @@ def test_a_cell_ends_when_its_interval_is_narrow_enough_and_goes_on_later(
 ) -> None:
     monkeypatch.setattr(dispatch, "ThreadPoolExecutor", AtOnce)
     store = tmp_path / "store"
-    result = run(store, attacks=[ATTACK], limit=None, until=5, shard_size=20)
+    result = run(store, attacks=[ATTACK], limit=None, target_ci=5, shard_size=20)
     clean, robust, _ = accuracies(result.scores)
     assert clean.n == 360, "clean cells are whole"
     assert 100 * (robust.high - robust.low) / 2 <= 5
@@ -72,7 +72,7 @@ def test_a_cell_ends_when_its_interval_is_narrow_enough_and_goes_on_later(
     low, high = wilson(int(earlier.sum()), len(earlier))
     assert 100 * (high - low) / 2 > 5
     assert len(list(store.glob("cells/*/*.parquet"))) == 2, "an ended cell is one file, too"
-    again = run(store, attacks=[ATTACK], limit=None, until=5, shard_size=20)
+    again = run(store, attacks=[ATTACK], limit=None, target_ci=5, shard_size=20)
     assert accuracies(again.scores)[1].n == robust.n, "the same command computes no more"
     run(store, attacks=[ATTACK], limit=None)
     assert_same(by_cell(store), by_cell(whole))
@@ -83,14 +83,14 @@ def test_gaps_that_dead_workers_left_are_filled_before_a_cell_is_ended(
 ) -> None:
     monkeypatch.setattr(dispatch, "ThreadPoolExecutor", AtOnce)
     store = tmp_path / "store"
-    run(store, attacks=[ATTACK], limit=None, until=49, shard_size=20)
+    run(store, attacks=[ATTACK], limit=None, target_ci=49, shard_size=20)
     cell = next(cell_id for cell_id, cell in Store(store).cells().items() if cell["perturbation"] == ATTACK)
     for path in store.glob(f"cells/{cell}/*.parquet"):
         path.unlink()
     order, rows = shuffled(360), outcomes(whole)[ATTACK]
     for part in (order[:20], order[60:80]):
         Store(store).write_shard(cell, rows.take(np.sort(part)))
-    robust = accuracies(run(store, attacks=[ATTACK], limit=None, until=8, shard_size=20).scores)[1]
+    robust = accuracies(run(store, attacks=[ATTACK], limit=None, target_ci=8, shard_size=20).scores)[1]
     assert 80 <= robust.n < 200
     assert robust.flags == (f"drawn at random: {robust.n} of 360",)
 
@@ -105,14 +105,14 @@ def test_what_was_begun_in_another_order_is_no_fair_sample_and_not_ended_early(t
     Store(store).write_shard(cell, table.slice(0, 40))
     (score, _) = (score for score in store_scores(Store(store)) if score.perturbation == ATTACK)
     assert score.flags == ("incomplete: 40 of 360",)
-    run(store, attacks=[ATTACK], limit=None, until=5)
+    run(store, attacks=[ATTACK], limit=None, target_ci=5)
     assert outcomes(store)[ATTACK].num_rows == 360
 
 
-@pytest.mark.parametrize("until", [0, 50, -1])
-def test_a_width_that_means_nothing_is_refused(tmp_path: Path, until: float) -> None:
-    with pytest.raises(UsageError, match="until must be between 0 and 50 points"):
-        run(tmp_path / "store", until=until)
+@pytest.mark.parametrize("target_ci", [0, 50, -1])
+def test_a_width_that_means_nothing_is_refused(tmp_path: Path, target_ci: float) -> None:
+    with pytest.raises(UsageError, match="target_ci must be between 0 and 50 points"):
+        run(tmp_path / "store", target_ci=target_ci)
 
 
 def test_other_libraries_attacks_keep_their_shards(tmp_path: Path) -> None:

@@ -27,9 +27,9 @@ def planned(number: int, model: str = "a", clean: PlannedCell | None = None, sam
         seed=None,
     )  # fmt: skip
     return PlannedCell(
-        job=number, cell=cell, provenance=Provenance(name=model, source=model, label_space="x"), num_classes=2,
-        clean=None if clean is None else clean.cell.id, clean_rows=None, passes=1, accuracy=True, shard_size=8,
-        together=False, speed="",
+        cell_index=number, cell=cell, provenance=Provenance(name=model, source=model, label_space="x"), num_classes=2,
+        clean=None if clean is None else clean.cell.id, clean_rows=None, passes=1, supports_early_stop=True,
+        shard_size=8, per_shard_randomness=False, query_mode="",
     )  # fmt: skip
 
 

@@ -63,14 +63,14 @@ def test_results_of_two_entries_are_kept_apart_by_kind() -> None:
 
 def test_globs_choose_models_and_results() -> None:
     entry = measured("Mine", 900, 400, family="cnn")
-    assert entry.only(families=("CNN",)) == entry
-    assert entry.only(families=("vit", "resnet*")) is None
-    kept = entry.only(benchmarks=("imagenet*",))
+    assert entry.filtered(families=("CNN",)) == entry
+    assert entry.filtered(families=("vit", "resnet*")) is None
+    kept = entry.filtered(benchmarks=("imagenet*",))
     assert kept is not None and not kept.results()
 
 
 def test_the_checksum_is_of_all_that_is_said() -> None:
     entry = measured("mine", 900, 400)
-    assert entry.sealed() == entry
+    assert entry.with_checksum() == entry
     other = entry.model_copy(update={"measured": (counted(901, 1000),)})
-    assert other.sealed().checksum != entry.checksum
+    assert other.with_checksum().checksum != entry.checksum

@@ -19,7 +19,7 @@ def changed(number: int, **fields: object) -> Entry:
     """The good entry with one result changed, and a checksum to match."""
     results = list(GOOD.measured)
     results[number] = results[number].model_copy(update=fields)
-    return GOOD.model_copy(update={"measured": tuple(results)}).sealed()
+    return GOOD.model_copy(update={"measured": tuple(results)}).with_checksum()
 
 
 def test_a_sound_entry_has_nothing_wrong() -> None:
@@ -67,7 +67,7 @@ def test_a_change_after_writing_is_found() -> None:
 
 
 def test_a_number_that_stands_twice_is_found_and_a_claim_may() -> None:
-    twice = GOOD.model_copy(update={"measured": GOOD.measured * 2}).sealed()
+    twice = GOOD.model_copy(update={"measured": GOOD.measured * 2}).with_checksum()
     assert [problem.where for problem in problems(twice, wilson)] == [
         "measured[2] (digits, none, accuracy)",
         "measured[3] (digits, pgd(eps=8/255), robust_accuracy)",
@@ -78,12 +78,12 @@ def test_a_number_that_stands_twice_is_found_and_a_claim_may() -> None:
 
 def test_places_are_counted_within_their_kind() -> None:
     odd = Result(benchmark="digits", metric="accuracy", value=99, protocol="a paper")
-    entry = GOOD.model_copy(update={"published": (odd,), "claimed": (odd,)}).sealed()
+    entry = GOOD.model_copy(update={"published": (odd,), "claimed": (odd,)}).with_checksum()
     assert {problem.where.partition(" ")[0] for problem in problems(entry, wilson)} == {"published[0]", "claimed[0]"}
 
 
 def test_results_without_provenance_and_repeated_models_are_found() -> None:
-    bare = GOOD.model_copy(update={"provenance": None}).sealed()
+    bare = GOOD.model_copy(update={"provenance": None}).with_checksum()
     assert "provenance" in {problem.where for problem in problems(bare, wilson)}
     assert [problem.what for problem in repeated([GOOD, GOOD])] == ["has 2 entries"]
 

@@ -30,4 +30,4 @@ def measured(model: str, right: int, robust: int, n: int = 1000, **fields: objec
         measured=(counted(right, n), counted(robust, n, "pgd(eps=8/255)")),
         provenance=Provenance(source="here", weights="w", preprocessing="p", cells=cells),
         **fields,
-    ).sealed()
+    ).with_checksum()

@@ -31,7 +31,7 @@ class Fixed(nn.Module):
 
 def outcomes(store: Path, name: str, where: Path | str, model: nn.Module, **options) -> pa.Table:
     """What the model does on the clean images of a benchmark."""
-    base = build_benchmark.benchmark(name).images_of or name
+    base = build_benchmark.benchmark(name).source_benchmark or name
     small = load_classifier(model.eval(), input_size=8)
     evaluate(small, benchmarks=[name], data={base: str(where)}, suite="shifts", store=store, **options)
     opened = Store(store)

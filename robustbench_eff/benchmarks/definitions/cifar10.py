@@ -17,7 +17,7 @@ CIFAR10 = Benchmark(
     label_space="cifar10",
     split="test",
     licence="none stated (unverified)",
-    where="https://www.cs.toronto.edu/~kriz/cifar.html or hf:uoft-cs/cifar10",
+    download_url="https://www.cs.toronto.edu/~kriz/cifar.html or hf:uoft-cs/cifar10",
     size="10,000 images, 163 MB",
     num_classes=10,
     class_index=lambda: {name: index for index, name in enumerate(CLASSES)},
@@ -27,7 +27,7 @@ CIFAR10_C_GENERATED = dataclasses.replace(
     CIFAR10,
     name="cifar10-c-generated",
     title="CIFAR-10-C made from the test images (Hendrycks & Dietterich 2019)",
-    images_of="cifar10",
+    source_benchmark="cifar10",
     geometry=Geometry(size=32, mode="none"),
 )
 
@@ -42,7 +42,7 @@ CIFAR10_C = dataclasses.replace(
     name="cifar10-c",
     title="CIFAR-10-C, the published arrays (Hendrycks & Dietterich 2019)",
     licence="CC BY 4.0 (unverified)",
-    where="https://zenodo.org/record/2535967",
+    download_url="https://zenodo.org/record/2535967",
     size="950,000 images, 2.9 GB (unverified)",
     layout=ARRAYS,
 )
@@ -51,7 +51,7 @@ CIFAR10_P = dataclasses.replace(
     name="cifar10-p",
     title="CIFAR-10-P, the published arrays (Hendrycks & Dietterich 2019)",
     licence="none stated (unverified)",
-    where="https://github.com/hendrycks/robustness, which links to them",
+    download_url="https://github.com/hendrycks/robustness, which links to them",
     size="10,000 sequences of each perturbation (size unknown)",
     layout=VIDEO_ARRAYS,
 )

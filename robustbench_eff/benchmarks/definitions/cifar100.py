@@ -44,19 +44,21 @@ def _of_100(of: Benchmark) -> Benchmark:
         label_space="cifar100",
         num_classes=len(CLASSES),
         class_index=class_index,
-        keep=_of_these,
-        images_of=None if of.images_of is None else "cifar100",
+        select_images=_of_these,
+        source_benchmark=None if of.source_benchmark is None else "cifar100",
     )
 
 
 CIFAR100 = dataclasses.replace(
     _of_100(CIFAR10),
-    where="https://www.cs.toronto.edu/~kriz/cifar.html or hf:uoft-cs/cifar100",
+    download_url="https://www.cs.toronto.edu/~kriz/cifar.html or hf:uoft-cs/cifar100",
     size="10,000 images, 161 MB (unverified)",
 )
-CIFAR100_C_GENERATED = dataclasses.replace(_of_100(CIFAR10_C_GENERATED), where=CIFAR100.where, size=CIFAR100.size)
+CIFAR100_C_GENERATED = dataclasses.replace(
+    _of_100(CIFAR10_C_GENERATED), download_url=CIFAR100.download_url, size=CIFAR100.size
+)
 CIFAR100_C = dataclasses.replace(
     _of_100(CIFAR10_C),
-    where="https://zenodo.org/record/3555552 (unverified)",
+    download_url="https://zenodo.org/record/3555552 (unverified)",
     size="950,000 images (size unknown)",
 )

@@ -71,18 +71,18 @@ CUE_CONFLICT = Benchmark(
     title="shape-texture cue conflict (Geirhos et al. 2019)",
     label_space="imagenet",
     licence="CC BY 4.0",
-    where="https://github.com/rgeirhos/texture-vs-shape (stimuli/style-transfer-preprocessed-512)",
+    download_url="https://github.com/rgeirhos/texture-vs-shape (stimuli/style-transfer-preprocessed-512)",
     size="1,280 images, 0.1 GB (unverified)",
     num_classes=16,
     class_index=lambda: {name: index for index, name in enumerate(categories())},
     class_map=_class_map,
-    keep=_named,
+    select_images=_named,
     geometry=Geometry(size=224, mode="none"),
 )
 CUE_CONFLICT_MAX = dataclasses.replace(
     CUE_CONFLICT,
     name="cue-conflict-max",
     title=f"{CUE_CONFLICT.title}, a category by its best class",
-    images_of="cue-conflict",
+    source_benchmark="cue-conflict",
     class_map=lambda: dataclasses.replace(_class_map(), aggregation="max"),
 )

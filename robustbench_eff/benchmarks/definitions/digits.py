@@ -1,4 +1,4 @@
-"""The embedded default: scikit-learn's 1,797 scanned handwritten digits, rendered to 3x32x32.
+"""The open_bundled default: scikit-learn's 1,797 scanned handwritten digits, rendered to 3x32x32.
 
 Source: Alpaydin & Kaynak 1998, UCI "Optical recognition of handwritten digits", test part, as bundled with
 scikit-learn. The split is fixed: samples are ordered by a hash of their position, the first 1,078 are for
@@ -64,10 +64,10 @@ DIGITS = Benchmark(
     label_space="digits",
     split="test",
     licence="CC BY 4.0 at UCI (unverified)",
-    where="installed with this package",
+    download_url="installed with this package",
     size="360 images, no download",
     num_classes=10,
-    embedded=open_digits,
+    open_bundled=open_digits,
 )
 
 
@@ -76,9 +76,9 @@ def _cue_conflict(name: str, styliser: str) -> Benchmark:
         DIGITS,
         name=name,
         title=f"digits with the texture of other digits, by {styliser}",
-        where="made from digits on first use",
-        images_of="digits",
-        conflict_by=styliser,
+        download_url="made from digits on first use",
+        source_benchmark="digits",
+        stylise_with=styliser,
         geometry=Geometry(size=32, mode="none"),
     )
 

@@ -37,7 +37,7 @@ IMAGENET = Benchmark(
     label_space="imagenet",
     split="validation",
     licence="non-commercial research (unverified)",
-    where="https://image-net.org (ILSVRC2012_img_val.tar) or hf:ILSVRC/imagenet-1k (gated)",
+    download_url="https://image-net.org (ILSVRC2012_img_val.tar) or hf:ILSVRC/imagenet-1k (gated)",
     size="50,000 images, 6.3 GB (unverified)",
     num_classes=OUTPUTS,
     class_index=class_index,
@@ -49,7 +49,7 @@ IMAGENET_SKETCH = dataclasses.replace(
     title="ImageNet-Sketch (Wang et al. 2019)",
     split="train",
     licence="MIT (unverified)",
-    where="https://github.com/HaohanWang/ImageNet-Sketch or hf:nateraw/imagenet-sketch#refs/convert/parquet",
+    download_url="https://github.com/HaohanWang/ImageNet-Sketch or hf:nateraw/imagenet-sketch#refs/convert/parquet",
     size="50,889 images, 7.6 GB (unverified)",
 )
 STYLIZED_IMAGENET = dataclasses.replace(
@@ -57,7 +57,7 @@ STYLIZED_IMAGENET = dataclasses.replace(
     name="stylized-imagenet",
     title="Stylized-ImageNet (Geirhos et al. 2019)",
     licence="as ImageNet (unverified)",
-    where="made with https://github.com/rgeirhos/Stylized-ImageNet; numbers on other stylisations do not compare",
+    download_url="made with https://github.com/rgeirhos/Stylized-ImageNet; other stylisations give other numbers",
     size="50,000 images",
 )
 
@@ -69,7 +69,7 @@ def _imagenetv2(variant: str, words: str, download: str) -> Benchmark:
         title=f"ImageNet-V2, {words} (Recht et al. 2019)",
         split="test",
         licence="MIT",
-        where="https://huggingface.co/datasets/vaishaal/ImageNetV2 (unpack the .tar.gz)",
+        download_url="https://huggingface.co/datasets/vaishaal/ImageNetV2 (unpack the .tar.gz)",
         size=f"10,000 images, {download} GB",
     )
 
@@ -82,7 +82,7 @@ IMAGENET_C_GENERATED = dataclasses.replace(
     IMAGENET,
     name="imagenet-c-generated",
     title="ImageNet-C made from the validation images (Hendrycks & Dietterich 2019)",
-    images_of="imagenet",
+    source_benchmark="imagenet",
     geometry=Geometry(size=224, resize=256, interpolation="bilinear"),
     jpeg_quality=85,
 )
@@ -101,7 +101,7 @@ IMAGENET_C = dataclasses.replace(
     name="imagenet-c",
     title="ImageNet-C, the published files (Hendrycks & Dietterich 2019)",
     licence="CC BY 4.0 (unverified)",
-    where="https://zenodo.org/record/2235448",
+    download_url="https://zenodo.org/record/2235448",
     size="4,750,000 images, 71 GB (unverified)",
     layout=IMAGE_FOLDERS,
 )
@@ -110,7 +110,7 @@ IMAGENET_P = dataclasses.replace(
     name="imagenet-p",
     title="ImageNet-P, the published videos (Hendrycks & Dietterich 2019)",
     licence="CC BY 4.0 (unverified)",
-    where="https://zenodo.org/record/3565846",
+    download_url="https://zenodo.org/record/3565846",
     size="50,000 sequences of each perturbation (size unknown)",
     layout=VIDEO_FOLDERS,
 )

@@ -67,7 +67,7 @@ def _masked(
         num_classes=200,
         class_index=partial(_positions, subset),
         class_map=partial(_class_map, subset),
-        keep=partial(keep, subset),
+        select_images=partial(keep, subset),
     )
 
 
@@ -77,7 +77,7 @@ def _all_outputs(of: Benchmark) -> Benchmark:
         of,
         name=f"{of.name}-1000way",
         title=f"{of.title}, argmax over all 1,000 outputs",
-        images_of=of.name,
+        source_benchmark=of.name,
         num_classes=OUTPUTS,
         class_index=class_index,
         class_map=None,
@@ -88,19 +88,19 @@ IMAGENET_A = dataclasses.replace(
     _masked("imagenet-a", "ImageNet-A (Hendrycks et al. 2021)", "imagenet_a_classes", _own, IMAGENET),
     split="train",
     licence="MIT",
-    where="https://github.com/hendrycks/natural-adv-examples or hf:barkermrl/imagenet-a",
+    download_url="https://github.com/hendrycks/natural-adv-examples or hf:barkermrl/imagenet-a",
     size="7,500 images, 0.7 GB (unverified)",
 )
 IMAGENET_R = dataclasses.replace(
     _masked("imagenet-r", "ImageNet-R (Hendrycks et al. 2021)", "imagenet_r_classes", _own, IMAGENET),
     split="test",
     licence="MIT",
-    where="https://github.com/hendrycks/imagenet-r or hf:axiong/imagenet-r",
+    download_url="https://github.com/hendrycks/imagenet-r or hf:axiong/imagenet-r",
     size="30,000 images, 2.19 GB",
 )
 IMAGENET_A_1000WAY, IMAGENET_R_1000WAY = _all_outputs(IMAGENET_A), _all_outputs(IMAGENET_R)
 
-_FROM_IMAGENET = dataclasses.replace(IMAGENET, images_of="imagenet", size="10,000 images of imagenet")
+_FROM_IMAGENET = dataclasses.replace(IMAGENET, source_benchmark="imagenet", size="10,000 images of imagenet")
 IMAGENET_A_CLEAN = _masked(
     "imagenet-a-clean", "ImageNet validation, the classes of A", "imagenet_a_classes", _of_imagenet, _FROM_IMAGENET
 )

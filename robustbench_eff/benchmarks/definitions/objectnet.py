@@ -65,19 +65,19 @@ OBJECTNET = Benchmark(
     title="ObjectNet, the 113 classes of ImageNet (Barbu et al. 2019)",
     label_space="imagenet",
     licence="for evaluation only, no training",
-    where="https://objectnet.dev (the folder `images` of the archive)",
+    download_url="https://objectnet.dev (the folder `images` of the archive)",
     size="18,514 of 50,000 images, 190 GB (unverified)",
     num_classes=OBJECTS,
     class_index=_class_index,
     class_map=_class_map,
-    keep=_own,
-    border=2,
+    select_images=_own,
+    crop_border=2,
 )
 OBJECTNET_1000WAY = dataclasses.replace(
     OBJECTNET,
     name="objectnet-1000way",
     title=f"{OBJECTNET.title}, argmax over all 1,000 outputs",
-    images_of="objectnet",
+    source_benchmark="objectnet",
     num_classes=len(_all_outputs().members),
     class_map=_all_outputs,
 )
@@ -85,11 +85,11 @@ OBJECTNET_CLEAN = dataclasses.replace(
     IMAGENET,
     name="objectnet-clean",
     title="ImageNet validation, the classes of ObjectNet",
-    images_of="imagenet",
+    source_benchmark="imagenet",
     size="6,250 images of imagenet",
     num_classes=OBJECTS,
     class_index=_class_index,
     class_map=_class_map,
-    keep=_of_imagenet,
+    select_images=_of_imagenet,
 )
 """What accuracy on ObjectNet is compared with."""

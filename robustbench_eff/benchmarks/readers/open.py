@@ -20,10 +20,10 @@ def missing(benchmark: Benchmark, where: str | None) -> list[Missing]:
     """What keeps this benchmark from being opened, looking only at what is cheap to look at."""
     name = benchmark.made_from or benchmark.name
     if where is None:
-        if benchmark.embedded is not None:
+        if benchmark.open_bundled is not None:
             return []
         how = f"--data {name}=PATH, or the variable or config file of `robust-eval doctor`"
-        return [Missing(f"dataset {name!r}", benchmark.where, how)]
+        return [Missing(f"dataset {name!r}", benchmark.download_url, how)]
     if where.startswith("hf:"):
         return hugging_face.missing(name, where.removeprefix("hf:"))
     if not Path(where).exists():
@@ -38,11 +38,11 @@ def open_benchmark(benchmark: Benchmark, where: str | None) -> LabelledImages:
     UsageError where there are none; DataError as `open_location`.
     """
     if where is None:
-        if benchmark.embedded is None:
+        if benchmark.open_bundled is None:
             raise UsageError(f"No images for {benchmark.name}.", f"Pass --data {benchmark.name}=PATH.")
-        return benchmark.embedded()
+        return benchmark.open_bundled()
     opened = open_location(where, benchmark.split)
-    return opened if benchmark.keep is None else benchmark.keep(opened)
+    return opened if benchmark.select_images is None else benchmark.select_images(opened)
 
 
 def open_location(where: str, split: str) -> LabelledImages:

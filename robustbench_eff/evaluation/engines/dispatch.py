@@ -70,25 +70,25 @@ def run(
     report: Callable[[Progress], None],
     *,
     drawn: bool = False,
-    until: float | None = None,
+    target_ci: float | None = None,
 ) -> None:
     """Work off every cell of a plan; what the store holds already is not computed again.
 
-    With `drawn` the samples of a cell come in the order of `shuffled`. With `until`, a fraction, a cell whose number is
-    an accuracy ends when the half-width of its interval is at most that; clean cells, which the others build on, are
-    always whole. Stopping by the width alone leaves the interval's coverage what it is as samples become many (Chow
+    With `drawn` the samples of a cell come in the order of `shuffled`. With `target_ci`, a fraction, a cell whose
+    number is an accuracy ends when the half-width of its interval is at most that; clean cells, which the others
+    build on, are always whole. Stopping by the width alone leaves the interval's coverage what it is as samples become many (Chow
     and Robbins 1965, "On the asymptotic theory of fixed-width sequential confidence intervals for the mean").
     `report` is called in another thread, one call at a time.
     """
     with ThreadPoolExecutor(1, "store") as storing:
-        _Run(plan, pool, StoreWriter(plan, store, report, storing, pool.size, drawn), until).work()
+        _Run(plan, pool, StoreWriter(plan, store, report, storing, pool.size, drawn), target_ci).work()
 
 
 class _Run:
     """What is given out next, and what becomes of it."""
 
-    def __init__(self, plan: Plan, pool: Pool, ledger: StoreWriter, until: float | None) -> None:
-        self.pool, self.ledger, self.until = pool, ledger, until
+    def __init__(self, plan: Plan, pool: Pool, ledger: StoreWriter, target_ci: float | None) -> None:
+        self.pool, self.ledger, self.target_ci = pool, ledger, target_ci
         self.ahead = list(plan.cells)
         """Cells that nobody has begun, in the order of the plan."""
         self.begun: set[str] = set()
@@ -165,12 +165,12 @@ class _Run:
     def _end_early(self, cell: OpenCell) -> None:
         """Leave the rest of a cell whose interval is as narrow as was asked for; on clean cells the others build."""
         planned = cell.planned
-        if self.until is None or planned.cell.perturbation == CLEAN or not planned.accuracy:
+        if self.target_ci is None or planned.cell.perturbation == CLEAN or not planned.supports_early_stop:
             return
         done, correct = cell.prefix.counts if cell.prefix is not None else (0, 0)
         if done and cell.fair:
             low, high = wilson(correct, done)
-            if (high - low) / 2 <= self.until:
+            if (high - low) / 2 <= self.target_ci:
                 cell.left.clear()
 
     def _give_out(self, pending: bool) -> None:
@@ -186,7 +186,7 @@ class _Run:
             planned = cell.planned
             known = None if cell.known is None else cell.known[rows]
             self.models[worker] = planned.cell.model_digest
-            self.pool.give(worker, Task(planned.job, planned.cell, rows, known, cell.pictured))
+            self.pool.give(worker, Task(planned.cell_index, planned.cell, rows, known, cell.has_gallery))
             self.out += 1
             cell.out += 1
 

@@ -67,7 +67,7 @@ class OpenCell:
     """Those of them that are a fair sample, where they come in random order."""
     files: int
     """In which the store holds it."""
-    pictured: bool
+    has_gallery: bool
     lost: deque[SampleIndices] = field(default_factory=deque)
     """What dead workers left."""
     seconds: float = 0.0
@@ -90,7 +90,7 @@ class OpenCell:
 
 def shard_size(planned: PlannedCell, workers: int) -> int:
     """How many samples of a cell are worked off together."""
-    if workers == 1 or planned.together:
+    if workers == 1 or planned.per_shard_randomness:
         return planned.shard_size
     return min(planned.shard_size, max(MIN_SHARD_SIZE, planned.cell.samples // (SHARDS_PER_WORKER * workers)))
 
@@ -127,9 +127,9 @@ class StoreWriter:
     def _begin(self, planned: PlannedCell) -> OpenCell:
         cell = planned.cell
         self.store.write_cell(cell.id, jsonable(cell))
-        found, files = self.store.recover(cell.id, ["correct"])
+        found, files = self.store.load_for_resume(cell.id, ["correct"])
         rows, correct = as_numpy(found["index"]), int(pc.sum(found["correct"]).as_py() or 0)
-        drawn = self.drawn and not planned.together
+        drawn = self.drawn and not planned.per_shard_randomness
         prefix = UnbiasedPrefix(cell.samples) if drawn else None
         if prefix is not None:
             prefix.add(rows, as_numpy(found["correct"]))
@@ -142,7 +142,7 @@ class StoreWriter:
             stored=(len(rows), correct),
             prefix=prefix,
             files=files,
-            pictured=self.store.has_picture(cell.id),
+            has_gallery=self.store.has_picture(cell.id),
         )
         self._tell(opened, len(rows), resumed=True)
         return opened
@@ -151,7 +151,7 @@ class StoreWriter:
         done, of = event.found(), cell.planned.cell
         if done.picture is not None:
             self.store.write_picture(of.id, done.picture)
-            cell.pictured = True
+            cell.has_gallery = True
         self.store.write_shard(of.id, done.outcomes)
         samples, right = done.outcomes.num_rows, as_numpy(done.outcomes["correct"])
         cell.files += 1
@@ -163,7 +163,7 @@ class StoreWriter:
 
     def _end(self, cell: OpenCell) -> None:
         if cell.files > 1:
-            self.store.unite(cell.planned.cell.id)
+            self.store.compact(cell.planned.cell.id)
         self._tell(cell, 0, ended=True)
 
     def _tell(self, cell: OpenCell, samples: int, *, resumed: bool = False, ended: bool = False) -> None:
