@@ -76,8 +76,9 @@ def run(
 
     With `drawn` the samples of a cell come in the order of `shuffled`. With `target_ci`, a fraction, a cell whose
     number is an accuracy ends when the half-width of its interval is at most that; clean cells, which the others
-    build on, are always whole. Stopping by the width alone leaves the interval's coverage what it is as samples become many (Chow
-    and Robbins 1965, "On the asymptotic theory of fixed-width sequential confidence intervals for the mean").
+    build on, are always whole. Stopping by the width alone leaves the interval's coverage what it is as samples become
+    many (Chow and Robbins 1965, "On the asymptotic theory of fixed-width sequential confidence intervals for the
+    mean").
     `report` is called in another thread, one call at a time.
     """
     with ThreadPoolExecutor(1, "store") as storing:
