@@ -7,7 +7,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -19,9 +19,8 @@ from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from .common import error_boundary, errors, output
 
 if TYPE_CHECKING:
-    from robustbench_eff.scores.compare import Flip
+    from robustbench_eff.scores.compare import Flip, RankedScore
     from robustbench_eff.scores.per_sample import SampleContributions
-    from robustbench_eff.scores.ranks import Ranks
     from robustbench_eff.storage.store import Store
 
 
@@ -30,7 +29,9 @@ def compare(
         list[str], typer.Argument(help="Two or more: MODEL of --store, a STORE with one model, or STORE::MODEL.")
     ],
     store: Annotated[str, typer.Option(help="Folder or URL of outcomes.")] = DEFAULT_STORE,
-    flips: Annotated[Path | None, typer.Option(help="CSV file: every sample that one alone has right.")] = None,
+    flips: Annotated[
+        Path | None, typer.Option(help="CSV file: every sample that only one model classifies correctly.")
+    ] = None,
     pictures: Annotated[Path | None, typer.Option(help="PNG file: some of those samples.")] = None,
     data: Annotated[list[str] | None, typer.Option(help="NAME=PATH, where --pictures finds the images.")] = None,
     alexnet_baseline: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
@@ -38,46 +39,14 @@ def compare(
 ) -> None:
     """Compare models on the same samples: paired differences and tests for two, rank intervals for more."""
     with error_boundary():
-        if len(models) < 2:
-            raise UsageError("Two models or more are compared.", "Try: robust-eval compare A B --store STORE")
-        if pictures is not None and pictures.suffix.lower() != ".png":
-            raise UsageError(f"The pictures are a PNG file, got {pictures}.", "For example flips.png.")
-        if len(models) > 2 and (flips or pictures):
-            raise UsageError("--flips and --pictures compare two models.", f"Got {len(models)}.")
-        from robustbench_eff.reports import comparison_table
-        from robustbench_eff.scores import compare as job
-        from robustbench_eff.scores.alexnet import measured
-        from robustbench_eff.scores.per_sample import measures, model_named
-
-        alexnet = None if alexnet_baseline is None else measured(alexnet_baseline)
-        found = []
-        for text in models:
-            opened, name = _subject(text, store)
-            found.append(measures(opened, model_named(opened, name), alexnet))
-        each, left_out = [of for of, _ in found], [line for _, lines in found for line in lines]
-        shared = [key for key in each[0] if all(key in other for other in each)]
-        if not shared:
-            raise UsageError(
-                "These models have no score on the same samples.", "Evaluate them with one suite, data, limit and seed."
-            )
-        for of, name in zip(each, models, strict=True):
-            left_out += [
-                f"{one.benchmark}, {one.perturbation}: only {name}" for key, one in of.items() if key not in shared
-            ]
+        _check_arguments(models, flips, pictures)
+        compared = _contributions(models, store, alexnet_baseline)
         flipped: list[Flip] = []
         if len(models) > 2:
-            ranked = job.ranked(each)
-            if as_json:
-                print(json.dumps([_plain(row, models) for row in ranked], ensure_ascii=False))
-            else:
-                comparison_table.rank_table(ranked, models, output())
+            _print_ranks(compared.contributions, models, as_json=as_json)
         else:
-            rows, flipped = job.compare(*each), list(job.flips(*each))
-            if as_json:
-                print(json.dumps([dataclasses.asdict(row) for row in rows], ensure_ascii=False))
-            else:
-                comparison_table.pair_table(rows, models[0], models[1], output())
-        for line in dict.fromkeys(left_out):
+            flipped = _print_pair(compared.contributions, models, as_json=as_json)
+        for line in dict.fromkeys(compared.left_out):
             errors().print(f"not compared: {line}", markup=False, highlight=False, soft_wrap=True)
         if flips is not None:
             _write_flips(flipped, flips)
@@ -89,8 +58,75 @@ def compare(
                 drawn.save(pictures)
 
 
+class _Compared(NamedTuple):
+    """What all models can be compared by, and sentences about the rest."""
+
+    contributions: list[dict[str, SampleContributions]]
+    left_out: list[str]
+
+
+def _check_arguments(models: Sequence[str], flips: Path | None, pictures: Path | None) -> None:
+    if len(models) < 2:
+        raise UsageError("Two or more models are needed.", "Try: robust-eval compare A B --store STORE")
+    if pictures is not None and pictures.suffix.lower() != ".png":
+        raise UsageError(f"The pictures are a PNG file, got {pictures}.", "For example flips.png.")
+    if len(models) > 2 and (flips or pictures):
+        raise UsageError("--flips and --pictures compare two models.", f"Got {len(models)}.")
+
+
+def _contributions(models: Sequence[str], store: str, alexnet_baseline: Path | None) -> _Compared:
+    from robustbench_eff.scores.alexnet import measured
+    from robustbench_eff.scores.per_sample import model_named, sample_contributions
+
+    alexnet = None if alexnet_baseline is None else measured(alexnet_baseline)
+    found = []
+    for text in models:
+        opened, name = _subject(text, store)
+        found.append(sample_contributions(opened, model_named(opened, name), alexnet))
+    contributions = [item.contributions for item in found]
+    left_out = [line for item in found for line in item.left_out]
+    shared = [key for key in contributions[0] if all(key in other for other in contributions)]
+    if not shared:
+        raise UsageError(
+            "These models have no score on the same samples.",
+            "Evaluate them with the same suite, data, limit and seed.",
+        )
+    for of_model, name in zip(contributions, models, strict=True):
+        only = [entry for key, entry in of_model.items() if key not in shared]
+        left_out += [f"{entry.benchmark}, {entry.perturbation}: only {name}" for entry in only]
+    return _Compared(contributions, left_out)
+
+
+def _print_ranks(
+    contributions: Sequence[dict[str, SampleContributions]], models: Sequence[str], *, as_json: bool
+) -> None:
+    from robustbench_eff.reports import comparison_table
+    from robustbench_eff.scores.compare import ranked
+
+    rows = ranked(contributions)
+    if as_json:
+        print(json.dumps([_plain(row, models) for row in rows], ensure_ascii=False))
+    else:
+        comparison_table.rank_table(rows, models, output())
+
+
+def _print_pair(
+    contributions: Sequence[dict[str, SampleContributions]], models: Sequence[str], *, as_json: bool
+) -> list[Flip]:
+    from robustbench_eff.reports import comparison_table
+    from robustbench_eff.scores import compare as comparing
+
+    rows = comparing.compare(*contributions)
+    if as_json:
+        plain = [dataclasses.asdict(row) | {"protocols": [str(item) for item in row.protocols]} for row in rows]
+        print(json.dumps(plain, ensure_ascii=False))
+    else:
+        comparison_table.pair_table(rows, models[0], models[1], output())
+    return list(comparing.flips(*contributions))
+
+
 def _subject(text: str, default: str) -> tuple[Store, str | None]:
-    """The store of a model and its name; None for the only one there is."""
+    """The store of a model, and its name; None for the only one in the store."""
     from robustbench_eff.storage.store import Store
 
     folder, marks, name = text.partition("::")
@@ -101,14 +137,14 @@ def _subject(text: str, default: str) -> tuple[Store, str | None]:
     return Store.existing(default), text
 
 
-def _plain(row: tuple[SampleContributions, list[float | None], list[Ranks]], models: Sequence[str]) -> dict[str, Any]:
-    measure, values, ranks = row
-    found = [
-        {"model": model, "value": value, "best_rank": of.best, "worst_rank": of.worst}
-        for model, value, of in zip(models, values, ranks, strict=True)
+def _plain(row: RankedScore, models: Sequence[str]) -> dict[str, Any]:
+    of_models = [
+        {"model": model, "value": value, "best_rank": ranks.best, "worst_rank": ranks.worst}
+        for model, value, ranks in zip(models, row.values, row.ranks, strict=True)
     ]
     names = ("benchmark", "perturbation", "metric", "higher_is_better")
-    return {name: getattr(measure, name) for name in names} | {"n": len(measure.values), "models": found}
+    plain = {name: getattr(row.score, name) for name in names}
+    return plain | {"n": len(row.score.values), "models": of_models}
 
 
 def _write_flips(flips: Sequence[Flip], path: Path) -> None:

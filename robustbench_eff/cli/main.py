@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from robustbench_eff import __version__
 from robustbench_eff.core.errors import Interrupted
+from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from robustbench_eff.reports import console, json_report, progress, verdicts
 
 from .common import error_boundary, output
@@ -23,7 +24,40 @@ from .convert import convert
 from .corrupt import corrupt
 from .leaderboard import leaderboard_app
 from .lists import list_app
-from .options import asked, run_options, with_options_of
+from .options import (
+    AlexNetOption,
+    AttackOption,
+    BatchSizeOption,
+    BenchmarkOption,
+    CompileOption,
+    CorruptionOption,
+    DataOption,
+    DeviceOption,
+    EngineOption,
+    GeometryOption,
+    InputSizeOption,
+    JsonOption,
+    LimitOption,
+    MeanOption,
+    ModelArgOption,
+    ModelOption,
+    NumClassesOption,
+    PrecisionOption,
+    QuietOption,
+    RayAddressOption,
+    SeedOption,
+    ShardSizeOption,
+    ShuffleOption,
+    SkipMissingOption,
+    StdOption,
+    StoreOption,
+    SuiteOption,
+    TargetCiOption,
+    TrustOption,
+    WeightsOption,
+    WorkersOption,
+    parse_run_options,
+)
 from .plan import plan
 from .report import report as write_report
 from .score import score
@@ -51,7 +85,7 @@ How robust is this image classifier, really?
 
     robust-eval score robust-eval-store
 
-The same command again continues where it stopped. Exit codes: 0 all done, 1 failed while running,
+The same command again resumes. Exit codes: 0 all done, 1 failed while running,
 2 bad usage or missing input, 130 interrupted.
 """
 
@@ -78,29 +112,60 @@ def main() -> None:
 
 
 @app.callback(invoke_without_command=True, help=EXAMPLES)
-@with_options_of(run_options)
 def evaluate(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    model: ModelOption = None,
+    suite: SuiteOption = "standard",
+    benchmark: BenchmarkOption = None,
+    attack: AttackOption = None,
+    corruption: CorruptionOption = None,
+    data: DataOption = None,
+    weights: WeightsOption = None,
+    trust_checkpoint: TrustOption = False,
+    num_classes: NumClassesOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    input_size: InputSizeOption = None,
+    geometry: GeometryOption = None,
+    model_arg: ModelArgOption = None,
+    limit: LimitOption = None,
+    device: DeviceOption = "auto",
+    workers: WorkersOption = None,
+    engine: EngineOption = "local",
+    ray_address: RayAddressOption = None,
+    batch_size: BatchSizeOption = "auto",
+    shard_size: ShardSizeOption = None,
+    precision: PrecisionOption = "auto",
+    compile_model: CompileOption = False,
+    seed: SeedOption = 0,
+    shuffle_shards: ShuffleOption = False,
+    target_ci: TargetCiOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    alexnet_baseline: AlexNetOption = None,
+    skip_missing: SkipMissingOption = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    **options: Any,
 ) -> None:
+    """Evaluate models, unless a command was named."""
     if version:
         print(f"robust-eval {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is not None:
-        given_too = [name for name in context.params if _was_typed(context, name)]
-        if given_too:
-            names = ", ".join(
-                "--" + {"as_json": "json", "compile_model": "compile"}.get(name, name).replace("_", "-")
-                for name in given_too
-            )
-            error_console().print(f"error: {names} before `{context.invoked_subcommand}` does not go with it.")
-            raise typer.Exit(2)
+        _refuse_options_before_command(context)
         return
     with error_boundary():
-        _evaluate(*asked(options), as_json=as_json, quiet=quiet)
+        run = parse_run_options(context.params)
+        _evaluate(run.models, run.settings, as_json=as_json, quiet=quiet)
+
+
+def _refuse_options_before_command(context: typer.Context) -> None:
+    """The options of an evaluation do not apply to a command that follows them."""
+    names = {"as_json": "json", "compile_model": "compile"}
+    typed = [f"--{names.get(name, name).replace('_', '-')}" for name in context.params if _was_typed(context, name)]
+    if typed:
+        error_console().print(f"error: {', '.join(typed)} before `{context.invoked_subcommand}` does not apply to it.")
+        raise typer.Exit(2)
 
 
 def _evaluate(requests: list[ModelRequest], settings: Settings, *, as_json: bool, quiet: bool) -> None:
@@ -110,12 +175,12 @@ def _evaluate(requests: list[ModelRequest], settings: Settings, *, as_json: bool
     devices.keep_freed_memory()
     errors = error_console()
     try:
-        with redirect_stdout(sys.stderr):  # a model of the user may print; stdout is for the result
+        with redirect_stdout(sys.stderr):  # the user's model may print; stdout is for the result
             result = run(*requests, settings=settings, listener=progress.Display(errors, quiet=quiet))
     except KeyboardInterrupt as stop:
         raise Interrupted(
             f"Interrupted. What was finished is in {settings.store}.",
-            f"To go on, repeat the command:\n  {shlex.join(['robust-eval', *sys.argv[1:]])}",
+            f"To resume, repeat the command:\n  {shlex.join(['robust-eval', *sys.argv[1:]])}",
         ) from stop
     if as_json:
         print(json_report.json_object(result.scores, str(result.store), result.missing, result.verdicts))
@@ -123,7 +188,7 @@ def _evaluate(requests: list[ModelRequest], settings: Settings, *, as_json: bool
     console.score_table(result.scores, output())
     verdicts.verdict_lines(result.verdicts, output())
     if result.other_seeds and not quiet:
-        seeds = ", ".join(str(number) for number in result.other_seeds)
+        seeds = ", ".join(map(str, result.other_seeds))
         errors.print(f"The store also holds these evaluations with seed {seeds}; they are kept apart.")
     for item in result.missing:
         errors.print(f"skipped, missing: {item}", markup=False, highlight=False, soft_wrap=True)

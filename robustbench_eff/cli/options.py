@@ -1,18 +1,17 @@
-"""The options of a run, which several commands take."""
+"""The options of a run, which `robust-eval` and `robust-eval plan` take."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeAlias
 
 import typer
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError
-from robustbench_eff.evaluation.settings import DEFAULT_STORE, Settings
+from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.models import aliases
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.suites import SUITES
@@ -22,105 +21,144 @@ from .common import parse_batch_size, parse_geometry, parse_model_args, parse_nu
 if TYPE_CHECKING:
     from robustbench_eff.models.request import ModelRequest
 
-Command = TypeVar("Command", bound=Callable[..., None])
-OF_MODEL = ("weights", "num_classes", "mean", "std", "input_size", "geometry", "model_arg", "trust_checkpoint")
-"""Options that are about one model."""
+MODEL_OPTIONS = ("weights", "num_classes", "mean", "std", "input_size", "geometry", "model_arg", "trust_checkpoint")
+"""Options that apply to one model."""
+_PLAIN = (
+    "suite",
+    "limit",
+    "device",
+    "workers",
+    "engine",
+    "ray_address",
+    "shard_size",
+    "precision",
+    "seed",
+    "shuffle_shards",
+    "store",
+    "alexnet_baseline",
+    "skip_missing",
+)
+"""Options that are fields of Settings as they are."""
 
 
 def _complete_model(incomplete: str) -> list[str]:
     return [name for name in aliases.aliases() if name.startswith(incomplete)]
 
 
-def run_options(
-    model: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Alias, timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, package.module:factory or "
-            "path/to/file.py:factory; repeat for several.",
-            autocompletion=_complete_model,
-        ),
-    ] = None,
-    suite: Annotated[
-        str, typer.Option(help="Shipped suite or YAML file.", autocompletion=lambda: list(SUITES))
-    ] = "standard",
-    benchmark: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Run on these instead of the suite's for the model's label space.",
-            autocompletion=lambda: list(BENCHMARKS),
-        ),
-    ] = None,
-    attack: Annotated[
-        list[str] | None,
-        typer.Option(help="Run these instead of the suite's, e.g. 'pgd(eps=4/255, steps=50)'."),
-    ] = None,
-    corruption: Annotated[
-        list[str] | None,
-        typer.Option(help="The same of corruptions and sequences: 'fog(severity=3)', imagenet_c, rotate_sequence."),
-    ] = None,
-    data: Annotated[list[str] | None, typer.Option(help="NAME=PATH or NAME=hf:ID[@SPLIT].")] = None,
-    weights: Annotated[Path | None, typer.Option(help="safetensors or PyTorch state_dict.")] = None,
-    trust_checkpoint: Annotated[bool, typer.Option("--trust-checkpoint", help="Unpickle --weights.")] = False,
-    num_classes: Annotated[int | None, typer.Option(help="Outputs of the model.")] = None,
-    mean: Annotated[str | None, typer.Option(help="Per channel, e.g. 0.5 or '0.485,0.456,0.406'.")] = None,
-    std: Annotated[str | None, typer.Option(help="Per channel.")] = None,
-    input_size: Annotated[int | None, typer.Option(help="Pixels a side.")] = None,
-    geometry: Annotated[str | None, typer.Option(help="crop, squash or none.")] = None,
-    model_arg: Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the constructor.")] = None,
-    limit: Annotated[int | None, typer.Option(help="The first N samples of each benchmark.")] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, several with commas between, or all.")] = "auto",
-    workers: Annotated[int | None, typer.Option(help="Processes side by side; one a device unless said.")] = None,
-    engine: Annotated[str, typer.Option(help="Who runs the workers: local or ray.")] = "local",
-    ray_address: Annotated[str | None, typer.Option(help="A Ray cluster that is there; auto finds it.")] = None,
-    batch_size: Annotated[str, typer.Option(help="auto or a number; changes no outcome.")] = "auto",
-    shard_size: Annotated[
-        int | None, typer.Option(help="Samples worked off together; matters to other libraries' attacks only.")
-    ] = None,
-    precision: Annotated[
-        str, typer.Option(help="Attacks': auto, float32, bfloat16 or float16. The referee's is float32.")
-    ] = "auto",
-    compile_model: Annotated[bool, typer.Option("--compile", help="Compile the network attacks query.")] = False,
-    seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
-    shuffle_shards: Annotated[
-        bool, typer.Option("--shuffle-shards", help="Samples in random order: early numbers are fair estimates.")
-    ] = False,
-    target_ci: Annotated[
-        str | None, typer.Option(help="±POINTS: end a cell when its interval is this narrow; e.g. ±0.5.")
-    ] = None,
-    store: Annotated[str, typer.Option(help="Folder or URL (s3://BUCKET/NAME) of the outcomes.")] = DEFAULT_STORE,
-    alexnet_baseline: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
-    skip_missing: Annotated[bool, typer.Option("--skip-missing", help="Run what is there.")] = False,
-) -> None:
-    """What is said of a run; only its signature is used."""
+ModelOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Alias, timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, package.module:factory, path/to/file.py:factory, "
+        "or the folder of a training; repeat it for several models.",
+        autocompletion=_complete_model,
+    ),
+]
+SuiteOption: TypeAlias = Annotated[
+    str, typer.Option(help="Shipped suite or YAML file.", autocompletion=lambda: list(SUITES))
+]
+BenchmarkOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Evaluate on these benchmarks instead of the suite's for the model's label space.",
+        autocompletion=lambda: list(BENCHMARKS),
+    ),
+]
+AttackOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Run these attacks instead of the suite's: 'pgd(eps=4/255, steps=50)', or your own: "
+        "'path/to/file.py:CLASS(eps=4/255)'."
+    ),
+]
+CorruptionOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="Run these corruptions or sequences instead: 'fog(severity=3)', imagenet_c, rotate_sequence."),
+]
+DataOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option(help="Where images are: NAME=PATH or NAME=hf:ID[@SPLIT][#REVISION].")
+]
+WeightsOption: TypeAlias = Annotated[Path | None, typer.Option(help="safetensors file or PyTorch state_dict.")]
+TrustOption: TypeAlias = Annotated[
+    bool, typer.Option("--trust-checkpoint", help="Unpickle --weights, which can run code.")
+]
+NumClassesOption: TypeAlias = Annotated[int | None, typer.Option(help="Number of outputs of the model.")]
+MeanOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Normalisation mean per channel, e.g. 0.5 or '0.485,0.456,0.406'.")
+]
+StdOption: TypeAlias = Annotated[str | None, typer.Option(help="Normalisation standard deviation per channel.")]
+InputSizeOption: TypeAlias = Annotated[int | None, typer.Option(help="Side of the input images in pixels.")]
+GeometryOption: TypeAlias = Annotated[str | None, typer.Option(help="Resizing: crop, squash or none.")]
+ModelArgOption: TypeAlias = Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the model's constructor.")]
+LimitOption: TypeAlias = Annotated[
+    int | None, typer.Option(help="Evaluate only the first N samples of each benchmark.")
+]
+DeviceOption: TypeAlias = Annotated[
+    str, typer.Option(help="auto, cpu, cuda, cuda:N, several with commas between, or all.")
+]
+WorkersOption: TypeAlias = Annotated[
+    int | None, typer.Option(help="Number of parallel processes; one per device by default.")
+]
+EngineOption: TypeAlias = Annotated[str, typer.Option(help="What runs the workers: local or ray.")]
+RayAddressOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Address of a running Ray cluster; auto finds it.")
+]
+BatchSizeOption: TypeAlias = Annotated[str, typer.Option(help="Images per forward pass, or auto; changes no outcome.")]
+ShardSizeOption: TypeAlias = Annotated[
+    int | None, typer.Option(help="Samples per shard; changes outcomes of attacks of other libraries only.")
+]
+PrecisionOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="Precision of the network that attacks query: auto, float32, bfloat16 or float16. The referee judges in "
+        "float32."
+    ),
+]
+CompileOption: TypeAlias = Annotated[bool, typer.Option("--compile", help="Compile the network that attacks query.")]
+SeedOption: TypeAlias = Annotated[int, typer.Option(help="Seed of all random draws.")]
+ShuffleOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--shuffle-shards", help="Evaluate samples in random order, so that early numbers are unbiased."),
+]
+TargetCiOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="±POINTS: end a cell once its 95 % interval is this narrow, e.g. ±0.5.")
+]
+StoreOption: TypeAlias = Annotated[str, typer.Option(help="Folder or URL (s3://BUCKET/NAME) of the outcomes.")]
+AlexNetOption: TypeAlias = Annotated[
+    Path | None, typer.Option(help="JSON file with AlexNet's errors, to which mCE and mFR are relative.")
+]
+SkipMissingOption: TypeAlias = Annotated[
+    bool, typer.Option("--skip-missing", help="Evaluate what is available if something is missing.")
+]
+JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
+QuietOption: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
 
 
-def with_options_of(template: Callable[..., None]) -> Callable[[Command], Command]:
-    """A command that gets the options of `template`, too, in its `**options`."""
+class RunOptions(NamedTuple):
+    """What the options of a run describe."""
 
-    def decorate(command: Command) -> Command:
-        hints = get_type_hints(template, include_extras=True) | get_type_hints(command, include_extras=True)
-        own = [each for each in inspect.signature(command).parameters.values() if each.kind != each.VAR_KEYWORD]
-        taken = [*own[:1], *inspect.signature(template).parameters.values(), *own[1:]]
-        parameters = [each.replace(annotation=hints[each.name], kind=each.KEYWORD_ONLY) for each in taken]
-        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        command.__annotations__ = {each.name: each.annotation for each in parameters}
-        return command
-
-    return decorate
+    models: list[ModelRequest]
+    settings: Settings
 
 
-def asked(options: Mapping[str, Any]) -> tuple[list[ModelRequest], Settings]:
-    """The models and the settings that these options are; UsageError for what does not go together."""
+def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
+    """Return the models and the settings that the options of a command describe.
+
+    Args:
+        options: Values of the options by the names of their parameters, as in the context of the command.
+
+    Raises:
+        UsageError: No model was named, an option has a wrong value, or two options exclude each other.
+    """
     from robustbench_eff.models.request import ModelRequest
 
-    models: list[str] = options["model"] or []
+    models: Sequence[str] = options["model"] or ()
     if not models:
         raise UsageError("No model was named.", "Try: robust-eval --model digits_standard, or --help.")
-    if len(models) > 1 and (given := [name for name in OF_MODEL if options[name]]):
+    if len(models) > 1 and (given := [name for name in MODEL_OPTIONS if options[name]]):
         names = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise UsageError(f"{names} would apply to {len(models)} models.", "Give such models a command each.")
+        raise UsageError(f"{names} would apply to {len(models)} models.", "Give each of them a command of its own.")
     of_model = {
-        "weights": options["weights"],
+        "weights": None if options["weights"] is None else Path(options["weights"]),
         "num_classes": options["num_classes"],
         "mean": parse_numbers("--mean", options["mean"]),
         "std": parse_numbers("--std", options["std"]),
@@ -129,10 +167,6 @@ def asked(options: Mapping[str, Any]) -> tuple[list[ModelRequest], Settings]:
         "model_args": parse_model_args(options["model_arg"] or []),
         "trust_checkpoint": options["trust_checkpoint"],
     }
-    as_they_are = (
-        "suite limit device workers engine ray_address shard_size precision seed shuffle_shards store alexnet_baseline "
-        "skip_missing"
-    )
     settings = Settings(
         benchmarks=tuple(options["benchmark"] or ()),
         attacks=tuple(part for text in options["attack"] or () for part in spec.split(text)),
@@ -141,6 +175,6 @@ def asked(options: Mapping[str, Any]) -> tuple[list[ModelRequest], Settings]:
         batch_size=parse_batch_size(options["batch_size"]),
         compile=options["compile_model"],
         target_ci=parse_target_ci(options["target_ci"]),
-        **{name: options[name] for name in as_they_are.split()},
+        **{name: options[name] for name in _PLAIN},
     )
-    return [ModelRequest(name=name, **of_model) for name in models], settings
+    return RunOptions([ModelRequest(name=name, **of_model) for name in models], settings)

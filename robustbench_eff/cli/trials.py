@@ -29,20 +29,21 @@ def trials(
             raise UsageError(
                 f"{store} holds no cue-conflict images.", "Evaluate with --benchmark cue-conflict --suite shifts."
             )
-        for cell_id, (cell, outcomes) in cells.items():
-            if outcomes.num_rows < cell["samples"]:
+        for item in cells.values():
+            cell = item.cell
+            if not item.finished:
                 raise UsageError(
-                    f"{cell['model']} on {cell['benchmark']} is incomplete: {outcomes.num_rows} of {cell['samples']}.",
+                    f"{cell.model} on {cell.benchmark} is incomplete: {len(item)} of {cell.samples}.",
                     "Repeat its command first.",
                 )
-            observer = observer_of(cell, outcomes)
-            path = out / f"{cell['benchmark']}_{_safe(observer.name)}_{cell_id[:6]}_session-1.csv"
+            observer = observer_of(item)
+            path = out / f"{cell.benchmark}_{_safe(observer.name)}_{cell.id[:6]}_session-1.csv"
             with reporting_os_errors(path):
                 out.mkdir(parents=True, exist_ok=True)
                 with path.open("w", newline="", encoding="utf-8") as file:
                     writer = csv.DictWriter(file, COLUMNS)
                     writer.writeheader()
-                    writer.writerows(rows_of(observer, outcomes["sample_id"].to_pylist()))
+                    writer.writerows(rows_of(observer, item.outcomes["sample_id"].to_pylist()))
             output().print(str(path), highlight=False, soft_wrap=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol, TypeAlias, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, TypeAlias, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int64, UInt8
@@ -26,6 +26,9 @@ PerSample: TypeAlias = Float[Tensor, "batch"]
 Counts: TypeAlias = Int64[Tensor, "batch"]
 SampleIndices: TypeAlias = Int64[Tensor, "batch"]  # which samples of an attack these are
 Mask: TypeAlias = Bool[Tensor, "batch"]
+
+AttackUses = Literal["one gradient", "gradients", "logits", "decisions"]
+"""What an attack uses of a model: a single gradient, gradients over many steps, logits, or predicted labels alone."""
 
 ImagesToLogits: TypeAlias = Callable[[Images], Logits]
 

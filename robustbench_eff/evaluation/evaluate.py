@@ -6,19 +6,20 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Unpack, runtime_checkable
 
 from robustbench_eff.core.errors import Missing, UsageError
 from robustbench_eff.models.load_classifier import Model, ModelLike, classifiers, portable
+from robustbench_eff.registry.perturbation import as_perturbation
 from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.masking_checks import Verdict, store_verdicts
 from robustbench_eff.scores.score import Score
 from robustbench_eff.storage.store import Store, jsonable, new_run_id
-from robustbench_eff.system import devices as hardware
-from robustbench_eff.system import environment
+from robustbench_eff.storage.stored_cell import StoredCell
+from robustbench_eff.system import devices, environment
 
 from .device_runtime import DeviceRuntime
 from .engines import dispatch
@@ -26,24 +27,37 @@ from .engines.dispatch import Pool
 from .engines.inline import Inline
 from .engines.process_pool import Processes
 from .engines.store_writer import Progress
-from .plan import CLEAN, Plan
-from .settings import Settings
+from .plan import Plan
+from .settings import EvaluateOptions, Settings
 
 
 @runtime_checkable
 class Listener(Protocol):
-    """What a caller may want to hear during a run."""
+    """A caller that wants to hear about the progress of a run."""
 
     def preparing(self, benchmark: str, done: int, total: int) -> None:
-        """Images are being decoded."""
+        """Images are being decoded.
+
+        Args:
+            benchmark: Name of the benchmark.
+            done: Number of decoded images.
+            total: Number of images.
+        """
 
     def planned(self, plan: Plan) -> None:
-        """Everything was found; these cells will be evaluated."""
+        """Everything is available; these cells will be evaluated.
+
+        Args:
+            plan: The cells of the run.
+        """
 
     def progressed(self, progress: Progress) -> None:
-        """A shard is in the store, or a cell begins with what the store holds already, or it ends.
+        """A shard was stored, a cell starts with what the store holds already, or a cell ends.
 
         Called in another thread than the rest, one call at a time, after `planned` and before `ended`.
+
+        Args:
+            progress: The state of the cell.
         """
 
     def ended(self) -> None:
@@ -51,24 +65,38 @@ class Listener(Protocol):
 
 
 class NullListener:
-    """Hears nothing."""
+    """A listener that ignores everything."""
 
     def preparing(self, benchmark: str, done: int, total: int) -> None:
-        del benchmark, done, total
+        """Ignore it.
+
+        Args:
+            benchmark: Name of the benchmark.
+            done: Number of decoded images.
+            total: Number of images.
+        """
 
     def planned(self, plan: Plan) -> None:
-        del plan
+        """Ignore it.
+
+        Args:
+            plan: The cells of the run.
+        """
 
     def progressed(self, progress: Progress) -> None:
-        del progress
+        """Ignore it.
+
+        Args:
+            progress: The state of the cell.
+        """
 
     def ended(self) -> None:
-        pass
+        """Ignore it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a run gives."""
+    """The result of `evaluate`."""
 
     scores: list[Score]
     store: str
@@ -76,20 +104,39 @@ class Result:
     missing: list[Missing]
     """What was skipped, with `skip_missing`."""
     verdicts: list[Verdict]
-    """What the checks for gradient masking say about the models of this run."""
+    """Findings of the gradient-masking checks for the models of this run."""
     other_seeds: tuple[int, ...]
-    """Seeds under which the store holds these evaluations too, in cells of their own."""
+    """Seeds for which the store holds the same evaluations, in cells of their own."""
 
 
 def evaluate(
-    *models: ModelLike, settings: Settings | None = None, listener: Listener | None = None, **options: Any
+    *models: ModelLike,
+    settings: Settings | None = None,
+    listener: Listener | None = None,
+    **options: Unpack[EvaluateOptions],
 ) -> Result:
-    """Evaluate models on benchmarks under attacks; what the store holds already is not computed again.
+    """Evaluate models on benchmarks under perturbations; what the store holds already is not computed again.
 
-    `models` are names, modules in eval mode, or what `load_classifier` returned; `options` are the fields of
-    Settings. Raises MissingInputs with everything missing at once before any work, unless `skip_missing`;
-    UsageError, DataError and ModelError for bad input; EvaluationError and StoreError while running.
     Whatever ends the run, the finished shards are in the store.
+
+    Args:
+        models: Names of models, modules in eval mode, or what `load_classifier` returned.
+        settings: The options of the run as one object, instead of `options`.
+        listener: Hears about the progress of the run.
+        options: The fields of `Settings` as keyword arguments.
+
+    Returns:
+        The scores of these models with their intervals, and where their outcomes are stored.
+
+    Raises:
+        MissingInputs: Weights, images or extras are missing; everything is listed at once, before any work, unless
+            `skip_missing` is set.
+        UsageError: A name is unknown or an option has a wrong value.
+        SpecError: The text of a perturbation cannot be read.
+        DataError: An image or label cannot be read.
+        ModelError: A model cannot be loaded, is in train mode, or does not return logits.
+        EvaluationError: A worker failed, or a model returned NaN.
+        StoreError: The store cannot be written.
     """
     if settings is not None and options:
         raise UsageError(f"Give settings or {', '.join(options)}, not both.")
@@ -112,40 +159,40 @@ def evaluate(
 
 @contextmanager
 def _pool(models: Sequence[ModelLike], settings: Settings) -> Iterator[Pool]:
-    """The workers of a run, ended when it ends."""
+    """The workers of a run, closed when it ends."""
     pool: Pool
     if settings.engine == "ray":
         from .engines.ray_pool import RayCluster
 
-        opening = partial(_opened, portable(models), settings, 1)
-        pool = RayCluster(opening, hardware.keep_freed_memory, settings.device, settings.workers, settings.ray_address)
-    elif len(devices := hardware.resolve_devices(settings.device, settings.workers)) == 1:
-        with hardware.current(devices[0]):
-            yield Inline(DeviceRuntime(classifiers(models), settings, devices[0]))
+        start = partial(_start_runtime, portable(models), settings, 1)
+        pool = RayCluster(start, devices.keep_freed_memory, settings.device, settings.workers, settings.ray_address)
+    elif len(names := devices.resolve_devices(settings.device, settings.workers)) == 1:
+        with devices.current(names[0]):
+            yield Inline(DeviceRuntime(classifiers(models), settings, names[0]))
         return
     else:
-        opening = partial(_opened, portable(models), settings, hardware.threads_each(len(devices)))
-        pool = Processes([partial(opening, device) for device in devices], hardware.keep_freed_memory)
+        start = partial(_start_runtime, portable(models), settings, devices.threads_each(len(names)))
+        pool = Processes([partial(start, name) for name in names], devices.keep_freed_memory)
     try:
         yield pool
     finally:
         pool.close()
 
 
-def _opened(models: Sequence[Model], settings: Settings, threads: int, device: str) -> DeviceRuntime:
-    """A workshop in a process of its own, which has nothing to do with the other devices."""
-    hardware.use(hardware.resolve_device(device))
+def _start_runtime(models: Sequence[Model], settings: Settings, threads: int, device: str) -> DeviceRuntime:
+    """The runtime of a process of its own, which uses no other device."""
+    devices.use(devices.resolve_device(device))
     return DeviceRuntime(models, settings, device, threads)
 
 
 def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Listener) -> None:
-    """Work everything off, with a manifest that says how it ended."""
+    """Evaluate all cells, and write a manifest that says how the run ended."""
     run_id, started = new_run_id(), time.monotonic()
     manifest = environment.describe() | plan.hardware
     manifest |= {
         "workers": pool.size,
-        "settings": jsonable(settings),
-        "models": [jsonable(planned.provenance) for planned in plan.cells if planned.cell.perturbation == CLEAN],
+        "settings": _settings_record(settings),
+        "models": [jsonable(planned.provenance) for planned in plan.cells if planned.cell.kind == "none"],
         "cells": [planned.cell.id for planned in plan.cells],
         "queried": {planned.cell.id: planned.query_mode for planned in plan.cells if planned.query_mode},
     }
@@ -165,13 +212,25 @@ def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Lis
         store.write_run(run_id, manifest | {"status": status, "wall_seconds": time.monotonic() - started})
 
 
-def _other_seeds(store: Store, plan: Plan) -> tuple[int, ...]:
-    """Seeds of cells in the store that differ in nothing else from a cell of this run."""
+def _settings_record(settings: Settings) -> dict[str, Any]:
+    """The options of the run as JSON types, own attacks and corruptions by their texts."""
+    return jsonable(replace(settings, attacks=_texts(settings.attacks), corruptions=_texts(settings.corruptions)))
 
-    def but_seed(cell: dict[str, Any]) -> str:
-        return json.dumps({key: cell[key] for key in cell if key not in ("seed", "model")}, sort_keys=True)
+
+def _texts(values: Sequence[Any]) -> list[str]:
+    return [value if isinstance(value, str) else as_perturbation(value).text for value in values]
+
+
+def _other_seeds(store: Store, plan: Plan) -> tuple[int, ...]:
+    """Seeds of stored cells that differ from a cell of this run in nothing else."""
+
+    def without_seed(cell: StoredCell) -> str:
+        record = cell.record()
+        return json.dumps({name: record[name] for name in record if name not in ("seed", "model")}, sort_keys=True)
 
     drawn = [planned.cell for planned in plan.cells if planned.cell.seed is not None]
-    mine = {but_seed(jsonable(cell)) for cell in drawn}
-    seeds = {cell["seed"] for cell in store.cells().values() if but_seed(cell) in mine}
-    return tuple(sorted(seeds - {cell.seed for cell in drawn}))
+    of_this_run = {without_seed(cell) for cell in drawn}
+    stored = {
+        cell.seed for cell in store.cells().values() if cell.seed is not None if without_seed(cell) in of_this_run
+    }
+    return tuple(sorted(stored - {cell.seed for cell in drawn}))

@@ -1,10 +1,11 @@
-"""The files of a published set for the perturbations of a run."""
+"""Open the images that a run evaluates: the clean ones, and the files of published perturbations."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
@@ -14,28 +15,92 @@ from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, UsageError
 from robustbench_eff.generation.cue_conflict import open_conflicts
-from robustbench_eff.registry import perturbation_text
-
-from .plan import CLEAN
+from robustbench_eff.registry.perturbation import Perturbation
 
 
-def missing_files(benchmark: Benchmark, root: str | None, texts: Sequence[str]) -> list[Missing]:
-    """What of a published set is not there, looking only at what is cheap to look at."""
-    if (lacking := open.missing(benchmark, root)) or root is None:
-        return lacking
-    how = f"--data {benchmark.name}=PATH of the folder that holds it, or other corruptions with --corruption"
-    places = {text: _place(benchmark, root, text)[1] for text in texts if text != CLEAN}
-    found = [Missing(f"{benchmark.name}: {text}", str(at), how) for text, at in places.items() if not at.exists()]
+class PublishedFiles(NamedTuple):
+    """Where the files of one perturbation of a published set lie."""
+
+    layout: Layout
+    path: Path
+    level: int
+    """Severity of a corruption, or difficulty of a sequence."""
+
+
+def missing_files(benchmark: Benchmark, root: str | None, changes: Sequence[Perturbation]) -> list[Missing]:
+    """Return the missing files of a published benchmark; only existence is checked.
+
+    Args:
+        benchmark: A benchmark with a layout.
+        root: Folder of the set; None where nobody said where it is.
+        changes: The requested perturbations.
+
+    Raises:
+        UsageError: A perturbation is of another kind than the set, or has other constants.
+    """
+    if (missing := open.missing(benchmark, root)) or root is None:
+        return missing
+    hint = f"--data {benchmark.name}=PATH of the folder that holds it, or other corruptions with --corruption"
+    paths = {change.text: _files(benchmark, root, change).path for change in changes if change.kind != "none"}
+    missing = [
+        Missing(f"{benchmark.name}: {text}", str(path), hint) for text, path in paths.items() if not path.exists()
+    ]
     if not _has_reader(benchmark):
-        found.append(Missing("PyAV, which reads videos", "PyPI", "pip install 'robustbench-eff[video]'"))
-    return found
+        missing.append(Missing("PyAV, which reads videos", "PyPI", "pip install 'robustbench-eff[video]'"))
+    return missing
 
 
-def files_there(benchmark: Benchmark, root: str | None, texts: Sequence[str]) -> list[str]:
-    """The perturbations whose files can be read."""
-    if root is None or not _has_reader(benchmark):
+def available(benchmark: Benchmark, root: str | None, changes: Sequence[Perturbation]) -> list[Perturbation]:
+    """Return the perturbations of a published benchmark whose files can be read; none for any other benchmark.
+
+    Args:
+        benchmark: Any benchmark.
+        root: Folder of the set; None where nobody said where it is.
+        changes: The requested perturbations.
+    """
+    if root is None or benchmark.layout is None or not _has_reader(benchmark):
         return []
-    return [text for text in texts if text != CLEAN and _place(benchmark, root, text)[1].exists()]
+    changed = [change for change in changes if change.kind != "none"]
+    return [change for change in changed if _files(benchmark, root, change).path.exists()]
+
+
+def open_files(benchmark: Benchmark, root: str, change: Perturbation) -> LabelledImages:
+    """Return the images, or sequences of frames, of one published perturbation: listed, not decoded.
+
+    Args:
+        benchmark: A benchmark with a layout.
+        root: Folder of the set.
+        change: The perturbation.
+
+    Raises:
+        DataError: The files cannot be read.
+    """
+    files = _files(benchmark, root, change)
+    try:
+        return files.layout.open(files.path, files.level)
+    except RobustEvalError:
+        raise
+    except Exception as error:
+        raise DataError(f"{files.path} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def open_clean(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages | None:
+    """Return the clean images of a benchmark: listed, not decoded. None where a published set comes without them.
+
+    Args:
+        benchmark: Any benchmark.
+        data: Where images are, by the name of the benchmark.
+
+    Raises:
+        UsageError: Nobody said where the images are.
+        DataError: They cannot be read.
+    """
+    if benchmark.stylise_with is not None:
+        return open_conflicts(benchmark, data)
+    if benchmark.layout is None:
+        return open.open_benchmark(benchmark, locations.place(benchmark, data))
+    path = locations.location(str(benchmark.source_benchmark), data)
+    return None if path is None else open.open_benchmark(benchmark, path)
 
 
 def _has_reader(benchmark: Benchmark) -> bool:
@@ -43,39 +108,17 @@ def _has_reader(benchmark: Benchmark) -> bool:
     return not reader or importlib.util.find_spec(reader) is not None
 
 
-def open_files(benchmark: Benchmark, root: str, text: str) -> LabelledImages:
-    """The images, or sequences of frames, of one perturbation: listed, not decoded. DataError if they cannot be."""
-    layout, place, level = _place(benchmark, root, text)
-    try:
-        return layout.open(place, level)
-    except RobustEvalError:
-        raise
-    except Exception as error:
-        raise DataError(f"{place} cannot be read: {type(error).__name__}: {error}") from error
-
-
-def _place(benchmark: Benchmark, root: str, text: str) -> tuple[Layout, Path, int]:
-    parsed, kind, layout = spec.parse(text), perturbation_text.kind(text), benchmark.layout
+def _files(benchmark: Benchmark, root: str, change: Perturbation) -> PublishedFiles:
+    parsed, layout = spec.parse(change.text), benchmark.layout
     assert layout is not None
-    if kind != layout.kind:
-        raise UsageError(f"{benchmark.name} holds {layout.kind}s, and {text} is none.", "Choose with --corruption.")
+    if change.kind != layout.kind:
+        raise UsageError(
+            f"{benchmark.name} holds {layout.kind}s, and {change.text} is not one.", "Choose with --corruption."
+        )
     if parsed.arguments.get("constants", "imagenet") != layout.constants:
         raise UsageError(
-            f"{benchmark.name} was made with the constants of {layout.constants}, and {text} asks for others.",
+            f"{benchmark.name} was made with the constants of {layout.constants}, and {change.text} asks for others.",
             f"Write it with constants={layout.constants!r}.",
         )
-    level = int(parsed.arguments.get("severity" if kind == "corruption" else "difficulty", 1))
-    return layout, layout.place(Path(root), parsed.name, level), level
-
-
-def open_clean(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages | None:
-    """The images before a perturbation: listed, not decoded. None where a published set comes without.
-
-    UsageError where they are nowhere; DataError if they cannot be read.
-    """
-    if benchmark.stylise_with is not None:
-        return open_conflicts(benchmark, data)
-    if benchmark.layout is None:
-        return open.open_benchmark(benchmark, locations.place(benchmark, data))
-    place = locations.location(str(benchmark.source_benchmark), data)
-    return None if place is None else open.open_benchmark(benchmark, place)
+    level = int(parsed.arguments.get("severity" if change.kind == "corruption" else "difficulty", 1))
+    return PublishedFiles(layout, layout.place(Path(root), parsed.name, level), level)

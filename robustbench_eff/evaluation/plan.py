@@ -1,10 +1,8 @@
-"""What a run consists of: cells, known by their content, and the shards of samples they are worked in."""
+"""What a run consists of: cells, identified by their content, and the shards of samples that workers evaluate."""
 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,78 +14,90 @@ import numpy.typing as npt
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import Missing
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.shuffle import shuffled
+from robustbench_eff.core.source_code import code_digest
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.registry.perturbation import Perturbation
+from robustbench_eff.storage.stored_cell import CLEAN as CLEAN
+from robustbench_eff.storage.stored_cell import StoredCell
 
 SampleIndices: TypeAlias = npt.NDArray[np.int64]
 """Positions of samples in their benchmark, ascending."""
-CLEAN = "none"
-"""The text of the perturbation that changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One classifier x one benchmark x one perturbation. Its id is a hash of all its fields but `model`."""
+class Queried:
+    """A classifier, and the network that an attack queries to fool it."""
 
-    model: str
-    """As the user wrote it; a name is not part of the identity, the weights are."""
-    model_source: str
-    model_digest: str
-    """Hash of the weights and of what built the model."""
-    preprocessing: str
-    benchmark: str
-    protocol: str
-    data: str
-    """Hash of the samples' ids, labels and bytes."""
+    classifier: Classifier
+    """The classifier that the referee asks, with the benchmark's classes for outputs."""
     classes: str
-    """Hash of what the benchmark's classes are made of; empty where they are the model's own outputs."""
-    samples: int
-    perturbation: str
-    """As spec text, defaults left out."""
-    configuration: dict[str, Any]
-    """Every field of the perturbation, its version and threat model, and the precision it was queried in."""
-    seed: int | None
-    """None where nothing is drawn."""
-
-    @property
-    def id(self) -> str:
-        identity = dataclasses.asdict(self)
-        del identity["model"]
-        text = json.dumps(identity, sort_keys=True, default=str)
-        return hashlib.blake2b(text.encode(), digest_size=10).hexdigest()
+    """Hash of the map from outputs to classes; empty where they are the same."""
+    oracle: QueryCountingModel | None = None
+    """The query interface of the attacked network, which may be faster than the classifier; None without an attack."""
+    precision: str = "float32"
+    """Precision of the queried network. Another one finds other images, so it makes another cell."""
+    surrogate: Classifier | None = None
+    """The model that is attacked where it is not the classifier itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CellRuntime:
-    """A cell with the objects it needs; the clean cell has nothing that changes its images.
+    """A cell with the objects that compute it. Batch sizes change no outcome."""
 
-    The attack, where there is one, queries `oracle`, which may be faster than the classifier; the referee asks the
-    classifier. The size of a batch changes no outcome.
-    """
-
-    cell: Cell
-    classifier: Classifier
+    cell: StoredCell
+    queried: Queried
     images: ImageSet
-    attack: Attack | None
-    corruption: ImageCorruption | None
-    sequence: FrameGenerator | None
-    oracle: QueryCountingModel | None
+    perturbation: Perturbation
     batches: Batches
-    """In which the referee asks the classifier; the same of all its cells, since they remember what fits."""
+    """Batch size of the referee. Shared by all cells of a model, so that a size found after running out of memory is
+    kept."""
     shards: Batches
-    """In which all else is done, likewise."""
-    per_shard_randomness: bool
-    """Whether that changes outcomes, so that memory has to do: other libraries' attacks draw for a whole shard."""
+    """Shard size for everything else; shared in the same way."""
+
+    @property
+    def classifier(self) -> Classifier:
+        """The classifier that the referee asks."""
+        return self.queried.classifier
+
+    @property
+    def oracle(self) -> QueryCountingModel | None:
+        """The query interface of the attacked network; None without an attack."""
+        return self.queried.oracle
+
+    @property
+    def attack(self) -> Attack | None:
+        """The attack, or None."""
+        return self.perturbation.attack if self.perturbation.kind == "attack" else None
+
+    @property
+    def corruption(self) -> ImageCorruption | None:
+        """The corruption, or None."""
+        return self.perturbation.corruption if self.perturbation.kind == "corruption" else None
+
+    @property
+    def sequence(self) -> FrameGenerator | None:
+        """The frame sequence, or None."""
+        return self.perturbation.sequence if self.perturbation.kind == "sequence" else None
 
     @property
     def is_clean(self) -> bool:
         """Whether the images are left as they are."""
-        return self.attack is None and self.corruption is None and self.sequence is None
+        return self.perturbation.kind == "none"
+
+    @property
+    def per_shard_randomness(self) -> bool:
+        """True if splitting a shard would change outcomes: third-party attacks draw random numbers per shard.
+
+        Such a shard is never halved.
+        """
+        return self.perturbation.is_adapted
 
     @property
     def passes(self) -> int:
-        """Forward and backward passes that a sample costs at most."""
+        """Largest number of forward and backward passes per sample."""
         if self.attack is not None:
             return self.attack.max_passes
         return 1 if self.sequence is None else self.sequence.frames + 1
@@ -95,110 +105,123 @@ class CellRuntime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCell:
-    """A cell as those know it who have neither its model nor its images."""
+    """Description of a cell that needs neither its model nor its images."""
 
     cell_index: int
-    """Its position among all that was asked for."""
-    cell: Cell
+    """Index among the requested cells, the same on driver and worker."""
+    cell: StoredCell
     provenance: Provenance
     num_classes: int
     clean: str | None
-    """Id of the cell of the clean images, which comes first; None where there is none, or this is it."""
+    """Id of the cell of clean images that is evaluated first; None if there is none, or this is it."""
     clean_rows: SampleIndices | None
-    """Of every sample its position among the clean images, -1 where nobody has it; None where it is the same."""
+    """Position of each sample among the clean images, -1 where it has none; None where they are the same."""
     passes: int
-    """Forward and backward passes that a sample costs at most."""
+    """Largest number of forward and backward passes per sample."""
     supports_early_stop: bool
-    """Whether the number of the cell is the share of samples that are right."""
+    """Whether the cell's number is an accuracy, whose interval can end the cell early."""
     shard_size: int
-    """Samples that are worked off together."""
+    """Number of samples in a shard."""
     per_shard_randomness: bool
-    """Whether that changes outcomes: other libraries' attacks draw for a whole shard."""
+    """True if splitting a shard would change outcomes: third-party attacks draw random numbers per shard."""
     query_mode: str
-    """How an attack queries the model, in words; empty where there is none."""
+    """How an attack queries the model: precision, folding, compilation; empty without an attack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """All cells of a run, every clean one before those that build on it, and what had to be left out."""
+    """All cells of a run, clean ones before those that depend on them, and what had to be left out."""
 
     cells: list[PlannedCell]
     missing: list[Missing]
     hardware: dict[str, Any]
-    """What they will be worked on, for the manifest."""
+    """The device that evaluates them, for the run's manifest."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Some samples of a cell: the unit of work, storage and resume."""
+    """A shard: some samples of a cell, the unit of work, storage and resume."""
 
     cell_index: int
-    """Which of the plan's cells it is; worker and plan count alike."""
-    cell: Cell
+    """Index among the requested cells, the same on driver and worker."""
+    cell: StoredCell
     rows: SampleIndices
     clean_predictions: npt.NDArray[np.int32] | None
-    """Their clean predictions, -1 where nobody has the clean image; None in a cell of clean images."""
+    """Clean prediction of each sample, -1 where its clean image is unknown; None in a cell of clean images."""
     has_gallery: bool
-    """Whether there is a picture of the cell's successes already."""
+    """Whether a picture of the cell's adversarial examples is stored already."""
 
     def part(self, positions: slice) -> Task:
-        """The same of some of the samples."""
-        known = None if self.clean_predictions is None else self.clean_predictions[positions]
-        return dataclasses.replace(self, rows=self.rows[positions], clean_predictions=known)
+        """Return the task for some of its samples.
+
+        Args:
+            positions: Slice of `rows`.
+        """
+        predictions = None if self.clean_predictions is None else self.clean_predictions[positions]
+        return dataclasses.replace(self, rows=self.rows[positions], clean_predictions=predictions)
 
 
-def cell_of(
-    classifier: Classifier,
-    images: ImageSet,
-    change: Attack | ImageCorruption | FrameGenerator | None,
-    perturbation: str,
-    seed: int,
-    precision: str = "float32",
-    surrogate: Classifier | None = None,
-    classes: str = "",
-) -> Cell:
-    """The cell of these objects; `perturbation` is the spec text of what changes the images.
+def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed: int) -> StoredCell:
+    """Return the cell of a classifier on a set of images under a perturbation.
 
-    `precision` is that of the network the attack queries, `surrogate` that network where it is not the classifier.
-    Another one finds other images, so it is another cell.
+    Args:
+        queried: The classifier, and the network that an attack queries.
+        images: The benchmark, decoded for the classifier.
+        perturbation: What changes the images; a published set says so in its component's configuration.
+        seed: Seed of the random draws, recorded only where something is drawn.
     """
-    configuration: dict[str, Any] = {}
-    if isinstance(change, ImageCorruption | FrameGenerator):
-        configuration = dict(change.configuration)
-    elif change is not None:
-        eps = change.threat.eps if math.isfinite(change.threat.eps) else None
-        configuration = {
-            **_fields(change),
-            "version": change.version,
-            "threat": {"norm": change.threat.norm, "eps": eps},
-        }
-        if precision != "float32":
-            configuration["precision"] = precision
-        if surrogate is not None:
-            configuration["surrogate"] = surrogate.digest
-    return Cell(
+    component = perturbation.component
+    classifier = queried.classifier
+    return StoredCell(
         model=classifier.name,
         model_source=classifier.provenance.source,
         model_digest=classifier.digest,
         preprocessing=str(classifier.preprocessing),
         benchmark=images.benchmark,
-        protocol=images.protocol,
+        protocol=Protocol(description=images.protocol) if isinstance(images.protocol, str) else images.protocol,
         data=images.fingerprint,
-        classes=classes,
+        classes=queried.classes,
         samples=len(images),
-        perturbation=perturbation,
-        configuration=configuration,
-        seed=seed if change is not None and change.stochastic else None,
-    )
+        perturbation=perturbation.text,
+        kind=perturbation.kind,
+        uses=getattr(perturbation.attack, "uses", None) if perturbation.kind == "attack" else None,
+        configuration=_configuration(queried, perturbation),
+        seed=seed if component is not None and component.stochastic else None,
+    ).identified()
+
+
+def _configuration(queried: Queried, perturbation: Perturbation) -> dict[str, Any]:
+    """Everything that decides which images come out, the seed aside."""
+    if perturbation.kind == "none":
+        return {}
+    if perturbation.kind != "attack":
+        component = perturbation.corruption if perturbation.kind == "corruption" else perturbation.sequence
+        return dict(component.configuration)
+    attack = perturbation.attack
+    eps = attack.threat.eps if math.isfinite(attack.threat.eps) else None
+    optional = {
+        "precision": None if queried.precision == "float32" else queried.precision,
+        "surrogate": None if queried.surrogate is None else queried.surrogate.digest,
+        "code": code_digest([type(attack)]) or None,
+    }
+    return {
+        **{item.name: getattr(attack, item.name) for item in dataclasses.fields(attack)},  # type: ignore[arg-type]
+        "version": attack.version,
+        "threat": {"norm": attack.threat.norm, "eps": eps},
+        **{name: value for name, value in optional.items() if value is not None},
+    }
 
 
 def shards_of(samples: int, done: SampleIndices, size: int, *, drawn: bool = False) -> Iterator[SampleIndices]:
-    """What `done` leaves of `samples`, at most `size` at a time, in the order of the benchmark or of `shuffled`."""
+    """Yield the samples that are not done in shards.
+
+    Args:
+        samples: Number of samples of the cell.
+        done: Positions of the finished samples.
+        size: Largest number of samples in a shard.
+        drawn: Take the samples in the order of `shuffled` instead of the benchmark's.
+    """
     order = shuffled(samples) if drawn else np.arange(samples)
-    left = order[np.isin(order, done, invert=True)]
-    for start in range(0, len(left), size):
-        yield np.sort(left[start : start + size])
-
-
-def _fields(attack: Attack) -> dict[str, Any]:
-    return {field.name: getattr(attack, field.name) for field in dataclasses.fields(attack)}  # type: ignore[arg-type]
+    remaining = order[np.isin(order, done, invert=True)]
+    for start in range(0, len(remaining), size):
+        yield np.sort(remaining[start : start + size])

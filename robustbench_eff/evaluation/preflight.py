@@ -1,191 +1,212 @@
-"""Everything a run needs, checked before any work: all that is missing is found at once."""
+"""Everything a run needs, checked before any work: all that is missing is reported at once."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
-from robustbench_eff.benchmarks.readers import open
+from robustbench_eff.benchmarks.readers import open as sources
 from robustbench_eff.core.errors import Missing, MissingInputs, UsageError
 from robustbench_eff.models import resolve as zoo
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.load_classifier import Model
 from robustbench_eff.models.request import ModelRequest
-from robustbench_eff.registry import build, build_benchmark, perturbation_text
-from robustbench_eff.registry.benchmarks import BENCHMARKS
+from robustbench_eff.registry import benchmarks, build_benchmark
+from robustbench_eff.registry.perturbation import UNPERTURBED, Perturbation, as_perturbation, expand_sets, perturbations
+from robustbench_eff.registry.suite import Suite
 
-from .open_images import files_there, missing_files, open_clean, open_files
-from .plan import CLEAN
+from .open_images import available, missing_files, open_clean, open_files
 from .settings import Settings
+from .suggested_command import suggested_commands
 
 ModelOrRequest = ModelRequest | Classifier
-"""A model that is not loaded yet, where loading is expensive, or one that is."""
+"""A model that is not loaded yet, because loading is expensive, or one that is."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedModel:
+    """A model and the benchmarks it is evaluated on."""
+
+    model: ModelOrRequest
+    benchmarks: list[Benchmark]
 
 
 @dataclass(frozen=True, slots=True)
 class PreflightResult:
-    """What survived the checks, and what did not."""
+    """The models, images and perturbations that are available, and what is missing."""
 
-    subjects: list[tuple[ModelOrRequest, list[Benchmark]]]
+    models: list[RequestedModel]
     surrogates: dict[str, ModelRequest]
-    """Models that attacks are found on but that are not judged, by name."""
+    """Models on which attacks are found but that are not evaluated, by name."""
+    perturbations: dict[str, list[Perturbation]]
+    """The perturbations of every benchmark, by its name; the clean images come first."""
     opened: dict[str, LabelledImages]
     """The clean images of every benchmark, by name: listed, not decoded. Published sets may have none."""
     published: dict[tuple[str, str], LabelledImages]
-    """The files of every perturbation of a published set, by its name and the perturbation's text."""
+    """The files of a published set, by the names of the benchmark and of the perturbation."""
     missing: list[Missing]
 
 
+@dataclass(frozen=True, slots=True)
+class _Missing:
+    """What is missing, by whose it is."""
+
+    of_models: dict[str, list[Missing]]
+    of_benchmarks: dict[str, list[Missing]]
+
+    def all(self) -> list[Missing]:
+        groups = (*self.of_models.values(), *self.of_benchmarks.values())
+        return list(dict.fromkeys(item for group in groups for item in group))
+
+
 def check(models: Sequence[Model], settings: Settings, device: str) -> PreflightResult:
-    """Find what is missing; MissingInputs with all of it, unless `skip_missing` leaves something to do."""
+    """Resolve every name, and find out what is missing, without loading a model or decoding an image.
+
+    Args:
+        models: Names, requests or classifiers.
+        settings: The options of the run.
+        device: Torch device of the classifiers.
+
+    Raises:
+        MissingInputs: Weights, images or extras are missing, and `skip_missing` is not set or leaves nothing to do.
+        UsageError: A name is unknown, or no benchmark of the suite fits a model.
+        SpecError: A perturbation cannot be read.
+    """
+    requested = _requested_models(models, settings, device)
+    named = {benchmark.name: benchmark for model in requested for benchmark in model.benchmarks}
+    changes = _perturbations(named, settings)
+    surrogates = _surrogates(changes)
+    published = {
+        name: available(benchmark, locations.place(benchmark, settings.data), changes[name])
+        for name, benchmark in named.items()
+    }
+    missing = _find_missing(requested, surrogates, changes, settings)
+    left = [
+        RequestedModel(model.model, _usable(model, missing, published, settings))
+        for model in requested
+        if not missing.of_models.get(model.model.name)
+    ]
+    left = [model for model in left if model.benchmarks]
+    if missing.all() and not (settings.skip_missing and left):
+        requests = [model.model for model in requested if isinstance(model.model, ModelRequest)]
+        raise MissingInputs(
+            missing.all(), suggested_commands(requests, missing.of_models, missing.of_benchmarks, settings)
+        )
+    return _opened(left, changes, published, surrogates, missing, settings)
+
+
+def _requested_models(models: Sequence[Model], settings: Settings, device: str) -> list[RequestedModel]:
+    """The models with the benchmarks they are to be evaluated on."""
     suite = build_benchmark.suite(settings.suite)
-    of_models: dict[str, list[Missing]] = {}
-    surrogates: dict[str, ModelRequest] = {}
-    for text in perturbation_text.expand_sets(
-        settings.explicit_perturbations or [text for part in suite.parts for text in part.perturbations]
-    ):
-        name = None if text == CLEAN else _surrogate(text)
-        if name is not None and name not in surrogates:
-            request = ModelRequest(name=name)
-            if lacking := zoo.missing(request):
-                of_models[name] = lacking
-            else:
-                surrogates[name] = request
-    subjects: list[tuple[ModelOrRequest, list[Benchmark]]] = []
-    of_benchmarks: dict[str, list[Missing]] = {}
-    published: dict[str, list[str]] = {}
+    requested = []
     for model in models:
-        subject, lacking = _subject(model, device)
-        if lacking:
-            of_models[subject.name] = lacking
+        subject: ModelOrRequest = ModelRequest(name=model) if isinstance(model, str) else model
+        if isinstance(subject, Classifier):
+            subject = subject.to(device)
         names = dict.fromkeys(settings.benchmarks or _own_benchmarks(subject, suite.benchmarks(), settings.data))
-        benchmarks = []
-        for name in names:
-            benchmark = build_benchmark.benchmark(name, locations.location(name, settings.data))
-            benchmarks.append(benchmark)
-            texts = settings.explicit_perturbations or suite.perturbations(name)
-            if not texts:
-                raise UsageError(f"Suite {settings.suite} says nothing about {name}.", "Add it, or a part for `any`.")
-            if name not in of_benchmarks:
-                of_benchmarks[name], published[name] = _images(benchmark, perturbations(texts), settings)
-        found = [
-            benchmark
-            for benchmark in benchmarks
-            if not of_benchmarks[benchmark.name] or (settings.skip_missing and published[benchmark.name])
-        ]
-        if not lacking and found:
-            subjects.append((subject, found))
-    lacking_at_all = [item for found in (of_models, of_benchmarks) for items in found.values() for item in items]
-    absent = list(dict.fromkeys(lacking_at_all))
-    if absent and not (settings.skip_missing and subjects):
-        without_data = [name for name, items in of_benchmarks.items() if items]
-        raise MissingInputs(absent, _local_commands(models, of_models, without_data, settings))
-    wanted = {benchmark.name: benchmark for _, benchmarks in subjects for benchmark in benchmarks}
-    opened = {
-        name: images
-        for name, benchmark in wanted.items()
-        if (images := open_clean(benchmark, settings.data)) is not None
-    }
-    files = {
-        (name, text): open_files(benchmark, str(locations.place(benchmark, settings.data)), text)
-        for name, benchmark in wanted.items()
-        for text in published[name]
-    }
-    return PreflightResult(subjects, surrogates, opened, files, absent)
+        rows = [build_benchmark.benchmark(name, locations.location(name, settings.data)) for name in names]
+        requested.append(RequestedModel(subject, rows))
+    return requested
 
 
-def _images(benchmark: Benchmark, texts: Sequence[str], settings: Settings) -> tuple[list[Missing], list[str]]:
-    """What is missing of a benchmark's images, and of a published set the perturbations that can be read."""
-    place = locations.place(benchmark, settings.data)
-    if benchmark.layout is None:
-        return open.missing(benchmark, place), []
-    return missing_files(benchmark, place, texts), files_there(benchmark, place, texts)
+def _own_benchmarks(model: ModelOrRequest, offered: Sequence[str], data: Mapping[str, str]) -> list[str]:
+    """The offered benchmarks of the model's label space, and the user's own sets named in `data`.
 
-
-def perturbations(texts: Iterable[str]) -> list[str]:
-    """Canonical texts without repetition, clean first."""
-    texts = perturbation_text.expand_sets(texts)
-    return list(dict.fromkeys([CLEAN, *(text if text == CLEAN else build.perturbation_text(text) for text in texts)]))
-
-
-def _surrogate(text: str) -> str | None:
-    """The name of the model an attack is found on; SpecError for a perturbation that cannot be built."""
-    build.perturbation_text(text)
-    return perturbation_text.surrogate(text)[1]
-
-
-def _subject(model: Model, device: str) -> tuple[ModelOrRequest, list[Missing]]:
-    """A classifier on the device, or a request with what it lacks."""
-    if isinstance(model, Classifier):
-        return model.to(device), []
-    request = ModelRequest(name=model) if isinstance(model, str) else model
-    return request, zoo.missing(request)
-
-
-def _own_benchmarks(subject: ModelOrRequest, offered: Sequence[str], data: Mapping[str, str]) -> list[str]:
-    """The offered benchmarks of the model's label space, published ones only where their files are, and the user's own
-    sets named in `data`."""
-    space = subject.provenance.label_space if isinstance(subject, Classifier) else zoo.expected_label_space(subject)
-    benchmarks = [build_benchmark.benchmark(name, data.get(name)) for name in offered]
-    there = [item for item in benchmarks if item.layout is None or locations.location(item.name, data) is not None]
-    same = [benchmark.name for benchmark in there if benchmark.label_space == space]
-    own = [name for name in data if name not in BENCHMARKS or space == "custom"]
+    Published sets are only among them if their files are available.
+    """
+    space = model.provenance.label_space if isinstance(model, Classifier) else zoo.expected_label_space(model)
+    rows = [build_benchmark.benchmark(name, data.get(name)) for name in offered]
+    local = [row for row in rows if row.layout is None or locations.location(row.name, data) is not None]
+    same = [row.name for row in local if row.label_space == space]
+    own = [name for name in data if name not in benchmarks.BENCHMARKS or space == "custom"]
     if not (same or own):
         raise UsageError(
-            f"{subject.name}: no benchmark of the suite has its label space ({space}).",
+            f"{model.name}: no benchmark of the suite has its label space ({space}).",
             "Name one with --benchmark NAME, and its images with --data NAME=PATH.",
         )
     return same + own
 
 
-def _local_commands(
-    models: Sequence[Model], lacking: Mapping[str, list[Missing]], without_data: Sequence[str], settings: Settings
-) -> str:
-    """The commands with everything that is missing given as local files; models that need a file get one each."""
-    requests = [
-        ModelRequest(name=model) if isinstance(model, str) else model
-        for model in models
-        if not isinstance(model, Classifier)
+def _perturbations(named: Mapping[str, Benchmark], settings: Settings) -> dict[str, list[Perturbation]]:
+    """The perturbations of every benchmark; each text is read once."""
+    if settings.explicit_perturbations:
+        explicit = perturbations(settings.explicit_perturbations)
+        return dict.fromkeys(named, explicit)
+    suite = build_benchmark.suite(settings.suite)
+    texts = {name: _texts(suite, name, settings) for name in named}
+    read = {text: as_perturbation(text) for group in texts.values() for text in group}
+    return {name: list(dict.fromkeys([UNPERTURBED, *map(read.__getitem__, group)])) for name, group in texts.items()}
+
+
+def _texts(suite: Suite, benchmark: str, settings: Settings) -> list[str]:
+    texts = suite.perturbations(benchmark)
+    if not texts:
+        raise UsageError(
+            f"Suite {settings.suite} does not name {benchmark}.", "Add it to the suite, or a part for `any`."
+        )
+    return expand_sets(texts)
+
+
+def _surrogates(changes: Mapping[str, Sequence[Perturbation]]) -> dict[str, ModelRequest]:
+    names = [change.transfer_from for group in changes.values() for change in group if change.transfer_from]
+    return {name: ModelRequest(name=name) for name in names}
+
+
+def _find_missing(
+    requested: Sequence[RequestedModel],
+    surrogates: Mapping[str, ModelRequest],
+    changes: Mapping[str, Sequence[Perturbation]],
+    settings: Settings,
+) -> _Missing:
+    """Everything that keeps models and benchmarks from being used; only cheap checks are made."""
+    requests = {**surrogates, **{item.model.name: item.model for item in requested}}
+    of_models = {name: zoo.missing(request) for name, request in requests.items() if isinstance(request, ModelRequest)}
+    of_benchmarks = {}
+    for benchmark in [benchmark for item in requested for benchmark in item.benchmarks]:
+        path = locations.place(benchmark, settings.data)
+        of_benchmarks[benchmark.name] = (
+            sources.missing(benchmark, path)
+            if benchmark.layout is None
+            else missing_files(benchmark, path, changes[benchmark.name])
+        )
+    return _Missing({name: items for name, items in of_models.items() if items}, of_benchmarks)
+
+
+def _usable(
+    model: RequestedModel, missing: _Missing, published: Mapping[str, Sequence[Perturbation]], settings: Settings
+) -> list[Benchmark]:
+    """The benchmarks of a model that can be evaluated: complete ones, with `skip_missing` parts of published ones."""
+    return [
+        benchmark
+        for benchmark in model.benchmarks
+        if not missing.of_benchmarks[benchmark.name] or (settings.skip_missing and published[benchmark.name])
     ]
-    tail = _setting_words(settings, without_data)
-    commands = []
-    for request in requests:
-        options = {item.option for item in lacking.get(request.name, [])}
-        if "" not in options:
-            commands.append(["robust-eval", "--model", request.name, *_model_words(request, bool(options)), *tail])
-    return "\n  ".join(shlex.join(command) for command in commands)
 
 
-def _model_words(request: ModelRequest, needs_file: bool) -> list[str]:
-    """The options of a model as they were given, with FILE for weights that are missing."""
-    weights = "FILE" if needs_file else request.weights
-    single = {
-        "--weights": weights,
-        "--num-classes": request.num_classes,
-        "--mean": None if request.mean is None else ",".join(f"{value:g}" for value in request.mean),
-        "--std": None if request.std is None else ",".join(f"{value:g}" for value in request.std),
-        "--input-size": request.input_size,
-        "--geometry": request.geometry,
+def _opened(
+    models: list[RequestedModel],
+    changes: dict[str, list[Perturbation]],
+    published: Mapping[str, Sequence[Perturbation]],
+    surrogates: Mapping[str, ModelRequest],
+    missing: _Missing,
+    settings: Settings,
+) -> PreflightResult:
+    """List the images of every benchmark that will be evaluated."""
+    wanted = {benchmark.name: benchmark for model in models for benchmark in model.benchmarks}
+    clean = {name: open_clean(benchmark, settings.data) for name, benchmark in wanted.items()}
+    files = {
+        (name, change.text): open_files(benchmark, str(locations.place(benchmark, settings.data)), change)
+        for name, benchmark in wanted.items()
+        for change in published[name]
     }
-    words = [word for option, value in single.items() if value is not None for word in (option, str(value))]
-    words += [word for key, value in request.model_args.items() for word in ("--model-arg", f"{key}={value}")]
-    return [*words, *(["--trust-checkpoint"] if request.trust_checkpoint else [])]
-
-
-def _setting_words(settings: Settings, without_data: Sequence[str]) -> list[str]:
-    """The options of the run that were given, with PATH for images that are missing."""
-    words: list[str] = []
-    for option in ("benchmark", "attack", "corruption"):
-        words += [word for value in getattr(settings, f"{option}s") for word in (f"--{option}", value)]
-    for name, place in {**settings.data, **dict.fromkeys(without_data, "PATH")}.items():
-        words += ["--data", f"{name}={place}"]
-    for field in fields(settings):
-        value, option = getattr(settings, field.name), f"--{field.name.replace('_', '-')}"
-        if field.name in ("benchmarks", "attacks", "corruptions", "data") or str(value) == str(field.default):
-            continue
-        words += [option] if value is True else [option, str(value)]
-    return words
+    return PreflightResult(
+        models=models,
+        surrogates={name: request for name, request in surrogates.items() if name not in missing.of_models},
+        perturbations=changes,
+        opened={name: images for name, images in clean.items() if images is not None},
+        published=files,
+        missing=missing.all(),
+    )

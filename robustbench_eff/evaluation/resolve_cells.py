@@ -1,8 +1,9 @@
-"""What there is to do: models, images and what changes them, before anything is loaded."""
+"""The cells that were requested, as triples of model, benchmark and perturbation, before anything is loaded."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,57 +13,73 @@ from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.labels import resolve_labels
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.models.classifier import Classifier
-from robustbench_eff.registry import build_benchmark, perturbation_text
+from robustbench_eff.registry.perturbation import Perturbation
 
-from .plan import CLEAN, SampleIndices
-from .preflight import PreflightResult, perturbations
-from .settings import Settings
-
-Job = tuple[int, Benchmark, str]
-"""A model by its position, the images, and the text of what changes them."""
+from .plan import SampleIndices
+from .preflight import PreflightResult
 
 
-def jobs(ready: PreflightResult, settings: Settings) -> list[Job]:
-    """Everything that was asked for and is there."""
-    suite, found = build_benchmark.suite(settings.suite), list[Job]()
-    for number, (_, benchmarks) in enumerate(ready.subjects):
-        for benchmark in benchmarks:
-            for text in perturbations(settings.explicit_perturbations or suite.perturbations(benchmark.name)):
-                name = None if text == CLEAN else perturbation_text.surrogate(text)[1]
-                lacking = name is not None and name not in ready.surrogates  # which was said
-                if _is_there(ready, benchmark, text) and not lacking:
-                    found.append((number, benchmark, text))
-    return found
+class RequestedCell(NamedTuple):
+    """A model on the images of a benchmark under a perturbation."""
+
+    model: int
+    """Index among the models of the preflight."""
+    benchmark: Benchmark
+    perturbation: Perturbation
+
+
+def requested_cells(ready: PreflightResult) -> list[RequestedCell]:
+    """Return every cell that was requested and whose model, images and surrogate are available.
+
+    Args:
+        ready: What the preflight found.
+    """
+    return [
+        RequestedCell(index, benchmark, change)
+        for index, model in enumerate(ready.models)
+        for benchmark in model.benchmarks
+        for change in ready.perturbations[benchmark.name]
+        if _has_images(ready, benchmark, change)
+        and (change.transfer_from is None or change.transfer_from in ready.surrogates)
+    ]
 
 
 def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
-    """Of every image its position among the clean ones, -1 where it is not there.
+    """Return the position of every image among the clean ones, -1 where it has none.
 
-    A published image may be another kind of file than its clean one.
+    A published image may be another type of file than its clean one, so names match without their suffix too.
+
+    Args:
+        images: Corrupted images.
+        clean: Clean images.
     """
     known = {_stem(sample): position for position, sample in enumerate(clean.sample_ids)}
     known |= {sample: position for position, sample in enumerate(clean.sample_ids)}
     return np.array([known.get(sample, known.get(_stem(sample), -1)) for sample in images.sample_ids])
 
 
-def _stem(sample_id: str) -> str:
-    return PurePosixPath(sample_id).with_suffix("").as_posix()
-
-
-def _is_there(ready: PreflightResult, benchmark: Benchmark, text: str) -> bool:
-    """Whether the images of a perturbation are; only of published sets they may not be."""
-    clean_or_made = text == CLEAN or benchmark.layout is None
-    return benchmark.name in ready.opened if clean_or_made else (benchmark.name, text) in ready.published
-
-
 def all_opened(ready: PreflightResult, benchmark: Benchmark) -> list[LabelledImages]:
-    """Everything whose labels a model must know."""
+    """Return all opened image sources of a benchmark, clean and published, whose labels the model must cover.
+
+    Args:
+        ready: What the preflight found.
+        benchmark: The benchmark.
+    """
     clean = [ready.opened[benchmark.name]] if benchmark.name in ready.opened else []
     return clean + [opened for (name, _), opened in ready.published.items() if name == benchmark.name]
 
 
 def check_classes(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> None:
-    """Raise UsageError where outputs and classes cannot be matched."""
+    """Check that the outputs of a classifier are the classes of a benchmark.
+
+    Args:
+        classifier: The classifier.
+        benchmark: The benchmark.
+        opened: Its images.
+
+    Raises:
+        UsageError: The numbers of outputs and classes differ.
+    """
     resolved = resolve_labels(benchmark, opened)
     needed, exactly = resolved.num_classes, resolved.all_known
     if benchmark.class_map is not None:
@@ -72,3 +89,14 @@ def check_classes(classifier: Classifier, benchmark: Benchmark, opened: Labelled
             f"{classifier.name} has {classifier.num_classes} outputs, but {benchmark.name} has {needed} classes.",
             "Choose a benchmark of the model's own label space with --benchmark, or set --num-classes.",
         )
+
+
+def _has_images(ready: PreflightResult, benchmark: Benchmark, change: Perturbation) -> bool:
+    """Whether the images under a perturbation are available; only those of published sets may not be."""
+    if change.kind == "none" or benchmark.layout is None:
+        return benchmark.name in ready.opened
+    return (benchmark.name, change.text) in ready.published
+
+
+def _stem(sample_id: str) -> str:
+    return PurePosixPath(sample_id).with_suffix("").as_posix()

@@ -5,74 +5,120 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args, get_type_hints
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from robustbench_eff.core.errors import UsageError
 
+if TYPE_CHECKING:
+    from robustbench_eff.core.types import Attack, ImageCorruption
+
 DEFAULT_STORE = "robust-eval-store"
+Engine = Literal["local", "ray"]
+QueryPrecision = Literal["auto", "float32", "bfloat16", "float16"]
+_CHOICES = {"engine": ("local", "ray"), "precision": ("auto", "float32", "bfloat16", "float16")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Command line, Python and manifest all speak these fields."""
+    """The options of an evaluation, shared by the command line, Python and the manifest of a run.
+
+    Raises:
+        UsageError: A value is out of range, or two options exclude each other.
+    """
 
     suite: str = "standard"
-    """A shipped suite or the path of a YAML file."""
+    """Name of a shipped suite, or path of a YAML file."""
     benchmarks: Sequence[str] = ()
-    """Empty: those of the suite that share the model's label space."""
-    attacks: Sequence[str] = ()
-    """Spec texts that replace the suite's perturbations; clean accuracy is always measured."""
-    corruptions: Sequence[str] = ()
-    """The same of corruptions."""
+    """Names of benchmarks; empty for those of the suite that share the model's label space."""
+    attacks: Sequence[str | Attack] = ()
+    """Attacks as texts or as your own objects; they replace the suite's perturbations. Clean accuracy is always
+    measured."""
+    corruptions: Sequence[str | ImageCorruption] = ()
+    """Corruptions, frame sequences or sets of them, as texts or objects; they replace the suite's perturbations."""
     data: Mapping[str, str] = field(default_factory=dict)
-    """Benchmark name to path or `hf:ID[@SPLIT]`."""
+    """Where images are: benchmark name to path or `hf:ID[@SPLIT][#REVISION]`."""
     limit: int | None = None
-    """Evaluate the first so many samples of each benchmark."""
+    """Evaluate only the first N samples of each benchmark; None for all."""
     device: str = "auto"
-    """One, several with commas between, or `all` GPUs; the same one twice takes two workers."""
-    engine: Literal["local", "ray"] = "local"
-    """Who runs the workers: this machine, or a Ray cluster."""
+    """`auto`, `cpu`, `cuda`, `cuda:N`, several with commas between, or `all` GPUs; the same one twice takes two
+    workers."""
+    engine: Engine = "local"
+    """What runs the workers: this machine, or a Ray cluster."""
     ray_address: str | None = None
-    """Of a cluster that is there, `auto` for the one this machine belongs to; one is started here unless said."""
+    """Address of a Ray cluster, `auto` for the one this machine belongs to; None starts one here."""
     workers: int | None = None
-    """Processes that work side by side: one for each device, or as many as the cluster has room for, unless said.
-    Changes no outcome."""
+    """Number of processes that evaluate side by side; None for one per device, or as many as the Ray cluster has room
+    for. Changes no outcome."""
     batch_size: int | None = None
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the network that attacks query; the referee's is always plain float32. `auto` is float16 where the
+    """Images per forward pass; None for a size that suits the image size and the device. Changes no outcome."""
+    precision: QueryPrecision = "auto"
+    """Precision of the network that attacks query; the referee always judges in float32. `auto` is float16 where the
     hardware multiplies it faster and the network is large enough to gain."""
     compile: bool = False
     """Compile the network that attacks query."""
     shard_size: int | None = None
+    """Samples per shard; None for a size that suits the image size and the device."""
     seed: int = 0
+    """Seed of all random draws."""
     store: Path | str = DEFAULT_STORE
+    """Folder or URL of the outcomes."""
     alexnet_baseline: Path | str | None = None
-    """JSON file with AlexNet's figures, where other than the published ones are meant."""
+    """JSON file with AlexNet's errors, to which mCE and mFR are relative; None for the published ones."""
     shuffle_shards: bool = False
-    """Work through the samples in random order, so that the first of them are a fair sample of all."""
+    """Evaluate the samples in random order, so that the finished ones are always a fair sample of all."""
     target_ci: float | None = None
-    """In points: a cell whose number is an accuracy ends when its interval is no wider than plus or minus this. Implies
-    shuffled shards."""
+    """End a cell early once the half-width of its 95 % interval is at most this many percentage points, for cells
+    whose number is an accuracy. Implies `shuffle_shards`."""
     skip_missing: bool = False
-    """Evaluate what is there when something is missing, and say what was not."""
+    """Evaluate what is available if something is missing, and report what was skipped."""
 
     @property
-    def explicit_perturbations(self) -> Sequence[str]:
-        """What replaces the suite's perturbations; empty where the suite's are meant."""
+    def explicit_perturbations(self) -> Sequence[str | Attack | ImageCorruption]:
+        """What replaces the suite's perturbations; empty to evaluate the suite's."""
         return (*self.attacks, *self.corruptions)
 
     def __post_init__(self) -> None:
-        for name in ("precision", "engine"):
-            known, given = get_args(get_type_hints(Settings)[name]), getattr(self, name)
-            if given not in known:
-                raise UsageError(f"{name} must be one of {', '.join(known)}, got {given!r}.")
+        """Check the values."""
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise UsageError(f"{name} must be one of {', '.join(choices)}, got {value!r}.")
+        for name in ("benchmarks", "attacks", "corruptions"):
+            value = getattr(self, name)
+            if isinstance(value, str) or not isinstance(value, Sequence):
+                raise UsageError(f"{name} must be a list, got {value!r}.", f"Write {name}=[...].")
         if self.ray_address is not None and self.engine != "ray":
-            raise UsageError("ray_address is for the engine ray.", "Add --engine ray.")
+            raise UsageError("ray_address belongs to the engine ray.", "Add --engine ray.")
         if self.engine == "ray" and self.device not in ("auto", "cpu", "cuda"):
-            raise UsageError(f"With the engine ray, device is auto, cpu or cuda, got {self.device!r}.")
+            raise UsageError(f"With the engine ray, device must be auto, cpu or cuda, got {self.device!r}.")
         for name in ("limit", "batch_size", "shard_size", "workers"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
         if self.target_ci is not None and not 0 < self.target_ci < 50:
             raise UsageError(f"target_ci must be between 0 and 50 points, got {self.target_ci}.", "Try ±0.5.")
+
+
+class EvaluateOptions(TypedDict, total=False):
+    """The fields of `Settings` as keyword arguments of `evaluate`; their meanings and defaults stand there."""
+
+    suite: str
+    benchmarks: Sequence[str]
+    attacks: Sequence[str | Attack]
+    corruptions: Sequence[str | ImageCorruption]
+    data: Mapping[str, str]
+    limit: int | None
+    device: str
+    engine: Engine
+    ray_address: str | None
+    workers: int | None
+    batch_size: int | None
+    precision: QueryPrecision
+    compile: bool
+    shard_size: int | None
+    seed: int
+    store: Path | str
+    alexnet_baseline: Path | str | None
+    shuffle_shards: bool
+    target_ci: float | None
+    skip_missing: bool

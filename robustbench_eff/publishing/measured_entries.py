@@ -9,19 +9,17 @@ from typing import Any
 
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.leaderboards.entry import Cell, Check, Entry, Provenance, Result, Unit
-from robustbench_eff.reports.formatting import PLAIN
 from robustbench_eff.scores.alexnet import AlexNet
-from robustbench_eff.scores.cell_groups import cells_with_unique_names, kind_of
+from robustbench_eff.scores.cell_groups import cells_with_unique_names
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.masking_checks import Verdict, store_verdicts
 from robustbench_eff.scores.score import Score
 from robustbench_eff.storage import outcomes
 from robustbench_eff.storage.store import Store
+from robustbench_eff.storage.stored_cell import StoredCell
 
 from .model_names import measured_name, merge_entries
 
-NUMBERS = (*PLAIN, "median_distance")
-"""How the names of metrics begin that are no fractions."""
 MAX_SEVERITY = 5
 """The highest severity."""
 HARDWARE = ("processor", "gpu", "platform")
@@ -49,9 +47,9 @@ def measured_entries(
 
 def _of_store(store: Store, alexnet: AlexNet | None, with_cells: bool) -> list[Entry]:
     verdicts = store_verdicts(store)
-    cells: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    cells: dict[str, dict[str, StoredCell]] = defaultdict(dict)
     for cell_id, cell in cells_with_unique_names(store).items():
-        cells[cell["model"]][cell_id] = cell
+        cells[cell.model][cell_id] = cell
     scores: dict[str, list[Score]] = defaultdict(list)
     for score in store_scores(store, verdicts=verdicts, alexnet=alexnet):
         scores[score.model].append(score)
@@ -63,7 +61,7 @@ def _of_store(store: Store, alexnet: AlexNet | None, with_cells: bool) -> list[E
 
 def _entry(
     name: str,
-    cells: Mapping[str, dict[str, Any]],
+    cells: Mapping[str, StoredCell],
     scores: Sequence[Score],
     verdicts: Sequence[Verdict],
     runs: Sequence[Mapping[str, Any]],
@@ -76,13 +74,13 @@ def _entry(
         measured=tuple(sorted((_result(score) for score in scores), key=_place)),
         checks=tuple(
             Check(benchmark=verdict.benchmark, check=verdict.check, finding=verdict.finding, evidence=verdict.evidence)
-            for verdict in sorted(verdicts, key=lambda verdict: (verdict.benchmark, verdict.protocol))
+            for verdict in sorted(verdicts, key=lambda verdict: (verdict.benchmark, str(verdict.protocol)))
             if verdict.cells and set(verdict.cells) & set(cells)
         ),
         provenance=Provenance(
-            source=of_model["model_source"],
-            weights=of_model["model_digest"],
-            preprocessing=of_model["preprocessing"],
+            source=of_model.model_source,
+            weights=of_model.model_digest,
+            preprocessing=of_model.preprocessing,
             versions=run.get("versions", {}),
             hardware={key: str(run[key]) for key in HARDWARE if run.get(key)},
             cells={}
@@ -99,22 +97,23 @@ def _place(result: Result) -> tuple[bool, str, bool, str, str, str]:
 
 
 def _result(score: Score) -> Result:
-    unit: Unit = "number" if score.metric.startswith(NUMBERS) else "fraction"
+    unit: Unit = score.definition.unit
     names = ("benchmark", "perturbation", "metric", "value", "low", "high", "n", "protocol", "flags", "cell")
     fields = {name: getattr(score, name) for name in names}
+    fields["protocol"] = str(score.protocol)
     return Result(**fields, unit=unit, higher_is_better=score.higher_is_better)
 
 
-def _cell(store: Store, cell_id: str, cell: Mapping[str, Any]) -> Cell:
+def _cell(store: Store, cell_id: str, cell: StoredCell) -> Cell:
     rows = store.outcomes(cell_id, (*outcomes.IDENTIFYING, "won_by"))
     won_by = Counter(part for part in rows["won_by"].to_pylist() if part)
     return Cell(
-        benchmark=cell["benchmark"],
-        perturbation=cell["perturbation"],
-        protocol=cell["protocol"],
-        data=cell["data"],
+        benchmark=cell.benchmark,
+        perturbation=cell.perturbation,
+        protocol=str(cell.protocol),
+        data=cell.data,
         samples=rows.num_rows,
-        seed=cell["seed"],
+        seed=cell.seed,
         outcomes=outcomes.digest(rows),
         won_by=dict(sorted(won_by.items())),
     )
@@ -126,8 +125,8 @@ def pictures(store: Store) -> dict[str, list[tuple[str, bytes]]]:
     """
     found: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
     for cell_id, cell in cells_with_unique_names(store).items():
-        png = None if kind_of(cell) == "clean" else store.picture(cell_id)
-        if png is not None and cell["configuration"].get("severity", MAX_SEVERITY) == MAX_SEVERITY:
-            name = measured_name(cell["model"], cell["model_source"])
-            found[name].append((f"{cell['benchmark']}, {cell['perturbation']}", png))
+        png = None if cell.kind == "none" else store.picture(cell_id)
+        if png is not None and cell.configuration.get("severity", MAX_SEVERITY) == MAX_SEVERITY:
+            name = measured_name(cell.model, cell.model_source)
+            found[name].append((f"{cell.benchmark}, {cell.perturbation}", png))
     return dict(found)

@@ -1,4 +1,4 @@
-"""What clean images say beyond accuracy, as a table: a row a benchmark."""
+"""Scores of clean images besides accuracy as a table: one row per model and benchmark."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.text import Text
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
+from .printed import Marks, Printed
 
 COLUMNS = {
     "balanced_accuracy": "balanced accuracy",
@@ -18,27 +19,27 @@ COLUMNS = {
     "rms_calibration_error": "RMS calibration",
     "aurc": "AURC",
 }
+"""Headings by metric."""
 
 
-def belongs(score: Score) -> bool:
-    """Whether the score is one of these."""
-    return score.metric in COLUMNS
+def clean_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
+    """Return the table of accuracy by class and calibration.
 
-
-def clean_table(scores: Sequence[Score], number: dict[str, str]) -> Table:
-    """One row a model and benchmark; `scores` are those that belong here, `number` the marks of protocols."""
+    Args:
+        scores: Scores of the section `clean`.
+        marks: The marks of protocols.
+    """
     table = Table(title="Clean images, by class and by confidence, in % with 95 % intervals", title_justify="left")
     for name in ("model", "benchmark"):
         table.add_column(name, overflow="fold")
     for name in (*COLUMNS.values(), "n", "protocol"):
         table.add_column(name, justify="right")
-    rows: dict[str, list[Score]] = {}
+    rows: dict[tuple[str, str], dict[str, Score]] = {}
     for score in scores:
-        rows.setdefault(f"{score.model}\n{score.cell}", []).append(score)
-    for row in rows.values():
-        found = {score.metric: score for score in row}
-        cells = [with_interval(found.get(metric), 2 if metric == "aurc" else 1) for metric in COLUMNS]
-        one = row[0]
-        texts = [one.model, one.benchmark, *cells, str(one.n), number[one.protocol]]
-        table.add_row(*(Text(text) for text in texts))
-    return table
+        rows.setdefault((score.model, score.cell), {})[score.metric] = score
+    for by_metric in rows.values():
+        cells = [with_interval(by_metric.get(metric), 2 if metric == "aurc" else 1) for metric in COLUMNS]
+        first = next(iter(by_metric.values()))
+        texts = [first.model, first.benchmark, *cells, str(first.n), marks[first.protocol]]
+        table.add_row(*map(Text, texts))
+    return [Printed(table)]

@@ -8,17 +8,24 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff.scores.compare import Comparison
-from robustbench_eff.scores.per_sample import SampleContributions
-from robustbench_eff.scores.ranks import Ranks
+from robustbench_eff.registry.metrics import metric_of
+from robustbench_eff.scores.compare import Comparison, RankedScore
 
 from .formatting import interval, number
 
-SURE = 0.05
+SIGNIFICANT = 0.05
+"""Adjusted p-value below which one model is called better."""
 
 
 def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> None:
-    """Print one row a score: both values, the difference with its interval, p-values, flips, consistency of errors."""
+    """Print one row per score: both values, the difference with its interval, p-values, flips, error consistency.
+
+    Args:
+        rows: The comparisons.
+        a: Name of the first model.
+        b: Name of the second model.
+        console: Where to print.
+    """
     title = "In %, differences in points with 95 % intervals"
     table = Table(title=f"A = {a}\nB = {b}\n{title}", title_justify="left")
     for name in ("benchmark", "perturbation", "score"):
@@ -26,9 +33,10 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
     for name in ("A", "B", "A - B", "interval", "p, Holm", "only A", "only B", "κ of errors", "n", "better"):
         table.add_column(name, justify="right")
     for row in rows:
+        unit = metric_of(row.metric).unit
         cells = [
-            *(number(value, row.metric) for value in (row.a, row.b)),
-            number(row.difference, row.metric, sign="+"),
+            *(number(value, unit) for value in (row.a, row.b)),
+            number(row.difference, unit, sign="+"),
             interval(row),
             _p(row.p_holm),
             *("" if count is None else str(count) for count in (row.only_a, row.only_b)),
@@ -36,45 +44,50 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
             str(row.n),
             _better(row),
         ]
-        table.add_row(*(Text(text) for text in (row.benchmark, row.perturbation, row.metric, *cells)))
+        table.add_row(*map(Text, (row.benchmark, row.perturbation, row.metric, *cells)))
     console.print(table)
     for row in rows:
         if len(row.protocols) > 1:
-            text = f"{row.benchmark}, {row.perturbation}: A was seen as {row.protocols[0]}; B as {row.protocols[1]}."
+            a_protocol, b_protocol = row.protocols
+            text = f"{row.benchmark}, {row.perturbation}: the protocol of A is {a_protocol}; that of B is {b_protocol}."
             console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
         for flag in row.flags:
-            console.print(
-                f"{row.benchmark}, {row.perturbation}: {flag}.", markup=False, highlight=False, soft_wrap=True
-            )
+            text = f"{row.benchmark}, {row.perturbation}: {flag}."
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def rank_table(
-    rows: Sequence[tuple[SampleContributions, list[float | None], list[Ranks]]], models: Sequence[str], console: Console
-) -> None:
-    """Print one row a score: every model's value and the ranks it may have."""
+def rank_table(rows: Sequence[RankedScore], models: Sequence[str], console: Console) -> None:
+    """Print one row per score: every model's value and the ranks it may have.
+
+    Args:
+        rows: The scores that all models have.
+        models: Names of the models.
+        console: Where to print.
+    """
     title = "In %, and the ranks that each may have: all true ranks lie within them at once, with 95 %"
     table = Table(title=title, title_justify="left")
     for name in ("benchmark", "perturbation", "score"):
         table.add_column(name, overflow="fold")
     for name in models:
         table.add_column(Text(name), justify="right", overflow="fold")
-    for measure, values, ranks in rows:
+    for row in rows:
+        unit = metric_of(row.score.metric).unit
         cells = [
-            f"{number(value, measure.metric)} ({of.best}-{of.worst})"
-            if of.best < of.worst
-            else f"{number(value, measure.metric)} ({of.best})"
-            for value, of in zip(values, ranks, strict=True)
+            f"{number(value, unit)} ({ranks.best}-{ranks.worst})"
+            if ranks.best < ranks.worst
+            else f"{number(value, unit)} ({ranks.best})"
+            for value, ranks in zip(row.values, row.ranks, strict=True)
         ]
-        table.add_row(*(Text(text) for text in (measure.benchmark, measure.perturbation, measure.metric, *cells)))
+        table.add_row(*map(Text, (row.score.benchmark, row.score.perturbation, row.score.metric, *cells)))
     console.print(table)
 
 
 def _kappa(row: Comparison) -> str:
-    found = row.consistency
-    if found is None or found.kappa is None:
+    consistency = row.consistency
+    if consistency is None or consistency.kappa is None:
         return ""
-    ends = "" if found.low is None else f" [{found.low:.2f}, {found.high:.2f}]"
-    return f"{found.kappa:.2f}{ends}"
+    ends = "" if consistency.low is None else f" [{consistency.low:.2f}, {consistency.high:.2f}]"
+    return f"{consistency.kappa:.2f}{ends}"
 
 
 def _p(value: float | None) -> str:
@@ -84,7 +97,7 @@ def _p(value: float | None) -> str:
 
 
 def _better(row: Comparison) -> str:
-    """Which model is better where the adjusted p-value says that one is; of shape bias nobody says what is better."""
-    if row.p_holm is None or row.difference is None or row.p_holm >= SURE or row.metric == "shape_bias":
+    """The better model if the adjusted p-value is small; more shape bias is neither better nor worse."""
+    if row.p_holm is None or row.difference is None or row.p_holm >= SIGNIFICANT or row.metric == "shape_bias":
         return ""
     return "A" if (row.difference > 0) == row.higher_is_better else "B"

@@ -1,99 +1,115 @@
-"""What a person or a program reads: the table, the JSON object, progress."""
+"""The scores of a run as tables on the terminal."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from robustbench_eff.core.metric import Section
 from robustbench_eff.scores.score import Score
 
-from . import clean_table, cue_conflict_table, sequence_table, severity_table
-from .formatting import interval, percent
-
-if TYPE_CHECKING:
-    pass
+from .clean_table import clean_tables
+from .cue_conflict_table import cue_conflict_tables
+from .formatting import interval, number, percent
+from .printed import Marks, Printed, add_row, row_table
+from .sequence_table import sequence_tables
+from .severity_table import severity_tables
 
 
 def score_table(scores: Sequence[Score], console: Console) -> None:
-    """Print one row a score; protocols are numbered below, so that rows can be told to be comparable."""
-    protocols = list(dict.fromkeys(score.protocol for score in scores))
-    number = {protocol: f"({position})" for position, protocol in enumerate(protocols, 1)}
-    distances = [score for score in scores if score.metric.startswith("median_distance")]
-    corrupted = [score for score in scores if severity_table.belongs(score)]
-    filmed = [score for score in scores if sequence_table.belongs(score)]
-    details = [score for score in scores if clean_table.belongs(score)]
-    conflicting = [score for score in scores if cue_conflict_table.belongs(score)]
-    effective = [score for score in scores if score.metric == "effective_robustness"]
-    elsewhere = (distances, corrupted, filmed, details, conflicting, effective)
-    others = {id(score) for part in elsewhere for score in part}
-    accuracies = [score for score in scores if id(score) not in others]
-    rounded = {score.cell: score for score in accuracies if score.metric.endswith("_8bit")}
-    flagged = any(score.flags for score in scores)
-    if accuracies:
-        table = _table("Accuracy in %, with its 95 % interval", ("accuracy", "interval", "8-bit"), flagged)
-        for score in accuracies:
-            if score.metric.endswith("_8bit"):
-                continue
-            twin = rounded.get(score.cell)
-            cells = [percent(score.value), interval(score), "" if twin is None else percent(twin.value)]
-            _add_row(table, score, cells, number, flagged)
-        console.print(table)
-    if distances:
-        title = "Median distance of the nearest adversarial image found, in [0, 1] pixels, with its 95 % interval"
-        table = _table(title, ("norm", "median", "interval"), flagged)
-        for score in distances:
-            ends = f"[{length(score.low)}, {length(score.high)}]" if score.n else "-"
-            median = length(score.value) if score.n else "-"
-            _add_row(table, score, [score.metric.rpartition("_")[2], median, ends], number, flagged)
-        console.print(table)
-    if details:
-        console.print(clean_table.clean_table(details, number))
-    if effective:
-        title = "Effective robustness in points, with its 95 % interval"
-        table = _table(title, ("effective robustness", "interval"), flagged)
-        for score in effective:
-            _add_row(table, score, [percent(score.value), interval(score)], number, flagged)
-        console.print(table)
-    for table in cue_conflict_table.cue_conflict_tables(conflicting, number) if conflicting else ():
-        console.print(table)
-    for table, overall in severity_table.severity_tables(corrupted):
-        console.print(table)
-        if overall:
-            console.print(f"ImageNet-C's 15 corruptions: {overall}.", highlight=False, markup=False, soft_wrap=True)
-    for table, overall in sequence_table.sequence_tables(filmed):
-        console.print(table)
-        if overall:
-            console.print(overall, highlight=False, markup=False, soft_wrap=True)
-    for protocol, mark in number.items():
+    """Print the scores section by section.
+
+    Protocols are numbered, and spelled out below the tables, so that a reader sees which rows are comparable.
+
+    Args:
+        scores: The scores.
+        console: Where to print.
+    """
+    protocols = dict.fromkeys(score.protocol for score in scores)
+    marks = {protocol: f"({position})" for position, protocol in enumerate(protocols, 1)}
+    sections: dict[Section, list[Score]] = {section: [] for section in SECTIONS}
+    for score in scores:
+        sections[section_of(score)].append(score)
+    for section, group in sections.items():
+        for printed in SECTIONS[section](group, marks) if group else ():
+            console.print(printed.table)
+            if printed.below:
+                console.print(printed.below, highlight=False, markup=False, soft_wrap=True)
+    for protocol, mark in marks.items():
         console.print(f"{mark} {protocol}", style="dim", highlight=False, markup=False)
-    if rounded:
+    if any(score.metric.endswith("_8bit") for score in scores):
         console.print("8-bit: the perturbed images rounded to 8 bits, as files would hold them.", style="dim")
 
 
+def section_of(score: Score) -> Section:
+    """Return the section of the report in which a score stands.
+
+    Args:
+        score: The score.
+    """
+    if score.metric == "accuracy" and score.kind == "corruption":
+        return "corruption"
+    return score.definition.section
+
+
 def length(value: float | None) -> str:
-    """A distance as text; None is one that has no end."""
+    """Return a distance as text, infinity for None.
+
+    Args:
+        value: Distance in units of [0, 1] pixels.
+    """
     return "∞" if value is None else f"{value:.4g}"
 
 
-def _table(title: str, names: Sequence[str], flagged: bool) -> Table:
-    table = Table(title=title, title_justify="left")
-    for name in ("model", "benchmark", "perturbation"):
-        table.add_column(name, overflow="fold")
-    for name in (*names, "n", "protocol"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if flagged:
-        table.add_column("flags", overflow="fold")
-    return table
+def _accuracy_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
+    rounded = {score.cell: score for score in scores if score.metric.endswith("_8bit")}
+    title, columns = "Accuracy in %, with its 95 % interval", ("accuracy", "interval", "8-bit")
+    table = row_table(title, columns, scores)
+    for score in scores:
+        if not score.metric.endswith("_8bit"):
+            in_8_bits = rounded.get(score.cell) if score.cell else None
+            cells = [percent(score.value), interval(score), "" if in_8_bits is None else percent(in_8_bits.value)]
+            add_row(table, score, cells, marks)
+    return [Printed(table)]
 
 
-def _add_row(table: Table, score: Score, cells: Sequence[str], number: dict[str, str], flagged: bool) -> None:
-    _, at, radius = score.metric.partition("@")
-    perturbation = f"{score.perturbation} at ε = {radius}" if at else score.perturbation
-    if score.metric == "security_curve_area":
-        perturbation = f"{score.perturbation}, mean over ε"
-    row = [score.model, score.benchmark, perturbation, *cells, str(score.n), number[score.protocol]]
-    table.add_row(*(Text(cell) for cell in ([*row, ", ".join(score.flags)] if flagged else row)))
+def _distance_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
+    title = "Median distance of the closest adversarial image found, in [0, 1] pixels, with its 95 % interval"
+    table = row_table(title, ("norm", "median", "interval"), scores)
+    for score in scores:
+        ends = f"[{length(score.low)}, {length(score.high)}]" if score.n else "-"
+        median = length(score.value) if score.n else "-"
+        add_row(table, score, [score.metric.rpartition("_")[2], median, ends], marks)
+    return [Printed(table)]
+
+
+def _effective_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
+    title = "Effective robustness in points, with its 95 % interval"
+    table = row_table(title, ("effective robustness", "interval"), scores)
+    for score in scores:
+        add_row(table, score, [percent(score.value), interval(score)], marks)
+    return [Printed(table)]
+
+
+def _other_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
+    """Metrics without a table of their own, such as those of plugins."""
+    table = row_table("Other metrics, with their 95 % intervals", ("metric", "value", "interval"), scores)
+    for score in scores:
+        name = f"{score.metric} in %" if score.definition.unit == "fraction" else score.metric
+        value = "-" if score.value is None else number(score.value, score.definition.unit)
+        add_row(table, score, [name, value, interval(score)], marks)
+    return [Printed(table)]
+
+
+SECTIONS: Mapping[Section, Callable[[Sequence[Score], Marks], list[Printed]]] = {
+    "accuracy": _accuracy_tables,
+    "distance": _distance_tables,
+    "clean": clean_tables,
+    "effective": _effective_tables,
+    "cue conflict": cue_conflict_tables,
+    "corruption": severity_tables,
+    "sequence": sequence_tables,
+    "other": _other_tables,
+}
+"""The tables of every section, in the order in which they are printed."""

@@ -1,4 +1,4 @@
-"""What a run would do and take, as a table for each device and as plain rows."""
+"""The estimated cost of a run, as a table per device and as plain rows."""
 
 from __future__ import annotations
 
@@ -8,36 +8,52 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from .printed import Printed
+
 if TYPE_CHECKING:
     from robustbench_eff.evaluation.cost_estimate import Forecast
 
 
-def plan_tables(found: Sequence[Forecast], price: float | None) -> Iterator[tuple[Table, str]]:
-    """For each kind of device a row a cell, and below what all of them come to; `price` is that of an hour of one."""
-    for forecast in found:
-        cells, seconds = forecast.cells, forecast.seconds
-        table = Table(title=f"On {forecast.device}, what is left to do", title_justify="left")
+def plan_tables(forecasts: Sequence[Forecast], price: float | None) -> Iterator[Printed]:
+    """Yield one table per kind of device with a row per cell, and the totals below it.
+
+    Args:
+        forecasts: The forecasts.
+        price: Price of an hour of one device; None to leave out the cost.
+    """
+    for forecast in forecasts:
+        table = Table(title=f"Remaining work on {forecast.device}", title_justify="left")
         for name in ("model", "benchmark", "perturbation"):
             table.add_column(name, overflow="fold")
         for name in ("samples", "shards", "passes", "time", ""):
             table.add_column(name, justify="right", no_wrap=True)
-        for of in cells:
-            cell = of.planned.cell
-            row = [cell.model, cell.benchmark, cell.perturbation, f"{of.left:,}", f"{of.shards:,}"]
-            row += [f"{of.passes:,.0f}", _span(of.seconds), of.how]
+        for estimate in forecast.cells:
+            cell = estimate.planned.cell
+            row = [cell.model, cell.benchmark, cell.perturbation, f"{estimate.left:,}", f"{estimate.shards:,}"]
+            row += [f"{estimate.passes:,.0f}", _span(estimate.seconds), estimate.how]
             table.add_row(*map(Text, row))
-        shards, passes = (sum(getattr(of, name) for of in cells) for name in ("shards", "passes"))
-        most = "at most " if any(of.how == "at most" for of in cells) else ""
-        words = [f"{len(cells)} cells, {shards:,} shards, {passes:,.0f} passes; {most}{_span(seconds)} on one"]
-        if forecast.count > 1:
-            words.append(f"{_span(seconds / forecast.count)} on {forecast.count}")
-        if price is not None:
-            words.append(f"{most}{price * seconds / 3600:,.2f} at {price:,.2f} an hour")
-        yield table, "; ".join(words) + "."
+        yield Printed(table, _totals(forecast, price))
 
 
-def plan_rows(found: Sequence[Forecast], price: float | None) -> list[dict[str, Any]]:
-    """The same as plain JSON types."""
+def _totals(forecast: Forecast, price: float | None) -> str:
+    cells, seconds = forecast.cells, forecast.seconds
+    shards, passes = (sum(getattr(estimate, name) for estimate in cells) for name in ("shards", "passes"))
+    most = "at most " if any(estimate.how == "at most" for estimate in cells) else ""
+    parts = [f"{len(cells)} cells, {shards:,} shards, {passes:,.0f} passes; {most}{_span(seconds)} on one"]
+    if forecast.count > 1:
+        parts.append(f"{_span(seconds / forecast.count)} on {forecast.count}")
+    if price is not None:
+        parts.append(f"{most}{price * seconds / 3600:,.2f} at {price:,.2f} an hour")
+    return "; ".join(parts) + "."
+
+
+def plan_rows(forecasts: Sequence[Forecast], price: float | None) -> list[dict[str, Any]]:
+    """Return the forecasts as plain JSON types.
+
+    Args:
+        forecasts: The forecasts.
+        price: Price of an hour of one device; None to leave out the cost.
+    """
     return [
         {
             "device": forecast.device,
@@ -46,25 +62,25 @@ def plan_rows(found: Sequence[Forecast], price: float | None) -> list[dict[str, 
             "cost": None if price is None else price * forecast.seconds / 3600,
             "cells": [
                 {
-                    "model": of.planned.cell.model,
-                    "benchmark": of.planned.cell.benchmark,
-                    "perturbation": of.planned.cell.perturbation,
-                    "cell": of.planned.cell.id,
-                    "samples": of.left,
-                    "shards": of.shards,
-                    "passes": of.passes,
-                    "seconds": of.seconds,
-                    "how": of.how,
+                    "model": estimate.planned.cell.model,
+                    "benchmark": estimate.planned.cell.benchmark,
+                    "perturbation": estimate.planned.cell.perturbation,
+                    "cell": estimate.planned.cell.id,
+                    "samples": estimate.left,
+                    "shards": estimate.shards,
+                    "passes": estimate.passes,
+                    "seconds": estimate.seconds,
+                    "how": estimate.how,
                 }
-                for of in forecast.cells
+                for estimate in forecast.cells
             ],
         }
-        for forecast in found
+        for forecast in forecasts
     ]
 
 
 def _span(seconds: float) -> str:
-    """A time in the unit that a person would take."""
+    """A time in a readable unit."""
     for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
         if seconds >= 2 * size:
             return f"{seconds / size:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""A picture of accuracy under corruption: a row a corruption, a column a severity."""
+"""A picture of accuracy under corruption: one row per corruption, one column per severity."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from robustbench_eff.core import spec
 from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.scores.score import Score
@@ -26,7 +25,15 @@ DARK, LIGHT = np.array([8, 48, 107]), np.array([247, 251, 255])
 
 
 def write(scores: Sequence[Score], path: Path) -> None:
-    """Draw the map to a PNG file; UsageError for another kind of file, or where there is nothing to draw."""
+    """Write the heat map to a file.
+
+    Args:
+        scores: Scores of a store.
+        path: A PNG file.
+
+    Raises:
+        UsageError: It is another type of file or cannot be written, or there are no corrupted cells.
+    """
     if path.suffix.lower() != ".png":
         raise UsageError(f"The heat map is a PNG file, got {path}.", "For example heat-map.png.")
     picture = heat_map(scores)
@@ -35,19 +42,24 @@ def write(scores: Sequence[Score], path: Path) -> None:
 
 
 def heat_map(scores: Sequence[Score]) -> Image.Image:
-    """The maps of all models and benchmarks with corrupted cells, one below the other, in percent.
+    """Return the maps of all models and benchmarks with corrupted cells, one below the other, in percent.
 
-    UsageError where there is none.
+    Args:
+        scores: Scores of a store.
+
+    Raises:
+        UsageError: There are no corrupted cells.
     """
     chosen = [score for score in scores if _is_severity(score)]
     if not chosen:
         raise UsageError("The store holds no corrupted cells.", "Run a suite such as corruptions first.")
-    maps = [_map(title, of) for title, of in by_subject(chosen).items()]
-    sheet = Image.new("RGB", (max(one.width for one in maps), sum(one.height for one in maps)), "white")
+    maps = [_map(title, group) for title, group in by_subject(chosen).items()]
+    size = max(picture.width for picture in maps), sum(picture.height for picture in maps)
+    sheet = Image.new("RGB", size, "white")
     top = 0
-    for one in maps:
-        sheet.paste(one, (0, top))
-        top += one.height
+    for picture in maps:
+        sheet.paste(picture, (0, top))
+        top += picture.height
     return sheet
 
 
@@ -55,14 +67,13 @@ def _is_severity(score: Score) -> bool:
     """Whether the score is one cell of the map."""
     if score.metric != "accuracy" or score.value is None:
         return False
-    return "severity" in spec.parse(score.perturbation).arguments
+    return "severity" in score.configuration
 
 
 def _map(title: str, scores: Sequence[Score]) -> Image.Image:
     rows: dict[str, dict[int, float]] = {}
     for score in scores:
-        severity = int(spec.parse(score.perturbation).arguments["severity"])
-        rows.setdefault(row_name(score, scores), {})[severity] = score.value or 0.0
+        rows.setdefault(row_name(score, scores), {})[score.configuration["severity"]] = score.value or 0.0
     font = ImageFont.load_default(14)
     width, height = CELL
     columns = [*map(str, SEVERITIES), "mean"]
@@ -72,11 +83,11 @@ def _map(title: str, scores: Sequence[Score]) -> Image.Image:
     draw.text((GAP, GAP), f"{title}: accuracy in %", fill="black", font=font)
     for column, name in enumerate(columns):
         draw.text((NAMES + column * width + width // 2, GAP + LINE), name, fill="black", font=font, anchor="ma")
-    for number, (name, found) in enumerate(rows.items()):
-        top = GAP + 2 * LINE + number * height
+    for index, (name, by_severity) in enumerate(rows.items()):
+        top = GAP + 2 * LINE + index * height
         draw.text((GAP, top + height // 2), name, fill="black", font=font, anchor="lm")
-        mean = float(np.mean([*found.values()])) if len(found) == len(SEVERITIES) else None
-        for column, value in enumerate([*(found.get(severity) for severity in SEVERITIES), mean]):
+        mean = float(np.mean([*by_severity.values()])) if len(by_severity) == len(SEVERITIES) else None
+        for column, value in enumerate([*(by_severity.get(severity) for severity in SEVERITIES), mean]):
             if value is not None:
                 _cell(draw, (NAMES + column * width, top), value, font)
     return picture

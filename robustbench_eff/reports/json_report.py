@@ -5,21 +5,26 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from robustbench_eff.core.errors import Missing
+from robustbench_eff.scores.masking_checks import Verdict
 from robustbench_eff.scores.score import Score
-
-if TYPE_CHECKING:
-    from robustbench_eff.scores.masking_checks import Verdict
 
 
 def json_object(scores: Iterable[Score], store: str, missing: Iterable[Missing], verdicts: Iterable[Verdict]) -> str:
-    """One JSON object with values as fractions."""
+    """Return one JSON object; values are fractions or numbers as their metrics say.
+
+    Args:
+        scores: The scores.
+        store: Folder or URL of the outcomes.
+        missing: What was skipped.
+        verdicts: Findings of the gradient-masking checks.
+    """
     return json.dumps(
         {
-            "scores": [_plain(score) for score in scores],
-            "checks": [dataclasses.asdict(verdict) for verdict in verdicts],
+            "scores": [_score(score) for score in scores],
+            "checks": [dataclasses.asdict(verdict) | {"protocol": str(verdict.protocol)} for verdict in verdicts],
             "store": store,
             "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],
         },
@@ -27,6 +32,7 @@ def json_object(scores: Iterable[Score], store: str, missing: Iterable[Missing],
     )
 
 
-def _plain(score: Score) -> dict[str, Any]:
-    names = ("model", "benchmark", "perturbation", "metric", "value", "low", "high", "n", "protocol")
-    return {name: getattr(score, name) for name in names} | {"flags": list(score.flags)}
+def _score(score: Score) -> dict[str, Any]:
+    names = ("model", "benchmark", "perturbation", "metric", "value", "low", "high", "n")
+    plain = {name: getattr(score, name) for name in names}
+    return plain | {"protocol": str(score.protocol), "flags": list(score.flags)}

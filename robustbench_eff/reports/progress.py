@@ -24,65 +24,83 @@ if TYPE_CHECKING:
 
 
 class Display:
-    """Progress of a run: a bar with ETA and live accuracy on a terminal, a plain line a cell elsewhere."""
+    """A progress bar with ETA and live accuracy on a terminal, and one plain line per cell elsewhere."""
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
+        """Start without a bar.
+
+        Args:
+            console: Where to print.
+            quiet: Print nothing.
+        """
         self._console = console
         self._quiet = quiet
         self._bar: Progress | None = None
         self._passes: dict[str, int] = {}
 
     def preparing(self, benchmark: str, done: int, total: int) -> None:
-        """Say now and then how far decoding is."""
+        """Print how many images are decoded, every 2,000 images and at the end.
+
+        Args:
+            benchmark: Name of the benchmark.
+            done: Number of decoded images.
+            total: Number of images.
+        """
         if not self._quiet and (done == total or done % 2000 == 0):
             self._console.print(f"preparing {benchmark}: {done} of {total} images", highlight=False, markup=False)
 
     def planned(self, plan: Plan) -> None:
-        """Print what will be evaluated with which preprocessing, and start the bar."""
+        """Print the models with their preprocessing, and start the bar.
+
+        Args:
+            plan: The cells of the run.
+        """
         if self._quiet:
             return
         self._passes = {planned.cell.id: planned.passes for planned in plan.cells}
-        models = {(of.cell.model_digest, of.cell.preprocessing): of for of in reversed(plan.cells)}
-        for of in models.values():
-            self._console.print(
-                f"{of.cell.model}: {of.cell.model_source}; {of.num_classes} classes; {of.cell.preprocessing}",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
-            )
-            for note in of.provenance.notes:
-                self._console.print(f"  {note}", highlight=False, markup=False, soft_wrap=True)
+        models = {planned.cell.model_identity: planned for planned in reversed(plan.cells)}
+        for planned in models.values():
+            cell = planned.cell
+            self._print(f"{cell.model}: {cell.model_source}; {planned.num_classes} classes; {cell.preprocessing}")
+            for note in planned.provenance.notes:
+                self._print(f"  {note}")
         if self._console.is_terminal:
             columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
             times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-            self._bar = Progress(
-                *columns, *times, TextColumn("{task.description}", markup=False), console=self._console
-            )
-            total = sum(of.passes * of.cell.samples for of in plan.cells)
+            description = TextColumn("{task.description}", markup=False)
+            self._bar = Progress(*columns, *times, description, console=self._console)
             self._bar.start()
-            self._bar.add_task("starting", total=total)
+            self._bar.add_task("starting", total=sum(item.passes * item.cell.samples for item in plan.cells))
 
     def progressed(self, progress: ShardProgress) -> None:
-        """Advance the bar, or print a line when a cell is done."""
+        """Advance the bar, or print a line when a cell is finished.
+
+        Args:
+            progress: The state of the cell.
+        """
         if self._quiet:
             return
         cell = progress.cell
-        text = f"{cell.model} · {cell.benchmark} · {cell.perturbation}"
-        if progress.drawn and progress.drawn[0]:
-            done, correct = progress.drawn
-            low, high = wilson(correct, done)
-            text += f": {percent(correct / done, 1)} ±{percent((high - low) / 2, 1)} % of {done} drawn"
-        elif progress.done:
-            text += f": {percent(progress.correct / progress.done, 1)} % of {progress.done}"
+        text = f"{cell.model} · {cell.benchmark} · {cell.perturbation}{_accuracy(progress)}"
         if self._bar is not None:
             samples = cell.samples - progress.done if progress.ended else progress.samples
             self._bar.update(self._bar.task_ids[0], advance=self._passes[cell.id] * samples, description=text)
-            return
-        if progress.ended:
-            how = f"{progress.seconds:.1f} s" if progress.seconds else "found in the store"
-            self._console.print(f"{text} ({how})", highlight=False, markup=False, soft_wrap=True)
+        elif progress.ended:
+            self._print(f"{text} ({f'{progress.seconds:.1f} s' if progress.seconds else 'found in the store'})")
 
     def ended(self) -> None:
         """Stop the bar."""
         if self._bar is not None:
             self._bar.stop()
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
+def _accuracy(progress: ShardProgress) -> str:
+    """The accuracy so far, with the half-width of its interval if the samples are drawn at random."""
+    if progress.drawn and progress.drawn[0]:
+        done, correct = progress.drawn
+        low, high = wilson(correct, done)
+        return f": {percent(correct / done, 1)} ±{percent((high - low) / 2, 1)} % of {done} drawn"
+    return f": {percent(progress.correct / progress.done, 1)} % of {progress.done}" if progress.done else ""

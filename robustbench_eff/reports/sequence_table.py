@@ -1,15 +1,16 @@
-"""Stability of predictions as a table: a row a sequence."""
+"""Stability of predictions over frames as a table: one row per sequence."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from rich.table import Table
 
-from robustbench_eff.core import spec
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
+from .printed import Marks, Printed
 from .severity_table import by_subject, row_name
 
 OVERALL = {
@@ -18,50 +19,59 @@ OVERALL = {
     "mFR": "mFR",
     "mT5D": "mT5D",
 }
-"""Scores over the 10 sequences, and how they are written."""
+"""Headings of the scores over the 10 sequences."""
+COLUMNS = {
+    ("flip_probability", 1): "flips in %",
+    ("flip_probability", 2): "difficulty 2",
+    ("flip_probability", 3): "difficulty 3",
+    ("top5_distance", 1): "top-5 distance",
+    ("accuracy_all_frames", 1): "right in all frames, %",
+}
+"""Headings by metric and difficulty."""
 DIFFICULTY = "_difficulty_"
 
 
-def belongs(score: Score) -> bool:
-    """Whether the score is of sequences of frames."""
-    name = _metric(score)[0]
-    return name in (*OVERALL, "flip_probability", "top5_distance", "accuracy_all_frames")
+class _Metric(NamedTuple):
+    name: str
+    difficulty: int
 
 
-def sequence_tables(scores: Sequence[Score]) -> list[tuple[Table, str]]:
-    """A table for each model, benchmark, protocol and seed, and a line with what is over the 10 sequences.
+def sequence_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
+    """Return a table for each model, benchmark, protocol and seed, each with a line of scores over the 10 sequences.
 
-    `scores` are those that belong here.
+    Args:
+        scores: Scores of the section `sequence`.
+        marks: Not used: a table of its own stands for each protocol.
     """
-    return [_table(title, of) for title, of in by_subject(scores).items()]
+    del marks
+    return [_table(title, group) for title, group in by_subject(scores).items()]
 
 
-def _table(title: str, scores: Sequence[Score]) -> tuple[Table, str]:
-    rows: dict[str, dict[str, Score]] = {}
-    overall = []
-    single = [score for score in scores if _metric(score)[0] not in OVERALL]
-    for score in scores:
-        metric, difficulty = _metric(score)
-        if metric in OVERALL:
-            words = OVERALL[metric] + ("" if difficulty == 1 else f" at difficulty {difficulty}")
-            flags = f" ({', '.join(score.flags)})" if score.flags else ""
-            overall.append(f"{words} {with_interval(score, 2)}{flags}")
-        else:
-            parsed = spec.parse(score.perturbation)
-            difficulty = max(difficulty, int(parsed.arguments.get("difficulty", 1)))
-            rows.setdefault(row_name(score, single), {})[f"{metric} {difficulty}"] = score
+def _table(title: str, scores: Sequence[Score]) -> Printed:
+    rows: dict[str, dict[tuple[str, int], Score]] = {}
+    single = [score for score in scores if _metric(score).name not in OVERALL]
+    for score in single:
+        metric = _metric(score)
+        difficulty = max(metric.difficulty, score.configuration["difficulty"])
+        rows.setdefault(row_name(score, single), {})[metric.name, difficulty] = score
     table = Table(title=f"{title}: stability over frames, with 95 % intervals", title_justify="left")
     table.add_column("sequence", overflow="fold")
-    columns = [f"flip_probability {difficulty}" for difficulty in (1, 2, 3)]
-    columns += ["top5_distance 1", "accuracy_all_frames 1"]
-    for name in ("flips in %", "difficulty 2", "difficulty 3", "top-5 distance", "right in all frames, %"):
-        table.add_column(name, justify="right")
-    for name, found in rows.items():
-        table.add_row(name, *(with_interval(found.get(column)) for column in columns))
-    return table, f"Over the 10 sequences: {', '.join(overall)}." if overall else ""
+    for heading in COLUMNS.values():
+        table.add_column(heading, justify="right")
+    for name, by_metric in rows.items():
+        table.add_row(name, *(with_interval(by_metric.get(column)) for column in COLUMNS))
+    overall = [_overall(score) for score in scores if _metric(score).name in OVERALL]
+    return Printed(table, f"Over the 10 sequences: {', '.join(overall)}." if overall else "")
 
 
-def _metric(score: Score) -> tuple[str, int]:
-    """Name without the difficulty, and the difficulty."""
+def _overall(score: Score) -> str:
+    metric = _metric(score)
+    heading = OVERALL[metric.name] + ("" if metric.difficulty == 1 else f" at difficulty {metric.difficulty}")
+    flags = f" ({', '.join(score.flags)})" if score.flags else ""
+    return f"{heading} {with_interval(score, 2)}{flags}"
+
+
+def _metric(score: Score) -> _Metric:
+    """The name without the difficulty, and the difficulty."""
     name, _, difficulty = score.metric.partition(DIFFICULTY)
-    return name, int(difficulty or 1)
+    return _Metric(name, int(difficulty or 1))

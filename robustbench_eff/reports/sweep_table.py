@@ -26,21 +26,27 @@ class TextTable:
 
 
 def tables(result: SweepResult) -> Iterator[TextTable]:
-    """The means of all rows; then, with more than one seed, what the others differ from the baseline by."""
+    """Yield the table of means; then, with more than one seed, the table of differences from the baseline.
+
+    Args:
+        result: The result of a sweep.
+    """
     means = result.means
-    columns = list(dict.fromkeys(column for found in means.values() for column in found))
+    columns = list(dict.fromkeys(column for summaries in means.values() for column in summaries))
     seeds = len(result.sweep.seeds)
-    rows = [[row, f"{result.passes.get(row, 0):g}", *_cells(found, columns, "")] for row, found in means.items()]
+    rows = [
+        [row, f"{result.passes.get(row, 0):g}", *_cells(summaries, columns, "")] for row, summaries in means.items()
+    ]
     yield TextTable(f"Mean over {seeds} seeds in %, with its 95 % interval", ["row", "passes", *columns], rows)
     if seeds > 1 and len(means) > 1:
         baseline = result.sweep.compared_with
-        others = [[row, *_cells(found, columns, "+")] for row, found in result.differences.items() if found]
+        others = [[row, *_cells(of_row, columns, "+")] for row, of_row in result.differences.items() if of_row]
         title = f"Points more than {baseline} with the same seed, with the 95 % interval"
         yield TextTable(title, ["row", *columns], others)
 
 
-def _cells(found: Mapping[str, Summary], columns: list[str], sign: str) -> list[str]:
-    return [_cell(found[column], sign) if column in found else "-" for column in columns]
+def _cells(summaries: Mapping[str, Summary], columns: list[str], sign: str) -> list[str]:
+    return [_cell(summaries[column], sign) if column in summaries else "-" for column in columns]
 
 
 def _cell(summary: Summary, sign: str) -> str:
@@ -52,17 +58,25 @@ def _cell(summary: Summary, sign: str) -> str:
 
 
 def rich_table(plain: TextTable) -> Table:
-    """For the terminal."""
+    """Return the table for the terminal.
+
+    Args:
+        plain: The table.
+    """
     table = Table(title=plain.title, title_justify="left", box=None, pad_edge=False)
-    for number, column in enumerate(plain.columns):
-        table.add_column(Text(column), justify="left" if number == 0 else "right", overflow="fold")
+    for index, column in enumerate(plain.columns):
+        table.add_column(Text(column), justify="left" if index == 0 else "right", overflow="fold")
     for row in plain.rows:
         table.add_row(*map(Text, row))
     return table
 
 
 def markdown(result: SweepResult) -> str:
-    """All tables, what was expected, and what failed."""
+    """Return all tables, the expectation and the failures as Markdown.
+
+    Args:
+        result: The result of a sweep.
+    """
     parts = [f"# {result.sweep.title}"]
     if result.sweep.expected:
         parts.append(f"Expected before the run: {result.sweep.expected.strip()}")

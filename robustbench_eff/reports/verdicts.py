@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-if TYPE_CHECKING:
-    from robustbench_eff.scores.masking_checks import Verdict
+from robustbench_eff.scores.masking_checks import Verdict
 
 
 def verdict_lines(verdicts: Sequence[Verdict], console: Console) -> None:
-    """What the checks for gradient masking say: suspicions one a line, the rest in a sentence.
+    """Print the findings of the checks: one line per suspicion, and one sentence per model and benchmark for the rest.
 
-    Nothing of models that nobody attacked, unless they answer at random.
+    Models that were not attacked are left out, unless they answer at random.
+
+    Args:
+        verdicts: The verdicts.
+        console: Where to print.
     """
-    for subject in dict.fromkeys((verdict.model, verdict.benchmark, verdict.protocol) for verdict in verdicts):
-        mine = [verdict for verdict in verdicts if (verdict.model, verdict.benchmark, verdict.protocol) == subject]
-        attacked = any(verdict.finding != "not run" for verdict in mine if verdict.check != "random_outputs")
-        if not attacked and all(verdict.finding != "suspect" for verdict in mine):
-            continue
-        for verdict in mine:
-            if verdict.finding == "suspect":
-                text = f"{' · '.join(subject)}: gradient masking suspected ({verdict.check}): {verdict.evidence}."
-                console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)
-        words = [f"{finding} {', '.join(names)}" for finding, names in _by_finding(mine).items()]
-        text = f"Checks for gradient masking, {' · '.join(subject)}: {'; '.join(words)}."
-        console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
-
-
-def _by_finding(verdicts: Sequence[Verdict]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    subjects: dict[str, list[Verdict]] = defaultdict(list)
     for verdict in verdicts:
-        found.setdefault(verdict.finding, []).append(verdict.check)
-    return found
+        subjects[f"{verdict.model} · {verdict.benchmark} · {verdict.protocol}"].append(verdict)
+    for subject, group in subjects.items():
+        attacked = any(verdict.finding != "not run" for verdict in group if verdict.check != "random_outputs")
+        suspect = [verdict for verdict in group if verdict.finding == "suspect"]
+        if not attacked and not suspect:
+            continue
+        for verdict in suspect:
+            text = f"{subject}: gradient masking suspected ({verdict.check}): {verdict.evidence}."
+            console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)
+        findings: dict[str, list[str]] = defaultdict(list)
+        for verdict in group:
+            findings[verdict.finding].append(verdict.check)
+        summary = "; ".join(f"{finding} {', '.join(checks)}" for finding, checks in findings.items())
+        text = f"Checks for gradient masking, {subject}: {summary}."
+        console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)

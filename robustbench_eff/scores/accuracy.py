@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from .build_score import score_of
-from .corruptions import is_corrupted
+from .cell_groups import CellOutcomes
 from .intervals import wilson
 from .score import Score
+from .score_function import CellScores
 
 
-def accuracy_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") -> list[Score]:
-    """The scores of one cell: `accuracy` unless it was attacked, else `robust_accuracy` and its 8-bit twin.
+def accuracy_scores(item: CellOutcomes) -> list[Score]:
+    """Return `accuracy` of a cell, or for an attack `robust_accuracy` and `robust_accuracy_8bit`.
 
-    Robust accuracy is the fraction of all samples that are right both clean and perturbed; `_8bit` judges
-    the perturbed image rounded to 8 bits. `cell` is what the store recorded of the cell.
+    Robust accuracy is the fraction of all samples that are classified correctly both clean and perturbed; `_8bit`
+    judges the perturbed image rounded to 8 bits.
+
+    Args:
+        item: The cell with its outcomes.
     """
-    attacked = cell["perturbation"] != "none" and not is_corrupted(cell)
     columns = {"accuracy": "correct"}
-    if attacked:
+    if item.cell.kind == "attack":
         columns = {"robust_accuracy": "correct", "robust_accuracy_8bit": "correct_8bit"}
-    n = outcomes.num_rows
+    n = len(item)
     scores = []
     for metric, column in columns.items():
-        right = int(pc.sum(outcomes[column]).as_py() or 0)
-        interval = wilson(right, n) if n else (None, None)
-        scores.append(score_of(cell, outcomes, cell_id, metric, right / n if n else None, interval))
+        correct = int(item.column(column).sum())
+        interval = wilson(correct, n) if n else (None, None)
+        scores.append(score_of(item, metric, correct / n if n else None, interval))
     return scores
+
+
+CLEAN_ACCURACY = CellScores(compute=accuracy_scores, kinds=("clean", "corruption"))
+ROBUST_ACCURACY = CellScores(compute=accuracy_scores, kinds=("attack",), columns=("correct_8bit",))

@@ -1,94 +1,111 @@
-"""What every score of a cell says alike: whose it is, under which protocol, and what to know before trusting it."""
+"""Build scores: their protocol and flags follow from the cells they are computed from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.shuffle import drawn_fairly
 from robustbench_eff.storage.outcomes import as_numpy
+from robustbench_eff.storage.stored_cell import StoredCell
 
 from .bootstrap import mean_intervals
+from .cell_groups import CellOutcomes, seeds_of
 from .score import Score
 
+Interval: TypeAlias = tuple[float | None, float | None]
+"""Lower and upper end; None where there is none."""
+Contributions: TypeAlias = Mapping[tuple[str, str], npt.NDArray[np.float64]]
+"""What each sample adds to a score, shape (n,), by perturbation and metric."""
 
-def score_of(
-    cell: dict[str, Any],
-    outcomes: pa.Table,
-    cell_id: str,
-    metric: str,
-    value: float | None,
-    interval: tuple[float | None, float | None],
-    n: int | None = None,
-) -> Score:
-    """A score of the cell that the store recorded as `cell`, on `n` samples: all unless said."""
+
+def score_of(item: CellOutcomes, metric: str, value: float | None, interval: Interval, n: int | None = None) -> Score:
+    """Return a score of one cell.
+
+    Args:
+        item: The cell with its outcomes.
+        metric: Name of the metric with its arguments.
+        value: The number; None where nothing was measured.
+        interval: Its 95 % interval.
+        n: Number of samples; None for all that are stored.
+    """
+    cell = item.cell
     return Score(
-        model=cell["model"],
-        benchmark=cell["benchmark"],
-        perturbation=cell["perturbation"],
+        model=cell.model,
+        benchmark=cell.benchmark,
+        perturbation=cell.perturbation,
+        kind=cell.kind,
         metric=metric,
         value=value,
         low=interval[0],
         high=interval[1],
-        n=outcomes.num_rows if n is None else n,
+        n=len(item) if n is None else n,
         protocol=protocol_over([cell]),
-        flags=flags_of(outcomes, cell["samples"]),
-        cell=cell_id,
+        flags=flags_of(item.outcomes, cell.samples),
+        cell=cell.id,
+        configuration=cell.configuration,
     )
 
 
-def protocol_over(cells: Sequence[Mapping[str, Any]]) -> str:
-    """Under which protocol cells on the same images were evaluated, with all their seeds and precisions."""
-    seeds = ", ".join(map(str, seeds_of(cells)))
-    precisions = " and ".join(sorted({cell["configuration"].get("precision", "float32") for cell in cells}))
-    words = [f"seed {seeds}"] if seeds else []
-    words += [] if precisions == "float32" else [f"attacked in {precisions}, judged in float32"]
-    return " · ".join([cells[0]["protocol"], *words])
+def protocol_over(cells: Sequence[StoredCell]) -> Protocol:
+    """Return the protocol of a number over cells on the same images, with all their seeds and precisions.
 
-
-def seeds_of(cells: Sequence[Mapping[str, Any]]) -> list[int]:
-    """With which seeds anything was drawn."""
-    return sorted({cell["seed"] for cell in cells} - {None})
+    Args:
+        cells: At least one cell.
+    """
+    precisions = tuple(sorted({cell.precision for cell in cells}))
+    return replace(cells[0].protocol, seeds=tuple(seeds_of(cells)), attack_precision=precisions)
 
 
 def scores_over(
-    cells: Sequence[dict[str, Any]],
-    shares: Mapping[tuple[str, str], npt.NDArray[np.float64]],
-    flags: tuple[str, ...] = (),
+    cells: Sequence[CellOutcomes], contributions: Contributions, flags: tuple[str, ...] = ()
 ) -> list[Score]:
-    """Errors over several cells on the same images, drawn with one seed.
+    """Return scores over several cells on the same images, each the mean of what its samples add.
 
-    `shares` are by perturbation and metric what each sample adds: a score is their mean, its interval the bootstrap's.
+    The intervals are the bootstrap's over samples.
+
+    Args:
+        cells: The cells, drawn with one seed.
+        contributions: What each sample adds to a score.
+        flags: Flags of all the scores.
     """
-    intervals = mean_intervals(np.stack([*shares.values()]))
+    first = cells[0].cell
+    intervals = mean_intervals(np.stack([*contributions.values()]))
     return [
         Score(
-            model=cells[0]["model"],
-            benchmark=cells[0]["benchmark"],
+            model=first.model,
+            benchmark=first.benchmark,
             perturbation=perturbation,
+            kind="several",
             metric=metric,
             value=float(values.mean()),
             low=low,
             high=high,
             n=len(values),
-            protocol=protocol_over(cells),
+            protocol=protocol_over([item.cell for item in cells]),
             flags=flags,
-            higher_is_better=False,
         )
-        for ((perturbation, metric), values), (low, high) in zip(shares.items(), intervals, strict=True)
+        for ((perturbation, metric), values), (low, high) in zip(contributions.items(), intervals, strict=True)
     ]
 
 
 def flags_of(outcomes: pa.Table, samples: int) -> tuple[str, ...]:
-    """Incompleteness, what the attack did otherwise than it says, and how often the referee objected."""
-    found, n = [], outcomes.num_rows
+    """Return what a reader must know of a cell: incompleteness, notes of the attack, objections of the referee.
+
+    Args:
+        outcomes: The stored outcomes, with the columns index, note and flag.
+        samples: Number of samples of the complete cell.
+    """
+    flags, n = [], outcomes.num_rows
     if n < samples:
         fair = n > 0 and drawn_fairly(as_numpy(outcomes["index"]), samples)
-        found = [f"drawn at random: {n} of {samples}" if fair else f"incomplete: {n} of {samples}"]
+        flags = [f"drawn at random: {n} of {samples}" if fair else f"incomplete: {n} of {samples}"]
     notes = sorted({note for note in outcomes["note"].unique().to_pylist() if note})
-    objections = {row["values"]: row["counts"] for row in outcomes["flag"].value_counts().to_pylist() if row["values"]}
-    return (*found, *notes, *(f"{flag}: {count}" for flag, count in sorted(objections.items())))
+    counts = {row["values"]: row["counts"] for row in outcomes["flag"].value_counts().to_pylist() if row["values"]}
+    return (*flags, *notes, *(f"{flag}: {count}" for flag, count in sorted(counts.items())))

@@ -1,12 +1,11 @@
-"""The cells of a store, for scores and checks: whose they are, of which kind, and which of them belong together."""
+"""Cells with their outcomes: which kind they are of, whose they are, and which of them belong together."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -14,131 +13,151 @@ import pyarrow as pa
 
 from robustbench_eff.storage.outcomes import as_numpy
 from robustbench_eff.storage.store import Store
+from robustbench_eff.storage.stored_cell import StoredCell
 
-from .build_score import seeds_of
-from .corruptions import is_corrupted
-from .distances import is_minimum_norm_attack
-from .sequences import is_sequence
-
-Kind = Literal["clean", "corrupted", "filmed", "attacked", "searched"]
-COLUMNS: Mapping[Kind, tuple[str, ...]] = {
-    "clean": ("sample_id", "texture", "prediction", "prediction_confidence"),
-    "corrupted": (),
-    "filmed": ("ranking",),
-    "attacked": ("correct_8bit",),
-    "searched": (),
-}
-"""What they need beside label, clean prediction, whether it is right, notes and flags."""
+CellKind = Literal["clean", "cue conflict", "corruption", "sequence", "attack", "minimum norm"]
+"""What was done to the images, and for attacks, whether they search inside a ball or for the closest image."""
+BASE_COLUMNS = ("label", "clean_prediction", "correct", "note", "flag")
+"""Columns of the outcomes that are read of every cell."""
 
 
 @dataclass(frozen=True, slots=True)
 class CellOutcomes:
-    """A cell with its outcomes; its norm and radius are those of an attack."""
+    """A cell with its outcomes, or with those columns of them that were read."""
 
-    id: str
-    cell: Mapping[str, Any]
+    cell: StoredCell
     outcomes: pa.Table
 
     @property
     def finished(self) -> bool:
-        """Whether all its samples are there."""
-        finished: bool = 0 < self.outcomes.num_rows == self.cell["samples"]
-        return finished
+        """Whether all its samples are stored."""
+        return 0 < len(self) == self.cell.samples
 
     @property
-    def attack(self) -> str:
-        """Its name; `transfer` where it was found on another model."""
-        name: str = self.cell["perturbation"].partition("(")[0]
-        return "transfer" if "surrogate" in self.cell["configuration"] else name
-
-    @property
-    def norm(self) -> str:
-        norm: str = self.cell["configuration"]["threat"]["norm"]
-        return norm
-
-    @property
-    def eps(self) -> float:
-        eps = self.cell["configuration"]["threat"]["eps"]
-        return math.inf if eps is None else float(eps)
+    def kind(self) -> CellKind:
+        """The kind of the cell; clean cue-conflict images are a kind of their own."""
+        kind = kind_of(self.cell)
+        return "cue conflict" if kind == "clean" and has_conflict(self.outcomes) else kind
 
     @property
     def correct(self) -> np.ndarray:
-        right: np.ndarray = as_numpy(self.outcomes["correct"])
-        return right
+        """Whether each sample is classified correctly, bool, shape (n,)."""
+        return self.column("correct")
 
     def column(self, name: str) -> np.ndarray:
+        """Return a column of the outcomes, shape (n,).
+
+        Args:
+            name: Name of a column without nulls.
+        """
         values: np.ndarray = as_numpy(self.outcomes[name])
         return values
 
-
-def model_of(cell: Mapping[str, Any]) -> tuple[str, str]:
-    """What tells models of one name apart: weights and preprocessing."""
-    return cell["model_digest"], cell["preprocessing"]
-
-
-def subject_of(cell: Mapping[str, Any]) -> tuple[str, ...]:
-    """Equal for cells of one model on the same images, read as the same classes."""
-    return (*model_of(cell), *(cell[name] for name in ("benchmark", "protocol", "data", "classes")))
+    def __len__(self) -> int:
+        """Return the number of stored samples."""
+        return int(self.outcomes.num_rows)
 
 
-def cells_with_unique_names(store: Store, names: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
-    """The chosen cells, their models named so that no two have one name."""
+def has_conflict(outcomes: pa.Table) -> bool:
+    """Return whether the samples are cue-conflict images.
+
+    Args:
+        outcomes: Outcomes of a clean cell, with the column `texture` if they are to be recognised.
+    """
+    if "texture" not in outcomes.column_names or not outcomes.num_rows:
+        return False
+    return bool((as_numpy(outcomes["texture"]) >= 0).all())
+
+
+def kind_of(cell: StoredCell) -> CellKind:
+    """Return the kind of a cell as far as it can be known without its outcomes.
+
+    Args:
+        cell: The cell.
+    """
+    kinds: Mapping[str, CellKind] = {"none": "clean", "corruption": "corruption", "sequence": "sequence"}
+    return kinds.get(cell.kind) or ("minimum norm" if cell.is_minimum_norm else "attack")
+
+
+def columns_of(cell: StoredCell, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the columns to read of a cell's outcomes: not all of a large store would fit into memory.
+
+    Args:
+        cell: The cell.
+        columns: Columns that the scores of its kind need besides BASE_COLUMNS.
+    """
+    distance = (f"distance_{cell.norm}",) if cell.is_minimum_norm else ()
+    samples = ("sample_id",) if cell.is_published else ()
+    return tuple(dict.fromkeys((*BASE_COLUMNS, *columns, *distance, *samples)))
+
+
+def subject_of(cell: StoredCell) -> tuple[Any, ...]:
+    """Return a key that is equal for cells of one model on the same images, read as the same classes.
+
+    Args:
+        cell: The cell.
+    """
+    return (*cell.model_identity, cell.benchmark, cell.protocol, cell.data, cell.classes)
+
+
+def cells_with_unique_names(store: Store, names: Mapping[str, str] | None = None) -> dict[str, StoredCell]:
+    """Return cells by id, their models renamed where two different models have one name.
+
+    Args:
+        store: The store.
+        names: Ids of the cells to return, and the name of the model of each; None for all cells as they are stored.
+    """
     cells = store.cells()
-    chosen = {cell_id: {**cells[cell_id], "model": name} for cell_id, name in names.items()} if names else cells
-    models: dict[str, set[str]] = defaultdict(set)
+    chosen = {cell_id: replace(cells[cell_id], model=name) for cell_id, name in names.items()} if names else cells
+    marks: dict[str, set[str]] = defaultdict(set)
     for cell in chosen.values():
-        models[cell["model"]].add(_mark(cell))
-    several = {name for name, found in models.items() if len(found) > 1}
+        marks[cell.model].add(_mark(cell))
     return {
-        cell_id: {**cell, "model": f"{cell['model']} #{_mark(cell)}"} if cell["model"] in several else cell
+        cell_id: replace(cell, model=f"{cell.model} #{_mark(cell)}") if len(marks[cell.model]) > 1 else cell
         for cell_id, cell in chosen.items()
     }
 
 
-def kind_of(cell: Mapping[str, Any]) -> Kind:
-    """What was done to the images of a cell."""
-    if is_sequence(cell):
-        return "filmed"
-    if is_corrupted(cell):
-        return "corrupted"
-    if cell["perturbation"] == "none":
-        return "clean"
-    return "searched" if is_minimum_norm_attack(cell) else "attacked"
+def comparable(cells: Sequence[CellOutcomes]) -> list[list[CellOutcomes]]:
+    """Return groups of finished cells whose numbers may be averaged.
 
+    A group is of one model, on the same images (or on the same samples of a published set), with the same constants and
+    the same seed; cells that draw nothing belong to the groups of every seed.
 
-def columns_of(cell: Mapping[str, Any], kind: Kind) -> tuple[str, ...]:
-    """What of the outcomes of a cell is read: everything in a large store would not fit into memory."""
-    columns = ("label", "clean_prediction", "correct", "note", "flag", *COLUMNS[kind])
-    if kind == "searched":
-        columns += (f"distance_{cell['configuration']['threat']['norm']}",)
-    return (*columns, "sample_id") if cell["configuration"].get("published", False) else columns
-
-
-def comparable(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[list[tuple[dict[str, Any], pa.Table]]]:
-    """Finished cells of one model, on the same images, with the same constants and seed; or of the same published
-    samples."""
-    groups: dict[tuple[Any, ...], list[tuple[dict[str, Any], pa.Table]]] = defaultdict(list)
-    drawn: Sequence[int | None] = seeds_of([cell for cell, _ in cells]) or [None]
-    for cell, outcomes in cells:
-        if outcomes.num_rows < cell["samples"]:
+    Args:
+        cells: Cells of any models.
+    """
+    groups: dict[tuple[Any, ...], list[CellOutcomes]] = defaultdict(list)
+    drawn: list[int | None] = [*seeds_of([item.cell for item in cells])] or [None]
+    for item in cells:
+        cell = item.cell
+        if len(item) < cell.samples:
             continue
-        published = cell["configuration"].get("published", False)
-        subject = subject_of({**cell, "data": _samples(outcomes)} if published else cell)
-        made_with = [cell["configuration"].get(name) for name in ("constants", "jpeg_quality")]
-        seeds = [None] if published else drawn  # where nothing is drawn, every seed is the same
-        for seed in seeds if cell["seed"] is None else [cell["seed"]]:
-            groups[*subject, *made_with, seed].append((cell, outcomes))
+        subject = subject_of(replace(cell, data=_samples(item.outcomes)) if cell.is_published else cell)
+        made_with = (cell.constants, cell.configuration.get("jpeg_quality"))
+        every_seed = [None] if cell.is_published else drawn
+        for seed in every_seed if cell.seed is None else [cell.seed]:
+            groups[*subject, *made_with, seed].append(item)
     return list(groups.values())
+
+
+def seeds_of(cells: Sequence[StoredCell]) -> list[int]:
+    """Return the seeds with which anything was drawn, sorted.
+
+    Args:
+        cells: Cells.
+    """
+    return sorted({cell.seed for cell in cells if cell.seed is not None})
 
 
 def _samples(outcomes: pa.Table) -> str:
     """A hash of which samples these are: every published corruption has files of its own."""
-    found = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for name in ("sample_id", "label"):
-        found.update("\n".join(map(str, outcomes[name].to_pylist())).encode())
-    return found.hexdigest()
+        digest.update("\n".join(map(str, outcomes[name].to_pylist())).encode())
+    return digest.hexdigest()
 
 
-def _mark(cell: Mapping[str, Any]) -> str:
+def _mark(cell: StoredCell) -> str:
     """A few digits that tell models of one name apart."""
-    return hashlib.blake2b(" ".join(model_of(cell)).encode(), digest_size=3).hexdigest()
+    return hashlib.blake2b(" ".join(cell.model_identity).encode(), digest_size=3).hexdigest()

@@ -1,108 +1,136 @@
-"""Two models on the same samples: how far apart they are, how sure that is, and where they disagree."""
+"""Two models on the same samples: their difference, how certain it is, and where they disagree."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
+
+from robustbench_eff.core.protocol import Protocol
 
 from .bootstrap import paired_difference
 from .consistency import ErrorConsistency, error_consistency
 from .paired import holm, mcnemar, newcombe
-from .per_sample import SampleContributions
+from .per_sample import SampleContributions, Values
 from .ranks import Ranks, rank_intervals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A score of two models, and their difference with its 95 % interval: Newcombe's where samples are right or wrong,
-    else the paired bootstrap's."""
+    """A score of two models and their difference.
+
+    The 95 % interval is Newcombe's where every sample is either right or wrong, else the paired bootstrap's.
+    """
 
     benchmark: str
     perturbation: str
     metric: str
     n: int
+    """Number of samples."""
     a: float | None
+    """Value of the first model."""
     b: float | None
+    """Value of the second model."""
     difference: float | None
-    """a less b, of fractions; None where one of them has no value."""
+    """a minus b; None where one of them has no value."""
     low: float | None
     high: float | None
     p: float | None
-    """Two-sided, of no difference: exact McNemar where samples are right or wrong, else the paired bootstrap."""
+    """Two-sided p-value of no difference: exact McNemar where every sample is right or wrong, else the bootstrap."""
     p_holm: float | None
-    """Adjusted for all comparisons that were made together."""
+    """The p-value adjusted by Holm for all comparisons that were made together."""
     only_a: int | None
-    """Samples that only the first has right; None where samples are not right or wrong."""
+    """Samples that only the first model classifies correctly; None where samples are not right or wrong."""
     only_b: int | None
+    """Samples that only the second model classifies correctly."""
     consistency: ErrorConsistency | None
     """Whether they err on the same samples."""
     higher_is_better: bool
-    protocols: tuple[str, ...]
-    """One where both have the same, else that of each."""
+    protocols: tuple[Protocol, ...]
+    """One protocol where both have the same, else the protocol of each."""
     flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flip:
-    """A sample that only one of two models has right."""
+    """A sample that only one of two models classifies correctly."""
 
     benchmark: str
     perturbation: str
     sample_id: str
     label: int
     a: int
-    """What the first predicts."""
+    """Prediction of the first model."""
     b: int
+    """Prediction of the second model."""
     right: str
-    """`a` or `b`."""
+    """The model that is right: `a` or `b`."""
+
+
+class RankedScore(NamedTuple):
+    """A score of several models, and the ranks that each may have."""
+
+    score: SampleContributions
+    """The score of the first model."""
+    values: list[float | None]
+    """The values of all models."""
+    ranks: list[Ranks]
 
 
 def compare(a: Mapping[str, SampleContributions], b: Mapping[str, SampleContributions]) -> list[Comparison]:
-    """Every score that both models have, in the order of the first; p-values adjusted for all of them by Holm."""
-    found = [_compared(a[key], b[key]) for key in a if key in b]
-    tested = [row for row in found if row.p is not None]
-    adjusted = iter(holm([row.p for row in tested if row.p is not None]))
-    return [row if row.p is None else replace(row, p_holm=next(adjusted)) for row in found]
+    """Return every score that both models have, in the order of the first; Holm adjusts the p-values of all of them.
+
+    Args:
+        a: Contributions of the first model, by key.
+        b: Contributions of the second model, by key.
+    """
+    comparisons = [_compared(a[key], b[key]) for key in a if key in b]
+    p_values = [row.p for row in comparisons if row.p is not None]
+    adjusted = iter(holm(p_values))
+    return [row if row.p is None else replace(row, p_holm=next(adjusted)) for row in comparisons]
 
 
 def flips(a: Mapping[str, SampleContributions], b: Mapping[str, SampleContributions]) -> Iterator[Flip]:
-    """Every sample that one of the two has right and the other wrong, cell by cell."""
-    for key in a:
-        one, two = a[key], b.get(key)
-        if (
-            two is None
-            or not (one.binary and two.binary)
-            or one.labels is None
-            or one.predictions is None
-            or two.predictions is None
-        ):
+    """Yield every sample that one of the two models classifies correctly and the other wrongly, cell by cell.
+
+    Args:
+        a: Contributions of the first model, by key.
+        b: Contributions of the second model, by key.
+    """
+    for key, first in a.items():
+        second = b.get(key)
+        if second is None or not (first.binary and second.binary):
             continue
-        for row in np.flatnonzero(one.values != two.values).tolist():
+        if first.labels is None or first.predictions is None or second.predictions is None:
+            continue
+        for row in np.flatnonzero(first.values != second.values).tolist():
             yield Flip(
-                benchmark=one.benchmark,
-                perturbation=one.perturbation,
-                sample_id=one.sample_ids[row],
-                label=one.labels[row],
-                a=one.predictions[row],
-                b=two.predictions[row],
-                right="a" if one.values[row] else "b",
+                benchmark=first.benchmark,
+                perturbation=first.perturbation,
+                sample_id=first.sample_ids[row],
+                label=first.labels[row],
+                a=first.predictions[row],
+                b=second.predictions[row],
+                right="a" if first.values[row] else "b",
             )
 
 
-def ranked(
-    models: Sequence[Mapping[str, SampleContributions]],
-) -> list[tuple[SampleContributions, list[float | None], list[Ranks]]]:
-    """Every score that all models have: that of the first, all their values, and the ranks each may have."""
+def ranked(models: Sequence[Mapping[str, SampleContributions]]) -> list[RankedScore]:
+    """Return every score that all models have, with the ranks that each model may have.
+
+    Args:
+        models: Contributions of each model, by key.
+    """
     shared = [key for key in models[0] if all(key in model for model in models)]
     rows = [[model[key] for model in models] for key in shared]
-    return [(row[0], [one.value for one in row], _ranks(row)) for row in rows]
+    return [RankedScore(row[0], [entry.value for entry in row], _ranks(row)) for row in rows]
 
 
 def _ranks(row: Sequence[SampleContributions]) -> list[Ranks]:
-    values = np.stack([measure.values for measure in row])
-    weights = [measure.weights for measure in row if measure.weights is not None]
+    values = np.stack([entry.values for entry in row])
+    weights = [entry.weights for entry in row if entry.weights is not None]
     return rank_intervals(values, row[0].higher_is_better, np.stack(weights) if weights else None)
 
 
@@ -111,16 +139,7 @@ def _compared(a: SampleContributions, b: SampleContributions) -> Comparison:
         difference = paired_difference(a.values, b.values)
     else:
         difference = paired_difference((a.values, a.weights), (b.values, b.weights))
-    p, only_a, only_b, consistency = difference.p, None, None, None
-    low, high = difference.low, difference.high
-    if a.binary and b.binary:
-        only_a, only_b = int((a.values > b.values).sum()), int((b.values > a.values).sum())
-        both = int((a.values * b.values).sum())
-        low, high = newcombe(both, only_a, only_b, len(a.values) - both - only_a - only_b)
-        p, consistency = mcnemar(only_a, only_b), error_consistency(a.values, b.values)
-    elif a.named is not None and b.named is not None:
-        consistency = error_consistency(a.named, b.named)
-    return Comparison(
+    comparison = Comparison(
         benchmark=a.benchmark,
         perturbation=a.perturbation,
         metric=a.metric,
@@ -128,14 +147,34 @@ def _compared(a: SampleContributions, b: SampleContributions) -> Comparison:
         a=a.value,
         b=b.value,
         difference=difference.value,
-        low=low,
-        high=high,
-        p=p,
+        low=difference.low,
+        high=difference.high,
+        p=difference.p,
         p_holm=None,
-        only_a=only_a,
-        only_b=only_b,
-        consistency=consistency,
+        only_a=None,
+        only_b=None,
+        consistency=None,
         higher_is_better=a.higher_is_better,
         protocols=tuple(dict.fromkeys((a.protocol, b.protocol))),
         flags=tuple(dict.fromkeys(a.flags + b.flags)),
+    )
+    if a.binary and b.binary:
+        return _of_binary(comparison, a.values, b.values)
+    if a.label_was_predicted is not None and b.label_was_predicted is not None:
+        return replace(comparison, consistency=error_consistency(a.label_was_predicted, b.label_was_predicted))
+    return comparison
+
+
+def _of_binary(comparison: Comparison, a: Values, b: Values) -> Comparison:
+    """The comparison with exact tests, for samples that are right or wrong."""
+    only_a, only_b, both = int((a > b).sum()), int((b > a).sum()), int((a * b).sum())
+    low, high = newcombe(both, only_a, only_b, len(a) - both - only_a - only_b)
+    return replace(
+        comparison,
+        low=low,
+        high=high,
+        p=mcnemar(only_a, only_b),
+        only_a=only_a,
+        only_b=only_b,
+        consistency=error_consistency(a, b),
     )

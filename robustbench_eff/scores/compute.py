@@ -1,27 +1,18 @@
-"""All scores of a store, from its outcomes alone."""
+"""All scores of a store, computed from its outcomes alone."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
-import pyarrow as pa
-
+from robustbench_eff.registry.scores import SCORES
 from robustbench_eff.storage.store import Store
 
-from .accuracy import accuracy_scores
-from .alexnet import AlexNet
-from .cell_groups import CellOutcomes, Kind, cells_with_unique_names, columns_of, comparable, kind_of
-from .clean import clean_scores
-from .corruptions import corruption_scores
-from .distances import distance_scores
-from .effective import effective_scores
+from .alexnet import AlexNet, published
+from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, columns_of, comparable, kind_of
 from .masking_checks import Verdict, suspicions
 from .score import Score
-from .sequences import mean_sequence_scores, sequence_scores
-from .worst_case import worst_case_scores
+from .score_function import CellScores, GroupScores, ScoreContext, ScoreFunction
 
 
 def store_scores(
@@ -30,35 +21,44 @@ def store_scores(
     verdicts: Sequence[Verdict] = (),
     alexnet: AlexNet | None = None,
 ) -> list[Score]:
-    """The scores of all cells in the order they were begun, or of those in `names`, under these model names.
+    """Return the scores of cells in the order in which they were begun, then those over several cells.
 
-    What `verdicts` suspect stands among the flags of the cells they compared; `alexnet` is what corruption errors and
-    flip rates are relative to, the published figures unless given. Two models with one name are told
-    apart by a few digits of their hash.
+    Two models with one name are told apart by a few digits of their hash.
+
+    Args:
+        store: The store.
+        names: Ids of the cells, and the name of the model of each; None for all cells as they are stored.
+        verdicts: Findings of the gradient-masking checks; what they suspect is flagged on the cells they compared.
+        alexnet: Errors and flip probabilities of AlexNet; None for the published ones.
     """
-    suspected = suspicions(verdicts)
+    context = ScoreContext(alexnet=alexnet or published(), suspicions=suspicions(verdicts))
+    functions: list[ScoreFunction] = [row.load() for row in SCORES.values()]
     scores: list[Score] = []
-    kinds: dict[Kind, list[tuple[dict[str, Any], pa.Table]]] = defaultdict(list)
-    attacks: list[CellOutcomes] = []
-    for cell_id, cell in cells_with_unique_names(store, names).items():
-        kind = kind_of(cell)
-        outcomes = store.outcomes(cell_id, columns_of(cell, kind))
-        found = SCORES[kind](cell, outcomes, cell_id)
-        scores += [replace(score, flags=score.flags + suspected.get(cell_id, ())) for score in found]
-        kinds[kind].append((cell, outcomes))
-        if kind in ("attacked", "searched"):
-            attacks.append(CellOutcomes(cell_id, cell, outcomes))
-    scores += effective_scores(kinds["clean"])
-    scores += worst_case_scores(attacks, suspected)
-    scores += [score for cells in comparable(kinds["corrupted"]) for score in corruption_scores(cells, alexnet)]
-    return scores + [score for cells in comparable(kinds["filmed"]) for score in mean_sequence_scores(cells, alexnet)]
+    items: list[CellOutcomes] = []
+    for cell in cells_with_unique_names(store, names).values():
+        columns = columns_of(cell, _columns(functions, kind_of(cell)))
+        item = CellOutcomes(cell, store.outcomes(cell.id, columns))
+        items.append(item)
+        suspected = context.suspicions.get(cell.id, ())
+        scores += [replace(score, flags=score.flags + suspected) for score in _of_cell(item, functions)]
+    for function in functions:
+        if isinstance(function, GroupScores):
+            cells = [item for item in items if item.kind in function.kinds]
+            groups = comparable(cells) if function.over == "comparable cells" else [cells]
+            scores += [score for group in groups if group for score in function.compute(group, context)]
+    return scores
 
 
-SCORES: Mapping[Kind, Callable[[dict[str, Any], pa.Table, str], list[Score]]] = {
-    "clean": clean_scores,
-    "corrupted": accuracy_scores,
-    "filmed": sequence_scores,
-    "attacked": accuracy_scores,
-    "searched": distance_scores,
-}
-"""What turns the outcomes of a cell into scores, by its kind."""
+def _of_cell(item: CellOutcomes, functions: Sequence[ScoreFunction]) -> list[Score]:
+    return [
+        score
+        for function in functions
+        if isinstance(function, CellScores) and item.kind in function.kinds
+        for score in function.compute(item)
+    ]
+
+
+def _columns(functions: Sequence[ScoreFunction], kind: CellKind) -> list[str]:
+    """The columns that the scores of a cell need; only its outcomes tell whether clean images have conflicting cues."""
+    kinds = {kind, "cue conflict"} if kind == "clean" else {kind}
+    return [column for function in functions if kinds & set(function.kinds) for column in function.columns]

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy.typing as npt
-import pyarrow as pa
 
 from robustbench_eff.benchmarks.definitions.cue_conflict import class_name
-from robustbench_eff.storage.outcomes import as_numpy
 
 from .build_score import score_of
+from .cell_groups import CellOutcomes
 from .intervals import wilson
 from .score import Score
+from .score_function import CellScores
 
 Classes = npt.NDArray[Any]
 """Indices or names."""
@@ -25,21 +25,30 @@ Classes = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShapeTextureCounts:
-    """How often each cue was named, of the trials in which they disagree."""
+    """Counts of decisions in the trials in which shape and texture disagree."""
 
     shape: int
+    """Trials in which the class of the shape was named."""
     texture: int
+    """Trials in which the class of the texture was named."""
     trials: int
+    """All trials in which the two disagree."""
 
     @property
     def shape_bias(self) -> float | None:
-        """Shape decisions among those for either cue; None where there are none."""
+        """Share of shape decisions among the decisions for either cue; None without any."""
         decided = self.shape + self.texture
         return self.shape / decided if decided else None
 
 
 def decisions(shapes: Classes, textures: Classes, predictions: Classes) -> ShapeTextureCounts:
-    """Counts over trials, all arrays (n,); those with one class for both cues are left out."""
+    """Count the decisions of some trials; trials with one class for both cues are left out.
+
+    Args:
+        shapes: Class of the shape of each stimulus, shape (n,).
+        textures: Class of the texture, shape (n,).
+        predictions: Class that was named, shape (n,).
+    """
     conflicting = shapes != textures
     return ShapeTextureCounts(
         shape=int((conflicting & (predictions == shapes)).sum()),
@@ -48,33 +57,35 @@ def decisions(shapes: Classes, textures: Classes, predictions: Classes) -> Shape
     )
 
 
-def has_conflict(outcomes: pa.Table) -> bool:
-    """Whether the samples are cue-conflict images."""
-    return bool(outcomes.num_rows) and bool((as_numpy(outcomes["texture"]) >= 0).all())
+def cue_conflict_scores(item: CellOutcomes) -> list[Score]:
+    """Return `shape_bias`, `shape_decisions`, `texture_decisions`, and `shape_bias of` each shape's class.
 
+    Intervals are Wilson's. The interval of a bias takes the number of decided trials as given: the bootstrap would have
+    no width where a class was decided one way only.
 
-def cue_conflict_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") -> list[Score]:
-    """`shape_bias`, the fractions `shape_decisions` and `texture_decisions`, and `shape_bias of` each shape's class.
-
-    Intervals are Wilson's. For a bias that is of the decided trials, whose number is taken as given: the bootstrap
-    would have no width where a class was decided one way only.
+    Args:
+        item: A cell of cue-conflict images with its outcomes.
     """
-    shapes, textures, predictions = (as_numpy(outcomes[name]) for name in ("label", "texture", "prediction"))
+    shapes, textures, predictions = (item.column(name) for name in ("label", "texture", "prediction"))
     overall = decisions(shapes, textures, predictions)
-    scores = [_bias(cell, outcomes, cell_id, "shape_bias", overall)]
+    scores = [_bias(item, "shape_bias", overall)]
     for metric, count in (("shape_decisions", overall.shape), ("texture_decisions", overall.texture)):
         value = count / overall.trials if overall.trials else None
         interval = wilson(count, overall.trials) if overall.trials else (None, None)
-        scores.append(score_of(cell, outcomes, cell_id, metric, value, interval, n=overall.trials))
+        scores.append(score_of(item, metric, value, interval, n=overall.trials))
     for index in sorted(set(shapes.tolist())):
-        mine = shapes == index
-        found = decisions(shapes[mine], textures[mine], predictions[mine])
-        metric = f"shape_bias of {class_name(cell['benchmark'], index)}"
-        scores.append(_bias(cell, outcomes, cell_id, metric, found))
+        of_class = shapes == index
+        counts = decisions(shapes[of_class], textures[of_class], predictions[of_class])
+        scores.append(_bias(item, f"shape_bias of {class_name(item.cell.benchmark, index)}", counts))
     return scores
 
 
-def _bias(cell: dict[str, Any], outcomes: pa.Table, cell_id: str, metric: str, found: ShapeTextureCounts) -> Score:
-    decided = found.shape + found.texture
-    interval = wilson(found.shape, decided) if decided else (None, None)
-    return score_of(cell, outcomes, cell_id, metric, found.shape_bias, interval, n=decided)
+def _bias(item: CellOutcomes, metric: str, counts: ShapeTextureCounts) -> Score:
+    decided = counts.shape + counts.texture
+    interval = wilson(counts.shape, decided) if decided else (None, None)
+    return score_of(item, metric, counts.shape_bias, interval, n=decided)
+
+
+CUE_CONFLICT = CellScores(
+    compute=cue_conflict_scores, kinds=("cue conflict",), columns=("sample_id", "texture", "prediction")
+)

@@ -7,44 +7,50 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.special import expit, logit
 
 from .build_score import score_of
-from .cell_groups import model_of
+from .cell_groups import CellOutcomes
 from .score import Score
+from .score_function import GroupScores, ScoreContext
 
 DRAWS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """What models without extra data or a robustness intervention reach: a line between the logits of accuracies."""
+    """The accuracy of models without extra data or a robustness intervention: a line between logits of accuracies."""
 
     shift: str
-    """Name of the benchmark, as is `clean`: the one whose accuracy predicts that on `shift`."""
+    """Name of the shifted benchmark."""
     clean: str
+    """Name of the benchmark whose accuracy predicts that on `shift`."""
     slope: float
     intercept: float
     r: float
     """Correlation of the logits."""
     models: int
+    """Number of models that the line was fitted to."""
 
     def expected(self, clean_accuracy: Any) -> Any:
-        """Accuracy under the shift of a standard model, for a fraction or an array of them; 0 and 1 stay so."""
+        """Return the accuracy of a standard model under the shift; 0 and 1 stay as they are.
+
+        Args:
+            clean_accuracy: A fraction, or an array of fractions.
+        """
         return expit(self.slope * logit(clean_accuracy) + self.intercept)
 
 
 @cache
 def baselines() -> Mapping[str, Baseline]:
-    """Baselines by the name of the shifted benchmark.
+    """Return the baselines by the name of the shifted benchmark.
 
-    Fitted to the standard models of the ImageNet testbed: 87, of which 82 were measured on ImageNet-R. ImageNet-A
-    has none: its images were chosen for being hard for a ResNet-50, and accuracies on it lie on no line (r 0.90).
+    They are fitted to the standard models of the ImageNet testbed: 87, of which 82 were measured on ImageNet-R.
+    ImageNet-A has none: its images were chosen for being hard for a ResNet-50, and accuracies on it do not lie on a
+    line (r 0.90).
     Source: Taori et al. 2020, arXiv:2007.00644, section 2; accuracies of modestyachts/imagenet-testbed 0170eec.
     Differs: the code there leaves two of the standard models out of the fit, which moves slopes by under 0.001.
     """
@@ -52,28 +58,49 @@ def baselines() -> Mapping[str, Baseline]:
     return {shift: _fitted(shift, clean, facts["accuracies"]) for shift, clean in facts["clean"].items()}
 
 
-def effective_robustness(
-    baseline: Baseline, shift_right: int, shift_n: int, clean_right: int, clean_n: int, confidence: float = 0.95
-) -> tuple[float, float, float]:
-    """Accuracy under the shift less the one expected, in [-1, 1], with the ends of its interval.
+class Count(NamedTuple):
+    """Correctly classified samples of all samples."""
 
-    Of `shift_n` shifted images `shift_right` were right, and so of the clean ones, which are other images. The
-    interval is that of 10,000 binomial draws of both accuracies: one of 0 or 1 has no spread, and the line is taken
-    as given, although it stands on few models. Raises ValueError unless 0 <= right <= n and n >= 1.
+    correct: int
+    n: int
+
+
+class Estimate(NamedTuple):
+    """A value with the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def effective_robustness(baseline: Baseline, shifted: Count, clean: Count, confidence: float = 0.95) -> Estimate:
+    """Return the accuracy under a shift minus the expected one, in [-1, 1], with its interval.
+
+    The interval is that of 10,000 binomial draws of both accuracies: an accuracy of 0 or 1 has no spread, and the line
+    is taken as given, although it stands on few models.
+
+    Args:
+        baseline: The line of standard models.
+        shifted: Correctly classified images under the shift.
+        clean: Correctly classified clean images, which are other images.
+        confidence: Coverage of the interval.
+
+    Raises:
+        ValueError: Not 0 <= correct <= n, or n < 1.
     """
-    for right, n in ((shift_right, shift_n), (clean_right, clean_n)):
-        if not 0 <= right <= n or n < 1:
-            raise ValueError(f"0 <= right <= n and n >= 1 are needed, got {right} of {n}.")
-    shifted, clean = shift_right / shift_n, clean_right / clean_n
+    for correct, n in (shifted, clean):
+        if not 0 <= correct <= n or n < 1:
+            raise ValueError(f"0 <= correct <= n and n >= 1 are needed, got {correct} of {n}.")
+    rate, clean_rate = shifted.correct / shifted.n, clean.correct / clean.n
     random = np.random.Generator(np.random.SFC64(0))
-    draws = random.binomial(shift_n, shifted, size=DRAWS) / shift_n
-    draws = draws - baseline.expected(random.binomial(clean_n, clean, size=DRAWS) / clean_n)
+    draws = random.binomial(shifted.n, rate, size=DRAWS) / shifted.n
+    draws = draws - baseline.expected(random.binomial(clean.n, clean_rate, size=DRAWS) / clean.n)
     low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return shifted - float(baseline.expected(clean)), float(low), float(high)
+    return Estimate(rate - float(baseline.expected(clean_rate)), float(low), float(high))
 
 
 def _fitted(shift: str, clean: str, accuracies: Mapping[str, Mapping[str, float]]) -> Baseline:
-    """Of all models measured on both."""
+    """The line through all models that were measured on both."""
     measured = [model for model in accuracies.values() if shift in model and clean in model]
     on_clean, shifted = (logit([model[name] for model in measured]) for name in (clean, shift))
     slope, intercept = np.polyfit(on_clean, shifted, 1)
@@ -87,31 +114,37 @@ def _fitted(shift: str, clean: str, accuracies: Mapping[str, Mapping[str, float]
     )
 
 
-def effective_scores(cells: Sequence[tuple[dict[str, Any], pa.Table]]) -> list[Score]:
-    """`effective_robustness` of every model that was measured both under a shift and on its clean benchmark.
+def effective_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
+    """Return `effective_robustness` of every model that was evaluated both under a shift and on its clean benchmark.
 
-    `cells` are clean ones with their outcomes; unfinished ones do not count. Where a model has several sets of clean
-    images, such as the first 1,000 and all, the largest is taken, and how many they are is said.
+    Unfinished cells do not count. If a model has several sets of clean images, such as the first 1,000 and all, the
+    largest is taken, and the protocol says how many images it has.
+
+    Args:
+        cells: Clean cells with their outcomes.
+        context: Not used.
     """
-    finished = [(cell, outcomes) for cell, outcomes in cells if 0 < outcomes.num_rows == cell["samples"]]
-    clean: dict[tuple[tuple[str, str], str], pa.Table] = {}
-    for cell, outcomes in sorted(finished, key=lambda found: found[1].num_rows):
-        clean[model_of(cell), cell["benchmark"]] = outcomes
+    del context
+    finished = [item for item in cells if item.finished]
+    clean: dict[tuple[tuple[str, str], str], CellOutcomes] = {}
+    for item in sorted(finished, key=len):
+        clean[item.cell.model_identity, item.cell.benchmark] = item
     scores = []
-    for cell, outcomes in finished:
-        baseline = baselines().get(cell["benchmark"])
-        compared = None if baseline is None else clean.get((model_of(cell), baseline.clean))
+    for item in finished:
+        baseline = baselines().get(item.cell.benchmark)
+        compared = None if baseline is None else clean.get((item.cell.model_identity, baseline.clean))
         if baseline is None or compared is None:
             continue
-        value, low, high = effective_robustness(
-            baseline, _right(outcomes), outcomes.num_rows, _right(compared), compared.num_rows
-        )
-        score = score_of(cell, outcomes, "", "effective_robustness", value, (low, high))
+        estimate = effective_robustness(baseline, _count(item), _count(compared))
+        score = replace(score_of(item, "effective_robustness", estimate.value, (estimate.low, estimate.high)), cell="")
         line = f"beyond the line of {baseline.models} standard models, r {baseline.r:.3f}"
-        words = f"{score.protocol} · {line}, through {baseline.clean} with n = {compared.num_rows}"
-        scores.append(replace(score, protocol=words))
+        line += f", through {baseline.clean} with n = {len(compared)}"
+        scores.append(replace(score, protocol=replace(score.protocol, baseline=line)))
     return scores
 
 
-def _right(outcomes: pa.Table) -> int:
-    return int(pc.sum(outcomes["correct"]).as_py() or 0)
+def _count(item: CellOutcomes) -> Count:
+    return Count(int(item.correct.sum()), len(item))
+
+
+EFFECTIVE_ROBUSTNESS = GroupScores(compute=effective_scores, kinds=("clean",), over="store")

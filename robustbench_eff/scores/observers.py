@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
+
+from robustbench_eff.core.protocol import Protocol
 
 from .bootstrap import ratio_intervals, resampled_sums
-from .build_score import score_of
+from .build_score import Interval, score_of
+from .cell_groups import CellOutcomes
 from .consistency import kappa_of
 from .cue_conflict import ShapeTextureCounts, decisions
 from .intervals import wilson
@@ -22,121 +24,125 @@ PEOPLE = "humans"
 
 
 def observer_scores(observers: Sequence[Observer], origin: str) -> list[Score]:
-    """`shape_bias`, `shape_decisions` and `texture_decisions` of every observer, and of all people together.
+    """Return `shape_bias`, `shape_decisions` and `texture_decisions` of every observer, and of all people together.
 
-    Of one observer the intervals are Wilson's; of people together the bootstrap's over stimuli, because each of them
-    saw the same. `origin` is where the trials were read.
+    The intervals of one observer are Wilson's; those of people together are the bootstrap's over stimuli, because each
+    of them saw the same ones.
+
+    Args:
+        observers: People and models whose trials were read.
+        origin: Name of the file of the trials.
     """
     people = [observer for observer in observers if observer.is_human]
     scores = [score for observer in observers for score in _scores(observer, origin)]
     return scores + (_together(people, origin) if len(people) > 1 else [])
 
 
-def consistency_scores(
-    cells: Mapping[str, tuple[dict[str, Any], pa.Table]], observers: Sequence[Observer], origin: str
-) -> list[Score]:
-    """`error_consistency` of every model with people: the mean of kappa over them, on the stimuli that both answered.
+def consistency_scores(cells: Mapping[str, CellOutcomes], observers: Sequence[Observer], origin: str) -> list[Score]:
+    """Return `error_consistency` of every model with people: the mean kappa over them, on stimuli that both answered.
 
-    `cells` are cue-conflict cells with their outcomes, by id; right is who names the shape, as in model-vs-human. The
-    interval is the bootstrap's over stimuli. No score where there are no people, or no stimuli in common.
+    An answer is correct if it names the shape, as in model-vs-human. The interval is the bootstrap's over stimuli.
+    There is no score without people, or without stimuli in common.
+
+    Args:
+        cells: Cue-conflict cells with their outcomes, by id.
+        observers: People and models whose trials were read.
+        origin: Name of the file of the trials.
+
     Source: Geirhos, Meding & Wichmann 2020, arXiv:2006.16736, equations 1 to 4.
     """
     people = [observer for observer in observers if observer.is_human]
     scores = []
-    for cell_id, (cell, outcomes) in cells.items():
-        model = observer_of(cell, outcomes)
-        stimuli = sorted(key for key in model.trials if any(key in one.trials for one in people))
+    for item in cells.values():
+        model = observer_of(item)
+        stimuli = sorted(key for key in model.trials if any(key in person.trials for person in people))
         if stimuli:
-            value, low, high = _mean_kappa(model, people, stimuli)
-            score = score_of(cell, outcomes, cell_id, "error_consistency", value, (low, high), n=len(stimuli))
-            words = f"{score.protocol} · with {len(people)} people from {origin}"
-            scores.append(replace(score, protocol=words))
+            kappa = _mean_kappa(model, people, stimuli)
+            score = score_of(item, "error_consistency", kappa.value, (kappa.low, kappa.high), n=len(stimuli))
+            protocol = replace(score.protocol, observers=f"with {len(people)} people from {origin}")
+            scores.append(replace(score, protocol=protocol))
     return scores
 
 
 def counted(trials: Sequence[Trial]) -> ShapeTextureCounts:
-    """How often each cue was named where the two disagree."""
-    shapes, textures, responses = np.array([(one.shape, one.texture, one.response) for one in trials]).T
+    """Return how often each cue was named where the two disagree.
+
+    Args:
+        trials: At least one trial.
+    """
+    shapes, textures, responses = np.array([(trial.shape, trial.texture, trial.response) for trial in trials]).T
     return decisions(shapes, textures, responses)
 
 
+class _MeanKappa(NamedTuple):
+    """The mean of kappa over people with its interval; None where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
 def _scores(observer: Observer, origin: str) -> list[Score]:
-    found = counted([*observer.trials.values()])
-    rows = [("shape_bias", found.shape, found.shape + found.texture)]
-    rows += [("shape_decisions", found.shape, found.trials), ("texture_decisions", found.texture, found.trials)]
+    counts = counted([*observer.trials.values()])
+    decided = counts.shape + counts.texture
+    protocol = Protocol(description=f"trials from {origin}")
     return [
-        _score(
-            observer.name,
-            BENCHMARK,
-            metric,
-            count / n if n else None,
-            wilson(count, n) if n else (None, None),
-            f"trials from {origin}",
-            n,
-        )
-        for metric, count, n in rows
+        _score(observer.name, "shape_bias", *_fraction(counts.shape, decided), protocol, decided),
+        _score(observer.name, "shape_decisions", *_fraction(counts.shape, counts.trials), protocol, counts.trials),
+        _score(observer.name, "texture_decisions", *_fraction(counts.texture, counts.trials), protocol, counts.trials),
     ]
+
+
+def _fraction(count: int, n: int) -> tuple[float | None, Interval]:
+    return (count / n, wilson(count, n)) if n else (None, (None, None))
 
 
 def _together(people: Sequence[Observer], origin: str) -> list[Score]:
     stimuli = sorted({key for person in people for key in person.trials})
     sums = np.zeros((3, len(stimuli)))
     for column, key in enumerate(stimuli):
-        found = counted([person.trials[key] for person in people if key in person.trials])
-        sums[:, column] = found.shape, found.texture, found.trials
+        counts = counted([person.trials[key] for person in people if key in person.trials])
+        sums[:, column] = counts.shape, counts.texture, counts.trials
     shape, texture, trials = sums
-    rows = {"shape_bias": (shape, shape + texture), "shape_decisions": (shape, trials)}
-    rows["texture_decisions"] = (texture, trials)
-    numerators, denominators = (np.stack(part) for part in zip(*rows.values(), strict=True))
+    ratios = {"shape_bias": (shape, shape + texture), "shape_decisions": (shape, trials)}
+    ratios["texture_decisions"] = (texture, trials)
+    numerators, denominators = (np.stack(part) for part in zip(*ratios.values(), strict=True))
     intervals = ratio_intervals(numerators, denominators)
-    name, words = f"{PEOPLE} ({len(people)})", f"trials from {origin}, all people"
+    name, protocol = f"{PEOPLE} ({len(people)})", Protocol(description=f"trials from {origin}, all people")
     return [
-        _score(name, BENCHMARK, metric, float(above.sum() / below.sum()), interval, words, int(below.sum()))
-        for (metric, (above, below)), interval in zip(rows.items(), intervals, strict=True)
+        _score(name, metric, float(above.sum() / below.sum()), interval, protocol, int(below.sum()))
+        for (metric, (above, below)), interval in zip(ratios.items(), intervals, strict=True)
         if below.sum()
     ]
 
 
-def _mean_kappa(
-    model: Observer, people: Sequence[Observer], stimuli: Sequence[str]
-) -> tuple[float | None, float | None, float | None]:
-    mine, _ = named_shape(model, stimuli)
+def _mean_kappa(model: Observer, people: Sequence[Observer], stimuli: Sequence[str]) -> _MeanKappa:
+    own, _ = named_shape(model, stimuli)
     theirs = [named_shape(person, stimuli) for person in people]
     rows = np.concatenate(
-        [
-            [seen & ~mine & ~right, seen & ~mine & right, seen & mine & ~right, seen & mine & right]
-            for right, seen in theirs
-        ]
+        [[seen & ~own & ~right, seen & ~own & right, seen & own & ~right, seen & own & right] for right, seen in theirs]
     ).astype(np.float64)
     value = _kappas(rows.sum(1)[None, :])[0]
     draws = _kappas(resampled_sums(rows))
     draws = draws[np.isfinite(draws)]
     if not np.isfinite(value) or not len(draws):
-        return None, None, None
+        return _MeanKappa(None, None, None)
     low, high = np.quantile(draws, [0.025, 0.975])
-    return float(value), float(low), float(high)
+    return _MeanKappa(float(value), float(low), float(high))
 
 
 def _kappas(sums: np.ndarray) -> np.ndarray:
-    """The mean of Cohen's kappa over people, of counts (draws, 4 times people); who has none is left out."""
+    """The mean of Cohen's kappa over people, from counts (draws, 4 times people); undefined ones are left out."""
     kappas = kappa_of(sums.reshape(-1, 4))[0].reshape(len(sums), -1)
     known = np.isfinite(kappas)
     means: np.ndarray = np.where(known, kappas, 0).sum(1) / np.where(known.any(1), known.sum(1), np.nan)
     return means
 
 
-def _score(
-    model: str,
-    benchmark: str,
-    metric: str,
-    value: float | None,
-    interval: tuple[float | None, float | None],
-    protocol: str,
-    n: int,
-) -> Score:
+def _score(model: str, metric: str, value: float | None, interval: Interval, protocol: Protocol, n: int) -> Score:
     return Score(
         model=model,
-        benchmark=benchmark,
+        benchmark=BENCHMARK,
         perturbation="none",
         metric=metric,
         value=value,

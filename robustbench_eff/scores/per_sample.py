@@ -1,4 +1,4 @@
-"""What every sample adds to the scores of one model: what models are compared by, on the same samples."""
+"""What every sample adds to the scores of one model: the numbers by which models are compared on the same samples."""
 
 from __future__ import annotations
 
@@ -7,45 +7,50 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError, did_you_mean
-from robustbench_eff.storage.outcomes import as_numpy
+from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.registry.metrics import metric_of
 from robustbench_eff.storage.store import Store
 
 from .alexnet import AlexNet, published
-from .build_score import protocol_over, seeds_of
-from .cell_groups import Kind, cells_with_unique_names, comparable, kind_of
-from .corruptions import corruption_shares
-from .cue_conflict import has_conflict
-from .distances import distances, radii_of, survives
-from .sequences import RATES, mean_sequence_shares, stabilities, suffix
+from .build_score import Contributions, protocol_over
+from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
+from .corruptions import corruption_contributions
+from .distances import distances, survives
+from .sequences import RATES, mean_sequence_contributions, stabilities, suffix
 
 Values = npt.NDArray[np.float64]
-Cell = tuple[dict[str, Any], pa.Table]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleContributions:
-    """A score is the mean of `values` (samples,), or where there are `weights` their sum over that of those."""
+    """A score as the mean of one value per sample, or with weights as the sum of values over the sum of weights."""
 
     benchmark: str
     perturbation: str
     metric: str
-    protocol: str
+    protocol: Protocol
     sample_ids: Sequence[str]
     values: Values
+    """Shape (n,)."""
     weights: Values | None = None
-    higher_is_better: bool = True
+    """Shape (n,); None for a plain mean."""
     labels: Sequence[int] | None = None
-    """With `predictions`: where single answers are compared."""
+    """Labels, where single predictions are compared."""
     predictions: Sequence[int] | None = None
+    """Predictions, where single predictions are compared."""
     flags: tuple[str, ...] = ()
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a larger value is better."""
+        return metric_of(self.metric).higher_is_better
 
     @property
     def value(self) -> float | None:
@@ -56,145 +61,169 @@ class SampleContributions:
         return float(self.values.sum()) / total if total else None
 
     @property
-    def named(self) -> npt.NDArray[np.bool_] | None:
-        """Where the label was predicted: of cue-conflict images the shape."""
+    def label_was_predicted(self) -> npt.NDArray[np.bool_] | None:
+        """Whether the label (for cue-conflict images: the shape) was predicted, bool, shape (n,); None if unknown."""
         if self.labels is None or self.predictions is None:
             return None
-        named: npt.NDArray[np.bool_] = np.asarray(self.labels) == np.asarray(self.predictions)
-        return named
+        same: npt.NDArray[np.bool_] = np.asarray(self.labels) == np.asarray(self.predictions)
+        return same
 
     @property
     def binary(self) -> bool:
-        """Whether every sample is right or wrong and nothing between."""
+        """Whether every sample is either right or wrong."""
         return self.weights is None and bool(np.isin(self.values, (0.0, 1.0)).all())
 
 
+class Contributed(NamedTuple):
+    """What a model can be compared by, and what it cannot."""
+
+    contributions: dict[str, SampleContributions]
+    """By a key that is equal for the same samples, perturbations and seed."""
+    left_out: list[str]
+    """Sentences about cells that cannot be compared."""
+
+
 def model_named(store: Store, name: str | None) -> str:
-    """The model of that name, or the only one there is; UsageError where that is none or several."""
-    names = list(dict.fromkeys(cell["model"] for cell in cells_with_unique_names(store).values()))
+    """Return the name of a model of a store.
+
+    Args:
+        store: The store.
+        name: The name; None for the only model that the store holds.
+
+    Raises:
+        UsageError: There is no such model, or no name was given and there are several.
+    """
+    names = list(dict.fromkeys(cell.model for cell in cells_with_unique_names(store).values()))
     if name in names or (name is None and len(names) == 1):
-        return name or str(names[0])
+        return name or names[0]
     known = f"It holds {', '.join(names)}." if names else "It holds nothing."
     if name is None:
         raise UsageError(f"{store.place} holds several models: name one, as {store.place}::MODEL.", known)
-    raise UsageError(f"{store.place} holds no model {name!r}.", f"{did_you_mean(name, names)}\n{known}".strip())
+    hint = f"{did_you_mean(name, names)}\n{known}".strip()
+    raise UsageError(f"{store.place} does not hold a model {name!r}.", hint)
 
 
-def measures(
-    store: Store, model: str, alexnet: AlexNet | None = None
-) -> tuple[dict[str, SampleContributions], list[str]]:
-    """Everything a model can be compared by, under keys that are equal for the same samples, changes and seed.
+def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = None) -> Contributed:
+    """Return everything that a model can be compared by on the same samples.
 
-    Also in words what cannot: unfinished cells, searches for the nearest image without radii, and all but the first of
-    cells that differ only in the precision of their attacks. That and the size of images are the model's own.
+    Unfinished cells and searches for the closest image without radii are left out. So are all but the first of cells
+    that differ only in the precision of their attacks, which, like the size of the images, is the model's own.
+
+    Args:
+        store: The store.
+        model: Name of the model.
+        alexnet: Errors and flip probabilities of AlexNet; None for the published ones.
     """
-    kinds: dict[Kind, list[Cell]] = defaultdict(list)
+    by_kind: dict[CellKind, list[CellOutcomes]] = defaultdict(list)
     left_out = []
-    for cell_id, cell in cells_with_unique_names(store).items():
-        if cell["model"] != model:
+    for cell in cells_with_unique_names(store).values():
+        if cell.model != model:
             continue
-        outcomes = store.outcomes(cell_id)
-        kind = kind_of(cell)
-        if not 0 < outcomes.num_rows == cell["samples"]:
-            left_out.append(f"{cell['benchmark']}, {cell['perturbation']}: incomplete in {store.place}")
-        elif kind == "searched" and not radii_of(cell):
-            left_out.append(f"{cell['benchmark']}, {cell['perturbation']}: only a median distance")
+        item = CellOutcomes(cell, store.outcomes(cell.id))
+        if not item.finished:
+            left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete in {store.place}")
+        elif cell.is_minimum_norm and not cell.radii:
+            left_out.append(f"{cell.benchmark}, {cell.perturbation}: only a median distance")
         else:
-            kinds[kind].append((cell, outcomes))
+            by_kind[item.kind].append(item)
     found: dict[str, SampleContributions] = {}
-    for key, measure in _all(kinds, alexnet or published()):
-        if found.setdefault(key, measure) is not measure:
-            left_out.append(f"{measure.benchmark}, {measure.perturbation}: twice in {store.place}, the first counts")
-    return found, left_out
+    for key, entry in _all(by_kind, alexnet or published()):
+        if found.setdefault(key, entry) is not entry:
+            left_out.append(f"{entry.benchmark}, {entry.perturbation}: twice in {store.place}, the first counts")
+    return Contributed(found, left_out)
 
 
-def _all(kinds: Mapping[Kind, Sequence[Cell]], alexnet: AlexNet) -> Iterator[tuple[str, SampleContributions]]:
-    for cell in kinds.get("clean", ()):
-        yield _of_cell(*cell, conflicting=has_conflict(cell[1]))
-    for cell in [*kinds.get("attacked", ()), *kinds.get("corrupted", ())]:
-        yield _of_cell(*cell)
-    for cell in kinds.get("searched", ()):
-        yield from _within_radii(*cell)
-    for cell in kinds.get("filmed", ()):
-        yield from _of_frames(*cell)
-    for group in comparable(kinds.get("corrupted", ())):
-        yield from _over_cells(group, *corruption_shares(group, alexnet))
-    for group in comparable(kinds.get("filmed", ())):
-        shares, flags = mean_sequence_shares(group, alexnet)
-        yield from _over_cells(group, shares, flags, dict.fromkeys(RATES.values(), alexnet.flags))
+def _all(
+    by_kind: Mapping[CellKind, Sequence[CellOutcomes]], alexnet: AlexNet
+) -> Iterator[tuple[str, SampleContributions]]:
+    for item in [*by_kind.get("clean", ()), *by_kind.get("attack", ()), *by_kind.get("corruption", ())]:
+        yield _of_cell(item)
+    for item in by_kind.get("cue conflict", ()):
+        yield _of_conflict(item)
+    for item in by_kind.get("minimum norm", ()):
+        yield from _within_radii(item)
+    for item in by_kind.get("sequence", ()):
+        yield from _of_frames(item)
+    for group in comparable(by_kind.get("corruption", ())):
+        contributions, flags = corruption_contributions(group, alexnet)
+        yield from _over_cells(group, contributions, flags)
+    for group in comparable(by_kind.get("sequence", ())):
+        contributions, flags = mean_sequence_contributions(group, alexnet)
+        yield from _over_cells(group, contributions, flags, dict.fromkeys(RATES.values(), alexnet.flags))
 
 
-def _of_cell(cell: dict[str, Any], outcomes: pa.Table, *, conflicting: bool = False) -> tuple[str, SampleContributions]:
-    values, weights = as_numpy(outcomes["correct"]).astype(np.float64), None
-    metric = "robust_accuracy" if "threat" in cell["configuration"] else "accuracy"
-    if conflicting:
-        shape, texture, guess = (as_numpy(outcomes[name]) for name in ("label", "texture", "prediction"))
-        values = ((shape != texture) & (guess == shape)).astype(np.float64)
-        weights = values + ((shape != texture) & (guess == texture))
-        metric = "shape_bias"
-    measure = replace(
-        _measure([(cell, outcomes)], cell["perturbation"], metric, values),
-        weights=weights,
-        labels=outcomes["label"].to_pylist(),
-        predictions=outcomes["prediction"].to_pylist(),
-    )
-    return _key([cell], measure), measure
+def _of_cell(item: CellOutcomes) -> tuple[str, SampleContributions]:
+    metric = "robust_accuracy" if item.cell.kind == "attack" else "accuracy"
+    entry = _entry([item], item.cell.perturbation, metric, item.correct.astype(np.float64))
+    entry = replace(entry, **_answers(item))
+    return _key([item], entry), entry
 
 
-def _within_radii(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[str, SampleContributions]]:
+def _of_conflict(item: CellOutcomes) -> tuple[str, SampleContributions]:
+    """Shape decisions among the shape and texture decisions."""
+    shape, texture, guess = (item.column(name) for name in ("label", "texture", "prediction"))
+    values = ((shape != texture) & (guess == shape)).astype(np.float64)
+    weights = values + ((shape != texture) & (guess == texture))
+    entry = _entry([item], item.cell.perturbation, "shape_bias", values)
+    entry = replace(entry, weights=weights, **_answers(item))
+    return _key([item], entry), entry
+
+
+def _answers(item: CellOutcomes) -> dict[str, Any]:
+    return {name: item.outcomes[column].to_pylist() for name, column in _ANSWERS.items()}
+
+
+_ANSWERS = {"labels": "label", "predictions": "prediction"}
+
+
+def _within_radii(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions]]:
     """Robust accuracy at every radius of a security curve."""
-    found = distances(cell, outcomes)
-    for eps in radii_of(cell):
-        values = survives(found, eps).astype(np.float64)
-        measure = _measure([(cell, outcomes)], cell["perturbation"], f"robust_accuracy@{spec.literal(eps)}", values)
-        yield _key([cell], measure), measure
+    distance = distances(item)
+    for eps in item.cell.radii:
+        values = survives(distance, eps).astype(np.float64)
+        entry = _entry([item], item.cell.perturbation, f"robust_accuracy@{spec.literal(eps)}", values)
+        yield _key([item], entry), entry
 
 
-def _of_frames(cell: dict[str, Any], outcomes: pa.Table) -> Iterator[tuple[str, SampleContributions]]:
-    """How stable predictions are over one sequence, and whether all its frames are right."""
-    right = as_numpy(outcomes["correct"]).astype(np.float64)
-    values = {f"{name}{suffix(difficulty)}": of for (name, difficulty), of in stabilities(cell, outcomes).items()}
-    for metric, of in {"accuracy_all_frames": right, **values}.items():
-        measure = _measure([(cell, outcomes)], cell["perturbation"], metric, of)
-        measure = replace(measure, higher_is_better=metric == "accuracy_all_frames")
-        yield _key([cell], measure), measure
+def _of_frames(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions]]:
+    """How stable predictions are over one sequence, and whether all its frames are correct."""
+    stable = {f"{name}{suffix(difficulty)}": values for (name, difficulty), values in stabilities(item).items()}
+    for metric, values in {"accuracy_all_frames": item.correct.astype(np.float64), **stable}.items():
+        entry = _entry([item], item.cell.perturbation, metric, values)
+        yield _key([item], entry), entry
 
 
 def _over_cells(
-    cells: Sequence[Cell],
-    shares: Mapping[tuple[str, str], Values],
+    group: Sequence[CellOutcomes],
+    contributions: Contributions,
     flags: tuple[str, ...],
-    of_metric: Mapping[str, tuple[str, ...]] | None = None,
+    flags_of_metric: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Iterator[tuple[str, SampleContributions]]:
     """Scores over corruptions or sequences, with flags for all and for single metrics."""
-    for (perturbation, metric), values in shares.items():
-        measure = replace(
-            _measure(cells, perturbation, metric, values),
-            higher_is_better=metric == "mean_accuracy",
-            flags=flags + (of_metric or {}).get(metric, ()),
-        )
-        yield _key([cell for cell, _ in cells], measure), measure
+    for (perturbation, metric), values in contributions.items():
+        entry = _entry(group, perturbation, metric, values)
+        entry = replace(entry, flags=flags + (flags_of_metric or {}).get(metric, ()))
+        yield _key(group, entry), entry
 
 
-def _measure(cells: Sequence[Cell], perturbation: str, metric: str, values: Values) -> SampleContributions:
-    cell, outcomes = cells[0]
+def _entry(group: Sequence[CellOutcomes], perturbation: str, metric: str, values: Values) -> SampleContributions:
+    first = group[0]
     return SampleContributions(
-        benchmark=cell["benchmark"],
+        benchmark=first.cell.benchmark,
         perturbation=perturbation,
         metric=metric,
-        protocol=protocol_over([cell for cell, _ in cells]),
-        sample_ids=outcomes["sample_id"].to_pylist(),
+        protocol=protocol_over([item.cell for item in group]),
+        sample_ids=first.outcomes["sample_id"].to_pylist(),
         values=values,
     )
 
 
-def _key(cells: Sequence[Mapping[str, Any]], measure: SampleContributions) -> str:
-    """Equal for what may be compared; published files are known by their samples, others by their bytes too."""
-    cell = cells[0]
-    published = cell["configuration"].get("published", False)
-    samples = hashlib.blake2b("\n".join(measure.sample_ids).encode(), digest_size=16).hexdigest()
-    images = [cell["benchmark"], cell["classes"], samples if published else cell["data"]]
-    made_with = {name: cell["configuration"].get(name) for name in ("constants", "jpeg_quality", "surrogate")}
-    if len(cells) == 1:
-        made_with["version"] = cell["configuration"].get("version")
-    return json.dumps([*images, measure.perturbation, measure.metric, seeds_of(cells), made_with])
+def _key(group: Sequence[CellOutcomes], entry: SampleContributions) -> str:
+    """Equal for what may be compared; published files are identified by their samples, others by their bytes too."""
+    cell = group[0].cell
+    samples = hashlib.blake2b("\n".join(entry.sample_ids).encode(), digest_size=16).hexdigest()
+    images = [cell.benchmark, cell.classes, samples if cell.is_published else cell.data]
+    names = ("constants", "jpeg_quality", "surrogate", *(("version",) if len(group) == 1 else ()))
+    made_with = {name: cell.configuration.get(name) for name in names}
+    seeds = seeds_of([item.cell for item in group])
+    return json.dumps([*images, entry.perturbation, entry.metric, seeds, made_with])

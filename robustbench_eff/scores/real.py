@@ -12,17 +12,16 @@ from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.storage.outcomes import as_numpy
 
 from .build_score import score_of
+from .cell_groups import CellOutcomes
 from .intervals import wilson
 from .score import Score
+from .score_function import CellScores
 
 BENCHMARK = "imagenet-real"
 IMAGES = 50_000
@@ -31,7 +30,11 @@ OFFICIAL_NAME = re.compile(r"ILSVRC2012_val_(\d{8})")
 
 @cache
 def real_labels() -> tuple[frozenset[int], ...]:
-    """The classes that are right for each of the 50,000 validation images, by the number in its name."""
+    """Return the correct classes of each of the 50,000 validation images, in the order of the numbers in their names.
+
+    Raises:
+        DataError: timm, which carries the labels, is not installed.
+    """
     package = find_spec("timm")  # timm itself is not imported: that takes seconds
     if package is None or package.origin is None:
         raise DataError("timm is not installed, so the ReaL labels are not here.", "pip install timm")
@@ -39,30 +42,34 @@ def real_labels() -> tuple[frozenset[int], ...]:
     return tuple(frozenset(labels) for labels in json.loads(path.read_text()))
 
 
-def real_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") -> list[Score]:
-    """Accuracy on clean ImageNet by the ReaL labels; images that have none are left out, as the authors do.
+def real_scores(item: CellOutcomes) -> list[Score]:
+    """Return the accuracy on clean ImageNet by the ReaL labels; images without a label are left out, as by the authors.
 
-    Needs the official names of the images. Where none has one there is no score, and where all 50,000 lack them it is
-    said; a set of other images labelled as ImageNet has no ReaL labels.
+    Needs the official names of the images. There is no score if no image has one; if all 50,000 lack them, the score
+    has no value and a flag says why. Another set of images that is labelled as ImageNet has no ReaL labels.
+
+    Args:
+        item: A clean cell with its outcomes.
     """
-    if cell["benchmark"] != "imagenet" or cell["perturbation"] != "none":
+    if item.cell.benchmark != "imagenet":
         return []
-    numbers = [OFFICIAL_NAME.search(name) for name in outcomes["sample_id"].to_pylist()]
+    numbers = [OFFICIAL_NAME.search(name) for name in item.outcomes["sample_id"].to_pylist()]
     if not any(numbers):
-        if outcomes.num_rows < IMAGES:
+        if len(item) < IMAGES:
             return []
-        return [_score(cell, outcomes, cell_id, [], ("the images have other names than ILSVRC2012_val_…",))]
+        return [_score(item, [], ("the images have other names than ILSVRC2012_val_…",))]
     flags = () if all(numbers) else (f"{numbers.count(None)} images have other names than ILSVRC2012_val_…",)
-    labels, predictions = real_labels(), as_numpy(outcomes["prediction"])
-    known = [(labels[int(match[1]) - 1], guess) for match, guess in zip(numbers, predictions, strict=True) if match]
-    return [_score(cell, outcomes, cell_id, [int(guess) in right for right, guess in known if right], flags)]
+    labels, predictions = real_labels(), item.column("prediction")
+    judged = [(labels[int(match[1]) - 1], guess) for match, guess in zip(numbers, predictions, strict=True) if match]
+    return [_score(item, [int(guess) in right for right, guess in judged if right], flags)]
 
 
-def _score(
-    cell: dict[str, Any], outcomes: pa.Table, cell_id: str, right: Sequence[bool], flags: tuple[str, ...]
-) -> Score:
-    n = len(right)
-    value, interval = (float(np.mean(right)), wilson(sum(right), n)) if n else (None, (None, None))
-    score = score_of(cell, outcomes, cell_id, "accuracy", value, interval, n=n)
-    protocol = f"{score.protocol} · ReaL labels, images without one left out"
+def _score(item: CellOutcomes, correct: Sequence[bool], flags: tuple[str, ...]) -> Score:
+    n = len(correct)
+    value, interval = (float(np.mean(correct)), wilson(sum(correct), n)) if n else (None, (None, None))
+    score = score_of(item, "accuracy", value, interval, n=n)
+    protocol = replace(score.protocol, labels="ReaL labels, images without one left out")
     return replace(score, benchmark=BENCHMARK, protocol=protocol, flags=score.flags + flags)
+
+
+REAL_LABELS = CellScores(compute=real_scores, kinds=("clean",), columns=("sample_id", "prediction"))

@@ -1,26 +1,50 @@
-"""What a score is."""
+"""Score: a number with its interval, how many samples it stands on, and under which protocol."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from robustbench_eff.core.metric import Metric
+from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.registry.metrics import metric_of
+
+ScoreKind = Literal["none", "attack", "corruption", "sequence", "several"]
+"""What changed the images: nothing, one perturbation of that kind, or several perturbations together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """A number with its 95 % interval, how many samples it stands on, and under which protocol."""
+    """A number with its 95 % interval."""
 
     model: str
     benchmark: str
     perturbation: str
+    """Canonical text of the perturbation, or a name for several; `none` for clean images."""
     metric: str
+    """Name of the metric with its arguments, such as `robust_accuracy@8/255`."""
     value: float | None
-    """A fraction, or a distance; None where nothing was measured (n is 0) or a distance has no end."""
+    """A fraction or a number, as the metric says; None where nothing was measured, or for an infinite distance."""
     low: float | None
     high: float | None
     n: int
-    protocol: str
+    """Number of samples."""
+    protocol: Protocol
+    kind: ScoreKind = "none"
     flags: tuple[str, ...] = ()
-    """What a reader must know before trusting the value."""
-    higher_is_better: bool = True
+    """Sentences that a reader must know before trusting the value."""
     cell: str = ""
-    """Id of the cell in its store."""
+    """Id of the cell in its store; empty for a number over several cells."""
+    configuration: Mapping[str, Any] = field(default_factory=dict)
+    """Configuration of the cell; empty for a number over several cells."""
+
+    @property
+    def definition(self) -> Metric:
+        """The metric: its unit, bounds, direction and section."""
+        return metric_of(self.metric)
+
+    @property
+    def higher_is_better(self) -> bool:
+        """Whether a larger value is better."""
+        return self.definition.higher_is_better

@@ -6,22 +6,21 @@ hendrycks/robustness 8190fe3, by which frames of noise are compared with the fir
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from robustbench_eff.storage.outcomes import as_numpy
 
-from .alexnet import AlexNet, published
+from .alexnet import AlexNet
 from .bootstrap import mean_intervals
-from .build_score import score_of, scores_over
+from .build_score import Contributions, score_of, scores_over
+from .cell_groups import CellOutcomes
 from .intervals import wilson
 from .score import Score
+from .score_function import CellScores, GroupScores, ScoreContext
 
 BEST = 5
 DIFFICULTIES = (1, 2, 3)
@@ -57,18 +56,15 @@ SEQUENCE_SETS = {
 
 Classes = npt.NDArray[np.int64]
 PerVideo = npt.NDArray[np.float64]
-Cells = Sequence[tuple[dict[str, Any], pa.Table]]
-
-
-def is_sequence(cell: Mapping[str, Any]) -> bool:
-    """Whether the samples of a cell are sequences of frames."""
-    return "sequence" in cell["configuration"]
 
 
 def flip_probability(rankings: Classes, *, with_first: bool = False, difficulty: int = 1) -> PerVideo:
-    """How often the best class differs, of each video; `rankings` (videos, frames, ranks), best first.
+    """Return how often the best class differs between compared frames, for each video, shape (videos,).
 
-    Compared are frames `difficulty` apart, or all with the first.
+    Args:
+        rankings: Classes by rank, best first, shape (videos, frames, ranks).
+        with_first: Compare every frame with the first one.
+        difficulty: Compare frames this far apart, unless `with_first`.
     """
     before, after = _pairs(rankings[:, :, 0], with_first, difficulty)
     flipped: PerVideo = (before != after).mean(1)
@@ -76,7 +72,15 @@ def flip_probability(rankings: Classes, *, with_first: bool = False, difficulty:
 
 
 def top5_distance(rankings: Classes, *, with_first: bool = False, difficulty: int = 1) -> PerVideo:
-    """How many ranks the best five classes move, of each video; all below the fifth rank are one."""
+    """Return how many ranks the best five classes move between compared frames, for each video, shape (videos,).
+
+    All ranks below the fifth count as one.
+
+    Args:
+        rankings: Classes by rank, best first, shape (videos, frames, ranks) with at least five ranks.
+        with_first: Compare every frame with the first one.
+        difficulty: Compare frames this far apart, unless `with_first`.
+    """
     before, after = _pairs(rankings[:, :, :BEST], with_first, difficulty)
     same = before[..., :, None] == after[..., None, :]
     rank = np.where(same.any(-1), same.argmax(-1), BEST)
@@ -90,88 +94,114 @@ def _pairs(frames: Classes, with_first: bool, difficulty: int) -> tuple[Classes,
     return frames[:, :-difficulty], frames[:, difficulty:]
 
 
-def sequence_scores(cell: dict[str, Any], outcomes: pa.Table, cell_id: str = "") -> list[Score]:
-    """`accuracy_all_frames`, and at every difficulty `flip_probability` and `top5_distance`, of one cell.
+def sequence_scores(item: CellOutcomes) -> list[Score]:
+    """Return `accuracy_all_frames`, and at every difficulty `flip_probability` and `top5_distance`, of one cell.
 
-    The distance needs five classes. Intervals are Wilson's, and the bootstrap's over videos.
+    The distance needs five classes. Intervals are Wilson's for the accuracy, and the bootstrap's over videos.
+
+    Args:
+        item: A cell of frame sequences with its outcomes.
     """
-    right, n = int(pc.sum(outcomes["correct"]).as_py() or 0), outcomes.num_rows
-    shares = {f"{name}{suffix(difficulty)}": of for (name, difficulty), of in stabilities(cell, outcomes).items()}
+    contributions = {f"{name}{suffix(difficulty)}": of for (name, difficulty), of in stabilities(item).items()}
+    n = len(item)
     if not n:
-        absent = ("accuracy_all_frames", *shares)
-        return [score_of(cell, outcomes, cell_id, metric, None, (None, None)) for metric in absent]
-    scores = [score_of(cell, outcomes, cell_id, "accuracy_all_frames", right / n, wilson(right, n))]
-    intervals = mean_intervals(np.stack([*shares.values()]))
-    for (metric, values), interval in zip(shares.items(), intervals, strict=True):
-        score = score_of(cell, outcomes, cell_id, metric, float(values.mean()), interval)
-        scores.append(replace(score, higher_is_better=False))
+        return [score_of(item, metric, None, (None, None)) for metric in ("accuracy_all_frames", *contributions)]
+    correct = int(item.correct.sum())
+    scores = [score_of(item, "accuracy_all_frames", correct / n, wilson(correct, n))]
+    intervals = mean_intervals(np.stack([*contributions.values()]))
+    for (metric, values), interval in zip(contributions.items(), intervals, strict=True):
+        scores.append(score_of(item, metric, float(values.mean()), interval))
     return scores
 
 
-def mean_sequence_scores(cells: Cells, alexnet: AlexNet | None = None) -> list[Score]:
-    """`mean_flip_probability`, `mean_top5_distance`, `mFR` and `mT5D` of one model over the 10 sequences.
+def mean_sequence_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
+    """Return `mean_flip_probability`, `mean_top5_distance`, `mFR` and `mT5D` of one model over the 10 sequences.
 
-    Every score is a mean over videos; `cells` as in `mean_sequence_shares`.
+    Every score is a mean over videos.
+
+    Args:
+        cells: A group of comparable finished cells.
+        context: Its AlexNet is what flip probabilities are relative to.
     """
-    shares, flags = mean_sequence_shares(cells, alexnet)
-    scores = scores_over([one for one, _ in cells], shares, flags) if shares else []
-    extra = (alexnet or published()).flags
-    return [replace(one, flags=flags + extra) if one.metric in RATES.values() else one for one in scores]
+    contributions, flags = mean_sequence_contributions(cells, context.alexnet)
+    scores = scores_over(cells, contributions, flags) if contributions else []
+    return [
+        replace(score, flags=flags + context.alexnet.flags) if score.metric in RATES.values() else score
+        for score in scores
+    ]
 
 
 RATES = {"flip_probability": "mFR", "top5_distance": "mT5D"}
-"""What is relative to AlexNet, and how it is called then."""
+"""Metrics that are divided by AlexNet's, and the names of their means."""
 
 
-def mean_sequence_shares(
-    cells: Cells, alexnet: AlexNet | None = None
-) -> tuple[dict[tuple[str, str], PerVideo], tuple[str, ...]]:
-    """What every video adds to each of these scores, by perturbation and metric, and what is to be known of them.
+def mean_sequence_contributions(
+    cells: Sequence[CellOutcomes], alexnet: AlexNet
+) -> tuple[Contributions, tuple[str, ...]]:
+    """Return what every video adds to each score over the 10 sequences, and the flags of these scores.
 
-    At every difficulty for which all 10 are there; `cells` are finished. What compares with AlexNet only for its
-    classes and at difficulty 1, of which alone there are figures.
+    There is a score at every difficulty for which all 10 are available. Numbers relative to AlexNet exist only for
+    benchmarks with its classes and at difficulty 1, for which alone its figures are known.
+
+    Args:
+        cells: A group of comparable finished cells.
+        alexnet: Flip probabilities and top-5 distances of AlexNet.
     """
-    alexnet = alexnet or published()
-    cell, _ = cells[0]
-    constants = cell["configuration"]["constants"]
+    first = cells[0].cell
+    constants = str(first.constants)
     tested = SEQUENCE_SETS[constants]
-    found: dict[tuple[str, int], dict[str, PerVideo]] = {}
+    by_sequence: dict[tuple[str, int], dict[str, PerVideo]] = {}
     flags: tuple[str, ...] = ()
-    for one, table in cells:
-        name = one["configuration"]["sequence"].removesuffix("_sequence")
-        for key, values in stabilities(one, table).items():
-            if key[0] == "flip_probability" and name in found.get(key, ()):
-                flags += (f"{name} {key[1]} was read from several files, of which the last count",)
-            found.setdefault(key, {})[name] = values
-    shares: dict[str, PerVideo] = {}
+    for item in cells:
+        name = item.cell.sequence
+        for key, values in stabilities(item).items():
+            if key[0] == "flip_probability" and name in by_sequence.get(key, ()):
+                flags += (f"{name} {key[1]} was read from several files, of which the last counts",)
+            by_sequence.setdefault(key, {})[name] = values
+    contributions: dict[str, PerVideo] = {}
     figures = {"flip_probability": alexnet.flip_probabilities, "top5_distance": alexnet.top5_distances}
-    for (metric, difficulty), of in sorted(found.items(), key=lambda item: item[0][1]):
+    for (metric, difficulty), of in sorted(by_sequence.items(), key=lambda entry: entry[0][1]):
         if not set(tested) <= set(of):
             continue
-        shares[f"mean_{metric}{suffix(difficulty)}"] = np.mean([of[name] for name in tested], axis=0)
-        alexnets = figures[metric]
-        if difficulty == 1 and cell["benchmark"] in AGAINST_ALEXNET and set(tested) <= set(alexnets):
-            shares[RATES[metric]] = np.mean([of[name] / alexnets[name] for name in tested], axis=0)
-    return {(f"{constants}_p", metric): values for metric, values in shares.items()}, flags
+        contributions[f"mean_{metric}{suffix(difficulty)}"] = np.mean([of[name] for name in tested], axis=0)
+        of_alexnet = figures[metric]
+        if difficulty == 1 and first.benchmark in AGAINST_ALEXNET and set(tested) <= set(of_alexnet):
+            contributions[RATES[metric]] = np.mean([of[name] / of_alexnet[name] for name in tested], axis=0)
+    return {(f"{constants}_p", metric): values for metric, values in contributions.items()}, flags
 
 
-def stabilities(cell: Mapping[str, Any], outcomes: pa.Table) -> dict[tuple[str, int], PerVideo]:
-    """Flip probabilities and distances of every video by (metric, difficulty)."""
-    configuration = cell["configuration"]
+def stabilities(item: CellOutcomes) -> dict[tuple[str, int], PerVideo]:
+    """Return the flip probability and top-5 distance of every video, shape (videos,), by metric and difficulty.
+
+    Args:
+        item: A cell of frame sequences with its outcomes.
+    """
+    configuration = item.cell.configuration
     with_first = configuration["compared_with"] == "first"
-    flat = as_numpy(outcomes["ranking"].combine_chunks().flatten()).astype(np.int64)
-    rankings = flat.reshape(outcomes.num_rows, configuration["frames"], -1) if len(flat) else None
-    found: dict[tuple[str, int], PerVideo] = {}
+    flat = as_numpy(item.outcomes["ranking"].combine_chunks().flatten()).astype(np.int64)
+    rankings = flat.reshape(len(item), configuration["frames"], -1) if len(flat) else None
+    values: dict[tuple[str, int], PerVideo] = {}
     for difficulty in (configuration["difficulty"],) if with_first else DIFFICULTIES:
         if rankings is None:
-            found["flip_probability", difficulty] = np.empty(0)
+            values["flip_probability", difficulty] = np.empty(0)
             continue
-        found["flip_probability", difficulty] = flip_probability(rankings, with_first=with_first, difficulty=difficulty)
+        compared = {"with_first": with_first, "difficulty": difficulty}
+        values["flip_probability", difficulty] = flip_probability(rankings, **compared)
         if rankings.shape[2] >= BEST:
-            found["top5_distance", difficulty] = top5_distance(rankings, with_first=with_first, difficulty=difficulty)
-    return found
+            values["top5_distance", difficulty] = top5_distance(rankings, **compared)
+    return values
 
 
 def suffix(difficulty: int) -> str:
-    """How the difficulty ends the name of a metric."""
+    """Return how a difficulty ends the name of a metric.
+
+    Args:
+        difficulty: 1, 2 or 3.
+    """
     return "" if difficulty == 1 else f"_difficulty_{difficulty}"
+
+
+STABILITY = CellScores(compute=sequence_scores, kinds=("sequence",), columns=("ranking",))
+FLIP_RATE = GroupScores(
+    compute=mean_sequence_scores, kinds=("sequence",), over="comparable cells", columns=("ranking",)
+)

@@ -1,7 +1,7 @@
-"""Trials of model-vs-human: what people, and models measured elsewhere, answered on cue-conflict images.
+"""Trials of model-vs-human: the answers of people, and of models measured elsewhere, to cue-conflict images.
 
-The format is a CSV file a session, with the columns below (bethgelab/model-vs-human 79ed7cd, rgeirhos/
-texture-vs-shape); of stimuli the end of the image's name says shape and texture.
+The format is one CSV file per session with the columns below (bethgelab/model-vs-human 79ed7cd, rgeirhos/
+texture-vs-shape). The end of an image's name says its shape and its texture.
 """
 
 from __future__ import annotations
@@ -13,76 +13,90 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from robustbench_eff.benchmarks.definitions.cue_conflict import class_name, shape_and_texture, stimulus
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.storage.store import Store
 
-from .cell_groups import cells_with_unique_names
-from .cue_conflict import has_conflict
+from .cell_groups import CellOutcomes, cells_with_unique_names
 
 COLUMNS = ("subj", "session", "trial", "rt", "object_response", "category", "condition", "imagename")
 ANSWERS = ("sample_id", "label", "texture", "prediction", "note", "flag")
-"""Of outcomes, what trials and what is to be known of them are made of."""
+"""Columns of the outcomes that trials and their flags are made of."""
 HUMAN = "subject-"
-"""How the names of people begin."""
+"""Prefix of the names of people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """An answer to one stimulus."""
+    """The answer to one stimulus."""
 
     shape: str
     texture: str
     response: str
-    """A category, or anything else for none."""
+    """The category that was named; anything else counts as no answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Observer:
-    """Who answered, and what, by stimulus."""
+    """A person or a model, and the answers by stimulus."""
 
     name: str
     trials: Mapping[str, Trial]
 
     @property
     def is_human(self) -> bool:
+        """Whether it is a person, by the name."""
         return self.name.startswith(HUMAN)
 
 
-def read_trials(path: Path | str) -> list[Observer]:
-    """All observers of a CSV file, of the CSV files in a folder, or of those in a .tar or .tgz archive.
+class _Session(NamedTuple):
+    """The trials of an observer, and the file in which they began."""
 
-    Sessions of one observer are joined; one who answers the same stimuli in two files counts as two, told apart by
-    the names of the files. Raises UsageError for a file without these columns, for an image whose name does not say
-    shape and texture, and for a stimulus that is answered twice in one file.
+    observer: str
+    file: str
+    trials: dict[str, Trial]
+
+
+def read_trials(path: Path | str) -> list[Observer]:
+    """Return all observers of a file.
+
+    Sessions of one observer are joined; an observer that answers the same stimuli in two files counts as two, told
+    apart by the names of the files.
+
+    Args:
+        path: A CSV file of trials, a folder of CSV files, or a .tar or .tgz archive of them.
+
+    Raises:
+        UsageError: A file lacks a column, the name of an image does not say its shape and texture, or a stimulus is
+            answered twice in one file.
     """
-    found: list[tuple[str, str, dict[str, Trial]]] = []
+    sessions: list[_Session] = []
     for name, text in _texts(Path(path)):
         for observer, trials in _read(name, text).items():
-            joined = next((of for known, _, of in found if known == observer and not of.keys() & trials.keys()), None)
+            same = (item.trials for item in sessions if item.observer == observer)
+            joined = next((earlier for earlier in same if not earlier.keys() & trials.keys()), None)
             if joined is None:
-                found.append((observer, Path(name).stem, trials))
+                sessions.append(_Session(observer, Path(name).stem, trials))
             else:
                 joined |= trials
-    if not found:
+    if not sessions:
         raise UsageError(f"{path} holds no trials.")
-    names = [observer for observer, *_ in found]
+    names = [item.observer for item in sessions]
     return [
-        Observer(observer if names.count(observer) == 1 else f"{observer} ({file})", trials)
-        for observer, file, trials in sorted(found, key=lambda entry: entry[:2])
+        Observer(item.observer if names.count(item.observer) == 1 else f"{item.observer} ({item.file})", item.trials)
+        for item in sorted(sessions, key=lambda item: item[:2])
     ]
 
 
 def _read(name: str, text: str) -> dict[str, dict[str, Trial]]:
-    """The trials of a CSV file by observer."""
+    """The trials of one CSV file by observer."""
     reader = csv.DictReader(io.StringIO(text))
     if lacking := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
-        raise UsageError(f"{name} has no column {', '.join(lacking)}.", f"Trials have {', '.join(COLUMNS)}.")
+        raise UsageError(f"{name} lacks the column {', '.join(lacking)}.", f"Trials have {', '.join(COLUMNS)}.")
     found: dict[str, dict[str, Trial]] = {}
     for row in reader:
         if None in row.values() or None in row:
@@ -97,29 +111,43 @@ def _read(name: str, text: str) -> dict[str, dict[str, Trial]]:
     return found
 
 
-def cue_conflict_cells(store: Store) -> dict[str, tuple[dict[str, Any], pa.Table]]:
-    """The clean cells of cue-conflict images with what trials are made of, by id."""
-    clean = {
-        cell_id: cell for cell_id, cell in cells_with_unique_names(store).items() if cell["perturbation"] == "none"
-    }
-    found = {cell_id: (cell, store.outcomes(cell_id, ANSWERS)) for cell_id, cell in clean.items()}
-    return {cell_id: of for cell_id, of in found.items() if has_conflict(of[1])}
+def cue_conflict_cells(store: Store) -> dict[str, CellOutcomes]:
+    """Return the cells of cue-conflict images, by id, with the columns that trials are made of.
+
+    Args:
+        store: The store.
+    """
+    clean = [cell for cell in cells_with_unique_names(store).values() if cell.kind == "none"]
+    items = {cell.id: CellOutcomes(cell, store.outcomes(cell.id, ANSWERS)) for cell in clean}
+    return {cell_id: item for cell_id, item in items.items() if item.kind == "cue conflict"}
 
 
-def observer_of(cell: Mapping[str, Any], outcomes: pa.Table) -> Observer:
-    """The model of a cue-conflict cell as an observer; UsageError where two samples are the same stimulus."""
-    columns = (outcomes[column].to_pylist() for column in ("sample_id", "label", "texture", "prediction"))
+def observer_of(item: CellOutcomes) -> Observer:
+    """Return the model of a cue-conflict cell as an observer.
+
+    Args:
+        item: The cell with its outcomes.
+
+    Raises:
+        UsageError: Two samples are the same stimulus.
+    """
+    columns = (item.outcomes[column].to_pylist() for column in ("sample_id", "label", "texture", "prediction"))
     trials: dict[str, Trial] = {}
     for sample, *answered in zip(*columns, strict=True):
         key = stimulus(sample)
         if key in trials:
-            raise UsageError(f"{cell['benchmark']} holds {key} twice.", "Trials need one image a stimulus.")
-        trials[key] = Trial(*(class_name(cell["benchmark"], index) for index in answered))
-    return Observer(cell["model"], trials)
+            raise UsageError(f"{item.cell.benchmark} holds {key} twice.", "Trials need one image per stimulus.")
+        trials[key] = Trial(*(class_name(item.cell.benchmark, index) for index in answered))
+    return Observer(item.cell.model, trials)
 
 
 def rows_of(observer: Observer, samples: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The trials of an observer as rows of the CSV, in the order of `samples`; nobody measured reaction times."""
+    """Yield the trials of an observer as rows of the CSV; reaction times are NaN, since a model has none.
+
+    Args:
+        observer: The observer.
+        samples: Ids of the samples, in the order of the rows.
+    """
     for number, sample in enumerate(samples, 1):
         trial = observer.trials[stimulus(sample)]
         values = (observer.name, 1, number, "NaN", trial.response, trial.shape, 0, Path(sample).name)
@@ -127,14 +155,19 @@ def rows_of(observer: Observer, samples: Sequence[str]) -> Iterator[dict[str, An
 
 
 def named_shape(observer: Observer, stimuli: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Whether the shape was named, and whether there was an answer at all; bool (stimuli,)."""
+    """Return whether the shape was named, and whether there was an answer at all, both bool, shape (stimuli,).
+
+    Args:
+        observer: The observer.
+        stimuli: Keys of the stimuli.
+    """
     trials = [observer.trials.get(key) for key in stimuli]
     named = np.array([trial is not None and trial.response == trial.shape for trial in trials], dtype=bool)
     return named, np.array([trial is not None for trial in trials], dtype=bool)
 
 
 def _texts(path: Path) -> Iterator[tuple[str, str]]:
-    """Every CSV file with its name; UsageError for one that cannot be read."""
+    """The name and text of every CSV file."""
     try:
         yield from _files(path)
     except (OSError, UnicodeDecodeError, tarfile.TarError, EOFError, zlib.error) as error:

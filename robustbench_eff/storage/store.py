@@ -31,9 +31,12 @@ from robustbench_eff.core.errors import RobustEvalWarning, StoreError, StoreUnav
 from . import lease
 from .outcomes import SCHEMA, concatenate
 from .remote_files import Files
+from .stored_cell import StoredCell
 
 _NAME = re.compile(r"(\d{8,})-(\d{8,})(?:x(\d+))?\.([0-9a-f]{16})\.parquet")
-_FORMAT = 4
+_FORMAT = 5
+_READABLE = (4, 5)
+"""Formats that this version reads; a store of the older one becomes one of the newer when it is first written to."""
 
 
 class _Shard(NamedTuple):
@@ -87,13 +90,19 @@ class Store:
         """Hold the store for writing; StoreError if another process holds it."""
         with lease.held(self._files):
             self._check_format()
+            if self._format() != _FORMAT:
+                self._write_format()
             yield
 
-    def write_cell(self, cell_id: str, cell: dict[str, Any]) -> None:
-        """Record what a cell is; the first record stays."""
-        name = f"cells/{cell_id}/cell.json"
+    def write_cell(self, cell: StoredCell) -> None:
+        """Record what a cell is; a record that exists already stays as it is.
+
+        Args:
+            cell: The cell.
+        """
+        name = f"cells/{cell.id}/cell.json"
         if not self._files.exists(name):
-            self._files.write(name, json.dumps(cell, indent=2, default=str).encode())
+            self._files.write(name, json.dumps(cell.record(), indent=2).encode())
 
     def write_shard(self, cell_id: str, outcomes: pa.Table) -> str:
         """Add outcomes of some samples, in their order, atomically, and say where; the checksum is in the name."""
@@ -141,10 +150,16 @@ class Store:
         """The records of all runs, the first one first."""
         return self._json(self._files.matching("runs/*.json"))
 
-    def cells(self) -> dict[str, dict[str, Any]]:
-        """Every cell by its id, in the order in which runs planned them."""
+    def cells(self) -> dict[str, StoredCell]:
+        """Return every cell by its id, in the order in which runs planned them.
+
+        Raises:
+            StoreError: A record cannot be read.
+        """
         names = self._files.matching("cells/*/cell.json")
-        cells = dict(zip((name.split("/")[1] for name in names), self._json(names), strict=True))
+        ids = [name.split("/")[1] for name in names]
+        records = zip(ids, self._json(names), strict=True)
+        cells = {cell_id: StoredCell.from_record(cell_id, record) for cell_id, record in records}
         planned = dict.fromkeys(cell_id for run in self.runs() for cell_id in run.get("cells", []))
         return {cell_id: cells[cell_id] for cell_id in [*planned, *cells] if cell_id in cells}
 
@@ -218,11 +233,18 @@ class Store:
 
     def _check_format(self) -> None:
         if not self._files.exists("store.json"):
-            self._files.write("store.json", json.dumps({"format": _FORMAT}).encode())
-        elif (found := self._json(["store.json"])[0].get("format")) != _FORMAT:
+            self._write_format()
+        elif (found := self._format()) not in _READABLE:
             raise StoreError(
-                f"{self.place} has store format {found}, this version has {_FORMAT}.", "Evaluate into a new --store."
+                f"{self.place} has store format {found}; this version reads formats {_READABLE[0]} to {_FORMAT}.",
+                "Evaluate into a new --store.",
             )
+
+    def _format(self) -> Any:
+        return self._json(["store.json"])[0].get("format")
+
+    def _write_format(self) -> None:
+        self._files.write("store.json", json.dumps({"format": _FORMAT}).encode())
 
     def _json(self, names: Sequence[str]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []

@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from robustbench_eff.core.errors import StoreError
 from robustbench_eff.core.shuffle import UnbiasedPrefix, fair_from
 from robustbench_eff.storage.outcomes import as_numpy
-from robustbench_eff.storage.store import Store, jsonable
+from robustbench_eff.storage.store import Store
+from robustbench_eff.storage.stored_cell import StoredCell
 
-from ..plan import CLEAN, Cell, Plan, PlannedCell, SampleIndices, Task, shards_of
+from ..plan import CLEAN, Plan, PlannedCell, SampleIndices, Task, shards_of
 from ..worker import ShardResult
 
 MIN_SHARD_SIZE, SHARDS_PER_WORKER = 64, 4
@@ -27,7 +28,7 @@ MIN_SHARD_SIZE, SHARDS_PER_WORKER = 64, 4
 class Progress:
     """Where a run stands after a shard (or at the start of a cell, with what was found in the store)."""
 
-    cell: Cell
+    cell: StoredCell
     samples: int
     """How many samples this step added."""
     done: int
@@ -126,7 +127,7 @@ class StoreWriter:
 
     def _begin(self, planned: PlannedCell) -> OpenCell:
         cell = planned.cell
-        self.store.write_cell(cell.id, jsonable(cell))
+        self.store.write_cell(cell)
         found, files = self.store.load_for_resume(cell.id, ["correct"])
         rows, correct = as_numpy(found["index"]), int(pc.sum(found["correct"]).as_py() or 0)
         drawn = self.drawn and not planned.per_shard_randomness

@@ -1,0 +1,275 @@
+"""Perturbation: what is done to the images of a benchmark, read once from a text or taken as an object."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from robustbench_eff.core import spec
+from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
+from robustbench_eff.core.user_code import load_object, names_code
+from robustbench_eff.storage.stored_cell import CLEAN, PerturbationKind
+
+from .attacks import ADAPTERS, ATTACKS
+from .corruptions import CORRUPTIONS
+from .perturbation_sets import PERTURBATION_SETS
+from .sequences import SEQUENCES
+
+if TYPE_CHECKING:
+    from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption
+
+ONE_STEP = 2
+"""Forward and backward passes of an attack that takes a single gradient."""
+TRANSFER = " from "
+"""Stands between an attack and the model on which its images are found: `pgd(eps=8/255) from timm:resnet50`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Perturbation:
+    """An attack, a corruption, a frame sequence, or nothing. Two of them are equal if their texts are."""
+
+    text: str
+    """Canonical text: the same for every way to write the same fields."""
+    kind: PerturbationKind
+    component: Attack | ImageCorruption | FrameGenerator | None = field(compare=False, repr=False, default=None)
+    """What changes the images; None for clean images."""
+    transfer_from: str | None = None
+    """Name of the model on which an attack's images are found; None where it is the evaluated model."""
+    is_adapted: bool = False
+    """Whether it is an attack of another library, which queries the plain network and draws once per shard."""
+
+    @property
+    def attack(self) -> Attack:
+        """The component of a perturbation of kind `attack`."""
+        return cast("Attack", self.component)
+
+    @property
+    def corruption(self) -> ImageCorruption:
+        """The component of a perturbation of kind `corruption`."""
+        return cast("ImageCorruption", self.component)
+
+    @property
+    def sequence(self) -> FrameGenerator:
+        """The component of a perturbation of kind `sequence`."""
+        return cast("FrameGenerator", self.component)
+
+
+UNPERTURBED = Perturbation(text=CLEAN, kind="none")
+
+
+def parse(text: str) -> Perturbation:
+    """Return the perturbation that a text describes.
+
+    Args:
+        text: `none`, or the name of a row of the tables of attacks, corruptions or sequences with its fields, such as
+            `pgd(eps=4/255, steps=50)`; `foolbox:NAME(...)` for an attack of Foolbox; `path/to/file.py:CLASS(...)` for
+            an attack of the user; an attack may be followed by ` from MODEL`.
+
+    Raises:
+        SpecError: The text cannot be read, its name is not in the tables, or a field is unknown or has a wrong value.
+    """
+    if text == CLEAN:
+        return UNPERTURBED
+    parsed = spec.parse(text.partition(TRANSFER)[0])
+    if parsed.name in CORRUPTIONS:
+        return _described("corruption", parsed.name, corruption(text))
+    if parsed.name in SEQUENCES:
+        return _described("sequence", parsed.name, sequence(text))
+    return _attack(text)
+
+
+def as_perturbation(value: str | Attack | ImageCorruption | FrameGenerator) -> Perturbation:
+    """Return the perturbation that a text describes, or that an object of the user is.
+
+    Args:
+        value: A text as for `parse`, or an instance of an attack, a corruption or a frame sequence. An instance of a
+            row's class gets the text that would build it; any other is named `module:CLASS`.
+
+    Raises:
+        SpecError: As for `parse`.
+        UsageError: The object lacks an attribute that attacks, corruptions and sequences have.
+    """
+    if isinstance(value, str):
+        return parse(value)
+    from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption
+
+    name = _name_of(value)
+    if isinstance(value, FrameGenerator):
+        return _described("sequence", str(value.configuration.get("sequence", name)), value)
+    if isinstance(value, ImageCorruption) and not hasattr(value, "threat"):
+        return _described("corruption", str(value.configuration.get("corruption", name)), value)
+    if isinstance(value, Attack) and dataclasses.is_dataclass(value) and not inspect.isclass(value):
+        return _described("attack", name, value)
+    needed = [item for item in ("version", "threat", "uses", "stochastic", "max_passes") if not hasattr(value, item)]
+    raise UsageError(
+        f"{name} is not an attack: it lacks {', '.join(needed)}."
+        if needed
+        else f"{name} must be an instance of a frozen dataclass.",
+        "See robustbench_eff.core.types.Attack, and test it with robustbench_eff.testing.ATTACK_CHECKS.",
+    )
+
+
+def perturbations(values: Iterable[str | Attack | ImageCorruption | FrameGenerator]) -> list[Perturbation]:
+    """Return the perturbations of a run: the clean images first, sets replaced by their members, nothing twice.
+
+    Args:
+        values: Texts, names of perturbation sets, or objects as for `as_perturbation`.
+
+    Raises:
+        SpecError: As for `parse`.
+        UsageError: As for `as_perturbation`.
+    """
+    return list(dict.fromkeys([UNPERTURBED, *map(as_perturbation, expand_sets(values))]))
+
+
+def expand_sets(values: Iterable[Any]) -> list[Any]:
+    """Return the values with the name of every perturbation set replaced by the texts of its members.
+
+    Args:
+        values: Texts, names of sets, or objects.
+    """
+    return [
+        single
+        for value in values
+        for single in (PERTURBATION_SETS.get(value, (value,)) if isinstance(value, str) else (value,))
+    ]
+
+
+def corruption(text: str) -> ImageCorruption:
+    """Return the corruption that a text describes.
+
+    Args:
+        text: Name and fields, such as `fog(severity=3)`.
+
+    Raises:
+        SpecError: The name is not in the table, or a field is unknown or has a wrong value.
+    """
+    parsed = spec.parse(text)
+    if parsed.name not in CORRUPTIONS:
+        known = [*CORRUPTIONS, *PERTURBATION_SETS]
+        hint = did_you_mean(parsed.name, known) or f"Known: {', '.join(known)}."
+        raise SpecError(f"Unknown corruption {parsed.name!r}.", hint)
+    from robustbench_eff.corruptions import Corruption
+
+    return spec.build(Corruption, parsed, kernel=CORRUPTIONS[parsed.name].load())
+
+
+def sequence(text: str) -> FrameGenerator:
+    """Return the frame sequence that a text describes.
+
+    Args:
+        text: Name and fields, such as `tilt_sequence(difficulty=2)`.
+
+    Raises:
+        SpecError: The name is not in the table, or a field is unknown or has a wrong value.
+    """
+    from robustbench_eff.corruptions.sequence import FrameSequence
+
+    parsed = spec.parse(text)
+    return spec.build(FrameSequence, parsed, kernel=SEQUENCES.find(parsed.name).load())
+
+
+def attack(text: str) -> Attack:
+    """Return the attack that a text describes.
+
+    Args:
+        text: Name and fields as for `parse`. For `ATTACK from MODEL` early stopping is switched off, because examples
+            that stop at the surrogate's decision boundary transfer poorly.
+
+    Raises:
+        SpecError: The name is not in the table, a field is unknown or has a wrong value, or the attack cannot run
+            without early stopping on a surrogate.
+    """
+    return _attack(text).attack
+
+
+def attack_names() -> dict[str, str]:
+    """Return every attack with its summary, adapters and plugins last."""
+    own = {name: row.summary for name, row in ATTACKS.own.items()}
+    adapters = {f"{name}:NAME": row.summary for name, row in ADAPTERS.items()}
+    return own | adapters | {name: ATTACKS[name].summary for name in ATTACKS if name not in ATTACKS.own}
+
+
+def _attack(text: str) -> Perturbation:
+    written, _, surrogate = text.partition(TRANSFER)
+    surrogate = surrogate.strip()
+    parsed = spec.parse(written)
+    prefix, _, rest = parsed.name.partition(":")
+    is_adapted = bool(rest) and prefix in ADAPTERS
+    component: Any = (
+        _adapted(ADAPTERS[prefix].load(), rest, parsed)
+        if is_adapted
+        else spec.build(_attack_class(parsed.name), parsed)
+    )
+    if surrogate and component.max_passes > ONE_STEP:
+        if not hasattr(component, "early_stop"):
+            raise SpecError(
+                f"{written} stops at the surrogate's decision boundary, so its images say nothing about transfer.",
+                "Use pgd, bim, mi_fgsm, fgsm or r_fgsm.",
+            )
+        component = dataclasses.replace(component, early_stop=False)
+    canonical = _adapted_text(parsed.name, component) if is_adapted else spec.text_of(parsed.name, component)
+    return Perturbation(
+        text=f"{canonical}{TRANSFER}{surrogate}" if surrogate else canonical,
+        kind="attack",
+        component=component,
+        transfer_from=surrogate or None,
+        is_adapted=is_adapted,
+    )
+
+
+def _attack_class(name: str) -> type[Attack]:
+    if name in ATTACKS:
+        return cast("type[Attack]", ATTACKS[name].load())
+    if name in PERTURBATION_SETS:
+        raise SpecError(
+            f"{name} stands for {len(PERTURBATION_SETS[name])} perturbations and takes no fields.", f"Write {name}."
+        )
+    if names_code(name):
+        return _users_class(name)
+    known = attack_names()
+    hint = did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS])
+    raise SpecError(f"Unknown attack, corruption or sequence {name!r}.", hint or f"Attacks: {', '.join(known)}.")
+
+
+def _users_class(place: str) -> type[Attack]:
+    """The user's own attack class, by `path/to/file.py:CLASS` or `package.module:CLASS`."""
+    found = load_object(place)
+    if not inspect.isclass(found) or not dataclasses.is_dataclass(found):
+        raise SpecError(f"{place} is not a dataclass.", "An attack is a frozen dataclass that can be called.")
+    as_perturbation(cast("Attack", found()))
+    return cast("type[Attack]", found)
+
+
+def _adapted(kind: Any, name: str, parsed: spec.Spec) -> Attack:
+    """An adapter for the attack `name`; arguments that are not fields of the adapter are options of that attack."""
+    own_names = {field.name for field in dataclasses.fields(kind)} - {"name", "options"}
+    own = {key: value for key, value in parsed.arguments.items() if key in own_names}
+    built: Attack = spec.build(kind, spec.Spec(parsed.name, own | {"name": name}))
+    options = tuple(sorted((key, value) for key, value in parsed.arguments.items() if key not in own_names))
+    if not options:
+        return built
+    if not hasattr(kind, "options"):
+        fields = ", ".join(sorted(own_names))
+        raise SpecError(f"{parsed.name} does not have a field {options[0][0]!r}.", f"Fields: {fields}.")
+    return dataclasses.replace(built, options=options)  # type: ignore[type-var]
+
+
+def _adapted_text(name: str, component: Any) -> str:
+    norm = [] if component.norm is None else [("norm", component.norm)]
+    pairs = [("eps", component.eps), *norm, *getattr(component, "options", ())]
+    return f"{name}({', '.join(f'{key}={spec.literal(value)}' for key, value in pairs)})"
+
+
+def _described(kind: PerturbationKind, name: str, component: Any) -> Perturbation:
+    return Perturbation(text=spec.text_of(name, component), kind=kind, component=component)
+
+
+def _name_of(component: Any) -> str:
+    """The name of the row whose class this is, else `module:CLASS`."""
+    kind = component if inspect.isclass(component) else type(component)
+    path = f"{kind.__module__}:{kind.__qualname__}"
+    return next((name for name, row in ATTACKS.items() if row.path == path), path)

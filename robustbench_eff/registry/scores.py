@@ -1,0 +1,26 @@
+"""The table of score functions, in the order in which their scores are listed."""
+
+from __future__ import annotations
+
+from .table import Row, Table
+
+SCORES = Table(
+    "score",
+    "robustbench_eff.scores",
+    {
+        "accuracy": Row("robustbench_eff.scores.accuracy:CLEAN_ACCURACY", "accuracy on clean and corrupted images"),
+        "robust_accuracy": Row("robustbench_eff.scores.accuracy:ROBUST_ACCURACY", "accuracy under one attack"),
+        "by_class": Row("robustbench_eff.scores.clean:BY_CLASS", "balanced and worst-class accuracy"),
+        "confidence": Row("robustbench_eff.scores.clean:CONFIDENCE", "calibration errors and AURC"),
+        "real_labels": Row("robustbench_eff.scores.real:REAL_LABELS", "ImageNet accuracy by the ReaL labels"),
+        "cue_conflict": Row("robustbench_eff.scores.cue_conflict:CUE_CONFLICT", "shape bias"),
+        "stability": Row("robustbench_eff.scores.sequences:STABILITY", "flip probability and top-5 distance"),
+        "distance": Row("robustbench_eff.scores.distances:DISTANCE", "median distance, and security curves"),
+        "effective_robustness": Row(
+            "robustbench_eff.scores.effective:EFFECTIVE_ROBUSTNESS", "accuracy beyond what clean accuracy predicts"
+        ),
+        "worst_case": Row("robustbench_eff.scores.worst_case:WORST_CASE", "accuracy under several attacks together"),
+        "corruption_error": Row("robustbench_eff.scores.corruptions:CORRUPTION_ERROR", "mCE and mean accuracy"),
+        "flip_rate": Row("robustbench_eff.scores.sequences:FLIP_RATE", "mFR, mT5D and means over sequences"),
+    },
+)

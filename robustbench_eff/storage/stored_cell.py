@@ -1,0 +1,182 @@
+"""StoredCell: one classifier on one benchmark under one perturbation, as it is planned, stored and read back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from robustbench_eff.core.errors import StoreError
+from robustbench_eff.core.protocol import Protocol
+
+if TYPE_CHECKING:
+    from robustbench_eff.core.types import AttackUses
+
+PerturbationKind = Literal["none", "attack", "corruption", "sequence"]
+CLEAN = "none"
+"""Text of the perturbation that leaves the images as they are."""
+_USES_OF_FORMAT_4: Mapping[AttackUses, tuple[str, ...]] = {
+    "one gradient": ("fgsm", "r_fgsm"),
+    "gradients": (
+        "apgd",
+        "apgd_t",
+        "autoattack",
+        "bim",
+        "carlini_wagner",
+        "fab",
+        "fab_t",
+        "fmn",
+        "mi_fgsm",
+        "pgd",
+        "security_curve",
+    ),
+    "logits": ("square", "one_pixel", "autoattack:square"),
+}
+_NOT_IDENTITY = ("id", "model", "kind", "uses")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredCell:
+    """The unit of evaluation: what went into it, known by its content."""
+
+    id: str = ""
+    """Hash of everything that can change an outcome; see `identified`."""
+    model: str
+    """Name as the user wrote it. A name does not identify a model, its digest does."""
+    model_source: str
+    """What built the model, such as `timm:resnet50`."""
+    model_digest: str
+    """Hash of the weights, the structure and the code of the model."""
+    preprocessing: str
+    benchmark: str
+    protocol: Protocol
+    """Protocol of the images, without seeds and precision."""
+    data: str
+    """Hash of the ids, labels and bytes of the samples."""
+    classes: str
+    """Hash of the map from the model's outputs to the benchmark's classes; empty where they are the same."""
+    samples: int
+    """Number of samples of a complete cell."""
+    perturbation: str
+    """Canonical text, default values left out; `none` for clean images."""
+    kind: PerturbationKind
+    uses: AttackUses | None
+    """What an attack uses of the model; None for anything else."""
+    configuration: Mapping[str, Any]
+    """Every field of the perturbation, its version, its threat model, and the precision of the queried network."""
+    seed: int | None
+    """None where nothing is drawn at random."""
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the images were corrupted and published by others."""
+        return bool(self.configuration.get("published", False))
+
+    @property
+    def attack(self) -> str:
+        """Name of the attack, without its arguments; `transfer` if its images were found on another model."""
+        return "transfer" if "surrogate" in self.configuration else self.perturbation.partition("(")[0]
+
+    @property
+    def norm(self) -> str:
+        """Norm of an attack's threat model: linf, l2, l1 or l0."""
+        return str(self.configuration["threat"]["norm"])
+
+    @property
+    def eps(self) -> float:
+        """Radius of an attack's threat model, infinity where it has none."""
+        eps = self.configuration["threat"]["eps"]
+        return math.inf if eps is None else float(eps)
+
+    @property
+    def radii(self) -> tuple[float, ...]:
+        """Radii of a security curve; empty for other attacks."""
+        eps = self.configuration.get("eps") if self.kind == "attack" else None
+        return tuple(eps) if isinstance(eps, list | tuple) else ()
+
+    @property
+    def is_minimum_norm(self) -> bool:
+        """Whether the attack searches for the closest adversarial image rather than inside one ball."""
+        return self.kind == "attack" and (math.isinf(self.eps) or bool(self.radii))
+
+    @property
+    def precision(self) -> str:
+        """Precision of the network that the attack queried."""
+        return str(self.configuration.get("precision", "float32"))
+
+    @property
+    def corruption(self) -> str:
+        """Name of the corruption of a cell of that kind."""
+        return str(self.configuration["corruption"])
+
+    @property
+    def severity(self) -> int:
+        """Severity of the corruption, from 1 to 5."""
+        return int(self.configuration["severity"])
+
+    @property
+    def sequence(self) -> str:
+        """Name of the frame sequence of a cell of that kind, without its ending `_sequence`."""
+        return str(self.configuration["sequence"]).removesuffix("_sequence")
+
+    @property
+    def constants(self) -> str | None:
+        """Constants of a corruption or sequence: `imagenet` or `cifar10`; None for anything else."""
+        return self.configuration.get("constants")
+
+    @property
+    def model_identity(self) -> tuple[str, str]:
+        """What tells models of one name apart: digest and preprocessing."""
+        return self.model_digest, self.preprocessing
+
+    def identified(self) -> StoredCell:
+        """Return the cell with its id: a hash of all its fields but the model's name, the kind and `uses`."""
+        identity = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in _NOT_IDENTITY}
+        text = json.dumps(identity | {"protocol": str(self.protocol)}, sort_keys=True, default=str)
+        return replace(self, id=hashlib.blake2b(text.encode(), digest_size=10).hexdigest())
+
+    def record(self) -> dict[str, Any]:
+        """Return the cell as plain JSON types, without its id."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "id"}
+        plain: dict[str, Any] = json.loads(
+            json.dumps(fields | {"protocol": self.protocol.changed_fields()}, default=str)
+        )
+        return plain
+
+    @classmethod
+    def from_record(cls, cell_id: str, record: Mapping[str, Any]) -> StoredCell:
+        """Return the cell that `record` wrote, or the one that format 4 of the store recorded.
+
+        Args:
+            cell_id: The cell's id.
+            record: Content of `cell.json`. Format 4 has the protocol as a sentence, and neither `kind` nor `uses`.
+
+        Raises:
+            StoreError: A field is missing, or there is one that a cell does not have.
+        """
+        fields = dict(record)
+        try:
+            fields["protocol"] = Protocol.from_record(fields["protocol"])
+            fields.setdefault("kind", _kind(fields["configuration"]))
+            fields.setdefault("uses", _uses(fields["perturbation"]) if fields["kind"] == "attack" else None)
+            return cls(id=cell_id, **fields)
+        except (KeyError, TypeError) as error:
+            raise StoreError(
+                f"The record of cell {cell_id} is not one of this version: {type(error).__name__}: {error}.",
+                "Move it out of the store, or use a new --store.",
+            ) from error
+
+
+def _kind(configuration: Mapping[str, Any]) -> PerturbationKind:
+    """The kind of a cell of format 4, by the fields of its perturbation."""
+    kinds: Mapping[str, PerturbationKind] = {"threat": "attack", "corruption": "corruption", "sequence": "sequence"}
+    return next((kind for field, kind in kinds.items() if field in configuration), "none")
+
+
+def _uses(perturbation: str) -> AttackUses | None:
+    """What an attack of format 4 uses, by the names that the package's attacks had then; None for any other attack."""
+    name = perturbation.partition("(")[0]
+    return next((uses for uses, names in _USES_OF_FORMAT_4.items() if name in names), None)
