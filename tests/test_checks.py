@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+import outcome_tables
 from masked_models import Quantised, Randomised, Tampered, masked
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.scores.cell_groups import CellOutcomes
@@ -97,8 +98,8 @@ def evidence(name: str, correct: list[bool], **fields) -> CellOutcomes:
     columns = {"num_backwards": [20] * 4, "zero_gradients": [0] * 4, "won_by": [""] * 4, "flag": [""] * 4}
     columns |= {key: fields.pop(key) for key in list(fields) if key in columns}
     configuration = {"threat": {"norm": "linf", "eps": 8 / 255}, "steps": 10, **fields}
-    cell = {"perturbation": f"{name}(...)", "configuration": configuration, "seed": 0}
-    return CellOutcomes(name, cell, pa.table({"correct": correct, **columns}))
+    record = outcome_tables.cell(4, f"{name}(...)", id=name, configuration=configuration, seed=0)
+    return CellOutcomes(record, pa.table({"correct": correct, **columns}))
 
 
 BROKEN, SOUND = [False] * 4, [True] * 4

@@ -17,7 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from robustbench_eff.cli import app
-from robustbench_eff.scores.clean import BY_CLASS, OF_CONFIDENCE
+from robustbench_eff.scores.clean import CONFIDENCE_METRICS
 
 MODEL = ["--model", "digits_standard"]
 QUICK = [*MODEL, "--attack", "fgsm(eps=8/255)", "--limit", "16"]
@@ -56,7 +56,10 @@ def test_json_prints_one_object_and_nothing_else(tmp_path: Path) -> None:
     assert answer.stdout.count("\n") == 1
     assert set(found) == {"checks", "scores", "store", "missing"}
     assert [(score["perturbation"], score["metric"]) for score in found["scores"]] == [
-        *(("none", metric) for metric in ("accuracy", *BY_CLASS, *OF_CONFIDENCE)),
+        *(
+            ("none", metric)
+            for metric in ("accuracy", "balanced_accuracy", "worst_class_accuracy", *CONFIDENCE_METRICS)
+        ),
         ("fgsm(eps=8/255)", "robust_accuracy"),
         ("fgsm(eps=8/255)", "robust_accuracy_8bit"),
     ]

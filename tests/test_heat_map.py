@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.reports.heat_map import CELL, DARK, GAP, LIGHT, LINE, NAMES, write
 from robustbench_eff.reports.severity_table import by_subject
 from robustbench_eff.scores.score import Score
@@ -17,8 +18,11 @@ from robustbench_eff.scores.score import Score
 
 def score(name: str, severity: int, value: float) -> Score:
     text = f"{name}(severity={severity})"
-    common = {"model": "m", "benchmark": "b", "protocol": "p", "n": 9, "low": 0.0, "high": 1.0}
-    return Score(perturbation=text, metric="accuracy", value=value, **common)
+    common = {"model": "m", "benchmark": "b", "protocol": Protocol(description="p"), "n": 9, "low": 0.0, "high": 1.0}
+    configuration = {"corruption": name, "severity": severity, "constants": "imagenet"}
+    return Score(
+        perturbation=text, kind="corruption", metric="accuracy", value=value, configuration=configuration, **common
+    )
 
 
 def colour(picture: np.ndarray, row: int, column: int) -> np.ndarray:
@@ -40,7 +44,7 @@ def test_a_cell_has_the_colour_of_its_accuracy(tmp_path: Path) -> None:
 
 
 def test_every_seed_has_a_map_of_its_own(tmp_path: Path) -> None:
-    drawn = [replace(score("fog", 1, seed / 4), protocol=f"p · seed {seed}") for seed in (1, 2)]
+    drawn = [replace(score("fog", 1, seed / 4), protocol=Protocol(description="p", seeds=(seed,))) for seed in (1, 2)]
     tables = by_subject([*drawn, score("contrast", 1, 0.5)])
     assert list(tables) == ["m · b · n = 9 · seed 1", "m · b · n = 9 · seed 2"]
     for seed, (_, scores) in enumerate(tables.items(), 1):

@@ -11,24 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from outcome_tables import attack_cell, cell, item
 from robustbench_eff.core import spec
 from robustbench_eff.scores.accuracy import accuracy_scores
 from robustbench_eff.scores.compute import store_scores
-from robustbench_eff.scores.distances import distance_scores, is_minimum_norm_attack
+from robustbench_eff.scores.distances import distance_scores
 from robustbench_eff.scores.intervals import median_interval, wilson
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.store import Store
 from running import accuracies
 
-CELL = {
-    "model": "m",
-    "benchmark": "b",
-    "perturbation": "fgsm(eps=1/255)",
-    "protocol": "test, 4 images",
-    "configuration": {},
-    "samples": 4,
-    "seed": 0,
-}
+CELL = attack_cell(4, "fgsm(eps=1/255)", 1 / 255, protocol="test, 4 images", seed=0)
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
@@ -55,22 +48,22 @@ def rows(*correct: bool, flag: str = ""):
 
 
 def test_a_score_is_what_the_rows_say() -> None:
-    plain, rounded = accuracy_scores(CELL, rows(True, False, True, True))
+    plain, rounded = accuracy_scores(item(CELL, rows(True, False, True, True)))
     assert (plain.metric, plain.value, plain.n) == ("robust_accuracy", 0.75, 4)
     assert (plain.low, plain.high) == wilson(3, 4)
     assert (rounded.metric, rounded.value) == ("robust_accuracy_8bit", 1.0)
-    assert plain.protocol == "test, 4 images · seed 0"
+    assert str(plain.protocol) == "test, 4 images · seed 0"
     assert plain.flags == ()
 
 
 def test_missing_rows_and_objections_are_flags() -> None:
-    (score, _) = accuracy_scores(CELL, rows(True, False, flag="left_threat_model"))
+    (score, _) = accuracy_scores(item(CELL, rows(True, False, flag="left_threat_model")))
     assert score.flags == ("incomplete: 2 of 4", "left_threat_model: 2")
     assert score.n == 2
 
 
 def test_nothing_measured_is_no_number() -> None:
-    (score, _) = accuracy_scores(CELL, rows())
+    (score, _) = accuracy_scores(item(CELL, rows()))
     assert (score.value, score.low, score.high, score.n) == (None, None, None, 0)
 
 
@@ -99,28 +92,28 @@ def distances(norm: str, values: list[float], *, wrong: int = 0, survived: int =
 
 
 def test_the_median_distance_counts_wrong_samples_as_zero_and_survivors_as_endless() -> None:
-    cell = CELL | {"configuration": {"eps": None, "threat": {"norm": "l2", "eps": None}}}
-    assert is_minimum_norm_attack(cell)
-    (score,) = distance_scores(cell, distances("l2", [1.0, 2.0, 3.0, 4.0, 5.0], wrong=2, survived=2))
+    search = attack_cell(4, "fmn", None, "l2", configuration={"eps": None})
+    assert search.is_minimum_norm
+    (score,) = distance_scores(item(search, distances("l2", [1.0, 2.0, 3.0, 4.0, 5.0], wrong=2, survived=2)))
     assert (score.metric, score.value, score.n) == ("median_distance_l2", 3.0, 9)
     assert (score.low, score.high) == (0.0, None)
-    (score,) = distance_scores(cell, distances("l2", [1.0], survived=3))
+    (score,) = distance_scores(item(search, distances("l2", [1.0], survived=3)))
     assert score.value is None
 
 
 def test_a_security_curve_counts_what_lies_on_a_sphere_as_inside() -> None:
     radii = [0.5 / 255, 1 / 255, 8 / 255]
-    cell = CELL | {"configuration": {"eps": radii, "threat": {"norm": "linf", "eps": 8 / 255}}}
+    curve = attack_cell(4, "security_curve", 8 / 255, configuration={"eps": radii})
     on_spheres = [radius + 3e-8 for radius in radii]
-    points = distance_scores(cell, distances("linf", on_spheres, wrong=1, survived=1))[1:-1]
+    points = distance_scores(item(curve, distances("linf", on_spheres, wrong=1, survived=1)))[1:-1]
     assert [score.metric for score in points] == [f"robust_accuracy@{spec.literal(eps)}" for eps in radii]
     assert [score.value for score in points] == [3 / 5, 2 / 5, 1 / 5]
     assert (points[0].low, points[0].high) == wilson(3, 5)
 
 
 def test_attacks_in_one_ball_are_scored_as_accuracy() -> None:
-    assert not is_minimum_norm_attack(CELL | {"configuration": {"eps": 0.1, "threat": {"norm": "l2", "eps": 0.1}}})
-    assert not is_minimum_norm_attack(CELL)
+    assert not attack_cell(4, "pgd", 0.1, "l2", configuration={"eps": 0.1}).is_minimum_norm
+    assert not cell(4).is_minimum_norm
 
 
 def test_the_interval_of_a_median_covers_it_as_often_as_it_says() -> None:

@@ -12,10 +12,13 @@ import pyarrow.compute as pc
 import pytest
 from scipy.stats import rankdata
 
+import outcome_tables
+from outcome_tables import item
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.evaluate import evaluate
 from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.compute import store_scores
+from robustbench_eff.scores.score_function import ScoreContext
 from robustbench_eff.scores.sequences import (
     SEQUENCE_SETS,
     flip_probability,
@@ -24,6 +27,7 @@ from robustbench_eff.scores.sequences import (
     top5_distance,
 )
 from robustbench_eff.storage.store import Store
+from robustbench_eff.storage.stored_cell import StoredCell
 
 CLASSES, FRAMES, VIDEOS = 12, 31, 9
 
@@ -71,7 +75,7 @@ def test_stability_is_what_a_loop_over_the_definition_gives(logits: np.ndarray, 
     assert 0.1 < flips.mean() < 0.95
 
 
-def cell(name: str, difficulty: int = 1, benchmark: str = "imagenet-p-generated") -> dict[str, Any]:
+def cell(name: str, difficulty: int = 1, benchmark: str = "imagenet-p-generated") -> StoredCell:
     noise = "noise" in name
     configuration = {
         "sequence": f"{name}_sequence",
@@ -80,15 +84,7 @@ def cell(name: str, difficulty: int = 1, benchmark: str = "imagenet-p-generated"
         "frames": FRAMES,
         "compared_with": "first" if noise else "previous",
     }
-    return {
-        "model": "m",
-        "benchmark": benchmark,
-        "perturbation": f"{name}_sequence",
-        "protocol": "p",
-        "samples": VIDEOS,
-        "seed": None,
-        "configuration": configuration,
-    }
+    return outcome_tables.cell(VIDEOS, f"{name}_sequence", benchmark=benchmark, configuration=configuration)
 
 
 def outcomes(logits: np.ndarray) -> pa.Table:
@@ -104,8 +100,8 @@ def outcomes(logits: np.ndarray) -> pa.Table:
 
 
 def test_the_mean_flip_rate_is_relative_to_alexnet(logits: np.ndarray) -> None:
-    cells = [(cell(name), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
-    scores = {score.metric: score for score in mean_sequence_scores(cells)}
+    cells = [item(cell(name), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
+    scores = {score.metric: score for score in mean_sequence_scores(cells, ScoreContext())}
     with_first, apart = (
         flip_probability(ranked(logits), with_first=True).mean(),
         flip_probability(ranked(logits)).mean(),
@@ -118,7 +114,7 @@ def test_the_mean_flip_rate_is_relative_to_alexnet(logits: np.ndarray) -> None:
     assert scores["mean_flip_probability"].flags == ()
     assert "mT5D" not in scores, "nobody has published AlexNet's distances"
     assert "mean_flip_probability_difficulty_2" not in scores, "noise of difficulty 2 is missing"
-    assert mean_sequence_scores(cells[1:]) == []
+    assert mean_sequence_scores(cells[1:], ScoreContext()) == []
 
 
 def test_a_users_alexnet_replaces_the_unverified_one(logits: np.ndarray, tmp_path: Path) -> None:
@@ -129,8 +125,8 @@ def test_a_users_alexnet_replaces_the_unverified_one(logits: np.ndarray, tmp_pat
     }
     (tmp_path / "alexnet.json").write_text(json.dumps(figures))
     alexnet = measured(tmp_path / "alexnet.json")
-    cells = [(cell(name), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
-    scores = {score.metric: score for score in mean_sequence_scores(cells, alexnet)}
+    cells = [item(cell(name), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
+    scores = {score.metric: score for score in mean_sequence_scores(cells, ScoreContext(alexnet=alexnet))}
     assert scores["mFR"].value == pytest.approx(2 * scores["mean_flip_probability"].value)
     assert scores["mT5D"].value == pytest.approx(2 * scores["mean_top5_distance"].value)
     assert scores["mFR"].flags == ()
@@ -175,12 +171,12 @@ def test_a_file_without_alexnet_is_refused(figures: object, words: str, tmp_path
 
 
 def test_other_classes_are_not_compared_with_alexnet(logits: np.ndarray) -> None:
-    cells = [(cell(name, benchmark="mine"), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
-    assert "mFR" not in {score.metric for score in mean_sequence_scores(cells)}
+    cells = [item(cell(name, benchmark="mine"), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
+    assert "mFR" not in {score.metric for score in mean_sequence_scores(cells, ScoreContext())}
 
 
 def test_noise_is_scored_at_its_own_difficulty(logits: np.ndarray) -> None:
-    metrics = {score.metric for score in sequence_scores(cell("shot_noise", 2), outcomes(logits))}
+    metrics = {score.metric for score in sequence_scores(item(cell("shot_noise", 2), outcomes(logits)))}
     assert metrics == {"accuracy_all_frames", "flip_probability_difficulty_2", "top5_distance_difficulty_2"}
 
 
@@ -191,7 +187,7 @@ def test_a_run_stores_the_ranking_of_every_frame(tmp_path: Path) -> None:
     store = Store(tmp_path / "whole")
     assert store_scores(store) == result.scores, "recomputed from the outcomes alone"
     for cell_id, found in store.cells().items():
-        frames = found["configuration"].get("frames", 0)
+        frames = found.configuration.get("frames", 0)
         table = store.outcomes(cell_id)
         assert set(pc.list_value_length(table["ranking"]).to_pylist()) == {5 * frames}
         if frames:

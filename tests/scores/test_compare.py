@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.scores.compare import compare, flips, ranked
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.paired import mcnemar
-from robustbench_eff.scores.per_sample import measures, model_named
+from robustbench_eff.scores.per_sample import model_named, sample_contributions
 from robustbench_eff.storage.store import Store
+from robustbench_eff.storage.stored_cell import StoredCell
 from small_models import Centroids
 
 ATTACKS = ["fgsm(eps=16/255)", "pgd(eps=1, norm=l2, steps=5)"]
@@ -40,24 +42,24 @@ def run(*words: str):
     return CliRunner().invoke(app, ["compare", *words])
 
 
-def by_hand(place: Path, folder: dict[str, list[tuple[dict, object]]]) -> Store:
+def by_hand(place: Path, folder: dict[str, list[tuple[StoredCell, object]]]) -> Store:
     """A store of these cells with their outcomes."""
     store = Store(place)
     with store.lock():
         for model, cells in folder.items():
             for number, (record, outcomes) in enumerate(cells):
-                cell_id = f"{model}{number}"
-                store.write_cell(cell_id, {**record, "model": model, "model_digest": model})
-                store.write_shard(cell_id, outcomes)
+                cell = replace(record, id=f"{model}{number}", model=model, model_digest=model)
+                store.write_cell(cell)
+                store.write_shard(cell.id, outcomes)
     return store
 
 
 def test_differences_are_those_of_the_outcomes(store: Path) -> None:
     opened = Store(store)
-    a, b = (measures(opened, name)[0] for name in ("digits_standard", "Centroids"))
+    a, b = (sample_contributions(opened, name)[0] for name in ("digits_standard", "Centroids"))
     rows = compare(a, b)
     assert [row.perturbation for row in rows] == ["none", "fgsm(eps=16/255)", "pgd(eps=1.0, norm='l2', steps=5)"]
-    tables = {(cell["model"], cell["perturbation"]): opened.outcomes(key) for key, cell in opened.cells().items()}
+    tables = {(cell.model, cell.perturbation): opened.outcomes(key) for key, cell in opened.cells().items()}
     for row in rows:
         right = [np.array(tables[name, row.perturbation]["correct"]) for name in ("digits_standard", "Centroids")]
         assert (row.a, row.b) == (right[0].mean(), right[1].mean())
@@ -115,8 +117,8 @@ def test_more_than_two_models_get_ranks(store: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["digits_standard"], "Two models or more are compared"),
-        (["digits_standard", "Centroid"], "holds no model 'Centroid'.\nDid you mean 'Centroids'"),
+        (["digits_standard"], "Two or more models are needed"),
+        (["digits_standard", "Centroid"], "does not hold a model 'Centroid'.\nDid you mean 'Centroids'"),
         (["digits_standard", "nowhere::x"], "nowhere is not a store"),
         (["digits_standard", "Centroids", "--pictures", "x.jpg"], "The pictures are a PNG file"),
         (["digits_standard", "Centroids", "digits_standard", "--flips", "x.csv"], "compare two models"),
@@ -157,7 +159,7 @@ def test_another_seed_is_another_draw_and_not_compared(tmp_path: Path) -> None:
         for name, seed in (("one", 0), ("two", 1))
     }
     store = by_hand(tmp_path / "store", cells)
-    assert len(compare(*(measures(store, name)[0] for name in cells))) == 1
+    assert len(compare(*(sample_contributions(store, name)[0] for name in cells))) == 1
 
 
 def test_shape_bias_is_compared_as_a_ratio(tmp_path: Path) -> None:
@@ -170,7 +172,7 @@ def test_shape_bias_is_compared_as_a_ratio(tmp_path: Path) -> None:
         for name, guess in (("a", predictions), ("b", np.where(predictions == 1, 2, predictions)))
     }
     store = by_hand(tmp_path / "store", cells)
-    (row,) = compare(*(measures(store, name)[0] for name in cells))
+    (row,) = compare(*(sample_contributions(store, name)[0] for name in cells))
     assert (row.metric, row.a, row.b) == ("shape_bias", 1 / 3, 1.0)
     assert row.difference == pytest.approx(-2 / 3)
     assert row.p < 0.001
@@ -187,7 +189,7 @@ def test_every_value_is_that_of_its_score(tmp_path: Path) -> None:
         (score.benchmark, score.perturbation, score.metric): score.value
         for score in store_scores(Store(tmp_path / "store"))
     }
-    found, left_out = measures(Store(tmp_path / "store"), "digits_standard")
+    found, left_out = sample_contributions(Store(tmp_path / "store"), "digits_standard")
     assert left_out == []
     kinds = set()
     for measure in found.values():
@@ -215,9 +217,9 @@ def test_scores_over_corruptions_pair_one_seed_with_the_same(tmp_path: Path) -> 
         return made
 
     store = by_hand(tmp_path / "store", {"a": cells("contrast", (0, 1)), "b": cells("fog", (0,))})
-    rows = compare(*(measures(store, name)[0] for name in "ab"))
+    rows = compare(*(sample_contributions(store, name)[0] for name in "ab"))
     (mean,) = [row for row in rows if row.metric == "mean_accuracy"]
-    assert (mean.difference, mean.protocols) == (0.0, ("8 images · seed 0",))
+    assert (mean.difference, [str(of) for of in mean.protocols]) == (0.0, ["8 images · seed 0"])
 
 
 def test_an_attack_in_two_precisions_is_compared_once_and_said(tmp_path: Path) -> None:
@@ -227,7 +229,7 @@ def test_an_attack_in_two_precisions_is_compared_once_and_said(tmp_path: Path) -
         return record, table(4, correct=np.arange(4) < right)
 
     store = by_hand(tmp_path / "store", {"a": [attacked("float16", 3), attacked("bfloat16", 1)]})
-    found, left_out = measures(store, "a")
+    found, left_out = sample_contributions(store, "a")
     assert [measure.value for measure in found.values()] == [0.75]
     assert left_out == [f"digits, pgd(eps=8/255): twice in {Path(store.place)}, the first counts"]
 
@@ -239,7 +241,9 @@ def test_three_models_on_cue_conflict_have_ranks(tmp_path: Path) -> None:
         name: [(record, table(90, label=shapes, texture=textures, prediction=np.arange(90) < count))]
         for name, count in (("a", 10), ("b", 80), ("c", 78))
     }
-    ((_, values, ranks),) = ranked([measures(by_hand(tmp_path / "store", cells), name)[0] for name in "abc"])
+    ((_, values, ranks),) = ranked(
+        [sample_contributions(by_hand(tmp_path / "store", cells), name)[0] for name in "abc"]
+    )
     assert values == [pytest.approx(80 / 90), pytest.approx(10 / 90), pytest.approx(12 / 90)]
     assert [(of.best, of.worst) for of in ranks] == [(1, 1), (2, 3), (2, 3)]
 
@@ -257,7 +261,7 @@ def test_scores_over_corruptions_are_compared_sample_by_sample(tmp_path: Path) -
             for model, wrong in (("a", 10), ("b", 11)):
                 cells[model].append((record, table(50, correct=np.arange(50) >= wrong)))
     store = by_hand(tmp_path / "store", cells)
-    a, b = (measures(store, name)[0] for name in cells)
+    a, b = (sample_contributions(store, name)[0] for name in cells)
     rows = {(row.perturbation, row.metric): row for row in compare(a, b)}
     assert rows["imagenet_c", "mean_accuracy"].difference == pytest.approx(0.02)
     mean = np.mean([5 / 50 / error for error in alexnet.published().errors.values()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
@@ -12,10 +13,11 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 from typer.testing import CliRunner
 
-from outcome_tables import cell, table
+from outcome_tables import cell, item, table
 from robustbench_eff.benchmarks.definitions.cue_conflict import categories, stimulus
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.scores.cell_groups import CellOutcomes
 from robustbench_eff.scores.cue_conflict import ShapeTextureCounts, cue_conflict_scores, decisions
 from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.scores.observers import consistency_scores, counted, observer_scores
@@ -41,7 +43,7 @@ def test_trials_without_conflict_are_left_out() -> None:
     assert (found.shape, found.texture, found.trials) == (1, 2, 4)
 
 
-def conflicts() -> tuple[dict, object]:
+def conflicts() -> CellOutcomes:
     """Five stimuli, one of them without conflict, as a model answered them."""
     names = ["cat1-dog2", "cat2-cat1", "dog1-car1", "dog2-car1", "car3-cat1"]
     outcomes = table(
@@ -52,11 +54,11 @@ def conflicts() -> tuple[dict, object]:
         prediction=[CAT, CAT, CAR, CAT, CAT],
         correct=[True, True, False, False, False],
     )
-    return cell(5, benchmark="cue-conflict"), outcomes
+    return item(cell(5, benchmark="cue-conflict"), outcomes)
 
 
 def test_scores_of_a_cell_by_hand() -> None:
-    scores = {score.metric: score for score in cue_conflict_scores(*conflicts())}
+    scores = {score.metric: score for score in cue_conflict_scores(conflicts())}
     bias = scores["shape_bias"]
     assert (bias.value, bias.n, (bias.low, bias.high)) == (1 / 3, 3, wilson(1, 3))
     assert (scores["shape_decisions"].value, scores["texture_decisions"].value) == (1 / 4, 2 / 4)
@@ -109,7 +111,7 @@ def test_consistency_with_people_is_the_mean_of_kappas(observers) -> None:
         texture=[index[row.texture] for row in rows],
         prediction=[index[row.response] for row in rows],
     )
-    (score,) = consistency_scores({"id": (cell(300, benchmark="cue-conflict"), outcomes)}, observers, "here")
+    (score,) = consistency_scores({"id": item(cell(300, benchmark="cue-conflict"), outcomes)}, observers, "here")
     mine = [row.response == row.shape for row in rows]
     people = [observer for observer in observers if observer.is_human]
     kappas = [
@@ -118,16 +120,16 @@ def test_consistency_with_people_is_the_mean_of_kappas(observers) -> None:
     ]
     assert score.value == pytest.approx(np.mean(kappas), abs=1e-9)
     assert score.low < score.value < score.high
-    assert (score.n, "10 people" in score.protocol) == (300, True)
+    assert (score.n, "10 people" in str(score.protocol)) == (300, True)
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    record, outcomes = conflicts()
+    conflict = conflicts()
     store = Store(tmp_path / "store")
     with store.lock():
-        store.write_cell("abc", record)
-        store.write_shard("abc", outcomes)
+        store.write_cell(replace(conflict.cell, id="abc"))
+        store.write_shard("abc", conflict.outcomes)
     return Path(store.place)
 
 
@@ -203,7 +205,7 @@ def test_two_samples_of_one_stimulus_are_no_trials(tmp_path: Path) -> None:
     outcomes = table(2, sample_id=["a/cat1-dog1.png", "b/cat1-dog1.png"], label=[CAT] * 2, texture=[DOG] * 2)
     store = Store(tmp_path / "store")
     with store.lock():
-        store.write_cell("abc", cell(2, benchmark="cue-conflict"))
+        store.write_cell(cell(2, benchmark="cue-conflict", id="abc"))
         store.write_shard("abc", outcomes)
     result = CliRunner().invoke(app, ["trials", str(Path(store.place)), "--out", str(tmp_path / "out")])
     assert (result.exit_code, "holds cat1-dog1 twice" in result.output) == (2, True)
@@ -214,8 +216,7 @@ def test_sets_of_other_classes_and_unfinished_ones_are_shown_as_what_they_are(tm
     store = Store(tmp_path / "store")
     with store.lock():
         for number, (name, samples) in enumerate((("cue-conflict-mine", 4), ("mine", 4), ("mine", 6))):
-            record = cell(samples, benchmark=name, data=str(number))
-            store.write_cell(f"cell{number}", record)
+            store.write_cell(cell(samples, benchmark=name, data=str(number), id=f"cell{number}"))
             outcomes = table(4, label=[300, 300, 2, 2], texture=[2, 2, 300, 300], prediction=[300, 2, 2, 2])
             store.write_shard(f"cell{number}", outcomes)
     found = json.loads(CliRunner().invoke(app, ["score", str(Path(store.place)), "--json"]).output)["scores"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from outcome_tables import attack_cell, table
 from robustbench_eff import evaluate
 from robustbench_eff.scores.cell_groups import CellOutcomes
+from robustbench_eff.scores.score_function import ScoreContext
 from robustbench_eff.scores.worst_case import worst_case_scores
 from robustbench_eff.storage.store import Store
 
@@ -18,7 +21,8 @@ EPS = 8 / 255
 
 def worst(*cells, **options):
     """The scores of these cells, whose ids are their numbers."""
-    return worst_case_scores([CellOutcomes(str(number), *cell) for number, cell in enumerate(cells)], **options)
+    items = [CellOutcomes(replace(cell, id=str(number)), outcomes) for number, (cell, outcomes) in enumerate(cells)]
+    return worst_case_scores(items, ScoreContext(**options))
 
 
 rights = st.integers(2, 5).flatmap(
@@ -81,9 +85,9 @@ def test_seeds_and_precisions_of_the_attacks_are_those_of_the_worst_case() -> No
     right = table(4, correct=[True] * 4)
     half = {"configuration": {"precision": "float16"}}
     (score,) = worst((attack_cell(4, "a", EPS, seed=0, **half), right), (attack_cell(4, "b", EPS, **half), right))
-    assert score.protocol == "4 images · seed 0 · attacked in float16, judged in float32"
+    assert str(score.protocol) == "4 images · seed 0 · attacked in float16, judged in float32"
     (score,) = worst((attack_cell(4, "a", EPS, **half), right), (attack_cell(4, "b", EPS), right))
-    assert score.protocol == "4 images · attacked in float16 and float32, judged in float32"
+    assert str(score.protocol) == "4 images · attacked in float16 and float32, judged in float32"
 
 
 def test_what_is_known_of_an_attack_is_known_of_the_worst_case() -> None:
@@ -92,7 +96,7 @@ def test_what_is_known_of_an_attack_is_known_of_the_worst_case() -> None:
         table(2, correct=[True] * 2, flag=["not_finite", ""], note=["fewer steps"] * 2),
     )
     other = (attack_cell(2, "b", EPS), table(2, correct=[True] * 2))
-    (score,) = worst(flagged, other, suspected={"1": ("masking suspected: black_box",)})
+    (score,) = worst(flagged, other, suspicions={"1": ("masking suspected: black_box",)})
     assert score.flags == ("fewer steps", "not_finite: 1", "masking suspected: black_box")
 
 
@@ -108,7 +112,7 @@ def test_of_a_real_run_it_is_what_the_outcomes_say(tmp_path) -> None:
     result = evaluate("digits_standard", attacks=attacks, limit=64, store=tmp_path / "store")
     found = {score.perturbation: score.value for score in result.scores if score.metric == "robust_accuracy"}
     store = Store(tmp_path / "store")
-    tables = [store.outcomes(key) for key, cell in store.cells().items() if cell["perturbation"] != "none"]
+    tables = [store.outcomes(key) for key, cell in store.cells().items() if cell.perturbation != "none"]
     survivors = sum(all(rows) for rows in zip(*(one["correct"].to_pylist() for one in tables), strict=True))
     assert found["worst of 4 attacks, linf 16/255"] == survivors / 64
     single = [value for text, value in found.items() if not text.startswith("worst")]
@@ -123,7 +127,7 @@ def test_the_area_under_a_security_curve_is_that_of_the_trapezoids(radii: tuple[
     cell = attack_cell(4, "security_curve", 1.0, configuration={"eps": list(radii)})
     distances = [0.3, 0.75, 0.0, 0.2]
     outcomes = table(4, correct=[False, False, True, False], distance_linf=distances, label=[0, 0, 0, 0])
-    scores = {score.metric: score for score in distance_scores(cell, outcomes)}
+    scores = {score.metric: score for score in distance_scores(CellOutcomes(cell, outcomes))}
     accuracies = [1.0, 0.75, 0.5, 0.25]
     assert [scores[f"robust_accuracy@{eps}"].value for eps in sorted(radii)] == accuracies[1:]
     area = scores["security_curve_area"]

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from robustbench_eff.scores.cell_groups import CellOutcomes
 from robustbench_eff.storage.outcomes import SCHEMA
+from robustbench_eff.storage.stored_cell import StoredCell
 
 
 def table(samples: int, **given: Any) -> pa.Table:
-    """Outcomes with these columns; what is not given is zero, empty or unknown."""
+    """Outcomes with these columns; the others are zero, empty or unknown."""
     columns: dict[str, Any] = {field.name: np.zeros(samples) for field in SCHEMA}
     columns |= {"index": np.arange(samples), "sample_id": [f"s{row:05d}" for row in range(samples)]}
     columns |= {"texture": np.full(samples, -1), "ranking": [[]] * samples}
@@ -21,9 +23,9 @@ def table(samples: int, **given: Any) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
-def cell(samples: int, perturbation: str = "none", **given: Any) -> dict[str, Any]:
-    """What a store records of a cell."""
-    return {
+def cell(samples: int, perturbation: str = "none", **given: Any) -> StoredCell:
+    """A cell as a store gives it back, from a record as the store writes it."""
+    record = {
         "model": "model",
         "model_source": "by hand",
         "model_digest": "digest",
@@ -37,9 +39,15 @@ def cell(samples: int, perturbation: str = "none", **given: Any) -> dict[str, An
         "configuration": {},
         "seed": None,
     } | given
+    return StoredCell.from_record(record.pop("id", ""), record)
 
 
-def attack_cell(samples: int, perturbation: str, eps: float | None, norm: str = "linf", **given: Any) -> dict[str, Any]:
+def attack_cell(samples: int, perturbation: str, eps: float | None, norm: str = "linf", **given: Any) -> StoredCell:
     """The same of an attack."""
     configuration = {"threat": {"norm": norm, "eps": eps}} | given.pop("configuration", {})
     return cell(samples, perturbation, configuration=configuration, **given)
+
+
+def item(of: StoredCell, outcomes: pa.Table) -> CellOutcomes:
+    """A cell with its outcomes."""
+    return CellOutcomes(of, outcomes)

@@ -27,12 +27,12 @@ def run(store: Path, *models, attacks=ATTACKS, limit: int = COUNT, **options):
 def accuracies(scores) -> list:
     """The scores that say how many are right in a cell: clean, or under one attack."""
     kinds = ("accuracy", "robust_accuracy", "robust_accuracy_8bit")
-    return [score for score in scores if score.metric in kinds and not score.perturbation.startswith("worst of")]
+    return [score for score in scores if score.metric in kinds and score.kind != "several"]
 
 
 def outcomes(store: Path) -> dict[str, pa.Table]:
     opened = Store(store)
-    return {cell["perturbation"]: opened.outcomes(cell_id) for cell_id, cell in opened.cells().items()}
+    return {cell.perturbation: opened.outcomes(cell_id) for cell_id, cell in opened.cells().items()}
 
 
 def by_cell(store: Path) -> dict[str, pa.Table]:

@@ -1,0 +1,1 @@
+"""One component of every kind, as a package of its own that joins robustbench_eff by entry points."""
