@@ -19,9 +19,9 @@ from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from .common import error_boundary, errors, output
 
 if TYPE_CHECKING:
+    from robustbench_eff.core.statistics import Ranks
     from robustbench_eff.scores.compare import Flip
     from robustbench_eff.scores.per_sample import SampleContributions
-    from robustbench_eff.scores.ranks import Ranks
     from robustbench_eff.storage.store import Store
 
 

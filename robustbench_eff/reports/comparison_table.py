@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_eff.core.statistics import Ranks
 from robustbench_eff.scores.compare import Comparison
 from robustbench_eff.scores.per_sample import SampleContributions
-from robustbench_eff.scores.ranks import Ranks
 
 from .formatting import interval, number
 

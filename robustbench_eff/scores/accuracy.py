@@ -7,9 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from robustbench_eff.core.statistics import wilson
+
 from .build_score import score_of
 from .corruptions import is_corrupted
-from .intervals import wilson
 from .score import Score
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from robustbench_eff.core.statistics import Ranks, holm
+
 from .bootstrap import paired_difference
 from .consistency import ErrorConsistency, error_consistency
-from .paired import holm, mcnemar, newcombe
+from .paired import mcnemar, newcombe
 from .per_sample import SampleContributions
-from .ranks import Ranks, rank_intervals
+from .ranks import rank_intervals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

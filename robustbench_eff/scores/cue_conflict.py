@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from robustbench_eff.benchmarks.definitions.cue_conflict import class_name
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.storage.outcomes import as_numpy
 
 from .build_score import score_of
-from .intervals import wilson
 from .score import Score
 
 Classes = npt.NDArray[Any]

@@ -10,11 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from robustbench_eff.core import spec
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.storage.outcomes import as_numpy
 
 from .bootstrap import mean_intervals
 from .build_score import score_of
-from .intervals import median_interval, wilson
+from .intervals import median_interval
 from .score import Score
 
 ROUNDING = 1e-6

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from robustbench_eff.core.statistics import wilson
+
 from .bootstrap import ratio_intervals, resampled_sums
 from .build_score import score_of
 from .consistency import kappa_of
 from .cue_conflict import ShapeTextureCounts, decisions
-from .intervals import wilson
 from .score import Score
 from .trials import Observer, Trial, named_shape, observer_of
 

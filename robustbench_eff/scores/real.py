@@ -18,10 +18,10 @@ import numpy as np
 import pyarrow as pa
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.storage.outcomes import as_numpy
 
 from .build_score import score_of
-from .intervals import wilson
 from .score import Score
 
 BENCHMARK = "imagenet-real"

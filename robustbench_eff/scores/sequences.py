@@ -15,12 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.storage.outcomes import as_numpy
 
 from .alexnet import AlexNet, published
 from .bootstrap import mean_intervals
 from .build_score import score_of, scores_over
-from .intervals import wilson
 from .score import Score
 
 BEST = 5

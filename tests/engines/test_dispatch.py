@@ -9,9 +9,9 @@ import pytest
 
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.shuffle import UnbiasedPrefix, drawn_fairly, shuffled
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.evaluation.engines import dispatch
 from robustbench_eff.scores.compute import store_scores
-from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.storage.store import Store
 from running import AtOnce, accuracies, assert_same, by_cell, outcomes, run
 

@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from outcome_tables import cell, table
 from robustbench_eff.cli.main import app
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.scores.clean import clean_scores
 from robustbench_eff.scores.effective import baselines, effective_robustness, effective_scores
-from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.scores.real import real_labels, real_scores
 
 
