@@ -23,10 +23,9 @@ from robustbench_eff.core.errors import EvaluationError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, Pixels
 from robustbench_eff.generation.output_folder import ignore_progress
-from robustbench_eff.models import resolve as zoo
 from robustbench_eff.models.classifier import Classifier
-from robustbench_eff.models.load_classifier import Model
-from robustbench_eff.registry import build, build_attack, perturbation_text
+from robustbench_eff.registry import build, build_attack, build_model, perturbation_text
+from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.system import devices
 
 from . import batch_sizes
@@ -214,7 +213,7 @@ class DeviceRuntime:
         classifier = self._subject(number).classifier
         request = replace(self._ready.surrogates[name], input_size=classifier.preprocessing.geometry.size)
         surrogate = self._models.get_or_load(
-            f"{name} at {request.input_size}", partial(zoo.load, request, self._device)
+            f"{name} at {request.input_size}", partial(build_model.load, request, self._device)
         )
         if surrogate.classifier.num_classes != classifier.num_classes:
             raise UsageError(
@@ -257,7 +256,7 @@ def _difference(here: Cell, planned: Cell) -> str:
 
 
 def _loaded(subject: ModelOrRequest, device: str) -> Classifier:
-    return subject if isinstance(subject, Classifier) else zoo.load(subject, device)
+    return subject if isinstance(subject, Classifier) else build_model.load(subject, device)
 
 
 def _oracle(classifier: Classifier, settings: Settings, device: str) -> tuple[Oracle, str]:

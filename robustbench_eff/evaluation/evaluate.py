@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from robustbench_eff.core.errors import Missing, UsageError
-from robustbench_eff.models.load_classifier import Model, ModelLike, classifiers, portable
+from robustbench_eff.registry.load_classifier import Model, ModelLike, classifiers, portable
 from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.masking_checks import Verdict, store_verdicts

@@ -11,12 +11,11 @@ from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.errors import Missing, MissingInputs, UsageError
-from robustbench_eff.models import resolve as zoo
 from robustbench_eff.models.classifier import Classifier
-from robustbench_eff.models.load_classifier import Model
 from robustbench_eff.models.request import ModelRequest
-from robustbench_eff.registry import build, build_benchmark, perturbation_text
+from robustbench_eff.registry import build, build_benchmark, build_model, perturbation_text
 from robustbench_eff.registry.benchmarks import BENCHMARKS
+from robustbench_eff.registry.load_classifier import Model
 
 from .open_images import files_there, missing_files, open_clean, open_files
 from .plan import CLEAN
@@ -51,7 +50,7 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Preflight
         name = None if text == CLEAN else _surrogate(text)
         if name is not None and name not in surrogates:
             request = ModelRequest(name=name)
-            if lacking := zoo.missing(request):
+            if lacking := build_model.missing(request):
                 of_models[name] = lacking
             else:
                 surrogates[name] = request
@@ -123,13 +122,15 @@ def _subject(model: Model, device: str) -> tuple[ModelOrRequest, list[Missing]]:
     if isinstance(model, Classifier):
         return model.to(device), []
     request = ModelRequest(name=model) if isinstance(model, str) else model
-    return request, zoo.missing(request)
+    return request, build_model.missing(request)
 
 
 def _own_benchmarks(subject: ModelOrRequest, offered: Sequence[str], data: Mapping[str, str]) -> list[str]:
     """The offered benchmarks of the model's label space, published ones only where their files are, and the user's own
     sets named in `data`."""
-    space = subject.provenance.label_space if isinstance(subject, Classifier) else zoo.expected_label_space(subject)
+    space = (
+        subject.provenance.label_space if isinstance(subject, Classifier) else build_model.expected_label_space(subject)
+    )
     benchmarks = [build_benchmark.benchmark(name, data.get(name)) for name in offered]
     there = [item for item in benchmarks if item.layout is None or locations.location(item.name, data) is not None]
     same = [benchmark.name for benchmark in there if benchmark.label_space == space]
