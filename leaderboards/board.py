@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from robustbench_eff.core.errors import EmptyTable
+from robustbench_eff.core.statistics import Ranks
 
 from .columns import Layout, Pattern
 from .entry import Entry, Kind, Result, Unit
 from .ranking import ranks
-from .table import Column, Ranks, Row, Table, TableValue, number_text
+from .table import Column, Row, Table, TableValue, number_text
 
 
 class Key(NamedTuple):

@@ -8,47 +8,31 @@ from statistics import NormalDist
 import numpy as np
 from scipy.special import ndtr
 
-from .table import Ranks
+from robustbench_eff.core.statistics import Ranks, ranks_from_pairs
 
-LEVEL = 0.05
 _WIDTH = 2 * NormalDist().inv_cdf(0.975)
-"""Of a 95 % interval, in standard errors."""
+"""Width of a 95 % interval, in standard errors."""
 
 
 def ranks(
     values: Sequence[float], ends: Sequence[tuple[float, float] | None], *, higher_is_better: bool
 ) -> list[Ranks]:
-    """The best and worst rank of every number.
+    """Return the best and the worst rank that every number of a column may have.
 
-    A number ranks behind those that are better beyond chance: all pairs are tested by the difference over its standard
-    error, which the intervals give, and the p-values adjusted by Holm. A number without an interval is taken as exact.
-    Numbers of the same images are tested as if of different ones, which makes intervals of ranks wider, not narrower:
-    `robust-eval compare` pairs the images.
-    Source: Mogstad, Romano, Shaikh & Wilhelm 2024, Review of Economic Studies 91(1), on simultaneous confidence sets
-    for ranks. Differs: Holm in place of their bootstrap step-down.
+    All pairs are tested by the difference over its standard error, which the intervals give; see `ranks_from_pairs`.
+    Numbers of the same images are tested as if they came from different images, which makes the intervals of ranks
+    wider, not narrower; `robust-eval compare` pairs the images.
+
+    Args:
+        values: Numbers of the column.
+        ends: The 95 % interval of every number; a number without one counts as exact.
+        higher_is_better: True if the largest number is the best.
     """
-    count = len(values)
     numbers = np.array(values) if higher_is_better else -np.array(values)
-    errors = np.array([0.0 if pair is None else (pair[1] - pair[0]) / _WIDTH for pair in ends])
-    first, second = np.triu_indices(count, 1)
+    errors = np.array([0.0 if interval is None else (interval[1] - interval[0]) / _WIDTH for interval in ends])
+    first, second = np.triu_indices(len(values), 1)
     differences = numbers[first] - numbers[second]
     spread = np.hypot(errors[first], errors[second])
     with np.errstate(divide="ignore", invalid="ignore"):
         p_values = np.where(differences == 0, 1.0, 2 * ndtr(-np.abs(differences) / spread))
-    surely = _holm(p_values)
-    before, behind = np.zeros(count, dtype=int), np.zeros(count, dtype=int)
-    first_wins, second_wins = surely & (differences > 0), surely & (differences < 0)
-    for winners, losers in ((first[first_wins], second[first_wins]), (second[second_wins], first[second_wins])):
-        np.add.at(before, losers, 1)
-        np.add.at(behind, winners, 1)
-    return [Ranks(1 + int(ahead), count - int(after)) for ahead, after in zip(before, behind, strict=True)]
-
-
-def _holm(p_values: np.ndarray) -> np.ndarray:
-    """Which p-values are significant when as many were looked at."""
-    order = np.argsort(p_values)
-    small = p_values[order] * np.arange(len(p_values), 0, -1) < LEVEL
-    stop = len(small) if small.all() else int(np.argmin(small))
-    significant = np.zeros(len(p_values), dtype=bool)
-    significant[order[:stop]] = True
-    return significant
+    return ranks_from_pairs(numbers, first, second, p_values)

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+
+from robustbench_eff.core.statistics import Ranks
 
 from .entry import Kind, Unit
-
-
-class Ranks(NamedTuple):
-    """1 is the best."""
-
-    best: int
-    worst: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ _PUBLIC = {
     "Settings": "robustbench_eff.evaluation.settings",
     "TrainSettings": "robustbench_eff.training.settings",
     "evaluate": "robustbench_eff.evaluation.evaluate",
-    "load_classifier": "robustbench_eff.models.load_classifier",
+    "load_classifier": "robustbench_eff.registry.load_classifier",
     "train": "robustbench_eff.training.train",
 }
 
@@ -20,7 +20,7 @@ __all__ = ["Settings", "TrainSettings", "evaluate", "load_classifier", "train", 
 if TYPE_CHECKING:
     from robustbench_eff.evaluation.evaluate import evaluate
     from robustbench_eff.evaluation.settings import Settings
-    from robustbench_eff.models.load_classifier import load_classifier
+    from robustbench_eff.registry.load_classifier import load_classifier
     from robustbench_eff.training.settings import TrainSettings
     from robustbench_eff.training.train import train
 

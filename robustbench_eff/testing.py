@@ -24,6 +24,8 @@ from robustbench_eff.core import spec
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Attack, Pixels
 from robustbench_eff.corruptions import Corruption, Kernel
+from robustbench_eff.models.source_checks import MODEL_SOURCE_CHECKS as MODEL_SOURCE_CHECKS
+from robustbench_eff.models.source_checks import ModelExample as ModelExample
 
 AttackClass: TypeAlias = Callable[..., Attack]
 SAMPLES, CLASSES, SIZE = 12, 5, 8

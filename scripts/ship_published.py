@@ -23,10 +23,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards.published import FILE, SCHEMA
 from robustbench_eff.leaderboards.published_names import Name, name_of, sized
 from robustbench_eff.registry import build
-from robustbench_eff.scores.intervals import wilson
 
 WHOLE = {
     "imagenet": 50_000,

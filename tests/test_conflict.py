@@ -161,7 +161,7 @@ def test_conflicts_of_digits_are_made_from_the_digits_that_are_given(tmp_path: P
     ("options", "error", "words"),
     [
         ({"styliser": "random_fase"}, SpecError, "Did you mean 'random_phase'"),
-        ({"styliser": "random_phase(size=1)"}, SpecError, "has no field 'size'"),
+        ({"styliser": "random_phase(size=1)"}, SpecError, "does not have a field 'size'"),
         ({"strength": 2.0}, DataError, "strength must be from 0 to 1"),
         ({"limit": 0}, UsageError, "limit must be at least 1"),
     ],

@@ -43,7 +43,7 @@ def test_a_shard_is_worked_off_in_parts(
     kind: type, images: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kind, "__call__", narrow(kind.__call__, images))
-    with pytest.warns(RobustEvalWarning, match="going on with batches of 8"):
+    with pytest.warns(RobustEvalWarning, match="continuing with batches of 8"):
         run(tmp_path / "store", **OPTIONS)
     assert_same(by_cell(tmp_path / "store"), by_cell(whole))
 
@@ -56,4 +56,4 @@ def test_what_fits_is_remembered_from_shard_to_shard(tmp_path: Path) -> None:
         run(tmp_path / "store", classifier, **OPTIONS, benchmarks=["digits"], shard_size=16)
     lacking = [str(warning.message) for warning in said if "Memory ran out" in str(warning.message)]
     assert len(lacking) == 2, "once for the referee and once for the attack"
-    assert set(lacking) == {"Memory ran out: going on with batches of 8. No outcome changes."}
+    assert set(lacking) == {"Memory ran out: continuing with batches of 8. No outcome changes."}

@@ -57,3 +57,29 @@ def test_a_wrong_text_is_refused_with_a_reason(text: str, words: str) -> None:
 
 def test_a_list_of_attacks_is_split_at_its_own_commas() -> None:
     assert spec.split("fgsm, pgd(eps=4/255, steps=10),") == ["fgsm", "pgd(eps=4/255, steps=10)"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "my.py:Mine",
+        "./my.py:Mine",
+        "../up/my.py:Mine",
+        "/a/b.py:Mine",
+        "~/a-b/my.py:Mine",
+        "/ä/c++/v1.2/my.py:Mine",
+        "C:\\me\\my.py:Mine",
+        "package.module:Mine",
+        "vendor/attack",
+    ],
+)
+def test_a_name_may_be_a_place_in_a_users_file(name: str) -> None:
+    assert spec.parse(name) == spec.Spec(name, {})
+    assert spec.parse(f" {name}(eps=4/255, steps=3) ") == spec.Spec(name, {"eps": 4 / 255, "steps": 3})
+    assert spec.split(f"fgsm, {name}(eps=4/255), pgd") == ["fgsm", f"{name}(eps=4/255)", "pgd"]
+
+
+@pytest.mark.parametrize("text", ["./my.py", "/a/b:Mine", "my dir/my.py:Mine", "~:Mine", "fgsm from my.py:f"])
+def test_other_texts_are_not_names(text: str) -> None:
+    with pytest.raises(SpecError, match="Cannot read"):
+        spec.parse(text)

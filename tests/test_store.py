@@ -197,7 +197,7 @@ def test_a_full_disk_is_said_and_leaves_nothing_half_written(store: Store, monke
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    with store.lock(), pytest.raises(StoreError, match=r"disk of .* is full.*safe.\nMake room"):
+    with store.lock(), pytest.raises(StoreError, match=r"disk of .* is full.*safe.\nFree some space"):
         store.write_shard("abc", outcomes(8, 12))
     assert store.outcomes("abc").num_rows == 8
     assert not [path for path in Path(store.place).rglob("*") if ".part" in path.name]

@@ -129,7 +129,7 @@ def test_a_training_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> N
     [
         ("title: Small", "titel: Small", "title: Field required"),
         ("seeds: [0, 1]", "seeds: []", "seeds"),
-        ("limit: 64", "limits: 64", "train has no field 'limits'"),
+        ("limit: 64", "limits: 64", "train does not have a field 'limits'"),
         ("limit: 64", "limit: '64'", "limit"),
         ("limit: 64", "validation_attack: 5, limit: 64", "validation_attack"),
         ("limit: 64", "data: x, limit: 64", "map names to places"),

@@ -22,9 +22,7 @@ BATTERIES = [
     (testing.SCORE_CHECKS, MEAN_CONFIDENCE_GAP),
     (testing.MODEL_SOURCE_CHECKS, CENTROIDS),
 ]
-CASES = [
-    pytest.param(check, component, id=check.__name__) for checks, component in BATTERIES for check in checks
-]
+CASES = [pytest.param(check, component, id=check.__name__) for checks, component in BATTERIES for check in checks]
 
 
 @pytest.mark.parametrize(("check", "component"), CASES)

@@ -25,13 +25,13 @@ def convert(
             raise UsageError(f"A safetensors file is written, got --out {out}.", "For example weights.safetensors.")
         from safetensors.torch import save_file
 
-        from robustbench_eff.models import resolve as zoo
         from robustbench_eff.models.request import ModelRequest
+        from robustbench_eff.registry import build_model
 
         request = ModelRequest(name=model, weights=weights, trust_checkpoint=trust_checkpoint)
-        if missing := zoo.missing(request):
+        if missing := build_model.missing(request):
             raise MissingInputs(missing)
-        classifier = zoo.load(request)
+        classifier = build_model.load(request)
         tensors = {name: value.contiguous() for name, value in classifier.model.state_dict().items()}
         with reporting_os_errors(out):
             save_file(tensors, out)

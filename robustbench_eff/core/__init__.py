@@ -1,1 +1,1 @@
-"""What every room may import: types, errors, threat models, random streams, and the text form of components."""
+"""All that any room may import: types, errors, threat models, random streams, and the text form of components."""

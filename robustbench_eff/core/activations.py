@@ -1,4 +1,4 @@
-"""Activations by name, smooth ones above all, and the exchange of those a network came with."""
+"""Activations by name, smooth ones above all, and their replacement in a network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .types import Images
 
 
 class SmoothReLU(nn.Module):
-    """x - log(a x + 1) / a above zero, else 0, with one learned a > 0 a layer.
+    """x - log(a x + 1) / a for x > 0, else 0, with one learned a > 0 per layer.
 
     Source: Xie et al. 2020, arXiv:2006.14536, section 5.1; a is the square of a parameter that begins at 20, as in
     cihangxie/SmoothAdversarialTraining 988c080.
@@ -24,6 +24,11 @@ class SmoothReLU(nn.Module):
         self.root = nn.Parameter(torch.tensor(20.0))
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Return the activations, of the same shape.
+
+        Args:
+            inputs: Tensor of any shape.
+        """
         above, sharpness = inputs.clamp_min(0), self.root.square()
         return above - torch.log1p(sharpness * above) / sharpness
 
@@ -35,10 +40,20 @@ class ParametricSoftplus(nn.Module):
     """
 
     def __init__(self, sharpness: float = 10.0) -> None:
+        """Build the activation.
+
+        Args:
+            sharpness: The constant a, greater than 0.
+        """
         super().__init__()
         self.sharpness = sharpness
 
     def forward(self, inputs: Tensor) -> Tensor:
+        """Return the activations, of the same shape.
+
+        Args:
+            inputs: Tensor of any shape.
+        """
         return nn.functional.softplus(inputs, beta=self.sharpness)
 
 
@@ -51,17 +66,25 @@ SMOOTH: Mapping[str, Callable[[], nn.Module]] = {
     "mish": nn.Mish,
     "smooth_relu": SmoothReLU,
 }
-"""Continuously differentiable; ELU is so at its default alpha of 1."""
+"""Continuously differentiable activations by name; ELU is one at its default alpha of 1."""
 ACTIVATIONS: Mapping[str, Callable[[], nn.Module]] = {"relu": nn.ReLU, **SMOOTH}
+"""All activations by name."""
 NON_SMOOTH = {"relu", "relu6", "leakyrelu", "prelu", "hardswish", "hardtanh", "hardmish", "threshold"}
-"""Names of modules with a kink, in lower case and without what libraries add to them."""
+"""Class names of modules with a kink, in lower case and without the suffixes that libraries add."""
 NON_SMOOTH_GATES = {"hardsigmoid": nn.Sigmoid}
-"""Gates with a kink, and what takes their place."""
-_ROUGH_OPERATIONS = ("Relu", "Hardtanh", "Hardswish", "LeakyRelu", "Prelu", "Hardsigmoid", "Threshold")
+"""Class names of gates with a kink, and their replacements."""
+_NON_SMOOTH_OPERATIONS = ("Relu", "Hardtanh", "Hardswish", "LeakyRelu", "Prelu", "Hardsigmoid", "Threshold")
 
 
 def build_activation(name: str) -> nn.Module:
-    """A new activation of that name; SpecError for an unknown one."""
+    """Return a new activation.
+
+    Args:
+        name: One of `ACTIVATIONS`.
+
+    Raises:
+        SpecError: The name is unknown.
+    """
     if name not in ACTIVATIONS:
         raise SpecError(
             f"Unknown activation {name!r}.", did_you_mean(name, ACTIVATIONS) or f"Known: {', '.join(ACTIVATIONS)}."
@@ -70,9 +93,16 @@ def build_activation(name: str) -> nn.Module:
 
 
 def replace_activations(module: nn.Module, build: Callable[[], nn.Module]) -> int:
-    """Put a new activation in the place of every one with a kink; hard gates become sigmoids. Returns how many.
+    """Replace every activation module with a kink in place; hard sigmoid gates become sigmoids.
 
-    In place. What a forward calls as a function cannot be replaced: ask `kinks` afterwards.
+    Activations that a forward pass calls as functions cannot be replaced: check with `nonsmooth_ops` afterwards.
+
+    Args:
+        module: Network to change.
+        build: Function that returns a new activation.
+
+    Returns:
+        The number of replaced modules.
     """
     replaced = 0
     for parent in list(module.modules()):
@@ -88,30 +118,41 @@ def replace_activations(module: nn.Module, build: Callable[[], nn.Module]) -> in
 
 
 def nonsmooth_ops(module: nn.Module, images: Images) -> set[str]:
-    """Operations with a kink that the network's output depends on, by the names autograd has for them."""
+    """Return the operations with a kink that a network's output depends on, by their names in autograd.
+
+    Args:
+        module: Network.
+        images: Images for one forward pass.
+    """
     with torch.enable_grad():
         output = module(images.detach().requires_grad_())
-    found, seen, open_nodes = set(), set(), [output.grad_fn]
+    operations, visited, open_nodes = set(), set(), [output.grad_fn]
     while open_nodes:
         node = open_nodes.pop()
-        if node is None or node in seen:
+        if node is None or node in visited:
             continue
-        seen.add(node)
-        if node.name().startswith(_ROUGH_OPERATIONS):
-            found.add(node.name())
+        visited.add(node)
+        if node.name().startswith(_NON_SMOOTH_OPERATIONS):
+            operations.add(node.name())
         open_nodes.extend(parent for parent, _ in node.next_functions)
-    return found
+    return operations
 
 
 def smooth_activations(module: nn.Module, name: str) -> None:
-    """Replace every activation with a kink by the smooth one of that name, in place.
+    """Replace every activation with a kink by a smooth one, in place.
 
-    Raises SpecError for a name that is unknown or not smooth, ModelError where there is nothing to replace.
+    Args:
+        module: Network to change.
+        name: One of `SMOOTH`.
+
+    Raises:
+        SpecError: The name is unknown, or its activation is not smooth.
+        ModelError: The network does not contain an activation module with a kink.
     """
     build_activation(name)
     if name not in SMOOTH:
         raise SpecError(f"{name} is not smooth.", f"Smooth are {', '.join(SMOOTH)}.")
     if not replace_activations(module, SMOOTH[name]):
         raise ModelError(
-            "The network has no activation with a kink to replace.", "Is it smooth already, as EfficientNet?"
+            "The network does not contain an activation with a kink.", "Is it smooth already, as EfficientNet?"
         )

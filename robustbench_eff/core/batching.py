@@ -1,4 +1,4 @@
-"""Queries cut into batches that fit into memory."""
+"""Batches of a size that fits into memory."""
 
 from __future__ import annotations
 
@@ -14,19 +14,25 @@ from .errors import EvaluationError, RobustEvalWarning
 
 Answer = TypeVar("Answer")
 OOM_MESSAGES = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""What is said of a lack of memory by the CPU's allocator, the driver and cuBLAS."""
+"""Out-of-memory messages of the CPU's allocator, the GPU driver and cuBLAS."""
 
 
 @dataclass(slots=True)
 class Batches:
-    """How many samples a model takes at once; halved for good whenever memory runs out."""
+    """The batch size of a model; halved permanently whenever memory runs out."""
 
     size: int
+    """Number of samples in a batch, at least 1."""
 
     def map(self, function: Callable[..., Answer], *tensors: Tensor) -> list[Answer]:
-        """`function` of every batch of the tensors, in order; an empty batch is asked for once.
+        """Return the results of a function for every batch, in order.
 
-        Raises EvaluationError when a single sample does not fit.
+        Args:
+            function: Called with one batch of every tensor; once with empty batches if there are no samples.
+            *tensors: Tensors with the same number of samples as their first dimension.
+
+        Raises:
+            EvaluationError: A single sample does not fit into memory.
         """
         answers: list[Answer] = []
         start, stop = 0, len(tensors[0])
@@ -34,16 +40,24 @@ class Batches:
             try:
                 answers.append(function(*(tensor[start : start + self.size] for tensor in tensors)))
                 start += self.size
-            except (RuntimeError, EvaluationError) as error:  # of which torch.OutOfMemoryError is one
+            except (RuntimeError, EvaluationError) as error:  # torch.OutOfMemoryError is a RuntimeError
                 if not out_of_memory(error):
                     raise
                 self._halve(min(self.size, stop - start), error)
         return answers
 
     def cat_map(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-        """The answers as one tensor, copied only if there are several."""
-        parts = self.map(function, *tensors)
-        return parts[0] if len(parts) == 1 else torch.cat(parts)
+        """Return the results of a function as one tensor; a single batch is not copied.
+
+        Args:
+            function: Called with one batch of every tensor.
+            *tensors: Tensors with the same number of samples as their first dimension.
+
+        Raises:
+            EvaluationError: A single sample does not fit into memory.
+        """
+        results = self.map(function, *tensors)
+        return results[0] if len(results) == 1 else torch.cat(results)
 
     def _halve(self, tried: int, error: Exception) -> None:
         if tried <= 1:
@@ -55,25 +69,38 @@ class Batches:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         warnings.warn(
-            f"Memory ran out: going on with batches of {self.size}. No outcome changes.",
+            f"Memory ran out: continuing with batches of {self.size}. No outcome changes.",
             RobustEvalWarning,
             stacklevel=2,
         )
 
 
 def cuda_error_message(error: BaseException | None) -> str | None:
-    """What a GPU's driver said when it gave up, after which a process can use no GPU; None where it did not."""
+    """Return the message of a CUDA error, after which this process cannot use a GPU again.
+
+    Args:
+        error: Exception, whose causes are searched too.
+
+    Returns:
+        The first line of the message, or None if the error is not one of CUDA, or only a lack of memory.
+    """
     if out_of_memory(error):
         return None
-    return next((str(link).partition("\n")[0] for link in _chain(error) if str(link).startswith("CUDA error")), None)
+    return next((str(cause).partition("\n")[0] for cause in _chain(error) if str(cause).startswith("CUDA error")), None)
 
 
 def out_of_memory(error: BaseException | None) -> bool:
-    """Whether an error is, or comes of, a lack of memory: torch has a class for that of GPUs, and sentences."""
+    """Return True if an error is, or was caused by, a lack of memory.
+
+    Torch raises `OutOfMemoryError` for GPUs; elsewhere only the message tells.
+
+    Args:
+        error: Exception, whose causes are searched too.
+    """
     return any(
-        isinstance(link, torch.OutOfMemoryError)
-        or (isinstance(link, RuntimeError) and any(words in str(link) for words in OOM_MESSAGES))
-        for link in _chain(error)
+        isinstance(cause, torch.OutOfMemoryError)
+        or (isinstance(cause, RuntimeError) and any(message in str(cause) for message in OOM_MESSAGES))
+        for cause in _chain(error)
     )
 
 

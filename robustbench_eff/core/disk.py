@@ -1,4 +1,4 @@
-"""Where the cache lies, and what to say when a folder cannot take a file."""
+"""The cache folder, atomic writes, and clear errors when a disk is full or not writable."""
 
 from __future__ import annotations
 
@@ -14,33 +14,48 @@ from .errors import StoreError, UsageError
 
 
 def cache_folder() -> Path:
-    """`ROBUST_EVAL_CACHE`, or `robustbench_eff` in the user's cache folder."""
-    if chosen := os.environ.get("ROBUST_EVAL_CACHE"):
-        return Path(chosen)
+    """Return `ROBUST_EVAL_CACHE`, or by default `robustbench_eff` in the user's cache folder."""
+    if folder := os.environ.get("ROBUST_EVAL_CACHE"):
+        return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robustbench_eff"
 
 
 def nearest(folder: Path) -> Path:
-    """The folder, or the closest one above it that exists."""
+    """Return a folder, or the closest one above it that exists.
+
+    Args:
+        folder: Folder that may not exist yet.
+    """
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def free_bytes(folder: Path) -> int:
-    """Room on the disk that holds, or would hold, the folder."""
+    """Return the free space, in bytes, on the disk that holds or would hold a folder.
+
+    Args:
+        folder: Folder that may not exist yet.
+    """
     return shutil.disk_usage(nearest(folder)).free
 
 
 def reserve(path: Path) -> None:
-    """Claim the blocks of a sparse file now: a full disk is an error here, not a crash when it is filled."""
+    """Allocate the blocks of a sparse file, so that a full disk raises OSError now instead of crashing a later write.
+
+    Args:
+        path: Existing file.
+    """
     if hasattr(os, "posix_fallocate"):
         with path.open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def atomic_write(path: Path, content: bytes, *, synced: bool = False) -> None:
-    """Write a file whole or not at all: to another name first, then renamed over.
+    """Write a file completely or not at all: under another name first, then renamed.
 
-    With `synced` it is on the disk when this returns, so that not even a power cut leaves it empty.
+    Args:
+        path: File to write; missing folders are created.
+        content: The whole content.
+        synced: Wait until the content is on the disk, so that even a power cut does not leave an empty file.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
@@ -57,7 +72,14 @@ def atomic_write(path: Path, content: bytes, *, synced: bool = False) -> None:
 
 @contextmanager
 def reporting_os_errors(path: Path) -> Iterator[None]:
-    """OSError while a file that the user named is written becomes UsageError."""
+    """Turn an OSError within a `with` block that writes a user's file into a UsageError.
+
+    Args:
+        path: File to name in the message.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
     try:
         yield
     except OSError as error:
@@ -66,13 +88,20 @@ def reporting_os_errors(path: Path) -> Iterator[None]:
 
 @contextmanager
 def store_errors(folder: Path) -> Iterator[None]:
-    """OSError inside becomes StoreError; a full disk is said as such."""
+    """Turn an OSError within a `with` block into a StoreError.
+
+    Args:
+        folder: Folder to name in the message.
+
+    Raises:
+        StoreError: The folder cannot be written; the message distinguishes a full disk.
+    """
     try:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreError(
-                f"The disk of {folder} is full ({free_bytes(folder) // 2**20} MB free). What was finished is safe.",
-                "Make room and repeat the same command: it continues where it stopped.",
+                f"The disk of {folder} is full ({free_bytes(folder) // 2**20} MB free). All finished results are safe.",
+                "Free some space and repeat the same command: it resumes.",
             ) from error
         raise StoreError(f"Cannot write to {folder}: {error.strerror or error}.") from error

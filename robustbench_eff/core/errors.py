@@ -1,4 +1,4 @@
-"""What can go wrong, in words a user can act on: what was expected, what came, the next step."""
+"""Errors that a user can act on: each says what was expected, what came, and the next step."""
 
 from __future__ import annotations
 
@@ -9,24 +9,32 @@ from typing import Any
 
 
 class RobustEvalError(Exception):
-    """Base of every error a user can cause; `hint` says what to do next."""
+    """Base of every error that a user can cause."""
 
     exit_code = 1
+    """Exit status of the command line."""
 
     def __init__(self, message: str, hint: str = "") -> None:
+        """Make an error.
+
+        Args:
+            message: What was expected and what came, as a sentence.
+            hint: What to do next; empty if unknown.
+        """
         super().__init__(message)
         self.message = message
         self.hint = hint
 
     def __str__(self) -> str:
+        """Return the message, and the hint on a line of its own."""
         return f"{self.message}\n{self.hint}" if self.hint else self.message
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Errors of other processes come back as they were, whatever their constructors take."""
-        return _restored, (type(self), self.message, self.hint), self.__dict__
+        """Support pickling, so that errors of other processes arrive unchanged whatever their constructors take."""
+        return _restore, (type(self), self.message, self.hint), self.__dict__
 
 
-def _restored(kind: type[RobustEvalError], message: str, hint: str) -> RobustEvalError:
+def _restore(kind: type[RobustEvalError], message: str, hint: str) -> RobustEvalError:
     error = kind.__new__(kind)
     RobustEvalError.__init__(error, message, hint)
     return error
@@ -39,7 +47,7 @@ class UsageError(RobustEvalError):
 
 
 class SpecError(UsageError):
-    """A text such as `pgd(eps=4/255)` that does not name a component or its fields."""
+    """A text such as `pgd(eps=4/255)` that does not describe a component."""
 
 
 class DataError(UsageError):
@@ -47,7 +55,7 @@ class DataError(UsageError):
 
 
 class SizeError(DataError):
-    """An image that must have a size as it is, and has another."""
+    """An image of another size than required, where resizing is not allowed."""
 
 
 class ModelError(UsageError):
@@ -55,18 +63,24 @@ class ModelError(UsageError):
 
 
 class MissingExtra(UsageError):
-    """An optional backend that is not installed."""
+    """An optional dependency that is not installed."""
 
     def __init__(self, package: str, extra: str) -> None:
+        """Make an error.
+
+        Args:
+            package: Name of the missing package.
+            extra: Extra of this package that installs it.
+        """
         super().__init__(f"{package} is not installed.", f"Install it with: pip install 'robustbench-eff[{extra}]'")
 
 
 class EntryError(UsageError):
-    """A file of a leaderboard that does not say what it must, or says what cannot be."""
+    """A leaderboard entry that lacks required values or contains impossible ones."""
 
 
 class EmptyTable(UsageError):
-    """Columns of a leaderboard that no result belongs into."""
+    """A leaderboard layout that no result matches."""
 
 
 class StoreError(RobustEvalError):
@@ -74,17 +88,17 @@ class StoreError(RobustEvalError):
 
 
 class StoreUnavailable(StoreError):
-    """A store that cannot be written now; nothing was started."""
+    """A store that cannot be written at the moment; no work was started."""
 
     exit_code = 2
 
 
 class EvaluationError(RobustEvalError):
-    """Something that went wrong while samples were being evaluated."""
+    """A failure during the evaluation of samples."""
 
 
 class TrainingError(RobustEvalError):
-    """A training that went wrong and was stopped."""
+    """A training that failed and was stopped."""
 
 
 class Interrupted(RobustEvalError):
@@ -94,27 +108,37 @@ class Interrupted(RobustEvalError):
 
 
 class RobustEvalWarning(UserWarning):
-    """Something a user should know that changes no number."""
+    """Something that a user should know but that changes no results."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """One thing a plan needs and does not have: what, where it can be had, how to pass it."""
+    """One input that a run needs and does not have."""
 
     what: str
+    """What is missing, and why, such as `weights of alexnet (the download host cannot be reached)`."""
     where: str
+    """Where it is available: a URL or a place."""
     how: str
+    """How to pass it: an option or a command."""
     option: str = "--weights FILE"
-    """The option that a file would be given with, where one is enough; only for models."""
+    """Option that takes the file, for models; empty if a file alone is not enough."""
 
     def __str__(self) -> str:
+        """Return three lines: what, where and how."""
         return f"{self.what}\n    where: {self.where}\n    how:   {self.how}"
 
 
 class MissingInputs(UsageError):
-    """Everything that is missing, listed at once, before any work."""
+    """All missing inputs of a run, listed at once before any work starts."""
 
     def __init__(self, missing: Sequence[Missing], command: str = "") -> None:
+        """Make an error.
+
+        Args:
+            missing: The missing inputs, at least one.
+            command: The same command with local files in place of what is missing; empty if there is none.
+        """
         self.missing = tuple(missing)
         things = "thing is" if len(missing) == 1 else "things are"
         listed = "\n".join(f"  {number}. {item}" for number, item in enumerate(missing, 1))
@@ -123,6 +147,12 @@ class MissingInputs(UsageError):
 
 
 def did_you_mean(word: str, known: Iterable[str], *, count: int = 3) -> str:
-    """A sentence that names the nearest known words, or the empty string when none is near."""
-    near = difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)
-    return "Did you mean " + " or ".join(repr(name) for name in near) + "?" if near else ""
+    """Return a question that offers the known names closest to a word, or the empty string if none is close.
+
+    Args:
+        word: Name that is not known.
+        known: Names that are.
+        count: Maximum number of names to offer.
+    """
+    matches = difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)
+    return "Did you mean " + " or ".join(repr(name) for name in matches) + "?" if matches else ""

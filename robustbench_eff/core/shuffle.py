@@ -1,4 +1,4 @@
-"""An order of samples in which the first of them, however many, are a fair sample of all.
+"""A fixed pseudo-random order of samples: any number of its first samples is a random subset of all.
 
 Source of the hash: SplitMix64, Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators" (OOPSLA).
 """
@@ -9,10 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 UNKNOWN = -1
+"""Marks a sample without a result."""
 
 
 def shuffled(samples: int) -> npt.NDArray[np.int64]:
-    """The positions 0 to `samples` - 1 in an order that looks random and is always the same."""
+    """Return the positions 0 to `samples` - 1 in an order that looks random and is always the same.
+
+    Args:
+        samples: Number of samples.
+    """
     with np.errstate(over="ignore"):
         words = (np.arange(1, samples + 1, dtype=np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -22,23 +27,40 @@ def shuffled(samples: int) -> npt.NDArray[np.int64]:
 
 
 def fair_from(rows: npt.NDArray[np.int64], samples: int) -> int:
-    """How many samples there are when the gaps that these positions leave in `shuffled` are filled."""
+    """Return the length of the shortest prefix of `shuffled` that contains all given positions.
+
+    Args:
+        rows: Positions of samples, each in [0, samples).
+        samples: Number of all samples.
+    """
     places = np.flatnonzero(np.isin(shuffled(samples), rows))
     return int(places[-1]) + 1 if len(places) else 0
 
 
 class UnbiasedPrefix:
-    """Of the samples in the order of `shuffled` the first that are known without a gap: a fair sample of all, whoever
-    was late. Which are known at all is none, since shards of beaten samples are done sooner."""
+    """The longest prefix of `shuffled` whose samples all have results: a random subset of all samples.
+
+    The set of all samples with results is biased, because shards of misclassified samples finish sooner.
+    """
 
     def __init__(self, samples: int) -> None:
+        """Start without results.
+
+        Args:
+            samples: Number of all samples.
+        """
         self._place = np.argsort(shuffled(samples))
         self._right = np.full(samples, UNKNOWN, np.int8)
         self.counts = 0, 0
-        """How many there are, and how many of them are right; replaced together."""
+        """Number of samples in the prefix and number of correct ones among them; replaced together, for threads."""
 
     def add(self, rows: npt.NDArray[np.int64], right: npt.NDArray[np.bool_]) -> None:
-        """These positions are known."""
+        """Record results.
+
+        Args:
+            rows: Positions of the samples.
+            right: True for every sample that is classified correctly.
+        """
         self._right[self._place[rows]] = right
         gaps = np.flatnonzero(self._right == UNKNOWN)
         length = int(gaps[0]) if len(gaps) else len(self._right)
@@ -46,5 +68,10 @@ class UnbiasedPrefix:
 
 
 def drawn_fairly(rows: npt.NDArray[np.int64], samples: int) -> bool:
-    """Whether these positions, in any order, are the first so many of `shuffled`."""
+    """Return True if these positions, in any order, are a prefix of `shuffled`.
+
+    Args:
+        rows: Positions of samples, each in [0, samples), without repetition.
+        samples: Number of all samples.
+    """
     return fair_from(rows, samples) == len(rows)

@@ -14,7 +14,9 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 from .errors import SpecError, did_you_mean
 
 Item = TypeVar("Item")
-_FORM = re.compile(r"\s*(?P<name>[A-Za-z0-9_][\w./:-]*)\s*(?:\((?P<arguments>.*)\))?\s*", re.DOTALL)
+_USER_FILE = r"(?:[A-Za-z]:)?[^\s(),:='\"]+\.py:\w+"
+"""`path/to/file.py:name`, relative, absolute or below `~`."""
+_FORM = re.compile(rf"\s*(?P<name>{_USER_FILE}|[A-Za-z0-9_][\w./:-]*)\s*(?:\((?P<arguments>.*)\))?\s*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,21 @@ class Spec:
     """A name and its keyword arguments, before they are checked against a component."""
 
     name: str
+    """Name of a row in a table, such as `pgd`, or the place of a class in a user's file."""
     arguments: dict[str, Any]
+    """Values by field name: numbers, strings, booleans, None and tuples of them."""
 
 
 def parse(text: str) -> Spec:
-    """Read `name` or `name(key=value, ...)`; a value is a literal, a fraction `a/b`, or a list of them."""
+    """Return the name and the arguments of a text; nothing in it is evaluated.
+
+    Args:
+        text: `name` or `name(key=value, ...)`, where a value is a literal, a fraction such as `4/255`, or a list of
+            them. The name may be `path/to/file.py:name`, without spaces.
+
+    Raises:
+        SpecError: The text does not have that form.
+    """
     form = _FORM.fullmatch(text)
     if form is None:
         raise SpecError(f"Cannot read {text!r}.", "Write name(key=value, ...), for example pgd(eps=4/255, steps=50).")
@@ -35,13 +47,17 @@ def parse(text: str) -> Spec:
         if not isinstance(call, ast.Call) or call.args or any(item.arg is None for item in call.keywords):
             raise SpecError(f"{text!r}: arguments are written as key=value.")
         return Spec(form["name"], {str(item.arg): _value(item.value, text) for item in call.keywords})
-    except (SyntaxError, UnicodeError, OverflowError, RecursionError, MemoryError) as error:  # the last two of depth
+    except (SyntaxError, UnicodeError, OverflowError, RecursionError, MemoryError) as error:
         why = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deeply"
         raise SpecError(f"Cannot read the arguments of {text!r}: {why}.") from error
 
 
 def split(text: str) -> list[str]:
-    """Split `fgsm, pgd(eps=4/255, steps=10)` at the commas between components."""
+    """Return the texts of several components.
+
+    Args:
+        text: Texts separated by commas, such as `fgsm, pgd(eps=4/255, steps=10)`.
+    """
     parts, depth, start = [], 0, 0
     for position, character in enumerate(text):
         depth += (character in "([") - (character in ")]")
@@ -52,9 +68,15 @@ def split(text: str) -> list[str]:
 
 
 def build(kind: type[Item], spec: Spec, **given: Any) -> Item:
-    """The dataclass `kind` with the fields of `spec`; SpecError for an unknown field or a wrong type.
+    """Return a component with the fields of a spec.
 
-    Fields in `given` are no matter of the text.
+    Args:
+        kind: Dataclass of the component.
+        spec: Name, for messages, and fields.
+        **given: Further fields, which a text cannot set.
+
+    Raises:
+        SpecError: The dataclass does not have a field, a value has the wrong type, or the dataclass refuses it.
     """
     hints = typing.get_type_hints(kind)
     known = [field.name for field in dataclasses.fields(kind) if field.name not in given]  # type: ignore[arg-type]
@@ -62,15 +84,19 @@ def build(kind: type[Item], spec: Spec, **given: Any) -> Item:
     for key, value in spec.arguments.items():
         if key not in known:
             hint = did_you_mean(key, known) or f"Fields: {', '.join(known)}."
-            raise SpecError(f"{spec.name} has no field {key!r}.", hint)
+            raise SpecError(f"{spec.name} does not have a field {key!r}.", hint)
         arguments[key] = _coerced(value, hints[key], f"{spec.name}({key}=...)")
     return kind(**arguments, **given)
 
 
 def text_of(name: str, item: Any) -> str:
-    """The shortest text that builds `item` again: the first field, and every field that is not its default.
+    """Return the canonical text of a component: its first field, and every field that differs from its default.
 
-    Fields that `repr` leaves out are no matter of the text.
+    Fields with `repr=False` are left out.
+
+    Args:
+        name: Name of the component.
+        item: The component, a dataclass instance.
     """
     fields = [field for field in dataclasses.fields(item) if field.repr]
     shown = [
@@ -82,7 +108,11 @@ def text_of(name: str, item: Any) -> str:
 
 
 def literal(value: Any) -> str:
-    """A value as text that reads back equal; floats that are k/255 are written so when that is shorter."""
+    """Return a value as text from which `parse` reads an equal value.
+
+    Args:
+        value: Number, string, boolean, None, or a list of them; a float k/255 is written so if that is shorter.
+    """
     if isinstance(value, float):
         steps = round(value * 255) if 0 < value <= 1 else 0
         return min((f"{steps}/255", repr(value)), key=len) if steps and steps / 255 == value else repr(value)
@@ -92,7 +122,14 @@ def literal(value: Any) -> str:
 
 
 def number(text: str) -> float:
-    """A plain number or a fraction such as `4/255`."""
+    """Return a number from its text.
+
+    Args:
+        text: A number or a fraction such as `4/255`.
+
+    Raises:
+        SpecError: The text is neither.
+    """
     value = parse(f"number(value={text})").arguments["value"]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise SpecError(f"{text!r} is not a number.")
@@ -100,17 +137,18 @@ def number(text: str) -> float:
 
 
 def _value(node: ast.expr, text: str) -> Any:
+    """The value of a literal, a fraction or a list of them; SpecError, which quotes the text, for anything else."""
     match node:
         case ast.Constant(value=value) if isinstance(value, (bool, int, float, str, type(None))):
             return value
-        case ast.Name(id=word):  # norm=l2 reads as norm='l2', and YAML's words as Python's
+        case ast.Name(id=word):  # norm=l2 means norm='l2'; YAML's constants mean Python's
             return {"true": True, "false": False, "none": None, "null": None}.get(word, word)
         case ast.UnaryOp(op=ast.USub(), operand=operand) if isinstance(inner := _value(operand, text), (int, float)):
             return -inner
         case ast.BinOp(op=ast.Div(), left=left, right=right):
-            above, below = _value(left, text), _value(right, text)
-            if isinstance(above, (int, float)) and isinstance(below, (int, float)) and below:
-                return above / below
+            numerator, denominator = _value(left, text), _value(right, text)
+            if isinstance(numerator, (int, float)) and isinstance(denominator, (int, float)) and denominator:
+                return numerator / denominator
         case ast.List(elts=items) | ast.Tuple(elts=items):
             return tuple(_value(item, text) for item in items)
         case _:
@@ -119,6 +157,7 @@ def _value(node: ast.expr, text: str) -> Any:
 
 
 def _coerced(value: Any, kind: Any, where: str) -> Any:
+    """The value as the type of a field; SpecError, which names the field as `where`, if it does not fit."""
     options = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
     for option in options:
         if get_origin(option) is Literal:
@@ -130,10 +169,10 @@ def _coerced(value: Any, kind: Any, where: str) -> Any:
             return tuple(_coerced(item, get_args(option)[0], where) for item in value)
         elif type(value) is option:
             return value
-    raise SpecError(f"{where} must be {_words(options)}, got {value!r}.")
+    raise SpecError(f"{where} must be {_alternatives(options)}, got {value!r}.")
 
 
-def _words(options: Iterable[Any]) -> str:
+def _alternatives(options: Iterable[Any]) -> str:
     names = []
     for option in options:
         if get_origin(option) is Literal:

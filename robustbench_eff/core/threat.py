@@ -15,24 +15,27 @@ from .errors import SpecError
 Norm = Literal["linf", "l2", "l1", "l0"]
 NORMS: tuple[str, ...] = get_args(Norm)
 LpNorm = Literal["linf", "l2", "l1"]
-"""Norms in which a gradient step is defined."""
+"""Norms for which a gradient step is defined."""
 
 Batch = Float[Tensor, "batch channel height width"]
 
 
 @dataclass(frozen=True, slots=True)
 class Threat:
-    """All images within `eps` of the clean image in `norm`, and inside [0, 1].
+    """The set of all images within `eps` of the clean image in `norm` and inside the box [0, 1].
 
-    `eps` is in units of [0, 1] pixels, for `l0` a number of pixels (all channels together); infinity leaves
-    only the box, for attacks that look for the nearest adversarial image. Raises SpecError for a norm it does
-    not know or an eps in other units.
+    Raises:
+        SpecError: The norm is unknown, or `eps` is not positive or in other units.
     """
 
     norm: Norm
+    """Norm of the perturbation."""
     eps: float
+    """Radius in units of [0, 1] pixels; for `l0` a number of pixels, all channels together. Infinity leaves only the
+    box, for attacks that search for the closest adversarial image."""
 
     def __post_init__(self) -> None:
+        """Check the fields."""
         if self.norm not in NORMS:
             raise SpecError(f"norm must be one of {', '.join(NORMS)}, got {self.norm!r}.")
         if self.norm == "l0":
@@ -44,14 +47,23 @@ class Threat:
 
     @classmethod
     def within(cls, norm: Norm, eps: float | None) -> Threat:
-        """The ball of radius `eps`; None, as attacks that look for the nearest image say it, leaves only the box."""
+        """Return the threat model of an attack.
+
+        Args:
+            norm: Norm of the perturbation.
+            eps: Radius, as in `Threat`; None, as minimum-norm attacks have it, leaves only the box.
+        """
         return cls(norm, math.inf if eps is None else eps)
 
     def project(self, perturbed: Batch, images: Batch) -> Batch:
-        """A point of the ball and the box near `perturbed`.
+        """Return images inside the ball and the box, close to the perturbed ones.
 
-        For L-infinity and L1 the nearest; for L2 along the radius, then clipped; for L0 the pixels that changed
-        most (by their L2 change after clipping) stay changed.
+        The result is the closest point for L-infinity and L1. For L2 the perturbation is scaled, then clipped. For L0
+        the pixels that changed most, by their L2 change after clipping, stay changed.
+
+        Args:
+            perturbed: Perturbed images, which may lie outside.
+            images: Clean images, the centers of the balls.
         """
         if self.eps == math.inf:
             return perturbed.clamp(0.0, 1.0)
@@ -64,7 +76,12 @@ class Threat:
         return self._nearest_l1(perturbed, images) if self.norm == "l1" else self._nearest_l0(perturbed, images)
 
     def excess(self, perturbed: Batch, images: Batch) -> Float[Tensor, batch]:
-        """How far each image lies outside the ball or the box, whichever is more; 0 inside."""
+        """Return how far each image lies outside the ball or the box, whichever is more, shape (batch,); 0 inside.
+
+        Args:
+            perturbed: Perturbed images.
+            images: Clean images, the centers of the balls.
+        """
         outside_ball = distance(perturbed, images, self.norm) - self.eps
         outside_box = (perturbed - perturbed.clamp(0.0, 1.0)).abs().flatten(1).amax(1)
         return torch.maximum(outside_ball, outside_box).clamp_min(0.0)
@@ -73,17 +90,17 @@ class Threat:
         """Soft thresholding with a cap: the solution is sign(d) min(room, max(|d| - t, 0)) for one t >= 0.
 
         Source: Croce & Hein 2021, arXiv:2103.01208, Proposition 2.1; there t is found by sorting the kinks.
-        Differs: ends a millionth inside the ball, so that the rounding of thousands of pixels does not leave it.
+        Differs: the result lies a millionth inside the ball, so that rounding thousands of pixels does not leave it.
         """
         delta, clean = (perturbed - images).flatten(1), images.flatten(1)
         size, room = delta.abs(), room_ahead(delta, clean)
         outside = torch.minimum(size, room).sum(1, dtype=torch.float64) > self.eps
         nearest = perturbed.clamp(0.0, 1.0).flatten(1)
         if outside.any():
-            size, room, delta, clean = (part[outside] for part in (size, room, delta, clean))
+            size, room, delta, clean = (tensor[outside] for tensor in (size, room, delta, clean))
             inside = self.eps * (1 - 1e-6)
             shrunk = torch.minimum((size - _l1_threshold(size, room, inside)).clamp_min_(0), room)
-            # The threshold of coordinates far outside has no more digits than they: what is left is divided away.
+            # Far outside the ball, rounding makes the threshold imprecise: scaling removes the excess.
             length = shrunk.sum(1, keepdim=True, dtype=torch.float64)
             shrunk *= (inside / length.clamp_min(inside)).to(shrunk.dtype)
             nearest[outside] = (clean + shrunk.copysign_(delta)).clamp_(0.0, 1.0)
@@ -100,7 +117,13 @@ class Threat:
 
 
 def distance(perturbed: Batch, images: Batch, norm: Norm) -> Float[Tensor, batch]:
-    """The norm of each perturbation, in units of [0, 1] pixels; for `l0` the number of pixels that changed."""
+    """Return the norm of each perturbation, shape (batch,).
+
+    Args:
+        perturbed: Perturbed images.
+        images: Clean images.
+        norm: Norm; for `l0` the result is the number of changed pixels, else it is in units of [0, 1] pixels.
+    """
     delta = perturbed - images
     if norm == "linf":
         return delta.abs().flatten(1).amax(1)
@@ -112,7 +135,15 @@ def distance(perturbed: Batch, images: Batch, norm: Norm) -> Float[Tensor, batch
 
 
 def steepest_ascent(gradient: Batch, norm: Norm) -> Batch:
-    """The step of unit length in `linf` or `l2` along which a linear function of that gradient grows fastest."""
+    """Return the step of length 1 along which a linear function with this gradient grows fastest.
+
+    Args:
+        gradient: Gradient of every image.
+        norm: Norm of the step, `linf` or `l2`.
+
+    Raises:
+        SpecError: The norm is another one.
+    """
     if norm == "linf":
         return gradient.sign()
     if norm == "l2":
@@ -121,10 +152,14 @@ def steepest_ascent(gradient: Batch, norm: Norm) -> Batch:
 
 
 def room_ahead(direction: Tensor, images: Tensor) -> Tensor:
-    """How far each coordinate can go in that direction before it meets the box: 1 - x upwards, x downwards.
+    """Return how far each pixel can move before it leaves the box [0, 1]: 1 - x upwards, x downwards.
 
-    The same as torch.where(direction > 0, 1 - images, images), which takes a CPU ten times as long; of no use where
+    Equal to `torch.where(direction > 0, 1 - images, images)`, which takes ten times as long on a CPU. Meaningless where
     the direction is 0.
+
+    Args:
+        direction: Direction of every pixel; only the sign counts.
+        images: Pixels in [0, 1], of the same shape.
     """
     return direction.sign().mul_(0.5).add_(0.5).sub_(images).abs_()
 
@@ -132,22 +167,23 @@ def room_ahead(direction: Tensor, images: Tensor) -> Tensor:
 def _l1_threshold(size: Tensor, room: Tensor, eps: float) -> Tensor:
     """The t >= 0 of each row at which sum(min(room, max(size - t, 0))) is eps; at t = 0 the sum must exceed it.
 
-    The sum falls piecewise linearly in t. Newton's step is exact on a piece; where it would leave the bracket, or the
-    sum is flat, or it crept too long, the middle is taken. A dozen rounds, each cheaper by far than sorting the kinks.
+    The sum decreases piecewise linearly in t. Newton's step is exact on a piece; bisection takes over where the step
+    would leave the bracket, where the sum is flat, and after too many steps. A dozen iterations suffice, each far
+    cheaper than sorting the kinks.
     """
     low = torch.zeros(len(size), 1, dtype=size.dtype, device=size.device)
     high = size.amax(1, keepdim=True)
     threshold = low.clone()
     above, below = torch.empty_like(size), torch.empty_like(size)
-    for number in range(100):
-        left = size - threshold
-        torch.gt(left, 0, out=above)  # as numbers: counting booleans takes several times as long
-        torch.lt(left, room, out=below)
+    for iteration in range(100):
+        remaining = size - threshold
+        torch.gt(remaining, 0, out=above)  # as numbers: counting booleans takes several times as long
+        torch.lt(remaining, room, out=below)
         slope = above.mul_(below).sum(1, keepdim=True)
-        length = torch.minimum(left.clamp_min_(0), room).sum(1, keepdim=True)
+        length = torch.minimum(remaining.clamp_min_(0), room).sum(1, keepdim=True)
         low, high = torch.where(length > eps, threshold, low), torch.where(length > eps, high, threshold)
         newton = threshold + (length - eps) / slope.clamp_min(1)
-        usable = (newton > low) & (newton < high) & (slope > 0) & (number < 15 or number % 2 == 0)
+        usable = (newton > low) & (newton < high) & (slope > 0) & (iteration < 15 or iteration % 2 == 0)
         following = torch.where(usable, newton, (low + high) / 2)
         settled = ((length - eps).abs() <= 1e-7 * eps) | ((following - threshold).abs() <= 1e-8)
         threshold = torch.where(settled, threshold, following)
@@ -157,6 +193,6 @@ def _l1_threshold(size: Tensor, room: Tensor, eps: float) -> Tensor:
 
 
 def _l2(batch: Batch) -> Float[Tensor, batch]:
-    """Lengths summed in float64: in float32 those of 224x224 images are wrong in the sixth digit."""
+    """Lengths, summed in float64: in float32 those of 224x224 images are wrong in the sixth digit."""
     lengths: Tensor = torch.linalg.vector_norm(batch.flatten(1), dim=1, dtype=torch.float64)
     return lengths.to(batch.dtype)

@@ -1,8 +1,128 @@
-"""Stand-in until merged."""
+"""Load an object of the user by its place: `path/to/file.py:name` or `package.module:name`."""
 
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from .errors import RobustEvalError, UsageError, did_you_mean
 
-def load_object(place: str) -> Any: ...
-def names_code(name: str) -> bool:
-    return ".py:" in name or ":" in name
+
+def load_object(place: str) -> Any:
+    """Return an object of the user's code.
+
+    A file is executed once per content: loading it again returns the same objects until the file changes.
+
+    Args:
+        place: `path/to/file.py:name`, where the path may be relative, absolute or begin with `~`, or
+            `package.module:name`. Both the folder of a file and, for a module, the working directory are added to the
+            Python path.
+
+    Raises:
+        UsageError: The text does not have that form, the file or module cannot be imported, or it does not define the
+            name.
+    """
+    code, name = split_place(place)
+    path = Path(code).expanduser()
+    module = _executed(path.resolve(), path.read_bytes()) if _is_file(code) and path.is_file() else load_module(code)
+    return get_attribute(module, name, code)
+
+
+def split_place(place: str) -> tuple[str, str]:
+    """Return the file or module of a place, and the name in it.
+
+    Args:
+        place: `path/to/file.py:name` or `package.module:name`.
+
+    Raises:
+        UsageError: The text does not have that form.
+    """
+    code, _, name = place.rpartition(":")
+    if not code or not name:
+        raise UsageError(f"{place!r} does not name an object.", "Write path/to/file.py:NAME or package.module:NAME.")
+    return code, name
+
+
+def load_module(code: str) -> ModuleType:
+    """Return a module of the user; a file is executed anew every time and may import its neighbours.
+
+    Args:
+        code: `path/to/file.py`, which may begin with `~`, or `package.module`.
+
+    Raises:
+        UsageError: The file does not exist, or the code cannot be imported.
+    """
+    if not _is_file(code):
+        _add_to_path(Path.cwd())
+        try:
+            return importlib.import_module(code)
+        except RobustEvalError:
+            raise
+        except Exception as error:
+            raise _import_error(code, error) from error
+    path = Path(code).expanduser()
+    if not path.is_file():
+        raise UsageError(f"{code} cannot be imported: the file does not exist.", "Check the path.")
+    return _execute(path)
+
+
+def get_attribute(module: ModuleType, name: str, code: str) -> Any:
+    """Return an attribute of a module.
+
+    Args:
+        module: Module that should define the name.
+        name: Name of the attribute.
+        code: The module as the user wrote it, for the error message.
+
+    Raises:
+        UsageError: The module does not define the name; the hint names the closest ones.
+    """
+    value = getattr(module, name, None)
+    if value is None:
+        raise UsageError(f"{code} does not define {name!r}.", did_you_mean(name, vars(module)))
+    return value
+
+
+def _is_file(code: str) -> bool:
+    return code.endswith(".py")
+
+
+@cache
+def _executed(path: Path, content: bytes) -> ModuleType:
+    """The module of a file with that content."""
+    del content  # only tells versions of the file apart
+    return _execute(path)
+
+
+def _execute(path: Path) -> ModuleType:
+    _add_to_path(path.parent.resolve())
+    # A unique name: a file called copy.py must not replace the standard library's copy, nor another file of that name.
+    path_hash = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
+    name = f"_robust_eval_user_{path.stem}_{path_hash}"
+    try:
+        spec = importlib.util.spec_from_file_location(name, path)
+        if spec is None or spec.loader is None:
+            raise UsageError(f"{path} cannot be imported.")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module  # dataclasses and pickle look a module up by name
+        spec.loader.exec_module(module)
+    except RobustEvalError:
+        raise
+    except Exception as error:
+        raise _import_error(str(path), error) from error
+    return module
+
+
+def _add_to_path(folder: Path) -> None:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+
+def _import_error(code: str, error: Exception) -> UsageError:
+    return UsageError(f"{code} cannot be imported: {type(error).__name__}: {error}", "Is it on the Python path?")

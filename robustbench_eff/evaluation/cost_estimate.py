@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.shuffle import shuffled
-from robustbench_eff.models.load_classifier import ModelLike, classifiers
+from robustbench_eff.registry.load_classifier import ModelLike, classifiers
 from robustbench_eff.storage.outcomes import as_numpy
 from robustbench_eff.storage.store import Store
 from robustbench_eff.system import devices as hardware

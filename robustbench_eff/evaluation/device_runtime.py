@@ -22,9 +22,9 @@ from robustbench_eff.core.errors import EvaluationError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.core.types import Pixels
 from robustbench_eff.generation.output_folder import ProgressCallback, ignore_progress
-from robustbench_eff.models import resolve as zoo
 from robustbench_eff.models.classifier import Classifier
-from robustbench_eff.models.load_classifier import Model
+from robustbench_eff.registry import build_model
+from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.registry.perturbation import Perturbation
 from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import devices
@@ -245,7 +245,7 @@ class DeviceRuntime:
         classifier = self._loaded(requested.model).classifier
         request = replace(self._ready.surrogates[name], input_size=classifier.preprocessing.geometry.size)
         surrogate = self._models.get_or_load(
-            f"{name} at {request.input_size}", partial(zoo.load, request, self._device)
+            f"{name} at {request.input_size}", partial(build_model.load, request, self._device)
         )
         if surrogate.classifier.num_classes != classifier.num_classes:
             raise UsageError(
@@ -309,7 +309,7 @@ def _difference(here: StoredCell, planned: StoredCell) -> str:
 
 
 def _load(model: ModelOrRequest, device: str) -> Classifier:
-    return model if isinstance(model, Classifier) else zoo.load(model, device)
+    return model if isinstance(model, Classifier) else build_model.load(model, device)
 
 
 def _arrived(coming: Future[Pixels]) -> Pixels | None:

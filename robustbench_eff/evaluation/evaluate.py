@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Protocol, Unpack, runtime_checkable
 
 from robustbench_eff.core.errors import Missing, UsageError
-from robustbench_eff.models.load_classifier import Model, ModelLike, classifiers, portable
+from robustbench_eff.registry.load_classifier import Model, ModelLike, classifiers, portable
 from robustbench_eff.registry.perturbation import as_perturbation
 from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.compute import store_scores

@@ -10,11 +10,10 @@ from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.readers import open as sources
 from robustbench_eff.core.errors import Missing, MissingInputs, UsageError
-from robustbench_eff.models import resolve as zoo
 from robustbench_eff.models.classifier import Classifier
-from robustbench_eff.models.load_classifier import Model
 from robustbench_eff.models.request import ModelRequest
-from robustbench_eff.registry import benchmarks, build_benchmark
+from robustbench_eff.registry import benchmarks, build_benchmark, build_model
+from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.registry.perturbation import UNPERTURBED, Perturbation, as_perturbation, expand_sets, perturbations
 from robustbench_eff.registry.suite import Suite
 
@@ -117,7 +116,7 @@ def _own_benchmarks(model: ModelOrRequest, offered: Sequence[str], data: Mapping
 
     Published sets are only among them if their files are available.
     """
-    space = model.provenance.label_space if isinstance(model, Classifier) else zoo.expected_label_space(model)
+    space = model.provenance.label_space if isinstance(model, Classifier) else build_model.expected_label_space(model)
     rows = [build_benchmark.benchmark(name, data.get(name)) for name in offered]
     local = [row for row in rows if row.layout is None or locations.location(row.name, data) is not None]
     same = [row.name for row in local if row.label_space == space]
@@ -163,7 +162,9 @@ def _find_missing(
 ) -> _Missing:
     """Everything that keeps models and benchmarks from being used; only cheap checks are made."""
     requests = {**surrogates, **{item.model.name: item.model for item in requested}}
-    of_models = {name: zoo.missing(request) for name, request in requests.items() if isinstance(request, ModelRequest)}
+    of_models = {
+        name: build_model.missing(request) for name, request in requests.items() if isinstance(request, ModelRequest)
+    }
     of_benchmarks = {}
     for benchmark in [benchmark for item in requested for benchmark in item.benchmarks]:
         path = locations.place(benchmark, settings.data)

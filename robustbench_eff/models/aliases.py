@@ -1,4 +1,4 @@
-"""Short names for published classifiers, and what stands in the way of those whose weights cannot be loaded."""
+"""Short names for published classifiers, including those whose weights cannot be downloaded automatically."""
 
 from __future__ import annotations
 
@@ -17,40 +17,56 @@ class Alias:
     """One row of the table: a name, the source of its weights, and facts about it."""
 
     name: str
+    """Name that a user writes."""
     source: str
-    """`timm`, `torchvision`, `open_clip`, `shipped`, or a kind of checkpoint that a user must fetch."""
+    """A model source (`timm`, `torchvision`, `open_clip`, `shipped`), or a kind of checkpoint that users download."""
     target: str
+    """Name of the model within the source."""
     family: str
+    """Architecture family, such as `EfficientNet`."""
     defense: str
+    """Training method."""
     skeleton: str | None = None
     """timm architecture that the checkpoint fits."""
     hub_id: str | None = None
     """Hugging Face repository of the weights."""
     note: str = ""
+    """Remark for readers of the list."""
 
 
 @cache
 def aliases() -> dict[str, Alias]:
-    """All aliases by name, sorted."""
+    """Return all aliases by name, sorted."""
     rows = json.loads((files("robustbench_eff") / "facts" / "aliases.json").read_text())["aliases"]
     table = [*_shipped(), *(_alias(row) for row in rows)]
     return {alias.name: alias for alias in sorted(table, key=lambda alias: alias.name)}
 
 
 def matching(pattern: str | None) -> list[Alias]:
-    """Aliases whose name, family or defense contains the pattern, or matches it as a glob."""
+    """Return the aliases whose name, family or defense contains a pattern, or matches it as a glob.
+
+    Args:
+        pattern: Text, case-insensitive; a glob if it contains `*`, `?` or `[`. None matches all.
+    """
     if pattern is None:
         return list(aliases().values())
     glob = pattern if any(mark in pattern for mark in "*?[") else f"*{pattern}*"
     return [
         alias
         for alias in aliases().values()
-        if any(fnmatch(text.lower(), glob.lower()) for text in (alias.name, alias.family, alias.defense))
+        if any(fnmatch(value.lower(), glob.lower()) for value in (alias.name, alias.family, alias.defense))
     ]
 
 
+def checkpoints() -> Path:
+    """Return the folder of the shipped weights and cards, without importing its package."""
+    wing = find_spec("robustbench_eff.defenses")
+    assert wing is not None and wing.submodule_search_locations is not None
+    return Path(next(iter(wing.submodule_search_locations))) / "checkpoints"
+
+
 def _shipped() -> list[Alias]:
-    """What is installed with the package: every card is one."""
+    """One alias per card that is installed with the package."""
     paths = sorted(checkpoints().glob("*.json"))
     cards = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
     return [
@@ -63,13 +79,6 @@ def _shipped() -> list[Alias]:
         )
         for name, card in cards.items()
     ]
-
-
-def checkpoints() -> Path:
-    """The folder of the shipped weights and cards; found without importing what is beside it."""
-    wing = find_spec("robustbench_eff.defenses")
-    assert wing is not None and wing.submodule_search_locations is not None
-    return Path(next(iter(wing.submodule_search_locations))) / "checkpoints"
 
 
 def _alias(row: dict[str, Any]) -> Alias:

@@ -1,4 +1,4 @@
-"""Networks without weights, by a text such as `small_cnn(width=16)` or `timm:resnet18(act_layer=silu)`."""
+"""Networks without trained weights, by a text such as `small_cnn(width=16)` or `timm:resnet18(act_layer=silu)`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,24 @@ from robustbench_eff.core.errors import ModelError, UsageError, did_you_mean
 
 from .request import ModelRequest
 from .small_cnn import SmallCNN
-from .sources import timm_models, user_module
+from .sources import timm_models
+from .sources.user_module import USER_MODULES
 
 
 def effnet_micro(
     num_classes: int = 10, width: int = 16, drop_rate: float = 0.0, drop_path_rate: float = 0.0
 ) -> nn.Module:
-    """An EfficientNet for 32x32 images: six blocks with squeeze and excitation, SiLU; 111,222 parameters at width 16.
+    """Return a small EfficientNet for 32x32 images, built from timm's parts.
 
-    Of timm's parts. Source of the blocks: Tan & Le 2019, arXiv:1905.11946.
+    It has six blocks with squeeze and excitation and SiLU, and 111,222 parameters at width 16 with 10 classes.
+
+    Args:
+        num_classes: Number of outputs.
+        width: Number of channels of the stem; all other widths are multiples of it.
+        drop_rate: Dropout rate before the last layer, in [0, 1).
+        drop_path_rate: Largest rate of stochastic depth, in [0, 1).
+
+    Source: Tan & Le 2019, arXiv:1905.11946, for the blocks.
     """
     from timm.models._efficientnet_builder import decode_arch_def
     from timm.models.efficientnet import EfficientNet
@@ -44,16 +53,24 @@ def effnet_micro(
 
 
 OWN: Mapping[str, Callable[..., nn.Module]] = {"effnet_micro": effnet_micro, "small_cnn": SmallCNN}
+"""Architectures of this package, by name."""
 
 
 def build(text: str, num_classes: int) -> nn.Module:
-    """The network with its own initialisation, drawn from torch's global generator, in eval mode.
+    """Return a network in eval mode with its own initialization, drawn from torch's global generator.
 
-    `text` names one of ours, `timm:NAME`, `torchvision:NAME` or `path/to/file.py:factory`. Raises SpecError for a text
-    that cannot be read, UsageError for an unknown name, ModelError where the network cannot be built.
+    Args:
+        text: One of `OWN`, `timm:NAME` or `torchvision:NAME`, each with arguments in parentheses if needed, or
+            `path/to/file.py:factory`, whose factory must know the number of classes itself.
+        num_classes: Number of outputs, for all but a user's factory.
+
+    Raises:
+        SpecError: The text cannot be read.
+        UsageError: The name is unknown, or the user's code cannot be imported.
+        ModelError: The network cannot be built.
     """
-    if ".py:" in text and "(" not in text:
-        return _users(text, {})
+    if ".py:" in text and "(" not in text:  # such a path may contain characters that a spec text may not
+        return _build_users(text, {})
     parsed = spec.parse(text)
     prefix, colon, name = parsed.name.partition(":")
     arguments = {"num_classes": num_classes, **parsed.arguments}
@@ -61,25 +78,24 @@ def build(text: str, num_classes: int) -> nn.Module:
         if parsed.name not in OWN:
             hint = did_you_mean(parsed.name, OWN) or f"Known: {', '.join(OWN)}, timm:NAME, torchvision:NAME."
             raise UsageError(f"Unknown architecture {parsed.name!r}.", f"{hint} Or path/to/file.py:factory.")
-        return _called(OWN[parsed.name], text, arguments)
+        return _call(OWN[parsed.name], text, arguments)
     if prefix == "timm":
         return timm_models.untrained(name, arguments)
     if prefix == "torchvision":
         from torchvision import models
 
-        return _called(models.get_model, text, {"name": name, "weights": None, **arguments})
-    return _users(parsed.name, parsed.arguments)
+        return _call(models.get_model, text, {"name": name, "weights": None, **arguments})
+    return _build_users(parsed.name, parsed.arguments)
 
 
-def _users(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """The user's own; its factory must know the number of classes itself."""
+def _build_users(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     request = ModelRequest(name=name, model_args=arguments)
-    if missing := user_module.missing(name, request):
-        raise UsageError(f"{missing[0].what} is not there.", missing[0].how)
-    return user_module.build(name, request).module
+    if missing := USER_MODULES.missing(name, request):
+        raise UsageError(f"{missing[0].what} does not exist.", missing[0].how)
+    return USER_MODULES.build(name, request).module
 
 
-def _called(factory: Callable[..., nn.Module], text: str, arguments: Mapping[str, Any]) -> nn.Module:
+def _call(factory: Callable[..., nn.Module], text: str, arguments: Mapping[str, Any]) -> nn.Module:
     try:
         return factory(**arguments).eval()
     except (TypeError, ValueError) as error:

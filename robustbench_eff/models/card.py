@@ -1,4 +1,4 @@
-"""The card of a trained network: what it is, how it was trained, and how to load it; JSON beside the weights."""
+"""The card of a trained network: its architecture, its training and its accuracy, as JSON beside the weights."""
 
 from __future__ import annotations
 
@@ -13,55 +13,73 @@ from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 
 CARD, WEIGHTS = "model.json", "model.safetensors"
-"""Files of a folder that a training wrote."""
+"""Names of the files in a folder that a training wrote."""
 _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """Accuracies are fractions."""
+    """All that is needed to load a trained network, and how it was trained."""
 
     name: str
+    """Name of the network."""
     architecture: str
-    """Text of an architecture."""
+    """Text of an architecture, such as `small_cnn(width=16)`."""
     num_classes: int
+    """Number of outputs."""
     label_space: str
+    """Label space of its classes, such as `digits`."""
     activation: str | None
-    """What took the place of every activation with a kink."""
+    """Activation that replaced every activation with a kink; None if they were not replaced."""
     preprocessing: Preprocessing
+    """Geometry and normalization of its images."""
     defense: str
-    """Text of the recipe."""
+    """Text of the training recipe."""
     recipe: Mapping[str, Any]
-    """Its fields."""
+    """Fields of the training recipe."""
     schedule: Mapping[str, Any]
+    """Fields of the training schedule."""
     seed: int
+    """Seed of the training."""
     benchmark: str
+    """Benchmark that the training validated on."""
     data: str
-    """What was trained on, in words."""
+    """Description of the training images."""
     data_fingerprint: str
+    """Hash of the training images."""
     passes_per_sample: float
-    """Forward and backward passes of the training, over the number of training images."""
+    """Forward and backward passes of the whole training, divided by the number of training images."""
     accuracy: Mapping[str, float]
-    """By what it was measured on."""
+    """Accuracies as fractions, by what they were measured on."""
     epochs: list[Mapping[str, Any]] = field(default_factory=list)
+    """Log of every epoch."""
     notes: tuple[str, ...] = ()
+    """Remarks of the training."""
     environment: Mapping[str, Any] = field(default_factory=dict)
+    """Versions and hardware of the training."""
 
     def text(self) -> str:
-        """As JSON."""
+        """Return the card as JSON."""
         return json.dumps({"format": _FORMAT, **dataclasses.asdict(self)}, indent=1, ensure_ascii=False) + "\n"
 
     @classmethod
     def read(cls, path: Path) -> Card:
-        """ModelError for a file that is no card."""
+        """Return the card in a file.
+
+        Args:
+            path: JSON file.
+
+        Raises:
+            ModelError: The file cannot be read, is not a card, or has another format version.
+        """
         try:
             fields = json.loads(path.read_text(encoding="utf-8"))
             if fields.pop("format") != _FORMAT:
-                raise ModelError(f"{path} is of another version.", "Train the network again, or update.")
+                raise ModelError(f"{path} has another format version.", "Train the network again, or update.")
             preprocessing = fields.pop("preprocessing")
             geometry = Geometry(**preprocessing.pop("geometry"))
             mean, std = (tuple(preprocessing[name]) for name in ("mean", "std"))
             fields["notes"] = tuple(fields["notes"])
             return cls(**fields, preprocessing=Preprocessing(geometry=geometry, mean=mean, std=std))
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{path} is no card of a trained network: {type(error).__name__}: {error}") from error
+            raise ModelError(f"{path} is not the card of a trained network: {type(error).__name__}: {error}") from error

@@ -1,4 +1,4 @@
-"""A classifier: images in [0, 1] to logits, with its normalisation inside."""
+"""Classifier: from images in [0, 1] to logits, including the normalization."""
 
 from __future__ import annotations
 
@@ -22,24 +22,20 @@ from .fingerprint import model_digest, weights_digest, weights_sums
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """Where a classifier came from, for the manifest and for the reader."""
+    """Where a classifier came from, for the manifest and for readers."""
 
     name: str
-    """As the user wrote it."""
+    """Name as the user wrote it."""
     source: str
-    """What it resolved to, such as `timm:mobilenetv2_100(pad_type='same')`."""
+    """Source, name and arguments, such as `timm:mobilenetv2_100(pad_type='same')`."""
     label_space: str
-    """`imagenet`, `digits`, ... or `custom`: decides the benchmarks a suite runs on."""
+    """`imagenet`, `digits`, ... or `custom`; a suite runs on the benchmarks of this label space."""
     notes: tuple[str, ...] = ()
-    """What the loader did that a reader should know."""
+    """Remarks on how the model was loaded."""
 
 
 class Classifier(nn.Module):
-    """Images `float32 (N, 3, H, W)` in [0, 1] to logits `(N, K)`, in eval mode, in plain float32.
-
-    Raises ModelError when the model is in train mode, does not return finite float logits `(N, K)`,
-    or returns probabilities.
-    """
+    """A network in eval mode and float32 that takes images in [0, 1] and returns logits."""
 
     mean: Tensor
     std: Tensor
@@ -47,7 +43,19 @@ class Classifier(nn.Module):
     def __init__(
         self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance, code: Path | None = None
     ) -> None:
-        """`code` is the user's file that built the model, where that is not the one of its class."""
+        """Wrap a network, and check it on three images of noise.
+
+        Args:
+            model: Network in eval mode that takes normalized images, shape (batch, 3, size, size), and returns logits,
+                shape (batch, classes).
+            preprocessing: Geometry and normalization of its images.
+            provenance: Where it came from.
+            code: The user's file that built the network, if there is one; part of the digest.
+
+        Raises:
+            ModelError: The network is in train mode, fails, does not return finite float logits of that shape, has
+                fewer than two outputs, or returns probabilities.
+        """
         super().__init__()
         self.model = model
         self.preprocessing = preprocessing
@@ -63,30 +71,42 @@ class Classifier(nn.Module):
 
     @property
     def name(self) -> str:
+        """Return the name as the user wrote it."""
         return self.provenance.name
 
     def forward(self, images: Images) -> Logits:
+        """Return logits, shape (batch, classes).
+
+        Args:
+            images: Images in [0, 1], shape (batch, 3, height, width), float32.
+        """
         logits: Logits = self.model((images - self.mean) / self.std)
         return logits
 
     def with_class_map(self, class_map: ClassMap) -> Classifier:
-        """The same classifier with its outputs read as the classes of a benchmark.
+        """Return the same classifier with its outputs mapped to the classes of a benchmark.
 
-        It shares the weights and keeps the digest. Raises ModelError where it has another number of outputs.
+        The result shares the weights and has the same digest.
+
+        Args:
+            class_map: Outputs of every class.
+
+        Raises:
+            ModelError: The classifier has another number of outputs than the map.
         """
         if self.num_classes != class_map.outputs:
             raise ModelError(
-                f"{self.name} has {self.num_classes} outputs; these classes are made of {class_map.outputs}."
+                f"{self.name} has {self.num_classes} outputs; these classes need a model with {class_map.outputs}."
             )
-        read = copy.copy(self)
-        read._modules = {**self._modules, "model": ClassMappedModel(self.model, class_map).to(self.mean.device)}
-        read.num_classes = len(class_map.members)
-        read._sums = weights_sums(read.model)
-        return read
+        mapped = copy.copy(self)
+        mapped._modules = {**self._modules, "model": ClassMappedModel(self.model, class_map).to(self.mean.device)}
+        mapped.num_classes = len(class_map.members)
+        mapped._sums = weights_sums(mapped.model)
+        return mapped
 
     @cached_property
     def flops(self) -> int:
-        """Floating-point operations of one image's forward pass, matrix products and convolutions only."""
+        """Return the floating-point operations of one image's forward pass, matrix products and convolutions only."""
         size = self.preprocessing.geometry.size
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             self(torch.zeros(1, 3, size, size, device=self.mean.device))
@@ -94,21 +114,21 @@ class Classifier(nn.Module):
 
     def check_mode(self) -> None:
         """Raise ModelError if any part of the model is in train mode."""
-        trained = [name or "the model" for name, module in self.named_modules() if module.training]
-        if trained:
+        in_train_mode = [name or "the model" for name, module in self.named_modules() if module.training]
+        if in_train_mode:
             raise ModelError(
-                f"{self.name}: {trained[0]} is in train mode"
-                + (f" (and {len(trained) - 1} more parts)." if len(trained) > 1 else "."),
+                f"{self.name}: {in_train_mode[0]} is in train mode"
+                + (f" (and {len(in_train_mode) - 1} more parts)." if len(in_train_mode) > 1 else "."),
                 "Batch norm and dropout would make samples depend on each other: call model.eval() first.",
             )
 
     def check_weights(self) -> None:
-        """Raise ModelError if a parameter or buffer is not what it was when the classifier was made."""
+        """Raise ModelError if a parameter or buffer has changed since the classifier was made."""
         if weights_sums(self.model) != self._sums:
             raise ModelError(f"{self.name}: the weights were changed during the evaluation.", "An attack must not.")
 
     def _probe(self) -> int:
-        """Classify three noise pictures and look at what comes out; returns the number of classes."""
+        """Check the logits of three images of noise, and return the number of classes."""
         size = self.preprocessing.geometry.size
         images = RandomStreams.of(0, range(3), self.mean.device).uniform((3, size, size), stream="probe")
         try:
@@ -125,11 +145,11 @@ class Classifier(nn.Module):
             raise ModelError(f"{self.name} must return logits of shape (N, K), got {got} for N = {len(images)}.")
         if not logits.dtype.is_floating_point or not logits.isfinite().all():
             raise ModelError(
-                f"{self.name} returns NaN, infinite or non-float logits ({logits.dtype}) on noise pictures.",
+                f"{self.name} returns NaN, infinite or non-float logits ({logits.dtype}) on images of noise.",
                 "Check the weights and the normalisation.",
             )
         if logits.shape[1] < 2:
-            raise ModelError(f"{self.name} has one output: it cannot be wrong.", "Return one logit a class.")
+            raise ModelError(f"{self.name} has one output: it cannot be wrong.", "Return one logit per class.")
         if is_probability(logits):
             raise ModelError(
                 f"{self.name} returns probabilities (each row is in [0, 1] and sums to 1), not logits.",
@@ -139,16 +159,22 @@ class Classifier(nn.Module):
 
 
 class ClassMappedModel(nn.Module):
-    """A network whose outputs are read as other classes.
+    """A network whose outputs are mapped to other classes.
 
-    The mean of probabilities is taken as the logarithm of a mean of exponentials of logits: what all classes share
-    changes neither the best of them nor their softmax.
+    The mean of probabilities is computed as the logarithm of the mean of the exponentials of the logits: a term that
+    all classes share changes neither the argmax nor the softmax.
     """
 
     indices: Tensor
     members: Tensor
 
     def __init__(self, model: nn.Module, class_map: ClassMap) -> None:
+        """Wrap a network.
+
+        Args:
+            model: Network with as many outputs as the map says.
+            class_map: Outputs of every class.
+        """
         super().__init__()
         self.model = model
         self.aggregation = class_map.aggregation
@@ -159,16 +185,25 @@ class ClassMappedModel(nn.Module):
         self.training = model.training
 
     def forward(self, images: Images) -> Logits:
+        """Return the logits of the benchmark's classes, shape (batch, classes).
+
+        Args:
+            images: Normalized images.
+        """
         logits: Tensor = self.model(images)
         if self.indices.shape[1] == 1:
             return logits[:, self.indices[:, 0]]
-        nothing = torch.full_like(logits[:, :1], float("-inf"))
-        grouped = torch.cat((logits, nothing), 1)[:, self.indices]
+        padding = torch.full_like(logits[:, :1], float("-inf"))
+        grouped = torch.cat((logits, padding), 1)[:, self.indices]
         if self.aggregation == "max":
             return grouped.amax(2)
         return grouped.logsumexp(2) - self.members.log()
 
 
 def is_probability(logits: Logits) -> bool:
-    """Whether every row could be a softmax output."""
+    """Return True if every row could be the output of a softmax: in [0, 1] with sum 1.
+
+    Args:
+        logits: Output of a network, shape (batch, classes).
+    """
     return bool(logits.min() >= 0 and logits.max() <= 1 and (logits.sum(1) - 1).abs().max() < 1e-4)

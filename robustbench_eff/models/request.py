@@ -1,43 +1,110 @@
-"""What the user asked for, and what a source of models gives back."""
+"""ModelRequest: which model a user wants; LoadedModule: what a model source returns."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from robustbench_eff.core.errors import Missing, ModelError
-from robustbench_eff.core.preprocessing import Mode, Preprocessing
+from robustbench_eff.core.preprocessing import Mode, PerChannel, Preprocessing
 
 if TYPE_CHECKING:
     from torch import nn
 
 
+class ModelOptions(TypedDict, total=False):
+    """Options of a model besides its name: the fields of `ModelRequest`, in the types that a Python caller uses."""
+
+    weights: Path | str | None
+    """File of weights to load in place of the model's own."""
+    num_classes: int | None
+    """Number of outputs; None for the model's own."""
+    mean: Sequence[float] | None
+    """Mean of each channel, or one for all, of pixels in [0, 1]; None for the model's own."""
+    std: Sequence[float] | None
+    """Standard deviation of each channel, or one for all; None for the model's own."""
+    input_size: int | None
+    """Side of the square input in pixels; None for the model's own."""
+    geometry: Mode | None
+    """How an image becomes square; None for the model's own."""
+    model_args: Mapping[str, Any] | None
+    """Keyword arguments for the function that builds the network."""
+    trust_checkpoint: bool
+    """Unpickle a weights file that contains more than tensors, which may run code."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """A model by name, with everything the user may set; None leaves the model's own value."""
+    """A model by name, with all options that the user may set; None keeps the model's own value."""
 
     name: str
+    """Name as the user wrote it, such as `effnet_b0`, `timm:resnet50` or `path/to/file.py:factory`."""
     weights: Path | None = None
+    """File of weights to load in place of the model's own."""
     num_classes: int | None = None
+    """Number of outputs."""
     mean: tuple[float, ...] | None = None
+    """Mean of each channel, or one for all, of pixels in [0, 1]."""
     std: tuple[float, ...] | None = None
+    """Standard deviation of each channel, or one for all."""
     input_size: int | None = None
+    """Side of the square input in pixels."""
     geometry: Mode | None = None
+    """How an image becomes square."""
     model_args: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments for the function that builds the network."""
     trust_checkpoint: bool = False
+    """Unpickle a weights file that contains more than tensors, which may run code."""
+
+    @classmethod
+    def from_options(cls, name: str, options: ModelOptions) -> ModelRequest:
+        """Return the request for a model of that name.
+
+        Args:
+            name: Name of the model.
+            options: Fields of the request in the types that a Python caller uses.
+
+        Raises:
+            TypeError: There is no option of that name.
+        """
+        values: dict[str, Any] = dict(options)
+        if values.get("weights") is not None:
+            values["weights"] = Path(values["weights"])
+        for key in ("mean", "std"):
+            if values.get(key) is not None:
+                values[key] = tuple(values[key])
+        values["model_args"] = values.get("model_args") or {}
+        return cls(name=name, **values)
 
     def missing_weights_file(self) -> list[Missing]:
-        """The `--weights` file, if it was named and is not there."""
+        """Return the weights file if the user named one that does not exist."""
         if self.weights is None or self.weights.is_file():
             return []
         return [Missing(f"weights file {self.weights}", "on this machine", "--weights FILE")]
 
+    def label_space(self, default: str) -> str:
+        """Return the label space that the number of classes suggests.
+
+        Args:
+            default: Label space if the user gave no number of classes.
+        """
+        return default if self.num_classes is None else label_space_of(self.num_classes)
+
     def adapt(self, preprocessing: Preprocessing, crop_pct: float) -> Preprocessing:
-        """The model's preprocessing with what the user set; `crop_pct` = crop / short side."""
+        """Return the preprocessing with the options that the user set.
+
+        Args:
+            preprocessing: The model's own.
+            crop_pct: Side of the center crop over the short side of the resized image, in (0, 1].
+
+        Raises:
+            ModelError: `mean` or `std` has neither one value nor three.
+            UsageError: A value is not valid, such as a `std` of 0.
+        """
         geometry = preprocessing.geometry
         if self.input_size is not None:
             resize = math.floor(self.input_size / crop_pct) if geometry.mode == "crop" else None
@@ -45,42 +112,53 @@ class ModelRequest:
         if self.geometry is not None and self.geometry != geometry.mode:
             resize = math.floor(geometry.size / crop_pct) if self.geometry == "crop" else None
             geometry = dataclasses.replace(geometry, mode=self.geometry, resize=resize)
-        return Preprocessing(
-            geometry=geometry,
-            mean=_three(self.mean, preprocessing.mean),
-            std=_three(self.std, preprocessing.std),
-        )
+        mean = preprocessing.mean if self.mean is None else _per_channel(self.mean)
+        std = preprocessing.std if self.std is None else _per_channel(self.std)
+        return Preprocessing(geometry=geometry, mean=mean, std=std)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModule:
-    """A module in eval mode, before it becomes a Classifier."""
+    """A network in eval mode, before it becomes a Classifier."""
 
     module: nn.Module
+    """The network, on the CPU; it takes normalized images and returns logits."""
     preprocessing: Preprocessing
+    """Geometry and normalization of its images."""
     source: str
+    """Source, name and arguments, such as `timm:mobilenetv2_100(pad_type='same')`; part of the model's digest."""
     label_space: str
+    """`imagenet`, `digits`, ... or `custom`."""
     notes: tuple[str, ...] = ()
+    """Remarks on how the model was loaded."""
     code: Path | None = None
-    """The user's file that built the module."""
-
-
-def _three(given: tuple[float, ...] | None, own: tuple[float, float, float]) -> tuple[float, float, float]:
-    if given is None:
-        return own
-    if len(given) == 1:
-        given *= 3
-    if len(given) != 3:
-        raise ModelError(f"--mean and --std take one value or three, got {len(given)}.")
-    return given[0], given[1], given[2]
+    """The user's file that built the module; part of the model's digest with all files that it imports."""
 
 
 def source_text(prefix: str, name: str, model_args: Mapping[str, Any]) -> str:
-    """How a source is written in manifests and hashed: `timm:mobilenetv2_100(pad_type='same')`."""
+    """Return a source as manifests write it: `timm:mobilenetv2_100(pad_type='same')`.
+
+    Args:
+        prefix: Prefix of the model source.
+        name: Name of the model within the source.
+        model_args: Keyword arguments of the network.
+    """
     arguments = ", ".join(f"{key}={value!r}" for key, value in sorted(model_args.items()))
     return f"{prefix}:{name}({arguments})" if arguments else f"{prefix}:{name}"
 
 
 def label_space_of(num_classes: int) -> str:
-    """1,000 classes are taken for ImageNet; anything else must name its benchmark."""
+    """Return `imagenet` for 1,000 classes, else `custom`: the user must then name the benchmark.
+
+    Args:
+        num_classes: Number of outputs of a model.
+    """
     return "imagenet" if num_classes == 1000 else "custom"
+
+
+def _per_channel(values: tuple[float, ...]) -> PerChannel:
+    if len(values) == 1:
+        values *= 3
+    if len(values) != 3:
+        raise ModelError(f"--mean and --std take one value or three, got {len(values)}.")
+    return values[0], values[1], values[2]

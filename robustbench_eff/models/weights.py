@@ -1,4 +1,4 @@
-"""Reading a weights file into a module, strictly and without running code from it."""
+"""Loading a weights file into a module, strictly and without running code from it."""
 
 from __future__ import annotations
 
@@ -12,17 +12,30 @@ from torch import Tensor, nn
 from robustbench_eff.core.errors import ModelError
 
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "params")
+"""Entries of a checkpoint that may hold the state_dict, in order of preference."""
 PREFIXES = ("module.", "_orig_mod.", "model.")
+"""Prefixes that wrappers such as DataParallel and torch.compile add to all keys."""
 
 StateDict = dict[str, Tensor]
+"""Parameters and buffers by name."""
 
 
 def load_weights(module: nn.Module, path: Path, *, trust: bool = False, drop: str | None = None) -> tuple[str, ...]:
-    """Load a .safetensors or PyTorch file into `module`; returns notes on what was done to it.
+    """Load a .safetensors or PyTorch file into a module.
 
-    Only tensors are read; a file that needs unpickling is refused unless `trust`. Every key must fit, except
-    those that contain `drop` and BatchNorm's `num_batches_tracked`, which no evaluation reads.
-    Raises ModelError with the reason.
+    Only tensors are read. Every key must fit, except BatchNorm's `num_batches_tracked`, which evaluation does not use.
+
+    Args:
+        module: Network to load into.
+        path: File of weights.
+        trust: Unpickle a file that contains more than tensors, which may run code from it.
+        drop: Ignore all keys of the file that contain this text.
+
+    Returns:
+        Notes on the file and on what was done to it.
+
+    Raises:
+        ModelError: The file cannot be read, needs unpickling without `trust`, or does not fit the module.
     """
     state, notes = _state_dict(_read(path, trust), path)
     if drop is not None and (dropped := [key for key in state if drop in key]):
@@ -50,15 +63,15 @@ def _read(path: Path, trust: bool) -> Any:
     except pickle.UnpicklingError as error:
         reason = str(error).partition("\n")[0]
         raise ModelError(
-            f"{path} is refused: reading it would run code that the file carries ({reason}).",
-            "Save its state_dict as .safetensors; or pass --trust-checkpoint if you trust who made the file.",
+            f"{path} is refused: reading it would run code that the file contains ({reason}).",
+            "Save its state_dict as .safetensors; or pass --trust-checkpoint if you trust the author of the file.",
         ) from error
     except Exception as error:
         raise ModelError(f"{path} cannot be read as a PyTorch checkpoint: {type(error).__name__}: {error}") from error
 
 
 def _state_dict(content: Any, path: Path) -> tuple[StateDict, tuple[str, ...]]:
-    """The mapping of tensors inside a checkpoint, and which entry it was."""
+    """The state_dict inside a checkpoint, and notes on where it was."""
     if isinstance(content, nn.Module):
         return dict(content.state_dict()), ("a pickled module: its state_dict",)
     if not isinstance(content, dict):
@@ -72,18 +85,18 @@ def _state_dict(content: Any, path: Path) -> tuple[StateDict, tuple[str, ...]]:
             others = sorted(str(key) for key in content if key != name)
             note = f"entry {name!r}" + (f" (others left: {', '.join(others)})" if others else "")
             return dict(inner), (note,)
-    found = ", ".join(str(key) for key in list(content)[:8])
+    keys = ", ".join(str(key) for key in list(content)[:8])
     raise ModelError(
-        f"{path} has no state_dict under {', '.join(CONTAINERS)}; it has {found}.",
+        f"{path} does not contain a state_dict under {', '.join(CONTAINERS)}; it contains {keys}.",
         "Save the state_dict of the model alone.",
     )
 
 
 def _without_prefix(state: StateDict, wanted: set[str]) -> tuple[StateDict, str]:
-    """Remove wrapper prefixes that every key carries and the module does not have."""
+    """Remove wrapper prefixes that all keys of the file have and the module does not."""
     removed = ""
     while state:
-        prefix = next((p for p in PREFIXES if all(key.startswith(p) for key in state)), None)
+        prefix = next((prefix for prefix in PREFIXES if all(key.startswith(prefix) for key in state)), None)
         if prefix is None or any(key.startswith(prefix) for key in wanted):
             break
         state = {key.removeprefix(prefix): value for key, value in state.items()}
@@ -100,9 +113,9 @@ def _check(wanted: StateDict, state: StateDict, path: Path) -> None:
         if key in state and state[key].shape != wanted[key].shape
     ]
     problems = [
-        f"{len(found)} {what}, such as {', '.join(found[:3])}"
-        for what, found in (("missing", missing), ("unexpected", extra), ("of another shape", shapes))
-        if found
+        f"{len(keys)} {what}, such as {', '.join(keys[:3])}"
+        for what, keys in (("missing", missing), ("unexpected", extra), ("of another shape", shapes))
+        if keys
     ]
     if problems:
         raise ModelError(
@@ -112,5 +125,9 @@ def _check(wanted: StateDict, state: StateDict, path: Path) -> None:
 
 
 def counters(module: nn.Module) -> StateDict:
-    """BatchNorm's counts of batches, which checkpoints may lack and no evaluation reads."""
+    """Return BatchNorm's counts of batches, which checkpoints may lack and evaluation does not use.
+
+    Args:
+        module: Network.
+    """
     return {key: value for key, value in module.state_dict().items() if key.endswith("num_batches_tracked")}

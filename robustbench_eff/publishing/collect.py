@@ -94,7 +94,7 @@ def validate_entries(places: Sequence[Path], stores: Sequence[Path | str] = ()) 
 
     With stores their numbers are computed again from the outcomes. Raises UsageError for a place that is not there.
     """
-    from robustbench_eff.scores.intervals import wilson
+    from robustbench_eff.core.statistics import wilson
 
     again = {}
     if stores:

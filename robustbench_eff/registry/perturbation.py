@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
-from robustbench_eff.core.user_code import load_object, names_code
+from robustbench_eff.core.user_code import load_object
 from robustbench_eff.storage.stored_cell import CLEAN, PerturbationKind
 
 from .attacks import ADAPTERS, ATTACKS
@@ -228,7 +228,7 @@ def _attack_class(name: str) -> type[Attack]:
         raise SpecError(
             f"{name} stands for {len(PERTURBATION_SETS[name])} perturbations and takes no fields.", f"Write {name}."
         )
-    if names_code(name):
+    if ":" in name:
         return _users_class(name)
     known = attack_names()
     hint = did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS])

@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from robustbench_eff.scores.intervals import wilson
+from robustbench_eff.core.statistics import wilson
 
 from .formatting import percent
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from robustbench_eff.core.statistics import wilson
+
 from .build_score import score_of
 from .cell_groups import CellOutcomes
-from .intervals import wilson
 from .score import Score
 from .score_function import CellScores
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainccinv, betaincinv
 
-from .intervals import wilson
+from robustbench_eff.core.statistics import wilson
 
 Array: TypeAlias = npt.NDArray[Any]
 

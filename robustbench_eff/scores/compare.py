@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.core.statistics import Ranks, holm
 
 from .bootstrap import paired_difference
 from .consistency import ErrorConsistency, error_consistency
-from .paired import holm, mcnemar, newcombe
+from .paired import mcnemar, newcombe
 from .per_sample import SampleContributions, Values
-from .ranks import Ranks, rank_intervals
+from .ranks import rank_intervals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy.typing as npt
 
 from robustbench_eff.benchmarks.definitions.cue_conflict import class_name
+from robustbench_eff.core.statistics import wilson
 
 from .build_score import score_of
 from .cell_groups import CellOutcomes
-from .intervals import wilson
 from .score import Score
 from .score_function import CellScores
 

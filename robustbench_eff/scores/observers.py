@@ -9,13 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.core.statistics import wilson
 
 from .bootstrap import ratio_intervals, resampled_sums
 from .build_score import Interval, score_of
 from .cell_groups import CellOutcomes
 from .consistency import kappa_of
 from .cue_conflict import ShapeTextureCounts, decisions
-from .intervals import wilson
 from .score import Score
 from .trials import Observer, Trial, named_shape, observer_of
 

@@ -1,14 +1,12 @@
-"""Tests between models on the same samples, and between many of them at once."""
+"""Tests between two models on the same samples."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-import numpy as np
 from scipy.stats import binom
 
-from .intervals import wilson
+from robustbench_eff.core.statistics import wilson
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -43,17 +41,3 @@ def newcombe(both: int, only_a: int, only_b: int, neither: int, confidence: floa
     down, up = (a - low_a, high_b - b), (high_a - a, b - low_b)
     below, above = (math.sqrt(x * x - 2 * correlation * x * y + y * y) for x, y in (down, up))
     return a - b - below, a - b + above
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values adjusted for being several, in the order given: those below 0.05 hold together at 5 %.
-
-    Source: Holm 1979, Scandinavian Journal of Statistics 6(2).
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    stepped = p[order] * np.arange(len(p), 0, -1)
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
-    found: list[float] = adjusted.tolist()
-    return found

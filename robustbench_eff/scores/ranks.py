@@ -3,25 +3,18 @@
 from __future__ import annotations
 
 from itertools import combinations
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from .bootstrap import least_p, paired_difference, resampled_sums, two_sided
-from .paired import holm, mcnemar
+from robustbench_eff.core.statistics import Ranks, ranks_from_pairs
 
-LEVEL = 0.05
+from .bootstrap import least_p, paired_difference, resampled_sums, two_sided
+from .paired import mcnemar
 
 Values: TypeAlias = npt.NDArray[Any]
-
-
-class Ranks(NamedTuple):
-    """1 is the best."""
-
-    best: int
-    worst: int
 
 
 def rank_intervals(values: Values, higher_is_better: bool = True, weights: Values | None = None) -> list[Ranks]:
@@ -39,18 +32,12 @@ def rank_intervals(values: Values, higher_is_better: bool = True, weights: Value
     binary = bool(((values == 0) | (values == 1)).all())
     if weights is not None:
         tested = [paired_difference((values[a], weights[a]), (values[b], weights[b])).p for a, b in pairs]
-        p_values = holm([1.0 if p is None else p for p in tested])
+        p_values = [1.0 if p is None else p for p in tested]
     else:
-        p_values = holm((_mcnemar_p if binary else _bootstrap_p)(values, pairs))
+        p_values = (_mcnemar_p if binary else _bootstrap_p)(values, pairs)
     means = values.mean(axis=1) if weights is None else values.sum(axis=1) / np.maximum(weights.sum(axis=1), 1)
-    means = means if higher_is_better else -means
-    better, worse = np.zeros(len(values), dtype=int), np.zeros(len(values), dtype=int)
-    for (a, b), p in zip(pairs, p_values, strict=True):
-        if p < LEVEL and means[a] != means[b]:
-            winner, loser = (a, b) if means[a] > means[b] else (b, a)
-            better[loser] += 1
-            worse[winner] += 1
-    return [Ranks(1 + int(before), len(values) - int(behind)) for before, behind in zip(better, worse, strict=True)]
+    first, second = np.triu_indices(len(values), 1)
+    return ranks_from_pairs(means if higher_is_better else -means, first, second, p_values)
 
 
 def _mcnemar_p(values: Values, pairs: list[tuple[int, int]]) -> list[float]:

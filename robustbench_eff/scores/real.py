@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.statistics import wilson
 
 from .build_score import score_of
 from .cell_groups import CellOutcomes
-from .intervals import wilson
 from .score import Score
 from .score_function import CellScores
 

@@ -12,13 +12,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.storage.outcomes import as_numpy
 
 from .alexnet import AlexNet
 from .bootstrap import mean_intervals
 from .build_score import Contributions, score_of, scores_over
 from .cell_groups import CellOutcomes
-from .intervals import wilson
 from .score import Score
 from .score_function import CellScores, GroupScores, ScoreContext
 

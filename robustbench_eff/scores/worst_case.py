@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core import spec
+from robustbench_eff.core.statistics import wilson
 
 from .build_score import flags_of, protocol_over
 from .cell_groups import CellOutcomes, subject_of
 from .distances import distances, survives
-from .intervals import wilson
 from .score import Score
 from .score_function import GroupScores, ScoreContext
 

@@ -1,4 +1,4 @@
-"""What a run ran on: versions, processor, state of the source tree."""
+"""The environment of a run: versions, processor, state of the source tree."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PACKAGES = (
 
 
 def describe() -> dict[str, Any]:
-    """Versions, processor, command and git state, for the run manifest; needs no torch."""
+    """Return versions, processor, command line and git state for the run manifest; torch is not imported."""
     return {
         "command": sys.argv,
         "python": platform.python_version(),
@@ -37,12 +37,16 @@ def describe() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str | None]:
-    """Installed versions; None for a package that is not there."""
+    """Return the installed versions of `PACKAGES`; None for a package that is not installed."""
     return {name: installed(name) for name in PACKAGES}
 
 
 def installed(package: str) -> str | None:
-    """The installed version of a distribution, or None."""
+    """Return the installed version of a distribution, or None.
+
+    Args:
+        package: Name of the distribution.
+    """
     try:
         return version(package)
     except PackageNotFoundError:
@@ -50,7 +54,7 @@ def installed(package: str) -> str | None:
 
 
 def processor() -> str:
-    """The processor's name where the system tells it."""
+    """Return the model name of the processor, or its architecture if the system does not report a name."""
     info = Path("/proc/cpuinfo")
     if info.is_file():
         for line in info.read_text().splitlines():
@@ -60,7 +64,11 @@ def processor() -> str:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit and whether the tree differs from it; None outside a checkout of this project."""
+    """Return the `commit`, and as `dirty` whether the tree differs from it; None outside a checkout of this project.
+
+    Args:
+        folder: Folder of the package.
+    """
     top = _git(folder, "rev-parse", "--show-toplevel")
     if top is None or Path(top) != folder.parent:
         return None
@@ -68,9 +76,10 @@ def git_state(folder: Path) -> dict[str, Any] | None:
     return {"commit": _git(folder, "rev-parse", "HEAD"), "dirty": bool(status)}
 
 
-def _git(folder: Path, *words: str) -> str | None:
+def _git(folder: Path, *arguments: str) -> str | None:
+    command = ["git", "-C", str(folder), *arguments]
     try:
-        answer = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, timeout=10)
+        completed = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+    return completed.stdout.strip() if completed.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""Whether weights can be had from a hub: looks into the local cache, then asks the network, briefly."""
+"""Whether weights are available: looks into the local caches, then tries the network briefly."""
 
 from __future__ import annotations
 
@@ -10,26 +10,42 @@ TIMEOUT_SECONDS = 5.0
 
 
 def cached_on_hugging_face(repository: str, filenames: tuple[str, ...]) -> bool:
-    """Whether any of these files of a Hugging Face repository is in the local cache."""
+    """Return True if any of these files of a Hugging Face repository is in the local cache.
+
+    Args:
+        repository: `owner/name` on the hub.
+        filenames: Names of files in the repository.
+    """
     from huggingface_hub import try_to_load_from_cache
 
     return any(isinstance(try_to_load_from_cache(repository, name), str) for name in filenames)
 
 
 def cached_by_torch(url: str) -> bool:
-    """Whether torch.hub has downloaded this URL before."""
+    """Return True if torch.hub has already downloaded this file.
+
+    Args:
+        url: Address of the file.
+    """
     import torch
 
     return (Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name).is_file()
 
 
 def reachable(host: str) -> bool:
-    """Whether a connection to the host can be opened within a few seconds, directly or through a proxy."""
+    """Return True if a connection to a host opens within `TIMEOUT_SECONDS`, directly or through the system's proxy.
+
+    Args:
+        host: Name of the host, without scheme or port.
+    """
     from urllib.request import getproxies, proxy_bypass
 
     proxy = None if proxy_bypass(host) else getproxies().get("https")
-    target = urlparse(proxy if proxy and "://" in proxy else f"http://{proxy}") if proxy else None
-    address = (target.hostname or host, target.port or 80) if target else (host, 443)
+    if proxy:
+        target = urlparse(proxy if "://" in proxy else f"http://{proxy}")
+        address = (target.hostname or host, target.port or 80)
+    else:
+        address = (host, 443)
     try:
         with socket.create_connection(address, timeout=TIMEOUT_SECONDS):
             return True

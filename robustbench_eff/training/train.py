@@ -23,12 +23,11 @@ from robustbench_eff.defenses.sat import SmoothAdversarialTraining
 from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.generation.output_folder import write_or_check_provenance
 from robustbench_eff.models import aliases, architectures
-from robustbench_eff.models import resolve as zoo
 from robustbench_eff.models.card import CARD, WEIGHTS, Card
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.sources.user_module import plain_preprocessing
-from robustbench_eff.registry import build
+from robustbench_eff.registry import build, build_model
 from robustbench_eff.system import devices, environment
 
 from .data import TrainingData, missing_images, open_training_data
@@ -97,7 +96,7 @@ def missing(settings: TrainSettings) -> list[Missing]:
     """The images and the teacher that the training needs and that are not there."""
     found = missing_images(settings.benchmark, settings.data, settings.validation, settings.unlabelled)
     teacher = getattr(build.defense(settings.defense), "teacher", None)
-    return found if teacher is None else found + zoo.missing(ModelRequest(name=teacher))
+    return found if teacher is None else found + build_model.missing(ModelRequest(name=teacher))
 
 
 def _device(name: str) -> str:
@@ -130,7 +129,7 @@ def _check_teacher(given: Dependencies, data: TrainingData) -> None:
 
 
 def _teacher(name: str, preprocessing: Preprocessing, device: str) -> Classifier:
-    teacher = zoo.load(ModelRequest(name=name), device)
+    teacher = build_model.load(ModelRequest(name=name), device)
     size = teacher.preprocessing.geometry.size
     if size != preprocessing.geometry.size:
         raise UsageError(f"The teacher {name} wants images of {size} pixels.", f"Train with --input-size {size}.")

@@ -49,7 +49,7 @@ def test_a_class_map_that_cannot_be() -> None:
         with pytest.raises(UsageError, match="Every class needs outputs of its own from 0 to 9"):
             ClassMap(outputs=10, members=members)
     classifier = load_classifier(Fixed(0, outputs=10).eval(), input_size=8)
-    with pytest.raises(ModelError, match="has 10 outputs; these classes are made of 1000"):
+    with pytest.raises(ModelError, match="has 10 outputs; these classes need a model with 1000"):
         classifier.with_class_map(restricted(1000, (1, 2)))
 
 

@@ -116,7 +116,7 @@ def test_what_it_cannot_take_is_said(
     ("text", "words"),
     [
         ("random_fase", "Did you mean 'random_phase'"),
-        ("fourier(gamma=1)", "has no field 'gamma'"),
+        ("fourier(gamma=1)", "does not have a field 'gamma'"),
         ("fourier(beta=0.6)", "beta must be above 0 and at most 0.5"),
         ("random_phase(scale=0)", "scale must be above 0"),
     ],

@@ -82,7 +82,7 @@ def test_a_kink_that_is_no_module_is_found_afterwards() -> None:
 
 
 def test_what_is_smooth_already_is_refused() -> None:
-    with pytest.raises(ModelError, match="no activation with a kink"):
+    with pytest.raises(ModelError, match="not contain an activation with a kink"):
         smooth_activations(architectures.build("effnet_micro", 10), "silu")
     with pytest.raises(SpecError, match="not smooth"):
         smooth_activations(small_net(), "relu")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robustbench_eff.scores.intervals import wilson
+from robustbench_eff.core.statistics import wilson
 
 RUNS, SHARD, UNTIL = 8000, 64, 0.02
 

@@ -9,9 +9,9 @@ import pytest
 
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.shuffle import UnbiasedPrefix, drawn_fairly, shuffled
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.evaluation.engines import dispatch
 from robustbench_eff.scores.compute import store_scores
-from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.storage.store import Store
 from running import AtOnce, accuracies, assert_same, by_cell, outcomes, run
 
@@ -127,13 +127,13 @@ def test_models_that_do_not_fit_together_are_loaded_again(tmp_path: Path, monkey
     from robustbench_eff.evaluation import device_runtime, model_cache
 
     loaded: list[str] = []
-    load = device_runtime.zoo.load
+    load = device_runtime.build_model.load
 
     def counting(request, device):
         loaded.append(request.name)
         return load(request, device)
 
-    monkeypatch.setattr(device_runtime.zoo, "load", counting)
+    monkeypatch.setattr(device_runtime.build_model, "load", counting)
     models = ("digits_standard", "digits_pgd_at", "digits_sat")
     run(tmp_path / "one", *models, attacks=[ATTACK], limit=8)
     assert loaded == [*models]

@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 import pytest
 
 from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards.board import board
 from robustbench_eff.leaderboards.columns import layout
 from robustbench_eff.leaderboards.published import SCHEMA, chosen, entries, published
 from robustbench_eff.leaderboards.published_names import name_of
 from robustbench_eff.registry import build
 from robustbench_eff.scores.alexnet import published as alexnet
-from robustbench_eff.scores.intervals import wilson
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 SHARED = Path(__file__).parents[3] / "shared" / "published"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from board_entries import counted, measured
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards.entry import Check, Entry, Result
 from robustbench_eff.leaderboards.validation import differences, problems, repeated
-from robustbench_eff.scores.intervals import wilson
 
 GOOD = measured("mine", 900, 400)
 

@@ -8,13 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.scores.by_class import (
     balanced_accuracy,
     balanced_accuracy_interval,
     worst_class_accuracy,
     worst_class_interval,
 )
-from robustbench_eff.scores.intervals import wilson
 
 samples = st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=1, max_size=80)
 

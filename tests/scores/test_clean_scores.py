@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from outcome_tables import cell, item, table
 from robustbench_eff.cli.main import app
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.scores.accuracy import accuracy_scores
 from robustbench_eff.scores.clean import class_scores, confidence_scores
 from robustbench_eff.scores.effective import Count, baselines, effective_robustness, effective_scores
-from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.scores.real import real_labels, real_scores
 from robustbench_eff.scores.score_function import ScoreContext
 

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from robustbench_eff.core.statistics import holm, wilson
 from robustbench_eff.scores import alexnet
 from robustbench_eff.scores.bootstrap import mean_intervals, paired_difference, ratio_intervals
 from robustbench_eff.scores.corruptions import mean_corruption_error
-from robustbench_eff.scores.intervals import wilson
-from robustbench_eff.scores.paired import holm, mcnemar
+from robustbench_eff.scores.paired import mcnemar
 
 SIMULATIONS = 2000
 AT_ONCE = 250

@@ -17,9 +17,9 @@ from outcome_tables import cell, item, table
 from robustbench_eff.benchmarks.definitions.cue_conflict import categories, stimulus
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.scores.cell_groups import CellOutcomes
 from robustbench_eff.scores.cue_conflict import ShapeTextureCounts, cue_conflict_scores, decisions
-from robustbench_eff.scores.intervals import wilson
 from robustbench_eff.scores.observers import consistency_scores, counted, observer_scores
 from robustbench_eff.scores.trials import read_trials
 from robustbench_eff.storage.store import Store

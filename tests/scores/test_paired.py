@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from robustbench_eff.scores.paired import holm, mcnemar, newcombe
+from robustbench_eff.core.statistics import holm
+from robustbench_eff.scores.paired import mcnemar, newcombe
 
 
 @given(st.integers(0, 400), st.integers(0, 400))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from robustbench_eff.scores import ranks
+from robustbench_eff.core import statistics
 from robustbench_eff.scores.ranks import rank_intervals
 
 MODELS, SAMPLES, TRIALS = 6, 400, 1000
@@ -22,7 +22,7 @@ def correlated(random: np.random.Generator) -> np.ndarray:
     return 0.7 * difficulty + np.sqrt(1 - 0.49) * own < norm.ppf(TRUE_ACCURACY)[:, None]
 
 
-def covered(found: list[ranks.Ranks]) -> bool:
+def covered(found: list[statistics.Ranks]) -> bool:
     """Stricter than that every interval meets its ranks: it holds them all."""
     return all(
         best <= lowest and highest <= worst for (best, worst), (lowest, highest) in zip(found, ALLOWED, strict=True)
@@ -39,7 +39,7 @@ def test_all_true_ranks_are_covered_at_once() -> None:
 
 
 def test_without_holm_they_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranks, "holm", list)
+    monkeypatch.setattr(statistics, "holm", list)
     assert share_covered(300) < 0.9
 
 

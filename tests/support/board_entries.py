@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards.entry import Cell, Entry, Provenance, Result
-from robustbench_eff.scores.intervals import wilson
 
 CELLS = {"none": "aaaa", "pgd(eps=8/255)": "bbbb"}
 

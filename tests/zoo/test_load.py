@@ -12,8 +12,9 @@ from torch import nn
 
 from robustbench_eff import load_classifier
 from robustbench_eff.core.errors import MissingInputs, ModelError, UsageError
-from robustbench_eff.models import aliases, resolve
+from robustbench_eff.models import aliases
 from robustbench_eff.models.request import ModelRequest
+from robustbench_eff.registry import build_model
 from small_models import random_weights
 
 
@@ -22,7 +23,7 @@ def test_there_are_218_published_aliases_and_each_resolves(offline) -> None:
     assert len(published) == 218
     assert aliases.aliases()["effnet_b7_advprop"].target == "tf_efficientnet_b7.ap_in1k"
     for alias in published:
-        (missing,) = resolve.missing(ModelRequest(name=alias.name))
+        (missing,) = build_model.missing(ModelRequest(name=alias.name))
         assert alias.name in missing.what
         assert missing.where.startswith("http")
         assert "--weights FILE" in missing.how
@@ -59,9 +60,9 @@ def test_missing_weights_say_why_and_where(offline, name: str, words: str) -> No
     [
         ("effnet_b7_advprob", "Did you mean 'effnet_b7_advprop'"),
         ("timm:resnet5", "Did you mean 'resnet50'"),
-        ("timm:resnet50.nope", "timm has no weights 'resnet50.nope'"),
+        ("timm:resnet50.nope", "timm does not have weights 'resnet50.nope'"),
         ("torchvision:alexnett", "Did you mean 'alexnet'"),
-        ("open_clip:ViT-B-33/openai", "no architecture"),
+        ("open_clip:ViT-B-33/openai", "does not have an architecture"),
         ("open_clip:ViT-B-32/nope", "open_clip:ViT-B-32/TAG with"),
         ("open_clip:ViT-B-32/openai", "Use open_clip:ViT-B-32-quickgelu/openai"),
         ("no.such.module:build", "cannot be imported"),

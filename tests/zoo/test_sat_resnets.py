@@ -137,14 +137,14 @@ def test_a_checkpoint_computes_what_tensorflow_would(tmp_path: Path, name: str) 
 
 def test_another_resnet_is_said(tmp_path: Path) -> None:
     index = write_bundle(tmp_path / "relu", variables("Res50-relu"))
-    with pytest.raises(ModelError, match=r"has no variable group2/block6/conv1/W"):
+    with pytest.raises(ModelError, match=r"does not contain a variable group2/block6/conv1/W"):
         load_classifier("sat_resnet101_silu", weights=index)
-    with pytest.raises(ModelError, match=r"has no variable conv0/smoothrelu_beta"):
+    with pytest.raises(ModelError, match=r"does not contain a variable conv0/smoothrelu_beta"):
         load_classifier("sat_resnet50_smoothrelu", weights=index)
     with pytest.raises(ModelError, match=r"which does not give"):
         load_classifier("sat_resnext50_silu_32x4d", weights=index)
     smooth = write_bundle(tmp_path / "smooth", variables("Res50-smoothrelu"))
     with pytest.raises(ModelError, match=r"variables of no known part, such as conv0/smoothrelu_beta"):
         load_classifier("sat_resnet50_relu", weights=smooth)
-    with pytest.raises(ModelError, match="holds no EfficientNet"):
+    with pytest.raises(ModelError, match="does not contain an EfficientNet"):
         load_classifier("sat_effnet_b0", weights=index)

@@ -44,7 +44,7 @@ def test_another_source_file_is_another_model(user_file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "words"),
     [
-        ("buidl", {}, "has no 'buidl'.\nDid you mean 'build'"),
+        ("buidl", {}, "does not define 'buidl'.\nDid you mean 'build'"),
         ("nothing", {}, "returned a int, not a torch.nn.Module"),
         ("build", {"model_args": {"depth": 3}}, "cannot be called with"),
         ("build", {"num_classes": 1000}, "has 10 outputs, not the 1000"),
@@ -171,7 +171,7 @@ def test_a_file_that_needs_unpickling_is_refused_unless_trusted(user_file: Path,
         (lambda state: {**state, "extra": torch.ones(1)}, "1 unexpected, such as extra"),
         (lambda state: {key: state[key] for key in list(state)[1:]}, "1 missing, such as body.0.weight"),
         (lambda state: {**state, "head.weight": torch.ones(3, 4)}, "1 of another shape"),
-        (lambda state: {"weights": state}, "has no state_dict under"),
+        (lambda state: {"weights": state}, "does not contain a state_dict under"),
         (lambda state: [1, 2], "holds a list"),
     ],
 )

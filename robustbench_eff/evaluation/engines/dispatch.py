@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 from robustbench_eff.core.errors import EvaluationError
-from robustbench_eff.scores.intervals import wilson
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.storage.store import Store
 
 from ..plan import CLEAN, Plan, PlannedCell, Task

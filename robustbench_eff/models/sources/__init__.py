@@ -1,1 +1,1 @@
-"""One file per model source: what is missing, and how the network is built."""
+"""One file per model source, each with one object that implements `ModelSource`."""

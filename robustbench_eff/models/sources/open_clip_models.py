@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,85 +32,119 @@ TEXTS_PER_BATCH = 256
 
 
 class ZeroShot(nn.Module):
-    """Normalised image features times a fixed matrix of class features, scaled.
+    """Normalized image features times a fixed matrix of class features, scaled.
 
-    A bias that all classes share, as SigLIP has, is left out: it changes neither the class nor a gradient.
+    A bias that all classes share, as in SigLIP, is left out, because it changes neither the class nor a gradient.
     """
 
     class_features: Tensor
 
     def __init__(self, clip: nn.Module, class_features: Tensor, scale: float) -> None:
+        """Build the classifier.
+
+        Args:
+            clip: Network with a method `encode_image`.
+            class_features: One unit vector per class, shape (classes, features).
+            scale: Factor from cosine similarities to logits.
+        """
         super().__init__()
         self.clip = clip
         self.scale = scale
         self.register_buffer("class_features", class_features)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Normalised images (N, 3, S, S) to logits (N, K)."""
+        """Return logits, shape (batch, classes).
+
+        Args:
+            images: Normalized images, shape (batch, 3, size, size).
+        """
         features = functional.normalize(self.clip.encode_image(images), dim=-1)  # type: ignore[operator]
         logits: Tensor = self.scale * features @ self.class_features.T
         return logits
 
 
-def missing(name: str, request: ModelRequest) -> list[Missing]:
-    """The extra, the architecture's weights, or the file that was named."""
-    open_clip = _open_clip()
-    architecture, tag = _parts(name, open_clip)
-    if request.weights is not None:
-        return request.missing_weights_file()
-    config = open_clip.get_pretrained_cfg(architecture, tag)
-    repository = str(config.get("hf_hub", "")).strip("/")
-    files = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-    url = config.get("url", "")
-    if repository and (network.cached_on_hugging_face(repository, files) or network.reachable("huggingface.co")):
-        return []
-    if url and network.reachable(url.split("/")[2]):
-        return []
-    where = f"https://huggingface.co/{repository}" if repository else url
-    return [Missing(f"weights of {request.name} (they cannot be downloaded)", where, "--weights FILE")]
+@dataclass(frozen=True, slots=True)
+class OpenClipModels:
+    """Image towers of open_clip with a zero-shot head. See `ModelSource`."""
+
+    def missing(self, target: str, request: ModelRequest) -> list[Missing]:
+        """Return the weights if they are neither a file, nor cached, nor available for download. See `ModelSource`.
+
+        Args:
+            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them.
+            request: The user's options.
+        """
+        open_clip = _open_clip()
+        architecture, tag = _parts(target, open_clip)
+        if request.weights is not None:
+            return request.missing_weights_file()
+        config = open_clip.get_pretrained_cfg(architecture, tag)
+        repository = str(config.get("hf_hub", "")).strip("/")
+        files = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+        url = config.get("url", "")
+        if repository and (network.cached_on_hugging_face(repository, files) or network.reachable("huggingface.co")):
+            return []
+        if url and network.reachable(url.split("/")[2]):
+            return []
+        where = f"https://huggingface.co/{repository}" if repository else url
+        return [Missing(f"weights of {request.name} (they cannot be downloaded)", where, "--weights FILE")]
+
+    def build(self, target: str, request: ModelRequest) -> LoadedModule:
+        """Return the image tower with a zero-shot head, by default for ImageNet with OpenAI's names and 80 templates.
+
+        The model arguments `class_names` and `templates` name text files with one class or template per line; a
+        template contains `{}` in place of the class name. Class features are cached by content. See `ModelSource`.
+
+        Args:
+            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them.
+            request: The user's options.
+        """
+        arguments = dict(request.model_args)
+        class_names, templates = _lines(arguments.pop("class_names", None)), _lines(arguments.pop("templates", None))
+        open_clip = _open_clip()
+        architecture, tag = _parts(target, open_clip)
+        try:
+            pretrained = None if request.weights else tag
+            model = open_clip.create_model(architecture, pretrained=pretrained, **arguments).eval()
+            tokenizer = open_clip.get_tokenizer(architecture)
+        except Exception as error:
+            raise ModelError(f"open_clip cannot build {target}: {error}") from error
+        notes: tuple[str, ...] = ()
+        if request.weights is not None:
+            notes = load_weights(model, request.weights, trust=request.trust_checkpoint)
+        names = class_names or list(open_clip.IMAGENET_CLASSNAMES)
+        prompts = templates or [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
+        features = _class_features(model, tokenizer, names, prompts)
+        zero_shot = ZeroShot(model, features, model.logit_scale.detach().exp().item())
+        return LoadedModule(
+            module=zero_shot.eval(),
+            preprocessing=request.adapt(_preprocessing(open_clip.get_model_preprocess_cfg(model)), 1.0),
+            source=source_text("open_clip", target, request.model_args),
+            label_space="imagenet" if class_names is None else "custom",
+            notes=(*notes, f"zero-shot head from {len(names)} class names and {len(prompts)} templates"),
+        )
+
+    def label_space(self, target: str, request: ModelRequest) -> str:
+        """Return what the number of classes suggests, `imagenet` by default. See `ModelSource`.
+
+        Args:
+            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them.
+            request: The user's options.
+        """
+        del target
+        return request.label_space("imagenet")
 
 
-def build(name: str, request: ModelRequest) -> LoadedModule:
-    """The image tower with a zero-shot head; by default for ImageNet with OpenAI's names and 80 templates.
+OPEN_CLIP = OpenClipModels()
 
-    The model arguments `class_names` and `templates` name text files with a class or a template a line; a
-    template holds `{}` where the class name goes. The class features are cached by content.
-    """
-    arguments = dict(request.model_args)
-    class_names, templates = _lines(arguments.pop("class_names", None)), _lines(arguments.pop("templates", None))
-    open_clip = _open_clip()
-    architecture, tag = _parts(name, open_clip)
-    try:
-        model = open_clip.create_model(architecture, pretrained=None if request.weights else tag, **arguments).eval()
-        tokenizer = open_clip.get_tokenizer(architecture)
-    except Exception as error:
-        raise ModelError(f"open_clip cannot build {name}: {error}") from error
-    notes: tuple[str, ...] = ()
-    if request.weights is not None:
-        notes = load_weights(model, request.weights, trust=request.trust_checkpoint)
-    names = class_names or list(open_clip.IMAGENET_CLASSNAMES)
-    prompts = templates or [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
-    features = _class_features(model, tokenizer, names, prompts)
-    zero_shot = ZeroShot(model, features, model.logit_scale.detach().exp().item())
-    config: dict[str, Any] = open_clip.get_model_preprocess_cfg(model)
-    size = config["size"] if isinstance(config["size"], int) else config["size"][-1]
-    squash = config.get("resize_mode") == "squash"
-    preprocessing = Preprocessing(
-        geometry=Geometry(
-            size=size,
-            mode="squash" if squash else "crop",
-            interpolation=config.get("interpolation", "bicubic"),
-        ),
-        mean=tuple(config["mean"]),
-        std=tuple(config["std"]),
+
+def _preprocessing(config: dict[str, Any]) -> Preprocessing:
+    geometry = Geometry(
+        size=config["size"] if isinstance(config["size"], int) else config["size"][-1],
+        mode="squash" if config.get("resize_mode") == "squash" else "crop",
+        interpolation=config.get("interpolation", "bicubic"),
     )
-    return LoadedModule(
-        module=zero_shot.eval(),
-        preprocessing=request.adapt(preprocessing, 1.0),
-        source=source_text("open_clip", name, request.model_args),
-        label_space="imagenet" if class_names is None else "custom",
-        notes=(*notes, f"zero-shot head from {len(names)} class names and {len(prompts)} templates"),
-    )
+    return Preprocessing(geometry=geometry, mean=tuple(config["mean"]), std=tuple(config["std"]))
 
 
 def _lines(path: str | None) -> list[str] | None:
@@ -122,7 +157,7 @@ def _lines(path: str | None) -> list[str] | None:
 
 
 def _class_features(model: nn.Module, tokenizer: Any, names: list[str], templates: list[str]) -> Tensor:
-    """One unit vector per class (K, D); computed once per text tower, names and templates."""
+    """One unit vector per class (K, D); computed once for the same text tower, names and templates."""
     digest = hashlib.blake2b(json.dumps([names, templates]).encode(), digest_size=16)
     for key, value in sorted(model.state_dict().items()):
         if not key.startswith("visual."):
@@ -133,13 +168,13 @@ def _class_features(model: nn.Module, tokenizer: Any, names: list[str], template
         cached: Tensor = torch.load(path, weights_only=True)
         return cached
     rows = []
-    per_batch = math.ceil(TEXTS_PER_BATCH / len(templates))
+    names_per_batch = math.ceil(TEXTS_PER_BATCH / len(templates))
     with torch.no_grad():
-        for start in range(0, len(names), per_batch):
-            some = names[start : start + per_batch]
-            texts = [template.replace("{}", name) for name in some for template in templates]
+        for start in range(0, len(names), names_per_batch):
+            batch = names[start : start + names_per_batch]
+            texts = [template.replace("{}", name) for name in batch for template in templates]
             encoded = functional.normalize(model.encode_text(tokenizer(texts)), dim=-1)  # type: ignore[operator]
-            rows.append(encoded.reshape(len(some), len(templates), -1).mean(1))
+            rows.append(encoded.reshape(len(batch), len(templates), -1).mean(1))
     features = functional.normalize(torch.cat(rows), dim=-1)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
@@ -149,21 +184,22 @@ def _class_features(model: nn.Module, tokenizer: Any, names: list[str], template
 
 
 def _parts(name: str, open_clip: ModuleType) -> tuple[str, str]:
-    """Architecture and pretrained tag; ModelError with the nearest names for unknown ones."""
+    """Architecture and pretrained tag; ModelError with the closest names for unknown ones."""
     architecture, slash, tag = name.partition("/")
     known = [f"{pair[0]}/{pair[1]}" for pair in open_clip.list_pretrained()]
     if architecture not in open_clip.list_models():
-        raise ModelError(f"open_clip has no architecture {architecture!r}.", did_you_mean(name, known))
+        raise ModelError(f"open_clip does not have an architecture {architecture!r}.", did_you_mean(name, known))
     if not slash or name not in known:
         tags = [pair.partition("/")[2] for pair in known if pair.startswith(f"{architecture}/")]
         raise ModelError(
-            f"open_clip has no weights {name!r}.",
+            f"open_clip does not have weights {name!r}.",
             f"Write open_clip:{architecture}/TAG with {', '.join(tags)}.",
         )
-    trained = bool(open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu"))
-    built = bool((open_clip.get_model_config(architecture) or {}).get("quick_gelu"))
-    if trained != built:  # open_clip only warns, and computes other features
-        right = f"{architecture}-quickgelu" if trained else architecture.removesuffix("-quickgelu")
+    trained_with_quick_gelu = bool(open_clip.get_pretrained_cfg(architecture, tag).get("quick_gelu"))
+    built_with_quick_gelu = bool((open_clip.get_model_config(architecture) or {}).get("quick_gelu"))
+    if trained_with_quick_gelu != built_with_quick_gelu:  # open_clip only warns, and computes other features
+        suffix = "-quickgelu"
+        right = f"{architecture}{suffix}" if trained_with_quick_gelu else architecture.removesuffix(suffix)
         raise ModelError(
             f"{name} was trained with another GELU than {architecture} has.", f"Use open_clip:{right}/{tag}."
         )

@@ -1,22 +1,51 @@
-"""The small digits classifiers that are installed with the package."""
+"""`shipped:NAME`: the small digits classifiers that are installed with the package."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 from robustbench_eff.core.errors import Missing
 
 from ..aliases import checkpoints
 from ..card import Card
 from ..request import LoadedModule, ModelRequest
-from .trained import built
+from .trained import build_from_card
 
 
-def missing(name: str, request: ModelRequest) -> list[Missing]:
-    """Nothing but a weights file that was named and is not there."""
-    del name
-    return request.missing_weights_file()
+@dataclass(frozen=True, slots=True)
+class ShippedModels:
+    """The networks in the package's folder of checkpoints. See `ModelSource`."""
+
+    def missing(self, target: str, request: ModelRequest) -> list[Missing]:
+        """Return the file of `--weights` if it does not exist. See `ModelSource`.
+
+        Args:
+            target: Name of the shipped network.
+            request: The user's options.
+        """
+        del target
+        return request.missing_weights_file()
+
+    def build(self, target: str, request: ModelRequest) -> LoadedModule:
+        """Return the network with its shipped weights or those of `--weights`. See `ModelSource`.
+
+        Args:
+            target: Name of the shipped network.
+            request: The user's options.
+        """
+        folder = checkpoints()
+        card = Card.read(folder / f"{target}.json")
+        return build_from_card(card, folder / f"{target}.safetensors", f"shipped:{target}", request)
+
+    def label_space(self, target: str, request: ModelRequest) -> str:
+        """Return `digits`. See `ModelSource`.
+
+        Args:
+            target: Name of the shipped network.
+            request: The user's options.
+        """
+        del target, request
+        return "digits"
 
 
-def build(name: str, request: ModelRequest) -> LoadedModule:
-    """The network with its shipped weights, or those of `--weights`."""
-    folder = checkpoints()
-    return built(Card.read(folder / f"{name}.json"), folder / f"{name}.safetensors", f"shipped:{name}", request)
+SHIPPED = ShippedModels()

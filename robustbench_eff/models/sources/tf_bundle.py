@@ -1,10 +1,10 @@
 """TensorFlow's checkpoints (V2 bundles) without TensorFlow.
 
-NAME.index is a sorted table of strings to protocol buffers, as LevelDB writes them; NAME.data-00000-of-00001 holds the
-values one after the other.
+NAME.index is a sorted table from strings to protocol buffers, in LevelDB's format; NAME.data-00000-of-00001 contains
+the values one after another.
 
 Source: tensorflow/core/protobuf/tensor_bundle.proto and tensorflow/core/lib/io/table_format.txt.
-Differs: checksums are not looked at, which would take minutes in Python; that every value is there whole is.
+Differs: checksums are not verified, which would take minutes in Python; the size of every value is.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,37 +21,60 @@ import numpy.typing as npt
 from robustbench_eff.core.errors import ModelError
 
 MAGIC, FOOTER = 0xDB4775248B80FB57, 48
+"""The last eight bytes of a table, and the size of its footer in bytes."""
 TRAILER = 5
-"""Bytes behind a block: how it is compressed, and a checksum."""
+"""Number of bytes after a block: the type of compression and a checksum."""
 KINDS = {1: "<f4", 2: "<f8", 3: "<i4", 4: "<u1", 9: "<i8", 10: "?", 19: "<f2"}
-"""NumPy's names of TensorFlow's kinds of numbers."""
+"""NumPy data type by TensorFlow's number for it."""
 
 Fields = list[tuple[int, int | bytes]]
-"""Of a protocol buffer: numbers of fields, and what they hold."""
+"""Fields of a protocol buffer: number and value."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Where a variable lies in the file of values."""
+    """Where a variable is stored in the file of values."""
 
     kind: str | None
-    """None for what is no number."""
+    """NumPy data type; None for a variable that is not numeric."""
     shape: tuple[int, ...]
+    """Shape of the variable."""
+    offset: int
+    """Position of its first byte."""
+    size: int
+    """Number of its bytes."""
+
+
+class _BlockHandle(NamedTuple):
+    """Where a block is stored in the table, in bytes."""
+
     offset: int
     size: int
 
 
 def is_bundle(path: Path) -> bool:
-    """Whether the file is the index of a bundle, by its name."""
+    """Return True if a file is the index of a bundle, by its name.
+
+    Args:
+        path: File of weights.
+    """
     return path.suffix == ".index"
 
 
 def read_bundle(index: Path) -> dict[str, npt.NDArray[np.generic]]:
-    """All variables that are numbers, by name; ModelError for files that are no bundle, or not all of one."""
+    """Return all numeric variables by name.
+
+    Args:
+        index: NAME.index, beside the file of values.
+
+    Raises:
+        ModelError: The files are not a bundle, or they are not complete.
+    """
     data = index.with_suffix(".data-00000-of-00001")
     if not data.is_file():
         raise ModelError(
-            f"{index} needs {data.name} beside it.", "A checkpoint is a triple of files: keep them together."
+            f"{index} needs {data.name} in the same folder.",
+            "A checkpoint consists of three files: keep them together.",
         )
     try:
         entries = dict(_entries(index.read_bytes()))
@@ -66,20 +90,20 @@ def _array(entry: Entry, values: npt.NDArray[np.uint8], data: Path, name: str) -
     kind = np.dtype(entry.kind)
     needed = int(np.prod(entry.shape, dtype=np.int64)) * kind.itemsize
     if entry.size != needed or entry.offset + entry.size > len(values):
-        raise ModelError(f"{data} does not hold {name} whole.", "Is it cut short, or of another checkpoint?")
-    part = values[entry.offset : entry.offset + entry.size]
-    return np.frombuffer(part.tobytes(), kind).reshape(entry.shape)
+        raise ModelError(f"{data} does not contain all of {name}.", "Is it truncated, or of another checkpoint?")
+    content = values[entry.offset : entry.offset + entry.size]
+    return np.frombuffer(content.tobytes(), kind).reshape(entry.shape)
 
 
 def _entries(table: bytes) -> Iterator[tuple[str, Entry]]:
-    """Every variable of the index."""
+    """Name and entry of every variable of the index."""
     if len(table) < FOOTER or struct.unpack("<Q", table[-8:])[0] != MAGIC:
-        raise ValueError("the last bytes are not those of such a table")
+        raise ValueError("the last bytes are not those of a LevelDB table")
     _, position = _handle(table, len(table) - FOOTER)
-    (offset, size), _ = _handle(table, position)
-    for _, handle in _block(table, offset, size):
-        (start, length), _ = _handle(handle, 0)
-        for key, value in _block(table, start, length):
+    index_block, _ = _handle(table, position)
+    for _, handle in _block(table, index_block):
+        data_block, _ = _handle(handle, 0)
+        for key, value in _block(table, data_block):
             if not key:
                 _check_header(value)
             else:
@@ -89,7 +113,7 @@ def _entries(table: bytes) -> Iterator[tuple[str, Entry]]:
 def _check_header(content: bytes) -> None:
     header = dict(_fields(content))
     if header.get(1, 0) != 1 or header.get(2, 0) != 0:
-        raise ValueError("only checkpoints in one little-endian file of values are read")
+        raise ValueError("only checkpoints with one little-endian file of values are supported")
 
 
 def _entry(content: bytes) -> Entry:
@@ -98,17 +122,18 @@ def _entry(content: bytes) -> Entry:
         raise ValueError("a variable is stored in slices")
     kind, shape, offset, size = (fields.get(number, 0) for number in (1, 2, 4, 5))
     assert isinstance(kind, int) and isinstance(offset, int) and isinstance(size, int)
-    dimensions = [dict(_fields(held)) for number, held in _fields(shape or b"") if number == 2]  # type: ignore[arg-type]
+    dimensions = [dict(_fields(value)) for number, value in _fields(shape or b"") if number == 2]  # type: ignore[arg-type]
     sizes = tuple(int(dimension.get(1, 0)) for dimension in dimensions)
     return Entry(KINDS.get(kind), sizes, offset, size)
 
 
-def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Keys and values of a block; a key begins as the one before it did."""
-    block, compressed = table[offset : offset + size], table[offset + size : offset + size + TRAILER]
-    if len(block) < size or len(compressed) < TRAILER:
-        raise ValueError("it is cut short")
-    if compressed[0] != 0:
+def _block(table: bytes, handle: _BlockHandle) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of a block; every key is stored without the beginning that it shares with the key before."""
+    offset, size = handle
+    block, trailer = table[offset : offset + size], table[offset + size : offset + size + TRAILER]
+    if len(block) < size or len(trailer) < TRAILER:
+        raise ValueError("it is truncated")
+    if trailer[0] != 0:
         raise ValueError("it is compressed, which TensorFlow does not do")
     (restarts,) = struct.unpack("<I", block[-4:])
     end, position, key = len(block) - 4 - 4 * restarts, 0, b""
@@ -122,16 +147,16 @@ def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
         position += length
 
 
-def _handle(content: bytes, position: int) -> tuple[tuple[int, int], int]:
-    """Offset and size of a block, and where what follows begins."""
+def _handle(content: bytes, position: int) -> tuple[_BlockHandle, int]:
+    """The handle at a position, and the position after it."""
     offset, position = _varint(content, position)
     size, position = _varint(content, position)
-    return (offset, size), position
+    return _BlockHandle(offset, size), position
 
 
 def _fields(content: bytes) -> Fields:
     """The fields of a protocol buffer, in their order."""
-    found: Fields = []
+    fields: Fields = []
     position = 0
     while position < len(content):
         tag, position = _varint(content, position)
@@ -147,13 +172,13 @@ def _fields(content: bytes) -> Fields:
             case 5:
                 value, position = content[position : position + 4], position + 4
             case wire:
-                raise ValueError(f"a field has the unknown form {wire}")
-        found.append((tag >> 3, value))
-    return found
+                raise ValueError(f"a field has the unknown wire type {wire}")
+        fields.append((tag >> 3, value))
+    return fields
 
 
 def _varint(content: bytes, position: int) -> tuple[int, int]:
-    """A number in groups of seven bits, the lowest first, and where what follows begins."""
+    """The number at a position, in groups of seven bits with the lowest first, and the position after it."""
     value = shift = 0
     while True:
         byte = content[position]

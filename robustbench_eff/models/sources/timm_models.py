@@ -1,9 +1,10 @@
-"""`timm:NAME`: any timm architecture, with its own pretrained weights or a file's."""
+"""`timm:NAME`: any timm architecture, with its own pretrained weights or those of a file."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import Missing, ModelError, did_you_mean
@@ -21,23 +22,85 @@ WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
 MODES = {"center": "crop", "squash": "squash"}
 
 
-def missing(name: str, request: ModelRequest) -> list[Missing]:
-    """The weights, unless a file is given, the hub cache has them or the hub can be reached."""
-    if request.weights is not None:
-        return request.missing_weights_file()
-    alias = aliases().get(request.name)
-    if alias is not None and alias.hub_id is not None:
-        return _missing_from_hub(alias.hub_id, WEIGHT_FILES, request)  # the table knows: no need to import timm
-    config = _config(name)
-    if config is None or not config.has_weights:
-        tags = _tags(name)
-        how = f"--model timm:{tags[0]}, or --weights FILE" if tags else "--weights FILE"
-        return [Missing(f"weights of {request.name}: timm has none under this name", "nowhere in timm", how)]
-    if config.hf_hub_id:
-        return _missing_from_hub(config.hf_hub_id, (config.hf_hub_filename or WEIGHT_FILES[0], *WEIGHT_FILES), request)
-    if network.cached_by_torch(config.url) or network.reachable("github.com"):
-        return []
-    return [Missing(f"weights of {request.name} (the host cannot be reached)", config.url, "--weights FILE")]
+@dataclass(frozen=True, slots=True)
+class TimmModels:
+    """Models of timm. See `ModelSource`."""
+
+    def missing(self, target: str, request: ModelRequest) -> list[Missing]:
+        """Return the weights if they are neither a file, nor cached, nor available for download. See `ModelSource`.
+
+        Args:
+            target: Name of a timm model, with or without a tag.
+            request: The user's options.
+        """
+        if request.weights is not None:
+            return request.missing_weights_file()
+        alias = aliases().get(request.name)
+        if alias is not None and alias.hub_id is not None:
+            # The table of aliases has the repository, so timm, which is slow to import, is not needed.
+            return _missing_from_hub(alias.hub_id, WEIGHT_FILES, request)
+        config = _config(target)
+        if config is None or not config.has_weights:
+            tags = _tags(target)
+            how = f"--model timm:{tags[0]}, or --weights FILE" if tags else "--weights FILE"
+            what = f"weights of {request.name}: timm has none under this name"
+            return [Missing(what, "nowhere in timm", how)]
+        if config.hf_hub_id:
+            files = (config.hf_hub_filename or WEIGHT_FILES[0], *WEIGHT_FILES)
+            return _missing_from_hub(config.hf_hub_id, files, request)
+        if network.cached_by_torch(config.url) or network.reachable("github.com"):
+            return []
+        return [Missing(f"weights of {request.name} (the host cannot be reached)", config.url, "--weights FILE")]
+
+    def build(self, target: str, request: ModelRequest) -> LoadedModule:
+        """Return the model with the preprocessing of its pretrained configuration at test size. See `ModelSource`.
+
+        Args:
+            target: Name of a timm model, with or without a tag.
+            request: The user's options.
+        """
+        _config(target)
+        arguments = dict(request.model_args)
+        if request.num_classes is not None:
+            arguments["num_classes"] = request.num_classes
+        module: Any = _create(target, arguments, pretrained=request.weights is None)
+        notes: tuple[str, ...] = ()
+        if request.weights is not None:
+            notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
+        return LoadedModule(
+            module=module,
+            preprocessing=_preprocessing(target, module, request),
+            source=source_text("timm", target, arguments),
+            label_space=label_space_of(module.num_classes),
+            notes=notes,
+        )
+
+    def label_space(self, target: str, request: ModelRequest) -> str:
+        """Return what the number of classes suggests, `imagenet` by default. See `ModelSource`.
+
+        Args:
+            target: Name of a timm model, with or without a tag.
+            request: The user's options.
+        """
+        del target
+        return request.label_space("imagenet")
+
+
+TIMM = TimmModels()
+
+
+def untrained(name: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """Return an architecture with timm's initialization, in eval mode.
+
+    Args:
+        name: Name of a timm model.
+        arguments: Keyword arguments for timm.
+
+    Raises:
+        ModelError: timm does not know the name, or cannot build it with these arguments.
+    """
+    _config(name)
+    return _create(name, arguments, pretrained=False)
 
 
 def _missing_from_hub(hub_id: str, files: tuple[str, ...], request: ModelRequest) -> list[Missing]:
@@ -47,21 +110,12 @@ def _missing_from_hub(hub_id: str, files: tuple[str, ...], request: ModelRequest
     return [Missing(f"weights of {request.name} (the hub cannot be reached)", where, "--weights FILE")]
 
 
-def build(name: str, request: ModelRequest) -> LoadedModule:
-    """The timm model in eval mode with the preprocessing of its pretrained configuration at test size."""
+def _preprocessing(name: str, module: nn.Module, request: ModelRequest) -> Preprocessing:
     from timm.data import resolve_model_data_config
 
-    _config(name)
-    arguments = dict(request.model_args)
-    if request.num_classes is not None:
-        arguments["num_classes"] = request.num_classes
-    module: Any = _created(name, arguments, pretrained=request.weights is None)
-    notes: tuple[str, ...] = ()
-    if request.weights is not None:
-        notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
     config = resolve_model_data_config(module, use_test_size=True)
     if config["crop_mode"] not in MODES and request.geometry is None:
-        raise ModelError(f"{name} wants crop mode {config['crop_mode']!r}.", "Choose with --geometry crop or squash.")
+        raise ModelError(f"{name} needs crop mode {config['crop_mode']!r}.", "Choose with --geometry crop or squash.")
     mode = MODES.get(config["crop_mode"], "crop")
     size, crop_pct = config["input_size"][-1], config["crop_pct"]
     geometry = Geometry(
@@ -70,23 +124,11 @@ def build(name: str, request: ModelRequest) -> LoadedModule:
         resize=math.floor(size / crop_pct) if mode == "crop" else None,
         interpolation=config["interpolation"],
     )
-    own = Preprocessing(geometry=geometry, mean=tuple(config["mean"]), std=tuple(config["std"]))
-    return LoadedModule(
-        module=module,
-        preprocessing=request.adapt(own, crop_pct),
-        source=source_text("timm", name, arguments),
-        label_space=label_space_of(module.num_classes),
-        notes=notes,
-    )
+    preprocessing = Preprocessing(geometry=geometry, mean=tuple(config["mean"]), std=tuple(config["std"]))
+    return request.adapt(preprocessing, crop_pct)
 
 
-def untrained(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    """The architecture with its own initialisation, in eval mode; ModelError where timm cannot build it."""
-    _config(name)
-    return _created(name, arguments, pretrained=False)
-
-
-def _created(name: str, arguments: Mapping[str, Any], *, pretrained: bool) -> nn.Module:
+def _create(name: str, arguments: Mapping[str, Any], *, pretrained: bool) -> nn.Module:
     import timm
 
     try:
@@ -97,16 +139,16 @@ def _created(name: str, arguments: Mapping[str, Any], *, pretrained: bool) -> nn
 
 
 def _config(name: str) -> Any:
-    """timm's pretrained configuration; ModelError with the nearest names for an unknown model or tag."""
+    """The pretrained configuration of timm; ModelError with the closest names for an unknown model or tag."""
     import timm
     from timm.models import get_pretrained_cfg
 
     architecture, _, tag = name.partition(".")
     if not timm.is_model(architecture):
         hint = did_you_mean(name, [*timm.list_models(), *timm.list_pretrained()])
-        raise ModelError(f"timm has no model {architecture!r}.", hint)
+        raise ModelError(f"timm does not have a model {architecture!r}.", hint)
     if tag and name not in (tags := _tags(name)):
-        raise ModelError(f"timm has no weights {name!r}.", f"It has {', '.join(tags) or 'none'}.")
+        raise ModelError(f"timm does not have weights {name!r}.", f"It has {', '.join(tags) or 'none'}.")
     return get_pretrained_cfg(name, allow_unregistered=False)
 
 

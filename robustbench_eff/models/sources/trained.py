@@ -1,7 +1,8 @@
-"""Networks that `robust-eval train` wrote: a folder, or one of those that are installed with the package."""
+"""Networks that `robust-eval train` wrote, by their folder."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from robustbench_eff.core import activations
@@ -14,33 +15,68 @@ from ..weights import load_weights
 
 
 def is_trained(name: str) -> bool:
-    """Whether the name is a folder that a training wrote, be it finished or not."""
+    """Return True for a folder that a training wrote, finished or not.
+
+    Args:
+        name: Name of a model, as the user wrote it.
+    """
     return (Path(name) / CARD).is_file() or any(Path(name).glob("training-*.pt"))
 
 
-def card(name: str) -> Card:
-    """The card of a folder."""
-    return Card.read(Path(name) / CARD)
+@dataclass(frozen=True, slots=True)
+class TrainedModels:
+    """Folders that a training wrote. See `ModelSource`."""
+
+    def missing(self, target: str, request: ModelRequest) -> list[Missing]:
+        """Return the card and the weights if the training is not finished. See `ModelSource`.
+
+        Args:
+            target: Folder of the training.
+            request: The user's options.
+        """
+        files = [Path(target) / CARD, *([Path(target) / WEIGHTS] if request.weights is None else [])]
+        how = f"repeat the command that trains {target}: it resumes"
+        return request.missing_weights_file() + [
+            Missing(str(file), "written when the training is finished", how) for file in files if not file.is_file()
+        ]
+
+    def build(self, target: str, request: ModelRequest) -> LoadedModule:
+        """Return the network of a folder. See `ModelSource`.
+
+        Args:
+            target: Folder of the training.
+            request: The user's options.
+        """
+        folder = Path(target)
+        return build_from_card(Card.read(folder / CARD), folder / WEIGHTS, f"trained:{folder.name}", request)
+
+    def label_space(self, target: str, request: ModelRequest) -> str:
+        """Return the label space of the card, or a guess if the training is not finished. See `ModelSource`.
+
+        Args:
+            target: Folder of the training.
+            request: The user's options.
+        """
+        if self.missing(target, request):
+            return request.label_space("imagenet")
+        return Card.read(Path(target) / CARD).label_space
 
 
-def missing(name: str, request: ModelRequest) -> list[Missing]:
-    """The card or the weights, where the training was not finished."""
-    absent = request.missing_weights_file()
-    files = [Path(name) / CARD, *([Path(name) / WEIGHTS] if request.weights is None else [])]
-    how = f"repeat the command that trains {name}: it goes on where it stopped"
-    return absent + [
-        Missing(str(file), "written when the training is finished", how) for file in files if not file.is_file()
-    ]
+TRAINED = TrainedModels()
 
 
-def build(name: str, request: ModelRequest) -> LoadedModule:
-    """The network of a folder."""
-    folder = Path(name)
-    return built(card(name), folder / WEIGHTS, f"trained:{folder.name}", request)
+def build_from_card(card: Card, weights: Path, source: str, request: ModelRequest) -> LoadedModule:
+    """Return the network that a card describes.
 
+    Args:
+        card: Card of the network.
+        weights: File of its weights, unless the request names another one.
+        source: How manifests name the network, such as `trained:mine`.
+        request: The user's options.
 
-def built(card: Card, weights: Path, source: str, request: ModelRequest) -> LoadedModule:
-    """The network that a card describes, with these weights, or those of `--weights`."""
+    Raises:
+        ModelError: The network cannot be built, or the weights do not fit it.
+    """
     module = architectures.build(card.architecture, card.num_classes)
     if card.activation is not None:
         activations.smooth_activations(module, card.activation)

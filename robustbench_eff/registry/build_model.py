@@ -1,0 +1,102 @@
+"""From a model's name to its source, and to a classifier."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from robustbench_eff.core.errors import Missing, ModelError, UsageError, did_you_mean
+from robustbench_eff.models.aliases import aliases
+from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.request import ModelRequest
+from robustbench_eff.models.source import ModelSource
+from robustbench_eff.models.sources.trained import is_trained
+
+from .model_sources import MODEL_SOURCES, PUBLISHED, TRAINED, UNPREFIXED_SOURCES, USER
+from .table import Row
+
+
+class _Resolved(NamedTuple):
+    source: ModelSource
+    target: str
+    """Name of the model within the source."""
+
+
+def missing(request: ModelRequest) -> list[Missing]:
+    """Return everything that prevents a model from being loaded.
+
+    Args:
+        request: The model and the user's options.
+
+    Raises:
+        UsageError: The name does not belong to any source.
+        ModelError: Its source does not know the model.
+        MissingExtra: The source needs a package that is not installed.
+    """
+    source, target = _resolve(request.name)
+    return source.missing(target, request)
+
+
+def load(request: ModelRequest, device: str = "cpu") -> Classifier:
+    """Return the classifier that a request describes.
+
+    Args:
+        request: The model and the user's options.
+        device: Torch device of the classifier.
+
+    Raises:
+        UsageError: The name does not belong to any source, or its code cannot be imported.
+        ModelError: The model cannot be built, does not fit its weights, is not a classifier, or has another number of
+            outputs than the request says.
+    """
+    source, target = _resolve(request.name)
+    built = source.build(target, request)
+    provenance = Provenance(name=request.name, source=built.source, label_space=built.label_space, notes=built.notes)
+    classifier = Classifier(built.module.to(device), built.preprocessing, provenance, built.code)
+    if request.num_classes is not None and classifier.num_classes != request.num_classes:
+        raise ModelError(
+            f"{request.name} has {classifier.num_classes} outputs, not the {request.num_classes} of --num-classes.",
+            "Pass the number the weights were trained for.",
+        )
+    return classifier
+
+
+def expected_label_space(request: ModelRequest) -> str:
+    """Return the label space that a model probably has, without loading it.
+
+    Args:
+        request: The model and the user's options.
+
+    Raises:
+        UsageError: The name does not belong to any source.
+    """
+    source, target = _resolve(request.name)
+    return source.label_space(target, request)
+
+
+def _resolve(name: str) -> _Resolved:
+    """The source that builds a name, and the name within that source."""
+    row, target = _find(name)
+    source: ModelSource = row.load()
+    return _Resolved(source, target)
+
+
+def _find(name: str) -> tuple[Row, str]:
+    if name in aliases():
+        alias = aliases()[name]
+        if alias.source in MODEL_SOURCES:
+            return MODEL_SOURCES[alias.source], alias.target
+        return MODEL_SOURCES[PUBLISHED], name
+    prefix, colon, target = name.partition(":")
+    if colon and prefix in MODEL_SOURCES:
+        return MODEL_SOURCES[prefix], target
+    if is_trained(name):
+        return UNPREFIXED_SOURCES[TRAINED], name
+    if colon:
+        return UNPREFIXED_SOURCES[USER], name
+    known = [*aliases(), *(f"{prefix}:NAME" for prefix in MODEL_SOURCES)]
+    raise UsageError(
+        f"Unknown model {name!r}.",
+        f"{did_you_mean(name, known)}\nList the names with `robust-eval list models PATTERN`; "
+        "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, path/to/file.py:factory, "
+        "the folder of a training.".lstrip(),
+    )

@@ -1,0 +1,102 @@
+"""`load_classifier`: any model as a classifier of pixels."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Unpack
+
+from torch import nn
+
+from robustbench_eff.core.errors import MissingInputs, UsageError
+from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.request import ModelOptions, ModelRequest
+from robustbench_eff.models.sources.user_module import plain_preprocessing
+from robustbench_eff.system.devices import resolve_device
+
+from . import build_model
+
+ModelLike = str | nn.Module | ModelRequest
+"""A model by name, with options, or as a module."""
+Model = str | Classifier | ModelRequest
+
+
+def load_classifier(model: str | nn.Module, *, device: str = "auto", **options: Unpack[ModelOptions]) -> Classifier:
+    """Return a model, given by name or as a module, as a classifier of images with pixels in [0, 1].
+
+    Args:
+        model: An alias, `timm:NAME`, `torchvision:NAME`, `open_clip:ARCH/TAG`, `vendor/source:NAME` of a plugin,
+            `path/to/file.py:factory`, `package.module:factory` or the folder of a training; or a module in eval mode
+            that returns logits.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        **options: `weights`, `num_classes`, `mean`, `std`, `input_size`, `geometry`, `model_args` and
+            `trust_checkpoint`; see `ModelOptions`. A module gets pixels in [0, 1] unless `mean` and `std` are given.
+
+    Raises:
+        MissingInputs: A file or a download that the model needs is missing.
+        ModelError: The model cannot be built or is not a classifier.
+        UsageError: The name or an option is not valid.
+        TypeError: There is no option of that name.
+    """
+    name = model if isinstance(model, str) else type(model).__name__
+    request = ModelRequest.from_options(name, options)
+    torch_device = resolve_device(device)
+    if isinstance(model, nn.Module):
+        if request.weights is not None or request.model_args:
+            raise UsageError("weights and model_args go with a model's name, not with a module.")
+        return from_module(model, request).to(torch_device)
+    if missing := build_model.missing(request):
+        raise MissingInputs(missing)
+    return build_model.load(request, torch_device)
+
+
+def from_module(module: nn.Module, request: ModelRequest) -> Classifier:
+    """Return a classifier of a module that the user built.
+
+    Args:
+        module: Network in eval mode that returns logits.
+        request: Its name, normalization and input size.
+
+    Raises:
+        ModelError: The module is in train mode or is not a classifier.
+    """
+    source = f"module:{type(module).__module__}.{type(module).__qualname__}"
+    provenance = Provenance(name=request.name, source=source, label_space="custom")
+    return Classifier(module, plain_preprocessing(request), provenance)
+
+
+def classifiers(models: Sequence[ModelLike]) -> list[Model]:
+    """Return the same models, with every module as a classifier.
+
+    A module becomes a classifier before it is sent to other processes, so that its digest covers the source code on
+    this machine.
+
+    Args:
+        models: Names, requests, modules or classifiers.
+
+    Raises:
+        ModelError: A module is in train mode or is not a classifier.
+    """
+    return [
+        from_module(model, ModelRequest(name=type(model).__name__))
+        if isinstance(model, nn.Module) and not isinstance(model, Classifier)
+        else model
+        for model in models
+    ]
+
+
+def portable(models: Sequence[ModelLike]) -> list[Model]:
+    """Return the same models for other processes, with every classifier on the CPU.
+
+    Another process may not have the device that a classifier is on; classifiers are copied, not moved.
+
+    Args:
+        models: Names, requests, modules or classifiers.
+
+    Raises:
+        ModelError: A module is in train mode or is not a classifier.
+    """
+    return [
+        copy.deepcopy(model).cpu() if isinstance(model, Classifier) and model.mean.device.type != "cpu" else model
+        for model in classifiers(models)
+    ]
