@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields, replace
 from functools import partial
@@ -21,8 +21,8 @@ from robustbench_eff.benchmarks.lazy_images import prepare_published
 from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, Pixels
-from robustbench_eff.generation.output_folder import ignore_progress
 from robustbench_eff.models import resolve as zoo
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.load_classifier import Model
@@ -42,7 +42,6 @@ WORKER_MISMATCH_HINT = (
     "All workers need the same weights, images and versions of packages; devices of several kinds need "
     "--precision float32, since with auto each takes what it is fastest in."
 )
-ProgressCallback = Callable[[str, int, int], None]
 RECENT_TASKS = 16
 """Tasks after which none is asked for that was begun before them; a worker has a few at a time."""
 
@@ -231,16 +230,15 @@ class DeviceRuntime:
         if key not in self._prepared:
             limit = self._settings.limit
             if not files:
-                tick = partial(self._preparing, benchmark.name)
                 opened = self._ready.opened[benchmark.name]
-                self._prepared[key] = prepare(benchmark, opened, geometry, limit=limit, tick=tick)
+                self._prepared[key] = prepare(benchmark, opened, geometry, limit=limit, progress=self._preparing)
             else:
-                tick, films = (
-                    partial(self._preparing, f"{benchmark.name}, {files}"),
-                    perturbation_text.kind(files) == "sequence",
-                )
+
+                def progress(_: str, done: int, total: int) -> None:
+                    self._preparing(f"{benchmark.name}, {files}", done, total)
+
                 opened = self._ready.published[benchmark.name, files]
-                found = prepare_published(benchmark, opened, geometry, sequences=films, limit=limit, tick=tick)
+                found = prepare_published(benchmark, opened, geometry, limit=limit, progress=progress)
                 self._prepared[key] = found
         return self._prepared[key]
 

@@ -10,18 +10,18 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.layout import Layout
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, UsageError
 from robustbench_eff.generation.cue_conflict import open_conflicts
 from robustbench_eff.registry import perturbation_text
+from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
 
 from .plan import CLEAN
 
 
 def missing_files(benchmark: Benchmark, root: str | None, texts: Sequence[str]) -> list[Missing]:
     """What of a published set is not there, looking only at what is cheap to look at."""
-    if (lacking := open.missing(benchmark, root)) or root is None:
+    if (lacking := missing_data(benchmark, root)) or root is None:
         return lacking
     how = f"--data {benchmark.name}=PATH of the folder that holds it, or other corruptions with --corruption"
     places = {text: _place(benchmark, root, text)[1] for text in texts if text != CLEAN}
@@ -76,6 +76,6 @@ def open_clean(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages 
     if benchmark.stylise_with is not None:
         return open_conflicts(benchmark, data)
     if benchmark.layout is None:
-        return open.open_benchmark(benchmark, locations.place(benchmark, data))
+        return open_benchmark(benchmark, locations.place(benchmark, data))
     place = locations.location(str(benchmark.source_benchmark), data)
-    return None if place is None else open.open_benchmark(benchmark, place)
+    return None if place is None else open_benchmark(benchmark, place)

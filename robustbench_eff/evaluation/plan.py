@@ -182,7 +182,7 @@ def cell_of(
         model_digest=classifier.digest,
         preprocessing=str(classifier.preprocessing),
         benchmark=images.benchmark,
-        protocol=images.protocol,
+        protocol=str(images.protocol),
         data=images.fingerprint,
         classes=classes,
         samples=len(images),

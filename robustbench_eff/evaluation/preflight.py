@@ -9,7 +9,6 @@ from dataclasses import dataclass, fields
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.errors import Missing, MissingInputs, UsageError
 from robustbench_eff.models import resolve as zoo
 from robustbench_eff.models.classifier import Classifier
@@ -17,6 +16,7 @@ from robustbench_eff.models.load_classifier import Model
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import build, build_benchmark, perturbation_text
 from robustbench_eff.registry.benchmarks import BENCHMARKS
+from robustbench_eff.registry.open_benchmark import missing_data
 
 from .open_images import files_there, missing_files, open_clean, open_files
 from .plan import CLEAN
@@ -102,7 +102,7 @@ def _images(benchmark: Benchmark, texts: Sequence[str], settings: Settings) -> t
     """What is missing of a benchmark's images, and of a published set the perturbations that can be read."""
     place = locations.place(benchmark, settings.data)
     if benchmark.layout is None:
-        return open.missing(benchmark, place), []
+        return missing_data(benchmark, place), []
     return missing_files(benchmark, place, texts), files_there(benchmark, place, texts)
 
 
