@@ -16,7 +16,7 @@ HUB = "hf:"
 
 
 def missing_data(benchmark: Benchmark, location: str | None) -> list[Missing]:
-    """Return what keeps a benchmark from being opened; nothing is read for that but the existence of files.
+    """Return what keeps a benchmark from being opened; only the existence of a path or hub dataset is checked.
 
     Args:
         benchmark: The benchmark.

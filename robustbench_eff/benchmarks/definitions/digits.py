@@ -97,5 +97,5 @@ def _cue_conflict(name: str, styliser: str) -> Benchmark:
 
 DIGITS_CUE_CONFLICT = _cue_conflict("digits-cue-conflict", "random_phase(scale=0.06)")
 DIGITS_CUE_CONFLICT_FOURIER = _cue_conflict("digits-cue-conflict-fourier", "fourier(beta=0.5)")
-"""There are two, so that a model trained with one styliser can be tested with the other. The low-pass filter of the
+"""Two stylisers, so that a model trained with one can be tested with the other. The low-pass filter of the
 first is wider than by default: a stroke is four pixels wide, and a filter of 1.3 pixels would hardly change it."""

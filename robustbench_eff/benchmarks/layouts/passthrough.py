@@ -19,7 +19,7 @@ class Published:
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """What the files were made with, as far as their names tell."""
+        """The configuration that the files were made with, as far as their names tell."""
         generated = self.of.configuration
         known = {name: value for name, value in generated.items() if name not in ("version", "jpeg_quality")}
         return {**known, "published": True}
