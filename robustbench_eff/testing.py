@@ -8,6 +8,8 @@
         check(MyAttack)
 
 and the same with CORRUPTION_CHECKS and a `Kernel`. A check raises AssertionError that says what does not hold.
+
+BENCHMARK_CHECKS take a `Benchmark`; READER_CHECKS take a `Reader` and the path of a small set in its format.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from typing import Any, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from robustbench_eff.benchmarks.contract_checks import BENCHMARK_CHECKS as BENCHMARK_CHECKS
+from robustbench_eff.benchmarks.contract_checks import READER_CHECKS as READER_CHECKS
 from robustbench_eff.core import spec
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Attack, Pixels

@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "speed"))
 
 from networks import resnet18
 from robustbench_eff.benchmarks.image_cache import prepare
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.registry.build_benchmark import benchmark
+from robustbench_eff.registry.open_benchmark import open_location
 
 EPS, STEP = 8 / 255, 10 / 255
 
@@ -38,7 +38,7 @@ def main() -> None:
     words = parser.parse_args()
     torch.manual_seed(0)
     row = benchmark("cifar10", words.data)
-    images = prepare(row, open.open_location(words.data, "train"), Geometry(size=32, mode="none"))
+    images = prepare(row, open_location(words.data, "train"), Geometry(size=32, mode="none"))
     x, y = images.batch(0, len(images))
     model = resnet18(words.width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     steps = words.epochs * (len(x) // 128)

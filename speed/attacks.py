@@ -24,10 +24,10 @@ from torch import Tensor
 from races import RACES, Race, Setting
 from robustbench_eff import load_classifier
 from robustbench_eff.benchmarks.image_cache import prepare
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core import spec
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.registry.build_benchmark import benchmark
+from robustbench_eff.registry.open_benchmark import open_location
 from robustbench_eff.system import devices, environment
 
 
@@ -107,7 +107,7 @@ def _words() -> argparse.Namespace:
 def _samples(classifier: Classifier, words: argparse.Namespace) -> tuple[Tensor, Tensor]:
     """Samples that are right when clean: what an evaluation attacks."""
     row = benchmark(words.benchmark, words.data)
-    opened = open.open_location(words.data, row.split) if words.data else row.open_bundled()  # type: ignore[misc]
+    opened = open_location(words.data, row.split) if words.data else row.open_bundled()  # type: ignore[misc]
     prepared = prepare(row, opened, classifier.preprocessing.geometry, limit=words.limit)
     images, labels = prepared.batch(0, len(prepared), words.device)
     with torch.no_grad():

@@ -16,12 +16,13 @@ from labelled_sets import class_folders, files
 from robustbench_eff import evaluate
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import DataError, MissingInputs, SpecError, UsageError
+from robustbench_eff.generation.conflict_plan import ConflictSettings
 from robustbench_eff.generation.cue_conflict import write_conflicts
 from robustbench_eff.storage.store import Store
 
 
 def digits(out: Path, **options):
-    return write_conflicts("digits", out, data={}, **options)
+    return write_conflicts("digits", out, {}, ConflictSettings(**options))
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -66,7 +67,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path, monkeypatch: pytest.Mo
     def stopped(text: str, done: int, total: int) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("robustbench_eff.cli.conflict.tell", stopped)
+    monkeypatch.setattr("robustbench_eff.cli.conflict.print_progress", stopped)
     words = ["conflict", "--out", str(tmp_path / "cut"), "--limit", "70"]
     monkeypatch.setattr("sys.argv", ["robust-eval", *words])
     result = CliRunner().invoke(app, words)
@@ -115,7 +116,7 @@ def test_what_is_written_is_evaluated_with_its_textures(tmp_path: Path) -> None:
 
 def test_classes_that_only_have_names_keep_them(tmp_path: Path) -> None:
     clean = class_folders(tmp_path / "set", ["cat", "a dog", "cat", "ö..x", "a dog"])
-    write_conflicts("mine", tmp_path / "out", data={"mine": str(clean)})
+    write_conflicts("mine", tmp_path / "out", {"mine": str(clean)}, ConflictSettings())
     found = rows(tmp_path / "out")
     assert {row["shape"] for row in found} == {"cat", "a dog", "ö..x"}
     assert all((tmp_path / "out" / row["file"]).is_file() for row in found)
@@ -127,7 +128,7 @@ def test_the_names_of_known_classes_become_numbers_and_pictures_are_cut_out(tmp_
         (tmp_path / "set" / wnid).mkdir(parents=True)
         pixels = np.random.default_rng(number).integers(0, 256, (30, 40, 3), dtype=np.uint8)
         Image.fromarray(pixels).resize((280, 300)).save(tmp_path / "set" / wnid / "a.png")
-    write_conflicts("imagenet", tmp_path / "out", data={"imagenet": str(tmp_path / "set")})
+    write_conflicts("imagenet", tmp_path / "out", {"imagenet": str(tmp_path / "set")}, ConflictSettings())
     assert [(row["shape"], row["texture"]) for row in rows(tmp_path / "out")] == [("0", "1"), ("1", "0")]
     assert Image.open(tmp_path / "out" / rows(tmp_path / "out")[0]["file"]).size == (224, 224)
     note = json.loads((tmp_path / "out" / "made-from.json").read_text())
@@ -177,17 +178,17 @@ def test_a_set_that_has_no_conflicts_is_refused(tmp_path: Path) -> None:
     (tmp_path / "flat").mkdir()
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "flat" / "a.png")
     with pytest.raises(UsageError, match="images of one class only"):
-        write_conflicts("mine", out, data={"mine": str(one)})
-    with pytest.raises(DataError, match="no form that can be read as labelled images"):
-        write_conflicts("mine", out, data={"mine": str(tmp_path / "flat")})
+        write_conflicts("mine", out, {"mine": str(one)}, ConflictSettings())
+    with pytest.raises(DataError, match="not have a form that can be read as labelled images"):
+        write_conflicts("mine", out, {"mine": str(tmp_path / "flat")}, ConflictSettings())
     with pytest.raises(UsageError, match="Take those of digits"):
-        write_conflicts("digits-cue-conflict", out, data={})
+        write_conflicts("digits-cue-conflict", out, {}, ConflictSettings())
     with pytest.raises(MissingInputs, match="imagenet"):
-        write_conflicts("imagenet", out, data={})
+        write_conflicts("imagenet", out, {}, ConflictSettings())
     assert not out.exists()
     digits(out, limit=2)
     with pytest.raises(UsageError, match="holds cue-conflict images already"):
-        write_conflicts("mine", tmp_path / "again", data={"mine": str(out)})
+        write_conflicts("mine", tmp_path / "again", {"mine": str(out)}, ConflictSettings())
 
 
 def test_small_images_have_one_size(tmp_path: Path) -> None:
@@ -195,14 +196,14 @@ def test_small_images_have_one_size(tmp_path: Path) -> None:
         (tmp_path / "set" / name).mkdir(parents=True)
         Image.new("RGB", (size, size)).save(tmp_path / "set" / name / "1.png")
     with pytest.raises(DataError, match=r"is 9×9, not 8×8.\nSmall images must all have the size of the first"):
-        write_conflicts("mine", tmp_path / "out", data={"mine": str(tmp_path / "set")})
+        write_conflicts("mine", tmp_path / "out", {"mine": str(tmp_path / "set")}, ConflictSettings())
 
 
 def test_classes_that_are_no_outputs_are_refused(tmp_path: Path) -> None:
     """Numbers of the 200 classes of ImageNet-R would be read as ImageNet's."""
     data = {"imagenet-r": str(class_folders(tmp_path / "set", ["n01531178", "n01498041"]))}
     with pytest.raises(UsageError, match="classes of imagenet-r are not a model's outputs"):
-        write_conflicts("imagenet-r", tmp_path / "out", data=data)
+        write_conflicts("imagenet-r", tmp_path / "out", data, ConflictSettings())
 
 
 def test_two_sets_need_a_choice(tmp_path: Path) -> None:

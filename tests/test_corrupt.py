@@ -15,7 +15,7 @@ from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import MissingInputs, UsageError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import FOG, JPEG_COMPRESSION
-from robustbench_eff.generation.corrupted_files import write_corrupted
+from robustbench_eff.generation.corrupted_files import CorruptionSettings, write_corrupted
 
 TEXTS = ("fog(severity=3)", "contrast(severity=1)")
 
@@ -32,7 +32,8 @@ def clean(tmp_path: Path) -> Path:
 
 
 def write(clean: Path, out: Path, **options):
-    return write_corrupted("imagenet-c-generated", out, data={"imagenet": str(clean)}, corruptions=TEXTS, **options)
+    settings = CorruptionSettings(corruptions=TEXTS, **options)
+    return write_corrupted("imagenet-c-generated", out, {"imagenet": str(clean)}, settings)
 
 
 def test_the_layout_is_the_published_one_and_a_cut_run_goes_on(clean: Path, tmp_path: Path) -> None:
@@ -50,11 +51,11 @@ def test_the_layout_is_the_published_one_and_a_cut_run_goes_on(clean: Path, tmp_
 def test_a_file_holds_what_an_evaluation_sees(clean: Path, tmp_path: Path) -> None:
     from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET_C_GENERATED
     from robustbench_eff.benchmarks.image_cache import prepare
-    from robustbench_eff.benchmarks.readers import open
     from robustbench_eff.core.rng import RandomStreams
+    from robustbench_eff.registry.open_benchmark import open_location
 
     write(clean, tmp_path / "out", seed=4)
-    opened = open.open_location(str(clean), "validation")
+    opened = open_location(str(clean), "validation")
     images = prepare(IMAGENET_C_GENERATED, opened, IMAGENET_C_GENERATED.geometry)
     seen = JPEG_COMPRESSION.applied(FOG.at(3)(images.bytes(np.arange(6)), RandomStreams.of(4, images.sample_ids)), 85)
     for row, sample in enumerate(images.sample_ids):
@@ -113,7 +114,7 @@ def test_an_array_needs_all_severities(arrays: Path, tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_is_refused(clean: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="digits cannot be written"):
-        write_corrupted("digits", tmp_path / "out", data={}, corruptions=TEXTS)
+        write_corrupted("digits", tmp_path / "out", {}, CorruptionSettings(corruptions=TEXTS))
     with pytest.raises(MissingInputs, match="nowhere"):
         write(tmp_path / "nowhere", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -161,7 +162,10 @@ def test_a_sheet_of_styles_has_a_row_a_styliser_and_ends_with_the_style(clean: P
         (["--out", "x", "--data", "imagenet=nowhere"], "nowhere does not exist"),
         (["--out", "x", "--data", "digits=y"], "digits-c-generated cannot be written"),
         (["--out", "x", "--data", "imagenet=y", "--data", "cifar10=z"], "One clean set at a time"),
-        (["--out", "x", "--data", "imagenet=CLEAN", "--corruption", "cifar10_c"], "not the constants of imagenet-c"),
+        (
+            ["--out", "x", "--data", "imagenet=CLEAN", "--corruption", "cifar10_c"],
+            "not have the constants of imagenet-c",
+        ),
         (["--out", "x", "--data", "imagenet=CLEAN", "--limit", "0"], "limit must be at least 1"),
         (["--out", "no/x.png", "--sheet", "PHOTO", "--corruption", "fog"], "cannot be written"),
         (["--out", "x.png", "--sheet", "PHOTO", "--corruption", "foog"], "Did you mean 'fog'"),

@@ -53,7 +53,7 @@ def test_what_is_there_is_told_from_what_is_not(tmp_path: Path, monkeypatch: pyt
     assert said["imagenet-c"][0] == "not found", "the published files are others"
     assert said["cifar10"] == ("not found", "/no/such/place does not exist")
     assert said["cifar100"] == ("on the hub", "hf:uoft-cs/cifar100")
-    assert said["objectnet"] == ("not found", f"get them: {build_benchmark.benchmark('objectnet').where}")
+    assert said["objectnet"] == ("not found", f"get them: {build_benchmark.benchmark('objectnet').download_url}")
     assert said["objectnet-1000way"] == ("not found", "those of objectnet are needed")
 
 

@@ -62,7 +62,7 @@ def test_broken_arrays_are_refused(model: ModelRequest, tmp_path: Path) -> None:
             tmp_path / "s",
             cifar10_p=arrays(tmp_path / "p", repeats=1, rotate=frames),
         )
-    with pytest.raises(DataError, match="no sequences in 8 bits"):
+    with pytest.raises(DataError, match="not 8-bit sequences"):
         run(
             model,
             "cifar10-p",
@@ -71,7 +71,7 @@ def test_broken_arrays_are_refused(model: ModelRequest, tmp_path: Path) -> None:
             cifar10_p=arrays(tmp_path / "p", repeats=1, rotate=frames[0]),
         )
     (tmp_path / "p" / "labels.npy").unlink()
-    with pytest.raises(DataError, match="needs the labels beside it"):
+    with pytest.raises(DataError, match="needs labels in the same folder"):
         run(model, "cifar10-p", text, tmp_path / "s", cifar10_p=tmp_path / "p")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from published_sets import outcomes, run, shade_model
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.layouts.published import frames_of
 from robustbench_eff.core.errors import DataError, MissingExtra, MissingInputs, RobustEvalError
-from robustbench_eff.generation.corrupted_files import write_corrupted
+from robustbench_eff.generation.corrupted_files import CorruptionSettings, write_corrupted
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import build, build_benchmark
 from robustbench_eff.storage.store import Store
@@ -42,9 +42,14 @@ def clean(tmp_path: Path) -> Path:
     return tmp_path / "clean"
 
 
+def write_published(clean: Path, out: Path, corruptions: Sequence[str]) -> None:
+    data, settings = {"imagenet": str(clean)}, CorruptionSettings(corruptions=corruptions)
+    write_corrupted("imagenet-c-generated", out, data, settings)
+
+
 @pytest.mark.parametrize("size", [224, 64])
 def test_our_own_files_are_seen_as_what_we_make(model: Any, clean: Path, tmp_path: Path, size: int) -> None:
-    write_corrupted("imagenet-c-generated", tmp_path / "c", data={"imagenet": str(clean)}, corruptions=TEXTS)
+    write_published(clean, tmp_path / "c", TEXTS)
     run(model(size), "imagenet-c-generated", TEXTS, tmp_path / "made", imagenet=clean)
     result = run(model(size), "imagenet-c", TEXTS, tmp_path / "read", imagenet_c=tmp_path / "c", imagenet=clean)
     made, read = outcomes(tmp_path / "made"), outcomes(tmp_path / "read")
@@ -62,7 +67,7 @@ def test_our_own_files_are_seen_as_what_we_make(model: Any, clean: Path, tmp_pat
 
 
 def test_published_files_need_no_clean_images(model: Any, clean: Path, tmp_path: Path) -> None:
-    write_corrupted("imagenet-c-generated", tmp_path / "c", data={"imagenet": str(clean)}, corruptions=TEXTS)
+    write_published(clean, tmp_path / "c", TEXTS)
     run(model(224), "imagenet-c", TEXTS, tmp_path / "read", imagenet_c=tmp_path / "c")
     read = outcomes(tmp_path / "read")
     assert list(read) == list(TEXTS)
@@ -70,7 +75,7 @@ def test_published_files_need_no_clean_images(model: Any, clean: Path, tmp_path:
 
 
 def test_all_that_is_missing_is_listed_at_once(model: Any, clean: Path, tmp_path: Path) -> None:
-    write_corrupted("imagenet-c-generated", tmp_path / "c", data={"imagenet": str(clean)}, corruptions=TEXTS[:1])
+    write_published(clean, tmp_path / "c", TEXTS[:1])
     with pytest.raises(MissingInputs) as refused:
         run(
             model(224),
@@ -158,7 +163,7 @@ def test_without_pyav_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_changed_file_is_another_cell(model: Any, clean: Path, tmp_path: Path) -> None:
-    write_corrupted("imagenet-c-generated", tmp_path / "c", data={"imagenet": str(clean)}, corruptions=TEXTS[:1])
+    write_published(clean, tmp_path / "c", TEXTS[:1])
     run(model(224), "imagenet-c", TEXTS[:1], tmp_path / "s", imagenet_c=tmp_path / "c")
     with warnings.catch_warnings():
         warnings.simplefilter("error")

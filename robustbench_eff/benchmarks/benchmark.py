@@ -1,57 +1,61 @@
-"""What a benchmark is, and how its labels are named."""
+"""The definition of a benchmark: which images and classes it has, and how a model sees them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.models.class_map import ClassMap
 
-if TYPE_CHECKING:
-    from .layout import Layout
 from .labelled_images import LabelledImages
+from .layout import Layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """A named, labelled image set; all rows but `custom` know their classes."""
+    """A named, labelled image set. Every benchmark but a user's own set knows its classes."""
 
     name: str
+    """Name in the table of benchmarks, such as `imagenet-c`; `vendor/name` for a plugin's benchmark."""
     title: str
+    """One line for people: the full name, with authors and year."""
     label_space: str
+    """Name of the classes that the outputs of a suitable model stand for, such as `imagenet`."""
     licence: str
+    """Licence of the images, or a note that none is stated."""
     download_url: str
-    """Where a user can get it."""
+    """Where a user can get the images."""
     size: str
-    """How many images there are, and how much is to be downloaded."""
+    """Number of images and size of the download, for people."""
     num_classes: int | None
+    """Number of classes; None where the labels of the images decide."""
     split: str = "test"
-    """Which of several splits is meant."""
+    """The split to open where a source has several."""
     class_index: Callable[[], Mapping[str, int]] = dict
-    """Class names and wnids to indices; ambiguous names are left out."""
+    """Return the index of every class name and wnid; names of more than one class are left out."""
     open_bundled: Callable[..., LabelledImages] | None = None
-    """Opens the copy that is installed with the package, if there is one: its test split, or the one that is named."""
+    """Open the copy that is installed with the package: its test split, or the split named by the only argument. None
+    where no copy is installed."""
     source_benchmark: str | None = None
-    """The benchmark whose images these are too, before something is done to them."""
+    """Name of the benchmark that the images come from; None where they are the benchmark's own."""
     stylise_with: str | None = None
-    """The styliser that gives each of those images the texture of an image of another class, as spec text."""
+    """Spec text of the styliser that gives each image the texture of an image of another class, else None."""
     class_map: Callable[[], ClassMap] | None = None
-    """What its classes are made of, where they are not the outputs of a model of its label space."""
+    """Return the outputs of a model that stand for each class; None where outputs and classes are the same."""
     select_images: Callable[[LabelledImages], LabelledImages] | None = None
-    """Leaves out what an opened source holds beside its images, and adds what their names say."""
+    """Keep only the images of the benchmark, with their labels, where a source holds more; else None."""
     crop_border: int = 0
-    """Pixels of its images that are cut off on every side before anything else."""
+    """Width in pixels of the border that is cut off on every side before anything else."""
     geometry: Geometry | None = None
-    """The images are this first, whatever the model's own geometry."""
+    """Geometry at which the images are decoded, whatever the model's own; None for the model's own."""
     layout: Layout | None = None
-    """How the files of each corruption or sequence lie on disk, for a set that others have published; the clean images
-    of `source_benchmark` are then optional."""
+    """Layout of the files of each corruption or sequence, for a published set; else None. The clean images of
+    `source_benchmark` are then optional."""
     jpeg_quality: int | None = None
-    """Corrupted images become files of that quality, as the published ones are."""
+    """Quality, 1 to 100, at which corrupted images are saved as JPEG, as the published files were; None for never."""
 
     @property
     def made_from(self) -> str | None:
-        """The benchmark whose images are enough to have these; of a published set only the clean ones are."""
+        """Name of the benchmark whose images are enough to make these; None for a published set."""
         return None if self.layout is not None else self.source_benchmark

@@ -1,11 +1,11 @@
-"""What samples are known by: a hash of their ids, labels and bytes, kept so that the bytes are read once."""
+"""The fingerprint of a set of samples: a hash of their ids, labels and bytes, stored so that it is computed once."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +15,17 @@ import numpy.typing as npt
 
 from robustbench_eff.core.disk import atomic_write, cache_folder, store_errors
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 
 from .labelled_images import LabelledImages
-
-ProgressCallback = Callable[[int, int], None]
-"""Told how many samples are done, and of how many."""
 
 
 @dataclass(frozen=True, slots=True)
 class FingerprintRecord:
-    """The kept fingerprint of some samples; another file at the same place has another note."""
+    """The file that stores the fingerprint of some samples. Changed source files have another record."""
 
     path: Path
+    """File of the record in the cache."""
     lines: Sequence[str]
     """Id and label of every sample, and its texture where it has one."""
 
@@ -38,45 +37,85 @@ class FingerprintRecord:
         labels: npt.NDArray[np.int64],
         textures: npt.NDArray[np.int64] | None = None,
     ) -> FingerprintRecord:
+        """Return the record of the first samples of a source.
+
+        Args:
+            opened: The source.
+            ids: Ids of the first samples.
+            labels: Their class indices; int64 (n,).
+            textures: Class indices of the textures of at least these samples, where they have any.
+        """
         lines = [f"{name} {label}" for name, label in zip(ids, labels, strict=True)]
         if textures is not None:
             lines = [f"{line} {texture}" for line, texture in zip(lines, textures, strict=False)]
         return cls(cache_folder() / "fingerprints" / f"{hash_strings(opened.stamp, *lines)}.json", lines)
 
     @property
-    def known(self) -> str | None:
-        """The fingerprint, if it was kept."""
+    def stored(self) -> str | None:
+        """The stored fingerprint, or None."""
         return str(json.loads(self.path.read_text())["fingerprint"]) if self.path.exists() else None
 
     def fingerprint(self, digests: Sequence[str]) -> str:
-        """That of samples whose bytes have these digests."""
-        return hash_strings(*(f"{line} {one}" for line, one in zip(self.lines, digests, strict=True)))
+        """Return the fingerprint of the samples.
 
-    def keep(self, fingerprint: str) -> None:
-        """Write it down, whole or not at all."""
+        Args:
+            digests: Hash of the bytes of every sample.
+        """
+        pairs = zip(self.lines, digests, strict=True)
+        return hash_strings(*(f"{line} {sample_digest}" for line, sample_digest in pairs))
+
+    def save(self, fingerprint: str) -> None:
+        """Store the fingerprint, atomically.
+
+        Args:
+            fingerprint: The result of `fingerprint`.
+        """
         atomic_write(self.path, json.dumps({"fingerprint": fingerprint}).encode())
 
 
 def fingerprint_of(
-    opened: LabelledImages, ids: Sequence[str], labels: npt.NDArray[np.int64], tick: ProgressCallback | None
+    opened: LabelledImages,
+    ids: Sequence[str],
+    labels: npt.NDArray[np.int64],
+    title: str = "",
+    progress: ProgressCallback = ignore_progress,
 ) -> str:
-    """The fingerprint of these samples, which are the first of `opened`; their bytes are read if it was not kept."""
-    note = FingerprintRecord.of(opened, ids, labels)
-    if (known := note.known) is not None:
-        return known
+    """Return the fingerprint of the first samples of a source; their bytes are read unless it is stored.
+
+    Args:
+        opened: The source.
+        ids: Ids of the first samples.
+        labels: Their class indices; int64 (n,).
+        title: Title of the job for `progress`.
+        progress: Called after each sample that is read.
+
+    Raises:
+        DataError: A sample cannot be read.
+        StoreError: The cache cannot be written.
+    """
+    record = FingerprintRecord.of(opened, ids, labels)
+    if (stored := record.stored) is not None:
+        return stored
     digests = []
     with store_errors(cache_folder()), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for one in pool.map(lambda position: digest(content_of(opened, position)), range(len(ids))):
-            digests.append(one)
-            if tick is not None:
-                tick(len(digests), len(ids))
-        found = note.fingerprint(digests)
-        note.keep(found)
-    return found
+        for sample_digest in pool.map(lambda position: digest(content_of(opened, position)), range(len(ids))):
+            digests.append(sample_digest)
+            progress(title, len(digests), len(ids))
+        fingerprint = record.fingerprint(digests)
+        record.save(fingerprint)
+    return fingerprint
 
 
 def content_of(opened: LabelledImages, position: int) -> bytes | npt.NDArray[np.uint8]:
-    """What is stored of a sample; DataError where it cannot be read."""
+    """Return what a source stores of a sample: encoded bytes, or uint8 (H, W, 3) pixels.
+
+    Args:
+        opened: The source.
+        position: Position of the sample in the source.
+
+    Raises:
+        DataError: The sample cannot be read.
+    """
     try:
         return opened.read(position)
     except OSError as error:
@@ -85,13 +124,21 @@ def content_of(opened: LabelledImages, position: int) -> bytes | npt.NDArray[np.
 
 
 def digest(content: bytes | npt.NDArray[np.uint8]) -> str:
-    """The hash of a sample's bytes."""
+    """Return the hash of a sample's bytes.
+
+    Args:
+        content: Encoded bytes, or pixels.
+    """
     return hashlib.blake2b(content if isinstance(content, bytes) else content.tobytes()).hexdigest()
 
 
 def hash_strings(*parts: str) -> str:
-    """A short hash of texts."""
-    found = hashlib.blake2b(digest_size=16)
+    """Return a short hash of some strings.
+
+    Args:
+        *parts: The strings, whose order counts.
+    """
+    hasher = hashlib.blake2b(digest_size=16)
     for part in parts:
-        found.update(part.encode() + b"\n")
-    return found.hexdigest()
+        hasher.update(part.encode() + b"\n")
+    return hasher.hexdigest()

@@ -1,16 +1,17 @@
-"""Decode and resize once per geometry, into a memory-mapped file that all cells and models share."""
+"""The image cache: images are decoded and resized once per geometry, into a file that all cells and models share."""
 
 from __future__ import annotations
 
 import os
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import filelock
 import numpy as np
@@ -20,13 +21,18 @@ from PIL import Image
 from robustbench_eff.core.disk import cache_folder, free_bytes, reserve, store_errors
 from robustbench_eff.core.errors import DataError, RobustEvalWarning, SizeError, StoreError
 from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.core.progress import ProgressCallback, ignore_progress
+from robustbench_eff.core.protocol import Protocol
 
 from .benchmark import Benchmark
-from .data_fingerprint import FingerprintRecord, ProgressCallback, content_of, digest, hash_strings
-from .image_set import ImageSet
+from .data_fingerprint import FingerprintRecord, content_of, digest, hash_strings
+from .image_set import ImageSet, protocol_of
 from .labelled_images import LabelledImages
 from .labels import resolve_labels
 from .readers.decode import decode
+
+_Count: TypeAlias = Callable[[int, int], None]
+"""Called with the number of samples that are done, and of all."""
 
 
 def prepare(
@@ -35,88 +41,110 @@ def prepare(
     geometry: Geometry,
     *,
     limit: int | None = None,
-    tick: ProgressCallback | None = None,
+    progress: ProgressCallback = ignore_progress,
 ) -> ImageSet:
-    """The images of `opened` at `geometry`, from the cache where they were decoded before.
+    """Return the images of a source at a geometry, from the cache where they were decoded before.
 
-    A benchmark with a geometry of its own is decoded at that, and seen at the size of `geometry`. With `limit`, the
-    first samples in the order of the source are kept (class folders are dealt one image a class, so that these are
-    a fair sample). Raises DataError for images or labels that do not fit.
+    Args:
+        benchmark: The benchmark, which knows the classes.
+        opened: Its images.
+        geometry: Geometry of the model. A benchmark with its own is decoded at that, then resized to this size.
+        limit: Number of samples to take, in the order of the source; None for all.
+        progress: Called with the benchmark's name after each sample that is decoded.
+
+    Raises:
+        DataError: Images or labels do not fit, or an image cannot be decoded.
+        StoreError: The cache cannot be written.
     """
     resolved = resolve_labels(benchmark, opened)
-    if limit is not None:
-        warn_if_sorted(opened, resolved.labels, limit)
+    warn_if_sorted(opened, resolved.labels, limit)
     ids, labels = shared_ids(opened, limit), resolved.labels[:limit]
-    decoded, class_map = benchmark.geometry or replace(geometry, border=benchmark.crop_border), benchmark.class_map
-    note = FingerprintRecord.of(opened, ids, labels, resolved.textures)
-    fingerprint, path = _decoded(opened, ids, decoded, note, tick)
-    steps = [opened.split, describe_count(opened, ids), *([str(class_map())] if class_map else []), str(decoded)]
-    if benchmark.jpeg_quality is not None and benchmark.layout is None:
-        steps.append(f"corrupted ones saved as JPEG {benchmark.jpeg_quality}")
+    decoded = benchmark.geometry or replace(geometry, border=benchmark.crop_border)
+    record = FingerprintRecord.of(opened, ids, labels, resolved.textures)
+    fingerprint, path = _cached(opened, ids, decoded, record, partial(progress, benchmark.name))
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=", ".join([*steps, *seen_at(geometry, decoded)]),
+        protocol=_with_benchmark(protocol_of(opened, len(ids), decoded, geometry), benchmark),
         sample_ids=ids,
         labels=labels,
-        textures=None if resolved.textures is None else resolved.textures[:limit],
         pixels=np.load(path, mmap_mode="r"),
         fingerprint=fingerprint,
-        full_image=partial(_whole, opened, decoded),
         input_size=geometry.size,
+        full_image=partial(_whole, opened, decoded),
+        textures=None if resolved.textures is None else resolved.textures[:limit],
         interpolation=geometry.interpolation,
     )
 
 
+def _with_benchmark(protocol: Protocol, benchmark: Benchmark) -> Protocol:
+    """Return the protocol with the class map and the JPEG quality of a benchmark."""
+    return replace(
+        protocol,
+        classes="" if benchmark.class_map is None else str(benchmark.class_map()),
+        jpeg_quality=benchmark.jpeg_quality if benchmark.layout is None else None,
+    )
+
+
 def shared_ids(opened: LabelledImages, limit: int | None) -> list[str]:
-    """The ids of the first samples; DataError where two are the same."""
+    """Return the ids of the first samples.
+
+    Args:
+        opened: The source.
+        limit: Number of samples; None for all.
+
+    Raises:
+        DataError: Two samples have the same id.
+    """
     ids = opened.ids[:limit]
     if len(set(ids)) < len(ids):
         raise DataError(f"{opened.origin} holds two samples with the same id.")
     return ids
 
 
-def describe_count(opened: LabelledImages, ids: list[str]) -> str:
-    """How many samples there are, in words."""
-    describe_count = f"{len(ids)} images" if len(ids) == len(opened) else f"first {len(ids)} of {len(opened)} images"
-    return f"{describe_count} ({opened.left_out} of other classes left out)" if opened.left_out else describe_count
+def warn_if_sorted(opened: LabelledImages, labels: npt.NDArray[np.int64], limit: int | None) -> None:
+    """Warn if the first samples hold far fewer classes than a fair sample would.
 
-
-def seen_at(geometry: Geometry, decoded: Geometry) -> list[str]:
-    """At which size they are seen, in words, where it is not the one they were decoded at."""
-    return [] if geometry.size == decoded.size else [f"then {geometry.size}×{geometry.size}, {geometry.interpolation}"]
-
-
-def warn_if_sorted(opened: LabelledImages, labels: npt.NDArray[np.int64], limit: int) -> None:
-    """Say so where the first samples hold far fewer classes than a fair sample would."""
-    seen, there = len(set(labels[:limit].tolist())), len(set(labels.tolist()))
-    if 2 * seen < min(limit, there):
+    Args:
+        opened: The source.
+        labels: Class index of every sample; int64 (N,).
+        limit: Number of samples that are taken; None for all.
+    """
+    if limit is None:
+        return
+    num_first, num_all = len(set(labels[:limit].tolist())), len(set(labels.tolist()))
+    if 2 * num_first < min(limit, num_all):
         warnings.warn(
-            f"{opened.origin} seems to be sorted by class: its first {limit} samples hold {seen} of {there} classes.",
+            f"{opened.origin} seems to be sorted by class: "
+            f"its first {limit} samples hold {num_first} of {num_all} classes.",
             RobustEvalWarning,
             stacklevel=3,
         )
 
 
-def _decoded(
-    opened: LabelledImages,
-    ids: list[str],
-    geometry: Geometry,
-    note: FingerprintRecord,
-    tick: ProgressCallback | None,
+def _cached(
+    opened: LabelledImages, ids: list[str], geometry: Geometry, record: FingerprintRecord, count: _Count
 ) -> tuple[str, Path]:
-    """The content hash of these samples and the file of their pixels; decoded only if not there yet."""
+    """Return the fingerprint of the samples and the file with their pixels, which is made if it does not exist."""
     folder = cache_folder()
-    if note.known is not None and (path := _pixels_path(folder, note.known, geometry)).exists():
-        return note.known, path
-    with _one_at_a_time(folder, note):
-        if note.known is not None and (path := _pixels_path(folder, note.known, geometry)).exists():
-            return note.known, path
-        return _decode_all(opened, ids, geometry, note, tick)
+    if (cached := _lookup(folder, geometry, record)) is not None:
+        return cached
+    with _locked(folder, record):
+        # Another process may have decoded the same images while this one waited for the lock.
+        if (cached := _lookup(folder, geometry, record)) is not None:
+            return cached
+        return _decode_all(opened, ids, geometry, record, count)
+
+
+def _lookup(folder: Path, geometry: Geometry, record: FingerprintRecord) -> tuple[str, Path] | None:
+    fingerprint = record.stored
+    if fingerprint is None or not (path := _pixels_path(folder, fingerprint, geometry)).exists():
+        return None
+    return fingerprint, path
 
 
 def _decode_all(
-    opened: LabelledImages, ids: list[str], geometry: Geometry, note: FingerprintRecord, tick: ProgressCallback | None
+    opened: LabelledImages, ids: list[str], geometry: Geometry, record: FingerprintRecord, count: _Count
 ) -> tuple[str, Path]:
     folder = cache_folder()
     _check_space(folder, len(ids) * geometry.size**2 * 3)
@@ -128,38 +156,38 @@ def _decode_all(
         def decode_one(position: int) -> str:
             name = f"{opened.origin}: {ids[position]}"
             content = content_of(opened, position)
-            pixels[position] = _placed(decode(content, name), geometry, name)
+            pixels[position] = _crop(decode(content, name), geometry, name)
             return digest(content)
 
         digests = []
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for one in pool.map(decode_one, range(len(ids))):
-                digests.append(one)
-                if tick is not None:
-                    tick(len(digests), len(ids))
+            for sample_digest in pool.map(decode_one, range(len(ids))):
+                digests.append(sample_digest)
+                count(len(digests), len(ids))
         pixels.flush()
-        fingerprint = note.fingerprint(digests)
+        fingerprint = record.fingerprint(digests)
         path = _pixels_path(folder, fingerprint, geometry)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
-        note.keep(fingerprint)
+        record.save(fingerprint)
     return fingerprint, path
 
 
 def _whole(opened: LabelledImages, geometry: Geometry, position: int) -> npt.NDArray[np.uint8]:
+    """Return the whole image at the scale of the geometry, before its centre is cut out."""
     name = f"{opened.origin}: {opened.ids[position]}"
-    return np.asarray(_scaled(decode(content_of(opened, position), name), geometry, name))
+    return np.asarray(_resize(decode(content_of(opened, position), name), geometry, name))
 
 
-def _placed(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[np.uint8]:
-    """The picture at the geometry, uint8 (size, size, 3)."""
-    picture, size = _scaled(picture, geometry, name), geometry.size
+def _crop(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[np.uint8]:
+    """Return the image at the geometry, uint8 (size, size, 3)."""
+    picture, size = _resize(picture, geometry, name), geometry.size
     left, top = round((picture.width - size) / 2.0), round((picture.height - size) / 2.0)
     return np.asarray(picture.crop((left, top, left + size, top + size)))
 
 
-def _scaled(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
-    """The picture before its centre is cut out; resizing as in torchvision's PIL transforms."""
+def _resize(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
+    """Return the image before its centre is cut out, resized as torchvision's transforms resize PIL images."""
     if edge := geometry.border:
         picture = picture.crop((edge, edge, picture.width - edge, picture.height - edge))
     size = geometry.size
@@ -193,11 +221,11 @@ def _check_space(folder: Path, needed: int) -> None:
 
 
 @contextmanager
-def _one_at_a_time(folder: Path, note: FingerprintRecord) -> Iterator[None]:
-    """While another worker of this machine decodes the same images, wait for it."""
+def _locked(folder: Path, record: FingerprintRecord) -> Iterator[None]:
+    """Wait while another process of this machine decodes the same images."""
     with store_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / f".{note.path.stem}.lock")
+        lock = filelock.FileLock(folder / f".{record.path.stem}.lock")
         lock.acquire()
     try:
         yield
@@ -207,7 +235,7 @@ def _one_at_a_time(folder: Path, note: FingerprintRecord) -> Iterator[None]:
 
 @contextmanager
 def _temporary(folder: Path) -> Iterator[Path]:
-    """A name inside the cache that is gone afterwards unless it was renamed."""
+    """Give a path inside the cache, and delete it afterwards unless it was renamed."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f".{secrets.token_hex(8)}.part"
     try:

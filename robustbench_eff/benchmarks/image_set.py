@@ -1,81 +1,119 @@
-"""A benchmark made ready for one geometry: 8-bit pixels on disk, labels and stable sample ids."""
+"""A benchmark that is ready for one geometry: 8-bit pixels on disk, labels and stable sample ids."""
 
 from __future__ import annotations
 
+import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from PIL import Image
 
-from robustbench_eff.core.preprocessing import Interpolation
+from robustbench_eff.core.preprocessing import Geometry, Interpolation
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.types import Images, Labels, Pixels, RawImage
 
+from .labelled_images import LabelledImages
 
-@runtime_checkable
-class PixelRows(Protocol):
-    """Images by position: an array, usually memory-mapped, or what decodes them."""
+
+@typing.runtime_checkable
+class PixelRows(typing.Protocol):
+    """Images by position: an array, usually memory-mapped, or an object that decodes them on access."""
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(N, H, W, 3)."""
 
     def __getitem__(self, rows: slice | list[int], /) -> npt.NDArray[np.uint8]:
-        """uint8 (n, H, W, 3)."""
+        """Return the images of these rows, uint8 (n, H, W, 3)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageSet:
-    """`pixels` is uint8 (N, H, W, 3); `labels` int64 (N,)."""
+    """The samples of a benchmark at one geometry."""
 
     benchmark: str
+    """Name of the benchmark."""
     label_space: str
-    protocol: str
-    """What a number on these images means: split, how many of how many, geometry."""
+    """Name of the classes that a model's outputs must stand for."""
+    protocol: Protocol
+    """Which images these are, and how the model sees them."""
     sample_ids: list[str]
+    """Unique id of every sample, which seeds its random draws."""
     labels: npt.NDArray[np.int64]
+    """Class index of every sample; int64 (N,)."""
     pixels: PixelRows
+    """Pixels of every sample; uint8 (N, H, W, 3)."""
     fingerprint: str
     """Hash of ids, labels, textures and original bytes."""
     input_size: int
-    """Side in pixels at which the model sees them."""
+    """Side length in pixels of the images that the model sees."""
     full_image: Callable[[int], npt.NDArray[np.uint8]]
-    """The picture that a sample is the centre of, uint8 (tall, wide, 3), decoded anew; or all frames of a published
-    sequence."""
+    """Decode the whole image that a sample is the centre of, uint8 (height, width, 3); or all frames of a published
+    sequence, uint8 (frames, H, W, 3)."""
     textures: npt.NDArray[np.int64] | None = None
-    """Of cue-conflict images the class of each texture; int64 (N,)."""
+    """Class index of the texture of every cue-conflict image, int64 (N,); else None."""
     interpolation: Interpolation = "bicubic"
-    """How they are brought to it, where it is not their own."""
+    """How images are resized to `input_size`, where they have another size."""
     published: bool = False
-    """Whether the images were corrupted by others, so that nobody knows how far they are from clean ones."""
+    """True if others corrupted the images, so that their distance from clean images is unknown."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def batch(self, start: int, stop: int, device: torch.device | str = "cpu") -> tuple[Images, Labels]:
-        """Samples `start` to `stop` as the model sees them, float32 (n, 3, H, W) in [0, 1], and their labels."""
+        """Return a range of samples as the model sees them.
+
+        Args:
+            start: First sample.
+            stop: Sample after the last one; may lie beyond the end of the set.
+            device: Device of the result.
+
+        Returns:
+            Images, float32 (n, 3, H, W) in [0, 1], and labels, int64 (n,).
+        """
         rows = np.arange(start, min(stop, len(self)))
         return self.to_model_input(self.bytes(rows).to(device)), self.labels_of(rows, device)
 
     def labels_of(self, rows: npt.NDArray[np.int64], device: torch.device | str = "cpu") -> Labels:
-        """Labels of these samples."""
+        """Return the labels of some samples, int64 (n,).
+
+        Args:
+            rows: Positions of the samples.
+            device: Device of the result.
+        """
         return torch.from_numpy(self.labels[rows]).to(device)
 
     def bytes(self, rows: npt.NDArray[np.int64]) -> Pixels:
-        """The pixels of these samples, before the model's own size; ascending rows that leave none out are fastest."""
-        together = len(rows) and rows[-1] - rows[0] == len(rows) - 1
-        chosen = slice(int(rows[0]), int(rows[-1]) + 1) if together else rows.tolist()
-        return torch.from_numpy(np.array(self.pixels[chosen]))
+        """Return the pixels of some samples before they are resized for the model, uint8 (n, H, W, 3).
+
+        Args:
+            rows: Positions of the samples; consecutive ascending rows are read fastest.
+        """
+        is_range = len(rows) and rows[-1] - rows[0] == len(rows) - 1
+        selection = slice(int(rows[0]), int(rows[-1]) + 1) if is_range else rows.tolist()
+        return torch.from_numpy(np.array(self.pixels[selection]))
 
     def picture(self, row: int, device: torch.device | str = "cpu") -> RawImage | Pixels:
-        """All of the picture that a sample is the centre of, at the scale of its pixels; or a published sequence."""
+        """Return the whole image that a sample is the centre of, at the scale of its pixels; or a published sequence.
+
+        Args:
+            row: Position of the sample.
+            device: Device of the result.
+
+        Returns:
+            uint8 (height, width, 3), or (frames, H, W, 3) for a sequence.
+        """
         return torch.from_numpy(np.array(self.full_image(row))).to(device)
 
     def to_model_input(self, pixels: Pixels) -> Images:
-        """8-bit pixels as the model sees them: at its size, float32 (n, 3, H, W) in [0, 1]."""
+        """Return 8-bit images as the model sees them: at its size, float32 (n, 3, H, W) in [0, 1].
+
+        Args:
+            pixels: uint8 (n, H, W, 3).
+        """
         if pixels.shape[1] != self.input_size:
             pixels = self._resized(pixels)
         return pixels.permute(0, 3, 1, 2).contiguous().float() / 255
@@ -85,3 +123,23 @@ class ImageSet:
         pictures = (Image.fromarray(image) for image in pixels.cpu().numpy())
         resized = np.stack([np.asarray(picture.resize(size, method)) for picture in pictures])
         return torch.from_numpy(resized).to(pixels.device)
+
+
+def protocol_of(opened: LabelledImages, count: int, decoded: Geometry, model: Geometry) -> Protocol:
+    """Return the protocol of the first images of a source.
+
+    Args:
+        opened: The source.
+        count: Number of images that are taken.
+        decoded: Geometry at which the images are decoded.
+        model: Geometry of the model.
+    """
+    resized = f"then {model.size}×{model.size}, {model.interpolation}"
+    return Protocol(
+        split=opened.split,
+        count=count,
+        total=len(opened),
+        excluded=opened.left_out,
+        geometry=str(decoded),
+        model_size="" if model.size == decoded.size else resized,
+    )

@@ -1,4 +1,4 @@
-"""An opened source of labelled images, before anything is decoded."""
+"""An opened source of labelled images: listed, not decoded."""
 
 from __future__ import annotations
 
@@ -6,47 +6,55 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core.errors import DataError
 
-if TYPE_CHECKING:
-    pass
-
-
-_WHOLE = re.compile(r"[+-]?[0-9]+(\.0+)?")
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+(\.0+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledImages:
-    """An opened source: `read(i)` gives the encoded bytes of image i, or uint8 (H, W, 3) pixels."""
+    """The images of a source with their labels, before anything is decoded."""
 
     origin: str
     """Path or hub id, for messages."""
     ids: list[str]
+    """Unique id of every image, which seeds its random draws."""
     labels: Sequence[Any]
-    """Indices, wnids or class names, as found."""
+    """Class index, wnid or class name of every image, as the source has it."""
     read: Callable[[int], bytes | npt.NDArray[np.uint8]]
+    """Return an image by position: its encoded bytes, or uint8 (H, W, 3) pixels. Called from several threads."""
     stamp: str
-    """Changes whenever the files do; cheap to compute (places, sizes, times)."""
+    """Text that changes whenever the files change, and is cheap to compute: paths, sizes and times."""
     split: str = "local files"
-    """What a reader is told was opened: a split where one was chosen."""
+    """What was opened, as a reader of the results is told: the split where one was chosen."""
     textures: Sequence[Any] | None = None
-    """Of cue-conflict images the class of each texture, as found; `labels` are then those of the shapes."""
+    """Class of every texture of cue-conflict images, as the source has it, where `labels` are the classes of the
+    shapes; else None."""
     left_out: int = 0
-    """Images of the source that are none of the benchmark's."""
+    """Number of images of the source that do not belong to the benchmark."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
 
 def select(opened: LabelledImages, rows: Sequence[int], labels: Sequence[Any]) -> LabelledImages:
-    """The images at `rows` of a source, with these labels; DataError where there are none."""
+    """Return some images of a source, with other labels.
+
+    Args:
+        opened: The source.
+        rows: Positions of the images to keep, in their new order.
+        labels: Label of each image that is kept.
+
+    Raises:
+        DataError: No image is kept.
+    """
     if not rows:
-        raise DataError(f"{opened.origin} holds no images of these classes.", "Is it the right place?")
+        raise DataError(f"{opened.origin} holds no images of these classes.", "Check that the path is right.")
     return replace(
         opened,
         ids=[opened.ids[row] for row in rows],
@@ -58,26 +66,39 @@ def select(opened: LabelledImages, rows: Sequence[int], labels: Sequence[Any]) -
 
 
 def plain_labels(opened: LabelledImages) -> list[int | str]:
-    """All labels, then all textures, as whole numbers or names; DataError for what is neither."""
+    """Return all labels, then all textures, as whole numbers or names.
+
+    Args:
+        opened: The source.
+
+    Raises:
+        DataError: A label is neither a whole number nor a name.
+    """
     labels = [*opened.labels, *(opened.textures or ())]
     return [_plain(label, opened, position % len(opened)) for position, label in enumerate(labels)]
 
 
 def _plain(label: Any, opened: LabelledImages, position: int) -> int | str:
-    """A whole number however it is written, or a name."""
+    """Return a whole number, however it is written, or a name."""
     if isinstance(label, bytes):
         label = label.decode(errors="replace")
     if isinstance(label, str):
-        text = label.strip()
-        return int(text.partition(".")[0]) if _WHOLE.fullmatch(text) else text
+        name = label.strip()
+        return int(name.partition(".")[0]) if _WHOLE_NUMBER.fullmatch(name) else name
     if isinstance(label, (int, np.integer)) and not isinstance(label, bool):
         return int(label)
     if isinstance(label, (float, np.floating)) and float(label).is_integer():
         return int(label)
-    raise DataError(f"{opened.origin}: {opened.ids[position]} has the label {label!r}, no class index or name.")
+    raise DataError(
+        f"{opened.origin}: {opened.ids[position]} has the label {label!r}, which is not a class index or name."
+    )
 
 
 def file_stamp(path: Path) -> str:
-    """Place, size and times of a file: another file at the same place has another stamp."""
+    """Return the location, size and times of a file, so that a file that replaces it has another stamp.
+
+    Args:
+        path: An existing file.
+    """
     stat = path.stat()
     return f"{path.resolve()} {stat.st_ino} {stat.st_size} {stat.st_mtime_ns} {stat.st_ctime_ns}"

@@ -1,4 +1,4 @@
-"""How the files of a published corrupted set lie below its folder."""
+"""The layout of a published corrupted set: which file holds which perturbation."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ from .labelled_images import LabelledImages
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How a published set lies below the folder that a user gives."""
+    """How the files of a published set lie below the folder that a user gives."""
 
     place: Callable[[Path, str, int], Path]
-    """place(folder, name, level): where a corruption lies at a severity, or a sequence at a difficulty."""
+    """Return the file or folder of a perturbation: `place(folder, name, level)`, where `level` is the severity of a
+    corruption or the difficulty of a sequence."""
     open: Callable[[Path, int], LabelledImages]
-    """open(place, level): its images, or its sequences of frames."""
+    """Open that file or folder: `open(place, level)` returns its images, or its sequences of frames."""
     kind: Literal["corruption", "sequence"]
+    """Kind of perturbation that the files hold."""
     constants: Literal["imagenet", "cifar10"]
-    """What the set was made with."""
+    """Name of the severity constants that the set was made with."""
     reader: str = ""
-    """The module that its files need and that may not be installed."""
+    """Name of an optional module that reading the files needs; empty where none is needed."""

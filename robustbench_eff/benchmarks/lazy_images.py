@@ -1,21 +1,22 @@
-"""Published files as an image set, decoded when they are asked for: all severities together would fill a disk."""
+"""Published files as an image set that decodes on access: all severities together would fill a disk."""
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 
 from .benchmark import Benchmark
-from .data_fingerprint import ProgressCallback, content_of, fingerprint_of
-from .image_cache import describe_count, seen_at, shared_ids, warn_if_sorted
-from .image_set import ImageSet
+from .data_fingerprint import content_of, fingerprint_of
+from .image_cache import shared_ids, warn_if_sorted
+from .image_set import ImageSet, protocol_of
 from .labelled_images import LabelledImages
 from .labels import resolve_labels
 from .layouts.published import frames_of
@@ -24,33 +25,45 @@ from .readers.decode import decode
 
 @dataclass(frozen=True, slots=True)
 class LazyImages:
-    """The images of a source, or of sequences their first frames, by slice: uint8 (n, size, size, 3)."""
+    """The images of a source, or the first frames of its sequences, decoded on access: uint8 (N, size, size, 3)."""
 
     opened: LabelledImages
+    """The source."""
     size: int
+    """Side length in pixels of every image."""
     sequences: bool
+    """True if each item of the source is a sequence of frames."""
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """(N, size, size, 3)."""
         return (len(self.opened), self.size, self.size, 3)
 
     def __getitem__(self, rows: slice | list[int]) -> npt.NDArray[np.uint8]:
+        positions = range(len(self.opened))[rows] if isinstance(rows, slice) else rows
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = list(pool.map(self.full_image, range(len(self.opened))[rows] if isinstance(rows, slice) else rows))
-        return np.stack([item[0] for item in found] if self.sequences else found)
+            items = list(pool.map(self.full_image, positions))
+        return np.stack([frames[0] for frames in items] if self.sequences else items)
 
     def full_image(self, position: int) -> npt.NDArray[np.uint8]:
-        """An image (size, size, 3), or all frames of a sequence (frames, size, size, 3)."""
+        """Return an image, uint8 (size, size, 3), or all frames of a sequence, uint8 (frames, size, size, 3).
+
+        Args:
+            position: Position in the source.
+
+        Raises:
+            DataError: The file cannot be decoded, or has another size.
+        """
         name = f"{self.opened.origin}: {self.opened.ids[position]}"
         content = content_of(self.opened, position)
-        found = frames_of(content, name) if self.sequences else np.asarray(decode(content, name))
-        height, width = found.shape[-3:-1]
+        pixels = frames_of(content, name) if self.sequences else np.asarray(decode(content, name))
+        height, width = pixels.shape[-3:-1]
         if (height, width) != (self.size, self.size):
             raise DataError(
                 f"{name} is {width}×{height}, not {self.size}×{self.size} as the published files.",
-                "Give them as they were published.",
+                "Pass the files as they were published.",
             )
-        return found
+        return pixels
 
 
 def prepare_published(
@@ -58,31 +71,35 @@ def prepare_published(
     opened: LabelledImages,
     geometry: Geometry,
     *,
-    sequences: bool,
     limit: int | None = None,
-    tick: ProgressCallback | None = None,
+    progress: ProgressCallback = ignore_progress,
 ) -> ImageSet:
-    """The files of one corruption at one severity, seen as they are but for the size of `geometry`.
+    """Return the files of one perturbation as an image set; they are only resized to the model's size.
 
-    With `limit` the first samples in the order of the source. Raises DataError for images or labels that do not fit.
+    Args:
+        benchmark: A benchmark with a layout and a geometry.
+        opened: The files of one corruption at one severity, or of one sequence at one difficulty.
+        geometry: Geometry of the model.
+        limit: Number of samples to take, in the order of the source; None for all.
+        progress: Called with the benchmark's name after each sample that is hashed.
+
+    Raises:
+        DataError: Images or labels do not fit.
     """
     all_labels = resolve_labels(benchmark, opened).labels
-    if limit is not None:
-        warn_if_sorted(opened, all_labels, limit)
+    warn_if_sorted(opened, all_labels, limit)
     ids, labels = shared_ids(opened, limit), all_labels[:limit]
-    assert benchmark.geometry is not None
-    size = benchmark.geometry.size
-    pixels, as_it_is = LazyImages(opened, size, sequences), Geometry(size=size, mode="none")
+    assert benchmark.geometry is not None and benchmark.layout is not None
+    unchanged = Geometry(size=benchmark.geometry.size, mode="none")
+    pixels = LazyImages(opened, unchanged.size, sequences=benchmark.layout.kind == "sequence")
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=", ".join(
-            ["published files", describe_count(opened, ids), str(as_it_is), *seen_at(geometry, as_it_is)]
-        ),
+        protocol=replace(protocol_of(opened, len(ids), unchanged, geometry), split="published files"),
         sample_ids=ids,
         labels=labels,
         pixels=pixels,
-        fingerprint=fingerprint_of(opened, ids, labels, tick),
+        fingerprint=fingerprint_of(opened, ids, labels, benchmark.name, progress),
         full_image=pixels.full_image,
         input_size=geometry.size,
         interpolation=geometry.interpolation,

@@ -1,4 +1,4 @@
-"""Where the user keeps each benchmark: `--data NAME=PATH`, an environment variable, or a config file."""
+"""Where the images of each benchmark are: `--data NAME=PATH`, an environment variable, or a config file."""
 
 from __future__ import annotations
 
@@ -16,35 +16,75 @@ CONFIG = "robust-eval.yaml"
 
 
 def variable(name: str) -> str:
-    """The environment variable of a benchmark."""
-    return "ROBUST_EVAL_DATA_" + "".join(letter if letter.isalnum() else "_" for letter in name.upper())
+    """Return the environment variable with the location of a benchmark.
+
+    Letters and digits stay, in upper case. The slash of a plugin's `vendor/name` becomes two underscores, so that it
+    differs from `vendor-name`; every other character becomes one.
+
+    Args:
+        name: Name of the benchmark.
+    """
+    letters = (letter if letter.isalnum() else "_" for letter in name.upper().replace("/", "__"))
+    return "ROBUST_EVAL_DATA_" + "".join(letters)
 
 
 def from_options(options: Iterable[str]) -> dict[str, str]:
-    """`NAME=PATH` texts as a mapping; UsageError for another form."""
-    found = {}
+    """Return the location of each benchmark that `--data` names.
+
+    Args:
+        options: Texts of the form `NAME=PATH`.
+
+    Raises:
+        UsageError: A text has another form.
+    """
+    locations = {}
     for option in options:
         name, equals, path = option.partition("=")
         if not (equals and name and path):
             raise UsageError(f"--data takes NAME=PATH, got {option!r}.", "For example --data imagenet=/data/val.")
-        found[name] = path
-    return found
+        locations[name] = path
+    return locations
 
 
 def location(name: str, options: Mapping[str, str]) -> str | None:
-    """Path or hub id of a benchmark; the option wins over the variable, the variable over the config file."""
-    found = options.get(name) or os.environ.get(variable(name)) or from_config().get(name)
-    return found if found is None or found.startswith("hf:") else str(Path(found).expanduser())
+    """Return the path or hub id of a benchmark, or None where the user gave none.
+
+    An option wins over the environment variable, and the variable over the config file.
+
+    Args:
+        name: Name of the benchmark.
+        options: Locations by name, from `--data`.
+
+    Raises:
+        UsageError: The config file cannot be read.
+    """
+    configured = options.get(name) or os.environ.get(variable(name)) or from_config().get(name)
+    return configured if configured is None or configured.startswith("hf:") else str(Path(configured).expanduser())
 
 
 def place(benchmark: Benchmark, options: Mapping[str, str]) -> str | None:
-    """Where a benchmark's images are: its own, or those of the benchmark that it is made from."""
+    """Return the location of a benchmark's images: its own, or that of the benchmark that it is made from.
+
+    Args:
+        benchmark: The benchmark.
+        options: Locations by name, from `--data`.
+
+    Raises:
+        UsageError: The config file cannot be read.
+    """
     own, base = location(benchmark.name, options), benchmark.made_from
     return own if own is not None or base is None else location(base, options)
 
 
 def from_config() -> dict[str, str]:
-    """The `data:` mapping of `robust-eval.yaml` here, or of the user's config folder; {} without one."""
+    """Return the `data:` mapping of the config file; empty where no file exists.
+
+    The file is `robust-eval.yaml` in the working directory, or else `robustbench_eff/config.yaml` in the user's
+    config folder.
+
+    Raises:
+        UsageError: The file is not YAML, or `data` is not a mapping.
+    """
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "robustbench_eff" / "config.yaml"
     for path in (Path(CONFIG), home):
         if path.is_file():

@@ -10,6 +10,7 @@ import typer
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.progress import ignore_progress
 from robustbench_eff.registry.stylisers import DEFAULT_STYLISER
 
 from .common import error_boundary, output, print_progress, resumable
@@ -32,6 +33,7 @@ def conflict(
         places = locations.from_options(data or [])
         if benchmark is None and len(places) > 1:
             raise UsageError(f"One set at a time, got {', '.join(places)}.", "Choose it with --benchmark NAME.")
+        from robustbench_eff.generation.conflict_plan import ConflictSettings
         from robustbench_eff.generation.cue_conflict import write_conflicts
         from robustbench_eff.system import devices
 
@@ -41,12 +43,9 @@ def conflict(
             done = write_conflicts(
                 benchmark or next(iter(places), "digits"),
                 out,
-                data=places,
-                styliser=styliser,
-                strength=strength,
-                limit=limit,
-                seed=seed,
-                tick=None if quiet else print_progress,
+                places,
+                ConflictSettings(styliser=styliser, strength=strength, limit=limit, seed=seed),
+                ignore_progress if quiet else print_progress,
             )
         output().print(f"{done.images} images written to {out}, {done.found} were there.", highlight=False)
         command = f"robust-eval --model MODEL --benchmark mine --data {shlex.quote(f'mine={out}')} --attack none"

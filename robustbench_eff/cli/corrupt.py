@@ -11,6 +11,7 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
 from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.progress import ignore_progress
 
 from .common import error_boundary, output, print_progress, resumable
 
@@ -68,10 +69,8 @@ def corrupt(
             done = job.write_corrupted(
                 f"{of}-c-generated",
                 out,
-                data=places,
-                corruptions=texts,
-                limit=limit,
-                seed=seed,
-                tick=None if quiet else print_progress,
+                places,
+                job.CorruptionSettings(corruptions=texts, limit=limit, seed=seed),
+                ignore_progress if quiet else print_progress,
             )
         output().print(f"{done.images} images written to {out}, {done.found} were there.", highlight=False)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.disk import cache_folder, free_bytes, nearest
 from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.benchmarks import BENCHMARKS
+from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.system import environment
 from robustbench_eff.system.network import reachable
 
@@ -53,6 +53,6 @@ def _benchmark(name: str) -> Finding:
         return f"benchmark {name}", row.download_url, True
     if place is None:
         return f"benchmark {name}", f"not found: --data {name}=PATH or {locations.variable(name)}=PATH", True
-    if not place.startswith("hf:") and open.missing(row, place):
+    if not place.startswith("hf:") and missing_data(row, place):
         return f"benchmark {name}", f"{Path(place)} does not exist", False
     return f"benchmark {name}", place, True

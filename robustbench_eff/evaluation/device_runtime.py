@@ -20,8 +20,8 @@ from robustbench_eff.benchmarks.lazy_images import prepare_published
 from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.types import Pixels
-from robustbench_eff.generation.output_folder import ProgressCallback, ignore_progress
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.registry import build_model
 from robustbench_eff.registry.load_classifier import Model
@@ -260,20 +260,16 @@ class DeviceRuntime:
         origin, benchmark = self._origin(requested), requested.benchmark
         key = (origin, str(geometry))
         if key not in self._prepared:
-            limit = self._settings.limit
+            limit, progress = self._settings.limit, self._progress
             if origin.published:
+                name = f"{benchmark.name}, {origin.published}"
+                files = self._ready.published[origin]
                 self._prepared[key] = prepare_published(
-                    benchmark,
-                    self._ready.published[origin],
-                    geometry,
-                    sequences=requested.perturbation.kind == "sequence",
-                    limit=limit,
-                    tick=partial(self._progress, f"{benchmark.name}, {origin.published}"),
+                    benchmark, files, geometry, limit=limit, progress=partial(_under_name, progress, name)
                 )
             else:
-                tick = partial(self._progress, benchmark.name)
                 opened = self._ready.opened[benchmark.name]
-                self._prepared[key] = prepare(benchmark, opened, geometry, limit=limit, tick=tick)
+                self._prepared[key] = prepare(benchmark, opened, geometry, limit=limit, progress=progress)
         return self._prepared[key]
 
     def _origin(self, requested: RequestedCell) -> _Images:
@@ -295,6 +291,11 @@ def _on_images(requested: RequestedCell, images: ImageSet) -> Perturbation:
             return replace(perturbation, component=PublishedFrames(perturbation.sequence))
         case _:
             return perturbation
+
+
+def _under_name(progress: ProgressCallback, name: str, _: str, done: int, total: int) -> None:
+    """Report progress under another name."""
+    progress(name, done, total)
 
 
 def _difference(here: StoredCell, planned: StoredCell) -> str:

@@ -11,10 +11,10 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.layout import Layout
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, UsageError
 from robustbench_eff.generation.cue_conflict import open_conflicts
+from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
 from robustbench_eff.registry.perturbation import Perturbation
 
 
@@ -38,7 +38,7 @@ def missing_files(benchmark: Benchmark, root: str | None, changes: Sequence[Pert
     Raises:
         UsageError: A perturbation is of another kind than the set, or has other constants.
     """
-    if (missing := open.missing(benchmark, root)) or root is None:
+    if (missing := missing_data(benchmark, root)) or root is None:
         return missing
     hint = f"--data {benchmark.name}=PATH of the folder that holds it, or other corruptions with --corruption"
     paths = {change.text: _files(benchmark, root, change).path for change in changes if change.kind != "none"}
@@ -98,9 +98,9 @@ def open_clean(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages 
     if benchmark.stylise_with is not None:
         return open_conflicts(benchmark, data)
     if benchmark.layout is None:
-        return open.open_benchmark(benchmark, locations.place(benchmark, data))
+        return open_benchmark(benchmark, locations.place(benchmark, data))
     path = locations.location(str(benchmark.source_benchmark), data)
-    return None if path is None else open.open_benchmark(benchmark, path)
+    return None if path is None else open_benchmark(benchmark, path)
 
 
 def _has_reader(benchmark: Benchmark) -> bool:

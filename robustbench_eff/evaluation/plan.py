@@ -14,7 +14,6 @@ import numpy.typing as npt
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import Missing
-from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.shuffle import shuffled
 from robustbench_eff.core.source_code import code_digest
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, QueryCountingModel
@@ -178,7 +177,7 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         model_digest=classifier.digest,
         preprocessing=str(classifier.preprocessing),
         benchmark=images.benchmark,
-        protocol=Protocol(description=images.protocol) if isinstance(images.protocol, str) else images.protocol,
+        protocol=images.protocol,
         data=images.fingerprint,
         classes=queried.classes,
         samples=len(images),

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
-from robustbench_eff.benchmarks.readers import open as sources
 from robustbench_eff.core.errors import Missing, MissingInputs, UsageError
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import benchmarks, build_benchmark, build_model
 from robustbench_eff.registry.load_classifier import Model
+from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.registry.perturbation import UNPERTURBED, Perturbation, as_perturbation, expand_sets, perturbations
 from robustbench_eff.registry.suite import Suite
 
@@ -169,7 +169,7 @@ def _find_missing(
     for benchmark in [benchmark for item in requested for benchmark in item.benchmarks]:
         path = locations.place(benchmark, settings.data)
         of_benchmarks[benchmark.name] = (
-            sources.missing(benchmark, path)
+            missing_data(benchmark, path)
             if benchmark.layout is None
             else missing_files(benchmark, path, changes[benchmark.name])
         )

@@ -1,1 +1,1 @@
-"""Writing images to disk: corrupted copies of a benchmark and cue-conflict images."""
+"""Writing images to disk: corrupted copies of a benchmark, and cue-conflict images."""

@@ -11,11 +11,11 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.data_fingerprint import content_of
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.benchmarks.readers.decode import decode
 from robustbench_eff.core.errors import MissingInputs, UsageError
 from robustbench_eff.evaluation.open_images import open_clean
 from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.scores.compare import Flip
 
 SIDE, GAP, LINE, COLUMNS, CELLS = 120, 8, 14, 8, 6
@@ -67,7 +67,7 @@ def _has_clean_images(name: str, data: Mapping[str, str]) -> bool:
 
 def _opened(names: Sequence[str], data: Mapping[str, str]) -> dict[str, tuple[Benchmark, LabelledImages]]:
     benchmarks = [build_benchmark.benchmark(name, locations.location(name, data) or name) for name in names]
-    missing = [item for row in benchmarks for item in open.missing(row, locations.place(row, data))]
+    missing = [item for row in benchmarks for item in missing_data(row, locations.place(row, data))]
     if missing:
         raise MissingInputs(list(dict.fromkeys(missing)))
     return {row.name: (row, images) for row in benchmarks if (images := open_clean(row, data)) is not None}

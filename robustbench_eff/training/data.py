@@ -16,11 +16,11 @@ from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.benchmarks.labelled_images import LabelledImages, plain_labels, select
 from robustbench_eff.benchmarks.labels import resolve_labels
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.errors import DataError, Missing, UsageError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.defenses.training_batch import Samples
 from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.open_benchmark import missing_data, open_location
 
 IN_MEMORY = 2**32
 """Bytes of pixels that are read at once; more are read from the disk as they are needed."""
@@ -51,13 +51,13 @@ def missing_images(
     Raises UsageError for a benchmark that is a test of something else.
     """
     benchmark, place = _benchmark(name, data, validation)
-    found = open.missing(benchmark, place)
+    found = missing_data(benchmark, place)
     if place is None:
         how = f"--data {name}=PATH; the places of evaluations are not looked at, they hold test images"
         found = [replace(item, what=f"training images of {name!r}", how=how) for item in found]
     for option, given in (("--validation", validation), ("--unlabelled", unlabelled)):
         if given is not None:
-            found += [replace(item, how=f"{option} PATH") for item in open.missing(benchmark, given)]
+            found += [replace(item, how=f"{option} PATH") for item in missing_data(benchmark, given)]
     return found
 
 
@@ -80,11 +80,11 @@ def open_training_data(
         assert benchmark.open_bundled is not None, f"training images of {name} are missing"
         train, held_out = benchmark.open_bundled("train"), benchmark.open_bundled("validation")
     else:
-        opened = open.open_location(place, "train")
+        opened = open_location(place, "train")
         if validation is None:
             train, held_out = _divided(benchmark, opened)
         else:
-            train, held_out = opened, open.open_location(validation, "validation")
+            train, held_out = opened, open_location(validation, "validation")
             _check_names(benchmark, train, held_out)
     images = prepare(benchmark, _first(benchmark, train, limit), geometry)
     looked_at = prepare(benchmark, held_out, geometry)
@@ -111,7 +111,7 @@ def _benchmark(name: str, data: Mapping[str, str], validation: str | None) -> tu
 
 def _unlabelled(place: str, benchmark: Benchmark, geometry: Geometry) -> ImageSet:
     """All images at a place, each with the first class for a label."""
-    opened = open.open_location(place, "train")
+    opened = open_location(place, "train")
     return prepare(benchmark, replace(opened, labels=[0] * len(opened), textures=None), geometry)
 
 

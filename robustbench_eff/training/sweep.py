@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core import spec
 from robustbench_eff.core.disk import atomic_write
 from robustbench_eff.core.errors import Missing, MissingInputs, RobustEvalError, UsageError
@@ -22,6 +21,7 @@ from robustbench_eff.evaluation.plan import CLEAN
 from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.models import architectures
 from robustbench_eff.registry import build, build_benchmark, perturbation_text
+from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.scores.score import Score
 from robustbench_eff.system import devices
 
@@ -193,6 +193,6 @@ def _check(sweep: Sweep, jobs: list[TrainSettings]) -> None:
                 build.perturbation_text(text)
         for name in part.benchmarks:
             benchmark = build_benchmark.benchmark(name, sweep.data.get(name))
-            absent += open.missing(benchmark, locations.place(benchmark, sweep.data))
+            absent += missing_data(benchmark, locations.place(benchmark, sweep.data))
     if absent:
         raise MissingInputs(list(dict.fromkeys(absent)))

@@ -152,7 +152,7 @@ def _made_from(
         "schedule": dataclasses.asdict(schedule),
         "benchmark": settings.benchmark,
         "data": data.images.fingerprint,
-        "protocol": data.images.protocol,
+        "protocol": str(data.images.protocol),
         "held_out": data.held_out.fingerprint,
         "unlabelled": None if data.unlabelled is None else data.unlabelled.fingerprint,
         "preprocessing": dataclasses.asdict(preprocessing),
@@ -196,7 +196,7 @@ def _card(
         schedule=dataclasses.asdict(schedule),
         seed=settings.seed,
         benchmark=settings.benchmark,
-        data=data.images.protocol,
+        data=str(data.images.protocol),
         data_fingerprint=data.images.fingerprint,
         passes_per_sample=round(passes / len(data.samples), 3),
         accuracy={looked_at: look.clean, f"{looked_at}, {settings.validation_attack_text}": look.robust},
@@ -207,4 +207,4 @@ def _card(
 
 
 def _words(images: ImageSet) -> str:
-    return f"{images.benchmark} {images.protocol.partition(',')[0]}"
+    return f"{images.benchmark} {images.protocol.split}"

@@ -51,7 +51,7 @@ def test_a_full_disk_under_the_cache_is_said(tmp_path: Path, monkeypatch: pytest
 def test_a_limit_takes_the_first_samples_and_says_so(tmp_path: Path) -> None:
     found = prepared(npz(tmp_path / "set"), limit=4)
     assert found.labels.tolist() == [0, 1, 2, 0]
-    assert found.protocol == "local files, first 4 of 6 images, 8×8 as it is"
+    assert str(found.protocol) == "local files, first 4 of 6 images, 8×8 as it is"
 
 
 def test_a_limit_on_a_sorted_set_is_said(tmp_path: Path) -> None:
@@ -64,8 +64,8 @@ def test_a_limit_on_a_sorted_set_is_said(tmp_path: Path) -> None:
 def test_the_second_time_nothing_is_decoded(tmp_path: Path) -> None:
     folder = class_folders(tmp_path, ["0", "1"])
     calls: list[int] = []
-    first = prepared(folder, tick=lambda done, total: calls.append(done))
-    again = prepared(folder, tick=lambda done, total: calls.append(done))
+    first = prepared(folder, progress=lambda _, done, total: calls.append(done))
+    again = prepared(folder, progress=lambda _, done, total: calls.append(done))
     assert calls == [1, 2]
     assert again.fingerprint == first.fingerprint
 

@@ -59,6 +59,6 @@ def test_a_stimulus_that_does_not_name_its_texture_is_refused(tmp_path: Path) ->
     (tmp_path / "set" / "bear").mkdir(parents=True)
     (tmp_path / "set" / "bear" / "bear7.png").write_bytes(png(0))
     with pytest.raises(
-        DataError, match=r"bear/bear7.png does not say which texture it has.\nStimuli are named as cat4"
+        DataError, match=r"the name bear/bear7.png does not contain a shape and a texture.\nStimuli are named as cat4"
     ):
         outcomes(tmp_path / "store", "cue-conflict", tmp_path / "set", Fixed(0))

@@ -18,10 +18,10 @@ from labelled_sets import (
     prepared,
 )
 from robustbench_eff.benchmarks.image_cache import prepare
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.disk import cache_folder
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.registry.open_benchmark import open_location
 
 
 def test_exif_orientation_and_palettes_are_applied(tmp_path: Path) -> None:
@@ -105,6 +105,6 @@ def test_resizing_is_what_torchvision_does(tmp_path: Path, geometry: Geometry) -
     mode = transforms.InterpolationMode(geometry.interpolation)
     size = (24, 24) if geometry.mode == "squash" else geometry.resize or geometry.size
     steps = transforms.Compose([transforms.Resize(size, mode), transforms.CenterCrop(24)])
-    found = prepare(own(tmp_path), open.open_location(str(tmp_path), "test"), geometry)
+    found = prepare(own(tmp_path), open_location(str(tmp_path), "test"), geometry)
     for picture, ours in zip(pictures, found.pixels, strict=True):
         assert np.array_equal(ours, np.asarray(steps(picture)))

@@ -10,8 +10,8 @@ import pytest
 
 from labelled_sets import png
 from robustbench_eff.benchmarks.labels import resolve_labels
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.open_benchmark import open_benchmark, open_location
 
 GOLDFINCH, STINGRAY = "n01531178", "n01498041"
 
@@ -41,7 +41,7 @@ def test_imagenet_a_with_class_labels_named_by_wnid(tmp_path: Path) -> None:
     where = saved(tmp_path / "a", {"label": labels}, {"label": ClassLabel(names=wnids)})
     for name, expected in (("imagenet-a", labels), ("imagenet-a-1000way", [11, 6])):
         row = build_benchmark.benchmark(name)
-        assert resolve_labels(row, open.open_benchmark(row, where)).labels.tolist() == expected
+        assert resolve_labels(row, open_benchmark(row, where)).labels.tolist() == expected
 
 
 def test_imagenet_a_numbered_without_names(tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_imagenet_a_numbered_without_names(tmp_path: Path) -> None:
     position = subset("a").index(GOLDFINCH)
     where = saved(tmp_path / "a", {"cls": [position, 199]}, {"cls": Value("int64")})
     row = build_benchmark.benchmark("imagenet-a-1000way")
-    labels = resolve_labels(row, open.open_benchmark(row, where)).labels.tolist()
+    labels = resolve_labels(row, open_benchmark(row, where)).labels.tolist()
     assert labels == [11, build_benchmark.benchmark("imagenet").class_index()[subset("a")[199]]]
 
 
@@ -62,7 +62,7 @@ def test_imagenet_r_with_a_column_of_wnids(tmp_path: Path) -> None:
     columns = {"wnid": [GOLDFINCH, STINGRAY], "class_name": ["goldfinch", "stingray"]}
     where = saved(tmp_path / "r", columns, {"wnid": Value("string"), "class_name": Value("string")})
     row = build_benchmark.benchmark("imagenet-r")
-    labels = resolve_labels(row, open.open_benchmark(row, where)).labels.tolist()
+    labels = resolve_labels(row, open_benchmark(row, where)).labels.tolist()
     assert [subset("r")[label] for label in labels] == [GOLDFINCH, STINGRAY]
 
 
@@ -73,14 +73,14 @@ def test_class_labels_whose_names_are_numbers_in_the_order_of_words(tmp_path: Pa
     names = sorted(map(str, range(1000)))
     where = saved(tmp_path / "v2", {"label": [names.index("2"), names.index("10")]}, {"label": ClassLabel(names=names)})
     row = build_benchmark.benchmark("imagenetv2-matched-frequency")
-    assert resolve_labels(row, open.open_benchmark(row, where)).labels.tolist() == [2, 10]
+    assert resolve_labels(row, open_benchmark(row, where)).labels.tolist() == [2, 10]
 
 
 def test_a_texture_beside_a_label_is_no_cue_conflict(tmp_path: Path) -> None:
     from datasets import Value
 
     kinds = {"label": Value("int64"), "texture": Value("int64")}
-    opened = open.open_location(saved(tmp_path / "set", {"label": [0, 1], "texture": [7, 8]}, kinds), "test")
+    opened = open_location(saved(tmp_path / "set", {"label": [0, 1], "texture": [7, 8]}, kinds), "test")
     assert opened.textures is None
 
 
@@ -99,5 +99,5 @@ def test_samples_are_named_by_their_files_where_these_have_names(
     from datasets import Value
 
     where = saved(tmp_path / "set", {"label": [0, 1]}, {"label": Value("int64")}, names)
-    opened = open.open_benchmark(build_benchmark.benchmark("imagenet"), where)
+    opened = open_benchmark(build_benchmark.benchmark("imagenet"), where)
     assert [name.removeprefix("ILSVRC2012_val_") for name in opened.ids] == expected

@@ -14,16 +14,16 @@ from labelled_sets import (
     prepared,
 )
 from robustbench_eff.benchmarks.labels import resolve_labels
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.open_benchmark import open_location
 
 
 def test_class_folders_are_dealt_one_image_a_class(tmp_path: Path) -> None:
     found = prepared(class_folders(tmp_path, ["b", "a", "b", "a", "b", "c"]))
     assert found.sample_ids == ["a/1.png", "b/0.png", "c/5.png", "a/3.png", "b/2.png", "b/4.png"]
     assert found.labels.tolist() == [0, 1, 2, 0, 1, 1]
-    opened = open.open_location(str(tmp_path), "test")
+    opened = open_location(str(tmp_path), "test")
     found_labels = resolve_labels(own(tmp_path), opened)
     assert (found_labels.num_classes, found_labels.all_known) == (3, True)
 
@@ -38,7 +38,7 @@ def test_numeric_folders_are_numbers_not_words(tmp_path: Path) -> None:
         "11/4.png": 11,
     }
     assert [name.split("/")[0] for name in found.sample_ids] == ["0", "1", "2", "10", "11"]
-    opened = open.open_location(str(tmp_path), "test")
+    opened = open_location(str(tmp_path), "test")
     found_labels = resolve_labels(own(tmp_path), opened)
     assert (found_labels.num_classes, found_labels.all_known) == (12, False)
 
@@ -51,9 +51,9 @@ def test_imagenet_folders_may_be_wnids_names_or_indices(tmp_path: Path, names: l
 
 def test_an_ambiguous_or_unknown_class_name_is_refused(tmp_path: Path) -> None:
     row = build_benchmark.benchmark("imagenet")
-    with pytest.raises(DataError, match=r"'tenchh' is no class of imagenet.\nDid you mean 'tench'"):
+    with pytest.raises(DataError, match=r"'tenchh' is not a class of imagenet.\nDid you mean 'tench'"):
         prepared(class_folders(tmp_path / "a", ["tenchh"]), row)
-    with pytest.raises(DataError, match="'crane' is no class"):
+    with pytest.raises(DataError, match="'crane' is not a class"):
         prepared(class_folders(tmp_path / "b", ["crane"]), row)
 
 

@@ -11,9 +11,9 @@ import pytest
 from fixed_answers import Fixed, facts, outcomes, right
 from labelled_sets import class_folders
 from robustbench_eff.benchmarks.labels import resolve_labels
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.open_benchmark import open_location
 from robustbench_eff.storage.store import Store
 
 FACTS = ("imagenet_a_classes", "imagenet_r_classes", "objectnet_to_imagenet", "cue_conflict_16", "imagenet_classes")
@@ -97,5 +97,5 @@ def test_folders_of_imagenetv2_are_numbers_and_not_words(tmp_path: Path, variant
     assert right(outcomes(tmp_path / "2", f"imagenetv2-{variant}", data, Fixed(2))) == 3
     assert right(outcomes(tmp_path / "4", f"imagenetv2-{variant}", data, Fixed(4))) == 0
     assert right(outcomes(tmp_path / "10", f"imagenetv2-{variant}", data, Fixed(10))) == 1
-    found = resolve_labels(build_benchmark.benchmark("imagenet"), open.open_location(str(data), "test"))
+    found = resolve_labels(build_benchmark.benchmark("imagenet"), open_location(str(data), "test"))
     assert sorted(found.labels.tolist()) == [0, 1, 2, 2, 2, 10, 11]

@@ -11,10 +11,10 @@ from PIL import Image
 from fixed_answers import Fixed, facts, outcomes, right
 from labelled_sets import class_folders, pixels
 from robustbench_eff.benchmarks.image_cache import prepare
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.open_benchmark import open_benchmark
 from robustbench_eff.storage.store import Store
 
 TENCH, ALARM_CLOCK, DIGITAL_CLOCK, BACKPACK = 0, 409, 530, 414
@@ -55,7 +55,7 @@ def test_a_fixed_answer_on_objectnet(tmp_path: Path) -> None:
 def test_the_border_of_objectnet_is_gone_before_anything_else(tmp_path: Path) -> None:
     """Of a frame of two pixels nothing is left: the images have the size that the model takes."""
     benchmark = build_benchmark.benchmark("objectnet")
-    opened = open.open_benchmark(benchmark, str(objectnet(tmp_path / "images")))
+    opened = open_benchmark(benchmark, str(objectnet(tmp_path / "images")))
     prepared = prepare(benchmark, opened, Geometry(size=8, mode="none"))
     by_name = dict(zip(prepared.sample_ids, np.asarray(prepared.pixels), strict=True))
     assert np.array_equal(by_name["backpack/2.png"], pixels(2))

@@ -25,8 +25,8 @@ from labelled_sets import (
     webdataset,
 )
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.errors import DataError, Missing, UsageError
+from robustbench_eff.registry.open_benchmark import missing_data, open_location
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,10 @@ def test_every_form_gives_the_same_images(tmp_path: Path, make) -> None:
         ({"x": np.zeros((2, 8, 8, 4), np.uint8), "y": [0, 1]}, r"\(N, H, W, 3\)"),
         ({"x": np.zeros((2, 8, 8, 3), np.uint8), "y": [0, 1, 2]}, "as many labels"),
         ({"a": np.zeros(3)}, "needs an array named x"),
-        ({"x": np.zeros((2, 8, 8, 3), np.uint8), "y": [0.5, 1]}, "has the label 0.5, no class index or name"),
+        (
+            {"x": np.zeros((2, 8, 8, 3), np.uint8), "y": [0.5, 1]},
+            "has the label 0.5, which is not a class index or name",
+        ),
         ({"x": np.zeros((2, 8, 8, 3), np.uint8), "y": [0, float("nan")]}, "has the label nan"),
         ({"x": np.zeros((0, 8, 8, 3), np.float32), "y": []}, "holds no images"),
         ({"x": np.zeros((0, 8, 8, 3), np.uint8), "y": []}, "holds no images"),
@@ -99,9 +102,9 @@ def test_of_several_splits_the_benchmarks_own_is_opened(tmp_path: Path) -> None:
         table = {"image": [png(seed) for seed in range(count)], "label": [0] * count}
         pq.write_table(pa.table(table), tmp_path / f"{split}-00000-of-00001.parquet")
     found = prepared(tmp_path)
-    assert found.protocol == "test, 2 images, 8×8 as it is"
+    assert str(found.protocol) == "test, 2 images, 8×8 as it is"
     with pytest.raises(DataError, match=r"has the splits .*, not 'validation'"):
-        open.open_location(str(tmp_path), "validation")
+        open_location(str(tmp_path), "validation")
 
 
 def test_a_saved_dataset_dict_is_opened_by_split(tmp_path: Path) -> None:
@@ -118,7 +121,7 @@ def test_missing_columns_and_forms_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="needs a column image or"):
         prepared(tmp_path / "a.parquet")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="no form that can be read"):
+    with pytest.raises(DataError, match="not have a form that can be read"):
         prepared(tmp_path / "empty")
 
 
@@ -142,7 +145,7 @@ def test_a_bad_location_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def missing_at(where: str) -> list[Missing]:
-    return open.missing(own(where), where)
+    return missing_data(own(where), where)
 
 
 def test_a_hub_that_cannot_be_reached_is_missing_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,11 +171,11 @@ def test_a_hub_reference_may_name_split_and_revision(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr("datasets.get_dataset_split_names", names)
     monkeypatch.setattr("datasets.load_dataset", load)
-    opened = open.open_location("hf:a/b@train#refs/convert/parquet", "test")
+    opened = open_location("hf:a/b@train#refs/convert/parquet", "test")
     assert asked == [("a/b", "refs/convert/parquet"), ("a/b", "train", "refs/convert/parquet")]
     assert opened.split == "a/b@train#refs/convert/parquet"
-    assert open.open_location("hf:a/b#v2", "test").split == "a/b@test#v2"
-    assert open.open_location("hf:a/b", "test").split == "a/b@test"
+    assert open_location("hf:a/b#v2", "test").split == "a/b@test#v2"
+    assert open_location("hf:a/b", "test").split == "a/b@test"
 
 
 def test_of_a_revision_the_cache_or_the_hub_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -189,7 +192,7 @@ def test_of_a_revision_the_cache_or_the_hub_is_asked(tmp_path: Path, monkeypatch
     monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", info)
     monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: True)
     (missing,) = missing_at("hf:a/b@test#absent")
-    assert missing.what == "dataset 'mine': a/b has no revision absent"
+    assert missing.what == "dataset 'mine': a/b does not have a revision absent"
     assert missing_at("hf:a/b#refs/convert/parquet") == []
     assert asked == [("a/b", "absent"), ("a/b", "refs/convert/parquet")]
     (tmp_path / "datasets--a--b" / "refs" / "refs" / "convert").mkdir(parents=True)

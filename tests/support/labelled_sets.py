@@ -14,9 +14,9 @@ from PIL import Image
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.image_cache import prepare
-from robustbench_eff.benchmarks.readers import open
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.open_benchmark import open_location
 
 GEOMETRY = Geometry(size=8, mode="none")
 
@@ -39,7 +39,7 @@ def own(where: Path | str) -> Benchmark:
 
 
 def prepared(where: Path | str, benchmark: Benchmark | None = None, **options):
-    return prepare(benchmark or own(where), open.open_location(str(where), "test"), GEOMETRY, **options)
+    return prepare(benchmark or own(where), open_location(str(where), "test"), GEOMETRY, **options)
 
 
 def class_folders(folder: Path, names: list[str]) -> Path:

@@ -1,1 +1,1 @@
-"""One file per family of benchmarks: classes, splits, licences and where to get the images."""
+"""Definitions of benchmarks, one file per family: classes, splits, licences and where to get the images."""

@@ -10,6 +10,7 @@ from ..benchmark import Benchmark
 from ..layouts.published import ARRAYS, VIDEO_ARRAYS
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+"""Names in the order of their indices."""
 
 CIFAR10 = Benchmark(
     name="cifar10",

@@ -20,45 +20,45 @@ sunflower sweet_pepper table tank telephone television tiger tractor train trout
 willow_tree wolf woman worm
 """
 CLASSES = tuple(_NAMES.split())
-"""In the order of their indices, which is alphabetical."""
+"""Names in the order of their indices, which is alphabetical."""
 
 
 def class_index() -> dict[str, int]:
-    """Names to indices; uoft-cs/cifar100 on the hub calls the crab `cra`."""
+    """Return the index of every class name; uoft-cs/cifar100 on the hub calls the crab `cra`."""
     return {name: index for index, name in enumerate(CLASSES)} | {"cra": CLASSES.index("crab")}
 
 
-def _of_these(opened: LabelledImages) -> LabelledImages:
-    """Files of CIFAR-10 have labels that would do, and mean something else."""
+def _refuse_cifar10(opened: LabelledImages) -> LabelledImages:
+    """Refuse files of CIFAR-10, whose labels are valid here but mean other classes."""
     if opened.split.endswith(" of CIFAR-10"):
-        raise DataError(f"{opened.origin} is CIFAR-10.", "Give cifar-100-python or test.bin of CIFAR-100.")
+        raise DataError(f"{opened.origin} is CIFAR-10.", "Pass cifar-100-python or test.bin of CIFAR-100.")
     return opened
 
 
-def _of_100(of: Benchmark) -> Benchmark:
-    """What there is of CIFAR-10, of CIFAR-100."""
+def _cifar100(cifar10: Benchmark) -> Benchmark:
+    """Return the benchmark of CIFAR-100 that corresponds to one of CIFAR-10."""
     return dataclasses.replace(
-        of,
-        name=of.name.replace("cifar10", "cifar100"),
-        title=of.title.replace("CIFAR-10", "CIFAR-100"),
+        cifar10,
+        name=cifar10.name.replace("cifar10", "cifar100"),
+        title=cifar10.title.replace("CIFAR-10", "CIFAR-100"),
         label_space="cifar100",
         num_classes=len(CLASSES),
         class_index=class_index,
-        select_images=_of_these,
-        source_benchmark=None if of.source_benchmark is None else "cifar100",
+        select_images=_refuse_cifar10,
+        source_benchmark=None if cifar10.source_benchmark is None else "cifar100",
     )
 
 
 CIFAR100 = dataclasses.replace(
-    _of_100(CIFAR10),
+    _cifar100(CIFAR10),
     download_url="https://www.cs.toronto.edu/~kriz/cifar.html or hf:uoft-cs/cifar100",
     size="10,000 images, 161 MB (unverified)",
 )
 CIFAR100_C_GENERATED = dataclasses.replace(
-    _of_100(CIFAR10_C_GENERATED), download_url=CIFAR100.download_url, size=CIFAR100.size
+    _cifar100(CIFAR10_C_GENERATED), download_url=CIFAR100.download_url, size=CIFAR100.size
 )
 CIFAR100_C = dataclasses.replace(
-    _of_100(CIFAR10_C),
+    _cifar100(CIFAR10_C),
     download_url="https://zenodo.org/record/3555552 (unverified)",
     size="950,000 images (size unknown)",
 )

@@ -1,8 +1,10 @@
-"""The open_bundled default: scikit-learn's 1,797 scanned handwritten digits, rendered to 3x32x32.
+"""The bundled benchmark: scikit-learn's 1,797 scanned handwritten digits, rendered to 3x32x32.
+
+The split is fixed: samples are ordered by a hash of their position; the first 1,078 are for training, the next 359 for
+validation, the last 360 for testing.
 
 Source: Alpaydin & Kaynak 1998, UCI "Optical recognition of handwritten digits", test part, as bundled with
-scikit-learn. The split is fixed: samples are ordered by a hash of their position, the first 1,078 are for
-training, the next 359 for validation, the last 360 for testing.
+scikit-learn.
 """
 
 from __future__ import annotations
@@ -27,7 +29,14 @@ _BOUNDS: dict[Split, tuple[int, int]] = {"train": (0, 1078), "validation": (1078
 
 
 def open_digits(split: Split = "test") -> LabelledImages:
-    """One split; pixels are uint8 (32, 32, 3), the 8x8 original scaled up by bicubic interpolation."""
+    """Return one split; pixels are uint8 (32, 32, 3), the 8x8 original scaled up by bicubic interpolation.
+
+    Args:
+        split: Name of the split.
+
+    Raises:
+        DataError: scikit-learn is not installed.
+    """
     table = _bundled()
     order = sorted(range(len(table)), key=lambda row: hashlib.blake2b(f"digits/{row}".encode()).digest())
     rows = sorted(order[slice(*_BOUNDS[split])])
@@ -42,16 +51,19 @@ def open_digits(split: Split = "test") -> LabelledImages:
 
 
 def _bundled() -> npt.NDArray[np.float64]:
-    """One row a scan: 64 values, then the digit. The file is read directly: importing scikit-learn takes seconds."""
+    """Return one row per scan: 64 values, then the digit.
+
+    The file is read directly, because importing scikit-learn takes seconds.
+    """
     package = find_spec("sklearn")
     if package is None or package.origin is None:
-        raise DataError("scikit-learn is not installed, so its digits are not here.", "pip install scikit-learn")
+        raise DataError("scikit-learn, which contains the digits, is not installed.", "pip install scikit-learn")
     path = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
     return np.loadtxt(path, delimiter=",")
 
 
 def _render(scan: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """An 8x8 scan with values 0 to 16 as a 32x32 grey picture."""
+    """Return an 8x8 scan with values 0 to 16 as a 32x32 gray image."""
     from PIL import Image
 
     small = Image.fromarray(np.round(scan * (255 / 16)).astype(np.uint8))
@@ -85,5 +97,5 @@ def _cue_conflict(name: str, styliser: str) -> Benchmark:
 
 DIGITS_CUE_CONFLICT = _cue_conflict("digits-cue-conflict", "random_phase(scale=0.06)")
 DIGITS_CUE_CONFLICT_FOURIER = _cue_conflict("digits-cue-conflict-fourier", "fourier(beta=0.5)")
-"""Two, so that what was trained with one styliser can be tested with another. The low-pass of the first is wider than
-by default: a stroke is four pixels wide, and at 1.3 pixels next to nothing of it would change."""
+"""Two stylisers, so that a model trained with one can be tested with the other. The low-pass filter of the
+first is wider than by default: a stroke is four pixels wide, and a filter of 1.3 pixels would hardly change it."""

@@ -1,4 +1,4 @@
-"""ImageNet-1k validation, and sets of other images of all its 1,000 classes, in the order of their sorted wnids."""
+"""ImageNet-1k validation, and other images of its 1,000 classes, which are numbered in the order of sorted wnids."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from ..labels import unambiguous
 from ..layouts.published import IMAGE_FOLDERS, VIDEO_FOLDERS
 
 OUTPUTS = 1000
+"""Number of outputs of an ImageNet model."""
 
 
 def facts(name: str) -> dict[str, Any]:
-    """A file of facts about ImageNet and its kin."""
-    found: dict[str, Any] = json.loads((files("robustbench_eff") / "facts" / f"{name}.json").read_text())
-    return found
+    """Return the content of a packaged JSON file about ImageNet and related sets.
+
+    Args:
+        name: Name of the file, without suffix.
+    """
+    content: dict[str, Any] = json.loads((files("robustbench_eff") / "facts" / f"{name}.json").read_text())
+    return content
 
 
 def class_index() -> dict[str, int]:
-    """wnid, full lemma string, single lemma and torchvision name to index."""
+    """Return the index of every wnid, full lemma string, single lemma and torchvision name that is unambiguous."""
     pairs = []
     for row in facts("imagenet_classes")["classes"]:
         names = {row["wnid"], row["lemmas"], row["torchvision_name"], *row["lemmas"].split(", ")}
@@ -62,15 +67,15 @@ STYLIZED_IMAGENET = dataclasses.replace(
 )
 
 
-def _imagenetv2(variant: str, words: str, download: str) -> Benchmark:
+def _imagenetv2(variant: str, selection: str, gigabytes: str) -> Benchmark:
     return dataclasses.replace(
         IMAGENET,
         name=f"imagenetv2-{variant}",
-        title=f"ImageNet-V2, {words} (Recht et al. 2019)",
+        title=f"ImageNet-V2, {selection} (Recht et al. 2019)",
         split="test",
         licence="MIT",
         download_url="https://huggingface.co/datasets/vaishaal/ImageNetV2 (unpack the .tar.gz)",
-        size=f"10,000 images, {download} GB",
+        size=f"10,000 images, {gigabytes} GB",
     )
 
 
@@ -86,7 +91,7 @@ IMAGENET_C_GENERATED = dataclasses.replace(
     geometry=Geometry(size=224, resize=256, interpolation="bilinear"),
     jpeg_quality=85,
 )
-"""Made as the published files were, which are 224 x 224 JPEGs whatever the model."""
+"""Made as the published files were: 224 x 224 JPEGs, whatever the model."""
 
 IMAGENET_P_GENERATED = dataclasses.replace(
     IMAGENET_C_GENERATED,
@@ -94,7 +99,7 @@ IMAGENET_P_GENERATED = dataclasses.replace(
     title="ImageNet-P made from the validation images (Hendrycks & Dietterich 2019)",
     jpeg_quality=None,
 )
-"""As the published frames are before they become videos."""
+"""Made as the published frames were before they became videos."""
 
 IMAGENET_C = dataclasses.replace(
     IMAGENET_C_GENERATED,

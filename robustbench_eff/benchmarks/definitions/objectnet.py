@@ -1,8 +1,10 @@
 """ObjectNet: photographs of 313 objects in unusual places, of which 113 are classes of ImageNet.
 
-Source: Barbu et al. 2019, "ObjectNet: a large-scale bias-controlled dataset"; protocol (a border of 2 pixels is cut
-off, argmax over the 125 outputs of the 113 objects, any output of the object is right) as in the ImageNet testbed,
-modestyachts/imagenet-testbed 0170eec. With argmax over all outputs it is another number: `objectnet-1000way`.
+A border of 2 pixels is cut off, and the argmax is taken over the 125 outputs of the 113 objects; any output of the
+object is correct. The argmax over all outputs gives another number: `objectnet-1000way`.
+
+Source: Barbu et al. 2019, "ObjectNet: a large-scale bias-controlled dataset"; protocol as in the ImageNet testbed,
+modestyachts/imagenet-testbed 0170eec.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from ..labels import resolve_labels
 from .imagenet import IMAGENET, OUTPUTS, facts
 
 OBJECTS = 113
+"""Number of objects that are classes of ImageNet."""
 
 
 def _mapping() -> list[dict[str, Any]]:
@@ -27,7 +30,7 @@ def _mapping() -> list[dict[str, Any]]:
 
 
 def _class_index() -> dict[str, int]:
-    """Names of folders and of objects."""
+    """Return the index of every object by its name and by the name of its folder."""
     return {row[key]: position for position, row in enumerate(_mapping()) for key in ("folder", "objectnet")}
 
 
@@ -36,24 +39,26 @@ def _class_map() -> ClassMap:
 
 
 def _all_outputs() -> ClassMap:
-    """The objects, then every output that stands for none of them."""
+    """Return the class map of the objects, followed by every other output as a class of its own."""
     objects = _class_map().members
     taken = {output for members in objects for output in members}
     others = tuple((output,) for output in range(OUTPUTS) if output not in taken)
     return ClassMap(outputs=OUTPUTS, members=objects + others)
 
 
-def _own(opened: LabelledImages) -> LabelledImages:
-    """The images of the 113 objects; numbers are refused, because nobody says which order they count in."""
-    labels, known = plain_labels(opened), _class_index()
+def _published_images(opened: LabelledImages) -> LabelledImages:
+    """Return the images of the 113 objects; numeric labels are refused, because their order is not documented."""
+    labels, index_of = plain_labels(opened), _class_index()
     if any(isinstance(label, int) for label in labels):
-        raise DataError(f"{opened.origin} labels its objects by numbers.", "Name them, as the published folders do.")
-    rows = [row for row, label in enumerate(labels) if label in known]
+        raise DataError(
+            f"{opened.origin} labels its objects by numbers.", "Label them by name, as the published folders do."
+        )
+    rows = [row for row, label in enumerate(labels) if label in index_of]
     return select(opened, rows, [labels[row] for row in rows])
 
 
-def _of_imagenet(opened: LabelledImages) -> LabelledImages:
-    """The images of those classes among ImageNet's, labelled by object."""
+def _imagenet_images(opened: LabelledImages) -> LabelledImages:
+    """Return the images of the objects among those of ImageNet, labelled by object."""
     objects = {output: position for position, members in enumerate(_class_map().members) for output in members}
     labels = resolve_labels(IMAGENET, opened).labels.tolist()
     rows = [row for row, label in enumerate(labels) if label in objects]
@@ -70,7 +75,7 @@ OBJECTNET = Benchmark(
     num_classes=OBJECTS,
     class_index=_class_index,
     class_map=_class_map,
-    select_images=_own,
+    select_images=_published_images,
     crop_border=2,
 )
 OBJECTNET_1000WAY = dataclasses.replace(
@@ -90,6 +95,6 @@ OBJECTNET_CLEAN = dataclasses.replace(
     num_classes=OBJECTS,
     class_index=_class_index,
     class_map=_class_map,
-    select_images=_of_imagenet,
+    select_images=_imagenet_images,
 )
-"""What accuracy on ObjectNet is compared with."""
+"""Clean images of the same classes, with which accuracy on ObjectNet is compared."""

@@ -1,1 +1,1 @@
-"""How published corrupted sets and image sequences lie on disk."""
+"""Layouts of published corrupted sets and image sequences on disk."""

@@ -1,4 +1,4 @@
-"""Corruptions and sequences that are in the files already."""
+"""Perturbations of published files, which change nothing: the files are perturbed already."""
 
 from __future__ import annotations
 
@@ -12,45 +12,48 @@ from robustbench_eff.core.types import FrameGenerator, ImageCorruption, Pixels
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A corruption or sequence that is in the files already; `of` is what it would be if we made it."""
+    """A corruption that the files already have. See `ImageCorruption`."""
 
     of: ImageCorruption | FrameGenerator
+    """The same perturbation as this package would generate it."""
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """What the files were made with, as far as their names say."""
-        known = {
-            name: value for name, value in self.of.configuration.items() if name not in ("version", "jpeg_quality")
-        }
+        """The configuration that the files were made with, as far as their names tell."""
+        generated = self.of.configuration
+        known = {name: value for name, value in generated.items() if name not in ("version", "jpeg_quality")}
         return {**known, "published": True}
 
     @property
     def stochastic(self) -> bool:
-        """Nothing is drawn any more."""
+        """False: nothing is drawn any more."""
         return False
 
     def __call__(self, pixels: Pixels, draws: RandomStreams | None = None) -> Pixels:
-        """The images as they are."""
+        """Return the images unchanged."""
         del draws
         return pixels
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedFrames(Published):
-    """The same of a sequence."""
+    """A sequence whose frames the files already have. See `FrameGenerator`."""
 
     of: FrameGenerator
+    """The same sequence as this package would generate it."""
 
     @property
     def frames(self) -> int:
-        """How many there should be."""
+        """Number of frames that a published sequence has."""
         return self.of.frames
 
     def __call__(self, picture: Any, size: int, draws: RandomStreams | None = None) -> Pixels:  # type: ignore[override]
-        """The frames as they are; DataError where there are more or fewer than in the published set."""
+        """Return the frames unchanged; raise DataError for another number of frames than the published set has."""
         del size, draws
         frames: Pixels = picture
         if len(frames) != self.frames:
             name = self.of.configuration["sequence"]
-            raise DataError(f"A published {name} has {len(frames)} frames, not {self.frames}.", "Is it whole?")
+            raise DataError(
+                f"A published {name} has {len(frames)} frames, not {self.frames}.", "Check that the file is complete."
+            )
         return frames

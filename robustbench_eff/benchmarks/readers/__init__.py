@@ -1,1 +1,1 @@
-"""One file per file format of labelled images."""
+"""Readers of labelled images, one file per format."""

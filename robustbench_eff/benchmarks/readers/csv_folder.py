@@ -1,4 +1,4 @@
-"""A flat folder of images with a CSV that labels them."""
+"""Reader of a flat folder of images with a CSV that labels them."""
 
 from __future__ import annotations
 
@@ -9,17 +9,26 @@ from pathlib import Path
 from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import LabelledImages
+from ..reader import Reader
 from .class_folders import SUFFIXES, from_paths
 
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "id", "name")
+"""Names of the column with file names, in order of preference."""
 SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
+"""Columns with the two classes of cue-conflict images."""
 LABEL_COLUMNS = ("label", "cls", "class_id", "class", "wnid", SHAPE_COLUMN)
+"""Names of the column with labels, in order of preference."""
 
 
 def find_csv(folder: Path) -> Path | None:
-    """`labels.csv`, or the only CSV there, if its columns name files and labels."""
-    found = sorted(folder.glob("*.csv"))
-    table = next((path for path in found if path.name == "labels.csv"), found[0] if len(found) == 1 else None)
+    """Return `labels.csv`, or the only CSV of a folder, if its columns name files and labels; else None.
+
+    Args:
+        folder: The folder to search.
+    """
+    candidates = sorted(folder.glob("*.csv"))
+    only = candidates[0] if len(candidates) == 1 else None
+    table = next((path for path in candidates if path.name == "labels.csv"), only)
     if table is None:
         return None
     with table.open(newline="", encoding="utf-8-sig") as file:
@@ -27,23 +36,34 @@ def find_csv(folder: Path) -> Path | None:
     return table if _column(header, FILE_COLUMNS) and _column(header, LABEL_COLUMNS) else None
 
 
-def open_csv_folder(folder: Path, table: Path) -> LabelledImages:
-    """Images in the order of the CSV. DataError if a file or a label is missing."""
+def open_csv_folder(folder: Path) -> LabelledImages:
+    """List the images of a folder in the order of its CSV.
+
+    Args:
+        folder: A folder in which `find_csv` finds a table.
+
+    Raises:
+        DataError: The table is missing or empty, or a row lacks its file, label or texture.
+    """
+    if (table := find_csv(folder)) is None:
+        raise DataError(f"{folder} needs a CSV that names files and labels.")
     with table.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     if not rows:
-        raise DataError(f"{table} has no rows.")
-    file_column, label_column = _column(list(rows[0]), FILE_COLUMNS), _column(list(rows[0]), LABEL_COLUMNS)
-    conflicting = str(label_column).strip().lower() == SHAPE_COLUMN  # a texture beside another label may be anything
-    texture_column = _column(list(rows[0]), (TEXTURE_COLUMN,)) if conflicting else None
+        raise DataError(f"{table} does not have any rows.")
+    header = list(rows[0])
+    file_column, label_column = _column(header, FILE_COLUMNS), _column(header, LABEL_COLUMNS)
+    # A texture column means cue conflict only together with a shape column; otherwise it may be anything.
+    has_textures = str(label_column).strip().lower() == SHAPE_COLUMN
+    texture_column = _column(header, (TEXTURE_COLUMN,)) if has_textures else None
     paths, labels, textures = [], [], []
-    for number, row in enumerate(rows, 2):
+    for line, row in enumerate(rows, 2):
         name, label = row.get(file_column or ""), row.get(label_column or "")
         texture = row.get(texture_column or "")
         if not name or not label:
-            raise DataError(f"{table}, line {number}: the file name or the label is missing.")
+            raise DataError(f"{table}, line {line}: the file name or the label is missing.")
         if texture_column is not None and not texture:
-            raise DataError(f"{table}, line {number}: the texture is missing.")
+            raise DataError(f"{table}, line {line}: the texture is missing.")
         paths.append(_image(folder, name, table))
         labels.append(label)
         textures.append(texture)
@@ -51,16 +71,21 @@ def open_csv_folder(folder: Path, table: Path) -> LabelledImages:
     return opened if texture_column is None else replace(opened, textures=textures)
 
 
-def _column(header: list[str], wanted: tuple[str, ...]) -> str | None:
-    """The column that has one of these names, in their order of preference."""
-    names = {str(name).strip().lower(): name for name in header}
-    return next((names[name] for name in wanted if name in names), None)
+def _column(header: list[str], names: tuple[str, ...]) -> str | None:
+    """Return the first column with one of these names, in their order of preference."""
+    columns = {str(column).strip().lower(): column for column in header}
+    return next((columns[name] for name in names if name in columns), None)
 
 
 def _image(folder: Path, name: str, table: Path) -> Path:
-    """The file of a row; a name without suffix may stand for any image format."""
+    """Return the file of a row; a name without suffix may stand for any image format."""
     candidates = (folder / name, *(folder / f"{name}{suffix}" for suffix in sorted(SUFFIXES)))
-    found = next((path for path in candidates if path.is_file()), None)
-    if found is None:
+    path = next((candidate for candidate in candidates if candidate.is_file()), None)
+    if path is None:
         raise DataError(f"{table} names {name!r}, which is not in {folder}.")
-    return found
+    return path
+
+
+CSV_FOLDER = Reader(
+    understands=lambda path: path.is_dir() and find_csv(path) is not None, open=lambda path, _: open_csv_folder(path)
+)

@@ -1,4 +1,4 @@
-"""Encoded bytes to an upright RGB picture, or an error that names the file."""
+"""From encoded bytes to an upright RGB image, or an error that names the file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from robustbench_eff.core.errors import DataError, RobustEvalError
 
 
 def decode(content: bytes | npt.NDArray[np.uint8], name: str) -> Image.Image:
-    """An RGB picture with its EXIF orientation applied.
+    """Return an RGB image with its EXIF orientation applied.
 
-    Raises DataError, with `name`, for bytes that are no image, a truncated one, one with 16 bits a channel,
-    or one so large that it may be a decompression bomb (Pillow's MAX_IMAGE_PIXELS).
+    Args:
+        content: Encoded bytes; or uint8 (H, W, 3) pixels.
+        name: Name of the image for messages.
+
+    Raises:
+        DataError: The bytes are not an image, or the image is truncated, has 16 bits per channel, or is so large that
+            it may be a decompression bomb (Pillow's MAX_IMAGE_PIXELS).
     """
     if isinstance(content, np.ndarray):
         return Image.fromarray(content)
@@ -41,5 +46,5 @@ def decode(content: bytes | npt.NDArray[np.uint8], name: str) -> Image.Image:
 
 
 def _is_deep_png(content: bytes) -> bool:
-    """Whether a PNG holds 16 bits a channel, which Pillow would cut to 8 for colour without a word."""
+    """Return True for a PNG with 16 bits per channel, which Pillow would silently cut to 8 in color images."""
     return content.startswith(b"\x89PNG") and len(content) > 24 and content[24] == 16

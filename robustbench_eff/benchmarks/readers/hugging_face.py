@@ -1,11 +1,11 @@
-"""Hugging Face datasets: a hub id, or local Parquet, Arrow, webdataset and save_to_disk files."""
+"""Reader of Hugging Face datasets: local Parquet, Arrow, webdataset and save_to_disk files, and hub ids."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,24 +15,51 @@ from robustbench_eff.core.errors import DataError, Missing
 from robustbench_eff.system import network
 
 from ..labelled_images import LabelledImages, file_stamp
+from ..reader import Reader
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp")
+"""Names of the column with images, in order of preference."""
 SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
+"""Columns with the two classes of cue-conflict images."""
 LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label", SHAPE_COLUMN)
+"""Names of the column with labels, in order of preference."""
 ID_COLUMNS = ("id", "__key__", "name", "file_name")
+"""Names of a column with sample ids, in order of preference."""
 BUILDERS = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
+"""Builder of `datasets` by suffix of the files."""
 SAVED = ("state.json", "dataset_dict.json")
+"""Files that mark a folder written by save_to_disk."""
+
+
+class HubReference(NamedTuple):
+    """A dataset on the hub, written `ID[@SPLIT][#REVISION]`."""
+
+    dataset_id: str
+    """Such as `uoft-cs/cifar10`."""
+    split: str
+    """Name of the split; empty for the benchmark's own."""
+    revision: str | None
+    """Branch, tag or commit; None for the newest."""
 
 
 def understands(path: Path) -> bool:
-    """Whether `path` is a file or folder of Parquet, Arrow or webdataset, or was saved by save_to_disk."""
+    """Return True for a file or folder of Parquet, Arrow or webdataset files, or a folder written by save_to_disk.
+
+    Args:
+        path: A file or folder.
+    """
     return any((path / name).is_file() for name in SAVED) or bool(_data_files(path))
 
 
 def open_files(path: Path, split: str) -> LabelledImages:
-    """Open local files; of several splits the benchmark's own is taken.
+    """Open local files.
 
-    Raises DataError if no image and label columns are found, or the split is not there.
+    Args:
+        path: A path that `understands` accepts.
+        split: Name of the split to take where the files hold several.
+
+    Raises:
+        DataError: The image or label column is missing, or the split does not exist.
     """
     from datasets import load_dataset, load_from_disk
 
@@ -40,31 +67,36 @@ def open_files(path: Path, split: str) -> LabelledImages:
     with _without_progress_bars():
         if not files:
             files = sorted(path.rglob("*.arrow"))
-            found = load_from_disk(str(path))
+            loaded = load_from_disk(str(path))
         elif path.is_file():
-            found = load_dataset(BUILDERS[path.suffix], data_files=str(path), split="train", cache_dir=cache)
+            loaded = load_dataset(BUILDERS[path.suffix], data_files=str(path), split="train", cache_dir=cache)
         else:
-            found = load_dataset(str(path), cache_dir=cache)
+            loaded = load_dataset(str(path), cache_dir=cache)
     stamp = "\n".join(file_stamp(file) for file in files)
-    if not isinstance(found, Mapping):
-        return _labelled(found, str(path), stamp)
-    if len(found) == 1 and set(found) <= {"train", split}:  # a folder without splits is all "train"
-        return _labelled(next(iter(found.values())), str(path), stamp)
-    picked = _pick(split, "", list(found), str(path))
-    return _labelled(found[picked], f"{path}@{picked}", f"{picked}\n{stamp}", picked)
+    if not isinstance(loaded, Mapping):
+        return _labelled(loaded, str(path), stamp)
+    if len(loaded) == 1 and set(loaded) <= {"train", split}:  # a folder without splits is all "train"
+        return _labelled(next(iter(loaded.values())), str(path), stamp)
+    picked = _pick(split, "", list(loaded), str(path))
+    return _labelled(loaded[picked], f"{path}@{picked}", f"{picked}\n{stamp}", picked)
 
 
-def missing(name: str, reference: str) -> list[Missing]:
-    """What keeps the hub dataset `ID[@SPLIT][#REVISION]` from being opened: asks the local cache, then the hub."""
+def missing_dataset(name: str, reference: str) -> list[Missing]:
+    """Return what keeps a hub dataset from being opened; the local cache is checked first, then the hub.
+
+    Args:
+        name: Name of the benchmark, for the message.
+        reference: The dataset, as `ID[@SPLIT][#REVISION]`.
+    """
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-    dataset_id, _, revision = _parts(reference)
+    dataset_id, _, revision = _parse(reference)
     page = f"https://huggingface.co/datasets/{dataset_id}"
     how = f"--data {name}=PATH with a local copy, or run where the hub can be reached"
     cached = Path(constants.HF_HUB_CACHE) / f"datasets--{dataset_id.replace('/', '--')}"
-    names = ("snapshots/*",) if revision is None else (f"refs/{revision}", f"snapshots/{revision}")
-    if any(any(cached.glob(name)) for name in names):
+    snapshots = ("snapshots/*",) if revision is None else (f"refs/{revision}", f"snapshots/{revision}")
+    if any(any(cached.glob(snapshot)) for snapshot in snapshots):
         return []
     if not network.reachable("huggingface.co"):
         return [Missing(f"dataset {name!r} ({dataset_id}): the hub cannot be reached", page, how)]
@@ -73,53 +105,61 @@ def missing(name: str, reference: str) -> list[Missing]:
     except GatedRepoError:
         return [Missing(f"access to {dataset_id}", page, "accept its terms there, then `hf auth login`")]
     except RepositoryNotFoundError:
-        return [Missing(f"dataset {name!r}: the hub has no {dataset_id}", page, how)]
+        return [Missing(f"dataset {name!r}: {dataset_id} does not exist on the hub", page, how)]
     except RevisionNotFoundError:
-        return [Missing(f"dataset {name!r}: {dataset_id} has no revision {revision}", page, how)]
+        return [Missing(f"dataset {name!r}: {dataset_id} does not have a revision {revision}", page, how)]
     except Exception as error:  # noqa: BLE001  a bad id, or whatever the hub's HTTP client raises
         return [Missing(f"dataset {name!r} ({dataset_id}): {type(error).__name__}: {error}", page, how)]
     return []
 
 
 def open_hub(reference: str, split: str) -> LabelledImages:
-    """Download (or find in the hub cache) `ID[@SPLIT][#REVISION]`; the benchmark's own split is the default."""
+    """Download a hub dataset, or open it in the hub cache.
+
+    Args:
+        reference: The dataset, as `ID[@SPLIT][#REVISION]`.
+        split: Name of the split to take where the reference names none.
+
+    Raises:
+        DataError: The image or label column is missing, or the split does not exist.
+    """
     from datasets import get_dataset_split_names, load_dataset
 
-    dataset_id, chosen, revision = _parts(reference)
+    dataset_id, named_split, revision = _parse(reference)
     available = get_dataset_split_names(dataset_id, revision=revision)
-    picked = _pick(split, chosen, available, f"hf:{dataset_id}")
+    picked = _pick(split, named_split, available, f"hf:{dataset_id}")
     dataset = load_dataset(dataset_id, split=picked, revision=revision)
     origin = f"{dataset_id}@{picked}" + ("" if revision is None else f"#{revision}")
     return _labelled(dataset, origin, f"{origin} {dataset._fingerprint}", origin)
 
 
-def _parts(reference: str) -> tuple[str, str, str | None]:
-    """Id, split (may be empty) and revision of `ID[@SPLIT][#REVISION]`."""
+def _parse(reference: str) -> HubReference:
     named, _, revision = reference.partition("#")
     dataset_id, _, split = named.partition("@")
-    return dataset_id, split, revision or None
+    return HubReference(dataset_id, split, revision or None)
 
 
-def _pick(split: str, chosen: str, available: list[str], origin: str) -> str:
-    """The split the user chose, else the benchmark's own, else the only one."""
-    picked = chosen or (split if split in available else available[0] if len(available) == 1 else split)
+def _pick(split: str, named_split: str, available: list[str], origin: str) -> str:
+    """Return the split that the user named, else the benchmark's own, else the only one."""
+    only = available[0] if len(available) == 1 else split
+    picked = named_split or (split if split in available else only)
     if picked not in available:
-        hint = f"Choose one: {origin}@SPLIT" if origin.startswith("hf:") else "Give the files of one split."
+        hint = f"Choose one: {origin}@SPLIT" if origin.startswith("hf:") else "Pass the files of one split."
         raise DataError(f"{origin} has the splits {', '.join(available)}, not {picked!r}.", hint)
     return picked
 
 
 @contextmanager
 def _without_progress_bars() -> Iterator[None]:
-    """Silence the bars of `datasets` for local files, where they only flicker."""
+    """Silence the progress bars of `datasets`, which only flicker for local files."""
     import datasets
 
-    before = datasets.are_progress_bars_disabled()
+    were_disabled = datasets.are_progress_bars_disabled()
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        if not before:
+        if not were_disabled:
             datasets.enable_progress_bars()
 
 
@@ -152,22 +192,22 @@ def _labelled(dataset: Any, origin: str, stamp: str, split: str = "local files")
 
 
 def _has_textures(dataset: Any, label_column: str) -> bool:
-    """Whether the images are cue-conflict ones: a texture beside another label may be anything."""
+    """Return True for cue-conflict images: next to another label, a texture column may be anything."""
     return label_column == SHAPE_COLUMN and TEXTURE_COLUMN in dataset.column_names
 
 
-def _column(dataset: Any, wanted: tuple[str, ...], origin: str) -> str:
-    for name in wanted:
+def _column(dataset: Any, names: tuple[str, ...], origin: str) -> str:
+    for name in names:
         if name in dataset.column_names:
             return name
     raise DataError(
-        f"{origin} needs a column {' or '.join(wanted)}; it has {', '.join(dataset.column_names)}.",
+        f"{origin} needs a column {' or '.join(names)}; it has {', '.join(dataset.column_names)}.",
         "Rename the column.",
     )
 
 
 def _ids(dataset: Any, image_column: str) -> list[str]:
-    """A column of unique names, else the names of the files that the images came from, else the row numbers."""
+    """Return a column of unique names, else the names of the files that the images came from, else row numbers."""
     for column in ID_COLUMNS:
         if column in dataset.column_names:
             ids = [str(value) for value in dataset[column]]
@@ -180,7 +220,7 @@ def _ids(dataset: Any, image_column: str) -> list[str]:
 
 
 def _file_names(dataset: Any, image_column: str) -> list[Any]:
-    """What stands beside the bytes of every image; nothing where that cannot be read without the bytes."""
+    """Return the file name stored with every image; empty where it cannot be read without the bytes."""
     images = dataset.select_columns([image_column]).with_format("arrow")
     stored = images[:][image_column] if len(dataset) else None
     if stored is None or not pa.types.is_struct(stored.type):
@@ -190,7 +230,7 @@ def _file_names(dataset: Any, image_column: str) -> list[Any]:
 
 
 def _labels(dataset: Any, column: str) -> list[Any]:
-    """Class names where the column has a ClassLabel: where they are numbers, these may stand in the order of words."""
+    """Return class names where the column has a ClassLabel, since names that are numbers may be sorted as text."""
     names = getattr(dataset.features[column], "names", None)
     values = list(dataset[column])
     if names:
@@ -205,3 +245,6 @@ def _content(value: dict[str, Any] | None, origin: str, position: int) -> bytes:
     if not isinstance(content, bytes):
         raise DataError(f"{origin}: row {position} holds no encoded image.")
     return content
+
+
+HUGGING_FACE = Reader(understands=understands, open=open_files)

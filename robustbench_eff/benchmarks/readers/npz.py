@@ -1,4 +1,4 @@
-"""A NumPy archive with an array of images and one of labels."""
+"""Reader of a NumPy archive with an array of images and one of labels."""
 
 from __future__ import annotations
 
@@ -10,18 +10,25 @@ import numpy.typing as npt
 from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import LabelledImages, file_stamp
+from ..reader import Reader
 
-IMAGE_KEYS, LABEL_KEYS = (
-    ("x", "images", "image", "data", "x_test"),
-    ("y", "labels", "label", "targets", "y_test"),
-)
+IMAGE_KEYS = ("x", "images", "image", "data", "x_test")
+"""Names of the array of images, in order of preference."""
+LABEL_KEYS = ("y", "labels", "label", "targets", "y_test")
+"""Names of the array of labels, in order of preference."""
 
 
 def open_npz(path: Path) -> LabelledImages:
-    """Images uint8 (N, H, W, 3), (N, H, W) or (N, 3, H, W), or float in [0, 1] with 8-bit values.
+    """Read the images and labels of an archive.
 
-    Raises DataError for other shapes, for values outside [0, 1], and for floats that 8 bits cannot hold
-    (they would be rounded without a word).
+    Images are uint8 or float in [0, 1], of shape (N, H, W, 3), (N, H, W) or (N, 3, H, W); labels are of shape (N,).
+
+    Args:
+        path: The archive.
+
+    Raises:
+        DataError: An array is missing or has another shape, values lie outside [0, 1], or floats are not multiples of
+            1/255: they would be rounded silently.
     """
     with np.load(path, allow_pickle=False) as archive:
         images = _entry(path, archive, IMAGE_KEYS)
@@ -46,6 +53,7 @@ def _entry(path: Path, archive: np.lib.npyio.NpzFile, keys: tuple[str, ...]) -> 
 
 
 def _as_bytes(path: Path, images: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    """Return the images as uint8 (N, H, W, 3)."""
     if images.ndim == 3:
         images = np.repeat(images[..., None], 3, axis=3)
     if images.ndim == 4 and images.shape[1] == 3 and images.shape[3] != 3:
@@ -67,3 +75,6 @@ def _as_bytes(path: Path, images: npt.NDArray[np.generic]) -> npt.NDArray[np.uin
     if np.abs(values * 255 - np.round(values * 255)).max() > 1e-3:
         raise DataError(f"{path}: float images must hold 8-bit values (k/255).", "Store them as uint8.")
     return np.round(values * 255).astype(np.uint8)
+
+
+NPZ = Reader(understands=lambda path: path.suffix == ".npz", open=lambda path, _: open_npz(path))

@@ -1,0 +1,91 @@
+"""From a benchmark, or the location of images, to opened images: asks every reader of the table in turn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.labelled_images import LabelledImages
+from robustbench_eff.benchmarks.reader import Reader
+from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, UsageError
+
+from .readers import READERS
+
+HUB = "hf:"
+"""What the location of a dataset on the Hugging Face hub starts with."""
+
+
+def missing_data(benchmark: Benchmark, location: str | None) -> list[Missing]:
+    """Return what keeps a benchmark from being opened; only the existence of a path or hub dataset is checked.
+
+    Args:
+        benchmark: The benchmark.
+        location: Path or hub id of its images; None where the user gave none.
+    """
+    name = benchmark.made_from or benchmark.name
+    if location is None:
+        if benchmark.open_bundled is not None:
+            return []
+        how = f"--data {name}=PATH, or the variable or config file of `robust-eval doctor`"
+        return [Missing(f"dataset {name!r}", benchmark.download_url, how)]
+    if location.startswith(HUB):
+        from robustbench_eff.benchmarks.readers.hugging_face import missing_dataset
+
+        return missing_dataset(name, location.removeprefix(HUB))
+    if not Path(location).exists():
+        hint = f"--data {name}={HUB}{location}" if location.count("/") == 1 else f"--data {name}=PATH"
+        return [Missing(f"dataset {name!r}: {location} does not exist", "on this machine", hint)]
+    return []
+
+
+def open_benchmark(benchmark: Benchmark, location: str | None) -> LabelledImages:
+    """Return the images of a benchmark: listed, not decoded.
+
+    Args:
+        benchmark: The benchmark.
+        location: Path or hub id of its images; None for the copy that is installed with the package.
+
+    Raises:
+        UsageError: No location is given, and no copy is installed.
+        DataError: The images cannot be read, or do not belong to the benchmark.
+    """
+    if location is None:
+        if benchmark.open_bundled is None:
+            raise UsageError(f"No images for {benchmark.name}.", f"Pass --data {benchmark.name}=PATH.")
+        return benchmark.open_bundled()
+    opened = open_location(location, benchmark.split)
+    return opened if benchmark.select_images is None else benchmark.select_images(opened)
+
+
+def open_location(location: str, split: str) -> LabelledImages:
+    """Return the images at a location: listed, not decoded.
+
+    Args:
+        location: Local path, or `hf:ID[@SPLIT][#REVISION]`.
+        split: Name of the split to take where the location has several and names none.
+
+    Raises:
+        DataError: The images cannot be read, or no reader knows their format.
+    """
+    try:
+        if location.startswith(HUB):
+            from robustbench_eff.benchmarks.readers.hugging_face import open_hub
+
+            return open_hub(location.removeprefix(HUB), split)
+        return _open_path(Path(location), split)
+    except RobustEvalError:
+        raise
+    except Exception as error:
+        raise DataError(f"{location} cannot be read: {type(error).__name__}: {error}") from error
+
+
+def _open_path(path: Path, split: str) -> LabelledImages:
+    for row in READERS.values():
+        reader: Reader = row.load()
+        if reader.understands(path):
+            return reader.open(path, split)
+    formats = ", ".join(row.summary for row in READERS.values())
+    raise DataError(
+        f"{path} does not have a form that can be read as labelled images.",
+        f"It can be {formats}, or {HUB}ID[@SPLIT][#REVISION].",
+    )
