@@ -78,7 +78,7 @@ def test_gpus_of_one_kind_are_tried_once_and_workers_that_share_one_count_once(
     monkeypatch.setattr(hardware, "resolve_devices", lambda names, workers: ["cpu:0", "cpu:1", "cpu:0", "cpu:1"])
     monkeypatch.setattr(hardware, "kind", lambda device: "a GPU")
     monkeypatch.setattr(
-        cost_estimate, "Workshop", lambda models, settings, *where: DeviceRuntime(models, settings, "cpu")
+        cost_estimate, "DeviceRuntime", lambda models, settings, *where: DeviceRuntime(models, settings, "cpu")
     )
     settings = Settings(store=tmp_path / "store", limit=10, attacks=["fgsm"])
     (forecast,) = cost_estimate.estimate_cost("digits_standard", settings=settings, preparing=lambda *step: None)

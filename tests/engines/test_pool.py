@@ -105,7 +105,7 @@ def test_workers_that_die_of_their_start_do_not_end_the_work_of_others(tmp_path:
 def test_samples_that_kill_end_the_run_though_others_go_on(tmp_path: Path) -> None:
     clean = planned(0, samples=4000)
     workers = Workers(2, deadly="fog1")
-    with pytest.raises(EvaluationError, match=rf"{MAX_DEATHS} workers died of the same samples, fog1 on a: no reason"):
+    with pytest.raises(EvaluationError, match=rf"{MAX_DEATHS} workers died on the same samples, fog1 on a: no reason"):
         run(tmp_path, [clean, planned(1, clean=clean), planned(2, clean=clean, samples=4000)], workers)
     assert len(workers.joining) + 2 <= 2 * MAX_DEATHS + 2
 
