@@ -212,9 +212,10 @@ def is_no(found: dict[str, Source]) -> list[str]:
         }
         documents |= {id(node.value) for node in ast.walk(source.tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(source.tree):
-            text = node.value if isinstance(node, ast.Constant) and id(node) not in documents else None
-            if isinstance(text, str) and IS_NO.search(text):
-                places.append(f"{source.name}:{node.lineno}: {text.strip()[:80]}")
+            if not isinstance(node, ast.Constant) or id(node) in documents:
+                continue
+            if isinstance(node.value, str) and IS_NO.search(node.value):
+                places.append(f"{source.name}:{node.lineno}: {node.value.strip()[:80]}")
     return sorted(places)
 
 
