@@ -39,9 +39,6 @@ def held(files: Files) -> Iterator[None]:
     Args:
         files: Files to lock.
 
-    Yields:
-        Nothing.
-
     Raises:
         StoreError: If another process holds the lock, or the disk or object store fails.
     """

@@ -163,6 +163,15 @@ def test_a_free_cluster_is_used_at_once(fake_ray, device: str, total: dict[str, 
     assert fake.now == 0
 
 
+@pytest.mark.parametrize(
+    ("total", "device"), [({"CPU": 2.0, "GPU": 1.0}, "cuda"), ({"CPU": 2.0}, "cpu"), ({"GPU": 1.0}, "cpu")]
+)
+def test_the_device_does_not_depend_on_what_is_free(fake_ray, total: dict[str, float], device: str) -> None:
+    fake_ray(total, float("inf"))
+    assert ray_pool.resolve_device("auto") == device
+    assert ray_pool.resolve_device("cpu") == "cpu"
+
+
 def test_a_long_wait_is_logged_once(fake_ray, caplog: pytest.LogCaptureFixture) -> None:
     fake_ray({"CPU": 2.0}, ray_pool.FREE_NOTICE_SECONDS)
     assert ray_pool.wait_for_room("cpu") == 2

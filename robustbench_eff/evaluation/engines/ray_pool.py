@@ -111,8 +111,7 @@ class RayCluster:
         if self._owns_connection:
             _connect(address)
         try:
-            if device == "auto":
-                device = "cpu" if _lacking(ray.cluster_resources(), "cuda") else "cuda"
+            device = resolve_device(device)
             self.size = wait_for_room(device) if workers is None else workers
             needs: dict[str, Any] = {"num_cpus": 1, "num_gpus": int(device == "cuda")}
             remote: Any = ray.remote(**needs, concurrency_groups={"ahead": 1})(_Worker)
@@ -211,6 +210,20 @@ class RayCluster:
     def _disconnect(self) -> None:
         if self._owns_connection:
             ray.shutdown()
+
+
+def resolve_device(device: str) -> str:
+    """Return `cuda` or `cpu` for `auto`; the cluster's resources decide, whether they are free or not.
+
+    A run that is resumed while a killed driver still holds the GPUs would otherwise evaluate other cells, because the
+    precision of the CPU differs.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+    """
+    if device != "auto":
+        return device
+    return "cuda" if _lacking(ray.cluster_resources(), "cuda") is None else "cpu"
 
 
 def wait_for_room(device: str) -> int:
