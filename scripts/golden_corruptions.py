@@ -2,7 +2,7 @@
 
     python scripts/golden_corruptions.py
 
-That these kernels are those of the reference packages is tested in tests/corruptions; this keeps their bytes.
+tests/corruptions checks the kernels against the reference packages; this file preserves their exact output.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ OUT = Path(__file__).parents[1] / "robustbench_eff" / "facts" / "corrupted.npz"
 
 
 def main() -> None:
-    """Corrupt, and write."""
+    """Corrupt the picture with every kernel, and write the file."""
     np.savez_compressed(OUT, allow_pickle=False, **{name: corrupted(name) for name in kept_kernels()})
 
 

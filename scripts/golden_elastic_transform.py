@@ -1,10 +1,10 @@
-"""What OpenCV before version 5, scikit-image and SciPy make of the original elastic transform: digests for the tests.
+"""Digests of the original elastic transform with OpenCV before version 5, scikit-image and SciPy, for the tests.
 
     uv run --no-project --with 'opencv-python-headless<5' --with scikit-image --with scipy --with numpy \\
         python scripts/golden_elastic_transform.py
 
-The draws come from NumPy's RandomState(severity): three corners (3, 2), then the fields across and down, uniform in
-[0, 1). Writes tests/golden/elastic_transform.json.
+The random numbers come from NumPy's RandomState(severity), uniform in [0, 1): three corners of shape (3, 2), then the
+horizontal and the vertical displacement field. Writes tests/golden/elastic_transform.json.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from skimage.filters import gaussian
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "elastic_transform.json"
 SIDE = 96
 STRENGTH, SIGMA, AFFINE = (2, 2, 0.05, 0.07, 0.12), (0.7, 0.08, 0.01, 0.01, 0.01), (0.1, 0.2, 0.02, 0.02, 0.02)
-"""Of severity 1 to 5, in units of 244 pixels: Hendrycks & Dietterich 2019, hendrycks/robustness 8190fe3."""
+"""Constants of severity 1 to 5, in units of 244 pixels: Hendrycks & Dietterich 2019, hendrycks/robustness 8190fe3."""
 
 
 def picture() -> np.ndarray:
-    """Slopes of another steepness in each channel, folded at black and white."""
+    """Return gradients with a different steepness in each channel, reflected at black and white."""
     row, column = np.mgrid[:SIDE, :SIDE]
     slopes = np.stack((2 * row + column, row + 3 * column, 3 * row + 2 * column), axis=-1)
     folded: np.ndarray = np.abs(slopes % 510 - 255).astype(np.uint8)
@@ -33,7 +33,7 @@ def picture() -> np.ndarray:
 
 
 def corrupted(severity: int) -> np.ndarray:
-    """The picture after an affine map and a smooth displacement."""
+    """Return the picture after an affine map and a smooth displacement."""
     random = np.random.RandomState(severity)
     corners, across, down = random.random_sample((3, 2)), *random.random_sample((2, SIDE, SIDE))
     strength, sigma, affine = (244 * table[severity - 1] for table in (STRENGTH, SIGMA, AFFINE))
@@ -57,7 +57,7 @@ def corrupted(severity: int) -> np.ndarray:
 
 
 def main() -> None:
-    """Write the digests, with the versions that made them."""
+    """Write the digests and the versions of the packages."""
     digests = {}
     for severity in range(1, 6):
         digests[str(severity)] = hashlib.blake2b(corrupted(severity).tobytes(), digest_size=8).hexdigest()

@@ -2,8 +2,8 @@
 
     python scripts/golden_references.py PUBLISHED_FOLDER COUNTS.json
 
-PUBLISHED_FOLDER holds robustbench.csv, with accuracies in percent by model and benchmark, which is named
-imagenet-c/CORRUPTION/SEVERITY, and COUNTS.json the decisions on cue-conflict images by observer.
+PUBLISHED_FOLDER contains robustbench.csv with accuracies in percent by model and benchmark; the benchmarks are named
+imagenet-c/CORRUPTION/SEVERITY. COUNTS.json contains the decisions on cue-conflict images by observer.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ STATED = {
 
 
 def main() -> None:
-    """Collect, and write."""
+    """Collect the references and write the file."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("published", type=Path)
     parser.add_argument("counts", type=Path)
-    words = parser.parse_args()
-    counts = json.loads(words.counts.read_text())
+    arguments = parser.parse_args()
+    counts = json.loads(arguments.counts.read_text())
     references = {
-        "imagenet_c": imagenet_c(words.published / "robustbench.csv"),
+        "imagenet_c": imagenet_c(arguments.published / "robustbench.csv"),
         "shape_bias": {
             "source": "raw trials of bethgelab/model-vs-human 79ed7cd and rgeirhos/texture-vs-shape",
             "observers": {
@@ -64,7 +64,7 @@ def main() -> None:
 
 
 def imagenet_c(table: Path) -> dict[str, Any]:
-    """Errors of RobustBench's 12 models on its 5,000 images, by corruption and severity, and the mCE it states."""
+    """Return the errors of RobustBench's 12 models on 5,000 images by corruption and severity, and the stated mCE."""
     errors: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(lambda: [0.0] * 5))
     stated: dict[str, float] = {}
     with table.open() as file:

@@ -1,4 +1,4 @@
-"""What OpenCV before version 5 makes of ImageNet-P's tilt: digests for the tests.
+"""Digests of ImageNet-P's tilt with OpenCV before version 5, for the tests.
 
     uv run --no-project --with 'opencv-python-headless<5' --with numpy python scripts/golden_tilt.py
 
@@ -17,11 +17,11 @@ import numpy as np
 GOLDEN = Path(__file__).parents[1] / "tests" / "golden" / "tilt.json"
 HEIGHT, WIDTH, SIDE, FRAMES = 96, 130, 64, 31
 STEPS = {"imagenet": 1.0, "cifar10": 0.75}
-"""Degrees from frame to frame: Hendrycks & Dietterich 2019, hendrycks/robustness 8190fe3."""
+"""Degrees between two frames: Hendrycks & Dietterich 2019, hendrycks/robustness 8190fe3."""
 
 
 def picture() -> np.ndarray:
-    """Slopes of another steepness in each channel, folded at black and white."""
+    """Return gradients with a different steepness in each channel, reflected at black and white."""
     row, column = np.mgrid[:HEIGHT, :WIDTH]
     slopes = np.stack((2 * row + column, row + 3 * column, 3 * row + 2 * column), axis=-1)
     folded: np.ndarray = np.abs(slopes % 510 - 255).astype(np.uint8)
@@ -29,7 +29,7 @@ def picture() -> np.ndarray:
 
 
 def tilted(angle: float) -> np.ndarray:
-    """The middle of the picture, turned by `angle` about both axes."""
+    """Return the center of the picture after a rotation by `angle` (radians) about both axes."""
     distance, sine, cosine = np.sqrt(WIDTH**2 + HEIGHT**2), np.sin(angle), np.cos(angle)
     matrix = (
         np.array([[distance, 0, WIDTH / 2, 0], [0, distance, HEIGHT / 2, 0], [0, 0, 1, 0]])
@@ -45,7 +45,7 @@ def tilted(angle: float) -> np.ndarray:
 
 
 def main() -> None:
-    """Write the digests, with the versions that made them."""
+    """Write the digests and the versions of the packages."""
     digests = {}
     for constants, step in STEPS.items():
         frames = [tilted(np.deg2rad(step * (number - FRAMES // 2))) for number in range(FRAMES)]

@@ -1,7 +1,7 @@
-"""Kill a run of 200 cells at random moments, repeat its command until it ends, and compare its store with that of a run
-that nobody disturbed: python scripts/kill_often.py
+"""Kill a run of 200 cells at random moments, repeat its command until it finishes, and compare its store with the store
+of an undisturbed run: python scripts/kill_often.py
 
-Prints what it did, and ends with 1 where the stores differ.
+Prints every kill, and exits with 1 if the stores differ.
 """
 
 from __future__ import annotations
@@ -25,43 +25,45 @@ COMMAND = [
 
 
 def main() -> None:
-    """Run, kill, compare."""
+    """Run, kill, resume and compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    words = parser.parse_args()
-    command = [*COMMAND, "--workers", str(words.workers)]
-    chance = random.Random(words.seed)
+    arguments = parser.parse_args()
+    command = [*COMMAND, "--workers", str(arguments.workers)]
+    generator = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         began = time.monotonic()
-        subprocess.run([*command, "--store", f"{folder}/calm"], check=True, stdout=subprocess.DEVNULL)
-        whole = time.monotonic() - began
-        print(f"undisturbed: {whole:.0f} s", flush=True)
-        for kill in range(words.kills):
+        subprocess.run([*command, "--store", f"{folder}/undisturbed"], check=True, stdout=subprocess.DEVNULL)
+        seconds = time.monotonic() - began
+        print(f"undisturbed: {seconds:.0f} s", flush=True)
+        for kill in range(arguments.kills):
             process = subprocess.Popen([*command, "--store", f"{folder}/killed"], stdout=subprocess.DEVNULL)
-            files, deadline = rows_of(folder), chance.uniform(0, 1.5 * whole / words.kills)
-            while process.poll() is None and rows_of(folder) == files:
-                time.sleep(0.01)  # so that every kill meets a run that has begun to write
-            time.sleep(deadline)
+            files, delay = num_files(folder), generator.uniform(0, 1.5 * seconds / arguments.kills)
+            while process.poll() is None and num_files(folder) == files:
+                time.sleep(0.01)  # so that every kill hits a run that has started to write
+            time.sleep(delay)
             if process.poll() is not None:
-                print(f"it ended before kill {kill + 1}", flush=True)
+                print(f"the run finished before kill {kill + 1}", flush=True)
                 break
             process.send_signal(signal.SIGKILL)
             process.wait()
-            print(f"kill {kill + 1}: {rows_of(folder)} files in the store", flush=True)
+            print(f"kill {kill + 1}: {num_files(folder)} files in the store", flush=True)
         subprocess.run([*command, "--store", f"{folder}/killed"], check=True, stdout=subprocess.DEVNULL)
-        sys.exit(compared(Path(folder) / "calm", Path(folder) / "killed", pictures=words.workers == 1))
+        sys.exit(compared(Path(folder) / "undisturbed", Path(folder) / "killed", pictures=arguments.workers == 1))
 
 
-def rows_of(folder: str) -> int:
-    """How many files the store holds."""
+def num_files(folder: str) -> int:
+    """Return the number of files in the store."""
     return sum(1 for _ in Path(folder).glob("killed/cells/*/*"))
 
 
 def compared(one: Path, two: Path, *, pictures: bool) -> int:
-    """0 where both stores hold the same cells and outcomes, and nothing half-written; and the same pictures, which are
-    those of the first worker that has successes to show."""
+    """Return 0 if both stores hold the same cells and outcomes and no half-written files, else 1.
+
+    With `pictures` the galleries must be equal too; with several workers they depend on which of them is first.
+    """
     left, right = Store(one), Store(two)
     different = [
         cell
@@ -70,9 +72,9 @@ def compared(one: Path, two: Path, *, pictures: bool) -> int:
         or not left.outcomes(cell).equals(right.outcomes(cell))
         or (pictures and left.picture(cell) != right.picture(cell))
     ]
-    remains = [path for path in two.rglob("*") if ".part" in path.name or "corrupt" in path.name]
-    print(f"{len(left.cells())} cells, {len(different)} different, {len(remains)} files that should not be there")
-    return 1 if different or remains else 0
+    leftovers = [path for path in two.rglob("*") if ".part" in path.name or "corrupt" in path.name]
+    print(f"{len(left.cells())} cells, {len(different)} different, {len(leftovers)} leftover files")
+    return 1 if different or leftovers else 0
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Copy what `robust-eval sweep examples/digits-zoo.yaml --out FOLDER` trained to the installed checkpoints.
+"""Copy the models of `robust-eval sweep examples/digits-zoo.yaml --out FOLDER` to the installed checkpoints.
 
     python scripts/ship_digits_zoo.py FOLDER
 
-Seed 0 of a row becomes `digits_ROW`, seed N `digits_ROW_seedN`; the numbers go to examples/digits-zoo.md and .json.
+Seed 0 of a row becomes `digits_ROW`, seed N `digits_ROW_seedN`; the results go to examples/digits-zoo.md and .json.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CHECKPOINTS, EXAMPLES = ROOT / "defenses" / "checkpoints", ROOT / "examples"
 
 
 def main() -> None:
-    """Copy all that the sweep's file names; a missing one is an error."""
+    """Copy every model that the sweep file lists; a missing one is an error."""
     folder = Path(sys.argv[1])
     sweep = Sweep.parse((EXAMPLES / "digits-zoo.yaml").read_text(), "digits-zoo.yaml")
     for row in sweep.recipes():

@@ -1,9 +1,9 @@
-"""Make leaderboards/data/published.parquet of the tables of published results in FOLDER.
+"""Build leaderboards/data/published.parquet from the tables of published results in FOLDER.
 
     python scripts/ship_published.py FOLDER
 
-Names become those used here, percent become fractions, and where the number of images is known a proportion gets its
-Wilson interval. Nothing else is changed; the name a number was published under stays beside it.
+Names are mapped to those of this package, percentages to fractions, and a proportion over a known number of images gets
+its Wilson interval. Nothing else is changed; the published name of a number is stored too.
 """
 
 from __future__ import annotations
@@ -40,10 +40,11 @@ WHOLE = {
     "imagenetv2-threshold-0.7": 10_000,
     "imagenetv2-top-images": 10_000,
 }
-"""Images of whole benchmarks, which timm, open_clip and the testbed evaluate; `clean` has 50 of each of 200 classes."""
+"""Number of images of the full benchmarks, on which timm, open_clip and the testbed evaluate; a `clean` set has 50
+images of each of 200 classes."""
 TESTBED = "imagenet-testbed robustness_top1s.csv"
 ANOTHER = "the timm weight is"
-"""How a detail says that the number is of another model than the one that has the name here."""
+"""Text in a detail that marks a number of a model other than the one with this name here."""
 SETS = {
     "RobustBench model_info": {"imagenet": 5_000, "imagenet-c": 5_000, "imagenet-3dcc": 5_000}
     | dict.fromkeys(("cifar10", "cifar10-c", "cifar100", "cifar100-c"), 10_000),
@@ -58,7 +59,7 @@ _SIZE = re.compile(r"img_size=(\d+)")
 
 
 def main() -> None:
-    """Read all tables, write one file."""
+    """Read all tables and write one file."""
     rows = list(_numbers(Path(sys.argv[1])))
     sizes: dict[str, int] = {}
     for row in rows:
@@ -69,7 +70,7 @@ def main() -> None:
     keys = ["model", "benchmark", "perturbation", "metric", "protocol", "kind"]
     repeated = Counter(tuple(row[key] for key in keys) for row in made)
     pq.write_table(table, FILE, compression="zstd", compression_level=19)
-    print(f"{len(made)} numbers, {FILE.stat().st_size} bytes. Said more than once:")
+    print(f"{len(made)} numbers, {FILE.stat().st_size} bytes. Published more than once:")
     for key, times in repeated.items():
         if times > 1:
             print(f"{times} times: {key}")
@@ -83,15 +84,15 @@ def _numbers(folder: Path) -> Iterator[dict[str, str]]:
 
 def _made(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
     table, _, commit = row["source"].partition(" @")
-    if table.startswith("seed "):  # an abstract: the detail says whose
+    if table.startswith("seed "):  # an abstract; the detail names the paper
         paper = _PAPER.search(row["source_detail"])
         table, commit = f"abstract of arXiv:{paper[1]}" if paper else "abstracts of papers", ""
     name = name_of(row["benchmark"], row["metric"], table)
-    said = table.startswith("abstract") or row["metric"] == "reported_robust_top1"
+    is_claim = table.startswith("abstract") or row["metric"] == "reported_robust_top1"
     value = float(row["value"]) / (1 if name.unit == "number" else 100)
     size = _SIZE.search(row["source_detail"])
     model = sized(row["model"], int(size[1]), sizes[row["model"]]) if size else row["model"]
-    n = None if said else _images(table, name, row["source_detail"])
+    n = None if is_claim else _images(table, name, row["source_detail"])
     low, high = wilson(value * n, n) if n is not None and name.metric in PROPORTIONS else (None, None)
     return {
         "model": model,
@@ -107,7 +108,7 @@ def _made(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
         "n": n,
         "unit": name.unit,
         "higher_is_better": row["higher_is_better"] == "1",
-        "kind": "claimed" if said else "published",
+        "kind": "claimed" if is_claim else "published",
         "protocol": f"{table}, {name.variant}" if name.variant else table,
         "source": f"{table} @{commit}" if commit else table,
         "detail": row["source_detail"],
@@ -116,9 +117,9 @@ def _made(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
 
 
 def _images(table: str, name: Name, detail: str) -> int | None:
-    """How many images a proportion is of, where that is known.
+    """Return the number of images of a proportion, or None if it is unknown.
 
-    The testbed evaluated some models on a tenth of the images under attack and corruption, and does not say which.
+    The testbed evaluated some models on a tenth of the images under attack and corruption, and does not state which.
     """
     if table == TESTBED and (name.metric == "robust_accuracy" or name.benchmark == "imagenet-c"):
         return None
@@ -131,7 +132,7 @@ def _images(table: str, name: Name, detail: str) -> int | None:
 
 @cache
 def _canonical(perturbation: str) -> str:
-    """As a run would write it; a corruption without a severity stays so, it is all of them."""
+    """Return the canonical spec text; a corruption without a severity means all severities and stays as it is."""
     if "(" not in perturbation:
         return perturbation
     try:

@@ -3,7 +3,7 @@
     python scripts/train_cifar_robust.py --data cifar10_train.npz --out resnet18_w16_robust.safetensors
 
 Fast adversarial training (Wong, Rice & Kolter 2020, arXiv:2001.03994): FGSM from a random start, step 1.25 epsilon,
-on ResNet-18 of width 16. It is a test subject, not a defense to publish: defenses have recipes of their own.
+on a ResNet-18 of width 16. The network serves as a test subject, not as a defense: see `defenses` for recipes.
 """
 
 from __future__ import annotations
@@ -29,23 +29,25 @@ EPS, STEP = 8 / 255, 10 / 255
 
 
 def main() -> None:
-    """Train, print the loss and the accuracy on the training batches, write the weights."""
+    """Train, print the robust accuracy on the training batches, and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", required=True, help="labelled CIFAR-10 training images, in any form --data takes")
+    parser.add_argument(
+        "--data", required=True, help="labelled CIFAR-10 training images, in any form that --data accepts"
+    )
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--width", type=int, default=16)
-    words = parser.parse_args()
+    arguments = parser.parse_args()
     torch.manual_seed(0)
-    row = benchmark("cifar10", words.data)
-    images = prepare(row, open_location(words.data, "train"), Geometry(size=32, mode="none"))
+    row = benchmark("cifar10", arguments.data)
+    images = prepare(row, open_location(arguments.data, "train"), Geometry(size=32, mode="none"))
     x, y = images.batch(0, len(images))
-    model = resnet18(words.width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    steps = words.epochs * (len(x) // 128)
+    model = resnet18(arguments.width).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    steps = arguments.epochs * (len(x) // 128)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9, weight_decay=5e-4, nesterov=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.2, total_steps=steps, pct_start=0.3)
-    for epoch in range(words.epochs):
-        began, seen, right = time.monotonic(), 0, 0
+    for epoch in range(arguments.epochs):
+        start_time, num_seen, num_correct = time.monotonic(), 0, 0
         for rows in torch.randperm(len(x)).split(128):
             if len(rows) < 128:
                 continue
@@ -63,13 +65,17 @@ def main() -> None:
             loss.backward()
             optimizer.step()
             schedule.step()
-            seen, right = seen + len(rows), right + int((logits.argmax(1) == labels).sum())
-        print(f"epoch {epoch}: {right / seen:.3f} right when attacked, {time.monotonic() - began:.0f} s", flush=True)
-        save_file({key: value.contiguous() for key, value in model.state_dict().items()}, words.out)
+            num_seen += len(rows)
+            num_correct += int((logits.argmax(1) == labels).sum())
+        print(
+            f"epoch {epoch}: {num_correct / num_seen:.3f} robust accuracy, {time.monotonic() - start_time:.0f} s",
+            flush=True,
+        )
+        save_file({key: value.contiguous() for key, value in model.state_dict().items()}, arguments.out)
 
 
 def _augmented(images: torch.Tensor) -> torch.Tensor:
-    """A mirror image for every other one, and a crop from four pixels of padding, one for the batch."""
+    """Flip each image with probability 1/2, and crop the batch at one random offset after padding by four pixels."""
     flipped = torch.where(torch.rand(len(images), 1, 1, 1) < 0.5, images.flip(3), images)
     top, left = (int(n) for n in torch.randint(0, 9, (2,)))
     padded = functional.pad(flipped, (4, 4, 4, 4))

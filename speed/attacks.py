@@ -1,11 +1,11 @@
-"""Our attacks against other libraries, interleaved in one run: python speed/attacks.py --races pgd,autoattack ...
+"""Benchmark our attacks against other libraries, interleaved in one run: python speed/attacks.py --races pgd,autoattack
 
     python speed/attacks.py --model speed/networks.py:resnet18 --model-arg width=16 --weights FILE --input-size 32 \\
         --benchmark cifar10 --data cifar10.npz --limit 128 --races pgd,autoattack,square --out speed/results/NAME.json
 
-Prints, and writes as JSON with --out, for every peer the median of our time / its time over the repeats, how many
-samples each leaves right, and which samples only one of the two breaks. Who breaks what is judged by the plain float32
-network. A robust accuracy of ours above the peer's beside a speed-up voids the row.
+For every peer, prints the median over the repeats of our time divided by the peer's, the number of samples that stay
+correct under each attack, and the samples that only one of the two breaks; writes the same as JSON with --out. The
+plain float32 network judges all results. A speed-up with a higher robust accuracy than the peer's does not count.
 """
 
 from __future__ import annotations
@@ -32,55 +32,58 @@ from robustbench_eff.system import devices, environment
 
 
 def main() -> None:
-    """Run the races that were asked for on one classifier and one set of images."""
-    words = _words()
+    """Run the races of --races on one classifier and one set of images."""
+    arguments = _arguments()
     devices.keep_freed_memory()
-    torch.set_num_threads(words.threads)
+    torch.set_num_threads(arguments.threads)
     classifier = load_classifier(
-        words.model,
-        weights=words.weights,
-        mean=words.mean,
-        std=words.std,
-        input_size=words.input_size,
-        device=words.device,
-        model_args=spec.parse(f"model({', '.join(words.model_arg)})").arguments,
+        arguments.model,
+        weights=arguments.weights,
+        mean=arguments.mean,
+        std=arguments.std,
+        input_size=arguments.input_size,
+        device=arguments.device,
+        model_args=spec.parse(f"model({', '.join(arguments.model_arg)})").arguments,
     )
-    images, labels = _samples(classifier, words)
+    images, labels = _samples(classifier, arguments)
     given = Setting(
         classifier,
         images,
         labels,
-        spec.number(words.eps),
-        words.norm,
-        words.batch_size,
-        words.generations,
-        words.queries,
-        words.compile,
-        words.precision,
+        spec.number(arguments.eps),
+        arguments.norm,
+        arguments.batch_size,
+        arguments.generations,
+        arguments.queries,
+        arguments.compile,
+        arguments.precision,
     )
     rows: list[dict[str, Any]] = []
-    for race in (race for name in words.races.split(",") for race in RACES[name](given)):
-        for row in _rows(race, given, words.repeats):
+    for race in (race for name in arguments.races.split(",") for race in RACES[name](given)):
+        for row in _rows(race, given, arguments.repeats):
             rows.append(row)
             print(
                 f"{row['attack']:44} {row['ours_seconds']:8.3f} s  {row['peer']:24} {row['peer_seconds']:8.3f} s  "
                 f"ratio {row['ratio']:.3f} [{row['ratio_min']:.3f}, {row['ratio_max']:.3f}]  "
-                f"right {row['ours_right']} against {row['peer_right']} of {row['n']}",
+                f"correct {row['ours_right']} against {row['peer_right']} of {row['n']}",
                 flush=True,
             )
-        if words.out is not None:  # after every race, so that a long run that is cut leaves what it has
+        if arguments.out is not None:  # after every race, so that an interrupted run leaves its results
             facts = {name: value for name, value in environment.describe().items() if name != "command"}
-            facts |= devices.describe(words.device) | {"threads": words.threads, "batch_size": words.batch_size}
-            model = f"{Path(words.model).name}({', '.join(words.model_arg)})"
-            facts |= {"model": model, "weights": Path(words.weights or "shipped").name, "n": len(images)}
-            words.out.write_text(
-                json.dumps(facts | {"eps": words.eps, "norm": words.norm, "rows": rows}, indent=1) + "\n"
+            facts |= devices.describe(arguments.device) | {
+                "threads": arguments.threads,
+                "batch_size": arguments.batch_size,
+            }
+            model = f"{Path(arguments.model).name}({', '.join(arguments.model_arg)})"
+            facts |= {"model": model, "weights": Path(arguments.weights or "shipped").name, "n": len(images)}
+            arguments.out.write_text(
+                json.dumps(facts | {"eps": arguments.eps, "norm": arguments.norm, "rows": rows}, indent=1) + "\n"
             )
 
 
-def _words() -> argparse.Namespace:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--races", default="pgd", help=f"of {', '.join(RACES)}")
+    parser.add_argument("--races", default="pgd", help=f"names from {', '.join(RACES)}, separated by commas")
     parser.add_argument("--model", default="digits_standard")
     parser.add_argument("--model-arg", action="append", default=[])
     parser.add_argument("--weights")
@@ -98,57 +101,57 @@ def _words() -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", default="auto", help="of our twins")
-    parser.add_argument("--compile", action="store_true", help="our twins")
+    parser.add_argument("--precision", default="auto", help="of the low-precision copy that our attacks query")
+    parser.add_argument("--compile", action="store_true", help="compile the low-precision copy")
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
 
 
-def _samples(classifier: Classifier, words: argparse.Namespace) -> tuple[Tensor, Tensor]:
-    """Samples that are right when clean: what an evaluation attacks."""
-    row = benchmark(words.benchmark, words.data)
-    opened = open_location(words.data, row.split) if words.data else row.open_bundled()  # type: ignore[misc]
-    prepared = prepare(row, opened, classifier.preprocessing.geometry, limit=words.limit)
-    images, labels = prepared.batch(0, len(prepared), words.device)
+def _samples(classifier: Classifier, arguments: argparse.Namespace) -> tuple[Tensor, Tensor]:
+    """Return the samples that are classified correctly when clean: those that an evaluation attacks."""
+    row = benchmark(arguments.benchmark, arguments.data)
+    opened = open_location(arguments.data, row.split) if arguments.data else row.open_bundled()  # type: ignore[misc]
+    prepared = prepare(row, opened, classifier.preprocessing.geometry, limit=arguments.limit)
+    images, labels = prepared.batch(0, len(prepared), arguments.device)
     with torch.no_grad():
         right = torch.cat([classifier(part) for part in images.split(64)]).argmax(1) == labels
     return images[right].contiguous(), labels[right]
 
 
 def _rows(race: Race, given: Setting, repeats: int) -> Iterator[dict[str, Any]]:
-    """Times in turn (the first repeat warms up where there are several), and who is right afterwards."""
+    """Time the runs in turn, and yield a row per peer; with several repeats, the first is a warm-up."""
     runs = {"ours": race.ours, **race.peers}
     seconds: dict[str, list[float]] = {name: [] for name in runs}
-    right: dict[str, Tensor] = {}
+    correct: dict[str, Tensor] = {}
     for _ in range(repeats):
         for name, run in runs.items():
             _wait(given.images)
-            began = time.perf_counter()
-            found = run()
+            start = time.perf_counter()
+            adversarial = run()
             _wait(given.images)
-            seconds[name].append(time.perf_counter() - began)
-            right[name] = _right(given, found)
-    kept = slice(1, None) if repeats > 1 else slice(None)
+            seconds[name].append(time.perf_counter() - start)
+            correct[name] = _correct(given, adversarial)
+    timed = slice(1, None) if repeats > 1 else slice(None)
     for name in race.peers:
-        ratios = [ours / theirs for ours, theirs in zip(seconds["ours"][kept], seconds[name][kept], strict=True)]
+        ratios = [ours / theirs for ours, theirs in zip(seconds["ours"][timed], seconds[name][timed], strict=True)]
         yield {
             "attack": race.name,
             "peer": name,
-            "ours_seconds": statistics.median(seconds["ours"][kept]),
-            "peer_seconds": statistics.median(seconds[name][kept]),
+            "ours_seconds": statistics.median(seconds["ours"][timed]),
+            "peer_seconds": statistics.median(seconds[name][timed]),
             "ratio": statistics.median(ratios),
             "ratio_min": min(ratios),
             "ratio_max": max(ratios),
             "repeats": len(ratios),
             "n": len(given.images),
-            "ours_right": int(right["ours"].sum()),
-            "peer_right": int(right[name].sum()),
-            "only_peer_broke": (right["ours"] & ~right[name]).nonzero()[:, 0].tolist(),
-            "only_ours_broke": (~right["ours"] & right[name]).nonzero()[:, 0].tolist(),
+            "ours_right": int(correct["ours"].sum()),
+            "peer_right": int(correct[name].sum()),
+            "only_peer_broke": (correct["ours"] & ~correct[name]).nonzero()[:, 0].tolist(),
+            "only_ours_broke": (~correct["ours"] & correct[name]).nonzero()[:, 0].tolist(),
         }
 
 
-def _right(given: Setting, images: Tensor) -> Tensor:
+def _correct(given: Setting, images: Tensor) -> Tensor:
     with torch.no_grad():
         logits = torch.cat([given.classifier(part) for part in images.split(given.batch_size)])
     return logits.argmax(1) == given.labels

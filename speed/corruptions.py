@@ -1,8 +1,8 @@
-"""Our corruptions against imagecorruptions, image by image, interleaved in one run: python speed/corruptions.py
+"""Benchmark our corruptions against imagecorruptions, interleaved in one run: python speed/corruptions.py
 
-Ours draws its own numbers for a batch and corrupts it; the reference does the same one image after the other. Prints,
-and writes as JSON with --out, the milliseconds an image of both at every severity, and the median over the severities
-and repeats of the reference's time over ours. Needs the `dev` extra.
+Ours draws the random numbers of a batch and corrupts it; the reference processes one image after the other. Prints, and
+writes as JSON with --out, the milliseconds per image of both at every severity, and the speed-up: the median over the
+severities and repeats of the reference's time divided by ours. Needs the `dev` extra.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ from robustbench_eff.system import devices, environment
 
 SIDE, SEVERITIES = 224, range(1, 6)
 SLOW = {"glass_blur": 1, "zoom_blur": 4}
-"""Of how many images the reference is timed where it takes long; of others, 16."""
+"""Number of images on which a slow reference is timed; the others are timed on 16."""
 OTHER_NAMES = {"snow_imagecorruptions": "snow", "elastic_transform_imagecorruptions": "elastic_transform"}
-"""Ours beside which the reference of that name runs the same algorithm."""
+"""Name of the reference that runs the same algorithm, where it differs from ours."""
 
 
 def main() -> None:
-    """Race every corruption that both have."""
-    words = _words()
+    """Time every corruption that both packages have."""
+    arguments = _arguments()
     devices.keep_freed_memory()
-    torch.set_num_threads(words.threads)
-    pixels = _photographs(words.batch)
+    torch.set_num_threads(arguments.threads)
+    pixels = _photographs(arguments.batch)
     rows = []
-    for kernel in _kernels(words.only):
-        row = _race(kernel, pixels.to(words.device), words.repeats)
+    for kernel in _kernels(arguments.only):
+        row = _race(kernel, pixels.to(arguments.device), arguments.repeats)
         rows.append(row)
         print(
             f"{row['corruption']:36} ours {row['ours_ms']:8.3f} ms  reference {row['reference_ms']:9.3f} ms  "
@@ -54,13 +54,17 @@ def main() -> None:
         times = sum(row["reference_ms"] for row in sweep) / sum(row["ours_ms"] for row in sweep)
         rows.append({"corruption": "all 15 of ImageNet-C", "times": times})
         print(f"{'all 15 of ImageNet-C':36} {times:.1f} times")
-    if words.out is not None:
+    if arguments.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        facts |= devices.describe(words.device) | {"threads": words.threads, "batch": words.batch, "side": SIDE}
-        words.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        facts |= devices.describe(arguments.device) | {
+            "threads": arguments.threads,
+            "batch": arguments.batch,
+            "side": SIDE,
+        }
+        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
 
 
-def _words() -> argparse.Namespace:
+def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="names, separated by commas")
     parser.add_argument("--batch", type=int, default=64)
@@ -72,8 +76,8 @@ def _words() -> argparse.Namespace:
 
 
 def _kernels(only: str) -> list[Kernel[Any]]:
-    found = [item for item in vars(corruptions).values() if isinstance(item, Kernel) and _peer(item.name)]
-    return [kernel for kernel in found if not only or kernel.name in only.split(",")]
+    kernels = [item for item in vars(corruptions).values() if isinstance(item, Kernel) and _peer(item.name)]
+    return [kernel for kernel in kernels if not only or kernel.name in only.split(",")]
 
 
 def _peer(name: str) -> Callable[..., Any] | None:
@@ -88,7 +92,7 @@ def _photographs(count: int) -> torch.Tensor:
 
 
 def _race(kernel: Kernel[Any], pixels: torch.Tensor, repeats: int) -> dict[str, Any]:
-    """Times in turn; the first call of ours compiles and does not count."""
+    """Time ours and the reference in turn; our first call compiles and does not count."""
     draws = RandomStreams.of(0, range(len(pixels)), pixels.device)
     slow = [Image.fromarray(image) for image in pixels[: SLOW.get(kernel.name, 16)].cpu().numpy()]
     peer = _peer(kernel.name)

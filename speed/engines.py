@@ -1,9 +1,9 @@
-"""What an engine costs beside the work: python speed/engines.py
+"""Measure the overhead of the engines: python speed/engines.py
 
-Overhead: the time of a run between the plan and the end, less the time its worker took, for each shard; shards are made
-small, so that there are many. Workers: the same time with one worker, with two of one thread each, and with as many on
-a Ray cluster of this machine, on one PGD cell that no sample leaves early; starting the workers and making the plan
-come before and are printed, too.
+Overhead: the time of a run after its plan minus the time that its worker computed, per shard; shards are small, so that
+there are many. Workers: the time of a run after its plan with one worker, with two of one thread each, and with two on
+a Ray cluster of this machine, on one PGD cell that no sample leaves early. The time to start the workers and to make
+the plan is printed separately.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ MODEL, ATTACK = "digits_pgd_at", "pgd(eps=1/255, steps={})"
 
 
 class Clock(NullListener):
-    """When what happened."""
+    """Record the time of the events of a run."""
 
     def __init__(self) -> None:
         self.began = time.perf_counter()
-        self.shards, self.worked = 0, 0.0
+        self.shards, self.worker_seconds = 0, 0.0
 
     def planned(self, plan: Plan) -> None:
         del plan
@@ -39,7 +39,7 @@ class Clock(NullListener):
     def progressed(self, progress: Progress) -> None:
         self.shards += bool(progress.samples)
         if progress.ended:
-            self.worked += progress.seconds
+            self.worker_seconds += progress.seconds
 
     def ended(self) -> None:
         self.done = time.perf_counter()
@@ -50,36 +50,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--steps", type=int, default=1000)
-    parser.add_argument("--ray", action="store_true", help="Ray too")
+    parser.add_argument("--ray", action="store_true", help="also measure Ray")
     parser.add_argument("--out", type=Path)
-    words = parser.parse_args()
-    rows = [overhead(words.repeats)]
-    kinds: dict[str, dict[str, Any]] = {"one": {}, "two": {"workers": 2}}
-    if words.ray:
-        kinds["two on ray"] = {"workers": 2, "engine": "ray"}
-    found: dict[str, list[Clock]] = {kind: [] for kind in kinds}
-    for _ in range(words.repeats):
-        for kind, options in kinds.items():
-            found[kind].append(timed(attacks=[ATTACK.format(words.steps)], shard_size=32, **options))
-    alone = statistics.median(clock.done - clock.ready for clock in found["one"])
-    for kind, clocks in found.items():
+    arguments = parser.parse_args()
+    rows = [overhead(arguments.repeats)]
+    options_by_kind: dict[str, dict[str, Any]] = {"one": {}, "two": {"workers": 2}}
+    if arguments.ray:
+        options_by_kind["two on ray"] = {"workers": 2, "engine": "ray"}
+    clocks_by_kind: dict[str, list[Clock]] = {kind: [] for kind in options_by_kind}
+    for _ in range(arguments.repeats):
+        for kind, options in options_by_kind.items():
+            clocks_by_kind[kind].append(timed(attacks=[ATTACK.format(arguments.steps)], shard_size=32, **options))
+    alone = statistics.median(clock.done - clock.ready for clock in clocks_by_kind["one"])
+    for kind, clocks in clocks_by_kind.items():
         seconds = statistics.median(clock.done - clock.ready for clock in clocks)
         starting = statistics.median(clock.ready - clock.began for clock in clocks)
         row = {"workers": kind, "seconds": round(seconds, 2), "of_one": round(seconds / alone, 3)}
         rows.append(row | {"starting_seconds": round(starting, 2)})
         print(rows[-1])
-    if words.out is not None:
+    if arguments.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        words.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
 
 
 def overhead(repeats: int) -> dict[str, Any]:
-    """Milliseconds a shard beside the work, on four cells of shards of four images."""
+    """Return the overhead in milliseconds per shard, on four cells with shards of four images."""
     costs, shards = [], 0
     for _ in range(repeats):
         clock = timed(attacks=["fgsm", "fgsm(eps=8/255)", "pgd(eps=1/255)"], shard_size=4)
         shards = clock.shards
-        costs.append((clock.done - clock.ready - clock.worked) / shards)
+        costs.append((clock.done - clock.ready - clock.worker_seconds) / shards)
     row = {"overhead_ms": round(1000 * statistics.median(costs), 2), "shards": shards}
     print(row)
     return row

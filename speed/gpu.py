@@ -1,9 +1,9 @@
-"""PGD-50 and the corruption kernels on a GPU, in images a second: python speed/gpu.py --out speed/results/NAME.json
+"""Throughput of PGD-50 and the corruptions on a GPU, in images per second: python speed/gpu.py --out FILE.json
 
-PGD runs against torchattacks' loop and a bare one on networks of random weights, which are as fast as trained ones. Two
-radii bracket what a trained network does: at one nobody is beaten, so that everybody takes all 50 steps, at the other
-nearly everybody is, early. Ours is timed in float32 and on a twin in the precision of --twin, whose successes the
-float32 network confirms; all runs are judged afterwards by the float32 network. TF32 is off for all.
+PGD is compared with torchattacks' loop and a minimal one on networks with random weights, which are as fast as trained
+ones. Two radii bracket a trained network: at one no sample is misclassified, so that all take 50 steps; at the other
+nearly all are misclassified early. Ours is timed in float32 and on a low-precision copy (--twin), whose successes the
+float32 network confirms; afterwards the float32 network judges all results. TF32 is always off.
 
 Needs torch, timm, numpy and Pillow only.
 """
@@ -35,7 +35,7 @@ from robustbench_eff.system import environment
 
 NETWORKS = ("efficientnet_b0", "resnet50", "vit_base_patch16_224")
 STEPS, SEVERITY = 50, 3
-RADII = {"nobody is beaten": 1e-7, "most are beaten": 4 / 255}
+RADII = {"none misclassified": 1e-7, "most misclassified": 4 / 255}
 
 
 def main() -> None:
@@ -48,21 +48,21 @@ def main() -> None:
     parser.add_argument("--twin", default="bfloat16", choices=("bfloat16", "float16"))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path)
-    words = parser.parse_args()
+    arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    with plain_float32(torch.device(words.device)):
-        for row in (*corrupted(words), *(row for name in words.networks for row in attacked(name, words))):
+    with plain_float32(torch.device(arguments.device)):
+        for row in (*corrupted(arguments), *(row for name in arguments.networks for row in attacked(name, arguments))):
             rows.append(row)
             print(row, flush=True)
-    if words.out is not None:
+    if arguments.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        gpu = torch.cuda.get_device_name(words.device) if words.device.startswith("cuda") else None
-        facts |= {"gpu": gpu, "images": words.images, "batch_size": words.batch_size}
-        words.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        gpu = torch.cuda.get_device_name(arguments.device) if arguments.device.startswith("cuda") else None
+        facts |= {"gpu": gpu, "images": arguments.images, "batch_size": arguments.batch_size}
+        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
 
 
 class Normalised(nn.Module):
-    """A network of random weights that takes pixels in [0, 1]."""
+    """A network with random weights that accepts pixels in [0, 1]."""
 
     mean: Tensor
     std: Tensor
@@ -79,42 +79,42 @@ class Normalised(nn.Module):
         return logits
 
 
-def attacked(name: str, words: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """A row for each radius and each way to run PGD, timed in turn."""
-    model = Normalised(name).eval().to(words.device)
-    images = RandomStreams.of(0, range(words.images), words.device).uniform((3, 224, 224), stream="images")
-    labels = predicted(model, images, words.batch_size)
+def attacked(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield a row for each radius and each implementation of PGD, timed in turn."""
+    model = Normalised(name).eval().to(arguments.device)
+    images = RandomStreams.of(0, range(arguments.images), arguments.device).uniform((3, 224, 224), stream="images")
+    labels = predicted(model, images, arguments.batch_size)
     for radius, eps in RADII.items():
         attack = PGD(eps=eps, steps=STEPS, random_start=False)
 
         def ours(twin: str | None, attack: PGD = attack) -> Callable[[], Tensor]:
-            oracle = Oracle(model, batch_size=words.batch_size, twin=twin)  # type: ignore[arg-type]
+            oracle = Oracle(model, batch_size=arguments.batch_size, twin=twin)  # type: ignore[arg-type]
             return lambda: attack(oracle, images, labels)
 
         runs: dict[str, Callable[[], Tensor]] = {
-            "torchattacks' loop": partial(torchattacks_loop, model, images, labels, eps, words.batch_size),
-            "bare loop": bare_pgd(model, images, labels, eps, STEPS, words.batch_size),
+            "torchattacks' loop": partial(torchattacks_loop, model, images, labels, eps, arguments.batch_size),
+            "bare loop": bare_pgd(model, images, labels, eps, STEPS, arguments.batch_size),
             "ours, float32": ours("float32"),
-            f"ours, {words.twin} and referee": ours(words.twin),
+            f"ours, {arguments.twin} and referee": ours(arguments.twin),
         }
-        seconds, right = timed(runs, words), dict[str, float]()
-        for run, found in runs.items():
-            same = predicted(model, found(), words.batch_size) == labels
+        seconds, right = timed(runs, arguments), dict[str, float]()
+        for run, attack_images in runs.items():
+            same = predicted(model, attack_images(), arguments.batch_size) == labels
             right[run] = same.float().mean().item()
         for run in runs:
             yield {
                 "network": name,
                 "radius": radius,
                 "run": run,
-                "images_per_second": round(words.images / seconds[run], 1),
+                "images_per_second": round(arguments.images / seconds[run], 1),
                 "times_torchattacks": round(seconds["torchattacks' loop"] / seconds[run], 3),
                 "right": right[run],
             }
 
 
 def torchattacks_loop(model: nn.Module, images: Tensor, labels: Tensor, eps: float, batch_size: int) -> Tensor:
-    """PGD as torchattacks 3.5 runs it: every sample of a batch takes every step, parameters are not frozen."""
-    step, found = 2.5 * eps / STEPS, []
+    """Run PGD as torchattacks 3.5 does: every sample takes every step, and the parameters are not frozen."""
+    step, parts = 2.5 * eps / STEPS, []
     for part, wanted in zip(images.split(batch_size), labels.split(batch_size), strict=True):
         current = part.clone().detach()
         for _ in range(STEPS):
@@ -122,14 +122,14 @@ def torchattacks_loop(model: nn.Module, images: Tensor, labels: Tensor, eps: flo
             (gradient,) = torch.autograd.grad(functional.cross_entropy(model(current), wanted), current)
             moved = current.detach() + step * gradient.sign()
             current = (part + (moved - part).clamp(-eps, eps)).clamp(0, 1).detach()
-        found.append(current)
-    return torch.cat(found)
+        parts.append(current)
+    return torch.cat(parts)
 
 
-def corrupted(words: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Images a second of every kernel of ImageNet-C at 224 pixels."""
-    draws = RandomStreams.of(0, range(words.batch_size), words.device)
-    noise = RandomStreams.of(0, range(words.batch_size), words.device).uniform((224, 224, 3), stream="pixels")
+def corrupted(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield the throughput of every ImageNet-C corruption at 224 pixels, in images per second."""
+    draws = RandomStreams.of(0, range(arguments.batch_size), arguments.device)
+    noise = RandomStreams.of(0, range(arguments.batch_size), arguments.device).uniform((224, 224, 3), stream="pixels")
     pixels = (noise * 255).to(torch.uint8)
     for name in IMAGENET_C + IMAGENET_C_EXTRA:
         kernel: Kernel[Any] = getattr(corruptions, name.upper())
@@ -138,21 +138,21 @@ def corrupted(words: argparse.Namespace) -> Iterator[dict[str, Any]]:
         def run(changed: Callable[..., Tensor] = changed) -> Tensor:
             return changed(pixels, draws)
 
-        (seconds,) = timed({name: run}, words).values()
-        yield {"corruption": name, "severity": SEVERITY, "images_per_second": round(words.batch_size / seconds, 1)}
+        (seconds,) = timed({name: run}, arguments).values()
+        yield {"corruption": name, "severity": SEVERITY, "images_per_second": round(arguments.batch_size / seconds, 1)}
 
 
-def timed(runs: dict[str, Callable[[], Tensor]], words: argparse.Namespace) -> dict[str, float]:
-    """Median seconds of each, run in turn after a first round that is not counted."""
+def timed(runs: dict[str, Callable[[], Tensor]], arguments: argparse.Namespace) -> dict[str, float]:
+    """Return the median seconds of each function, called in turn after one warm-up round."""
     seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(words.repeats + 1):
+    for _ in range(arguments.repeats + 1):
         for name, run in runs.items():
-            wait(words.device)
-            began = time.perf_counter()
+            wait(arguments.device)
+            start = time.perf_counter()
             run()
-            wait(words.device)
-            seconds[name].append(time.perf_counter() - began)
-    return {name: statistics.median(found[1:]) for name, found in seconds.items()}
+            wait(arguments.device)
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
 
 
 def wait(device: str) -> None:

@@ -1,11 +1,11 @@
-"""Our ImageNet-C-bar kernels against their authors' code, which take turns.
+"""Benchmark our ImageNet-C-bar corruptions against their authors' code, in turn.
 
     python speed/imagenet_c_bar.py --reference CHECKOUT/imagenet_c_bar --python PYTHON
 
-CHECKOUT is one of facebookresearch/augmentation-corruption, PYTHON one that runs it (it asks for numpy 1.22, scipy 1.5
-and scikit-image 0.16). Ours draws its numbers for a batch and corrupts it; the reference does so with one image after
-the other. Prints, and writes as JSON with --out, the milliseconds an image at severity 3 and the reference's time over
-ours.
+CHECKOUT is a checkout of facebookresearch/augmentation-corruption, PYTHON an interpreter that runs it (it requires
+numpy 1.22, scipy 1.5 and scikit-image 0.16). Ours draws the random numbers of a batch and corrupts it; the reference
+processes one image after the other. Prints, and writes as JSON with --out, the milliseconds per image at severity 3 and
+the speed-up: the reference's time divided by ours.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ print(1000 * sorted(times)[len(times) // 2])
 
 
 def main() -> None:
-    """Race the ten."""
+    """Time the ten corruptions."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", type=Path, required=True)
     parser.add_argument("--python", type=Path, required=True)
@@ -51,41 +51,43 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
-    words = parser.parse_args()
+    arguments = parser.parse_args()
     devices.keep_freed_memory()
-    torch.set_num_threads(words.threads)
+    torch.set_num_threads(arguments.threads)
     rows = []
     for name in IMAGENET_C_BAR:
-        row = _race(name, words)
+        row = _race(name, arguments)
         rows.append(row)
         times = f"ours {row['ours_ms']:8.3f} ms  reference {row['reference_ms']:9.1f} ms  {row['times']:6.0f} times"
         print(f"{name:28} {times}", flush=True)
     whole = sum(row["reference_ms"] for row in rows) / sum(row["ours_ms"] for row in rows)
     rows.append({"corruption": "all 10", "times": whole})
     print(f"all 10: {whole:.0f} times")
-    if words.out is not None:
+    if arguments.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        facts |= {"threads": words.threads, "batch": words.batch, "side": SIDE, "severity": SEVERITY}
-        words.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        facts |= {"threads": arguments.threads, "batch": arguments.batch, "side": SIDE, "severity": SEVERITY}
+        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
 
 
-def _race(name: str, words: argparse.Namespace) -> dict[str, Any]:
+def _race(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     corruption = CORRUPTIONS[name].load().at(SEVERITY)
-    level = _levels(words.reference)[name][SEVERITY - 1]
-    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (words.batch, SIDE, SIDE, 3), dtype=np.uint8))
+    level = _levels(arguments.reference)[name][SEVERITY - 1]
+    pixels = torch.from_numpy(
+        np.random.default_rng(0).integers(0, 256, (arguments.batch, SIDE, SIDE, 3), dtype=np.uint8)
+    )
     draws = RandomStreams.of(0, range(len(pixels)))
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "image.npy"
         np.save(image, pixels[0].numpy())
-        command = [words.python, "-c", REFERENCE, words.reference, name, level, image]
+        command = [arguments.python, "-c", REFERENCE, arguments.reference, name, level, image]
         corruption(pixels[:4], draws[:4])
-        for _ in range(words.repeats):
+        for _ in range(arguments.repeats):
             start = time.perf_counter()
             corruption(pixels, draws)
             ours.append((time.perf_counter() - start) * 1000 / len(pixels))
-            found = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
-            theirs.append(float(found.stdout))
+            completed = subprocess.run([str(word) for word in command], check=True, capture_output=True, text=True)
+            theirs.append(float(completed.stdout))
     times = statistics.median(peer / own for own, peer in zip(ours, theirs, strict=True))
     return {
         "corruption": name,
@@ -96,7 +98,7 @@ def _race(name: str, words: argparse.Namespace) -> dict[str, Any]:
 
 
 def _levels(reference: Path) -> dict[str, list[float]]:
-    """The severities of the authors' table."""
+    """Return the severities of the authors' table."""
     rows = [line.split(",") for line in (reference / "imagenet_c_bar.csv").read_text().splitlines() if line.strip()]
     return {name: [float(level) for level in levels] for name, *levels in rows}
 

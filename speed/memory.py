@@ -1,7 +1,7 @@
-"""How much memory a long run takes beyond its model: python speed/memory.py
+"""Measure how much memory a long run needs beyond its model: python speed/memory.py
 
-50,000 synthetic images through 20 cells and their store, scores at the end included: the peak of what the process held,
-less what it held when the model was loaded.
+Evaluates 50,000 synthetic images in 20 cells, computes the scores, and reports the peak memory of the process minus its
+memory after the model was loaded.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=50_000)
     parser.add_argument("--out", type=Path)
-    words = parser.parse_args()
-    rows = [measured(words.samples // 10), measured(words.samples)]
+    arguments = parser.parse_args()
+    rows = [measured(arguments.samples // 10), measured(arguments.samples)]
     for row in rows:
         print(row)
-    if words.out is not None:
+    if arguments.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        words.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
 
 
 def measured(samples: int) -> dict[str, Any]:
-    """The peak of a process that runs so many samples and nothing else."""
+    """Return the peak memory of a new process that evaluates `samples` samples."""
     with tempfile.TemporaryDirectory() as folder:
         random = np.random.Generator(np.random.PCG64(0))
         images = random.integers(0, 256, (samples, 32, 32, 3), np.uint8)
@@ -52,11 +52,11 @@ def measured(samples: int) -> dict[str, Any]:
 
 
 def run(folder: str, samples: int) -> dict[str, Any]:
-    """In a process of its own."""
+    """Evaluate and measure; called in a process of its own."""
     devices.keep_freed_memory()
     model = load_classifier("digits_standard")
     before = resident()
-    began = time.perf_counter()
+    start = time.perf_counter()
     result = evaluate(
         model,
         benchmarks=["synthetic"],
@@ -69,7 +69,7 @@ def run(folder: str, samples: int) -> dict[str, Any]:
     return {
         "samples": samples,
         "cells": len({score.cell for score in result.scores if score.cell}),
-        "seconds": round(time.perf_counter() - began, 1),
+        "seconds": round(time.perf_counter() - start, 1),
         "with_model_gib": round(before, 2),
         "peak_gib": round(peak, 2),
         "beyond_gib": round(peak - before, 2),
@@ -77,7 +77,7 @@ def run(folder: str, samples: int) -> dict[str, Any]:
 
 
 def resident() -> float:
-    """What this process holds now, in GiB."""
+    """Return the resident memory of this process in GiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**30
 

@@ -1,4 +1,4 @@
-"""Networks that published CIFAR-10 weights fit, for speed and parity runs: `--model speed/networks.py:NAME`."""
+"""Architectures of published CIFAR-10 weights, for speed and parity runs: `--model speed/networks.py:NAME`."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ class _ResNet(nn.Module):
 
 
 def resnet18(width: int = 64) -> nn.Module:
-    """He et al. 2016 for CIFAR, as in kuangliu/pytorch-cifar: fits pyautoattack's `examples/model_test.pt`."""
+    """Return He et al. 2016 for CIFAR, as in kuangliu/pytorch-cifar; for pyautoattack's `examples/model_test.pt`."""
     return _ResNet((width, 2 * width, 4 * width, 8 * width), 2, option_a=False)
 
 
 def resnet20() -> nn.Module:
-    """He et al. 2016, option A: fits akamaster/pytorch_resnet_cifar10's weights."""
+    """Return He et al. 2016, option A; for akamaster/pytorch_resnet_cifar10's weights."""
     return _ResNet((16, 32, 64), 3, option_a=True)
 
 
 def cnn() -> nn.Module:
-    """The small network of alpha-beta-CROWN's `cifar_cnn_a_mix.pth`, adversarially trained at 2/255."""
+    """Return the small network of alpha-beta-CROWN's `cifar_cnn_a_mix.pth`, adversarially trained at 2/255."""
     return nn.Sequential(
         nn.Conv2d(3, 16, 4, 2, 1),
         nn.ReLU(),

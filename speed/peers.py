@@ -1,4 +1,4 @@
-"""What our attacks are measured against: other libraries, scipy, and the barest loop that does the same."""
+"""Peers of our attacks: other libraries, scipy, and minimal loops with the same result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Run = Callable[[], Tensor]
 
 
 def foolbox_pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: float, steps: int, norm: str) -> Run:
-    """Foolbox's PGD without a random start, step 2.5 eps / steps; one step of length eps is its FGSM."""
+    """Return Foolbox's PGD without a random start and with step 2.5 eps / steps; one step of length eps is its FGSM."""
     import foolbox
 
     wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)
@@ -25,7 +25,7 @@ def foolbox_pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: float, st
 
 
 def torchattacks_pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: float, steps: int, norm: str) -> Run:
-    """torchattacks' PGD without a random start, with the same step."""
+    """Return torchattacks' PGD without a random start and with the same step."""
     import torchattacks
 
     kind = {"linf": torchattacks.PGD, "l2": torchattacks.PGDL2}[norm]
@@ -35,12 +35,12 @@ def torchattacks_pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: floa
 
 
 def bare_pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: float, steps: int, batch_size: int) -> Run:
-    """L-infinity PGD as briefly as it can be written: parameters frozen, beaten samples dropped, nothing checked."""
+    """Return a minimal L-infinity PGD: frozen parameters, misclassified samples dropped, nothing checked."""
     frozen = model.requires_grad_(False)
     step = 2.5 * eps / steps
 
     def run() -> Tensor:
-        found, rows = images.clone(), torch.arange(len(images), device=images.device)
+        adversarial, rows = images.clone(), torch.arange(len(images), device=images.device)
         current = images
         for _ in range(steps):
             gradients, right = [], []
@@ -51,20 +51,20 @@ def bare_pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: float, steps
                 gradients.append(torch.autograd.grad(loss, pixels)[0])
                 right.append(logits.argmax(1) == wanted)
             keep = torch.cat(right)
-            found[rows[~keep]] = current[~keep]
+            adversarial[rows[~keep]] = current[~keep]
             rows, current = rows[keep], current[keep]
             if not len(rows):
                 break
             moved = current + step * torch.cat(gradients)[keep].sign()
             current = torch.clamp(moved, images[rows] - eps, images[rows] + eps).clamp(0, 1)
-        found[rows] = current
-        return found
+        adversarial[rows] = current
+        return adversarial
 
     return run
 
 
 def pyautoattack(model: nn.Module, images: Tensor, labels: Tensor, eps: float, norm: str, parts: list[str]) -> Run:
-    """The authors' AutoAttack: `standard`, or single parts by their names there."""
+    """Return the authors' AutoAttack: `standard`, or single attacks by their names there."""
     from pyautoattack import AutoAttack
 
     def run() -> Tensor:
@@ -77,19 +77,19 @@ def pyautoattack(model: nn.Module, images: Tensor, labels: Tensor, eps: float, n
             version="standard" if parts == ["standard"] else "custom",
             attacks=None if parts == ["standard"] else parts,
         )
-        if parts != ["standard"]:  # what `standard` sets
+        if parts != ["standard"]:  # the settings of `standard`
             ensemble.apgd.n_restarts = 5 if norm == "l1" else 1
             ensemble.apgd.use_largereps = ensemble.apgd_targeted.use_largereps = norm == "l1"
             ensemble.apgd_targeted.n_target_classes = 5 if norm == "l1" else 9
             ensemble.fab.n_target_classes = 9
-        found: Tensor = ensemble.run_standard_evaluation(images, labels, batch_size=len(images))[0]
-        return found
+        adversarial: Tensor = ensemble.run_standard_evaluation(images, labels, batch_size=len(images))[0]
+        return adversarial
 
     return run
 
 
 def bare_forwards(model: nn.Module, images: Tensor, live: list[int], batch_size: int) -> Run:
-    """Nothing but the forward passes: one after the other, of so many samples each."""
+    """Return a run of forward passes only, each on the first `live[i]` images."""
 
     def run() -> Tensor:
         with torch.no_grad():
@@ -102,11 +102,11 @@ def bare_forwards(model: nn.Module, images: Tensor, live: list[int], batch_size:
 
 
 def scipy_one_pixel(model: nn.Module, images: Tensor, labels: Tensor, generations: int) -> Run:
-    """scipy's differential evolution as Su et al. set it, vectorised over the population, one image after the other."""
+    """Return scipy's differential evolution with the settings of Su et al., vectorised over the population."""
     from scipy.optimize import differential_evolution
 
-    class Beaten(Exception):
-        """Ends a search at its first success."""
+    class Success(Exception):
+        """Stops a search at its first success."""
 
     def search(number: int) -> Tensor:
         image, label = images[number : number + 1], int(labels[number])
@@ -127,7 +127,7 @@ def scipy_one_pixel(model: nn.Module, images: Tensor, labels: Tensor, generation
             wrong = (logits.argmax(1) != label).nonzero()[:, 0]
             if len(wrong):
                 best[0] = painted[wrong[:1]]
-                raise Beaten
+                raise Success
             return logits.softmax(1)[:, label].double().numpy()
 
         bounds = [(0, height), (0, width)] + [(0, 255)] * channels
@@ -143,8 +143,8 @@ def scipy_one_pixel(model: nn.Module, images: Tensor, labels: Tensor, generation
                 seed=number,
                 **options,
             )
-        except (Beaten, RuntimeError) as error:  # scipy wraps what the function raises
-            if not isinstance(error, Beaten) and not isinstance(error.__context__, Beaten):
+        except (Success, RuntimeError) as error:  # scipy wraps the error of the function
+            if not isinstance(error, Success) and not isinstance(error.__context__, Success):
                 raise
         return best[0]
 
@@ -152,7 +152,7 @@ def scipy_one_pixel(model: nn.Module, images: Tensor, labels: Tensor, generation
 
 
 def art_one_pixel(model: nn.Module, images: Tensor, labels: Tensor, generations: int) -> Run:
-    """ART's PixelAttack in its differential evolution: population 400 is fixed by its own rule, so iterations count."""
+    """Return ART's PixelAttack with differential evolution; ART fixes the population at 400."""
     from art.attacks.evasion import PixelAttack
     from art.estimators.classification import PyTorchClassifier
 

@@ -1,4 +1,4 @@
-"""What is raced: an attack of ours and the peers that do the same work, on one setting."""
+"""Races: an attack of ours and the peers that do the same work, on one setting."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from robustbench_eff.models.classifier import Classifier
 
 @dataclass(frozen=True)
 class Race:
-    """Ours and the peers that do the same work."""
+    """An attack of ours and its peers."""
 
     name: str
     ours: Run
@@ -29,7 +29,7 @@ class Race:
 
 @dataclass(frozen=True)
 class Setting:
-    """What every race is run on."""
+    """Model, samples and options of all races."""
 
     classifier: Classifier
     images: Tensor
@@ -43,7 +43,7 @@ class Setting:
     precision: str
 
     def run(self, attack: Attack, twin: str | None) -> Run:
-        """An attack of ours on the float32 network as it is or on a twin, made and compiled before the clock starts."""
+        """Return an attack of ours on the plain float32 network, or on a low-precision copy compiled beforehand."""
         compiled = self.compiled and twin is not None
         oracle = Oracle(self.classifier, batch_size=self.batch_size, twin=twin, compiled=compiled)  # type: ignore[arg-type]
         for size in (4, 1, 3, self.batch_size) if compiled else (4,):
@@ -56,20 +56,20 @@ class Setting:
 
     @property
     def default(self) -> str:
-        """The precision that was asked for, or that `robust-eval` takes by itself."""
+        """The precision of --precision, or the default of `robust-eval`."""
         if self.precision != "auto":
             return self.precision
         return batch_sizes.precision(self.classifier, str(self.images.device))
 
     @property
-    def words(self) -> str:
-        """How our network is queried by default."""
-        by = "default" if self.precision == "auto" else "asked for"
-        return f"{by} ({self.default}{', compiled' if self.compiled else ''})"
+    def query_mode(self) -> str:
+        """Description of how our attacks query the network."""
+        choice = "default" if self.precision == "auto" else "asked for"
+        return f"{choice} ({self.default}{', compiled' if self.compiled else ''})"
 
 
 def pgd_races(given: Setting) -> Iterator[Race]:
-    """FGSM and PGD against Foolbox, torchattacks and the bare loop over live samples."""
+    """Yield FGSM and PGD against Foolbox, torchattacks and the minimal loop over live samples."""
     where = (given.classifier, given.images, given.labels, given.eps)
     for steps in (1, 10, 50):
         step = given.eps if steps == 1 else None
@@ -89,18 +89,18 @@ def pgd_races(given: Setting) -> Iterator[Race]:
             others["bare loop, live samples"] = peers.bare_pgd(*where, steps, given.batch_size)
         name = "fgsm" if steps == 1 else f"pgd-{steps}"
         yield Race(f"{name} {given.norm}, float32 as it is", given.run(attack, None), others)
-        yield Race(f"{name} {given.norm}, {given.words}", given.run(attack, given.default), others)
+        yield Race(f"{name} {given.norm}, {given.query_mode}", given.run(attack, given.default), others)
 
 
 def autoattack_races(given: Setting) -> Iterator[Race]:
-    """AutoAttack standard against pyautoattack."""
+    """Yield AutoAttack standard against pyautoattack."""
     attack = AutoAttack(eps=given.eps, norm=given.norm)  # type: ignore[arg-type]
     peer = _pyautoattack(given, "standard")
-    yield Race(f"autoattack standard {given.norm}, {given.words}", given.run(attack, given.default), peer)
+    yield Race(f"autoattack standard {given.norm}, {given.query_mode}", given.run(attack, given.default), peer)
 
 
 def component_races(given: Setting) -> Iterator[Race]:
-    """Each part of AutoAttack alone on all samples."""
+    """Yield each attack of AutoAttack alone on all samples."""
     ball: dict[str, Any] = {"eps": given.eps, "norm": given.norm}
     sparse = given.norm == "l1"
     parts: dict[str, Attack] = {
@@ -111,17 +111,17 @@ def component_races(given: Setting) -> Iterator[Race]:
     }
     for name, attack in parts.items():
         run = given.run(attack, given.default)
-        yield Race(f"{name} {given.norm}, {given.words}", run, _pyautoattack(given, name))
+        yield Race(f"{name} {given.norm}, {given.query_mode}", run, _pyautoattack(given, name))
 
 
 def square_races(given: Setting) -> Iterator[Race]:
-    """Square against the bare forward passes that it asks for."""
+    """Yield Square against its forward passes alone."""
     attack = Square(eps=given.eps, norm=given.norm, queries=given.queries)  # type: ignore[arg-type]
     for twin in dict.fromkeys((None, given.default)):
         oracle = Oracle(given.classifier, batch_size=given.batch_size, twin=twin)  # type: ignore[arg-type]
         attack(oracle, given.images, given.labels)
-        asked = oracle.effort.num_forwards
-        live = [int((asked > query).sum()) for query in range(int(asked.max()))]
+        queries = oracle.effort.num_forwards
+        live = [int((queries > query).sum()) for query in range(int(queries.max()))]
         network: Any = oracle._model(given.images)
         bare = peers.bare_forwards(network, given.images, live, given.batch_size)
         name = f"square {given.norm}, {given.queries} queries, {twin or 'float32 as it is'}"
@@ -129,12 +129,12 @@ def square_races(given: Setting) -> Iterator[Race]:
 
 
 def one_pixel_races(given: Setting) -> Iterator[Race]:
-    """Differential evolution with population 400, untargeted, against scipy and ART."""
+    """Yield untargeted differential evolution with population 400 against scipy and ART."""
     attack = OnePixel(generations=given.generations)
     where = (given.classifier, given.images, given.labels, given.generations)
     others = {"scipy": peers.scipy_one_pixel(*where), "art": peers.art_one_pixel(*where)}
     for twin in dict.fromkeys((None, given.default)):
-        how = given.words if twin else "float32 as it is"
+        how = given.query_mode if twin else "float32 as it is"
         name = f"one pixel, {given.generations} generations, {how}"
         yield Race(name, given.run(attack, twin), others)
 

@@ -1,4 +1,4 @@
-"""imagecorruptions 1.1.2 as it was meant: three of its functions ask for arguments and types that are gone."""
+"""imagecorruptions 1.1.2, repaired: three of its functions need arguments and types that no longer exist."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import skimage.filters
 from PIL import Image
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it imports places in SciPy and setuptools that are about to go
+    warnings.simplefilter("ignore")  # it imports deprecated modules of SciPy and setuptools
     import imagecorruptions.corruptions
 
 reference = imagecorruptions.corruptions
@@ -23,13 +23,13 @@ Picture = npt.NDArray[np.uint8]
 
 @contextmanager
 def repaired() -> Iterator[None]:
-    """While its functions are called."""
+    """Repair the functions while the block runs."""
     with mock.patch.object(reference, "gaussian", _gaussian), mock.patch.object(np, "float_", np.float64, create=True):
         yield
 
 
 def corrupted(name: str, image: Picture, severity: int, seed: int) -> Picture:
-    """What the package makes of an image (H, W, 3) when NumPy's generators have that seed."""
+    """Corrupt an image of shape (H, W, 3) with the package, with NumPy's generators at the given seed."""
     state, new_generator = np.random.get_state(), np.random.default_rng
     np.random.seed(seed)
     try:

@@ -1,4 +1,4 @@
-"""How long a large store takes to be scored, and in how much memory: 12 models x 75 cells x 5,000 samples."""
+"""Measure time and memory for scoring a large store: 12 models x 75 cells x 5,000 samples."""
 
 from __future__ import annotations
 
@@ -24,33 +24,34 @@ CORRUPTIONS, SEVERITIES = IMAGENET_C, range(1, 6)
 
 
 def main() -> None:
+    """Measure and print; JSON with --out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=12)
     parser.add_argument("--samples", type=int, default=5000)
     parser.add_argument("--out", type=Path)
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        write(Path(folder) / "store", options.models, options.samples)
+        write(Path(folder) / "store", arguments.models, arguments.samples)
         began = time.perf_counter()
         command = [str(Path(sys.executable).with_name("robust-eval")), "score", f"{folder}/store", "--json"]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     row = {
-        "models": options.models,
+        "models": arguments.models,
         "cells_each": len(CORRUPTIONS) * len(SEVERITIES) + 1,
-        "samples": options.samples,
+        "samples": arguments.samples,
         "seconds": round(seconds, 2),
         "peak_gib": round(peak, 2),
     }
     print(row)
-    if options.out is not None:
+    if arguments.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        options.out.write_text(json.dumps(facts | {"rows": [row]}, indent=1) + "\n")
+        arguments.out.write_text(json.dumps(facts | {"rows": [row]}, indent=1) + "\n")
 
 
 def write(place: Path, models: int, samples: int) -> None:
-    """A store of that many models on the same samples, clean and under every corruption."""
+    """Write a store of `models` models on the same samples, clean and under every corruption."""
     random = np.random.Generator(np.random.PCG64(0))
     store = Store(place)
     labels, difficulty = random.integers(1000, size=samples), random.normal(size=samples)

@@ -1,8 +1,8 @@
-"""How long a site takes to be written and a reader waits for it: python speed/site.py
+"""Measure how long a site takes to write and to use: python speed/site.py
 
-The site of all that comes with the package, opened from the disk by the system's chromium: the first view, and what a
-reader does in the table, each from the act to the table laid out. Prints, and writes as JSON with --out, the median
-milliseconds, the size of the site and of the first view.
+Writes the site of all results that the package contains, and opens it from the disk with the system's chromium. Prints,
+and writes as JSON with --out, the median milliseconds of the first view and of interactions with the table, each until
+the table is laid out, and the sizes of the site and of the first view.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from robustbench_eff.system import environment
 
 ARGUMENTS = [*("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")]
 CHOICE = "const field = document.getElementById('{}'); field.value = '{}'; field.dispatchEvent(new Event('{}'))"
-ACTS = {
+INTERACTIONS = {
     "sort": "table.order([6, 'desc']).draw()",
     "search": CHOICE.format("search", "resnet", "input"),
     "family": CHOICE.format("family", "vit", "change"),
@@ -33,11 +33,11 @@ ACTS = {
 
 
 def main() -> None:
-    """Write the site, and read it."""
+    """Write the site, use it, and print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path)
-    words = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         entries = collect_entries((), published=True)
@@ -50,26 +50,26 @@ def main() -> None:
             "gathering_seconds": round(gathering, 2),
             "writing_seconds": round(time.perf_counter() - began - gathering, 2),
         }
-        row |= read(Path(folder) / "site", words.repeats)
+        row |= read(Path(folder) / "site", arguments.repeats)
     print(row)
-    if words.out is not None:
+    if arguments.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        words.out.write_text(json.dumps(facts | {"rows": [row]}, indent=1) + "\n")
+        arguments.out.write_text(json.dumps(facts | {"rows": [row]}, indent=1) + "\n")
 
 
 def read(site: Path, repeats: int) -> dict[str, Any]:
-    """Median milliseconds of the first view and of every act, and the megabytes of the first view."""
+    """Return the median milliseconds of the first view and of every interaction, and the size of the first view."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        page, asked = browser.new_page(viewport={"width": 1400, "height": 900}), set[str]()
-        page.on("request", lambda request: asked.add(request.url))
+        page, requested = browser.new_page(viewport={"width": 1400, "height": 900}), set[str]()
+        page.on("request", lambda request: requested.add(request.url))
         views = [_first_view(page, site) for _ in range(repeats)]
-        found = {"first_view_ms": round(statistics.median(views))}
-        loaded = sum((site / url.removeprefix(f"{site.as_uri()}/")).stat().st_size for url in asked)
-        acts = {name: [_milliseconds(page, act) for _ in range(repeats)] for name, act in ACTS.items()}
-        found |= {f"{name}_ms": round(statistics.median(times)) for name, times in acts.items()}
+        row = {"first_view_ms": round(statistics.median(views))}
+        loaded = sum((site / url.removeprefix(f"{site.as_uri()}/")).stat().st_size for url in requested)
+        acts = {name: [_milliseconds(page, act) for _ in range(repeats)] for name, act in INTERACTIONS.items()}
+        row |= {f"{name}_ms": round(statistics.median(times)) for name, times in acts.items()}
         browser.close()
-    return found | {"first_view_mb": round(loaded / 1e6, 2)}
+    return row | {"first_view_mb": round(loaded / 1e6, 2)}
 
 
 def _first_view(page: Page, site: Path) -> float:

@@ -1,8 +1,8 @@
-"""What a step of the trainer costs beside a bare loop of the same passes: python speed/training.py
+"""Compare a step of the trainer with a minimal loop of the same passes: python speed/training.py
 
-For adversarial training and AdvProp, networks side by side in one process: an epoch of ours, then as many steps written
-out by hand, in turn. The bare loop has its images augmented already and draws from the global generator. Prints, and
-writes as JSON with --out, the median milliseconds a step and the median ratio.
+For adversarial training and AdvProp, alternates in one process between an epoch of ours and as many steps of a minimal
+loop, which gets augmented images and draws from the global generator. Prints, and writes as JSON with --out, the median
+milliseconds per step and the median ratio.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Step = Callable[[nn.Module, torch.optim.Optimizer, Tensor, Tensor], None]
 
 
 def main() -> None:
-    """Race both recipes on every network."""
+    """Time both recipes on every network."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="*", default=NETWORKS)
     parser.add_argument("--batch", type=int, default=64)
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
     parser.add_argument("--out", type=Path)
-    words = parser.parse_args()
+    arguments = parser.parse_args()
     devices.keep_freed_memory()
     torch.set_num_threads(1)
     races: dict[str, tuple[Recipe, Step]] = {
@@ -52,51 +52,51 @@ def main() -> None:
         "advprop": (AdvProp(eps=EPS, steps=STEPS, step_size=EPS / 2), bare_advprop),
     }
     rows = []
-    for network in words.networks:
+    for network in arguments.networks:
         for name, (recipe, step) in races.items():
-            pairs = [_pair(network, recipe, step, words) for _ in range(words.repeats + 1)][1:]
+            pairs = [_pair(network, recipe, step, arguments) for _ in range(arguments.repeats + 1)][1:]
             ours, bare = (statistics.median(times) for times in zip(*pairs, strict=True))
             ratio = statistics.median(first / second for first, second in pairs)
             rows.append({"network": network, "recipe": name, "ours_ms": ours, "bare_ms": bare, "ratio": ratio})
             print(f"{network:20} {name:8} ours {ours:8.2f} ms  bare {bare:8.2f} ms  ratio {ratio:.3f}", flush=True)
-    if words.out is not None:
+    if arguments.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        facts |= devices.describe(words.device)
-        facts |= {"batch": words.batch, "attack_steps": STEPS, "precision": words.precision}
-        words.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        facts |= devices.describe(arguments.device)
+        facts |= {"batch": arguments.batch, "attack_steps": STEPS, "precision": arguments.precision}
+        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
 
 
-def _pair(network: str, recipe: Recipe, step: Step, words: argparse.Namespace) -> tuple[float, float]:
-    """Milliseconds a step of ours and of the bare loop."""
-    count = words.batch * words.steps
+def _pair(network: str, recipe: Recipe, step: Step, arguments: argparse.Namespace) -> tuple[float, float]:
+    """Return the milliseconds per step of ours and of the minimal loop."""
+    count = arguments.batch * arguments.steps
     generator = torch.Generator().manual_seed(0)
     pixels = torch.randint(256, (count, 32, 32, 3), generator=generator, dtype=torch.uint8)
     labels = torch.randint(10, (count,), generator=generator)
     training = Training(
         recipe=recipe,
-        schedule=Schedule(epochs=1, batch_size=words.batch, precision=words.precision),
-        samples=Samples(pixels=pixels, labels=labels, num_classes=10).to(words.device),
+        schedule=Schedule(epochs=1, batch_size=arguments.batch, precision=arguments.precision),
+        samples=Samples(pixels=pixels, labels=labels, num_classes=10).to(arguments.device),
         mean=(0.5, 0.5, 0.5),
         std=(0.5, 0.5, 0.5),
     )
-    _, epochs = train(architectures.build(network, 10).to(words.device), training)
-    ours = epochs[0].seconds * 1000 / words.steps
-    module = architectures.build(network, 10).to(words.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    _, epochs = train(architectures.build(network, 10).to(arguments.device), training)
+    ours = epochs[0].seconds * 1000 / arguments.steps
+    module = architectures.build(network, 10).to(arguments.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     module = recipe.prepare(module).train()
     optimizer = torch.optim.SGD(module.parameters(), lr=0.1, momentum=0.9, nesterov=True, weight_decay=5e-4)
-    images = (pixels.permute(0, 3, 1, 2).float() / 255).to(words.device, memory_format=torch.channels_last)
-    labels = labels.to(words.device)
-    with torch.autocast(words.device.partition(":")[0], torch.bfloat16, enabled=words.precision == "bfloat16"):
-        _finish(words.device)
+    images = (pixels.permute(0, 3, 1, 2).float() / 255).to(arguments.device, memory_format=torch.channels_last)
+    labels = labels.to(arguments.device)
+    with torch.autocast(arguments.device.partition(":")[0], torch.bfloat16, enabled=arguments.precision == "bfloat16"):
+        _finish(arguments.device)
         began = time.perf_counter()
-        for first in range(0, count, words.batch):
-            step(module, optimizer, images[first : first + words.batch], labels[first : first + words.batch])
-        _finish(words.device)
-    return ours, (time.perf_counter() - began) * 1000 / words.steps
+        for first in range(0, count, arguments.batch):
+            step(module, optimizer, images[first : first + arguments.batch], labels[first : first + arguments.batch])
+        _finish(arguments.device)
+    return ours, (time.perf_counter() - began) * 1000 / arguments.steps
 
 
 def bare_adversarial(module: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
-    """PGD in eval mode, then one update."""
+    """Run PGD in eval mode, then one update."""
     module.eval()
     attacked = _attacked(lambda current: module((current - 0.5) / 0.5), images, labels)
     module.train()
@@ -107,7 +107,7 @@ def bare_adversarial(module: nn.Module, optimizer: torch.optim.Optimizer, images
 
 
 def bare_advprop(module: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> None:
-    """The same through other batch norms, and a clean pass; one update."""
+    """Run PGD through the auxiliary batch norms, then one update on clean and adversarial images."""
     assert isinstance(module, WithAuxiliary)
     other = module.norms(1)
 

@@ -1,4 +1,4 @@
-"""Where memory runs out, the work goes on in smaller parts, with the same outcomes."""
+"""If memory runs out, the work continues in smaller parts with the same outcomes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from robustbench_eff.core.errors import RobustEvalWarning
 from robustbench_eff.corruptions.corruption import Corruption
 from running import assert_same, by_cell, run
 
-MOST = 10
+CAPACITY = 10
 OPTIONS: dict[str, Any] = {"attacks": ["fgsm(eps=8/255)"], "corruptions": ["fog(severity=3)"], "limit": 64}
 
 
 def narrow(function: Callable[..., torch.Tensor], images: int) -> Callable[..., torch.Tensor]:
-    """The same function in a memory that has room for a few images, which are the argument of that number."""
+    """Return the function with a memory limit: `images` is the position of its argument that holds the images."""
 
     def narrowed(*arguments: Any) -> torch.Tensor:
-        if len(arguments[images]) > MOST:
+        if len(arguments[images]) > CAPACITY:
             raise torch.OutOfMemoryError("CUDA out of memory.")
         return function(*arguments)
 
@@ -39,7 +39,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("kind", "images"), [(FGSM, 2), (Corruption, 1)])
-def test_a_shard_is_worked_off_in_parts(
+def test_a_shard_is_evaluated_in_parts(
     kind: type, images: int, whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kind, "__call__", narrow(kind.__call__, images))
@@ -48,12 +48,12 @@ def test_a_shard_is_worked_off_in_parts(
     assert_same(by_cell(tmp_path / "store"), by_cell(whole))
 
 
-def test_what_fits_is_remembered_from_shard_to_shard(tmp_path: Path) -> None:
+def test_the_batch_size_that_fits_is_remembered_between_shards(tmp_path: Path) -> None:
     classifier = load_classifier("digits_standard")
     classifier.model.forward = narrow(classifier.model.forward, 0)
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         run(tmp_path / "store", classifier, **OPTIONS, benchmarks=["digits"], shard_size=16)
-    lacking = [str(warning.message) for warning in said if "Memory ran out" in str(warning.message)]
-    assert len(lacking) == 2, "once for the referee and once for the attack"
-    assert set(lacking) == {"Memory ran out: continuing with batches of 8. No outcome changes."}
+    messages = [str(warning.message) for warning in caught if "Memory ran out" in str(warning.message)]
+    assert len(messages) == 2, "once for the referee and once for the attack"
+    assert set(messages) == {"Memory ran out: continuing with batches of 8. No outcome changes."}

@@ -1,13 +1,10 @@
-"""The store in an object store: a real S3 interface on this machine, the same outcomes, one writer, nothing lost."""
+"""A store in an object store, with a real S3 server on this machine: equal outcomes, one writer, nothing lost."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,12 +12,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from killed_runs import run_and_die
 from robustbench_eff.cli import app
 from robustbench_eff.core.errors import StoreError, StoreUnavailable, UsageError
 from robustbench_eff.storage import lease
 from robustbench_eff.storage.remote_files import Files
 from robustbench_eff.storage.store import Store
-from running import ATTACKS, by_cell, run
+from running import by_cell, run
 
 moto = pytest.importorskip("moto.server", reason="needs moto")
 pytest.importorskip("s3fs", reason="needs s3fs")
@@ -46,18 +44,18 @@ def bucket() -> Iterator[str]:
 
 
 def test_outcomes_in_a_bucket_are_those_of_a_folder(bucket: str, tmp_path: Path) -> None:
-    there = run(f"{bucket}/same", limit=32, shard_size=8)
-    here = run(tmp_path / "store", limit=32, shard_size=8)
+    remote = run(f"{bucket}/same", limit=32, shard_size=8)
+    local = run(tmp_path / "store", limit=32, shard_size=8)
     assert by_cell(f"{bucket}/same").keys() == by_cell(tmp_path / "store").keys()
     for cell_id, outcomes in by_cell(f"{bucket}/same").items():
         assert outcomes.equals(by_cell(tmp_path / "store")[cell_id])
-    assert there.scores == here.scores
-    assert there.store == f"{bucket}/same"
+    assert remote.scores == local.scores
+    assert remote.store == f"{bucket}/same"
     names = Files.at(f"{bucket}/same").matching("cells/*/*.parquet")
-    assert len(names) == 4, "the shards of every cell were united"
+    assert len(names) == 4, "the shards of every cell were merged"
 
 
-def test_a_place_that_looks_like_a_pattern_is_taken_as_it_is(bucket: str) -> None:
+def test_a_url_that_looks_like_a_pattern_is_taken_literally(bucket: str) -> None:
     run(f"{bucket}/run[1]", limit=16, attacks=["fgsm"], shard_size=8)
     assert [table.num_rows for table in by_cell(f"{bucket}/run[1]").values()] == [16, 16]
 
@@ -68,21 +66,11 @@ def test_numbers_are_computed_again_from_a_bucket(bucket: str) -> None:
     assert {score["perturbation"] for score in json.loads(result.stdout)["scores"]} == {"none", "fgsm(eps=4/255)"}
 
 
-def test_a_killed_run_goes_on_at_once(bucket: str, tmp_path: Path) -> None:
-    """Its lease is still there; who held it ran on this machine and is known to be dead."""
+def test_a_killed_run_resumes_at_once(bucket: str, tmp_path: Path) -> None:
+    """Its lease still exists, but its holder ran on this machine and is known to be dead."""
     place = f"{bucket}/killed"
-    script = (
-        "from robustbench_eff import evaluate\n"
-        f"evaluate('digits_standard', attacks={ATTACKS!r}, limit=96, store={place!r}, shard_size=8)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", script])
+    run_and_die(place)
     files = Files.at(place)
-    deadline = time.monotonic() + 120
-    while len(files.matching("cells/*/*.parquet")) < 5:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
     assert files.exists(lease.NAME)
     run(place, shard_size=8)
     run(tmp_path / "store", shard_size=8)
@@ -91,7 +79,9 @@ def test_a_killed_run_goes_on_at_once(bucket: str, tmp_path: Path) -> None:
         assert outcomes.equals(by_cell(tmp_path / "store")[cell_id])
 
 
-def test_a_second_writer_is_refused_when_the_first_shows_life(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_writer_is_refused_while_the_first_renews_its_lease(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.2)
     with (
         Store(f"{bucket}/held").lock(),
@@ -101,7 +91,9 @@ def test_a_second_writer_is_refused_when_the_first_shows_life(bucket: str, monke
         pass
 
 
-def test_the_lease_of_who_died_elsewhere_is_taken_over(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_lease_of_a_writer_that_died_on_another_machine_is_taken_over(
+    bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.2)
     monkeypatch.setattr(lease, "LEASE_TIMEOUT_SECONDS", 0.6)
     files = Files.at(f"{bucket}/elsewhere")
@@ -115,7 +107,7 @@ def test_the_lease_of_who_died_elsewhere_is_taken_over(bucket: str, monkeypatch:
     assert not files.exists(lease.NAME)
 
 
-def test_a_bucket_that_is_not_there_is_said_before_any_work(bucket: str) -> None:
+def test_a_missing_bucket_is_reported_before_any_work(bucket: str) -> None:
     with pytest.raises(StoreUnavailable, match="Cannot write to s3://nowhere/x"):
         run("s3://nowhere/x", limit=8)
     with pytest.raises(UsageError, match="not a store of outcomes"):

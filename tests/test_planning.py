@@ -1,4 +1,4 @@
-"""`robust-eval plan`: what is left, how it was estimated, and nothing stored."""
+"""`robust-eval plan`: the remaining samples, their estimated cost, and an untouched store."""
 
 from __future__ import annotations
 
@@ -29,21 +29,23 @@ def test_every_cell_is_estimated_and_nothing_stored(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(cost_estimate, "SECONDS", 0.5)
     clean, fgsm, square, fog = estimates(tmp_path / "store")
     assert not (tmp_path / "store").exists()
-    assert [of.left for of in (clean, fgsm, square, fog)] == [40] * 4
-    assert [of.how for of in (clean, fgsm, square, fog)] == ["measured", "measured", "at most", "measured"]
+    assert [estimate.left for estimate in (clean, fgsm, square, fog)] == [40] * 4
+    assert [estimate.how for estimate in (clean, fgsm, square, fog)] == ["measured", "measured", "at most", "measured"]
     assert (clean.passes, fog.passes) == (40, 40)
-    assert 70 < fgsm.passes <= 80, "a forward and a backward pass for each that is right when clean"
+    assert 70 < fgsm.passes <= 80, "a forward and a backward pass for each sample that is correct when clean"
     assert square.passes == 40 * square.planned.passes
     assert square.seconds > 10 * fgsm.seconds > 0
-    assert [of.shards for of in (clean, fgsm, square, fog)] == [1] * 4
+    assert [estimate.shards for estimate in (clean, fgsm, square, fog)] == [1] * 4
 
 
-def test_what_the_store_holds_is_not_left_and_says_how_many_passes_are_usual(tmp_path: Path) -> None:
+def test_stored_samples_are_not_estimated_again_and_tell_the_usual_number_of_passes(tmp_path: Path) -> None:
     store = tmp_path / "store"
     run(store, attacks=ATTACKS, limit=40)
     clean, fgsm, square, fog = estimates(store)
-    assert [of.left for of in (clean, fgsm, square, fog)] == [0, 0, 0, 40]
-    assert [(of.how, of.seconds, of.passes) for of in (clean, fgsm, square)] == [("finished", 0, 0)] * 3
+    assert [estimate.left for estimate in (clean, fgsm, square, fog)] == [0, 0, 0, 40]
+    assert [(estimate.how, estimate.seconds, estimate.passes) for estimate in (clean, fgsm, square)] == [
+        ("finished", 0, 0)
+    ] * 3
     (path,) = store.glob(f"cells/{square.planned.cell.id}/*.parquet")
     table = Store(store).outcomes(square.planned.cell.id)
     path.unlink()
@@ -52,33 +54,33 @@ def test_what_the_store_holds_is_not_left_and_says_how_many_passes_are_usual(tmp
     assert (again.left, again.how) == (5, "from the store")
     spent = sum(sum(table[name].to_pylist()[:35]) for name in ("num_forwards", "num_backwards")) / 35
     assert again.passes == pytest.approx(5 * spent)
-    assert again.passes < 0.2 * 5 * square.planned.passes, "digits_standard is beaten early"
+    assert again.passes < 0.2 * 5 * square.planned.passes, "most samples are misclassified early"
 
 
-def test_the_command_says_time_and_cost(tmp_path: Path) -> None:
-    words = ["plan", "--model", "digits_standard", "--attack", "fgsm", "--limit", "50", "--workers", "2"]
-    words += ["--price", "3600", "--store", str(tmp_path / "store")]
-    shown = CliRunner().invoke(app, words)
-    assert shown.exit_code == 0, shown.output
-    assert "2 cells, 2 shards, " in shown.output
-    assert " on 2; " in shown.output
-    assert "at 3,600.00 an hour." in shown.output
-    plain = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
-    (cpu,) = plain["devices"]
+def test_the_command_prints_time_and_cost(tmp_path: Path) -> None:
+    command = ["plan", "--model", "digits_standard", "--attack", "fgsm", "--limit", "50", "--workers", "2"]
+    command += ["--price", "3600", "--store", str(tmp_path / "store")]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "2 cells, 2 shards, " in result.output
+    assert " on 2; " in result.output
+    assert "at 3,600.00 an hour." in result.output
+    forecast = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    (cpu,) = forecast["devices"]
     assert (cpu["device"], cpu["count"]) == ("cpu", 2)
     assert cpu["cost"] == pytest.approx(cpu["seconds"])
     assert [row["perturbation"] for row in cpu["cells"]] == ["none", "fgsm(eps=4/255)"]
     assert {row["how"] for row in cpu["cells"]} == {"measured"}
 
 
-def test_gpus_of_one_kind_are_tried_once_and_workers_that_share_one_count_once(
+def test_each_kind_of_gpu_is_measured_once_and_shared_gpus_count_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the CPU in the place of two GPUs."""
+    """The CPU stands in for two GPUs."""
     monkeypatch.setattr(hardware, "resolve_devices", lambda names, workers: ["cpu:0", "cpu:1", "cpu:0", "cpu:1"])
     monkeypatch.setattr(hardware, "kind", lambda device: "a GPU")
     monkeypatch.setattr(
-        cost_estimate, "Workshop", lambda models, settings, *where: DeviceRuntime(models, settings, "cpu")
+        cost_estimate, "DeviceRuntime", lambda models, settings, *where: DeviceRuntime(models, settings, "cpu")
     )
     settings = Settings(store=tmp_path / "store", limit=10, attacks=["fgsm"])
     (forecast,) = cost_estimate.estimate_cost("digits_standard", settings=settings, preparing=lambda *step: None)

@@ -1,4 +1,4 @@
-"""The referee takes nobody's word."""
+"""The referee verifies every result of an attack."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THREAT = Threat("linf", 0.1)
 
 
 class Brightness(nn.Module):
-    """Class 1 where the mean is above the threshold, else class 0."""
+    """Predicts class 1 if the mean of the pixels is above the threshold, else class 0."""
 
     def __init__(self, threshold: float = 0.5) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ def test_a_true_success_counts(classifier: Classifier) -> None:
     assert verdict.confidence.tolist() == pytest.approx([1 / (1 + torch.e)] * 3, abs=1e-4)
 
 
-def test_leaving_the_ball_is_projected_flagged_and_measured(classifier: Classifier) -> None:
+def test_images_outside_the_ball_are_projected_flagged_and_measured(classifier: Classifier) -> None:
     proposed = IMAGES.clone()
     proposed[0] += 0.1 + 1e-4
     proposed[1] += 0.5
@@ -63,7 +63,7 @@ def test_leaving_the_ball_is_projected_flagged_and_measured(classifier: Classifi
     assert verdict.prediction.tolist() == [1, 1, 0]
 
 
-def test_nan_counts_as_no_attack(classifier: Classifier) -> None:
+def test_an_image_with_nan_is_judged_on_its_clean_image(classifier: Classifier) -> None:
     proposed = IMAGES + 0.1
     proposed[1, 0, 0, 0] = float("nan")
     verdict = judge(classifier, IMAGES, LABELS, proposed, THREAT, Batches(256))
@@ -110,7 +110,7 @@ def test_pixels_and_labels_are_checked_by_sample() -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "words"),
+    ("output", "message"),
     [
         (lambda x: torch.softmax(Brightness()(x), 1), "returns probabilities"),
         (lambda x: Brightness()(x) * float("nan"), "NaN"),
@@ -120,12 +120,12 @@ def test_pixels_and_labels_are_checked_by_sample() -> None:
         (lambda x: Brightness()(x[:, :, :1, :1] @ torch.ones(3, 3)), "fails on a batch"),
     ],
 )
-def test_a_model_that_returns_no_logits_is_refused(output, words: str) -> None:
+def test_a_model_that_does_not_return_logits_is_refused(output, message: str) -> None:
     class Odd(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return output(images)
 
-    with pytest.raises(ModelError, match=words):
+    with pytest.raises(ModelError, match=message):
         wrapped(Odd().eval())
 
 

@@ -1,4 +1,4 @@
-"""Batch size, shard size and precision, chosen from the image size and the device."""
+"""Default batch size, shard size and precision, chosen from the image size and the device."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ from robustbench_eff.attacks.reduced_precision import Precision, has_fast_float1
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.system.devices import SMALL_IMAGE
 
-LEAST_OF_A_SHARD = 16
-"""Samples that are worked off together, however large."""
-
-
-WORTH_FLOAT16 = 20e6
-"""Floating-point operations of a forward pass from which float16 is asked; smaller networks are fast as they are, and
-in float32 their attacks find the same on every machine."""
+MIN_SHARD_SIZE = 16
+"""Smallest shard, however large the images are."""
+MIN_FLOPS_FOR_FLOAT16 = 20e6
+"""Floating-point operations per forward pass from which on attacks query in float16. Smaller networks are fast enough
+in float32, in which their attacks find the same images on every machine."""
 
 
 def batch_size(image_size: int, device: str) -> int:
-    """How many images are classified at once when the user does not say."""
+    """Return the default number of images per forward pass.
+
+    Args:
+        image_size: Side of the model's input in pixels.
+        device: Name of the device, such as `cpu` or `cuda:0`.
+    """
     small = image_size <= SMALL_IMAGE
     if device.startswith("cuda"):
         return 512 if small else 64
@@ -26,13 +29,25 @@ def batch_size(image_size: int, device: str) -> int:
 
 
 def shard_size(image_size: int, device: str) -> int:
-    """How many samples are worked off together: many, so that the last survivors still fill batches, but fewer of large
-    images, of which an attack holds a dozen copies or more."""
-    most, of_224 = (1024, 256) if device.startswith("cuda") else (256, 64)
-    return min(most, max(LEAST_OF_A_SHARD, of_224 * 224**2 // image_size**2))
+    """Return the default number of samples per shard.
+
+    A shard is large, so that the few samples that survive an attack longest still fill batches, but smaller for large
+    images, of which an attack holds a dozen copies or more.
+
+    Args:
+        image_size: Side of the model's input in pixels.
+        device: Name of the device, such as `cpu` or `cuda:0`.
+    """
+    largest, at_224_pixels = (1024, 256) if device.startswith("cuda") else (256, 64)
+    return min(largest, max(MIN_SHARD_SIZE, at_224_pixels * 224**2 // image_size**2))
 
 
 def precision(classifier: Classifier, device: str) -> Precision:
-    """float16 where the hardware has units for it and the network is large enough to be worth it."""
-    fast = has_fast_float16(torch.device(device)) and classifier.flops >= WORTH_FLOAT16
-    return "float16" if fast else "float32"
+    """Return float16 if the device computes it fast and the network is large enough to benefit, else float32.
+
+    Args:
+        classifier: Model that attacks query.
+        device: Name of the device, such as `cpu` or `cuda:0`.
+    """
+    worthwhile = has_fast_float16(torch.device(device)) and classifier.flops >= MIN_FLOPS_FOR_FLOAT16
+    return "float16" if worthwhile else "float32"

@@ -1,11 +1,11 @@
-"""What a run would do and how long it would take, from a short calibration on the devices of this machine."""
+"""Estimate of what a run would compute and how long it would take, from a short calibration on this machine."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,140 +20,172 @@ from robustbench_eff.system import devices as hardware
 
 from .device_runtime import DeviceRuntime
 from .engines.store_writer import shard_size
-from .plan import CLEAN, PlannedCell, Task
+from .plan import PlannedCell, Task
 from .settings import Settings
 
 SAMPLES = 64
-"""Images that a cell is tried on."""
+"""Number of samples on which a cell is timed."""
 MIN_SAMPLES = 8
-"""Fewer say nothing."""
+"""Number of samples below which a measurement would be too noisy."""
 SECONDS = 2.0
-"""Attacks that may take longer on these are estimated from their passes."""
+"""Longest measurement of a cell; an attack that may take longer is estimated from its number of passes."""
 MIN_STORED_SAMPLES = 32
-"""Samples in the store from which their passes say more than the most an attack may take."""
+"""Number of stored samples from which on their mean number of passes replaces the attack's upper bound."""
 
 EstimateBasis = Literal["finished", "measured", "from the store", "at most"]
+"""Measured on some samples, computed from the passes of stored samples, or from the upper bound of the passes."""
 FINISHED: EstimateBasis = "finished"
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What is left of a cell, and what it would take on one worker of a device."""
+    """Remaining work of a cell, and its cost on one worker of a device."""
 
     planned: PlannedCell
     left: int
-    """Samples that the store does not hold."""
+    """Number of samples that the store does not hold."""
     shards: int
+    """Number of shards of these samples."""
     passes: float
-    """Forward and backward passes for all of them."""
+    """Number of forward and backward passes of these samples."""
     seconds: float
     how: EstimateBasis
-    """Measured on some samples; from the passes of samples in the store; or from the most passes that it may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What one kind of device would take."""
+    """Estimates for one kind of device."""
 
     device: str
-    """Its name."""
+    """Name of the kind: a GPU's name, or `cpu`."""
     count: int
-    """How many of them would work side by side: GPUs, however many workers share one, or processes on a CPU."""
+    """Number of devices that work side by side: GPUs, however many workers share one, or processes on a CPU."""
     cells: list[Estimate]
 
     @property
     def seconds(self) -> float:
-        """Of one of them."""
-        return sum(of.seconds for of in self.cells)
+        """Seconds that a single device would need for all cells."""
+        return sum(estimate.seconds for estimate in self.cells)
+
+
+class _SampleCost(NamedTuple):
+    """Mean cost of a sample of a cell."""
+
+    passes: float
+    seconds: float
+    basis: EstimateBasis
 
 
 def estimate_cost(*models: ModelLike, settings: Settings, preparing: Callable[[str, int, int], None]) -> list[Forecast]:
-    """For each kind of device that the settings name, an estimate for every cell; nothing is stored.
+    """Estimate the remaining cost of a run for each kind of device that the settings name; nothing is stored.
 
-    A number of its passes is exact where nothing is attacked, and otherwise the most that the attack may take, unless
-    samples say less. Raises what `evaluate` raises before its first batch.
+    The number of passes is exact for cells without an attack. For an attack it is the mean over measured or stored
+    samples, or else the upper bound of the attack.
+
+    Args:
+        models: Names, modules in eval mode, or classifiers.
+        settings: Settings of the run.
+        preparing: Called with a benchmark's name, the number of its decoded images and the number of all its images.
+
+    Returns:
+        One forecast per kind of device, each with an estimate for every cell.
+
+    Raises:
+        UsageError: If the engine is Ray, or an input is unusable or missing: the same errors that `evaluate` raises
+            before its first batch.
     """
     if settings.engine == "ray":
-        raise UsageError("A plan is calibrated on this machine.", "Leave out --engine ray; --workers counts the same.")
+        raise UsageError(
+            "The cost is estimated on this machine, not on a Ray cluster.",
+            "Leave out --engine ray; --workers counts the same.",
+        )
     devices = hardware.resolve_devices(settings.device, settings.workers)
-    kinds: dict[str, list[str]] = {}
+    devices_by_kind: dict[str, list[str]] = {}
     for device in devices:
-        kinds.setdefault(hardware.kind(device), []).append(device)
+        devices_by_kind.setdefault(hardware.kind(device), []).append(device)
     threads = hardware.threads_each(len(devices)) if len(devices) > 1 else None
-    store, subjects, found = Store(settings.store), classifiers(models), list[Forecast]()
-    for kind, alike in kinds.items():
+    store, subjects, forecasts = Store(settings.store), classifiers(models), list[Forecast]()
+    for kind, alike in devices_by_kind.items():
         count = len(alike) if kind == "cpu" else len(set(alike))
         with hardware.current(alike[0]):
-            workshop = DeviceRuntime(subjects, settings, alike[0], threads)
-            found.append(Forecast(kind, count, _estimated(workshop, len(devices), store, preparing)))
-    return found
+            calibration = _Calibration(DeviceRuntime(subjects, settings, alike[0], threads), store)
+            forecasts.append(Forecast(kind, count, calibration.estimates(len(devices), preparing)))
+    return forecasts
 
 
-def _estimated(
-    workshop: DeviceRuntime, workers: int, store: Store, preparing: Callable[[str, int, int], None]
-) -> list[Estimate]:
-    plan = workshop.plan(preparing).cells
-    stored = {of.cell.id: store.outcomes(of.cell.id, ["num_forwards", "num_backwards"]) for of in plan}
-    left = {of.cell.id: of.cell.samples - stored[of.cell.id].num_rows for of in plan}
-    needed = {cell for of in plan if left[of.cell.id] for cell in (of.cell.id, of.clean)}
-    found: list[Estimate] = []
-    predictions: dict[str, npt.NDArray[np.int32]] = {}
-    each: dict[str, float] = {}
-    """Seconds that a clean image takes."""
-    for planned in plan:
+class _Calibration:
+    """Measurements of the cells of a run on one device."""
+
+    def __init__(self, runtime: DeviceRuntime, store: Store) -> None:
+        self.runtime, self.store = runtime, store
+        self.clean_predictions: dict[str, npt.NDArray[np.int32]] = {}
+        """Clean predictions of all samples by the clean cell's id; -1 for samples that were not measured."""
+        self.clean_seconds: dict[str, float] = {}
+        """Seconds per clean image by the clean cell's id."""
+
+    def estimates(self, workers: int, preparing: Callable[[str, int, int], None]) -> list[Estimate]:
+        """Estimate every cell; a clean cell is measured first if a cell that depends on it is not finished."""
+        cells = self.runtime.plan(preparing).cells
+        stored = {
+            planned.cell.id: self.store.outcomes(planned.cell.id, ["num_forwards", "num_backwards"])
+            for planned in cells
+        }
+        remaining = {planned.cell.id: planned.cell.samples - stored[planned.cell.id].num_rows for planned in cells}
+        needed = {cell for planned in cells if remaining[planned.cell.id] for cell in (planned.cell.id, planned.clean)}
+        estimates = []
+        for planned in cells:
+            cell_id = planned.cell.id
+            if planned.cell.kind == "none" and cell_id in needed:
+                self._measure_clean(planned)
+            cost = _SampleCost(0.0, 0.0, FINISHED)
+            if left := remaining[cell_id]:
+                cost = self._cost_per_sample(planned, stored[cell_id])
+            shards = -(-left // shard_size(planned, workers))
+            estimates.append(Estimate(planned, left, shards, left * cost.passes, left * cost.seconds, cost.basis))
+        return estimates
+
+    def _measure_clean(self, planned: PlannedCell) -> None:
         cell = planned.cell
-        if cell.perturbation == CLEAN and cell.id in needed:
-            _tried(workshop, planned, None, SAMPLES)  # what is done once only is no part of the estimate
-            each[cell.id], outcomes = _tried(workshop, planned, None, SAMPLES)
-            predictions[cell.id] = np.full(cell.samples, -1, np.int32)
-            predictions[cell.id][as_numpy(outcomes["index"])] = as_numpy(outcomes["prediction"])
-        passes, seconds, how = 0.0, 0.0, FINISHED
-        if left[cell.id]:
-            known, clean = predictions.get(planned.clean or ""), each.get(planned.clean or cell.id)
-            passes, seconds, how = _of_a_sample(workshop, planned, known, stored[cell.id], clean)
-        shards = -(-left[cell.id] // shard_size(planned, workers))
-        found.append(Estimate(planned, left[cell.id], shards, left[cell.id] * passes, left[cell.id] * seconds, how))
-    return found
+        self._measure(planned, None, SAMPLES)  # work that is done only once does not belong to the estimate
+        self.clean_seconds[cell.id], outcomes = self._measure(planned, None, SAMPLES)
+        predictions = np.full(cell.samples, -1, np.int32)
+        predictions[as_numpy(outcomes["index"])] = as_numpy(outcomes["prediction"])
+        self.clean_predictions[cell.id] = predictions
+
+    def _cost_per_sample(self, planned: PlannedCell, stored: pa.Table) -> _SampleCost:
+        clean_seconds = self.clean_seconds.get(planned.clean or planned.cell.id)
+        if planned.cell.kind == "none" and clean_seconds is not None:
+            return _SampleCost(planned.passes, clean_seconds, "measured")
+        if not planned.query_mode or clean_seconds is None:
+            seconds, _ = self._measure(planned, None, MIN_SAMPLES)
+            if SAMPLES * seconds <= SECONDS:
+                seconds, _ = self._measure(planned, None, SAMPLES)
+            return _SampleCost(planned.passes, seconds, "measured")
+        clean_predictions = self.clean_predictions.get(planned.clean or "")
+        if (count := min(SAMPLES, int(SECONDS / (planned.passes * clean_seconds)))) >= MIN_SAMPLES:
+            self._measure(planned, clean_predictions, MIN_SAMPLES)  # the first call of an attack may compile code
+            seconds, outcomes = self._measure(planned, clean_predictions, count)
+            return _SampleCost(_mean_passes(outcomes) or planned.passes, seconds, "measured")
+        if stored.num_rows >= MIN_STORED_SAMPLES and (passes := _mean_passes(stored)):
+            return _SampleCost(passes, passes * clean_seconds, "from the store")
+        return _SampleCost(planned.passes, planned.passes * clean_seconds, "at most")
+
+    def _measure(
+        self, planned: PlannedCell, clean_predictions: npt.NDArray[np.int32] | None, count: int
+    ) -> tuple[float, pa.Table]:
+        """Evaluate the first `count` samples of `shuffled`; return the seconds per sample, and the outcomes."""
+        rows = np.sort(shuffled(planned.cell.samples)[:count])
+        if planned.cell.kind == "none":
+            predictions = None
+        else:
+            predictions = np.full(len(rows), -1, np.int32) if clean_predictions is None else clean_predictions[rows]
+        start = time.perf_counter()
+        task = Task(planned.cell_index, planned.cell, rows, predictions, has_gallery=True)
+        outcomes = self.runtime.work(task).to_result().outcomes
+        return (time.perf_counter() - start) / len(rows), outcomes
 
 
-def _of_a_sample(
-    workshop: DeviceRuntime,
-    planned: PlannedCell,
-    known: npt.NDArray[np.int32] | None,
-    stored: pa.Table,
-    each: float | None,
-) -> tuple[float, float, EstimateBasis]:
-    """Passes and seconds that a sample takes; `each` are the seconds of a clean one, where that was measured."""
-    if planned.cell.perturbation == CLEAN and each is not None:
-        return planned.passes, each, "measured"
-    if not planned.query_mode or each is None:
-        seconds, _ = _tried(workshop, planned, None, MIN_SAMPLES)
-        if SAMPLES * seconds <= SECONDS:
-            seconds, _ = _tried(workshop, planned, None, SAMPLES)
-        return planned.passes, seconds, "measured"
-    if (count := min(SAMPLES, int(SECONDS / (planned.passes * each)))) >= MIN_SAMPLES:
-        _tried(workshop, planned, known, MIN_SAMPLES)  # an attack may compile something
-        seconds, outcomes = _tried(workshop, planned, known, count)
-        return _passes(outcomes) or planned.passes, seconds, "measured"
-    if stored.num_rows >= MIN_STORED_SAMPLES and (passes := _passes(stored)):
-        return passes, passes * each, "from the store"
-    return planned.passes, planned.passes * each, "at most"
-
-
-def _tried(
-    workshop: DeviceRuntime, planned: PlannedCell, known: npt.NDArray[np.int32] | None, count: int
-) -> tuple[float, pa.Table]:
-    """Seconds for each of the first so many samples of `shuffled`, and what came out; `known` are the clean predictions
-    of all."""
-    rows = np.sort(shuffled(planned.cell.samples)[:count])
-    if planned.cell.perturbation != CLEAN:
-        known = np.full(len(rows), -1, np.int32) if known is None else known[rows]
-    began = time.perf_counter()
-    outcomes = workshop.work(Task(planned.cell_index, planned.cell, rows, known, has_gallery=True)).done().outcomes
-    return (time.perf_counter() - began) / len(rows), outcomes
-
-
-def _passes(outcomes: pa.Table) -> float | None:
-    """Forward and backward passes of a sample on average; None where they were not counted."""
+def _mean_passes(outcomes: pa.Table) -> float | None:
+    """Return the mean number of forward and backward passes per sample; None if they were not counted."""
     counts = [as_numpy(outcomes[name]) for name in ("num_forwards", "num_backwards")]
     return None if min(count.min() for count in counts) < 0 else float(sum(count.mean() for count in counts))

@@ -1,4 +1,4 @@
-"""A picture of what an attack did: clean image, adversarial image, ten times their difference."""
+"""A picture of successful attacks: clean image, adversarial image, and ten times their difference."""
 
 from __future__ import annotations
 
@@ -10,27 +10,42 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 MAX_TILES = 8
-"""Samples in a picture."""
-SMALLEST, GAP, CAPTION = 96, 4, 14
-"""Pixels: the least size of an image in the picture, the space between, the height of a line of text."""
-AMPLIFIED = 10
+"""Largest number of samples in a picture."""
+MIN_IMAGE_SIZE = 96
+"""Number of pixels to which the longer side of a smaller image is enlarged."""
+GAP = 4
+"""Number of pixels between two images."""
+CAPTION_HEIGHT = 14
+"""Height of the captions in pixels."""
+AMPLIFICATION = 10
+"""Factor by which the difference is enlarged."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A success: both images as float (H, W, 3) in [0, 1], and what is written below."""
+    """A successful attack."""
 
     clean: np.ndarray
+    """Clean image, float of shape (H, W, 3) in [0, 1]."""
     perturbed: np.ndarray
+    """Adversarial image of the same shape."""
     caption: str
+    """Text below the images."""
 
 
 def picture(samples: Sequence[Sample]) -> bytes:
-    """A PNG with one column a sample; grey in the difference means unchanged, small images are enlarged."""
+    """Draw samples side by side, one column each; small images are enlarged.
+
+    Args:
+        samples: At least one sample, all with images of the same shape.
+
+    Returns:
+        A PNG file with the rows clean image, adversarial image, and difference, which is grey where nothing changed.
+    """
     height, width = samples[0].clean.shape[:2]
-    scale = max(1, -(-SMALLEST // max(height, width)))
+    scale = max(1, -(-MIN_IMAGE_SIZE // max(height, width)))
     tile_height, tile_width = height * scale + GAP, width * scale + GAP
-    sheet = Image.new("RGB", (tile_width * len(samples) + GAP, 3 * tile_height + CAPTION + GAP), "white")
+    sheet = Image.new("RGB", (tile_width * len(samples) + GAP, 3 * tile_height + CAPTION_HEIGHT + GAP), "white")
     draw = ImageDraw.Draw(sheet)
     for column, sample in enumerate(samples):
         left = GAP + column * tile_width
@@ -45,5 +60,5 @@ def picture(samples: Sequence[Sample]) -> bytes:
 
 
 def _difference(sample: Sample) -> np.ndarray:
-    grey: np.ndarray = np.clip(0.5 + AMPLIFIED * (sample.perturbed - sample.clean), 0, 1)
-    return grey
+    difference: np.ndarray = np.clip(0.5 + AMPLIFICATION * (sample.perturbed - sample.clean), 0, 1)
+    return difference

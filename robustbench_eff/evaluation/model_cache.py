@@ -1,4 +1,4 @@
-"""Models that are loaded, kept as long as they take little memory together."""
+"""A cache of loaded models that is limited by the memory of their weights."""
 
 from __future__ import annotations
 
@@ -11,53 +11,74 @@ from robustbench_eff.core.batching import Batches
 from robustbench_eff.models.classifier import Classifier
 
 MAX_CACHED_BYTES = 4 * 2**30
-"""Bytes of weights that are kept together; what was asked for last is kept in any case."""
+"""Bytes of weights above which the cache drops models; the two most recently used models always stay."""
 
 OracleFactory = Callable[[Classifier], tuple[Oracle, str]]
+"""Function that returns the oracle of a classifier and the precision in which it queries."""
 
 
 @dataclass(slots=True)
 class LoadedModel:
-    """A classifier with how attacks query it and how it is read with other classes."""
+    """A classifier with its oracle, its batch sizes, and its variants for benchmarks with other classes."""
 
     classifier: Classifier
-    _queried: tuple[Oracle, str] | None = None
-    _read: dict[str, LoadedModel] = field(default_factory=dict)
+    _oracle: tuple[Oracle, str] | None = None
+    _variants: dict[str, LoadedModel] = field(default_factory=dict)
+    """Classifiers with a class map, by the benchmark's name."""
     _batches: dict[str, Batches] = field(default_factory=dict)
+    """Batch sizes by the operation."""
 
     def oracle(self, making: OracleFactory) -> tuple[Oracle, str]:
-        """Its oracle and the precision of that, made once."""
-        if self._queried is None:
-            self._queried = making(self.classifier)
-        return self._queried
+        """Return the oracle that attacks query, and its precision.
+
+        Args:
+            making: Makes both on the first call.
+        """
+        if self._oracle is None:
+            self._oracle = making(self.classifier)
+        return self._oracle
 
     def batches(self, what: str, size: int) -> Batches:
-        """How many images something is done with at once: `size`, until memory runs out."""
+        """Return the batch size of an operation, which shrinks for good when memory runs out.
+
+        Args:
+            what: Name of the operation.
+            size: Batch size to start with.
+        """
         return self._batches.setdefault(what, Batches(size))
 
     def with_class_map(self, benchmark: Benchmark) -> LoadedModel:
-        """The same classifier with the benchmark's classes for outputs."""
-        if benchmark.name not in self._read:
+        """Return the classifier with the benchmark's classes as outputs.
+
+        Args:
+            benchmark: Benchmark with a class map.
+        """
+        if benchmark.name not in self._variants:
             assert benchmark.class_map is not None
-            self._read[benchmark.name] = LoadedModel(self.classifier.with_class_map(benchmark.class_map()))
-        return self._read[benchmark.name]
+            self._variants[benchmark.name] = LoadedModel(self.classifier.with_class_map(benchmark.class_map()))
+        return self._variants[benchmark.name]
 
 
 class ModelCache:
-    """What was loaded, by name; what was not asked for longest goes first when it becomes too much."""
+    """Loaded models by name; the least recently used ones are dropped when their weights take too much memory."""
 
     def __init__(self) -> None:
         self._loaded: dict[str, LoadedModel] = {}
 
     def get_or_load(self, name: str, load: Callable[[], Classifier]) -> LoadedModel:
-        """The model of that name, loaded if it is not here."""
-        loaded = self._loaded.pop(name, None)
-        self._loaded[name] = loaded = loaded or LoadedModel(load())
+        """Return a model, loaded if it is not in the cache.
+
+        Args:
+            name: Key of the model.
+            load: Loads the model.
+        """
+        model = self._loaded.pop(name, None)
+        self._loaded[name] = model = model or LoadedModel(load())
         oldest = list(self._loaded)
-        while len(oldest) > 2 and sum(map(_bytes, self._loaded.values())) > MAX_CACHED_BYTES:
+        while len(oldest) > 2 and sum(map(_num_bytes, self._loaded.values())) > MAX_CACHED_BYTES:
             del self._loaded[oldest.pop(0)]
-        return loaded
+        return model
 
 
-def _bytes(loaded: LoadedModel) -> int:
-    return sum(tensor.nbytes for tensor in loaded.classifier.state_dict().values())
+def _num_bytes(model: LoadedModel) -> int:
+    return sum(tensor.nbytes for tensor in model.classifier.state_dict().values())

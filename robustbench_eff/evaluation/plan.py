@@ -19,7 +19,6 @@ from robustbench_eff.core.source_code import code_digest
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
 from robustbench_eff.registry.perturbation import Perturbation
-from robustbench_eff.storage.stored_cell import CLEAN as CLEAN
 from robustbench_eff.storage.stored_cell import StoredCell
 
 SampleIndices: TypeAlias = npt.NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Images on their way to the device, while it is busy with others."""
+"""Transfer of images to the device while it computes something else."""
 
 from __future__ import annotations
 
@@ -15,31 +15,48 @@ from .plan import SampleIndices
 
 
 def fetched(images: ImageSet, rows: SampleIndices, device: torch.device) -> Pixels:
-    """The images of a shard on the device; in another thread, a GPU copies them beside what it computes."""
+    """Load the images of a shard onto the device.
+
+    Called in another thread, it lets a GPU copy the images and compute something else at the same time.
+
+    Args:
+        images: Images of a benchmark.
+        rows: Positions of the samples.
+        device: Device of the result.
+    """
     pixels = images.bytes(rows)
     if device.type != "cuda":
         return pixels.to(device)
-    stream = _copying(device)
+    stream = _copy_stream(device)
     with torch.cuda.stream(stream):
-        there = pixels.pin_memory().to(device, non_blocking=True)
+        on_device = pixels.pin_memory().to(device, non_blocking=True)
     stream.synchronize()
-    there.record_stream(torch.cuda.default_stream(device))  # where it is used, and must not be overwritten before
-    return there
+    # The default stream uses the memory, which must not be given to another tensor before it has finished.
+    on_device.record_stream(torch.cuda.default_stream(device))
+    return on_device
 
 
 def pictures(images: ImageSet, rows: SampleIndices, device: torch.device) -> Iterator[RawImage | Pixels]:
-    """All of the pictures that the samples are centres of, or published sequences, one after the other; one is decoded
-    while the one before is used."""
-    with ThreadPoolExecutor(1, "picture") as decoding:
-        make = partial(images.picture, device=device)
-        following = decoding.submit(make, int(rows[0]))
+    """Yield the sources of sequences one after the other; the next is decoded while the caller uses the current one.
+
+    Args:
+        images: Images of a benchmark.
+        rows: Positions of the samples, at least one.
+        device: Device of the results.
+
+    Yields:
+        For each sample the uncropped picture, or the frames of a published sequence.
+    """
+    with ThreadPoolExecutor(1, "picture") as decoder:
+        decode = partial(images.picture, device=device)
+        following = decoder.submit(decode, int(rows[0]))
         for row in rows[1:].tolist():
-            current, following = following, decoding.submit(make, row)
+            current, following = following, decoder.submit(decode, row)
             yield current.result()
         yield following.result()
 
 
 @cache
-def _copying(device: torch.device) -> torch.cuda.Stream:
-    """The stream of copies; with a new one every time the allocator would keep each one's memory apart."""
+def _copy_stream(device: torch.device) -> torch.cuda.Stream:
+    """Return the stream for copies; with a new stream per call the allocator would reserve memory for each."""
     return torch.cuda.Stream(device)

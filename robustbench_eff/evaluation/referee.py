@@ -1,9 +1,10 @@
-"""The only one who says whether an attack succeeded."""
+"""The referee: the only code that decides whether an attack succeeded."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -16,91 +17,104 @@ from robustbench_eff.core.types import Images, Labels, Logits, Mask, PerSample
 from robustbench_eff.models.classifier import Classifier
 
 TOLERANCE = 1e-6
-"""How far outside the ball float32 rounding alone may put an image: in units of [0, 1] pixels where eps is at most
-1, else relative to eps, because lengths in L2 and L1 are sums over many pixels."""
+"""Largest excess over the ball that float32 rounding alone may cause. It is in units of [0, 1] pixels if eps is at most
+1, else relative to eps, because L2 and L1 lengths are sums over many pixels."""
+RANKED = 5
+"""Number of best classes that are stored per frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the plain float32 model says about a batch of images, one entry per sample."""
+    """Predictions of the plain float32 model for a batch of images, with one entry per sample."""
 
     prediction: Tensor
+    """Predicted class."""
     prediction_8bit: Tensor
+    """Predicted class after rounding the image to 8 bits."""
     confidence: PerSample
     """Probability of the true class."""
     prediction_confidence: PerSample
     """Probability of the predicted class."""
     margin: PerSample
+    """Logit of the true class minus the largest other logit."""
     distance_linf: PerSample
+    """L-infinity distance between the judged and the clean image, in units of [0, 1] pixels; the next two likewise."""
     distance_l2: PerSample
     distance_l1: PerSample
     distance_l0: Tensor
+    """Number of changed pixels."""
+    excess: PerSample
+    """Distance by which the proposed image left the threat model."""
+    flags: list[str]
+    """`left_threat_model`, `not_finite`, or empty."""
+    judged: Images
+    """The images that were classified: the proposed ones, projected into the threat model."""
+
+
+class _Admitted(NamedTuple):
+    """Proposed images after the projection into the threat model."""
+
+    judged: Images
     excess: PerSample
     flags: list[str]
-    judged: Images
-    """What was classified: the proposed images, put inside the threat model."""
 
 
 def judge(
-    classifier: Classifier,
-    images: Images,
-    labels: Labels,
-    proposed: Images,
-    threat: Threat | None,
-    batches: Batches,
+    classifier: Classifier, images: Images, labels: Labels, proposed: Images, threat: Threat | None, batches: Batches
 ) -> Judgement:
-    """Classify `proposed` after putting it inside `threat` (None: it must equal `images`).
+    """Classify the proposed images after projecting them into the threat model.
 
-    A sample that leaves the ball or the box by more than TOLERANCE is projected back and flagged; one that
-    is not finite is judged on its clean image and flagged. Distances are those of what was judged.
-    Raises EvaluationError for a wrong shape or dtype, or when the model returns NaN or infinity.
+    An image that leaves the ball or [0, 1] by more than `TOLERANCE` is projected back and flagged. An image with a NaN
+    or infinite pixel is replaced with its clean image and flagged.
+
+    Args:
+        classifier: Model in eval mode.
+        images: Clean images.
+        labels: True classes.
+        proposed: Images to judge, of the same shape and dtype as `images`.
+        threat: Set of images that the attack may return; None if `proposed` must equal `images`.
+        batches: Batch size of the forward passes.
+
+    Raises:
+        EvaluationError: If the shape or dtype is wrong, or the model returns NaN or infinite logits.
+        ModelError: If the model is in train mode.
     """
-    if proposed.shape != images.shape or proposed.dtype != images.dtype:
-        raise EvaluationError(
-            f"The attack returned {proposed.dtype} {tuple(proposed.shape)} "
-            f"for {images.dtype} {tuple(images.shape)} images."
-        )
+    judged, excess, flags = _admit(images, proposed, threat)
     classifier.check_mode()
-    finite = proposed.isfinite().flatten(1).all(1)
-    candidate = torch.where(finite[:, None, None, None], proposed, images)
-    if threat is None:
-        excess, judged, allowed = distance(candidate, images, "linf"), images, TOLERANCE
-    else:
-        excess = threat.excess(candidate, images)
-        allowed = TOLERANCE * max(1.0, threat.eps) if math.isfinite(threat.eps) else TOLERANCE
-        judged = torch.where((excess > 0)[:, None, None, None], threat.project(candidate, images), candidate)
     logits = _logits(classifier, judged, batches)
-    rounded = (judged * 255).round() / 255
-    same = (rounded == judged).flatten(1).all(1)
-    prediction = logits.argmax(1)
-    prediction_8bit = prediction.clone()
-    if not same.all():
-        prediction_8bit[~same] = _logits(classifier, rounded[~same], batches).argmax(1)
-    own, probabilities = logits.gather(1, labels[:, None])[:, 0], logits.softmax(1)
+    prediction, probabilities = logits.argmax(1), logits.softmax(1)
     return Judgement(
         prediction=prediction,
-        prediction_8bit=prediction_8bit,
+        prediction_8bit=_prediction_8bit(classifier, judged, prediction, batches),
         confidence=probabilities.gather(1, labels[:, None])[:, 0],
         prediction_confidence=probabilities.amax(1),
-        margin=own - logits.scatter(1, labels[:, None], float("-inf")).amax(1),
+        margin=_margin(logits, labels),
         distance_linf=distance(judged, images, "linf"),
         distance_l2=distance(judged, images, "l2"),
         distance_l1=distance(judged, images, "l1"),
         distance_l0=distance(judged, images, "l0").long(),
         excess=excess,
-        flags=_flags(finite, excess > allowed),
+        flags=flags,
         judged=judged,
     )
 
 
-RANKED = 5
-"""Best classes that are kept of every frame."""
-
-
 def rank_frames(classifier: Classifier, frames: Images, label: int, batches: Batches) -> tuple[list[int], int]:
-    """The best classes of every frame, one frame after the other, and which frame has the smallest margin.
+    """Rank the classes of every frame of a sequence, and find the frame with the smallest margin.
 
-    Of classes with equal logits the first is ranked first. Errors as `judge`.
+    Args:
+        classifier: Model in eval mode.
+        frames: Frames of one sequence.
+        label: True class of the sequence.
+        batches: Batch size of the forward passes.
+
+    Returns:
+        The `RANKED` best classes of each frame, one frame after the other, and the index of the frame with the
+        smallest margin. Among classes with equal logits the one with the smaller index ranks first.
+
+    Raises:
+        EvaluationError: If the model returns NaN or infinite logits.
+        ModelError: If the model is in train mode.
     """
     logits = _logits(classifier, frames, batches)
     ranking = logits.sort(dim=1, descending=True, stable=True).indices[:, :RANKED]
@@ -110,23 +124,61 @@ def rank_frames(classifier: Classifier, frames: Images, label: int, batches: Bat
 
 
 def has_nondeterministic_logits(classifier: Classifier, images: Images, batches: Batches) -> Mask:
-    """Which of `images` get other logits when they are asked twice in the same batch."""
+    """Return which images get different logits when they are classified twice in the same batch.
+
+    Args:
+        classifier: Model in eval mode.
+        images: Images to classify.
+        batches: Batch size of the forward passes.
+
+    Raises:
+        EvaluationError: If the model returns NaN or infinite logits.
+        ModelError: If the model is in train mode.
+    """
     first, second = (_logits(classifier, images, batches) for _ in range(2))
     return ~torch.isclose(first, second, rtol=1e-4, atol=1e-5).all(1)
 
 
 def check_batch(images: Images, labels: Labels, num_classes: int, sample_ids: list[str]) -> None:
-    """Raise DataError for pixels outside [0, 1] or labels outside [0, num_classes), naming the sample."""
+    """Check that all pixels and labels are in range.
+
+    Args:
+        images: Images of which every pixel must be in [0, 1].
+        labels: Classes that must be in [0, num_classes).
+        num_classes: Number of classes of the model.
+        sample_ids: Names of the samples for the error message.
+
+    Raises:
+        DataError: If a pixel or a label is out of range; the error names the sample.
+    """
     bad_pixels = ~((images >= 0) & (images <= 1)).flatten(1).all(1)  # NaN fails both comparisons
     if bad_pixels.any():
-        raise DataError(f"Sample {_first(bad_pixels, sample_ids)} has pixels outside [0, 1].")
+        raise DataError(f"Sample {sample_ids[_first(bad_pixels)]} has pixels outside [0, 1].")
     bad_labels = (labels < 0) | (labels >= num_classes)
     if bad_labels.any():
-        position = int(bad_labels.nonzero()[0])
+        position = _first(bad_labels)
         raise DataError(
             f"Sample {sample_ids[position]} has label {int(labels[position])}, "
             f"but the model has classes 0 to {num_classes - 1}."
         )
+
+
+def _admit(images: Images, proposed: Images, threat: Threat | None) -> _Admitted:
+    """Project the proposed images into the threat model, and flag those that lay outside."""
+    if proposed.shape != images.shape or proposed.dtype != images.dtype:
+        raise EvaluationError(
+            f"The attack returned {proposed.dtype} {tuple(proposed.shape)} "
+            f"for {images.dtype} {tuple(images.shape)} images."
+        )
+    finite = proposed.isfinite().flatten(1).all(1)
+    candidate = torch.where(finite[:, None, None, None], proposed, images)
+    if threat is None:
+        excess, judged, allowed = distance(candidate, images, "linf"), images, TOLERANCE
+    else:
+        excess = threat.excess(candidate, images)
+        allowed = TOLERANCE * max(1.0, threat.eps) if math.isfinite(threat.eps) else TOLERANCE
+        judged = torch.where((excess > 0)[:, None, None, None], threat.project(candidate, images), candidate)
+    return _Admitted(judged, excess, _flags(finite, excess > allowed))
 
 
 def _logits(classifier: Classifier, images: Images, batches: Batches) -> Logits:
@@ -141,10 +193,27 @@ def _logits(classifier: Classifier, images: Images, batches: Batches) -> Logits:
     return logits
 
 
+def _prediction_8bit(classifier: Classifier, judged: Images, prediction: Tensor, batches: Batches) -> Tensor:
+    """Classify the images after rounding them to 8 bits; images on the 8-bit grid keep their prediction."""
+    rounded = (judged * 255).round() / 255
+    unchanged = (rounded == judged).flatten(1).all(1)
+    prediction_8bit = prediction.clone()
+    if not unchanged.all():
+        prediction_8bit[~unchanged] = _logits(classifier, rounded[~unchanged], batches).argmax(1)
+    return prediction_8bit
+
+
+def _margin(logits: Logits, labels: Labels) -> PerSample:
+    """Return the logit of the true class minus the largest other logit."""
+    own = logits.gather(1, labels[:, None])[:, 0]
+    return own - logits.scatter(1, labels[:, None], float("-inf")).amax(1)
+
+
 def _flags(finite: Mask, outside: Mask) -> list[str]:
-    words = {(True, False): "", (True, True): "left_threat_model"}
-    return [words.get(pair, "not_finite") for pair in zip(finite.tolist(), outside.tolist(), strict=True)]
+    names = {(True, False): "", (True, True): "left_threat_model"}
+    return [names.get(pair, "not_finite") for pair in zip(finite.tolist(), outside.tolist(), strict=True)]
 
 
-def _first(mask: Mask, sample_ids: list[str]) -> str:
-    return sample_ids[int(mask.nonzero()[0])]
+def _first(mask: Mask) -> int:
+    """Return the index of the first True."""
+    return int(mask.nonzero()[0])

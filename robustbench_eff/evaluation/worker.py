@@ -1,4 +1,4 @@
-"""The work on one shard: images, what changes them, referee, outcomes."""
+"""Evaluation of one shard: load the images, perturb them, have them judged by the referee, and collect the outcomes."""
 
 from __future__ import annotations
 
@@ -24,33 +24,36 @@ from .prefetch import fetched, pictures
 from .referee import Judgement, check_batch, has_nondeterministic_logits, judge, rank_frames
 
 UNBOUNDED = Threat("linf", 1.0)
-"""Where a corrupted image may lie: a corruption has no threat model."""
+"""Threat model of corrupted images: a corruption may change a pixel to any value in [0, 1]."""
 REPEAT_EVERY = 32
-"""Of so many samples of the clean cell one is classified twice, to notice a network that draws at random."""
+"""One of so many clean samples is classified twice, to detect a network with random outputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardResult:
-    """What the work on a shard gives: its outcomes, and a picture of successes as PNG where one was wanted."""
+    """Outcomes of a shard in the form that is stored."""
 
     outcomes: pa.Table
+    """One row per sample, with the columns of `SCHEMA`."""
     picture: bytes | None
+    """PNG of successful attacks; None if there are none or the cell already has a picture."""
     seconds: float
-    """That the worker took."""
+    """Seconds that the worker needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardColumns:
-    """What the device had to say about a shard. The rest of the work needs neither it nor the model."""
+    """Outcomes of a shard as computed; the rest of the work needs neither the device nor the model."""
 
     columns: dict[str, Any]
-    """By name and in the order of SCHEMA, in the memory of the host."""
+    """Columns by name, in the order of `SCHEMA` and in host memory."""
     successes: list[Sample]
-    """A few that the referee confirmed, for a picture."""
+    """Up to `MAX_TILES` samples that the classifier misclassifies, for a picture."""
     seconds: float
+    """Seconds that the worker needed."""
 
-    def done(self) -> ShardResult:
-        """The same as it is stored."""
+    def to_result(self) -> ShardResult:
+        """Convert the outcomes into the form that is stored."""
         arrays = [
             pa.array(values.numpy() if isinstance(values, torch.Tensor) else values).cast(field.type)
             for field, values in zip(SCHEMA, self.columns.values(), strict=True)
@@ -60,23 +63,35 @@ class ShardColumns:
 
 
 def run_shard(work: CellRuntime, task: Task, pixels: Pixels | None = None) -> ShardColumns:
-    """The answers for one shard; `pixels` are its images where they are on the device already.
+    """Evaluate one shard; if memory runs out, evaluate it in parts.
 
-    Only samples that are right when clean are attacked. Corrupted are all, and right is then who is right on the
-    corrupted image; of a sequence the frame with the smallest margin stands for all. Where memory runs out, the shard
-    is worked off in parts.
+    Attacks run only on samples that are classified correctly when clean. Corruptions apply to every sample, and
+    `correct` refers to the corrupted image. A sequence is scored by its frame with the smallest margin.
+
+    Args:
+        work: Cell with its model, images and perturbation.
+        task: Samples to evaluate.
+        pixels: Images of the samples if they are already on the device; None loads them.
+
+    Returns:
+        One outcome per sample, in the order of `task.rows`.
+
+    Raises:
+        EvaluationError: If the attack or the model fails, or memory does not suffice for a single sample.
+        DataError: If an image or a label does not fit the model.
+        ModelError: If the attack changed the model.
     """
     if work.per_shard_randomness:
-        return _answers(work, task, pixels)
+        return _evaluate(work, task, pixels)
 
-    def of(positions: torch.Tensor) -> ShardColumns:
+    def evaluate_part(positions: torch.Tensor) -> ShardColumns:
         part = slice(int(positions[0]), int(positions[-1]) + 1)
-        return _answers(work, task.part(part), None if pixels is None else pixels[part])
+        return _evaluate(work, task.part(part), None if pixels is None else pixels[part])
 
-    return _united(work.shards.map(of, torch.arange(len(task.rows))))
+    return _merged(work.shards.map(evaluate_part, torch.arange(len(task.rows))))
 
 
-def _united(parts: Sequence[ShardColumns]) -> ShardColumns:
+def _merged(parts: Sequence[ShardColumns]) -> ShardColumns:
     if len(parts) == 1:
         return parts[0]
     columns = {name: _concatenated([part.columns[name] for part in parts]) for name in parts[0].columns}
@@ -90,49 +105,51 @@ def _concatenated(values: Sequence[Any]) -> Any:
     return np.concatenate(values) if isinstance(values[0], np.ndarray) else [item for part in values for item in part]
 
 
-def _answers(work: CellRuntime, task: Task, pixels: Pixels | None) -> ShardColumns:
-    began = time.perf_counter()
+def _evaluate(work: CellRuntime, task: Task, pixels: Pixels | None) -> ShardColumns:
+    start = time.perf_counter()
     labels = work.images.labels_of(task.rows, work.classifier.mean.device)
-    known = None if task.clean_predictions is None else torch.tensor(task.clean_predictions.astype(np.int64)).to(labels)
+    clean = None if task.clean_predictions is None else torch.tensor(task.clean_predictions.astype(np.int64)).to(labels)
     if work.sequence is not None:
-        found = _filmed(work, work.sequence, task.rows, labels)
+        batch = _judge_sequences(work, work.sequence, task.rows, labels)
     else:
         pixels = fetched(work.images, task.rows, labels.device) if pixels is None else pixels
-        found = _judged(work, task.rows, labels, known, pixels)
-    prediction = found.verdict.prediction
-    clean_prediction = prediction if known is None else known
-    right = clean_prediction == labels if work.attack is not None else torch.ones_like(labels, dtype=torch.bool)
-    beaten = [] if task.has_gallery else (right & (prediction != labels)).nonzero()[:MAX_TILES, 0].tolist()
-    samples = [
-        _sample(found.images[row], found.verdict.judged[row], int(labels[row]), int(prediction[row])) for row in beaten
+        batch = _judge_images(work, task.rows, labels, clean, pixels)
+    prediction = batch.verdict.prediction
+    clean_prediction = prediction if clean is None else clean
+    eligible = clean_prediction == labels if work.attack is not None else torch.ones_like(labels, dtype=torch.bool)
+    misclassified = [] if task.has_gallery else (eligible & (prediction != labels)).nonzero()[:MAX_TILES, 0].tolist()
+    successes = [
+        _gallery_sample(batch.images[row], batch.verdict.judged[row], int(labels[row]), int(prediction[row]))
+        for row in misclassified
     ]
-    columns = _columns(work, task.rows, labels, clean_prediction, right, found)
-    return ShardColumns(columns, samples, time.perf_counter() - began)
+    columns = _columns(work, task.rows, labels, clean_prediction, eligible, batch)
+    return ShardColumns(columns, successes, time.perf_counter() - start)
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedBatch:
-    """What came of the samples of a shard."""
+    """Samples of a shard after the referee's judgement."""
 
     images: Images
-    """Before they were changed."""
+    """Images before the perturbation."""
     verdict: Judgement
     effort: QueryStats
+    """Queries that the attack or the classification needed."""
     rankings: list[list[int]]
-    """Of every frame of a sequence; else empty."""
+    """Best classes of every frame of a sample's sequence; empty lists for single images."""
 
 
-def _judged(
-    work: CellRuntime, rows: SampleIndices, labels: Labels, known: torch.Tensor | None, pixels: Pixels
+def _judge_images(
+    work: CellRuntime, rows: SampleIndices, labels: Labels, clean: torch.Tensor | None, pixels: Pixels
 ) -> JudgedBatch:
-    """Clean, corrupted or attacked images before the referee; `known` are the clean predictions."""
+    """Perturb images and have them judged; `clean` holds the clean predictions, None for a clean cell."""
     classifier, ids = work.classifier, _ids(work, rows)
     images = work.images.to_model_input(pixels)
     check_batch(images, labels, classifier.num_classes, ids)
     proposed, threat, effort = images, None, QueryStats.none(len(labels), labels.device)
     if work.attack is not None:
-        assert known is not None
-        proposed, effort = _attack(work, images, labels, ids, known == labels)
+        assert clean is not None
+        proposed, effort = _attack(work, images, labels, ids, clean == labels)
         threat = work.attack.threat
     else:
         effort.num_forwards += 1
@@ -141,35 +158,42 @@ def _judged(
         proposed, threat = work.images.to_model_input(work.corruption(pixels, draws)), UNBOUNDED
     verdict = judge(classifier, images, labels, proposed, threat, work.batches)
     if work.is_clean:
-        asked = np.flatnonzero(rows % REPEAT_EVERY == 0)
-        if len(asked):
-            at_random = has_nondeterministic_logits(classifier, images[asked.tolist()], work.batches).cpu().numpy()
-            for row in asked[at_random]:
-                verdict.flags[row] = "random_output"
+        _flag_random_outputs(work, rows, images, verdict)
     return JudgedBatch(images, verdict, effort, [[] for _ in ids])
 
 
-def _filmed(work: CellRuntime, sequence: FrameGenerator, rows: SampleIndices, labels: Labels) -> JudgedBatch:
-    """Sequences of frames before the referee: every frame is ranked, and the one with the smallest margin judged.
+def _flag_random_outputs(work: CellRuntime, rows: SampleIndices, images: Images, verdict: Judgement) -> None:
+    """Classify some of the samples twice, and flag those whose logits differ."""
+    repeated = np.flatnonzero(rows % REPEAT_EVERY == 0)
+    if len(repeated):
+        differs = has_nondeterministic_logits(work.classifier, images[repeated.tolist()], work.batches).cpu().numpy()
+        for row in repeated[differs]:
+            verdict.flags[row] = "random_output"
 
-    Of published ones nobody has the clean image; the first frame stands for it.
+
+def _judge_sequences(work: CellRuntime, sequence: FrameGenerator, rows: SampleIndices, labels: Labels) -> JudgedBatch:
+    """Rank the classes of every frame, and have the frame with the smallest margin judged.
+
+    A published sequence does not have a clean image; its first frame is used instead.
     """
     classifier, ids = work.classifier, _ids(work, rows)
     size, draws = work.images.pixels.shape[1], RandomStreams.of(work.cell.seed or 0, ids, labels.device)
-    first, worst, rankings = [], [], []
-    wholes = pictures(work.images, rows, labels.device)
-    for position, (label, whole) in enumerate(zip(labels.tolist(), wholes, strict=True)):
-        frames = work.images.to_model_input(sequence(whole, size, draws[position : position + 1]))
-        ranking, lowest = rank_frames(classifier, frames, label, work.batches)
-        first.append(frames[0])
-        worst.append(frames[lowest])
+    first_frames, worst_frames, rankings = [], [], []
+    sources = pictures(work.images, rows, labels.device)
+    for position, (label, source) in enumerate(zip(labels.tolist(), sources, strict=True)):
+        frames = work.images.to_model_input(sequence(source, size, draws[position : position + 1]))
+        ranking, worst = rank_frames(classifier, frames, label, work.batches)
+        first_frames.append(frames[0])
+        worst_frames.append(frames[worst])
         rankings.append(ranking)
-    published = work.images.published
-    images = torch.stack(first) if published else work.images.to_model_input(work.images.bytes(rows).to(labels.device))
+    if work.images.published:
+        images = torch.stack(first_frames)
+    else:
+        images = work.images.to_model_input(work.images.bytes(rows).to(labels.device))
     check_batch(images, labels, classifier.num_classes, ids)
     effort = QueryStats.none(len(labels), labels.device)
     effort.num_forwards += sequence.frames + 1
-    verdict = judge(classifier, images, labels, torch.stack(worst), UNBOUNDED, work.batches)
+    verdict = judge(classifier, images, labels, torch.stack(worst_frames), UNBOUNDED, work.batches)
     return JudgedBatch(images, verdict, effort, rankings)
 
 
@@ -178,11 +202,11 @@ def _columns(
     rows: SampleIndices,
     labels: Labels,
     clean_prediction: torch.Tensor,
-    right: torch.Tensor,
-    found: JudgedBatch,
+    eligible: torch.Tensor,
+    batch: JudgedBatch,
 ) -> dict[str, Any]:
-    """The outcomes by column; `right` says who can still be right."""
-    verdict, effort = found.verdict, found.effort
+    """Return the outcomes by column; a sample that is not `eligible` counts as incorrect."""
+    verdict, effort = batch.verdict, batch.effort
     columns = {
         "index": rows,
         "sample_id": _ids(work, rows),
@@ -190,8 +214,8 @@ def _columns(
         "texture": np.full(len(rows), -1) if work.images.textures is None else work.images.textures[rows],
         "clean_prediction": clean_prediction,
         "prediction": verdict.prediction,
-        "correct": right & (verdict.prediction == labels),
-        "correct_8bit": right & (verdict.prediction_8bit == labels),
+        "correct": eligible & (verdict.prediction == labels),
+        "correct_8bit": eligible & (verdict.prediction_8bit == labels),
         "confidence": verdict.confidence,
         "prediction_confidence": verdict.prediction_confidence,
         "margin": verdict.margin,
@@ -206,10 +230,10 @@ def _columns(
         "false_positives": effort.false_positives,
         "won_by": effort.won_by,
         "note": ["; ".join(effort.notes)] * len(labels),
-        "ranking": found.rankings,
+        "ranking": batch.rankings,
         "flag": verdict.flags,
     }
-    if work.images.published:
+    if work.images.published:  # a published image has no clean counterpart to measure a distance to
         columns |= {name: np.full(len(labels), np.nan) for name in ("distance_linf", "distance_l2", "distance_l1")}
         columns["distance_l0"] = np.full(len(labels), -1)
     return {name: values.cpu() if isinstance(values, torch.Tensor) else values for name, values in columns.items()}
@@ -219,52 +243,52 @@ def _ids(work: CellRuntime, rows: SampleIndices) -> list[str]:
     return [work.images.sample_ids[row] for row in rows.tolist()]
 
 
-def _sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:
+def _gallery_sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:
     before, after = (image.permute(1, 2, 0).cpu().numpy() for image in (clean, perturbed))
     return Sample(before, after, f"{label} as {prediction}")
 
 
 def _attack(
-    work: CellRuntime, images: Images, labels: Labels, ids: list[str], right: torch.Tensor
+    work: CellRuntime, images: Images, labels: Labels, ids: list[str], correct: torch.Tensor
 ) -> tuple[Images, QueryStats]:
-    """Attack the samples that are right when clean; the others keep their clean image and cost nothing."""
-    rows = right.nonzero()[:, 0]
+    """Attack the samples that are correct when clean; the others keep their clean image and cost no queries."""
+    rows = correct.nonzero()[:, 0]
     draws = RandomStreams.of(work.cell.seed or 0, [ids[row] for row in rows.tolist()], images.device)
     oracle = work.oracle
     assert oracle is not None
     oracle.watch(len(rows), images.device)
     proposed = images.clone()
-    proposed[rows] = _answer(work, oracle, images[rows], labels[rows], draws)
+    proposed[rows] = _call_attack(work, oracle, images[rows], labels[rows], draws)
     spent, effort = oracle.effort, QueryStats.none(len(labels), images.device)
-    for all_rows, attacked in zip(effort.counts(), spent.counts(), strict=True):
-        all_rows[rows] = attacked
+    for all_counts, attacked_counts in zip(effort.counts(), spent.counts(), strict=True):
+        all_counts[rows] = attacked_counts
     for row, winner in zip(rows.tolist(), spent.won_by, strict=True):
         effort.won_by[row] = winner
     effort.notes = spent.notes
     return proposed, effort
 
 
-def _answer(
+def _call_attack(
     work: CellRuntime, oracle: QueryCountingModel, images: Images, labels: Labels, draws: RandomStreams
 ) -> Images:
-    """What the attack returns, or EvaluationError: it may be anybody's code."""
+    """Return the images that the attack proposes; whatever third-party code raises becomes EvaluationError."""
     name = work.cell.perturbation
-    if work.attack is None or not len(images):  # many models cannot take an empty batch
+    if work.attack is None or not len(images):  # many models do not accept an empty batch
         return images
     try:
-        answer = work.attack(oracle, images.clone(), labels.clone(), draws)
+        proposed = work.attack(oracle, images.clone(), labels.clone(), draws)
     except RobustEvalError:
         raise
-    except Exception as error:  # the attack or the model may be the user's, and raise anything
+    except Exception as error:  # the attack or the model may be the user's
         if out_of_memory(error) and not work.per_shard_randomness:
             raise
         raise EvaluationError(
             f"{name} on {work.cell.model} failed: {type(error).__name__}: {error}",
-            "ROBUST_EVAL_TRACEBACK=1 shows where.",
+            "Set ROBUST_EVAL_TRACEBACK=1 to see where.",
         ) from error
-    if not isinstance(answer, torch.Tensor) or answer.shape != images.shape:
-        got = tuple(answer.shape) if isinstance(answer, torch.Tensor) else type(answer).__name__
+    if not isinstance(proposed, torch.Tensor) or proposed.shape != images.shape:
+        got = tuple(proposed.shape) if isinstance(proposed, torch.Tensor) else type(proposed).__name__
         raise EvaluationError(f"{name} must return images of shape {tuple(images.shape)}, got {got}.")
     work.classifier.check_mode()
     work.classifier.check_weights()
-    return answer.detach().to(images)
+    return proposed.detach().to(images)

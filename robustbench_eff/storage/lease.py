@@ -1,4 +1,4 @@
-"""One writer at a time: a lock of the operating system for a folder, a lease for an object store."""
+"""Mutual exclusion of writers: a lock of the operating system for a folder, a lease for an object store."""
 
 from __future__ import annotations
 
@@ -21,19 +21,26 @@ from robustbench_eff.core.errors import StoreError
 from .remote_files import Files
 
 NAME = ".lock"
+"""Name of the lock or lease file."""
 HEARTBEAT_SECONDS = 10.0
-"""Seconds between two signs of life of who holds a lease."""
+"""Seconds between two renewals of a lease by its holder."""
 LEASE_TIMEOUT_SECONDS = 3 * HEARTBEAT_SECONDS
-"""After so many without one, its holder was killed."""
+"""Seconds without a renewal after which the holder of a lease counts as dead."""
 
 
 @contextmanager
 def held(files: Files) -> Iterator[None]:
-    """Hold files for writing; StoreError if another process does.
+    """Lock files for writing while the block runs.
 
-    A folder is free at once when its holder dies. Of an object store the holder shows a sign of life every BEAT
-    seconds, and another one waits whether that stops. Two that asked in the same instant may both go on: they then
-    compute the same shards twice, and no outcome is lost or changed.
+    The lock of a folder is released when its holder dies. The holder of a lease in an object store renews it every
+    `HEARTBEAT_SECONDS`; another process waits until the renewals stop. Two processes that take a lease at the same
+    instant may both proceed: they compute the same shards twice, and no outcome is lost or changed.
+
+    Args:
+        files: Files to lock.
+
+    Raises:
+        StoreError: If another process holds the lock, or the disk or object store fails.
     """
     if files.folder is None:
         with _lease(files):
@@ -45,7 +52,7 @@ def held(files: Files) -> Iterator[None]:
         try:
             lock.acquire()
         except filelock.Timeout as error:
-            raise StoreError(*_refused(files, "")) from error
+            raise _refusal(files) from error
     try:
         yield
     finally:
@@ -55,60 +62,63 @@ def held(files: Files) -> Iterator[None]:
 @contextmanager
 def _lease(files: Files) -> Iterator[None]:
     holder = {"host": platform.node(), "machine": _machine(), "pid": os.getpid(), "token": secrets.token_hex(8)}
-    _wait_for_the_last(files, holder)
+    _wait_for_holder(files, holder["machine"])
     ended = threading.Event()
 
-    def show_life() -> None:
+    def renew() -> None:
         beat = 0
         while not ended.wait(HEARTBEAT_SECONDS):
             beat += 1
             try:
                 _write(files, holder | {"beat": beat})
             except StoreError:
-                continue  # who writes outcomes will hear of it
+                continue  # the write of the next outcomes raises it
 
     _write(files, holder | {"beat": 0})
-    thread = threading.Thread(target=show_life, daemon=True)
+    thread = threading.Thread(target=renew, daemon=True)
     thread.start()
     try:
         yield
     finally:
         ended.set()
         thread.join()
-        with suppress(StoreError):  # who cannot remove it leaves it to die
-            if (found := _read(files)) is not None and found["token"] == holder["token"]:
+        with suppress(StoreError):  # a lease that cannot be removed expires
+            if (current := _read(files)) is not None and current["token"] == holder["token"]:
                 files.remove(NAME)
 
 
-def _wait_for_the_last(files: Files, asking: dict[str, Any]) -> None:
-    """Return when nobody holds the lease, or who held it is dead; StoreError when it shows life."""
+def _wait_for_holder(files: Files, machine: Any) -> None:
+    """Return once nobody alive holds the lease; raise StoreError if its holder renews it.
+
+    `machine` identifies this machine: a holder on it is dead as soon as its process does not run.
+    """
     first, began = _read(files), time.monotonic()
-    while (found := _read(files)) is not None:
-        if found["machine"] == asking["machine"] and not _runs(found["pid"]):
+    while (current := _read(files)) is not None:
+        if current["machine"] == machine and not _runs(current["pid"]):
             return
-        if found != first:
-            raise StoreError(*_refused(files, f" ({found['pid']} on {found['host']})"))
+        if current != first:
+            raise _refusal(files, f" ({current['pid']} on {current['host']})")
         if time.monotonic() - began > LEASE_TIMEOUT_SECONDS:
             return
         time.sleep(HEARTBEAT_SECONDS / 5)
 
 
-def _refused(files: Files, who: str) -> tuple[str, str]:
-    return (
-        f"Another process{who} is writing to {files.place}.",
+def _refusal(files: Files, holder: str = "") -> StoreError:
+    return StoreError(
+        f"Another process{holder} is writing to {files.place}.",
         "Wait for it to end, or give this run its own --store.",
     )
 
 
 def _machine() -> str:
-    """Where a process number means something: this boot of this machine, and within it this space of processes."""
-    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    known = [boot.read_text().strip(), str(space.stat().st_ino)] if boot.exists() and space.exists() else []
-    return " ".join([platform.node(), *known])
+    """Return a name of the space in which process ids are unique: this boot of this machine, and its pid namespace."""
+    boot, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    ids = [boot.read_text().strip(), str(namespace.stat().st_ino)] if boot.exists() and namespace.exists() else []
+    return " ".join([platform.node(), *ids])
 
 
 def _runs(pid: int) -> bool:
-    """Whether there is a process of that number."""
+    """Return True if a process with this id exists."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -124,7 +134,7 @@ def _write(files: Files, record: dict[str, Any]) -> None:
 
 def _read(files: Files) -> dict[str, Any] | None:
     try:
-        found: dict[str, Any] = json.loads(files.read(NAME))
+        record: dict[str, Any] = json.loads(files.read(NAME))
     except FileNotFoundError:
         return None
-    return found
+    return record

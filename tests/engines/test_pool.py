@@ -1,4 +1,4 @@
-"""The loop that gives out the work, with workers that die, come late and say when."""
+"""The dispatch loop with scripted workers that die and are replaced late."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from robustbench_eff.storage.store import Store
 from running import AtOnce
 
 
-def planned(number: int, model: str = "a", clean: PlannedCell | None = None, samples: int = 64) -> PlannedCell:
+def planned(index: int, model: str = "a", clean: PlannedCell | None = None, samples: int = 64) -> PlannedCell:
     cell = Cell(
         model=model, model_source=model, model_digest=model, preprocessing="", benchmark="b", protocol="p", data="d",
-        classes="", samples=samples, perturbation="none" if clean is None else f"fog{number}", configuration={},
+        classes="", samples=samples, perturbation="none" if clean is None else f"fog{index}", configuration={},
         seed=None,
     )  # fmt: skip
     return PlannedCell(
-        cell_index=number, cell=cell, provenance=Provenance(name=model, source=model, label_space="x"), num_classes=2,
+        cell_index=index, cell=cell, provenance=Provenance(name=model, source=model, label_space="x"), num_classes=2,
         clean=None if clean is None else clean.cell.id, clean_rows=None, passes=1, supports_early_stop=True,
         shard_size=8, per_shard_randomness=False, query_mode="",
     )  # fmt: skip
 
 
-def done(task: Task) -> ShardResult:
+def result(task: Task) -> ShardResult:
     rows = len(task.rows)
     columns = {field.name: [0] * rows for field in SCHEMA} | {"index": task.rows.tolist(), "ranking": [[]] * rows}
     columns |= {"sample_id": [str(row) for row in task.rows], "won_by": [""] * rows, "note": [""] * rows}
@@ -44,8 +44,11 @@ def done(task: Task) -> ShardResult:
 
 
 class Workers:
-    """As many as asked for; `script` says of every task by its number whether its worker dies of it. So many as
-    `stillborn` die before they have a task."""
+    """A pool of scripted workers.
+
+    `script` tells for the tasks in order whether their worker dies. Workers also die of the perturbation `deadly`, and
+    `stillborn` workers die before their first task.
+    """
 
     def __init__(self, size: int, script: Sequence[bool] = (), deadly: str = "", stillborn: int = 0) -> None:
         self.size, self.script, self.deadly, self.stillborn = size, list(script), deadly, stillborn
@@ -68,7 +71,7 @@ class Workers:
         for worker, tasks in list(self.queues.items()):
             if not tasks:
                 continue
-            self.queues[worker] = self.queues.pop(worker)  # everybody has a turn
+            self.queues[worker] = self.queues.pop(worker)  # the workers take turns
             dies = self.script.pop(0) if self.script else tasks[0].cell.perturbation == self.deadly
             if dies:
                 del self.queues[worker]
@@ -76,7 +79,7 @@ class Workers:
                 return [WorkerLost(worker, tasks, "no reason")]
             if self.loads.get(worker) != tasks[0].cell.model_digest:
                 self.loads[worker], self.loaded = tasks[0].cell.model_digest, self.loaded + 1
-            return [TaskFinished(task := tasks.pop(0), lambda: done(task))]
+            return [TaskFinished(task := tasks.pop(0), lambda: result(task))]
         if self.joining:
             self.queues[self.joining.pop()] = []
         return []
@@ -96,29 +99,27 @@ def test_a_run_waits_for_the_worker_that_replaces_the_last_one(tmp_path: Path, s
     assert run(tmp_path, [clean, planned(1, clean=clean)], Workers(size, script)) == {"none": 64, "fog1": 64}
 
 
-def test_workers_that_die_of_their_start_do_not_end_the_work_of_others(tmp_path: Path) -> None:
+def test_workers_that_die_while_they_start_do_not_stop_the_others(tmp_path: Path) -> None:
     clean = planned(0)
     workers = Workers(1, stillborn=3 * MAX_DEATHS)
     assert run(tmp_path, [clean, planned(1, clean=clean)], workers) == {"none": 64, "fog1": 64}
 
 
-def test_samples_that_kill_end_the_run_though_others_go_on(tmp_path: Path) -> None:
+def test_samples_that_kill_their_workers_end_the_run(tmp_path: Path) -> None:
     clean = planned(0, samples=4000)
     workers = Workers(2, deadly="fog1")
-    with pytest.raises(EvaluationError, match=rf"{MAX_DEATHS} workers died of the same samples, fog1 on a: no reason"):
+    with pytest.raises(EvaluationError, match=rf"{MAX_DEATHS} workers died on the same samples, fog1 on a: no reason"):
         run(tmp_path, [clean, planned(1, clean=clean), planned(2, clean=clean, samples=4000)], workers)
     assert len(workers.joining) + 2 <= 2 * MAX_DEATHS + 2
 
 
 @pytest.mark.parametrize(("size", "models"), [(1, 6), (4, 12)])
-def test_every_worker_keeps_to_its_model(
-    tmp_path: Path, size: int, models: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dispatch, "ThreadPoolExecutor", AtOnce)  # how long the store takes is another question
+def test_every_worker_keeps_its_model(tmp_path: Path, size: int, models: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "ThreadPoolExecutor", AtOnce)  # independent of how long the store takes
     cells = []
     for model in range(models):
         clean = planned(len(cells), f"m{model}")
         cells += [clean, *(planned(len(cells) + more, f"m{model}", clean) for more in (1, 2, 3))]
     workers = Workers(size)
     run(tmp_path, cells, workers)
-    assert workers.loaded <= 2 * models, "each once, and now and then one that helps at the end"
+    assert workers.loaded <= 2 * models, "each model once, and sometimes again by a worker that helps at the end"

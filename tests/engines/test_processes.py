@@ -1,4 +1,4 @@
-"""Several workers on one machine: the same outcomes as one, whoever dies on the way."""
+"""Several workers on one machine: the same outcomes as one worker, whichever of them die."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -18,10 +17,10 @@ from torch import nn
 from fixed_answers import Fixed
 from robustbench_eff import load_classifier
 from robustbench_eff.core.errors import EvaluationError, Missing, MissingInputs, ModelError, UsageError
-from robustbench_eff.evaluation.engines.process_pool import _readable
+from robustbench_eff.evaluation.engines.process_pool import _sendable
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.system import devices
-from running import ATTACKS, COUNT, Ears, assert_same, by_cell, run
+from running import ATTACKS, COUNT, Ears, assert_same, by_cell, run, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def reference(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_worker_that_is_killed_loses_and_doubles_nothing(reference: Path, tmp_path: Path) -> None:
-    """Of a model that was passed as an object, too: the worker in its place gets it again."""
+    """A model that was passed as an object is sent to the new worker again."""
     ears = Ears(lambda: os.kill(multiprocessing.active_children()[-1].pid, signal.SIGKILL))
     run(tmp_path / "store", load_classifier("digits_standard"), workers=2, shard_size=8, listener=ears)
     assert ears.disturbed
@@ -41,9 +40,9 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(reference: Path, tmp_
     assert not multiprocessing.active_children()
 
 
-def test_errors_come_out_of_a_worker_as_they_were() -> None:
+def test_errors_of_a_worker_are_raised_unchanged() -> None:
     missing = MissingInputs([Missing("weights of x", "there", "--weights FILE")], "robust-eval")
-    came = pickle.loads(pickle.dumps(_readable(missing)))
+    came = pickle.loads(pickle.dumps(_sendable(missing)))
     assert (type(came), str(came), came.missing) == (MissingInputs, str(missing), missing.missing)
 
 
@@ -66,16 +65,16 @@ def build():
 """
 
 
-def test_an_error_that_nobody_else_can_read_is_told(tmp_path: Path) -> None:
+def test_an_error_that_cannot_be_pickled_is_reported(tmp_path: Path) -> None:
     (tmp_path / "odd.py").write_text(ODD)
     model = ModelRequest(name=f"{tmp_path}/odd.py:build", input_size=32, num_classes=10)
     with pytest.raises(EvaluationError, match=r"fgsm.* failed: Odd: twice odd"):
         run(tmp_path / "store", model, benchmarks=["digits"], attacks=["fgsm"], limit=16, workers=2)
     with pytest.raises(RuntimeError, match="in a worker: ZeroDivisionError"):
-        raise pickle.loads(pickle.dumps(_readable(ZeroDivisionError())))
+        raise pickle.loads(pickle.dumps(_sendable(ZeroDivisionError())))
 
 
-def test_a_model_that_cannot_be_sent_is_said(tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_sent_is_reported(tmp_path: Path) -> None:
     class Local(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return images.mean((2, 3)) * 7 - 9
@@ -84,13 +83,13 @@ def test_a_model_that_cannot_be_sent_is_said(tmp_path: Path) -> None:
         run(tmp_path / "store", Local().eval(), workers=2)
 
 
-def test_a_script_that_runs_itself_is_told_so(tmp_path: Path) -> None:
-    """Its workers die before they have read their model, which is larger than a pipe."""
+def test_a_script_without_a_main_guard_is_reported(tmp_path: Path) -> None:
+    """Its workers die before they have read their model, which is larger than the buffer of a pipe."""
     (tmp_path / "script.py").write_text(
         "from robustbench_eff import evaluate, load_classifier\n"
         f"evaluate(load_classifier('digits_standard'), attacks=['fgsm'], store={str(tmp_path / 'store')!r}, workers=2)"
     )
-    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run([sys.executable, tmp_path / "script.py"], capture_output=True, text=True, timeout=600)
     assert done.returncode == 1
     assert "call evaluate under `if __name__ == '__main__':`" in done.stderr
 
@@ -135,12 +134,20 @@ def test_a_module_is_the_same_model_for_any_number_of_workers(tmp_path: Path) ->
     assert len(by_cell(tmp_path / "store")) == 2
 
 
+def is_running(pid: int) -> bool:
+    """A process that has ended stays in /proc as a zombie until its parent, here init, collects it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def test_workers_end_with_the_run_that_was_killed(tmp_path: Path) -> None:
     script = (
         "from robustbench_eff import evaluate\n"
         "import multiprocessing\n"
-        "from robustbench_eff.evaluation.evaluate import Silence\n"
-        "class Ears(Silence):\n"
+        "from robustbench_eff.evaluation.evaluate import NullListener\n"
+        "class Ears(NullListener):\n"
         "    def planned(self, plan):\n"
         "        print(*(child.pid for child in multiprocessing.active_children()), flush=True)\n"
         "if __name__ == '__main__':\n"
@@ -154,10 +161,7 @@ def test_workers_end_with_the_run_that_was_killed(tmp_path: Path) -> None:
     assert len(children) == 2
     process.kill()
     process.wait()
-    deadline = time.monotonic() + 30
-    while any(Path(f"/proc/{child}").exists() for child in children):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: not any(is_running(child) for child in children))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from pathlib import Path
@@ -63,6 +64,14 @@ def assert_same(left: dict[str, pa.Table], right: dict[str, pa.Table], *, exactl
         assert (one["correct_8bit"] != two["correct_8bit"]).sum() <= 1, name
         for column in FLOATS:
             assert ((one[column] - two[column]).abs() < 1e-3).mean() > 0.97, (name, column)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 300) -> None:
+    """Poll a condition; the time limit is generous, since a busy machine is slow."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "the condition did not become true in time"
+        time.sleep(0.05)
 
 
 class Ears(NullListener):

@@ -1,1 +1,1 @@
-"""Who computes: this process, a pool of processes, or a Ray cluster; one dispatch loop for all three."""
+"""Engines that run the work: this process, a pool of processes, or a Ray cluster; all three share one dispatch loop."""

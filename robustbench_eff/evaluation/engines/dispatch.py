@@ -1,6 +1,6 @@
-"""Which samples are worked on next and by whom: the same for every engine.
+"""The dispatch loop: which samples are evaluated next and by which worker; the same for every engine.
 
-A worker may die at any time: what it had not answered is given to another.
+A worker may die at any time: its unfinished tasks are given to another worker.
 """
 
 from __future__ import annotations
@@ -16,51 +16,77 @@ from robustbench_eff.core.errors import EvaluationError
 from robustbench_eff.core.statistics import wilson
 from robustbench_eff.storage.store import Store
 
-from ..plan import CLEAN, Plan, PlannedCell, Task
+from ..plan import Plan, PlannedCell, Task
 from .store_writer import OpenCell, Progress, StoreWriter, TaskFinished
 
 MAX_DEATHS = 3
-"""After so many workers died of the same samples, no other one is given them."""
+"""Number of workers that may die of the same samples; then the run ends with an error."""
 MAX_PENDING_WRITES = 8
-"""Shards that may wait to be written before no further one is given out."""
+"""Number of finished shards that may wait to be written; above it no further shard is dispatched."""
 TASKS_PER_WORKER = 2
-"""Tasks that a worker has at once: one it works on, and one whose images it fetches meanwhile."""
+"""Number of tasks that a worker holds at once: one that it computes, and one whose images it fetches meanwhile."""
 NO_TASK = ("", 0)
-"""What a worker dies of that had not begun a task."""
+"""Key that counts deaths of workers before their first task."""
 POLL_SECONDS = 0.05
-"""Seconds between two looks at the store while a worker has nothing to do."""
+"""Seconds between two checks of pending store operations while a worker is idle."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """A worker died and left these tasks, the first of them begun; there is, or will be, another one in its place."""
+    """Event of a worker's death; the pool has replaced the worker or will do so."""
 
     worker: int
+    """Number of the dead worker."""
     tasks: Sequence[Task]
+    """Unfinished tasks of the worker; it died while it computed the first."""
     why: str
+    """Cause of the death, for the error message."""
 
 
 @runtime_checkable
 class Pool(Protocol):
-    """Workers, each with its models. What one of them raises comes out of `plan` or `wait`."""
+    """Workers that each hold the models of a run; `plan` and `wait` raise the errors of the workers."""
 
     size: int
-    """How many there are meant to be."""
+    """Intended number of workers."""
 
     def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
-        """What a worker finds there is to do."""
+        """Return the plan of the run, made by one of the workers.
+
+        Args:
+            preparing: Called with a benchmark's name, the number of its decoded images and the number of all its
+                images; an engine whose workers run on other machines may ignore it.
+
+        Returns:
+            The cells of the run, and the inputs that are missing.
+
+        Raises:
+            EvaluationError: If the worker dies.
+        """
 
     def free(self) -> Sequence[int]:
-        """The workers that can take one more task, those with the fewest first."""
+        """Return the numbers of the workers that can take one more task, those with the fewest tasks first."""
 
     def give(self, worker: int, task: Task) -> None:
-        """Put a task into a worker's queue."""
+        """Append a task to a worker's queue.
+
+        Args:
+            worker: Number of a worker that `free` returned.
+            task: Samples to evaluate.
+        """
 
     def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
-        """What happened since; waits for something to happen, but no longer than that."""
+        """Return the events since the last call; block until there is one.
+
+        Args:
+            seconds: Longest time to block; None means without a limit.
+
+        Returns:
+            Finished tasks and lost workers; empty if nothing happened in time.
+        """
 
     def close(self) -> None:
-        """End all workers, whatever they do."""
+        """Stop all workers, also in the middle of a task."""
 
 
 def run(
@@ -72,167 +98,200 @@ def run(
     drawn: bool = False,
     target_ci: float | None = None,
 ) -> None:
-    """Work off every cell of a plan; what the store holds already is not computed again.
+    """Evaluate every cell of a plan; outcomes that the store already holds are not computed again.
 
-    With `drawn` the samples of a cell come in the order of `shuffled`. With `target_ci`, a fraction, a cell whose
-    number is an accuracy ends when the half-width of its interval is at most that; clean cells, which the others
-    build on, are always whole. Stopping by the width alone leaves the interval's coverage what it is as samples become
-    many (Chow and Robbins 1965, "On the asymptotic theory of fixed-width sequential confidence intervals for the
-    mean").
-    `report` is called in another thread, one call at a time.
+    Args:
+        plan: Cells to evaluate, each clean cell before the cells that depend on it.
+        pool: Workers that compute the outcomes.
+        store: Store of the outcomes, locked by the caller.
+        report: Called after every stored shard, in another thread, one call at a time.
+        drawn: Evaluate the samples of a cell in the order of `shuffled` instead of the benchmark's order.
+        target_ci: Half-width of the Wilson interval, as a fraction, at which a cell whose score is an accuracy stops
+            early. Clean cells, on which the others depend, always finish. Stopping by the width alone keeps the
+            coverage of the interval as the number of samples grows.
+
+    Raises:
+        EvaluationError: If a worker fails, or `MAX_DEATHS` workers die of the same samples.
+        StoreError: If the store cannot be read or written.
+
+    Source:
+        Chow and Robbins 1965, "On the asymptotic theory of fixed-width sequential confidence intervals for the mean".
     """
-    with ThreadPoolExecutor(1, "store") as storing:
-        _Run(plan, pool, StoreWriter(plan, store, report, storing, pool.size, drawn), target_ci).work()
+    with ThreadPoolExecutor(1, "store") as store_thread:
+        num_samples = {planned.cell.id: planned.cell.samples for planned in plan.cells}
+        writer = StoreWriter(store, num_samples, store_thread, report, workers=pool.size, drawn=drawn)
+        _Run(plan, pool, writer, target_ci).work()
 
 
 class _Run:
-    """What is given out next, and what becomes of it."""
+    """State of a run: the cells that wait, are open or are closing, and the tasks of the workers."""
 
-    def __init__(self, plan: Plan, pool: Pool, ledger: StoreWriter, target_ci: float | None) -> None:
-        self.pool, self.ledger, self.target_ci = pool, ledger, target_ci
-        self.ahead = list(plan.cells)
-        """Cells that nobody has begun, in the order of the plan."""
+    def __init__(self, plan: Plan, pool: Pool, writer: StoreWriter, target_ci: float | None) -> None:
+        self.pool, self.writer, self.target_ci = pool, writer, target_ci
+        self.waiting = list(plan.cells)
+        """Cells that are not open yet, in the order of the plan."""
         self.begun: set[str] = set()
-        """Models of which a cell was begun."""
+        """Digests of the models with a cell that was opened."""
         self.opening: dict[Future[OpenCell], str] = {}
-        """By the model."""
+        """Digest of the model by the future of the cell."""
         self.open: list[OpenCell] = []
         self.writing: dict[Future[None], OpenCell] = {}
         self.closing: dict[Future[None], str] = {}
+        """Id of the cell by the future that closes it."""
         self.finished: set[str] = set()
+        """Ids of the closed cells."""
         self.models: dict[int, str] = {}
-        """What each worker had loaded last."""
+        """Digest of the model that each worker used last."""
         self.deaths: Counter[tuple[str, int]] = Counter()
-        self.out = 0
+        self.num_dispatched = 0
+        """Tasks that a worker holds."""
 
     def work(self) -> None:
-        """Give out and store until nothing is left."""
+        """Dispatch tasks and store their outcomes until no cell is left."""
         while True:
-            self._look_after()
+            self._advance_cells()
             pending: list[Future[Any]] = [*self.opening, *self.writing, *self.closing]
             if len(self.writing) <= MAX_PENDING_WRITES:
-                self._give_out(bool(pending))
-            stranded = any(cell.left or cell.lost for cell in self.open) and not self.pool.free()
-            if self.out or stranded:
+                self._dispatch(bool(pending))
+            stranded = any(cell.has_shards for cell in self.open) and not self.pool.free()
+            if self.num_dispatched or stranded:
                 idle = bool(pending) and (stranded or bool(self.pool.free()))
                 for event in self.pool.wait(POLL_SECONDS if idle else None):
-                    self._hear(event)
+                    self._handle(event)
             elif pending:
                 wait(pending, return_when=FIRST_COMPLETED)
-            elif not self.ahead:
+            elif not self.waiting:
                 return
 
-    def _look_after(self) -> None:
-        """See what the store has done, end cells that are complete, and begin others."""
+    def _advance_cells(self) -> None:
+        """Take over what the store thread has finished, close complete cells, and open further ones."""
         for opened in [future for future in self.opening if future.done()]:
             del self.opening[opened]
             self.open.append(opened.result())
-            self._end_early(self.open[-1])
+            self._stop_early(self.open[-1])
         for written in [future for future in self.writing if future.done()]:
             written.result()
             cell = self.writing.pop(written)
-            cell.out -= 1
-            self._end_early(cell)
-        for cell in [cell for cell in self.open if not (cell.left or cell.lost or cell.out)]:
+            cell.num_unstored -= 1
+            self._stop_early(cell)
+        for cell in [cell for cell in self.open if not (cell.has_shards or cell.num_unstored)]:
             self.open.remove(cell)
-            self.closing[self.ledger.end(cell)] = cell.planned.cell.id
+            self.closing[self.writer.close(cell)] = cell.planned.cell.id
         for closed in [future for future in self.closing if future.done()]:
             closed.result()
             self.finished.add(self.closing.pop(closed))
-        while (planned := self._next()) is not None:
-            enough = len(self.opening) + sum(bool(cell.left) for cell in self.open) > self.pool.size
-            if enough and self._at_work()[planned.cell.model_digest]:
-                return  # but every begun model has a cell, for whose workers wait for it
-            self.ahead.remove(planned)
+        self._open_cells()
+
+    def _open_cells(self) -> None:
+        while (planned := self._next_cell()) is not None:
+            num_open = len(self.opening) + sum(bool(cell.remaining) for cell in self.open)
+            if num_open > self.pool.size and self._num_cells_by_model()[planned.cell.model_digest]:
+                return  # a model without an open cell is exempt: the workers that have loaded it wait for its next cell
+            self.waiting.remove(planned)
             self.begun.add(planned.cell.model_digest)
-            self.opening[self.ledger.begin(planned)] = planned.cell.model_digest
+            self.opening[self.writer.open(planned)] = planned.cell.model_digest
 
-    def _next(self) -> PlannedCell | None:
-        """The cell to be begun next: a further model only when there are fewer than workers, so that each keeps to its
-        own; of the others the one with the fewest begun cells."""
-        at_work = self._at_work()
-        not_given_out = {of.cell.model_digest for of in self.ahead} & self.begun | at_work.keys()
-        ready = [of for of in self.ahead if of.clean is None or of.clean in self.finished]
-        if len(not_given_out) >= self.pool.size:
-            ready = [of for of in ready if of.cell.model_digest in not_given_out]
-        return min(ready, key=lambda of: at_work[of.cell.model_digest], default=None)
+    def _next_cell(self) -> PlannedCell | None:
+        """Return the next cell to open.
 
-    def _at_work(self) -> Counter[str]:
-        """How many cells of each model can be given out, or soon."""
-        found = Counter(cell.planned.cell.model_digest for cell in self.open if cell.left or cell.lost)
-        found.update(self.opening.values())
-        return found
+        A new model is opened only while fewer models than workers are in use; otherwise the model with the fewest open
+        cells comes first.
+        """
+        num_cells = self._num_cells_by_model()
+        in_use = {planned.cell.model_digest for planned in self.waiting} & self.begun | num_cells.keys()
+        ready = [planned for planned in self.waiting if planned.clean is None or planned.clean in self.finished]
+        if len(in_use) >= self.pool.size:
+            ready = [planned for planned in ready if planned.cell.model_digest in in_use]
+        return min(ready, key=lambda planned: num_cells[planned.cell.model_digest], default=None)
 
-    def _end_early(self, cell: OpenCell) -> None:
-        """Leave the rest of a cell whose interval is as narrow as was asked for; on clean cells the others build."""
+    def _num_cells_by_model(self) -> Counter[str]:
+        """Return the number of cells of each model with shards to dispatch, now or as soon as they are open."""
+        counts = Counter(cell.planned.cell.model_digest for cell in self.open if cell.has_shards)
+        counts.update(self.opening.values())
+        return counts
+
+    def _stop_early(self, cell: OpenCell) -> None:
+        """Stop a cell early once its interval is narrow enough.
+
+        Clean cells always finish: attack cells depend on them.
+        """
         planned = cell.planned
-        if self.target_ci is None or planned.cell.perturbation == CLEAN or not planned.supports_early_stop:
+        if self.target_ci is None or planned.cell.kind == "none" or not planned.supports_early_stop:
             return
-        done, correct = cell.prefix.counts if cell.prefix is not None else (0, 0)
-        if done and cell.fair:
-            low, high = wilson(correct, done)
+        num_samples, num_correct = cell.prefix.counts if cell.prefix is not None else (0, 0)
+        if num_samples and cell.is_unbiased:
+            low, high = wilson(num_correct, num_samples)
             if (high - low) / 2 <= self.target_ci:
-                cell.left.clear()
+                cell.remaining.clear()
 
-    def _give_out(self, pending: bool) -> None:
-        """Give out what can be taken now; `pending` says whether the store will bring more."""
-        while cells := [cell for cell in self.open if cell.left or cell.lost]:
-            pairs = ((worker, min(cells, key=partial(self._price, worker))) for worker in self.pool.free())
-            patient = pending or self.out > 0
-            taken = next((pair for pair in pairs if not (patient and self._waits(*pair))), None)
-            if taken is None:
+    def _dispatch(self, pending: bool) -> None:
+        """Dispatch as many tasks as the workers take; `pending` is True if the store thread will open more cells."""
+        while cells := [cell for cell in self.open if cell.has_shards]:
+            pairs = ((worker, min(cells, key=partial(self._cost, worker))) for worker in self.pool.free())
+            may_wait = pending or self.num_dispatched > 0
+            chosen = next((pair for pair in pairs if not (may_wait and self._should_wait(*pair))), None)
+            if chosen is None:
                 return
-            worker, cell = taken
-            rows = cell.taken()
-            planned = cell.planned
-            known = None if cell.known is None else cell.known[rows]
+            worker, cell = chosen
+            rows, planned = cell.next_shard(), cell.planned
+            clean_predictions = None if cell.clean_predictions is None else cell.clean_predictions[rows]
             self.models[worker] = planned.cell.model_digest
-            self.pool.give(worker, Task(planned.cell_index, planned.cell, rows, known, cell.has_gallery))
-            self.out += 1
-            cell.out += 1
+            self.pool.give(worker, Task(planned.cell_index, planned.cell, rows, clean_predictions, cell.has_gallery))
+            self.num_dispatched += 1
+            cell.num_unstored += 1
 
-    def _waits(self, worker: int, cell: OpenCell) -> bool:
-        """Whether a worker should rather wait for further cells of its model than load that of this cell."""
-        mine = self.models.get(worker)
-        return mine not in (None, cell.planned.cell.model_digest) and any(
-            of.cell.model_digest == mine for of in self.ahead
+    def _should_wait(self, worker: int, cell: OpenCell) -> bool:
+        """Return True if further cells of the worker's model are to come, so that it need not load that of `cell`."""
+        loaded = self.models.get(worker)
+        return loaded not in (None, cell.planned.cell.model_digest) and any(
+            planned.cell.model_digest == loaded for planned in self.waiting
         )
 
-    def _price(self, worker: int, cell: OpenCell) -> tuple[bool, int]:
-        """A worker goes on with its model; a new one it takes where the fewest others are, the first of the plan."""
-        digest = cell.planned.cell.model_digest
-        others = sum(model == digest for other, model in self.models.items() if other != worker)
-        return self.models.get(worker, digest) != digest, others
+    def _cost(self, worker: int, cell: OpenCell) -> tuple[bool, int]:
+        """Return the sort key of a worker's next cell.
 
-    def _hear(self, event: TaskFinished | WorkerLost) -> None:
+        A worker keeps its model; of other models it takes the one with the fewest workers, and the first of the plan.
+        """
+        digest = cell.planned.cell.model_digest
+        num_others = sum(model == digest for other, model in self.models.items() if other != worker)
+        return self.models.get(worker, digest) != digest, num_others
+
+    def _handle(self, event: TaskFinished | WorkerLost) -> None:
         if isinstance(event, TaskFinished):
-            self.out -= 1
+            self.num_dispatched -= 1
             for survived in (_key(event.task), NO_TASK):
                 self.deaths.pop(survived, None)
             cell = self._cell_of(event.task)
-            self.writing[self.ledger.keep(cell, event)] = cell
+            self.writing[self.writer.write(cell, event)] = cell
             return
         self.models.pop(event.worker, None)
         for task in event.tasks:
-            self.out -= 1
+            self.num_dispatched -= 1
             cell = self._cell_of(task)
-            cell.out -= 1
+            cell.num_unstored -= 1
             cell.lost.append(task.rows)
-        blamed = _key(event.tasks[0]) if event.tasks else NO_TASK
-        self.deaths[blamed] += 1
-        if self.deaths[blamed] >= MAX_DEATHS and (event.tasks or not self.out):  # others may be at work
-            of = "their start"
-            if event.tasks:
-                of = f"the same samples, {event.tasks[0].cell.perturbation} on {event.tasks[0].cell.model}"
-            raise EvaluationError(
-                f"{MAX_DEATHS} workers died of {of}: {event.why}.",
-                "Out of memory is the usual cause: try a smaller --batch-size, or fewer workers. "
-                "What was finished is in the store.",
-            )
+        self._count_death(event)
+
+    def _count_death(self, event: WorkerLost) -> None:
+        """Count a death; raise EvaluationError if the same samples, or the start of a worker, caused too many."""
+        key = _key(event.tasks[0]) if event.tasks else NO_TASK
+        self.deaths[key] += 1
+        # Deaths at the start end the run only if no worker is alive to compute something.
+        if self.deaths[key] < MAX_DEATHS or not (event.tasks or not self.num_dispatched):
+            return
+        cause = "while they started"
+        if event.tasks:
+            cause = f"on the same samples, {event.tasks[0].cell.perturbation} on {event.tasks[0].cell.model}"
+        raise EvaluationError(
+            f"{MAX_DEATHS} workers died {cause}: {event.why}.",
+            "They usually run out of memory: try a smaller --batch-size, or fewer workers. "
+            "The finished outcomes are in the store.",
+        )
 
     def _cell_of(self, task: Task) -> OpenCell:
         return next(cell for cell in self.open if cell.planned.cell.id == task.cell.id)
 
 
 def _key(task: Task) -> tuple[str, int]:
+    """Return the cell and the first sample of a task: the key that counts deaths."""
     return task.cell.id, int(task.rows[0])

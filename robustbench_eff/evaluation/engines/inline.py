@@ -1,4 +1,4 @@
-"""One worker: this process."""
+"""The engine without further processes: one worker, which is this process."""
 
 from __future__ import annotations
 
@@ -16,23 +16,50 @@ from .store_writer import TaskFinished
 
 @runtime_checkable
 class WorkerRuntime(Protocol):
-    """A device with the models and images of a run; the same arguments make the same plan."""
+    """A device with the models and images of a run; equal arguments make equal plans."""
 
     def plan(self, preparing: Callable[[str, int, int], None] = ...) -> Plan:
-        """What there is to do; nobody need hear how far it is.
+        """Return the plan of the run.
 
-        Raises MissingInputs with all that is missing, and what cannot be loaded or read.
+        Args:
+            preparing: Called with a benchmark's name, the number of its decoded images and the number of all its
+                images; by default nothing is called.
+
+        Returns:
+            The cells of the run, and the inputs that are missing.
+
+        Raises:
+            MissingInputs: If inputs are missing and the settings do not skip them; the error lists them all.
+            UsageError: If a model or an input cannot be loaded, or does not fit the others.
         """
 
     def fetch(self, task: Task) -> None:
-        """Begin to fetch the images of a task that comes soon; returns at once, and may do nothing."""
+        """Start to fetch the images of a coming task and return at once; an implementation may do nothing.
+
+        Args:
+            task: Task that `work` will receive soon.
+        """
 
     def work(self, task: Task) -> ShardColumns:
-        """Work on a task."""
+        """Evaluate a task.
+
+        Args:
+            task: Samples of a cell of the plan.
+
+        Returns:
+            The outcomes of the samples.
+
+        Raises:
+            EvaluationError: If the cell of the task differs from the cell here, or the evaluation fails.
+        """
 
 
 def cannot_be_sent(error: Exception) -> ModelError:
-    """What is said of a model that no other process can be given."""
+    """Return the error for a model that cannot be sent to another process.
+
+    Args:
+        error: Error that pickling the model raised.
+    """
     return ModelError(
         f"A model cannot be sent to another process: {error}",
         "Define its class in a module, give it as file.py:factory, or use one device.",
@@ -40,29 +67,51 @@ def cannot_be_sent(error: Exception) -> ModelError:
 
 
 class Inline:
-    """A pool of one worker that works whenever the run waits for it."""
+    """A pool of one worker, which computes while the run waits for it."""
 
     size = 1
 
-    def __init__(self, workshop: WorkerRuntime) -> None:
-        self._workshop = workshop
+    def __init__(self, runtime: WorkerRuntime) -> None:
+        """Make the pool.
+
+        Args:
+            runtime: Runtime that computes the tasks.
+        """
+        self._runtime = runtime
         self._queue: deque[Task] = deque()
 
     def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
-        return self._workshop.plan(preparing)
+        """See `Pool`.
+
+        Args:
+            preparing: See `Pool`.
+        """
+        return self._runtime.plan(preparing)
 
     def free(self) -> Sequence[int]:
+        """See `Pool`."""
         return (0,) if len(self._queue) < TASKS_PER_WORKER else ()
 
     def give(self, worker: int, task: Task) -> None:
+        """See `Pool`.
+
+        Args:
+            worker: Always 0.
+            task: See `Pool`.
+        """
         del worker
         self._queue.append(task)
-        self._workshop.fetch(task)
+        self._runtime.fetch(task)
 
     def wait(self, seconds: float | None) -> Sequence[TaskFinished]:
+        """Compute the first task of the queue and return it.
+
+        Args:
+            seconds: Ignored: the call takes as long as the task.
+        """
         del seconds
         task = self._queue.popleft()
-        return [TaskFinished(task, self._workshop.work(task).done)]
+        return [TaskFinished(task, self._runtime.work(task).to_result)]
 
     def close(self) -> None:
-        pass
+        """Do nothing: the process goes on."""

@@ -1,4 +1,4 @@
-"""One process for each worker, on the devices of this machine."""
+"""The engine with one process per worker, on the devices of this machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from typing import Any
+from typing import Any, NamedTuple
 
 from robustbench_eff.core.batching import cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError, RobustEvalWarning
@@ -29,9 +29,20 @@ from .inline import WorkerRuntime, cannot_be_sent
 from .store_writer import TaskFinished
 
 SPAWN = multiprocessing.get_context("spawn")
-"""A forked process cannot use a GPU."""
+"""Start method of the processes: a forked process cannot use a GPU."""
+EXIT_SECONDS = 2
+"""Seconds that a terminated worker gets to exit before it is killed."""
 
 Opening = Callable[[], WorkerRuntime]
+"""Function that makes the runtime of a worker inside its process."""
+
+
+class _Message(NamedTuple):
+    """What a worker sends to the process of the run."""
+
+    kind: str
+    """preparing, plan, done, warning, error, or device_failed."""
+    content: Any
 
 
 @dataclass(slots=True)
@@ -41,117 +52,149 @@ class _Worker:
     tasks: list[Task] = field(default_factory=list)
 
     def send(self, message: bytes) -> None:
-        """Say something pickled; who died does not hear it, and `wait` hears of that."""
+        """Send a pickled message. A dead worker is ignored here and reported by `wait`."""
         with contextlib.suppress(OSError):
             self.pipe.send_bytes(message)
 
 
-class _Broken(Exception):
-    """A worker says that its device has failed, and ends."""
+class _DeviceFailed(Exception):
+    """The device of a worker has failed, and the worker exits."""
 
 
 class Processes:
-    """A pool with a process for each of `openings`, which make their workshops there.
-
-    A process that dies is replaced. Raises ModelError where a model cannot be sent to another process.
-    """
+    """A pool with one process per worker; a process that dies is replaced."""
 
     def __init__(self, openings: Sequence[Opening], settling: Callable[[], None]) -> None:
-        """`settling` is what a process does before anything else."""
+        """Start the processes.
+
+        Args:
+            openings: One function per worker that makes its runtime inside the process.
+            settling: Function that every process calls first.
+
+        Raises:
+            ModelError: If a model cannot be sent to another process.
+        """
         self.size = len(openings)
         self._settling = settling
         self._openings = [_pickled(opening) for opening in openings]
-        self._workers = [self._started() for _ in openings]
+        self._workers = [self._start_process() for _ in openings]
         for worker, opening in zip(self._workers, self._openings, strict=True):
             worker.send(opening)
 
     def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
+        """Return the plan that the first worker makes. See `Pool`.
+
+        Args:
+            preparing: See `Pool`.
+
+        Raises:
+            EvaluationError: If the first worker dies, or its device fails.
+        """
         try:
             self._workers[0].send(pickle.dumps(None))
             while True:
-                match self._next(0):
+                match self._receive(0):
                     case "preparing", step:
                         preparing(*step)
                     case "plan", plan:
                         return plan  # type: ignore[no-any-return]
-        except _Broken as error:
+        except _DeviceFailed as error:
             raise EvaluationError(f"The device of the first worker failed while it made the plan: {error}.") from error
         except (EOFError, OSError) as error:
             raise EvaluationError(
-                f"The first worker died while it made the plan ({self._end_of(0, error)}).",
+                f"The first worker died while it made the plan ({self._cause_of_death(0, error)}).",
                 "In a script, call evaluate under `if __name__ == '__main__':`, which new processes do not run.",
             ) from error
 
     def free(self) -> Sequence[int]:
-        able = [number for number, worker in enumerate(self._workers) if len(worker.tasks) < TASKS_PER_WORKER]
-        return sorted(able, key=lambda number: len(self._workers[number].tasks))
+        """See `Pool`."""
+        able = [index for index, worker in enumerate(self._workers) if len(worker.tasks) < TASKS_PER_WORKER]
+        return sorted(able, key=lambda index: len(self._workers[index].tasks))
 
     def give(self, worker: int, task: Task) -> None:
+        """See `Pool`.
+
+        Args:
+            worker: See `Pool`.
+            task: See `Pool`.
+        """
         self._workers[worker].tasks.append(task)
         self._workers[worker].send(pickle.dumps(task))
 
     def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
-        pipes = {worker.pipe: number for number, worker in enumerate(self._workers)}
-        for pipe in wait(list(pipes), seconds)[:1]:  # one, so that an error of the next does not take its answer along
-            event = self._heard(pipes[pipe])  # type: ignore[index]
+        """Return at most one event, so that the error of one worker does not discard the outcomes of another.
+
+        Args:
+            seconds: See `Pool`.
+        """
+        pipes = {worker.pipe: index for index, worker in enumerate(self._workers)}
+        for pipe in wait(list(pipes), seconds)[:1]:
+            event = self._event(pipes[pipe])  # type: ignore[index]
             return [] if event is None else [event]
         return []
 
     def close(self) -> None:
+        """See `Pool`."""
         for worker in self._workers:
             worker.process.terminate()
         for worker in self._workers:
-            worker.process.join(2)
+            worker.process.join(EXIT_SECONDS)
             worker.process.kill()
             worker.process.join()
             worker.pipe.close()
 
-    def _heard(self, number: int) -> TaskFinished | WorkerLost | None:
-        worker = self._workers[number]
+    def _event(self, index: int) -> TaskFinished | WorkerLost | None:
+        """Return the event that a worker's next message means; None for a message that is not an event."""
+        worker = self._workers[index]
         try:
-            what, found = self._next(number)
-        except (EOFError, OSError, _Broken) as error:
-            lost = WorkerLost(number, worker.tasks, self._end_of(number, error))
+            message = self._receive(index)
+        except (EOFError, OSError, _DeviceFailed) as error:
+            lost = WorkerLost(index, worker.tasks, self._cause_of_death(index, error))
             worker.pipe.close()
-            worker.process.kill()  # whose device has failed may never come to an end
-            self._workers[number] = self._started()
-            self._workers[number].send(self._openings[number])
+            worker.process.kill()  # a worker whose device has failed may never exit
+            self._workers[index] = self._start_process()
+            self._workers[index].send(self._openings[index])
             return lost
-        return TaskFinished(worker.tasks.pop(0), lambda: found) if what == "done" else None
+        return TaskFinished(worker.tasks.pop(0), lambda: message.content) if message.kind == "done" else None
 
-    def _next(self, number: int) -> tuple[str, Any]:
-        """What a worker says; its warnings are given here, its errors raised. EOFError if it is dead, _Broken if it
-        ends."""
-        what, found = pickle.loads(self._workers[number].pipe.recv_bytes())
-        if what == "broken":
-            raise _Broken(found)
-        if what == "error":
-            raise found
-        if what == "warning":
-            text, category = found
-            warnings.warn(text, category, stacklevel=2)
-        return what, found
+    def _receive(self, index: int) -> _Message:
+        """Return a worker's next message; repeat its warnings and raise its errors.
 
-    def _started(self) -> _Worker:
-        """A process that waits for its opening. That does not go along with the start, which would wait for ever where
-        a process dies before it has read all of it."""
-        here, there = SPAWN.Pipe()
-        process = SPAWN.Process(target=_serve, args=(there, self._settling), daemon=True)
+        Raises EOFError if the worker is dead, and _DeviceFailed if it exits because its device has failed.
+        """
+        message = _Message(*pickle.loads(self._workers[index].pipe.recv_bytes()))
+        match message:
+            case "device_failed", failure:
+                raise _DeviceFailed(failure)
+            case "error", error:
+                raise error
+            case "warning", (text, category):
+                warnings.warn(text, category, stacklevel=2)
+        return message
+
+    def _start_process(self) -> _Worker:
+        """Start a process that waits for its opening.
+
+        The opening is sent afterwards: as an argument of the process, it would block the start for ever if the process
+        died before it had read all of it.
+        """
+        own_end, worker_end = SPAWN.Pipe()
+        process = SPAWN.Process(target=_serve, args=(worker_end, self._settling), daemon=True)
         process.start()
-        there.close()  # so that the pipe ends with the process
-        return _Worker(process, here)
+        worker_end.close()  # so that the pipe closes with the process
+        return _Worker(process, own_end)
 
-    def _end_of(self, number: int, error: Exception) -> str:
-        if isinstance(error, _Broken):
+    def _cause_of_death(self, index: int, error: Exception) -> str:
+        if isinstance(error, _DeviceFailed):
             return str(error)
-        process = self._workers[number].process
+        process = self._workers[index].process
         process.join()
         code = process.exitcode or 0
         return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 
 
 def _pickled(opening: Opening) -> bytes:
-    """Plainly, so that it can be read as often as workers are started; the weights of a model travel along."""
+    """Pickle an opening once for all processes that are started with it; it contains the weights of modules."""
     try:
         return pickle.dumps(opening)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -159,39 +202,41 @@ def _pickled(opening: Opening) -> bytes:
 
 
 def _serve(pipe: Connection, settling: Callable[[], None]) -> None:
-    """What a worker's process does: one task after the other, while the images of the next are fetched and the
-    outcomes of the last are sent. What opens its workshop is read first."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; who gave the tasks decides
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    sys.stdout = sys.stderr  # a model of the user may print; stdout is for the result
+    """Run a worker: read the opening, then compute one task after the other.
+
+    One thread fetches the images of the next task meanwhile, another sends the outcomes of the last.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the one of the run stops its workers
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    sys.stdout = sys.stderr  # a user's model may print, and stdout is reserved for the result
     settling()
-    with ThreadPoolExecutor(1) as speaking:
+    with ThreadPoolExecutor(1) as sender:
 
-        def say(what: str, found: Any) -> None:
-            speaking.submit(_send, pipe, what, found)
+        def send(kind: str, content: Any) -> None:
+            sender.submit(_send, pipe, kind, content)
 
-        def warn(message: Warning | str, category: type[Warning], *where: Any) -> None:
-            del where
-            ours = issubclass(category, RobustEvalWarning)
-            say("warning", (str(message), RobustEvalWarning if ours else UserWarning))
+        def send_warning(message: Warning | str, category: type[Warning], *location: Any) -> None:
+            del location
+            sent = RobustEvalWarning if issubclass(category, RobustEvalWarning) else UserWarning
+            send("warning", (str(message), sent))
 
-        warnings.showwarning = warn  # type: ignore[assignment]
+        warnings.showwarning = send_warning  # type: ignore[assignment]
         try:
-            workshop: WorkerRuntime = pickle.loads(pipe.recv_bytes())()
+            runtime: WorkerRuntime = pickle.loads(pipe.recv_bytes())()
             tasks: queue.SimpleQueue[Task | type[EOFError] | None] = queue.SimpleQueue()
-            threading.Thread(target=_listen, args=(pipe, workshop, tasks), daemon=True).start()
+            threading.Thread(target=_listen, args=(pipe, runtime, tasks), daemon=True).start()
             while (task := tasks.get()) is not EOFError:
                 if isinstance(task, Task):
-                    say("done", workshop.work(task))
+                    send("done", runtime.work(task))
                 else:
-                    say("plan", workshop.plan(lambda *step: say("preparing", step)))
-        except Exception as error:  # noqa: BLE001, whatever it is, it belongs to who gave the task
+                    send("plan", runtime.plan(lambda *step: send("preparing", step)))
+        except Exception as error:  # noqa: BLE001, the process of the run raises it, whatever it is
             failure = cuda_error_message(error)
-            say("error", _readable(error)) if failure is None else say("broken", failure)
+            send("error", _sendable(error)) if failure is None else send("device_failed", failure)
 
 
-def _listen(pipe: Connection, workshop: WorkerRuntime, tasks: queue.SimpleQueue[Any]) -> None:
-    """Queue what is asked for, and begin to fetch its images, while another task is worked on."""
+def _listen(pipe: Connection, runtime: WorkerRuntime, tasks: queue.SimpleQueue[Any]) -> None:
+    """Queue incoming tasks (None asks for the plan), and start to fetch their images."""
     while True:
         try:
             task = pipe.recv()
@@ -200,20 +245,20 @@ def _listen(pipe: Connection, workshop: WorkerRuntime, tasks: queue.SimpleQueue[
             return
         tasks.put(task)
         if task is not None:
-            workshop.fetch(task)
+            runtime.fetch(task)
 
 
-def _send(pipe: Connection, what: str, found: Any) -> None:
-    """Say what was found, answers in the form in which they are stored; or what went wrong with that."""
+def _send(pipe: Connection, kind: str, content: Any) -> None:
+    """Send a message, with outcomes in the form that is stored; if that fails, send the error instead."""
     try:
-        message = pickle.dumps((what, found.done() if isinstance(found, ShardColumns) else found))
-    except Exception as error:  # noqa: BLE001, whoever waits for the answer must hear of it
-        message = pickle.dumps(("error", _readable(error)))
+        message = pickle.dumps((kind, content.to_result() if isinstance(content, ShardColumns) else content))
+    except Exception as error:  # noqa: BLE001, the process of the run waits for an answer
+        message = pickle.dumps(("error", _sendable(error)))
     pipe.send_bytes(message)
 
 
-def _readable(error: Exception) -> Exception:
-    """An error that the other process can read: ours as they are, of others the text."""
+def _sendable(error: Exception) -> Exception:
+    """Return an error that another process can unpickle: this package's errors as they are, of others the text."""
     if isinstance(error, RobustEvalError) and type(error).__module__.startswith("robustbench_eff."):
         return error
     if isinstance(error, RobustEvalError):
@@ -221,7 +266,7 @@ def _readable(error: Exception) -> Exception:
     return RuntimeError(f"in a worker: {''.join(traceback.format_exception(error))}")
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

@@ -1,10 +1,11 @@
-"""Workers as actors on a Ray cluster: one that is there, or one that is started on this machine."""
+"""The engine with one Ray actor per worker, on an existing cluster or on one that is started on this machine."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,35 +26,44 @@ try:
 except ImportError as error:
     raise MissingExtra("ray", "ray") from error
 
+LOGGER = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 Opening = Callable[[str], WorkerRuntime]
-"""A workshop on a device."""
+"""Function that makes the runtime of a worker on a device."""
+RESOURCES = {"cpu": ("CPU",), "cuda": ("GPU", "CPU")}
+"""Ray resources of which a worker takes one each, by device."""
+FREE_TIMEOUT_SECONDS = 60.0
+"""Longest wait for free resources. Ray releases those of a killed driver only once it has noticed its death."""
+FREE_NOTICE_SECONDS = 5.0
+"""Seconds of waiting after which a message is logged, once."""
+FREE_POLL_SECONDS = 0.5
+"""Seconds between two checks for free resources."""
 
 
 class _Worker:
-    """What an actor does. Its workshop is opened by a call, so that what is missing is raised like any other error."""
+    """The actor of a worker. `join` makes its runtime, so that missing inputs are raised like any other error."""
 
     def __init__(self, opening: Callable[[], WorkerRuntime], settling: Callable[[], None], folder: str) -> None:
         if Path(folder).is_dir():
-            os.chdir(folder)  # where the paths of the command begin, if this node has it
+            os.chdir(folder)  # relative paths of the command start there, if this node has the folder
         settling()
         self._opening = opening
 
     def join(self) -> None:
-        self._workshop = _call_reporting_device_failure(self._opening)
+        self._runtime = _call_reporting_device_failure(self._opening)
 
     def plan(self) -> Plan:
-        return _call_reporting_device_failure(self._workshop.plan)
+        return _call_reporting_device_failure(self._runtime.plan)
 
     def fetch(self, task: Task) -> None:
-        self._workshop.fetch(task)
+        self._runtime.fetch(task)
 
     def work(self, task: Task) -> ShardResult:
-        return _call_reporting_device_failure(lambda: self._workshop.work(task).done())
+        return _call_reporting_device_failure(lambda: self._runtime.work(task).to_result())
 
 
 def _call_reporting_device_failure(function: Callable[[], Answer]) -> Answer:
-    """What a function gives. That a device failed is raised by itself, since causes do not travel."""
+    """Call a function; raise a device failure by itself, because Ray does not transmit the causes of an error."""
     try:
         return function()
     except Exception as error:
@@ -66,16 +76,13 @@ def _call_reporting_device_failure(function: Callable[[], Answer]) -> Answer:
 class _Actor:
     handle: Any
     joining: Any
-    """Reference to the answer of `join`; None once it is there."""
+    """Reference to the result of `join`; None once the worker is ready."""
     tasks: dict[Any, Task] = field(default_factory=dict)
-    """By the reference to the answer, in the order they were given."""
+    """Tasks by the reference to their result, in the order in which they were given."""
 
 
 class RayCluster:
-    """A pool of actors that each take a GPU, or a core; one that is lost is replaced as soon as there is room for it.
-
-    Raises UsageError where the cluster cannot be reached or has no room for a worker.
-    """
+    """A pool of actors that each take a GPU or a core; a lost actor is replaced once the cluster has room for it."""
 
     def __init__(
         self,
@@ -85,99 +92,173 @@ class RayCluster:
         workers: int | None,
         address: str | None,
     ) -> None:
-        """`device` is auto, cpu or cuda; `workers` are as many as there is room for now unless said.
+        """Connect to the cluster and start the actors.
 
-        `settling` is what each does first.
+        Args:
+            opening: Function that makes the runtime of a worker on a device.
+            settling: Function that every actor calls first.
+            device: `cpu`, `cuda`, or `auto`, which means `cuda` on a cluster with a GPU.
+            workers: Number of workers; by default as many as the cluster has room for. With a number, workers without
+                room start as soon as there is some.
+            address: Address of the cluster; None starts one on this machine.
+
+        Raises:
+            UsageError: If the cluster cannot be reached, does not have the resources of a worker, or none becomes free
+                within `FREE_TIMEOUT_SECONDS`.
+            ModelError: If a model cannot be sent to another process.
         """
-        self._mine = not ray.is_initialized()
-        if self._mine:
+        self._owns_connection = not ray.is_initialized()
+        if self._owns_connection:
             _connect(address)
         try:
-            room = ray.available_resources() if workers is None else ray.cluster_resources()
-            if device == "auto":
-                device = "cuda" if room.get("GPU", 0) >= 1 else "cpu"
-            resource = "GPU" if device == "cuda" else "CPU"
-            self.size = workers or int(room.get(resource, 0))
-            if not self.size:
-                raise UsageError(
-                    f"The Ray cluster has no {resource} to spare now.",
-                    "Use --device, or --workers N for one that grows.",
-                )
+            device = resolve_device(device)
+            self.size = wait_for_room(device) if workers is None else workers
             needs: dict[str, Any] = {"num_cpus": 1, "num_gpus": int(device == "cuda")}
             remote: Any = ray.remote(**needs, concurrency_groups={"ahead": 1})(_Worker)
             self._start = partial(remote.remote, _shared(partial(opening, device)), settling, str(Path.cwd()))
         except RobustEvalError:
-            self._leave()
+            self._disconnect()
             raise
         self._actors: dict[int, _Actor] = {}
-        self._started = 0
+        self._num_started = 0
         for _ in range(self.size):
-            self._add()
+            self._start_actor()
 
     def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
-        del preparing  # it happens elsewhere
+        """Return the plan that the first ready worker makes. See `Pool`.
+
+        Args:
+            preparing: Ignored: the images are decoded on another machine.
+
+        Raises:
+            EvaluationError: If too many workers die while they start, or the worker that makes the plan dies.
+        """
+        del preparing
         deaths = 0
         while True:
             for event in self.wait(None):
                 assert isinstance(event, WorkerLost)
                 deaths += 1
-                if deaths >= self.size + MAX_DEATHS - 1:  # a node that goes takes many along
-                    raise EvaluationError(f"{deaths} Ray workers died of their start: {event.why}.")
+                if deaths >= self.size + MAX_DEATHS - 1:  # a node that leaves takes many workers with it
+                    raise EvaluationError(f"{deaths} Ray workers died while they started: {event.why}.")
             for actor in self._actors.values():
                 if actor.joining is None:
                     try:
-                        plan: Plan = _answer(actor.handle.plan.remote())
+                        plan: Plan = _result(actor.handle.plan.remote())
                     except RayError as error:
-                        raise EvaluationError(f"The Ray worker that made the plan died: {_of(error)}.") from error
+                        raise EvaluationError(
+                            f"The Ray worker that made the plan died: {_described(error)}."
+                        ) from error
                     return plan
 
     def free(self) -> Sequence[int]:
+        """See `Pool`."""
         able = [
-            number
-            for number, actor in self._actors.items()
-            if not actor.joining and len(actor.tasks) < TASKS_PER_WORKER
+            index for index, actor in self._actors.items() if not actor.joining and len(actor.tasks) < TASKS_PER_WORKER
         ]
-        return sorted(able, key=lambda number: len(self._actors[number].tasks))
+        return sorted(able, key=lambda index: len(self._actors[index].tasks))
 
     def give(self, worker: int, task: Task) -> None:
-        actor, there = self._actors[worker], ray.put(task)
-        actor.handle.fetch.options(concurrency_group="ahead").remote(there)
-        actor.tasks[actor.handle.work.remote(there)] = task
+        """See `Pool`.
+
+        Args:
+            worker: See `Pool`.
+            task: See `Pool`.
+        """
+        actor, shared_task = self._actors[worker], ray.put(task)
+        actor.handle.fetch.options(concurrency_group="ahead").remote(shared_task)
+        actor.tasks[actor.handle.work.remote(shared_task)] = task
 
     def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
-        awaited = {reference: number for number, actor in self._actors.items() for reference in actor.tasks}
-        awaited |= {actor.joining: number for number, actor in self._actors.items() if actor.joining is not None}
+        """See `Pool`.
+
+        Args:
+            seconds: See `Pool`.
+        """
+        awaited = {reference: index for index, actor in self._actors.items() for reference in actor.tasks}
+        awaited |= {actor.joining: index for index, actor in self._actors.items() if actor.joining is not None}
         ready, _ = ray.wait(list(awaited), timeout=seconds)
-        events = [self._heard(awaited[reference], reference) for reference in ready]
+        events = [self._event(awaited[reference], reference) for reference in ready]
         return [event for event in events if event is not None]
 
     def close(self) -> None:
+        """See `Pool`."""
         for actor in self._actors.values():
             ray.kill(actor.handle)
-        self._leave()
+        self._disconnect()
 
-    def _heard(self, number: int, reference: Any) -> TaskFinished | WorkerLost | None:
-        actor = self._actors[number]
+    def _event(self, index: int, reference: Any) -> TaskFinished | WorkerLost | None:
+        """Return the event that a finished call means; None for a worker that has become ready."""
+        actor = self._actors[index]
         try:
-            done = _answer(reference)
+            result = _result(reference)
         except RayError as error:
-            del self._actors[number]
+            del self._actors[index]
             ray.kill(actor.handle)
-            self._add()
-            return WorkerLost(number, list(actor.tasks.values()), _of(error))
+            self._start_actor()
+            return WorkerLost(index, list(actor.tasks.values()), _described(error))
         if reference == actor.joining:
             actor.joining = None
             return None
-        return TaskFinished(actor.tasks.pop(reference), lambda: done)
+        return TaskFinished(actor.tasks.pop(reference), lambda: result)
 
-    def _add(self) -> None:
+    def _start_actor(self) -> None:
         handle = self._start()
-        self._actors[self._started] = _Actor(handle, handle.join.remote())
-        self._started += 1
+        self._actors[self._num_started] = _Actor(handle, handle.join.remote())
+        self._num_started += 1
 
-    def _leave(self) -> None:
-        if self._mine:
+    def _disconnect(self) -> None:
+        if self._owns_connection:
             ray.shutdown()
+
+
+def resolve_device(device: str) -> str:
+    """Return `cuda` or `cpu` for `auto`; the cluster's resources decide, whether they are free or not.
+
+    A run that is resumed while a killed driver still holds the GPUs would otherwise evaluate other cells, because the
+    precision of the CPU differs.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+    """
+    if device != "auto":
+        return device
+    return "cuda" if _lacking(ray.cluster_resources(), "cuda") is None else "cpu"
+
+
+def wait_for_room(device: str) -> int:
+    """Return how many workers the cluster has room for; wait until it has room for one.
+
+    Args:
+        device: `cpu` or `cuda`.
+
+    Raises:
+        UsageError: At once if the cluster does not have the resources of a worker at all; else if they are not free
+            within `FREE_TIMEOUT_SECONDS`.
+    """
+    if (lacking := _lacking(ray.cluster_resources(), device)) is not None:
+        raise UsageError(
+            f"The Ray cluster does not have a {lacking}.",
+            "Use another --device, or --workers N for a cluster that grows.",
+        )
+    began, logged = time.monotonic(), False
+    while (lacking := _lacking(available := ray.available_resources(), device)) is not None:
+        waited = time.monotonic() - began
+        if waited > FREE_TIMEOUT_SECONDS:
+            raise UsageError(
+                f"All {lacking}s of the Ray cluster were in use for {FREE_TIMEOUT_SECONDS:.0f} s.",
+                "Wait until other jobs of the cluster end, use another --device, or --workers N to queue for N.",
+            )
+        if waited > FREE_NOTICE_SECONDS and not logged:
+            logged = True
+            LOGGER.warning("Waiting for a free %s of the Ray cluster, %.0f s at most.", lacking, FREE_TIMEOUT_SECONDS)
+        time.sleep(FREE_POLL_SECONDS)
+    return min(int(available[name]) for name in RESOURCES[device])
+
+
+def _lacking(resources: Mapping[str, float], device: str) -> str | None:
+    """Return the first resource of which there is not enough for a worker; None if a worker fits."""
+    return next((name for name in RESOURCES[device] if resources.get(name, 0) < 1), None)
 
 
 def _connect(address: str | None) -> None:
@@ -196,24 +277,24 @@ def _connect(address: str | None) -> None:
 
 
 def _shared(opening: Callable[[], WorkerRuntime]) -> Any:
-    """A reference that every actor reads; the weights of a model travel along, once to a node."""
+    """Return a reference that every actor reads; the weights of modules travel with it, once to each node."""
     try:
         return ray.put(opening)
     except TypeError as error:
         raise cannot_be_sent(error) from error
 
 
-def _answer(reference: Any) -> Any:
-    """What a call gave; what it raised is raised here as it was, RayError where nobody answers any more."""
+def _result(reference: Any) -> Any:
+    """Return the result of a call, or raise its error; RayError means that the worker is lost."""
     try:
         return ray.get(reference)
     except RayTaskError as error:
         if cuda_error_message(error.cause) is not None:
-            raise RayError(str(error.cause)) from error  # who has no device is as good as dead
-        if isinstance(error.cause, RayError):  # what it raised cannot be sent
+            raise RayError(str(error.cause)) from error  # a worker without a device counts as lost
+        if isinstance(error.cause, RayError):  # the original error cannot be pickled
             raise EvaluationError(f"A Ray worker failed: {error.cause}") from error
         raise error.cause from error
 
 
-def _of(error: RayError) -> str:
+def _described(error: RayError) -> str:
     return f"{type(error).__name__}: {str(error).splitlines()[0]}"

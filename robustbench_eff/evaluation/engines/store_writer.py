@@ -1,9 +1,9 @@
-"""What the store holds of every cell and what is left of it: all that a run does with a store, in one thread."""
+"""All operations of a run on its store, in one thread: what the store holds of a cell, and writes of new outcomes."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 
@@ -17,173 +17,206 @@ from robustbench_eff.storage.outcomes import as_numpy
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
-from ..plan import CLEAN, Plan, PlannedCell, SampleIndices, Task, shards_of
+from ..plan import PlannedCell, SampleIndices, Task, shards_of
 from ..worker import ShardResult
 
-MIN_SHARD_SIZE, SHARDS_PER_WORKER = 64, 4
-"""Several workers get smaller shards, so that none waits long for the last: that many a worker, of so many samples."""
+MIN_SHARD_SIZE = 64
+"""Number of samples below which shards are not cut further for several workers."""
+SHARDS_PER_WORKER = 4
+"""Number of shards of a cell that several workers get each, so that no worker waits long for the last shard."""
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands after a shard (or at the start of a cell, with what was found in the store)."""
+    """State of a cell after a shard, or when the cell opens with the outcomes that the store already holds."""
 
     cell: StoredCell
     samples: int
-    """How many samples this step added."""
+    """Number of samples that this step added."""
     done: int
+    """Number of samples that the store holds."""
     correct: int
+    """Number of correct samples among `done`."""
     resumed: bool
-    """Whether these samples were found in the store rather than computed."""
+    """True if the samples of this step came from the store instead of being computed."""
     seconds: float = 0.0
-    """That workers took for the cell so far in this run."""
+    """Seconds that workers have spent on the cell in this run."""
     ended: bool = False
-    """Whether nothing more will be done for this cell: all its samples are there, or enough of them."""
+    """True if the cell is complete or was stopped early."""
     drawn: tuple[int, int] | None = None
-    """In random order, of how many there is a fair sample, and how many of those are right."""
+    """Length of the unbiased prefix and number of correct samples in it, if the samples come in random order."""
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFinished:
-    """A worker is done with a task; `found` puts its answers into the form in which they are stored."""
+    """Event of a finished task."""
 
     task: Task
     found: Callable[[], ShardResult]
+    """Convert the outcomes into the form that is stored."""
 
 
 @dataclass(slots=True, eq=False)
 class OpenCell:
-    """A cell that is being worked on."""
+    """A cell in progress."""
 
     planned: PlannedCell
-    known: npt.NDArray[np.int32] | None
-    """Clean predictions of all its samples."""
-    left: deque[SampleIndices]
+    clean_predictions: npt.NDArray[np.int32] | None
+    """Clean predictions of all its samples; None for a clean cell."""
+    remaining: deque[SampleIndices]
+    """Shards that were not dispatched yet."""
     fair_from: int
-    """With so many samples given out, they are the first of `shuffled`, and with any further ones."""
-    given: int
+    """Number of dispatched samples from which on they form a prefix of `shuffled`."""
+    num_given: int
+    """Number of samples that were dispatched or are stored."""
     stored: tuple[int, int]
-    """Samples that the store holds, and how many of them are right; replaced together, by the thread of the store."""
+    """Number of stored samples and of correct ones among them; the store thread replaces both together."""
     prefix: UnbiasedPrefix | None
-    """Those of them that are a fair sample, where they come in random order."""
-    files: int
-    """In which the store holds it."""
+    """Unbiased prefix of the stored samples, if the samples come in random order."""
+    num_files: int
+    """Number of files in which the store holds the cell."""
     has_gallery: bool
+    """True if the store holds a picture of the cell."""
     lost: deque[SampleIndices] = field(default_factory=deque)
-    """What dead workers left."""
+    """Shards that dead workers did not finish."""
     seconds: float = 0.0
-    out: int = 0
-    """Shards that were given out and are not in the store yet."""
+    """Seconds that workers have spent on the cell in this run."""
+    num_unstored: int = 0
+    """Number of dispatched shards that are not stored yet."""
 
     @property
-    def fair(self) -> bool:
-        """Whether all that was given out is a fair sample."""
-        return self.given >= self.fair_from
+    def has_shards(self) -> bool:
+        """True if a shard waits to be dispatched."""
+        return bool(self.remaining or self.lost)
 
-    def taken(self) -> SampleIndices:
-        """The samples to be given out next."""
+    @property
+    def is_unbiased(self) -> bool:
+        """True if all dispatched samples together form an unbiased sample of the cell."""
+        return self.num_given >= self.fair_from
+
+    def next_shard(self) -> SampleIndices:
+        """Remove and return the next shard to dispatch, lost ones first."""
         if self.lost:
             return self.lost.popleft()
-        rows = self.left.popleft()
-        self.given += len(rows)
+        rows = self.remaining.popleft()
+        self.num_given += len(rows)
         return rows
 
 
 def shard_size(planned: PlannedCell, workers: int) -> int:
-    """How many samples of a cell are worked off together."""
+    """Return the number of samples of a cell that form a shard.
+
+    Args:
+        planned: Cell of the plan.
+        workers: Number of workers; several get smaller shards, so that none waits long for the last.
+    """
     if workers == 1 or planned.per_shard_randomness:
         return planned.shard_size
     return min(planned.shard_size, max(MIN_SHARD_SIZE, planned.cell.samples // (SHARDS_PER_WORKER * workers)))
 
 
+@dataclass(slots=True, eq=False)
 class StoreWriter:
-    """Begins, keeps and ends what is found; each of these returns at once, and its future says when it is done."""
+    """Opens, writes and closes cells in the thread of the store; every method returns a future at once."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        store: Store,
-        report: Callable[[Progress], None],
-        thread: Executor,
-        workers: int,
-        drawn: bool,
-    ) -> None:
-        self.store, self.report, self.thread, self.workers, self.drawn = store, report, thread, workers, drawn
-        self.samples = {planned.cell.id: planned.cell.samples for planned in plan.cells}
-        self.clean: dict[str, npt.NDArray[np.int32]] = {}
-        """Predictions of finished clean cells."""
+    store: Store
+    num_samples: Mapping[str, int]
+    """Number of samples by cell id."""
+    thread: Executor
+    """Executor with one thread."""
+    report: Callable[[Progress], None]
+    """Called in the thread of the store after every step."""
+    workers: int
+    """Number of workers, which decides the size of shards."""
+    drawn: bool
+    """True if samples are dispatched in the order of `shuffled`."""
+    clean_predictions: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
+    """Predictions of finished clean cells by cell id."""
 
-    def begin(self, planned: PlannedCell) -> Future[OpenCell]:
-        """Look up what the store holds of a cell."""
-        return self.thread.submit(self._begin, planned)
+    def open(self, planned: PlannedCell) -> Future[OpenCell]:
+        """Open a cell with the outcomes that the store already holds.
 
-    def keep(self, cell: OpenCell, event: TaskFinished) -> Future[None]:
-        """Store a shard."""
-        return self.thread.submit(self._keep, cell, event)
+        Args:
+            planned: Cell of the plan; its clean cell must be finished.
+        """
+        return self.thread.submit(self._open, planned)
 
-    def end(self, cell: OpenCell) -> Future[None]:
-        """Unite the shards of a cell for which no more will be done."""
-        return self.thread.submit(self._end, cell)
+    def write(self, cell: OpenCell, event: TaskFinished) -> Future[None]:
+        """Store the outcomes of a shard.
 
-    def _begin(self, planned: PlannedCell) -> OpenCell:
+        Args:
+            cell: Open cell of the task.
+            event: Finished task.
+        """
+        return self.thread.submit(self._write, cell, event)
+
+    def close(self, cell: OpenCell) -> Future[None]:
+        """Merge the shards of a cell into one file.
+
+        Args:
+            cell: Open cell without unfinished shards.
+        """
+        return self.thread.submit(self._close, cell)
+
+    def _open(self, planned: PlannedCell) -> OpenCell:
         cell = planned.cell
         self.store.write_cell(cell)
-        found, files = self.store.load_for_resume(cell.id, ["correct"])
-        rows, correct = as_numpy(found["index"]), int(pc.sum(found["correct"]).as_py() or 0)
+        stored, num_files = self.store.load_for_resume(cell.id, ["correct"])
+        rows, num_correct = as_numpy(stored["index"]), int(pc.sum(stored["correct"]).as_py() or 0)
         drawn = self.drawn and not planned.per_shard_randomness
         prefix = UnbiasedPrefix(cell.samples) if drawn else None
         if prefix is not None:
-            prefix.add(rows, as_numpy(found["correct"]))
+            prefix.add(rows, as_numpy(stored["correct"]))
         opened = OpenCell(
             planned=planned,
-            known=self._known(planned),
-            left=deque(shards_of(cell.samples, rows, shard_size(planned, self.workers), drawn=drawn)),
+            clean_predictions=self._clean_predictions(planned),
+            remaining=deque(shards_of(cell.samples, rows, shard_size(planned, self.workers), drawn=drawn)),
             fair_from=fair_from(rows, cell.samples) if drawn else cell.samples,
-            given=len(rows),
-            stored=(len(rows), correct),
+            num_given=len(rows),
+            stored=(len(rows), num_correct),
             prefix=prefix,
-            files=files,
+            num_files=num_files,
             has_gallery=self.store.has_picture(cell.id),
         )
-        self._tell(opened, len(rows), resumed=True)
+        self._report(opened, len(rows), resumed=True)
         return opened
 
-    def _keep(self, cell: OpenCell, event: TaskFinished) -> None:
-        done, of = event.found(), cell.planned.cell
-        if done.picture is not None:
-            self.store.write_picture(of.id, done.picture)
+    def _write(self, cell: OpenCell, event: TaskFinished) -> None:
+        result, cell_id = event.found(), cell.planned.cell.id
+        if result.picture is not None:
+            self.store.write_picture(cell_id, result.picture)
             cell.has_gallery = True
-        self.store.write_shard(of.id, done.outcomes)
-        samples, right = done.outcomes.num_rows, as_numpy(done.outcomes["correct"])
-        cell.files += 1
-        cell.seconds += done.seconds
-        cell.stored = cell.stored[0] + samples, cell.stored[1] + int(right.sum())
+        self.store.write_shard(cell_id, result.outcomes)
+        num_samples, correct = result.outcomes.num_rows, as_numpy(result.outcomes["correct"])
+        cell.num_files += 1
+        cell.seconds += result.seconds
+        cell.stored = cell.stored[0] + num_samples, cell.stored[1] + int(correct.sum())
         if cell.prefix is not None:
-            cell.prefix.add(as_numpy(done.outcomes["index"]), right)
-        self._tell(cell, samples)
+            cell.prefix.add(as_numpy(result.outcomes["index"]), correct)
+        self._report(cell, num_samples)
 
-    def _end(self, cell: OpenCell) -> None:
-        if cell.files > 1:
+    def _close(self, cell: OpenCell) -> None:
+        if cell.num_files > 1:
             self.store.compact(cell.planned.cell.id)
-        self._tell(cell, 0, ended=True)
+        self._report(cell, 0, ended=True)
 
-    def _tell(self, cell: OpenCell, samples: int, *, resumed: bool = False, ended: bool = False) -> None:
+    def _report(self, cell: OpenCell, num_samples: int, *, resumed: bool = False, ended: bool = False) -> None:
         drawn = None if cell.prefix is None else cell.prefix.counts
-        self.report(Progress(cell.planned.cell, samples, *cell.stored, resumed, cell.seconds, ended, drawn))
+        self.report(Progress(cell.planned.cell, num_samples, *cell.stored, resumed, cell.seconds, ended, drawn))
 
-    def _known(self, planned: PlannedCell) -> npt.NDArray[np.int32] | None:
-        """The clean predictions of a cell's samples; -1 of those whose clean image nobody has."""
-        if planned.cell.perturbation == CLEAN:
+    def _clean_predictions(self, planned: PlannedCell) -> npt.NDArray[np.int32] | None:
+        """Return the clean predictions of a cell's samples; -1 for a sample without a clean image."""
+        if planned.cell.kind == "none":
             return None
         if planned.clean is None:
             return np.full(planned.cell.samples, -1, np.int32)
-        if planned.clean not in self.clean:
-            found = self.store.outcomes(planned.clean, ["prediction"])
-            if found.num_rows != self.samples[planned.clean]:
+        if planned.clean not in self.clean_predictions:
+            outcomes = self.store.outcomes(planned.clean, ["prediction"])
+            if outcomes.num_rows != self.num_samples[planned.clean]:
                 raise StoreError(
                     f"{self.store.place} has lost clean outcomes during the run.",
                     "Repeat the same command: it computes them again.",
                 )
-            self.clean[planned.clean] = as_numpy(found["prediction"])
-        clean, rows = self.clean[planned.clean], planned.clean_rows
+            self.clean_predictions[planned.clean] = as_numpy(outcomes["prediction"])
+        clean, rows = self.clean_predictions[planned.clean], planned.clean_rows
         return clean if rows is None else np.where(rows < 0, np.int32(-1), clean[rows])
