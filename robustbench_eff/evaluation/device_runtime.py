@@ -265,10 +265,10 @@ def _oracle(classifier: Classifier, settings: Settings, device: str) -> tuple[Or
     asked = settings.precision
     precision = batch_sizes.precision(classifier, device) if asked == "auto" else asked
     batch_size = _batch_size(classifier, settings, device)
-    oracle = Oracle(classifier, batch_size=batch_size, twin=precision, compiled=settings.compile)
+    oracle = Oracle(classifier, batch_size=batch_size, precision=precision, compiled=settings.compile)
     size = classifier.preprocessing.geometry.size
-    oracle.make_twin(torch.Size((3, size, size)), classifier.mean.device)
-    if not oracle.twinned:
+    oracle.make_copy(torch.Size((3, size, size)), classifier.mean.device)
+    if not oracle.uses_copy:
         return oracle, "float32"
     return oracle, f"{precision}, compiled" if settings.compile else precision
 

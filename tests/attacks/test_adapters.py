@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import inspect
 import random
 
 import numpy as np
@@ -9,6 +11,8 @@ import pytest
 import torch
 
 from robustbench_eff.attacks import Oracle
+from robustbench_eff.attacks.foolbox_adapter import FoolboxAttack
+from robustbench_eff.attacks.pyautoattack_adapter import PARTS, VARIANTS, PyAutoAttack
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.core.errors import SpecError
@@ -27,6 +31,72 @@ TEXTS = {
     "autoattack:apgd-ce(eps=8/255, norm='linf')": Threat("linf", 8 / 255),
     "autoattack:square(eps=0.5, norm='l2')": Threat("l2", 0.5),
 }
+
+
+FOOLBOX_DECISIONS = {
+    "BinarizationRefinementAttack",
+    "BinarySearchContrastReductionAttack",
+    "BoundaryAttack",
+    "DatasetAttack",
+    "GaussianBlurAttack",
+    "HopSkipJumpAttack",
+    "InversionAttack",
+    "L2AdditiveGaussianNoiseAttack",
+    "L2AdditiveUniformNoiseAttack",
+    "L2ClippingAwareAdditiveGaussianNoiseAttack",
+    "L2ClippingAwareAdditiveUniformNoiseAttack",
+    "L2ClippingAwareRepeatedAdditiveGaussianNoiseAttack",
+    "L2ClippingAwareRepeatedAdditiveUniformNoiseAttack",
+    "L2ContrastReductionAttack",
+    "L2RepeatedAdditiveGaussianNoiseAttack",
+    "L2RepeatedAdditiveUniformNoiseAttack",
+    "LinearSearchBlendedUniformNoiseAttack",
+    "LinearSearchContrastReductionAttack",
+    "LinfAdditiveUniformNoiseAttack",
+    "LinfRepeatedAdditiveUniformNoiseAttack",
+    "PointwiseAttack",
+    "SaltAndPepperNoiseAttack",
+    "SpatialAttack",
+}
+FOOLBOX_ONE_GRADIENT = {"FGM", "FGSM", "L1FastGradientAttack", "L2FastGradientAttack", "LinfFastGradientAttack"}
+FOOLBOX_LOGITS = {"GenAttack"}
+
+
+def foolbox_attacks() -> dict[str, type]:
+    """Every attack that Foolbox exports, by name; `Attack` is the abstract base class."""
+    import foolbox
+
+    return {name: item for name, item in vars(foolbox.attacks).items() if inspect.isclass(item) and name != "Attack"}
+
+
+def wrapped(name: str) -> FoolboxAttack:
+    options = (("steps", 5),) if name == "VirtualAdversarialAttack" else ()
+    return FoolboxAttack(name=name, eps=1, norm="l2", options=options)
+
+
+@pytest.mark.parametrize("name", foolbox_attacks())
+def test_every_foolbox_attack_declares_what_it_uses(name: str) -> None:
+    expected = "gradients"
+    if name in FOOLBOX_DECISIONS:
+        expected = "decisions"
+    elif name in FOOLBOX_ONE_GRADIENT:
+        expected = "one gradient"
+    elif name in FOOLBOX_LOGITS:
+        expected = "logits"
+    assert wrapped(name).uses == expected
+
+
+@pytest.mark.parametrize("name", foolbox_attacks())
+def test_foolbox_attacks_use_gradients_if_and_only_if_their_code_does(name: str) -> None:
+    modules = {inspect.getmodule(base) for base in foolbox_attacks()[name].__mro__}
+    takes_gradients = any("value_and_grad" in inspect.getsource(module) for module in modules if module is not builtins)
+    assert (wrapped(name).uses in ("one gradient", "gradients")) == takes_gradients
+
+
+def test_square_of_pyautoattack_uses_logits_and_all_else_gradients() -> None:
+    assert {name: PyAutoAttack(name=name).uses for name in VARIANTS + PARTS} == {
+        name: "logits" if name == "square" else "gradients" for name in VARIANTS + PARTS
+    }
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +131,7 @@ def test_an_empty_batch_is_no_obstacle(digits_standard: Classifier, samples) -> 
 
 
 def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, samples) -> None:
-    oracle = Oracle(digits_standard, twin="bfloat16")
+    oracle = Oracle(digits_standard, precision="bfloat16")
     build_attack.attack("foolbox:LinfPGD(eps=8/255, steps=5)")(oracle, *samples)
     assert oracle.query_mode == "float32, as it is"
     assert (oracle.effort.num_backwards == -1).all()
@@ -72,9 +142,9 @@ def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, sa
     [
         ("foolbox:LinfPG", "Did you mean 'LinfPGD'"),
         ("foolbox:LinfPGD(step=3)", "unexpected keyword argument 'step'"),
-        ("foolbox:GaussianBlurAttack", "does not say its norm"),
+        ("foolbox:GaussianBlurAttack", "does not define a norm"),
         ("foolbox:LinfPGD(eps=8)", "Did you mean 8/255"),
-        ("autoattack:standart", "has no 'standart'"),
+        ("autoattack:standart", "does not have 'standart'"),
         ("autoattack:standard(epz=1)", "no field 'epz'"),
     ],
 )

@@ -95,7 +95,8 @@ def test_restarts_never_help_the_model(digits_standard: Classifier, samples) -> 
 
 
 @pytest.mark.parametrize(
-    ("classes", "note"), [(2, "the margin"), (3, "targeted DLR needs 4"), (7, "aimed at 6"), (30, "")]
+    ("classes", "note"),
+    [(2, "the targeted margin"), (3, "targeted DLR needs 4"), (7, "used 6 instead of 9 targets"), (30, "")],
 )
 def test_few_classes_are_no_obstacle_and_are_noted(classes: int, note: str) -> None:
     model = Linear(classes).eval()
@@ -115,7 +116,7 @@ def test_dlr_with_two_classes_climbs_the_margin_and_says_so() -> None:
     labels = model(images).argmax(1)
     oracle = Oracle(model)
     assert not survivors(model, APGD(eps=0.2, loss="dlr")(oracle, images, labels), labels).any()
-    assert oracle.effort.notes == ["apgd-dlr climbed the margin: DLR needs 3 classes"]
+    assert oracle.effort.notes == ["apgd-dlr maximized the negative margin: DLR needs 3 classes"]
 
 
 def test_beaten_samples_cost_no_more_passes(digits_standard: Classifier, samples) -> None:

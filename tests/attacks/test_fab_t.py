@@ -128,7 +128,7 @@ def test_fewer_classes_than_targets_are_noted() -> None:
         labels = model(images).argmax(1)
     oracle = Oracle(model)
     adversarial = FABT(eps=None, iterations=5)(oracle, images, labels)
-    assert oracle.effort.notes == ["fab-t aimed at 1 classes: there are no more"]
+    assert oracle.effort.notes == ["fab-t used 1 instead of 9 targets: the model has 2 classes"]
     assert distances(model, adversarial, images, labels, "linf").isfinite().all()
 
 

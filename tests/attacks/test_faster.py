@@ -110,7 +110,7 @@ def test_no_slope_is_lost_in_16_bits_where_the_network_is_sure() -> None:
     model, labels = classifier(Residual()), torch.zeros(9, dtype=torch.long)
     with torch.no_grad():
         model.model.head.bias[0] = 20.0  # the slope of cross entropy is of the order of 1e-9 now
-    oracle, rows = Oracle(model, twin="float16"), torch.arange(9)
+    oracle, rows = Oracle(model, precision="float16"), torch.arange(9)
     oracle.watch(9)
     _, gradient = oracle.gradient(images(9), labels, cross_entropy, rows)
     _, expected = Oracle(model)._gradient(images(9), labels, cross_entropy, rows)
@@ -120,7 +120,7 @@ def test_no_slope_is_lost_in_16_bits_where_the_network_is_sure() -> None:
     assert likeness.min() > 0.99
     assert not oracle.effort.zero_gradients.any()
     pixels = images(9).requires_grad_(True)
-    (naive,) = torch.autograd.grad(cross_entropy(oracle._model(pixels)(pixels), labels).sum(), pixels)
+    (naive,) = torch.autograd.grad(cross_entropy(oracle._queried(pixels)(pixels), labels).sum(), pixels)
     assert not naive.any(), "the same slope without scaling"
 
 
@@ -133,7 +133,7 @@ def test_where_a_twin_overflows_the_plain_network_is_asked() -> None:
             return torch.cat((x.mean((2, 3)), glare / 1e6 - x.mean((2, 3))), 1)
 
     plain = Glaring().eval()
-    oracle, rows, labels = Oracle(plain, twin="float16"), torch.arange(4), torch.tensor([0, 1, 2, 4])
+    oracle, rows, labels = Oracle(plain, precision="float16"), torch.arange(4), torch.tensor([0, 1, 2, 4])
     samples = torch.stack([torch.full((3, 4, 4), level) for level in (0.3, 1.0, 0.5, 0.9)])
     oracle.watch(4)
     logits = oracle.logits(samples, rows)
@@ -141,7 +141,7 @@ def test_where_a_twin_overflows_the_plain_network_is_asked() -> None:
     assert torch.equal(logits[[1, 3]], plain(samples[[1, 3]]))
     assert torch.allclose(logits, plain(samples), atol=1e-3)
     assert oracle.effort.num_forwards.tolist() == [1, 2, 1, 2]
-    assert oracle.effort.notes == ["float32 was asked where the twin's numbers overflowed"]
+    assert oracle.effort.notes == ["queried float32 where the low-precision copy overflowed"]
     _, gradient = oracle.gradient(samples, labels, cross_entropy, rows)
     _, expected = Oracle(plain)._gradient(samples, labels, cross_entropy, rows)
     assert torch.allclose(gradient, expected, rtol=1e-2)
@@ -177,7 +177,7 @@ def test_a_network_that_makes_float32_on_the_way_runs_under_autocast() -> None:
 
 def test_whether_there_is_a_twin_does_not_depend_on_the_first_images() -> None:
     model = classifier(Residual())
-    oracle = Oracle(model, twin="bfloat16")
+    oracle = Oracle(model, precision="bfloat16")
     PGD(steps=1)(oracle, images(0), torch.zeros(0, dtype=torch.long))
     PGD(steps=1)(oracle, images(3), torch.zeros(3, dtype=torch.long))
     assert oracle.query_mode == "bfloat16, folded, channels-last"
@@ -197,8 +197,8 @@ def test_what_only_the_twin_takes_for_a_success_goes_back_to_work() -> None:
 
     plain, hasty = Bright().eval(), Bright().eval()
     hasty.threshold.data.fill_(0.4)
-    oracle = Oracle(plain, twin="bfloat16")
-    oracle._twin = hasty
+    oracle = Oracle(plain, precision="bfloat16")
+    oracle._copy = hasty
     dim, labels = torch.full((3, 3, 4, 4), 0.5), torch.zeros(3, dtype=torch.long)
     found = PGD(eps=0.1, steps=10, random_start=False)(oracle, dim, labels)
     assert (plain(found).argmax(1) == 1).all()
@@ -211,7 +211,7 @@ def test_pgd_through_a_twin_breaks_as_many(digits_standard: Classifier, twin) ->
     samples, labels = prepare(DIGITS, open_digits(), digits_standard.preprocessing.geometry).batch(0, 100)
     survived = []
     for kind in (None, twin):
-        found = PGD(eps=8 / 255, steps=20)(Oracle(digits_standard, twin=kind), samples, labels)
+        found = PGD(eps=8 / 255, steps=20)(Oracle(digits_standard, precision=kind), samples, labels)
         with torch.no_grad():
             survived.append(digits_standard(found).argmax(1) == labels)
     assert (survived[0] != survived[1]).sum() <= 1

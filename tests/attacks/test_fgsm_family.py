@@ -120,7 +120,7 @@ def test_from_a_random_sign_half_of_eps_is_left_for_the_step(digits_standard: Cl
 
 
 def test_unknown_settings_are_refused() -> None:
-    with pytest.raises(SpecError, match="start=sign goes with norm=linf"):
+    with pytest.raises(SpecError, match="start=sign requires norm=linf"):
         RFGSM(start="sign", norm="l2")
     with pytest.raises(SpecError, match="start must be uniform or sign, got 'zero'"):
         RFGSM(start="zero")

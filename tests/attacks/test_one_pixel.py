@@ -72,7 +72,7 @@ def test_targets_have_populations_of_their_own() -> None:
     oracle = Oracle(Needle().eval())
     attack = OnePixel(population=40, generations=60, targets=9)
     assert (oracle(attack(oracle, images, labels)).argmax(1) == 1).all()
-    assert oracle.effort.notes == ["one-pixel aimed at 2 classes: there are no more"]
+    assert oracle.effort.notes == ["one-pixel used 2 target classes: the model has only 3 classes"]
     model = Never(4).eval()
     oracle = Oracle(model)
     OnePixel(population=6, generations=3, targets=2)(oracle, images, labels)
@@ -252,7 +252,7 @@ def test_no_fewer_are_beaten_than_by_scipys_evolution() -> None:
         ({"pixels": 0}, "number of pixels >= 1"),
         ({"generations": 0}, "generations must be >= 1"),
         ({"mutation": 0.0}, r"mutation must be in \(0, 2\]"),
-        ({"pixels": 2, "search": "corners"}, "search=corners goes with pixels=1"),
+        ({"pixels": 2, "search": "corners"}, "search=corners requires pixels=1"),
     ],
 )
 def test_impossible_fields_are_refused(fields, message) -> None:

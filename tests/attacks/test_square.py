@@ -8,7 +8,7 @@ from torch import nn
 
 from robustbench_eff.attacks import Oracle
 from robustbench_eff.attacks.square import Square
-from robustbench_eff.attacks.square_moves import move, numbers_a_step, start
+from robustbench_eff.attacks.square_moves import move, numbers_per_step, start
 from robustbench_eff.attacks.square_windows import two_bumps, window_side
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
@@ -50,7 +50,7 @@ class Linear(nn.Module):
 class Never(Oracle):
     """An oracle that confirms no success and remembers by how much another class was ahead."""
 
-    def beaten(self, logits, images, labels, rows):
+    def successes(self, logits, images, labels, rows):
         lead = logits.amax(1) - logits.gather(1, labels[:, None])[:, 0]
         self.asked = [*getattr(self, "asked", []), (rows.tolist(), lead.tolist())]
         return torch.zeros_like(labels, dtype=torch.bool)
@@ -147,7 +147,7 @@ def test_every_image_that_is_tried_lies_on_the_ball_and_in_the_box(ball: Threat,
     best = start(clean, ball, draws, 0)
     assert ball.excess(best, clean).max() <= 1e-6
     for step in (0, 40, 300, 3000):
-        numbers = draws.uniform((numbers_a_step(ball, shape[0]),), stream="numbers", step=step)
+        numbers = draws.uniform((numbers_per_step(ball, shape[0]),), stream="numbers", step=step)
         best = move(ball, window_side(step, 0.8, clean, ball.norm), clean)(best, clean, numbers)
         assert ball.excess(best, clean).max() <= 1e-6
         if shape == (3, 32, 32):  # far from the box, all of eps is used
