@@ -1,4 +1,4 @@
-"""Attacks of other libraries, by name, with their own options, seeded."""
+"""Attacks of other libraries, by name, with their own options, and seeded."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_foolbox_attacks_use_gradients_if_and_only_if_their_code_does(name: str)
     assert (wrapped(name).uses in ("one gradient", "gradients")) == takes_gradients
 
 
-def test_square_of_pyautoattack_uses_logits_and_all_else_gradients() -> None:
+def test_square_of_pyautoattack_uses_logits_and_the_other_parts_gradients() -> None:
     assert {name: PyAutoAttack(name=name).uses for name in VARIANTS + PARTS} == {
         name: "logits" if name == "square" else "gradients" for name in VARIANTS + PARTS
     }
@@ -105,14 +105,16 @@ def samples(digits_standard: Classifier) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize(("text", "threat"), TEXTS.items())
-def test_the_text_of_an_adapted_attack_reads_back(text: str, threat: Threat) -> None:
+def test_the_spec_text_of_an_adapted_attack_builds_an_equal_attack(text: str, threat: Threat) -> None:
     attack = build_attack.attack(text)
     assert attack.threat == threat
     assert build_attack.attack(build_attack.attack_text(text)) == attack
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if "square" not in text and "l0" not in text])
-def test_it_stays_inside_and_touches_no_generator(digits_standard: Classifier, samples, text: str) -> None:
+def test_results_lie_inside_the_threat_model_and_global_generators_are_restored(
+    digits_standard: Classifier, samples, text: str
+) -> None:
     attack = build_attack.attack(text)
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     first = attack(digits_standard, *samples)
@@ -125,7 +127,7 @@ def test_it_stays_inside_and_touches_no_generator(digits_standard: Classifier, s
     assert torch.equal(attack(digits_standard, *samples), first)
 
 
-def test_an_empty_batch_is_no_obstacle(digits_standard: Classifier, samples) -> None:
+def test_an_empty_batch_gives_an_empty_batch(digits_standard: Classifier, samples) -> None:
     for text in TEXTS:
         assert len(build_attack.attack(text)(digits_standard, samples[0][:0], samples[1][:0])) == 0
 
@@ -148,7 +150,7 @@ def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, sa
         ("autoattack:standard(epz=1)", "no field 'epz'"),
     ],
 )
-def test_a_wrong_name_or_option_is_said(text: str, words: str) -> None:
+def test_a_wrong_name_or_option_is_reported(text: str, words: str) -> None:
     with pytest.raises(SpecError) as caught:
         build_attack.attack(text)
     assert words in f"{caught.value.message} {caught.value.hint}"

@@ -1,4 +1,4 @@
-"""What the one-pixel attack breeds and paints, and how equal images are recognised."""
+"""Populations and images of the one-pixel attack, and the codes that identify equal images."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_the_first_generation_is_drawn_as_in_the_paper() -> None:
     assert (colours == 1).double().mean() == pytest.approx(0.1587, abs=0.01)
 
 
-def test_children_stay_inside_the_image_and_the_colours() -> None:
+def test_children_stay_inside_the_image_and_the_color_range() -> None:
     images = torch.zeros(1, 3, 8, 40)
     members = first_generation(RandomStreams.of(0, range(20)), 50, 2, images)
     children = next_generation(members, 2.0, RandomStreams.of(0, range(20)), 0, images)
@@ -62,7 +62,7 @@ def test_children_stay_inside_the_image_and_the_colours() -> None:
     assert render(children.flatten(0, 1), rows, images).shape == (1000, 3, 8, 40)
 
 
-def test_pixels_are_painted_where_and_as_the_genes_say() -> None:
+def test_pixels_are_rendered_at_the_position_and_in_the_color_of_the_genes() -> None:
     images = torch.stack([torch.full((3, 4, 6), 0.2), torch.full((3, 4, 6), 0.6)])
     genes = torch.zeros(4, 2, 5)
     genes[2] = torch.tensor([[3.9, 5.2, 1.0, 0.5, 0.0], [4.0, 6.0, 0.0, 0.0, 1.0]])  # both the last pixel
@@ -84,7 +84,7 @@ def test_the_first_equal_number_is_found_in_every_row() -> None:
     assert first_equal(numbers).tolist() == expected
 
 
-def test_images_have_the_same_number_if_and_only_if_they_are_the_same() -> None:
+def test_images_have_the_same_code_if_and_only_if_they_are_equal() -> None:
     images = torch.full((1, 3, 4, 6), 0.3)
     genes = torch.rand(1, 400, 1, 5, generator=torch.Generator().manual_seed(0)) * torch.tensor([2, 2, 0.3, 0, 0])
     numbers = encode(genes, images)[0]
