@@ -1,4 +1,4 @@
-"""Batched attack kernels: each proposes adversarial images, none judges its own success."""
+"""Batched attacks: each proposes adversarial images; none judges its own success."""
 
 from .apgd import APGD
 from .apgd_t import APGDT

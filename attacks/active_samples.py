@@ -1,59 +1,95 @@
-"""Bookkeeping over live samples: who is beaten, what goes on, how many fit at once."""
+"""Bookkeeping of the samples that are still under attack: recording successes, dropping samples, fitting memory."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from robustbench_eff.core.types import AllImages, Images, Mask, SampleIndices
+from robustbench_eff.core.types import AllImages, Images, Labels, Mask, SampleIndices
 
 State = TypeVar("State")
 
 MAX_STATE_VALUES = 2**27
-"""How many pixel values one tensor of an attack's state may hold: half a gigabyte of float32."""
+"""Pixel values that one tensor of an attack's state may hold: half a gigabyte of float32."""
 CPU_CHUNK_VALUES = 2**16
-"""How many pixel values of each tensor a CPU's arithmetic takes at once: then what is between stays in its cache."""
+"""Pixel values per tensor that a CPU processes at once, so that intermediate results stay in its cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSamples:
+    """The samples that are still under attack."""
+
+    rows: SampleIndices
+    clean: Images
+    labels: Labels
 
 
 def select_rows(state: State, keep: Mask) -> State:
-    """A dataclass of tensors, each with only the rows of `keep`."""
+    """Return a copy of a dataclass of tensors with only the selected rows.
+
+    Args:
+        state: Dataclass whose fields are all tensors with the same number of rows.
+        keep: Rows to keep.
+    """
     fields = dataclasses.fields(state)  # type: ignore[arg-type]
     return dataclasses.replace(state, **{field.name: getattr(state, field.name)[keep] for field in fields})  # type: ignore[type-var]
 
 
-def record_successes(adversarial: AllImages, rows: SampleIndices, images: Images, beaten: Mask) -> Mask:
-    """Write the first beaten image of every sample into `adversarial`; returns which of `images` go on.
+def record_successes(adversarial: AllImages, rows: SampleIndices, images: Images, success: Mask) -> Mask:
+    """Write the first successful image of every sample into `adversarial`.
 
-    `rows` says whose each of `images` is; where one path of a sample wins, its others stop too.
+    Args:
+        adversarial: Results of all samples; changed in place.
+        rows: Index of the sample that each of `images` belongs to; several may belong to the same sample.
+        images: Candidate images.
+        success: True for candidates that are adversarial.
+
+    Returns:
+        A mask over `images`: True where the sample has not been attacked successfully. If one candidate of a sample
+        succeeds, all of its candidates are False.
     """
     order = torch.arange(len(rows), device=rows.device)
     first = torch.full((len(adversarial),), len(rows), device=rows.device)
-    first.scatter_reduce_(0, rows[beaten], order[beaten], "amin")
+    first.scatter_reduce_(0, rows[success], order[success], "amin")
     won = first < len(rows)
     adversarial[won] = images[first[won]]
     return ~won[rows]
 
 
 def memory_chunks(images: Images, paths: int) -> Iterator[SampleIndices]:
-    """The rows of `images`, so many at a time that `paths` copies of them fit into memory.
+    """Yield the indices of `images` in chunks that fit into memory.
 
-    Samples do not see each other, so the grouping changes no outcome.
+    Samples are attacked independently, so the grouping does not change any outcome.
+
+    Args:
+        images: All images of the attack.
+        paths: Copies of each image that the attack's state holds.
+
+    Yields:
+        Consecutive indices; a single empty tensor if there are no images.
     """
     size = max(1, MAX_STATE_VALUES // (paths * images[:1].numel() or 1))
     yield from torch.arange(len(images), device=images.device).split(size)
 
 
 def map_chunks(function: Callable[..., Images], *tensors: Tensor) -> Images:
-    """`function` of the tensors, on a CPU so few rows at a time that all it makes on the way stays in the cache.
+    """Apply a function to tensors, on a CPU in chunks whose intermediate results fit into its cache.
 
-    Two to three times faster than all at once where a dozen operations follow each other; rows must not see each
-    other. The first tensor's rows say how many fit.
+    This is two to three times faster than one call where a dozen element-wise operations follow each other.
+
+    Args:
+        function: Maps tensors with the same number of rows to images; each row must depend on its own row only.
+        *tensors: Its arguments. The first one determines the chunk size.
+
+    Returns:
+        The results of all rows, in order.
     """
     size = max(1, CPU_CHUNK_VALUES // (tensors[0][:1].numel() or 1))
     if tensors[0].device.type != "cpu" or len(tensors[0]) <= size:
         return function(*tensors)
-    return torch.cat([function(*piece) for piece in zip(*(tensor.split(size) for tensor in tensors), strict=True)])
+    return torch.cat([function(*chunk) for chunk in zip(*(tensor.split(size) for tensor in tensors), strict=True)])

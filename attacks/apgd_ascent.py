@@ -1,4 +1,4 @@
-"""Auto-PGD's ascent: projected gradient whose step size halves itself. Used by APGD and APGD-T.
+"""Auto-PGD's ascent: projected gradient ascent that halves its own step size. Used by APGD and APGD-T.
 
 Source: Croce & Hein 2020, arXiv:2003.01690, Algorithm 1; for L1 Croce & Hein 2021, arXiv:2103.01208, Algorithm 2;
 constants as in pyautoattack 0.2.0.
@@ -19,27 +19,44 @@ from robustbench_eff.core.types import AllImages, Images, Labels, LiveImages, Ma
 
 from .active_samples import map_chunks, record_successes, select_rows
 from .l1_steps import sparse_sign
-from .oracle import Loss, Oracle
+from .losses import Loss
+from .oracle import Oracle
 from .random_starts import on_the_surface
 
 FIRST_WINDOW, WINDOW_SHRINKS_BY, SMALLEST_WINDOW, L1_WINDOW = 0.22, 0.03, 0.06, 0.04
-"""Lengths of the checkpoints' windows, as fractions of all iterations."""
+"""Distances between checkpoints, as fractions of all iterations."""
 MOMENTUM = 0.75
 L1_START_FRACTION, L1_SPARSER_BY, L1_SMALLEST_STEP, L1_STALL = 0.2, 1.5, 0.1, 0.95
 L1_STAGES = ((3.0, 0.3), (2.0, 0.3), (1.0, 0.4))
-"""Multiples of eps, and the fraction of the iterations for each."""
+"""Shrinking ball: radius as a multiple of eps, and fraction of the iterations, of each stage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AscentSettings:
+    """Settings of `ascend`."""
+
+    threat: Threat
+    loss: Loss
+    """Maps logits and `Paths.classes` to the value to maximize."""
+    iterations: int
+    rho: float
+    """A step is halved if fewer than this fraction of the steps since the last checkpoint increased the loss."""
+    repeats: int = 1
+    """Queries that each gradient averages over."""
+    shrinking_ball: bool = False
+    """L1 only: the first iterations run in larger balls, where a success does not count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """What is climbed: one path an entry; several may belong to the same sample."""
+    """Ascents that run in parallel, one per row; several may belong to the same sample."""
 
     rows: SampleIndices
-    """Whose path it is."""
+    """Index of the sample that each path belongs to."""
     clean: Images
     labels: Labels
     classes: Tensor
-    """What the loss compares with: labels, or labels and targets side by side."""
+    """Second argument of the loss: labels, or labels and targets side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,51 +70,55 @@ class _State:
     best_loss: PerSample
     best_at_check: PerSample
     raises: Tensor
-    """Steps since the last checkpoint that raised the loss."""
+    """Steps since the last checkpoint that increased the loss."""
     shortened: Mask
-    """Whether the last checkpoint halved the step."""
+    """True if the last checkpoint halved the step."""
     step: PerSample
     fraction: PerSample
-    """L1 only: share of coordinates that a step moves."""
+    """L1 only: fraction of the coordinates that a step moves."""
     sparsity: PerSample
-    """L1 only: coordinates by which the best point differed at the last checkpoint."""
+    """L1 only: number of coordinates in which the best point differed from the clean image at the last checkpoint."""
 
 
-def climb(
+def ascend(
     oracle: Oracle,
+    settings: AscentSettings,
     paths: Paths,
     adversarial: AllImages,
     draws: RandomStreams,
-    *,
-    threat: Threat,
-    loss: Loss,
-    iterations: int,
-    rho: float,
-    repeats: int = 1,
-    stages: bool = False,
     restart: int = 0,
 ) -> SampleIndices:
-    """Climb all paths from random starts; the first success of a sample is written into `adversarial`.
+    """Run all paths from random starts.
 
-    Returns the samples of which no path succeeded. `draws` belong to the paths. With `stages` (L1) the first
-    iterations run in larger balls, where a success does not count.
+    Args:
+        oracle: Oracle of the attack.
+        settings: Ball, loss and steps.
+        paths: The paths to run.
+        adversarial: Results of all samples; the first success of each sample is written into it.
+        draws: Random streams of the paths.
+        restart: Number of the restart, which selects the random starts.
+
+    Returns:
+        Indices of the samples for which no path succeeded.
     """
-    sizes = L1_STAGES if stages else ((1.0, 1.0),)
-    lengths = [math.ceil(share * iterations) for _, share in sizes]
-    lengths[-1] = iterations - sum(lengths[:-1])
-    balls = [Threat(threat.norm, factor * threat.eps) for factor, _ in sizes]
+    stages = L1_STAGES if settings.shrinking_ball else ((1.0, 1.0),)
+    lengths = [math.ceil(share * settings.iterations) for _, share in stages]
+    lengths[-1] = settings.iterations - sum(lengths[:-1])
+    norm, eps = settings.threat.norm, settings.threat.eps
+    balls = [Threat(norm, factor * eps) for factor, _ in stages]
     point = on_the_surface(paths.clean, balls[0], draws, "apgd", restart)
     for ball, length in zip(balls, lengths, strict=True):
-        ascent = _Ascent(oracle, ball, loss, length, rho, repeats)
+        ascent = _Ascent(oracle, ball, settings.loss, length, settings.rho, settings.repeats)
         start = ball.project(point, paths.clean)
-        paths, point = ascent(paths, start, adversarial if ball is balls[-1] else None, warm=stages)
+        results = adversarial if ball is balls[-1] else None
+        paths, point = ascent(paths, start, results, warm=settings.shrinking_ball)
     survivors: SampleIndices = paths.rows.unique()
     return survivors
 
 
 @dataclass(frozen=True, slots=True)
 class _Ascent:
-    """Some iterations in one ball."""
+    """A number of iterations in one ball."""
 
     oracle: Oracle
     threat: Threat
@@ -109,31 +130,31 @@ class _Ascent:
     def __call__(
         self, paths: Paths, start: Images, adversarial: AllImages | None, *, warm: bool
     ) -> tuple[Paths, LiveImages]:
-        """The paths that are left and their best points.
+        """Return the remaining paths and their best points.
 
-        With `adversarial` samples leave at their first success, which is written there.
+        With `adversarial`, samples leave at their first success, which is written into it. `warm` takes the initial
+        sparsity of L1 steps from the start.
         """
         logits, gradient = self.oracle.gradient(start, paths.classes, self.loss, paths.rows, self.repeats)
         state = self._begin(paths, start, self.loss(logits, paths.classes), gradient, warm=warm)
         if adversarial is not None:
-            paths, state = self._leave(paths, state, logits, adversarial)
-        window = self._first_window()
-        since = 0
+            paths, state = self._drop_successes(paths, state, logits, adversarial)
+        window, steps_in_window = self._first_window(), 0
         for iteration in range(self.iterations):
             if not len(paths.rows):
                 break
             moved = self._step(state, paths.clean, first=iteration == 0)
-            if adversarial is not None and iteration == self.iterations - 1:  # nobody needs its gradient
+            if adversarial is not None and iteration == self.iterations - 1:  # the last gradient is not needed
                 logits, gradient = self.oracle.logits(moved, paths.rows), state.gradient
             else:
                 logits, gradient = self.oracle.gradient(moved, paths.classes, self.loss, paths.rows, self.repeats)
             state = _advance(state, moved, self.loss(logits, paths.classes), gradient)
             if adversarial is not None:
-                paths, state = self._leave(paths, state, logits, adversarial)
-            since += 1
-            if since == window:
+                paths, state = self._drop_successes(paths, state, logits, adversarial)
+            steps_in_window += 1
+            if steps_in_window == window:
                 state = self._check_l1(state, paths.clean) if self.threat.norm == "l1" else self._check(state, window)
-                window, since = self._next_window(window), 0
+                window, steps_in_window = self._next_window(window), 0
         return paths, state.best
 
     def _begin(self, paths: Paths, start: Images, loss: PerSample, gradient: Images, *, warm: bool) -> _State:
@@ -156,12 +177,14 @@ class _Ascent:
             sparsity=moved if warm else torch.full_like(loss, coordinates),
         )
 
-    def _leave(self, paths: Paths, state: _State, logits: Tensor, adversarial: AllImages) -> tuple[Paths, _State]:
-        """Without the paths of the samples that are beaten now."""
-        beaten = self.oracle.beaten(logits, state.current, paths.labels, paths.rows)
-        if not beaten.any():
+    def _drop_successes(
+        self, paths: Paths, state: _State, logits: Tensor, adversarial: AllImages
+    ) -> tuple[Paths, _State]:
+        """Return the paths of the samples that are still classified correctly."""
+        success = self.oracle.successes(logits, state.current, paths.labels, paths.rows)
+        if not success.any():
             return paths, state
-        keep = record_successes(adversarial, paths.rows, state.current, beaten)
+        keep = record_successes(adversarial, paths.rows, state.current, success)
         return select_rows(paths, keep), select_rows(state, keep)
 
     def _step(self, state: _State, clean: Images, *, first: bool) -> Images:
@@ -186,7 +209,7 @@ class _Ascent:
         return self.threat.project(current + ahead, clean)
 
     def _check(self, state: _State, window: int) -> _State:
-        """Halve the step and go back to the best point where too few steps raised the loss, or all stalled."""
+        """Halve the step and return to the best point where too few steps increased the loss, or none did."""
         stalled = ~state.shortened & (state.best_at_check >= state.best_loss)
         shorten = (state.raises <= self.rho * window) | stalled
         back = shorten[:, None, None, None]
@@ -201,7 +224,7 @@ class _Ascent:
         )
 
     def _check_l1(self, state: _State, clean: Images) -> _State:
-        """Where the best point grew sparser, begin again from it with a full step; elsewhere shorten the step."""
+        """Where the best point became sparser, restart from it with a full step; elsewhere shorten the step."""
         moved = _coordinates_moved(state.best, clean)
         sparser = moved / state.sparsity < L1_STALL
         back = sparser[:, None, None, None]

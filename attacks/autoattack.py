@@ -9,7 +9,7 @@ import torch
 
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
-from robustbench_eff.core.types import Attack, Images, ImagesToLogits, Labels
+from robustbench_eff.core.types import Attack, AttackUses, Images, ImagesToLogits, Labels
 
 from .apgd import APGD
 from .apgd_t import APGDT
@@ -21,38 +21,43 @@ from .square import Square
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoAttack:
-    """Several attacks one after the other, each on the samples that the former ones left.
+    """Several attacks in sequence, each on the samples that survived the previous ones.
 
-    `standard`: APGD on CE, APGD on targeted DLR, FAB-T, Square with 5,000 queries. `plus`: more restarts, APGD on
-    DLR and untargeted FAB besides. `rand`, for networks that draw at random: APGD on CE and on DLR, gradients
-    averaged over 20 queries. The outcomes name the attack that won.
+    `standard`: APGD on CE, APGD on targeted DLR, FAB-T, Square with 5,000 queries. `plus`: more restarts, and APGD on
+    DLR and untargeted FAB in addition. `rand`, for networks that draw random numbers: APGD on CE and on DLR, gradients
+    averaged over 20 queries. The outcomes name the attack that succeeded. It follows gradients, but Square, which
+    needs only logits, is part of `standard` and `plus`.
     Source: Croce & Hein 2020, arXiv:2003.01690; L1: Croce & Hein 2021, arXiv:2103.01208; order and hyper-parameters
     as in pyautoattack 0.2.0.
-    Differs: as the single attacks say.
+    Differs: as documented for the individual attacks.
     """
 
     version: ClassVar[int] = 1
+    uses: ClassVar[AttackUses] = "gradients"
     stochastic: ClassVar[bool] = True
 
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
     variant: Literal["standard", "plus", "rand"] = "standard"
+    """The list of attacks."""
 
     def __post_init__(self) -> None:
         Threat(self.norm, self.eps)
 
     @property
     def threat(self) -> Threat:
+        """See `Attack`."""
         return Threat(self.norm, self.eps)
 
     @property
     def max_passes(self) -> int:
-        # One more for each: whether its image is a success is asked once more.
+        """See `Attack`."""
+        # One more for each attack, whose images are classified again.
         return sum(attack.max_passes + 1 for attack in self.attacks().values())
 
     def attacks(self) -> dict[str, Attack]:
-        """The attacks in their order, by the name under which they are said to have won."""
+        """Return the attacks in their order, by the name that the outcomes give."""
         ball: dict[str, Any] = {"eps": self.eps, "norm": self.norm}
         sparse = self.norm == "l1"
         if self.variant == "rand":
@@ -79,10 +84,7 @@ class AutoAttack:
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """Adversarial images for `images` (float, [0, 1]); where none was found, the clean image.
-
-        `draws` key all random draws; without them the samples' positions and seed 0 do. Errors as Oracle.open.
-        """
+        """See `Attack`. Where all attacks fail, it returns the clean image."""
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         live = torch.arange(len(images), device=images.device)
@@ -91,10 +93,10 @@ class AutoAttack:
                 if not len(live):
                     break
                 with oracle.part(live) as part:
-                    found = attack(part, images[live], labels[live], draws[live])
-                beaten = oracle.misclassified(found, labels[live], live)
-                adversarial[live[beaten]] = found[beaten]
-                for row in live[beaten].tolist():
+                    proposed = attack(part, images[live], labels[live], draws[live])
+                success = oracle.misclassified(proposed, labels[live], live)
+                adversarial[live[success]] = proposed[success]
+                for row in live[success].tolist():
                     oracle.effort.won_by[row] = name
-                live = live[~beaten]
+                live = live[~success]
         return adversarial

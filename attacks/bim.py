@@ -7,52 +7,56 @@ from typing import ClassVar
 
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels
 
 from .pgd import PGD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BIM:
-    """FGSM in small steps, each projected back into the ball: PGD from the image itself.
+    """FGSM in small steps, each projected back into the ball: PGD that starts at the clean image.
 
     Source: Kurakin, Goodfellow & Bengio 2017, arXiv:1607.02533, section 2.2 (also called I-FGSM); L2 and L1 steps as
     in PGD.
-    Differs: the paper has steps of 1/255 and min(eps + 4, 1.25 eps) of them, eps in units of 1/255; the default here
-    is eps / steps, and with `early_stop` a sample stops at its first misclassified iterate.
+    Differs: the paper takes min(eps + 4, 1.25 eps) steps of 1/255, with eps in units of 1/255; the default step size
+    here is eps / steps. With `early_stop` a sample stops at its first misclassified iterate.
     """
 
     version: ClassVar[int] = 1
+    uses: ClassVar[AttackUses] = "gradients"
     stochastic: ClassVar[bool] = False
 
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
     steps: int = 10
+    """Number of gradient steps."""
     step_size: float | None = None
     """Length of a step in `norm`; None means eps / steps."""
     early_stop: bool = True
-    """Whether a beaten sample stops."""
+    """Stop a sample at its first misclassified iterate."""
 
     def __post_init__(self) -> None:
         self._pgd()
 
     @property
     def threat(self) -> Threat:
+        """See `Attack`."""
         return Threat(self.norm, self.eps)
 
     @property
     def max_passes(self) -> int:
+        """See `Attack`."""
         return 2 * self.steps
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """Adversarial images for `images` (float, [0, 1]); `draws` are not used. Errors as Oracle.open."""
+        """See `Attack`; `draws` are ignored."""
         return self._pgd()(classifier, images, labels, draws)
 
     def _pgd(self) -> PGD:
-        """Which also says what is wrong with these fields, so a division by zero steps must not come first."""
+        """Return the equivalent PGD, which also validates the fields: steps=0 must reach it without a division."""
         default = self.eps / max(1, self.steps)
         return PGD(
             eps=self.eps,

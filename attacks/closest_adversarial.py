@@ -1,4 +1,4 @@
-"""What attacks that look for the smallest perturbation keep: each sample's nearest confirmed adversarial image."""
+"""Result of minimum-norm attacks: each sample's closest confirmed adversarial image."""
 
 from __future__ import annotations
 
@@ -12,58 +12,77 @@ from robustbench_eff.core.types import Images, Labels, Logits, Mask, PerSample, 
 
 from .oracle import Oracle
 
-NEARER = 1 - 1e-5
-"""What counts as nearer: of points equally near the first stays, however their lengths are rounded."""
+CLOSER_FACTOR = 1 - 1e-5
+"""A point replaces another only if its distance is smaller by this factor, so that rounding of equal distances never
+decides: the first point stays."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """The nearest adversarial image of every sample so far; the clean one where there is none."""
+    """The closest adversarial image of every sample so far; the clean image where there is none."""
 
     clean: Images
     images: Images
     distances: PerSample
-    """Of the images found; before that, how near they have to be."""
+    """Distance of each adversarial image; before the first one, the largest distance that counts."""
     found: Mask
+    """True for samples with an adversarial image."""
     norm: LpNorm
-    first_ends: bool
-    """Whether a sample is finished once something is found, as within a given eps."""
+    first_suffices: bool
+    """True if a sample is finished with its first adversarial image, as within a given eps."""
 
     @classmethod
     def begin(cls, images: Images, norm: LpNorm, eps: float | None) -> Nearest:
-        """Nothing is found yet; with an `eps` only what is within it will count, and the first of it suffices."""
+        """Return the state before the attack, without adversarial images.
+
+        Args:
+            images: Clean images.
+            norm: Norm of the distances.
+            eps: Radius within which a point counts, in units of [0, 1] pixels; a sample is then finished with its
+                first adversarial image. None searches for the closest one anywhere.
+        """
         return cls(
             clean=images,
             images=images.clone(),
             distances=images.new_full((len(images),), math.inf if eps is None else eps),
             found=torch.zeros(len(images), dtype=torch.bool, device=images.device),
             norm=norm,
-            first_ends=eps is not None,
+            first_suffices=eps is not None,
         )
 
     @property
     def finished(self) -> Mask:
-        """Which samples cannot or need not be bettered."""
-        return self.found & (self.distances == 0) if not self.first_ends else self.found
+        """Samples whose result cannot or need not be improved."""
+        return self.found if self.first_suffices else self.found & (self.distances == 0)
 
-    def note(self, oracle: Oracle, logits: Logits, points: Images, labels: Labels, rows: SampleIndices) -> Mask:
-        """Keep the points that are misclassified and nearer than what there was; returns which are misclassified.
+    def update(self, oracle: Oracle, logits: Logits, points: Images, labels: Labels, rows: SampleIndices) -> Mask:
+        """Keep the points that are misclassified and closer than the closest ones so far.
 
-        Only where it would count is the plain network asked; what it refutes is not misclassified.
+        The plain network confirms only points that would be kept.
+
+        Args:
+            oracle: Oracle of the attack.
+            logits: Logits of the points.
+            points: Candidate images; several may belong to the same sample.
+            labels: True class of each point.
+            rows: Index of the sample that each point belongs to.
+
+        Returns:
+            True for misclassified points; those that the plain network refutes are False.
         """
         wrong = logits.argmax(1) != labels
         if not wrong.any():
             return wrong
         lengths = distance(points, self.clean[rows], self.norm)
-        limits = torch.where(self.found, self.distances * NEARER, self.distances)
-        hopeful = (wrong & (lengths <= limits[rows])).nonzero()[:, 0]
-        won = oracle.beaten(logits[hopeful], points[hopeful], labels[hopeful], rows[hopeful])
-        wrong[hopeful] = won
-        self._keep(rows[hopeful][won], points[hopeful][won], lengths[hopeful][won])
+        limits = torch.where(self.found, self.distances * CLOSER_FACTOR, self.distances)
+        candidates = (wrong & (lengths <= limits[rows])).nonzero()[:, 0]
+        success = oracle.successes(logits[candidates], points[candidates], labels[candidates], rows[candidates])
+        wrong[candidates] = success
+        self._keep(rows[candidates][success], points[candidates][success], lengths[candidates][success])
         return wrong
 
     def _keep(self, rows: SampleIndices, points: Images, lengths: PerSample) -> None:
-        """The nearest of each sample's points, of equally near ones the first."""
+        """Keep the closest of each sample's points; of equally close ones the first."""
         nearest = torch.full_like(self.distances, math.inf).scatter_reduce_(0, rows, lengths, "amin")
         order = torch.arange(len(rows), device=rows.device)
         chosen = lengths == nearest[rows]

@@ -8,37 +8,40 @@ from typing import ClassVar
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels
 
 from .active_samples import memory_chunks
 from .closest_adversarial import Nearest
-from .fab_search import FabSearch, walk_from_starts
+from .fab_search import FabSearch, search_from_starts
 from .oracle import Oracle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FAB:
-    """The smallest perturbation: steps onto the nearest of all linearised boundaries.
+    """Minimum-norm attack: steps onto the nearest of all linearised decision boundaries.
 
-    Every step takes a gradient for each class but the label: with many classes FAB-T is the one to use.
+    Every step takes one gradient for each class except the label; with many classes use FAB-T.
     Source: Croce & Hein 2020, arXiv:1907.02044; constants and order of operations as in pyautoattack 0.2.0.
-    Differs: with an eps a sample stops at its first misclassified point within eps; random starts for L1 are
+    Differs: with an eps a sample stops at its first misclassified point within eps. Random starts for L1 are
     projected onto the ball, not scaled, and a start may be a success.
     """
 
     version: ClassVar[int] = 1
+    uses: ClassVar[AttackUses] = "gradients"
 
     eps: float | None = 4 / 255
-    """Radius within which a point counts, in units of [0, 1] pixels; None looks for the nearest one anywhere."""
+    """Radius within which a point counts, in units of [0, 1] pixels; None searches for the closest one anywhere."""
     norm: LpNorm = "linf"
     iterations: int = 100
+    """Number of steps of each restart."""
     restarts: int = 1
+    """Number of starts: the clean image, then random points."""
     alpha_max: float = 0.1
-    """How far at most each step is drawn towards the clean image's own projection, as a fraction."""
+    """Upper bound on the weight of the clean image's own projection in each step, in [0, 1]."""
     overshoot: float = 1.05
-    """How far a step goes, in multiples of the way to the linearised boundary."""
+    """Length of a step, as a multiple of the distance to the linearised boundary."""
     backward: float = 0.9
-    """What is left of the perturbation of a misclassified point before the next step."""
+    """Fraction of the perturbation that a misclassified point keeps before the next step."""
 
     def __post_init__(self) -> None:
         Threat.within(self.norm, self.eps)
@@ -49,40 +52,41 @@ class FAB:
 
     @property
     def threat(self) -> Threat:
+        """See `Attack`."""
         return Threat.within(self.norm, self.eps)
 
     @property
     def stochastic(self) -> bool:
+        """See `Attack`."""
         return self.restarts > 1
 
     @property
     def max_passes(self) -> int:
-        """For up to 10 classes; each further one costs as much as these on average."""
+        """See `Attack`; for up to 10 classes, and proportionally more for further ones."""
         return self.restarts * (2 * 2 * 9 * self.iterations + 1)
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """The nearest adversarial images found for `images` (float, [0, 1]); where there is none, the clean image.
+        """See `Attack`; `draws` determine the random starts of restarts.
 
-        `draws` key the random starts of restarts; without them the samples' positions and seed 0 do. Errors as
-        Oracle.open.
+        Returns the closest adversarial images; where there is none, the clean image.
         """
         draws = RandomStreams.given(draws, images)
         nearest = Nearest.begin(images, self.norm, self.eps)
         with Oracle.open(classifier, images, labels) as oracle:
-            walk = FabSearch(
+            search = FabSearch(
                 oracle=oracle,
                 norm=self.norm,
+                eps=self.eps,
                 steps=self.iterations,
+                restarts=self.restarts,
                 alpha_max=self.alpha_max,
                 overshoot=self.overshoot,
                 backward=self.backward,
-                turning=True,
+                untargeted=True,
             )
             for rows in memory_chunks(images, 2):
-                to_be_chosen = labels[rows, None]
-                walk_from_starts(
-                    walk, nearest, images, labels, rows, to_be_chosen, draws, restarts=self.restarts, eps=self.eps
-                )
+                placeholder = labels[rows, None]  # the search chooses the targets
+                search_from_starts(search, nearest, labels, rows, placeholder, draws)
         return nearest.images

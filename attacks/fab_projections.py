@@ -1,8 +1,8 @@
 """The smallest move inside the pixel box that changes a linear function by a given amount. Used by FAB and FMN.
 
-That is the projection onto a hyperplane intersected with [0, 1]^n of Croce & Hein 2020, arXiv:1907.02044, section 2.
-Coordinate i gains |w_i| a unit and has so much room before it meets the box; of one multiplier t, how far it moves:
-min(room, t) for L-infinity and min(room, t |w_i|) for L2, while L1 fills the steepest coordinates first.
+This is the projection onto a hyperplane intersected with [0, 1]^n of Croce & Hein 2020, arXiv:1907.02044, section 2.
+Coordinate i gains |w_i| per unit and has a limited room before it meets the box. It moves by a function of one
+multiplier t: min(room, t) for L-infinity and min(room, t |w_i|) for L2; L1 fills the steepest coordinates first.
 """
 
 from __future__ import annotations
@@ -18,16 +18,22 @@ Coordinates = Float[Tensor, "batch coordinates"]
 Column = Float[Tensor, "batch 1"]
 
 L1_FIRST_COUNT, L1_GROWS_BY = 64, 8
-"""How many of the steepest coordinates are looked at first, and how many times more when they do not suffice."""
-MOST_ROUNDS = 200
-"""Newton's method takes about five; a sum in floating point must not keep it busy for ever."""
+"""Number of steepest coordinates to try first, and the factor by which it grows when they do not suffice."""
+MAX_ROUNDS = 200
+"""Bound on Newton's iterations, of which about five are needed, in case rounding prevents convergence."""
 
 
 def smallest_move(points: Images, normal: Images, gain: PerSample, norm: LpNorm) -> Images:
-    """The shortest `move` in `norm` with <normal, move> = gain and points + move in [0, 1].
+    """Return the shortest `move` with <normal, move> = gain and points + move in [0, 1].
 
-    Where the box does not allow that much: the move to its corner that gains most. Coordinates of which the linear
-    function does not depend stay.
+    Where the box does not allow that gain, the move leads to the corner with the largest gain. Coordinates on which
+    the linear function does not depend do not move.
+
+    Args:
+        points: Images in [0, 1].
+        normal: Gradient of the linear function of each image.
+        gain: Change of the linear function, positive or negative.
+        norm: Norm in which the move is shortest.
     """
     slope, clean = normal.flatten(1), points.flatten(1)
     tiny = torch.finfo(slope.dtype).tiny
@@ -36,51 +42,60 @@ def smallest_move(points: Images, normal: Images, gain: PerSample, norm: LpNorm)
     steep = steep / scale
     sign = slope.sign() * gain.sign()[:, None]
     room = room_ahead(sign, clean) * sign.abs()
-    wanted = gain.abs()[:, None] / scale
+    target = gain.abs()[:, None] / scale
     if norm == "linf":
-        size = torch.minimum(room, meeting_time(room, steep * room, steep, wanted))
+        size = torch.minimum(room, meeting_time(room, steep * room, steep, target))
     elif norm == "l2":
         wall = room / steep.clamp_min(tiny)
-        size = torch.minimum(room, steep * meeting_time(wall, steep * room, steep.square(), wanted))
+        size = torch.minimum(room, steep * meeting_time(wall, steep * room, steep.square(), target))
     else:
-        size = _steepest_first(steep, room, wanted)
+        size = _steepest_first(steep, room, target)
     return (sign * size).view_as(points)
 
 
-def meeting_time(wall: Coordinates, full: Coordinates, pace: Coordinates, wanted: Column) -> Column:
-    """The t at which the sum of `full` where t >= wall and of t `pace` elsewhere is `wanted`; else a huge number.
+def meeting_time(wall: Coordinates, full: Coordinates, pace: Coordinates, target: Column) -> Column:
+    """Return the t at which the sum over coordinates, of `full` where t >= wall and of t `pace` elsewhere, is `target`.
 
-    The sum is concave and piecewise linear in t, so that Newton's method from t = 0 climbs to the solution without
-    ever passing it, and is there when a step meets no further wall. Each round is cheaper by far than sorting them.
+    The sum is concave and piecewise linear in t, so Newton's method from t = 0 increases to the solution without
+    passing it, and has arrived when a step meets no further wall. Each round is far cheaper than sorting the walls.
+
+    Args:
+        wall: The t >= 0 at which each coordinate stops.
+        full: Contribution of each coordinate after it stopped.
+        pace: Contribution of each moving coordinate per unit of t.
+        target: Value of the sum, >= 0.
+
+    Returns:
+        The solution t; a huge number where the sum never reaches `target`.
     """
-    time = torch.zeros_like(wanted)
+    time = torch.zeros_like(target)
     moving, stopped = torch.empty_like(wall), torch.empty_like(wall)
-    count = torch.full_like(wanted, -1)
-    for _ in range(MOST_ROUNDS):
+    count = torch.full_like(target, -1)
+    for _ in range(MAX_ROUNDS):
         torch.gt(wall, time, out=moving)  # as numbers: selecting by masks takes ten times as long
         torch.le(wall, time, out=stopped)
-        before, count = count, moving.sum(1, keepdim=True)
-        if torch.equal(before, count):
+        previous, count = count, moving.sum(1, keepdim=True)
+        if torch.equal(previous, count):
             break
-        left = wanted - (full * stopped).sum(1, keepdim=True)
-        time = torch.maximum(time, left / (pace * moving).sum(1, keepdim=True).clamp_min(1e-30)).clamp_max(1e30)
+        remaining = target - (full * stopped).sum(1, keepdim=True)
+        time = torch.maximum(time, remaining / (pace * moving).sum(1, keepdim=True).clamp_min(1e-30)).clamp_max(1e30)
     return time
 
 
-def _steepest_first(steep: Coordinates, room: Coordinates, wanted: Column) -> Coordinates:
-    """Coordinates moved to the wall in order of their steepness, the last one in part."""
+def _steepest_first(steep: Coordinates, room: Coordinates, target: Column) -> Coordinates:
+    """Move coordinates to the wall in order of their steepness, the last one partially."""
     size = torch.zeros_like(room)
     rows = torch.arange(len(steep), device=steep.device)
     count = L1_FIRST_COUNT
     while len(rows):
         count = min(count, steep.shape[1])
-        values, places = steep[rows].topk(count, dim=1)
-        walls = room[rows].gather(1, places)
+        values, coordinates = steep[rows].topk(count, dim=1)
+        walls = room[rows].gather(1, coordinates)
         gains = values * walls
         total = gains.cumsum(1)
-        part = (wanted[rows] - (total - gains)) / values.clamp_min(torch.finfo(values.dtype).tiny)
-        enough = (total[:, -1] >= wanted[rows, 0]) | (count == steep.shape[1])
-        moved = torch.minimum(part.clamp_min(0), walls)[enough]
-        size[rows[enough]] = size[rows[enough]].scatter(1, places[enough], moved)
+        partial = (target[rows] - (total - gains)) / values.clamp_min(torch.finfo(values.dtype).tiny)
+        enough = (total[:, -1] >= target[rows, 0]) | (count == steep.shape[1])
+        moved = torch.minimum(partial.clamp_min(0), walls)[enough]
+        size[rows[enough]] = size[rows[enough]].scatter(1, coordinates[enough], moved)
         rows, count = rows[~enough], count * L1_GROWS_BY
     return size

@@ -1,6 +1,6 @@
-"""FAB's walk along the decision boundary: project onto the linearised boundary, overshoot, step back.
+"""FAB's search along the decision boundary: project onto the linearised boundary, overshoot, step back.
 
-Used by FAB-T, whose paths have a target each, and by FAB, whose paths turn to the class whose boundary is nearest.
+Used by FAB-T, whose paths have one target each, and by FAB, whose paths target the class with the nearest boundary.
 
 Source: Croce & Hein 2020, arXiv:1907.02044, Algorithm 1; order of operations as in pyautoattack 0.2.0.
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Int64
@@ -18,7 +19,6 @@ from torch import Tensor
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat, distance
 from robustbench_eff.core.types import (
-    AllImages,
     AllLabels,
     Images,
     Labels,
@@ -38,49 +38,77 @@ from .oracle import Oracle
 from .random_starts import on_the_surface
 
 RESTART_EPS = {"linf": 0.3, "l2": 1.0, "l1": 5.0}
-"""Twice the length of random starts where there is no eps."""
+"""Twice the length of random starts if no eps is given."""
 SHORTEST_MOVE = 1e-8
-"""Below which the lengths of two moves are not compared."""
+"""Lower bound on lengths of moves, so that their ratio is defined."""
 SMALLEST_GAIN = 0.01
-"""What a draw still has to gain, as a fraction of the largest logit."""
+"""Gain that a tie of label and target still requires, as a fraction of the largest logit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Paths:
-    """Where each path is; several may belong to the same sample."""
+    """Searches that run in parallel, one per row; several may belong to the same sample."""
 
     rows: SampleIndices
-    """Whose path it is."""
+    """Index of the sample that each path belongs to."""
     clean: Images
     labels: Labels
     classes: Tensor
     """Label and target side by side; for FAB the target changes from step to step."""
     current: Images
     crossed: Mask
-    """Whether the last point asked about was misclassified; then the next one probably is."""
+    """True if the last queried point was misclassified, which makes it likely that the next one is."""
+
+
+class _Gradients(NamedTuple):
+    logits: LiveLogits
+    gradient: LiveImages
+    classes: Tensor
+    """Label and target that each gradient belongs to."""
+
+
+class _Queried(NamedTuple):
+    logits: Logits
+    gradient: Images
+    """Undefined where `has_gradient` is False."""
+    has_gradient: Mask
+    paths: Paths
+    """The paths with the targets that the gradients belong to."""
 
 
 @dataclass(frozen=True, slots=True)
 class FabSearch:
-    """So many steps of all paths of all samples."""
+    """Settings of the search."""
 
     oracle: Oracle
     norm: LpNorm
+    eps: float | None
+    """Radius within which a point counts; random starts lie on the sphere of half of it."""
     steps: int
+    restarts: int
+    """Number of starts: the clean image, then random points."""
     alpha_max: float
     overshoot: float
     backward: float
-    turning: bool = False
-    """Whether each gradient is that of the class whose linearised boundary is nearest, as in untargeted FAB."""
+    untargeted: bool = False
+    """True if each step targets the class whose linearised boundary is nearest, as in untargeted FAB."""
 
-    def __call__(self, paths: Paths, nearest: Nearest) -> SampleIndices:
-        """Walk all `paths`, noting adversarial images in `nearest`; returns the samples that are left."""
+    def run(self, paths: Paths, nearest: Nearest) -> SampleIndices:
+        """Take all steps of all paths.
+
+        Args:
+            paths: Paths with their starting points.
+            nearest: Closest adversarial images; updated in place.
+
+        Returns:
+            Indices of the samples that are not finished.
+        """
         for step in range(self.steps + 1):
             if not len(paths.rows):
                 break
             last = step == self.steps
-            logits, gradient, asked, paths = self._ask(paths, everything_first=last)
-            wrong = nearest.note(self.oracle, logits, paths.current, paths.labels, paths.rows)
+            logits, gradient, has_gradient, paths = self._query(paths, logits_first=last)
+            wrong = nearest.update(self.oracle, logits, paths.current, paths.labels, paths.rows)
             keep = ~nearest.finished[paths.rows]
             if last:
                 paths = select_rows(paths, keep)
@@ -88,52 +116,52 @@ class FabSearch:
             back = (1 - self.backward) * wrong[:, None, None, None]
             current = torch.lerp(paths.current, paths.clean, back.to(paths.current))
             paths = select_rows(dataclasses.replace(paths, current=current, crossed=wrong), keep)
-            logits, gradient, again = logits[keep], gradient[keep], (wrong | ~asked)[keep]
+            logits, gradient, again = logits[keep], gradient[keep], (wrong | ~has_gradient)[keep]
             if again.any():
-                logits[again], gradient[again], classes = self._gradient(paths, again)
-                paths = _turned(paths, again, classes)
-            moved = map_chunks(self._move, paths.current, paths.clean, gradient, _way_to_go(logits, paths))
+                logits[again], gradient[again], classes = self._gradients(paths, again)
+                paths = _with_classes(paths, again, classes)
+            moved = map_chunks(self._move, paths.current, paths.clean, gradient, _required_gain(logits, paths))
             paths = dataclasses.replace(paths, current=moved)
-        left: SampleIndices = paths.rows.unique()
-        return left
+        unfinished: SampleIndices = paths.rows.unique()
+        return unfinished
 
-    def _ask(self, paths: Paths, *, everything_first: bool) -> tuple[Logits, Images, Mask, Paths]:
-        """Logits of all paths, and the gradient of those for which it will be of use, if they have not crossed."""
-        only_logits = torch.ones_like(paths.crossed) if everything_first else paths.crossed
-        if not only_logits.any():
-            logits, gradient, classes = self._gradient(paths, ~only_logits)
-            return logits, gradient, ~only_logits, dataclasses.replace(paths, classes=classes)
-        some = self.oracle.logits(paths.current[only_logits], paths.rows[only_logits])
-        logits = some.new_empty((len(paths.rows), some.shape[1]))
+    def _query(self, paths: Paths, *, logits_first: bool) -> _Queried:
+        """Query the logits of all paths, and the gradient where it will be needed unless the point has crossed."""
+        logits_only = torch.ones_like(paths.crossed) if logits_first else paths.crossed
+        if not logits_only.any():
+            logits, gradient, classes = self._gradients(paths, ~logits_only)
+            return _Queried(logits, gradient, ~logits_only, dataclasses.replace(paths, classes=classes))
+        crossed_logits = self.oracle.logits(paths.current[logits_only], paths.rows[logits_only])
+        logits = crossed_logits.new_empty((len(paths.rows), crossed_logits.shape[1]))
         gradient = torch.empty_like(paths.current)
-        logits[only_logits] = some
-        if not only_logits.all():
-            logits[~only_logits], gradient[~only_logits], classes = self._gradient(paths, ~only_logits)
-            paths = _turned(paths, ~only_logits, classes)
-        return logits, gradient, ~only_logits, paths
+        logits[logits_only] = crossed_logits
+        if not logits_only.all():
+            logits[~logits_only], gradient[~logits_only], classes = self._gradients(paths, ~logits_only)
+            paths = _with_classes(paths, ~logits_only, classes)
+        return _Queried(logits, gradient, ~logits_only, paths)
 
-    def _gradient(self, paths: Paths, which: Mask) -> tuple[LiveLogits, LiveImages, Tensor]:
-        """Logits, gradient and classes of some paths."""
-        chosen = select_rows(paths, which)
-        if not self.turning:
-            answer = self.oracle.gradient(chosen.current, chosen.classes, targeted_margin, chosen.rows)
-            return *answer, chosen.classes
+    def _gradients(self, paths: Paths, selected: Mask) -> _Gradients:
+        """Query logits and gradients of the selected paths."""
+        chosen = select_rows(paths, selected)
+        if not self.untargeted:
+            logits, gradient = self.oracle.gradient(chosen.current, chosen.classes, targeted_margin, chosen.rows)
+            return _Gradients(logits, gradient, chosen.classes)
         nearest = torch.full_like(chosen.current[:, 0, 0, 0], math.inf)
         logits, gradient, classes = chosen.current[:, :0, 0, 0], chosen.current, chosen.classes
         count = self.oracle.num_classes(chosen.current)
-        for step in range(1, count):  # every class but the label, counted on from it
-            target = (chosen.labels + step) % count
+        for offset in range(1, count):  # every class except the label, starting after it
+            target = (chosen.labels + offset) % count
             pair = torch.stack((chosen.labels, target), 1)
             logits, slope = self.oracle.gradient(chosen.current, pair, targeted_margin, chosen.rows)
-            way = targeted_margin(logits, pair).abs() / (1e-12 + _dual_length(slope, self.norm))
-            nearer = way < nearest
-            nearest = torch.where(nearer, way, nearest)
+            length = targeted_margin(logits, pair).abs() / (1e-12 + _dual_length(slope, self.norm))
+            nearer = length < nearest
+            nearest = torch.where(nearer, length, nearest)
             gradient = torch.where(nearer[:, None, None, None], slope, gradient)
             classes = torch.where(nearer[:, None], pair, classes)
-        return logits, gradient, classes
+        return _Gradients(logits, gradient, classes)
 
     def _move(self, current: Images, clean: Images, gradient: Images, gain: PerSample) -> Images:
-        """A step to the boundary's linearisation, drawn towards where it is nearest to the clean image."""
+        """Step to the linearised boundary, biased towards its point nearest to the clean image."""
         from_clean = (gradient * (current - clean)).flatten(1).sum(1)
         moves = smallest_move(
             torch.cat((current, clean)),
@@ -148,28 +176,30 @@ class FabSearch:
         return torch.lerp(point, clean_point, alpha).clamp_(0, 1)
 
 
-def walk_from_starts(
-    walk: FabSearch,
+def search_from_starts(
+    search: FabSearch,
     nearest: Nearest,
-    images: AllImages,
     labels: AllLabels,
     rows: SampleIndices,
     targets: Int64[Tensor, "batch targets"],
     draws: RandomStreams,
-    *,
-    restarts: int,
-    eps: float | None,
 ) -> None:
-    """Walk from the clean images of `rows` towards each of their targets, then from random starts.
+    """Search from the clean images towards each of their targets, then again from random starts.
 
-    `draws` belong to all samples. Random starts lie on the sphere of half of `eps`.
+    Args:
+        search: Settings of the search.
+        nearest: Clean and closest adversarial images of all samples; updated in place.
+        labels: True classes of all samples.
+        rows: Indices of the samples to attack.
+        targets: Target classes of each of `rows`.
+        draws: Random streams of all samples.
     """
-    ball = Threat(walk.norm, (RESTART_EPS[walk.norm] if eps is None else eps) / 2)
-    for restart in range(restarts):
+    ball = Threat(search.norm, (RESTART_EPS[search.norm] if search.eps is None else search.eps) / 2)
+    for restart in range(search.restarts):
         if not len(rows):
             break
         owners = rows.repeat_interleave(targets.shape[1])
-        clean = start = images[owners]
+        clean = start = nearest.clean[owners]
         if restart:
             number = torch.arange(targets.shape[1], device=rows.device).repeat(len(rows))
             start = on_the_surface(clean, ball, draws[owners].fork(number), "fab", restart)
@@ -181,29 +211,29 @@ def walk_from_starts(
             current=start,
             crossed=torch.zeros_like(owners, dtype=torch.bool),
         )
-        alive = torch.isin(rows, walk(paths, nearest))
+        alive = torch.isin(rows, search.run(paths, nearest))
         rows, targets = rows[alive], targets[alive]
 
 
-def _turned(paths: Paths, which: Mask, classes: Tensor) -> Paths:
-    both = paths.classes.clone()
-    both[which] = classes
-    return dataclasses.replace(paths, classes=both)
+def _with_classes(paths: Paths, selected: Mask, classes: Tensor) -> Paths:
+    all_classes = paths.classes.clone()
+    all_classes[selected] = classes
+    return dataclasses.replace(paths, classes=all_classes)
 
 
 def _dual_length(gradient: Images, norm: LpNorm) -> PerSample:
-    """How much the lead changes along the steepest step of length 1 in `norm`."""
+    """Return the dual norm of the gradient: the change of the loss along the steepest step of length 1 in `norm`."""
     flat = gradient.flatten(1).abs()
     if norm == "linf":
         return flat.sum(1)
     return flat.square().sum(1).sqrt() if norm == "l2" else flat.amax(1)
 
 
-def _way_to_go(logits: Logits, paths: Paths) -> PerSample:
-    """How much the target's lead has to change until the boundary: a gain before it, a loss beyond it.
+def _required_gain(logits: Logits, paths: Paths) -> PerSample:
+    """Return how much the target's lead must change to reach the boundary: positive before it, negative beyond it.
 
-    Where the target leads, or draws, and the prediction is right nevertheless, which only coarse logits say, there
-    is a small gain to be made still: a walk would stand there for ever.
+    Low-precision logits can show a lead or a tie of the target while the prediction is correct. A small gain is then
+    still required, or the search would never move on.
     """
     lead = targeted_margin(logits, paths.classes)
     smallest = SMALLEST_GAIN * logits.abs().amax(1)

@@ -9,7 +9,7 @@ import torch
 
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat, steepest_ascent
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels
 
 from .losses import cross_entropy
 from .oracle import Oracle
@@ -25,6 +25,7 @@ class FGSM:
     """
 
     version: ClassVar[int] = 1
+    uses: ClassVar[AttackUses] = "one gradient"
     stochastic: ClassVar[bool] = False
 
     eps: float = 4 / 255
@@ -36,16 +37,18 @@ class FGSM:
 
     @property
     def threat(self) -> Threat:
+        """See `Attack`."""
         return Threat(self.norm, self.eps)
 
     @property
     def max_passes(self) -> int:
+        """See `Attack`."""
         return 2
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """Adversarial images for `images` (float, [0, 1]); `draws` are not used. Errors as Oracle.open."""
+        """See `Attack`; `draws` are ignored."""
         del draws
         with Oracle.open(classifier, images, labels) as oracle:
             rows = torch.arange(len(images), device=images.device)

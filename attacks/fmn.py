@@ -12,7 +12,7 @@ from torch import Tensor
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat, distance, steepest_ascent
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Mask, PerSample, SampleIndices
+from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels, Mask, PerSample, SampleIndices
 
 from .active_samples import memory_chunks, select_rows
 from .closest_adversarial import Nearest
@@ -23,63 +23,70 @@ from .oracle import Oracle
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """One entry a live sample."""
+    """Samples that are still under attack."""
 
     rows: SampleIndices
     current: Images
     radius: PerSample
-    """Of the ball that the sample is held in: shrinks while it is misclassified, grows while it is not."""
+    """Radius of the ball around the clean image: shrinks while the sample is misclassified, grows otherwise."""
     best: PerSample
-    """Length of the shortest misclassified perturbation, whoever says so; first the longest that the box allows."""
-    found: Mask
+    """Length of the shortest misclassified perturbation, confirmed or not; at first the longest that the box allows."""
+    crossed: Mask
+    """True if the sample has been misclassified, confirmed or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FMN:
-    """Gradient steps inside a ball whose radius follows the decision boundary; both step sizes anneal.
+    """Minimum-norm attack: gradient steps inside a ball whose radius follows the decision boundary.
 
     Source: Pintor et al. 2021, arXiv:2102.12827, Algorithm 1; constants as in Foolbox 3.3.4.
     Differs: the first ball reaches past the linearised boundary by a fraction gamma, not just to it, where rounding
-    would decide, and grows by gamma at least; no gradient is taken at the last iterate; with an eps a sample stops at
-    its first misclassified iterate within eps. Foolbox's L2 attack does not project (its factor is always 1); this
-    one does.
+    would decide, and grows by at least gamma. The last iterate needs no gradient. With an eps a sample stops at its
+    first misclassified iterate within eps. Foolbox's L2 attack does not project (its factor is always 1); this one
+    does.
     """
 
     version: ClassVar[int] = 1
+    uses: ClassVar[AttackUses] = "gradients"
     stochastic: ClassVar[bool] = False
 
     eps: float | None = None
-    """Radius within which a point counts, in units of [0, 1] pixels; None looks for the nearest one anywhere."""
+    """Radius within which a point counts, in units of [0, 1] pixels; None searches for the closest one anywhere."""
     norm: LpNorm = "linf"
     steps: int = 100
+    """Number of iterates."""
     step_size: float = 1.0
-    """L2 length of the first step; falls as a cosine to `last_step_size`."""
+    """L2 length of the first step; decreases as a cosine to `last_step_size`."""
     last_step_size: float = 0.01
+    """L2 length of the last step."""
     gamma: float = 0.05
-    """By which fraction the radius changes at first; falls as a cosine to `last_gamma`."""
+    """Relative change of the radius at the first step; decreases as a cosine to `last_gamma`."""
     last_gamma: float = 0.001
+    """Relative change of the radius at the last step."""
 
     def __post_init__(self) -> None:
         Threat.within(self.norm, self.eps)
         if self.steps < 1:
             raise SpecError(f"steps must be >= 1, got {self.steps}.")
         if not (0 < self.last_step_size <= self.step_size and 0 < self.last_gamma <= self.gamma < 1):
-            raise SpecError("Needed: 0 < last_step_size <= step_size and 0 < last_gamma <= gamma < 1.")
+            raise SpecError("Required: 0 < last_step_size <= step_size and 0 < last_gamma <= gamma < 1.")
 
     @property
     def threat(self) -> Threat:
+        """See `Attack`."""
         return Threat.within(self.norm, self.eps)
 
     @property
     def max_passes(self) -> int:
+        """See `Attack`."""
         return 2 * self.steps - 1
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """The nearest adversarial images found for `images` (float, [0, 1]); where there is none, the clean image.
+        """See `Attack`; `draws` are ignored.
 
-        `draws` are not used. Errors as Oracle.open.
+        Returns the closest adversarial images; where there is none, the clean image.
         """
         del draws
         nearest = Nearest.begin(images, self.norm, self.eps)
@@ -98,7 +105,7 @@ class FMN:
                 logits, gradient = oracle.logits(state.current, state.rows), state.current
             else:
                 logits, gradient = oracle.gradient(state.current, labels[state.rows], negative_margin, state.rows)
-            wrong = nearest.note(oracle, logits, state.current, labels[state.rows], state.rows)
+            wrong = nearest.update(oracle, logits, state.current, labels[state.rows], state.rows)
             keep = ~nearest.finished[state.rows]
             state = select_rows(state, keep)
             if step == self.steps - 1 or not len(state.rows):
@@ -107,27 +114,27 @@ class FMN:
             state = self._move(state, images[state.rows], wrong[keep], gaps, gradient[keep], step)
 
     def _move(self, state: _State, clean: Images, wrong: Mask, gaps: PerSample, gradient: Images, step: int) -> _State:
-        """The radius set anew (Algorithm 1, lines 6 to 12), then a step, held inside that radius and the box."""
+        """Update the radius (Algorithm 1, lines 6 to 12), then take a step and project it onto the ball and the box."""
         share = (1 + math.cos(math.pi * step / self.steps)) / 2
         gamma = self.last_gamma + (self.gamma - self.last_gamma) * share
         size = self.last_step_size + (self.step_size - self.last_step_size) * share
         lengths = distance(state.current, clean, self.norm)
         best = torch.where(wrong, torch.minimum(lengths, state.best), state.best)
-        found = state.found | wrong
+        crossed = state.crossed | wrong
         dual = {"linf": 1, "l2": 2, "l1": math.inf}[self.norm]
         to_boundary = gaps / torch.linalg.vector_norm(gradient.flatten(1), dual, dim=1).clamp_min(1e-12)
-        # At least by gamma, or coarse logits, by which the boundary is reached where it is not, would stop the growth.
+        # At least by gamma: coarse logits can show a margin of zero before the boundary, which would stop the growth.
         first = torch.maximum(lengths + (1 + gamma) * to_boundary, lengths * (1 + gamma))
-        outwards = torch.where(found, state.radius * (1 + gamma), first)
+        outwards = torch.where(crossed, state.radius * (1 + gamma), first)
         radius = torch.where(wrong, torch.minimum(state.radius * (1 - gamma), best), outwards)
         radius = torch.minimum(radius, distance(torch.where(clean > 0.5, 0.0, 1.0), clean, self.norm))
         delta = state.current - clean + size * steepest_ascent(gradient, "l2")
         current = (clean + _inside(delta, radius, self.norm)).clamp_(0, 1)
-        return _State(state.rows, current, radius, best, found)
+        return _State(state.rows, current, radius, best, crossed)
 
 
 def _inside(delta: Images, radius: PerSample, norm: LpNorm) -> Images:
-    """The point nearest to `delta` whose length is at most that sample's radius."""
+    """Project each perturbation onto the ball of its radius."""
     bound = radius[:, None, None, None]
     if norm == "linf":
         return delta.clamp(-bound, bound)
@@ -137,6 +144,6 @@ def _inside(delta: Images, radius: PerSample, norm: LpNorm) -> Images:
         return delta * shrink
     size = delta.flatten(1).abs()
     excess = (size.sum(1) - radius).clamp_min(0)[:, None]
-    threshold = meeting_time(size, size, torch.ones_like(size), excess)  # what all together have to give up
+    threshold = meeting_time(size, size, torch.ones_like(size), excess)  # coordinates shrink by it, and stop at zero
     shrunk = (size - threshold).clamp_min(0)
     return torch.copysign(shrunk.view_as(delta), delta)

@@ -1,21 +1,41 @@
-"""Any attack of Foolbox, by its name there."""
+"""Attacks of Foolbox, by their names there."""
 
 from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Norm, Threat
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels
 
 from .adapters_common import CallableModule, seeded
 from .oracle import Oracle
 
 NORM_OF: dict[float, Norm] = {math.inf: "linf", 2: "l2", 1: "l1", 0: "l0"}
+
+USES_OF_MODULE: Mapping[str, AttackUses] = {
+    "additive_noise": "decisions",
+    "binarization": "decisions",
+    "blended_noise": "decisions",
+    "blur": "decisions",
+    "boundary_attack": "decisions",
+    "contrast": "decisions",
+    "contrast_min": "decisions",
+    "dataset_attack": "decisions",
+    "fast_gradient_method": "one gradient",
+    "gen_attack": "logits",
+    "hop_skip_jump": "decisions",
+    "inversion": "decisions",
+    "pointwise": "decisions",
+    "saltandpepper": "decisions",
+    "spatial_attack": "decisions",
+}
+"""What the attacks of each module of Foolbox 3.3.4 use of the model; those of all other modules follow gradients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,56 +43,67 @@ class FoolboxAttack:
     """`foolbox:NAME(eps=..., option=...)`: an attack of `foolbox.attacks` with its own options, untargeted.
 
     Source: Rauber, Brendel & Bethge 2017, arXiv:1707.04131, and the paper of each attack.
-    Differs: nothing in the attack; random draws are seeded (a sample's depend on the others of its shard), and the
-    referee judges what comes out.
+    Differs: nothing in the attack. Its random draws are seeded (a sample's draws depend on the other samples of its
+    shard), and the referee judges the results.
     """
 
     version: ClassVar[int] = 1
     stochastic: ClassVar[bool] = True
 
     name: str = "LinfPGD"
-    """Of a class in `foolbox.attacks`."""
+    """Name of a class in `foolbox.attacks`."""
     eps: float | None = 4 / 255
-    """Radius of the ball in the attack's own norm; None lets an attack look for the nearest adversarial image."""
+    """Radius of the ball in the attack's own norm; None lets an attack search for the closest adversarial image."""
     norm: Norm | None = None
-    """None takes the attack's own."""
+    """None takes the attack's own norm."""
     options: tuple[tuple[str, Any], ...] = ()
-    """What else its constructor is given."""
+    """Names and values of further arguments of the attack's constructor."""
 
     def __post_init__(self) -> None:
         self._build()
         Threat.within(self._norm(), self.eps)
 
     @property
+    def uses(self) -> AttackUses:
+        """See `Attack`; depends on the module of Foolbox that the attack comes from."""
+        module = self._class().__module__.rpartition(".")[2]
+        return USES_OF_MODULE.get(module, "gradients")
+
+    @property
     def threat(self) -> Threat:
+        """See `Attack`."""
         return Threat.within(self._norm(), self.eps)
 
     @property
     def max_passes(self) -> int:
-        """A guess, for the progress bar: two passes a step."""
+        """An estimate for the progress bar: two passes per step."""
         return 2 * int(getattr(self._build(), "steps", 50))
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """Adversarial images for `images` (float, [0, 1]). Errors as Oracle.open, and whatever Foolbox raises."""
+        """See `Attack`; also raises whatever Foolbox raises."""
         draws = RandomStreams.given(draws, images)
         if not len(images):
             return images.clone()
         with Oracle.open(classifier, images, labels) as oracle, seeded(draws):
             model = _foolbox().PyTorchModel(CallableModule(oracle), bounds=(0, 1), device=images.device)
             _, clipped, _ = self._build()(model, images.contiguous(), labels, epsilons=self.eps)
-        found: Images = clipped
-        return found.detach()
+        adversarial: Images = clipped
+        return adversarial.detach()
+
+    def _class(self) -> type[Any]:
+        attacks = {name: item for name, item in vars(_foolbox().attacks).items() if inspect.isclass(item)}
+        if self.name not in attacks:
+            hint = did_you_mean(self.name, attacks) or f"Known: {', '.join(sorted(attacks))}."
+            raise SpecError(f"Unknown Foolbox attack {self.name!r}.", hint)
+        attack: type[Any] = attacks[self.name]
+        return attack
 
     def _build(self) -> Any:
-        attacks = _foolbox().attacks
-        kinds = [name for name, item in vars(attacks).items() if inspect.isclass(item)]
-        if self.name not in kinds:
-            hint = did_you_mean(self.name, kinds) or f"Foolbox has: {', '.join(sorted(kinds))}."
-            raise SpecError(f"Foolbox has no attack {self.name!r}.", hint)
+        attack = self._class()
         try:
-            return getattr(attacks, self.name)(**dict(self.options))
+            return attack(**dict(self.options))
         except (TypeError, ValueError) as error:
             raise SpecError(f"foolbox:{self.name}: {error}.") from error
 
@@ -81,9 +112,9 @@ class FoolboxAttack:
             return self.norm
         try:
             order = self._build().distance.p
-        except (AttributeError, ValueError) as error:  # an attack that minimises nothing in particular
+        except (AttributeError, ValueError) as error:  # an attack that does not minimize a norm
             hint = "Give norm=linf, l2, l1 or l0."
-            raise SpecError(f"foolbox:{self.name} does not say its norm.", hint) from error
+            raise SpecError(f"foolbox:{self.name} does not define a norm.", hint) from error
         return NORM_OF[order]
 
 

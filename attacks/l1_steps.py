@@ -1,4 +1,4 @@
-"""Steps in L1: equal length on the few coordinates where the gradient is largest."""
+"""L1 steps: of equal length on the few coordinates with the largest gradient."""
 
 from __future__ import annotations
 
@@ -8,9 +8,15 @@ from robustbench_eff.core.types import Images, PerSample
 
 
 def sparse_sign(gradient: Images, fraction: float | PerSample) -> Images:
-    """The sign of the gradient on its largest `fraction` of coordinates (at least one), of L1 length 1.
+    """Return the gradient's sign on its largest coordinates, scaled to L1 length 1.
 
-    Coordinates equal to the smallest that is taken are taken too; where the gradient is zero the step is.
+    Coordinates that tie with the smallest selected one are selected too. Where the whole gradient is zero, so is the
+    step.
+
+    Args:
+        gradient: Gradient of each sample's loss with respect to its pixels.
+        fraction: Fraction of the coordinates to select, in [0, 1], for all samples or for each; at least one
+            coordinate is selected.
     """
     flat = gradient.flatten(1).abs()
     size = flat.shape[1]

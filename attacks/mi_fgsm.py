@@ -10,7 +10,7 @@ import torch
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, steepest_ascent
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels
 
 from .active_samples import record_successes
 from .losses import cross_entropy
@@ -19,26 +19,28 @@ from .oracle import Oracle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MIFGSM:
-    """Steps along the sum of past gradients, each divided by its L1 norm before it is added.
+    """Steps along the decaying sum of past gradients, each divided by its L1 norm before it is added.
 
     Source: Dong et al. 2018, arXiv:1710.06081, Algorithm 1; L2 as in its section 3.2.
-    Differs: a sample leaves the batch at its first misclassified iterate, which is what it returns, unless
-    `early_stop` is off: perturbations that are to be transferred to other networks want all steps.
+    Differs: a sample stops at its first misclassified iterate, which is its result. Without `early_stop` every
+    sample takes all steps, which makes perturbations that transfer better to other networks.
     """
 
     version: ClassVar[int] = 1
+    uses: ClassVar[AttackUses] = "gradients"
     stochastic: ClassVar[bool] = False
 
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: Literal["linf", "l2"] = "linf"
     steps: int = 10
+    """Number of gradient steps."""
     step_size: float | None = None
     """Length of a step in `norm`; None means eps / steps."""
     momentum: float = 1.0
-    """What is left of the sum of past gradients when the next one is added."""
+    """Factor on the sum of past gradients before the next one is added."""
     early_stop: bool = True
-    """Whether a beaten sample stops."""
+    """Stop a sample at its first misclassified iterate."""
 
     def __post_init__(self) -> None:
         Threat(self.norm, self.eps)
@@ -51,16 +53,18 @@ class MIFGSM:
 
     @property
     def threat(self) -> Threat:
+        """See `Attack`."""
         return Threat(self.norm, self.eps)
 
     @property
     def max_passes(self) -> int:
+        """See `Attack`."""
         return 2 * self.steps
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """Adversarial images for `images` (float, [0, 1]); `draws` are not used. Errors as Oracle.open."""
+        """See `Attack`; `draws` are ignored."""
         del draws
         step_size = self.eps / self.steps if self.step_size is None else self.step_size
         adversarial = images.clone()
@@ -72,8 +76,8 @@ class MIFGSM:
                     break
                 logits, gradient = oracle.gradient(current, labels[live], cross_entropy, live)
                 if self.early_stop:
-                    beaten = oracle.beaten(logits, current, labels[live], live)
-                    keep = record_successes(adversarial, live, current, beaten)
+                    success = oracle.successes(logits, current, labels[live], live)
+                    keep = record_successes(adversarial, live, current, success)
                     live, current, gradient, velocity = live[keep], current[keep], gradient[keep], velocity[keep]
                 length = gradient.abs().sum((1, 2, 3), keepdim=True).clamp_min(1e-12)
                 velocity = self.momentum * velocity + gradient / length

@@ -1,43 +1,33 @@
-"""How an attack queries a classifier: frozen parameters, a faster twin, batches that fit, counted passes."""
+"""Query interface of attacks: frozen parameters, a low-precision copy, batches that fit into memory, counted passes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TypeAlias
 
 import torch
-from jaxtyping import Float, Int64
-from torch import Tensor, nn
+from torch import Tensor
 
 from robustbench_eff.core.batching import Batches
-from robustbench_eff.core.errors import DataError, ModelError
 from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, QueryStats, SampleIndices
 
+from .input_gradient import logits_and_gradient
+from .losses import Classes, Loss
+from .preconditions import check_images, frozen_parameters
 from .reduced_precision import Precision, accelerated
 
-NO_GRADIENT = (
-    "The model's output does not depend on its input through autograd.",
-    "Remove torch.no_grad() or detach() from its forward, or use an attack without gradients.",
-)
-LARGEST_EXPONENT = 100
-"""Of the power of two by which slopes are scaled: its inverse is a float32 too."""
 UNKNOWN = -1
-"""What a counter says when passes cannot be told apart by sample."""
-
-Classes: TypeAlias = Int64[Tensor, "batch ..."]
-"""What a loss compares the logits with: labels, or labels and targets side by side."""
-Loss: TypeAlias = Callable[[Logits, Classes], Float[Tensor, "batch"]]
+"""Value of a counter whose passes cannot be attributed to samples."""
 
 
 class Oracle:
-    """A classifier as attacks see it.
+    """A classifier as attacks query it.
 
-    Attacks work on all their live samples at once and never mention devices, batches or precision. With
-    `twin=None` the network is queried as it is; otherwise through a faster twin in that precision, and then
-    `beaten` is where the plain float32 network has its say.
+    Attacks process all their live samples at once and never deal with devices, batches or precision. Without a
+    `precision` the network is queried unmodified; otherwise the queries go to a low-precision copy, and `successes`
+    confirms every success with the plain float32 network.
     """
 
     def __init__(
@@ -45,60 +35,96 @@ class Oracle:
         classifier: ImagesToLogits,
         *,
         batch_size: int = 256,
-        twin: Precision | None = None,
+        precision: Precision | None = None,
         compiled: bool = False,
     ) -> None:
+        """Wrap a classifier; the low-precision copy is made at the first query, or by `make_copy`.
+
+        Args:
+            classifier: Maps images in [0, 1] to logits.
+            batch_size: Images per pass; halved when memory runs out.
+            precision: Precision of the copy that is queried instead of the network; None queries the network.
+            compiled: Compile the copy with `torch.compile`.
+        """
         self.effort: QueryStats
         self._classifier = classifier
         self._batches = Batches(batch_size)
-        self._twin: ImagesToLogits | None = classifier if twin is None else None
-        self._precision, self._compiled = twin, compiled
+        self._copy: ImagesToLogits | None = classifier if precision is None else None
+        self._precision, self._compiled = precision, compiled
         self._num_classes: int | None = None
         self.query_mode = "float32, as it is"
-        """How the network is queried, in words."""
+        """Description of how the network is queried."""
         self.watch(0)
 
     @classmethod
     @contextmanager
     def open(cls, classifier: ImagesToLogits, images: Images, labels: Labels) -> Iterator[Oracle]:
-        """The oracle of one attack on `images` in [0, 1], with its account at zero.
+        """Open the oracle of one attack, with all counters at zero.
 
-        Parameters are frozen inside and given back as they were; autocast and TF32 are off. Raises DataError
-        for images outside [0, 1] or labels that do not match them, ModelError for a model in train mode.
+        Inside the `with` block the parameters are frozen, and autocast and TF32 are off; afterwards everything is
+        restored.
+
+        Args:
+            classifier: The model, or an oracle, which is reused.
+            images: Clean images of the attack, in [0, 1].
+            labels: Their true classes.
+
+        Yields:
+            The oracle.
+
+        Raises:
+            DataError: If the images are not float, not 4-dimensional or not in [0, 1], or the labels do not match.
+            ModelError: If the model is in train mode.
         """
-        _check_images(images, labels)
+        check_images(images, labels)
         oracle = classifier if isinstance(classifier, Oracle) else cls(classifier)
         oracle.watch(len(images), images.device)
-        with _frozen(oracle._classifier), plain_float32(images.device):
+        with frozen_parameters(oracle._classifier), plain_float32(images.device):
             yield oracle
 
     @contextmanager
     def part(self, rows: SampleIndices) -> Iterator[Oracle]:
-        """This oracle for an attack on some of the samples; what that spends is added to their account."""
+        """Lend this oracle to an attack on a subset of the samples; its passes are added to their counters.
+
+        Args:
+            rows: Indices of the subset among the samples of this attack.
+
+        Yields:
+            This oracle.
+        """
         whole = self.effort
         try:
             yield self
         finally:
             for all_rows, spent in zip(whole.counts(), self.effort.counts(), strict=True):
-                if len(spent) == len(rows):  # an attack that did not begin has counted nothing
+                if len(spent) == len(rows):  # an attack that did not start has not counted anything
                     all_rows.index_add_(0, rows, spent)
             whole.notes.extend(note for note in self.effort.notes if note not in whole.notes)
             self.effort = whole
 
     def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
-        """Begin the account of an attack on that many samples."""
+        """Start counting for a new attack.
+
+        Args:
+            samples: Number of samples of the attack.
+            device: Device of the counters.
+        """
         self.effort = QueryStats.none(samples, device)
 
-    def note(self, text: str) -> None:
-        """Say that something was done otherwise than the attack's name promises."""
-        if text not in self.effort.notes:
-            self.effort.notes.append(text)
+    def note(self, message: str) -> None:
+        """Record, once, a deviation from what the attack's name promises.
+
+        Args:
+            message: What was done instead, and why.
+        """
+        if message not in self.effort.notes:
+            self.effort.notes.append(message)
 
     def __call__(self, images: Images) -> Logits:
-        """The plain network's logits, differentiable, for an attack that takes its gradients itself.
+        """Return the plain network's logits, differentiable, for attacks that compute gradients themselves.
 
-        Passes are counted where the images are all the samples of the attack; otherwise, and for gradients,
-        the counters say UNKNOWN.
+        Forward passes are counted if the images are all the samples of the attack. Otherwise, and for gradients, the
+        counters are UNKNOWN.
         """
         counts = self.effort
         if len(images) == len(counts.num_forwards):
@@ -110,22 +136,37 @@ class Oracle:
         return self._batches.cat_map(self._classifier, images)
 
     def logits(self, images: Images, rows: SampleIndices) -> Logits:
-        """Logits of `images`; `rows` says which samples of the attack they are, each as often as it is asked."""
+        """Return the logits of images, without gradients.
+
+        Args:
+            images: Images in [0, 1].
+            rows: Index of the sample that each image belongs to; several may belong to the same sample.
+        """
         self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
-            logits = self._batches.cat_map(self._model(images), images)
-            if self.twinned and (lost := self._lost(logits, rows)).any():
-                logits[lost] = self._batches.cat_map(self._classifier, images[lost])
+            logits = self._batches.cat_map(self._queried(images), images)
+            if self.uses_copy and (overflowed := self._overflowed(logits, rows)).any():
+                logits[overflowed] = self._batches.cat_map(self._classifier, images[overflowed])
         return logits
 
     def gradient(
         self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices, repeats: int = 1
     ) -> tuple[Logits, Images]:
-        """Logits of `images` and the gradient of each sample's own loss with respect to its pixels.
+        """Return logits, and the gradient of each sample's own loss with respect to its pixels.
 
-        With `repeats` both are means over that many queries: expectation over transformation (Athalye et al.
-        2018, arXiv:1707.07397), for networks that draw at random. Raises ModelError where the logits do not
-        depend on the pixels through autograd.
+        Args:
+            images: Images in [0, 1].
+            classes: Labels, or labels and targets side by side, as `loss` takes them.
+            loss: Maps logits and classes to one value per image.
+            rows: Index of the sample that each image belongs to; several may belong to the same sample.
+            repeats: Queries to average over, for networks that draw random numbers: expectation over transformation
+                (Athalye et al. 2018, arXiv:1707.07397).
+
+        Returns:
+            Logits, shape (batch, classes), and gradients, with the shape of `images`.
+
+        Raises:
+            ModelError: If the logits do not depend on the pixels through autograd.
         """
         ones = torch.full_like(rows, repeats)
         self.effort.num_forwards.index_add_(0, rows, ones)
@@ -139,128 +180,101 @@ class Oracle:
         self.effort.zero_gradients.index_add_(0, rows, repeats * (gradient.flatten(1).abs().amax(1) == 0).long())
         return logits, gradient
 
-    def beaten(self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices) -> Mask:
-        """Which samples are misclassified, given their logits; a twin's successes are asked of the plain network.
+    def successes(self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices) -> Mask:
+        """Return which images are misclassified, given their logits.
 
-        What only the twin takes for a success is counted, and goes back to work.
+        The plain network confirms the successes against a low-precision copy. Those that it refutes are counted as
+        false positives, and the attack on these samples continues.
+
+        Args:
+            logits: Logits of the images.
+            images: Images in [0, 1].
+            labels: True class of each image.
+            rows: Index of the sample that each image belongs to.
         """
         claimed = logits.argmax(1) != labels
-        if not self.twinned or not claimed.any():
+        if not self.uses_copy or not claimed.any():
             return claimed
         confirmed = self.misclassified(images[claimed], labels[claimed], rows[claimed])
         self.effort.false_positives.index_add_(0, rows[claimed], (~confirmed).long())
         return claimed.masked_scatter(claimed, confirmed)
 
     def misclassified(self, images: Images, labels: Labels, rows: SampleIndices) -> Mask:
-        """Which of `images` the plain network gets wrong."""
+        """Return which images the plain network misclassifies.
+
+        Args:
+            images: Images in [0, 1].
+            labels: True class of each image.
+            rows: Index of the sample that each image belongs to.
+        """
         self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
             return self._batches.cat_map(self._classifier, images).argmax(1) != labels
 
     def num_classes(self, images: Images) -> int:
-        """How many logits there are, found out once from one image and counted for nobody."""
+        """Return the number of logits, determined once from one image without counting the pass.
+
+        Args:
+            images: At least one image in [0, 1].
+        """
         if self._num_classes is None:
             with torch.no_grad():
                 self._num_classes = int(self._classifier(images[:1]).shape[1])
         return self._num_classes
 
+    def make_copy(self, shape: torch.Size, device: torch.device) -> None:
+        """Make the low-precision copy, if one was requested and does not exist yet.
+
+        It is compared with the network on fixed noise, so whether it is used does not depend on the images.
+
+        Args:
+            shape: Channels, height and width of the images.
+            device: Device of the images.
+        """
+        if self._copy is None and self._precision is not None:
+            # The name of the stream determines the noise, and so in rare cases whether the copy is used.
+            probe = RandomStreams.of(0, range(4), device).uniform(shape, stream="twin")
+            self._copy, self.query_mode = accelerated(self._classifier, probe, self._precision, compiled=self._compiled)
+
+    @property
+    def uses_copy(self) -> bool:
+        """True if queries go to a low-precision copy, not to the network itself."""
+        return self._copy is not self._classifier
+
+    def _queried(self, images: Images) -> ImagesToLogits:
+        """Return the model to query; the copy is made when the first images show their size."""
+        if self._copy is None:
+            self.make_copy(images.shape[1:], images.device)
+        assert self._copy is not None
+        return self._copy
+
     def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices) -> tuple[Logits, Images]:
-        logits, gradient = self._gradient_of(self._model(images), images, classes, loss)
-        if not self.twinned:
+        logits, gradient = self._model_gradient(self._queried(images), images, classes, loss)
+        if not self.uses_copy:
             return logits, gradient
-        lost = self._lost(torch.cat((logits, gradient.flatten(1).abs().amax(1, keepdim=True)), 1), rows)
-        if lost.any():
-            self.effort.num_backwards.index_add_(0, rows[lost], torch.ones_like(rows[lost]))
-            logits[lost], gradient[lost] = self._gradient_of(self._classifier, images[lost], classes[lost], loss)
+        overflowed = self._overflowed(torch.cat((logits, gradient.flatten(1).abs().amax(1, keepdim=True)), 1), rows)
+        if overflowed.any():
+            self.effort.num_backwards.index_add_(0, rows[overflowed], torch.ones_like(rows[overflowed]))
+            logits[overflowed], gradient[overflowed] = self._model_gradient(
+                self._classifier, images[overflowed], classes[overflowed], loss
+            )
         return logits, gradient
 
-    def _gradient_of(
+    def _model_gradient(
         self, model: ImagesToLogits, images: Images, classes: Classes, loss: Loss
     ) -> tuple[Logits, Images]:
-        def query(part: Images, part_classes: Classes) -> tuple[Logits, Images]:
-            pixels = part.detach().requires_grad_(True)
-            with torch.enable_grad():
-                logits = model(pixels)
-                if not logits.requires_grad:
-                    raise ModelError(*NO_GRADIENT)
-                # A sum, so that no sample's gradient depends on how many others are in the batch.
-                (slope,) = torch.autograd.grad(loss(logits, part_classes).sum(), logits)
-            # On the way through the network each sample's slope has its largest entry near 1: the slope of cross
-            # entropy where the network is sure is too small for 16 bits. A power of two rounds nothing.
-            _, exponent = torch.frexp(slope.abs().amax(1, keepdim=True))
-            exponent = exponent.clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT)
-            (gradient,) = torch.autograd.grad(logits, pixels, torch.ldexp(slope, -exponent), allow_unused=True)
-            if gradient is None:
-                raise ModelError(*NO_GRADIENT)
-            # A twin's gradient comes channels-last, and arithmetic on mixed layouts takes several times as long.
-            return logits.detach(), torch.ldexp(gradient.contiguous(), exponent[..., None, None])
+        def query(batch: Images, batch_classes: Classes) -> tuple[Logits, Images]:
+            return logits_and_gradient(model, batch, batch_classes, loss)
 
         answers = self._batches.map(query, images, classes)
         if len(answers) == 1:
             return answers[0]
         return torch.cat([logits for logits, _ in answers]), torch.cat([gradient for _, gradient in answers])
 
-    def _lost(self, answers: Tensor, rows: SampleIndices) -> Mask:
-        """Which of a twin's answers are not finite, so that the plain network has to be asked; said in a note."""
-        lost: Mask = ~answers.isfinite().all(1)
-        if lost.any():
-            self.effort.num_forwards.index_add_(0, rows[lost], torch.ones_like(rows[lost]))
-            self.note("float32 was asked where the twin's numbers overflowed")
-        return lost
-
-    def _model(self, images: Images) -> ImagesToLogits:
-        """What is queried: the twin, made when the first images show their size."""
-        if self._twin is None:
-            self.make_twin(images.shape[1:], images.device)
-        assert self._twin is not None
-        return self._twin
-
-    def make_twin(self, shape: torch.Size, device: torch.device) -> None:
-        """Make the twin for images of that shape (channels, height, width), unless there is none to make.
-
-        It is tried on noise that is always the same, so whether it is used does not depend on the images.
-        """
-        if self._twin is None and self._precision is not None:
-            probe = RandomStreams.of(0, range(4), device).uniform(shape, stream="twin")
-            self._twin, self.query_mode = accelerated(self._classifier, probe, self._precision, compiled=self._compiled)
-
-    @property
-    def twinned(self) -> bool:
-        """Whether a twin is queried, and not the network itself."""
-        return self._twin is not self._classifier
-
-
-def _check_images(images: Images, labels: Labels) -> None:
-    if images.ndim != 4 or not images.is_floating_point():
-        raise DataError(
-            f"An attack takes float images of shape (N, C, H, W), got {images.dtype} {tuple(images.shape)}."
-        )
-    if labels.shape != images.shape[:1]:
-        raise DataError(f"{len(images)} images need as many labels, got shape {tuple(labels.shape)}.")
-    if len(images) and not (images.amin() >= 0 and images.amax() <= 1):  # false for NaN too
-        low, high = images.amin().item(), images.amax().item()
-        raise DataError(
-            f"An attack takes images in [0, 1], got values from {low:.3g} to {high:.3g}.",
-            "Put the normalisation inside the model, and pass unnormalised pixels.",
-        )
-
-
-@contextmanager
-def _frozen(classifier: ImagesToLogits) -> Iterator[None]:
-    """Switch off parameter gradients, which an attack never needs, and put them back."""
-    if not isinstance(classifier, nn.Module):
-        yield
-        return
-    if any(module.training for module in classifier.modules()):
-        raise ModelError(
-            "The model is in train mode: batch norm and dropout would make samples depend on each other.",
-            "Call model.eval() first.",
-        )
-    thawed = [parameter for parameter in classifier.parameters() if parameter.requires_grad]
-    try:
-        for parameter in thawed:
-            parameter.requires_grad_(False)
-        yield
-    finally:
-        for parameter in thawed:
-            parameter.requires_grad_(True)
+    def _overflowed(self, values: Tensor, rows: SampleIndices) -> Mask:
+        """Return where the copy's values are not finite, so that the plain network is queried; counted and noted."""
+        overflowed: Mask = ~values.isfinite().all(1)
+        if overflowed.any():
+            self.effort.num_forwards.index_add_(0, rows[overflowed], torch.ones_like(rows[overflowed]))
+            self.note("queried float32 where the low-precision copy overflowed")
+        return overflowed

@@ -3,56 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar
 
 import torch
-from jaxtyping import Float, Int64
-from torch import Tensor
 
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat, steepest_ascent
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels, LiveImages
+from robustbench_eff.core.types import (
+    AllImages,
+    AttackUses,
+    Images,
+    ImagesToLogits,
+    Labels,
+    LiveImages,
+    Logits,
+    PerSample,
+)
 
-from .active_samples import record_successes
+from .active_samples import LiveSamples, record_successes, select_rows
 from .l1_steps import sparse_sign
 from .losses import cross_entropy, margin
 from .oracle import Oracle
 from .random_starts import in_the_ball
 
 L1_FRACTION = 0.01
-"""Share of coordinates that a step in L1 moves."""
-
-Live: TypeAlias = Int64[Tensor, "live"]
-Survivors: TypeAlias = Int64[Tensor, "survivors"]
-SurvivingImages: TypeAlias = Float[Tensor, "survivors channel height width"]
+"""Fraction of the coordinates that an L1 step moves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PGD:
     """Steps along the gradient of the cross-entropy, each projected back into the ball and [0, 1].
 
-    Source: Madry et al. 2018, arXiv:1706.06083; default step 2.5 eps / steps as in the MadryLab code. For L1 the
-    step goes to the 1 % of coordinates with the largest gradient (Tramèr & Boneh 2019, arXiv:1904.13000).
-    Differs: with `early_stop` a sample leaves the batch at its first misclassified iterate, which is what
-    it returns; a restart works on the survivors only, and of the failed ones the lowest margin is kept.
+    Source: Madry et al. 2018, arXiv:1706.06083; default step 2.5 eps / steps as in the MadryLab code. An L1 step
+    moves the 1 % of coordinates with the largest gradient (Tramèr & Boneh 2019, arXiv:1904.13000).
+    Differs: with `early_stop` a sample stops at its first misclassified iterate, which is its result. Restarts attack
+    the surviving samples only; the result of a sample that survives all of them is the one with the lowest margin.
     """
 
     version: ClassVar[int] = 1
+    uses: ClassVar[AttackUses] = "gradients"
 
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
     steps: int = 10
+    """Number of gradient steps of each restart."""
     step_size: float | None = None
     """Length of a step in `norm`; None means 2.5 eps / steps."""
     random_start: bool = True
-    """Start uniformly in the ball (L-infinity: in the cube), not at the image."""
+    """Start uniformly in the ball (L-infinity: in the cube), not at the clean image."""
     restarts: int = 1
+    """Number of random starts."""
     eot: int = 1
-    """Queries that a gradient is averaged over, for networks that draw at random."""
+    """Queries that each gradient averages over, for networks that draw random numbers."""
     early_stop: bool = True
-    """Whether a beaten sample stops; adversarial training wants all steps."""
+    """Stop a sample at its first misclassified iterate; adversarial training needs all steps."""
 
     def __post_init__(self) -> None:
         Threat(self.norm, self.eps)
@@ -65,94 +71,103 @@ class PGD:
 
     @property
     def threat(self) -> Threat:
+        """See `Attack`."""
         return Threat(self.norm, self.eps)
 
     @property
     def stochastic(self) -> bool:
+        """See `Attack`."""
         return self.random_start
 
     @property
     def max_passes(self) -> int:
+        """See `Attack`."""
         return 2 * self.eot * self.steps * self.restarts + (self.restarts if self.restarts > 1 else 0)
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """Adversarial images for `images` (float, [0, 1]).
-
-        `draws` key the random starts, one per sample; without them the samples' positions and seed 0 do.
-        Errors as Oracle.open.
-        """
+        """See `Attack`; `draws` determine the random starts."""
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         lowest = torch.full((len(images),), float("inf"), device=images.device)
-        live = torch.arange(len(images), device=images.device)
+        samples = LiveSamples(torch.arange(len(images), device=images.device), images, labels)
+        settings = PGDSettings(
+            threat=self.threat,
+            steps=self.steps,
+            step_size=2.5 * self.eps / self.steps if self.step_size is None else self.step_size,
+            repeats=self.eot,
+            early_stop=self.early_stop,
+        )
         with Oracle.open(classifier, images, labels) as oracle:
             for restart in range(self.restarts):
-                if not len(live):
+                if not len(samples.rows):
                     break
-                start = images[live]
+                start = samples.clean
                 if self.random_start:
-                    start = in_the_ball(start, self.threat, draws[live], "pgd", restart)
-                live, final = pgd_steps(
-                    oracle,
-                    start,
-                    images,
-                    labels,
-                    live,
-                    adversarial,
-                    threat=self.threat,
-                    steps=self.steps,
-                    step_size=2.5 * self.eps / self.steps if self.step_size is None else self.step_size,
-                    repeats=self.eot,
-                    early_stop=self.early_stop,
-                )
+                    start = in_the_ball(start, self.threat, draws[samples.rows], "pgd", restart)
+                samples, final = pgd_steps(oracle, settings, samples, start, adversarial)
                 if self.restarts == 1:
-                    adversarial[live] = final
-                    break
-                if not len(live):
-                    break
-                logits = oracle.logits(final, live)
-                margins = margin(logits, labels[live])
-                better = margins < lowest[live]
-                adversarial[live[better]], lowest[live[better]] = final[better], margins[better]
-                if self.early_stop:
-                    live = live[
-                        record_successes(adversarial, live, final, oracle.beaten(logits, final, labels[live], live))
-                    ]
+                    adversarial[samples.rows] = final
+                elif len(samples.rows):
+                    logits = _record_lowest_margins(oracle, samples, final, adversarial, lowest)
+                    if self.early_stop:
+                        success = oracle.successes(logits, final, samples.labels, samples.rows)
+                        samples = select_rows(samples, record_successes(adversarial, samples.rows, final, success))
         return adversarial
 
 
-def pgd_steps(
-    oracle: Oracle,
-    start: LiveImages,
-    images: Images,
-    labels: Labels,
-    live: Live,
-    adversarial: Images,
-    *,
-    threat: Threat,
-    steps: int,
-    step_size: float,
-    repeats: int = 1,
-    early_stop: bool = True,
-) -> tuple[Survivors, SurvivingImages]:
-    """All steps from `start`; beaten samples are written to `adversarial` and leave.
+def _record_lowest_margins(
+    oracle: Oracle, samples: LiveSamples, final: LiveImages, adversarial: AllImages, lowest: PerSample
+) -> Logits:
+    """Write iterates whose margin is below `lowest` into `adversarial`; return the logits of all iterates."""
+    logits = oracle.logits(final, samples.rows)
+    margins = margin(logits, samples.labels)
+    better = margins < lowest[samples.rows]
+    adversarial[samples.rows[better]], lowest[samples.rows[better]] = final[better], margins[better]
+    return logits
 
-    Returns the rows that are still live and their last iterate, which nobody has classified yet.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PGDSettings:
+    """Settings of `pgd_steps`."""
+
+    threat: Threat
+    steps: int
+    step_size: float
+    """Length of a step in the threat model's norm, in units of [0, 1] pixels."""
+    repeats: int = 1
+    """Queries that each gradient averages over."""
+    early_stop: bool = True
+    """Stop a sample at its first misclassified iterate."""
+
+
+def pgd_steps(
+    oracle: Oracle, settings: PGDSettings, samples: LiveSamples, start: LiveImages, adversarial: AllImages
+) -> tuple[LiveSamples, LiveImages]:
+    """Take all steps from the given starting points.
+
+    Args:
+        oracle: Oracle of the attack.
+        settings: Ball and steps.
+        samples: The samples to attack.
+        start: Starting point of each sample, inside the ball.
+        adversarial: Results of all samples; with `early_stop`, successes are written into it.
+
+    Returns:
+        The samples that remain, and their last iterates, which have not been classified yet.
     """
-    current, clean, classes = start, images[live], labels[live]
-    for _ in range(steps):
-        logits, gradient = oracle.gradient(current, classes, cross_entropy, live, repeats)
-        if early_stop:
-            beaten = oracle.beaten(logits, current, classes, live)
-            if beaten.any():
-                keep = record_successes(adversarial, live, current, beaten)
-                live, current, gradient = live[keep], current[keep], gradient[keep]
-                clean, classes = clean[keep], classes[keep]
-            if not len(live):
+    threat, current = settings.threat, start
+    for _ in range(settings.steps):
+        logits, gradient = oracle.gradient(current, samples.labels, cross_entropy, samples.rows, settings.repeats)
+        if settings.early_stop:
+            success = oracle.successes(logits, current, samples.labels, samples.rows)
+            if success.any():
+                keep = record_successes(adversarial, samples.rows, current, success)
+                samples, current, gradient = select_rows(samples, keep), current[keep], gradient[keep]
+            if not len(samples.rows):
                 break
         sparse = threat.norm == "l1"
         step = sparse_sign(gradient, L1_FRACTION) if sparse else steepest_ascent(gradient, threat.norm)
-        current = threat.project(torch.add(current, step, alpha=step_size), clean)
-    return live, current
+        current = threat.project(torch.add(current, step, alpha=settings.step_size), samples.clean)
+    return samples, current

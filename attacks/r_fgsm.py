@@ -10,7 +10,7 @@ import torch
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, steepest_ascent
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels
+from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels
 
 from .losses import cross_entropy
 from .oracle import Oracle
@@ -23,20 +23,21 @@ class RFGSM:
 
     Source: Wong et al. 2020, arXiv:2001.03994, Algorithm 3 (FGSM-RS); with start=sign Tramèr et al. 2018,
     arXiv:1705.07204, equation 7 (R+FGSM, alpha = eps/2).
-    Differs: FGSM-RS does not clip its start to [0, 1] before the gradient is taken, this does; L2, in which the
-    papers do not define it, starts uniformly in the ball.
+    Differs: FGSM-RS does not clip its start to [0, 1] before computing the gradient, this attack does. In L2, which
+    the papers do not define, the start is uniform in the ball.
     """
 
     version: ClassVar[int] = 1
+    uses: ClassVar[AttackUses] = "one gradient"
     stochastic: ClassVar[bool] = True
 
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: Literal["linf", "l2"] = "linf"
     start: Literal["uniform", "sign"] = "uniform"
-    """Uniform in the ball, or (L-infinity) eps/2 in every pixel, of random sign."""
+    """Uniform in the ball, or (L-infinity) eps/2 with a random sign in every pixel."""
     step_size: float | None = None
-    """Length of the step in `norm`; None means 1.25 eps, from start=sign the eps/2 that are left."""
+    """Length of the step in `norm`; None means 1.25 eps, and eps/2 for start=sign."""
 
     def __post_init__(self) -> None:
         Threat(self.norm, self.eps)
@@ -45,25 +46,24 @@ class RFGSM:
         if self.start not in ("uniform", "sign"):
             raise SpecError(f"start must be uniform or sign, got {self.start!r}.")
         if self.start == "sign" and self.norm != "linf":
-            raise SpecError("start=sign goes with norm=linf.")
+            raise SpecError("start=sign requires norm=linf.")
         if self.step_size is not None and not self.step_size > 0:
             raise SpecError(f"step_size must be > 0 in units of [0, 1] pixels, got {self.step_size:g}.")
 
     @property
     def threat(self) -> Threat:
+        """See `Attack`."""
         return Threat(self.norm, self.eps)
 
     @property
     def max_passes(self) -> int:
+        """See `Attack`."""
         return 2
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """Adversarial images for `images` (float, [0, 1]).
-
-        `draws` key the random starts; without them the samples' positions and seed 0 do. Errors as Oracle.open.
-        """
+        """See `Attack`; `draws` determine the random starts."""
         draws = RandomStreams.given(draws, images)
         if self.start == "uniform":
             start, step_size = in_the_ball(images, self.threat, draws, "r_fgsm"), 1.25 * self.eps

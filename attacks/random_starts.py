@@ -1,4 +1,4 @@
-"""Where attacks start: random points of the ball, each sample's own."""
+"""Random starting points in the threat model's ball, drawn separately for each sample."""
 
 from __future__ import annotations
 
@@ -10,10 +10,20 @@ from robustbench_eff.core.types import Images
 
 
 def in_the_ball(images: Images, threat: Threat, draws: RandomStreams, stream: str, step: int = 0) -> Images:
-    """Uniform in the ball (L-infinity: in the cube), then clipped to [0, 1].
+    """Return points that are uniform in the ball (L-infinity: in the cube), clipped to [0, 1].
 
-    For L1 exponential draws divided by their sum and one more are uniform in the simplex (Barthe et al. 2005,
-    arXiv:math/0503650).
+    Args:
+        images: Clean images, the centers of the balls.
+        threat: The ball, in L-infinity, L2 or L1, of finite radius.
+        draws: Random streams of the samples.
+        stream: Name that the streams start with.
+        step: Number of the draw within the stream, such as the restart.
+
+    Returns:
+        One point per image.
+
+    Source: for L1, Barthe et al. 2005, arXiv:math/0503650: exponential draws divided by the sum of these and one
+    more are uniform in the simplex.
     """
     shape = images.shape[1:]
     if threat.norm == "linf":
@@ -24,16 +34,27 @@ def in_the_ball(images: Images, threat: Threat, draws: RandomStreams, stream: st
         uniform = draws.uniform((1, 1, 1), stream=f"{stream}/radius", step=step).to(images)
         return threat.project(images + threat.eps * uniform ** (1 / shape.numel()) * direction, images)
     exponential = -torch.log1p(-draws.uniform(shape, stream=f"{stream}/start", step=step)).to(images)
-    further = -torch.log1p(-draws.uniform((1, 1, 1), stream=f"{stream}/radius", step=step)).to(images)
+    extra = -torch.log1p(-draws.uniform((1, 1, 1), stream=f"{stream}/radius", step=step)).to(images)
     sign = 2 * (draws.uniform(shape, stream=f"{stream}/sign", step=step).to(images) < 0.5) - 1
-    total = exponential.sum((1, 2, 3), keepdim=True) + further
+    total = exponential.sum((1, 2, 3), keepdim=True) + extra
     return threat.project(images + threat.eps * sign * exponential / total, images)
 
 
 def on_the_surface(images: Images, threat: Threat, draws: RandomStreams, stream: str, step: int = 0) -> Images:
-    """A random direction of length eps, clipped to [0, 1]: where AutoAttack's APGD starts.
+    """Return points at distance eps in random directions, clipped to [0, 1], as AutoAttack's APGD starts.
 
-    L-infinity: uniform draws, scaled so that the largest is eps; L2: normal draws; L1: normal draws, projected.
+    L-infinity: uniform draws, scaled so that the largest is eps. L2: normal draws, scaled to length eps. L1: normal
+    draws, projected onto the ball.
+
+    Args:
+        images: Clean images, the centers of the balls.
+        threat: The ball, in L-infinity, L2 or L1, of finite radius.
+        draws: Random streams of the samples.
+        stream: Name that the streams start with.
+        step: Number of the draw within the stream, such as the restart.
+
+    Returns:
+        One point per image.
     """
     shape = images.shape[1:]
     if threat.norm == "linf":

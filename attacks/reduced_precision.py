@@ -1,6 +1,7 @@
-"""The same network, cheaper to query: folded batch norm and normalisation, channels-last, 16 bits, compiled.
+"""A low-precision copy of a network: folded batch norm and normalisation, channels-last, 16 bits, compiled.
 
-What comes out is close to the plain float32 network, not equal: whoever uses it asks the plain one before believing it.
+Its logits are close to those of the plain float32 network, not equal, so a caller confirms successes with the plain
+network. In float32 the copy is only folded and channels-last.
 """
 
 from __future__ import annotations
@@ -22,20 +23,23 @@ TYPES: dict[Precision, torch.dtype] = {
     "float16": torch.float16,
 }
 MAX_LOGIT_ERROR: dict[Precision, float] = {"float32": 1e-3, "bfloat16": 0.15, "float16": 0.05}
-"""Largest error of a logit that is taken for rounding, as a fraction of the logits' standard deviation."""
+"""Largest error of a logit that counts as rounding, as a fraction of the logits' standard deviation."""
 
 UNSUPPORTED_MODEL_ERRORS = (RuntimeError, TypeError, ValueError, AssertionError, AttributeError, KeyError)
-"""What a user's module may raise that cannot be copied, or does not like 16 bits."""
+"""Errors of modules that cannot be copied or do not support 16 bits."""
 
 
 def has_fast_float16(device: torch.device) -> bool:
-    """Whether the hardware multiplies float16 matrices faster than float32: by tensor cores, or AMX on a CPU.
+    """Return whether the hardware multiplies float16 matrices faster than float32: tensor cores, or AMX on a CPU.
 
-    bfloat16 is never taken unasked: its rounding is eight times coarser, and Square gets stuck on it.
+    bfloat16 is never chosen automatically: its rounding is eight times coarser, and Square gets stuck on it.
+
+    Args:
+        device: Device to query.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (7, 0)
-    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # younger than the oldest torch we accept
+    if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # not in the oldest supported torch
         return False
     return bool(torch.cpu.get_capabilities().get("amx_fp16"))
 
@@ -43,10 +47,17 @@ def has_fast_float16(device: torch.device) -> bool:
 def accelerated(
     classifier: ImagesToLogits, probe: Images, precision: Precision, *, compiled: bool
 ) -> tuple[ImagesToLogits, str]:
-    """A cheaper twin of `classifier`, checked on `probe` (a few images), and what was done in words.
+    """Make a low-precision copy of a classifier, if its logits are close enough on a probe.
 
-    The network itself where no twin gives its logits within ACCEPTED, or where it is no module that can be copied;
-    the words then say why.
+    Args:
+        classifier: The network; only an `nn.Module` can be copied.
+        probe: A few images in [0, 1], on which logits must agree within MAX_LOGIT_ERROR.
+        precision: Precision of the copy.
+        compiled: Compile the copy with `torch.compile`.
+
+    Returns:
+        The copy, or the classifier itself if no copy can be made or is close enough, and a description of what was
+        done, with the reasons.
     """
     if not isinstance(classifier, nn.Module):
         return classifier, "float32, as it is: not an nn.Module"
@@ -56,26 +67,26 @@ def accelerated(
     reasons = []
     for build in (_Cast,) if precision == "float32" else (_Cast, _Autocast):
         try:
-            twin = build(*_folded(classifier, probe), TYPES[precision]).eval()
+            cheaper = build(*_folded(classifier, probe), TYPES[precision]).eval()
             with torch.no_grad():
-                error = float((twin(probe) - expected).abs().max()) / max(scale, 1e-12)
+                error = float((cheaper(probe) - expected).abs().max()) / max(scale, 1e-12)
         except torch.OutOfMemoryError:
             raise
         except UNSUPPORTED_MODEL_ERRORS as problem:
             reasons.append(f"{type(problem).__name__}: {problem}".splitlines()[0])
             continue
         if error <= MAX_LOGIT_ERROR[precision]:
-            words = f"{precision}, folded, channels-last" + (", compiled" if compiled else "")
+            description = f"{precision}, folded, channels-last" + (", compiled" if compiled else "")
             if compiled:
-                torch.compiler.reset()  # Twins share a cache, and with too many of them none would be compiled.
-                twin.compile(dynamic=True)
-            return twin, words
+                torch.compiler.reset()  # Copies share a cache, and with too many of them none would be compiled.
+                cheaper.compile(dynamic=True)
+            return cheaper, description
         reasons.append(f"logits off by {error:.2g} standard deviations")
     return classifier, f"float32, as it is: {'; '.join(reasons)}"
 
 
 class _Cast(nn.Module):
-    """A network whose weights are of another type; float32 in and out."""
+    """A network with weights of another type; float32 in and out."""
 
     def __init__(self, normalise: nn.Module, body: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
@@ -84,14 +95,14 @@ class _Cast(nn.Module):
         self.dtype = dtype
 
     def forward(self, images: Images) -> Logits:
-        # In this order: the other ways round a CPU takes several times as long.
+        # On a CPU the other orders take several times as long.
         pixels = self.normalise(images).to(self.dtype).contiguous(memory_format=torch.channels_last)
         logits: Logits = self.body(pixels).float()
         return logits
 
 
 class _Autocast(nn.Module):
-    """For networks that make float32 tensors on the way: the types are chosen operation by operation."""
+    """A network under autocast, for those that create float32 tensors in their forward."""
 
     def __init__(self, normalise: nn.Module, body: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
@@ -107,9 +118,9 @@ class _Autocast(nn.Module):
 
 
 class _Head(nn.Module):
-    """The layer that makes the logits, in float32 whatever it is given.
+    """The layer that computes the logits, always in float32.
 
-    Logits in bfloat16 have steps of a hundredth: too coarse for attacks that live on small gains of the margin.
+    Logits in bfloat16 have steps of a hundredth, too coarse for attacks that rely on small gains of the margin.
     """
 
     def __init__(self, linear: nn.Module) -> None:
@@ -122,13 +133,13 @@ class _Head(nn.Module):
         return logits
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Head:
-        """Is not converted with the rest; a twin is made on the device it stays on."""
+        """Stay in float32 when the network is converted; a copy never changes its device."""
         del fn, recurse
         return self
 
 
 class _Affine(nn.Module):
-    """Normalisation as a multiplication and an addition."""
+    """Normalisation as one multiplication and one addition."""
 
     scale: Tensor
     shift: Tensor
@@ -143,22 +154,19 @@ class _Affine(nn.Module):
 
 
 def _folded(classifier: nn.Module, probe: Images) -> tuple[nn.Module, nn.Module]:
-    """What is done to pixels first, and a copy of the network without gradients for its parameters.
-
-    Normalisation and batch norms are folded where that is exact.
-    """
-    twin = copy.deepcopy(classifier).requires_grad_(False)
-    body = nn.Sequential(nn.Identity(), twin).eval()
-    if isinstance(twin, NormalisedModel):
-        body = nn.Sequential(_Affine(twin.mean, twin.std), twin.model).eval()
-    pairs, head = _neighbours(body, probe)
+    """Return the normalisation and a copy of the network without parameter gradients, folded where that is exact."""
+    duplicate = copy.deepcopy(classifier).requires_grad_(False)
+    body = nn.Sequential(nn.Identity(), duplicate).eval()
+    if isinstance(duplicate, NormalisedModel):
+        body = nn.Sequential(_Affine(duplicate.mean, duplicate.std), duplicate.model).eval()
+    pairs, head = _consecutive_modules(body, probe)
     for before, after in pairs:
         first, second = body.get_submodule(before), body.get_submodule(after)
         if isinstance(second, nn.BatchNorm2d) and isinstance(first, nn.Conv2d) and second.running_mean is not None:
             _fold_norm(first, second)
-            # timm's batch norms carry their activation with them.
-            rest = [part for part in (getattr(second, "drop", None), getattr(second, "act", None)) if part is not None]
-            _replace(body, after, nn.Sequential(*rest).eval())
+            # timm's batch norms include their dropout and activation.
+            included = (getattr(second, "drop", None), getattr(second, "act", None))
+            _replace(body, after, nn.Sequential(*(layer for layer in included if layer is not None)).eval())
         elif isinstance(first, _Affine) and isinstance(second, nn.Conv2d) and _unpadded(second):
             _fold_affine(first, second)
             _replace(body, before, nn.Identity().eval())
@@ -168,13 +176,12 @@ def _folded(classifier: nn.Module, probe: Images) -> tuple[nn.Module, nn.Module]
     return normalise, network
 
 
-def _neighbours(body: nn.Module, probe: Images) -> tuple[list[tuple[str, str]], str | None]:
-    """Names of modules where the second one is given the very tensor that the first one made; and who makes the logits.
+def _consecutive_modules(body: nn.Module, probe: Images) -> tuple[list[tuple[str, str]], str | None]:
+    """Return the names of pairs of modules where the second takes the first one's output, and of the logits' layer.
 
-    A tensor that goes elsewhere too, as before a shortcut, is not seen here: then the twin's logits differ, and it
-    is refused.
+    Other uses of that output, such as a shortcut, are not detected: the copy's logits then differ and it is rejected.
     """
-    makers: dict[int, tuple[str, Tensor, int]] = {}
+    makers: dict[int, tuple[str, Tensor, int]] = {}  # module, output and its version, by the output's id
     calls: dict[str, int] = {}
     pairs: list[tuple[str, str]] = []
     hooks = []
@@ -184,10 +191,10 @@ def _neighbours(body: nn.Module, probe: Images) -> tuple[list[tuple[str, str]], 
             del module
             calls[name] = calls.get(name, 0) + 1
             maker = makers.get(id(inputs[0])) if inputs else None
-            if maker is not None and maker[2] == inputs[0]._version:  # nothing was written into it since
+            if maker is not None and maker[2] == inputs[0]._version:  # not modified in place since
                 pairs.append((maker[0], name))
             if isinstance(output, Tensor):
-                makers[id(output)] = (name, output, output._version)  # alive, so that no id is used twice
+                makers[id(output)] = (name, output, output._version)  # kept alive, so that no id is reused
 
         return hook
 
@@ -201,8 +208,10 @@ def _neighbours(body: nn.Module, probe: Images) -> tuple[list[tuple[str, str]], 
         for hook in hooks:
             hook.remove()
     last = makers.get(id(logits))
-    is_head = last is not None and isinstance(body.get_submodule(last[0]), nn.Linear) and calls[last[0]] == 1
-    return [pair for pair in pairs if calls[pair[0]] == calls[pair[1]] == 1], last[0] if last and is_head else None
+    head = None
+    if last is not None and isinstance(body.get_submodule(last[0]), nn.Linear) and calls[last[0]] == 1:
+        head = last[0]
+    return [pair for pair in pairs if calls[pair[0]] == calls[pair[1]] == 1], head
 
 
 def _fold_norm(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
@@ -224,7 +233,7 @@ def _fold_affine(affine: _Affine, conv: nn.Conv2d) -> None:
 
 
 def _unpadded(conv: nn.Conv2d) -> bool:
-    """Zero padding comes after the normalisation, so it would be another grey before it."""
+    """Return whether folding is exact: zero padding after the normalisation is a different grey before it."""
     return conv.groups == 1 and type(conv) is nn.Conv2d and conv.padding in ((0, 0), "valid")
 
 

@@ -11,53 +11,63 @@ from torch import Tensor
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
-from robustbench_eff.core.types import AllImages, Images, ImagesToLogits, Labels, PerSample, SampleIndices
+from robustbench_eff.core.types import (
+    AllImages,
+    AttackUses,
+    Images,
+    ImagesToLogits,
+    Labels,
+    PerSample,
+    SampleIndices,
+)
 
 from .active_samples import memory_chunks, record_successes, select_rows
 from .losses import margin
 from .oracle import Oracle
-from .square_moves import move, numbers_a_step, start
+from .square_moves import move, numbers_per_step, start
 from .square_windows import window_side
 
-STEPS_A_DRAW = 100
-"""Steps whose random numbers are drawn at once: a draw costs as much for one step as for a hundred."""
+STEPS_PER_DRAW = 100
+"""Steps whose random numbers are drawn together: a draw costs as much for one step as for a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
 class _State:
     rows: SampleIndices
-    """Which sample of the attack it is."""
+    """Index of each sample among the samples of the attack."""
     clean: Images
     labels: Labels
     best: Images
     margin: PerSample
-    """Of the best image."""
+    """Margin of the best image."""
     numbers: Tensor
-    """Random numbers of the next steps, shape (batch, STEPS_A_DRAW, numbers a step)."""
+    """Random numbers of the next steps, shape (batch, STEPS_PER_DRAW, numbers per step)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Square:
-    """Random search without gradients: a window is changed, and kept where the margin falls.
+    """Random search without gradients: changes of a window are kept if they reduce the margin.
 
     Source: Andriushchenko et al. 2020, arXiv:1912.00049; L1: Croce & Hein 2021, arXiv:2103.01208; constants as in
     pyautoattack 0.2.0, whose windows shrink at the same steps whatever `queries` is.
-    Differs: every sample has windows and signs of its own, where the reference draws one for the whole batch; a
-    sample stops at its first misclassified image; the start is one of the queries; images of which 5 does not divide
-    the side have their tiles of the start (L2, L1) in the middle.
+    Differs: every sample has its own windows and signs, where the reference draws one for the whole batch. A sample
+    stops at its first misclassified image. The start is one of the queries. If 5 does not divide the side of the
+    images, the tiles of the start (L2, L1) are centered.
     """
 
     version: ClassVar[int] = 1
+    uses: ClassVar[AttackUses] = "logits"
     stochastic: ClassVar[bool] = True
 
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
     queries: int = 5000
-    """Forward passes of a sample in each restart, the start included."""
+    """Forward passes per sample in each restart, including the start."""
     p_init: float = 0.8
-    """Fraction of the pixels that the first windows change."""
+    """Fraction of the pixels that the first windows change, in (0, 1]."""
     restarts: int = 1
+    """Number of independent searches."""
 
     def __post_init__(self) -> None:
         Threat(self.norm, self.eps)
@@ -68,19 +78,18 @@ class Square:
 
     @property
     def threat(self) -> Threat:
+        """See `Attack`."""
         return Threat(self.norm, self.eps)
 
     @property
     def max_passes(self) -> int:
+        """See `Attack`."""
         return self.restarts * self.queries
 
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """Adversarial images for `images` (float, [0, 1]); where none was found, the clean image.
-
-        `draws` key the windows; without them the samples' positions and seed 0 do. Errors as Oracle.open.
-        """
+        """See `Attack`; `draws` determine the windows. Where the attack fails, it returns the clean image."""
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:
@@ -93,23 +102,23 @@ class Square:
     def _search(
         self, oracle: Oracle, state: _State, draws: RandomStreams, adversarial: AllImages, restart: int
     ) -> SampleIndices:
-        """One restart; successes are written to `adversarial`. Returns who is left."""
+        """Run one restart, write successes into `adversarial`, and return the samples that survive."""
         threat, images, step_of, side = self.threat, state.clean, None, 0
-        blocks, numbers = -(-self.queries // STEPS_A_DRAW), numbers_a_step(threat, images.shape[1])
+        blocks, numbers = -(-self.queries // STEPS_PER_DRAW), numbers_per_step(threat, images.shape[1])
         state = _try(oracle, state, start(images, threat, draws[state.rows], restart), adversarial)
         for step in range(self.queries - 1):
             if not len(state.rows):
                 break
-            block, place = divmod(step, STEPS_A_DRAW)
-            if place == 0:
+            block, position = divmod(step, STEPS_PER_DRAW)
+            if position == 0:
                 uniform = draws[state.rows].uniform(
-                    (STEPS_A_DRAW, numbers), stream="square/windows", step=restart * blocks + block
+                    (STEPS_PER_DRAW, numbers), stream="square/windows", step=restart * blocks + block
                 )
                 state = replace(state, numbers=uniform.to(images))
             side_before, side = side, window_side(step, self.p_init, images, self.norm)
             if step_of is None or side != side_before:
                 step_of = move(threat, side, images)
-            moved = step_of(state.best, state.clean, state.numbers[:, place])
+            moved = step_of(state.best, state.clean, state.numbers[:, position])
             state = _try(oracle, state, moved, adversarial)
         return state.rows
 
@@ -127,9 +136,9 @@ def _begin(images: Images, labels: Labels, rows: SampleIndices) -> _State:
 
 
 def _try(oracle: Oracle, state: _State, moved: Images, adversarial: AllImages) -> _State:
-    """Keep the images whose margin is smaller than the best; samples that are beaten leave.
+    """Keep the images with a smaller margin than the best; samples that are misclassified leave.
 
-    A success that only a twin claims stays as the best one, and is asked about again when the margin falls further.
+    A success that the plain network refutes stays as the best image and is checked again when the margin decreases.
     """
     logits = oracle.logits(moved, state.rows)
     margins = margin(logits, state.labels)
@@ -142,8 +151,8 @@ def _try(oracle: Oracle, state: _State, moved: Images, adversarial: AllImages) -
     claimed = better & (margins <= 0)
     if not claimed.any():
         return state
-    beaten = claimed.clone()
-    beaten[claimed] = oracle.beaten(logits[claimed], moved[claimed], state.labels[claimed], state.rows[claimed])
-    if not beaten.any():
+    success = claimed.clone()
+    success[claimed] = oracle.successes(logits[claimed], moved[claimed], state.labels[claimed], state.rows[claimed])
+    if not success.any():
         return state
-    return select_rows(state, record_successes(adversarial, state.rows, moved, beaten))
+    return select_rows(state, record_successes(adversarial, state.rows, moved, success))

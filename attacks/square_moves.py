@@ -1,4 +1,4 @@
-"""Where Square Attack starts and what it tries next: stripes and squares in L-infinity, bumps in L2 and L1.
+"""Square Attack's starts and moves: stripes and squares in L-infinity, bumps in L2 and L1.
 
 Source: Andriushchenko et al. 2020, arXiv:1912.00049; for L1 Croce & Hein 2021, arXiv:2103.01208; as in
 pyautoattack 0.2.0.
@@ -21,18 +21,27 @@ from robustbench_eff.core.types import Images
 from .square_windows import Windows, two_bumps
 
 TILES = 5
-"""Bumps along each side of the image at the start in L2 and L1."""
+"""Number of bumps along each side of the image at the start in L2 and L1."""
 NEWTON_STEPS = 6
-"""For the threshold of L1's soft thresholding."""
+"""Newton steps for the threshold of L1's soft thresholding."""
 
 Numbers: TypeAlias = Float[Tensor, "batch numbers"]
-"""Uniform in [0, 1): all that one step of a sample is drawn from."""
+"""Uniform random numbers in [0, 1) that determine one step of each sample."""
 Move: TypeAlias = Callable[[Images, Images, Numbers], Images]
-"""From the best images so far, the clean ones and a step's numbers to the images to try."""
+"""Maps the best images so far, the clean images and the numbers of a step to the images to query."""
 
 
 def start(clean: Images, threat: Threat, draws: RandomStreams, step: int) -> Images:
-    """Vertical stripes of +-eps (L-infinity), or tiles of bumps with random signs, scaled or projected to the ball."""
+    """Return the first images to query: stripes in L-infinity, tiles of bumps in L2 and L1.
+
+    The vertical stripes are +-eps; the tiles have random signs and are scaled (L2) or projected (L1) to the ball.
+
+    Args:
+        clean: Clean images.
+        threat: The ball, in L-infinity, L2 or L1.
+        draws: Random streams of the samples.
+        step: Number of the restart.
+    """
     count, channels, height, width = clean.shape
     if threat.norm == "linf":
         sign = _signs(draws.uniform((channels, 1, width), stream="square/start", step=step).to(clean))
@@ -49,20 +58,31 @@ def start(clean: Images, threat: Threat, draws: RandomStreams, step: int) -> Ima
     return _on_the_ball(delta, clean, threat)
 
 
-def numbers_a_step(threat: Threat, channels: int) -> int:
-    """How many numbers one step of one sample takes."""
+def numbers_per_step(threat: Threat, channels: int) -> int:
+    """Return how many random numbers one step of one sample needs.
+
+    Args:
+        threat: The ball, in L-infinity, L2 or L1.
+        channels: Number of channels of the images.
+    """
     return channels + (2 if threat.norm == "linf" else 5)
 
 
 def move(threat: Threat, side: int, images: Images) -> Move:
-    """The step with windows of `side` pixels."""
+    """Return the move for windows of a given size.
+
+    Args:
+        threat: The ball, in L-infinity, L2 or L1.
+        side: Side of the windows, in pixels.
+        images: Images of the size and on the device of those to attack.
+    """
     if threat.norm == "linf":
         return _Square(threat.eps, Windows(side, images))
     return _Bumps(threat, side, images)
 
 
 class _Square:
-    """A square of one colour, +-eps in each channel."""
+    """Fills the window with one color, +-eps in each channel."""
 
     def __init__(self, eps: float, windows: Windows) -> None:
         self._eps, self._windows = eps, windows
@@ -75,7 +95,7 @@ class _Square:
 
 
 class _Bumps:
-    """All that another window holds is moved into this one, together with two fresh bumps."""
+    """Moves the perturbation of another window into this one, and adds two new bumps."""
 
     def __init__(self, threat: Threat, side: int, images: Images) -> None:
         self._threat, self._order = threat, 2 if threat.norm == "l2" else 1
@@ -85,24 +105,24 @@ class _Bumps:
 
     def __call__(self, best: Images, clean: Images, numbers: Numbers) -> Images:
         order, shape = self._order, self._windows.shape
-        here, there = self._windows.at(numbers[:, :2]), self._windows.at(numbers[:, 2:4])
+        window, emptied = self._windows.at(numbers[:, :2]), self._windows.at(numbers[:, 2:4])
         delta = (best - clean).flatten(1)
         unspent = (self._threat.eps**order - _power(delta, order)).clamp_min(0)[..., None]
-        old = delta.gather(1, here).unflatten(1, shape)
-        delta.scatter_(1, here, 0)
-        spent = _power(old, order) + _power(delta.gather(1, there).unflatten(1, shape), order)
-        delta.scatter_(1, there, 0)
+        old = delta.gather(1, window).unflatten(1, shape)
+        delta.scatter_(1, window, 0)
+        spent = _power(old, order) + _power(delta.gather(1, emptied).unflatten(1, shape), order)
+        delta.scatter_(1, emptied, 0)
         bumps = torch.where(numbers[:, 4, None, None] < 0.5, self._upright, self._turned)
-        fresh = bumps * _signs(numbers[:, 5:, None]) + old / (1e-12 + _root(_power(old, order), order))
-        # In L1 the channels get more than there is, as in the reference; the projection takes it back.
+        new = bumps * _signs(numbers[:, 5:, None]) + old / (1e-12 + _root(_power(old, order), order))
+        # In L1 the channels together get more than is available, as in the reference; the projection removes it.
         share = unspent / shape[0] + spent if order == 2 else unspent + shape[0] * spent
-        fresh = fresh * (_root(share, order) / (1e-12 + _root(_power(fresh, order), order)))
-        delta.scatter_(1, here, fresh.flatten(1))
+        new = new * (_root(share, order) / (1e-12 + _root(_power(new, order), order)))
+        delta.scatter_(1, window, new.flatten(1))
         return _on_the_ball(delta.view_as(clean), clean, self._threat)
 
 
 def _on_the_ball(delta: Images, clean: Images, threat: Threat) -> Images:
-    """L2: of length eps, then clipped to [0, 1]; L1: next to the nearest point of the ball and the box."""
+    """L2: scale to length eps, then clip to [0, 1]; L1: approximate the projection onto the ball and the box."""
     if threat.norm == "l2":
         length = _power(delta.flatten(1), 2).sqrt()[..., None, None]
         return torch.addcmul(clean, delta, threat.eps / (1e-12 + length)).clamp_(0.0, 1.0)
@@ -110,11 +130,11 @@ def _on_the_ball(delta: Images, clean: Images, threat: Threat) -> Images:
 
 
 def _shrunk(delta: Images, clean: Images, eps: float) -> tuple[Images, Tensor]:
-    """`delta` and a factor that take `clean` near the projection to the L1 ball and the box.
+    """Return a perturbation and a factor whose product approximates the projection onto the L1 ball and the box.
 
-    The threshold of soft thresholding grows by Newton steps that count capped coordinates as falling too, so that
-    none is too far; what is left above eps after some of them is divided away. Several times cheaper than
-    Threat.project, which this attack would otherwise wait for at each query.
+    The threshold of soft thresholding grows by Newton steps that count capped coordinates as decreasing too, so that
+    none overshoots; the length that remains above eps is removed by the factor. This is several times cheaper than
+    Threat.project, which would dominate the cost of a query.
     """
     size, room = delta.abs(), room_ahead(delta, clean)
     inside = torch.minimum(size, room)
@@ -129,7 +149,7 @@ def _shrunk(delta: Images, clean: Images, eps: float) -> tuple[Images, Tensor]:
 
 
 def _power(delta: Tensor, order: int) -> Tensor:
-    """The norm along the last dimension, to the power `order`; that dimension stays, with length 1."""
+    """Return the norm along the last dimension to the power `order`, keeping the dimension."""
     return (delta.square() if order == 2 else delta.abs()).sum(-1, keepdim=True)
 
 

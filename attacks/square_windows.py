@@ -1,4 +1,4 @@
-"""Windows that Square Attack changes: how large at which step, where, and what their bumps look like.
+"""Windows that Square Attack changes: their size at each step, their position, and the shape of the bumps.
 
 Source: Andriushchenko et al. 2020, arXiv:1912.00049, Algorithms 2 and 3; for L1 Croce & Hein 2021, arXiv:2103.01208;
 constants as in pyautoattack 0.2.0.
@@ -18,18 +18,24 @@ from robustbench_eff.core.threat import LpNorm
 from robustbench_eff.core.types import Images
 
 HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)
-"""Steps after which the fraction of pixels in a window is halved."""
+"""Steps after which the fraction of pixels in a window halves."""
 BUMP_POWER = {"l2": 2, "l1": 4}
-"""How fast a bump falls off from its peak."""
+"""Exponent of a bump's decay from its peak."""
 
 Window: TypeAlias = Int64[Tensor, "batch coordinates"]
-"""Which coordinates of its flattened image a sample's window holds, channel by channel and row by row."""
+"""Coordinates of each sample's window in its flattened image, channel by channel and row by row."""
 
 
 def window_side(step: int, p_init: float, images: Images, norm: LpNorm) -> int:
-    """Side of the windows at `step`, counted from 0, in pixels.
+    """Return the side of the windows at a step, in pixels.
 
-    L-infinity: 1 or more; L2 and L1: odd and 3 or more; never larger than the image.
+    At least 1 in L-infinity; odd and at least 3 in L2 and L1; never larger than the image.
+
+    Args:
+        step: Number of the step, starting at 0.
+        p_init: Fraction of the pixels that the first windows change, in (0, 1].
+        images: Images of the size to attack.
+        norm: Norm of the ball.
     """
     height, width = images.shape[2:]
     p = p_init / 2 ** bisect_left(HALVED_AFTER, step)
@@ -39,29 +45,44 @@ def window_side(step: int, p_init: float, images: Images, norm: LpNorm) -> int:
 
 
 class Windows:
-    """Windows of `side` pixels, anywhere in the image."""
+    """Square windows of one size, anywhere in the image."""
 
     def __init__(self, side: int, images: Images) -> None:
+        """Prepare the coordinates of a window.
+
+        Args:
+            side: Side of the windows, in pixels.
+            images: Images of the size and on the device of those to attack.
+        """
         channels, height, width = images.shape[1:]
         self.shape = (channels, side * side)
-        """Of what one window holds."""
+        """Channels and pixels of one window."""
         self._room = torch.tensor([height - side, width - side], device=images.device)
         self._row = width
         channel = torch.arange(channels, device=images.device) * height * width
         inside = torch.arange(side, device=images.device)
         self._coordinates = (channel[:, None, None] + inside[:, None] * width + inside).flatten()
 
-    def at(self, places: Float[Tensor, "batch 2"]) -> Window:
-        """The windows whose corners are at `places` (uniform in [0, 1)).
+    def at(self, positions: Float[Tensor, "batch 2"]) -> Window:
+        """Return the windows at random positions.
 
-        As in the reference the last possible row and column are never a corner, unless they are the only ones.
+        As in the reference, the last possible row and column are never a corner, unless they are the only ones.
+
+        Args:
+            positions: Vertical and horizontal position of the top left corner, uniform in [0, 1).
         """
-        corner = (places * self._room).long()
+        corner = (positions * self._room).long()
         return (corner[:, :1] * self._row + corner[:, 1:]) + self._coordinates
 
 
 def two_bumps(side: int, norm: LpNorm, images: Images) -> Float[Tensor, "side side"]:
-    """A bump in the upper half and its negative in the lower one, of length 1 in `norm`."""
+    """Return a bump in the upper half and its negative in the lower half, of length 1 together.
+
+    Args:
+        side: Side of the window, in pixels.
+        norm: Norm of the length, L2 or L1.
+        images: Tensor whose dtype and device the result takes.
+    """
     order = float(norm[1:])
     upper, lower = _bump(side // 2, side, BUMP_POWER[norm]), _bump(side - side // 2, side, BUMP_POWER[norm])
     both = torch.cat([half / half.norm(order) for half in (upper, -lower) if len(half)])
@@ -70,7 +91,7 @@ def two_bumps(side: int, norm: LpNorm, images: Images) -> Float[Tensor, "side si
 
 
 def _bump(height: int, width: int, power: int) -> Tensor:
-    """Concentric squares around the centre, each as high as all that are larger and 1 / (k + 1)^power more."""
+    """Return concentric squares around the center; square k is 1 / (k + 1)^power higher than the next larger one."""
     rings = torch.arange(max(height, width) // 2 + 1)
     heights = (1 / (rings + 1.0) ** power).flip(0).cumsum(0).flip(0)
     from_centre_row = (torch.arange(height) - height // 2).abs()

@@ -1,4 +1,4 @@
-"""The batteries every attack and every corruption passes: for our own rows and for plugins.
+"""Contract checks for attacks and corruptions, of this package and of plugins.
 
     import pytest
     from robustbench_eff.testing import ATTACK_CHECKS
@@ -7,9 +7,8 @@
     def test_my_attack(check):
         check(MyAttack)
 
-and the same with CORRUPTION_CHECKS and a `Kernel`. A check raises AssertionError that says what does not hold.
-
-BENCHMARK_CHECKS take a `Benchmark`; READER_CHECKS take a `Reader` and the path of a small set in its format.
+and the same with CORRUPTION_CHECKS and a `Kernel`. Each check takes the attack class or the kernel, and raises an
+AssertionError that states which requirement is violated.
 """
 
 from __future__ import annotations
@@ -17,31 +16,41 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, get_args
 
 import torch
 from torch import Tensor, nn
 
-from robustbench_eff.benchmarks.contract_checks import BENCHMARK_CHECKS as BENCHMARK_CHECKS
-from robustbench_eff.benchmarks.contract_checks import READER_CHECKS as READER_CHECKS
 from robustbench_eff.core import spec
 from robustbench_eff.core.rng import RandomStreams
-from robustbench_eff.core.types import Attack, Pixels
+from robustbench_eff.core.types import Attack, AttackUses, Pixels
 from robustbench_eff.corruptions import Corruption, Kernel
-from robustbench_eff.models.source_checks import MODEL_SOURCE_CHECKS as MODEL_SOURCE_CHECKS
-from robustbench_eff.models.source_checks import ModelExample as ModelExample
 
 AttackClass: TypeAlias = Callable[..., Attack]
 SAMPLES, CLASSES, SIZE = 12, 5, 8
 
 
 def is_default_constructible(attack: AttackClass) -> None:
-    """Every field has a default, and the object is an Attack."""
+    """Check that every field has a default, and that the object satisfies the `Attack` protocol.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If it does not.
+    """
     assert isinstance(attack(), Attack)
 
 
 def is_frozen(attack: AttackClass) -> None:
-    """Fields cannot be changed after construction."""
+    """Check that fields cannot be changed after construction.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If a field can be assigned.
+    """
     item = attack()
     name = dataclasses.fields(item)[0].name  # type: ignore[arg-type]
     try:
@@ -52,13 +61,27 @@ def is_frozen(attack: AttackClass) -> None:
 
 
 def spec_text_round_trips(attack: AttackClass) -> None:
-    """The text of an attack builds an equal attack."""
+    """Check that the spec text of an attack builds an equal attack.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If it does not.
+    """
     item = attack()
     assert spec.build(type(item), spec.parse(spec.text_of("attack", item))) == item
 
 
 def keeps_shape_and_type(attack: AttackClass) -> None:
-    """As many images come back as went in, of the same shape and dtype."""
+    """Check that the result has the shape and dtype of the input.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If it does not.
+    """
     model, images, labels, draws = _problem()
     adversarial = attack()(model, images, labels, draws)
     assert adversarial.shape == images.shape
@@ -66,13 +89,27 @@ def keeps_shape_and_type(attack: AttackClass) -> None:
 
 
 def takes_an_empty_batch(attack: AttackClass) -> None:
-    """No images give no images."""
+    """Check that an empty batch gives an empty batch.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If it does not.
+    """
     model, images, labels, draws = _problem()
     assert attack()(model, images[:0], labels[:0], draws[torch.arange(0)]).shape == images[:0].shape
 
 
 def stays_inside_the_threat_model(attack: AttackClass) -> None:
-    """Every image lies in the ball and in [0, 1]."""
+    """Check that every image lies inside the threat model: in the ball and in [0, 1].
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If an image lies outside.
+    """
     model, images, labels, draws = _problem()
     item = attack()
     excess = item.threat.excess(item(model, images, labels, draws), images)
@@ -80,7 +117,14 @@ def stays_inside_the_threat_model(attack: AttackClass) -> None:
 
 
 def leaves_its_input_alone(attack: AttackClass) -> None:
-    """Images and labels are the same afterwards."""
+    """Check that the attack does not modify images and labels.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If it does.
+    """
     model, images, labels, draws = _problem()
     before = images.clone(), labels.clone()
     attack()(model, images, labels, draws)
@@ -89,7 +133,14 @@ def leaves_its_input_alone(attack: AttackClass) -> None:
 
 
 def leaves_the_model_alone(attack: AttackClass) -> None:
-    """Mode, gradients and `requires_grad` of the parameters are the same afterwards."""
+    """Check that the attack leaves the model's mode, gradients and `requires_grad` as they were.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If it does not.
+    """
     model, images, labels, draws = _problem()
     frozen = next(model.parameters()).requires_grad_(False)
     before = [parameter.requires_grad for parameter in model.parameters()]
@@ -101,16 +152,30 @@ def leaves_the_model_alone(attack: AttackClass) -> None:
 
 
 def does_not_depend_on_the_batch(attack: AttackClass) -> None:
-    """A sample's image is the same alone, in a small batch and in a large one."""
+    """Check that a sample's result is the same alone, in a small batch and in a large one.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If it is not.
+    """
     model, images, labels, draws = _problem()
     together = attack()(model, images, labels, draws)
-    for part in torch.arange(SAMPLES).split([1, 1, 5, 5]):
-        apart = attack()(model, images[part], labels[part], draws[part])
-        assert (apart - together[part]).abs().max() < 1e-5, f"a batch of {len(part)} gives other images"
+    for batch in torch.arange(SAMPLES).split([1, 1, 5, 5]):
+        apart = attack()(model, images[batch], labels[batch], draws[batch])
+        assert (apart - together[batch]).abs().max() < 1e-5, f"a batch of {len(batch)} gives other images"
 
 
 def is_a_function_of_its_seed(attack: AttackClass) -> None:
-    """The same draws give the same images; other seeds give others exactly where the attack says it is stochastic."""
+    """Check that equal draws give equal images, and other seeds other images if and only if it is stochastic.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If they do not.
+    """
     model, images, labels, draws = _problem()
     item = attack()
     first, second = item(model, images, labels, draws), item(model, images, labels, draws)
@@ -120,7 +185,14 @@ def is_a_function_of_its_seed(attack: AttackClass) -> None:
 
 
 def costs_what_it_says(attack: AttackClass) -> None:
-    """No sample needs more than `max_passes` forward and backward passes."""
+    """Check that no sample needs more than `max_passes` forward and backward passes.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If one does.
+    """
     from robustbench_eff.attacks import Oracle
 
     model, images, labels, draws = _problem()
@@ -130,11 +202,57 @@ def costs_what_it_says(attack: AttackClass) -> None:
     assert (oracle.effort.num_forwards + oracle.effort.num_backwards <= item.max_passes).all()
 
 
+def declares_what_it_uses(attack: AttackClass) -> None:
+    """Check that `uses` is one of the values of `AttackUses`.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If it is missing or another value.
+    """
+    uses, values = getattr(attack(), "uses", None), get_args(AttackUses)
+    assert uses in values, f"uses must be one of {', '.join(map(repr, values))}, got {uses!r}"
+
+
+def takes_the_gradients_it_declares(attack: AttackClass) -> None:
+    """Check that the number of gradients matches `uses`, where the oracle can count them per sample.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If an attack on logits or decisions takes gradients, one on gradients takes none,
+            or one on a single gradient takes more.
+    """
+    from robustbench_eff.attacks import Oracle
+
+    model, images, labels, draws = _problem()
+    oracle = Oracle(model)
+    item = attack()
+    item(oracle, images, labels, draws)
+    taken = oracle.effort.num_backwards
+    uses = getattr(item, "uses", None)
+    if uses in ("logits", "decisions"):
+        assert (taken == 0).all(), f"uses={uses!r}, but it takes gradients"
+    else:
+        assert (taken != 0).any(), f"uses={uses!r}, but it takes no gradients"
+    if uses == "one gradient":
+        assert taken.max() <= 1, f"uses={uses!r}, but it takes {int(taken.max())}"
+
+
 def names_its_source(attack: AttackClass) -> None:
-    """The docstring says where the method comes from and what is done otherwise."""
-    text = attack.__doc__ or ""
-    assert "Source:" in text, "no Source: in the docstring"
-    assert "Differs:" in text, "no Differs: in the docstring"
+    """Check that the class docstring has `Source:` and `Differs:`.
+
+    Args:
+        attack: The attack class.
+
+    Raises:
+        AssertionError: If one is missing.
+    """
+    docstring = attack.__doc__ or ""
+    assert "Source:" in docstring, "no Source: in the docstring"
+    assert "Differs:" in docstring, "no Differs: in the docstring"
 
 
 ATTACK_CHECKS: tuple[Callable[[AttackClass], None], ...] = (
@@ -149,12 +267,21 @@ ATTACK_CHECKS: tuple[Callable[[AttackClass], None], ...] = (
     does_not_depend_on_the_batch,
     is_a_function_of_its_seed,
     costs_what_it_says,
+    declares_what_it_uses,
+    takes_the_gradients_it_declares,
     names_its_source,
 )
 
 
 def gives_as_many_pixels(kernel: Kernel[Any]) -> None:
-    """uint8 images of the same shape come back, at every severity and for none at all."""
+    """Check that the result is uint8 and has the input's shape, at every severity and for an empty batch.
+
+    Args:
+        kernel: The kernel.
+
+    Raises:
+        AssertionError: If it does not.
+    """
     for corruption in _severities(kernel):
         pixels, draws = _pictures()
         corrupted = corruption(pixels, draws)
@@ -164,16 +291,31 @@ def gives_as_many_pixels(kernel: Kernel[Any]) -> None:
 
 
 def is_the_same_in_any_batch(kernel: Kernel[Any]) -> None:
-    """An image's bytes are the same alone, among others, and in another order."""
+    """Check that an image's bytes do not depend on the batch or its order.
+
+    Args:
+        kernel: The kernel.
+
+    Raises:
+        AssertionError: If they do.
+    """
     for corruption in _severities(kernel):
         pixels, draws = _pictures()
         together = corruption(pixels, draws)
-        for part in torch.arange(len(pixels)).flip(0).split([1, 4, 2]):
-            assert torch.equal(corruption(pixels[part], draws[part]), together[part]), f"{corruption} knows its batch"
+        for batch in torch.arange(len(pixels)).flip(0).split([1, 4, 2]):
+            apart = corruption(pixels[batch], draws[batch])
+            assert torch.equal(apart, together[batch]), f"{corruption} depends on its batch"
 
 
 def is_drawn_from_its_seed(kernel: Kernel[Any]) -> None:
-    """The same draws give the same bytes; other seeds give others exactly where the kernel samples something."""
+    """Check that equal draws give equal bytes, and other seeds other bytes if and only if the kernel draws.
+
+    Args:
+        kernel: The kernel.
+
+    Raises:
+        AssertionError: If they do not.
+    """
     for corruption in _severities(kernel):
         pixels, draws = _pictures()
         first = corruption(pixels, draws)
@@ -183,16 +325,30 @@ def is_drawn_from_its_seed(kernel: Kernel[Any]) -> None:
 
 
 def has_five_severities(kernel: Kernel[Any]) -> None:
-    """Each set of constants has as many, and its text says which is meant."""
+    """Check that each set of constants has five severities, and that spec texts distinguish them.
+
+    Args:
+        kernel: The kernel.
+
+    Raises:
+        AssertionError: If not.
+    """
     for constants, values in kernel.severities.items():
         assert len(values) == SEVERITIES, f"{constants} has {len(values)}"
     for corruption in _severities(kernel):
-        text = spec.text_of(kernel.name, corruption)
-        assert spec.build(type(corruption), spec.parse(text), kernel=kernel) == corruption
+        spec_text = spec.text_of(kernel.name, corruption)
+        assert spec.build(type(corruption), spec.parse(spec_text), kernel=kernel) == corruption
 
 
 def has_a_source(kernel: Kernel[Any]) -> None:
-    """The docstring of its module says where it comes from."""
+    """Check that the docstring of the kernel's module has `Source:`.
+
+    Args:
+        kernel: The kernel.
+
+    Raises:
+        AssertionError: If it is missing.
+    """
     assert "Source:" in (inspect.getmodule(kernel.apply).__doc__ or ""), "no Source: in the module's docstring"
 
 
@@ -207,13 +363,13 @@ SEVERITIES, PICTURES, SIDE = 5, 7, 32
 
 
 def _severities(kernel: Kernel[Any]) -> list[Corruption]:
-    """The kernel at every severity of the first constants it has for images as small as ours."""
+    """Return the kernel at every severity, with its constants for small images."""
     constants = list(kernel.severities)[-1]
     return [kernel.at(severity, constants) for severity in range(1, SEVERITIES + 1)]
 
 
 def _pictures() -> tuple[Pixels, RandomStreams]:
-    """Smooth colours with some noise on them."""
+    """Return smooth colors with noise."""
     draws = RandomStreams.of(0, range(PICTURES))
     coarse = draws.uniform((3, 5, 5), stream="pictures")
     smooth = nn.functional.interpolate(coarse, size=(SIDE, SIDE), mode="bilinear")
@@ -221,8 +377,15 @@ def _pictures() -> tuple[Pixels, RandomStreams]:
     return (255 * noisy.clamp(0, 1)).to(torch.uint8).permute(0, 2, 3, 1).contiguous(), draws
 
 
+class _Problem(NamedTuple):
+    model: nn.Module
+    images: Tensor
+    labels: Tensor
+    draws: RandomStreams
+
+
 class _Toy(nn.Module):
-    """A smooth two-layer network, so that gradients are nowhere exactly zero."""
+    """A smooth two-layer network, whose gradients are never exactly zero."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -234,8 +397,8 @@ class _Toy(nn.Module):
         return logits
 
 
-def _problem() -> tuple[nn.Module, Tensor, Tensor, RandomStreams]:
-    """A fixed toy model, random images with the labels it predicts, and their draws."""
+def _problem() -> _Problem:
+    """Return a fixed toy model, random images with the labels it predicts, and their draws."""
     model = _Toy().eval()
     with torch.no_grad():
         for position, parameter in enumerate(model.parameters()):
@@ -246,4 +409,4 @@ def _problem() -> tuple[nn.Module, Tensor, Tensor, RandomStreams]:
     images = draws.uniform((3, SIZE, SIZE), stream="images")
     with torch.no_grad():
         labels = model(images).argmax(1)
-    return model, images, labels, draws
+    return _Problem(model, images, labels, draws)

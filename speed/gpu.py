@@ -88,7 +88,7 @@ def attacked(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any
         attack = PGD(eps=eps, steps=STEPS, random_start=False)
 
         def ours(twin: str | None, attack: PGD = attack) -> Callable[[], Tensor]:
-            oracle = Oracle(model, batch_size=arguments.batch_size, twin=twin)  # type: ignore[arg-type]
+            oracle = Oracle(model, batch_size=arguments.batch_size, precision=twin)  # type: ignore[arg-type]
             return lambda: attack(oracle, images, labels)
 
         runs: dict[str, Callable[[], Tensor]] = {

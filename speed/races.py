@@ -45,7 +45,7 @@ class Setting:
     def run(self, attack: Attack, twin: str | None) -> Run:
         """Return an attack of ours on the plain float32 network, or on a low-precision copy compiled beforehand."""
         compiled = self.compiled and twin is not None
-        oracle = Oracle(self.classifier, batch_size=self.batch_size, twin=twin, compiled=compiled)  # type: ignore[arg-type]
+        oracle = Oracle(self.classifier, batch_size=self.batch_size, precision=twin, compiled=compiled)  # type: ignore[arg-type]
         for size in (4, 1, 3, self.batch_size) if compiled else (4,):
             images, labels = self.images[:size], self.labels[:size]
             rows = torch.arange(len(images), device=images.device)
@@ -118,11 +118,11 @@ def square_races(given: Setting) -> Iterator[Race]:
     """Yield Square against its forward passes alone."""
     attack = Square(eps=given.eps, norm=given.norm, queries=given.queries)  # type: ignore[arg-type]
     for twin in dict.fromkeys((None, given.default)):
-        oracle = Oracle(given.classifier, batch_size=given.batch_size, twin=twin)  # type: ignore[arg-type]
+        oracle = Oracle(given.classifier, batch_size=given.batch_size, precision=twin)  # type: ignore[arg-type]
         attack(oracle, given.images, given.labels)
         queries = oracle.effort.num_forwards
         live = [int((queries > query).sum()) for query in range(int(queries.max()))]
-        network: Any = oracle._model(given.images)
+        network: Any = oracle._queried(given.images)
         bare = peers.bare_forwards(network, given.images, live, given.batch_size)
         name = f"square {given.norm}, {given.queries} queries, {twin or 'float32 as it is'}"
         yield Race(name, lambda oracle=oracle: attack(oracle, given.images, given.labels), {"bare forwards": bare})  # type: ignore[misc]

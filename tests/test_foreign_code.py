@@ -59,7 +59,7 @@ def test_a_failing_model_leaves_its_status_and_the_finished_shards(tmp_path: Pat
 class Plugin:
     """An attack that knows only the protocol, and does what `deed` says."""
 
-    version, stochastic, max_passes = 1, False, 2
+    version, uses, stochastic, max_passes = 1, "decisions", False, 2
     threat = Threat("linf", 8 / 255)
 
     def __init__(self, deed: str = "") -> None:

@@ -182,7 +182,7 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         samples=len(images),
         perturbation=perturbation.text,
         kind=perturbation.kind,
-        uses=getattr(perturbation.attack, "uses", None) if perturbation.kind == "attack" else None,
+        uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
         configuration=_configuration(queried, perturbation),
         seed=seed if component is not None and component.stochastic else None,
     ).identified()

@@ -31,10 +31,10 @@ def open_oracle(classifier: Classifier, settings: Settings, device: str) -> Open
     requested = settings.precision
     precision = batch_sizes.precision(classifier, device) if requested == "auto" else requested
     batch_size = referee_batch_size(classifier, settings, device)
-    oracle = Oracle(classifier, batch_size=batch_size, twin=precision, compiled=settings.compile)
+    oracle = Oracle(classifier, batch_size=batch_size, precision=precision, compiled=settings.compile)
     size = classifier.preprocessing.geometry.size
-    oracle.make_twin(torch.Size((3, size, size)), classifier.mean.device)
-    if not oracle.twinned:
+    oracle.make_copy(torch.Size((3, size, size)), classifier.mean.device)
+    if not oracle.uses_copy:
         return OpenedOracle(oracle, "float32")
     return OpenedOracle(oracle, f"{precision}, compiled" if settings.compile else precision)
 

@@ -1,7 +1,9 @@
-"""Attacks of other libraries, by name, with their own options, seeded."""
+"""Attacks of other libraries, by name, with their own options, and seeded."""
 
 from __future__ import annotations
 
+import builtins
+import inspect
 import random
 
 import numpy as np
@@ -9,6 +11,8 @@ import pytest
 import torch
 
 from robustbench_eff.attacks import Oracle
+from robustbench_eff.attacks.foolbox_adapter import FoolboxAttack
+from robustbench_eff.attacks.pyautoattack_adapter import PARTS, VARIANTS, PyAutoAttack
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.core.errors import SpecError
@@ -29,20 +33,88 @@ TEXTS = {
 }
 
 
+FOOLBOX_DECISIONS = {
+    "BinarizationRefinementAttack",
+    "BinarySearchContrastReductionAttack",
+    "BoundaryAttack",
+    "DatasetAttack",
+    "GaussianBlurAttack",
+    "HopSkipJumpAttack",
+    "InversionAttack",
+    "L2AdditiveGaussianNoiseAttack",
+    "L2AdditiveUniformNoiseAttack",
+    "L2ClippingAwareAdditiveGaussianNoiseAttack",
+    "L2ClippingAwareAdditiveUniformNoiseAttack",
+    "L2ClippingAwareRepeatedAdditiveGaussianNoiseAttack",
+    "L2ClippingAwareRepeatedAdditiveUniformNoiseAttack",
+    "L2ContrastReductionAttack",
+    "L2RepeatedAdditiveGaussianNoiseAttack",
+    "L2RepeatedAdditiveUniformNoiseAttack",
+    "LinearSearchBlendedUniformNoiseAttack",
+    "LinearSearchContrastReductionAttack",
+    "LinfAdditiveUniformNoiseAttack",
+    "LinfRepeatedAdditiveUniformNoiseAttack",
+    "PointwiseAttack",
+    "SaltAndPepperNoiseAttack",
+    "SpatialAttack",
+}
+FOOLBOX_ONE_GRADIENT = {"FGM", "FGSM", "L1FastGradientAttack", "L2FastGradientAttack", "LinfFastGradientAttack"}
+FOOLBOX_LOGITS = {"GenAttack"}
+
+
+def foolbox_attacks() -> dict[str, type]:
+    """Every attack that Foolbox exports, by name; `Attack` is the abstract base class."""
+    import foolbox
+
+    return {name: item for name, item in vars(foolbox.attacks).items() if inspect.isclass(item) and name != "Attack"}
+
+
+def wrapped(name: str) -> FoolboxAttack:
+    options = (("steps", 5),) if name == "VirtualAdversarialAttack" else ()
+    return FoolboxAttack(name=name, eps=1, norm="l2", options=options)
+
+
+@pytest.mark.parametrize("name", foolbox_attacks())
+def test_every_foolbox_attack_declares_what_it_uses(name: str) -> None:
+    expected = "gradients"
+    if name in FOOLBOX_DECISIONS:
+        expected = "decisions"
+    elif name in FOOLBOX_ONE_GRADIENT:
+        expected = "one gradient"
+    elif name in FOOLBOX_LOGITS:
+        expected = "logits"
+    assert wrapped(name).uses == expected
+
+
+@pytest.mark.parametrize("name", foolbox_attacks())
+def test_foolbox_attacks_use_gradients_if_and_only_if_their_code_does(name: str) -> None:
+    modules = {inspect.getmodule(base) for base in foolbox_attacks()[name].__mro__}
+    takes_gradients = any("value_and_grad" in inspect.getsource(module) for module in modules if module is not builtins)
+    assert (wrapped(name).uses in ("one gradient", "gradients")) == takes_gradients
+
+
+def test_square_of_pyautoattack_uses_logits_and_the_other_parts_gradients() -> None:
+    assert {name: PyAutoAttack(name=name).uses for name in VARIANTS + PARTS} == {
+        name: "logits" if name == "square" else "gradients" for name in VARIANTS + PARTS
+    }
+
+
 @pytest.fixture(scope="module")
 def samples(digits_standard: Classifier) -> tuple[torch.Tensor, torch.Tensor]:
     return prepare(DIGITS, open_digits(), digits_standard.preprocessing.geometry).batch(0, 8)
 
 
 @pytest.mark.parametrize(("text", "threat"), TEXTS.items())
-def test_the_text_of_an_adapted_attack_reads_back(text: str, threat: Threat) -> None:
+def test_the_spec_text_of_an_adapted_attack_builds_an_equal_attack(text: str, threat: Threat) -> None:
     attack = build_attack.attack(text)
     assert attack.threat == threat
     assert build_attack.attack(build_attack.attack_text(text)) == attack
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if "square" not in text and "l0" not in text])
-def test_it_stays_inside_and_touches_no_generator(digits_standard: Classifier, samples, text: str) -> None:
+def test_results_lie_inside_the_threat_model_and_global_generators_are_restored(
+    digits_standard: Classifier, samples, text: str
+) -> None:
     attack = build_attack.attack(text)
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     first = attack(digits_standard, *samples)
@@ -55,13 +127,13 @@ def test_it_stays_inside_and_touches_no_generator(digits_standard: Classifier, s
     assert torch.equal(attack(digits_standard, *samples), first)
 
 
-def test_an_empty_batch_is_no_obstacle(digits_standard: Classifier, samples) -> None:
+def test_an_empty_batch_gives_an_empty_batch(digits_standard: Classifier, samples) -> None:
     for text in TEXTS:
         assert len(build_attack.attack(text)(digits_standard, samples[0][:0], samples[1][:0])) == 0
 
 
 def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, samples) -> None:
-    oracle = Oracle(digits_standard, twin="bfloat16")
+    oracle = Oracle(digits_standard, precision="bfloat16")
     build_attack.attack("foolbox:LinfPGD(eps=8/255, steps=5)")(oracle, *samples)
     assert oracle.query_mode == "float32, as it is"
     assert (oracle.effort.num_backwards == -1).all()
@@ -72,13 +144,13 @@ def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, sa
     [
         ("foolbox:LinfPG", "Did you mean 'LinfPGD'"),
         ("foolbox:LinfPGD(step=3)", "unexpected keyword argument 'step'"),
-        ("foolbox:GaussianBlurAttack", "does not say its norm"),
+        ("foolbox:GaussianBlurAttack", "does not define a norm"),
         ("foolbox:LinfPGD(eps=8)", "Did you mean 8/255"),
-        ("autoattack:standart", "has no 'standart'"),
+        ("autoattack:standart", "does not have 'standart'"),
         ("autoattack:standard(epz=1)", "no field 'epz'"),
     ],
 )
-def test_a_wrong_name_or_option_is_said(text: str, words: str) -> None:
+def test_a_wrong_name_or_option_is_reported(text: str, words: str) -> None:
     with pytest.raises(SpecError) as caught:
         build_attack.attack(text)
     assert words in f"{caught.value.message} {caught.value.hint}"

@@ -45,7 +45,7 @@ def test_fgsm_is_foolbox_fgsm(digits_standard: Classifier, samples, norm) -> Non
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("steps", [1, 10, 40])
 def test_pgd_without_early_stop_is_foolbox_pgd(digits_standard: Classifier, samples, norm, steps: int) -> None:
-    """In float64: in float32 a ReLU that switches on a last bit sends a few of the L2 paths elsewhere."""
+    """In float64: in float32 a ReLU that switches on the last bit changes a few of the L2 paths."""
     digits_standard = copy.deepcopy(digits_standard).double()
     samples = samples[0].double(), samples[1]
     step = 2.5 * EPS[norm] / steps

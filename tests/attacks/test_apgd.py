@@ -1,4 +1,4 @@
-"""What Auto-PGD promises beyond the contract, and its agreement with the authors' package."""
+"""Auto-PGD: properties beyond the contract, and parity with the authors' package."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_apgd_breaks_what_the_reference_breaks(digits_standard: Classifier, samp
 
 
 def test_apgd_in_l1_breaks_as_many_as_the_reference(digits_standard: Classifier, samples) -> None:
-    """Here the start decides over several samples in a hundred, theirs among themselves too: counts are compared."""
+    """The start decides several samples in a hundred, between two runs of the reference too, so counts are compared."""
     attack = APGD(eps=EPS["l1"], norm="l1", shrinking_ball=True)
     counts = []
     for seed in range(2):
@@ -71,7 +71,7 @@ def test_targets_break_at_least_what_the_loss_on_all_classes_breaks(digits_stand
     assert (targeted & ~untargeted).sum() <= 1
 
 
-def test_apgd_is_no_weaker_than_pgd_with_as_many_steps(digits_standard: Classifier, samples) -> None:
+def test_apgd_is_not_weaker_than_pgd_with_as_many_steps(digits_standard: Classifier, samples) -> None:
     images, labels = samples
     plain = survivors(digits_standard, PGD(eps=8 / 255, steps=100)(digits_standard, images, labels), labels)
     auto = survivors(digits_standard, APGD(eps=8 / 255)(digits_standard, images, labels), labels)
@@ -79,7 +79,7 @@ def test_apgd_is_no_weaker_than_pgd_with_as_many_steps(digits_standard: Classifi
 
 
 @pytest.mark.parametrize("norm", EPS)
-def test_a_failed_sample_keeps_its_clean_image(digits_standard: Classifier, samples, norm) -> None:
+def test_a_surviving_sample_returns_its_clean_image(digits_standard: Classifier, samples, norm) -> None:
     images, labels = samples
     found = APGD(eps=EPS[norm] / 8, norm=norm, iterations=10)(digits_standard, images, labels)
     same = (found == images).flatten(1).all(1)
@@ -95,9 +95,10 @@ def test_restarts_never_help_the_model(digits_standard: Classifier, samples) -> 
 
 
 @pytest.mark.parametrize(
-    ("classes", "note"), [(2, "the margin"), (3, "targeted DLR needs 4"), (7, "aimed at 6"), (30, "")]
+    ("classes", "note"),
+    [(2, "the targeted margin"), (3, "targeted DLR needs 4"), (7, "used 6 instead of 9 targets"), (30, "")],
 )
-def test_few_classes_are_no_obstacle_and_are_noted(classes: int, note: str) -> None:
+def test_models_with_few_classes_are_attacked_and_the_deviation_is_noted(classes: int, note: str) -> None:
     model = Linear(classes).eval()
     draws = RandomStreams.of(0, range(8))
     images = draws.uniform((3, 8, 8), stream="images")
@@ -109,16 +110,16 @@ def test_few_classes_are_no_obstacle_and_are_noted(classes: int, note: str) -> N
     assert bool(oracle.effort.notes) == bool(note)
 
 
-def test_dlr_with_two_classes_climbs_the_margin_and_says_so() -> None:
+def test_dlr_with_two_classes_maximizes_the_negative_margin_and_notes_it() -> None:
     model = Linear(2).eval()
     images = RandomStreams.of(0, range(8)).uniform((3, 8, 8), stream="images")
     labels = model(images).argmax(1)
     oracle = Oracle(model)
     assert not survivors(model, APGD(eps=0.2, loss="dlr")(oracle, images, labels), labels).any()
-    assert oracle.effort.notes == ["apgd-dlr climbed the margin: DLR needs 3 classes"]
+    assert oracle.effort.notes == ["apgd-dlr maximized the negative margin: DLR needs 3 classes"]
 
 
-def test_beaten_samples_cost_no_more_passes(digits_standard: Classifier, samples) -> None:
+def test_misclassified_samples_cost_no_further_passes(digits_standard: Classifier, samples) -> None:
     images, labels = samples
     oracle = Oracle(digits_standard)
     found = APGDT(eps=16 / 255, iterations=20)(oracle, images, labels)
@@ -127,13 +128,13 @@ def test_beaten_samples_cost_no_more_passes(digits_standard: Classifier, samples
     assert oracle.effort.num_backwards[~alive].max() < 9 * 21
 
 
-def test_large_balls_first_go_with_l1_only() -> None:
+def test_a_shrinking_ball_requires_l1() -> None:
     with pytest.raises(SpecError, match="norm=l1"):
         APGD(shrinking_ball=True)
 
 
-def test_a_gradient_averaged_over_draws_beats_a_network_that_draws() -> None:
-    """The direction that matters is hidden in noise of 30 times its length: one query sees nothing of it."""
+def test_a_gradient_averaged_over_draws_breaks_a_random_network() -> None:
+    """The relevant direction is hidden in noise 30 times its length, so one query does not reveal it."""
 
     class Noisy(Linear):
         def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The ensemble: never weaker than its parts or the authors' package, and no obstacle in the number of classes."""
+"""The ensemble is never weaker than its parts or the authors' package, for any number of classes."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def test_it_breaks_what_the_authors_package_breaks(digits_standard: Classifier) 
     assert torch.equal(ours, theirs)
 
 
-def test_two_classes_of_a_trained_network_are_no_harder_than_for_the_authors_package(digits_standard) -> None:
-    """Even against odd. The package's standard stops at two classes; its parts that do not are run."""
+def test_on_two_classes_it_is_not_weaker_than_the_authors_package(digits_standard) -> None:
+    """Even against odd digits. The package's standard set fails on two classes; the parts that work are run."""
     package = pytest.importorskip("pyautoattack")
 
     class Parity(nn.Module):
@@ -53,7 +53,7 @@ def test_two_classes_of_a_trained_network_are_no_harder_than_for_the_authors_pac
     assert not (ours & ~theirs).any()
 
 
-def test_every_success_names_its_winner_and_the_last_part_works_on_survivors_only(digits_standard: Classifier) -> None:
+def test_every_success_names_its_attack_and_later_attacks_see_only_survivors(digits_standard: Classifier) -> None:
     images, labels = digits(digits_standard, 8)
     oracle = Oracle(digits_standard)
     found = AutoAttack(eps=8 / 255)(oracle, images, labels)
@@ -68,7 +68,7 @@ def test_every_success_names_its_winner_and_the_last_part_works_on_survivors_onl
 
 @pytest.mark.parametrize("classes", [2, 3, 1000])
 @pytest.mark.parametrize("variant", ["standard", "rand"])
-def test_any_number_of_classes_will_do(classes: int, variant: str) -> None:
+def test_models_with_few_or_many_classes_can_be_attacked(classes: int, variant: str) -> None:
     model = Linear(classes).eval()
     images = RandomStreams.of(0, range(6)).uniform((3, 8, 8), stream="images")
     labels = model(images).argmax(1)
@@ -86,14 +86,14 @@ def test_plus_has_the_parts_of_the_reference() -> None:
     assert {attack.eot for attack in AutoAttack(variant="rand").attacks().values()} == {20}
 
 
-def test_plus_is_no_weaker_than_standard_on_a_few(digits_standard: Classifier) -> None:
+def test_plus_is_not_weaker_than_standard(digits_standard: Classifier) -> None:
     images, labels = digits(digits_standard, 2)
     plus = AutoAttack(eps=10 / 255, variant="plus")(digits_standard, images, labels)
     standard = AutoAttack(eps=10 / 255)(digits_standard, images, labels)
     assert not (survivors(digits_standard, plus, labels) & ~survivors(digits_standard, standard, labels)).any()
 
 
-def test_the_outcomes_say_who_won_and_what_was_done_otherwise(tmp_path: Path) -> None:
+def test_outcomes_name_the_successful_attack_and_the_deviations(tmp_path: Path) -> None:
     run(tmp_path / "store", attacks=["autoattack(eps=16/255)"], limit=8)
     rows = outcomes(tmp_path / "store")["autoattack(eps=16/255)"].to_pandas()
     assert set(rows["won_by"]) <= {"apgd-ce", "apgd-t", "fab-t", "square", ""}

@@ -1,4 +1,4 @@
-"""What Carlini and Wagner's attack promises beyond the contract."""
+"""Carlini and Wagner's attack: properties beyond the contract."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from robustbench_eff.models.classifier import Classifier
 
 
 def right(classifier: Classifier, count: int) -> tuple[Images, Labels]:
-    """Digits that are recognised."""
+    """Return digits that are classified correctly."""
     images, labels = prepare(DIGITS, open_digits(), classifier.preprocessing.geometry).batch(0, 2 * count)
     with torch.no_grad():
-        kept = classifier(images).argmax(1) == labels
-    return images[kept][:count], labels[kept][:count]
+        correct = classifier(images).argmax(1) == labels
+    return images[correct][:count], labels[correct][:count]
 
 
 def distances(classifier, adversarial: Images, images: Images, labels: Labels) -> torch.Tensor:
@@ -79,7 +79,7 @@ def test_with_confidence_another_class_leads_by_that_much(digits_standard: Class
         assert (margin(digits_standard(plain), labels) > -2.0).any()
 
 
-def test_with_an_eps_a_sample_stops_at_its_first_point_within(digits_standard: Classifier) -> None:
+def test_with_an_eps_a_sample_stops_at_its_first_success_within_eps(digits_standard: Classifier) -> None:
     images, labels = right(digits_standard, 12)
     options = {"binary_search_steps": 3, "iterations": 40, "step_size": 0.04}
     anywhere, within = Oracle(digits_standard), Oracle(digits_standard)
@@ -96,7 +96,7 @@ def test_with_an_eps_a_sample_stops_at_its_first_point_within(digits_standard: C
 
 
 def test_searches_without_progress_end_early(digits_standard: Classifier) -> None:
-    """Where no class can be reached the loss falls to nothing but the constant's share, and stays."""
+    """If no class can be reached, the loss decreases to the constant's term and stays there."""
     images, labels = right(digits_standard, 2)
     flat = torch.zeros(2, 10).scatter(1, labels[:, None], 5.0)
 
@@ -111,7 +111,7 @@ def test_searches_without_progress_end_early(digits_standard: Classifier) -> Non
     assert hasty.effort.num_forwards.tolist() == [12, 12]
 
 
-def test_black_and_white_pixels_can_be_left() -> None:
+def test_black_and_white_pixels_can_change() -> None:
     images = torch.tensor([0.0, 1.0])[:, None, None, None].expand(2, 3, 2, 2).contiguous()
     labels = torch.tensor([0, 1])
 

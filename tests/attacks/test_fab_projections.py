@@ -13,7 +13,7 @@ PROBLEMS, SHAPE = 120, (3, 2, 3)
 
 
 def problems(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Points with pixels on the walls, normals with zeros, gains of both signs of which every fifth is too large."""
+    """Return points with pixels on the walls, normals with zeros, and gains of both signs, every fifth too large."""
     draws = RandomStreams.of(1, range(PROBLEMS))
     points = (1.4 * draws.uniform(SHAPE, stream="points").to(dtype) - 0.2).clamp(0, 1)
     normals = draws.normal(SHAPE, stream="normals").to(dtype) ** 3
@@ -30,7 +30,7 @@ def most_gain(points: torch.Tensor, normals: torch.Tensor, sign: torch.Tensor) -
 
 
 def by_linear_program(point: np.ndarray, normal: np.ndarray, gain: float, norm: str) -> float:
-    """The length of the shortest move: variables are the move up, the move down and, for L-infinity, the length."""
+    """Return the length of the shortest move. Variables: the moves up and down and, for L-infinity, the length."""
     linprog = pytest.importorskip("scipy.optimize").linprog
     size = len(point)
     if norm == "l1":
@@ -48,7 +48,7 @@ def by_linear_program(point: np.ndarray, normal: np.ndarray, gain: float, norm: 
 
 
 def by_bisection(point: np.ndarray, normal: np.ndarray, gain: float) -> float:
-    """L2: the move is clip(point + t normal) - point for the t that gains enough."""
+    """L2: the move is clip(point + t normal) - point for the smallest sufficient t."""
     low, high = 0.0, 1e12
     for _ in range(300):
         middle = (low + high) / 2
@@ -74,7 +74,7 @@ def test_no_shorter_move_reaches_the_hyperplane(norm: str) -> None:
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
-def test_a_hyperplane_out_of_reach_gives_the_corner_that_gains_most(norm: str) -> None:
+def test_a_hyperplane_out_of_reach_gives_the_corner_with_the_largest_gain(norm: str) -> None:
     points, normals, gains = (part[::5] for part in problems())
     moves = smallest_move(points, normals, gains, norm)
     upwards = (normals > 0) == (gains > 0)[:, None, None, None]
@@ -100,7 +100,7 @@ def test_moves_stay_in_the_box_in_float32_too(norm: str) -> None:
 
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
 @pytest.mark.parametrize("factor", [2.0**-70, 2.0**70])
-def test_the_size_of_gradients_does_not_matter(norm: str, factor: float) -> None:
+def test_scaling_the_gradient_changes_nothing(norm: str, factor: float) -> None:
     points, normals, gains = problems(torch.float32)
     moves = smallest_move(points, normals, gains, norm)
     assert torch.equal(smallest_move(points, normals * factor, gains * factor, norm), moves)
@@ -114,7 +114,7 @@ def test_without_a_gradient_or_a_gain_nothing_moves(norm: str) -> None:
 
 
 def test_l1_moves_more_coordinates_when_the_steepest_do_not_suffice() -> None:
-    """More than are looked at first: 1,200 equal steps of which 900 are needed."""
+    """More than are tried first: 1,200 equal steps of which 900 are needed."""
     points, normals = torch.zeros(2, 3, 20, 20), torch.ones(2, 3, 20, 20)
     moves = smallest_move(points, normals, torch.tensor([900.0, 10.5]), "l1")
     assert (moves == 1).flatten(1).sum(1).tolist() == [900, 10]

@@ -1,4 +1,4 @@
-"""What FAB-T promises beyond the contract."""
+"""FAB-T: properties beyond the contract."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ SHORT = 12
 
 
 def right(classifier: Classifier, count: int = 24) -> tuple[Images, Labels]:
-    """Digits that are recognised."""
+    """Return digits that are classified correctly."""
     images, labels = prepare(DIGITS, open_digits(), classifier.preprocessing.geometry).batch(0, 2 * count)
     with torch.no_grad():
-        kept = classifier(images).argmax(1) == labels
-    return images[kept][:count], labels[kept][:count]
+        correct = classifier(images).argmax(1) == labels
+    return images[correct][:count], labels[correct][:count]
 
 
 def distances(classifier, adversarial: Images, images: Images, labels: Labels, norm: LpNorm) -> torch.Tensor:
-    """How far away each misclassified image is; infinity for those that are not."""
+    """Return the distance of each misclassified image; infinity for the others."""
     with torch.no_grad():
         wrong = classifier(adversarial).argmax(1) != labels
     return torch.where(wrong, distance(adversarial, images, norm), math.inf)
@@ -66,7 +66,7 @@ def test_on_a_linear_classifier_the_nearest_point_of_the_boundary_is_found(norm:
 
 
 @pytest.mark.parametrize(("norm", "eps"), [("linf", 10 / 255), ("l2", 1.2), ("l1", 14.2)])
-def test_what_counts_within_eps_is_what_the_search_without_eps_finds_there(
+def test_successes_within_eps_are_those_of_the_search_without_eps(
     digits_standard: Classifier, norm: LpNorm, eps: float
 ) -> None:
     images, labels = right(digits_standard, 12)
@@ -82,7 +82,7 @@ def test_what_counts_within_eps_is_what_the_search_without_eps_finds_there(
     assert torch.equal(within[near.isinf()], images[near.isinf()])
 
 
-def test_a_sample_that_is_misclassified_already_stays_as_it_is(digits_standard: Classifier) -> None:
+def test_a_misclassified_clean_image_is_returned_unchanged(digits_standard: Classifier) -> None:
     images, labels = right(digits_standard, 6)
     labels = (labels + (torch.arange(6) % 2)) % 10
     oracle = Oracle(digits_standard)
@@ -93,8 +93,8 @@ def test_a_sample_that_is_misclassified_already_stays_as_it_is(digits_standard: 
     assert oracle.effort.num_backwards[::2].min() >= 9 * SHORT
 
 
-def test_points_that_have_not_crossed_cost_one_pass_each_way_a_step() -> None:
-    """A second forward pass for the verdict would make it two and one."""
+def test_points_that_have_not_crossed_cost_one_forward_and_one_backward_pass_per_step() -> None:
+    """A second forward pass for the classification would make it two and one."""
     model = Linear().eval()
     images = torch.rand(5, 3, 2, 2, generator=torch.Generator().manual_seed(4))
     labels = torch.zeros(5).long()
@@ -128,12 +128,12 @@ def test_fewer_classes_than_targets_are_noted() -> None:
         labels = model(images).argmax(1)
     oracle = Oracle(model)
     adversarial = FABT(eps=None, iterations=5)(oracle, images, labels)
-    assert oracle.effort.notes == ["fab-t aimed at 1 classes: there are no more"]
+    assert oracle.effort.notes == ["fab-t used 1 instead of 9 targets: the model has 2 classes"]
     assert distances(model, adversarial, images, labels, "linf").isfinite().all()
 
 
-def test_coarse_logits_that_draw_do_not_stop_a_walk(digits_standard: Classifier) -> None:
-    """Logits in steps of 1/4, as of low precision: on the boundary they are equal, and the label wins the draw."""
+def test_ties_of_coarse_logits_do_not_stop_the_search(digits_standard: Classifier) -> None:
+    """Logits in steps of 1/4, as in low precision: on the boundary they tie, and the label wins the tie."""
 
     class Coarse(torch.nn.Module):
         def forward(self, images: Images) -> torch.Tensor:
@@ -178,8 +178,8 @@ def test_fab_t_finds_what_its_reference_finds(shared: Path, norm: LpNorm) -> Non
     images = torch.from_numpy(archive["x"][:24]).permute(0, 3, 1, 2).float() / 255
     labels = torch.from_numpy(archive["y"][:24]).long()
     with torch.no_grad():
-        kept = classifier(images).argmax(1) == labels
-    images, labels = images[kept][:12], labels[kept][:12]
+        correct = classifier(images).argmax(1) == labels
+    images, labels = images[correct][:12], labels[correct][:12]
     name = {"linf": "Linf", "l2": "L2", "l1": "L1"}[norm]
     peer = reference.FABAttack_PT(classifier, norm=name, n_iter=SHORT, targeted=True, device="cpu")
     theirs = torch.full((len(images),), math.inf)

@@ -1,4 +1,4 @@
-"""What MI-FGSM, R-FGSM and BIM promise beyond the contract."""
+"""MI-FGSM, R-FGSM and BIM: properties beyond the contract."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_without_momentum_mi_fgsm_is_bim(digits_standard: Classifier) -> None:
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_momentum_sums_gradients_of_l1_length_1(digits_standard: Classifier, norm: str) -> None:
-    """Two steps by hand."""
+    """Two steps computed by hand."""
     images, labels = digits(digits_standard, 10)
     eps = 8 / 255 if norm == "linf" else 1.0
     first = gradient_of(digits_standard, images, labels)
@@ -74,7 +74,7 @@ def test_momentum_sums_gradients_of_l1_length_1(digits_standard: Classifier, nor
     assert difference.median() < 1e-5  # a sign of a gradient that is almost zero may differ
 
 
-def test_beaten_samples_cost_no_more_passes(digits_standard: Classifier) -> None:
+def test_misclassified_samples_cost_no_further_passes(digits_standard: Classifier) -> None:
     images, labels = digits(digits_standard)
     oracle = Oracle(digits_standard)
     adversarial = MIFGSM(eps=16 / 255, steps=10)(oracle, images, labels)
@@ -88,7 +88,7 @@ def test_beaten_samples_cost_no_more_passes(digits_standard: Classifier) -> None
     assert (oracle.effort.num_backwards == 10).all()
 
 
-def test_more_steps_beat_one(digits_standard: Classifier) -> None:
+def test_more_steps_break_more_samples_than_one(digits_standard: Classifier) -> None:
     images, labels = digits(digits_standard)
     once = robust(digits_standard, FGSM(eps=10 / 255), images, labels)
     assert robust(digits_standard, BIM(eps=10 / 255), images, labels) < once
@@ -106,8 +106,8 @@ def test_r_fgsm_steps_from_the_random_start_of_its_draws(digits_standard: Classi
     assert torch.allclose(RFGSM(eps=eps)(digits_standard, images, labels, draws), expected, atol=1e-6)
 
 
-def test_from_a_random_sign_half_of_eps_is_left_for_the_step(digits_standard: Classifier) -> None:
-    """So each pixel ends at the image or eps away, unless black or white stops it."""
+def test_from_a_random_sign_the_step_is_half_of_eps(digits_standard: Classifier) -> None:
+    """So each pixel ends at the clean value or eps away, unless it reaches black or white."""
     images, labels = digits(digits_standard, 20)
     images = images * 0.8 + 0.1
     eps = 8 / 255
@@ -120,7 +120,7 @@ def test_from_a_random_sign_half_of_eps_is_left_for_the_step(digits_standard: Cl
 
 
 def test_unknown_settings_are_refused() -> None:
-    with pytest.raises(SpecError, match="start=sign goes with norm=linf"):
+    with pytest.raises(SpecError, match="start=sign requires norm=linf"):
         RFGSM(start="sign", norm="l2")
     with pytest.raises(SpecError, match="start must be uniform or sign, got 'zero'"):
         RFGSM(start="zero")

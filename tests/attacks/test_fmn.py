@@ -1,4 +1,4 @@
-"""What the fast minimum-norm attack promises beyond the contract."""
+"""The fast minimum-norm attack: properties beyond the contract."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from robustbench_eff.models.classifier import Classifier
 
 
 def right(classifier: Classifier, count: int) -> tuple[Images, Labels]:
-    """Digits that are recognised."""
+    """Return digits that are classified correctly."""
     images, labels = prepare(DIGITS, open_digits(), classifier.preprocessing.geometry).batch(0, 2 * count)
     with torch.no_grad():
-        kept = classifier(images).argmax(1) == labels
-    return images[kept][:count], labels[kept][:count]
+        correct = classifier(images).argmax(1) == labels
+    return images[correct][:count], labels[correct][:count]
 
 
 def distances(classifier, adversarial: Images, images: Images, labels: Labels, norm: LpNorm) -> torch.Tensor:
@@ -52,7 +52,7 @@ def test_on_a_linear_classifier_the_nearest_point_of_the_boundary_is_found(norm:
 
 
 @pytest.mark.parametrize(("norm", "eps"), [("linf", 10 / 255), ("l2", 1.2), ("l1", 14.2)])
-def test_with_an_eps_a_sample_stops_at_its_first_point_within(
+def test_with_an_eps_a_sample_stops_at_its_first_success_within_eps(
     digits_standard: Classifier, norm: LpNorm, eps: float
 ) -> None:
     images, labels = right(digits_standard, 16)
@@ -69,7 +69,7 @@ def test_with_an_eps_a_sample_stops_at_its_first_point_within(
     assert (anywhere.effort.num_backwards == 39).all()
 
 
-def test_a_sample_that_is_misclassified_already_stays_as_it_is(digits_standard: Classifier) -> None:
+def test_a_misclassified_clean_image_is_returned_unchanged(digits_standard: Classifier) -> None:
     images, labels = right(digits_standard, 4)
     oracle = Oracle(digits_standard)
     adversarial = FMN(steps=10)(oracle, images, (labels + torch.tensor([0, 1, 0, 1])) % 10)
@@ -78,7 +78,7 @@ def test_a_sample_that_is_misclassified_already_stays_as_it_is(digits_standard: 
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2", "l1"])
-def test_perturbations_are_held_in_each_samples_own_ball(norm: LpNorm) -> None:
+def test_perturbations_are_projected_onto_each_samples_own_ball(norm: LpNorm) -> None:
     delta = RandomStreams.of(0, range(50)).normal((3, 4, 4), stream="delta")
     zero = torch.zeros_like(delta)
     whole = distance(delta, zero, norm)
@@ -95,7 +95,7 @@ def test_perturbations_are_held_in_each_samples_own_ball(norm: LpNorm) -> None:
 
 
 def test_coarse_logits_do_not_stop_the_search(digits_standard: Classifier) -> None:
-    """Logits in steps of 1/4 draw on the boundary, and the label wins the draw."""
+    """Logits in steps of 1/4 tie on the boundary, and the label wins the tie."""
 
     class Coarse(torch.nn.Module):
         def forward(self, images: Images) -> torch.Tensor:
@@ -109,7 +109,7 @@ def test_coarse_logits_do_not_stop_the_search(digits_standard: Classifier) -> No
 
 @pytest.mark.parametrize("norm", ["linf", "l1"])
 def test_fmn_finds_what_foolbox_finds(digits_standard: Classifier, norm: LpNorm) -> None:
-    """Not L2: Foolbox's does not project there."""
+    """Not in L2, where Foolbox's attack does not project."""
     foolbox = pytest.importorskip("foolbox")
     images, labels = right(digits_standard, 16)
     peer = foolbox.PyTorchModel(digits_standard, bounds=(0, 1), device="cpu")

@@ -1,4 +1,4 @@
-"""The one-pixel attack: who survives, what it costs; parity with scipy's evolution."""
+"""The one-pixel attack: survivors, cost, and parity with scipy's differential evolution."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from robustbench_eff.models.classifier import Classifier
 
 
 class Needle(nn.Module):
-    """Class 1 wins when one certain pixel is almost white; the nearer to it and the brighter, the better."""
+    """Predicts class 1 if one particular pixel is almost white; closer and brighter changes score higher."""
 
     def __init__(self, row: int = 11, column: int = 5, level: float = 9.9) -> None:
         super().__init__()
@@ -30,7 +30,7 @@ class Needle(nn.Module):
 
 
 class Never(nn.Module):
-    """Always class 0, and remembers the images that it saw."""
+    """Always predicts class 0, and records the images."""
 
     def __init__(self, classes: int = 3) -> None:
         super().__init__()
@@ -67,12 +67,12 @@ def test_evolution_finds_what_the_first_generation_misses() -> None:
     assert changed[:, 11, 5].all()
 
 
-def test_targets_have_populations_of_their_own() -> None:
+def test_each_target_has_its_own_population() -> None:
     images, labels = grey(3)
     oracle = Oracle(Needle().eval())
     attack = OnePixel(population=40, generations=60, targets=9)
     assert (oracle(attack(oracle, images, labels)).argmax(1) == 1).all()
-    assert oracle.effort.notes == ["one-pixel aimed at 2 classes: there are no more"]
+    assert oracle.effort.notes == ["one-pixel used 2 target classes: the model has only 3 classes"]
     model = Never(4).eval()
     oracle = Oracle(model)
     OnePixel(population=6, generations=3, targets=2)(oracle, images, labels)
@@ -85,7 +85,7 @@ def test_targets_have_populations_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("targets", [0, 2])
-def test_how_many_candidates_are_asked_at_once_changes_nothing(monkeypatch, targets: int) -> None:
+def test_the_number_of_candidates_per_query_changes_nothing(monkeypatch, targets: int) -> None:
     images, labels = grey(5)
     images = images + 0.05 * RandomStreams.of(0, range(5)).uniform((3, 16, 16), stream="noise")
     attack = OnePixel(population=30, generations=25, targets=targets)
@@ -102,7 +102,7 @@ def test_how_many_candidates_are_asked_at_once_changes_nothing(monkeypatch, targ
     assert torch.equal(spent[0], spent[2])
 
 
-def test_beaten_samples_leave_in_the_middle_of_a_generation(monkeypatch) -> None:
+def test_misclassified_samples_leave_in_the_middle_of_a_generation(monkeypatch) -> None:
     images, labels = grey(5)
     attack = OnePixel(population=30, generations=25)
     spent = []
@@ -115,7 +115,7 @@ def test_beaten_samples_leave_in_the_middle_of_a_generation(monkeypatch) -> None
     assert (spent[1] < spent[0]).any()
 
 
-def test_corners_are_every_extreme_colour_at_every_place_once() -> None:
+def test_corners_are_every_extreme_color_at_every_position_once() -> None:
     images, labels = torch.full((2, 3, 4, 6), 0.5), torch.zeros(2, dtype=torch.int64)
     model = Never().eval()
     oracle = Oracle(model)
@@ -137,8 +137,8 @@ def test_corners_are_every_extreme_colour_at_every_place_once() -> None:
     assert corner_genes(torch.tensor([[191]]), images).flatten().tolist() == [3.0, 5.0, 1.0, 1.0, 1.0]
 
 
-def test_no_image_is_asked_about_twice_in_a_row_of_generations(monkeypatch) -> None:
-    """Four places and mostly extreme colours: a population soon holds the same images again and again."""
+def test_no_image_is_queried_twice_within_a_few_generations(monkeypatch) -> None:
+    """Four positions and mostly extreme colors, so a population soon contains equal images."""
     images, labels = torch.full((1, 3, 2, 2), 0.5), torch.zeros(1, dtype=torch.int64)
 
     def search(memory: int) -> tuple[torch.Tensor, torch.Tensor, int]:
@@ -159,7 +159,7 @@ def test_no_image_is_asked_about_twice_in_a_row_of_generations(monkeypatch) -> N
     assert some > 0
 
 
-def test_odds_tell_apart_what_probabilities_round_to_one() -> None:
+def test_odds_distinguish_probabilities_that_round_to_one() -> None:
     logits = torch.tensor([[30.0, 0.0, 1.0], [30.0, 0.0, 2.0], [0.3, 0.2, -1.0]])
     classes = torch.zeros(3, dtype=torch.int64)
     odds = one_pixel._log_odds(logits, classes)
@@ -169,21 +169,21 @@ def test_odds_tell_apart_what_probabilities_round_to_one() -> None:
     assert odds[0] > odds[1]
 
 
-def test_more_pixels_beat_more_samples(digits_standard: Classifier) -> None:
+def test_more_pixels_break_more_samples(digits_standard: Classifier) -> None:
     images, labels = digits(digits_standard, 8)
-    beaten = []
+    broken = []
     for pixels in (1, 150):
         attack = OnePixel(pixels=pixels, population=30, generations=4)
         adversarial = attack(digits_standard, images, labels)
         assert attack.threat.excess(adversarial, images).max() == 0
         with torch.no_grad():
-            beaten.append(int((digits_standard(adversarial).argmax(1) != labels).sum()))
-    assert beaten[0] == 0
-    assert beaten[1] > 0
+            broken.append(int((digits_standard(adversarial).argmax(1) != labels).sum()))
+    assert broken[0] == 0
+    assert broken[1] > 0
 
 
 @pytest.mark.parametrize("classes", [2, 1000])
-def test_any_number_of_classes_will_do(classes: int) -> None:
+def test_models_with_few_or_many_classes_can_be_attacked(classes: int) -> None:
     images, labels = grey(2, 8)
     oracle = Oracle(Never(classes).eval())
     for targets in (0, 9):
@@ -192,8 +192,8 @@ def test_any_number_of_classes_will_do(classes: int) -> None:
         assert (oracle.effort.num_forwards <= attack.max_passes).all()
 
 
-def test_no_fewer_are_beaten_than_by_scipys_evolution() -> None:
-    """Which draws anew what leaves the bounds, so that it seldom finds an extreme colour."""
+def test_at_least_as_many_samples_are_broken_as_by_scipys_evolution() -> None:
+    """SciPy redraws values outside the bounds, so it seldom finds an extreme color."""
     optimize = pytest.importorskip("scipy.optimize")
     import numpy as np
 
@@ -252,7 +252,7 @@ def test_no_fewer_are_beaten_than_by_scipys_evolution() -> None:
         ({"pixels": 0}, "number of pixels >= 1"),
         ({"generations": 0}, "generations must be >= 1"),
         ({"mutation": 0.0}, r"mutation must be in \(0, 2\]"),
-        ({"pixels": 2, "search": "corners"}, "search=corners goes with pixels=1"),
+        ({"pixels": 2, "search": "corners"}, "search=corners requires pixels=1"),
     ],
 )
 def test_impossible_fields_are_refused(fields, message) -> None:

@@ -1,4 +1,4 @@
-"""What the oracle refuses, and that it cuts batches without changing anything."""
+"""The oracle rejects bad input, and its batch size changes no result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What PGD promises beyond the contract."""
+"""PGD: properties beyond the contract."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_larger_budget_never_raises_robust_accuracy(digits_standard: Classifie
     assert counts[-1] == 0
 
 
-def test_beaten_samples_cost_no_more_passes(digits_standard: Classifier) -> None:
+def test_misclassified_samples_cost_no_further_passes(digits_standard: Classifier) -> None:
     images, labels = digits(digits_standard)
     oracle = Oracle(digits_standard, batch_size=32)
     PGD(eps=16 / 255, steps=20)(oracle, images, labels)
@@ -68,7 +68,7 @@ def test_random_starts_fill_the_ball() -> None:
         assert ((start - images).mean().abs() < 0.01).item()
 
 
-def test_three_lines_work_on_a_module_of_the_user() -> None:
+def test_three_lines_work_on_a_users_module() -> None:
     module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 4 * 4, 2)).eval()
     images, labels = torch.rand(5, 3, 4, 4, generator=torch.Generator().manual_seed(0)), torch.zeros(5).long()
     assert PGD(eps=8 / 255)(module, images, labels).shape == images.shape

@@ -12,7 +12,7 @@ from robustbench_eff.core.errors import SpecError
 from running import accuracies, outcomes
 
 
-def test_every_point_is_no_weaker_than_pgd_at_that_radius(tmp_path: Path) -> None:
+def test_every_point_is_not_weaker_than_pgd_at_that_radius(tmp_path: Path) -> None:
     radii = (4, 8, 16)
     sweep = f"security_curve(eps=[{', '.join(f'{radius}/255' for radius in radii)}])"
     single = [f"pgd(eps={radius}/255, steps=20)" for radius in radii]

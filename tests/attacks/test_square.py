@@ -1,4 +1,4 @@
-"""Square Attack: its windows and bumps, what is kept, what it costs; parity with the authors' code."""
+"""Square Attack: windows, bumps, acceptance, cost, and parity with the authors' code."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 
 from robustbench_eff.attacks import Oracle
 from robustbench_eff.attacks.square import Square
-from robustbench_eff.attacks.square_moves import move, numbers_a_step, start
+from robustbench_eff.attacks.square_moves import move, numbers_per_step, start
 from robustbench_eff.attacks.square_windows import two_bumps, window_side
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
@@ -33,7 +33,7 @@ def digits(classifier: Classifier, count: int) -> tuple[torch.Tensor, torch.Tens
 
 
 class Linear(nn.Module):
-    """A small network with little margin."""
+    """A small network with small margins."""
 
     def __init__(self, classes: int = 3, features: int = 3 * 16 * 16) -> None:
         super().__init__()
@@ -48,11 +48,11 @@ class Linear(nn.Module):
 
 
 class Never(Oracle):
-    """An oracle that confirms no success and remembers by how much another class was ahead."""
+    """An oracle that refutes every success and records the lead of the other class."""
 
-    def beaten(self, logits, images, labels, rows):
+    def successes(self, logits, images, labels, rows):
         lead = logits.amax(1) - logits.gather(1, labels[:, None])[:, 0]
-        self.asked = [*getattr(self, "asked", []), (rows.tolist(), lead.tolist())]
+        self.confirmations = [*getattr(self, "confirmations", []), (rows.tolist(), lead.tolist())]
         return torch.zeros_like(labels, dtype=torch.bool)
 
 
@@ -106,8 +106,8 @@ def _outside(changed: torch.Tensor, top: int, left: int, side: int) -> torch.Ten
 
 @pytest.mark.parametrize("ball", BALLS[1:], ids=NORMS[1:])
 @pytest.mark.parametrize("side", [3, 7, 15])
-def test_bumps_take_what_two_windows_held(ball: Threat, side: int) -> None:
-    """The equations of the paper, one sample and one channel after the other."""
+def test_bumps_take_the_perturbation_of_two_windows(ball: Threat, side: int) -> None:
+    """The equations of the paper, for one sample and one channel at a time."""
     order = 2 if ball.norm == "l2" else 1
     clean = noise(6) * 0.5 + 0.25
     best = start(clean, ball, RandomStreams.of(0, range(6)), 0)
@@ -142,12 +142,12 @@ def test_bumps_take_what_two_windows_held(ball: Threat, side: int) -> None:
 
 @pytest.mark.parametrize("ball", BALLS, ids=NORMS)
 @pytest.mark.parametrize("shape", [(3, 32, 32), (1, 9, 14), (3, 2, 2), (2, 23, 11)])
-def test_every_image_that_is_tried_lies_on_the_ball_and_in_the_box(ball: Threat, shape: tuple[int, ...]) -> None:
+def test_every_queried_image_lies_in_the_ball_and_in_the_box(ball: Threat, shape: tuple[int, ...]) -> None:
     clean, draws = noise(20, *shape), RandomStreams.of(0, range(20))
     best = start(clean, ball, draws, 0)
     assert ball.excess(best, clean).max() <= 1e-6
     for step in (0, 40, 300, 3000):
-        numbers = draws.uniform((numbers_a_step(ball, shape[0]),), stream="numbers", step=step)
+        numbers = draws.uniform((numbers_per_step(ball, shape[0]),), stream="numbers", step=step)
         best = move(ball, window_side(step, 0.8, clean, ball.norm), clean)(best, clean, numbers)
         assert ball.excess(best, clean).max() <= 1e-6
         if shape == (3, 32, 32):  # far from the box, all of eps is used
@@ -161,7 +161,7 @@ def test_the_start_is_striped() -> None:
     assert 0.4 < (sign > 0).float().mean() < 0.6
 
 
-def test_only_images_with_a_smaller_margin_are_asked_about() -> None:
+def test_only_images_with_a_smaller_margin_are_confirmed() -> None:
     images = noise(8)
     model = Linear().eval()
     labels = model(images).argmax(1)
@@ -170,11 +170,11 @@ def test_only_images_with_a_smaller_margin_are_asked_about() -> None:
     assert torch.equal(attack(oracle, images, labels), images)
     assert (oracle.effort.num_forwards == 300).all()  # nobody was confirmed, nobody left
     lead: dict[int, float] = {}
-    for rows, margins in oracle.asked:
+    for rows, margins in oracle.confirmations:
         for row, value in zip(rows, margins, strict=True):
             assert value > lead.get(row, -1.0)
             lead[row] = value
-    assert sum(len(rows) for rows, _ in oracle.asked) > 2 * len(lead) > 8
+    assert sum(len(rows) for rows, _ in oracle.confirmations) > 2 * len(lead) > 8
 
 
 @pytest.mark.parametrize("ball", [Threat("linf", 44 / 255), Threat("l2", 6.0), Threat("l1", 70.0)], ids=NORMS)
@@ -189,9 +189,9 @@ def test_outcomes_do_not_depend_on_the_batch(digits_standard: Classifier, ball: 
     assert (together - apart).abs().max() < 1e-5
 
 
-def test_more_queries_and_restarts_beat_more_samples(digits_standard: Classifier) -> None:
+def test_more_queries_and_restarts_break_more_samples(digits_standard: Classifier) -> None:
     images, labels = digits(digits_standard, 30)
-    beaten = []
+    broken = []
     for queries, restarts in ((1, 1), (30, 1), (30, 3), (120, 1)):
         oracle = Oracle(digits_standard)
         attack = Square(eps=44 / 255, queries=queries, restarts=restarts)
@@ -202,15 +202,15 @@ def test_more_queries_and_restarts_beat_more_samples(digits_standard: Classifier
         assert (oracle.effort.num_forwards[~won] == attack.max_passes).all()
         assert (oracle.effort.num_forwards <= attack.max_passes).all()
         assert (oracle.effort.num_backwards == 0).all()
-        beaten.append(won)
-    assert [won.sum() for won in beaten] == sorted(won.sum() for won in beaten)
-    assert beaten[0].sum() < beaten[1].sum() < beaten[3].sum()
-    assert not (beaten[1] & ~beaten[2]).any()
-    assert beaten[1].sum() < beaten[2].sum()
+        broken.append(won)
+    assert [won.sum() for won in broken] == sorted(won.sum() for won in broken)
+    assert broken[0].sum() < broken[1].sum() < broken[3].sum()
+    assert not (broken[1] & ~broken[2]).any()
+    assert broken[1].sum() < broken[2].sum()
 
 
 @pytest.mark.parametrize("classes", [2, 1000])
-def test_any_number_of_classes_will_do(classes: int) -> None:
+def test_models_with_few_or_many_classes_can_be_attacked(classes: int) -> None:
     model, images = Linear(classes).eval(), noise(4)
     labels = model(images).argmax(1)
     for ball in BALLS:
@@ -219,7 +219,7 @@ def test_any_number_of_classes_will_do(classes: int) -> None:
 
 
 @pytest.mark.parametrize(("norm", "eps"), [("linf", 44 / 255), ("l2", 6.0), ("l1", 70.0)])
-def test_as_many_are_beaten_as_by_the_authors_code(digits_standard: Classifier, norm, eps: float) -> None:
+def test_as_many_samples_are_broken_as_by_the_authors_code(digits_standard: Classifier, norm, eps: float) -> None:
     square = pytest.importorskip("pyautoattack.square")
     """On average over four searches each."""
     images, labels = digits(digits_standard, 48)
@@ -232,8 +232,8 @@ def test_as_many_are_beaten_as_by_the_authors_code(digits_standard: Classifier, 
         draws = RandomStreams.of(seed, range(len(images)))
         ours = Square(eps=eps, norm=norm, queries=71)(digits_standard, images, labels, draws)
         with torch.no_grad():
-            beaten = [digits_standard(each).argmax(1) != labels for each in (ours, theirs)]
-        found[:, seed] = torch.stack(beaten).double().mean(1)
+            broken = [digits_standard(each).argmax(1) != labels for each in (ours, theirs)]
+        found[:, seed] = torch.stack(broken).double().mean(1)
     ours_mean, theirs_mean = found.mean(1)
     assert 0.15 < theirs_mean < 0.85
     assert abs(ours_mean - theirs_mean) <= 0.1

@@ -1,4 +1,4 @@
-"""Every row of the attack table passes the battery, and the battery can fail."""
+"""Every attack of the table passes all contract checks, and every check can fail."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 import torch
 
 from robustbench_eff.attacks import Oracle
+from robustbench_eff.attacks.losses import cross_entropy
 from robustbench_eff.core.threat import Threat
+from robustbench_eff.core.types import AttackUses
 from robustbench_eff.registry.attacks import ATTACKS
-from robustbench_eff.testing import ATTACK_CHECKS
+from robustbench_eff.testing import ATTACK_CHECKS, takes_the_gradients_it_declares
 
 
 @pytest.mark.parametrize("check", ATTACK_CHECKS, ids=lambda check: check.__name__)
@@ -24,9 +26,10 @@ def test_every_attack_keeps_the_contract(name: str, check: Callable[..., None]) 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """Keeps to the contract but for what `deed` does."""
+    """Satisfies the contract except for what `deed` does."""
 
     version: ClassVar[int] = 1
+    uses: ClassVar[AttackUses] = "decisions"
     stochastic: ClassVar[bool] = False
     max_passes: ClassVar[int] = 2
     deed: str = ""
@@ -57,19 +60,22 @@ class Broken:
                 with Oracle.open(classifier, images, labels) as oracle:
                     for _ in range(3):
                         oracle.logits(images, torch.arange(len(images)))
+            case "gradient":
+                with Oracle.open(classifier, images, labels) as oracle:
+                    oracle.gradient(images, labels, cross_entropy, torch.arange(len(images)))
         return images.clone()
 
 
 @dataclass
 class Thawed:
-    """Its fields can be assigned."""
+    """An attack whose fields can be assigned."""
 
     eps: float = 0.1
 
 
 @dataclass(eq=False)
 class Unequal:
-    """No text builds it again, it is no Attack, and it has no source."""
+    """Not an Attack: no spec text builds it, and it has neither `uses` nor a source."""
 
     eps: float = 0.1
 
@@ -86,6 +92,8 @@ BROKEN: dict[str, type] = {
     "does_not_depend_on_the_batch": partial(Broken, deed="batch"),
     "is_a_function_of_its_seed": partial(Broken, deed="seed"),
     "costs_what_it_says": partial(Broken, deed="cost"),
+    "declares_what_it_uses": Unequal,
+    "takes_the_gradients_it_declares": partial(Broken, deed="gradient"),
     "names_its_source": Unequal,
 }
 
@@ -95,6 +103,24 @@ def test_every_check_can_fail(check: Callable[..., None]) -> None:
     broken = BROKEN[check.__name__]
     with pytest.raises(AssertionError):
         check(broken)
+
+
+@pytest.mark.parametrize(
+    ("deed", "uses"), [("gradient", "logits"), ("nothing", "gradients"), ("two gradients", "one gradient")]
+)
+def test_gradients_that_do_not_match_the_declaration_are_found(deed: str, uses: AttackUses) -> None:
+    @dataclass(frozen=True)
+    class Dishonest:
+        uses: AttackUses
+
+        def __call__(self, classifier, images, labels, draws=None):
+            with Oracle.open(classifier, images, labels) as oracle:
+                for _ in range({"nothing": 0, "gradient": 1, "two gradients": 2}[deed]):
+                    oracle.gradient(images, labels, cross_entropy, torch.arange(len(images)))
+            return images.clone()
+
+    with pytest.raises(AssertionError, match="uses="):
+        takes_the_gradients_it_declares(partial(Dishonest, uses))
 
 
 @pytest.mark.parametrize("check", ATTACK_CHECKS, ids=lambda check: check.__name__)

@@ -1,4 +1,4 @@
-"""The oracle's faster twin: the same network within rounding, never believed without the plain one."""
+"""The oracle's low-precision copy: equal to the network within rounding, and confirmed by it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def images(count: int = 4, size: int = 16) -> torch.Tensor:
 
 
 def norms(channels: int) -> nn.BatchNorm2d:
-    """A batch norm that has seen something."""
+    """Return a batch norm with non-trivial statistics."""
     norm = nn.BatchNorm2d(channels)
     with torch.no_grad():
         for tensor in (norm.weight, norm.running_var):
@@ -57,60 +57,60 @@ def classifier(module: nn.Module, size: int = 16) -> Classifier:
 
 
 @pytest.mark.parametrize("padding", [0, 1])
-def test_folding_changes_no_logit_but_by_rounding(padding: int) -> None:
+def test_folding_changes_logits_only_by_rounding(padding: int) -> None:
     model = classifier(Residual(padding))
-    twin, words = accelerated(model, images(), "float32", compiled=False)
-    assert words == "float32, folded, channels-last"
+    copy, description = accelerated(model, images(), "float32", compiled=False)
+    assert description == "float32, folded, channels-last"
     with torch.no_grad():
-        assert (twin(images(9)) - model(images(9))).abs().max() < 1e-5
-    left = [name for name, module in twin.named_modules() if isinstance(module, nn.BatchNorm2d)]
-    assert len(left) == 2, "norm1 and norm2 follow a convolution; the others stay"
+        assert (copy(images(9)) - model(images(9))).abs().max() < 1e-5
+    remaining = [name for name, module in copy.named_modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(remaining) == 2, "norm1 and norm2 follow a convolution; the others stay"
 
 
-def test_a_network_in_timms_manner_is_folded_with_its_activations() -> None:
+def test_timms_batch_norms_are_folded_and_their_activations_remain() -> None:
     import timm
 
     module = timm.create_model("mobilenetv2_035", num_classes=7)
     for norm in (part for part in module.modules() if isinstance(part, nn.BatchNorm2d)):
         norm.running_mean.uniform_(-0.1, 0.1, generator=torch.Generator().manual_seed(0))
     model = classifier(module, 64)
-    twin, words = accelerated(model, images(2, 64), "float32", compiled=False)
-    assert words == "float32, folded, channels-last"
-    assert not any(isinstance(part, nn.BatchNorm2d) for part in twin.modules())
+    copy, description = accelerated(model, images(2, 64), "float32", compiled=False)
+    assert description == "float32, folded, channels-last"
+    assert not any(isinstance(part, nn.BatchNorm2d) for part in copy.modules())
     with torch.no_grad():
-        assert (twin(images(3, 64)) - model(images(3, 64))).abs().max() < 1e-5 * model(images(3, 64)).abs().max() + 1e-6
+        assert (copy(images(3, 64)) - model(images(3, 64))).abs().max() < 1e-5 * model(images(3, 64)).abs().max() + 1e-6
 
 
 @pytest.mark.parametrize(("precision", "most"), [("bfloat16", 0.05), ("float16", 0.006)])
-def test_16_bits_are_close_and_the_original_stays_as_it_was(precision, most: float) -> None:
+def test_16_bits_are_close_and_the_original_is_unchanged(precision, most: float) -> None:
     model = classifier(Residual())
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    twin, words = accelerated(model, images(), precision, compiled=False)
-    assert words == f"{precision}, folded, channels-last"
+    copy, description = accelerated(model, images(), precision, compiled=False)
+    assert description == f"{precision}, folded, channels-last"
     with torch.no_grad():
-        error = (twin(images(9)) - model(images(9))).abs().max()
+        error = (copy(images(9)) - model(images(9))).abs().max()
     assert 0 < error < most
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     assert all(parameter.requires_grad for parameter in model.parameters())
 
 
-def test_the_logits_are_made_in_float32() -> None:
-    """In bf16 they would have steps of a hundredth, and Square would not see its small gains."""
+def test_the_logits_are_computed_in_float32() -> None:
+    """In bfloat16 they would have steps of a hundredth, which hide Square's small gains."""
     model = classifier(Residual())
-    twin, _ = accelerated(model, images(), "bfloat16", compiled=False)
-    heads = [module for module in twin.modules() if isinstance(module, nn.Linear)]
+    copy, _ = accelerated(model, images(), "bfloat16", compiled=False)
+    heads = [module for module in copy.modules() if isinstance(module, nn.Linear)]
     assert [head.weight.dtype for head in heads] == [torch.float32]
     assert torch.equal(heads[0].weight, model.model.head.weight)
     with torch.no_grad():
-        logits = twin(images(9))
+        logits = copy(images(9))
     assert not torch.equal(logits, logits.bfloat16().float())
 
 
-def test_no_slope_is_lost_in_16_bits_where_the_network_is_sure() -> None:
+def test_no_slope_is_lost_in_16_bits_where_the_network_is_confident() -> None:
     model, labels = classifier(Residual()), torch.zeros(9, dtype=torch.long)
     with torch.no_grad():
         model.model.head.bias[0] = 20.0  # the slope of cross entropy is of the order of 1e-9 now
-    oracle, rows = Oracle(model, twin="float16"), torch.arange(9)
+    oracle, rows = Oracle(model, precision="float16"), torch.arange(9)
     oracle.watch(9)
     _, gradient = oracle.gradient(images(9), labels, cross_entropy, rows)
     _, expected = Oracle(model)._gradient(images(9), labels, cross_entropy, rows)
@@ -120,20 +120,20 @@ def test_no_slope_is_lost_in_16_bits_where_the_network_is_sure() -> None:
     assert likeness.min() > 0.99
     assert not oracle.effort.zero_gradients.any()
     pixels = images(9).requires_grad_(True)
-    (naive,) = torch.autograd.grad(cross_entropy(oracle._model(pixels)(pixels), labels).sum(), pixels)
+    (naive,) = torch.autograd.grad(cross_entropy(oracle._queried(pixels)(pixels), labels).sum(), pixels)
     assert not naive.any(), "the same slope without scaling"
 
 
-def test_where_a_twin_overflows_the_plain_network_is_asked() -> None:
+def test_where_the_copy_overflows_the_plain_network_is_queried() -> None:
     class Glaring(nn.Module):
-        """Above a brightness that noise never has its activations do not fit into float16."""
+        """Activations overflow float16 above a brightness that noise never reaches."""
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             glare = torch.relu(x.mean((2, 3)) - 0.8) * 1e6
             return torch.cat((x.mean((2, 3)), glare / 1e6 - x.mean((2, 3))), 1)
 
     plain = Glaring().eval()
-    oracle, rows, labels = Oracle(plain, twin="float16"), torch.arange(4), torch.tensor([0, 1, 2, 4])
+    oracle, rows, labels = Oracle(plain, precision="float16"), torch.arange(4), torch.tensor([0, 1, 2, 4])
     samples = torch.stack([torch.full((3, 4, 4), level) for level in (0.3, 1.0, 0.5, 0.9)])
     oracle.watch(4)
     logits = oracle.logits(samples, rows)
@@ -141,7 +141,7 @@ def test_where_a_twin_overflows_the_plain_network_is_asked() -> None:
     assert torch.equal(logits[[1, 3]], plain(samples[[1, 3]]))
     assert torch.allclose(logits, plain(samples), atol=1e-3)
     assert oracle.effort.num_forwards.tolist() == [1, 2, 1, 2]
-    assert oracle.effort.notes == ["float32 was asked where the twin's numbers overflowed"]
+    assert oracle.effort.notes == ["queried float32 where the low-precision copy overflowed"]
     _, gradient = oracle.gradient(samples, labels, cross_entropy, rows)
     _, expected = Oracle(plain)._gradient(samples, labels, cross_entropy, rows)
     assert torch.allclose(gradient, expected, rtol=1e-2)
@@ -149,42 +149,42 @@ def test_where_a_twin_overflows_the_plain_network_is_asked() -> None:
     assert oracle.effort.num_backwards.tolist() == [1, 2, 1, 2]
 
 
-def test_a_network_that_a_twin_cannot_follow_is_queried_as_it_is() -> None:
+def test_a_network_whose_copy_is_too_inaccurate_is_queried_itself() -> None:
     class Chaotic(Residual):
-        """Rounding decides its logits."""
+        """A network whose logits depend on rounding."""
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.sin(1e7 * super().forward(x))
 
     model = classifier(Chaotic())
-    twin, words = accelerated(model, images(), "bfloat16", compiled=False)
-    assert twin is model
-    assert words.startswith("float32, as it is: logits off by")
-    twin, words = accelerated(lambda x: model(x), images(), "float32", compiled=False)
-    assert words == "float32, as it is: not an nn.Module"
+    copy, description = accelerated(model, images(), "bfloat16", compiled=False)
+    assert copy is model
+    assert description.startswith("float32, as it is: logits off by")
+    copy, description = accelerated(lambda x: model(x), images(), "float32", compiled=False)
+    assert description == "float32, as it is: not an nn.Module"
 
 
-def test_a_network_that_makes_float32_on_the_way_runs_under_autocast() -> None:
+def test_a_network_that_creates_float32_tensors_runs_under_autocast() -> None:
     class Stubborn(Residual):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x + torch.zeros(1, dtype=torch.float32).view(1, 1, 1, 1)).float()
 
-    twin, words = accelerated(classifier(Stubborn()), images(), "bfloat16", compiled=False)
-    assert words == "bfloat16, folded, channels-last"
+    copy, description = accelerated(classifier(Stubborn()), images(), "bfloat16", compiled=False)
+    assert description == "bfloat16, folded, channels-last"
     with torch.no_grad():
-        assert twin(images()).dtype == torch.float32
+        assert copy(images()).dtype == torch.float32
 
 
-def test_whether_there_is_a_twin_does_not_depend_on_the_first_images() -> None:
+def test_whether_a_copy_is_used_does_not_depend_on_the_first_images() -> None:
     model = classifier(Residual())
-    oracle = Oracle(model, twin="bfloat16")
+    oracle = Oracle(model, precision="bfloat16")
     PGD(steps=1)(oracle, images(0), torch.zeros(0, dtype=torch.long))
     PGD(steps=1)(oracle, images(3), torch.zeros(3, dtype=torch.long))
     assert oracle.query_mode == "bfloat16, folded, channels-last"
 
 
-def test_what_only_the_twin_takes_for_a_success_goes_back_to_work() -> None:
-    """The twin sees every image as class 1; the plain network only bright ones."""
+def test_successes_that_the_plain_network_refutes_are_attacked_further() -> None:
+    """The copy predicts class 1 for every image, the plain network only for bright ones."""
 
     class Bright(nn.Module):
         def __init__(self) -> None:
@@ -197,8 +197,8 @@ def test_what_only_the_twin_takes_for_a_success_goes_back_to_work() -> None:
 
     plain, hasty = Bright().eval(), Bright().eval()
     hasty.threshold.data.fill_(0.4)
-    oracle = Oracle(plain, twin="bfloat16")
-    oracle._twin = hasty
+    oracle = Oracle(plain, precision="bfloat16")
+    oracle._copy = hasty
     dim, labels = torch.full((3, 3, 4, 4), 0.5), torch.zeros(3, dtype=torch.long)
     found = PGD(eps=0.1, steps=10, random_start=False)(oracle, dim, labels)
     assert (plain(found).argmax(1) == 1).all()
@@ -206,12 +206,12 @@ def test_what_only_the_twin_takes_for_a_success_goes_back_to_work() -> None:
     assert (oracle.effort.num_forwards > oracle.effort.num_backwards).all()
 
 
-@pytest.mark.parametrize("twin", ["float32", "bfloat16", "float16"])
-def test_pgd_through_a_twin_breaks_as_many(digits_standard: Classifier, twin) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_pgd_on_a_copy_breaks_as_many_samples(digits_standard: Classifier, precision) -> None:
     samples, labels = prepare(DIGITS, open_digits(), digits_standard.preprocessing.geometry).batch(0, 100)
     survived = []
-    for kind in (None, twin):
-        found = PGD(eps=8 / 255, steps=20)(Oracle(digits_standard, twin=kind), samples, labels)
+    for kind in (None, precision):
+        found = PGD(eps=8 / 255, steps=20)(Oracle(digits_standard, precision=kind), samples, labels)
         with torch.no_grad():
             survived.append(digits_standard(found).argmax(1) == labels)
     assert (survived[0] != survived[1]).sum() <= 1
@@ -226,7 +226,7 @@ def out_of_memory_above(limit: int):
     return function
 
 
-def test_batches_shrink_until_they_fit_and_no_answer_changes() -> None:
+def test_batches_shrink_until_they_fit_and_no_result_changes() -> None:
     batches, numbers = Batches(64), torch.arange(100.0)
     with pytest.warns(RobustEvalWarning, match="batches of 8"):
         assert torch.equal(batches.cat_map(out_of_memory_above(10), numbers), numbers * 2)
@@ -238,7 +238,7 @@ def test_one_sample_that_does_not_fit_is_an_error() -> None:
         Batches(4).cat_map(out_of_memory_above(0), torch.arange(8.0))
 
 
-def test_a_shard_is_halved_where_a_single_sample_of_it_does_not_fit_beside_the_others() -> None:
+def test_a_shard_is_halved_if_a_single_sample_does_not_fit_next_to_the_others() -> None:
     def of(shard: torch.Tensor) -> torch.Tensor:
         return Batches(4).cat_map(out_of_memory_above(8 if len(shard) <= 10 else 0), shard)
 
@@ -247,7 +247,7 @@ def test_a_shard_is_halved_where_a_single_sample_of_it_does_not_fit_beside_the_o
         assert torch.equal(Batches(40).cat_map(of, numbers), numbers * 2)
 
 
-def test_a_device_that_failed_is_told_from_one_that_is_full() -> None:
+def test_a_failed_device_is_distinguished_from_a_full_one() -> None:
     full = [RuntimeError(text) for text in ("CUDA error: out of memory", "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when")]
     assert all(out_of_memory(error) and cuda_error_message(error) is None for error in full)
     failed = EvaluationError("fgsm failed")
@@ -257,7 +257,7 @@ def test_a_device_that_failed_is_told_from_one_that_is_full() -> None:
     assert cuda_error_message(RuntimeError("no CUDA error")) is None
 
 
-def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+def test_other_errors_do_not_count_as_out_of_memory() -> None:
     def broken(batch: torch.Tensor) -> torch.Tensor:
         raise RuntimeError("shapes do not match")
 
