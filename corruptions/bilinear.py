@@ -1,4 +1,4 @@
-"""Bilinear interpolation at any place, in the precision of the image; beyond the edges lies black."""
+"""Bilinear interpolation at arbitrary coordinates, in the precision of the image; beyond the edges lies black."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 Image = Float[Tensor, "batch height width 3"]
-Places = Float64[Tensor, "batch #height #width"]
+Coordinates = Float64[Tensor, "batch #height #width"]
 
 
-def interpolated(image: Image, rows: Places, columns: Places) -> Image:
-    """`image` at (rows, columns), which broadcast: along columns first, then along rows."""
+def interpolated(image: Image, rows: Coordinates, columns: Coordinates) -> Image:
+    """Interpolate along columns first, then along rows.
+
+    Args:
+        image: Images, channels last, of any floating dtype.
+        rows: Row coordinate of every output pixel; it broadcasts with `columns`.
+        columns: Column coordinate of every output pixel.
+
+    Returns:
+        Interpolated images in the dtype of `image`.
+    """
     count, height, width, _ = image.shape
     framed = functional.pad(image, (0, 0, 1, 1, 1, 1)).flatten(0, 2)
     start = torch.arange(count, device=image.device)[:, None, None] * (height + 2)
@@ -28,9 +37,9 @@ def interpolated(image: Image, rows: Places, columns: Places) -> Image:
     return line(upper) * _weight(up, image) + line(upper + 1) * _weight(down, image)
 
 
-def _taken(flat: Float[Tensor, "places 3"], index: Tensor) -> Image:
+def _taken(flat: Float[Tensor, "pixels 3"], index: Tensor) -> Image:
     return flat.index_select(0, index.flatten()).view(*index.shape, -1)
 
 
-def _weight(weight: Places, image: Image) -> Tensor:
+def _weight(weight: Coordinates, image: Image) -> Tensor:
     return weight[..., None].to(image.dtype)

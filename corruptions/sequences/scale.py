@@ -12,12 +12,12 @@ from ..sequence import SequenceKernel
 from .transform import about_the_middle, transformed
 
 Percent = tuple[float, float]
-"""Of the picture's size at the first frame, and how much is added with each."""
+"""Scale of the first frame, and increase per frame."""
 
 
 def _film(picture: RawImage, size: int, percent: Percent, draws: RandomStreams) -> Pixels:
     start, step = percent
-    scales = [(number * step + start) / 100.0 for number in range(len(draws))]
+    scales = [(frame * step + start) / 100.0 for frame in range(len(draws))]
     return transformed(picture, [about_the_middle(picture, scale=scale) for scale in scales], size)
 
 
