@@ -1,29 +1,17 @@
-"""The batteries every attack and every corruption passes: for our own rows and for plugins.
-
-    import pytest
-    from robustbench_eff.testing import ATTACK_CHECKS
-
-    @pytest.mark.parametrize("check", ATTACK_CHECKS, ids=lambda check: check.__name__)
-    def test_my_attack(check):
-        check(MyAttack)
-
-and the same with CORRUPTION_CHECKS and a `Kernel`. A check raises AssertionError that says what does not hold.
-"""
+"""The battery that every attack passes."""
 
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.rng import RandomStreams
-from robustbench_eff.core.types import Attack, Pixels
-from robustbench_eff.corruptions import Corruption, Kernel
+from robustbench_eff.core.types import Attack
 
 AttackClass: TypeAlias = Callable[..., Attack]
 SAMPLES, CLASSES, SIZE = 12, 5, 8
@@ -145,74 +133,6 @@ ATTACK_CHECKS: tuple[Callable[[AttackClass], None], ...] = (
     costs_what_it_says,
     names_its_source,
 )
-
-
-def gives_as_many_pixels(kernel: Kernel[Any]) -> None:
-    """uint8 images of the same shape come back, at every severity and for none at all."""
-    for corruption in _severities(kernel):
-        pixels, draws = _pictures()
-        corrupted = corruption(pixels, draws)
-        assert corrupted.dtype == torch.uint8
-        assert corrupted.shape == pixels.shape
-        assert corruption(pixels[:0], draws[torch.arange(0)]).shape == pixels[:0].shape
-
-
-def is_the_same_in_any_batch(kernel: Kernel[Any]) -> None:
-    """An image's bytes are the same alone, among others, and in another order."""
-    for corruption in _severities(kernel):
-        pixels, draws = _pictures()
-        together = corruption(pixels, draws)
-        for part in torch.arange(len(pixels)).flip(0).split([1, 4, 2]):
-            assert torch.equal(corruption(pixels[part], draws[part]), together[part]), f"{corruption} knows its batch"
-
-
-def is_drawn_from_its_seed(kernel: Kernel[Any]) -> None:
-    """The same draws give the same bytes; other seeds give others exactly where the kernel samples something."""
-    for corruption in _severities(kernel):
-        pixels, draws = _pictures()
-        first = corruption(pixels, draws)
-        assert torch.equal(first, corruption(pixels, draws))
-        other = corruption(pixels, RandomStreams(draws.seed + 1, draws.keys))
-        assert torch.equal(first, other) != corruption.stochastic, f"{corruption}"
-
-
-def has_five_severities(kernel: Kernel[Any]) -> None:
-    """Each set of constants has as many, and its text says which is meant."""
-    for constants, values in kernel.severities.items():
-        assert len(values) == SEVERITIES, f"{constants} has {len(values)}"
-    for corruption in _severities(kernel):
-        text = spec.text_of(kernel.name, corruption)
-        assert spec.build(type(corruption), spec.parse(text), kernel=kernel) == corruption
-
-
-def has_a_source(kernel: Kernel[Any]) -> None:
-    """The docstring of its module says where it comes from."""
-    assert "Source:" in (inspect.getmodule(kernel.apply).__doc__ or ""), "no Source: in the module's docstring"
-
-
-CORRUPTION_CHECKS: tuple[Callable[[Kernel[Any]], None], ...] = (
-    gives_as_many_pixels,
-    is_the_same_in_any_batch,
-    is_drawn_from_its_seed,
-    has_five_severities,
-    has_a_source,
-)
-SEVERITIES, PICTURES, SIDE = 5, 7, 32
-
-
-def _severities(kernel: Kernel[Any]) -> list[Corruption]:
-    """The kernel at every severity of the first constants it has for images as small as ours."""
-    constants = list(kernel.severities)[-1]
-    return [kernel.at(severity, constants) for severity in range(1, SEVERITIES + 1)]
-
-
-def _pictures() -> tuple[Pixels, RandomStreams]:
-    """Smooth colours with some noise on them."""
-    draws = RandomStreams.of(0, range(PICTURES))
-    coarse = draws.uniform((3, 5, 5), stream="pictures")
-    smooth = nn.functional.interpolate(coarse, size=(SIDE, SIDE), mode="bilinear")
-    noisy = smooth + 0.1 * draws.normal((3, SIDE, SIDE), stream="pictures/noise")
-    return (255 * noisy.clamp(0, 1)).to(torch.uint8).permute(0, 2, 3, 1).contiguous(), draws
 
 
 class _Toy(nn.Module):
