@@ -16,23 +16,23 @@ Maps = Float64[Tensor, "batch 2 3"]
 """(x, y) = map @ (x, y, 1), in pixels."""
 
 
-def affine_maps(moved: Float32[Tensor, "batch 3 2"], size: tuple[int, int]) -> Maps:
+def affine_maps(offsets: Float32[Tensor, "batch 3 2"], size: tuple[int, int]) -> Maps:
     """Return the maps that move three corners of a square in the middle of the image.
 
     Args:
-        moved: Offset (x, y) of each corner, in pixels.
+        offsets: Offset (x, y) of each corner, in pixels.
         size: Height and width of the image.
 
     Returns:
         Forward maps, in pixels.
     """
     third = min(size) // 3
-    middle = torch.tensor([side // 2 for side in size], dtype=torch.float32, device=moved.device)
-    signs = torch.tensor([[1, 1], [1, -1], [-1, -1]], dtype=torch.float32, device=moved.device)
+    middle = torch.tensor([side // 2 for side in size], dtype=torch.float32, device=offsets.device)
+    signs = torch.tensor([[1, 1], [1, -1], [-1, -1]], dtype=torch.float32, device=offsets.device)
     corners = middle + third * signs
-    ones = torch.ones(3, 1, dtype=torch.float64, device=moved.device)
+    ones = torch.ones(3, 1, dtype=torch.float64, device=offsets.device)
     source = torch.cat((corners.double(), ones), 1)
-    maps: Tensor = torch.linalg.solve(source.expand(len(moved), 3, 3), (corners + moved).double())
+    maps: Tensor = torch.linalg.solve(source.expand(len(offsets), 3, 3), (corners + offsets).double())
     return maps.mT.contiguous()
 
 

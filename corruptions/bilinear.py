@@ -26,18 +26,19 @@ def interpolated(image: Image, rows: Coordinates, columns: Coordinates) -> Image
     framed = functional.pad(image, (0, 0, 1, 1, 1, 1)).flatten(0, 2)
     start = torch.arange(count, device=image.device)[:, None, None] * (height + 2)
     upper, left = rows.floor(), columns.floor()
-    back, across = ((1.0 - columns + left), (1.0 - (left + 1) + columns))
-    up, down = ((1.0 - rows + upper), (1.0 - (upper + 1) + rows))
+    left_weight, right_weight = 1.0 - columns + left, 1.0 - (left + 1) + columns
+    upper_weight, lower_weight = 1.0 - rows + upper, 1.0 - (upper + 1) + rows
 
     def line(row: Tensor) -> Tensor:
         first = (start + (row + 1).clamp(0, height + 1).long()) * (width + 2)
         near, far = (first + (column + 1).clamp(0, width + 1).long() for column in (left, left + 1))
-        return _taken(framed, near) * _weight(back, image) + _taken(framed, far) * _weight(across, image)
+        left_values, right_values = _gathered(framed, near), _gathered(framed, far)
+        return left_values * _weight(left_weight, image) + right_values * _weight(right_weight, image)
 
-    return line(upper) * _weight(up, image) + line(upper + 1) * _weight(down, image)
+    return line(upper) * _weight(upper_weight, image) + line(upper + 1) * _weight(lower_weight, image)
 
 
-def _taken(flat: Float[Tensor, "pixels 3"], index: Tensor) -> Image:
+def _gathered(flat: Float[Tensor, "pixels 3"], index: Tensor) -> Image:
     return flat.index_select(0, index.flatten()).view(*index.shape, -1)
 
 

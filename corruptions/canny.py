@@ -32,7 +32,7 @@ def edges(image: Levels, low: int, high: int) -> Bool[Tensor, "batch height widt
         high: Threshold for at least one pixel of each connected ridge.
     """
     padded = functional.pad(image[:, None].float(), (1,) * 4, mode="replicate")[:, 0].long()
-    around = {(y, x): _part(padded, 1 + y, 1 + x, image) for y in (-1, 0, 1) for x in (-1, 0, 1)}
+    around = {(y, x): _crop(padded, 1 + y, 1 + x, image) for y in (-1, 0, 1) for x in (-1, 0, 1)}
     dx = sum((1 + (y == 0)) * (around[y, 1] - around[y, -1]) for y in (-1, 0, 1))
     dy = sum((1 + (x == 0)) * (around[1, x] - around[-1, x]) for x in (-1, 0, 1))
     assert isinstance(dx, Tensor)
@@ -50,16 +50,16 @@ def edges(image: Levels, low: int, high: int) -> Bool[Tensor, "batch height widt
 def _ridges(dx: Levels, dy: Levels, size: Levels) -> Bool[Tensor, "batch height width"]:
     """Pixels whose gradient is a maximum along its own direction, quantised to one of four."""
     padded = functional.pad(size, (1,) * 4)
-    neighbor = {(y, x): _part(padded, 1 + y, 1 + x, size) for y in (-1, 0, 1) for x in (-1, 0, 1)}
+    neighbour = {(y, x): _crop(padded, 1 + y, 1 + x, size) for y in (-1, 0, 1) for x in (-1, 0, 1)}
     across, down = dx.abs(), dy.abs() << TAN_SHIFT
     flat = across * TAN_22
     horizontal = down < flat
     vertical = down > flat + (across << (TAN_SHIFT + 1))
     falling = (dx ^ dy) < 0
-    along_row = (size > neighbor[0, -1]) & (size >= neighbor[0, 1])
-    along_column = (size > neighbor[-1, 0]) & (size >= neighbor[1, 0])
-    rising_ridge = (size > neighbor[-1, 1]) & (size > neighbor[1, -1])
-    falling_ridge = (size > neighbor[-1, -1]) & (size > neighbor[1, 1])
+    along_row = (size > neighbour[0, -1]) & (size >= neighbour[0, 1])
+    along_column = (size > neighbour[-1, 0]) & (size >= neighbour[1, 0])
+    rising_ridge = (size > neighbour[-1, 1]) & (size > neighbour[1, -1])
+    falling_ridge = (size > neighbour[-1, -1]) & (size > neighbour[1, 1])
     diagonal = torch.where(falling, rising_ridge, falling_ridge)
     return torch.where(horizontal, along_row, torch.where(vertical, along_column, diagonal))
 
@@ -82,7 +82,7 @@ def distances(sources: Bool[Tensor, "batch height width"], cap: int) -> Float[Te
         padded = functional.pad(reached, (2,) * 4, value=limit)
         shorter = reached
         for y, x, length in steps:
-            shorter = torch.minimum(shorter, _part(padded, 2 + y, 2 + x, reached) + length)
+            shorter = torch.minimum(shorter, _crop(padded, 2 + y, 2 + x, reached) + length)
         if torch.equal(shorter, reached):
             return reached.float() / UNIT
         reached = shorter
@@ -103,5 +103,5 @@ def edge_distances(image: Levels, low: int, high: int, cap: int) -> Float[Tensor
     return distances(edges(image, low, high), cap)
 
 
-def _part(padded: Tensor, top: int, left: int, like: Tensor) -> Tensor:
+def _crop(padded: Tensor, top: int, left: int, like: Tensor) -> Tensor:
     return padded[:, top : top + like.shape[1], left : left + like.shape[2]]

@@ -84,7 +84,7 @@ def _laid_out(rows: Mapping[str, Sequence[Pixels]]) -> Image.Image:
 
 
 def _cropped(photograph: Image.Image) -> Pixels:
-    """The center of the photograph, as a batch of one."""
+    """The centre of the photograph, as a batch of one."""
     width, height = photograph.size
     scale = 256 / min(width, height)
     if max(width, height) * scale > 50 * SIDE:

@@ -25,8 +25,8 @@ Value = TypeVar("Value")
 
 SEVERITIES = 5
 TORCH_CHUNK_PIXELS, COMPILED_CHUNK_PIXELS = 4 * 224 * 224, 64 * 224 * 224
-"""Pixels that a CPU processes at once: few for torch, so that intermediate results stay in the cache; more for compiled
-loops, which have none."""
+"""Pixels that a CPU processes at once: by torch, so few that intermediate results stay in its cache, and by compiled
+loops."""
 
 
 def no_parameters(draws: RandomStreams, size: Size, value: Any) -> RandomParameters:

@@ -54,7 +54,7 @@ class _Displacement(NamedTuple):
     strength: float
 
 
-class _Neighbors(NamedTuple):
+class _Neighbours(NamedTuple):
     """The two pixels around each coordinate."""
 
     lower: Int64[Tensor, "batch height width"]
@@ -118,8 +118,8 @@ def _in_pixels(wobble: Wobble, pixels: Pixels) -> _Displacement:
 
 
 def _maps(pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"]) -> Maps:
-    moved = (-elastic.affine + 2 * elastic.affine * corners.double()).float()
-    return affine_maps(moved, (pixels.shape[1], pixels.shape[2]))
+    offsets = (-elastic.affine + 2 * elastic.affine * corners.double()).float()
+    return affine_maps(offsets, (pixels.shape[1], pixels.shape[2]))
 
 
 def _moves(uniform: Uniform, displacement: _Displacement) -> Float32[Tensor, "batch height width"]:
@@ -149,8 +149,8 @@ def _displaced(
     """Bilinear interpolation at (row + down, column + across); beyond the edges lies the mirror image."""
     count, height, width, _ = image.shape
     row, column = torch.arange(height, device=image.device), torch.arange(width, device=image.device)
-    upper, lower, below = _neighbors(row[:, None] + down.double(), height)
-    near, far, beyond = _neighbors(column + across.double(), width)
+    upper, lower, below = _neighbours(row[:, None] + down.double(), height)
+    near, far, beyond = _neighbours(column + across.double(), width)
     image_index = torch.arange(count, device=image.device)[:, None, None]
     image64 = image.double()
     total = torch.zeros_like(image64)
@@ -160,7 +160,7 @@ def _displaced(
     return total.float()
 
 
-def _neighbors(position: Float64[Tensor, "batch height width"], length: int) -> _Neighbors:
+def _neighbours(position: Float64[Tensor, "batch height width"], length: int) -> _Neighbours:
     """The two pixels around each coordinate; coordinates outside of the image are mirrored as SciPy does."""
     period = 2 * length
     position = torch.where(position < -period, position + period * (-position / period).trunc(), position)
@@ -171,7 +171,7 @@ def _neighbors(position: Float64[Tensor, "batch height width"], length: int) -> 
     first = position.floor()
     index = torch.stack((first, first + 1)).long().remainder(period)
     lower, upper = torch.minimum(index, period - 1 - index)
-    return _Neighbors(lower, upper, position - first)
+    return _Neighbours(lower, upper, position - first)
 
 
 def _levels(image: Float32[Tensor, "batch height width 3"]) -> Pixels:

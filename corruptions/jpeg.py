@@ -128,13 +128,13 @@ def _coded(plane: Plane, step: npt.NDArray[np.int32]) -> Plane:
     count, tall, wide = plane.shape
     blocks = (plane - GREY).view(count, tall // SIDE, SIDE, wide // SIDE, SIDE)
     for dim, shift in ((4, dct.BITS - EXTRA), (2, dct.BITS + EXTRA)):
-        blocks = torch.stack([_descaled(part, shift) for part in dct.forward(*blocks.unbind(dim))], dim)
+        blocks = torch.stack([_descaled(values, shift) for values in dct.forward(*blocks.unbind(dim))], dim)
     steps_of_block = torch.from_numpy(step).to(plane.device).view(SIDE, 1, SIDE)
     sizes = (blocks.abs() + 4 * steps_of_block).div(8 * steps_of_block, rounding_mode="floor")
     sizes *= steps_of_block  # amplitudes are scaled by 8
     blocks = torch.where(blocks < 0, -sizes, sizes)
     for dim, shift in ((2, dct.BITS - EXTRA), (4, dct.BITS + EXTRA + 3)):
-        blocks = torch.stack([_descaled(part, shift) for part in dct.inverse(*blocks.unbind(dim))], dim)
+        blocks = torch.stack([_descaled(values, shift) for values in dct.inverse(*blocks.unbind(dim))], dim)
     return (blocks + GREY).clamp_(0, 255).reshape(count, tall, wide)
 
 

@@ -22,7 +22,7 @@ Value = TypeVar("Value")
 
 
 def clean_frames(picture: RawImage, size: int, count: int) -> Centers:
-    """Return the center of the picture, repeated.
+    """Return the centre of the picture, repeated.
 
     Args:
         picture: Picture at least as large as a frame.

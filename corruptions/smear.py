@@ -1,4 +1,4 @@
-"""Motion: the image is smeared along a line, in one direction, with weights that fall off like a Gaussian.
+"""Motion: smears images along a line, in one direction, with weights that fall off like a Gaussian.
 
 Source: imagecorruptions 1.1.2, which replaces the ImageMagick call of hendrycks/robustness 8190fe3; the two differ by
 at most one level on 0.2 % of the values.
@@ -73,9 +73,8 @@ def motion_blur(layers: Layers, motion: Motion, direction: Angles) -> Layers:
     count, height, width = layers.shape[:3]
     weights = motion.weights
     down, across = motion.steps(direction).unbind(-1)
-    inside = (
-        ((down.abs() < height) & (across.abs() < width)).cumprod(1).bool()
-    )  # the smear ends where it leaves the image
+    # The smear ends where it leaves the image.
+    inside = ((down.abs() < height) & (across.abs() < width)).cumprod(1).bool()
     total = torch.zeros_like(layers)
     row, column = torch.arange(height, device=layers.device), torch.arange(width, device=layers.device)
     rows = (row - down[..., None]).clamp_(0, height - 1)

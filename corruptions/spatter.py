@@ -120,18 +120,18 @@ def _wet(
 
 def _box(field: Tensor) -> Tensor:
     """Sums over 3 x 3 pixels; beyond the edges lies the mirror image, without a second copy of the last pixel."""
-    return sum(_neighborhood(field), torch.zeros_like(field))
+    return sum(_neighbourhood(field), torch.zeros_like(field))
 
 
 def _relief(image: Int64[Tensor, "batch height width"]) -> Int64[Tensor, "batch height width"]:
     """The brightness of a surface lit from one corner."""
     weights = [weight for row in RELIEF for weight in row]
-    weighted = zip(weights, _neighborhood(image), strict=True)
-    return sum((weight * neighbor for weight, neighbor in weighted), torch.zeros_like(image)).clamp_(0, WHITE)
+    weighted = zip(weights, _neighbourhood(image), strict=True)
+    return sum((weight * neighbour for weight, neighbour in weighted), torch.zeros_like(image)).clamp_(0, WHITE)
 
 
-def _neighborhood(field: Tensor) -> list[Tensor]:
-    """The field shifted to each of the 3 x 3 neighbors, row by row."""
+def _neighbourhood(field: Tensor) -> list[Tensor]:
+    """The field shifted to each of the 3 x 3 neighbours, row by row."""
     height, width = field.shape[1:]
     padded = functional.pad(field[:, None].double(), (1,) * 4, mode="reflect")[:, 0].to(field.dtype)
     return [padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]

@@ -56,9 +56,8 @@ class RandomPhase:
         sigma = max(LEAST, self.scale * min(content.shape[2:]))
         smooth = low_pass(content, sigma)
         contrast = low_pass((content - smooth).square().mean(1, keepdim=True), ENVELOPE * sigma).clamp_min(0).sqrt()
-        noise = normals(RandomStreams.given(draws, content), tuple(content.shape[2:]), "random_phase").to(
-            content.device
-        )
+        streams = RandomStreams.given(draws, content)
+        noise = normals(streams, tuple(content.shape[2:]), "random_phase").to(content.device)
         texture = _texture(style, noise, sigma)
         return interpolate(content, smooth + contrast * texture, strength)
 
@@ -67,10 +66,10 @@ def _texture(style: Images, noise: Float[Tensor, "batch height width"], sigma: f
     """High frequencies of the style plus the phases of the noise, with standard deviation 1 over all channels."""
     size = (style.shape[-2], style.shape[-1])
     phases = torch.fft.rfft2(noise)
-    turned = _periodic(style) * (phases / phases.abs().clamp_min(FLAT))[:, None]
+    shifted = _periodic(style) * (phases / phases.abs().clamp_min(FLAT))[:, None]
     down, across = _frequencies(size, style.device)
     high_pass = 1 - torch.exp(-2 * (torch.pi * sigma) ** 2 * (down**2 + across**2))
-    texture: Tensor = torch.fft.irfft2(turned * high_pass, size)
+    texture: Tensor = torch.fft.irfft2(shifted * high_pass, size)
     return texture / deviation(texture, (1, 2, 3))
 
 

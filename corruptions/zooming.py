@@ -29,8 +29,8 @@ def centre_zoomed(field: Field, factor: float) -> Float[Tensor, "batch tall wide
     tall, wide = math.ceil(height / factor), math.ceil(width / factor)
     top, left = (height - tall) // 2, (width - wide) // 2
     inner = field[:, top : top + tall, left : left + wide].double()
-    upper, lower, down = _neighbors(tall, zoomed_length(height, factor), field.device)
-    near, far, across = _neighbors(wide, zoomed_length(width, factor), field.device)
+    upper, lower, down = _neighbours(tall, zoomed_length(height, factor), field.device)
+    near, far, across = _neighbours(wide, zoomed_length(width, factor), field.device)
     up, back = (1.0 - down)[:, None, None], (1.0 - across)[:, None]
     down, across = down[:, None, None], across[:, None]
     total = inner[:, upper][:, :, near].mul_(up).mul_(back)
@@ -50,7 +50,7 @@ def zoomed_length(length: int, factor: float) -> int:
     return round(math.ceil(length / factor) * factor)
 
 
-class _Neighbors(NamedTuple):
+class _Neighbours(NamedTuple):
     """The two old pixels around each new coordinate."""
 
     lower: Int64[Tensor, new]
@@ -59,7 +59,7 @@ class _Neighbors(NamedTuple):
     """Distance of the coordinate from the lower pixel."""
 
 
-def _neighbors(old: int, new: int, device: torch.device) -> _Neighbors:
+def _neighbours(old: int, new: int, device: torch.device) -> _Neighbours:
     position = torch.arange(new, device=device).double() * ((old - 1) / (new - 1) if new > 1 else 0.0)
     lower = position.floor().long().clamp_(0, old - 1)
-    return _Neighbors(lower, (lower + 1).clamp_(max=old - 1), position - lower)
+    return _Neighbours(lower, (lower + 1).clamp_(max=old - 1), position - lower)

@@ -81,7 +81,7 @@ def apply_loop(function: Callable[..., None], images: Tensor, *arguments: Any) -
 def apply_frame_loop(
     function: Callable[..., None], maps: Tensor, picture: Tensor, size: int, *arguments: Any
 ) -> Tensor:
-    """Run a compiled function that makes frames of the center of a picture.
+    """Run a compiled function that makes frames of the centre of a picture.
 
     Args:
         function: Called as function(maps, picture, top, left, *arguments, out), with arrays in place of tensors.

@@ -186,14 +186,14 @@ def _edges(drops, canny):
 @loop
 def _is_ridge(dx, dy, size, y, x, tan_shift, tan_22):
     """True if the gradient at (y, x) is a maximum along its own direction, quantised to one of four."""
-    center, across, down = size[y, x], abs(dx), abs(dy) << tan_shift
+    centre, across, down = size[y, x], abs(dx), abs(dy) << tan_shift
     flat = across * tan_22
     if down < flat:
-        return center > size[y, x - 1] and center >= size[y, x + 1]
+        return centre > size[y, x - 1] and centre >= size[y, x + 1]
     if down > flat + (across << (tan_shift + 1)):
-        return center > size[y - 1, x] and center >= size[y + 1, x]
+        return centre > size[y - 1, x] and centre >= size[y + 1, x]
     side = -1 if (dx ^ dy) < 0 else 1
-    return center > size[y - 1, x - side] and center > size[y + 1, x + side]
+    return centre > size[y - 1, x - side] and centre > size[y + 1, x + side]
 
 
 @loop

@@ -22,8 +22,8 @@ Homography = npt.NDArray[np.float64]
 STEPS = 1 << STEP_BITS
 
 
-def seen_through(picture: RawImage, homographies: Sequence[Homography], size: int) -> Pixels:
-    """Return one frame per homography: the center of the transformed picture.
+def warp_perspective(picture: RawImage, homographies: Sequence[Homography], size: int) -> Pixels:
+    """Return one frame per homography: the centre of the transformed picture.
 
     Args:
         picture: Picture; beyond it lies black.
@@ -35,10 +35,10 @@ def seen_through(picture: RawImage, homographies: Sequence[Homography], size: in
         from ..compiled import jit, views
 
         return jit.apply_frame_loop(views.perspective, inverse, picture, size, STEP_BITS)
-    return _seen_through(picture, inverse, size)
+    return _warp_perspective(picture, inverse, size)
 
 
-def _seen_through(picture: RawImage, inverse: Tensor, size: int) -> Pixels:
+def _warp_perspective(picture: RawImage, inverse: Tensor, size: int) -> Pixels:
     height, width = picture.shape[:2]
     top, left = crop_corner(height, width, size)
     x = torch.arange(left, left + size, device=picture.device).double()

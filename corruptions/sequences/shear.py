@@ -9,12 +9,12 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
 from ..sequence import SequenceKernel
-from .transform import about_the_middle, transformed
+from .transform import affine_map, warp_affine
 
 
 def _film(picture: RawImage, size: int, degrees: int, draws: RandomStreams) -> Pixels:
     angles = range(-degrees, len(draws) - degrees)
-    return transformed(picture, [about_the_middle(picture, shear=angle) for angle in angles], size)
+    return warp_affine(picture, [affine_map(picture, shear=angle) for angle in angles], size)
 
 
 SHEAR = SequenceKernel(

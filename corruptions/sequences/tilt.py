@@ -12,13 +12,13 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
 from ..sequence import SequenceKernel
-from .perspective import seen_through
+from .perspective import warp_perspective
 
 
 def _film(picture: RawImage, size: int, step: float, draws: RandomStreams) -> Pixels:
     half = (len(draws) - 1) // 2
     angles = [np.deg2rad(step * (frame - half)) for frame in range(len(draws))]
-    return seen_through(picture, [_tilted(picture, angle) for angle in angles], size)
+    return warp_perspective(picture, [_tilted(picture, angle) for angle in angles], size)
 
 
 def _tilted(picture: RawImage, angle: float) -> npt.NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """Affine transforms of pictures as in Pillow: bilinear and truncated, black beyond the edges.
 
 Source: Pillow 13, Image.transform with AFFINE and BILINEAR; the maps are those of torchvision 0.2's affine, which
-rotates about a point half a pixel right of and below the center.
+rotates about a point half a pixel right of and below the centre.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ Maps = Float64[Tensor, "frames 2 3"]
 """Maps from (x, y, 1) of a frame to the picture, in pixels."""
 
 
-def about_the_middle(
-    picture: RawImage, *, degrees: float = 0.0, scale: float = 1.0, shear: float = 0.0
-) -> list[list[float]]:
-    """Return the inverse map that rotates, magnifies and shears a picture about its center.
+def affine_map(picture: RawImage, *, degrees: float = 0.0, scale: float = 1.0, shear: float = 0.0) -> list[list[float]]:
+    """Return the inverse map that rotates, magnifies and shears a picture about its centre.
 
     Args:
         picture: Picture, of which only the size counts.
@@ -40,15 +38,15 @@ def about_the_middle(
     area = math.cos(lean) * math.cos(turn) + math.sin(lean) * math.sin(turn)
     factor = 1.0 / scale / area
     rows = [[math.cos(lean) * factor, math.sin(lean) * factor], [-math.sin(turn) * factor, math.cos(turn) * factor]]
-    return [[x, y, -x * across - y * down + center] for (x, y), center in zip(rows, (across, down), strict=True)]
+    return [[x, y, -x * across - y * down + centre] for (x, y), centre in zip(rows, (across, down), strict=True)]
 
 
-def transformed(picture: RawImage, maps: list[list[list[float]]], size: int) -> Pixels:
-    """Return one frame per map: the center of the transformed picture.
+def warp_affine(picture: RawImage, maps: list[list[list[float]]], size: int) -> Pixels:
+    """Return one frame per map: the centre of the transformed picture.
 
     Args:
         picture: Picture; beyond it lies black.
-        maps: Inverse maps as from `about_the_middle`.
+        maps: Inverse maps as from `affine_map`.
         size: Side of a frame in pixels.
     """
     inverse = torch.tensor(maps, dtype=torch.float64, device=picture.device)
@@ -56,10 +54,10 @@ def transformed(picture: RawImage, maps: list[list[list[float]]], size: int) -> 
         from ..compiled import jit, views
 
         return jit.apply_frame_loop(views.affine, inverse, picture, size)
-    return _transformed(picture, inverse, size)
+    return _warp_affine(picture, inverse, size)
 
 
-def _transformed(picture: RawImage, maps: Maps, size: int) -> Pixels:
+def _warp_affine(picture: RawImage, maps: Maps, size: int) -> Pixels:
     height, width = picture.shape[:2]
     top, left = crop_corner(height, width, size)
     x = torch.arange(size, device=picture.device).double() + (left + 0.5)

@@ -14,12 +14,12 @@ from robustbench_eff.core.types import Pixels, RawImage
 
 from ..quantize import WHITE, divided
 from ..sequence import SequenceKernel
-from .transform import about_the_middle, transformed
+from .transform import affine_map, warp_affine
 
 
 def _film(picture: RawImage, size: int, step: float, draws: RandomStreams) -> Pixels:
     scales = [1 + step * frame for frame in range(1, len(draws))]
-    zoomed = transformed(picture, [about_the_middle(picture, scale=scale) for scale in scales], size)
+    zoomed = warp_affine(picture, [affine_map(picture, scale=scale) for scale in scales], size)
     first = center_crop(picture[None], size)
     frames, total = [first[0]], divided(first[0].float(), WHITE)
     for count, image in enumerate(zoomed, 2):

@@ -1,4 +1,4 @@
-"""The center of an image, cropped as torchvision's CenterCrop does."""
+"""The centre of an image, cropped as torchvision's CenterCrop does."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def corrupted(name: str) -> Pixels:
 
 
 def _corruption_errors(models: Mapping[str, Mapping[str, Any]]) -> Iterator[Check]:
-    """RobustBench normalizes by its own run of AlexNet, so the published errors of AlexNet are replaced here."""
+    """RobustBench normalises by its own run of AlexNet, so the published errors of AlexNet are replaced here."""
     published = alexnet.published()
     alexnet_errors = {name: sum(errors) for name, errors in models["AlexNet"]["errors"].items()}
     baseline = replace(published, errors={name: alexnet_errors[name] for name in published.errors})

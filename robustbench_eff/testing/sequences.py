@@ -80,7 +80,7 @@ def changes_from_frame_to_frame(kernel: SequenceKernel[Any]) -> None:
         kernel: The sequence to test.
 
     Raises:
-        AssertionError: Frames repeat, or the first frame of a noise sequence is not the center of the picture.
+        AssertionError: Frames repeat, or the first frame of a noise sequence is not the centre of the picture.
     """
     for sequence in _all_difficulties(kernel):
         frames = sequence(example_picture(), SIDE, _draws(0))

@@ -20,7 +20,7 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import random as fields
 from robustbench_eff.corruptions.sequence import FrameSequence
 from robustbench_eff.corruptions.sequences import transform
-from robustbench_eff.corruptions.sequences.perspective import seen_through
+from robustbench_eff.corruptions.sequences.perspective import warp_perspective
 from robustbench_eff.corruptions.sequences.spatter import SPATTER, _run
 from robustbench_eff.registry import build
 from robustbench_eff.registry.sequences import SEQUENCES
@@ -198,10 +198,10 @@ def test_both_programs_find_the_same_pixels_at_the_edges(picture: torch.Tensor, 
     """Half pixels, whole pixels and what lies outside."""
     maps = [[[1.0, 0.0, shift], [0.0, 1.0, -shift]] for shift in (0.0, 0.5, -0.5, 40.0, 200.0)]
     homographies = [np.array([[1, 0, shift], [0, 1, 0], [0.001, 0, 1]]) for shift in (0, 10, 300)]
-    compiled = transform.transformed(picture, maps, SIDE), seen_through(picture, homographies, SIDE)
+    compiled = transform.warp_affine(picture, maps, SIDE), warp_perspective(picture, homographies, SIDE)
     no_numba()
-    assert torch.equal(transform.transformed(picture, maps, SIDE), compiled[0])
-    assert torch.equal(seen_through(picture, homographies, SIDE), compiled[1])
+    assert torch.equal(transform.warp_affine(picture, maps, SIDE), compiled[0])
+    assert torch.equal(warp_perspective(picture, homographies, SIDE), compiled[1])
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
