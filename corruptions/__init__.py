@@ -1,4 +1,4 @@
-"""Corruptions: images get worse in ways that know neither a model nor a label."""
+"""Corruptions: changes of images that depend on neither a model nor a label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Affine maps of images as OpenCV made them before version 5: bilinear, in steps of 1/32 pixel.
+"""Affine warps of images as OpenCV before version 5: bilinear, in steps of 1/32 pixel.
 
 Source: OpenCV 4, getAffineTransform and warpAffine with INTER_LINEAR and BORDER_REFLECT_101.
 """
@@ -10,26 +10,42 @@ from jaxtyping import Float32, Float64
 from torch import Tensor
 
 FINE_BITS, STEP_BITS = 10, 5
-"""Coordinates are computed in 1/1024 pixel and used in 1/32."""
+"""Coordinates are computed in units of 1/1024 pixel and used in units of 1/32."""
 
 Maps = Float64[Tensor, "batch 2 3"]
 """(x, y) = map @ (x, y, 1), in pixels."""
 
 
-def affine_maps(moved: Float32[Tensor, "batch 3 2"], size: tuple[int, int]) -> Maps:
-    """The maps that move three corners of a square in the middle of the image by `moved` (x, y), in pixels."""
+def affine_maps(offsets: Float32[Tensor, "batch 3 2"], size: tuple[int, int]) -> Maps:
+    """Return the maps that move three corners of a square in the middle of the image.
+
+    Args:
+        offsets: Offset (x, y) of each corner, in pixels.
+        size: Height and width of the image.
+
+    Returns:
+        Forward maps, in pixels.
+    """
     third = min(size) // 3
-    middle = torch.tensor([side // 2 for side in size], dtype=torch.float32, device=moved.device)
-    signs = torch.tensor([[1, 1], [1, -1], [-1, -1]], dtype=torch.float32, device=moved.device)
+    middle = torch.tensor([side // 2 for side in size], dtype=torch.float32, device=offsets.device)
+    signs = torch.tensor([[1, 1], [1, -1], [-1, -1]], dtype=torch.float32, device=offsets.device)
     corners = middle + third * signs
-    ones = torch.ones(3, 1, dtype=torch.float64, device=moved.device)
+    ones = torch.ones(3, 1, dtype=torch.float64, device=offsets.device)
     source = torch.cat((corners.double(), ones), 1)
-    maps: Tensor = torch.linalg.solve(source.expand(len(moved), 3, 3), (corners + moved).double())
+    maps: Tensor = torch.linalg.solve(source.expand(len(offsets), 3, 3), (corners + offsets).double())
     return maps.mT.contiguous()
 
 
 def warped(image: Float32[Tensor, "batch height width 3"], maps: Maps) -> Float32[Tensor, "batch height width 3"]:
-    """`image` moved by `maps`; beyond the edges lies the mirror image, without its last pixel twice."""
+    """Warp images; beyond their edges lies the mirror image, without a second copy of the last pixel.
+
+    Args:
+        image: Images, channels last.
+        maps: Forward maps, one per image.
+
+    Returns:
+        Warped images of the same shape.
+    """
     count, height, width, _ = image.shape
     inverse = inverse_maps(maps)
     x, y = torch.arange(width, device=image.device), torch.arange(height, device=image.device)
@@ -43,18 +59,25 @@ def warped(image: Float32[Tensor, "batch height width 3"], maps: Maps) -> Float3
     column, row = steps(inverse[:, 0]), steps(inverse[:, 1])
     fine = (1 << STEP_BITS) - 1
     beyond, below = ((value & fine).float()[..., None] / (fine + 1) for value in (column, row))
-    which = torch.arange(count, device=image.device)[:, None, None]
+    image_index = torch.arange(count, device=image.device)[:, None, None]
     total = torch.zeros_like(image)
     for one_down, down_weight in ((0, 1 - below), (1, below)):
         for one_across, across_weight in ((0, 1 - beyond), (1, beyond)):
             rows = _mirrored((row >> STEP_BITS) + one_down, height)
             columns = _mirrored((column >> STEP_BITS) + one_across, width)
-            total += image[which, rows, columns] * (down_weight * across_weight)
+            total += image[image_index, rows, columns] * (down_weight * across_weight)
     return total
 
 
 def inverse_maps(maps: Maps) -> Maps:
-    """Where pixels come from, in 1/1024 pixel."""
+    """Return the maps from output to input pixels.
+
+    Args:
+        maps: Forward maps, in pixels.
+
+    Returns:
+        Inverse maps, in units of 1/1024 pixel.
+    """
     linear, shift = maps[..., :2], maps[..., 2:]
     inverse = torch.linalg.inv(linear)
     return torch.cat((inverse, -inverse @ shift), 2) * (1 << FINE_BITS)

@@ -1,4 +1,4 @@
-"""Brightness: a constant is added to the value of HSV.
+"""Brightness: a constant is added to the value channel of HSV.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """

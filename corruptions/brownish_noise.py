@@ -1,4 +1,4 @@
-"""Brownish noise: noise whose amplitude falls with the square of frequency is added to each channel.
+"""Brownish noise: each channel gets noise whose amplitude falls with the square of the frequency.
 
 Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
 """

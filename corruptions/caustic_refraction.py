@@ -1,7 +1,7 @@
-"""Caustic refraction: the image under rippled water, whose light bends it and is added to it.
+"""Caustic refraction: the image under rippled water, which refracts it and adds caustics of light.
 
 Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
-The image is interpolated in float32, as NumPy before version 2 does it there; the rest is float64.
+The image is interpolated in float32, as that code does with NumPy before version 2; the rest is float64.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from .quantize import WHITE, fractions
 from .severity_ranges import between, shorter, strength
 
 TURN, FAR = 6.28318530718, 250
-"""One ripple in radians, and where in the pattern the image lies: the published digits."""
+"""Period of the pattern in radians, and its offset at the upper left pixel; with the published digits."""
 WAVES = 5
 THIN = 0.005
-"""Of the lines of light."""
+"""Thinness of the lines of light."""
 INDEX = 4.0
-"""Of refraction."""
+"""Index of refraction."""
 STEEP = 1e-3
-"""Surfaces that are closer to level do not refract."""
+"""Surfaces whose cosine is closer to 1 than this do not refract."""
 SIGMA = 1.0
-"""Of the smoothing of the light, in pixels."""
+"""Standard deviation of the smoothing of the light, in pixels."""
 STEPS = 1000
-"""In which a pixel's displacement is rounded."""
+"""Displacements are rounded to this fraction of a pixel."""
 PerImage = Float64[Tensor, "batch"]
 
 
@@ -43,49 +43,47 @@ def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
 
 
 def _apply(pixels: Pixels, level: float, time: PerImage, ripple: PerImage) -> Pixels:
-    """`ripple` is the period of the pattern in pixels."""
+    """Corrupt; `time` is the phase of the water, `ripple` the period of the pattern in pixels."""
     light = gaussian(_caustics(pixels, time, ripple), SIGMA, edge="reflect")
-    framed = functional.pad(light, (1, 1, 1, 1))  # beyond the image it is dark
+    framed = functional.pad(light, (1, 1, 1, 1))  # beyond the image there is no light
     down = framed[:, 2:, 1:-1] - framed[:, :-2, 1:-1]
     across = framed[:, 1:-1, 2:] - framed[:, 1:-1, :-2]
     bend = _refraction(down**2 + across**2) * strength(level, 0.5 * shorter((pixels.shape[1], pixels.shape[2])))
-    moved = ((slope * bend * STEPS).round() / STEPS for slope in (down, across))
-    places = (place + way for place, way in zip(coordinates(pixels), moved, strict=True))
-    image = interpolated(fractions(pixels).float(), *places)
+    offsets = ((slope * bend * STEPS).round() / STEPS for slope in (down, across))
+    rows, columns = (position + offset for position, offset in zip(coordinates(pixels), offsets, strict=True))
+    image = interpolated(fractions(pixels).float(), rows, columns)
     for slope in (-across, down):
         image += (slope * strength(level, 2.0)).float()[..., None]
     return (image.clamp_(0, 1).double() * WHITE).to(torch.uint8)
 
 
 def _caustics(pixels: Pixels, time: PerImage, ripple: PerImage) -> Plane:
-    """Brightness from 0 to 1 of light that went through moving water."""
-    here = [place / per_image(ripple) % 1 * TURN - FAR for place in coordinates(pixels)]
-    down, across = here
+    """Brightness, from 0 to 1, of light that passed through moving water."""
+    y, x = (position / per_image(ripple) % 1 * TURN - FAR for position in coordinates(pixels))
+    down, across = y, x
     total = torch.ones_like(per_image(time))
     for wave in range(WAVES):
         moment = per_image(time) * (1.0 - 3.5 / (wave + 1))
         down, across = (
-            here[0] + (torch.cos(moment - down) + torch.sin(moment + across)),
-            here[1] + (torch.sin(moment - across) + torch.cos(moment + down)),
+            y + (torch.cos(moment - down) + torch.sin(moment + across)),
+            x + (torch.sin(moment - across) + torch.cos(moment + down)),
         )
-        depth = (here[0] / (torch.sin(down + moment) / THIN)) ** 2 + (
-            here[1] / (torch.cos(across + moment) / THIN)
-        ) ** 2
+        depth = (y / (torch.sin(down + moment) / THIN)) ** 2 + (x / (torch.cos(across + moment) / THIN)) ** 2
         total = total + 1.0 / torch.sqrt(depth)
     return (1.17 - (total / WAVES) ** 1.4).abs().pow_(8).clamp_(0, 1)
 
 
 def _refraction(steepness: Plane) -> Plane:
-    """By what a surface's slope is multiplied to give the way of a ray that comes from above; 0 for a level one.
+    """Factor from a surface's slope to the displacement of a vertical ray, given the squared slope; 0 if it is level.
 
-    `steepness` is the square of the slope. By Snell's law the refracted ray is normal * cos - tangent * sin of an
-    angle whose sine is INDEX times smaller than that of the incident one.
+    By Snell's law the refracted ray is normal * cos - tangent * sin of an angle whose sine is INDEX times smaller than
+    that of the incident one.
     """
     length = torch.sqrt(steepness + 1.0)
     cosine = 1.0 / length
     sine = torch.sqrt(steepness) / length / INDEX
-    way = (torch.sqrt(1.0 - sine**2) - cosine / INDEX) / length
-    return way.masked_fill(cosine >= 1.0 - STEEP, 0.0)
+    factor = (torch.sqrt(1.0 - sine**2) - cosine / INDEX) / length
+    return factor.masked_fill(cosine >= 1.0 - STEEP, 0.0)
 
 
 CAUSTIC_REFRACTION = Kernel(

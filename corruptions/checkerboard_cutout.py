@@ -1,4 +1,4 @@
-"""Checkerboard cutout: squares of one colour of a turned checkerboard become grey, each with the same probability.
+"""Checkerboard cutout: in a rotated checkerboard, squares of one colour become grey, each with the same probability.
 
 Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
 """
@@ -19,7 +19,7 @@ from .severity_ranges import between, shorter, strength
 
 GREY = 128
 SQUARES = 32
-"""In each direction, after which the random choices repeat: more than a square image has at any angle."""
+"""Squares in each direction before the random choices repeat: more than a square image spans at any angle."""
 
 
 def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
@@ -35,15 +35,15 @@ def _apply(
     side: Float64[Tensor, batch],
     hidden: Bool[Tensor, "batch SQUARES SQUARES"],
 ) -> Pixels:
-    """`side` of a square in pixels; `hidden` by the number of a square, counted both ways from the image's corner."""
+    """Corrupt; `side` is that of a square in pixels, `hidden` is indexed by (row, column) of the square."""
     rows, columns = coordinates(pixels)
     cosine, sine = per_image(angle.cos()), per_image(angle.sin())
     down = (cosine * rows + sine * columns) / per_image(side)
     across = (-sine * rows + cosine * columns) / per_image(side)
     coloured = down.remainder(2).long() == across.remainder(2).long()
-    # Truncated, so that the squares before and after 0 share a number, as they do there.
-    number = down.long().remainder(SQUARES) * SQUARES + across.long().remainder(SQUARES)
-    hidden = hidden.flatten(1).gather(1, number.flatten(1)).view_as(number)
+    # Truncated as in the published code, so that the squares on both sides of 0 share an index.
+    square = down.long().remainder(SQUARES) * SQUARES + across.long().remainder(SQUARES)
+    hidden = hidden.flatten(1).gather(1, square.flatten(1)).view_as(square)
     return pixels.masked_fill((coloured & hidden)[..., None], GREY)
 
 

@@ -1,4 +1,4 @@
-"""Cocentric sine waves: wavy rings around a random point are added, a sawtooth from ring to ring.
+"""Cocentric sine waves: adds wavy rings around a random point, with a sawtooth profile.
 
 Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
 """
@@ -24,7 +24,7 @@ def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     row, column, frequency, amplitude, width = draws.uniform((5,), stream="cocentric_sine_waves").double().unbind(1)
     widest = shorter(size) / 10
     centre = torch.stack((size[0] * row, size[1] * column), 1)
-    # 1 - u, because rings of no width would have no phase.
+    # 1 - u, because rings of zero width would have no phase.
     return centre, between(0.0, 10.0, frequency), widest * amplitude, widest * (1 - width)
 
 
@@ -36,7 +36,7 @@ def _apply(
     amplitude: PerImage,
     width: PerImage,
 ) -> Pixels:
-    """`frequency` is how often a ring of `width` goes in and out by `amplitude` pixels on its way round."""
+    """Corrupt; a ring of `width` pixels swings by `amplitude` pixels, `frequency` times around the `centre`."""
     rows, columns = coordinates(pixels)
     down, across = rows - per_image(centre[:, 0]), columns - per_image(centre[:, 1])
     angle = torch.atan2(across, down) * per_image(frequency)

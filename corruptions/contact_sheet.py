@@ -17,45 +17,59 @@ from .quantize import WHITE
 from .stylise import Styliser
 
 SIDE = 224
-"""Pixels to which the photograph is cropped."""
+"""Side in pixels to which photographs are cropped."""
 TILE, GAP, NAMES = 112, 3, 150
-"""Pixels of a tile, between tiles, and of the column of names."""
+"""Pixels: side of a tile, gap between tiles, and width of the column of names."""
 STRENGTHS = (0.25, 0.5, 0.75, 1.0)
-"""Of a styliser."""
+"""Strengths at which a styliser is shown."""
 
 
 def contact_sheet(
-    photograph: Image.Image, kernels: Sequence[Kernel[Any]], constants: Constants = "imagenet"
+    photograph: Image.Image, kernels: Mapping[str, Kernel[Any]], constants: Constants = "imagenet"
 ) -> Image.Image:
-    """A row a corruption and a column a severity, after the photograph itself.
+    """Draw one row per corruption: the photograph, then the photograph at severities 1 to 5.
 
-    It is resized to 256 pixels along its short side, and its middle of 224 is corrupted, as for ImageNet-C.
-    Raises DataError for a photograph that is too narrow to be cropped.
+    As for ImageNet-C, the photograph is resized to 256 pixels along its short side and cropped to the central 224.
+
+    Args:
+        photograph: Photograph to corrupt.
+        kernels: Corruptions by the name to show.
+        constants: The set of constants.
+
+    Raises:
+        SpecError: A kernel does not define those constants.
+        DataError: The photograph is too narrow to be cropped, or a file that a kernel reads does not exist.
     """
     pixels = _cropped(photograph)
     rows = {}
-    for kernel in kernels:
+    for name, kernel in kernels.items():
         corrupted = (kernel.at(severity, constants)(pixels) for severity in range(1, SEVERITIES + 1))
-        rows[kernel.name] = [pixels, *corrupted]
+        rows[name] = [pixels, *corrupted]
     return _laid_out(rows)
 
 
 def style_sheet(photograph: Image.Image, style: Image.Image, stylisers: Mapping[str, Styliser]) -> Image.Image:
-    """A row a styliser: the photograph, the same at rising strength, and the picture whose style it gets.
+    """Draw one row per styliser: the photograph, the photograph at rising strength, and the style picture.
 
-    Both are resized and cropped as for `contact_sheet`; DataError for one that is too narrow.
+    Args:
+        photograph: Content; resized and cropped as for `contact_sheet`.
+        style: Style picture; resized and cropped in the same way.
+        stylisers: Stylisers by the name to show.
+
+    Raises:
+        DataError: A picture is too narrow to be cropped, or the weights of a styliser do not exist.
     """
-    pixels, pattern = _cropped(photograph), _cropped(style)
-    content, given = (picture.permute(0, 3, 1, 2).float() / WHITE for picture in (pixels, pattern))
+    pixels, style_pixels = _cropped(photograph), _cropped(style)
+    content, style_image = (batch.permute(0, 3, 1, 2).float() / WHITE for batch in (pixels, style_pixels))
     rows = {}
     for name, styliser in stylisers.items():
-        changed = [(styliser(content, given, strength) * WHITE).round().to(torch.uint8) for strength in STRENGTHS]
-        rows[name] = [pixels, *(image.permute(0, 2, 3, 1) for image in changed), pattern]
+        changed = [(styliser(content, style_image, strength) * WHITE).round().to(torch.uint8) for strength in STRENGTHS]
+        rows[name] = [pixels, *(image.permute(0, 2, 3, 1) for image in changed), style_pixels]
     return _laid_out(rows)
 
 
 def _laid_out(rows: Mapping[str, Sequence[Pixels]]) -> Image.Image:
-    """A named row of tiles for each batch of one image."""
+    """A sheet with one named row of tiles per entry; every image is a batch of one."""
     pitch = TILE + GAP
     width = NAMES + pitch * max(map(len, rows.values()), default=0)
     sheet = Image.new("RGB", (width, pitch * len(rows) + GAP), "white")
@@ -70,7 +84,7 @@ def _laid_out(rows: Mapping[str, Sequence[Pixels]]) -> Image.Image:
 
 
 def _cropped(photograph: Image.Image) -> Pixels:
-    """The middle of the photograph, as a batch of one."""
+    """The centre of the photograph, as a batch of one."""
     width, height = photograph.size
     scale = 256 / min(width, height)
     if max(width, height) * scale > 50 * SIDE:

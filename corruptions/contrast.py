@@ -1,4 +1,4 @@
-"""Contrast: every channel moves towards its mean over the image.
+"""Contrast: every channel is scaled towards its mean over the image.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """
@@ -13,19 +13,19 @@ from .corruption import Kernel
 from .quantize import WHITE, divided, levels
 
 
-def _apply(pixels: Pixels, kept: float) -> Pixels:
+def _apply(pixels: Pixels, factor: float) -> Pixels:
     count, height, width, channels = pixels.shape
     flat = pixels.flatten(1, 2).transpose(1, 2).long()
     means = flat.sum(2, keepdim=True).double() / (WHITE * height * width)
-    every = divided(torch.arange(WHITE + 1, device=pixels.device).double(), WHITE)
-    table = levels((every - means) * kept + means)  # of each image and channel what becomes of every level
+    all_levels = divided(torch.arange(WHITE + 1, device=pixels.device).double(), WHITE)
+    table = levels((all_levels - means) * factor + means)  # the output for every image, channel and level
     return table.gather(2, flat).transpose(1, 2).reshape(count, height, width, channels)
 
 
-def _compiled(pixels: Pixels, kept: float) -> Pixels:
+def _compiled(pixels: Pixels, factor: float) -> Pixels:
     from .compiled import color, jit
 
-    return jit.apply_loop(color.contrast, pixels, kept)
+    return jit.apply_loop(color.contrast, pixels, factor)
 
 
 CONTRAST = Kernel(

@@ -1,6 +1,6 @@
-"""The discrete cosine transform of eight numbers in whole numbers, as libjpeg has it; for tensors and compiled loops.
+"""The discrete cosine transform of eight integers as in libjpeg, for tensors and compiled loops.
 
-Source: Loeffler, Ligtenberg & Moschytz 1989 (ICASSP), with 13 bits behind the point as in libjpeg's jfdctint and
+Source: Loeffler, Ligtenberg & Moschytz 1989 (ICASSP), with 13 fractional bits as in libjpeg's jfdctint and
 jidctint ("islow").
 """
 
@@ -9,14 +9,25 @@ from __future__ import annotations
 from typing import Any
 
 BITS = 13
-"""Behind the point of what comes out."""
+"""Fractional bits of the output."""
 C_0298, C_0390, C_0541, C_0765, C_0899, C_1175 = 2446, 3196, 4433, 6270, 7373, 9633
 C_1501, C_1847, C_1961, C_2053, C_2562, C_3072 = 12299, 15137, 16069, 16819, 20995, 25172
-"""Constants, named by their first digits."""
+"""Constants of the algorithm, named by their first digits."""
 
 
 def forward(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> tuple[Any, ...]:
-    """Amplitudes of eight values, times the square root of 8 and 2^13."""
+    """Return the eight amplitudes, scaled by the square root of 8 and by 2^13.
+
+    Args:
+        a: First value; like the others an integer, or a tensor or array of them.
+        b: Second value.
+        c: Third value.
+        d: Fourth value.
+        e: Fifth value.
+        f: Sixth value.
+        g: Seventh value.
+        h: Eighth value.
+    """
     outer, inner, outer_odd, inner_odd = a + h, d + e, a - h, d - e
     near, far, near_odd, far_odd = b + g, c + f, b - g, c - f
     even, slope, other, cross = outer + inner, outer - inner, near + far, near - far
@@ -37,7 +48,18 @@ def forward(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> t
 
 
 def inverse(a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> tuple[Any, ...]:
-    """Eight values from their amplitudes, times the square root of 8 and 2^13."""
+    """Return the eight values, scaled by the square root of 8 and by 2^13.
+
+    Args:
+        a: Amplitude of frequency 0; like the others an integer, or a tensor or array of them.
+        b: Amplitude of frequency 1.
+        c: Amplitude of frequency 2.
+        d: Amplitude of frequency 3.
+        e: Amplitude of frequency 4.
+        f: Amplitude of frequency 5.
+        g: Amplitude of frequency 6.
+        h: Amplitude of frequency 7.
+    """
     shared = (c + g) * C_0541
     slope, curve = shared + c * C_0765, shared - g * C_1847
     total, difference = (a + e) * (1 << BITS), (a - e) * (1 << BITS)

@@ -1,7 +1,7 @@
 """Defocus blur: every pixel becomes a disk.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3. At severity 5 the
-disk touches the border of its grid, whose mirror image makes the weights sum to 1.01: kept as published.
+disk touches the border of its grid, whose mirror image makes the weights sum to 1.01, as published.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .quantize import fractions, levels
 Weights = npt.NDArray[np.float32]
 
 SMALL = 8
-"""Up to this radius the grid reaches 8 pixels from its centre, whatever the disk."""
+"""Up to this radius the grid always reaches 8 pixels from its centre."""
 
 
 class Lens(NamedTuple):
@@ -32,7 +32,7 @@ class Lens(NamedTuple):
 
     radius: float
     softness: float
-    """Sigma of the Gaussian that smooths the disk's edge."""
+    """Standard deviation of the Gaussian that smooths the disk's edge."""
 
 
 def _apply(pixels: Pixels, lens: Lens) -> Pixels:
@@ -53,9 +53,13 @@ def _compiled(pixels: Pixels, lens: Lens) -> Pixels:
 
 @cache
 def disk(lens: Lens) -> Float64[Tensor, "side side"]:
-    """Weights of a disk with a soft edge: float32 as OpenCV rounds them with fused multiplication, as float64.
+    """Return the weights of a disk with a soft edge.
 
-    The last bits matter: they make the weights sum to slightly less than 1, so that white becomes 254.
+    The weights are float32 numbers, rounded as by OpenCV's fused multiplication, in a float64 tensor. The last bits
+    matter: they make the weights sum to slightly less than 1, so that white becomes 254.
+
+    Args:
+        lens: Radius of the disk and softness of its edge, in pixels.
     """
     reach, size = (SMALL, 3) if lens.radius <= SMALL else (int(lens.radius), 5)
     x = np.arange(-reach, reach + 1)
@@ -70,7 +74,7 @@ def disk(lens: Lens) -> Float64[Tensor, "side side"]:
 def _symmetric(field: Weights, half: Weights, *, centre_last: bool, fused: int) -> Weights:
     """Columns of `field` filtered with a symmetric kernel, mirrored at the ends.
 
-    In the first `fused` columns a product is not rounded before it is added, as OpenCV's vector loops have it.
+    In the first `fused` columns a product is not rounded before it is added, as in OpenCV's vectorised loops.
     """
     reach, length = len(half) - 1, len(field)
     padded = np.pad(field, ((reach, reach), (0, 0)), mode="reflect")

@@ -1,8 +1,8 @@
-"""Elastic transform: pixels are moved by a smooth random field, at the lower severities after a random affine map.
+"""Elastic transform: a smooth random field moves the pixels, at the lower severities after a random affine map.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261 (after Simard et al. 2003); constants as in hendrycks/robustness
-8190fe3, whose affine map is OpenCV's of before version 5: in steps of 1/32 pixel. imagecorruptions 1.1.2 has no affine
-map and other constants: `ELASTIC_TRANSFORM_IMAGECORRUPTIONS`.
+8190fe3, whose affine map is that of OpenCV before version 5, in steps of 1/32 pixel. imagecorruptions 1.1.2 omits the
+affine map and uses other constants: `ELASTIC_TRANSFORM_IMAGECORRUPTIONS`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, Float64
+from jaxtyping import Float, Float32, Float64, Int64
 from torch import Tensor
 
 from robustbench_eff.core.rng import RandomStreams
@@ -24,7 +24,7 @@ from .quantize import WHITE, fractions
 from .random import uniforms
 
 TRUNCATE = 3.0
-"""Reach of the smoothing, in sigmas."""
+"""Radius of the smoothing, in standard deviations."""
 
 
 class Elastic(NamedTuple):
@@ -32,18 +32,35 @@ class Elastic(NamedTuple):
 
     strength: float
     sigma: float
-    """Of the smoothing of the field."""
+    """Standard deviation of the smoothing of the field."""
     affine: float
-    """How far the corners of the affine map move at most."""
+    """Largest displacement of a corner by the affine map."""
 
 
 class Wobble(NamedTuple):
-    """Constants of a severity of imagecorruptions, for images of any size."""
+    """Constants of a severity of imagecorruptions; lengths are in image heights."""
 
     strength: float
     sigma: float = 0.01
     reach: float = 0.005
-    """Before smoothing; both in heights of the image."""
+    """Largest displacement before smoothing."""
+
+
+class _Displacement(NamedTuple):
+    """How a field of uniform draws becomes displacements; lengths are in pixels."""
+
+    reach: float
+    sigma: float
+    strength: float
+
+
+class _Neighbours(NamedTuple):
+    """The two pixels around each coordinate."""
+
+    lower: Int64[Tensor, "batch height width"]
+    upper: Int64[Tensor, "batch height width"]
+    fraction: Float64[Tensor, "batch height width"]
+    """Distance of the coordinate from the lower pixel."""
 
 
 Uniform = Float[Tensor, "batch height width"]
@@ -65,7 +82,8 @@ def _apply(
     pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"], across: Uniform, down: Uniform
 ) -> Pixels:
     image = warped(fractions(pixels).float(), _maps(pixels, elastic, corners))
-    moves = [_moves(field, 1.0, elastic.sigma, elastic.strength) for field in (across, down)]
+    displacement = _Displacement(1.0, elastic.sigma, elastic.strength)
+    moves = [_moves(field, displacement) for field in (across, down)]
     return _levels(_displaced(image, *moves))
 
 
@@ -76,12 +94,13 @@ def _compiled(
     from .compiled import jit
 
     inverse = inverse_maps(_maps(pixels, elastic, corners))
-    moves = [_moves_compiled(field, 1.0, elastic.sigma, elastic.strength) for field in (across, down)]
+    displacement = _Displacement(1.0, elastic.sigma, elastic.strength)
+    moves = [_moves_compiled(field, displacement) for field in (across, down)]
     return jit.apply_loop(loops.warped_displaced, pixels, inverse, FINE_BITS, STEP_BITS, *moves)
 
 
 def _apply_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, down: Uniform) -> Pixels:
-    moves = [_moves(field, *_in_pixels(wobble, pixels)) for field in (across, down)]
+    moves = [_moves(field, _in_pixels(wobble, pixels)) for field in (across, down)]
     return _levels(_displaced(fractions(pixels).float(), *moves))
 
 
@@ -89,34 +108,33 @@ def _compiled_imagecorruptions(pixels: Pixels, wobble: Wobble, across: Uniform, 
     from .compiled import elastic as loops
     from .compiled import jit
 
-    moves = [_moves_compiled(field, *_in_pixels(wobble, pixels)) for field in (across, down)]
+    moves = [_moves_compiled(field, _in_pixels(wobble, pixels)) for field in (across, down)]
     return jit.apply_loop(loops.displaced, pixels, *moves)
 
 
-def _in_pixels(wobble: Wobble, pixels: Pixels) -> tuple[float, float, float]:
-    """Reach, sigma and strength."""
+def _in_pixels(wobble: Wobble, pixels: Pixels) -> _Displacement:
     height = pixels.shape[1]
-    return height * wobble.reach, height * wobble.sigma, wobble.strength
+    return _Displacement(height * wobble.reach, height * wobble.sigma, wobble.strength)
 
 
 def _maps(pixels: Pixels, elastic: Elastic, corners: Float[Tensor, "batch 3 2"]) -> Maps:
-    moved = (-elastic.affine + 2 * elastic.affine * corners.double()).float()
-    return affine_maps(moved, (pixels.shape[1], pixels.shape[2]))
+    offsets = (-elastic.affine + 2 * elastic.affine * corners.double()).float()
+    return affine_maps(offsets, (pixels.shape[1], pixels.shape[2]))
 
 
-def _moves(uniform: Uniform, reach: float, sigma: float, strength: float) -> Float32[Tensor, "batch height width"]:
-    """How far every pixel comes from along one dimension, of draws from [0, 1)."""
+def _moves(uniform: Uniform, displacement: _Displacement) -> Float32[Tensor, "batch height width"]:
+    """Displacement of every pixel along one dimension, in pixels, from draws of [0, 1)."""
+    reach, sigma, strength = displacement
     field: Tensor = -reach + 2 * reach * uniform.double()
     return (gaussian(field, sigma, truncate=TRUNCATE, edge="reflect") * strength).float()
 
 
-def _moves_compiled(
-    uniform: Uniform, reach: float, sigma: float, strength: float
-) -> Float32[Tensor, "batch height width"]:
-    """The same in compiled loops, where the smoothing is no matrix product."""
+def _moves_compiled(uniform: Uniform, displacement: _Displacement) -> Float32[Tensor, "batch height width"]:
+    """The same in compiled loops, unless the smoothing is a matrix product."""
+    reach, sigma, strength = displacement
     weights = taps(sigma, TRUNCATE) if sigma > 0 else np.ones(1)
     if len(weights) > MANY:
-        return _moves(uniform, reach, sigma, strength)
+        return _moves(uniform, displacement)
     from .compiled import elastic as loops
     from .compiled import jit
 
@@ -128,32 +146,32 @@ def _displaced(
     across: Float32[Tensor, "batch height width"],
     down: Float32[Tensor, "batch height width"],
 ) -> Float32[Tensor, "batch height width 3"]:
-    """Every pixel from (row + down, column + across), bilinearly; beyond the edges lies the mirror image."""
+    """Bilinear interpolation at (row + down, column + across); beyond the edges lies the mirror image."""
     count, height, width, _ = image.shape
     row, column = torch.arange(height, device=image.device), torch.arange(width, device=image.device)
-    upper, lower, below = _beside(row[:, None] + down.double(), height)
-    near, far, beyond = _beside(column + across.double(), width)
-    which = torch.arange(count, device=image.device)[:, None, None]
+    upper, lower, below = _neighbours(row[:, None] + down.double(), height)
+    near, far, beyond = _neighbours(column + across.double(), width)
+    image_index = torch.arange(count, device=image.device)[:, None, None]
     image64 = image.double()
     total = torch.zeros_like(image64)
     for rows, height_weight in ((upper, 1.0 - below), (lower, below)):
         for columns, width_weight in ((near, 1.0 - beyond), (far, beyond)):
-            total += image64[which, rows, columns].mul_(height_weight[..., None]).mul_(width_weight[..., None])
+            total += image64[image_index, rows, columns].mul_(height_weight[..., None]).mul_(width_weight[..., None])
     return total.float()
 
 
-def _beside(where: Float64[Tensor, "batch height width"], length: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The two pixels on either side of each coordinate, and how far it is from the first; as SciPy mirrors them."""
+def _neighbours(position: Float64[Tensor, "batch height width"], length: int) -> _Neighbours:
+    """The two pixels around each coordinate; coordinates outside of the image are mirrored as SciPy does."""
     period = 2 * length
-    where = torch.where(where < -period, where + period * (-where / period).trunc(), where)
-    mirrored = (-where).clamp_min(1e-15) - 1.0
-    where = torch.where(where < -length, where + period, torch.where(where < 0, mirrored, where))
-    where = torch.where(where > length - 1, where - period * (where / period).trunc(), where)
-    where = torch.where(where >= length, period - where - 1.0, where)
-    first = where.floor()
+    position = torch.where(position < -period, position + period * (-position / period).trunc(), position)
+    mirrored = (-position).clamp_min(1e-15) - 1.0
+    position = torch.where(position < -length, position + period, torch.where(position < 0, mirrored, position))
+    position = torch.where(position > length - 1, position - period * (position / period).trunc(), position)
+    position = torch.where(position >= length, period - position - 1.0, position)
+    first = position.floor()
     index = torch.stack((first, first + 1)).long().remainder(period)
     lower, upper = torch.minimum(index, period - 1 - index)
-    return lower, upper, where - first
+    return _Neighbours(lower, upper, position - first)
 
 
 def _levels(image: Float32[Tensor, "batch height width 3"]) -> Pixels:

@@ -1,4 +1,4 @@
-"""Fog: a plasma fractal is added.
+"""Fog: adds a plasma fractal.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants and the fractal (diamond-square on a torus) as in
 hendrycks/robustness 8190fe3.
@@ -19,7 +19,7 @@ from .quantize import fractions, levels
 from .random import uniforms
 
 ROUGHNESS = 100.0
-"""Of the first level: half the range of its draws, and what they are multiplied by."""
+"""Roughness of the first level: half the range of its draws, and their factor."""
 
 
 class Fog(NamedTuple):
@@ -27,7 +27,7 @@ class Fog(NamedTuple):
 
     thickness: float
     decay: float
-    """By how much the roughness is divided from one level to the next."""
+    """Divisor of the roughness from one level to the next."""
 
 
 def _sample(draws: RandomStreams, size: Size, fog: Fog) -> RandomParameters:
@@ -53,35 +53,42 @@ def _compiled(pixels: Pixels, fog: Fog, uniform: Float[Tensor, "batch numbers"])
 def plasma_fractal(
     uniform: Float64[Tensor, "batch numbers"], side: int, decay: float
 ) -> Float64[Tensor, "batch side side"]:
-    """Heights from 0 to 1 on a torus of `side` (a power of two); all points but one take a number of [0, 1) each.
+    """Return heights from 0 to 1 on a torus, by the diamond-square algorithm.
 
-    Numbers go level by level, in each to the centres of the squares, then to the middles of their horizontal and of
-    their vertical edges.
+    The draws are used level by level: first for the centres of the squares, then for the middles of their horizontal
+    edges, then for those of their vertical edges.
+
+    Args:
+        uniform: Draws of [0, 1), one for every point except the first: side^2 - 1.
+        side: Side of the torus in pixels, a power of two.
+        decay: Divisor of the roughness from one level to the next.
     """
     field = uniform.new_zeros((len(uniform), side, side))
-    step, roughness, used = side, ROUGHNESS, 0
+    step, roughness, num_used = side, ROUGHNESS, 0
     while step >= 2:
         half, count = step // 2, side // step
-
-        def rough(sums: Tensor) -> Tensor:
-            nonlocal used
-            numbers = uniform[:, used : used + count * count].view(-1, count, count)  # noqa: B023
-            used += count * count  # noqa: B023
-            return sums / 4 + roughness * (-roughness + 2 * roughness * numbers)  # noqa: B023
-
+        level_draws = uniform[:, num_used : num_used + 3 * count * count].view(-1, 3, count, count)
+        num_used += 3 * count * count
+        for_centres, for_rows, for_columns = (_rough(draws, roughness) for draws in level_draws.unbind(1))
         corners = field[:, ::step, ::step]
         rows = corners + corners.roll(-1, 1)
-        centres = rough(rows + rows.roll(-1, 2))
+        centres = (rows + rows.roll(-1, 2)) / 4 + for_centres
         field[:, half::step, half::step] = centres
-        field[:, ::step, half::step] = rough((centres + centres.roll(1, 1)) + (corners + corners.roll(-1, 2)))
-        field[:, half::step, ::step] = rough((centres + centres.roll(1, 2)) + (corners + corners.roll(-1, 1)))
+        field[:, ::step, half::step] = ((centres + centres.roll(1, 1)) + (corners + corners.roll(-1, 2))) / 4 + for_rows
+        field[:, half::step, ::step] = (
+            (centres + centres.roll(1, 2)) + (corners + corners.roll(-1, 1))
+        ) / 4 + for_columns
         step, roughness = half, roughness / decay
     field -= field.amin((1, 2), keepdim=True)
     return field / field.amax((1, 2), keepdim=True)
 
 
+def _rough(uniform: Tensor, roughness: float) -> Tensor:
+    return roughness * (-roughness + 2 * roughness * uniform)
+
+
 def _side(size: Size) -> int:
-    """The smallest power of two that the image fits into."""
+    """The smallest power of two that is at least the height and the width, and at least 4."""
     return 1 << (max(*size, 3) - 1).bit_length()
 
 

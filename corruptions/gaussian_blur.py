@@ -1,4 +1,4 @@
-"""Gaussian blur.
+"""Gaussian blur: a Gaussian filter over each channel.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """

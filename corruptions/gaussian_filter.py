@@ -1,4 +1,4 @@
-"""Gaussian filters, tap by tap in the order of SciPy's, so that float64 sums come out the same.
+"""Gaussian filters, tap by tap in the order of SciPy, so that float64 sums are equal.
 
 Source: scipy 1.17 ndimage.gaussian_filter (separable, axis by axis) as called by skimage.filters.gaussian.
 """
@@ -14,16 +14,25 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 Edge: TypeAlias = Literal["nearest", "reflect"]
-"""What lies beyond the image: its last pixel, or its mirror image with the last pixel twice."""
+"""What continues the image beyond its edges: its last pixel, or its mirror image with a second copy of that pixel."""
 MANY = 64
-"""From so many taps on each side a filter is a matrix product, whose sums differ in their last bits."""
+"""From this many taps on each side a filter is a matrix product, whose sums differ in their last bits."""
 Field: TypeAlias = Float[Tensor, "batch height width ..."]
 
 
 def gaussian(field: Field, sigma: float, *, truncate: float = 4.0, edge: Edge = "nearest") -> Field:
-    """`field` smoothed along height, then width; `sigma` in pixels, taps up to `truncate` sigmas.
+    """Smooth a field along its height, then along its width.
 
-    Sums are float64, and rounded to the field's own type after each of the two.
+    Sums are float64; each of the two results is rounded to the dtype of the field.
+
+    Args:
+        field: Values of any floating dtype.
+        sigma: Standard deviation in pixels; at most 0 leaves the field unchanged.
+        truncate: Radius of the filter in standard deviations.
+        edge: What continues the field beyond its edges.
+
+    Returns:
+        The smoothed field, of the same shape and dtype.
     """
     if sigma <= 0:
         return field
@@ -33,15 +42,26 @@ def gaussian(field: Field, sigma: float, *, truncate: float = 4.0, edge: Edge = 
 
 
 def matrix(weights: npt.NDArray[np.float64], length: int, edge: Edge) -> Float64[Tensor, "length length"]:
-    """The filter of these `taps` along a dimension of `length` as a matrix."""
+    """Return the filter along one dimension as a matrix.
+
+    Args:
+        weights: Weights as from `taps`.
+        length: Length of the dimension in pixels.
+        edge: What continues the image beyond its edges.
+    """
     radius = len(weights) - 1
-    both = torch.from_numpy(np.concatenate((weights[:0:-1], weights)))
+    both_sides = torch.from_numpy(np.concatenate((weights[:0:-1], weights)))
     source = beyond(length, radius, edge, torch.device("cpu")).unfold(0, 2 * radius + 1, 1)
-    return torch.zeros(length, length, dtype=torch.float64).scatter_add_(1, source, both.expand_as(source))
+    return torch.zeros(length, length, dtype=torch.float64).scatter_add_(1, source, both_sides.expand_as(source))
 
 
 def taps(sigma: float, truncate: float = 4.0) -> npt.NDArray[np.float64]:
-    """Weights from the centre outwards; both sides together sum to 1."""
+    """Return the weights of a filter from the centre outwards; both sides together sum to 1.
+
+    Args:
+        sigma: Standard deviation in pixels, above 0.
+        truncate: Radius of the filter in standard deviations.
+    """
     radius = int(truncate * sigma + 0.5)
     x = np.arange(-radius, radius + 1)
     weights = np.exp(-0.5 / (sigma * sigma) * x**2)
@@ -50,7 +70,14 @@ def taps(sigma: float, truncate: float = 4.0) -> npt.NDArray[np.float64]:
 
 
 def beyond(length: int, radius: int, edge: Edge, device: torch.device) -> Tensor:
-    """Indices along a dimension of `length` that reach `radius` further on both sides."""
+    """Return the pixel index at every coordinate from `radius` before the first pixel to `radius` after the last.
+
+    Args:
+        length: Length of the dimension in pixels.
+        radius: Number of coordinates beyond each end.
+        edge: What continues the image beyond its edges.
+        device: Device of the result.
+    """
     index = torch.arange(-radius, length + radius, device=device)
     if edge == "nearest":
         return index.clamp_(0, length - 1)
@@ -61,8 +88,8 @@ def beyond(length: int, radius: int, edge: Edge, device: torch.device) -> Tensor
 def _along(field: Field, weights: npt.NDArray[np.float64], dim: int, edge: Edge) -> Field:
     radius, length = len(weights) - 1, field.shape[dim]
     if radius >= MANY:
-        moved: Tensor = torch.tensordot(matrix(weights, length, edge).to(field.device), field, ([1], [dim]))
-        return moved.movedim(0, dim)
+        smoothed: Tensor = torch.tensordot(matrix(weights, length, edge).to(field.device), field, ([1], [dim]))
+        return smoothed.movedim(0, dim)
     padded = field.index_select(dim, beyond(length, radius, edge, field.device))
     total = field * float(weights[0])
     for tap in range(radius, 0, -1):  # from the outermost pair inwards

@@ -1,4 +1,4 @@
-"""Gaussian noise: a normal draw is added to every channel value, as of a sensor in low light.
+"""Gaussian noise: adds a normal draw to every channel value, like a sensor in low light.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """

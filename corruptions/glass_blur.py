@@ -1,7 +1,7 @@
-"""Glass blur: pixels are copied from near places, between two Gaussian blurs.
+"""Glass blur: copies pixels from random neighbours, between two Gaussian blurs.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants and order of the pixels as in hendrycks/robustness
-8190fe3. That code means to swap pixels, but NumPy's views make it copy: x[p] becomes x[q], and q stays.
+8190fe3. That code intends to swap pixels, but NumPy's views make it copy: x[p] becomes x[q], and x[q] is unchanged.
 """
 
 from __future__ import annotations
@@ -37,21 +37,21 @@ def _sample(draws: RandomStreams, size: Size, glass: Glass) -> RandomParameters:
 
 
 def _apply(pixels: Pixels, glass: Glass, steps: Int[Tensor, "batch sweeps rows columns 2"]) -> Pixels:
-    """`steps` are (across, down) in [-reach, reach), in the order of the sweep: from the last row and column up."""
+    """Corrupt; `steps` are (across, down) in [-reach, reach), in the order of a sweep from the last row and column."""
     blurred = levels(gaussian(fractions(pixels), glass.sigma))
     count, height, width, channels = pixels.shape
-    place = torch.arange(height * width, device=pixels.device).view(height, width)
-    # A sweep comes to pixels in falling order of their number, so `rank` grows with time.
+    index = torch.arange(height * width, device=pixels.device).view(height, width)
+    # A sweep visits the pixels in descending order of their index.
     rows = torch.arange(height - glass.reach, glass.reach, -1, device=pixels.device)
     columns = torch.arange(width - glass.reach, glass.reach, -1, device=pixels.device)
-    here = place[rows[:, None], columns[None]].flatten()
-    moved = torch.zeros(height * width, dtype=torch.bool, device=pixels.device)
-    moved[here] = True
+    targets = index[rows[:, None], columns[None]].flatten()
+    is_target = torch.zeros(height * width, dtype=torch.bool, device=pixels.device)
+    is_target[targets] = True
     origin = torch.arange(height * width, device=pixels.device).expand(count, -1)
     for sweep in range(glass.sweeps):
         step = steps[:, sweep].flatten(1, 2).long()
-        there = here + step[..., 1] * width + step[..., 0]
-        origin = origin.gather(1, _sources(here, there, moved))
+        copied_from = targets + step[..., 1] * width + step[..., 0]
+        origin = origin.gather(1, _sources(targets, copied_from, is_target))
     flat = blurred.flatten(1, 2)
     copied = flat.gather(1, origin[..., None].expand_as(flat)).view(count, height, width, channels)
     return levels(gaussian(fractions(copied), glass.sigma))
@@ -63,18 +63,18 @@ def _compiled(pixels: Pixels, glass: Glass, steps: Int[Tensor, "batch sweeps row
     return jit.apply_loop(blurs.glass_blur, pixels, taps(glass.sigma), glass.reach, steps)
 
 
-def _sources(here: Tensor, there: Tensor, moved: Tensor) -> Tensor:
-    """Where each pixel comes from after a sweep in which every pixel of `here` becomes a copy of its `there`.
+def _sources(targets: Tensor, copied_from: Tensor, is_target: Tensor) -> Tensor:
+    """The origin of each pixel after a sweep in which every target becomes a copy of its `copied_from`.
 
-    A pixel that was reached before in the sweep is a copy itself by then: its own source counts. Those are the
-    larger numbers among `moved`. Chains are followed by doubling, exactly and for all pixels at once.
+    A pixel that the sweep has already visited is a copy by then, so its own source counts. Those are the targets with
+    larger indices. Chains are followed by pointer doubling, exactly and for all pixels at once.
     """
-    count, numbers = len(there), torch.arange(len(moved), device=here.device)
-    direct = numbers.expand(count, -1).clone()
-    direct[:, here] = there
-    earlier = (direct > numbers) & moved[direct]
-    # Pointers of pixels that copy a copy lead on; the others point at themselves.
-    follow = torch.where(earlier, direct, numbers)
+    count, indices = len(copied_from), torch.arange(len(is_target), device=targets.device)
+    direct = indices.expand(count, -1).clone()
+    direct[:, targets] = copied_from
+    is_copy = (direct > indices) & is_target[direct]
+    # Pixels that copy a copy point at it; the others point at themselves.
+    follow = torch.where(is_copy, direct, indices)
     while True:
         further = follow.gather(1, follow)
         if torch.equal(further, follow):

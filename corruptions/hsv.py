@@ -1,11 +1,11 @@
-"""Hue, saturation and value of RGB colours and back, operation by operation as scikit-image has them.
+"""Hue, saturation and value of RGB colours and back, operation by operation as in scikit-image.
 
 Source: scikit-image 0.26, skimage.color.rgb2hsv and hsv2rgb (Smith 1978).
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float64
@@ -16,8 +16,23 @@ from .quantize import Fractions, divided
 Channel: TypeAlias = Float64[Tensor, "batch height width"]
 
 
-def hsv(rgb: Fractions) -> tuple[Channel, Channel, Channel]:
-    """Hue in [0, 1), saturation and value in [0, 1]; hue and saturation of greys are 0."""
+class HSV(NamedTuple):
+    """The channels of HSV."""
+
+    hue: Channel
+    """In [0, 1); 0 for greys."""
+    saturation: Channel
+    """In [0, 1]; 0 for greys."""
+    value: Channel
+    """In [0, 1]."""
+
+
+def hsv(rgb: Fractions) -> HSV:
+    """Convert colours to HSV.
+
+    Args:
+        rgb: Colours in [0, 1], channels last.
+    """
     red, green, blue = rgb.unbind(-1)
     value = rgb.amax(-1)
     spread = value - rgb.amin(-1)
@@ -26,11 +41,17 @@ def hsv(rgb: Fractions) -> tuple[Channel, Channel, Channel]:
     hue = torch.where(blue == value, 4.0 + (red - green) / spread, hue)
     grey = spread == 0
     hue = divided(hue, 6.0).remainder(1.0).masked_fill_(grey, 0.0)
-    return hue, (spread / value).masked_fill_(grey, 0.0), value
+    return HSV(hue, (spread / value).masked_fill_(grey, 0.0), value)
 
 
 def rgb(hue: Channel, saturation: Channel, value: Channel) -> Fractions:
-    """The colours, channels last."""
+    """Convert HSV to colours, channels last.
+
+    Args:
+        hue: In [0, 1].
+        saturation: In [0, 1].
+        value: In [0, 1].
+    """
     sector = (hue * 6.0).floor()
     within = hue * 6.0 - sector
     low = value * (1.0 - saturation)

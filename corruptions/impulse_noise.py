@@ -1,8 +1,8 @@
-"""Impulse noise: channel values become black or white, each half of the time.
+"""Impulse noise: random channel values become black or white, with equal probability.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3. imagecorruptions
-1.1.2 draws from the same distribution, only that its generator cannot be seeded: this kernel stands for both.
-Differs: one draw decides both whether a value is hit and by which of the two.
+1.1.2 draws from the same distribution, but its generator cannot be seeded: this kernel stands for both.
+Differs: one draw decides both whether a value changes and which of the two it becomes.
 """
 
 from __future__ import annotations

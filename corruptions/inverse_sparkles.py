@@ -1,4 +1,4 @@
-"""Inverse sparkles: all but what lies under the rays of one light turns white.
+"""Inverse sparkles: everything turns white except what lies under the rays of one light.
 
 Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
 """
@@ -14,7 +14,7 @@ from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, RandomParameters, Size
 from .quantize import WHITE
-from .rays import Lengths, Numbers, glow, lengths, numbers
+from .rays import Lengths, RayCounts, glow, lengths, ray_counts
 from .severity_ranges import between, shorter, strength
 
 RADIUS = 0.25
@@ -23,15 +23,19 @@ RADIUS = 0.25
 
 def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     row, column, rays = draws.uniform((3,), stream="inverse_sparkles").double().unbind(1)
-    centre = torch.stack([side * between(0.25, 0.75, one) for side, one in zip(size, (row, column), strict=True)], 1)
-    return centre, numbers(rays), lengths(draws, RADIUS * shorter(size), 1, "inverse_sparkles/lengths")[:, 0]
+    centre = torch.stack(
+        [length * between(0.25, 0.75, uniform) for length, uniform in zip(size, (row, column), strict=True)], 1
+    )
+    return centre, ray_counts(rays), lengths(draws, RADIUS * shorter(size), 1, "inverse_sparkles/lengths")[:, 0]
 
 
-def _apply(pixels: Pixels, level: float, centre: Float64[Tensor, "batch 2"], rays: Numbers, length: Lengths) -> Pixels:
-    """`centre` is (row, column)."""
+def _apply(
+    pixels: Pixels, level: float, centre: Float64[Tensor, "batch 2"], rays: RayCounts, length: Lengths
+) -> Pixels:
+    """Corrupt; `centre` is (row, column) in pixels."""
     amount = 100 - strength(level, 65.0)
-    kept = glow(pixels, centre, rays, length, (100 - amount) / 50.0)[..., None]
-    return (WHITE + kept * (pixels.double() - WHITE)).clamp_(0, WHITE).to(torch.uint8)
+    visible = glow(pixels, centre, rays, length, (100 - amount) / 50.0)[..., None]
+    return (WHITE + visible * (pixels.double() - WHITE)).clamp_(0, WHITE).to(torch.uint8)
 
 
 INVERSE_SPARKLES = Kernel(

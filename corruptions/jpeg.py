@@ -1,12 +1,13 @@
-"""The round trip through a JPEG file without the file, for all that is lost is lost before the entropy coding.
+"""The round trip through a JPEG file without the file: all loss happens before the entropy coding.
 
 Source: libjpeg-turbo 3 as Pillow calls it: colour at half resolution (4:2:0), slow integer transforms, interpolated
-colour. ITU-T T.81, annex K, has the tables.
+colour. The tables are those of ITU-T T.81, annex K.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from . import dct
 
 SIDE, GREY = 8, 128
 EXTRA = 2
-"""Bits behind the point between the two passes of a transform."""
+"""Fractional bits between the two passes of a transform."""
 LUMA = (
     (16, 11, 10, 16, 24, 40, 51, 61),
     (12, 12, 14, 19, 26, 58, 60, 55),
@@ -44,7 +45,12 @@ Plane = Int32[Tensor, "batch tall wide"]
 
 
 def roundtrip(pixels: Pixels, quality: int) -> Pixels:
-    """`pixels` as they come back from files of `quality` 1 to 100."""
+    """Return images as decoded from JPEG files.
+
+    Args:
+        pixels: Images to encode.
+        quality: 1 to 100.
+    """
     height, width = pixels.shape[1:3]
     rows, columns = -(-height // 2), -(-width // 2)
     luma, blue, red = _converted(pixels)
@@ -58,35 +64,61 @@ def roundtrip(pixels: Pixels, quality: int) -> Pixels:
 
 
 def through_compiled(pixels: Pixels, quality: int) -> Pixels:
-    """The same in compiled loops."""
+    """Return the same as `roundtrip`, by compiled loops.
+
+    Args:
+        pixels: Images to encode, on the CPU.
+        quality: 1 to 100.
+    """
     from .compiled import jit, jpeg
 
     return jit.apply_loop(jpeg.round_trip, pixels, *(_dividers(steps(table, quality)) for table in (LUMA, CHROMA)))
 
 
 def steps(table: tuple[tuple[int, ...], ...], quality: int) -> npt.NDArray[np.int32]:
-    """The quantiser's step at every place in a block, row by row."""
+    """Return the quantiser's step for every coefficient of a block, row by row.
+
+    Args:
+        table: Steps at quality 50.
+        quality: 1 to 100.
+    """
     percent = 5000 // quality if quality < 50 else 200 - 2 * quality
     scaled: npt.NDArray[np.int32] = np.clip((np.array(table, dtype=np.int32) * percent + 50) // 100, 1, 255)
     return scaled
 
 
-def _converted(pixels: Pixels) -> tuple[Plane, Plane, Plane]:
+class _YCbCr(NamedTuple):
+    luma: Plane
+    blue: Plane
+    red: Plane
+
+
+class _Divider(NamedTuple):
+    """quotient = (value + summand) * factor >> shift."""
+
+    factor: int
+    summand: int
+    shift: int
+
+
+def _converted(pixels: Pixels) -> _YCbCr:
     r, g, b = pixels.int().unbind(-1)
     middle = (GREY << 16) + 32767
     luma = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
-    return luma, (-11059 * r - 21709 * g + 32768 * b + middle) >> 16, (32768 * r - 27439 * g - 5329 * b + middle) >> 16
+    blue = (-11059 * r - 21709 * g + 32768 * b + middle) >> 16
+    red = (32768 * r - 27439 * g - 5329 * b + middle) >> 16
+    return _YCbCr(luma, blue, red)
 
 
 def _filled(plane: Plane, tall: int, wide: int) -> Plane:
-    """With the last row and column again, up to multiples of these."""
+    """Padded with copies of the last row and column to multiples of `tall` and `wide`."""
     down, across = -plane.shape[1] % tall, -plane.shape[2] % wide
-    last = torch.cat((plane, plane[:, -1:].expand(-1, down, -1)), 1)
-    return torch.cat((last, last[:, :, -1:].expand(-1, -1, across)), 2)
+    taller = torch.cat((plane, plane[:, -1:].expand(-1, down, -1)), 1)
+    return torch.cat((taller, taller[:, :, -1:].expand(-1, -1, across)), 2)
 
 
 def _halved(plane: Plane) -> Plane:
-    """Means of 2 x 2, rounded up and down in turn."""
+    """Means of 2 x 2 pixels, rounded down and up alternately."""
     total = plane[:, ::2, ::2] + plane[:, ::2, 1::2] + plane[:, 1::2, ::2] + plane[:, 1::2, 1::2]
     return (total + 1 + torch.arange(total.shape[2], device=plane.device, dtype=torch.int32) % 2) >> 2
 
@@ -96,12 +128,13 @@ def _coded(plane: Plane, step: npt.NDArray[np.int32]) -> Plane:
     count, tall, wide = plane.shape
     blocks = (plane - GREY).view(count, tall // SIDE, SIDE, wide // SIDE, SIDE)
     for dim, shift in ((4, dct.BITS - EXTRA), (2, dct.BITS + EXTRA)):
-        blocks = torch.stack([_descaled(part, shift) for part in dct.forward(*blocks.unbind(dim))], dim)
-    each = torch.from_numpy(step).to(plane.device).view(SIDE, 1, SIDE)
-    sizes = (blocks.abs() + 4 * each).div(8 * each, rounding_mode="floor") * each  # amplitudes are 8 times as large
+        blocks = torch.stack([_descaled(values, shift) for values in dct.forward(*blocks.unbind(dim))], dim)
+    steps_of_block = torch.from_numpy(step).to(plane.device).view(SIDE, 1, SIDE)
+    sizes = (blocks.abs() + 4 * steps_of_block).div(8 * steps_of_block, rounding_mode="floor")
+    sizes *= steps_of_block  # amplitudes are scaled by 8
     blocks = torch.where(blocks < 0, -sizes, sizes)
     for dim, shift in ((2, dct.BITS - EXTRA), (4, dct.BITS + EXTRA + 3)):
-        blocks = torch.stack([_descaled(part, shift) for part in dct.inverse(*blocks.unbind(dim))], dim)
+        blocks = torch.stack([_descaled(values, shift) for values in dct.inverse(*blocks.unbind(dim))], dim)
     return (blocks + GREY).clamp_(0, 255).reshape(count, tall, wide)
 
 
@@ -110,7 +143,7 @@ def _descaled(values: Tensor, shift: int) -> Tensor:
 
 
 def _doubled(plane: Plane) -> Plane:
-    """Interpolated between the four nearest; narrow ones are repeated."""
+    """Interpolated between the four nearest pixels; planes of at most two columns are repeated instead."""
     if plane.shape[2] <= 2:
         return plane.repeat_interleave(2, 1).repeat_interleave(2, 2)
     framed = pad(plane[:, None].float(), (1, 1, 1, 1), mode="replicate")[:, 0].int()
@@ -129,18 +162,20 @@ def _rendered(luma: Plane, blue: Plane, red: Plane) -> Pixels:
 
 
 def _dividers(step: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
-    """Factor, summand and shift that divide by eight steps and round, and the step itself: (4, 64).
+    """Factor, summand and shift that divide by eight steps and round, followed by the step itself: (4, 64).
 
     Source: Granlund & Montgomery 1994 (PLDI), for 16 bits.
     """
-    found = [(*_divider(8 * int(one)), int(one)) for one in step.flatten()]
-    return np.array(found, dtype=np.int32).T.copy()
+    rows = [(*_divider(8 * int(size)), int(size)) for size in step.flatten()]
+    return np.array(rows, dtype=np.int32).T.copy()
 
 
 @cache
-def _divider(divisor: int) -> tuple[int, int, int]:
+def _divider(divisor: int) -> _Divider:
     shift = 15 + divisor.bit_length()
-    factor, rest = divmod(1 << shift, divisor)
-    if rest == 0:
-        return factor, divisor // 2, shift
-    return (factor, divisor // 2 + 1, shift) if rest <= divisor // 2 else (factor + 1, divisor // 2, shift)
+    factor, remainder = divmod(1 << shift, divisor)
+    if remainder == 0:
+        return _Divider(factor, divisor // 2, shift)
+    if remainder <= divisor // 2:
+        return _Divider(factor, divisor // 2 + 1, shift)
+    return _Divider(factor + 1, divisor // 2, shift)

@@ -1,4 +1,4 @@
-"""JPEG compression.
+"""JPEG compression: a round trip through a JPEG file of low quality.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """

@@ -1,4 +1,4 @@
-"""Corrupted images as they come back from files: published sets are JPEG files, and that is one more corruption."""
+"""Corrupted images after a round trip through JPEG files, in which the published sets are stored."""
 
 from __future__ import annotations
 
@@ -14,21 +14,23 @@ from .jpeg_compression import JPEG_COMPRESSION
 
 @dataclass(frozen=True, slots=True)
 class JpegSaved:
-    """A corruption, then a JPEG file of that quality, 1 to 100."""
+    """A corruption, followed by a round trip through a JPEG file. See `ImageCorruption`."""
 
     corruption: Corruption
+    """The corruption to apply first."""
     quality: int
+    """Quality of the JPEG file, 1 to 100."""
 
     @property
     def configuration(self) -> dict[str, Any]:
-        """All that decides which images come out, the seed aside."""
+        """Everything that decides which images come out, except the seed."""
         return {**self.corruption.configuration, "jpeg_quality": self.quality}
 
     @property
     def stochastic(self) -> bool:
-        """Whether the images depend on the seed."""
+        """True if the images depend on the seed."""
         return self.corruption.stochastic
 
     def __call__(self, pixels: Pixels, draws: RandomStreams | None = None) -> Pixels:
-        """Corrupted images for uint8 `pixels` (N, H, W, 3), of the same shape; errors as Corruption."""
+        """Corrupt uint8 images (N, H, W, 3), then encode and decode them. See `ImageCorruption`."""
         return JPEG_COMPRESSION.applied(self.corruption(pixels, draws), self.quality)

@@ -1,4 +1,4 @@
-"""Lines: grey lines, smooth at their edges, about one direction.
+"""Lines: draws anti-aliased grey lines of similar direction.
 
 Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5;
 the lines are those of scikit-image 0.16.2, draw.line_aa, after Zingl 2012, "A Rasterizing Algorithm for Drawing
@@ -20,23 +20,23 @@ from .corruption import Kernel, RandomParameters, Size
 from .severity_ranges import between, shorter, strength
 
 GREY = 128
-Places = Int64[Tensor, "batch lines 2"]
+Points = Int64[Tensor, "batch lines 2"]
 Steps = Int64[Tensor, "batch lines ..."]
 
 
 def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
-    count = int(strength(level, 1.0) * shorter(size))  # none in the smallest images
-    places = draws.uniform((count + 1, 2), stream="lines")[:, :count].double()
+    count = int(strength(level, 1.0) * shorter(size))  # zero for the smallest images
+    positions = draws.uniform((count + 1, 2), stream="lines")[:, :count].double()
     common = draws.uniform((2,), stream="lines/direction").double()
     own = draws.uniform((count + 1,), stream="lines/directions")[:, :count].double()
     direction, spread = between(0.0, 2 * math.pi, common[:, :1]), between(0.1, 1.0, common[:, 1:])
-    return places * places.new_tensor(size), direction + 2 * math.pi * spread * (own - 0.5)
+    return positions * positions.new_tensor(size), direction + 2 * math.pi * spread * (own - 0.5)
 
 
 def _apply(
     pixels: Pixels, level: float, centres: Float64[Tensor, "batch lines 2"], angles: Float64[Tensor, "batch lines"]
 ) -> Pixels:
-    """`centres` are (row, column); a line reaches one side of the image to both sides, at angle 0 down and up."""
+    """Corrupt; `centres` are (row, column), and a line extends by the image's side both ways, vertically at angle 0."""
     side = shorter((pixels.shape[1], pixels.shape[2]))
     reach = torch.stack((torch.cos(angles) * side, torch.sin(angles) * side), 2)
     covers = _cover((centres - reach).long(), (centres + reach).long(), (pixels.shape[1], pixels.shape[2]))
@@ -45,12 +45,12 @@ def _apply(
     return pixels
 
 
-def _cover(start: Places, end: Places, size: Size) -> Float64[Tensor, "batch lines height width 1"]:
-    """How much of every pixel each line hides.
+def _cover(start: Points, end: Points, size: Size) -> Float64[Tensor, "batch lines height width 1"]:
+    """The share of every pixel that each line covers.
 
-    Along its longer direction a line has one pixel at each step. Of the pixels beside it, those less than a pixel away
-    are partly hidden: the next one along the shorter direction and, where the line goes on to that, the next one along
-    the longer.
+    A line has one pixel at each step along its longer direction. Adjacent pixels at a distance below one pixel are
+    partly covered: the next one along the shorter direction and, if the line continues there, the next one along the
+    longer direction.
     """
     extent = (end - start).abs()
     long, short = extent.amax(2, keepdim=True), extent.amin(2, keepdim=True)
@@ -67,24 +67,24 @@ def _cover(start: Places, end: Places, size: Size) -> Float64[Tensor, "batch lin
 
 
 def _aside(step: Steps, long: Steps, short: Steps) -> Steps:
-    """How far along the shorter direction the line is after so many steps along the longer."""
+    """Position of the line along the shorter direction after a number of steps along the longer one."""
     return ((2 * step + 1) * short).div(2 * long.clamp_min(1), rounding_mode="floor")
 
 
 def _painted(
-    start: Places, end: Places, steps: Steps, asides: Steps, hidden: Float64[Tensor, "batch lines 3 steps"], size: Size
+    start: Points, end: Points, steps: Steps, asides: Steps, hidden: Float64[Tensor, "batch lines 3 steps"], size: Size
 ) -> Float64[Tensor, "batch lines height width 1"]:
-    """`hidden` where the steps along the longer and the shorter direction lead."""
+    """Cover `hidden` at the pixels given by the steps along the longer and the shorter direction."""
     height, width = size
     extent = (end - start).abs()
     steep = (extent[..., 0] > extent[..., 1])[..., None, None]
     (row, column), (down, across) = start.unbind(2), torch.where(end > start, 1, -1).unbind(2)
     rows = row[..., None, None] + down[..., None, None] * torch.where(steep, steps, asides)
     columns = column[..., None, None] + across[..., None, None] * torch.where(steep, asides, steps)
-    seen = (hidden > 0) & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    place = torch.where(seen, rows * width + columns, height * width).flatten(2)  # one more for all that is not seen
-    cover = hidden.new_zeros((*place.shape[:2], height * width + 1))
-    return cover.scatter_(2, place, hidden.flatten(2))[..., :-1].view(*place.shape[:2], height, width, 1)
+    visible = (hidden > 0) & (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
+    index = torch.where(visible, rows * width + columns, height * width).flatten(2)  # the rest in an extra one
+    cover = hidden.new_zeros((*index.shape[:2], height * width + 1))
+    return cover.scatter_(2, index, hidden.flatten(2))[..., :-1].view(*index.shape[:2], height, width, 1)
 
 
 LINES = Kernel(

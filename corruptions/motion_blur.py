@@ -1,4 +1,4 @@
-"""Motion blur: the image is smeared along a line of random direction.
+"""Motion blur: smears the image along a line of random direction.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """

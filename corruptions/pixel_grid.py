@@ -1,4 +1,4 @@
-"""The image as a plane: coordinates of its pixels, and parameters of whole images beside them."""
+"""Coordinates of pixels, and parameters of images in a shape that broadcasts with them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ Plane = Float64[Tensor, "batch height width"]
 
 
 def coordinates(pixels: Pixels) -> tuple[Rows, Columns]:
-    """Numbers of the rows and of the columns, from 0; the two broadcast to a plane."""
+    """Return the row and column indices of the pixels, which broadcast to a plane.
+
+    Args:
+        pixels: Images, of which only the shape and the device count.
+    """
     height, width = pixels.shape[1:3]
     rows = torch.arange(height, dtype=torch.float64, device=pixels.device)
     columns = torch.arange(width, dtype=torch.float64, device=pixels.device)
@@ -22,5 +26,9 @@ def coordinates(pixels: Pixels) -> tuple[Rows, Columns]:
 
 
 def per_image(parameter: Shaped[Tensor, batch]) -> Float64[Tensor, "batch 1 1"]:
-    """One number for each image, in float64, to stand beside planes."""
+    """Return a parameter in float64 and in a shape that broadcasts with planes.
+
+    Args:
+        parameter: One number per image.
+    """
     return parameter.double()[:, None, None]

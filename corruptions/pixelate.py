@@ -1,7 +1,7 @@
-"""Pixelation: the image is made small and large again, by means of boxes.
+"""Pixelation: shrinks the image and enlarges it again, both with a box filter.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3. Pillow resizes, as
-there, or compiled loops in its whole numbers; a GPU's images go through the CPU.
+in that code, or compiled loops with the same integer arithmetic; images on a GPU are copied to the CPU.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ def _apply(pixels: Pixels, share: float) -> Pixels:
     small, box = (int(width * share), int(height * share)), Image.Resampling.BOX
 
     def blocks(image: Tensor) -> Tensor:
-        made = Image.fromarray(image.numpy()).resize(small, box).resize((width, height), box)
-        return torch.from_numpy(np.array(made))
+        resized = Image.fromarray(image.numpy()).resize(small, box).resize((width, height), box)
+        return torch.from_numpy(np.array(resized))
 
     return one_by_one(blocks, pixels)
 

@@ -1,4 +1,4 @@
-"""Plasma noise: the image is mixed with coloured swirls, sines whose arguments are bent by sines.
+"""Plasma noise: mixes the image with coloured swirls, sines whose arguments are bent by sines.
 
 Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
 """
@@ -20,7 +20,7 @@ from .quantize import WHITE
 from .severity_ranges import between, shorter, strength
 
 FINER, SLOWER = 1.93, 1.15
-"""What frequency and speed are multiplied by from one bend to the next."""
+"""Factors of frequency and speed from one bend to the next."""
 CURL = 0.3
 PerImage = Float64[Tensor, "batch"]
 
@@ -38,16 +38,16 @@ def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
 def _apply(
     pixels: Pixels, level: float, time: PerImage, bends: Int64[Tensor, batch], sharpness: PerImage, scale: PerImage
 ) -> Pixels:
-    """`scale` is in pixels; `time` is where in its course the plasma stands, in radians."""
+    """Corrupt; `scale` is in pixels, `time` is the phase of the plasma in radians."""
     rows, columns = coordinates(pixels)
     x, y, moment = columns / per_image(scale), rows / per_image(scale), per_image(time)
     frequency, speed, damping = 1.0, 1.0, torch.ones_like(moment)
     for bend in range(int(bends.max())):
         right = torch.cos(y * frequency + moment / speed) / damping
         down = torch.sin(x * frequency + moment / speed) / damping
-        more = (bends > bend)[:, None, None]
-        x = torch.where(more, x + (right - down * CURL), x)
-        y = torch.where(more, y + (down + right * CURL), y)
+        active = (bends > bend)[:, None, None]
+        x = torch.where(active, x + (right - down * CURL), x)
+        y = torch.where(active, y + (down + right * CURL), y)
         frequency, speed, damping = frequency * FINER, speed * SLOWER, damping * (2.25 - per_image(sharpness))
     red, blue = torch.sin(x - moment), torch.sin(y + moment)
     green = torch.sin((x + y + torch.sin(moment)) * 0.5)

@@ -1,4 +1,4 @@
-"""The published pictures of frost, which may not be passed on: the user's copy of them, in a folder."""
+"""The published pictures of frost, read from a folder of the user because they may not be redistributed."""
 
 from __future__ import annotations
 
@@ -23,32 +23,35 @@ FILES = {
     "frost4.jpg": "e1b325c4003d2f59",
     "frost5.jpg": "b4e380c32fb8c98e",
 }
-"""In the authors' order, with BLAKE2b hashes. There is a frost6.jpg, but their code draws one of the first five."""
+"""BLAKE2b hashes, in the authors' order. There is also a frost6.jpg, but their code draws one of the first five."""
 WHERE = f"""\
 They are frost1.png to frost5.jpg in ImageNet-C/create_c of github.com/hendrycks/robustness.
-Set {VARIABLE} to the folder they are in, or take `frost`, which needs none."""
+Set {VARIABLE} to the folder that contains them, or use `frost`, which needs no files."""
 
 
 def published_frost() -> tuple[Picture, ...]:
-    """The five pictures in the authors' order, uint8 (H, W, 3).
+    """Return the five pictures in the authors' order, uint8 (H, W, 3).
 
-    Source: hendrycks/robustness 8190fe3. Raises DataError where the environment names no folder, and where the
-    folder lacks one of them or holds another picture under its name.
+    Raises:
+        DataError: The environment variable is not set, or a picture in the folder is missing or differs from the
+            published one.
+
+    Source: hendrycks/robustness 8190fe3.
     """
     folder = os.environ.get(VARIABLE)
     if not folder:
-        raise DataError("The published pictures of frost may not be passed on with this package.", WHERE)
+        raise DataError("The published pictures of frost may not be redistributed with this package.", WHERE)
     return _read(Path(folder).expanduser())
 
 
 @cache
 def _read(folder: Path) -> tuple[Picture, ...]:
-    if absent := [name for name in FILES if not (folder / name).is_file()]:
-        raise DataError(f"{folder} has no {', '.join(absent)}.", WHERE)
+    if missing := [name for name in FILES if not (folder / name).is_file()]:
+        raise DataError(f"{folder} does not contain {', '.join(missing)}.", WHERE)
     for name, expected in FILES.items():
         if hashlib.blake2b((folder / name).read_bytes(), digest_size=8).hexdigest() != expected:
             raise DataError(
                 f"{folder / name} is not the published picture of that name.",
-                f"{WHERE}\nPictures of your own: robustbench_eff.corruptions.frost_of, in Python.",
+                f"{WHERE}\nTo use pictures of your own, call robustbench_eff.corruptions.frost_of in Python.",
             )
     return tuple(np.asarray(Image.open(folder / name).convert("RGB")) for name in FILES)

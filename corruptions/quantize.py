@@ -1,4 +1,4 @@
-"""Between 8-bit levels and fractions, as NumPy does it: division by 255, and truncation on the way back."""
+"""Conversion between 8-bit levels and fractions as in NumPy: division by 255, and truncation on the way back."""
 
 from __future__ import annotations
 
@@ -11,21 +11,34 @@ from torch import Tensor
 from robustbench_eff.core.types import Pixels
 
 Fractions: TypeAlias = Float64[Tensor, "batch height width 3"]
-"""Levels divided by 255; what is outside [0, 1] is clipped on the way back."""
+"""Levels divided by 255; values outside of [0, 1] are clipped on the way back."""
 
 WHITE = 255
 
 
 def fractions(pixels: Pixels) -> Fractions:
-    """Levels divided by 255, in float64: with less precision, results that are whole levels would fall below them."""
+    """Return levels divided by 255, in float64: with less precision, whole levels could fall below themselves.
+
+    Args:
+        pixels: Levels from 0 to 255.
+    """
     return divided(pixels.double(), WHITE)
 
 
-def divided(values: Tensor, by: float) -> Tensor:
-    """A true division on every device: by a plain number a GPU would multiply with the inverse."""
-    return values / torch.tensor(by, dtype=values.dtype, device=values.device)
+def divided(values: Tensor, divisor: float) -> Tensor:
+    """Return a true quotient on every device; a GPU multiplies by the inverse of a Python number.
+
+    Args:
+        values: Dividend.
+        divisor: Divisor.
+    """
+    return values / torch.tensor(divisor, dtype=values.dtype, device=values.device)
 
 
 def levels(values: Fractions) -> Pixels:
-    """The levels of fractions, clipped to [0, 1] and truncated, not rounded: so were the published images made."""
+    """Return the levels of fractions, truncated and not rounded, as in the published images.
+
+    Args:
+        values: Fractions; they are clipped to [0, 1].
+    """
     return values.clamp(0.0, 1.0).mul_(WHITE).to(torch.uint8)

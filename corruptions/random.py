@@ -1,6 +1,6 @@
-"""Random fields, the same on every device: uniform, and normal by table.
+"""Random fields that are equal on every device: uniform, and normal by table.
 
-Where a CPU can run compiled loops they draw the same numbers.
+On a CPU with numba, compiled loops draw the same numbers.
 """
 
 from __future__ import annotations
@@ -18,17 +18,23 @@ from torch import Tensor
 from robustbench_eff.core.rng import RandomStreams
 
 BITS = 16
-"""Of a normal number: with so many values it is told from a continuous one by no image of 8 bits."""
+"""Resolution of a normal number: 8-bit images cannot distinguish it from a continuous one."""
 
 
 @cache
 def can_compile() -> bool:
-    """Whether numba is installed."""
+    """Return True if numba is installed."""
     return find_spec("numba") is not None
 
 
 def uniforms(draws: RandomStreams, shape: tuple[int, ...], stream: str) -> Float32[Tensor, "batch ..."]:
-    """Uniform in [0, 1) with 24 bits."""
+    """Return uniform numbers in [0, 1) with 24 bits.
+
+    Args:
+        draws: Random streams, one per image.
+        shape: Shape of the numbers of one image.
+        stream: Name of the stream.
+    """
     if draws.keys.device.type == "cpu" and can_compile():
         from .compiled import random
 
@@ -37,23 +43,29 @@ def uniforms(draws: RandomStreams, shape: tuple[int, ...], stream: str) -> Float
 
 
 def normals(draws: RandomStreams, shape: tuple[int, ...], stream: str) -> Float32[Tensor, "batch ..."]:
-    """Standard normal: the mean of each of 2^16 equally likely parts of the distribution, scaled to variance 1.
+    """Return standard normal numbers from a table.
 
+    The table contains the mean of each of 2^16 equally likely parts of the distribution, scaled to variance 1.
     Logarithms and cosines differ from device to device in their last bits; a table does not.
+
+    Args:
+        draws: Random streams, one per image.
+        shape: Shape of the numbers of one image.
+        stream: Name of the stream.
     """
     if draws.keys.device.type == "cpu" and can_compile():
         from .compiled import random
 
         return random.looked_up(draws, shape, stream, _parts())
     count = math.prod(shape)
-    found = draws.words((count + 1) // 2, stream=stream)
-    halves = torch.stack((found & (2**BITS - 1), found >> BITS), 2).flatten(1)[:, :count]
+    words = draws.words((count + 1) // 2, stream=stream)
+    halves = torch.stack((words & (2**BITS - 1), words >> BITS), 2).flatten(1)[:, :count]
     return _parts().to(draws.keys.device)[halves].view(-1, *shape)
 
 
 @cache
 def _parts() -> Float[Tensor, parts]:
-    """The mean of a part between quantiles a and b is the difference of the densities there over its probability."""
+    """Means of the parts: between two quantiles, the difference of their densities divided by the probability."""
     edges = norm.ppf(np.arange(2**BITS + 1) / 2**BITS)
     means = -np.diff(norm.pdf(edges)) * 2**BITS
     return torch.from_numpy((means / means.std()).astype(np.float32))

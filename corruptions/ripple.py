@@ -1,4 +1,4 @@
-"""Ripple: rows and columns are moved by sine waves along themselves.
+"""Ripple: sine waves displace rows and columns along themselves.
 
 Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
 """
@@ -21,7 +21,7 @@ from .quantize import WHITE
 from .severity_ranges import between, shorter, strength
 
 Pair = Float64[Tensor, "batch 2"]
-"""Of the waves down and across."""
+"""Values for the vertical and the horizontal wave."""
 
 
 def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
@@ -30,13 +30,14 @@ def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
 
 
 def _apply(pixels: Pixels, level: float, wavelengths: Pair, phases: Pair) -> Pixels:
-    """`wavelengths` in pixels."""
+    """Corrupt; `wavelengths` are in pixels."""
     amplitude = strength(level, 0.025) * shorter((pixels.shape[1], pixels.shape[2]))
-    places = (
-        place + amplitude * torch.sin(2 * math.pi * place / per_image(wavelength) + per_image(phase))
-        for place, wavelength, phase in zip(coordinates(pixels), wavelengths.unbind(1), phases.unbind(1), strict=True)
+    waves = zip(coordinates(pixels), wavelengths.unbind(1), phases.unbind(1), strict=True)
+    rows, columns = (
+        position + amplitude * torch.sin(2 * math.pi * position / per_image(wavelength) + per_image(phase))
+        for position, wavelength, phase in waves
     )
-    return interpolated(pixels.double(), *places).clamp_(0, WHITE).to(torch.uint8)
+    return interpolated(pixels.double(), rows, columns).clamp_(0, WHITE).to(torch.uint8)
 
 
 RIPPLE = Kernel(

@@ -1,4 +1,4 @@
-"""Saturation: that of HSV is multiplied by one constant, and another is added.
+"""Saturation: multiplies the saturation channel of HSV by one constant and adds another.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """

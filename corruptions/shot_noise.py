@@ -1,7 +1,7 @@
-"""Shot noise: every channel value becomes a Poisson count of photons, of which white expects a constant number.
+"""Shot noise: every channel value becomes a Poisson count of photons, whose mean for white is a constant.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
-Differs: counts are found by inverting the distribution function at a uniform draw.
+Differs: counts come from the inverse of the distribution function at a uniform draw.
 """
 
 from __future__ import annotations
@@ -33,22 +33,33 @@ def _apply(pixels: Pixels, photons: int, uniform: Float[Tensor, "batch height wi
 def counts(
     pixels: Pixels, photons: int, uniform: Float[Tensor, "batch height width 3"]
 ) -> Float64[Tensor, "batch height width 3"]:
-    """How many photons each value catches: the smallest count whose distribution function exceeds `uniform`."""
+    """Return the number of photons of each value: the smallest count whose distribution function exceeds the draw.
+
+    Args:
+        pixels: Images.
+        photons: Expected number of photons of white.
+        uniform: Draws of [0, 1).
+    """
     table = _steps(photons).to(pixels.device)
     width = table.shape[1]
-    # One sorted sequence for all levels: level + distribution function, which lies in [0, 1).
-    found = torch.searchsorted(table.flatten(), pixels.double() + uniform.double(), right=True)
-    return (found - pixels.long() * width).double()
+    # One sorted sequence for all levels: the level plus its distribution function, which is in [0, 1).
+    position = torch.searchsorted(table.flatten(), pixels.double() + uniform.double(), right=True)
+    return (position - pixels.long() * width).double()
 
 
 def developed(caught: Float64[Tensor, "batch height width 3"], photons: int) -> Pixels:
-    """The image of these counts."""
+    """Return the image of photon counts.
+
+    Args:
+        caught: Photons per value.
+        photons: Expected number of photons of white.
+    """
     return levels(divided(caught, photons))
 
 
 @cache
 def _steps(photons: int) -> Float64[Tensor, "levels counts"]:
-    """level + P(count <= k) for every level and k up to where nothing is left, kept below the next level."""
+    """The sums level + P(count <= k) for every level and every relevant k, capped below the next level."""
     most = int(poisson.ppf(1 - 2.0**-30, photons)) + 1
     expected = photons * np.arange(WHITE + 1) / WHITE
     below = np.minimum(poisson.cdf(np.arange(most), expected[:, None]), 1 - 2.0**-26)
@@ -69,7 +80,7 @@ def _compiled(pixels: Pixels, photons: int, uniform: Float[Tensor, "batch height
 
 @cache
 def _first(photons: int) -> Int64[Tensor, "levels bins"]:
-    """For every level and every 1/1024 that a draw may lie in, the count that is reached whatever the draw."""
+    """The smallest possible count for every level and every interval of 1/1024 that contains the draw."""
     starts = torch.arange(WHITE + 1).double()[:, None] + torch.arange(1024).double() / 1024
     return torch.searchsorted(_steps(photons), starts, right=True)
 

@@ -1,4 +1,4 @@
-"""Single-frequency greyscale: a sine wave of random direction and length is added to all channels.
+"""Single-frequency greyscale: adds a sine wave of random direction and length to all channels.
 
 Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
 """
@@ -32,9 +32,9 @@ def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
 def _apply(
     pixels: Pixels, level: float, frequency: Float64[Tensor, "batch 2"], phase: Float64[Tensor, batch]
 ) -> Pixels:
-    """`frequency` is (across, down) in radians per pixel."""
+    """Corrupt; `frequency` is (across, down) in radians per pixel."""
     rows, columns = coordinates(pixels)
-    across, down = (per_image(one) for one in frequency.unbind(1))
+    across, down = (per_image(component) for component in frequency.unbind(1))
     wave = torch.sin(columns * across + rows * down + per_image(phase))
     return (pixels + strength(level, 196.0) * wave[..., None]).clamp_(0, WHITE).to(torch.uint8)
 

@@ -1,8 +1,8 @@
-"""Snow: flakes, smeared by the wind, and a whitened image.
+"""Snow: adds flakes, smeared by the wind, to a whitened image.
 
-Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3. There the layer of
-flakes is cut to the image and reduced to 8 bits before ImageMagick smears it; imagecorruptions 1.1.2 smears it whole
-and in float: `SNOW_IMAGECORRUPTIONS`.
+Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3. That code crops
+the layer of flakes to the image and reduces it to 8 bits before ImageMagick smears it; imagecorruptions 1.1.2 smears
+the whole layer in floating point: `SNOW_IMAGECORRUPTIONS`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .smear import Angles, Layers, Motion, angles, motion_blur
 from .zooming import centre_zoomed, zoomed_length
 
 LUMA = torch.tensor((0.299, 0.587, 0.114)).tolist()
-"""Rounded to float32."""
+"""Weights of red, green and blue, rounded to float32."""
 
 
 class Snow(NamedTuple):
@@ -34,14 +34,15 @@ class Snow(NamedTuple):
     mean: float
     deviation: float
     zoom: float
-    """Of the flakes."""
+    """Magnification of the flakes."""
     threshold: float
-    """Below it there is no flake."""
+    """Noise below it is not a flake."""
     radius: int
+    """Half the length of the smear, in pixels."""
     sigma: float
-    """Of the smear, in pixels."""
-    kept: float
-    """How much of the image is not whitened."""
+    """Standard deviation of the weights of the smear, in pixels."""
+    clean_share: float
+    """Share of the image that is not whitened."""
 
 
 def _sample(draws: RandomStreams, size: Size, snow: Snow) -> RandomParameters:
@@ -84,39 +85,39 @@ def _in_loops(
     wind: Angles,
     size: Size,
 ) -> Pixels:
-    """Under flakes of that size."""
+    """Corrupt by compiled loops, with a layer of flakes of the given size."""
     from .compiled import jit
 
     fall = (float(snow.mean), float(snow.deviation), float(snow.zoom), float(snow.threshold))
     motion = Motion(snow.radius, snow.sigma)
     return jit.apply_loop(
-        loops, pixels, noise, fall, size, motion.weights, motion.steps(wind), snow.kept, np.array(LUMA)
+        loops, pixels, noise, fall, size, motion.weights, motion.steps(wind), snow.clean_share, np.array(LUMA)
     )
 
 
 def _flakes(snow: Snow, noise: Float[Tensor, "batch height width"], size: torch.Size) -> Layers:
-    """The layer cut to the image, in whole levels."""
+    """The layer cropped to the image, in whole levels."""
     return _layer(snow, noise)[:, : size[0], : size[1]].mul(WHITE).floor_()
 
 
 def _layer(snow: Snow, noise: Float[Tensor, "batch height width"]) -> Layers:
-    """Flakes from 0 to 1, of about the image's size."""
+    """Flakes from 0 to 1, approximately of the image's size."""
     layer = snow.mean + snow.deviation * noise.double()
     layer = centre_zoomed(layer[..., None], snow.zoom)[..., 0]
     return layer.masked_fill_(layer < snow.threshold, 0.0).clamp_(0, 1)
 
 
 def _snowed(pixels: Pixels, snow: Snow, flakes: Float64[Tensor, "batch height width"]) -> Pixels:
-    """The image under flakes in whole levels, and under the same turned by 180 degrees."""
+    """The image under flakes in whole levels, and under the same flakes rotated by 180 degrees."""
     image = fractions(pixels).float()
     white = (_grey(image) * 1.5 + 0.5)[..., None]
-    paled = snow.kept * image + (1 - snow.kept) * torch.maximum(image, white)
+    paled = snow.clean_share * image + (1 - snow.clean_share) * torch.maximum(image, white)
     layer = divided(flakes, WHITE)[..., None]
     return levels(paled.double() + layer + layer.flip(1, 2))
 
 
 def _grey(image: Float32[Tensor, "batch height width 3"]) -> Float32[Tensor, "batch height width"]:
-    """Luma in float32, each product but green's not rounded before it is added, as OpenCV has it."""
+    """Luma in float32; as in OpenCV, only the product of green is rounded before it is added."""
     red, green, blue = (image[..., channel].double() * LUMA[channel] for channel in range(3))
     grey: Tensor = ((red + green.float()).float() + blue).float()
     return grey

@@ -1,4 +1,4 @@
-"""Sparkles: five lights with rays.
+"""Sparkles: adds five lights with rays.
 
 Source: Mintun, Kirillov & Xie 2021, arXiv:2102.11273; constants as in facebookresearch/augmentation-corruption ba4d5a5.
 """
@@ -14,18 +14,18 @@ from robustbench_eff.core.types import Pixels
 
 from .corruption import Kernel, RandomParameters, Size
 from .quantize import WHITE
-from .rays import glow, lengths, numbers
+from .rays import glow, lengths, ray_counts
 from .severity_ranges import shorter, strength
 
 LIGHTS = 5
 SHORTEST = 1
-"""Ray, in pixels."""
+"""Length of the shortest ray, in pixels."""
 
 
 def _sample(draws: RandomStreams, size: Size, level: float) -> RandomParameters:
     row, column, rays = draws.uniform((LIGHTS, 3), stream="sparkles").double().unbind(2)
     length = lengths(draws, strength(level, 0.1) * shorter(size), LIGHTS, "sparkles/lengths")
-    return torch.stack((size[0] * row, size[1] * column), 2), numbers(rays), length.clamp_min(SHORTEST)
+    return torch.stack((size[0] * row, size[1] * column), 2), ray_counts(rays), length.clamp_min(SHORTEST)
 
 
 def _apply(
@@ -35,11 +35,11 @@ def _apply(
     rays: Int64[Tensor, "batch LIGHTS"],
     length: Float64[Tensor, "batch LIGHTS MOST"],
 ) -> Pixels:
-    """`centres` are (row, column)."""
+    """Corrupt; `centres` are (row, column) in pixels."""
     image = pixels.double()
     for light in range(LIGHTS):
         white = glow(pixels, centres[:, light], rays[:, light], length[:, light], 1.0)[..., None]
-        image = image.float().double()  # each light falls on an image rounded to float32
+        image = image.float().double()  # each light is added to an image rounded to float32
         image = image + white * (WHITE - image)
     return image.clamp_(0, WHITE).to(torch.uint8)
 

@@ -1,7 +1,7 @@
-"""Spatter: drops of water, or at severities 4 and 5 mud.
+"""Spatter: adds drops of water, or mud at severities 4 and 5.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3, whose OpenCV calls
-are followed step by step.
+are reproduced step by step.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from .random import can_compile, normals
 
 TURQUOISE, BROWN = (175, 238, 238), (63, 42, 20)
 LOW, HIGH = 50, 150
-"""Thresholds of the drops' edges."""
+"""Canny thresholds for the edges of the drops."""
 FARTHEST = 20
-"""Pixels from an edge beyond which a drop looks the same."""
+"""Distance from an edge, in pixels, beyond which a drop looks the same."""
 RELIEF = ((-2, -1, 0), (-1, 1, 1), (0, 1, 2))
 DENSE = 0.8
-"""Thinner mud is none."""
+"""Thinner mud is removed."""
 
 
 class Spatter(NamedTuple):
@@ -39,11 +39,11 @@ class Spatter(NamedTuple):
     mean: float
     deviation: float
     sigma: float
-    """Of the smoothing, in pixels."""
+    """Standard deviation of the smoothing, in pixels."""
     threshold: float
-    """Below it the image stays dry."""
+    """Liquid below it is removed."""
     strength: float
-    """Of water; of mud the sigma of its edges, in pixels."""
+    """Brightness of water; for mud the standard deviation of its edges, in pixels."""
     mud: bool
 
 
@@ -73,7 +73,13 @@ def _compiled(pixels: Pixels, spatter: Spatter, noise: Float[Tensor, "batch heig
 
 
 def add_water(pixels: Pixels, liquid: Float64[Tensor, "batch height width"], strength: float) -> Pixels:
-    """Images under drops of water as deep as `liquid`, about 0 to 1."""
+    """Draw drops of water over images.
+
+    Args:
+        pixels: Images.
+        liquid: Depth of the water, roughly 0 to 1.
+        strength: Brightness of the water.
+    """
     if pixels.device.type == "cpu" and can_compile():
         from .compiled import jit
         from .compiled import spatter as loops
@@ -83,7 +89,7 @@ def add_water(pixels: Pixels, liquid: Float64[Tensor, "batch height width"], str
 
 
 def _water(strength: float) -> tuple[Any, ...]:
-    """What compiled loops need to know of water."""
+    """The constants of water that compiled loops take."""
     thresholds, steps, limit = (LOW, HIGH, TAN_SHIFT, TAN_22), (STRAIGHT, DIAGONAL, KNIGHT), FARTHEST * STRAIGHT
     relief, turquoise = np.array(RELIEF, dtype=np.int32), (np.array(TURQUOISE) / WHITE).astype(np.float32)
     return thresholds, steps, limit, relief, strength, turquoise
@@ -103,9 +109,9 @@ def _wet(
     drops: Int64[Tensor, "batch height width"],
     strength: float,
 ) -> Pixels:
-    """Drops shine by how far they are from their edges, seen as a relief."""
-    away = edge_distances(drops, LOW, HIGH, FARTHEST)
-    relief = _relief(_equalised(divided(_box(away.double()), 9).float().long()))
+    """Drops of water, lit by a relief of the distance from their edges."""
+    distance = edge_distances(drops, LOW, HIGH, FARTHEST)
+    relief = _relief(_equalised(divided(_box(distance.double()), 9).float().long()))
     shine = (drops * ((_box(relief) + 4) // 9)).float()
     shine = shine / shine.amax((1, 2), keepdim=True) * strength
     turquoise = divided(torch.tensor(TURQUOISE, device=image.device).double(), WHITE).float()
@@ -113,26 +119,26 @@ def _wet(
 
 
 def _box(field: Tensor) -> Tensor:
-    """Sums over 3 x 3 pixels; beyond the edges lies the mirror image, without its last pixel twice."""
-    return sum((part for part in _around(field)), torch.zeros_like(field))
+    """Sums over 3 x 3 pixels; beyond the edges lies the mirror image, without a second copy of the last pixel."""
+    return sum(_neighbourhood(field), torch.zeros_like(field))
 
 
 def _relief(image: Int64[Tensor, "batch height width"]) -> Int64[Tensor, "batch height width"]:
-    """Light from one corner."""
+    """The brightness of a surface lit from one corner."""
     weights = [weight for row in RELIEF for weight in row]
-    parts = zip(weights, _around(image), strict=True)
-    return sum((weight * part for weight, part in parts), torch.zeros_like(image)).clamp_(0, WHITE)
+    weighted = zip(weights, _neighbourhood(image), strict=True)
+    return sum((weight * neighbour for weight, neighbour in weighted), torch.zeros_like(image)).clamp_(0, WHITE)
 
 
-def _around(field: Tensor) -> list[Tensor]:
-    """The nine fields of neighbours, row by row."""
+def _neighbourhood(field: Tensor) -> list[Tensor]:
+    """The field shifted to each of the 3 x 3 neighbours, row by row."""
     height, width = field.shape[1:]
     padded = functional.pad(field[:, None].double(), (1,) * 4, mode="reflect")[:, 0].to(field.dtype)
     return [padded[:, y : y + height, x : x + width] for y in range(3) for x in range(3)]
 
 
 def _equalised(image: Int64[Tensor, "batch height width"]) -> Int64[Tensor, "batch height width"]:
-    """Levels spread so that their histogram is even, the lowest that occurs at 0."""
+    """Histogram equalisation; the lowest level that occurs becomes 0."""
     flat = image.flatten(1)
     counts = torch.zeros(len(flat), WHITE + 1, dtype=torch.int64, device=image.device)
     counts.scatter_add_(1, flat, torch.ones_like(flat))

@@ -1,4 +1,4 @@
-"""Speckle noise: every channel value is multiplied by 1 and a normal draw.
+"""Speckle noise: multiplies every channel value by 1 plus a normal draw.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """

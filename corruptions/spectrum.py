@@ -1,7 +1,8 @@
-"""Noise of a given spectrum: every frequency has its amplitude and a random phase.
+"""Noise with a given amplitude for every frequency and random phases.
 
 Source: facebookresearch/augmentation-corruption ba4d5a5, for blue_noise_sample and brownish_noise.
-Differs: in images of odd width, of which no set is made, the column in the middle has phases like all others.
+Differs: in images of odd width, which the published sets do not contain, the column in the middle has random phases
+like the others.
 """
 
 from __future__ import annotations
@@ -18,11 +19,18 @@ from robustbench_eff.core.rng import RandomStreams
 from .corruption import Size
 
 Phases = Float64[Tensor, "batch *planes height half"]
-"""Radians."""
+"""Phases in radians."""
 
 
 def phases(draws: RandomStreams, size: Size, stream: str, planes: tuple[int, ...] = ()) -> Phases:
-    """For the left half of the spectrum; the right half is the left one turned by 180 degrees."""
+    """Return random phases for the left half of a spectrum; the right half is the left one rotated by 180 degrees.
+
+    Args:
+        draws: Random streams, one per image.
+        size: Height and width of the image.
+        stream: Name of the stream.
+        planes: Shape of independent noise planes.
+    """
     height, width = size
     return 2 * math.pi * draws.uniform((*planes, height, (width + 1) // 2), stream=stream).double()
 
@@ -30,7 +38,13 @@ def phases(draws: RandomStreams, size: Size, stream: str, planes: tuple[int, ...
 def shaped_noise(
     phase: Phases, size: Size, amplitude: Callable[[Tensor], Tensor]
 ) -> Float64[Tensor, "batch *planes height width"]:
-    """Noise of standard deviation 1 on each plane; `amplitude` is that of the distance from frequency 0, in cycles."""
+    """Return noise with standard deviation 1 on each plane.
+
+    Args:
+        phase: Phases as from `phases`.
+        size: Height and width of the image.
+        amplitude: Amplitude as a function of the distance from frequency 0, in cycles per image.
+    """
     height, width = size
     half = torch.complex(phase.cos(), phase.sin())
     whole = torch.cat((half, half[..., : width // 2].flip(-2, -1)), -1)

@@ -1,4 +1,4 @@
-"""What a styliser is: it gives a content image the texture, or the colours, of a style image."""
+"""Stylisers give a content image the texture, or the colours, of a style image."""
 
 from __future__ import annotations
 
@@ -15,31 +15,49 @@ from robustbench_eff.core.types import Images
 from .gaussian_filter import matrix, taps
 
 PerImage: TypeAlias = Float[Tensor, "batch #channel #height #width"]
-"""One number for each image, or for each of its channels, beside images."""
+"""One number per image, or per channel, in a shape that broadcasts with images."""
 FLAT = 1e-6
-"""Below such a deviation there is nothing to be scaled."""
+"""Lower bound of standard deviations that divide."""
 
 
 @runtime_checkable
 class Styliser(Protocol):
-    """A frozen dataclass; its fields are its hyper-parameters."""
+    """A frozen dataclass that stylises images; its fields are its hyper-parameters."""
 
     @property
     def stochastic(self) -> bool:
-        """Whether the images depend on the draws."""
+        """True if the images depend on the draws."""
 
     def __call__(
         self, content: Images, style: Images, strength: float = 1.0, draws: RandomStreams | None = None
     ) -> Images:
-        """`content` in the style of `style`, image by image: float32 (N, 3, H, W) in [0, 1], as both must be.
+        """Give every content image the style of its style image.
 
-        `strength` from 0 to 1 says how much of it. `draws` key what is random; without them the images' positions and
-        seed 0 do. Raises DataError for images of another dtype, shape or range, and for another strength.
+        Args:
+            content: float32 images in [0, 1] with three channels.
+            style: Style images of the same shape and range.
+            strength: Amount of style, from 0 to 1.
+            draws: Random streams, one per image; by default those of the positions in the batch at seed 0.
+
+        Returns:
+            float32 images in [0, 1] of the same shape.
+
+        Raises:
+            DataError: Dtype, shape or range of the images, or the strength, is not as required.
         """
 
 
 def check(content: Images, style: Images, strength: float) -> None:
-    """DataError for what a styliser cannot take."""
+    """Check the arguments of a styliser.
+
+    Args:
+        content: Content images.
+        style: Style images.
+        strength: Amount of style.
+
+    Raises:
+        DataError: Images are not float32 (N, 3, H, W) in [0, 1], shapes differ, or the strength is not in [0, 1].
+    """
     for name, images in (("Content", content), ("Style", style)):
         if images.dtype != torch.float32 or images.ndim != 4 or images.shape[1] != 3:
             raise DataError(
@@ -59,18 +77,34 @@ def check(content: Images, style: Images, strength: float) -> None:
 
 
 def interpolate(content: Images, changed: Images, strength: float) -> Images:
-    """So far from one to the other, clipped to [0, 1]."""
+    """Return the linear interpolation between two images, clipped to [0, 1].
+
+    Args:
+        content: Images at strength 0.
+        changed: Images at strength 1.
+        strength: From 0 to 1.
+    """
     return torch.lerp(content, changed, strength).clamp_(0, 1)
 
 
 def low_pass(images: Images, sigma: float) -> Images:
-    """Gaussian filter with `sigma` in pixels; beyond the edges lies the mirror image."""
+    """Apply a Gaussian filter; beyond the edges lies the mirror image.
+
+    Args:
+        images: Images, channels first.
+        sigma: Standard deviation in pixels.
+    """
     down, across = (matrix(taps(sigma), side, "reflect").to(images) for side in (images.shape[-2], images.shape[-1]))
     smooth: Tensor = down @ images @ across.T
     return smooth
 
 
 def deviation(images: Images, dim: tuple[int, ...]) -> PerImage:
-    """Standard deviation over `dim`, never zero."""
+    """Return the standard deviation, at least 1e-6.
+
+    Args:
+        images: Images, channels first.
+        dim: Dimensions to reduce; they keep length 1.
+    """
     centred = images - images.mean(dim, keepdim=True)
     return centred.square().mean(dim, keepdim=True).sqrt().clamp_min(FLAT)

@@ -1,4 +1,4 @@
-"""Adaptive instance normalisation: the style's statistics of VGG features, brought back to pixels by a decoder."""
+"""Adaptive instance normalisation: content features get the style's statistics and are decoded to pixels."""
 
 from __future__ import annotations
 
@@ -23,46 +23,47 @@ Features = Float[Tensor, "batch features rows columns"]
 VARIANCE = 1e-5
 """Added to every variance."""
 SMALLEST = 9
-"""Pixels a side of which three poolings leave more than one feature."""
+"""Smallest side in pixels of which three poolings leave more than one feature."""
 WHERE = """\
 Both files are in the releases of github.com/naoto0804/pytorch-AdaIN.
-Pass them as adain(encoder='PATH/vgg_normalised.pth', decoder='PATH/decoder.pth'), or take another styliser."""
+Pass them as adain(encoder='PATH/vgg_normalised.pth', decoder='PATH/decoder.pth'), or use another styliser."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaIN:
-    """Feature by feature, mean and spread of relu4_1 of the content become those of the style.
+    """Replaces mean and standard deviation of each relu4_1 feature of the content by those of the style.
 
-    `strength` mixes features, not images: with 0 the content comes back as the decoder makes it.
+    `strength` mixes features, not images: at 0 the result is the content as the decoder reconstructs it.
 
     Source: Huang & Belongie 2017, arXiv:1703.06868; networks and constants as in naoto0804/pytorch-AdaIN 47950d0.
-    Differs: images are clipped to [0, 1], and cut to the content's size where that is no multiple of 8.
+    Differs: images are clipped to [0, 1], and cropped to the content's size if that is not a multiple of 8.
     """
 
     encoder: str = "vgg_normalised.pth"
-    """File with the weights of VGG-19 whose features are normalised."""
+    """File with the weights of VGG-19 with normalised features."""
     decoder: str = "decoder.pth"
-    """File with those of what turns its relu4_1 into images."""
+    """File with the weights of the network from relu4_1 to images."""
 
     @property
     def stochastic(self) -> bool:
-        """Whether the images depend on the draws."""
+        """True if the images depend on the draws."""
         return False
 
     @torch.no_grad()
     def __call__(
         self, content: Images, style: Images, strength: float = 1.0, draws: RandomStreams | None = None
     ) -> Images:
-        """`content` in the texture and colours of `style`; shapes, ranges and errors as `Styliser`.
+        """Give the content the texture and colours of the style. See `Styliser`.
 
-        DataError also for weights that are not there or are not those of these networks.
+        Raises:
+            DataError: Also if the files with the weights do not exist or do not fit these networks.
         """
         del draws
         check(content, style, strength)
         if not len(content):
             return content.clone()
         if min(content.shape[2:]) < SMALLEST:
-            raise DataError(f"AdaIN takes images of at least {SMALLEST} pixels a side, got {tuple(content.shape)}.")
+            raise DataError(f"AdaIN takes images of at least {SMALLEST} pixels per side, got {tuple(content.shape)}.")
         encoder = _loaded(_encoder, Path(self.encoder), content.device)
         decoder = _loaded(_decoder, Path(self.decoder), content.device)
         features: Features = encoder(content)
@@ -72,7 +73,12 @@ class AdaIN:
 
 
 def normalised(content: Features, style: Features) -> Features:
-    """Content features with the mean and the standard deviation of the style's (equation 8)."""
+    """Return the content's features with mean and standard deviation of the style's (equation 8).
+
+    Args:
+        content: Features of the content.
+        style: Features of the style.
+    """
     (mean, spread), (style_mean, style_spread) = _statistics(content), _statistics(style)
     return (content - mean) / spread * style_spread + style_mean
 
@@ -84,30 +90,31 @@ def _statistics(features: Features) -> tuple[Tensor, Tensor]:
 
 @lru_cache(maxsize=4)
 def _loaded(build: Callable[[], nn.Sequential], weights: Path, device: torch.device) -> nn.Sequential:
-    """The network with the weights of the file; what the file holds beside them (deeper layers) is left out."""
+    """The network with the weights of the file; further entries of the file (deeper layers) are ignored."""
     if not weights.is_file():
-        raise DataError(f"AdaIN needs the file {weights}, which is not there.", WHERE)
+        raise DataError(f"AdaIN needs the file {weights}, which does not exist.", WHERE)
     try:
         state = torch.load(weights, map_location=device, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise DataError(f"{weights} cannot be read as PyTorch weights: {str(error).splitlines()[0]}", WHERE) from error
     network = build()
     expected = network.state_dict()
-    found = {name: state[name] for name in expected if name in state} if isinstance(state, dict) else {}
+    stored = {name: state[name] for name in expected if name in state} if isinstance(state, dict) else {}
     for name, tensor in expected.items():
-        if not isinstance(there := found.get(name), Tensor) or there.shape != tensor.shape:
-            came = tuple(there.shape) if isinstance(there, Tensor) else "nothing"
+        value = stored.get(name)
+        if not isinstance(value, Tensor) or value.shape != tensor.shape:
+            shape = tuple(value.shape) if isinstance(value, Tensor) else "nothing"
             raise DataError(
-                f"{weights} does not hold the weights of AdaIN's {build.__name__[1:]}: "
-                f"{name} should be {tuple(tensor.shape)}, got {came}.",
+                f"{weights} does not contain the weights of AdaIN's {build.__name__[1:]}: "
+                f"{name} should have shape {tuple(tensor.shape)}, got {shape}.",
                 WHERE,
             )
-    network.load_state_dict(found, assign=True)
+    network.load_state_dict(stored, assign=True)
     return network.eval().requires_grad_(False)
 
 
 def _encoder() -> nn.Sequential:
-    """VGG-19 up to relu4_1, behind the 1 x 1 convolution that takes RGB in [0, 1]; without weights."""
+    """VGG-19 up to relu4_1, after the 1 x 1 convolution that takes RGB in [0, 1]; without weights."""
     with torch.device("meta"):
         return nn.Sequential(
             nn.Conv2d(3, 3, 1),
@@ -122,7 +129,7 @@ def _encoder() -> nn.Sequential:
 
 
 def _decoder() -> nn.Sequential:
-    """Its mirror image; without weights."""
+    """The mirror image of the encoder; without weights."""
     with torch.device("meta"):
         layers = [
             *_convolutions(512, 256),
@@ -133,7 +140,7 @@ def _decoder() -> nn.Sequential:
             nn.Upsample(scale_factor=2),
             *_convolutions(64, 64, 3),
         ]
-        return nn.Sequential(*layers[:-1])  # pixels are not rectified
+        return nn.Sequential(*layers[:-1])  # no ReLU after the pixels
 
 
 def _convolutions(*widths: int) -> Iterator[nn.Module]:

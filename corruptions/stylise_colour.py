@@ -1,4 +1,4 @@
-"""Colour transfer: every channel gets the mean and the spread of the style's."""
+"""Colour transfer: every channel gets the mean and the standard deviation of the style's."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ PIXELS = (2, 3)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colour:
-    """The style's mean and standard deviation of red, green and blue; no texture.
+    """Transfers the style's mean and standard deviation of red, green and blue, but no texture.
 
     Source: Reinhard, Ashikhmin, Gooch & Shirley 2001, "Color transfer between images" (IEEE CG&A 21).
-    Differs: in RGB instead of their decorrelated space, whose logarithms have no value for black.
+    Differs: in RGB instead of their decorrelated space, whose logarithms are undefined for black.
     """
 
     @property
     def stochastic(self) -> bool:
-        """Whether the images depend on the draws."""
+        """True if the images depend on the draws."""
         return False
 
     def __call__(
         self, content: Images, style: Images, strength: float = 1.0, draws: RandomStreams | None = None
     ) -> Images:
-        """`content` in the colours of `style`; shapes, ranges and errors as `Styliser`."""
+        """Give the content the colours of the style. See `Styliser`."""
         del draws
         check(content, style, strength)
         centred = content - content.mean(PIXELS, keepdim=True)

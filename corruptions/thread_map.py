@@ -1,4 +1,4 @@
-"""Images that go one by one through a library in C, which lets other threads run meanwhile."""
+"""Images processed one by one in threads by a C library that releases the GIL."""
 
 from __future__ import annotations
 
@@ -12,12 +12,20 @@ from robustbench_eff.core.types import Pixels
 
 
 def one_by_one(change: Callable[[Tensor], Tensor], pixels: Pixels) -> Pixels:
-    """`change` of every image, on a CPU, with as many threads as torch would use."""
-    source = pixels.cpu()
-    out = torch.empty_like(source).numpy()  # threads of torch's own would be in each other's way
+    """Apply a function to every image on the CPU, in as many threads as torch uses.
 
-    def work(image: int) -> None:
-        out[image] = change(source[image]).numpy()
+    Args:
+        change: Maps one uint8 image (H, W, 3) to an image of the same shape.
+        pixels: Images on any device.
+
+    Returns:
+        Changed images on the device of `pixels`.
+    """
+    source = pixels.cpu()
+    out = torch.empty_like(source).numpy()  # writing by NumPy avoids threads of torch within ours
+
+    def work(index: int) -> None:
+        out[index] = change(source[index]).numpy()
 
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         for _ in pool.map(work, range(len(source))):

@@ -1,7 +1,7 @@
 """Zoom blur: the mean of the image and of magnified images of its centre.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3, whose ranges of
-magnifications end where NumPy's rounding makes them end.
+magnifications end where NumPy's rounding lets them end.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The centre of an image, magnified bilinearly with corners on corners.
+"""The centre of an image, magnified bilinearly with aligned corners.
 
 Source: scipy 1.17 ndimage.zoom with order=1, as hendrycks/robustness 8190fe3 calls it in clipped_zoom.
 """
@@ -6,23 +6,31 @@ Source: scipy 1.17 ndimage.zoom with order=1, as hendrycks/robustness 8190fe3 ca
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float64, Int64
 from torch import Tensor
 
 Field: TypeAlias = Float[Tensor, "batch height width channels"]
 
 
 def centre_zoomed(field: Field, factor: float) -> Float[Tensor, "batch tall wide channels"]:
-    """The middle 1 / `factor` of the image at its old size or a few pixels off, of the same dtype."""
+    """Magnify the central 1 / `factor` of images.
+
+    Args:
+        field: Images, channels last, of any floating dtype.
+        factor: Magnification, at least 1.
+
+    Returns:
+        Images of about the original size, see `zoomed_length`, in the same dtype.
+    """
     height, width = field.shape[1:3]
     tall, wide = math.ceil(height / factor), math.ceil(width / factor)
     top, left = (height - tall) // 2, (width - wide) // 2
     inner = field[:, top : top + tall, left : left + wide].double()
-    upper, lower, down = _places(tall, zoomed_length(height, factor), field.device)
-    near, far, across = _places(wide, zoomed_length(width, factor), field.device)
+    upper, lower, down = _neighbours(tall, zoomed_length(height, factor), field.device)
+    near, far, across = _neighbours(wide, zoomed_length(width, factor), field.device)
     up, back = (1.0 - down)[:, None, None], (1.0 - across)[:, None]
     down, across = down[:, None, None], across[:, None]
     total = inner[:, upper][:, :, near].mul_(up).mul_(back)
@@ -33,12 +41,25 @@ def centre_zoomed(field: Field, factor: float) -> Float[Tensor, "batch tall wide
 
 
 def zoomed_length(length: int, factor: float) -> int:
-    """What becomes of a length."""
+    """Return the length of a magnified side, which may differ from the original one by a few pixels.
+
+    Args:
+        length: Original length in pixels.
+        factor: Magnification.
+    """
     return round(math.ceil(length / factor) * factor)
 
 
-def _places(old: int, new: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Of each new coordinate the old ones beside it, and how far it is from the first."""
-    where = torch.arange(new, device=device).double() * ((old - 1) / (new - 1) if new > 1 else 0.0)
-    first = where.floor().long().clamp_(0, old - 1)
-    return first, (first + 1).clamp_(max=old - 1), where - first
+class _Neighbours(NamedTuple):
+    """The two old pixels around each new coordinate."""
+
+    lower: Int64[Tensor, new]
+    upper: Int64[Tensor, new]
+    fraction: Float64[Tensor, new]
+    """Distance of the coordinate from the lower pixel."""
+
+
+def _neighbours(old: int, new: int, device: torch.device) -> _Neighbours:
+    position = torch.arange(new, device=device).double() * ((old - 1) / (new - 1) if new > 1 else 0.0)
+    lower = position.floor().long().clamp_(0, old - 1)
+    return _Neighbours(lower, (lower + 1).clamp_(max=old - 1), position - lower)

@@ -1,1 +1,1 @@
-"""The inner loops of corruptions, compiled for a CPU: the bytes of the torch programs beside them, much faster."""
+"""The inner loops of corruptions, compiled for a CPU: the same bytes as the torch programs, much faster."""

@@ -1,4 +1,4 @@
-"""Images resized by means of boxes, in Pillow's whole numbers."""
+"""Resizing with a box filter in Pillow's integer arithmetic."""
 
 from __future__ import annotations
 
@@ -10,13 +10,20 @@ from numba import prange
 from .jit import loop, parallel
 
 BITS = np.int32(22)
-"""Of a weight behind the point."""
+"""Fractional bits of a weight."""
 HALF = np.int32(1 << 21)
 
 
 @parallel
 def pixelate(pixels, tall, wide, out):
-    """Images made as small as that and large again."""
+    """Shrink images and enlarge them again.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        tall: Height of the small image in pixels.
+        wide: Width of the small image in pixels.
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         small = _along_height(_along_width(pixels[image], wide), tall)
         out[image] = _along_height(_along_width(small, pixels.shape[2]), pixels.shape[1])
@@ -70,18 +77,18 @@ def _weigh(total, weight, out):
 
 @loop
 def _boxes(old, new):
-    """Of every new pixel the old ones whose centres its box covers, from the first to before the last, and a weight."""
+    """First and last (exclusive) old pixel whose centre each new pixel's box covers, and the weight of each."""
     scale = old / new
     width = max(scale, 1.0)
     first, last, weight = np.empty(new, np.uint32), np.empty(new, np.uint32), np.empty(new, np.int32)
-    for place in range(new):
-        centre = (place + 0.5) * scale
+    for index in range(new):
+        centre = (index + 0.5) * scale
         begin = max(math.trunc(centre - 0.5 * width + 0.5), 0)
         end = min(math.trunc(centre + 0.5 * width + 0.5), old)
         while (begin - centre + 0.5) * (1.0 / width) <= -0.5:
             begin += 1
         while (end - 1 - centre + 0.5) * (1.0 / width) > 0.5:
             end -= 1
-        first[place], last[place] = begin, end
-        weight[place] = math.trunc(0.5 + 1.0 / (end - begin) * 2 * HALF)
+        first[index], last[index] = begin, end
+        weight[index] = math.trunc(0.5 + 1.0 / (end - begin) * 2 * HALF)
     return first, last, weight

@@ -11,14 +11,28 @@ from .smooth import add_pairs, even, smooth_row
 
 @parallel
 def gaussian_blur(pixels, taps, out):
-    """Smoothed images."""
+    """Smooth images.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        taps: Weights of the Gaussian from the centre outwards.
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         _blur(pixels[image], taps, out[image])
 
 
 @parallel
 def glass_blur(pixels, taps, reach, steps, out):
-    """Smoothed, with pixels copied in order from where `steps` (across, down) lead, smoothed again."""
+    """Smooth images, copy pixels from neighbours in order, and smooth again.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        taps: Weights of the Gaussian from the centre outwards.
+        reach: Largest step of a copy in pixels.
+        steps: Offsets (image, sweep, row, column, (across, down)) of the source of each copy.
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         height, width = pixels.shape[1:3]
         blurred = np.empty((height, width, 3), dtype=np.uint8)
@@ -36,13 +50,19 @@ def glass_blur(pixels, taps, reach, steps, out):
 
 @parallel
 def defocus_blur(pixels, weights, out):
-    """Every pixel becomes the disk of `weights`, of which a quarter is looked at: it is symmetric."""
+    """Blur images with a disk, of which only one quarter is read because it is symmetric.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        weights: Weights of the disk, float64 (side, side).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     reach = len(weights) // 2
     quarter = np.zeros((reach + 1, reach + 2))
     quarter[:, : reach + 1] = weights[reach:, reach:]
     for image in prange(len(pixels)):
         length = 3 * pixels.shape[2]
-        margin = reach + 1  # beyond the last weight lies a zero, for pairs of pairs are added at once
+        margin = reach + 1  # one zero beyond the last weight, because two pairs are added at once
         source = _mirrored(pixels[image], margin)
         total, pair = np.empty(length), np.empty(source.shape[1])
         for y in range(pixels.shape[1]):
@@ -84,7 +104,7 @@ def _blur(pixels, taps, out):
 
 @loop
 def _fractions(pixels):
-    """(height, width, 3) levels as (height, width * 3) fractions."""
+    """Levels (height, width, 3) as fractions (height, width * 3)."""
     height, width = pixels.shape[:2]
     out = np.empty((height, width * 3))
     for y in range(height):
@@ -103,7 +123,7 @@ def _row_to_levels(values, out):
 
 @loop
 def _mirrored(pixels, margin):
-    """The same with `margin` more pixels on each side: the mirror image without its last pixel twice."""
+    """Fractions with `margin` more pixels on each side: the mirror image without a second copy of the last pixel."""
     height, width = pixels.shape[:2]
     out = np.empty((height + 2 * margin, 3 * (width + 2 * margin)))
     for y in range(len(out)):

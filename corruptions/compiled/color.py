@@ -12,7 +12,15 @@ from .jit import FRACTIONS, loop, parallel, to_level
 
 @parallel
 def hsv_changed(pixels, saturation_factor, saturation_added, value_added, out):
-    """Saturation s becomes s * factor + added, value v becomes v + added, both clipped."""
+    """Change saturation and value of HSV; both are clipped to [0, 1].
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        saturation_factor: Factor of the saturation.
+        saturation_added: Added to the saturation after that.
+        value_added: Added to the value.
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         width = pixels.shape[2]
         colours, levels = np.empty((3, width)), np.empty((3, width), dtype=np.uint8)
@@ -24,7 +32,12 @@ def hsv_changed(pixels, saturation_factor, saturation_added, value_added, out):
 
 @loop
 def separate(pixels, colours):
-    """A row of pixels as fractions, channel by channel."""
+    """Write a row of pixels as fractions, channel by channel.
+
+    Args:
+        pixels: Row of levels, uint8 (width, 3).
+        colours: Receives the fractions (3, width).
+    """
     for x in range(len(pixels)):
         for channel in range(3):
             colours[channel, x] = FRACTIONS[pixels[x, channel]]
@@ -32,7 +45,12 @@ def separate(pixels, colours):
 
 @loop
 def join(levels, out):
-    """Back to pixels."""
+    """Write a row of levels back to pixels.
+
+    Args:
+        levels: Row of levels, uint8 (3, width).
+        out: Receives the pixels (width, 3).
+    """
     for x in range(len(out)):
         for channel in range(3):
             out[x, channel] = levels[channel, x]
@@ -40,7 +58,7 @@ def join(levels, out):
 
 @loop
 def _row(colours, saturation_factor, saturation_added, value_added, levels):
-    """One row, with choices in place of branches, so that the compiler takes several pixels at once."""
+    """Change one row, with selections instead of branches so that the compiler can vectorise the loop."""
     for x in range(colours.shape[1]):
         red, green, blue = colours[0, x], colours[1, x], colours[2, x]
         value = max(red, green, blue)
@@ -65,8 +83,14 @@ def _row(colours, saturation_factor, saturation_added, value_added, levels):
 
 
 @parallel
-def contrast(pixels, kept, out):
-    """Every channel moved towards its mean, by a table of all levels."""
+def contrast(pixels, factor, out):
+    """Scale every channel towards its mean, by a table of all levels.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        factor: Factor of the distance from the mean.
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     count = pixels.shape[1] * pixels.shape[2]
     for image in prange(len(pixels)):
         sums = np.zeros(3, dtype=np.int64)
@@ -78,7 +102,7 @@ def contrast(pixels, kept, out):
         for channel in range(3):
             mean = sums[channel] / (255 * count)
             for level in range(256):
-                table[channel, level] = to_level((FRACTIONS[level] - mean) * kept + mean)
+                table[channel, level] = to_level((FRACTIONS[level] - mean) * factor + mean)
         for y in range(pixels.shape[1]):
             for x in range(pixels.shape[2]):
                 for channel in range(3):

@@ -13,7 +13,15 @@ from .smooth import even, smooth_row
 
 @parallel
 def moves(uniform, reach, taps, strength, out):
-    """Fields from -reach to reach, smoothed and multiplied by `strength`; float32."""
+    """Compute smooth displacement fields.
+
+    Args:
+        uniform: Draws of [0, 1), float32 (N, H, W).
+        reach: Largest displacement before smoothing, in pixels.
+        taps: Weights of the Gaussian from the centre outwards.
+        strength: Factor after smoothing.
+        out: Receives the displacements in pixels, float32 (N, H, W).
+    """
     weights = even(taps)
     for image in prange(len(uniform)):
         height, width = uniform.shape[1:]
@@ -30,14 +38,31 @@ def moves(uniform, reach, taps, strength, out):
 
 @parallel
 def displaced(pixels, across, down, out):
-    """Images bilinearly from (row + down, column + across)."""
+    """Interpolate images bilinearly at (row + down, column + across).
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        across: Horizontal displacements in pixels, float32 (N, H, W).
+        down: Vertical displacements in pixels, float32 (N, H, W).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         _displace(_fractions(pixels[image]), across[image], down[image], out[image])
 
 
 @parallel
 def warped_displaced(pixels, inverse, fine_bits, step_bits, across, down, out):
-    """The same after affine maps whose `inverse` is in units of 2^-fine_bits pixels."""
+    """Apply an affine map to images, then displace them.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        inverse: Inverse maps (N, 2, 3) in units of 2^-fine_bits pixels.
+        fine_bits: Fractional bits of the computed coordinates.
+        step_bits: Fractional bits of the coordinates that are interpolated.
+        across: Horizontal displacements in pixels, float32 (N, H, W).
+        down: Vertical displacements in pixels, float32 (N, H, W).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         warped = _warped(_fractions(pixels[image]), inverse[image], fine_bits, step_bits)
         _displace(warped, across[image], down[image], out[image])
@@ -80,7 +105,7 @@ def _warped(image, inverse, fine_bits, step_bits):
 
 @loop
 def _folded(index, length):
-    """Mirrored without the last pixel twice."""
+    """A mirrored index, without a second copy of the last pixel."""
     if 0 <= index < length:
         return index
     period = max(1, 2 * length - 2)
@@ -110,18 +135,18 @@ def _displace(image, across, down, out):
 
 
 @loop
-def _mirrored(where, length):
-    """A coordinate brought between -1 and `length` as SciPy does, the last pixel twice in the mirror image."""
+def _mirrored(position, length):
+    """A mirrored coordinate from -1 to `length` as in SciPy, with a second copy of the last pixel."""
     period = 2 * length
-    if where < 0:
-        if where < -period:
-            where += period * math.trunc(-where / period)
-        where = where + period if where < -length else max(-where, 1e-15) - 1.0
-    if where > length - 1:
-        where -= period * math.trunc(where / period)
-        if where >= length:
-            where = period - where - 1.0
-    return where
+    if position < 0:
+        if position < -period:
+            position += period * math.trunc(-position / period)
+        position = position + period if position < -length else max(-position, 1e-15) - 1.0
+    if position > length - 1:
+        position -= period * math.trunc(position / period)
+        if position >= length:
+            position = period - position - 1.0
+    return position
 
 
 @loop

@@ -1,4 +1,4 @@
-"""How loops are compiled and run: images in parallel, sums in the order they are written."""
+"""Compiling and running loops: images in parallel, sums in the order in which they are written."""
 
 from __future__ import annotations
 
@@ -11,30 +11,41 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..center_crop import corner
+from robustbench_eff.core.center_crop import crop_corner
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 FRACTIONS = np.arange(256) / 255
-"""Of every level."""
+"""The fraction of every level."""
 
 
 def loop(function: Function) -> Function:
-    """Compiled for one image; without fast mathematics, so that nothing is reordered or fused."""
+    """Compile a function for one image, without fast math, so that no operation is reordered or fused.
+
+    Args:
+        function: Function in the subset of Python that numba compiles.
+    """
     compiled: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
     return compiled
 
 
 @loop
 def to_level(fraction):
-    """Clipped and truncated."""
+    """Return the level of a fraction, clipped and truncated.
+
+    Args:
+        fraction: Fraction of white.
+    """
     return np.uint8(min(max(fraction, 0.0), 1.0) * 255)
 
 
 def parallel(function: Function) -> Function:
-    """Compiled for a batch, whose images (numba.prange) are shared out to the threads that torch would use.
+    """Compile a function for a batch, whose images (numba.prange) are distributed over as many threads as torch uses.
 
-    Numba's first call sets the number of threads of the OpenMP library that torch has in common with it to that of all
-    cores; torch gets its own back.
+    Numba's first call sets the number of threads of the OpenMP library, which it shares with torch, to the number of
+    cores; the value of torch is restored after each call.
+
+    Args:
+        function: Function in the subset of Python that numba compiles.
     """
     compiled = numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")(function)
 
@@ -51,7 +62,16 @@ def parallel(function: Function) -> Function:
 
 
 def apply_loop(function: Callable[..., None], images: Tensor, *arguments: Any) -> Tensor:
-    """What `function(images, *arguments, out)` writes, of the images' shape and type; all tensors come as arrays."""
+    """Run a compiled function on a batch of images.
+
+    Args:
+        function: Called as function(images, *arguments, out), with arrays in place of tensors.
+        images: Images on the CPU.
+        *arguments: Further arguments.
+
+    Returns:
+        What the function writes to `out`, of the shape and dtype of `images`.
+    """
     source = array(images)
     out = np.empty_like(source)
     function(source, *(array(item) if isinstance(item, Tensor) else item for item in arguments), out)
@@ -61,12 +81,27 @@ def apply_loop(function: Callable[..., None], images: Tensor, *arguments: Any) -
 def apply_frame_loop(
     function: Callable[..., None], maps: Tensor, picture: Tensor, size: int, *arguments: Any
 ) -> Tensor:
-    """The frames that `function(maps, picture, top, left, *arguments, out)` writes, of the picture's middle."""
+    """Run a compiled function that makes frames of the centre of a picture.
+
+    Args:
+        function: Called as function(maps, picture, top, left, *arguments, out), with arrays in place of tensors.
+        maps: One map per frame, on the CPU.
+        picture: Picture on the CPU.
+        size: Side of a frame in pixels.
+        *arguments: Further arguments.
+
+    Returns:
+        Frames, uint8 (frames, size, size, 3).
+    """
     out = np.empty((len(maps), size, size, 3), dtype=np.uint8)
-    function(array(maps), array(picture), *corner((picture.shape[0], picture.shape[1]), size), *arguments, out)
+    function(array(maps), array(picture), *crop_corner(picture.shape[0], picture.shape[1], size), *arguments, out)
     return torch.from_numpy(out)
 
 
 def array(tensor: Tensor) -> npt.NDArray[Any]:
-    """The same memory, in order."""
+    """Return a C-contiguous array that shares the memory of the tensor if possible.
+
+    Args:
+        tensor: Tensor on the CPU.
+    """
     return tensor.contiguous().numpy()

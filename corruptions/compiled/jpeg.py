@@ -1,4 +1,4 @@
-"""The round trip through a JPEG file without the file, for all that is lost is lost before the entropy coding."""
+"""The round trip through a JPEG file without the file: all loss happens before the entropy coding."""
 
 from __future__ import annotations
 
@@ -9,13 +9,20 @@ from .. import dct
 from .jit import loop, parallel
 
 SIDE, LANES, GROUP = 8, 64, 512
-"""Of a block; values at one of its places in eight blocks, which are transformed at once; all values of those."""
+"""Side of a block; values of one row or column of eight blocks, which are transformed at once; all their values."""
 _forward, _inverse = njit(inline="always")(dct.forward), njit(inline="always")(dct.inverse)
 
 
 @parallel
 def round_trip(pixels, luma, chroma, out):
-    """Images through files; `luma` and `chroma` are (factor, summand, shift, step) of every place in a block."""
+    """Encode and decode images.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        luma: Factor, summand, shift and step of every coefficient, int32 (4, 64), for luma.
+        chroma: Factor, summand, shift and step of every coefficient, int32 (4, 64), for chroma.
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         height, width = pixels.shape[1:3]
         rows, columns = -(-height // 2), -(-width // 2)
@@ -31,7 +38,7 @@ def round_trip(pixels, luma, chroma, out):
 
 @loop
 def _convert(pixels, planes):
-    """Luma, blue and red differences; the last row and column again to the end of the blocks."""
+    """Luma, blue and red differences, padded with the last row and column to whole blocks."""
     height, width = pixels.shape[:2]
     for y in range(height):
         _convert_row(pixels[y], planes[0, y], planes[1, y], planes[2, y])
@@ -53,7 +60,7 @@ def _convert_row(pixels, luma, blue, red):
 
 @loop
 def _halve(plane, height, rows, out):
-    """Means of 2 x 2, rounded up and down in turn; the last of `rows` again to the end of the blocks."""
+    """Means of 2 x 2 pixels, rounded down and up alternately, padded with the last of `rows` to whole blocks."""
     for y in range(rows):
         upper, lower = plane[2 * y], plane[min(2 * y + 1, height - 1)]
         for x in range(out.shape[1]):
@@ -99,7 +106,7 @@ def _scatter(values, part):
 
 @loop
 def _turn(values, turned):
-    """Rows of blocks become columns."""
+    """Transpose the blocks."""
     for place in range(SIDE):
         for other in range(SIDE):
             for block in range(SIDE):
@@ -167,7 +174,7 @@ def _quantise(values, quantiser):
 
 @loop
 def _render(luma, blue, red, out):
-    """Pixels, with colours interpolated between their four nearest (libjpeg's "fancy" upsampling)."""
+    """Pixels, with colours interpolated between the four nearest (libjpeg's "fancy" upsampling)."""
     rows, columns = blue.shape
     blues, reds = np.empty(2 * columns, dtype=np.int32), np.empty(2 * columns, dtype=np.int32)
     channels = np.empty((3, out.shape[1]), dtype=np.uint8)

@@ -1,4 +1,4 @@
-"""Images whose pixels come from near by: smeared and magnified."""
+"""Smearing and magnification of images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from .jit import FRACTIONS, loop, parallel
 
 @parallel
 def motion_blur(pixels, weights, steps, out):
-    """Images smeared along `steps` (image, tap, (down, across))."""
+    """Smear images.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        weights: Weights of the taps.
+        steps: Offset of every tap in pixels (image, tap, (down, across)).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         values = pixels[image].reshape(pixels.shape[1], -1).astype(np.float32)  # exact, and half the memory
         smeared = smear(values, weights, steps[image], 3)
@@ -28,15 +35,21 @@ def _to_levels(values, out):
 
 @loop
 def smear(values, weights, steps, channels):
-    """`values` (height, width * channels) in float64, moved by `steps` (tap, (down, across)), weighted and added.
+    """Return the weighted sum of shifted copies of one image, float64 (height, width * channels).
 
-    Row by row, so that the sums of a row stay in the cache while the taps are added to it, four at once.
+    The loop goes row by row, so that the sums of a row stay in the cache while taps are added to it, four at once.
+
+    Args:
+        values: Image (height, width * channels).
+        weights: Weights of the taps.
+        steps: Offset of every tap in pixels (tap, (down, across)).
+        channels: Number of channels.
     """
     height, length = values.shape
     taps = 0
     while taps < len(weights) and abs(steps[taps, 0]) < height and abs(steps[taps, 1]) * channels < length:
         taps += 1
-    fours = np.zeros((taps + 3) // 4 * 4)  # the last of which may weigh nothing
+    fours = np.zeros((taps + 3) // 4 * 4)  # the last ones may have weight zero
     fours[:taps] = weights[:taps]
     down, across = np.zeros(len(fours), dtype=np.int64), np.zeros(len(fours), dtype=np.int64)
     down[:taps], across[:taps] = steps[:taps, 0], steps[:taps, 1] * channels
@@ -55,7 +68,7 @@ def smear(values, weights, steps, channels):
 
 @loop
 def _padded(values, margin, channels):
-    """With `margin` more numbers on either side: the first and the last pixel."""
+    """The image with `margin` more numbers on either side: copies of the first and the last pixel."""
     height, length = values.shape
     out = np.empty((height, length + 2 * margin), dtype=values.dtype)
     for y in range(height):
@@ -82,7 +95,13 @@ def _add_four(total, a, b, c, d, weights):
 
 @parallel
 def zoom_blur(pixels, factors, out):
-    """Means of the images and of their centres, magnified; float32 sums."""
+    """Average images and their magnified centres, with float32 sums.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        factors: Magnifications.
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     count = np.float32(len(factors) + 1)
     for image in prange(len(pixels)):
         levels = pixels[image].reshape(pixels.shape[1], -1)
@@ -106,9 +125,15 @@ def _mean(values, total, count, out):
 
 @loop
 def add_zoomed(values, factor, channels, total):
-    """Adds the magnified middle of `values` (height, width * channels), as much of it as has room in `total`.
+    """Add the magnified centre of one image, cropped to the size of `total`.
 
-    Every row is spread once: what lies left and right of each new pixel then stands in order.
+    Every row is expanded once, so that the left and right neighbours of all new pixels are contiguous.
+
+    Args:
+        values: Image (height, width * channels).
+        factor: Magnification.
+        channels: Number of channels.
+        total: Sum (height, width * channels) to add to.
     """
     height, width = values.shape[0], values.shape[1] // channels
     top, tall, rows, down = _places(height, factor)
@@ -136,14 +161,14 @@ def add_zoomed(values, factor, channels, total):
 
 @loop
 def _places(length, factor):
-    """Where the middle starts, its length, and of each new pixel the old one before it and how far it is from that."""
+    """Start and length of the centre, and for each new pixel the old pixel before it and the distance from that."""
     old = math.ceil(length / factor)
     new = round(old * factor)
     step = (old - 1) / (new - 1) if new > 1 else 0.0
     first, beyond = np.empty(new, dtype=np.int64), np.empty(new)
-    for place in range(new):
-        first[place] = min(math.floor(place * step), old - 1)
-        beyond[place] = place * step - first[place]
+    for index in range(new):
+        first[index] = min(math.floor(index * step), old - 1)
+        beyond[index] = index * step - first[index]
     return (length - old) // 2, old, first, beyond
 
 

@@ -10,7 +10,14 @@ from .jit import FRACTIONS, loop, parallel, to_level
 
 @parallel
 def gaussian_noise(pixels, deviation, noise, out):
-    """Flat images with a draw added to each value."""
+    """Add a normal draw to every value.
+
+    Args:
+        pixels: Flat images, uint8 (N, values).
+        deviation: Standard deviation of the noise, in fractions of white.
+        noise: Standard normal draws, float32 (N, values).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         for j in range(pixels.shape[1]):
             value = FRACTIONS[pixels[image, j]] + deviation * np.float64(noise[image, j])
@@ -19,7 +26,14 @@ def gaussian_noise(pixels, deviation, noise, out):
 
 @parallel
 def speckle_noise(pixels, deviation, noise, out):
-    """Flat images with each value multiplied by 1 and a draw."""
+    """Multiply every value by 1 plus a normal draw.
+
+    Args:
+        pixels: Flat images, uint8 (N, values).
+        deviation: Standard deviation of the noise.
+        noise: Standard normal draws, float32 (N, values).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         for j in range(pixels.shape[1]):
             clean = FRACTIONS[pixels[image, j]]
@@ -29,7 +43,14 @@ def speckle_noise(pixels, deviation, noise, out):
 
 @parallel
 def impulse_noise(pixels, amount, uniform, out):
-    """Flat images, black or white where a draw is below `amount` or half of it (both float32)."""
+    """Set values to white or black; thresholds are float32.
+
+    Args:
+        pixels: Flat images, uint8 (N, values).
+        amount: A draw below it gives black, a draw below half of it white.
+        uniform: Draws of [0, 1), float32 (N, values).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     half = np.float32(amount / 2)
     amount = np.float32(amount)
     for image in prange(len(pixels)):
@@ -40,10 +61,17 @@ def impulse_noise(pixels, amount, uniform, out):
 
 @parallel
 def shot_noise(pixels, table, first, levels, uniform, out):
-    """Flat images of which each value becomes `levels` of a count.
+    """Replace every value by the level of a photon count.
 
-    The count is how many entries of the value's row of `table` are at most value + draw; `first` says for every
-    value, and every 1/1024 that the draw may lie in, how many are so whatever the draw.
+    The count is the number of entries of the value's row of `table` that are at most value + draw.
+
+    Args:
+        pixels: Flat images, uint8 (N, values).
+        table: Level plus distribution function, float64 (256, counts).
+        first: Smallest possible count for every value and every interval of 1/1024 that contains the draw.
+        levels: Level of every count.
+        uniform: Draws of [0, 1), float32 (N, values).
+        out: Receives the result; uint8, of the shape of `pixels`.
     """
     for image in prange(len(pixels)):
         for j in range(pixels.shape[1]):
@@ -55,18 +83,36 @@ def shot_noise(pixels, table, first, levels, uniform, out):
 
 
 @parallel
-def frost(pixels, kept, frozen, ice, out):
-    """Flat images mixed with ice."""
-    every = np.arange(256.0)
-    warm, cold = kept * every, frozen * every
+def frost(pixels, image_share, ice_share, ice, out):
+    """Mix images with ice.
+
+    Args:
+        pixels: Flat images, uint8 (N, values).
+        image_share: Weight of the image.
+        ice_share: Weight of the ice.
+        ice: Crops of pictures of ice, uint8 (N, values).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
+    all_levels = np.arange(256.0)
+    image_terms, ice_terms = image_share * all_levels, ice_share * all_levels
     for image in prange(len(pixels)):
         for j in range(pixels.shape[1]):
-            out[image, j] = np.uint8(min(max(warm[pixels[image, j]] + cold[ice[image, j]], 0.0), 255.0))
+            out[image, j] = np.uint8(min(max(image_terms[pixels[image, j]] + ice_terms[ice[image, j]], 0.0), 255.0))
 
 
 @parallel
 def fog(pixels, thickness, decay, roughness, side, uniform, out):
-    """Images under a plasma fractal."""
+    """Add a plasma fractal to images.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        thickness: Factor of the fractal.
+        decay: Divisor of the roughness from one level to the next.
+        roughness: Roughness of the first level.
+        side: Side of the fractal, a power of two.
+        uniform: Draws of [0, 1), float32 (N, side^2 - 1).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         field = np.zeros((side, side))
         _plasma(uniform[image], decay, roughness, field)

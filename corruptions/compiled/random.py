@@ -1,8 +1,9 @@
-"""Philox4x32-10 as in robustbench_eff.core.rng, and what is made of its words."""
+"""Philox4x32-10 as in robustbench_eff.core.rng, and the random numbers made from its words."""
 
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,27 +20,48 @@ UNIT = np.float32(2.0**-24)
 
 
 def uniforms(draws: RandomStreams, shape: tuple[int, ...], stream: str) -> torch.Tensor:
-    """What `draws.uniform` gives."""
+    """Return the same numbers as `draws.uniform`.
+
+    Args:
+        draws: Random streams, one per image, on the CPU.
+        shape: Shape of the numbers of one image.
+        stream: Name of the stream.
+    """
     out = np.empty((len(draws.keys), math.prod(shape)), dtype=np.float32)
     _uniforms(*_keys(draws, stream), out)
     return torch.from_numpy(out).view(-1, *shape)
 
 
 def looked_up(draws: RandomStreams, shape: tuple[int, ...], stream: str, table: torch.Tensor) -> torch.Tensor:
-    """Entries of `table` (2^16 of float32), two of every word: by its lower half and then by its upper one."""
+    """Return random entries of a table, two for every random word: by its lower half, then by its upper half.
+
+    Args:
+        draws: Random streams, one per image, on the CPU.
+        shape: Shape of the numbers of one image.
+        stream: Name of the stream.
+        table: 2^16 float32 numbers.
+    """
     out = np.empty((len(draws.keys), math.prod(shape)), dtype=np.float32)
     _looked_up(*_keys(draws, stream), array(table), out)
     return torch.from_numpy(out).view(-1, *shape)
 
 
-def _keys(draws: RandomStreams, stream: str) -> tuple[np.ndarray, np.uint32, np.uint32]:
+class _Keys(NamedTuple):
+    """Counter and key of Philox."""
+
+    images: np.ndarray
+    low: np.uint32
+    high: np.uint32
+
+
+def _keys(draws: RandomStreams, stream: str) -> _Keys:
     low, high = stream_key(draws.seed, stream)
-    return array(draws.keys), np.uint32(low), np.uint32(high)
+    return _Keys(array(draws.keys), np.uint32(low), np.uint32(high))
 
 
 @loop
 def _block(number, low, high, key0, key1):
-    """Four words."""
+    """Four random words."""
     c0, c1, c2, c3 = np.uint32(number), np.uint32(0), low, high
     for _ in range(10):
         p0, p1 = np.uint64(c0) * M0, np.uint64(c2) * M1
@@ -52,7 +74,7 @@ def _block(number, low, high, key0, key1):
 
 @loop
 def _words(low, high, key0, key1, words):
-    """A loop of its own, without branches, which the compiler takes several blocks at once."""
+    """A separate loop without branches, which the compiler vectorises."""
     for number in range(len(words)):
         c0, c1, c2, c3 = _block(number, low, high, key0, key1)
         words[number, 0], words[number, 1], words[number, 2], words[number, 3] = c0, c1, c2, c3
@@ -63,8 +85,8 @@ def _uniforms(keys, key0, key1, out):
     for image in prange(len(keys)):
         words = np.empty(((out.shape[1] + 3) // 4, 4), dtype=np.uint32)
         _words(np.uint32(keys[image]), np.uint32(keys[image] >> 32), key0, key1, words)
-        for place, word in enumerate(words.ravel()[: out.shape[1]]):
-            out[image, place] = np.float32(word >> np.uint32(8)) * UNIT
+        for index, word in enumerate(words.ravel()[: out.shape[1]]):
+            out[image, index] = np.float32(word >> np.uint32(8)) * UNIT
 
 
 @parallel
@@ -72,5 +94,5 @@ def _looked_up(keys, key0, key1, table, out):
     for image in prange(len(keys)):
         words = np.empty(((out.shape[1] + 7) // 8, 4), dtype=np.uint32)
         _words(np.uint32(keys[image]), np.uint32(keys[image] >> 32), key0, key1, words)
-        for place, half in enumerate(words.ravel().view(np.uint16)[: out.shape[1]]):
-            out[image, place] = table[half]
+        for index, half in enumerate(words.ravel().view(np.uint16)[: out.shape[1]]):
+            out[image, index] = table[half]

@@ -1,4 +1,4 @@
-"""Gaussian filters of images, tap by tap in the order of the torch program."""
+"""Gaussian filters, tap by tap in the order of the torch program."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from .jit import loop
 
 @loop
 def even(taps):
-    """With one more tap of weight zero if they reach an odd number of pixels: pairs of pairs are added at once."""
+    """Return an odd number of taps, with one of weight zero appended if needed, because two pairs are added at once.
+
+    Args:
+        taps: Weights from the centre outwards.
+    """
     out = np.zeros(len(taps) + 1 - len(taps) % 2)
     out[: len(taps)] = taps
     return out
@@ -17,10 +21,16 @@ def even(taps):
 
 @loop
 def smooth_row(image, y, taps, mirrored, channels, padded, out):
-    """Row `y` of `image` (height, width * channels) along height, then along width.
+    """Smooth one row of an image along height, then along width.
 
-    `taps` (an odd number) from the centre outwards; beyond the edges lies the last pixel or, if `mirrored`, the
-    mirror image with that twice. `padded` has room for the row and as many pixels as there are taps to either side.
+    Args:
+        image: Image (height, width * channels).
+        y: Index of the row.
+        taps: Weights from the centre outwards, an odd number of them.
+        mirrored: True to continue the image with its mirror image, False with its last pixel.
+        channels: Number of channels.
+        padded: Buffer for the row and as many pixels as there are taps on either side.
+        out: Receives the row.
     """
     along_height(image, y, taps, mirrored, padded[(len(taps) - 1) * channels :][: image.shape[1]])
     along_width(padded, taps, mirrored, channels, out)
@@ -28,7 +38,15 @@ def smooth_row(image, y, taps, mirrored, channels, padded, out):
 
 @loop
 def along_height(image, y, taps, mirrored, out):
-    """Row `y`, smoothed over the rows about it."""
+    """Smooth one row of an image over the adjacent rows.
+
+    Args:
+        image: Image (height, width * channels).
+        y: Index of the row.
+        taps: Weights from the centre outwards, an odd number of them.
+        mirrored: True to continue the image with its mirror image, False with its last pixel.
+        out: Receives the row.
+    """
     height = len(image)
     _scale(image[y], taps[0], out)
     for tap in range(len(taps) - 1, 0, -2):
@@ -39,7 +57,15 @@ def along_height(image, y, taps, mirrored, out):
 
 @loop
 def along_width(padded, taps, mirrored, channels, out):
-    """The row in the middle of `padded`, smoothed."""
+    """Smooth a row along its width.
+
+    Args:
+        padded: Buffer with the row in its middle; the margins are overwritten.
+        taps: Weights from the centre outwards, an odd number of them.
+        mirrored: True to continue the image with its mirror image, False with its last pixel.
+        channels: Number of channels.
+        out: Receives the row.
+    """
     length, radius = len(out), len(taps) - 1
     middle, width = radius * channels, length // channels
     row = padded[middle : middle + length]
@@ -58,7 +84,17 @@ def along_width(padded, taps, mirrored, channels, out):
 
 @loop
 def add_pairs(total, a, b, first_weight, c, d, second_weight):
-    """Adds (a + b) * weight and (c + d) * weight; a loop of its own, which the compiler vectorises."""
+    """Add two weighted pairs of rows to a sum, in a separate loop that the compiler vectorises.
+
+    Args:
+        total: Sum to add to.
+        a: First row of the first pair.
+        b: Second row of the first pair.
+        first_weight: Weight of a + b.
+        c: First row of the second pair.
+        d: Second row of the second pair.
+        second_weight: Weight of c + d.
+    """
     for j in range(len(total)):
         total[j] = total[j] + (a[j] + b[j]) * first_weight + (c[j] + d[j]) * second_weight
 

@@ -13,30 +13,54 @@ from .motion import add_zoomed, smear
 
 
 @parallel
-def snow(pixels, noise, fall, size, weights, steps, kept, luma, out):
-    """Images under flakes in whole levels, cut to the image before they are smeared."""
+def snow(pixels, noise, fall, size, weights, steps, clean_share, luma, out):
+    """Draw flakes that are cropped to the image and rounded to whole levels before they are smeared.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        noise: Standard normal draws, float32 (N, H, W).
+        fall: Mean and deviation of the noise, magnification and threshold of the flakes.
+        size: Height and width of the layer of flakes.
+        weights: Weights of the taps.
+        steps: Offset of every tap in pixels (image, tap, (down, across)).
+        clean_share: Share of the image that is not whitened.
+        luma: Weights of red, green and blue.
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         flakes = _flakes(noise[image], fall, size)
         for y in range(len(flakes)):
             for x in range(flakes.shape[1]):
                 flakes[y, x] = math.floor(flakes[y, x] * 255)
-        _whiten(pixels[image], smear(flakes, weights, steps[image], 1), kept, luma, out[image])
+        _whiten(pixels[image], smear(flakes, weights, steps[image], 1), clean_share, luma, out[image])
 
 
 @parallel
-def snow_imagecorruptions(pixels, noise, fall, size, weights, steps, kept, luma, out):
-    """The same under flakes that are smeared whole, and in whole levels only then."""
+def snow_imagecorruptions(pixels, noise, fall, size, weights, steps, clean_share, luma, out):
+    """Draw flakes that are smeared as a whole layer and rounded to whole levels after that.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        noise: Standard normal draws, float32 (N, H, W).
+        fall: Mean and deviation of the noise, magnification and threshold of the flakes.
+        size: Height and width of the layer of flakes.
+        weights: Weights of the taps.
+        steps: Offset of every tap in pixels (image, tap, (down, across)).
+        clean_share: Share of the image that is not whitened.
+        luma: Weights of red, green and blue.
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         flakes = smear(_flakes(noise[image], fall, size), weights, steps[image], 1)
         for y in range(len(flakes)):
             for x in range(flakes.shape[1]):
                 flakes[y, x] *= 255
-        _whiten(pixels[image], flakes, kept, luma, out[image])
+        _whiten(pixels[image], flakes, clean_share, luma, out[image])
 
 
 @loop
 def _flakes(noise, fall, size):
-    """From 0 to 1: the middle of the noise, magnified to `size`."""
+    """Flakes from 0 to 1: the centre of the noise, magnified to `size`."""
     mean, deviation, zoom, threshold = fall
     field = np.empty(noise.shape)
     for y in range(len(noise)):
@@ -51,21 +75,21 @@ def _flakes(noise, fall, size):
 
 
 @loop
-def _whiten(pixels, flakes, kept, luma, out):
-    """The paled image under flakes from 0 to 255 and under the same turned by 180 degrees."""
+def _whiten(pixels, flakes, clean_share, luma, out):
+    """The whitened image under flakes from 0 to 255, and under the same flakes rotated by 180 degrees."""
     height, width = pixels.shape[:2]
-    here = np.empty((height, width))
+    flake_layer = np.empty((height, width))
     for y in range(height):
         for x in range(width):
-            here[y, x] = np.rint(flakes[y, x]) / 255
-    there = here[::-1, ::-1].copy()
+            flake_layer[y, x] = np.rint(flakes[y, x]) / 255
+    rotated_layer = flake_layer[::-1, ::-1].copy()
     colours, levels = np.empty((3, width), dtype=np.float32), np.empty((3, width), dtype=np.uint8)
     white = np.empty(width, dtype=np.float32)
     for y in range(height):
         separate(pixels[y], colours)
         _whitest(colours[0], colours[1], colours[2], luma, white)
         for channel in range(3):
-            _under(colours[channel], white, kept, here[y], there[y], levels[channel])
+            _under(colours[channel], white, clean_share, flake_layer[y], rotated_layer[y], levels[channel])
         join(levels, out[y])
 
 
@@ -78,8 +102,8 @@ def _whitest(red, green, blue, luma, white):
 
 
 @loop
-def _under(clean, white, kept, here, there, out):
-    keep, pale = np.float32(kept), np.float32(1 - kept)
+def _under(clean, white, clean_share, flakes, rotated_flakes, out):
+    keep, pale = np.float32(clean_share), np.float32(1 - clean_share)
     for x in range(len(out)):
         paled = np.float32(keep * clean[x]) + np.float32(pale * max(clean[x], white[x]))
-        out[x] = to_level(np.float64(paled) + here[x] + there[x])
+        out[x] = to_level(np.float64(paled) + flakes[x] + rotated_flakes[x])

@@ -1,4 +1,4 @@
-"""Spatter: water that shines by how far it is from the edges of its drops, or mud."""
+"""Spatter: water lit by a relief of the distance from the edges of its drops, or mud."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ from .smooth import along_height, along_width, even, smooth_row
 
 @parallel
 def muddy(pixels, noise, liquid, taps, edge_taps, dense, brown, out):
-    """Images under mud whose edges are smoothed in float32; of less than `dense` there is none."""
+    """Draw mud with edges that are smoothed in float32.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        noise: Standard normal draws, float32 (N, H, W).
+        liquid: Mean and deviation of the noise, and the threshold below which liquid is removed.
+        taps: Weights of the Gaussian from the centre outwards.
+        edge_taps: Weights of the Gaussian that smooths the edges of the mud.
+        dense: Mud below this density is removed.
+        brown: Colour of the mud, float64 (3,).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         dirt = _liquid(noise[image], liquid, taps)
         for y in range(dirt.shape[0]):
@@ -29,13 +40,27 @@ def muddy(pixels, noise, liquid, taps, edge_taps, dense, brown, out):
                 mud = np.float32(row[x])
                 mud = np.float32(0.0) if mud < dense else mud
                 for channel in range(3):
-                    kept = np.float32(FRACTIONS[pixels[image, y, x, channel]]) * (np.float32(1.0) - mud)
-                    out[image, y, x, channel] = to_level(np.float64(kept) + brown[channel] * np.float64(mud))
+                    clean = np.float32(FRACTIONS[pixels[image, y, x, channel]]) * (np.float32(1.0) - mud)
+                    out[image, y, x, channel] = to_level(np.float64(clean) + brown[channel] * np.float64(mud))
 
 
 @parallel
 def wet(pixels, noise, liquid, taps, canny, steps, limit, relief, strength, turquoise, out):
-    """Images under water where smoothed noise is deep enough; see `_wetted`."""
+    """Draw water where smoothed noise exceeds a threshold.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        noise: Standard normal draws, float32 (N, H, W).
+        liquid: Mean and deviation of the noise, and the threshold below which liquid is removed.
+        taps: Weights of the Gaussian from the centre outwards.
+        canny: Lower and upper threshold, and the constants TAN_SHIFT and TAN_22.
+        steps: Lengths of the straight, diagonal and knight's steps of the distance.
+        limit: Largest distance, in the unit of `steps`.
+        relief: Weights of the relief, int32 (3, 3).
+        strength: Brightness of the water.
+        turquoise: Colour of the water, float32 (3,).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         layer = _liquid(noise[image], liquid, taps)
         _wetted(pixels[image], layer, canny, steps, limit, relief, strength, turquoise, out[image])
@@ -43,14 +68,26 @@ def wet(pixels, noise, liquid, taps, canny, steps, limit, relief, strength, turq
 
 @parallel
 def wetted(pixels, layers, canny, steps, limit, relief, strength, turquoise, out):
-    """Images under water as deep as float64 `layers`."""
+    """Draw water of given depth.
+
+    Args:
+        pixels: Images, uint8 (N, H, W, 3).
+        layers: Depth of the water, float64 (N, H, W).
+        canny: Lower and upper threshold, and the constants TAN_SHIFT and TAN_22.
+        steps: Lengths of the straight, diagonal and knight's steps of the distance.
+        limit: Largest distance, in the unit of `steps`.
+        relief: Weights of the relief, int32 (3, 3).
+        strength: Brightness of the water.
+        turquoise: Colour of the water, float32 (3,).
+        out: Receives the result; uint8, of the shape of `pixels`.
+    """
     for image in prange(len(pixels)):
         _wetted(pixels[image], layers[image], canny, steps, limit, relief, strength, turquoise, out[image])
 
 
 @loop
 def _wetted(pixels, layer, canny, steps, limit, relief, strength, turquoise, out):
-    """One image; `canny` is what `_edges` needs, `steps` and `limit` what `_distances` does."""
+    """Draw water over one image."""
     drops = (layer * 255).astype(np.int32)
     away = _filtered(_framed(_distances(_edges(drops, canny), steps, limit), 1), np.ones((3, 3), dtype=np.int32))
     levels = (away / np.float64(steps[0]) / 9).astype(np.float32).astype(np.int32)
@@ -68,7 +105,7 @@ def _wetted(pixels, layer, canny, steps, limit, relief, strength, turquoise, out
 
 @loop
 def _liquid(noise, liquid, taps):
-    """Smoothed noise of a mean and deviation, where it is not below a threshold."""
+    """Smoothed noise with a mean and deviation; values below a threshold become 0."""
     mean, deviation, threshold = liquid
     height, width = noise.shape
     field, out = np.empty((height, width)), np.empty((height, width))
@@ -86,7 +123,7 @@ def _liquid(noise, liquid, taps):
 
 @loop
 def _framed(field, inset):
-    """int32 with one more pixel on each side: the row or column that lies `inset` from the edge."""
+    """The field as int32 with one more pixel on each side: a copy of the row or column `inset` pixels from the edge."""
     height, width = field.shape
     out = np.empty((height + 2, width + 2), dtype=np.int32)
     out[1:-1, 1:-1] = field
@@ -97,7 +134,7 @@ def _framed(field, inset):
 
 @loop
 def _filtered(framed, weights):
-    """Weighted sums of 3 x 3 pixels."""
+    """Weighted sums over 3 x 3 pixels."""
     height, width = framed.shape[0] - 2, framed.shape[1] - 2
     out = np.zeros((height, width), dtype=np.int32)
     for y in range(height):
@@ -115,7 +152,7 @@ def _add(total, row, weight):
 
 @loop
 def _edges(drops, canny):
-    """Ridges of the gradient above `low` that hang together with one above `high`."""
+    """Ridges of the gradient above `low` that are connected to a ridge above `high`."""
     low, high, tan_shift, tan_22 = canny
     height, width = drops.shape
     around = _framed(drops, 0)
@@ -134,7 +171,7 @@ def _edges(drops, canny):
                     edge[y, x] = True
                     waiting[count, 0], waiting[count, 1] = y, x
                     count += 1
-    while count > 0:  # what is left of the ridges grows out of the strong ones
+    while count > 0:  # weak ridges count if they grow out of strong ones
         count -= 1
         y, x = waiting[count, 0], waiting[count, 1]
         for near_y in range(max(y - 1, 0), min(y + 2, height)):
@@ -148,20 +185,20 @@ def _edges(drops, canny):
 
 @loop
 def _is_ridge(dx, dy, size, y, x, tan_shift, tan_22):
-    """Whether the gradient is largest here across its own direction, which is one of four."""
-    here, across, down = size[y, x], abs(dx), abs(dy) << tan_shift
+    """True if the gradient at (y, x) is a maximum along its own direction, quantised to one of four."""
+    centre, across, down = size[y, x], abs(dx), abs(dy) << tan_shift
     flat = across * tan_22
     if down < flat:
-        return here > size[y, x - 1] and here >= size[y, x + 1]
+        return centre > size[y, x - 1] and centre >= size[y, x + 1]
     if down > flat + (across << (tan_shift + 1)):
-        return here > size[y - 1, x] and here >= size[y + 1, x]
+        return centre > size[y - 1, x] and centre >= size[y + 1, x]
     side = -1 if (dx ^ dy) < 0 else 1
-    return here > size[y - 1, x - side] and here > size[y + 1, x + side]
+    return centre > size[y - 1, x - side] and centre > size[y + 1, x + side]
 
 
 @loop
 def _distances(edges, steps, limit):
-    """The shortest way to every pixel from an edge, at most `limit`, in straight, diagonal and knight's `steps`."""
+    """Length of the shortest path from an edge in straight, diagonal and knight's `steps`, at most `limit`."""
     height, width = edges.shape
     field = np.full((height + 4, width + 4), limit, dtype=np.int32)
     for y in range(height):
@@ -179,7 +216,7 @@ def _distances(edges, steps, limit):
 
 @loop
 def _step_from(row, next_row, row_after, steps):
-    """Down or up, from the two rows that the sweep has passed."""
+    """Shorten the paths to a row via the two rows that the sweep has already passed."""
     straight, diagonal, knight = np.int32(steps[0]), np.int32(steps[1]), np.int32(steps[2])
     for x in range(len(row) - 4):
         best = min(row[x + 2], next_row[x + 2] + straight)
@@ -198,7 +235,7 @@ def _step_along(row, straight):
 
 @loop
 def _equalised(levels):
-    """Levels spread so that their histogram is even, the lowest that occurs at 0."""
+    """Histogram equalisation; the lowest level that occurs becomes 0."""
     height, width = levels.shape
     counts = np.zeros(256, dtype=np.int64)
     for y in range(height):
@@ -212,9 +249,9 @@ def _equalised(levels):
         return levels
     scale, table = np.float32(255) / np.float32(levels.size - first), np.zeros(256, dtype=np.int32)
     above = 0
-    for number in range(lowest + 1, 256):
-        above += counts[number]
-        table[number] = np.int32(min(np.rint(np.float32(above) * scale), 255.0))
+    for level in range(lowest + 1, 256):
+        above += counts[level]
+        table[level] = np.int32(min(np.rint(np.float32(above) * scale), 255.0))
     out = np.empty_like(levels)
     for y in range(height):
         for x in range(width):

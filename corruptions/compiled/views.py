@@ -1,4 +1,4 @@
-"""Frames of one picture under maps of the plane; black lies beyond its edges."""
+"""Frames of one picture under maps of the plane; beyond its edges lies black."""
 
 from __future__ import annotations
 
@@ -12,7 +12,15 @@ from .jit import parallel
 
 @parallel
 def affine(maps, picture, top, left, out):
-    """Pillow's bilinear transform: frames of float64 `maps` (frame, 2, 3), whose corner is at (top, left)."""
+    """Apply Pillow's bilinear transform.
+
+    Args:
+        maps: Maps from output to input pixels, float64 (frame, 2, 3).
+        picture: Picture, uint8 (H, W, 3).
+        top: First row of the frames.
+        left: First column of the frames.
+        out: Receives the frames, uint8 (frame, size, size, 3).
+    """
     height, width = picture.shape[:2]
     for frame in prange(len(maps)):
         for y in range(out.shape[1]):
@@ -39,7 +47,16 @@ def affine(maps, picture, top, left, out):
 
 @parallel
 def perspective(inverse, picture, top, left, step_bits, out):
-    """OpenCV 4's bilinear warpPerspective: frames of inverse homographies (frame, 3, 3)."""
+    """Apply OpenCV 4's bilinear warpPerspective.
+
+    Args:
+        inverse: Inverse homographies, float64 (frame, 3, 3).
+        picture: Picture, uint8 (H, W, 3).
+        top: First row of the frames.
+        left: First column of the frames.
+        step_bits: Fractional bits of the coordinates.
+        out: Receives the frames, uint8 (frame, size, size, 3).
+    """
     height, width = picture.shape[:2]
     steps = 1 << step_bits
     for frame in prange(len(inverse)):

@@ -1,4 +1,4 @@
-"""Brightness: the value of HSV rises from frame to frame.
+"""Brightness: the value channel of HSV rises from frame to frame.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """
@@ -7,20 +7,20 @@ from __future__ import annotations
 
 import torch
 
+from robustbench_eff.core.center_crop import center_crop
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
 from ..brightness import BRIGHTNESS as STILL
-from ..center_crop import middle
 from ..sequence import SequenceKernel
 
 UNCHANGED = 15
-"""The frame that is as bright as the picture."""
+"""Index of the frame that equals the picture."""
 
 
 def _film(picture: RawImage, size: int, percent: float, draws: RandomStreams) -> Pixels:
-    clean = middle(picture[None], size)
-    added = [(number - UNCHANGED) * percent / 100.0 for number in range(len(draws))]
+    clean = center_crop(picture[None], size)
+    added = [(frame - UNCHANGED) * percent / 100.0 for frame in range(len(draws))]
     return torch.cat([STILL.applied(clean, value) for value in added])
 
 

@@ -9,29 +9,30 @@ from typing import NamedTuple
 
 import torch
 
+from robustbench_eff.core.center_crop import center_crop
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
-from ..center_crop import middle
 from ..gaussian_blur import GAUSSIAN_BLUR as STILL
 from ..sequence import SequenceKernel
 
 
 class Widening(NamedTuple):
-    """The filter's sigma in the first frame, what is added with each, and where it is cut off."""
+    """How the filter widens."""
 
     start: float
+    """Standard deviation in the first frame, in pixels."""
     step: float
-    """Both in pixels."""
+    """Increase of the standard deviation per frame, in pixels."""
     truncate: float
-    """In sigmas."""
+    """Radius of the filter in standard deviations."""
 
 
 def _film(picture: RawImage, size: int, widening: Widening, draws: RandomStreams) -> Pixels:
-    image = middle(picture[None], size)
-    blurred, _ = STILL.program(image)
-    sigmas = [widening.start + widening.step * number for number in range(len(draws))]
-    return torch.cat([blurred(image, sigma, truncate=widening.truncate) for sigma in sigmas])
+    image = center_crop(picture[None], size)
+    apply = STILL.program(image).apply
+    sigmas = [widening.start + widening.step * frame for frame in range(len(draws))]
+    return torch.cat([apply(image, sigma, truncate=widening.truncate) for sigma in sigmas])
 
 
 GAUSSIAN_BLUR = SequenceKernel(

@@ -1,7 +1,7 @@
-"""Gaussian noise: normal draws are added, new ones in every frame but the first, which is clean.
+"""Gaussian noise: adds new normal draws in every frame except the first, which is clean.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3, which computes
-in float32 here.
+this in float32.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import torch
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
-from ..center_crop import copies
 from ..quantize import WHITE, divided
 from ..random import normals
-from ..sequence import SequenceKernel
+from ..sequence import SequenceKernel, clean_frames
 
 
 def _film(picture: RawImage, size: int, deviation: float, draws: RandomStreams) -> Pixels:
-    frames = copies(picture, size, len(draws))
+    frames = clean_frames(picture, size, len(draws))
     noise = normals(draws[1:], (size, size, 3), "gaussian_noise_sequence")
     frames[1:] = (divided(frames[:1].float(), WHITE) + noise * deviation).clamp_(0, 1).mul_(WHITE).to(torch.uint8)
     return frames

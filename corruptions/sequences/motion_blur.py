@@ -12,26 +12,25 @@ import torch
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
-from ..center_crop import copies
 from ..motion_blur import MOTION_BLUR as STILL
-from ..sequence import SequenceKernel
+from ..sequence import SequenceKernel, clean_frames
 from ..smear import Motion
 
 
 class Turning(NamedTuple):
-    """A motion that turns."""
+    """A motion whose direction turns."""
 
     motion: Motion
     level: int
-    """The frame in which it goes along the rows."""
+    """Index of the frame in which the direction is along the rows."""
     degrees: int
-    """From frame to frame."""
+    """Rotation of the direction per frame."""
 
 
 def _film(picture: RawImage, size: int, turning: Turning, draws: RandomStreams) -> Pixels:
-    numbers = torch.arange(len(draws), device=picture.device)
-    angles = ((numbers - turning.level) * turning.degrees).double()
-    return STILL.applied(copies(picture, size, len(draws)), turning.motion, angles)
+    frames = torch.arange(len(draws), device=picture.device)
+    angles = ((frames - turning.level) * turning.degrees).double()
+    return STILL.applied(clean_frames(picture, size, len(draws)), turning.motion, angles)
 
 
 MOTION_BLUR = SequenceKernel(

@@ -1,4 +1,4 @@
-"""Pictures under homographies as OpenCV made them before version 5: bilinear in steps of 1/32 pixel.
+"""Pictures under homographies as in OpenCV before version 5: bilinear, in steps of 1/32 pixel.
 
 Source: OpenCV 4, warpPerspective with INTER_LINEAR and a black BORDER_CONSTANT.
 """
@@ -12,29 +12,35 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from robustbench_eff.core.center_crop import crop_corner
 from robustbench_eff.core.types import Pixels, RawImage
 
 from ..affine import STEP_BITS
-from ..center_crop import corner
 from ..random import can_compile
 
 Homography = npt.NDArray[np.float64]
 STEPS = 1 << STEP_BITS
 
 
-def seen_through(picture: RawImage, homographies: Sequence[Homography], size: int) -> Pixels:
-    """A frame of the middle `size` x `size` pixels of the picture under each of the homographies."""
+def warp_perspective(picture: RawImage, homographies: Sequence[Homography], size: int) -> Pixels:
+    """Return one frame per homography: the centre of the transformed picture.
+
+    Args:
+        picture: Picture; beyond it lies black.
+        homographies: Matrices (3, 3) from input to output pixels.
+        size: Side of a frame in pixels.
+    """
     inverse = torch.from_numpy(np.stack([np.linalg.inv(matrix) for matrix in homographies])).to(picture.device)
     if picture.device.type == "cpu" and can_compile():
         from ..compiled import jit, views
 
         return jit.apply_frame_loop(views.perspective, inverse, picture, size, STEP_BITS)
-    return _seen_through(picture, inverse, size)
+    return _warp_perspective(picture, inverse, size)
 
 
-def _seen_through(picture: RawImage, inverse: Tensor, size: int) -> Pixels:
+def _warp_perspective(picture: RawImage, inverse: Tensor, size: int) -> Pixels:
     height, width = picture.shape[:2]
-    top, left = corner((height, width), size)
+    top, left = crop_corner(height, width, size)
     x = torch.arange(left, left + size, device=picture.device).double()
     y = torch.arange(top, top + size, device=picture.device).double()[:, None]
     across, down, depth = (
@@ -49,6 +55,6 @@ def _seen_through(picture: RawImage, inverse: Tensor, size: int) -> Pixels:
     for rows, down_weight in ((row, STEPS - below), (row + 1, below)):
         for columns, across_weight in ((column, STEPS - beyond), (column + 1, beyond)):
             inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-            place = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
-            total += flat[place] * (down_weight * across_weight * inside).int()[..., None]
+            index = rows.clamp(0, height - 1) * width + columns.clamp(0, width - 1)
+            total += flat[index] * (down_weight * across_weight * inside).int()[..., None]
     return (total >> (2 * STEP_BITS)).to(torch.uint8)

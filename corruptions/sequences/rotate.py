@@ -1,4 +1,4 @@
-"""Rotate: the picture turns from 15 degrees one way to 15 degrees the other.
+"""Rotate: the picture rotates from 15 degrees in one direction to 15 degrees in the other.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """
@@ -9,12 +9,12 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
 from ..sequence import SequenceKernel
-from .transform import about_the_middle, transformed
+from .transform import affine_map, warp_affine
 
 
 def _film(picture: RawImage, size: int, degrees: int, draws: RandomStreams) -> Pixels:
-    turns = range(-degrees, len(draws) - degrees)
-    return transformed(picture, [about_the_middle(picture, degrees=turn) for turn in turns], size)
+    angles = range(-degrees, len(draws) - degrees)
+    return warp_affine(picture, [affine_map(picture, degrees=angle) for angle in angles], size)
 
 
 ROTATE = SequenceKernel(

@@ -9,16 +9,16 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
 from ..sequence import SequenceKernel
-from .transform import about_the_middle, transformed
+from .transform import affine_map, warp_affine
 
 Percent = tuple[float, float]
-"""Of the picture's size at the first frame, and how much is added with each."""
+"""Scale of the first frame, and increase per frame."""
 
 
 def _film(picture: RawImage, size: int, percent: Percent, draws: RandomStreams) -> Pixels:
     start, step = percent
-    scales = [(number * step + start) / 100.0 for number in range(len(draws))]
-    return transformed(picture, [about_the_middle(picture, scale=scale) for scale in scales], size)
+    scales = [(frame * step + start) / 100.0 for frame in range(len(draws))]
+    return warp_affine(picture, [affine_map(picture, scale=scale) for scale in scales], size)
 
 
 SCALE = SequenceKernel(

@@ -1,4 +1,4 @@
-"""Shot noise: Poisson counts of photons, new ones in every frame but the first, which is clean.
+"""Shot noise: new Poisson counts of photons in every frame except the first, which is clean.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
-from ..center_crop import copies
 from ..random import uniforms
-from ..sequence import SequenceKernel
+from ..sequence import SequenceKernel, clean_frames
 from ..shot_noise import SHOT_NOISE as STILL
 
 
 def _film(picture: RawImage, size: int, photons: int, draws: RandomStreams) -> Pixels:
-    frames = copies(picture, size, len(draws))
+    frames = clean_frames(picture, size, len(draws))
     frames[1:] = STILL.applied(frames[1:], photons, uniforms(draws[1:], (size, size, 3), "shot_noise_sequence"))
     return frames
 

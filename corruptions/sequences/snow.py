@@ -1,7 +1,7 @@
 """Snow: the same flakes in a wind that turns.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
-Differs: the picture is in float32 when it is whitened, as in ImageNet-C, and in float64 there.
+Differs: the picture is whitened in float32, as in ImageNet-C; the published code for sequences uses float64.
 """
 
 from __future__ import annotations
@@ -11,20 +11,19 @@ import torch
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
-from ..center_crop import copies
 from ..random import normals
-from ..sequence import SequenceKernel
+from ..sequence import SequenceKernel, clean_frames
 from ..snow import SNOW as STILL
 from ..snow import Snow
 
 START, TURN = -150, 4
-"""Degrees of the wind in the first frame, and how far it turns with each."""
+"""Direction of the wind in the first frame, and its rotation per frame, in degrees."""
 
 
 def _film(picture: RawImage, size: int, snow: Snow, draws: RandomStreams) -> Pixels:
     flakes = normals(draws[:1], (size, size), "snow_sequence").expand(len(draws), -1, -1)
     wind = (START + TURN * torch.arange(len(draws), device=picture.device)).double()
-    return STILL.applied(copies(picture, size, len(draws)), snow, flakes, wind)
+    return STILL.applied(clean_frames(picture, size, len(draws)), snow, flakes, wind)
 
 
 SNOW = SequenceKernel(

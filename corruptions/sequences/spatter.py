@@ -1,4 +1,4 @@
-"""Spatter: drops of water that run down.
+"""Spatter: drops of water run down the picture.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """
@@ -15,20 +15,20 @@ from torch import Tensor
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
-from ..center_crop import copies
 from ..gaussian_filter import gaussian
 from ..random import normals
-from ..sequence import SequenceKernel
+from ..sequence import SequenceKernel, clean_frames
 from ..spatter import Spatter, add_water
 
 Liquid = Float64[Tensor, "1 height width"]
 
 
 class Running(NamedTuple):
-    """Drops, and what of them is in a pixel of the next frame: from the one below on upwards."""
+    """Constants of running drops."""
 
     drops: Spatter
     shares: tuple[float, ...]
+    """Contributions to a pixel of the next frame, from the pixel below it upwards."""
 
 
 def _film(picture: RawImage, size: int, running: Running, draws: RandomStreams) -> Pixels:
@@ -38,16 +38,16 @@ def _film(picture: RawImage, size: int, running: Running, draws: RandomStreams) 
     layers = [liquid.masked_fill(liquid < drops.threshold, 0.0)]
     while len(layers) < len(draws):
         layers.append(_run(layers[-1], running.shares))
-    return add_water(copies(picture, size, len(draws)), torch.cat(layers), drops.strength)
+    return add_water(clean_frames(picture, size, len(draws)), torch.cat(layers), drops.strength)
 
 
 def _run(liquid: Liquid, shares: tuple[float, ...]) -> Liquid:
-    """The liquid a frame later, as numpy.convolve(column, shares, "same") has it."""
+    """The liquid in the next frame, as by numpy.convolve(column, shares, "same")."""
     ahead = (len(shares) - 1) // 2
     padded = functional.pad(liquid, (0, 0, len(shares) - 1 - ahead, ahead))
     height = liquid.shape[1]
-    parts = [share * padded[:, len(shares) - 1 - tap :][:, :height] for tap, share in enumerate(shares)]
-    return torch.stack(parts).sum(0)
+    shifted = [share * padded[:, len(shares) - 1 - tap :][:, :height] for tap, share in enumerate(shares)]
+    return torch.stack(shifted).sum(0)
 
 
 SPATTER = SequenceKernel(

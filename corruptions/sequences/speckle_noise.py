@@ -1,4 +1,4 @@
-"""Speckle noise: values multiplied by 1 and a normal draw, a new one in every frame but the first, which is clean.
+"""Speckle noise: multiplies values by 1 plus a new normal draw in every frame except the first, which is clean.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
-from ..center_crop import copies
 from ..random import normals
-from ..sequence import SequenceKernel
+from ..sequence import SequenceKernel, clean_frames
 from ..speckle_noise import SPECKLE_NOISE as STILL
 
 
 def _film(picture: RawImage, size: int, deviation: float, draws: RandomStreams) -> Pixels:
-    frames = copies(picture, size, len(draws))
+    frames = clean_frames(picture, size, len(draws))
     noise = normals(draws[1:], (size, size, 3), "speckle_noise_sequence")
     frames[1:] = STILL.applied(frames[1:], deviation, noise)
     return frames

@@ -1,4 +1,4 @@
-"""Tilt: the picture is seen from one side, from the front, then from the other side.
+"""Tilt: the view moves from one side of the picture over the front to the other side.
 
 Source: Hendrycks & Dietterich 2019, arXiv:1903.12261; constants as in hendrycks/robustness 8190fe3.
 """
@@ -12,17 +12,17 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels, RawImage
 
 from ..sequence import SequenceKernel
-from .perspective import seen_through
+from .perspective import warp_perspective
 
 
 def _film(picture: RawImage, size: int, step: float, draws: RandomStreams) -> Pixels:
     half = (len(draws) - 1) // 2
-    angles = [np.deg2rad(step * (number - half)) for number in range(len(draws))]
-    return seen_through(picture, [_tilted(picture, angle) for angle in angles], size)
+    angles = [np.deg2rad(step * (frame - half)) for frame in range(len(draws))]
+    return warp_perspective(picture, [_tilted(picture, angle) for angle in angles], size)
 
 
 def _tilted(picture: RawImage, angle: float) -> npt.NDArray[np.float64]:
-    """The homography of a picture turned by `angle` about both its axes, at its diagonal's distance."""
+    """The homography of a picture rotated by `angle` about both axes, seen from the distance of its diagonal."""
     height, width = picture.shape[:2]
     distance, (sine, cosine) = np.sqrt(width**2 + height**2), (np.sin(angle), np.cos(angle))
     to_space = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1], [0, 0, 1]])

@@ -1,7 +1,7 @@
-"""Affine maps of pictures as Pillow makes them: bilinear and truncated, black beyond the edges.
+"""Affine transforms of pictures as in Pillow: bilinear and truncated, black beyond the edges.
 
 Source: Pillow 13, Image.transform with AFFINE and BILINEAR; the maps are those of torchvision 0.2's affine, which
-turned about a point half a pixel right of and below the middle.
+rotates about a point half a pixel right of and below the centre.
 """
 
 from __future__ import annotations
@@ -12,40 +12,54 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from robustbench_eff.core.center_crop import crop_corner
 from robustbench_eff.core.types import Pixels, RawImage
 
-from ..center_crop import corner
 from ..random import can_compile
 
 Maps = Float64[Tensor, "frames 2 3"]
-"""Where in the picture (x, y, 1) of a frame comes from, in pixels."""
+"""Maps from (x, y, 1) of a frame to the picture, in pixels."""
 
 
-def about_the_middle(
-    picture: RawImage, *, degrees: float = 0.0, scale: float = 1.0, shear: float = 0.0
-) -> list[list[float]]:
-    """The map that turns a picture clockwise, magnifies it and shears it, both angles in degrees."""
+def affine_map(picture: RawImage, *, degrees: float = 0.0, scale: float = 1.0, shear: float = 0.0) -> list[list[float]]:
+    """Return the inverse map that rotates, magnifies and shears a picture about its centre.
+
+    Args:
+        picture: Picture, of which only the size counts.
+        degrees: Clockwise rotation in degrees.
+        scale: Magnification.
+        shear: Shear angle in degrees.
+
+    Returns:
+        The two rows of the map from output to input pixels.
+    """
     across, down = (side * 0.5 + 0.5 for side in (picture.shape[1], picture.shape[0]))
     turn, lean = math.radians(degrees), math.radians(degrees + shear)
     area = math.cos(lean) * math.cos(turn) + math.sin(lean) * math.sin(turn)
     factor = 1.0 / scale / area
     rows = [[math.cos(lean) * factor, math.sin(lean) * factor], [-math.sin(turn) * factor, math.cos(turn) * factor]]
-    return [[x, y, -x * across - y * down + middle] for (x, y), middle in zip(rows, (across, down), strict=True)]
+    return [[x, y, -x * across - y * down + centre] for (x, y), centre in zip(rows, (across, down), strict=True)]
 
 
-def transformed(picture: RawImage, maps: list[list[list[float]]], size: int) -> Pixels:
-    """A frame of the middle `size` x `size` pixels of the picture under each of the maps."""
-    every = torch.tensor(maps, dtype=torch.float64, device=picture.device)
+def warp_affine(picture: RawImage, maps: list[list[list[float]]], size: int) -> Pixels:
+    """Return one frame per map: the centre of the transformed picture.
+
+    Args:
+        picture: Picture; beyond it lies black.
+        maps: Inverse maps as from `affine_map`.
+        size: Side of a frame in pixels.
+    """
+    inverse = torch.tensor(maps, dtype=torch.float64, device=picture.device)
     if picture.device.type == "cpu" and can_compile():
         from ..compiled import jit, views
 
-        return jit.apply_frame_loop(views.affine, every, picture, size)
-    return _transformed(picture, every, size)
+        return jit.apply_frame_loop(views.affine, inverse, picture, size)
+    return _warp_affine(picture, inverse, size)
 
 
-def _transformed(picture: RawImage, maps: Maps, size: int) -> Pixels:
+def _warp_affine(picture: RawImage, maps: Maps, size: int) -> Pixels:
     height, width = picture.shape[:2]
-    top, left = corner((height, width), size)
+    top, left = crop_corner(height, width, size)
     x = torch.arange(size, device=picture.device).double() + (left + 0.5)
     y = (torch.arange(size, device=picture.device).double() + (top + 0.5))[:, None]
     columns, rows = (

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from robustbench_eff.core.center_crop import crop_corner
 from robustbench_eff.core.disk import cache_folder, free_bytes, reserve, store_errors
 from robustbench_eff.core.errors import DataError, RobustEvalWarning, SizeError, StoreError
 from robustbench_eff.core.preprocessing import Geometry
@@ -182,7 +183,7 @@ def _whole(opened: LabelledImages, geometry: Geometry, position: int) -> npt.NDA
 def _crop(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[np.uint8]:
     """Return the image at the geometry, uint8 (size, size, 3)."""
     picture, size = _resize(picture, geometry, name), geometry.size
-    left, top = round((picture.width - size) / 2.0), round((picture.height - size) / 2.0)
+    top, left = crop_corner(picture.height, picture.width, size)
     return np.asarray(picture.crop((left, top, left + size, top + size)))
 
 

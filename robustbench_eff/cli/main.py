@@ -199,15 +199,19 @@ def _evaluate(requests: list[ModelRequest], settings: Settings, *, as_json: bool
 def verify() -> None:
     """Test this installation: formulas and kernels against references that came with it."""
     with error_boundary():
-        from robustbench_eff.diagnostics.verify import checks
+        from robustbench_eff.diagnostics.verify import Status, checks
 
+        marks = {Status.PASSED: "[green]✓", Status.FAILED: "[red]✗", Status.SKIPPED: "[yellow]–"}
         table = Table("", "what", "expected", "found", box=None)
-        wrong = 0
+        counts = dict.fromkeys(Status, 0)
         for check in checks():
-            table.add_row("[green]✓" if check.good else "[red]✗", check.what, check.expected, Text(check.found))
-            wrong += not check.good
+            table.add_row(marks[check.status], check.subject, check.expected, Text(check.result))
+            counts[check.status] += 1
+        wrong, skipped = counts[Status.FAILED], counts[Status.SKIPPED]
         output().print(table)
         output().print("All as expected." if not wrong else f"{wrong} are not as expected.")
+        if skipped:
+            output().print(f"{skipped} skipped: no reference is stored.")
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -219,9 +223,9 @@ def doctor() -> None:
 
         table = Table(box=None, show_header=False)
         fine = True
-        for what, finding, good in findings():
-            table.add_row("[green]✓" if good else "[red]✗", Text(what), Text(finding))
-            fine = fine and good
+        for finding in findings():
+            table.add_row("[green]✓" if finding.fine else "[red]✗", Text(finding.subject), Text(finding.result))
+            fine = fine and finding.fine
         output().print(table)
     raise typer.Exit(0 if fine else 1)
 

@@ -1,4 +1,4 @@
-"""What this machine has and lacks, as rows of (what, finding, whether it is fine)."""
+"""What this machine provides for an evaluation: versions, devices, extras, cache, network, benchmarks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core.disk import cache_folder, free_bytes, nearest
@@ -16,24 +17,35 @@ from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.system import environment
 from robustbench_eff.system.network import reachable
 
-Finding = tuple[str, str, bool]
+EXTRAS = {"clip": "open_clip", "ray": "ray", "video": "av"}
+"""Optional dependencies: the module that each extra installs."""
+HOSTS = ("huggingface.co", "download.pytorch.org")
+"""Hosts that weights and images are downloaded from."""
+
+
+class Finding(NamedTuple):
+    """One line of `doctor`."""
+
+    subject: str
+    """What was checked, such as `GPU` or `benchmark imagenet`."""
+    result: str
+    """The version, path or state, or the command that installs what is missing."""
+    fine: bool
+    """False only for what breaks evaluations; a missing option is fine."""
 
 
 def findings() -> Iterator[Finding]:
-    """One row a thing that an evaluation may need; only these checks touch the network, briefly."""
-    yield "Python", platform.python_version(), True
-    for name, found in environment.versions().items():
-        yield name, found or "not installed", found is not None
+    """Check everything that an evaluation may need. Only these checks use the network, briefly."""
+    yield Finding("Python", platform.python_version(), True)
+    for package, version in environment.versions().items():
+        yield Finding(package, version or "not installed", version is not None)
     yield from _devices()
-    for extra, module in (("clip", "open_clip"), ("ray", "ray"), ("video", "av")):
-        there = importlib.util.find_spec(module) is not None
-        yield f"extra {extra}", "installed" if there else f"pip install 'robustbench-eff[{extra}]'", True
-    folder = cache_folder()
-    writable = os.access(nearest(folder), os.W_OK)
-    free = free_bytes(folder) / 2**30
-    yield "image cache", f"{folder}, {free:.0f} GB free" + ("" if writable else ", not writable"), writable
-    for host in ("huggingface.co", "download.pytorch.org"):
-        yield host, "reachable" if reachable(host) else "not reachable: use local files", True
+    for extra, module in EXTRAS.items():
+        installed = importlib.util.find_spec(module) is not None
+        yield Finding(f"extra {extra}", "installed" if installed else f"pip install 'robustbench-eff[{extra}]'", True)
+    yield _cache()
+    for host in HOSTS:
+        yield Finding(host, "reachable" if reachable(host) else "not reachable: use local files", True)
     for name in BENCHMARKS:
         yield _benchmark(name)
 
@@ -41,18 +53,25 @@ def findings() -> Iterator[Finding]:
 def _devices() -> Iterator[Finding]:
     import torch
 
-    yield "processor", f"{environment.processor()}, {os.cpu_count()} cores", True
-    names = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
-    yield "GPU", ", ".join(names) or "none", True
+    yield Finding("processor", f"{environment.processor()}, {os.cpu_count()} cores", True)
+    gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
+    yield Finding("GPU", ", ".join(gpus) or "none", True)
+
+
+def _cache() -> Finding:
+    folder = cache_folder()
+    writable = os.access(nearest(folder), os.W_OK)
+    free = free_bytes(folder) / 2**30
+    return Finding("image cache", f"{folder}, {free:.0f} GB free" + ("" if writable else ", not writable"), writable)
 
 
 def _benchmark(name: str) -> Finding:
-    row = build_benchmark.benchmark(name)
-    place = locations.location(name, {})
-    if row.open_bundled is not None and place is None:
-        return f"benchmark {name}", row.download_url, True
-    if place is None:
-        return f"benchmark {name}", f"not found: --data {name}=PATH or {locations.variable(name)}=PATH", True
-    if not place.startswith("hf:") and missing_data(row, place):
-        return f"benchmark {name}", f"{Path(place)} does not exist", False
-    return f"benchmark {name}", place, True
+    benchmark, subject = build_benchmark.benchmark(name), f"benchmark {name}"
+    location = locations.location(name, {})
+    if location is None and benchmark.open_bundled is not None:
+        return Finding(subject, benchmark.download_url, True)
+    if location is None:
+        return Finding(subject, f"not found: --data {name}=PATH or {locations.variable(name)}=PATH", True)
+    if not location.startswith("hf:") and missing_data(benchmark, location):
+        return Finding(subject, f"{Path(location)} does not exist", False)
+    return Finding(subject, location, True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from importlib.resources import files
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from robustbench_eff.registry import build, build_benchmark
 from robustbench_eff.registry.corruptions import CORRUPTIONS
@@ -21,27 +23,53 @@ from robustbench_eff.scores.effective import baselines
 from robustbench_eff.scores.real import real_labels
 
 SEVERITY, SIDE, SAMPLE = 3, 64, "verify"
-"""Under which corruptions were kept, of a picture of how many pixels, and what draws are keyed by."""
-LEVELS, SHARE = 1, 0.01
-"""How far a pixel's level may be from the reference, and how many may: another processor's sine ends on another bit."""
+"""Severity, image side in pixels and sample id of the stored references."""
+MAX_LEVELS, MAX_SHARE = 1, 0.01
+"""Largest accepted difference from a reference in levels, and the share of values that may differ at all: the sine of
+another processor may end in another bit."""
 ATTACKS = {"none": 359, "fgsm(eps=8/255)": 318, "pgd(eps=8/255, steps=50)": 279}
-"""Right answers of digits_standard on the 360 test digits."""
-WITHIN = 2
-"""So many may be decided by the last bit of a margin."""
+"""Correct answers of digits_standard on the 360 test digits, by attack."""
+MAX_SAMPLES_OFF = 2
+"""Samples that the last bit of a margin may decide."""
+NEEDS_PUBLISHED_PICTURES = ("frost_published", "frost_imagecorruptions")
+"""Corruptions that read pictures which the package may not contain, so that no reference is stored for them."""
+
+Pixels = npt.NDArray[np.uint8]
+
+
+class Status(Enum):
+    """Outcome of a check."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    """There is nothing to compare with. A skipped check is not a failure."""
+
+    @classmethod
+    def of(cls, passed: bool) -> Status:
+        """Return PASSED or FAILED.
+
+        Args:
+            passed: True if the result is within the tolerance of the check.
+        """
+        return cls.PASSED if passed else cls.FAILED
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was computed anew, what it should be, and whether it is."""
+    """One line of the self-test."""
 
-    what: str
+    subject: str
+    """What was computed."""
     expected: str
-    found: str
-    good: bool
+    """The reference, or the tolerance."""
+    result: str
+    """What this installation gives, or why the check was skipped."""
+    status: Status
 
 
 def checks() -> Iterator[Check]:
-    """All of them, the quick ones first."""
+    """Run all checks, the quick ones first."""
     references = json.loads((files("robustbench_eff") / "facts" / "references.json").read_text())
     yield from _corruption_errors(references["imagenet_c"]["models"])
     yield from _shape_biases(references["shape_bias"]["observers"])
@@ -51,84 +79,96 @@ def checks() -> Iterator[Check]:
     yield from _attacks()
 
 
-def _corruption_errors(models: dict[str, dict[str, Any]]) -> Iterator[Check]:
-    """RobustBench divides by its own run of AlexNet."""
-    normalised = alexnet.published()
-    own = {name: sum(errors) for name, errors in models["AlexNet"]["errors"].items()}
-    theirs = replace(normalised, errors={name: own[name] for name in normalised.errors})
-    for name, model in models.items():
-        errors = {corruption: sum(of) for corruption, of in model["errors"].items()}
-        yield _number(
-            f"mCE of {name}, from 75 cells", model["stated"], 100 * mean_corruption_error(errors, theirs), 0.01
-        )
-
-
-def _shape_biases(observers: dict[str, dict[str, Any]]) -> Iterator[Check]:
-    for name, counts in observers.items():
-        found = ShapeTextureCounts(shape=counts["shape"], texture=counts["texture"], trials=0).shape_bias
-        yield _number(f"shape bias of {name}, from counts", counts["stated"], 100 * (found or 0), 0.005)
-
-
-def _baselines(fits: dict[str, list[float]]) -> Iterator[Check]:
-    for name, stated in fits.items():
-        line = baselines()[name]
-        pairs = zip(("slope", "intercept", "r"), stated, (line.slope, line.intercept, line.r), strict=True)
-        for what, expected, found in pairs:
-            yield _number(f"effective robustness, {what} of {name}", expected, found, 1e-3, digits=4)
-
-
-def _classes() -> Iterator[Check]:
-    counts = {"imagenet-a": (200, 200), "imagenet-r": (200, 200), "objectnet": (113, 125), "cue-conflict": (16, 207)}
-    kept = {}
-    for name, expected in counts.items():
-        class_map = build_benchmark.benchmark(name).class_map
-        assert class_map is not None
-        members = class_map().members
-        kept[name] = {output for outputs in members for output in outputs}
-        found = (len(members), len(kept[name]))
-        yield Check(f"classes and outputs of {name}", str(expected), str(found), found == expected)
-    shared = len(kept["imagenet-a"] & kept["imagenet-r"])
-    yield Check("classes of both ImageNet-A and -R", "86", str(shared), shared == 86)
-    labelled = sum(map(bool, real_labels()))
-    yield Check("images with ReaL labels", "46837 of 50000", f"{labelled} of {len(real_labels())}", labelled == 46_837)
-
-
-def picture() -> np.ndarray:
-    """A picture with slopes, edges and fine stripes; uint8 (64, 64, 3)."""
-    down, across = np.mgrid[:SIDE, :SIDE]
-    disk = (down - 30) ** 2 + (across - 34) ** 2 < 20**2
-    stripes = ((down + 2 * across) // 3) % 2
-    channels = [4 * across, 255 - 4 * down, np.where(disk, 200, 40) + 30 * stripes]
+def picture() -> Pixels:
+    """Return the test picture, uint8 (64, 64, 3): slopes, edges and fine stripes."""
+    row, column = np.mgrid[:SIDE, :SIDE]
+    disk = (row - 30) ** 2 + (column - 34) ** 2 < 20**2
+    stripes = ((row + 2 * column) // 3) % 2
+    channels = [4 * column, 255 - 4 * row, np.where(disk, 200, 40) + 30 * stripes]
     return np.stack(channels, -1).clip(0, 255).astype(np.uint8)
 
 
-def kept_kernels() -> list[str]:
-    """Corruptions whose output is kept: all but those whose pictures a user brings."""
-    return [name for name in CORRUPTIONS if name not in ("frost_published", "frost_imagecorruptions")]
+def referenced_corruptions() -> list[str]:
+    """Return the package's own corruptions whose output is stored; plugins are not among them."""
+    return [name for name in CORRUPTIONS.own if name not in NEEDS_PUBLISHED_PICTURES]
 
 
-def corrupted(name: str) -> np.ndarray:
-    """The picture under a corruption; uint8 (64, 64, 3)."""
+def corrupted(name: str) -> Pixels:
+    """Return the test picture under a corruption at severity 3, uint8 (64, 64, 3).
+
+    Args:
+        name: A row of the table of corruptions.
+
+    Raises:
+        SpecError: The table does not contain the corruption.
+        DataError: The corruption reads pictures that were not found.
+    """
     import torch
 
     from robustbench_eff.core.rng import RandomStreams
 
     only_cifar10 = name in CIFAR10_C_BAR and name not in IMAGENET_C_BAR
     constants = ", constants='cifar10'" if only_cifar10 else ""
-    made = build.corruption(f"{name}(severity={SEVERITY}{constants})")
-    pixels: np.ndarray = made(torch.from_numpy(picture())[None], RandomStreams.of(0, [SAMPLE]))[0].numpy()
+    corruption = build.corruption(f"{name}(severity={SEVERITY}{constants})")
+    pixels: Pixels = corruption(torch.from_numpy(picture())[None], RandomStreams.of(0, [SAMPLE]))[0].numpy()
     return pixels
+
+
+def _corruption_errors(models: Mapping[str, Mapping[str, Any]]) -> Iterator[Check]:
+    """RobustBench normalises by its own run of AlexNet, so the published errors of AlexNet are replaced here."""
+    published = alexnet.published()
+    alexnet_errors = {name: sum(errors) for name, errors in models["AlexNet"]["errors"].items()}
+    baseline = replace(published, errors={name: alexnet_errors[name] for name in published.errors})
+    for name, model in models.items():
+        errors = {corruption: sum(by_severity) for corruption, by_severity in model["errors"].items()}
+        error = 100 * mean_corruption_error(errors, baseline)
+        yield _number(f"mCE of {name}, from 75 cells", model["stated"], error, 0.01)
+
+
+def _shape_biases(observers: Mapping[str, Mapping[str, Any]]) -> Iterator[Check]:
+    for name, counts in observers.items():
+        bias = ShapeTextureCounts(shape=counts["shape"], texture=counts["texture"], trials=0).shape_bias
+        yield _number(f"shape bias of {name}, from counts", counts["stated"], 100 * (bias or 0), 0.005)
+
+
+def _baselines(fits: Mapping[str, list[float]]) -> Iterator[Check]:
+    for name, stated in fits.items():
+        line = baselines()[name]
+        pairs = zip(("slope", "intercept", "r"), stated, (line.slope, line.intercept, line.r), strict=True)
+        for quantity, expected, result in pairs:
+            yield _number(f"effective robustness, {quantity} of {name}", expected, result, 1e-3, digits=4)
+
+
+def _classes() -> Iterator[Check]:
+    counts = {"imagenet-a": (200, 200), "imagenet-r": (200, 200), "objectnet": (113, 125), "cue-conflict": (16, 207)}
+    used_outputs = {}
+    for name, expected in counts.items():
+        class_map = build_benchmark.benchmark(name).class_map
+        assert class_map is not None
+        members = class_map().members
+        used_outputs[name] = {output for outputs in members for output in outputs}
+        result = (len(members), len(used_outputs[name]))
+        yield _equal(f"classes and outputs of {name}", expected, result)
+    shared = len(used_outputs["imagenet-a"] & used_outputs["imagenet-r"])
+    yield _equal("classes of both ImageNet-A and -R", 86, shared)
+    labels = real_labels()
+    labelled = f"{sum(map(bool, labels))} of {len(labels)}"
+    yield _equal("images with ReaL labels", "46837 of 50000", labelled)
 
 
 def _kernels() -> Iterator[Check]:
     with (files("robustbench_eff") / "facts" / "corrupted.npz").open("rb") as file:
-        kept = dict(np.load(file))
-    for name in kept_kernels():
-        apart = np.abs(corrupted(name).astype(int) - kept[name])
-        share = float((apart > 0).mean())
-        good = apart.max() <= LEVELS and share <= SHARE
-        found = f"{apart.max()} levels, {100 * share:.2f} % of values"
-        yield Check(f"{name}, severity {SEVERITY}", f"≤ {LEVELS} level, ≤ {100 * SHARE:.0f} %", found, good)
+        references = dict(np.load(file))
+    for name in CORRUPTIONS:
+        subject, expected = f"{name}, severity {SEVERITY}", f"≤ {MAX_LEVELS} level, ≤ {100 * MAX_SHARE:.0f} %"
+        if name not in references:
+            yield Check(subject, "", "no reference is stored", Status.SKIPPED)
+            continue
+        difference = np.abs(corrupted(name).astype(int) - references[name])
+        share = float((difference > 0).mean())
+        result = f"{difference.max()} levels, {100 * share:.2f} % of values"
+        passed = bool(difference.max() <= MAX_LEVELS and share <= MAX_SHARE)
+        yield Check(subject, expected, result, Status.of(passed))
 
 
 def _attacks() -> Iterator[Check]:
@@ -138,15 +178,20 @@ def _attacks() -> Iterator[Check]:
     with TemporaryDirectory() as folder:
         attacks = [text for text in ATTACKS if text != "none"]
         result = evaluate("digits_standard", attacks=attacks, store=folder, precision="float32", device="cpu")
-    right = {
+    num_correct = {
         score.perturbation: round((score.value or 0) * score.n)
         for score in result.scores
         if score.metric in ("accuracy", "robust_accuracy")
     }
     for text, expected in ATTACKS.items():
-        good = abs(right[text] - expected) <= WITHIN
-        yield Check(f"digits_standard under {text}", f"{expected} of 360 right", f"{right[text]}", good)
+        status = Status.of(abs(num_correct[text] - expected) <= MAX_SAMPLES_OFF)
+        yield Check(f"digits_standard under {text}", f"{expected} of 360 right", f"{num_correct[text]}", status)
 
 
-def _number(what: str, expected: float, found: float, within: float, digits: int = 2) -> Check:
-    return Check(what, f"{expected:.{digits}f}", f"{found:.{digits}f}", abs(found - expected) <= within)
+def _number(subject: str, expected: float, result: float, tolerance: float, digits: int = 2) -> Check:
+    status = Status.of(abs(result - expected) <= tolerance)
+    return Check(subject, f"{expected:.{digits}f}", f"{result:.{digits}f}", status)
+
+
+def _equal(subject: str, expected: object, result: object) -> Check:
+    return Check(subject, str(expected), str(result), Status.of(result == expected))

@@ -194,8 +194,8 @@ def sheet(photograph: Path, corruptions: Sequence[str]) -> Image.Image:
     texts = perturbation_text.expand_sets(corruptions)
     for text in texts:
         build.corruption(text)
-    names = dict.fromkeys(spec.parse(text).name for text in texts)
-    return contact_sheet(_picture(photograph), [CORRUPTIONS[name].load() for name in names])
+    kernels = {name: CORRUPTIONS[name].load() for name in (spec.parse(text).name for text in texts)}
+    return contact_sheet(_picture(photograph), kernels)
 
 
 def style_sheet(photograph: Path, style: Path, stylisers: Sequence[str] = ()) -> Image.Image:

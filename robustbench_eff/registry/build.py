@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core import spec
@@ -34,7 +35,8 @@ def corruption(text: str, jpeg_quality: int | None = None) -> ImageCorruption:
         raise SpecError(f"Unknown corruption {parsed.name!r}.", hint)
     from robustbench_eff.corruptions import Corruption, JpegSaved
 
-    made = spec.build(Corruption, parsed, kernel=CORRUPTIONS[parsed.name].load())
+    kernel = replace(CORRUPTIONS[parsed.name].load(), name=parsed.name)  # a plugin's kernel may have another name
+    made = spec.build(Corruption, parsed, kernel=kernel)
     return made if jpeg_quality is None else JpegSaved(made, jpeg_quality)
 
 
@@ -60,7 +62,8 @@ def sequence(text: str) -> FrameGenerator:
     from robustbench_eff.corruptions.sequence import FrameSequence
 
     parsed = spec.parse(text)
-    return spec.build(FrameSequence, parsed, kernel=SEQUENCES[parsed.name].load())
+    kernel = replace(SEQUENCES[parsed.name].load(), name=parsed.name)  # a plugin's kernel may have another name
+    return spec.build(FrameSequence, parsed, kernel=kernel)
 
 
 def perturbation_text(text: str) -> str:

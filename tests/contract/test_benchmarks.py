@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from labelled_sets import class_folders, flat_csv, npz, parquet
-from robustbench_eff.benchmarks import contract_checks as checks
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET_C
@@ -20,6 +19,7 @@ from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.readers import READERS
 from robustbench_eff.testing import BENCHMARK_CHECKS, READER_CHECKS
+from robustbench_eff.testing import benchmarks as checks
 
 
 @pytest.mark.parametrize("check", BENCHMARK_CHECKS, ids=lambda check: check.__name__)

@@ -1,25 +1,22 @@
-"""Every row of the corruption table passes the battery, and the battery can fail."""
+"""Every row of the corruption table passes the battery, the battery can fail, and plugins work like own rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib.metadata import EntryPoint
 
 import pytest
 import torch
 
-from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.errors import DataError, SpecError
 from robustbench_eff.core.rng import RandomStreams
-from robustbench_eff.corruptions import GAUSSIAN_NOISE, Kernel
+from robustbench_eff.corruptions import GAUSSIAN_NOISE, Corruption, Kernel
+from robustbench_eff.registry import build, table
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_BAR, IMAGENET_C_EXTRA, PERTURBATION_SETS
-from robustbench_eff.testing import (
-    CORRUPTION_CHECKS,
-    gives_as_many_pixels,
-    has_five_severities,
-    is_drawn_from_its_seed,
-    is_the_same_in_any_batch,
-)
+from robustbench_eff.testing import CORRUPTION_CHECKS
+from robustbench_eff.testing.corruptions import example_batch
 
 
 @pytest.mark.parametrize("check", CORRUPTION_CHECKS, ids=lambda check: check.__name__)
@@ -47,17 +44,30 @@ def of_the_batch(pixels: torch.Tensor, value: float, noise: torch.Tensor) -> tor
     return (pixels.float() * 0 + pixels.float().mean()).to(torch.uint8)
 
 
-@pytest.mark.parametrize(
-    ("check", "change"),
-    [
-        (gives_as_many_pixels, {"apply": lambda pixels, value, noise: pixels.float()}),
-        (is_the_same_in_any_batch, {"apply": of_the_batch}),
-        (is_drawn_from_its_seed, {"apply": lambda pixels, value, noise: pixels}),
-        (has_five_severities, {"severities": {"cifar10": (0.1, 0.2)}}),
-    ],
-)
-def test_the_battery_notices(check: Callable[[Kernel], None], change: dict) -> None:
-    broken = replace(GAUSSIAN_NOISE, compiled=None, **change)
+def writing_to_its_input(pixels: torch.Tensor, value: float, noise: torch.Tensor) -> torch.Tensor:
+    return pixels.mul_(0)
+
+
+class Undocumented:
+    """A program without a source, in a module without one."""
+
+    def __call__(self, pixels: torch.Tensor, value: float, noise: torch.Tensor) -> torch.Tensor:
+        return pixels
+
+
+BROKEN: dict[str, dict[str, object]] = {
+    "keeps_shape_and_dtype": {"apply": lambda pixels, value, noise: pixels.float()},
+    "leaves_pixels_unmodified": {"apply": writing_to_its_input},
+    "gives_the_same_pixels_in_any_batch": {"apply": of_the_batch},
+    "gives_the_same_pixels_for_the_same_seed": {"apply": lambda pixels, value, noise: pixels},
+    "has_five_severities": {"severities": {"cifar10": (0.1, 0.2)}},
+    "corruption_names_its_source": {"apply": Undocumented()},
+}
+
+
+@pytest.mark.parametrize("check", CORRUPTION_CHECKS, ids=lambda check: check.__name__)
+def test_every_check_can_fail(check: Callable[[Kernel], None]) -> None:
+    broken = replace(GAUSSIAN_NOISE, compiled=None, **BROKEN[check.__name__])
     with pytest.raises((AssertionError, RuntimeError, IndexError)):
         check(broken)
 
@@ -74,3 +84,40 @@ def test_batches_of_1_7_and_64_give_the_same_bytes(name: str) -> None:
     for size in (1, 7):
         for rows in order.split(size):
             assert torch.equal(corruption(pixels[rows], draws[rows]), together[rows])
+
+
+RAIN = Kernel(name="rain", severities={"imagenet": (10, 20, 30, 40, 50)}, apply=lambda pixels, value: pixels // value)
+"""A plugin's kernel, whose name is not that of its entry point and which has the constants of ImageNet only."""
+
+
+@pytest.fixture
+def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The kernel above, installed as an entry point."""
+    point = EntryPoint("acme/rain", f"{__name__}:RAIN", "robustbench_eff.corruptions")
+    monkeypatch.setattr(table, "entry_points", lambda group: [point] if group == point.group else [])
+    table._plugins.cache_clear()
+    yield point.name
+    table._plugins.cache_clear()
+
+
+def test_a_plugin_works_under_the_name_of_its_entry_point(plugin: str) -> None:
+    corruption = build.corruption(f"{plugin}(severity=2)")
+    assert isinstance(corruption, Corruption)
+    assert corruption.configuration == {
+        "corruption": "acme/rain",
+        "version": 1,
+        "severity": 2,
+        "constants": "imagenet",
+    }
+    assert build.perturbation_text(f"{plugin}(severity=2)") == "acme/rain(severity=2)"
+    pixels, draws = example_batch()
+    assert torch.equal(corruption(pixels, draws), pixels // 20)
+    for check in CORRUPTION_CHECKS[:-1]:  # this module does not name a source
+        check(corruption.kernel)
+
+
+def test_constants_that_a_kernel_does_not_define_are_refused_in_one_sentence(plugin: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        build.corruption(f"{plugin}(severity=2, constants='cifar10')")
+    assert refused.value.message == "acme/rain does not define constants for 'cifar10'."
+    assert refused.value.hint == "Defined: imagenet."

@@ -12,7 +12,7 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import SHOT_NOISE, Kernel, random
 from robustbench_eff.corruptions.corruption import Constants
 from robustbench_eff.corruptions.shot_noise import counts
-from robustbench_eff.testing import _pictures
+from robustbench_eff.testing.corruptions import example_batch
 
 pytest.importorskip("numba", reason="without it only the torch programs run")
 
@@ -23,7 +23,7 @@ KERNELS = {
 
 def pictures() -> tuple[torch.Tensor, RandomStreams]:
     """Smooth ones, one of noise, one of a single colour with black, white and grey channels."""
-    smooth, _ = _pictures()
+    smooth = example_batch().pixels
     noise = torch.randint(0, 256, smooth[:1].shape, generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     flat = torch.tensor([255, 0, 128], dtype=torch.uint8).expand_as(noise)
     return torch.cat((smooth, noise, flat)), RandomStreams.of(5, range(len(smooth) + 2))
@@ -34,7 +34,7 @@ def pictures() -> tuple[torch.Tensor, RandomStreams]:
 def test_compiled_loops_give_the_same_bytes(name: str, constants: Constants) -> None:
     kernel = KERNELS[name]
     if constants not in kernel.severities:
-        pytest.skip(f"{name} has no constants for {constants}")
+        pytest.skip(f"{name} does not define constants for {constants}")
     pixels, draws = pictures()
     for value in kernel.severities[constants]:
         sampled = kernel.sample(draws, (pixels.shape[1], pixels.shape[2]), value)

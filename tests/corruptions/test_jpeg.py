@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 
 from robustbench_eff.corruptions import JPEG_COMPRESSION
-from robustbench_eff.corruptions.jpeg import _divider, through, through_compiled
+from robustbench_eff.corruptions.jpeg import _divider, roundtrip, through_compiled
 
-PROGRAMS = [through] + ([through_compiled] if importlib.util.find_spec("numba") else [])
+PROGRAMS = [roundtrip] + ([through_compiled] if importlib.util.find_spec("numba") else [])
 QUALITIES = (1, 7, 10, 15, 18, 25, 40, 50, 58, 65, 80, 85, 95, 100)
 
 

@@ -29,11 +29,11 @@ from robustbench_eff.corruptions import (
     frost_of,
 )
 from robustbench_eff.corruptions.corruption import Constants
-from robustbench_eff.corruptions.frost import _part, shrunk
+from robustbench_eff.corruptions.frost import _random_crop, shrunk
 from robustbench_eff.corruptions.frost_pictures import pictures
 from robustbench_eff.corruptions.published_frost import FILES, VARIABLE, published_frost
 from robustbench_eff.registry import build
-from robustbench_eff.testing import _pictures
+from robustbench_eff.testing.corruptions import example_batch
 
 ROOT = Path(__file__).parents[2]
 SIDE = 96
@@ -62,7 +62,7 @@ def test_the_original_elastic_transform_is_that_of_opencv_4(severity: int, compi
 
 def test_the_two_snows_differ_by_how_flakes_are_rounded() -> None:
     """Most values are equal; where the smear is cut off at the border they are not."""
-    pixels, draws = _pictures()
+    pixels, draws = example_batch()
     for value in SNOW.severities["imagenet"]:
         sampled = SNOW.sample(draws, (32, 32), value)
         first, second = (kernel.apply(pixels, value, *sampled) for kernel in (SNOW, SNOW_IMAGECORRUPTIONS))
@@ -103,7 +103,7 @@ def test_frost_with_the_published_pictures_is_the_original(constants: Constants,
         number = random.randint(5)
         room = [there - side for there in fitted[number].shape[:2]]
         uniform = torch.tensor([(number + 0.5) / 5, *((random.randint(0, space) + 0.5) / space for space in room)])
-        ice = _part(fitted, (side, side), uniform.double())
+        ice = _random_crop(fitted, (side, side), uniform.double())
         assert np.array_equal(FROST_PUBLISHED.apply(torch.from_numpy(image)[None], shares, ice[None])[0], expected)
 
 
@@ -111,7 +111,7 @@ def test_the_pictures_are_part_of_what_is_stored() -> None:
     assert "pictures" not in FROST.at(1).configuration
     for kernel in (FROST_PUBLISHED, FROST_IMAGECORRUPTIONS):
         assert re.fullmatch(r"hendrycks/robustness [0-9a-f]{16}", kernel.at(1).configuration["pictures"])
-    first, second = (frost_of("mine", of=[picture]) for picture in pictures()[:2])
+    first, second = (frost_of("mine", pictures=[picture]) for picture in pictures()[:2])
     assert first.at(1).configuration["pictures"] != second.at(1).configuration["pictures"]
     assert not torch.equal(first.at(1)(picture()), second.at(1)(picture()))
 
@@ -122,7 +122,7 @@ def test_without_the_published_pictures_it_is_said_what_to_do(monkeypatch: pytes
     with pytest.raises(DataError, match=f"Set {VARIABLE} to the folder"):
         FROST_PUBLISHED.at(3)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    with pytest.raises(DataError, match=r"has no frost1.png, frost2.png, frost3.png, frost4.jpg, frost5.jpg"):
+    with pytest.raises(DataError, match=r"does not contain frost1.png, frost2.png, frost3.png, frost4.jpg, frost5.jpg"):
         build.corruption("frost_imagecorruptions(severity=2)")
     for name in FILES:
         shutil.copy(folder / "frost2.png", tmp_path / name)
@@ -132,7 +132,9 @@ def test_without_the_published_pictures_it_is_said_what_to_do(monkeypatch: pytes
 
 def test_pictures_smaller_than_the_images_are_refused_or_enlarged() -> None:
     large = torch.zeros(1, 320, 400, 3, dtype=torch.uint8)
-    with pytest.raises(DataError, match=r"560×315 pixels is smaller than the images of 400×320(.|\n)*Give larger ones"):
+    with pytest.raises(
+        DataError, match=r"560×315 pixels is smaller than the images of 400×320(.|\n)*Pass larger pictures"
+    ):
         FROST_PUBLISHED.at(1)(large)
     assert FROST_IMAGECORRUPTIONS.at(1)(large).float().mean() > 10
 

@@ -151,7 +151,7 @@ def test_the_part_of_a_frost_picture_is_uniform() -> None:
     rows, columns, size, pictures = 200, 250, (40, 50), 5
     row, column = np.mgrid[:rows, :columns]
     told = [np.stack((row, column, np.full_like(row, number)), -1).astype(np.uint8) for number in range(pictures)]
-    kernel = frost_of("told", of=told)
+    kernel = frost_of("told", pictures=told)
     (ice,) = kernel.sample(RandomStreams.of(0, range(VALUES)), size, kernel.severities["imagenet"][0])
     corners, random = ice[:, 0, 0].numpy().astype(float), np.random.RandomState(0)
     for position, most in enumerate((rows - size[0], columns - size[1], pictures)):

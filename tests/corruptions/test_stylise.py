@@ -175,13 +175,16 @@ def test_wrong_weights_are_said(files: tuple[Path, Path], tmp_path: Path) -> Non
     torch.save([1, 2], tmp_path / "list.pth")
     encoder, decoder = map(str, files)
     for given, words in [
-        ({}, r"needs the file vgg_normalised.pth, which is not there(.|\n)*releases of github.com/naoto0804"),
+        ({}, r"needs the file vgg_normalised.pth, which does not exist(.|\n)*releases of github.com/naoto0804"),
         ({"encoder": str(tmp_path / "text.pth")}, "text.pth cannot be read as PyTorch weights"),
-        ({"encoder": str(tmp_path / "list.pth")}, r"0.weight should be \(3, 3, 1, 1\), got nothing"),
-        ({"encoder": decoder, "decoder": encoder}, "does not hold the weights of AdaIN's encoder"),
-        ({"encoder": encoder, "decoder": encoder}, r"decoder: 1.weight should be \(256, 512, 3, 3\), got nothing"),
+        ({"encoder": str(tmp_path / "list.pth")}, r"0.weight should have shape \(3, 3, 1, 1\), got nothing"),
+        ({"encoder": decoder, "decoder": encoder}, "does not contain the weights of AdaIN's encoder"),
+        (
+            {"encoder": encoder, "decoder": encoder},
+            r"decoder: 1.weight should have shape \(256, 512, 3, 3\), got nothing",
+        ),
     ]:
         with pytest.raises(DataError, match=words):
             AdaIN(**given)(images, images)
-    with pytest.raises(DataError, match="at least 9 pixels a side"):
+    with pytest.raises(DataError, match="at least 9 pixels per side"):
         AdaIN(encoder=encoder, decoder=decoder)(images[..., :8], images[..., :8])

@@ -13,8 +13,8 @@ import torch
 torch.set_num_threads(1)
 from robustbench_eff.corruptions.compiled.jit import parallel
 from robustbench_eff.corruptions.random import uniforms
-from robustbench_eff.core.rng import Draws
-uniforms(Draws.of(0, range(8)), (3, 64, 64), "any")
+from robustbench_eff.core.rng import RandomStreams
+uniforms(RandomStreams.of(0, range(8)), (3, 64, 64), "any")
 print(torch.get_num_threads())
 """
 

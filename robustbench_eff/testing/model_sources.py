@@ -10,10 +10,9 @@ from pathlib import Path
 import torch
 
 from robustbench_eff.core.errors import UsageError
-
-from .classifier import Classifier, Provenance
-from .request import ModelRequest
-from .source import ModelSource
+from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.request import ModelRequest
+from robustbench_eff.models.source import ModelSource
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from .benchmark import Benchmark
-from .data_fingerprint import content_of, digest
-from .labelled_images import plain_labels
-from .labels import resolve_labels
-from .reader import Reader
-from .readers.decode import decode
+from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.data_fingerprint import content_of, digest
+from robustbench_eff.benchmarks.labelled_images import plain_labels
+from robustbench_eff.benchmarks.labels import resolve_labels
+from robustbench_eff.benchmarks.reader import Reader
+from robustbench_eff.benchmarks.readers.decode import decode
 
 SPLIT = "test"
 """Split that the checks ask a reader for."""
