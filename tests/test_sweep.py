@@ -101,7 +101,7 @@ def test_several_workers_find_the_same(finished, tmp_path: Path) -> None:
     _, alone = finished
     told: list[tuple[str, int]] = []
     seeds = alone.sweep.model_copy(update={"seeds": (0,), "defense": None})
-    result = run_sweep(seeds, tmp_path, workers=2, telling=lambda row, seed, _: told.append((row, seed)))
+    result = run_sweep(seeds, tmp_path, workers=2, on_job=lambda row, seed, _: told.append((row, seed)))
     assert result.values == {"standard": {0: alone.values["standard"][0]}} and told == [("standard", 0)]
 
 
@@ -147,7 +147,7 @@ def test_a_training_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> N
         ("[digits]", "[digitz]", "Did you mean 'digits'"),
         ("standard: standard", "standard: standrad", "Did you mean 'standard'"),
         ("title: Small", "{", "is not YAML"),
-        ("title: Small", "title: Small\nbaseline: other", "there is no row 'other'"),
+        ("title: Small", "title: Small\nbaseline: other", "is not a row"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_before_any_work(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -101,7 +101,7 @@ def test_a_teacher_labels_other_images_whatever_their_labels_say(images: Path, t
     )
     card = train(noisy)
     assert card.num_classes == 3 and "60 other images" in card.notes[0]
-    with pytest.raises(UsageError, match="no use for unlabelled"):
+    with pytest.raises(UsageError, match="does not use unlabelled"):
         train(settings(tmp_path / "s", unlabelled=str(images), **plan))
 
 
@@ -154,7 +154,7 @@ def test_effnet_micro_trains_with_auxiliary_norms(tmp_path: Path) -> None:
         ({"schedule": "epoch=1"}, "Did you mean 'epochs'"),
         ({"schedule": "batch_size=640"}, "64 images for batches of 640"),
         ({"passes_per_image": 10.0}, "Give one of them"),
-        ({"validation_attack": "fmn"}, "cannot be looked at"),
+        ({"validation_attack": "fmn"}, "cannot be used for validation"),
         ({"validation_attack": "pdg"}, "Did you mean 'pgd'"),
         ({"benchmark": "digits-cue-conflict"}, "for testing only"),
         ({"benchmark": "cifar10"}, "--data cifar10=PATH"),
@@ -167,7 +167,7 @@ def test_effnet_micro_trains_with_auxiliary_norms(tmp_path: Path) -> None:
         ({"defense": "sat(where=backward)", "arch": "timm:mobilenetv3_small_050"}, "other kinks"),
         ({"arch": "timm:vit_tiny_patch16_224"}, "fails on images of 32 pixels"),
         ({"arch": "small_cnn(num_classes=5)"}, "one logit for each"),
-        ({"validation": "/nowhere"}, "images to look at of its own"),
+        ({"validation": "/nowhere"}, "its own validation images"),
         ({"passes_per_image": float("inf"), "schedule": ""}, "passes_per_image must be > 0"),
         ({"schedule": "epochs=1e400"}, "epochs must be > 0"),
     ],
@@ -189,7 +189,7 @@ def test_names_of_classes_must_be_the_same_where_nobody_else_knows_them(tmp_path
         for name in names:
             (tmp_path / folder / name).mkdir(parents=True)
             Image.new("RGB", (32, 32)).save(tmp_path / folder / name / "one.png")
-    with pytest.raises(RobustEvalError, match="'bee' is a class of"):
+    with pytest.raises(RobustEvalError, match="'bee' is a class of only one"):
         open_training_data("mine", {"mine": str(tmp_path / "train")}, str(tmp_path / "held"), GEOMETRY)
 
 

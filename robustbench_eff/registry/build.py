@@ -50,9 +50,18 @@ def defense(text: str) -> Recipe:
     return made
 
 
-def defense_text(text: str) -> str:
-    """The canonical spec text of a recipe."""
-    return spec.text_of(spec.parse(text).name, defense(text))
+def defense_text(recipe: str | Recipe) -> str:
+    """Return the canonical spec text of a recipe.
+
+    Args:
+        recipe: A spec text, or a recipe; the class of the latter need not be in the table of defenses.
+
+    Raises:
+        SpecError: The text has an unknown name or field.
+    """
+    if isinstance(recipe, str):
+        return spec.text_of(spec.parse(recipe).name, defense(recipe))
+    return spec.text_of(DEFENSES.name_of(recipe), recipe)
 
 
 def sequence(text: str) -> FrameGenerator:

@@ -88,7 +88,7 @@ def test_a_resumed_training_gives_the_weights_of_an_undisturbed_one(recipe: obje
     plan = training(recipe, epochs=3, ema_decay=0.9)
     undisturbed, epochs = train(small_net(), plan)
     with pytest.raises(StoppedError):
-        train(small_net(), plan, resume=tmp_path / "training.pt", telling=stop_after(2))
+        train(small_net(), plan, resume=tmp_path / "training.pt", on_epoch=stop_after(2))
     resumed, later = train(small_net(3 + 1), plan, resume=tmp_path / "training.pt")
     assert same(undisturbed, resumed)
     assert [epoch.loss for epoch in later] == [epoch.loss for epoch in epochs]
@@ -120,7 +120,7 @@ def test_a_training_killed_with_9_and_repeated_gives_the_same_file(tmp_path: Pat
 PROGRAM = """
 import sys, torch
 from robustbench_eff.defenses.adversarial import AdversarialTraining
-from robustbench_eff.defenses.distributed import joined
+from robustbench_eff.defenses.distributed import process_group
 from robustbench_eff.defenses.trainer import train
 from trainings import training
 torch.set_num_threads(1)
@@ -128,7 +128,7 @@ net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 8), torch.nn
 generator = torch.Generator().manual_seed(0)
 for parameter in net.parameters():
     parameter.data = 0.05 * torch.randn(parameter.shape, generator=generator)
-with joined("cpu") as processes:
+with process_group("cpu") as processes:
     plan = training(AdversarialTraining(steps=2), epochs=4, learning_rate=0.02)
     _, epochs = train(net, plan, processes=processes)
     if processes.first:
@@ -159,11 +159,11 @@ def looks(*robust: float):
 def test_a_collapse_under_attack_ends_adversarial_training_with_the_epoch_before_kept(tmp_path: Path) -> None:
     plan, file = training(Fast(), epochs=4), tmp_path / "training.pt"
     with pytest.raises(TrainingError, match=r"Catastrophic overfitting in epoch 3: .*80.0% to 10.0%"):
-        train(small_net(), plan, looking=looks(0.5, 0.8, 0.1), resume=file)
+        train(small_net(), plan, validate=looks(0.5, 0.8, 0.1), resume=file)
     assert torch.load(file, weights_only=True)["step"] == 2 * plan.per_epoch
-    _, epochs = train(small_net(), training(Fast(), epochs=4), looking=looks(0.5, 0.8, 0.7, 0.61))
+    _, epochs = train(small_net(), training(Fast(), epochs=4), validate=looks(0.5, 0.8, 0.7, 0.61))
     assert len(epochs) == 4
-    train(small_net(), training(Standard(), epochs=4), looking=looks(0.5, 0.8, 0.1, 0))
+    train(small_net(), training(Standard(), epochs=4), validate=looks(0.5, 0.8, 0.1, 0))
 
 
 def test_fast_training_that_overfits_is_found_under_pgd_while_fgsm_looks_well() -> None:
@@ -183,7 +183,7 @@ def test_fast_training_that_overfits_is_found_under_pgd_while_fgsm_looks_well() 
 
     plan = training(Fast(eps=eps, step_size=2 * eps), samples=samples, epochs=20, learning_rate=0.2, max_shift=0)
     with pytest.raises(TrainingError, match=r"Catastrophic overfitting in epoch \d+: .* under one step, but"):
-        train(small_net(8), plan, looking=looking)
+        train(small_net(8), plan, validate=looking)
 
 
 def test_an_infinite_loss_is_said_and_not_trained_on() -> None:

@@ -73,8 +73,8 @@ def defenses() -> list[str]:
     for name in DEFENSES:
         kept = []
         for device in ("cpu", DEVICE):
-            given = Dependencies(styliser=build.styliser("random_phase"), teacher=small_net(3).eval().to(device))
-            asked = training(build.defense(name), samples=digits(32), given=given, epochs=1)
+            dependencies = Dependencies(styliser=build.styliser("random_phase"), teacher=small_net(3).eval().to(device))
+            asked = training(build.defense(name), samples=digits(32), dependencies=dependencies, epochs=1)
             kept.append(train(small_net().to(device), asked)[0].cpu().state_dict())
         if any(not torch.equal(kept[0][key], kept[1][key]) for key in kept[0]):
             found.append(name)
