@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff import testing
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.defenses import contract
 from robustbench_eff.defenses.network import Network
 from robustbench_eff.defenses.noisy_student import NoisyStudent
 from robustbench_eff.defenses.recipe import Recipe, Requirements, Stage
@@ -72,12 +72,12 @@ class Broken(Recipe):
 @pytest.mark.parametrize(
     ("check", "fault"),
     [
-        (testing.recipe_names_its_source, ""),
-        (testing.recipe_counts_its_passes, "passes"),
-        (testing.recipe_declares_its_requirements, "teacher"),
-        (testing.recipe_has_stages_that_can_run, "stages"),
-        (testing.recipe_leaves_images_and_mode_alone, "images"),
-        (testing.recipe_leaves_images_and_mode_alone, "mode"),
+        (contract.recipe_names_its_source, ""),
+        (contract.recipe_counts_its_passes, "passes"),
+        (contract.recipe_declares_its_requirements, "teacher"),
+        (contract.recipe_has_stages_that_can_run, "stages"),
+        (contract.recipe_leaves_images_and_mode_alone, "images"),
+        (contract.recipe_leaves_images_and_mode_alone, "mode"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
