@@ -1,4 +1,4 @@
-"""Training recipes, the loop that runs them, and the small checkpoints they made."""
+"""Training recipes, the training loop, and the small checkpoints that the package ships."""
 
 from .schedule import Schedule
 from .standard import Standard

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from robustbench_eff.core.threat import Threat
 
-from . import inner_maximization
+from .inner_maximization import Ascent, check_ascent, maximize_cross_entropy, random_start
 from .network import Network
 from .recipe import Recipe
 from .training_batch import Batch
@@ -19,7 +19,7 @@ from .training_batch import Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdversarialTraining(Recipe):
-    """The cross-entropy of adversarial images alone.
+    """Adversarial training: the cross-entropy of adversarial images alone.
 
     Source: Madry et al. 2018, arXiv:1706.06083; step 2.5 eps / steps as in MadryLab/robustness a954124, which attacks
     in eval mode.
@@ -27,36 +27,44 @@ class AdversarialTraining(Recipe):
     """
 
     version: ClassVar[int] = 1
-    adversarial: ClassVar[bool] = True
 
     eps: float = 8 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: Literal["linf", "l2"] = "linf"
+    """Norm of the ball."""
     steps: int = 7
+    """Number of gradient steps of the attack."""
     step_size: float | None = None
-    """None means 2.5 eps / steps."""
+    """Length of a step; None means 2.5 eps / steps."""
     random_start: bool = True
+    """Start at a random point around the image; otherwise at the image itself."""
     mode: Literal["eval", "train"] = "eval"
-    """Of the network while it is attacked: with the statistics that it has, or with those of the batch."""
+    """Mode of the network during the attack: batch norms use their running statistics, or those of the batch."""
 
     def __post_init__(self) -> None:
-        inner_maximization.check(self.eps, self.norm, self.steps, self.step_size)
+        check_ascent(self.eps, self.norm, self.steps, self.step_size)
 
     @property
     def passes(self) -> float:
+        """The attack takes `steps` forward and backward passes, the update one of each."""
         return 2 * self.steps + 2
 
+    @property
+    def threat(self) -> Threat:
+        """The ball of radius `eps`."""
+        return Threat(self.norm, self.eps)
+
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
-        threat, start = Threat(self.norm, self.eps), batch.images
+        """Yield the cross-entropy of the adversarial images.
+
+        Args:
+            network: The network in training.
+            batch: Images and targets of the step.
+        """
+        start = batch.images
         if self.random_start:
-            start = inner_maximization.in_the_cube(start, batch.uniform("start"), threat)
-        attacked = inner_maximization.climb_cross_entropy(
-            network,
-            batch,
-            start,
-            threat=threat,
-            steps=self.steps,
-            step_size=self.step_size or 2.5 * self.eps / self.steps,
-            mode=self.mode,
-        )
-        yield functional.cross_entropy(network(attacked), batch.targets)
+            start = random_start(start, batch.uniform("start"), self.threat)
+        step_size = self.step_size or 2.5 * self.eps / self.steps
+        ascent = Ascent(threat=self.threat, steps=self.steps, step_size=step_size)
+        adversarial = maximize_cross_entropy(network, batch, start, ascent, mode=self.mode)
+        yield functional.cross_entropy(network(adversarial), batch.targets)

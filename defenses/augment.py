@@ -1,4 +1,4 @@
-"""Augmentation that keeps what an image shows: shifts, mirror images, crops; a whole batch at once."""
+"""Label-preserving augmentation of a whole batch at once: random shifts, mirror images and crops."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from robustbench_eff.core.types import Images
 
 
 def shifted(images: Images, reach: int, generator: torch.Generator) -> Images:
-    """Each image moved by its own whole number of pixels, up to `reach` each way, the edge filled with black."""
+    """Return each image shifted by its own random number of whole pixels; the uncovered edge is black.
+
+    Args:
+        images: Images in [0, 1].
+        reach: Largest shift in each direction, in pixels; 0 returns the images unchanged.
+        generator: Source of the shifts, on the CPU.
+    """
     if not reach:
         return images
     count, channels, height, width = images.shape
@@ -25,16 +31,30 @@ def shifted(images: Images, reach: int, generator: torch.Generator) -> Images:
 
 
 def mirrored(images: Images, generator: torch.Generator) -> Images:
-    """Every image, or with probability 1/2 its mirror image."""
+    """Return the images, each flipped horizontally with probability 1/2.
+
+    Args:
+        images: Images in [0, 1].
+        generator: Source of the decisions, on the CPU.
+    """
     mirror = torch.rand(len(images), generator=generator).to(images.device) < 0.5
     return torch.where(mirror[:, None, None, None], images.flip(3), images)
 
 
 def cropped(images: Images, smallest: float, generator: torch.Generator) -> Images:
-    """Of each image a rectangle with `smallest` to all of its area and sides from 3:4 to 4:3, bilinearly at full size.
+    """Return a random rectangle of each image, resized bilinearly to the full size.
 
-    Source: Szegedy et al. 2015, arXiv:1409.4842, section 6. Differs: a rectangle that would not fit is cut to the
-    image, where torchvision draws again.
+    Args:
+        images: Images in [0, 1].
+        smallest: Smallest area of a rectangle as a share of the image, above 0; 1 returns the images unchanged. Sides
+            are from 3:4 to 4:3.
+        generator: Source of the rectangles, on the CPU.
+
+    Source:
+        Szegedy et al. 2015, arXiv:1409.4842, section 6.
+
+    Differs:
+        A rectangle that would not fit is clipped to the image, where torchvision draws again.
     """
     if smallest >= 1:
         return images

@@ -17,7 +17,9 @@ from .training_batch import Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AutoAugment(Recipe):
-    """A random one of the policies that were learned for CIFAR-10, or above 64 pixels for ImageNet, on every image.
+    """AutoAugment: a random learned policy on every image.
+
+    The policies are those learned for CIFAR-10, and for images above 64 pixels those learned for ImageNet.
 
     Source: Cubuk et al. 2019, arXiv:1805.09501; torchvision's v2.AutoAugment. Differs: nothing beyond that.
     """
@@ -26,8 +28,15 @@ class AutoAugment(Recipe):
 
     @property
     def passes(self) -> float:
+        """One forward and one backward pass."""
         return 2
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
+        """Yield the cross-entropy of the augmented images.
+
+        Args:
+            network: The network in training.
+            batch: Images and targets of the step.
+        """
         changed = augmented(batch, policy("autoaugment"), "autoaugment")
         yield functional.cross_entropy(network(changed), batch.targets)

@@ -1,8 +1,8 @@
-"""A network with further sets of batch norms: one for each kind of images that is not to disturb the others.
+"""A network with auxiliary sets of batch norms, one for each kind of images with statistics of its own.
 
-The network itself stays as it is; a further set is the parameters and statistics of all its batch norms once more, put
-in their place for a forward pass by `functional_call`. So nothing is converted, what is kept at the end is the network,
-and a batch need not be split evenly, as timm's SplitBatchNorm wants it.
+The network itself is not changed. An auxiliary set is a copy of the parameters and statistics of all batch norms, which
+`functional_call` substitutes for a forward pass. So nothing has to be converted, the network can be saved as it is, and
+a batch need not be split evenly, as timm's SplitBatchNorm requires.
 """
 
 from __future__ import annotations
@@ -15,49 +15,68 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from robustbench_eff.core.errors import ModelError
 
 MAIN = 0
+"""The branch with the network's own batch norms."""
 
 
 class WithAuxiliary(nn.Module):
-    """`main`, and `count` further sets of its batch norms, which begin as copies of its own.
+    """A network and auxiliary sets of its batch norms.
 
-    Source: Xie et al. 2020, arXiv:1911.09665, section 4.1. Raises ModelError for a network without batch norms.
+    Source: Xie et al. 2020, arXiv:1911.09665, section 4.1.
     """
 
     def __init__(self, main: nn.Module, count: int = 1) -> None:
+        """Copy the batch norms.
+
+        Args:
+            main: The network.
+            count: Number of auxiliary sets, each of which starts as a copy of the network's own batch norms.
+
+        Raises:
+            ModelError: The network does not have batch norms.
+        """
         super().__init__()
         self.main = main
         norms = {name: module for name, module in main.named_modules() if isinstance(module, _BatchNorm)}
         if not norms:
             raise ModelError(
-                "The network has no batch norms, so there is nothing that adversarial images could have of their own.",
-                "Use a network with batch norms; advprop and debiased also take auxiliary=False.",
+                "Auxiliary batch norms need a network with batch norms; there are no batch norms in this one.",
+                "Choose another architecture; advprop and debiased also take auxiliary=False.",
             )
-        self._places = [
-            f"{place}.{name}" if place else name
-            for place, norm in norms.items()
+        self._tensor_names = [
+            f"{path}.{name}" if path else name
+            for path, norm in norms.items()
             for name in norm.state_dict()
             if name in dict(norm.named_parameters(recurse=False)) | dict(norm.named_buffers(recurse=False))
         ]
         tensors = dict(main.named_parameters()) | dict(main.named_buffers())
-        self.sets = nn.ModuleList(_NormSet([tensors[place] for place in self._places]) for _ in range(count))
+        self.sets = nn.ModuleList(_NormSet([tensors[name] for name in self._tensor_names]) for _ in range(count))
 
     def forward(self, images: Tensor, branch: int = MAIN) -> Tensor:
-        """Through the network's own batch norms, or through set `branch`, from 1."""
+        """Return the logits.
+
+        Args:
+            images: Normalized images.
+            branch: 0 for the network's own batch norms, n for auxiliary set n.
+        """
         if branch == MAIN:
             logits: Tensor = self.main(images)
         else:
             logits = functional_call(self.main, self.norms(branch), (images,))
         return logits
 
-    def norms(self, number: int) -> dict[str, Tensor]:
-        """Set `number`, from 1, by the names that its tensors have in the network."""
-        chosen = self.sets[number - 1]
-        assert isinstance(chosen, _NormSet)
-        return dict(zip(self._places, chosen.tensors(), strict=True))
+    def norms(self, branch: int) -> dict[str, Tensor]:
+        """Return the tensors of an auxiliary set by their names in the network.
+
+        Args:
+            branch: Number of the auxiliary set, from 1.
+        """
+        norm_set = self.sets[branch - 1]
+        assert isinstance(norm_set, _NormSet)
+        return dict(zip(self._tensor_names, norm_set.tensors(), strict=True))
 
 
 class _NormSet(nn.Module):
-    """Copies of tensors: parameters stay parameters, statistics buffers."""
+    """Copies of tensors: parameters stay parameters, and statistics stay buffers."""
 
     def __init__(self, originals: list[Tensor]) -> None:
         super().__init__()
@@ -74,12 +93,21 @@ class _NormSet(nn.Module):
         return [getattr(self, name) for name in self._names]
 
 
-def main_of(trained: nn.Module) -> nn.Module:
-    """The network without its further batch norms, if it has any."""
+def main_network(trained: nn.Module) -> nn.Module:
+    """Return the network without its auxiliary batch norms.
+
+    Args:
+        trained: A `WithAuxiliary`, or a plain network, which is returned unchanged.
+    """
     return trained.main if isinstance(trained, WithAuxiliary) else trained
 
 
-def weighted_gradients(module: nn.Module, factor: float) -> None:
-    """Multiply every gradient of the module's parameters by `factor` when it comes."""
+def scale_gradients(module: nn.Module, factor: float) -> None:
+    """Multiply all future gradients of a module's parameters by a factor.
+
+    Args:
+        module: The module whose parameters get a hook.
+        factor: The factor.
+    """
     for parameter in module.parameters():
         parameter.register_hook(lambda gradient: torch.mul(gradient, factor))

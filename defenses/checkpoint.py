@@ -1,4 +1,4 @@
-"""A training between two epochs, as a file that appears whole or not at all."""
+"""The state of a training between two epochs, in a file that is written atomically."""
 
 from __future__ import annotations
 
@@ -15,45 +15,64 @@ from robustbench_eff.core.errors import TrainingError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Epoch:
-    """What happened in an epoch."""
+    """The record of an epoch."""
 
     number: int
-    """From 1."""
+    """Number of the epoch, from 1."""
     loss: float
-    """Mean over its updates."""
+    """Mean loss over the updates."""
     clean: float | None
-    """Accuracy on images that are not trained on, where it was looked at."""
+    """Accuracy on validation images; None if this epoch was not validated."""
     robust: float | None
-    """The same under attack."""
+    """Accuracy on the same images under the validation attack."""
     seconds: float
+    """Duration, including the validation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """All that a training needs to go on as if it had not stopped; random numbers are functions of the step."""
+    """Everything that a training needs to resume exactly; random numbers are functions of the step."""
 
     step: int
+    """Number of finished steps."""
     module: dict[str, Any]
+    """State of the module in training."""
     optimizer: dict[str, Any]
+    """State of the optimizer."""
     rates: dict[str, Any]
+    """State of the learning-rate scheduler."""
     average: dict[str, Any] | None
+    """State of the exponential moving average of the weights, if there is one."""
     history: list[Epoch]
+    """Records of the finished epochs."""
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write beside the file, then put in its place."""
+    """Write a checkpoint to a temporary file and rename it, so that an interruption leaves the previous one intact.
+
+    Args:
+        path: The file to write.
+        checkpoint: The state to save.
+    """
     fields = {field.name: getattr(checkpoint, field.name) for field in dataclasses.fields(checkpoint)}
     fields["history"] = [dataclasses.asdict(epoch) for epoch in checkpoint.history]
-    written = path.with_name(f"{path.name}.part")
-    torch.save(fields, written)
-    written.replace(path)
+    temporary = path.with_name(f"{path.name}.part")
+    torch.save(fields, temporary)
+    temporary.replace(path)
 
 
 def load(path: Path) -> Checkpoint:
-    """TrainingError for a file that cannot be read."""
+    """Return the checkpoint in a file, with its tensors on the CPU.
+
+    Args:
+        path: A file that `save` wrote.
+
+    Raises:
+        TrainingError: The file cannot be read.
+    """
     try:
         fields = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise TrainingError(f"{path} cannot be read: {error}", "Delete it to begin again.") from error
+        raise TrainingError(f"{path} cannot be read: {error}", "Delete it to start again.") from error
     history = [Epoch(**epoch) for epoch in fields.pop("history")]
     return Checkpoint(**fields, history=history)

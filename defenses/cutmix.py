@@ -20,7 +20,9 @@ from .training_batch import Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutMix(Recipe):
-    """A rectangle of each image comes from its neighbour in the shuffled batch, and as much of its label.
+    """CutMix: a rectangle of each image is replaced by that of its neighbor in the shuffled batch.
+
+    Labels are mixed in proportion to the area.
 
     Source: Yun et al. 2019, arXiv:1905.04899, algorithm 1; torchvision's v2.CutMix. Differs: nothing.
     """
@@ -28,9 +30,9 @@ class CutMix(Recipe):
     version: ClassVar[int] = 1
 
     alpha: float = 1.0
-    """Of the Beta distribution of the area."""
+    """Parameter of the Beta(alpha, alpha) distribution of the area."""
     probability: float = 1.0
-    """Share of the batches; the paper's is 1 for ImageNet, 0.5 for CIFAR."""
+    """Share of batches to mix; the paper uses 1 for ImageNet and 0.5 for CIFAR."""
 
     def __post_init__(self) -> None:
         if not (self.alpha > 0 and 0 <= self.probability <= 1):
@@ -40,9 +42,16 @@ class CutMix(Recipe):
 
     @property
     def passes(self) -> float:
+        """One forward and one backward pass."""
         return 2
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
+        """Yield the cross-entropy of the mixed images with the mixed labels.
+
+        Args:
+            network: The network in training.
+            batch: Images and targets of the step.
+        """
         from torchvision.transforms import v2
 
         images, targets = batch.images, batch.targets

@@ -13,13 +13,13 @@ from torch import Tensor
 from robustbench_eff.core.errors import SpecError
 
 from .network import Network
-from .recipe import Recipe
+from .recipe import Recipe, Requirements
 from .training_batch import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Distillation(Recipe):
-    """The labels, and what a teacher says of the same images at a temperature.
+    """Knowledge distillation: the labels, and a teacher's prediction for the same images at a temperature.
 
     Source: Hinton, Vinyals & Dean 2015, arXiv:1503.02531, section 2: the divergence from the teacher's softened
     prediction, times the temperature squared. Temperature 20 as in He et al. 2019, arXiv:1812.01187, section 5.2.
@@ -29,10 +29,11 @@ class Distillation(Recipe):
     version: ClassVar[int] = 1
 
     teacher: str = "digits_standard"
-    """A model, by any name that an evaluation takes."""
+    """Name of a model, as in an evaluation."""
     temperature: float = 20.0
+    """Divisor of the logits of both networks."""
     weight: float = 0.5
-    """Of the teacher; the rest is that of the labels."""
+    """Weight of the teacher, from 0 to 1; the labels have the rest."""
 
     def __post_init__(self) -> None:
         if not (self.temperature > 0 and 0 <= self.weight <= 1):
@@ -42,9 +43,21 @@ class Distillation(Recipe):
 
     @property
     def passes(self) -> float:
+        """One forward and one backward pass, and one forward pass of the teacher."""
         return 3
 
+    @property
+    def requirements(self) -> Requirements:
+        """The teacher."""
+        return Requirements(teacher=self.teacher)
+
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
+        """Yield the weighted sum of the cross-entropy and the divergence from the teacher.
+
+        Args:
+            network: The network in training, with a teacher.
+            batch: Images and targets of the step.
+        """
         with torch.no_grad():
             taught = (network.teacher(batch.images) / self.temperature).log_softmax(1)
         logits = network(batch.images)

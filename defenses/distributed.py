@@ -1,7 +1,7 @@
-"""Several processes that train one network: `torchrun --nproc-per-node N`, or this one alone.
+"""Several processes that train one network: `torchrun --nproc-per-node N`, or this process alone.
 
-Gradients are averaged after the backward passes of a step. torch's DistributedDataParallel would do so meanwhile, but
-its hooks count on one forward and one backward of all parameters, which many recipes do not have.
+Gradients are averaged after the backward passes of a step. torch's DistributedDataParallel would overlap the two, but
+its hooks expect exactly one forward and one backward pass of all parameters, which many recipes do not have.
 """
 
 from __future__ import annotations
@@ -21,25 +21,40 @@ from robustbench_eff.core.errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Which process this is, of how many."""
+    """The rank of this process, and the number of processes."""
 
     rank: int = 0
+    """Number of this process, from 0."""
     count: int = 1
+    """Number of processes."""
 
     @property
     def first(self) -> bool:
-        """Whether this is the one that writes and prints."""
+        """True for the process that validates, writes files and reports progress."""
         return self.rank == 0
 
-    def part(self, total: int) -> slice:
-        """The samples of a step that are this process's; UsageError where they cannot be dealt out."""
+    def local_slice(self, total: int) -> slice:
+        """Return the samples of a step that belong to this process.
+
+        Args:
+            total: Samples of the step, over all processes.
+
+        Raises:
+            UsageError: `total` is not a multiple of the number of processes.
+        """
         if total % self.count:
-            raise UsageError(f"A batch of {total} cannot be dealt to {self.count} processes.", "Choose a multiple.")
+            raise UsageError(
+                f"A batch of {total} cannot be divided among {self.count} processes.", "Choose a multiple."
+            )
         size = total // self.count
         return slice(self.rank * size, (self.rank + 1) * size)
 
     def average(self, tensors: Iterable[Tensor | None]) -> None:
-        """Replace every tensor by its mean over processes, in place."""
+        """Replace every tensor by its mean over all processes, in place.
+
+        Args:
+            tensors: Floating-point tensors, in the same order in every process; None entries are skipped.
+        """
         present = [tensor for tensor in tensors if tensor is not None]
         if self.count == 1 or not present:
             return
@@ -49,8 +64,12 @@ class Processes:
         for tensor, mean in zip(present, flat.split([tensor.numel() for tensor in present]), strict=True):
             tensor.copy_(mean.view_as(tensor))
 
-    def shared(self, value: Any) -> Any:
-        """What the first process says."""
+    def broadcast(self, value: Any) -> Any:
+        """Return the first process's value in every process.
+
+        Args:
+            value: An object that can be pickled; ignored in all processes but the first.
+        """
         if self.count == 1:
             return value
         box = [value]
@@ -60,7 +79,11 @@ class Processes:
 
 @contextmanager
 def process_group(device: str) -> Iterator[Processes]:
-    """The processes that torchrun started, for as long as they train; this one alone where it did not."""
+    """Join the process group that torchrun started; without torchrun, this process is alone.
+
+    Args:
+        device: Device of this process; CUDA devices communicate over NCCL, all others over gloo.
+    """
     if "RANK" not in os.environ:
         yield Processes()
         return

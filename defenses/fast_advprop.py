@@ -1,4 +1,4 @@
-"""Fast AdvProp: a part of the images is attacked, and the attack's own backward pass trains."""
+"""Fast AdvProp: only a part of the images is attacked, and the attack's own backward pass trains the network."""
 
 from __future__ import annotations
 
@@ -13,25 +13,29 @@ from torch import Tensor, nn
 from robustbench_eff.core.errors import DataError, SpecError
 from robustbench_eff.core.threat import Threat
 
-from . import inner_maximization
-from .auxiliary_batch_norm import MAIN, WithAuxiliary, main_of, weighted_gradients
+from .auxiliary_batch_norm import MAIN, WithAuxiliary, main_network, scale_gradients
+from .inner_maximization import check_ascent, random_start
 from .network import Network
 from .recipe import Recipe
 from .training_batch import Batch
 
 AUXILIARY = 1
+"""Branch of the attacked images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FastAdvProp(Recipe):
-    """Of each batch a part is not trained on as it is, but attacked by one untargeted step through the auxiliary batch
-    norms in train mode; the gradients of that pass and of one on what it gave count half each.
+    """Fast AdvProp: a part of each batch is attacked by one step instead of being trained on as it is.
+
+    The step is untargeted and uses the auxiliary batch norms in train mode. The gradients of that pass and of one on
+    the resulting images count half each.
 
     Source: Mei et al. 2022, arXiv:2204.09838; meijieru/fast_advprop de5fa50: clean to attacked images 4:1, eps and step
-    1/255, gradients of a parameter divided by the weighted number of samples that touched it, adversarial images
+    1/255, gradients of a parameter divided by the weighted number of samples that reached it, adversarial images
     shuffled before they are trained on.
-    Differs: the attack always starts at a random point (there in about 42 % of the batches, by a slip); the numbers of
-    samples are those of `share`, where a batch cannot be divided exactly; several processes shuffle their own images.
+    Differs: the attack always starts at a random point (in the reference code, by mistake, in about 42 % of the
+    batches); the numbers of samples are those of `share`, where a batch cannot be divided exactly; with several
+    processes, each shuffles its own images.
     """
 
     version: ClassVar[int] = 1
@@ -39,48 +43,68 @@ class FastAdvProp(Recipe):
     eps: float = 1 / 255
     """Radius of the ball in L-infinity, in units of [0, 1] pixels."""
     step_size: float | None = None
-    """None means eps."""
+    """Length of the step; None means eps."""
     share: float = 0.2
-    """Of the images that are attacked."""
+    """Share of the images to attack, between 0 and 1."""
 
     def __post_init__(self) -> None:
-        inner_maximization.check(self.eps, "linf", 1, self.step_size)
+        check_ascent(self.eps, "linf", 1, self.step_size)
         if not 0 < self.share < 1:
             raise SpecError(f"share must be between 0 and 1, got {self.share:g}.")
 
     @property
     def passes(self) -> float:
+        """Two passes for clean images, four for attacked ones."""
         return 2 * (1 - self.share) + 4 * self.share
 
     def prepare(self, module: nn.Module) -> nn.Module:
+        """Return the network with auxiliary batch norms, and scale the gradients of all batch norms.
+
+        Args:
+            module: The network to train.
+        """
         prepared = WithAuxiliary(module)
-        weighted_gradients(prepared.sets, 1 / self.share)
-        norms = [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+        scale_gradients(prepared.sets, 1 / self.share)
+        norms = [layer for layer in module.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
         for norm in norms:
-            weighted_gradients(norm, 1 / (1 - self.share))
+            scale_gradients(norm, 1 / (1 - self.share))
         return prepared
 
     def export(self, trained: nn.Module) -> nn.Module:
-        return main_of(trained)
+        """Return the network with its main batch norms.
+
+        Args:
+            trained: What `prepare` returned.
+        """
+        return main_network(trained)
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
-        count = round(self.share * len(batch.images))
-        if not 0 < count < len(batch.images):
-            raise DataError(f"Of {len(batch.images)} images no share of {self.share:g} can be attacked.")
+        """Yield the loss of clean and adversarial images; the attack's loss has had its backward pass by then.
+
+        Args:
+            network: The network in training.
+            batch: Images and targets of the step.
+
+        Raises:
+            DataError: The batch is too small to attack this share of it.
+        """
+        total, threat = len(batch.images), Threat("linf", self.eps)
+        count = round(self.share * total)
+        if not 0 < count < total:
+            raise DataError(f"A share of {self.share:g} of {total} images cannot be attacked.")
         clean, attacked = slice(count, None), slice(None, count)
-        whole, threat = len(batch.images), Threat("linf", self.eps)
         images, targets = batch.images[attacked], batch.targets[attacked]
-        start = inner_maximization.in_the_cube(images, batch.uniform("start")[attacked], threat).requires_grad_()
-        passed = functional.cross_entropy(network(start, branch=AUXILIARY), targets, reduction="sum")
-        half = 0.5 * passed / whole
+        start = random_start(images, batch.uniform("start")[attacked], threat).requires_grad_()
+        attack_loss = functional.cross_entropy(network(start, branch=AUXILIARY), targets, reduction="sum")
+        half = 0.5 * attack_loss / total
         half.backward()  # type: ignore[no-untyped-call]
         assert start.grad is not None
         step = self.step_size or self.eps
         adversarial = threat.project(torch.add(start.detach(), start.grad.sign(), alpha=step), images)
-        mixed = torch.randperm(count, generator=batch.generator("shuffle")).to(images.device)
+        shuffled = torch.randperm(count, generator=batch.generator("shuffle")).to(images.device)
         loss = functional.cross_entropy(
             network(batch.images[clean], branch=MAIN), batch.targets[clean], reduction="sum"
         )
-        again = network(adversarial[mixed], branch=AUXILIARY)
-        loss = loss + 0.5 * functional.cross_entropy(again, targets[mixed], reduction="sum")
-        yield loss / whole
+        logits = network(adversarial[shuffled], branch=AUXILIARY)
+        loss = loss + 0.5 * functional.cross_entropy(logits, targets[shuffled], reduction="sum")
+        yield loss / total

@@ -1,13 +1,15 @@
-"""The inner maximisation of adversarial training: gradient steps on any objective, in any mode of the network.
+"""The inner maximization of adversarial training: projected gradient ascent on any objective, in either mode.
 
-Not the attacks of an evaluation: those refuse a network in train mode, climb the cross-entropy of the prediction and
-stop at a success; training goes through batch norms of its own and wants every step.
+The attacks of an evaluation are not reused: they refuse a network in train mode, maximize the cross-entropy of the
+prediction and stop at a success. Training uses auxiliary batch norms and needs every step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 import torch
 import torch.nn.functional as functional
@@ -21,55 +23,87 @@ from .network import Network
 from .training_batch import Batch
 
 Objective: TypeAlias = Callable[[Images], Tensor]
-"""Images to a number that is to grow: a sum over samples, so that each has its own gradient."""
+"""Maps images to the number to maximize: a sum over samples, so that every sample has its own gradient."""
 
 
-def ascend(
-    objective: Objective, images: Images, start: Images, *, threat: Threat, steps: int, step_size: float
-) -> Images:
-    """`steps` steps of that length in the threat's norm, each projected into the ball around `images` and [0, 1].
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ascent:
+    """The steps of a projected gradient ascent."""
 
-    Source: Madry et al. 2018, arXiv:1706.06083, equation 1 of section 2.1.
+    threat: Threat
+    """Ball to project into; its norm also decides the direction of a step."""
+    steps: int
+    """Number of steps, at least 1."""
+    step_size: float
+    """Length of a step in the threat's norm, in units of [0, 1] pixels."""
+
+
+def ascend(objective: Objective, images: Images, start: Images, ascent: Ascent) -> Images:
+    """Return the result of projected gradient ascent, inside the ball around `images` and inside [0, 1].
+
+    Args:
+        objective: The function to maximize.
+        images: Clean images in [0, 1], the centers of the balls.
+        start: Images to start from.
+        ascent: Threat model, number and length of the steps.
+
+    Source:
+        Madry et al. 2018, arXiv:1706.06083, equation 1 of section 2.1.
     """
     current = start
-    for _ in range(steps):
+    for _ in range(ascent.steps):
         current = current.detach().requires_grad_()
         (gradient,) = torch.autograd.grad(objective(current), current)
-        step = steepest_ascent(gradient, threat.norm)
-        current = threat.project(torch.add(current.detach(), step, alpha=step_size), images)
+        step = steepest_ascent(gradient, ascent.threat.norm)
+        current = ascent.threat.project(torch.add(current.detach(), step, alpha=ascent.step_size), images)
     return current.detach()
 
 
-def climb_cross_entropy(
-    network: Network,
-    batch: Batch,
-    start: Images,
-    *,
-    threat: Threat,
-    steps: int,
-    step_size: float,
-    mode: str = "eval",
-    **options: Any,
+def maximize_cross_entropy(
+    network: Network, batch: Batch, start: Images, ascent: Ascent, *, mode: str = "eval", branch: int | None = None
 ) -> Images:
-    """`ascend` on the cross-entropy with the labels, the network in `mode`; `options` go to its forward."""
+    """Return adversarial images for a batch: `ascend` on the cross-entropy with the labels.
+
+    Args:
+        network: The network to attack; it is in train mode afterwards.
+        batch: Clean images and their labels.
+        start: Images to start from.
+        ascent: Threat model, number and length of the steps.
+        mode: Mode of the network during the attack, `eval` or `train`.
+        branch: Set of batch norms to attack through; None for a network without auxiliary sets.
+    """
+    forward = network if branch is None else partial(network, branch=branch)
+
+    def objective(images: Images) -> Tensor:
+        return functional.cross_entropy(forward(images), batch.labels, reduction="sum")
+
     with network.attacked(mode):
-        return ascend(
-            lambda images: functional.cross_entropy(network(images, **options), batch.labels, reduction="sum"),
-            batch.images,
-            start,
-            threat=threat,
-            steps=steps,
-            step_size=step_size,
-        )
+        return ascend(objective, batch.images, start, ascent)
 
 
-def in_the_cube(images: Images, uniform: Images, threat: Threat) -> Images:
-    """Where the steps start: `uniform` numbers in [0, 1) spread over the cube of that radius, then projected."""
+def random_start(images: Images, uniform: Images, threat: Threat) -> Images:
+    """Return random points of the cube of radius eps around the images, projected into the threat model.
+
+    Args:
+        images: Clean images in [0, 1].
+        uniform: Uniform random numbers in [0, 1) of the same shape.
+        threat: The threat model.
+    """
     return threat.project(torch.add(images, 2 * uniform - 1, alpha=threat.eps), images)
 
 
-def check(eps: float, norm: str, steps: int, step_size: float | None) -> None:
-    """SpecError for an attack that no recipe can make."""
+def check_ascent(eps: float, norm: str, steps: int, step_size: float | None) -> None:
+    """Check the attack fields of a recipe.
+
+    Args:
+        eps: Radius of the ball, in units of [0, 1] pixels.
+        norm: Norm of the ball.
+        steps: Number of gradient steps.
+        step_size: Length of a step; None if the recipe derives it.
+
+    Raises:
+        SpecError: The norm is not linf or l2, or one of the numbers is out of range.
+    """
     if norm not in ("linf", "l2"):
         raise SpecError(f"Training attacks are in linf or l2, got {norm!r}.")
     Threat(norm, eps)  # type: ignore[arg-type]

@@ -19,7 +19,9 @@ from .training_batch import Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mixup(Recipe):
-    """Images and labels of neighbours in the shuffled batch, mixed in one Beta(alpha, alpha) proportion for the batch.
+    """Mixup: convex combinations of neighbors in the shuffled batch, of both images and labels.
+
+    The proportion is drawn from Beta(alpha, alpha), once per batch.
 
     Source: Zhang et al. 2018, arXiv:1710.09412; torchvision's v2.MixUp. Differs: nothing.
     """
@@ -27,7 +29,7 @@ class Mixup(Recipe):
     version: ClassVar[int] = 1
 
     alpha: float = 0.2
-    """0.2 is the paper's for ImageNet, 1 for CIFAR."""
+    """Parameter of the Beta distribution; the paper uses 0.2 for ImageNet and 1 for CIFAR."""
 
     def __post_init__(self) -> None:
         if not self.alpha > 0:
@@ -35,9 +37,16 @@ class Mixup(Recipe):
 
     @property
     def passes(self) -> float:
+        """One forward and one backward pass."""
         return 2
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
+        """Yield the cross-entropy of the mixed images with the mixed labels.
+
+        Args:
+            network: The network in training.
+            batch: Images and targets of the step.
+        """
         from torchvision.transforms import v2
 
         with rng.global_generators(batch.seed, f"mixup/{batch.step}"):

@@ -1,4 +1,4 @@
-"""The network that is trained, as recipes call it: pixels in, logits out, in the mode and precision of the moment."""
+"""The network in training, as recipes call it: images in [0, 1] in, float32 logits out."""
 
 from __future__ import annotations
 
@@ -22,20 +22,28 @@ class StyleTransfer(Protocol):
     def __call__(
         self, content: Images, style: Images, strength: float = 1.0, draws: RandomStreams | None = None
     ) -> Images:
-        """float32 (N, 3, H, W) in [0, 1], as both must be."""
+        """Return the stylised images, float32 (N, 3, H, W) in [0, 1].
+
+        Args:
+            content: Images whose shapes are kept, float32 (N, 3, H, W) in [0, 1].
+            style: Images whose textures are used, of the same shape and range.
+            strength: How much of the texture to use, from 0 to 1.
+            draws: Random numbers for a styliser that needs them.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependencies:
-    """What a recipe cannot make itself and receives."""
+    """The loaded objects for the `Requirements` of a recipe."""
 
     styliser: StyleTransfer | None = None
+    """Transfers textures between images."""
     teacher: ImagesToLogits | None = None
-    """A network in eval mode that is not trained."""
+    """A network in eval mode whose weights do not change."""
 
 
 class Network:
-    """A module that gets (images - mean) / std; what else is given goes to its forward."""
+    """Calls a module on (images - mean) / std, in the mode that the module is in."""
 
     def __init__(
         self,
@@ -44,15 +52,29 @@ class Network:
         std: Sequence[float],
         *,
         precision: torch.dtype = torch.float32,
-        given: Dependencies | None = None,
+        dependencies: Dependencies | None = None,
     ) -> None:
+        """Wrap a module.
+
+        Args:
+            module: The network; its parameters decide the device.
+            mean: Mean of each color channel, in units of [0, 1] pixels.
+            std: Standard deviation of each color channel, in the same units.
+            precision: dtype of the forward and backward passes; weights stay float32.
+            dependencies: The styliser and the teacher of the recipe.
+        """
         device = next(module.parameters()).device
         self.module, self._precision = module, precision
         self._mean, self._std = (torch.tensor(values, device=device).view(1, 3, 1, 1) for values in (mean, std))
-        self._given = given or Dependencies()
+        self._dependencies = dependencies or Dependencies()
 
     def __call__(self, images: Images, **options: Any) -> Logits:
-        """Logits in float32, of the module in the mode it is in."""
+        """Return the logits in float32.
+
+        Args:
+            images: Images in [0, 1].
+            options: Further arguments of the module's `forward`, such as `branch`.
+        """
         # As large as an image: the three values of a pixel alone are a loop too short to be fast.
         mean, std = (
             values.expand_as(images[:1]).contiguous(memory_format=torch.channels_last)
@@ -65,21 +87,26 @@ class Network:
 
     @property
     def styliser(self) -> StyleTransfer:
-        """The one received; UsageError without."""
-        if self._given.styliser is None:
+        """The styliser of the recipe; raises UsageError if none was given."""
+        if self._dependencies.styliser is None:
             raise UsageError("This recipe needs a styliser, and none was given.")
-        return self._given.styliser
+        return self._dependencies.styliser
 
     @property
     def teacher(self) -> ImagesToLogits:
-        """The one received; UsageError without."""
-        if self._given.teacher is None:
+        """The teacher of the recipe; raises UsageError if none was given."""
+        if self._dependencies.teacher is None:
             raise UsageError("This recipe needs a teacher, and none was given.", "Name a model: teacher='MODEL'.")
-        return self._given.teacher
+        return self._dependencies.teacher
 
     @contextmanager
     def attacked(self, mode: str = "eval") -> Iterator[None]:
-        """The mode in which an attack queries the network: `eval`, or `train` as it is; train mode afterwards."""
+        """Set the mode in which an attack queries the network, and return to train mode afterwards.
+
+        Args:
+            mode: `eval` uses the running statistics of batch norms; `train` uses those of the batch and updates the
+                running ones.
+        """
         self.module.train(mode == "train")
         try:
             yield

@@ -1,4 +1,4 @@
-"""Augmentation policies of torchvision, image by image, with draws that belong to the sample."""
+"""torchvision's augmentation policies, applied image by image with random numbers that belong to the sample."""
 
 from __future__ import annotations
 
@@ -16,39 +16,53 @@ from robustbench_eff.core.types import Images
 from .training_batch import Batch
 
 Policy: TypeAlias = Callable[[Any], Any]
-"""A picture to a picture."""
+"""Maps a PIL picture to a PIL picture."""
 
 
 def policy(name: str, **options: Any) -> Policy:
-    """torchvision's transform of that name; SpecError for another one.
+    """Return one of torchvision's augmentation policies.
 
-    `randaugment`: Cubuk et al. 2020, arXiv:1909.13719. `autoaugment`: the CIFAR-10 or, above 64 pixels, the ImageNet
-    policy of Cubuk et al. 2019, arXiv:1805.09501. `augmix`: Hendrycks et al. 2020, arXiv:1912.02781, without the
-    operations that ImageNet-C has too.
+    Args:
+        name: `randaugment`; `autoaugment`, with the policy for CIFAR-10 up to 64 pixels and the one for ImageNet
+            above; or `augmix`, without the operations that ImageNet-C shares.
+        options: Arguments of torchvision's transform.
+
+    Raises:
+        SpecError: The name is unknown.
+
+    Source:
+        `randaugment`: Cubuk et al. 2020, arXiv:1909.13719. `autoaugment`: Cubuk et al. 2019, arXiv:1805.09501.
+        `augmix`: Hendrycks et al. 2020, arXiv:1912.02781.
     """
     from torchvision.transforms import v2
 
     match name:
         case "randaugment":
-            made: Policy = v2.RandAugment(**options)
+            transform: Policy = v2.RandAugment(**options)
         case "autoaugment":
             small, large = (v2.AutoAugment(v2.AutoAugmentPolicy(which)) for which in ("cifar10", "imagenet"))
             return lambda picture: (small if picture.width <= 64 else large)(picture)
         case "augmix":
-            made = v2.AugMix(all_ops=False, **options)
+            transform = v2.AugMix(all_ops=False, **options)
         case _:
             raise SpecError(f"Unknown policy {name!r}.", "Known: autoaugment, randaugment, augmix.")
-    return made
+    return transform
 
 
 def augmented(batch: Batch, change: Policy, stream: str) -> Images:
-    """The batch's images, each changed as 8-bit picture by draws of its own."""
+    """Return the images of a batch, each augmented as an 8-bit picture.
+
+    Args:
+        batch: Images in [0, 1] and the random numbers of the step.
+        change: The policy to apply.
+        stream: Name of the purpose; different names give independent random numbers.
+    """
     levels = (batch.images * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    first = batch.part.start or 0
+    first = batch.local_slice.start or 0
     changed = []
     with rng.global_generators(batch.seed, f"{stream}/{batch.step}"):
-        for place, pixels in enumerate(levels, first):
-            rng.restart(batch.seed, f"{stream}/{batch.step}/{place}")
+        for position, pixels in enumerate(levels, first):
+            rng.restart(batch.seed, f"{stream}/{batch.step}/{position}")
             changed.append(np.asarray(change(Image.fromarray(pixels))))
     stacked = torch.from_numpy(np.stack(changed)).to(batch.images.device)
     return stacked.permute(0, 3, 1, 2).float() / 255

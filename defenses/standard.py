@@ -1,4 +1,4 @@
-"""Plain training: the baseline every defense is compared with."""
+"""Plain training: the baseline for every defense."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .training_batch import Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standard(Recipe):
-    """Cross-entropy on the images as they are; all tricks are in the Schedule.
+    """Plain training: cross-entropy on the images as they are. The bag of tricks is in the `Schedule`.
 
     Source: He et al. 2019, "Bag of tricks", arXiv:1812.01187. Differs: nothing.
     """
@@ -25,7 +25,14 @@ class Standard(Recipe):
 
     @property
     def passes(self) -> float:
+        """One forward and one backward pass."""
         return 2
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
+        """Yield the cross-entropy of the images.
+
+        Args:
+            network: The network in training.
+            batch: Images and targets of the step.
+        """
         yield functional.cross_entropy(network(batch.images), batch.targets)

@@ -18,10 +18,11 @@ from .training_batch import Batch
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tampering(Recipe):
-    """Plain training whose gradient at the logits is p^alpha / sum p^alpha - y, with the predicted probabilities p.
+    """Gradient tampering: the gradient at the logits is p^alpha / sum p^alpha - y, with predicted probabilities p.
 
-    That is the gradient of the cross-entropy of alpha times the logits, over alpha: so that is the loss. Unlike with
-    the cross-entropy the weights see smaller gradients where the network is sure, which is no robustness.
+    The loss is the cross-entropy of alpha times the logits, divided by alpha, which has this gradient. Compared with
+    plain training, the gradients of the weights are smaller where the network is confident, which is not robustness.
+
     Source: Das et al. 2021, arXiv:2111.12495, of which only the abstract was read; alpha's default is unverified.
     Differs: unknown.
     """
@@ -37,7 +38,14 @@ class Tampering(Recipe):
 
     @property
     def passes(self) -> float:
+        """One forward and one backward pass."""
         return 2
 
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
+        """Yield the cross-entropy of alpha times the logits, divided by alpha.
+
+        Args:
+            network: The network in training.
+            batch: Images and targets of the step.
+        """
         yield functional.cross_entropy(self.alpha * network(batch.images), batch.targets) / self.alpha

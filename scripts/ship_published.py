@@ -26,7 +26,7 @@ from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards.published import FILE, SCHEMA
 from robustbench_eff.leaderboards.published_names import Name, name_of, sized
-from robustbench_eff.registry import build
+from robustbench_eff.registry.perturbation import parse_perturbation
 
 WHOLE = {
     "imagenet": 50_000,
@@ -136,7 +136,7 @@ def _canonical(perturbation: str) -> str:
     if "(" not in perturbation:
         return perturbation
     try:
-        return build.perturbation_text(perturbation)
+        return parse_perturbation(perturbation).text
     except SpecError:
         return perturbation
 

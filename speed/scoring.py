@@ -18,6 +18,7 @@ import pyarrow as pa
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.store import Store
+from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import environment
 
 CORRUPTIONS, SEVERITIES = IMAGENET_C, range(1, 6)
@@ -84,8 +85,7 @@ def save(
     found: np.ndarray,
 ) -> None:
     samples = len(labels)
-    cell_id = f"{model}-{perturbation}".replace("(", "-").replace(")", "")
-    cell = {
+    record = {
         "model": model,
         "model_source": "synthetic",
         "model_digest": model,
@@ -108,7 +108,8 @@ def save(
     columns |= {"prediction_confidence": confidence, "margin": confidence, "num_forwards": np.ones(samples)}
     columns |= {name: [""] * samples for name in ("won_by", "note", "flag")} | {"ranking": [[]] * samples}
     arrays = [pa.array(columns[field.name]).cast(field.type) for field in SCHEMA]
-    store.write_cell(cell_id, cell)
+    cell_id = f"{model}-{perturbation}".replace("(", "-").replace(")", "")
+    store.write_cell(StoredCell.from_record(cell_id, record))
     store.write_shard(cell_id, pa.Table.from_arrays(arrays, schema=SCHEMA))
 
 

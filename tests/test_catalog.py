@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.registry import build_attack, perturbation_text
+from robustbench_eff.registry.perturbation import parse_attack, parse_perturbation
 
 TEXTS = (
     "apgd(eps=0.5, norm=l2, loss=dlr, restarts=2)",
@@ -28,17 +28,17 @@ TEXTS = (
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_canonical_text_builds_the_same_attack(text: str) -> None:
-    canonical = build_attack.attack_text(text)
-    assert build_attack.attack(canonical) == build_attack.attack(text)
-    assert build_attack.attack_text(canonical) == canonical
-    assert perturbation_text.surrogate(canonical)[1] == perturbation_text.surrogate(text)[1]
+    canonical = parse_perturbation(text).text
+    assert parse_attack(canonical) == parse_attack(text)
+    assert parse_perturbation(canonical).text == canonical
+    assert parse_perturbation(canonical).transfer_from == parse_perturbation(text).transfer_from
 
 
 def test_different_attacks_have_different_texts() -> None:
-    assert len({build_attack.attack_text(text) for text in TEXTS}) == len(TEXTS)
+    assert len({parse_perturbation(text).text for text in TEXTS}) == len(TEXTS)
 
 
 def test_an_attack_that_stops_at_the_boundary_is_not_transferred() -> None:
-    assert not build_attack.attack("pgd from digits_standard").early_stop
+    assert not parse_attack("pgd from digits_standard").early_stop
     with pytest.raises(SpecError, match="stops at the surrogate's boundary"):
-        build_attack.attack("apgd from digits_standard")
+        parse_attack("apgd from digits_standard")

@@ -11,7 +11,7 @@ import torch
 
 from robustbench_eff import evaluate
 from robustbench_eff.attacks import PGD
-from robustbench_eff.registry import build
+from robustbench_eff.registry import build_component
 from robustbench_eff.registry.attacks import ATTACKS
 from robustbench_eff.registry.defenses import DEFENSES
 from robustbench_eff.registry.stylisers import STYLISERS
@@ -40,7 +40,7 @@ def test_the_table_of_defenses_is_the_catalogs_and_its_passes_are_right() -> Non
     assert sorted(first_column("training.md", "defense")) == sorted(DEFENSES)
     table = (DOCS / "training.md").read_text()
     for name, formula in re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", table, re.MULTILINE):
-        recipe = build.defense(name)
+        recipe = build_component.defense(name)
         numbers = {"steps": getattr(recipe, "steps", 0), "replays": getattr(recipe, "replays", 0)}
         terms = [term.split(" · ") for term in formula.split(" + ")]
         passes = sum(math.prod(float(numbers.get(factor, factor)) for factor in term) for term in terms)

@@ -13,8 +13,8 @@ from torch import nn
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.core.errors import RobustEvalError
 from robustbench_eff.core.threat import Threat
-from robustbench_eff.registry import build as catalog
 from robustbench_eff.registry import build_attack
+from robustbench_eff.registry import build_component as catalog
 from running import accuracies, outcomes, run
 
 

@@ -20,7 +20,8 @@ from robustbench_eff.benchmarks.layouts.published import frames_of
 from robustbench_eff.core.errors import DataError, MissingExtra, MissingInputs, RobustEvalError
 from robustbench_eff.generation.corrupted_files import CorruptionSettings, write_corrupted
 from robustbench_eff.models.request import ModelRequest
-from robustbench_eff.registry import build, build_benchmark
+from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.perturbation import parse_perturbation, parse_sequence
 from robustbench_eff.storage.store import Store
 
 TEXTS = ("fog(severity=3)", "shot_noise(severity=5)")
@@ -136,8 +137,8 @@ def video(frames: np.ndarray) -> bytes:
 
 
 def test_videos_are_seen_as_the_frames_we_make(model: Any, clean: Path, tmp_path: Path) -> None:
-    text = build.perturbation_text("tilt_sequence")
-    made = build.sequence(text)
+    text = parse_perturbation("tilt_sequence").text
+    made = parse_sequence(text)
     for path in sorted(clean.rglob("*.png")):
         picture = Image.open(path).resize((256, int(256 * 300 / 280)), Image.Resampling.BILINEAR)
         target = tmp_path / "p" / "tilt" / path.parent.name / f"{path.stem}.mp4"

@@ -9,18 +9,18 @@ from hypothesis import strategies as st
 from robustbench_eff.attacks import FGSM, PGD
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.registry import build_attack
+from robustbench_eff.registry.perturbation import parse_attack, parse_perturbation
 
 
 def test_a_fraction_is_read_exactly() -> None:
-    assert build_attack.attack("pgd(eps=4/255, steps=50)") == PGD(eps=4 / 255, steps=50)
-    assert build_attack.attack("fgsm") == FGSM()
-    assert build_attack.attack("pgd(eps=1, norm=l2)") == PGD(eps=1.0, norm="l2")
+    assert parse_attack("pgd(eps=4/255, steps=50)") == PGD(eps=4 / 255, steps=50)
+    assert parse_attack("fgsm") == FGSM()
+    assert parse_attack("pgd(eps=1, norm=l2)") == PGD(eps=1.0, norm="l2")
 
 
 def test_text_leaves_defaults_out_and_writes_fractions() -> None:
-    assert build_attack.attack_text("pgd(steps=10, eps=0.01568627450980392)") == "pgd(eps=4/255)"
-    assert build_attack.attack_text("pgd(eps=0.5, norm='l2', step_size=None)") == "pgd(eps=0.5, norm='l2')"
+    assert parse_perturbation("pgd(steps=10, eps=0.01568627450980392)").text == "pgd(eps=4/255)"
+    assert parse_perturbation("pgd(eps=0.5, norm='l2', step_size=None)").text == "pgd(eps=0.5, norm='l2')"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -52,7 +52,7 @@ def test_every_float_reads_back_equal(value: float) -> None:
 )
 def test_a_wrong_text_is_refused_with_a_reason(text: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
-        build_attack.attack(text)
+        parse_attack(text)
 
 
 def test_a_list_of_attacks_is_split_at_its_own_commas() -> None:

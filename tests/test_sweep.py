@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import MissingExtra, RobustEvalError, UsageError
-from robustbench_eff.registry import build, build_benchmark
+from robustbench_eff.registry import build_benchmark, build_component
+from robustbench_eff.registry.perturbation import parse_perturbation
 from robustbench_eff.reports import sweep_plot, sweep_table
 from robustbench_eff.training.sweep import run_sweep
 from robustbench_eff.training.sweep_spec import Sweep, differences, folder_name, over_seeds, summaries
@@ -49,10 +50,10 @@ def test_every_combination_of_the_grid_is_a_row_after_those_that_are_named() -> 
 def test_a_shipped_ablation_names_things_that_exist(path: Path) -> None:
     sweep = Sweep.parse(path.read_text(), path.name)
     for text in sweep.recipes().values():
-        build.defense(text)
+        build_component.defense(text)
     for part in sweep.evaluate:
         for text in part.perturbations:
-            assert text == "none" or build.perturbation_text(text)
+            assert text == "none" or parse_perturbation(text).text
         for name in part.benchmarks:
             build_benchmark.benchmark(name, "somewhere")
     folders = [folder_name(row, seed) for row in sweep.recipes() for seed in sweep.seeds]
@@ -101,7 +102,7 @@ def test_several_workers_find_the_same(finished, tmp_path: Path) -> None:
     _, alone = finished
     told: list[tuple[str, int]] = []
     seeds = alone.sweep.model_copy(update={"seeds": (0,), "defense": None})
-    result = run_sweep(seeds, tmp_path, workers=2, telling=lambda row, seed, _: told.append((row, seed)))
+    result = run_sweep(seeds, tmp_path, workers=2, on_job=lambda row, seed, _: told.append((row, seed)))
     assert result.values == {"standard": {0: alone.values["standard"][0]}} and told == [("standard", 0)]
 
 
@@ -147,7 +148,7 @@ def test_a_training_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> N
         ("[digits]", "[digitz]", "Did you mean 'digits'"),
         ("standard: standard", "standard: standrad", "Did you mean 'standard'"),
         ("title: Small", "{", "is not YAML"),
-        ("title: Small", "title: Small\nbaseline: other", "there is no row 'other'"),
+        ("title: Small", "title: Small\nbaseline: other", "is not a row"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_before_any_work(tmp_path: Path, old: str, new: str, words: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar, get_type_hints
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as functional
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -16,8 +20,14 @@ from robustbench_eff.cli.main import app
 from robustbench_eff.core.activations import nonsmooth_ops
 from robustbench_eff.core.errors import MissingInputs, RobustEvalError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.defenses.network import Network
+from robustbench_eff.defenses.recipe import Recipe
+from robustbench_eff.defenses.training_batch import Batch
 from robustbench_eff.models.card import Card
+from robustbench_eff.registry import build_component, table
+from robustbench_eff.testing import DEFENSE_CHECKS
 from robustbench_eff.training.data import open_training_data
+from robustbench_eff.training.settings import TrainOptions
 
 GEOMETRY = Geometry(size=32, mode="none")
 SHORT = {"arch": "small_cnn(width=4)", "limit": 64, "schedule": "epochs=1, batch_size=32"}
@@ -101,7 +111,7 @@ def test_a_teacher_labels_other_images_whatever_their_labels_say(images: Path, t
     )
     card = train(noisy)
     assert card.num_classes == 3 and "60 other images" in card.notes[0]
-    with pytest.raises(UsageError, match="no use for unlabelled"):
+    with pytest.raises(UsageError, match="does not use unlabelled"):
         train(settings(tmp_path / "s", unlabelled=str(images), **plan))
 
 
@@ -154,7 +164,7 @@ def test_effnet_micro_trains_with_auxiliary_norms(tmp_path: Path) -> None:
         ({"schedule": "epoch=1"}, "Did you mean 'epochs'"),
         ({"schedule": "batch_size=640"}, "64 images for batches of 640"),
         ({"passes_per_image": 10.0}, "Give one of them"),
-        ({"validation_attack": "fmn"}, "cannot be looked at"),
+        ({"validation_attack": "fmn"}, "cannot be used for validation"),
         ({"validation_attack": "pdg"}, "Did you mean 'pgd'"),
         ({"benchmark": "digits-cue-conflict"}, "for testing only"),
         ({"benchmark": "cifar10"}, "--data cifar10=PATH"),
@@ -167,7 +177,7 @@ def test_effnet_micro_trains_with_auxiliary_norms(tmp_path: Path) -> None:
         ({"defense": "sat(where=backward)", "arch": "timm:mobilenetv3_small_050"}, "other kinks"),
         ({"arch": "timm:vit_tiny_patch16_224"}, "fails on images of 32 pixels"),
         ({"arch": "small_cnn(num_classes=5)"}, "one logit for each"),
-        ({"validation": "/nowhere"}, "images to look at of its own"),
+        ({"validation": "/nowhere"}, "its own validation images"),
         ({"passes_per_image": float("inf"), "schedule": ""}, "passes_per_image must be > 0"),
         ({"schedule": "epochs=1e400"}, "epochs must be > 0"),
     ],
@@ -189,7 +199,7 @@ def test_names_of_classes_must_be_the_same_where_nobody_else_knows_them(tmp_path
         for name in names:
             (tmp_path / folder / name).mkdir(parents=True)
             Image.new("RGB", (32, 32)).save(tmp_path / folder / name / "one.png")
-    with pytest.raises(RobustEvalError, match="'bee' is a class of"):
+    with pytest.raises(RobustEvalError, match="'bee' is a class of only one"):
         open_training_data("mine", {"mine": str(tmp_path / "train")}, str(tmp_path / "held"), GEOMETRY)
 
 
@@ -232,3 +242,129 @@ def test_the_command_says_how_it_goes_and_what_to_do_next(tmp_path: Path) -> Non
     assert json.loads((tmp_path / "mine" / "model.json").read_text())["defense"] == "fast(eps=8/255)"
     wrong = CliRunner().invoke(app, [*words, "--data", "cifar10=x"])
     assert wrong.exit_code == 2 and "--benchmark is digits" in wrong.stderr
+
+
+def test_the_keyword_arguments_of_train_are_the_fields_of_its_settings() -> None:
+    hints = get_type_hints(TrainSettings)
+    assert get_type_hints(TrainOptions) == {
+        field.name: hints[field.name] for field in dataclasses.fields(TrainSettings)
+    }
+
+
+def test_train_takes_its_settings_as_keyword_arguments(tmp_path: Path) -> None:
+    card = train(out=tmp_path / "mine", **SHORT)
+    assert train(settings(tmp_path / "mine")) == card
+    with pytest.raises(UsageError, match="Give settings or seed, not both"):
+        train(settings(tmp_path / "mine"), seed=1)
+    with pytest.raises(UsageError, match=r"Pass out=Path"):
+        train(seed=1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Halved(Recipe):
+    """Cross-entropy of half the logits."""
+
+    version: ClassVar[int] = 1
+
+    factor: float = 0.5
+
+    @property
+    def passes(self) -> float:
+        return 2
+
+    def losses(self, network: Network, batch: Batch) -> Iterator[torch.Tensor]:
+        yield functional.cross_entropy(self.factor * network(batch.images), batch.targets)
+
+
+def test_a_recipe_of_ones_own_is_trained_without_a_name(tmp_path: Path) -> None:
+    card = train(out=tmp_path / "mine", defense=Halved(factor=0.25), **SHORT)
+    assert card.defense == f"{__name__}:Halved(factor=0.25)" and card.recipe == {"factor": 0.25}
+    with pytest.raises(UsageError, match="was written from something else"):
+        train(out=tmp_path / "mine", defense=Halved(), **SHORT)
+    by_name, by_object = (
+        train(out=tmp_path / folder, defense=defense, **SHORT)
+        for folder, defense in (("a", "mixup(alpha=1)"), ("b", build_component.defense("mixup(alpha=1)")))
+    )
+    assert by_name.defense == by_object.defense == "mixup(alpha=1.0)"
+    weights = [(tmp_path / folder / "model.safetensors").read_bytes() for folder in ("a", "b")]
+    assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("defense", [3, Halved, object()])
+def test_what_is_not_a_recipe_is_refused(tmp_path: Path, defense: object) -> None:
+    with pytest.raises(UsageError, match="must be the text of a recipe or a recipe"):
+        settings(tmp_path / "mine", defense=defense)
+
+
+PLUGIN = '''
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import torch.nn.functional as functional
+
+from robustbench_eff.defenses.recipe import Recipe, Requirements, Stage
+from robustbench_eff.defenses.standard import Standard
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharpened(Recipe):
+    """A student of its own sharpened predictions. Source: this test. Differs: nothing."""
+
+    version: ClassVar[int] = 1
+
+    power: float = 2.0
+
+    @property
+    def passes(self) -> float:
+        return 2
+
+    @property
+    def requirements(self) -> Requirements:
+        return Requirements(unlabelled=True)
+
+    def stages(self) -> tuple[Stage, ...]:
+        first = Stage(recipe=Standard(), name="first: ")
+        return first, Stage(recipe=self, name="second: ", build_samples=self.sharpened)
+
+    def sharpened(self, labelled, unlabelled, probabilities, label_smoothing):
+        powers = probabilities**self.power
+        return replace(unlabelled, targets=powers / powers.sum(1, keepdim=True))
+
+    def losses(self, network, batch) -> Iterator:
+        yield functional.cross_entropy(network(batch.images), batch.targets)
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """An installed package with a recipe of two stages."""
+    site = tmp_path / "site"
+    (site / "vendor-1.0.dist-info").mkdir(parents=True)
+    (site / "vendor_recipes.py").write_text(PLUGIN)
+    (site / "vendor-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: vendor\nVersion: 1.0\n")
+    (site / "vendor-1.0.dist-info" / "entry_points.txt").write_text(
+        "[robustbench_eff.defenses]\nvendor/sharpened = vendor_recipes:Sharpened\n"
+    )
+    monkeypatch.syspath_prepend(site)
+    table._plugins.cache_clear()
+    yield "vendor/sharpened"
+    table._plugins.cache_clear()
+
+
+def test_a_plugins_recipe_declares_its_stages_and_is_trained_by_name(plugin: str, tmp_path: Path) -> None:
+    told: list[str] = []
+    budget = {**SHORT, "schedule": "batch_size=32", "passes_per_image": 10.0}
+    card = train(
+        out=tmp_path / "mine",
+        defense=f"{plugin}(power=3)",
+        on_epoch=lambda name, epoch, total: told.append(name),
+        **budget,
+    )
+    assert list(dict.fromkeys(told)) == ["first: ", "second: "]
+    assert card.defense == "vendor/sharpened(power=3.0)" and "training images themselves" in card.notes[0]
+    assert card.passes_per_sample == pytest.approx(10 + 1, abs=1.1)
+    recipe = build_component.defense(plugin)
+    assert build_component.defense_text(recipe) == "vendor/sharpened(power=2.0)"
+    for check in DEFENSE_CHECKS:
+        check(type(recipe))

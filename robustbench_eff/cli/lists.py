@@ -14,10 +14,11 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.models import aliases
-from robustbench_eff.registry import build_attack, build_benchmark
+from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.benchmarks import BENCHMARKS, SCORED_WITH
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.defenses import DEFENSES
+from robustbench_eff.registry.perturbation import attack_names
 from robustbench_eff.registry.perturbation_sets import PERTURBATION_SETS
 from robustbench_eff.registry.sequences import SEQUENCES
 from robustbench_eff.registry.stylisers import STYLISERS
@@ -133,7 +134,7 @@ def _geometry(item: Benchmark) -> str:
 def list_attacks() -> None:
     """Attacks that `--attack` and suites know."""
     with error_boundary():
-        _print_rows(("attack", "what"), list(build_attack.attack_names().items()))
+        _print_rows(("attack", "what"), list(attack_names().items()))
 
 
 @list_app.command("corruptions")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff.registry import build, build_benchmark
+from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.perturbation_sets import CIFAR10_C_BAR, IMAGENET_C_BAR
 from robustbench_eff.scores import alexnet
@@ -106,10 +106,11 @@ def corrupted(name: str) -> Pixels:
     import torch
 
     from robustbench_eff.core.rng import RandomStreams
+    from robustbench_eff.registry.perturbation import parse_corruption
 
     only_cifar10 = name in CIFAR10_C_BAR and name not in IMAGENET_C_BAR
     constants = ", constants='cifar10'" if only_cifar10 else ""
-    corruption = build.corruption(f"{name}(severity={SEVERITY}{constants})")
+    corruption = parse_corruption(f"{name}(severity={SEVERITY}{constants})")
     pixels: Pixels = corruption(torch.from_numpy(picture())[None], RandomStreams.of(0, [SAMPLE]))[0].numpy()
     return pixels
 

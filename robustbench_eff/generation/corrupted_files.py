@@ -22,9 +22,10 @@ from robustbench_eff.core.errors import MissingInputs, UsageError
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import ImageCorruption
-from robustbench_eff.registry import build, build_benchmark, perturbation_text
+from robustbench_eff.registry import build_benchmark, build_component
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
+from robustbench_eff.registry.perturbation import expand_sets, parse_corruption, parse_perturbation
 from robustbench_eff.registry.stylisers import WITHOUT_WEIGHTS
 
 from .corrupted_arrays import check_severities, write_arrays
@@ -104,9 +105,7 @@ def _benchmark(name: str, data: Mapping[str, str]) -> tuple[Benchmark, str | Non
 
 def _corruptions(name: str, texts: Sequence[str]) -> dict[str, ImageCorruption]:
     """Return the corruptions by canonical spec text."""
-    corruptions = {
-        build.perturbation_text(text): build.corruption(text) for text in perturbation_text.expand_sets(texts)
-    }
+    corruptions = {parse_perturbation(text).text: parse_corruption(text) for text in expand_sets(texts)}
     for text, corruption in corruptions.items():
         if corruption.configuration["constants"] != WRITABLE[name]:
             raise UsageError(
@@ -191,9 +190,9 @@ def sheet(photograph: Path, corruptions: Sequence[str]) -> Image.Image:
     """
     from robustbench_eff.corruptions.contact_sheet import contact_sheet
 
-    texts = perturbation_text.expand_sets(corruptions)
+    texts = expand_sets(corruptions)
     for text in texts:
-        build.corruption(text)
+        parse_corruption(text)
     kernels = {name: CORRUPTIONS[name].load() for name in (spec.parse(text).name for text in texts)}
     return contact_sheet(_picture(photograph), kernels)
 
@@ -213,7 +212,7 @@ def style_sheet(photograph: Path, style: Path, stylisers: Sequence[str] = ()) ->
     """
     from robustbench_eff.corruptions import contact_sheet as sheets
 
-    built = {text: build.styliser(text) for text in stylisers or WITHOUT_WEIGHTS}
+    built = {text: build_component.styliser(text) for text in stylisers or WITHOUT_WEIGHTS}
     return sheets.style_sheet(_picture(photograph), _picture(style), built)
 
 

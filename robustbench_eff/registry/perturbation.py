@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from robustbench_eff.core import spec
@@ -60,7 +60,7 @@ class Perturbation:
 UNPERTURBED = Perturbation(text=CLEAN, kind="none")
 
 
-def parse(text: str) -> Perturbation:
+def parse_perturbation(text: str) -> Perturbation:
     """Return the perturbation that a text describes.
 
     Args:
@@ -75,9 +75,9 @@ def parse(text: str) -> Perturbation:
         return UNPERTURBED
     parsed = spec.parse(text.partition(TRANSFER)[0])
     if parsed.name in CORRUPTIONS:
-        return _described("corruption", parsed.name, corruption(text))
+        return _described("corruption", parsed.name, parse_corruption(text))
     if parsed.name in SEQUENCES:
-        return _described("sequence", parsed.name, sequence(text))
+        return _described("sequence", parsed.name, parse_sequence(text))
     return _attack(text)
 
 
@@ -85,18 +85,18 @@ def as_perturbation(value: str | Attack | ImageCorruption | FrameGenerator) -> P
     """Return the perturbation that a text describes, or that an object of the user is.
 
     Args:
-        value: A text as for `parse`, or an instance of an attack, a corruption or a frame sequence. An instance of a
-            row's class gets the text that would build it; any other is named `module:CLASS`.
+        value: A text as for `parse_perturbation`, or an instance of an attack, a corruption or a frame sequence. An
+            instance of a row's class gets the text that would build it; any other is named `module:CLASS`.
 
     Raises:
-        SpecError: As for `parse`.
+        SpecError: As for `parse_perturbation`.
         UsageError: The object lacks an attribute that attacks, corruptions and sequences have.
     """
     if isinstance(value, str):
-        return parse(value)
+        return parse_perturbation(value)
     from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption
 
-    name = _name_of(value)
+    name = ATTACKS.name_of(value)
     if isinstance(value, FrameGenerator):
         return _described("sequence", str(value.configuration.get("sequence", name)), value)
     if isinstance(value, ImageCorruption) and not hasattr(value, "threat"):
@@ -119,7 +119,7 @@ def perturbations(values: Iterable[str | Attack | ImageCorruption | FrameGenerat
         values: Texts, names of perturbation sets, or objects as for `as_perturbation`.
 
     Raises:
-        SpecError: As for `parse`.
+        SpecError: As for `parse_perturbation`.
         UsageError: As for `as_perturbation`.
     """
     return list(dict.fromkeys([UNPERTURBED, *map(as_perturbation, expand_sets(values))]))
@@ -138,7 +138,7 @@ def expand_sets(values: Iterable[Any]) -> list[Any]:
     ]
 
 
-def corruption(text: str) -> ImageCorruption:
+def parse_corruption(text: str) -> ImageCorruption:
     """Return the corruption that a text describes.
 
     Args:
@@ -154,10 +154,11 @@ def corruption(text: str) -> ImageCorruption:
         raise SpecError(f"Unknown corruption {parsed.name!r}.", hint)
     from robustbench_eff.corruptions import Corruption
 
-    return spec.build(Corruption, parsed, kernel=CORRUPTIONS[parsed.name].load())
+    kernel = replace(CORRUPTIONS[parsed.name].load(), name=parsed.name)  # a plugin's kernel may have another name
+    return spec.build(Corruption, parsed, kernel=kernel)
 
 
-def sequence(text: str) -> FrameGenerator:
+def parse_sequence(text: str) -> FrameGenerator:
     """Return the frame sequence that a text describes.
 
     Args:
@@ -169,15 +170,16 @@ def sequence(text: str) -> FrameGenerator:
     from robustbench_eff.corruptions.sequence import FrameSequence
 
     parsed = spec.parse(text)
-    return spec.build(FrameSequence, parsed, kernel=SEQUENCES.find(parsed.name).load())
+    kernel = replace(SEQUENCES.find(parsed.name).load(), name=parsed.name)
+    return spec.build(FrameSequence, parsed, kernel=kernel)
 
 
-def attack(text: str) -> Attack:
+def parse_attack(text: str) -> Attack:
     """Return the attack that a text describes.
 
     Args:
-        text: Name and fields as for `parse`. For `ATTACK from MODEL` early stopping is switched off, because examples
-            that stop at the surrogate's decision boundary transfer poorly.
+        text: Name and fields as for `parse_perturbation`. For `ATTACK from MODEL` early stopping is switched off,
+            because examples that stop at the surrogate's decision boundary transfer poorly.
 
     Raises:
         SpecError: The name is not in the table, a field is unknown or has a wrong value, or the attack cannot run
@@ -210,7 +212,7 @@ def _attack(text: str) -> Perturbation:
                 f"{written} stops at the surrogate's decision boundary, so its images say nothing about transfer.",
                 "Use pgd, bim, mi_fgsm, fgsm or r_fgsm.",
             )
-        component = dataclasses.replace(component, early_stop=False)
+        component = replace(component, early_stop=False)
     canonical = _adapted_text(parsed.name, component) if is_adapted else spec.text_of(parsed.name, component)
     return Perturbation(
         text=f"{canonical}{TRANSFER}{surrogate}" if surrogate else canonical,
@@ -255,7 +257,7 @@ def _adapted(kind: Any, name: str, parsed: spec.Spec) -> Attack:
     if not hasattr(kind, "options"):
         fields = ", ".join(sorted(own_names))
         raise SpecError(f"{parsed.name} does not have a field {options[0][0]!r}.", f"Fields: {fields}.")
-    return dataclasses.replace(built, options=options)  # type: ignore[type-var]
+    return replace(built, options=options)  # type: ignore[type-var]
 
 
 def _adapted_text(name: str, component: Any) -> str:
@@ -266,10 +268,3 @@ def _adapted_text(name: str, component: Any) -> str:
 
 def _described(kind: PerturbationKind, name: str, component: Any) -> Perturbation:
     return Perturbation(text=spec.text_of(name, component), kind=kind, component=component)
-
-
-def _name_of(component: Any) -> str:
-    """The name of the row whose class this is, else `module:CLASS`."""
-    kind = component if inspect.isclass(component) else type(component)
-    path = f"{kind.__module__}:{kind.__qualname__}"
-    return next((name for name, row in ATTACKS.items() if row.path == path), path)

@@ -53,6 +53,18 @@ class Table(Mapping[str, Row]):
             return self[name]
         raise SpecError(f"Unknown {self.kind} {name!r}.", did_you_mean(name, self) or f"Known: {', '.join(self)}.")
 
+    def name_of(self, item: object) -> str:
+        """Return the name of the row whose class `item` is an instance of, else `module:QualName` of its class.
+
+        Args:
+            item: A component, possibly of a class that is not in the table.
+        """
+        kind = type(item)
+        path = f"{kind.__module__}:{kind.__qualname__}"
+        names = [name for name, row in self.own.items() if row.path == path]
+        names += [name for name, row in _plugins(self.group).items() if row.path == path or row.load() is kind]
+        return names[0] if names else path
+
     def __getitem__(self, name: str) -> Row:
         return self.own[name] if name in self.own else _plugins(self.group)[name]
 

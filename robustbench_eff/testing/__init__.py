@@ -18,6 +18,7 @@ from __future__ import annotations
 from .attacks import ATTACK_CHECKS
 from .benchmarks import BENCHMARK_CHECKS, READER_CHECKS
 from .corruptions import CORRUPTION_CHECKS
+from .defenses import DEFENSE_CHECKS
 from .model_sources import MODEL_SOURCE_CHECKS, ModelExample
 from .scores import SCORE_CHECKS
 from .sequences import SEQUENCE_CHECKS
@@ -27,6 +28,7 @@ __all__ = [
     "ATTACK_CHECKS",
     "BENCHMARK_CHECKS",
     "CORRUPTION_CHECKS",
+    "DEFENSE_CHECKS",
     "MODEL_SOURCE_CHECKS",
     "READER_CHECKS",
     "SCORE_CHECKS",

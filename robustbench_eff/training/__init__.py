@@ -1,1 +1,1 @@
-"""Training a defense, and sweeps over several of them."""
+"""Training a network with a defense, and sweeps over several defenses."""

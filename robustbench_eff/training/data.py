@@ -1,4 +1,4 @@
-"""Labelled images to train on, and others to look at meanwhile."""
+"""Labelled images to train on, and held-out images to validate on."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,42 +24,50 @@ from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.open_benchmark import missing_data, open_location
 
 IN_MEMORY = 2**32
-"""Bytes of pixels that are read at once; more are read from the disk as they are needed."""
+"""Bytes of pixels up to which a set is read into memory; larger sets are memory-mapped."""
 HOLDOUT_ONE_IN = 10
-"""One in so many is not trained on, where no images to look at were given."""
+"""One image in this many is held out where the user does not name validation images."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingData:
-    """What a training sees."""
+    """The images of a training."""
 
     benchmark: Benchmark
+    """Defines the classes."""
     images: ImageSet
-    """Trained on."""
+    """Images to train on."""
     samples: Samples
-    """The same."""
+    """The same images as tensors."""
     held_out: ImageSet
-    """Looked at."""
+    """Images to validate on."""
     unlabelled: ImageSet | None = None
-    """For a teacher to label."""
+    """Further images for a teacher to label."""
 
 
 def missing_images(
     name: str, data: Mapping[str, str], validation: str | None = None, unlabelled: str | None = None
 ) -> list[Missing]:
-    """What keeps `open_training_data` from opening these, looking only at what is cheap to look at.
+    """Return the missing inputs of `open_training_data`; only cheap checks are made.
 
-    Raises UsageError for a benchmark that is a test of something else.
+    Args:
+        name: Name of a benchmark.
+        data: Locations of training images by benchmark.
+        validation: Location of validation images.
+        unlabelled: Location of unlabelled images.
+
+    Raises:
+        UsageError: The benchmark is derived from another one, and is for testing only.
     """
-    benchmark, place = _benchmark(name, data, validation)
-    found = missing_data(benchmark, place)
-    if place is None:
-        how = f"--data {name}=PATH; the places of evaluations are not looked at, they hold test images"
-        found = [replace(item, what=f"training images of {name!r}", how=how) for item in found]
-    for option, given in (("--validation", validation), ("--unlabelled", unlabelled)):
-        if given is not None:
-            found += [replace(item, how=f"{option} PATH") for item in missing_data(benchmark, given)]
-    return found
+    benchmark, location = _benchmark(name, data, validation)
+    missing = missing_data(benchmark, location)
+    if location is None:
+        how = f"--data {name}=PATH; the data locations of evaluations are not used, because they hold test images"
+        missing = [replace(item, what=f"training images of {name!r}", how=how) for item in missing]
+    for option, path in (("--validation", validation), ("--unlabelled", unlabelled)):
+        if path is not None:
+            missing += [replace(item, how=f"{option} PATH") for item in missing_data(benchmark, path)]
+    return missing
 
 
 def open_training_data(
@@ -69,54 +78,80 @@ def open_training_data(
     limit: int | None = None,
     unlabelled: str | None = None,
 ) -> TrainingData:
-    """The training images of a benchmark: those at `data[name]`, or the copy that is installed.
+    """Open the training images of a benchmark. `missing_images` must have returned an empty list.
 
-    With `limit` the first so many in an order by hash. Without `validation` one in ten, by a hash of the id, is held
-    out. The labels of `unlabelled` images are not looked at. None may be among the `missing_images`. Raises UsageError
-    for a benchmark that is a test of something else, DataError for images that do not fit.
+    Args:
+        name: Name of a benchmark.
+        data: Locations of training images by benchmark; without one, the images that come with the package are used.
+        validation: Location of validation images. None uses the bundled validation images, or holds out one training
+            image in ten, chosen by a hash of its id.
+        geometry: Size of the images and how to resize to it.
+        limit: Train on only this many images, the first in an order by hash.
+        unlabelled: Location of unlabelled images; labels there are ignored.
+
+    Raises:
+        UsageError: The benchmark is derived from another one, and is for testing only.
+        DataError: The images cannot be read, or do not fit.
     """
-    benchmark, place = _benchmark(name, data, validation)
-    if place is None:
-        assert benchmark.open_bundled is not None, f"training images of {name} are missing"
-        train, held_out = benchmark.open_bundled("train"), benchmark.open_bundled("validation")
-    else:
-        opened = open_location(place, "train")
-        if validation is None:
-            train, held_out = _divided(benchmark, opened)
-        else:
-            train, held_out = opened, open_location(validation, "validation")
-            _check_names(benchmark, train, held_out)
-    images = prepare(benchmark, _first(benchmark, train, limit), geometry)
-    looked_at = prepare(benchmark, held_out, geometry)
-    num_classes = benchmark.num_classes or int(max(images.labels.max(), looked_at.labels.max())) + 1
+    benchmark, train, held_out = _open_splits(name, data, validation)
+    images = prepare(benchmark, _limited(benchmark, train, limit), geometry)
+    validation_images = prepare(benchmark, held_out, geometry)
+    num_classes = benchmark.num_classes or int(max(images.labels.max(), validation_images.labels.max())) + 1
     return TrainingData(
         benchmark=benchmark,
         images=images,
         samples=samples_of(images, num_classes),
-        held_out=looked_at,
+        held_out=validation_images,
         unlabelled=None if unlabelled is None else _unlabelled(unlabelled, benchmark, geometry),
     )
 
 
+class _Splits(NamedTuple):
+    benchmark: Benchmark
+    train: LabelledImages
+    held_out: LabelledImages
+
+
+def _open_splits(name: str, data: Mapping[str, str], validation: str | None) -> _Splits:
+    benchmark, location = _benchmark(name, data, validation)
+    if location is None:
+        assert benchmark.open_bundled is not None, f"training images of {name} are missing"
+        return _Splits(benchmark, benchmark.open_bundled("train"), benchmark.open_bundled("validation"))
+    opened = open_location(location, "train")
+    if validation is None:
+        return _Splits(benchmark, *_split(benchmark, opened))
+    held_out = open_location(validation, "validation")
+    _check_class_names(benchmark, opened, held_out)
+    return _Splits(benchmark, opened, held_out)
+
+
 def _benchmark(name: str, data: Mapping[str, str], validation: str | None) -> tuple[Benchmark, str | None]:
-    """The benchmark, and where its training images are if they are not installed with the package."""
-    place = locations.location(name, data) if name in data else None
-    benchmark = build_benchmark.benchmark(name, place)
+    """The benchmark, and the location of its training images; None for images that come with the package."""
+    location = locations.location(name, data) if name in data else None
+    benchmark = build_benchmark.benchmark(name, location)
     if benchmark.source_benchmark is not None or benchmark.layout is not None or benchmark.stylise_with is not None:
         raise UsageError(f"{name} is for testing only.", f"Train on {benchmark.source_benchmark}.")
-    if place is None and benchmark.open_bundled is not None and validation is not None:
-        raise UsageError(f"{name} has images to look at of its own.", "Give --data too, or no --validation.")
-    return benchmark, place
+    if location is None and benchmark.open_bundled is not None and validation is not None:
+        raise UsageError(f"{name} comes with its own validation images.", "Give --data too, or omit --validation.")
+    return benchmark, location
 
 
-def _unlabelled(place: str, benchmark: Benchmark, geometry: Geometry) -> ImageSet:
-    """All images at a place, each with the first class for a label."""
-    opened = open_location(place, "train")
+def _unlabelled(location: str, benchmark: Benchmark, geometry: Geometry) -> ImageSet:
+    """All images at a location, each with class 0 as a placeholder."""
+    opened = open_location(location, "train")
     return prepare(benchmark, replace(opened, labels=[0] * len(opened), textures=None), geometry)
 
 
 def samples_of(images: ImageSet, num_classes: int) -> Samples:
-    """All images as one tensor, memory-mapped where they are many."""
+    """Return all images as one tensor, which is memory-mapped above `IN_MEMORY` bytes.
+
+    Args:
+        images: Decoded images and their labels.
+        num_classes: Number of classes of the network.
+
+    Raises:
+        DataError: The images are decoded on demand.
+    """
     pixels = images.pixels
     if not isinstance(pixels, np.ndarray):
         raise DataError(f"The images of {images.benchmark} are decoded on demand and cannot be trained on.")
@@ -126,40 +161,40 @@ def samples_of(images: ImageSet, num_classes: int) -> Samples:
     return Samples(pixels=tensor, labels=torch.from_numpy(images.labels), num_classes=num_classes)
 
 
-def _check_names(benchmark: Benchmark, train: LabelledImages, held_out: LabelledImages) -> None:
-    """Names of classes that nobody else knows are numbered in sorted order: both sets must have the same."""
+def _check_class_names(benchmark: Benchmark, train: LabelledImages, held_out: LabelledImages) -> None:
+    """Class names without an index are numbered alphabetically, so both sets must have the same names."""
     if benchmark.class_index():
         return
     names = [{label for label in plain_labels(opened) if isinstance(label, str)} for opened in (train, held_out)]
     if names[0] != names[1]:
-        odd = sorted(names[0] ^ names[1])
+        different = sorted(names[0] ^ names[1])
         raise DataError(
-            f"{odd[0]!r} is a class of {train.origin} or of {held_out.origin} alone.", "Give both the same."
+            f"{different[0]!r} is a class of only one of {train.origin} and {held_out.origin}.",
+            "Give both the same classes.",
         )
 
 
-def _divided(benchmark: Benchmark, opened: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
-    """Nine in ten, and the others."""
-    held = [_hashed(identifier) % HOLDOUT_ONE_IN == 0 for identifier in opened.ids]
-    parts = [[row for row, is_held in enumerate(held) if is_held is wanted] for wanted in (False, True)]
-    names = ("nine in ten", "one in ten, held out")
-    trained, looked_at = (_part(benchmark, opened, rows, name) for rows, name in zip(parts, names, strict=True))
-    return trained, looked_at
+def _split(benchmark: Benchmark, opened: LabelledImages) -> tuple[LabelledImages, LabelledImages]:
+    """Nine images in ten to train on, and the tenth to validate on."""
+    is_held_out = [_hashed(identifier) % HOLDOUT_ONE_IN == 0 for identifier in opened.ids]
+    rows = [[row for row, held_out in enumerate(is_held_out) if held_out is wanted] for wanted in (False, True)]
+    train = _subset(benchmark, opened, rows[0], "nine in ten")
+    return train, _subset(benchmark, opened, rows[1], "one in ten, held out")
 
 
-def _first(benchmark: Benchmark, opened: LabelledImages, limit: int | None) -> LabelledImages:
-    """So many images, as if drawn at random but always the same."""
+def _limited(benchmark: Benchmark, opened: LabelledImages, limit: int | None) -> LabelledImages:
+    """The first `limit` images in an order by hash, so that it is a random but fixed subset."""
     if limit is None or limit >= len(opened):
         return opened
     rows = sorted(sorted(range(len(opened)), key=lambda row: _hashed(opened.ids[row]))[:limit])
-    return _part(benchmark, opened, rows, f"{limit} of {len(opened)}")
+    return _subset(benchmark, opened, rows, f"{limit} of {len(opened)}")
 
 
-def _part(benchmark: Benchmark, opened: LabelledImages, rows: list[int], name: str) -> LabelledImages:
-    """Some of the images, with their classes numbered as in the whole."""
+def _subset(benchmark: Benchmark, opened: LabelledImages, rows: list[int], name: str) -> LabelledImages:
+    """Some of the images, with the class numbers of the complete set."""
     labels = resolve_labels(benchmark, opened).labels
-    part = select(opened, rows, labels[rows].tolist())
-    return replace(part, left_out=0, split=f"{opened.split}, {name}")
+    subset = select(opened, rows, labels[rows].tolist())
+    return replace(subset, left_out=0, split=f"{opened.split}, {name}")
 
 
 def _hashed(identifier: str) -> int:

@@ -1,4 +1,4 @@
-"""What to train and how: the one place of every default."""
+"""The settings of a training, and all their defaults."""
 
 from __future__ import annotations
 
@@ -7,62 +7,107 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.threat import Threat
+from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.schedule import Schedule
-from robustbench_eff.registry import build, build_attack
+from robustbench_eff.registry import build_component
+from robustbench_eff.registry.perturbation import parse_attack, parse_perturbation
+
+DEFAULT_THREAT = Threat("linf", 8 / 255)
+"""Threat model of the validation attack for a recipe without one."""
+
+
+class TrainOptions(TypedDict, total=False):
+    """The fields of `TrainSettings` as keyword arguments of `train`; see there."""
+
+    out: Path
+    defense: str | Recipe
+    arch: str
+    benchmark: str
+    data: Mapping[str, str]
+    validation: str | None
+    unlabelled: str | None
+    schedule: str
+    passes_per_image: float | None
+    limit: int | None
+    validation_attack: str | None
+    input_size: int
+    seed: int
+    device: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainSettings:
-    """Command line, Python and sweeps all speak these fields."""
+    """The settings of a training; the command line and sweeps use the same names."""
 
     out: Path
-    """Folder of the weights, their card and, meanwhile, what a repeated command goes on from."""
-    defense: str = "standard"
-    """Text of a recipe."""
+    """Folder for the weights, their card and, until the training is finished, its checkpoints."""
+    defense: str | Recipe = "standard"
+    """Spec text of a recipe, such as `pgd_at(eps=4/255)`, or a recipe of your own."""
     arch: str = "small_cnn(width=16)"
-    """Text of an architecture."""
+    """Name of an architecture, with its arguments."""
     benchmark: str = "digits"
+    """Name of the benchmark whose classes are learned."""
     data: Mapping[str, str] = field(default_factory=dict)
-    """Of the benchmark, where its training images are."""
+    """Location of the training images, by the name of the benchmark."""
     validation: str | None = None
-    """Where the images are that are looked at; None: the benchmark's own, or one in ten of those trained on."""
+    """Location of validation images; None uses the benchmark's own, or holds out one training image in ten."""
     unlabelled: str | None = None
-    """Where further images are that a Noisy Student's teacher labels; None: those that are trained on."""
+    """Location of unlabelled images for a recipe that uses them; None uses the training images."""
     schedule: str = ""
-    """Fields of the Schedule, as `epochs=20, mirror=true`."""
+    """Fields of the `Schedule`, such as `epochs=20, mirror=true`."""
     passes_per_image: float | None = None
-    """Forward and backward passes for every training image, from which the epochs follow."""
+    """Forward and backward passes per training image, which set the number of epochs."""
     limit: int | None = None
-    """Train on so many images."""
+    """Train on only this many images."""
     validation_attack: str | None = None
-    """Attack that the accuracy is looked at under; None: PGD-10 at the recipe's own radius, or at 8/255."""
+    """Spec text of the attack to validate with; None means PGD-10 at the recipe's own radius, or at 8/255."""
     input_size: int = 32
+    """Height and width of the images, in pixels."""
     seed: int = 0
+    """Seed of initialization, order, augmentation and attacks."""
     device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.defense, str) and not _is_recipe(self.defense):
+            raise UsageError(
+                f"defense must be the text of a recipe or a recipe, got {self.defense!r}.",
+                "A recipe is an instance of a frozen dataclass that subclasses robustbench_eff.defenses.recipe.Recipe.",
+            )
         if self.passes_per_image is not None and not 0 < self.passes_per_image < math.inf:
             raise UsageError(f"passes_per_image must be > 0, got {self.passes_per_image:g}.")
         if self.passes_per_image is not None and "epochs" in self._schedule_fields:
-            raise UsageError("Epochs follow from passes_per_image.", "Give one of them.")
+            raise UsageError("passes_per_image already sets the number of epochs.", "Give one of them.")
         for name in ("limit", "input_size"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
 
     @property
+    def recipe(self) -> Recipe:
+        """The recipe; raises SpecError for a text with an unknown name or field."""
+        return build_component.defense(self.defense) if isinstance(self.defense, str) else self.defense
+
+    @property
+    def defense_text(self) -> str:
+        """The canonical spec text of the recipe."""
+        return build_component.defense_text(self.defense)
+
+    @property
     def validation_attack_text(self) -> str:
-        """The canonical text of that attack; UsageError for one that has no radius, or no gradient step."""
-        recipe = build.defense(self.defense)
-        eps, norm = (recipe.eps, getattr(recipe, "norm", "linf")) if recipe.adversarial else (8 / 255, "linf")  # type: ignore[attr-defined]
-        text = build_attack.attack_text(self.validation_attack or f"pgd(eps={eps}, norm={norm}, steps=10)")
-        threat = build_attack.attack(text).threat
+        """The canonical spec text of the validation attack, which needs linf or l2 and an eps (else UsageError)."""
+        own = self.recipe.threat or DEFAULT_THREAT
+        text = parse_perturbation(self.validation_attack or f"pgd(eps={own.eps}, norm={own.norm}, steps=10)").text
+        threat = parse_attack(text).threat
         if threat.eps == math.inf or threat.norm not in ("linf", "l2"):
-            raise UsageError(f"{text} cannot be looked at.", "Choose an attack in linf or l2 with an eps, as pgd.")
+            raise UsageError(
+                f"{text} cannot be used for validation.", "Choose an attack in linf or l2 with an eps, such as pgd."
+            )
         return text
 
     @property
@@ -70,8 +115,20 @@ class TrainSettings:
         return spec.parse(f"schedule({self.schedule})").arguments
 
     def plan(self, passes: float, share: float = 1.0) -> Schedule:
-        """The schedule, for a share of the passes."""
+        """Return the schedule, with the number of epochs that `passes_per_image` allows.
+
+        Args:
+            passes: Forward and backward passes per image and epoch.
+            share: Share of `passes_per_image` to spend, from 0 to 1.
+
+        Raises:
+            SpecError: The schedule has an unknown field or a wrong value.
+        """
         schedule = spec.build(Schedule, spec.Spec("schedule", self._schedule_fields))
         if self.passes_per_image is None:
             return schedule
         return dataclasses.replace(schedule, epochs=self.passes_per_image * share / passes)
+
+
+def _is_recipe(item: object) -> bool:
+    return dataclasses.is_dataclass(item) and not isinstance(item, type) and isinstance(item, Recipe)

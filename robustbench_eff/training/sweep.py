@@ -1,4 +1,4 @@
-"""`run_sweep`: every row of a sweep trained and evaluated with every seed, in several processes; resumable."""
+"""`run_sweep`: train and evaluate every row of a sweep with every seed, in several processes; resumable."""
 
 from __future__ import annotations
 
@@ -10,63 +10,87 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
 from robustbench_eff.core.disk import atomic_write
 from robustbench_eff.core.errors import Missing, MissingInputs, RobustEvalError, UsageError
 from robustbench_eff.evaluation.evaluate import evaluate
-from robustbench_eff.evaluation.plan import CLEAN
 from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.models import architectures
-from robustbench_eff.registry import build, build_benchmark, perturbation_text
+from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.open_benchmark import missing_data
+from robustbench_eff.registry.perturbation import perturbations
 from robustbench_eff.scores.score import Score
 from robustbench_eff.system import devices
 
+from .inputs import PROBE_NUM_CLASSES, missing_inputs
 from .settings import TrainSettings
 from .sweep_spec import Summary, Sweep, differences, folder_name, summaries
-from .train import missing, train
+from .train import train
 
 RESULTS = "results.json"
+"""File name of the results in the folder of a sweep."""
 DATA_FIELDS = ("data", "validation", "unlabelled")
-"""Fields of a training that say where images are, which is nobody else's matter."""
+"""Fields of a training that hold locations on this machine, which are left out of the results."""
 MEASURED = ("accuracy", "robust_accuracy", "shape_bias")
+"""Metrics that become columns."""
 
-Job = tuple[str, int]
-"""A row and a seed."""
-Outcome = tuple[float, dict[str, float]]
-"""Passes for each image, and the values of columns."""
+
+class Job(NamedTuple):
+    """A training of a sweep."""
+
+    row: str
+    """Name of the row."""
+    seed: int
+    """Seed of the training."""
+
+
+class Outcome(NamedTuple):
+    """The result of a job."""
+
+    passes: float
+    """Forward and backward passes of the training per image."""
+    values: dict[str, float]
+    """Values by column, as fractions."""
+
+
 SweepCallback = Callable[[str, int, str], None]
-"""Hears of every row and seed that is done, and how it went."""
+"""Receives the row and the seed of every finished job, and `done` or the error message."""
 
 
 @dataclass(slots=True)
 class SweepResult:
-    """Fractions."""
+    """The results of a sweep; all values are fractions."""
 
     sweep: Sweep
+    """The rows, seeds and evaluations."""
     passes: dict[str, float] = field(default_factory=dict)
-    """Forward and backward passes of a row's trainings for each image."""
+    """Forward and backward passes of a row's trainings per image."""
     values: dict[str, dict[int, dict[str, float]]] = field(default_factory=dict)
+    """Values by row, seed and column."""
     failed: dict[str, dict[int, str]] = field(default_factory=dict)
-    """Rows and seeds that have no values, and why."""
+    """Error messages by row and seed."""
 
     @property
     def means(self) -> dict[str, dict[str, Summary]]:
+        """Means over the seeds by row and column."""
         return summaries(self.values)
 
     @property
     def differences(self) -> dict[str, dict[str, Summary]]:
-        """From the baseline with the same seed."""
+        """Mean differences from the baseline with the same seed, by row and column."""
         return differences(self.values, self.sweep.compared_with)
 
     def text(self) -> str:
-        """Everything as JSON."""
+        """Return everything as JSON."""
 
         def plain(table: dict[str, dict[str, Summary]]) -> dict[str, dict[str, Any]]:
-            return {row: {key: dataclasses.asdict(each) for key, each in found.items()} for row, found in table.items()}
+            return {
+                row: {column: dataclasses.asdict(summary) for column, summary in columns.items()}
+                for row, columns in table.items()
+            }
 
         content = {
             "title": self.sweep.title,
@@ -83,59 +107,94 @@ class SweepResult:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def run_sweep(sweep: Sweep, out: Path, workers: int = 1, telling: SweepCallback | None = None) -> SweepResult:
-    """Train and evaluate what is not there yet, `workers` trainings at a time, and write OUT/results.json.
+def run_sweep(sweep: Sweep, out: Path, workers: int = 1, on_job: SweepCallback | None = None) -> SweepResult:
+    """Train and evaluate everything that is not finished yet, and write OUT/results.json.
 
-    A training that fails is noted and the others go on. Raises UsageError, SpecError and the like for what cannot be
-    trained or evaluated, before any work.
+    The sweep continues when a training fails.
+
+    Args:
+        sweep: Rows, seeds and evaluations.
+        out: Folder of the sweep, with one folder per training.
+        workers: Number of trainings that run at the same time, at least 1.
+        on_job: Called after every job.
+
+    Returns:
+        The results, including the error messages of failed jobs.
+
+    Raises:
+        UsageError: A setting is wrong, an input is missing, or a text has an unknown name or field (SpecError,
+            MissingInputs); before any work.
     """
     if workers < 1:
         raise UsageError(f"workers must be at least 1, got {workers}.")
     recipes = sweep.recipes()
     jobs = {
-        (row, seed): _settings(sweep, text, out / folder_name(row, seed), seed)
+        Job(row, seed): _settings(sweep, text, out / folder_name(row, seed), seed)
         for seed in sweep.seeds
         for row, text in recipes.items()
     }
     _check(sweep, list(jobs.values()))
-    result = SweepResult(sweep)
-    done: dict[Job, dict[str, float]] = {}
-    for (row, seed), outcome in _each(jobs, sweep, workers):
-        try:
-            result.passes[row], done[row, seed] = outcome()
-            said = "done"
-        except (RobustEvalError, RuntimeError, AssertionError) as error:  # also of torch, timm and lost workers
-            said = error.message if isinstance(error, RobustEvalError) else f"{type(error).__name__}: {error}"
-            result.failed.setdefault(row, {})[seed] = said
-        if telling is not None:
-            telling(row, seed, said)
-    result.values = {row: {seed: done[row, seed] for seed in sweep.seeds if (row, seed) in done} for row in recipes}
+    result = _collect(sweep, _run_jobs(jobs, sweep, workers), on_job)
     atomic_write(out / RESULTS, result.text().encode())
     return result
 
 
-def _each(jobs: Mapping[Job, TrainSettings], sweep: Sweep, workers: int) -> Iterator[tuple[Job, Callable[[], Outcome]]]:
-    """Every job as it is done, and what gives or raises what came of it; one worker is this process."""
+def _collect(
+    sweep: Sweep, outcomes: Iterator[tuple[Job, Callable[[], Outcome]]], on_job: SweepCallback | None
+) -> SweepResult:
+    result = SweepResult(sweep)
+    values: dict[Job, dict[str, float]] = {}
+    for job, get_outcome in outcomes:
+        try:
+            result.passes[job.row], values[job] = get_outcome()
+            message = "done"
+        except (RobustEvalError, RuntimeError, AssertionError) as error:  # also of torch, timm and lost workers
+            message = error.message if isinstance(error, RobustEvalError) else f"{type(error).__name__}: {error}"
+            result.failed.setdefault(job.row, {})[job.seed] = message
+        if on_job is not None:
+            on_job(job.row, job.seed, message)
+    result.values = {
+        row: {seed: values[Job(row, seed)] for seed in sweep.seeds if Job(row, seed) in values}
+        for row in sweep.recipes()
+    }
+    return result
+
+
+def _run_jobs(
+    jobs: Mapping[Job, TrainSettings], sweep: Sweep, workers: int
+) -> Iterator[tuple[Job, Callable[[], Outcome]]]:
+    """Every job as it finishes, and a function that returns its outcome or raises its error.
+
+    A single worker is this process.
+    """
     if workers == 1:
         for job, settings in jobs.items():
-            yield job, partial(trained_and_evaluated, settings, sweep)
+            yield job, partial(train_and_evaluate, settings, sweep)
         return
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    futures = {pool.submit(trained_and_evaluated, settings, sweep): job for job, settings in jobs.items()}
+    futures = {pool.submit(train_and_evaluate, settings, sweep): job for job, settings in jobs.items()}
     try:
         for future in as_completed(futures):
             yield futures[future], future.result
     except BaseException:
         processes = list((pool._processes or {}).values())
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in processes:  # they would go on with what they have begun, and take the next
+        for process in processes:  # otherwise they would finish their job and take the next one
             process.terminate()
         raise
     pool.shutdown()
 
 
-def trained_and_evaluated(settings: TrainSettings, sweep: Sweep) -> Outcome:
-    """The passes of a training for each image, and the value of every column."""
+def train_and_evaluate(settings: TrainSettings, sweep: Sweep) -> Outcome:
+    """Train a network and evaluate it.
+
+    Args:
+        settings: Settings of the training.
+        sweep: Benchmarks and perturbations of the evaluation.
+
+    Raises:
+        RobustEvalError: The training or the evaluation failed.
+    """
     card = train(settings)
     values: dict[str, float] = {}
     for part in sweep.evaluate:
@@ -148,26 +207,33 @@ def trained_and_evaluated(settings: TrainSettings, sweep: Sweep) -> Outcome:
             device=settings.device,
         )
         values |= columns(evaluate(str(settings.out), settings=options).scores)
-    return card.passes_per_sample, values
+    return Outcome(card.passes_per_sample, values)
 
 
 def columns(scores: list[Score]) -> dict[str, float]:
-    """Accuracies by benchmark and perturbation, those under corruptions as one mean, and shape biases."""
-    found: dict[str, float] = {}
+    """Return values by column: accuracies by benchmark and perturbation, and shape biases.
+
+    Accuracies under corruptions become a single column, their mean.
+
+    Args:
+        scores: The scores of an evaluation.
+    """
+    values: dict[str, float] = {}
     corrupted: dict[str, list[float]] = {}
     for score in scores:
-        if score.metric not in MEASURED or score.value is None or score.perturbation.startswith("worst of"):
+        if score.metric not in MEASURED or score.value is None:
             continue
-        clean = score.perturbation in ("none", CLEAN)
         if score.metric == "shape_bias":
-            found[f"{score.benchmark}, shape bias"] = score.value
-        elif not clean and perturbation_text.kind(score.perturbation) == "corruption":
+            values[f"{score.benchmark}, shape bias"] = score.value
+        elif score.kind == "corruption":
             corrupted.setdefault(score.benchmark, []).append(score.value)
-        elif clean or perturbation_text.kind(score.perturbation) == "attack":
-            found[score.benchmark if clean else f"{score.benchmark}, {score.perturbation}"] = score.value
-    for benchmark, values in corrupted.items():
-        found[f"{benchmark}, mean of {len(values)} corruptions"] = sum(values) / len(values)
-    return found
+        elif score.kind == "attack":
+            values[f"{score.benchmark}, {score.perturbation}"] = score.value
+        elif score.kind == "none":
+            values[score.benchmark] = score.value
+    for benchmark, accuracies in corrupted.items():
+        values[f"{benchmark}, mean of {len(accuracies)} corruptions"] = sum(accuracies) / len(accuracies)
+    return values
 
 
 def _settings(sweep: Sweep, defense: str, out: Path, seed: int) -> TrainSettings:
@@ -178,21 +244,19 @@ def _settings(sweep: Sweep, defense: str, out: Path, seed: int) -> TrainSettings
     return spec.build(TrainSettings, spec.Spec("train", fields), data=data, defense=defense, out=out, seed=seed)
 
 
-def _check(sweep: Sweep, jobs: list[TrainSettings]) -> None:
-    """Everything that can be read wrong is read once before anything is trained."""
-    absent: list[Missing] = []
-    for settings in jobs:
-        settings.plan(build.defense(settings.defense).passes)
+def _check(sweep: Sweep, settings_of_jobs: list[TrainSettings]) -> None:
+    """Parse and resolve everything once before any training."""
+    missing: list[Missing] = []
+    for settings in settings_of_jobs:
+        settings.plan(settings.recipe.passes)
         _ = settings.validation_attack_text
-        absent += missing(settings)
-    architectures.build(jobs[0].arch, 10)
-    devices.resolve_device(jobs[0].device)
+        missing += missing_inputs(settings)
+    architectures.build(settings_of_jobs[0].arch, PROBE_NUM_CLASSES)
+    devices.resolve_device(settings_of_jobs[0].device)
     for part in sweep.evaluate:
-        for text in perturbation_text.expand_sets(part.perturbations):
-            if text != CLEAN:
-                build.perturbation_text(text)
+        perturbations(part.perturbations)
         for name in part.benchmarks:
             benchmark = build_benchmark.benchmark(name, sweep.data.get(name))
-            absent += missing_data(benchmark, locations.place(benchmark, sweep.data))
-    if absent:
-        raise MissingInputs(list(dict.fromkeys(absent)))
+            missing += missing_data(benchmark, locations.place(benchmark, sweep.data))
+    if missing:
+        raise MissingInputs(list(dict.fromkeys(missing)))

@@ -1,4 +1,4 @@
-"""An ablation: recipes times seeds, trained alike and evaluated alike; and what its values say."""
+"""An ablation as YAML: recipes and seeds that are trained and evaluated alike; and the statistics of its values."""
 
 from __future__ import annotations
 
@@ -19,15 +19,16 @@ from robustbench_eff.registry.suite import Part, read_yaml
 
 
 class Sweep(BaseModel):
-    """What a sweep consists of, as its YAML says it."""
+    """The contents of a sweep, with the field names of its YAML file."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str
+    """Heading of the tables."""
     expected: str = ""
-    """What was expected before anything was trained."""
+    """The hypothesis, written down before anything is trained."""
     train: dict[str, Any] = {}
-    """Fields of a training that all share: arch, benchmark, data, passes_per_image, schedule, limit, ..."""
+    """Fields that all trainings share: arch, benchmark, data, passes_per_image, schedule, limit, ..."""
     defense: str | None = None
     """A recipe whose fields the grid sets."""
     grid: dict[str, tuple[Any, ...]] = {}
@@ -35,18 +36,27 @@ class Sweep(BaseModel):
     rows: dict[str, str] = {}
     """Further rows: names and recipes."""
     baseline: str | None = None
-    """The row that the others are compared with; without, the first."""
+    """The row to compare the others with; None means the first one."""
     seeds: tuple[int, ...] = Field(min_length=1)
+    """Seeds of the trainings of each row."""
     evaluate: tuple[Part, ...] = Field(min_length=1)
-    """Benchmarks and perturbations of every trained network."""
+    """Benchmarks and perturbations to evaluate every trained network on."""
     data: dict[str, str] = {}
-    """Where the images of those benchmarks are."""
+    """Locations of the images of those benchmarks."""
     limit: int | None = None
-    """Evaluate on the first so many samples of each."""
+    """Number of samples of each benchmark to evaluate on; None means all."""
 
     @classmethod
     def parse(cls, text: str, name: str) -> Sweep:
-        """Read YAML; UsageError that names the field in question."""
+        """Read a sweep from YAML.
+
+        Args:
+            text: Contents of the file.
+            name: Name of the file, for error messages.
+
+        Raises:
+            UsageError: The text is not YAML, or a field is missing, unknown or wrong; the message names the field.
+        """
         sweep = read_yaml(cls, text, f"Sweep {name}", "See docs/training.md for the form.")
         if reserved := sorted({"defense", "seed", "out"} & set(sweep.train)):
             raise UsageError(f"Sweep {name}: {', '.join(reserved)} cannot stand under train.", "Each row has its own.")
@@ -54,31 +64,36 @@ class Sweep(BaseModel):
             raise UsageError(f"Sweep {name} has a grid, but no defense whose fields it sets.")
         if len(set(sweep.seeds)) < len(sweep.seeds):
             raise UsageError(f"Sweep {name} names a seed twice.")
-        if not sweep.recipes():
-            raise UsageError(f"Sweep {name} has no rows.", "Give rows, or a defense and a grid.")
-        if sweep.baseline is not None and sweep.baseline not in sweep.recipes():
+        rows = sweep.recipes()
+        if not rows:
+            raise UsageError(f"Sweep {name} does not contain any rows.", "Give rows, or a defense and a grid.")
+        if sweep.baseline is not None and sweep.baseline not in rows:
             raise UsageError(
-                f"Sweep {name}: there is no row {sweep.baseline!r}.", f"Rows: {', '.join(sweep.recipes())}."
+                f"Sweep {name}: the baseline {sweep.baseline!r} is not a row.", f"Rows: {', '.join(rows)}."
             )
         return sweep
 
     def located(self, train_data: Mapping[str, str], data: Mapping[str, str]) -> Sweep:
-        """The same with images at these places."""
+        """Return a copy with locations of images.
+
+        Args:
+            train_data: Locations of training images by benchmark; if empty, the sweep's own are kept.
+            data: Locations of the images to evaluate on by benchmark, in addition to the sweep's own.
+        """
         train = self.train if not train_data else self.train | {"data": dict(train_data)}
         return self.model_copy(update={"train": train, "data": self.data | dict(data)})
 
     def recipes(self) -> dict[str, str]:
-        """Rows by name, and the texts of their recipes: those that are named, then the grid's."""
-        found = dict(self.rows)
+        """Return the spec texts of the recipes by row: named rows first, then the combinations of the grid."""
+        recipes = dict(self.rows)
         if self.defense is not None:
             parsed = spec.parse(self.defense)
             for values in itertools.product(*self.grid.values()):
                 fields = parsed.arguments | dict(zip(self.grid, values, strict=True))
-                shown = ", ".join(f"{key}={spec.literal(value)}" for key, value in fields.items())
-                text = f"{parsed.name}({shown})"
+                arguments = ", ".join(f"{key}={spec.literal(value)}" for key, value in fields.items())
                 name = ", ".join(f"{key} {value}" for key, value in zip(self.grid, values, strict=True))
-                found[name or parsed.name] = text
-        return found
+                recipes[name or parsed.name] = f"{parsed.name}({arguments})"
+        return recipes
 
     @property
     def compared_with(self) -> str:
@@ -87,22 +102,38 @@ class Sweep(BaseModel):
 
 
 def folder_name(row: str, seed: int) -> str:
-    """Where a training of a row lies below the sweep's folder."""
+    """Return the name of a training's folder inside the folder of the sweep.
+
+    Args:
+        row: Name of the row.
+        seed: Seed of the training.
+    """
     return f"{re.sub(r'[^A-Za-z0-9_.-]+', '_', row)}-seed{seed}"
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A mean over seeds with its 95 % interval, which one seed does not have."""
+    """A mean over seeds with its 95 % confidence interval, which a single seed does not have."""
 
     mean: float
+    """Mean over the seeds."""
     low: float | None
+    """Lower end of the interval."""
     high: float | None
+    """Upper end of the interval."""
     n: int
+    """Number of seeds."""
 
 
 def over_seeds(values: Sequence[float]) -> Summary:
-    """The mean and Student's t interval: what another set of seeds would give. ValueError for no values."""
+    """Return the mean and Student's t interval, which covers the variation between seeds.
+
+    Args:
+        values: One value per seed.
+
+    Raises:
+        ValueError: There are no values.
+    """
     if not values:
         raise ValueError("There are no values.")
     mean = fmean(values)
@@ -113,38 +144,48 @@ def over_seeds(values: Sequence[float]) -> Summary:
 
 
 Values = Mapping[str, Mapping[int, Mapping[str, float]]]
-"""Of every row and seed the value of every column."""
+"""Values by row, seed and column."""
 
 
 def summaries(values: Values) -> dict[str, dict[str, Summary]]:
-    """Of every row and column the mean over the seeds that have it; intervals of fractions end at 0 and 1."""
-    return {
-        row: {
-            column: _fraction(over_seeds([found[column] for found in seeds.values() if column in found]))
-            for column in dict.fromkeys(column for found in seeds.values() for column in found)
-        }
-        for row, seeds in values.items()
-        if seeds
-    }
+    """Return means over seeds by row and column, with intervals clipped to [0, 1].
+
+    Args:
+        values: Fractions by row, seed and column. A seed without a column is left out of that column's mean.
+    """
+    table: dict[str, dict[str, Summary]] = {}
+    for row, seeds in values.items():
+        by_column: dict[str, list[float]] = {}
+        for columns in seeds.values():
+            for column, value in columns.items():
+                by_column.setdefault(column, []).append(value)
+        if seeds:
+            table[row] = {column: _clipped(over_seeds(of_seeds)) for column, of_seeds in by_column.items()}
+    return table
 
 
-def _fraction(summary: Summary) -> Summary:
+def _clipped(summary: Summary) -> Summary:
     if summary.low is None or summary.high is None:
         return summary
     return Summary(summary.mean, max(0.0, summary.low), min(1.0, summary.high), summary.n)
 
 
 def differences(values: Values, baseline: str) -> dict[str, dict[str, Summary]]:
-    """Of every other row and column the mean difference from the baseline with the same seed."""
-    against = values.get(baseline, {})
-    found: dict[str, dict[str, Summary]] = {}
+    """Return mean differences from the baseline with the same seed, by row and column.
+
+    Args:
+        values: Fractions by row, seed and column.
+        baseline: Name of the row to subtract, which is not in the result.
+    """
+    baseline_values = values.get(baseline, {})
+    table: dict[str, dict[str, Summary]] = {}
     for row, seeds in values.items():
         if row == baseline:
             continue
         pairs: dict[str, list[float]] = {}
         for seed, columns in seeds.items():
             for column, value in columns.items():
-                if column in against.get(seed, {}):
-                    pairs.setdefault(column, []).append(value - against[seed][column])
-        found[row] = {column: over_seeds(each) for column, each in pairs.items()}
-    return found
+                if column in baseline_values.get(seed, {}):
+                    pairs.setdefault(column, []).append(value - baseline_values[seed][column])
+        table[row] = {column: over_seeds(of_seeds) for column, of_seeds in pairs.items()}
+    return table

@@ -18,7 +18,7 @@ from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.threat import Threat
 from robustbench_eff.models.classifier import Classifier
-from robustbench_eff.registry import build_attack
+from robustbench_eff.registry.perturbation import parse_attack, parse_perturbation
 
 pytest.importorskip("foolbox")
 pytest.importorskip("pyautoattack")
@@ -106,16 +106,16 @@ def samples(digits_standard: Classifier) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize(("text", "threat"), TEXTS.items())
 def test_the_spec_text_of_an_adapted_attack_builds_an_equal_attack(text: str, threat: Threat) -> None:
-    attack = build_attack.attack(text)
+    attack = parse_attack(text)
     assert attack.threat == threat
-    assert build_attack.attack(build_attack.attack_text(text)) == attack
+    assert parse_attack(parse_perturbation(text).text) == attack
 
 
 @pytest.mark.parametrize("text", [text for text in TEXTS if "square" not in text and "l0" not in text])
 def test_results_lie_inside_the_threat_model_and_global_generators_are_restored(
     digits_standard: Classifier, samples, text: str
 ) -> None:
-    attack = build_attack.attack(text)
+    attack = parse_attack(text)
     before = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     first = attack(digits_standard, *samples)
     assert attack.threat.excess(first, samples[0]).max() <= 1e-5
@@ -129,12 +129,12 @@ def test_results_lie_inside_the_threat_model_and_global_generators_are_restored(
 
 def test_an_empty_batch_gives_an_empty_batch(digits_standard: Classifier, samples) -> None:
     for text in TEXTS:
-        assert len(build_attack.attack(text)(digits_standard, samples[0][:0], samples[1][:0])) == 0
+        assert len(parse_attack(text)(digits_standard, samples[0][:0], samples[1][:0])) == 0
 
 
 def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, samples) -> None:
     oracle = Oracle(digits_standard, precision="bfloat16")
-    build_attack.attack("foolbox:LinfPGD(eps=8/255, steps=5)")(oracle, *samples)
+    parse_attack("foolbox:LinfPGD(eps=8/255, steps=5)")(oracle, *samples)
     assert oracle.query_mode == "float32, as it is"
     assert (oracle.effort.num_backwards == -1).all()
 
@@ -152,5 +152,5 @@ def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, sa
 )
 def test_a_wrong_name_or_option_is_reported(text: str, words: str) -> None:
     with pytest.raises(SpecError) as caught:
-        build_attack.attack(text)
+        parse_attack(text)
     assert words in f"{caught.value.message} {caught.value.hint}"

@@ -12,8 +12,9 @@ import torch
 from robustbench_eff.core.errors import DataError, SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import GAUSSIAN_NOISE, Corruption, Kernel
-from robustbench_eff.registry import build, table
+from robustbench_eff.registry import table
 from robustbench_eff.registry.corruptions import CORRUPTIONS
+from robustbench_eff.registry.perturbation import parse_corruption, parse_perturbation
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_BAR, IMAGENET_C_EXTRA, PERTURBATION_SETS
 from robustbench_eff.testing import CORRUPTION_CHECKS
 from robustbench_eff.testing.corruptions import example_batch
@@ -101,7 +102,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_a_plugin_works_under_the_name_of_its_entry_point(plugin: str) -> None:
-    corruption = build.corruption(f"{plugin}(severity=2)")
+    corruption = parse_corruption(f"{plugin}(severity=2)")
     assert isinstance(corruption, Corruption)
     assert corruption.configuration == {
         "corruption": "acme/rain",
@@ -109,7 +110,7 @@ def test_a_plugin_works_under_the_name_of_its_entry_point(plugin: str) -> None:
         "severity": 2,
         "constants": "imagenet",
     }
-    assert build.perturbation_text(f"{plugin}(severity=2)") == "acme/rain(severity=2)"
+    assert parse_perturbation(f"{plugin}(severity=2)").text == "acme/rain(severity=2)"
     pixels, draws = example_batch()
     assert torch.equal(corruption(pixels, draws), pixels // 20)
     for check in CORRUPTION_CHECKS[:-1]:  # this module does not name a source
@@ -118,6 +119,6 @@ def test_a_plugin_works_under_the_name_of_its_entry_point(plugin: str) -> None:
 
 def test_constants_that_a_kernel_does_not_define_are_refused_in_one_sentence(plugin: str) -> None:
     with pytest.raises(SpecError) as refused:
-        build.corruption(f"{plugin}(severity=2, constants='cifar10')")
+        parse_corruption(f"{plugin}(severity=2, constants='cifar10')")
     assert refused.value.message == "acme/rain does not define constants for 'cifar10'."
     assert refused.value.hint == "Defined: imagenet."

@@ -12,7 +12,7 @@ from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions.sequence import SequenceKernel
 from robustbench_eff.corruptions.sequences import GAUSSIAN_NOISE
-from robustbench_eff.registry import build
+from robustbench_eff.registry.perturbation import parse_sequence
 from robustbench_eff.registry.sequences import SEQUENCES
 from robustbench_eff.testing import SEQUENCE_CHECKS
 
@@ -29,7 +29,7 @@ def test_only_noise_has_three_difficulties(name: str) -> None:
     assert kernel.name == name
     for difficulties in kernel.difficulties.values():
         assert len(difficulties) == (3 if kernel.noise else 1)
-    assert build.sequence(name) == kernel.at()
+    assert parse_sequence(name) == kernel.at()
 
 
 def film(deed: str) -> Callable[..., torch.Tensor]:

@@ -32,7 +32,7 @@ from robustbench_eff.corruptions.corruption import Constants
 from robustbench_eff.corruptions.frost import _random_crop, shrunk
 from robustbench_eff.corruptions.frost_pictures import pictures
 from robustbench_eff.corruptions.published_frost import FILES, VARIABLE, published_frost
-from robustbench_eff.registry import build
+from robustbench_eff.registry.perturbation import parse_corruption
 from robustbench_eff.testing.corruptions import example_batch
 
 ROOT = Path(__file__).parents[2]
@@ -123,7 +123,7 @@ def test_without_the_published_pictures_it_is_said_what_to_do(monkeypatch: pytes
         FROST_PUBLISHED.at(3)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     with pytest.raises(DataError, match=r"does not contain frost1.png, frost2.png, frost3.png, frost4.jpg, frost5.jpg"):
-        build.corruption("frost_imagecorruptions(severity=2)")
+        parse_corruption("frost_imagecorruptions(severity=2)")
     for name in FILES:
         shutil.copy(folder / "frost2.png", tmp_path / name)
     with pytest.raises(DataError, match=r"frost1.png is not the published picture of that name"):

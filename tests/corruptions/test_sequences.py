@@ -22,7 +22,7 @@ from robustbench_eff.corruptions.sequence import FrameSequence
 from robustbench_eff.corruptions.sequences import transform
 from robustbench_eff.corruptions.sequences.perspective import warp_perspective
 from robustbench_eff.corruptions.sequences.spatter import SPATTER, _run
-from robustbench_eff.registry import build
+from robustbench_eff.registry.perturbation import parse_sequence
 from robustbench_eff.registry.sequences import SEQUENCES
 from robustbench_eff.testing.sequences import HEIGHT, SIDE, WIDTH, example_picture
 
@@ -49,7 +49,7 @@ def no_numba(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
 
 def sequence(name: str, **fields: object) -> FrameSequence:
     arguments = ", ".join(f"{key}={value!r}" for key, value in fields.items())
-    return build.sequence(f"{name}_sequence({arguments})")  # type: ignore[return-value]
+    return parse_sequence(f"{name}_sequence({arguments})")  # type: ignore[return-value]
 
 
 def torchvision_in_2018(angle: float, translate: tuple[int, int], scale: float, shear: float) -> list[float]:
@@ -208,9 +208,9 @@ def test_both_programs_find_the_same_pixels_at_the_edges(picture: torch.Tensor, 
 def test_every_sequence_is_the_same_without_compiled_loops(
     name: str, picture: torch.Tensor, no_numba: Callable[[], None]
 ) -> None:
-    compiled = build.sequence(name)(picture, SIDE)
+    compiled = parse_sequence(name)(picture, SIDE)
     no_numba()
-    assert torch.equal(build.sequence(name)(picture, SIDE), compiled)
+    assert torch.equal(parse_sequence(name)(picture, SIDE), compiled)
 
 
 def test_only_noise_has_difficulties_of_its_own() -> None:

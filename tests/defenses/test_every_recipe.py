@@ -2,80 +2,88 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 import torch
-from torch import nn
+import torch.nn.functional as functional
+from torch import Tensor, nn
 
 from robustbench_eff.core import spec
-from robustbench_eff.defenses.network import Dependencies
-from robustbench_eff.defenses.recipe import Recipe
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.defenses import contract
+from robustbench_eff.defenses.network import Network
+from robustbench_eff.defenses.noisy_student import NoisyStudent
+from robustbench_eff.defenses.recipe import Recipe, Requirements, Stage
 from robustbench_eff.defenses.trainer import train
-from robustbench_eff.registry import build
+from robustbench_eff.defenses.training_batch import Batch
+from robustbench_eff.registry import build_component
 from robustbench_eff.registry.defenses import DEFENSES
-from trainings import Counted, a_batch, digits, network, small_net, training
+from robustbench_eff.testing import DEFENSE_CHECKS
+from trainings import Counted, digits, small_net, training
 
 
-def given() -> Dependencies:
-    return Dependencies(styliser=build.styliser("random_phase"), teacher=small_net(3).eval())
+@pytest.mark.parametrize("name", DEFENSES)
+@pytest.mark.parametrize("check", DEFENSE_CHECKS, ids=lambda check: check.__name__)
+def test_every_row_passes_the_battery(check: Callable[[type[Recipe]], None], name: str) -> None:
+    check(DEFENSES[name].load())
 
 
-every_recipe = pytest.mark.parametrize("name", DEFENSES)
+@pytest.mark.parametrize("name", DEFENSES)
+def test_the_text_of_a_row_builds_it_again(name: str) -> None:
+    recipe = build_component.defense(name)
+    assert build_component.defense(spec.text_of(name, recipe)) == recipe
+    assert build_component.defense_text(recipe) == build_component.defense_text(name)
 
 
-@every_recipe
-def test_it_is_a_frozen_dataclass_that_its_text_builds_again(name: str) -> None:
-    recipe = build.defense(name)
-    assert isinstance(recipe, Recipe) and recipe.version >= 1
-    for field in dataclasses.fields(recipe):
-        with pytest.raises(dataclasses.FrozenInstanceError):
-            setattr(recipe, field.name, None)
-    assert build.defense(spec.text_of(name, recipe)) == recipe
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken(Recipe):
+    """Breaks one rule of the contract after the other, and names neither source nor differences."""
+
+    version: ClassVar[int] = 1
+
+    fault: str = "passes"
+
+    @property
+    def passes(self) -> float:
+        return 3 if self.fault == "passes" else 2
+
+    @property
+    def requirements(self) -> Requirements:
+        return Requirements()
+
+    def stages(self) -> tuple[Stage, ...]:
+        builds = self.fault == "stages"
+        return (Stage(recipe=self, build_samples=NoisyStudent().with_pseudo_labels if builds else None),)
+
+    def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
+        match self.fault:
+            case "teacher":
+                network.teacher(batch.images)
+            case "images":
+                batch.images.zero_()
+            case "mode":
+                network.module.eval()
+        yield functional.cross_entropy(network(batch.images), batch.targets)
 
 
-@every_recipe
-def test_its_docstring_names_source_and_differences(name: str) -> None:
-    documentation = DEFENSES[name].load().__doc__
-    assert "Source:" in documentation and "Differs:" in documentation
-
-
-@every_recipe
-def test_it_makes_as_many_passes_as_it_says(name: str) -> None:
-    recipe, batch = build.defense(name), a_batch(20)
-    counted = Counted(small_net())
-    taught = Counted(small_net(3).eval())
-    subject = network(recipe.prepare(counted), styliser=given().styliser, teacher=taught)
-    for loss in recipe.losses(subject, batch):
-        loss.backward()
-    assert counted.passes + taught.passes == pytest.approx(recipe.passes * 20)
-
-
-@every_recipe
-def test_it_keeps_a_plain_network_that_has_learned_and_depends_on_the_seed_alone(name: str) -> None:
-    recipe, before, kept = build.defense(name), small_net().state_dict(), []
-    for number in (1, 2):
-        torch.manual_seed(number)
-        state = torch.get_rng_state()
-        module, epochs = train(small_net(), training(recipe, samples=digits(64), given=given(), epochs=1))
-        assert torch.equal(torch.get_rng_state(), state) and not module.training and len(epochs) == 1
-        kept.append(module.state_dict())
-    assert all(torch.equal(kept[0][key], kept[1][key]) for key in kept[0])
-    assert set(kept[0]) >= set(before)
-    assert all(torch.isfinite(tensor).all() for tensor in kept[0].values())
-    assert all(not torch.equal(kept[0][key], value) for key, value in before.items())
-
-
-@every_recipe
-def test_the_images_and_the_mode_of_the_network_are_left_as_they_were(name: str) -> None:
-    recipe, batch = build.defense(name), a_batch()
-    kept = batch.images.clone()
-    module = recipe.prepare(small_net())
-    subject = network(module, styliser=given().styliser, teacher=given().teacher)
-    for loss in recipe.losses(subject, batch):
-        loss.backward()
-    assert torch.equal(batch.images, kept)
-    assert all(part.training for part in module.modules())
+@pytest.mark.parametrize(
+    ("check", "fault"),
+    [
+        (contract.recipe_names_its_source, ""),
+        (contract.recipe_counts_its_passes, "passes"),
+        (contract.recipe_declares_its_requirements, "teacher"),
+        (contract.recipe_has_stages_that_can_run, "stages"),
+        (contract.recipe_leaves_images_and_mode_alone, "images"),
+        (contract.recipe_leaves_images_and_mode_alone, "mode"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_every_check_can_fail(check: Callable[[Callable[[], Recipe]], None], fault: str) -> None:
+    with pytest.raises((AssertionError, UsageError)):
+        check(lambda: Broken(fault=fault))
 
 
 def test_a_wrong_count_of_passes_would_be_found() -> None:
@@ -86,7 +94,7 @@ def test_a_wrong_count_of_passes_would_be_found() -> None:
 
 def test_a_recipe_needs_what_it_names() -> None:
     for name in ("debiased", "distillation"):
-        recipe = build.defense(name)
+        recipe = build_component.defense(name)
         with pytest.raises(Exception, match="needs a"):
             train(small_net(), training(recipe, samples=digits(32)))
 
@@ -118,4 +126,4 @@ def test_a_recipe_needs_what_it_names() -> None:
 )
 def test_a_wrong_field_is_refused_in_words(text: str, words: str) -> None:
     with pytest.raises(Exception, match=words):
-        build.defense(text)
+        build_component.defense(text)

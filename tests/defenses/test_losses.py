@@ -36,10 +36,10 @@ class Seen:
         self.training.append(module.training)
 
 
-def run(recipe: Recipe, **given):
+def run(recipe: Recipe, **dependencies):
     module = small_net()
     seen, batch = Seen(module), a_batch()
-    (loss,) = list(recipe.losses(network(recipe.prepare(module), **given), batch))
+    (loss,) = list(recipe.losses(network(recipe.prepare(module), **dependencies), batch))
     return loss, seen, batch
 
 

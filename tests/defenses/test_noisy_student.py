@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.defenses.noisy_student import NoisyStudent, select_pseudo_labels, with_pseudo_labels
+from robustbench_eff.defenses.noisy_student import NoisyStudent, select_pseudo_labels
 from robustbench_eff.defenses.training_batch import Samples
 from robustbench_eff.models import architectures
 from trainings import small_net
@@ -41,14 +41,14 @@ def test_the_surest_are_taken_and_repeated_as_counted_by_hand(
 
 
 def test_a_teacher_that_is_sure_of_nothing_is_said_to_be() -> None:
-    with pytest.raises(DataError, match="sure of no image"):
+    with pytest.raises(DataError, match=r"not above 0\.95 for any image"):
         select_pseudo_labels(PROBABILITIES, 0.95, 2)
 
 
 def test_the_student_learns_from_smoothed_labels_and_soft_pseudo_labels() -> None:
     pixels = torch.arange(6, dtype=torch.uint8)[:, None, None, None].expand(6, 2, 2, 3)
     samples = Samples(pixels=pixels, labels=torch.tensor([0, 1, 2, 0, 1, 2]), num_classes=3)
-    all_of_them = with_pseudo_labels(samples, samples, PROBABILITIES, NoisyStudent(per_class=2), 0.3)
+    all_of_them = NoisyStudent(per_class=2).with_pseudo_labels(samples, samples, PROBABILITIES, 0.3)
     assert len(all_of_them) == 6 + 4 and all_of_them.targets is not None
     torch.testing.assert_close(all_of_them.targets[0], torch.tensor([0.8, 0.1, 0.1]))
     torch.testing.assert_close(all_of_them.targets[6:], PROBABILITIES[[0, 2, 3, 5]])

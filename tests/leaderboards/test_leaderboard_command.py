@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from robustbench_eff import evaluate
 from robustbench_eff.cli.main import app
 from robustbench_eff.leaderboards.entry import read_entry
-from robustbench_eff.registry import build, build_benchmark, perturbation_text
+from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.perturbation import expand_sets, parse_perturbation
 
 WITHOUT_TORCH = """
 import sys
@@ -118,8 +119,8 @@ def test_the_readme_shows_the_digits_leaderboard_as_the_command_writes_it(tmp_pa
 
 def test_the_suite_behind_it_names_things_that_exist() -> None:
     suite = build_benchmark.suite(str(Path(__file__).parents[2] / "examples" / "digits-leaderboard.yaml"))
-    for text in perturbation_text.expand_sets(suite.perturbations("digits")):
-        assert text == "none" or build.perturbation_text(text)
+    for text in expand_sets(suite.perturbations("digits")):
+        assert text == "none" or parse_perturbation(text).text
 
 
 def test_shipped_entries_have_nothing_wrong() -> None:

@@ -17,7 +17,7 @@ from robustbench_eff.leaderboards.board import board
 from robustbench_eff.leaderboards.columns import layout
 from robustbench_eff.leaderboards.published import SCHEMA, chosen, entries, published
 from robustbench_eff.leaderboards.published_names import name_of
-from robustbench_eff.registry import build
+from robustbench_eff.registry.perturbation import parse_perturbation
 from robustbench_eff.scores.alexnet import published as alexnet
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -65,7 +65,7 @@ def test_changes_that_can_be_run_are_written_as_a_run_writes_them() -> None:
         if "(" not in text:  # all severities of a corruption, which is how a run writes its CE
             continue
         try:
-            found = build.perturbation_text(text)
+            found = parse_perturbation(text).text
         except SpecError:
             continue
         runnable += 1

@@ -17,10 +17,11 @@ from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.defenses.network import Dependencies
 from robustbench_eff.defenses.trainer import train
-from robustbench_eff.registry import build, build_attack
+from robustbench_eff.registry import build_component
 from robustbench_eff.registry.attacks import ATTACKS
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.defenses import DEFENSES
+from robustbench_eff.registry.perturbation import parse_attack
 from robustbench_eff.storage.store import Store
 from robustbench_eff.system import devices
 from trainings import digits, small_net, training
@@ -73,8 +74,10 @@ def defenses() -> list[str]:
     for name in DEFENSES:
         kept = []
         for device in ("cpu", DEVICE):
-            given = Dependencies(styliser=build.styliser("random_phase"), teacher=small_net(3).eval().to(device))
-            asked = training(build.defense(name), samples=digits(32), given=given, epochs=1)
+            dependencies = Dependencies(
+                styliser=build_component.styliser("random_phase"), teacher=small_net(3).eval().to(device)
+            )
+            asked = training(build_component.defense(name), samples=digits(32), dependencies=dependencies, epochs=1)
             kept.append(train(small_net().to(device), asked)[0].cpu().state_dict())
         if any(not torch.equal(kept[0][key], kept[1][key]) for key in kept[0]):
             found.append(name)
@@ -100,7 +103,7 @@ def met() -> str:
 
 
 def _attacked(name: str) -> Iterator[torch.Tensor]:
-    attack = build_attack.attack(SHORT.get(name, name))
+    attack = parse_attack(SHORT.get(name, name))
     model, images, labels, draws = testing._problem()
     yield attack(model, images, labels, draws)
     there = attack(model.to(DEVICE), images.to(DEVICE), labels.to(DEVICE), _moved(draws))

@@ -36,24 +36,26 @@ def a_batch(count: int = 20, part: slice | None = None) -> Batch:
         targets=smoothed(samples.labels, 10, 0.1)[part],
         seed=0,
         step=3,
-        part=part,
+        local_slice=part,
         total=count,
     )
 
 
-def network(module: nn.Module, **given) -> Network:
+def network(module: nn.Module, **dependencies) -> Network:
     """As the trainer makes it."""
-    return Network(module.train(), HALF, HALF, given=Dependencies(**given))
+    return Network(module.train(), HALF, HALF, dependencies=Dependencies(**dependencies))
 
 
-def training(recipe, *, samples: Samples | None = None, given: Dependencies | None = None, **schedule) -> Training:
+def training(
+    recipe, *, samples: Samples | None = None, dependencies: Dependencies | None = None, **schedule
+) -> Training:
     return Training(
         recipe=recipe,
         schedule=Schedule(**{"epochs": 2, "batch_size": 32, **schedule}),
         samples=samples or digits(),
         mean=HALF,
         std=HALF,
-        given=given,
+        dependencies=dependencies,
     )
 
 
