@@ -1,4 +1,4 @@
-"""Which ranks a number may have in its column, given the intervals of all."""
+"""The ranks that a number may have in its column, given the intervals of all numbers."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ from .table import Ranks
 
 LEVEL = 0.05
 _WIDTH = 2 * NormalDist().inv_cdf(0.975)
-"""Of a 95 % interval, in standard errors."""
+"""Width of a 95 % interval in standard errors."""
 
 
 def ranks(
     values: Sequence[float], ends: Sequence[tuple[float, float] | None], *, higher_is_better: bool
 ) -> list[Ranks]:
-    """The best and worst rank of every number.
+    """Return the best and the worst rank of every number.
 
-    A number ranks behind those that are better beyond chance: all pairs are tested by the difference over its standard
-    error, which the intervals give, and the p-values adjusted by Holm. A number without an interval is taken as exact.
-    Numbers of the same images are tested as if of different ones, which makes intervals of ranks wider, not narrower:
-    `robust-eval compare` pairs the images.
-    Source: Mogstad, Romano, Shaikh & Wilhelm 2024, Review of Economic Studies 91(1), on simultaneous confidence sets
-    for ranks. Differs: Holm in place of their bootstrap step-down.
+    A number ranks behind those that are significantly better: every pair is tested by the difference divided by its
+    standard error, which the intervals give, and the p-values are adjusted by Holm's method. Numbers on the same images
+    are tested as if the images differed, which makes ranges of ranks wider, never narrower; `robust-eval compare` pairs
+    the images.
+
+    Args:
+        values: The numbers.
+        ends: The 95 % interval of each number; a number without one (None) counts as exact.
+        higher_is_better: Direction of the metric.
+
+    Source:
+        Mogstad, Romano, Shaikh & Wilhelm 2024, Review of Economic Studies 91(1), on simultaneous confidence sets for
+        ranks. Differs: Holm in place of their bootstrap step-down.
     """
     count = len(values)
     numbers = np.array(values) if higher_is_better else -np.array(values)
@@ -45,7 +52,7 @@ def ranks(
 
 
 def _holm(p_values: np.ndarray) -> np.ndarray:
-    """Which p-values are significant when as many were looked at."""
+    """Return which p-values are significant after Holm's correction for multiple tests."""
     order = np.argsort(p_values)
     small = p_values[order] * np.arange(len(p_values), 0, -1) < LEVEL
     stop = len(small) if small.all() else int(np.argmin(small))
