@@ -13,6 +13,7 @@ from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.metric import Metric
 from robustbench_eff.core.protocol import Protocol
 
+from .curves import CleanKey
 from .entry import Cell, Entry, Kind, Result
 from .perturbations import as_radius, as_severity, metric_at_radius
 
@@ -59,7 +60,7 @@ def problems(entry: Entry, wilson: Interval, metric_of: MetricLookup) -> list[Va
         if kind == "measured":
             messages += _count_issues(result, metric, wilson)
             messages += _cell_issues(result, metric, entry.provenance.cells if entry.provenance else {})
-        clean_result = clean.get((kind, result.benchmark, result.protocol.of_images()))
+        clean_result = clean.get(_clean_key(kind, result))
         if result.metric.startswith("robust_accuracy") and _is_greater(result, clean_result):
             messages.append(f"robust accuracy {result.value} is above the clean {clean_result and clean_result.value}")
         if kind != "claimed":
@@ -126,13 +127,17 @@ def _entry_issues(entry: Entry) -> list[ValidationIssue]:
     return issues
 
 
-def _clean_results(entry: Entry) -> dict[tuple[Kind, str, Protocol], Result]:
-    """Return the clean accuracy by kind, benchmark and protocol of the images; of several the last."""
+def _clean_results(entry: Entry) -> dict[CleanKey, Result]:
+    """Return the clean accuracies; of several for one key the last."""
     return {
-        (kind, result.benchmark, result.protocol.of_images()): result
+        _clean_key(kind, result): result
         for kind, result in entry.results()
         if result.metric == "accuracy" and result.perturbation == "none"
     }
+
+
+def _clean_key(kind: Kind, result: Result) -> CleanKey:
+    return CleanKey(kind, result.protocol.of_images(), result.benchmark)
 
 
 def _provenance_differences(entry: Entry, recomputed: Entry) -> list[ValidationIssue]:

@@ -66,7 +66,11 @@ def plots(entries: Sequence[Entry]) -> list[Plot]:
     Args:
         entries: One entry per model.
     """
-    every = [
+    return [plot for plot in _all_plots(entries) if plot.views]
+
+
+def _all_plots(entries: Sequence[Entry]) -> list[Plot]:
+    return [
         Plot(
             name="scatter",
             title="Clean accuracy and robustness",
@@ -100,7 +104,6 @@ def plots(entries: Sequence[Entry]) -> list[Plot]:
             views=_views(entries, _shape_bias, fewest=2),
         ),
     ]
-    return [plot for plot in every if plot.views]
 
 
 def _views(
