@@ -1,4 +1,4 @@
-"""Measured minus published, where both are of the same thing."""
+"""Measured minus published, where both are numbers of the same thing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .table_formats import as_text, no_formula
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """Of one number; the ends are None where neither number has an interval."""
+    """A measured number minus a published or claimed one."""
 
     model: str
     benchmark: str
@@ -24,17 +24,21 @@ class Difference:
     metric: str
     measured: float
     n: int | None
+    """Number of samples behind the measured number."""
     measured_under: str
     """Protocol of the measured number."""
     theirs: float
     value: float
+    """The difference."""
     low: float | None
+    """Lower end of its interval; None if neither number has an interval."""
     high: float | None
+    """Upper end of its interval; None if neither number has an interval."""
     unit: Unit
     protocol: str
-    """Of the other number."""
+    """Protocol of the other number."""
     kind: str
-    """Published, or claimed by the model's authors."""
+    """Kind of the other number: published, or claimed by the authors of the model."""
 
     @property
     def is_certain(self) -> bool:
@@ -43,29 +47,35 @@ class Difference:
 
 
 def audit(entries: Iterable[Entry]) -> list[Difference]:
-    """Every measured number against every published or claimed one of the same benchmark, change and metric.
+    """Compare every measured number with every published or claimed one of the same thing.
 
-    The interval is made of those of both (Zou & Donner 2008, Statistics in Medicine 27(10), square-and-add); a number
-    without one counts as exact. Protocols differ, and may be the reason.
+    The same thing is the same benchmark, perturbation, metric and unit. Protocols differ, and may explain the
+    difference. The interval combines those of both numbers; a number without an interval counts as exact.
+
+    Args:
+        entries: Entries that hold both measured and published or claimed results.
+
+    Source: Zou & Donner 2008, Statistics in Medicine 27(10), square-and-add.
     """
-    found = []
+    differences = []
     for entry in entries:
         others = [(kind, result) for kind, result in entry.results() if kind != "measured" and result.value is not None]
         for ours in entry.measured:
-            same = [(kind, theirs) for kind, theirs in others if _same(ours, theirs)]
-            found += [_difference(entry.model, ours, kind, theirs) for kind, theirs in same if ours.value is not None]
-    return found
+            if ours.value is not None:
+                same = [(kind, theirs) for kind, theirs in others if _is_of_the_same(ours, theirs)]
+                differences += [_difference(entry.model, ours, kind, theirs) for kind, theirs in same]
+    return differences
 
 
-def _same(ours: Result, theirs: Result) -> bool:
+def _is_of_the_same(ours: Result, theirs: Result) -> bool:
     return all(getattr(ours, name) == getattr(theirs, name) for name in ("benchmark", "perturbation", "metric", "unit"))
 
 
 def _difference(model: str, ours: Result, kind: str, theirs: Result) -> Difference:
     assert ours.value is not None and theirs.value is not None
     value = ours.value - theirs.value
-    below = [part for part in (_arm(ours, "low"), _arm(theirs, "high")) if part is not None]
-    above = [part for part in (_arm(ours, "high"), _arm(theirs, "low")) if part is not None]
+    below = [arm for arm in (_arm(ours, "low"), _arm(theirs, "high")) if arm is not None]
+    above = [arm for arm in (_arm(ours, "high"), _arm(theirs, "low")) if arm is not None]
     return Difference(
         model=model,
         benchmark=ours.benchmark,
@@ -73,21 +83,21 @@ def _difference(model: str, ours: Result, kind: str, theirs: Result) -> Differen
         metric=ours.metric,
         measured=ours.value,
         n=ours.n,
-        measured_under=ours.protocol,
+        measured_under=str(ours.protocol),
         theirs=theirs.value,
         value=value,
         low=value - math.hypot(*below) if below else None,
         high=value + math.hypot(*above) if above else None,
         unit=ours.unit,
-        protocol=theirs.protocol,
+        protocol=str(theirs.protocol),
         kind=kind,
     )
 
 
 def _arm(result: Result, end: str) -> float | None:
-    """How far the interval reaches to that side."""
-    reached = getattr(result, end)
-    return None if reached is None or result.value is None else abs(reached - result.value)
+    """Return the distance from the value to that end of its interval."""
+    limit = getattr(result, end)
+    return None if limit is None or result.value is None else abs(limit - result.value)
 
 
 HEADS = (
@@ -105,40 +115,70 @@ HEADS = (
 
 
 def lines(differences: Sequence[Difference], digits: int = 2) -> list[list[str]]:
-    """As texts, in the order of HEADS; differences that are certain in bold, as Markdown writes it."""
-    found = []
-    for one in differences:
-        numbers = [number_text(number, one.unit, digits) for number in (one.measured, one.theirs)]
-        sign = "+" if one.value > 0 else ""
-        value = f"{sign}{number_text(one.value, one.unit, digits)}"
-        ends = [None if end is None else number_text(end, one.unit, digits) for end in (one.low, one.high)]
-        interval = "" if None in ends else f"[{', '.join(map(str, ends))}]"
-        names = [as_text(text) for text in (one.model, one.benchmark, one.perturbation, one.metric)]
-        marked = f"**{value}**" if one.is_certain else value
-        protocols = [as_text(text) for text in (one.measured_under, f"{one.kind}: {one.protocol}")]
-        found.append([*names, *numbers, marked, interval, *protocols])
-    return found
+    """Return a row of Markdown cells for each difference, in the order of HEADS.
+
+    Args:
+        differences: What to write; differences that are certain are written in bold.
+        digits: Digits after the point of fractions, which are written in percent.
+    """
+    rows = []
+    for difference in differences:
+        unit = difference.unit
+        numbers = [number_text(number, unit, digits) for number in (difference.measured, difference.theirs)]
+        sign = "+" if difference.value > 0 else ""
+        value = f"{sign}{number_text(difference.value, unit, digits)}"
+        names = (difference.model, difference.benchmark, difference.perturbation, difference.metric)
+        protocols = (difference.measured_under, f"{difference.kind}: {difference.protocol}")
+        rows.append(
+            [
+                *map(as_text, names),
+                *numbers,
+                f"**{value}**" if difference.is_certain else value,
+                _interval_text(difference, digits),
+                *map(as_text, protocols),
+            ]
+        )
+    return rows
+
+
+def _interval_text(difference: Difference, digits: int) -> str:
+    if difference.low is None or difference.high is None:
+        return ""
+    low, high = (number_text(end, difference.unit, digits) for end in (difference.low, difference.high))
+    return f"[{low}, {high}]"
 
 
 def markdown(differences: Sequence[Difference]) -> str:
-    """Bold where 0 lies outside the interval."""
+    """Return a Markdown table, with differences in bold where 0 lies outside the interval.
+
+    Args:
+        differences: The rows.
+    """
     rows = [HEADS, ["---"] * 4 + ["---:"] * 4 + ["---"] * 2, *lines(differences)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
 def as_csv(differences: Sequence[Difference]) -> str:
-    """Nothing rounded."""
+    """Return CSV with unrounded numbers.
+
+    Args:
+        differences: The rows.
+    """
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(Difference.__dataclass_fields__)
-    writer.writerows([no_formula(value) for value in asdict(one).values()] for one in differences)
+    writer.writerows([no_formula(value) for value in asdict(difference).values()] for difference in differences)
     return file.getvalue()
 
 
 def as_json(differences: Sequence[Difference]) -> str:
-    """The objects as they are."""
-    return json.dumps([asdict(one) for one in differences], indent=1, ensure_ascii=False) + "\n"
+    """Return a JSON list of objects with all fields, unrounded.
+
+    Args:
+        differences: The objects.
+    """
+    return json.dumps([asdict(difference) for difference in differences], indent=1, ensure_ascii=False) + "\n"
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Difference]], str]] = {"csv": as_csv, "json": as_json, "md": markdown}
-"""By the ending of a file's name."""
+"""Writers by file name extension."""

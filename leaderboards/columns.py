@@ -1,4 +1,4 @@
-"""Which columns a table has, as YAML says it."""
+"""Which columns a table has, as given in YAML."""
 
 from __future__ import annotations
 
@@ -11,83 +11,104 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robustbench_eff.core.errors import UsageError, did_you_mean
 
-from .entry import Kind, Result, place
+from .entry import Kind, Result, field_path
 
 
 class Pattern(BaseModel):
-    """Columns of all results that match these globs."""
+    """Globs that select the results of one or several columns; `|` separates alternatives."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     label: str = ""
-    """Heading; made of benchmark, perturbation and metric where there is none."""
+    """Heading; without one it is made of benchmark, perturbation and metric."""
     benchmark: str = "*"
     perturbation: str = "*"
     metric: str = "*"
     protocol: str = "*"
+    """Glob of the protocol's sentence."""
     kind: Kind | None = None
 
     def matches(self, kind: Kind, result: Result) -> bool:
-        """Whether the result belongs into a column of this pattern."""
-        said = (
+        """Return whether a result belongs in a column of this pattern.
+
+        Args:
+            kind: Kind of the result.
+            result: The result.
+        """
+        if self.kind not in (None, kind):
+            return False
+        pairs = (
             (result.benchmark, self.benchmark),
             (result.perturbation, self.perturbation),
             (result.metric, self.metric),
-            (result.protocol, self.protocol),
+            (str(result.protocol), self.protocol),
         )
-        return self.kind in (None, kind) and all(
-            any(fnmatchcase(text, glob.strip()) for glob in globs.split("|")) for text, globs in said
-        )
+        return all(any(fnmatchcase(value, glob.strip()) for glob in globs.split("|")) for value, globs in pairs)
 
 
 class Layout(BaseModel):
-    """A set of columns, and by which the rows are sorted."""
+    """The columns of a table, and the order of its rows."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str
     columns: tuple[Pattern, ...] = Field(min_length=1)
     sort: tuple[str, ...] = ()
-    """Labels: models are ranked by the first of them that they have a number for, as far as those are of one benchmark,
-    protocol and metric; by the first column where none is said."""
+    """Labels of the columns to sort by: a model is ranked by the first of them in which it has a number, as far as they
+    share benchmark, protocol and metric. The first column by default."""
     complete: bool = False
     """Leave out models without a number to sort by."""
     digits: int = Field(default=2, ge=0, le=6)
 
     @classmethod
     def parse(cls, text: str, name: str) -> Layout:
-        """Read YAML; UsageError that names the field in question."""
+        """Return the layout that a YAML text describes.
+
+        Args:
+            text: YAML.
+            name: What error messages call it, such as the name of its file.
+
+        Raises:
+            UsageError: The text is not YAML or not a layout; the message names every invalid field.
+        """
         try:
             layout = cls.model_validate(yaml.safe_load(text))
         except yaml.YAMLError as error:
             raise UsageError(f"{name} is not YAML: {error}") from error
         except ValidationError as error:
-            problems = "; ".join(f"{place(problem['loc'])}: {problem['msg']}" for problem in error.errors())
-            raise UsageError(f"{name}: {problems}.", "See docs/leaderboards.md for the form.") from error
+            messages = "; ".join(f"{field_path(detail['loc'])}: {detail['msg']}" for detail in error.errors())
+            raise UsageError(f"{name}: {messages}.", "See docs/leaderboards.md for the form.") from error
         labels = [pattern.label for pattern in layout.columns]
         for label in layout.sort:
             if label not in labels:
                 hint = did_you_mean(label, labels) or f"Labels: {', '.join(filter(None, labels))}."
-                raise UsageError(f"{name} sorts by {label!r}, which no column is called.", hint)
+                raise UsageError(f"{name} sorts by {label!r}, which is not the label of a column.", hint)
         return layout
 
 
 def presets() -> dict[str, str]:
-    """The shipped layouts by name, as YAML."""
+    """Return the YAML text of every shipped layout, by name."""
     folder = files(__package__) / "presets"
-    found = [path for path in folder.iterdir() if path.name.endswith(".yaml")]
+    paths = [path for path in folder.iterdir() if path.name.endswith(".yaml")]
     return {
         path.name.removesuffix(".yaml"): path.read_text(encoding="utf-8")
-        for path in sorted(found, key=lambda path: path.name)
+        for path in sorted(paths, key=lambda path: path.name)
     }
 
 
 def layout(name: str) -> Layout:
-    """A shipped layout, or one in a YAML file; UsageError for a name that is neither."""
+    """Return a shipped layout, or the layout in a YAML file.
+
+    Args:
+        name: Name of a shipped layout, or path of a file that ends in `.yaml` or `.yml`.
+
+    Raises:
+        UsageError: The name is unknown, or the file does not exist or is not a layout.
+    """
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
         if not path.is_file():
-            raise UsageError(f"{name} is not there.", f"Shipped: {', '.join(presets())}.")
+            raise UsageError(f"{name} does not exist.", f"Shipped: {', '.join(presets())}.")
         try:
             return Layout.parse(path.read_text(encoding="utf-8"), name)
         except UnicodeError as error:

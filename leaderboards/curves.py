@@ -6,59 +6,86 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .entry import Entry, Kind, Result, base_of
+from robustbench_eff.core.protocol import Protocol
+
+from .entry import Entry, Kind, Result
 from .perturbations import Split, at_radius, metric_at_radius
 
 
 class Curve(NamedTuple):
-    """Of one model and one attack on one benchmark, by growing radius; clean accuracy at 0 where it is known."""
+    """Robust accuracy of one model under one attack on one benchmark."""
 
     model: str
     benchmark: str
     attack: str
-    protocol: str
+    protocol: Protocol
     kind: Kind
     points: tuple[tuple[float, Result], ...]
+    """Radius and result, by increasing radius; starts with the clean accuracy at 0 if that is known."""
+
+
+class CleanKey(NamedTuple):
+    """What a clean accuracy belongs to."""
+
+    kind: Kind
+    images: Protocol
+    """Protocol of the images alone."""
+    benchmark: str
 
 
 def curves(entries: Sequence[Entry]) -> list[Curve]:
-    """Every attack with results at two radii at least, of a run each or of one run that found the nearest images."""
-    return [curve for entry in entries for curve in _of(entry)]
+    """Return a curve for every attack with results at two radii or more.
+
+    The results come from one run per radius, or from one run of a minimum-norm attack.
+
+    Args:
+        entries: One entry per model.
+    """
+    return [curve for entry in entries for curve in _curves_of(entry)]
 
 
-def _of(entry: Entry) -> Iterator[Curve]:
-    found: dict[tuple[str, str, str, Kind], dict[float, Result]] = {}
+def _curves_of(entry: Entry) -> Iterator[Curve]:
+    points_of: dict[tuple[str, str, Protocol, Kind], dict[float, Result]] = {}
     for kind, result in entry.results():
         at = _radius(result)
         if at is not None and result.value is not None:
-            found.setdefault((result.benchmark, at.rest, result.protocol, kind), {}).setdefault(at.value, result)
+            points_of.setdefault((result.benchmark, at.rest, result.protocol, kind), {}).setdefault(at.value, result)
     clean = clean_of(entry)
-    for (benchmark, attack, protocol, kind), points in found.items():
+    for (benchmark, attack, protocol, kind), points in points_of.items():
         if len(points) > 1:
-            start = clean.get((kind, base_of(protocol), benchmark))
+            start = clean.get(CleanKey(kind, protocol.of_images(), benchmark))
             first = [] if start is None else [(0.0, start)]
             yield Curve(entry.model, benchmark, attack, protocol, kind, (*first, *sorted(points.items())))
 
 
 def _radius(result: Result) -> Split[float] | None:
-    """The attack without its radius, and the radius."""
+    """Return the attack without its radius, and the radius."""
     if result.metric == "robust_accuracy":
         return at_radius(result.perturbation)
     at = metric_at_radius(result.metric)
     return Split(result.perturbation, at.value) if at is not None and at.rest == "robust_accuracy" else None
 
 
-def clean_of(entry: Entry) -> dict[tuple[Kind, str, str], Result]:
-    """Clean accuracy by kind, protocol without its seed, and benchmark; of two numbers the first, as in a table."""
-    found: dict[tuple[Kind, str, str], Result] = {}
+def clean_of(entry: Entry) -> dict[CleanKey, Result]:
+    """Return the clean accuracies of a model; of several for one key the first, as in a table.
+
+    Args:
+        entry: Entry of the model.
+    """
+    results: dict[CleanKey, Result] = {}
     for kind, result in entry.results():
         if result.metric == "accuracy" and result.perturbation == "none":
-            found.setdefault((kind, base_of(result.protocol), result.benchmark), result)
-    return {place: result for place, result in found.items() if result.value is not None}
+            results.setdefault(CleanKey(kind, result.protocol.of_images(), result.benchmark), result)
+    return {key: result for key, result in results.items() if result.value is not None}
 
 
-def drawing(found: Sequence[Curve], title: str) -> str:
-    """Curves of one attack as an SVG element with its title; intervals as bands. The same bytes for the same curves."""
+def drawing(shown: Sequence[Curve], title: str) -> str:
+    """Return the curves of one attack as an SVG element; the same bytes for the same curves.
+
+    Args:
+        shown: One curve per model, with intervals as bands.
+        title: Title above the curves.
+    """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -67,7 +94,7 @@ def drawing(found: Sequence[Curve], title: str) -> str:
         figure = Figure(figsize=(6.4, 3.6), layout="constrained")
         FigureCanvasSVG(figure)
         panel, lines = figure.subplots(), []
-        for curve in found:
+        for curve in shown:
             radii = [radius for radius, _ in curve.points]
             values, lows, highs = (
                 [100 * (getattr(result, name) or 0) for _, result in curve.points] for name in ("value", "low", "high")
@@ -79,11 +106,11 @@ def drawing(found: Sequence[Curve], title: str) -> str:
         panel.set(xlabel="ε", ylabel="accuracy, %", ylim=(0, 100), xlim=(0, None))
         panel.set_title(title, parse_math=False)
         panel.grid(alpha=0.3)
-        if len(found) > 1:
-            legend = panel.legend(lines, [curve.model for curve in found], fontsize=8, frameon=False)
-            for name in legend.get_texts():
-                name.set_parse_math(False)
+        if len(shown) > 1:
+            legend = panel.legend(lines, [curve.model for curve in shown], fontsize=8, frameon=False)
+            for label in legend.get_texts():
+                label.set_parse_math(False)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None, "Title": title}, transparent=True)
-    text = file.getvalue()
-    return text[text.index("<svg") :]
+    svg = file.getvalue()
+    return svg[svg.index("<svg") :]

@@ -1,75 +1,113 @@
-"""What is known of a model: numbers that were measured, published or claimed, kept apart, and where they come from."""
+"""Everything known about a model: measured, published and claimed numbers, kept apart, with their origin."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic_core import PydanticCustomError
 
-from robustbench_eff.core.errors import EntryError
+from robustbench_eff.core.errors import EntryError, did_you_mean
+from robustbench_eff.core.protocol import Protocol
 
 Kind = Literal["measured", "published", "claimed"]
 Unit = Literal["fraction", "number"]
 Globs: TypeAlias = Sequence[str]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
+_PROTOCOL_FIELDS = tuple(field.name for field in dataclasses.fields(Protocol))
+
+
+def _read_protocol(value: Any) -> Any:
+    """Turn a sentence into a protocol, and an object of a file into its fields; pydantic checks their types."""
+    if isinstance(value, str):
+        return Protocol(description=value)
+    if isinstance(value, Protocol):
+        return value
+    if not isinstance(value, Mapping):
+        raise PydanticCustomError("protocol_type", "Input should be a sentence or an object with the protocol's fields")
+    for name in value:
+        if name not in _PROTOCOL_FIELDS:
+            hint = did_you_mean(str(name), _PROTOCOL_FIELDS) or f"Fields: {', '.join(_PROTOCOL_FIELDS)}."
+            raise PydanticCustomError(
+                "unknown_protocol_field",
+                "A protocol does not have a field {name}. {hint}",
+                {"name": repr(name), "hint": hint},
+            )
+    return {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
+
+
+def _write_protocol(protocol: Protocol) -> str | dict[str, Any]:
+    """Return the sentence of a protocol that has only a description, else the fields that differ from defaults."""
+    changed = protocol.changed_fields()
+    return changed if changed.keys() - {"description"} else protocol.description
+
+
+ProtocolField = Annotated[
+    Protocol,
+    BeforeValidator(_read_protocol, json_schema_input_type=str | Protocol),
+    PlainSerializer(_write_protocol, return_type=str | dict[str, Any]),
+]
+"""A protocol that files give as a sentence, which becomes its description, or as an object of its fields."""
 
 
 class Strict(BaseModel):
-    """Frozen, with no fields but its own, and with numbers that are numbers."""
+    """Base of frozen models that refuse unknown fields, values of other types, NaN and infinity."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Result(Strict):
-    """One number: a metric of a model on a benchmark whose images were left alone or changed."""
+    """One number: a metric of a model on a benchmark, on clean or on perturbed images."""
 
     benchmark: str = Field(min_length=1)
     perturbation: str = "none"
-    """Text of what changed the images; `none` where nothing did."""
+    """Spec text of the perturbation; `none` for clean images."""
     metric: str = Field(min_length=1)
     value: float | None
-    """A fraction unless `unit` says otherwise; None where nothing was measured, or a distance has no end."""
+    """A fraction if `unit` is `fraction`; None if nothing was measured or a median distance is infinite."""
     low: float | None = None
+    """Lower end of the 95 % interval."""
     high: float | None = None
-    """Ends of the 95 % interval."""
+    """Upper end of the 95 % interval."""
     n: int | None = Field(default=None, ge=0)
-    """Samples it stands on; None where the source does not say."""
-    protocol: str
-    """Numbers under different ones are never put into one column."""
+    """Number of samples behind the value; None if the source does not give it."""
+    protocol: ProtocolField
+    """Numbers under different protocols never share a column."""
     unit: Unit = "fraction"
     higher_is_better: bool = True
     source: str = ""
-    """Who said so, where nobody measured it here."""
+    """Where the number was published; empty for measured numbers."""
     flags: tuple[str, ...] = ()
     """What a reader must know before trusting the value."""
     cell: str = ""
-    """The cell it was computed from, where it was one."""
+    """Id of the cell that the value was computed from; empty if it was computed from several or from none."""
 
 
 class Cell(Strict):
-    """Outcomes that results were computed from."""
+    """Stored outcomes that results were computed from."""
 
     benchmark: str
     perturbation: str
-    protocol: str
+    protocol: ProtocolField
     data: str
     """Hash of the samples."""
     samples: int = Field(ge=0)
     seed: int | None
     outcomes: Hash
-    """Hash of what came out for every sample."""
+    """Hash of the outcomes of all samples."""
     won_by: dict[str, int] = {}
-    """How many samples each part of an ensemble beat."""
+    """Number of samples that each member of an ensemble of attacks misclassified."""
 
 
 class Check(Strict):
-    """What one check for gradient masking says."""
+    """The verdict of one check for gradient masking."""
 
     benchmark: str
     check: str
@@ -78,12 +116,12 @@ class Check(Strict):
 
 
 class Provenance(Strict):
-    """What was measured, and with what."""
+    """What was measured, and with which software and hardware."""
 
     source: str
-    """What built the model."""
+    """Text of the model source that built the model."""
     weights: str
-    """Hash of the weights and of what built the model."""
+    """Hash of the weights and of the code that built the model."""
     preprocessing: str
     versions: dict[str, str | None] = {}
     hardware: dict[str, str] = {}
@@ -91,31 +129,31 @@ class Provenance(Strict):
 
 
 class Entry(Strict):
-    """All that is known of one model: a file of a leaderboard."""
+    """Everything known about one model: one file of a leaderboard."""
 
     format: Literal[1] = 1
     model: str = Field(min_length=1)
     family: str = ""
     defense: str = ""
     measured: tuple[Result, ...] = ()
-    """Computed here, from outcomes."""
+    """Computed from stored outcomes."""
     published: tuple[Result, ...] = ()
     """Measured by others."""
     claimed: tuple[Result, ...] = ()
-    """Said by the model's authors of their own work."""
+    """Reported by the authors of the model about their own work."""
     checks: tuple[Check, ...] = ()
     provenance: Provenance | None = None
-    """None where nothing was measured here."""
+    """None if nothing was measured."""
     checksum: str = ""
-    """Hash of everything else; may be missing where nothing was measured."""
+    """Hash of all other fields; may be empty if nothing was measured."""
 
     def with_checksum(self) -> Entry:
-        """With the checksum of what it says."""
+        """Return the entry with the checksum of its other fields."""
         plain = self.model_copy(update={"checksum": ""}).model_dump_json()
         return self.model_copy(update={"checksum": hashlib.blake2b(plain.encode(), digest_size=16).hexdigest()})
 
     def results(self) -> tuple[tuple[Kind, Result], ...]:
-        """All numbers with their kind."""
+        """Return all numbers with their kind: measured, then published, then claimed."""
         return (
             *(("measured", result) for result in self.measured),
             *(("published", result) for result in self.published),
@@ -125,20 +163,31 @@ class Entry(Strict):
     def filtered(
         self, *, families: Globs = (), defenses: Globs = (), models: Globs = (), benchmarks: Globs = ()
     ) -> Entry | None:
-        """With the results on these benchmarks, or None if the model matches no glob of a list that is not empty."""
-        said = ((self.family, families), (self.defense, defenses), (self.model, models))
-        if not all(matches(text, globs) for text, globs in said):
+        """Return the entry with the results on some benchmarks; None if its model is filtered out.
+
+        Args:
+            families: Globs of architecture families; the entry must match one. Empty for all.
+            defenses: Globs of defenses; the entry must match one. Empty for all.
+            models: Globs of model names; the entry must match one. Empty for all.
+            benchmarks: Globs of benchmarks whose results remain. Empty for all.
+        """
+        filters = ((self.family, families), (self.defense, defenses), (self.model, models))
+        if not all(matches(name, globs) for name, globs in filters):
             return None
-        kept = {
+        remaining = {
             kind: tuple(result for result in getattr(self, kind) if matches(result.benchmark, benchmarks))
             for kind in get_args(Kind)
         }
-        return self.model_copy(update=kept)
+        return self.model_copy(update=remaining)
 
     def with_results_of(self, other: Entry) -> Entry:
-        """Both together, what both say once; what only one of them says of the model stays.
+        """Return one entry with the results of both, each result once.
 
-        Raises EntryError where both were measured, and not with the same weights.
+        Args:
+            other: Entry of the same model. Its family, defense and provenance fill in those that this entry lacks.
+
+        Raises:
+            EntryError: Both entries were measured, with different weights or preprocessing.
         """
         ours, theirs = self.provenance, other.provenance
         if ours is not None and theirs is not None:
@@ -156,42 +205,57 @@ class Entry(Strict):
         return self.model_copy(update={**joined, "checks": tuple(dict.fromkeys(self.checks + other.checks))})
 
     def text(self) -> str:
-        """As a file holds it, with its checksum; the same bytes for the same entry."""
+        """Return the content of the entry's file, with its checksum; equal entries give equal bytes."""
         return self.with_checksum().model_dump_json(indent=1) + "\n"
 
 
-def base_of(protocol: str) -> str:
-    """Without seed and precision, which clean images have none of."""
-    return protocol.partition(" · ")[0]
+def matches(name: str, globs: Globs) -> bool:
+    """Return whether a name matches one of the globs, ignoring case; without globs every name does.
+
+    Args:
+        name: The name.
+        globs: Patterns as in `fnmatch`.
+    """
+    return not globs or any(fnmatchcase(name.lower(), glob.lower()) for glob in globs)
 
 
-def matches(text: str, globs: Globs) -> bool:
-    """Whether one of the globs matches, in either case, or there is none."""
-    return not globs or any(fnmatchcase(text.lower(), glob.lower()) for glob in globs)
+def plain_name(name: str) -> str:
+    """Return a name of letters, digits, dots, hyphens and underscores that is never a path nor a hidden file.
 
-
-def plain_name(text: str) -> str:
-    """Letters, digits, dots, hyphens and underscores; never hidden, never a path."""
-    return _NOT_PLAIN.sub("_", text).lstrip(".") or "_"
+    Args:
+        name: Any text.
+    """
+    return _NOT_PLAIN.sub("_", name).lstrip(".") or "_"
 
 
 def read_entry(path: Path) -> Entry:
-    """The entry in a file; EntryError that names the field in question."""
+    """Return the entry in a file.
+
+    Args:
+        path: A JSON file.
+
+    Raises:
+        EntryError: The file cannot be read or is not an entry; the message names every invalid field.
+    """
     try:
         return Entry.model_validate_json(path.read_bytes())
     except OSError as error:
         raise EntryError(f"{path} cannot be read: {error.strerror}.") from error
     except ValidationError as error:
-        problems = "\n".join(f"{place(problem['loc'])}: {problem['msg']}" for problem in error.errors())
-        raise EntryError(f"{path} is no entry of a leaderboard:\n{problems}") from error
+        messages = "\n".join(f"{field_path(detail['loc'])}: {detail['msg']}" for detail in error.errors())
+        raise EntryError(f"{path} is not a leaderboard entry:\n{messages}") from error
 
 
 def shipped() -> list[Entry]:
-    """Those that come with the package: of its own models, measured."""
+    """Return the measured entries of the models that come with the package."""
     return [read_entry(path) for path in sorted((Path(__file__).parent / "entries").glob("*.json"))]
 
 
-def place(steps: tuple[int | str, ...]) -> str:
-    """Where in a file: `measured[3].value`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-    return text.removeprefix(".") or "the file"
+def field_path(steps: tuple[int | str, ...]) -> str:
+    """Return the position of a field in a file, such as `measured[3].value`.
+
+    Args:
+        steps: Names of fields and indices into lists, from the outermost; empty for the file as a whole.
+    """
+    path = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    return path.removeprefix(".") or "the file"

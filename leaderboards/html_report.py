@@ -1,4 +1,4 @@
-"""A run as one file that needs nothing else: what was asked, the numbers, pictures, verdicts, how to do it again."""
+"""A run as one self-contained file: its command, the numbers, pictures, verdicts, and how to reproduce it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from markupsafe import Markup
 from robustbench_eff.core.errors import EmptyTable
 
 from . import table_formats
-from .board import board
+from .build_table import build_table
 from .columns import Layout, Pattern
 from .curves import Curve, curves, drawing
 from .entry import Entry
@@ -28,7 +28,7 @@ NUMBERS = {
         Pattern(label="clean", perturbation="none", metric="accuracy"),
         Pattern(metric="robust_accuracy"),
     ),
-    "Attacks at several radii, and nearest adversarial images": (
+    "Attacks at several radii, and closest adversarial images": (
         Pattern(metric="robust_accuracy@*|security_curve_area|median_distance_*"),
     ),
     "Corruptions and sequences": (Pattern(metric="mean_*|mCE|relative_mCE|mFR|mT5D"), Pattern(metric="CE")),
@@ -38,7 +38,7 @@ NUMBERS = {
         Pattern(metric="expected_calibration_error|rms_calibration_error|aurc|effective_robustness"),
     ),
 }
-"""Headings, and the columns below them."""
+"""Headings, and the columns of the table below each."""
 
 
 class HeatMap(NamedTuple):
@@ -54,7 +54,14 @@ def run_page(
     pictures: Mapping[str, Sequence[tuple[str, bytes]]],
     title: str,
 ) -> str:
-    """The page. `runs` are what the store recorded of them, `pictures` PNGs with their captions by model."""
+    """Return the report as an HTML page.
+
+    Args:
+        entries: One entry per model.
+        runs: Records of the runs, as a store holds them.
+        pictures: Captions and PNG files by model.
+        title: Title of the page.
+    """
     return page(
         TEMPLATE,
         title=title,
@@ -64,17 +71,27 @@ def run_page(
         drawings=_drawings(entries),
         heat_maps=heat_maps(entries),
         severities=SEVERITIES,
-        pictures={model: [(text, _embedded(png)) for text, png in found] for model, found in pictures.items()},
+        pictures={
+            model: [(caption, _embedded(png)) for caption, png in captioned] for model, captioned in pictures.items()
+        },
     )
 
 
-def command(words: Sequence[str]) -> str:
-    """As it would be typed."""
-    return shlex.join([PurePath(words[0]).name, *words[1:]]) if words else ""
+def command(arguments: Sequence[str]) -> str:
+    """Return a command as one would type it.
+
+    Args:
+        arguments: The program, with or without its folder, and its arguments; empty if it was not recorded.
+    """
+    return shlex.join([PurePath(arguments[0]).name, *arguments[1:]]) if arguments else ""
 
 
 def heat_maps(entries: Sequence[Entry]) -> list[HeatMap]:
-    """Of every model and benchmark with corruptions at severities."""
+    """Return a heat map for every model, benchmark and protocol with corruptions at severities.
+
+    Args:
+        entries: One entry per model.
+    """
     return [
         HeatMap(entry.model, table)
         for entry in entries
@@ -83,23 +100,33 @@ def heat_maps(entries: Sequence[Entry]) -> list[HeatMap]:
 
 
 def _tables(entries: Sequence[Entry]) -> list[tuple[str, str]]:
-    """Every heading with the results that belong below it, as HTML."""
-    found = []
+    """Return the headings below which there are results, each with its table as HTML."""
+    tables = []
     for heading, columns in NUMBERS.items():
-        with suppress(EmptyTable):  # nothing of the kind was measured
-            found.append(
-                (heading, table_formats.html_by_number(board(entries, Layout(title=heading, columns=columns))))
-            )
-    return found
+        with suppress(EmptyTable):  # nothing of this kind was measured
+            table = build_table(entries, Layout(title=heading, columns=columns))
+            tables.append((heading, table_formats.html_by_number(table)))
+    return tables
+
+
+class _Subject(NamedTuple):
+    """What the curves of one drawing share; the protocol as a sentence."""
+
+    benchmark: str
+    attack: str
+    protocol: str
+
+
+def _subject(curve: Curve) -> _Subject:
+    return _Subject(curve.benchmark, curve.attack, str(curve.protocol))
 
 
 def _drawings(entries: Sequence[Entry]) -> list[Markup]:
-
-    def subject(curve: Curve) -> tuple[str, str, str]:
-        return curve.benchmark, curve.attack, curve.protocol
-
-    grouped = groupby(sorted(curves(entries), key=subject), key=subject)
-    return [Markup(drawing(list(of), f"{attack} on {benchmark}: {rest}")) for (benchmark, attack, rest), of in grouped]
+    groups = groupby(sorted(curves(entries), key=_subject), key=_subject)
+    return [
+        Markup(drawing(list(group), f"{subject.attack} on {subject.benchmark}: {subject.protocol}"))
+        for subject, group in groups
+    ]
 
 
 def _embedded(png: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Other people's formats: RobustBench's files and timm's tables in, RobustBench's files and model cards out."""
+"""Formats of other projects: RobustBench's files and timm's tables in, RobustBench's files and model cards out."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from typing import Any
 import yaml
 
 from robustbench_eff.core.errors import EntryError
+from robustbench_eff.core.metric import METRICS
+from robustbench_eff.core.protocol import Protocol
 
-from .entry import Entry, Result, base_of, plain_name
+from .entry import Entry, Result, plain_name
 from .published_names import name_of, sized
 
 ROBUSTBENCH, TIMM = "RobustBench model_info", "timm results csv"
 THREATS = {"Linf": "linf", "L2": "l2"}
-_OF_CORRUPTIONS = (
+_CORRUPTION_FIELDS = (
     ("-c", "mean_corruption_top1", "corruptions_acc"),
     ("-c", "mce", "corruptions_mce"),
     ("-3dcc", "mean_corruption_top1", "corruptions_acc_3d"),
@@ -35,40 +37,48 @@ TABLES = {
         )
         for threat, norm in THREATS.items()
     },
-    "corruptions": _OF_CORRUPTIONS,
-    "corruptions_3d": _OF_CORRUPTIONS,
+    "corruptions": _CORRUPTION_FIELDS,
+    "corruptions_3d": _CORRUPTION_FIELDS,
 }
-"""What the files of a threat model say: of the benchmark with that suffix the metric in that field."""
+"""By threat model, what RobustBench's files hold: suffix of the benchmark, published name of the metric, field."""
 TIMM_TABLES = {"results-sketch": "imagenet-sketch"}
-"""Tables whose benchmark is not in their name."""
+"""Benchmarks of the tables that are not named after their benchmark."""
 _AUTOATTACK = re.compile(r"autoattack\(eps=(?P<eps>[\d./]+)(, norm='(?P<norm>l2)')?\)")
 
 
 def from_robustbench(path: Path) -> list[Entry]:
-    """The entry of `model_info/DATASET/THREAT/ID.json`; EntryError for a file that is none.
+    """Return the entry of one of RobustBench's files.
 
-    Numbers may be texts, and are percent. The authors' own number is a claim.
+    Numbers are percentages, possibly as strings. The number that the model's authors report becomes a claim.
+
+    Args:
+        path: `model_info/DATASET/THREAT/ID.json`.
+
+    Raises:
+        EntryError: The file cannot be read, does not have this form, or lies in another folder.
     """
-    said, threat = _json(path), path.resolve().parent.name
-    if not isinstance(said, dict) or not {"dataset", "clean_acc"} <= said.keys():
-        raise EntryError(f"{path} is no entry of RobustBench: it has no dataset or no clean_acc.")
+    record, threat = _json(path), path.resolve().parent.name
+    if not isinstance(record, dict) or not {"dataset", "clean_acc"} <= record.keys():
+        raise EntryError(f"{path} is not an entry of RobustBench: dataset or clean_acc is missing.")
     if threat not in TABLES:
-        raise EntryError(f"{path} lies in no folder of a threat model.", f"Its folder can be {', '.join(TABLES)}.")
-    dataset, eps = str(said["dataset"]), said.get("eps")
+        raise EntryError(
+            f"{path} does not lie in the folder of a threat model.", f"Expected one of {', '.join(TABLES)}."
+        )
+    dataset, eps = str(record["dataset"]), record.get("eps")
     if threat in THREATS and not re.fullmatch(r"[\d./]+", str(eps)):
-        raise EntryError(f"{path}: eps is {eps!r}, which is no radius such as 8/255.")
-    tables = [(dataset, "top1", "clean_acc")]
-    tables += [(f"{dataset}{suffix.format(eps=eps)}", metric, field) for suffix, metric, field in TABLES[threat]]
+        raise EntryError(f"{path}: eps is {eps!r}, expected a radius such as 8/255.")
+    fields = [(dataset, "top1", "clean_acc")]
+    fields += [(f"{dataset}{suffix.format(eps=eps)}", metric, field) for suffix, metric, field in TABLES[threat]]
     results = {
-        field: _result(benchmark, metric, said[field], path, ROBUSTBENCH)
-        for benchmark, metric, field in tables
-        if said.get(field) not in (None, "")
+        field: _result(benchmark, metric, record[field], path, ROBUSTBENCH)
+        for benchmark, metric, field in fields
+        if record.get(field) not in (None, "")
     }
     claimed = results.pop("reported", None)
     return [
         Entry(
             model=f"rb_{dataset}_{threat}_{path.stem}".lower(),
-            family=str(said.get("architecture", "")),
+            family=str(record.get("architecture", "")),
             published=tuple(results.values()),
             claimed=() if claimed is None else (claimed,),
         )
@@ -76,11 +86,18 @@ def from_robustbench(path: Path) -> list[Entry]:
 
 
 def from_timm(path: Path) -> list[Entry]:
-    """An entry for every row of `results-BENCHMARK.csv`; EntryError for another table."""
+    """Return an entry for every row of one of timm's tables of results.
+
+    Args:
+        path: `results-BENCHMARK.csv`.
+
+    Raises:
+        EntryError: The file cannot be read or does not have this form.
+    """
     benchmark = TIMM_TABLES.get(path.stem, path.stem.removeprefix("results-"))
     rows = list(csv.DictReader(io.StringIO(_text(path))))
     if not rows or not {"model", "top1", "top5"} <= rows[0].keys():
-        raise EntryError(f"{path} is no table of timm's results: it has no columns model, top1 and top5.")
+        raise EntryError(f"{path} is not a table of timm's results: columns model, top1 or top5 are missing.")
     largest: dict[str, int] = {}
     for row in rows:
         largest[row["model"]] = max(largest.get(row["model"], 0), int(row.get("img_size") or 0))
@@ -94,12 +111,17 @@ def from_timm(path: Path) -> list[Entry]:
 
 
 def to_robustbench(entry: Entry) -> Iterator[tuple[Path, str]]:
-    """Files as RobustBench keeps them, by their path below `model_info`: one for every ball of a benchmark that the
-    standard AutoAttack was measured in, on the same images as clean accuracy. What only the authors know is left empty.
+    """Yield RobustBench's files, each as its path below `model_info` and its content.
+
+    There is one file for every ball in which the standard AutoAttack was measured on the same images as the clean
+    accuracy. Fields that only the model's authors can fill in are empty.
+
+    Args:
+        entry: Entry of a model.
     """
     for result in entry.measured:
         attack = _AUTOATTACK.fullmatch(result.perturbation)
-        clean = next((one for one in entry.measured if _is_clean_twin(one, result)), None)
+        clean = next((other for other in entry.measured if _is_clean_counterpart(other, result)), None)
         if attack is None or result.metric != "robust_accuracy" or clean is None:
             continue
         content = {
@@ -115,7 +137,9 @@ def to_robustbench(entry: Entry) -> Iterator[tuple[Path, str]]:
             "clean_acc": _percent(clean),
             "reported": "",
             "autoattack_acc": _percent(result),
-            "unreliable": any(one.finding == "suspect" and one.benchmark == result.benchmark for one in entry.checks),
+            "unreliable": any(
+                check.finding == "suspect" and check.benchmark == result.benchmark for check in entry.checks
+            ),
             "footnote": f"{result.n} images; {result.protocol}",
         }
         name = plain_name(f"{entry.model}_{attack['eps'].replace('/', '-')}")
@@ -123,17 +147,23 @@ def to_robustbench(entry: Entry) -> Iterator[tuple[Path, str]]:
         yield Path(plain_name(result.benchmark), threat, f"{name}.json"), json.dumps(content, indent=2) + "\n"
 
 
-def _is_clean_twin(clean: Result, attacked: Result) -> bool:
-    """Clean accuracy on the very images that were attacked."""
+def _is_clean_counterpart(clean: Result, attacked: Result) -> bool:
+    """Return whether a result is the clean accuracy on the images that were attacked."""
     return (
         (clean.metric, clean.perturbation) == ("accuracy", "none")
         and (clean.benchmark, clean.n) == (attacked.benchmark, attacked.n)
-        and base_of(clean.protocol) == base_of(attacked.protocol)
+        and clean.protocol.of_images() == attacked.protocol.of_images()
     )
 
 
 def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:
-    """The head of a Hugging Face model card: every measured number with its interval and protocol."""
+    """Yield the metadata block of a Hugging Face model card, as the path of its file and its content.
+
+    It holds every measured number with its interval and protocol; without measured numbers nothing is yielded.
+
+    Args:
+        entry: Entry of a model.
+    """
     results = [
         {
             "task": {"type": "image-classification"},
@@ -143,7 +173,7 @@ def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:
                     "type": result.metric,
                     "value": result.value,
                     "name": f"{result.metric} of {result.benchmark}, {result.perturbation}",
-                    "args": {"low": result.low, "high": result.high, "n": result.n, "protocol": result.protocol},
+                    "args": {"low": result.low, "high": result.high, "n": result.n, "protocol": str(result.protocol)},
                 }
             ],
         }
@@ -152,8 +182,8 @@ def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:
     ]
     if results:
         content = {"model-index": [{"name": entry.model, "results": results}]}
-        text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
-        yield Path(plain_name(entry.model), "README.md"), f"---\n{text}---\n"
+        block = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+        yield Path(plain_name(entry.model), "README.md"), f"---\n{block}---\n"
 
 
 READERS: Mapping[str, Callable[[Path], list[Entry]]] = {"robustbench": from_robustbench, "timm": from_timm}
@@ -163,21 +193,22 @@ WRITERS: Mapping[str, Callable[[Entry], Iterator[tuple[Path, str]]]] = {
 }
 
 
-def _result(benchmark: str, metric: str, value: Any, path: Path, protocol: str) -> Result:
-    name = name_of(benchmark, metric, protocol)
+def _result(benchmark: str, published_metric: str, value: Any, path: Path, source: str) -> Result:
+    name = name_of(benchmark, published_metric, source)
+    metric = METRICS[name.metric]
     try:
         number = float(value)
     except (TypeError, ValueError) as error:
-        raise EntryError(f"{path}: {metric} is {value!r}, which is no number.") from error
-    if not 0 <= number <= (100 if name.metric.endswith("accuracy") else math.inf) or math.isinf(number):
-        raise EntryError(f"{path}: {metric} is {value!r}, which is no percentage.")
+        raise EntryError(f"{path}: {published_metric} is {value!r}, expected a number.") from error
+    if not 0 <= number <= (math.inf if metric.high is None else 100 * metric.high) or math.isinf(number):
+        raise EntryError(f"{path}: {published_metric} is {value!r}, expected a percentage.")
     return Result(
         benchmark=name.benchmark,
         perturbation=name.perturbation,
         metric=name.metric,
         value=number / 100,
-        protocol=protocol,
-        higher_is_better=not name.metric.startswith("mCE"),
+        protocol=Protocol(description=source),
+        higher_is_better=metric.higher_is_better,
         source=path.name,
     )
 

@@ -43,43 +43,55 @@ SCHEMA = pa.schema(
     ],
     metadata={"format": "robustbench_eff published results 1"},
 )
+"""The meanings are part of the shipped file."""
 
 
 @cache
 def published() -> pa.Table:
-    """All of them, in the order of their sources."""
-    return pq.ParquetFile(FILE).read()  # read_table imports pyarrow.dataset, a second
+    """Return all published results, in the order of their sources."""
+    return pq.ParquetFile(FILE).read()  # read_table imports pyarrow.dataset, which takes a second
 
 
-def chosen(
+def select(
     *,
     families: Sequence[str] = (),
     benchmarks: Sequence[str] = (),
     defenses: Sequence[str] = (),
     models: Sequence[str] = (),
 ) -> pa.Table:
-    """The rows that match one glob of each list that is not empty; `models` those of the names of `entries`."""
+    """Return the rows that match one glob of each list, ignoring case; an empty list matches every row.
+
+    Args:
+        families: Globs of architecture families.
+        benchmarks: Globs of benchmarks.
+        defenses: Globs of defenses.
+        models: Globs of the model names that `entries` gives.
+    """
     table = published()
-    named = pc.if_else(pc.equal(table["alias"], ""), table["model"], table["alias"])
-    keep = [
+    names = pc.if_else(pc.equal(table["alias"], ""), table["model"], table["alias"])
+    masks = [
         _matching(column, globs)
         for column, globs in (
             (table["family"], families),
             (table["benchmark"], benchmarks),
             (table["defense"], defenses),
-            (named, models),
+            (names, models),
         )
         if globs
     ]
-    return table.filter(reduce(pc.and_, keep)) if keep else table
+    return table.filter(reduce(pc.and_, masks)) if masks else table
 
 
 def entries(rows: pa.Table) -> list[Entry]:
-    """An entry for every model of these rows, by its name here where it has one, in the order of the rows."""
-    found: dict[str, dict[str, Any]] = {}
+    """Return an entry for every model, named by its alias if it has one, in the order of the rows.
+
+    Args:
+        rows: Rows of `published`.
+    """
+    models: dict[str, dict[str, Any]] = {}
     for row in rows.to_pylist():
         name = row["alias"] or row["model"]
-        model = found.setdefault(
+        model = models.setdefault(
             name, {"family": row["family"], "defense": row["defense"], "published": [], "claimed": []}
         )
         model[row["kind"]].append(_result(row))
@@ -91,7 +103,7 @@ def entries(rows: pa.Table) -> list[Entry]:
             published=tuple(model["published"]),
             claimed=tuple(model["claimed"]),
         )
-        for name, model in found.items()
+        for name, model in models.items()
     ]
 
 
@@ -113,7 +125,7 @@ def _result(row: dict[str, Any]) -> Result:
 
 
 def _matching(column: pa.ChunkedArray, globs: Sequence[str]) -> pa.Array:
-    """Which rows match one of the globs, in either case."""
+    """Return a mask of the rows that match one of the globs, ignoring case."""
     values = pc.unique(column).to_pylist()
     wanted = [value for value in values if matches(value, globs)]
     return pc.is_in(column, value_set=pa.array(wanted, pa.string()))

@@ -1,7 +1,7 @@
-"""Names in published tables, and the benchmark, perturbation and metric they stand for here.
+"""Names in published tables, and the benchmark, perturbation and metric that they stand for.
 
-A published table says `imagenet-linf-4/255` and `autoattack_top1`; here that is `imagenet`, `autoattack(eps=4/255)` and
-`robust_accuracy`, as a measured result would say it.
+`imagenet-linf-4/255` and `autoattack_top1` of a published table become `imagenet`, `autoattack(eps=4/255)` and
+`robust_accuracy`, the names of a measured result.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from robustbench_eff.core.metric import metric_of
+
 from .entry import Unit
 
-METRICS = {
+METRIC_NAMES = {
     "top1": "accuracy",
     "top5": "top5_accuracy",
     "top1_error": "error",
@@ -26,15 +28,14 @@ METRICS = {
     "reported_robust_top1": "robust_accuracy",
     "external_best_known_robust_top1": "robust_accuracy",
 }
-PLAIN = ("accuracy_difference", "error_consistency", "observed_consistency", "mean_rank", "ood_accuracy_fraction")
-"""Metrics that are not given in percent."""
+"""Names of metrics in published tables that differ from those used here."""
 ATTACKS = {
     "autoattack_top1": "autoattack",
     "reported_robust_top1": "the authors' attack",
     "external_best_known_robust_top1": "the best known attack",
 }
 STEP_SIZES = {"MadryLab/robustness": "", "cihangxie/SmoothAdversarialTraining": "step_size=1/255"}
-"""Sources that say how long the steps of their PGD are: 2.5 eps / steps, as here, and one level."""
+"""Step sizes of the sources that give theirs for PGD: 2.5 eps / steps, the default here, and 1/255."""
 BENCHMARKS = {
     "imagenet-a-clean200": "imagenet-a-clean",
     "imagenet-r-clean200": "imagenet-r-clean",
@@ -45,7 +46,7 @@ BENCHMARKS = {
     "imagenetv2-topimages": "imagenetv2-top-images",
 }
 WHOLE_SETS = {"mCE": "imagenet_c", "mean_accuracy": "imagenet_c", "mFR": "imagenet_p", "mT5D": "imagenet_p"}
-"""Metrics over all changes of a set, and the name of all of them."""
+"""Metrics over all perturbations of a set, and the name of the set."""
 _VARIANT = re.compile(r"(?P<name>[^(]+)\((?P<variant>.+)\)$")
 _FORMAT = re.compile(r"(?P<name>imagenetv2-.+?)-(?P<variant>format-val.*)$")
 _ATTACKED = re.compile(
@@ -57,32 +58,44 @@ _CHANGED = re.compile(
 
 
 def sized(model: str, size: int, largest: int) -> str:
-    """timm evaluates a model at several sizes: the largest has its name, others say theirs."""
+    """Return the name of a model that timm evaluated at several input sizes.
+
+    Args:
+        model: Name of the model.
+        size: Input size in pixels.
+        largest: Largest input size at which the model was evaluated; it has the plain name, others append their size.
+    """
     return model if size >= largest else f"{model} @ {size} px"
 
 
 class Name(NamedTuple):
-    """What a published number is of."""
+    """What a published number measures."""
 
     benchmark: str
     perturbation: str
     metric: str
     unit: Unit
     variant: str
-    """Of the images or the protocol, where there are several."""
+    """Variant of the images or of the protocol, if there are several; else empty."""
 
 
 def name_of(benchmark: str, metric: str, source: str = "") -> Name:
-    """The names used here for those of a published table; what is not known keeps its own.
+    """Return the names used here for those of a published table; unknown names remain.
 
-    A PGD becomes one that can be run only where the source says which steps it takes.
+    PGD becomes a runnable spec only if its source gives the steps.
+
+    Args:
+        benchmark: Published name of the benchmark, which may include perturbation and variant.
+        metric: Published name of the metric.
+        source: Where it was published.
     """
-    ours = METRICS.get(metric, metric)
-    unit: Unit = "number" if metric in PLAIN else "fraction"
+    ours = METRIC_NAMES.get(metric, metric)
+    known = metric_of(ours)
+    unit: Unit = "fraction" if known is None else known.unit
     if (changed := _CHANGED.fullmatch(benchmark)) is not None:
         name, change = changed["name"], changed["change"]
-        text = change if changed["severity"] is None else f"{change}(severity={changed['severity']})"
-        return Name(name, text, ours, unit, changed["variant"] or changed["also"] or "")
+        perturbation = change if changed["severity"] is None else f"{change}(severity={changed['severity']})"
+        return Name(name, perturbation, ours, unit, changed["variant"] or changed["also"] or "")
     if "robust" in ours or benchmark.startswith(("imagenet-pgd", "imagenet-fgsm")):
         attacked = _ATTACKED.fullmatch(benchmark)
         if attacked is not None:
@@ -99,15 +112,15 @@ def name_of(benchmark: str, metric: str, source: str = "") -> Name:
     return Name(BENCHMARKS.get(name, name), WHOLE_SETS.get(ours, "none"), ours, unit, kind)
 
 
-def _attack(words: re.Match[str], metric: str, source: str) -> str:
-    """As an attack would be written that is run here; in words where the source does not say all of it."""
-    norm, eps, name, steps = words["norm"] or "linf", words["eps"], words["attack"], words["steps"]
+def _attack(match: re.Match[str], metric: str, source: str) -> str:
+    """Return an attack as a spec, or as a description if the source does not give all of its parameters."""
+    norm, eps, name, steps = match["norm"] or "linf", match["eps"], match["attack"], match["steps"]
     ball = f"eps={eps}" if norm == "linf" else f"eps={eps}, norm={norm!r}"
     if name == "fgsm" or ATTACKS.get(metric) == "autoattack":
         return f"{name or 'autoattack'}({ball})"
     if name is None:
         return f"{ATTACKS.get(metric, 'an attack not named')}, {norm} {eps}"
-    of_step = next((field for known, field in STEP_SIZES.items() if source.startswith(known)), None)
-    if of_step is None or not steps:
+    step_size = next((field for prefix, field in STEP_SIZES.items() if source.startswith(prefix)), None)
+    if step_size is None or not steps:
         return f"pgd of {steps or 'unknown'} steps, {norm} {eps}"
-    return f"pgd({', '.join(filter(None, [ball, f'steps={steps}', of_step]))})"
+    return f"pgd({', '.join(filter(None, [ball, f'steps={steps}', step_size]))})"

@@ -1,4 +1,4 @@
-"""Pages from templates, with everything escaped that an entry says."""
+"""Render HTML pages from templates, with every value escaped."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 
-def page(template: Path, **said: Any) -> str:
-    """The page of a template, which may extend others in its folder."""
-    return _environment(template.parent).get_template(template.name).render(said)
+def page(template: Path, **values: Any) -> str:
+    """Return the page of a template, which may extend other templates in its folder.
+
+    Args:
+        template: File of the template.
+        values: Values of the template's variables.
+    """
+    return _environment(template.parent).get_template(template.name).render(values)
 
 
 @cache

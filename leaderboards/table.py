@@ -1,9 +1,10 @@
-"""A leaderboard as an object: what every format is written from."""
+"""A leaderboard as an object, from which every format is written."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.statistics import Ranks
 
 from .entry import Kind, Unit
@@ -11,13 +12,13 @@ from .entry import Kind, Unit
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """Numbers that may be compared: one metric of one change of one benchmark, under one protocol."""
+    """Comparable numbers: one metric under one perturbation on one benchmark, under one protocol."""
 
     label: str
     benchmark: str
     perturbation: str
     metric: str
-    protocol: str
+    protocol: Protocol
     kind: Kind
     unit: Unit
     higher_is_better: bool
@@ -36,87 +37,112 @@ class TableValue:
     ranks: Ranks | None
     """Ranks that the model may have in this column; None without a value."""
     is_best: bool
-    """Nothing in the column is known to be better."""
+    """Whether no other number of the column is significantly better."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A model; of each column its figure, or None."""
+    """A model with its numbers."""
 
     model: str
     family: str
     defense: str
     figures: tuple[TableValue | None, ...]
+    """One number per column; None where the model does not have one."""
     ranks: Ranks | None = None
-    """Ranks that it may have by what the table is sorted by; None without such a number."""
+    """Ranks that the model may have in the column that the table is sorted by; None without a number there."""
     suspected: tuple[str, ...] = ()
     """Checks that suspect gradient masking."""
 
     @property
     def name(self) -> str:
-        """The model, with a dagger where something is suspected."""
+        """The model's name, with a dagger if gradient masking is suspected."""
         return f"{self.model} †" if self.suspected else self.model
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows in the order they are shown."""
+    """Columns, and rows in the order they are shown."""
 
     title: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     digits: int = 2
-    """Of what is written in percent."""
+    """Digits after the point of fractions, which are written in percent."""
 
     @property
-    def protocols(self) -> dict[tuple[Kind, str], int]:
-        """Numbers of the footnotes that say under which protocol a column is."""
-        found = dict.fromkeys((column.kind, column.protocol) for column in self.columns)
-        return {key: number for number, key in enumerate(found, start=1)}
+    def protocols(self) -> dict[tuple[Kind, Protocol], int]:
+        """Numbers of the footnotes that give the protocol of each column."""
+        keys = dict.fromkeys((column.kind, column.protocol) for column in self.columns)
+        return {key: number for number, key in enumerate(keys, start=1)}
 
     @property
     def warnings(self) -> list[str]:
-        """What is to be known before trusting a model or a number: a sentence each, in the order of the rows."""
-        found = []
+        """What a reader must know before trusting a model or a number: one sentence each, in the order of the rows."""
+        warnings = []
         for row in self.rows:
             if row.suspected:
-                found.append(f"† {row.model}: gradient masking suspected ({', '.join(row.suspected)}).")
+                warnings.append(f"† {row.model}: gradient masking suspected ({', '.join(row.suspected)}).")
             for column, figure in zip(self.columns, row.figures, strict=True):
                 if figure is not None and figure.flags:
-                    found.append(f"* {row.model}, {column.label}: {'; '.join(figure.flags)}.")
-        return found
+                    warnings.append(f"* {row.model}, {column.label}: {'; '.join(figure.flags)}.")
+        return warnings
 
 
 def figure_text(figure: TableValue | None, column: Column, digits: int) -> str:
-    """`49.46`, in percent if it is a fraction, with a star where it has flags.
+    """Return a number as text, such as `49.46`, with a star if it has flags.
 
-    Empty without a result, a dash for a result without a value.
+    Args:
+        figure: The number. None gives an empty text, a number without a value a dash.
+        column: Its column.
+        digits: Digits after the point of fractions, which are written in percent.
     """
     if figure is None:
         return ""
-    text = "-" if figure.value is None else number_text(figure.value, column.unit, digits)
-    return f"{text}*" if figure.flags else text
+    number = "-" if figure.value is None else number_text(figure.value, column.unit, digits)
+    return f"{number}*" if figure.flags else number
 
 
 def interval_text(figure: TableValue | None, column: Column, digits: int) -> str:
-    """`[48.07, 50.85]`, or empty."""
+    """Return the interval of a number as text, such as `[48.07, 50.85]`; empty without an interval.
+
+    Args:
+        figure: The number, or None.
+        column: Its column.
+        digits: Digits after the point of fractions, which are written in percent.
+    """
     if figure is None or figure.low is None or figure.high is None:
         return ""
     return f"[{number_text(figure.low, column.unit, digits)}, {number_text(figure.high, column.unit, digits)}]"
 
 
 def number_text(value: float, unit: Unit, digits: int) -> str:
-    """A fraction in percent, anything else with four significant digits."""
+    """Return a fraction in percent, any other number with four significant digits.
+
+    Args:
+        value: The number.
+        unit: Its unit.
+        digits: Digits after the point of a percentage.
+    """
     return f"{100 * value:.{digits}f}" if unit == "fraction" else f"{value:.4g}"
 
 
 def unit_text(unit: Unit, higher_is_better: bool) -> str:
-    """`%↑` for percent of which more is better."""
+    """Return unit and direction as text, such as `%↑`.
+
+    Args:
+        unit: Fractions are written in percent.
+        higher_is_better: Direction of the arrow.
+    """
     return f"{'%' if unit == 'fraction' else ''}{'↑' if higher_is_better else '↓'}"
 
 
 def rank_text(ranks: Ranks | None) -> str:
-    """`1-3`, or one rank."""
+    """Return ranks as text: `1-3`, a single rank, or an empty text for None.
+
+    Args:
+        ranks: The ranks.
+    """
     if ranks is None:
         return ""
     return str(ranks.best) if ranks.best == ranks.worst else f"{ranks.best}-{ranks.worst}"

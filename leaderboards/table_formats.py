@@ -40,21 +40,28 @@ _LATEX = {
 }
 _MARKDOWN = {mark: f"\\{mark}" for mark in "\\|*_`<>[]~&$"}
 CellFormatter = Callable[[str, str, bool], str]
-"""A number, its interval and whether it is among the best, as the text of a cell."""
+"""Returns the text of a cell, given a number, its interval, and whether no other is significantly better."""
 
 
 def markdown(table: Table) -> str:
-    """With the protocols below."""
+    """Return the table as Markdown, followed by its protocols and warnings.
 
-    def cell(number: str, ends: str, best: bool) -> str:
-        return f"{f'**{number}**' if best else number} {ends}".strip()
+    Args:
+        table: The table.
+    """
+
+    def cell(number: str, interval: str, is_best: bool) -> str:
+        marked = f"**{number}**" if is_best else number
+        return f"{marked} {interval}".strip()
 
     heads = [f"{as_text(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup>" for column in table.columns]
     lines = [["rank", "model", "defense", *heads], ["---:", "---", "---", *["---:"] * len(heads)]]
     lines += [
         [rank_text(row.ranks), as_text(row.name), as_text(row.defense), *_cells(table, row, cell)] for row in table.rows
     ]
-    notes = [f"<sup>{number}</sup> {kind}: {as_text(protocol)}" for (kind, protocol), number in table.protocols.items()]
+    notes = [
+        f"<sup>{number}</sup> {kind}: {as_text(str(protocol))}" for (kind, protocol), number in table.protocols.items()
+    ]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return (
         f"**{as_text(table.title)}**\n\n{body}\n\n"
@@ -64,17 +71,21 @@ def markdown(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """A tabular in the manner of booktabs, with the protocols below."""
+    """Return the table as a LaTeX `tabular` for the package booktabs, followed by its protocols and warnings.
 
-    def cell(number: str, ends: str, best: bool) -> str:
-        marked = rf"\textbf{{{number}}}" if best else number
-        return rf"{marked} {{\scriptsize {ends}}}" if ends else marked
+    Args:
+        table: The table.
+    """
+
+    def cell(number: str, interval: str, is_best: bool) -> str:
+        marked = rf"\textbf{{{number}}}" if is_best else number
+        return rf"{marked} {{\scriptsize {interval}}}" if interval else marked
 
     heads = [f"{_tex(column.label)}$^{{{_note(table, column)}}}$" for column in table.columns]
     lines = [["Rank", "Model", "Defense", *heads], ["", "", "", *(_tex(_unit(column)) for column in table.columns)]]
     rows = [[rank_text(row.ranks), _tex(row.name), _tex(row.defense), *_cells(table, row, cell)] for row in table.rows]
     head, body = ("\n".join(f"{' & '.join(line)} \\\\" for line in part) for part in (lines, rows))
-    notes = [f"$^{{{number}}}$ {kind}: {_tex(protocol)}." for (kind, protocol), number in table.protocols.items()]
+    notes = [f"$^{{{number}}}$ {kind}: {_tex(str(protocol))}." for (kind, protocol), number in table.protocols.items()]
     return "\n".join(
         [
             f"% {_tex(table.title)}",
@@ -93,7 +104,11 @@ def latex(table: Table) -> str:
 
 
 def html(table: Table) -> str:
-    """A table element to put into a page, a row for every model, with the protocols below."""
+    """Return an HTML `table` element with a row for every model, followed by its protocols and warnings.
+
+    Args:
+        table: The table.
+    """
     heads = "".join(f'<th scope="col">{_head(table, column)}</th>' for column in table.columns)
     rows = "\n".join(
         f'<tr><td>{rank_text(row.ranks)}</td><th scope="row">{escape(row.name)}</th>'
@@ -104,12 +119,16 @@ def html(table: Table) -> str:
 
 
 def html_by_number(table: Table) -> str:
-    """The same with a row for every number and a column for every model."""
+    """Return the same HTML as `html` with rows and columns exchanged: a column for every model.
+
+    Args:
+        table: The table.
+    """
     heads = "".join(f'<th scope="col">{escape(row.name)}</th>' for row in table.rows)
     cells = zip(*(_cells(table, row, _td) for row in table.rows), strict=True)
     rows = "\n".join(
-        f'<tr><th scope="row">{_head(table, column)}</th>{"".join(of_column)}</tr>'
-        for column, of_column in zip(table.columns, cells, strict=True)
+        f'<tr><th scope="row">{_head(table, column)}</th>{"".join(column_cells)}</tr>'
+        for column, column_cells in zip(table.columns, cells, strict=True)
     )
     return _element(table, f"<td></td>{heads}", rows)
 
@@ -118,16 +137,17 @@ def _head(table: Table, column: Column) -> str:
     return f"{escape(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup>"
 
 
-def _td(number: str, ends: str, best: bool) -> str:
-    marked = f"<b>{number}</b>" if best else number
-    return f"<td>{marked} <small>{ends}</small></td>" if ends else f"<td>{marked}</td>"
+def _td(number: str, interval: str, is_best: bool) -> str:
+    marked = f"<b>{number}</b>" if is_best else number
+    return f"<td>{marked} <small>{interval}</small></td>" if interval else f"<td>{marked}</td>"
 
 
 def _element(table: Table, heads: str, rows: str) -> str:
     notes = "\n".join(
-        f"<p><sup>{number}</sup> {kind}: {escape(protocol)}</p>" for (kind, protocol), number in table.protocols.items()
+        f"<p><sup>{number}</sup> {kind}: {escape(str(protocol))}</p>"
+        for (kind, protocol), number in table.protocols.items()
     )
-    notes += "".join(f"\n<p>{escape(text)}</p>" for text in table.warnings)
+    notes += "".join(f"\n<p>{escape(warning)}</p>" for warning in table.warnings)
     return (
         f"<table>\n<caption>{escape(table.title)}</caption>\n<thead><tr>{heads}</tr></thead>\n"
         f"<tbody>\n{rows}\n</tbody>\n</table>\n{notes}\n<p>{escape(LEGEND)}</p>\n"
@@ -135,27 +155,39 @@ def _element(table: Table, heads: str, rows: str) -> str:
 
 
 def as_csv(table: Table) -> str:
-    """A line for every number, nothing rounded."""
-    of_column = ("benchmark", "perturbation", "metric", "unit", "higher_is_better", "kind", "protocol")
-    of_figure = ("value", "low", "high", "n", "source")
+    """Return CSV with a line for every number, unrounded.
+
+    Args:
+        table: The table.
+    """
+    column_fields = ("benchmark", "perturbation", "metric", "unit", "higher_is_better", "kind")
+    figure_fields = ("value", "low", "high", "n", "source")
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(
-        ["model", "family", "defense", *of_column, *of_figure, "best_rank", "worst_rank", "flags", "suspected"]
-    )
+    head = ["model", "family", "defense", *column_fields, "protocol", *figure_fields]
+    writer.writerow([*head, "best_rank", "worst_rank", "flags", "suspected"])
     for row in table.rows:
         for column, figure in zip(table.columns, row.figures, strict=True):
             if figure is not None:
-                words = [row.model, row.family, row.defense, *(getattr(column, name) for name in of_column)]
-                words += [getattr(figure, name) for name in of_figure]
-                words += [*(figure.ranks or ("", "")), "; ".join(figure.flags), "; ".join(row.suspected)]
-                writer.writerow([no_formula(word) for word in words])
+                values = [row.model, row.family, row.defense, *(getattr(column, name) for name in column_fields)]
+                values += [str(column.protocol), *(getattr(figure, name) for name in figure_fields)]
+                values += [*(figure.ranks or ("", "")), "; ".join(figure.flags), "; ".join(row.suspected)]
+                writer.writerow([no_formula(value) for value in values])
     return file.getvalue()
 
 
 def as_json(table: Table) -> str:
-    """The object as it is."""
-    return json.dumps(dataclasses.asdict(table), indent=1, ensure_ascii=False) + "\n"
+    """Return the fields of the table as JSON, unrounded, with protocols as sentences.
+
+    Args:
+        table: The table.
+    """
+    content = dataclasses.asdict(table)
+    content["columns"] = [
+        {**fields, "protocol": str(column.protocol)}
+        for fields, column in zip(content["columns"], table.columns, strict=True)
+    ]
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
 FORMATS: Mapping[str, Callable[[Table], str]] = {
@@ -165,7 +197,7 @@ FORMATS: Mapping[str, Callable[[Table], str]] = {
     "md": markdown,
     "tex": latex,
 }
-"""By the ending of a file's name."""
+"""Writers by file name extension."""
 
 
 def _cells(table: Table, row: Row, cell: CellFormatter) -> Iterator[str]:
@@ -183,12 +215,16 @@ def _note(table: Table, column: Column) -> int:
 
 
 def as_text(text: str) -> str:
-    """Text that Markdown takes as it is."""
+    """Return text in which Markdown does not interpret anything, on one line.
+
+    Args:
+        text: Any text.
+    """
     return "".join(_MARKDOWN.get(mark, mark) for mark in _one_line(text))
 
 
 def _one_line(text: str) -> str:
-    """Without what ends a line or is no character at all."""
+    """Replace line breaks and unprintable characters by spaces."""
     return "".join(mark if mark.isprintable() else " " for mark in text)
 
 
@@ -197,5 +233,9 @@ def _tex(text: str) -> str:
 
 
 def no_formula(value: Any) -> Any:
-    """Text that a spreadsheet would run is quoted."""
+    """Return a value of a CSV file, with text quoted that a spreadsheet would take for a formula.
+
+    Args:
+        value: Any value.
+    """
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value

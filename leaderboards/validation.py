@@ -1,4 +1,4 @@
-"""What is wrong with an entry: every finding names the row it is about."""
+"""What is wrong with an entry: every issue names the row that it is about."""
 
 from __future__ import annotations
 
@@ -6,147 +6,208 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.metric import Metric
+from robustbench_eff.core.protocol import Protocol
 
-from .entry import Cell, Entry, Kind, Result, base_of
+from .curves import CleanKey
+from .entry import Cell, Entry, Kind, Result
 from .perturbations import as_radius, as_severity, metric_at_radius
 
-PROPORTIONS = ("accuracy", "robust_accuracy", "robust_accuracy_8bit", "top5_accuracy")
-"""Metrics that are counts of samples over all of them, with Wilson's interval."""
-AT_MOST_ONE = (*PROPORTIONS, "error", "mean_accuracy", "shape_bias")
 COMPARED = ("value", "low", "high", "n", "unit", "higher_is_better", "flags", "cell")
-"""What outcomes give of a result."""
+"""Fields of a result that follow from the outcomes."""
 TOLERANCE = 1e-9
 Interval = Callable[[float, int], tuple[float, float]]
-"""The interval of so many successes in so many samples."""
+"""Returns the 95 % interval of a proportion, given the number of successes and of samples."""
+MetricLookup = Callable[[str], Metric | None]
+"""Returns the metric that the name of a score stands for; None for an unknown name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ValidationIssue:
-    """Where something is wrong, and what."""
+    """Something that is wrong, and where."""
 
     where: str
     what: str
 
 
-def problems(entry: Entry, wilson: Interval) -> list[ValidationIssue]:
-    """All that can be found in the entry alone."""
-    found = []
-    if entry.checksum != entry.with_checksum().checksum and (entry.checksum or entry.measured):
-        found.append(
-            ValidationIssue("checksum", "is not that of the entry: something was changed after it was written")
-        )
-    if entry.measured and entry.provenance is None:
-        found.append(ValidationIssue("provenance", "is missing, and there are measured results"))
-    seen: Counter[tuple[Kind, str, str, str, str]] = Counter()
-    clean = {
-        (kind, result.benchmark, base_of(result.protocol)): result
-        for kind, result in entry.results()
-        if result.metric == "accuracy" and result.perturbation == "none"
-    }
+class _Key(NamedTuple):
+    """What identifies a result within an entry."""
+
+    benchmark: str
+    perturbation: str
+    metric: str
+    protocol: Protocol
+
+
+def problems(entry: Entry, wilson: Interval, metric_of: MetricLookup) -> list[ValidationIssue]:
+    """Return everything wrong with an entry that shows without its outcomes.
+
+    Args:
+        entry: The entry.
+        wilson: Returns Wilson's interval, which measured proportions must have.
+        metric_of: Looks up metrics, those of plugins included.
+    """
+    issues = _entry_issues(entry)
+    counts: Counter[tuple[Kind, _Key]] = Counter()
+    clean = _clean_results(entry)
     for number, (kind, result) in enumerate(entry.results()):
-        place = number - len(entry.measured) * (kind != "measured") - len(entry.published) * (kind == "claimed")
-        where = f"{kind}[{place}] ({result.benchmark}, {result.perturbation}, {result.metric})"
-        words = list(_of_result(result))
+        metric = metric_of(result.metric)
+        messages = [*_metric_issues(result, metric, kind), *_value_issues(result), *_strength_issues(result)]
         if kind == "measured":
-            words += _of_count(result, wilson)
-            words += _of_cell(result, entry.provenance.cells if entry.provenance else {})
-        of_clean = clean.get((kind, result.benchmark, base_of(result.protocol)))
-        if result.metric.startswith("robust_accuracy") and _more(result, of_clean):
-            words.append(f"robust accuracy {result.value} is above the clean {of_clean and of_clean.value}")
+            messages += _count_issues(result, metric, wilson)
+            messages += _cell_issues(result, metric, entry.provenance.cells if entry.provenance else {})
+        clean_result = clean.get(_clean_key(kind, result))
+        if result.metric.startswith("robust_accuracy") and _is_greater(result, clean_result):
+            messages.append(f"robust accuracy {result.value} is above the clean {clean_result and clean_result.value}")
         if kind != "claimed":
-            key = (kind, result.benchmark, result.perturbation, result.metric, result.protocol)
-            seen[key] += 1
-            if seen[key] == 2:
-                words.append("stands here twice, under one protocol")
-        found += [ValidationIssue(where, text) for text in words]
-    return found
+            counts[kind, _key(result)] += 1
+            if counts[kind, _key(result)] == 2:
+                messages.append("appears twice under one protocol")
+        index = number - len(entry.measured) * (kind != "measured") - len(entry.published) * (kind == "claimed")
+        where = f"{kind}[{index}] ({result.benchmark}, {result.perturbation}, {result.metric})"
+        issues += [ValidationIssue(where, message) for message in messages]
+    return issues
 
 
 def repeated(entries: Sequence[Entry]) -> list[ValidationIssue]:
-    """Models with more than one entry."""
+    """Return an issue for every model with more than one entry.
+
+    Args:
+        entries: All entries of a leaderboard.
+    """
     counts = Counter(entry.model for entry in entries)
     return [ValidationIssue(model, f"has {count} entries") for model, count in counts.items() if count > 1]
 
 
-def differences(entry: Entry, again: Entry | None) -> list[ValidationIssue]:
-    """Where what was measured is not what the outcomes give, of which `again` was made.
+def differences(entry: Entry, recomputed: Entry | None) -> list[ValidationIssue]:
+    """Return where the measured part of an entry does not follow from the outcomes.
 
-    Versions, hardware, and what others say of the model are taken as they are.
+    Versions, hardware, published and claimed results are not compared.
+
+    Args:
+        entry: The entry.
+        recomputed: Entry of the same model made from the stored outcomes; None if the store does not hold the model.
     """
-    if again is None or again.provenance is None:
-        return [ValidationIssue(entry.model, "has no outcomes in the store")]
-    found = []
-    if entry.provenance is not None:
-        for name in ("source", "weights", "preprocessing"):
-            here, there = getattr(entry.provenance, name), getattr(again.provenance, name)
-            if here != there:
-                found.append(ValidationIssue(f"provenance.{name}", f"is {here}, the store says {there}"))
-        for cell_id, cell in entry.provenance.cells.items():
-            if again.provenance.cells.get(cell_id) != cell:
-                found.append(ValidationIssue(f"provenance.cells.{cell_id}", "the store holds other outcomes, or none"))
-    if set(entry.checks) != set(again.checks):
-        odd = sorted({check.check for check in set(entry.checks) ^ set(again.checks)})
-        found.append(
-            ValidationIssue("checks", f"{', '.join(odd)}: the outcomes give another finding or other evidence")
+    if recomputed is None or recomputed.provenance is None:
+        return [ValidationIssue(entry.model, "does not have outcomes in the store")]
+    issues = _provenance_differences(entry, recomputed)
+    if set(entry.checks) != set(recomputed.checks):
+        names = sorted({check.check for check in set(entry.checks) ^ set(recomputed.checks)})
+        issues.append(
+            ValidationIssue("checks", f"{', '.join(names)}: the outcomes give another finding or other evidence")
         )
-    scored = {_key(result): result for result in again.measured}
-    for number, result in enumerate(entry.measured):
-        where = f"measured[{number}] ({result.benchmark}, {result.perturbation}, {result.metric})"
-        other_result = scored.pop(_key(result), None)
-        if other_result is None:
-            found.append(ValidationIssue(where, "does not follow from the outcomes"))
-        else:
-            said = [(name, getattr(result, name), getattr(other_result, name)) for name in COMPARED]
-            found += [
-                ValidationIssue(where, f"{name} is {here}, the outcomes give {there}")
-                for name, here, there in said
-                if not _same(here, there)
-            ]
-    found += [ValidationIssue(f"({', '.join(key[:3])})", "follows from the outcomes and is missing") for key in scored]
-    return found
+    scored = {_key(result): result for result in recomputed.measured}
+    for index, result in enumerate(entry.measured):
+        where = f"measured[{index}] ({result.benchmark}, {result.perturbation}, {result.metric})"
+        expected = scored.pop(_key(result), None)
+        if expected is None:
+            issues.append(ValidationIssue(where, "does not follow from the outcomes"))
+            continue
+        for name in COMPARED:
+            value, from_outcomes = getattr(result, name), getattr(expected, name)
+            if not _is_same(value, from_outcomes):
+                issues.append(ValidationIssue(where, f"{name} is {value}, the outcomes give {from_outcomes}"))
+    issues += [ValidationIssue(f"({', '.join(key[:3])})", "follows from the outcomes and is missing") for key in scored]
+    return issues
 
 
-def _of_result(result: Result) -> Iterator[str]:
-    value = result.value
-    if (result.low is None) != (result.high is None):
-        yield "has one end of an interval only"
-    if value is None:
+def _entry_issues(entry: Entry) -> list[ValidationIssue]:
+    """Return what is wrong with the entry as a whole."""
+    issues = []
+    if entry.checksum != entry.with_checksum().checksum and (entry.checksum or entry.measured):
+        issues.append(
+            ValidationIssue("checksum", "does not match the entry, which was changed after it had been written")
+        )
+    if entry.measured and entry.provenance is None:
+        issues.append(ValidationIssue("provenance", "is missing, although there are measured results"))
+    return issues
+
+
+def _clean_results(entry: Entry) -> dict[CleanKey, Result]:
+    """Return the clean accuracies; of several for one key the last."""
+    return {
+        _clean_key(kind, result): result
+        for kind, result in entry.results()
+        if result.metric == "accuracy" and result.perturbation == "none"
+    }
+
+
+def _clean_key(kind: Kind, result: Result) -> CleanKey:
+    return CleanKey(kind, result.protocol.of_images(), result.benchmark)
+
+
+def _provenance_differences(entry: Entry, recomputed: Entry) -> list[ValidationIssue]:
+    if entry.provenance is None or recomputed.provenance is None:
+        return []
+    issues = []
+    for name in ("source", "weights", "preprocessing"):
+        value, from_store = getattr(entry.provenance, name), getattr(recomputed.provenance, name)
+        if value != from_store:
+            issues.append(ValidationIssue(f"provenance.{name}", f"is {value}, the store has {from_store}"))
+    for cell_id, cell in entry.provenance.cells.items():
+        if recomputed.provenance.cells.get(cell_id) != cell:
+            issues.append(ValidationIssue(f"provenance.cells.{cell_id}", "the store holds other outcomes, or none"))
+    return issues
+
+
+def _metric_issues(result: Result, metric: Metric | None, kind: Kind) -> Iterator[str]:
+    """Yield what contradicts the metric: unit, direction and bounds. Others may publish metrics unknown here."""
+    if metric is None:
+        if kind == "measured":
+            yield f"metric {result.metric} is unknown: install the plugin that computes it"
         return
-    if result.unit == "fraction" and value < 0 and not result.metric.endswith(("delta", "improvement", "robustness")):
-        yield f"value {value} is below 0"
-    if result.metric in AT_MOST_ONE and value > 1:
-        yield f"value {value} is above 1: fractions are wanted, not percent"
+    if result.unit != metric.unit:
+        yield f"unit is {result.unit}, expected {metric.unit} for {metric.name}"
+    if result.higher_is_better != metric.higher_is_better:
+        yield f"higher_is_better is {result.higher_is_better}, expected {metric.higher_is_better} for {metric.name}"
+    if result.value is None:
+        return
+    if metric.low is not None and result.value < metric.low - TOLERANCE:
+        yield f"value {result.value} is below {metric.low:g}"
+    if metric.high is not None and result.value > metric.high + TOLERANCE:
+        percent = ": expected a fraction, not percent" if metric.unit == "fraction" else ""
+        yield f"value {result.value} is above {metric.high:g}{percent}"
+
+
+def _value_issues(result: Result) -> Iterator[str]:
+    """Yield what contradicts the interval or the number of samples."""
+    if (result.low is None) != (result.high is None):
+        yield "has only one end of an interval"
+    if result.value is None:
+        return
     if (
         result.low is not None
         and result.high is not None
-        and not result.low - TOLERANCE <= value <= result.high + TOLERANCE
+        and not result.low - TOLERANCE <= result.value <= result.high + TOLERANCE
     ):
-        yield f"value {value} lies outside its interval [{result.low}, {result.high}]"
+        yield f"value {result.value} lies outside its interval [{result.low}, {result.high}]"
     if result.n == 0:
-        yield "has a value, and stands on no sample"
-    yield from _of_change(result)
+        yield "has a value although n is 0"
 
 
-def _of_count(result: Result, wilson: Interval) -> Iterator[str]:
-    """A proportion that was measured is a count of its samples, and has Wilson's interval."""
+def _count_issues(result: Result, metric: Metric | None, wilson: Interval) -> Iterator[str]:
+    """Yield what is wrong with a measured proportion, a count of its samples with Wilson's interval."""
     value, n = result.value, result.n
-    if result.metric not in PROPORTIONS or value is None or n == 0:
+    if metric is None or not metric.is_proportion or value is None or n == 0:
         return
     if n is None:
-        yield "does not say on how many samples it stands"
+        yield "does not give the number of samples"
     elif abs(value * n - round(value * n)) > 1e-6:
-        yield f"value {value} is no count of {n} samples"
-    elif not 0 <= value <= 1 or not _is_interval(result, wilson(round(value * n), n)):
-        yield f"the interval of {value} with n = {n} is another than [{result.low}, {result.high}]"
+        yield f"value {value} is not a count of {n} samples"
+    elif not 0 <= value <= 1 or not _has_interval(result, wilson(round(value * n), n)):
+        yield f"the interval of {value} with n = {n} is not [{result.low}, {result.high}]"
     if not result.cell and not result.perturbation.startswith("worst of "):
-        yield "does not say from which cell it was computed"
+        yield "does not name the cell from which it was computed"
 
 
-def _of_change(result: Result) -> Iterator[str]:
-    """Whether severity and radius are such as plots and tables can place."""
+def _strength_issues(result: Result) -> Iterator[str]:
+    """Yield severities and radii that tables and plots cannot place."""
+    if result.value is None:
+        return
     if result.metric.startswith("robust_accuracy@") and metric_at_radius(result.metric) is None:
         yield "the metric's radius must be a finite number above 0, such as robust_accuracy@4/255"
     if not any(name in result.perturbation for name in ("eps", "severity=")):
@@ -157,29 +218,29 @@ def _of_change(result: Result) -> Iterator[str]:
         yield f"the perturbation cannot be read: {error.message}"
         return
     eps, severity = arguments.get("eps", 1), arguments.get("severity", 1)
-    if any(as_radius(one) is None for one in (eps if isinstance(eps, tuple) else (eps,))):
+    if any(as_radius(radius) is None for radius in (eps if isinstance(eps, tuple) else (eps,))):
         yield f"eps must be a finite number above 0, such as 4/255, got {eps!r}"
     if as_severity(severity) is None:
-        yield f"severity must be a whole number from 1 to 5, got {severity!r}"
+        yield f"severity must be an integer from 1 to 5, got {severity!r}"
 
 
-def _of_cell(result: Result, cells: dict[str, Cell]) -> Iterator[str]:
+def _cell_issues(result: Result, metric: Metric | None, cells: dict[str, Cell]) -> Iterator[str]:
     if not result.cell:
         return
     cell = cells.get(result.cell)
     if cell is None:
-        yield f"its cell {result.cell} is not among those of the provenance"
+        yield f"its cell {result.cell} is not among the cells of the provenance"
     elif (cell.benchmark, cell.perturbation) != (result.benchmark, result.perturbation):
-        yield f"its cell {result.cell} is of {cell.benchmark}, {cell.perturbation}"
-    elif result.metric in PROPORTIONS and result.n != cell.samples:
+        yield f"its cell {result.cell} belongs to {cell.benchmark}, {cell.perturbation}"
+    elif metric is not None and metric.is_proportion and result.n != cell.samples:
         yield f"n is {result.n}, its cell has {cell.samples} samples"
 
 
-def _is_interval(result: Result, ends: tuple[float, float]) -> bool:
-    return _same(result.low, ends[0]) and _same(result.high, ends[1])
+def _has_interval(result: Result, interval: tuple[float, float]) -> bool:
+    return _is_same(result.low, interval[0]) and _is_same(result.high, interval[1])
 
 
-def _more(result: Result, clean: Result | None) -> bool:
+def _is_greater(result: Result, clean: Result | None) -> bool:
     return (
         clean is not None
         and clean.value is not None
@@ -188,11 +249,11 @@ def _more(result: Result, clean: Result | None) -> bool:
     )
 
 
-def _key(result: Result) -> tuple[str, str, str, str]:
-    return result.benchmark, result.perturbation, result.metric, result.protocol
+def _key(result: Result) -> _Key:
+    return _Key(result.benchmark, result.perturbation, result.metric, result.protocol)
 
 
-def _same(here: object, there: object) -> bool:
-    if isinstance(here, float) and isinstance(there, float):
-        return math.isclose(here, there, rel_tol=0, abs_tol=TOLERANCE)
-    return here == there
+def _is_same(first: object, second: object) -> bool:
+    if isinstance(first, float) and isinstance(second, float):
+        return math.isclose(first, second, rel_tol=0, abs_tol=TOLERANCE)
+    return first == second

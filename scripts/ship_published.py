@@ -1,9 +1,9 @@
-"""Build leaderboards/data/published.parquet from the tables of published results in FOLDER.
+"""Make leaderboards/data/published.parquet from the tables of published results in FOLDER.
 
     python scripts/ship_published.py FOLDER
 
-Names are mapped to those of this package, percentages to fractions, and a proportion over a known number of images gets
-its Wilson interval. Nothing else is changed; the published name of a number is stored too.
+Names become those used here, percentages become fractions, and a proportion of a known number of images gets its
+Wilson interval. Nothing else changes; the published names are a column of the result.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.metric import metric_of
 from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards.published import FILE, SCHEMA
 from robustbench_eff.leaderboards.published_names import Name, name_of, sized
@@ -40,11 +41,11 @@ WHOLE = {
     "imagenetv2-threshold-0.7": 10_000,
     "imagenetv2-top-images": 10_000,
 }
-"""Number of images of the full benchmarks, on which timm, open_clip and the testbed evaluate; a `clean` set has 50
-images of each of 200 classes."""
+"""Number of images of whole benchmarks, which timm, open_clip and the testbed evaluate; `-clean` has 50 of each of 200
+classes."""
 TESTBED = "imagenet-testbed robustness_top1s.csv"
 ANOTHER = "the timm weight is"
-"""Text in a detail that marks a number of a model other than the one with this name here."""
+"""Words of a detail by which the number belongs to another model than the one with the alias."""
 SETS = {
     "RobustBench model_info": {"imagenet": 5_000, "imagenet-c": 5_000, "imagenet-3dcc": 5_000}
     | dict.fromkeys(("cifar10", "cifar10-c", "cifar100", "cifar100-c"), 10_000),
@@ -52,7 +53,9 @@ SETS = {
     "open_clip docs/openclip_results.csv": WHOLE,
     "timm results csv": WHOLE,
 }
-PROPORTIONS = ("accuracy", "top5_accuracy", "robust_accuracy", "error", "shape_bias")
+"""Number of images that each source evaluates, by benchmark."""
+COLUMNS = {"model", "alias", "family", "defense", "benchmark", "metric", "value", "source", "source_detail"}
+"""Columns of a table of published results; the folder may hold other tables."""
 _COUNTS = re.compile(r"shape=(\d+) texture=(\d+)")
 _PAPER = re.compile(r"arXiv (\d{4}\.\d{5})")
 _SIZE = re.compile(r"img_size=(\d+)")
@@ -65,12 +68,12 @@ def main() -> None:
     for row in rows:
         if size := _SIZE.search(row["source_detail"]):
             sizes[row["model"]] = max(sizes.get(row["model"], 0), int(size[1]))
-    made = [_made(row, sizes) for row in rows]
-    table = pa.Table.from_pylist(made, SCHEMA)
+    records = [_record(row, sizes) for row in rows]
+    table = pa.Table.from_pylist(records, SCHEMA)
     keys = ["model", "benchmark", "perturbation", "metric", "protocol", "kind"]
-    repeated = Counter(tuple(row[key] for key in keys) for row in made)
+    repeated = Counter(tuple(record[key] for key in keys) for record in records)
     pq.write_table(table, FILE, compression="zstd", compression_level=19)
-    print(f"{len(made)} numbers, {FILE.stat().st_size} bytes. Published more than once:")
+    print(f"{len(records)} numbers, {FILE.stat().st_size} bytes. Given more than once:")
     for key, times in repeated.items():
         if times > 1:
             print(f"{times} times: {key}")
@@ -79,12 +82,17 @@ def main() -> None:
 def _numbers(folder: Path) -> Iterator[dict[str, str]]:
     for path in sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")]):
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        yield from csv.DictReader(io.StringIO(content.decode()))
+        rows = csv.DictReader(io.StringIO(content.decode()))
+        if set(rows.fieldnames or ()) >= COLUMNS:
+            yield from rows
+        else:
+            print(f"{path.name} is skipped: its columns are not those of published results.")
 
 
-def _made(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
+def _record(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
+    """Return a row of the shipped file; `sizes` are the largest input sizes of models, by name."""
     table, _, commit = row["source"].partition(" @")
-    if table.startswith("seed "):  # an abstract; the detail names the paper
+    if table.startswith("seed "):  # an abstract, whose paper the detail names
         paper = _PAPER.search(row["source_detail"])
         table, commit = f"abstract of arXiv:{paper[1]}" if paper else "abstracts of papers", ""
     name = name_of(row["benchmark"], row["metric"], table)
@@ -93,7 +101,7 @@ def _made(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
     size = _SIZE.search(row["source_detail"])
     model = sized(row["model"], int(size[1]), sizes[row["model"]]) if size else row["model"]
     n = None if is_claim else _images(table, name, row["source_detail"])
-    low, high = wilson(value * n, n) if n is not None and name.metric in PROPORTIONS else (None, None)
+    low, high = wilson(value * n, n) if n is not None and _is_proportion(name.metric) else (None, None)
     return {
         "model": model,
         "alias": "" if ANOTHER in row["source_detail"] else row["alias"],
@@ -116,10 +124,16 @@ def _made(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _images(table: str, name: Name, detail: str) -> int | None:
-    """Return the number of images of a proportion, or None if it is unknown.
+def _is_proportion(name: str) -> bool:
+    """Return whether a metric is a count of images, or of decisions for shape or texture, over all of them."""
+    metric = metric_of(name)
+    return name == "shape_bias" or (metric is not None and metric.is_proportion)
 
-    The testbed evaluated some models on a tenth of the images under attack and corruption, and does not state which.
+
+def _images(table: str, name: Name, detail: str) -> int | None:
+    """Return the number of images behind a proportion, or None if it is unknown.
+
+    The testbed evaluated some models on a tenth of the images under attack and corruption, and does not list them.
     """
     if table == TESTBED and (name.metric == "robust_accuracy" or name.benchmark == "imagenet-c"):
         return None
@@ -132,7 +146,7 @@ def _images(table: str, name: Name, detail: str) -> int | None:
 
 @cache
 def _canonical(perturbation: str) -> str:
-    """Return the canonical spec text; a corruption without a severity means all severities and stays as it is."""
+    """Return the spec text of a run; a corruption without a severity remains, because it stands for all severities."""
     if "(" not in perturbation:
         return perturbation
     try:

@@ -47,7 +47,7 @@ HOME_OF = {
     "huggingface_hub": {"system/network.py", "benchmarks/readers/hugging_face.py"},
     "socket": {"system/network.py"},
     "urllib": {"system/network.py"},
-    "vl_convert": {"leaderboards/site/libraries.py"},
+    "vl_convert": {"leaderboards/site/vendored_js.py"},
 }
 
 

@@ -1,23 +1,31 @@
-"""What the page of a model says: all its numbers, those of corruptions as a row of severities."""
+"""Content of a model's page: all its numbers, those of corruptions as one row of severities each."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
+
+from robustbench_eff.core.protocol import Protocol
 
 from ..entry import Entry, Kind, Result
 from ..perturbations import BySeverity, at_severity, by_severity
 from ..table import number_text, unit_text
 
 DIGITS = 2
-Note: TypeAlias = tuple[str, str]
-"""A protocol and a source."""
+
+
+class Note(NamedTuple):
+    """A footnote of several numbers."""
+
+    protocol: Protocol
+    source: str
+    """The source without the position in it."""
 
 
 class Number(NamedTuple):
-    """A value in percent if it is a fraction, and its interval."""
+    """A value and its interval as text, in percent if it is a fraction."""
 
     text: str
     interval: str
@@ -31,21 +39,23 @@ class Line:
     number: Number
     unit: str
     note: int
+    """Number of its footnote."""
     detail: str
-    """Where in the source."""
+    """Position in the source."""
     together: int
-    """How many lines from this one on say the same of their source; 0 if the one before has said it."""
+    """Number of lines from this one on with the same source; 0 if the line before has it too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Severities:
-    """A table of corruptions by severity, whose numbers have this in common."""
+    """A table of corruptions by severity, and what its numbers share."""
 
     table: BySeverity
     unit: str
     n: int | None
     flags: tuple[str, ...]
     notes: tuple[int, ...]
+    """Numbers of its footnotes."""
     corruptions: Mapping[str, Sequence[Number | None]]
     """The table's numbers as text."""
 
@@ -58,11 +68,15 @@ class Part:
     lines: tuple[Line, ...]
     severities: tuple[Severities, ...]
     notes: tuple[Note, ...]
-    """By their number from 1."""
+    """Footnotes, numbered from 1."""
 
 
 def parts(entry: Entry) -> list[Part]:
-    """The numbers that were measured, published and claimed, those of them that there are."""
+    """Return the measured, published and claimed numbers, without the kinds that the model does not have.
+
+    Args:
+        entry: Entry of the model.
+    """
     kinds: tuple[tuple[Kind, Sequence[Result]], ...] = (
         ("measured", entry.measured),
         ("published", entry.published),
@@ -84,26 +98,25 @@ def _part(kind: Kind, results: Sequence[Result]) -> Part:
 def _lines(results: Sequence[Result], notes: Mapping[Note, int]) -> Iterator[Line]:
     for (_, source), group in groupby(results, key=lambda result: (result.protocol, result.source)):
         together = list(group)
-        for place, result in enumerate(together):
+        for index, result in enumerate(together):
             yield Line(
                 result=result,
                 number=_number(result),
                 unit=unit_text(result.unit, result.higher_is_better),
                 note=notes[_note(result)],
                 detail=source.partition(", ")[2],
-                together=0 if place else len(together),
+                together=0 if index else len(together),
             )
 
 
 def _severities(results: Sequence[Result], notes: Mapping[Note, int]) -> Iterator[Severities]:
-    alike: dict[tuple[object, ...], list[Result]] = {}
+    groups: dict[tuple[object, ...], list[Result]] = {}
     for result in results:
-        _, source = _note(result)
-        shared = (result.unit, result.higher_is_better, result.n, result.flags, source)
-        alike.setdefault(shared, []).append(result)
-    for together in alike.values():
-        first = together[0]
-        for table in by_severity(together):
+        shared = (result.unit, result.higher_is_better, result.n, result.flags, _note(result).source)
+        groups.setdefault(shared, []).append(result)
+    for group in groups.values():
+        first = group[0]
+        for table in by_severity(group):
             shown = [result for row in table.corruptions.values() for result in row if result is not None]
             yield Severities(
                 table=table,
@@ -127,5 +140,4 @@ def _number(result: Result) -> Number:
 
 
 def _note(result: Result) -> Note:
-    """Protocol and source, without where in the source."""
-    return result.protocol, result.source.partition(", ")[0]
+    return Note(result.protocol, result.source.partition(", ")[0])

@@ -1,4 +1,4 @@
-"""What the plots show: series of numbers that may be compared, taken from entries."""
+"""Content of the plots: series of comparable numbers, taken from entries."""
 
 from __future__ import annotations
 
@@ -8,34 +8,38 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
-from ..curves import clean_of, curves
-from ..entry import Entry, Kind, Result, base_of
+from robustbench_eff.core.protocol import Protocol
+
+from ..curves import CleanKey, clean_of, curves
+from ..entry import Entry, Kind, Result
 from ..perturbations import SEVERITIES, by_severity
 
 COLOURS = 9
-"""Defenses that have a colour of their own in one scatter plot."""
+"""Number of defenses with a colour of their own in one scatter plot."""
 VALUE = -3
+"""Index of the value in a row."""
 DIGITS = 6
-"""Much finer than the tenth of a percent that a picture writes: only a tie can come out otherwise than in the entry."""
+"""Decimals of values: much finer than the tenth of a percent that a plot prints, so that only a tie can round
+differently from the entry."""
 MEASURES = {"robust_accuracy": "robust accuracy", "mean_accuracy": "mean accuracy under corruption"}
-"""Metrics that stand against clean accuracy, and what they are called."""
-OF_CATEGORY = "shape_bias of "
+"""Metrics that are plotted against clean accuracy, and their titles."""
+SHAPE_BIAS_OF_CLASS = "shape_bias of "
 Values: TypeAlias = list[list[Any]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Numbers under one protocol: the values of every model, in the order of the plot's fields."""
+    """Numbers under one protocol: rows of values by model, in the order of the plot's fields."""
 
     label: str
     models: dict[str, Values]
     measure: str
-    """What the value is, where that differs between the views of a plot; else empty."""
+    """What the value is if that differs between the views of a plot; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plot:
-    """One kind of plot; `name` is that of its Vega-Lite specification."""
+    """One type of plot, drawn by the Vega-Lite specification of the same name."""
 
     name: str
     title: str
@@ -43,29 +47,34 @@ class Plot:
     choose: Literal["all", "some", "one"]
     """How many models are shown at a time."""
     fields: tuple[str, ...]
-    """The first is a text, all others are numbers; the last three a value and the ends of its interval."""
+    """The first is a text, all others are numbers; the last three are a value and the ends of its interval."""
     views: tuple[View, ...]
 
 
 class _Place(NamedTuple):
-    """What numbers of one view share."""
+    """What the numbers of one view share."""
 
     subject: str
-    protocol: str
+    protocol: Protocol
     kind: Kind
     measure: str = ""
 
 
-Found: TypeAlias = dict[_Place, dict[str, Values]]
-
-
 def plots(entries: Sequence[Entry]) -> list[Plot]:
-    """The plots for which there are numbers."""
-    every = [
+    """Return the plots for which there are numbers.
+
+    Args:
+        entries: One entry per model.
+    """
+    return [plot for plot in _all_plots(entries) if plot.views]
+
+
+def _all_plots(entries: Sequence[Entry]) -> list[Plot]:
+    return [
         Plot(
             name="scatter",
             title="Clean accuracy and robustness",
-            meaning="Every point is a model, with 95 % intervals. A point leads to the model's page.",
+            meaning="Every point is a model, with 95 % intervals. Click a point to open the model's page.",
             choose="all",
             fields=("defense", "clean", "clean_low", "clean_high", "value", "low", "high"),
             views=tuple(map(_with_few_colours, _views(entries, _scatter, fewest=1))),
@@ -73,7 +82,7 @@ def plots(entries: Sequence[Entry]) -> list[Plot]:
         Plot(
             name="curves",
             title="Security curves",
-            meaning="Accuracy against ε, the radius within which an attack searches; the band is the 95 % interval.",
+            meaning="Accuracy against the radius ε of an attack; the band is the 95 % interval.",
             choose="some",
             fields=("attack", "eps", "accuracy", "low", "high"),
             views=_views(entries, _curves, fewest=2),
@@ -89,37 +98,37 @@ def plots(entries: Sequence[Entry]) -> list[Plot]:
         Plot(
             name="shape-bias",
             title="Shape bias by category",
-            meaning="Of the decisions for shape or texture, the fraction for shape, by the category of the shape.",
+            meaning="Fraction of shape decisions among the shape and texture decisions, by category of the shape.",
             choose="some",
             fields=("category", "bias", "low", "high"),
             views=_views(entries, _shape_bias, fewest=2),
         ),
     ]
-    return [plot for plot in every if plot.views]
 
 
 def _views(
     entries: Sequence[Entry],
-    reading: Callable[[Entry], Iterator[tuple[_Place, list[Any]]]],
+    rows_of: Callable[[Entry], Iterator[tuple[_Place, list[Any]]]],
     *,
     fewest: int,
 ) -> tuple[View, ...]:
-    """What is found, the view of most models first; models with fewer values than `fewest` are left out."""
-    found: Found = defaultdict(lambda: defaultdict(list))
+    """Return the views, the one with most models first; models with fewer rows than `fewest` are left out."""
+    rows: dict[_Place, dict[str, Values]] = defaultdict(lambda: defaultdict(list))
     for entry in entries:
-        for place, values in reading(entry):
+        for place, values in rows_of(entry):
             rounded = [round(value, DIGITS) if isinstance(value, float) else value for value in values]
-            found[place][entry.model].append(rounded)
-    kept = {place: _best_first(models, fewest) for place, models in found.items()}
-    ordered = sorted((place for place in kept if kept[place]), key=lambda place: (-len(kept[place]), place))
+            rows[place][entry.model].append(rounded)
+    shown = {place: _best_first(models, fewest) for place, models in rows.items()}
+    places = [place for place in shown if shown[place]]
+    places.sort(key=lambda place: (-len(shown[place]), place.subject, str(place.protocol), place.kind, place.measure))
     return tuple(
-        View(label=f"{place.subject} ({place.kind}: {place.protocol})", models=kept[place], measure=place.measure)
-        for place in ordered
+        View(label=f"{place.subject} ({place.kind}: {place.protocol})", models=shown[place], measure=place.measure)
+        for place in places
     )
 
 
 def _best_first(models: Mapping[str, Values], fewest: int) -> dict[str, Values]:
-    """Those that have enough values: the most of them first, then the highest mean."""
+    """Return the models with enough rows: those with most rows first, then by their mean value."""
     enough = {model: values for model, values in models.items() if len(values) >= fewest}
     return dict(sorted(enough.items(), key=lambda item: (len(item[1]), _mean(item[1])), reverse=True))
 
@@ -129,7 +138,7 @@ def _mean(values: Values) -> float:
 
 
 def _with_few_colours(view: View) -> View:
-    """The rarer defenses under one name."""
+    """Return the view with the rarer defenses under one name."""
     common = [name for name, _ in Counter(values[0][0] for values in view.models.values()).most_common(COLOURS)]
     models = {
         model: [[defense if defense in common else "other", *rest] for defense, *rest in values]
@@ -139,18 +148,20 @@ def _with_few_colours(view: View) -> View:
 
 
 def _scatter(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
-    """Robust accuracy and mean accuracy under corruption, each with the clean accuracy of the same protocol."""
-    clean = clean_of(entry)
-    found: dict[_Place, tuple[Result, Result]] = {}
+    """Yield robust accuracy and mean accuracy under corruption, each with the clean accuracy of the same protocol."""
+    clean_results = clean_of(entry)
+    pairs: dict[_Place, tuple[Result, Result]] = {}
     for kind, result in entry.results():
-        on = result.benchmark if result.metric == "robust_accuracy" else result.benchmark.removesuffix("-c")
-        of = clean.get((kind, base_of(result.protocol), on))
-        if result.metric in MEASURES and of is not None:
+        is_attacked = result.metric == "robust_accuracy"
+        clean_benchmark = result.benchmark if is_attacked else result.benchmark.removesuffix("-c")
+        clean = clean_results.get(CleanKey(kind, result.protocol.of_images(), clean_benchmark))
+        if result.metric in MEASURES and clean is not None:
             subject = f"{result.benchmark}, {result.perturbation}"
-            found.setdefault(_Place(subject, result.protocol, kind, MEASURES[result.metric]), (of, result))
-    for place, (of, result) in found.items():
+            pairs.setdefault(_Place(subject, result.protocol, kind, MEASURES[result.metric]), (clean, result))
+    for place, (clean, result) in pairs.items():
         if result.value is not None:
-            yield place, [entry.defense or "not said", of.value, of.low, of.high, result.value, result.low, result.high]
+            defense = entry.defense or "not given"
+            yield place, [defense, clean.value, clean.low, clean.high, result.value, result.low, result.high]
 
 
 def _curves(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
@@ -172,6 +183,6 @@ def _corruptions(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
 
 def _shape_bias(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
     for kind, result in entry.results():
-        if result.metric.startswith(OF_CATEGORY) and result.value is not None:
+        if result.metric.startswith(SHAPE_BIAS_OF_CLASS) and result.value is not None:
             place = _Place(result.benchmark, result.protocol, kind)
-            yield place, [result.metric.removeprefix(OF_CATEGORY), result.value, result.low, result.high]
+            yield place, [result.metric.removeprefix(SHAPE_BIAS_OF_CLASS), result.value, result.low, result.high]

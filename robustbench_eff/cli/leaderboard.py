@@ -40,7 +40,7 @@ def build(
     """A table of what was measured, published and claimed, every number with its interval where there is one."""
     with error_boundary():
         from robustbench_eff.core.disk import reporting_os_errors
-        from robustbench_eff.leaderboards.board import board
+        from robustbench_eff.leaderboards.build_table import build_table
         from robustbench_eff.leaderboards.columns import layout
         from robustbench_eff.leaderboards.table_formats import FORMATS
         from robustbench_eff.publishing.collect import collect_entries
@@ -52,7 +52,7 @@ def build(
         filters = {"families": family, "defenses": defense, "models": model, "benchmarks": benchmark}
         globs = {name: tuple(given or ()) for name, given in filters.items()}
         entries = collect_entries(sources or (), published=not sources if published is None else published, **globs)
-        table = board(entries, wanted)
+        table = build_table(entries, wanted)
         for path in out or ():
             with reporting_os_errors(path):
                 path.write_text(FORMATS[path.suffix.removeprefix(".")](table), encoding="utf-8")

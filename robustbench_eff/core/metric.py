@@ -223,7 +223,7 @@ METRICS: Mapping[str, Metric] = _table(
     ),
     # Metrics that only published tables hold.
     Metric(name="top5_accuracy", summary="samples with the label among the five best classes", is_proportion=True),
-    Metric(name="error", summary="samples classified wrongly", higher_is_better=False),
+    Metric(name="error", summary="samples classified wrongly", higher_is_better=False, is_proportion=True),
     Metric(
         name="mCE_3D",
         summary="mean corruption error over the corruptions of ImageNet-3DCC",

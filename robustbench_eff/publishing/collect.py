@@ -1,4 +1,4 @@
-"""What a leaderboard is made of: entries of stores, of files, and of what was published. Imports no torch."""
+"""Collect the entries of a leaderboard from stores, files and published results. Imports no torch."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from robustbench_eff.leaderboards import published as published_results
 from robustbench_eff.leaderboards.entry import Entry, read_entry, shipped
 from robustbench_eff.leaderboards.file_names import file_names
 from robustbench_eff.leaderboards.validation import ValidationIssue, differences, problems, repeated
+from robustbench_eff.registry.metrics import find_metric
 
 from .model_names import merge_entries
 
@@ -24,31 +25,46 @@ def collect_entries(
     models: Sequence[str] = (),
     benchmarks: Sequence[str] = (),
 ) -> list[Entry]:
-    """Entries of stores, files and folders of files; with `published` of what comes with the package too: published
-    results, and its own models. Only what matches all globs.
+    """Return one entry per model with its numbers from all sources.
 
-    Numbers of one model from several places stand in one entry. Raises UsageError for a place that is none of these,
-    EntryError for a file that is no entry.
+    Args:
+        sources: Stores of outcomes (folders or URLs), files of entries, and folders of such files.
+        published: Whether to add the results that come with the package: published ones, and the measured ones of the
+            shipped models.
+        families: Globs of architecture families; empty for all.
+        defenses: Globs of defenses; empty for all.
+        models: Globs of model names; empty for all.
+        benchmarks: Globs of the benchmarks whose results are returned; empty for all.
+
+    Raises:
+        UsageError: A source is none of these.
+        EntryError: A file is not an entry, or two different models have the same name.
     """
-    globs = {"families": families, "defenses": defenses, "models": models, "benchmarks": benchmarks}
     stores = _stores(sources)
-    found = [read_entry(file) for place in sources if place not in stores for file in _files(Path(place))]
+    entries = [read_entry(file) for source in sources if source not in stores for file in _files(Path(source))]
     if stores:
         from .measured_entries import measured_entries
 
-        found += measured_entries(stores, with_cells=False)
+        entries += measured_entries(stores, with_cells=False)
     if published:
-        rows = published_results.chosen(**globs)
-        found += shipped() + published_results.entries(rows)
-    kept = [
+        rows = published_results.select(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
+        entries += shipped() + published_results.entries(rows)
+    selected = [
         entry.filtered(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
-        for entry in merge_entries(found)
+        for entry in merge_entries(entries)
     ]
-    return [entry for entry in kept if entry is not None]
+    return [entry for entry in selected if entry is not None]
 
 
 def samples(sources: Sequence[Path | str]) -> dict[str, list[tuple[str, bytes]]]:
-    """The pictures of samples that the stores among these sources keep, with captions, by the names of `gathered`."""
+    """Return captions and PNG files of the pictures of samples in stores, by the model names of `collect_entries`.
+
+    Args:
+        sources: As for `collect_entries`; only stores have pictures.
+
+    Raises:
+        UsageError: A source that looks like a store is not one.
+    """
     stores = _stores(sources)
     if not stores:
         return {}
@@ -56,19 +72,27 @@ def samples(sources: Sequence[Path | str]) -> dict[str, list[tuple[str, bytes]]]
 
     from .measured_entries import pictures
 
-    found: dict[str, list[tuple[str, bytes]]] = {}
+    shots: dict[str, list[tuple[str, bytes]]] = {}
     for store in stores:
-        for model, shots in pictures(Store.existing(store)).items():
-            found.setdefault(model, []).extend(shots)
-    return found
+        for model, captioned in pictures(Store.existing(store)).items():
+            shots.setdefault(model, []).extend(captioned)
+    return shots
 
 
 def _stores(sources: Sequence[Path | str]) -> list[Path | str]:
-    return [place for place in sources if "://" in str(place) or (Path(place) / "store.json").is_file()]
+    return [source for source in sources if "://" in str(source) or (Path(source) / "store.json").is_file()]
 
 
 def write_entries(entries: Sequence[Entry], out: Path) -> list[Path]:
-    """A file for every model, none outside the folder and no two alike; UsageError where one cannot be written."""
+    """Write a file for every model and return the paths; names never collide or leave the folder.
+
+    Args:
+        entries: One entry per model.
+        out: The folder; created if it does not exist.
+
+    Raises:
+        UsageError: A file cannot be written.
+    """
     names = file_names([entry.model for entry in entries])
     paths = [out / f"{names[entry.model]}.json" for entry in entries]
     for path, entry in zip(paths, entries, strict=True):
@@ -77,40 +101,44 @@ def write_entries(entries: Sequence[Entry], out: Path) -> list[Path]:
     return paths
 
 
-def _files(place: Path) -> list[Path]:
-    if place.is_dir() and (files := sorted(place.glob("*.json"))):
+def _files(source: Path) -> list[Path]:
+    if source.is_dir() and (files := sorted(source.glob("*.json"))):
         return files
-    if place.suffix == ".json" and place.is_file():
-        return [place]
+    if source.suffix == ".json" and source.is_file():
+        return [source]
     raise UsageError(
-        f"{place} is neither a store of outcomes nor an entry nor a folder of entries.",
+        f"{source} is neither a store of outcomes nor an entry nor a folder of entries.",
         "Name what `robust-eval` printed after `Outcomes:`, or what `robust-eval leaderboard entry` wrote.",
     )
 
 
-def validate_entries(places: Sequence[Path], stores: Sequence[Path | str] = ()) -> list[tuple[str, ValidationIssue]]:
-    """What is wrong with the entries in these files and folders, and in which file; a file that is no entry is one
-    finding.
+def validate_entries(sources: Sequence[Path], stores: Sequence[Path | str] = ()) -> list[tuple[str, ValidationIssue]]:
+    """Return everything wrong with the entries in files, each issue with the file that has it.
 
-    With stores their numbers are computed again from the outcomes. Raises UsageError for a place that is not there.
+    Args:
+        sources: Files of entries, and folders of such files. A file that is not an entry is one issue.
+        stores: Stores of outcomes, from which the measured numbers are computed again; empty for none.
+
+    Raises:
+        UsageError: A source is neither a file nor a folder of entries, or a store does not exist.
     """
     from robustbench_eff.core.statistics import wilson
 
-    again = {}
+    recomputed = {}
     if stores:
         from .measured_entries import measured_entries
 
-        again = {entry.model: entry for entry in measured_entries(stores)}
-    found: list[tuple[str, ValidationIssue]] = []
+        recomputed = {entry.model: entry for entry in measured_entries(stores)}
+    issues: list[tuple[str, ValidationIssue]] = []
     entries = []
-    for path in [file for place in places for file in _files(Path(place))]:
+    for path in [file for source in sources for file in _files(Path(source))]:
         try:
             entry = read_entry(path)
         except EntryError as error:
-            found.append((str(path), ValidationIssue("the file", error.message.removeprefix(f"{path} "))))
+            issues.append((str(path), ValidationIssue("the file", error.message.removeprefix(f"{path} "))))
             continue
         entries.append(entry)
-        found += [(str(path), problem) for problem in problems(entry, wilson)]
+        issues += [(str(path), issue) for issue in problems(entry, wilson, find_metric)]
         if stores:
-            found += [(str(path), problem) for problem in differences(entry, again.get(entry.model))]
-    return found + [("all files", problem) for problem in repeated(entries)]
+            issues += [(str(path), issue) for issue in differences(entry, recomputed.get(entry.model))]
+    return issues + [("all files", issue) for issue in repeated(entries)]

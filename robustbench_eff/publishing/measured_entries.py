@@ -1,4 +1,4 @@
-"""Entries of what a store holds."""
+"""Make entries from the outcomes in stores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_eff.core.errors import UsageError
-from robustbench_eff.leaderboards.entry import Cell, Check, Entry, Provenance, Result, Unit
+from robustbench_eff.leaderboards.entry import Cell, Check, Entry, Provenance, Result
 from robustbench_eff.scores.alexnet import AlexNet
 from robustbench_eff.scores.cell_groups import cells_with_unique_names
 from robustbench_eff.scores.compute import store_scores
@@ -23,26 +23,33 @@ from .model_names import measured_name, merge_entries
 MAX_SEVERITY = 5
 """The highest severity."""
 HARDWARE = ("processor", "gpu", "platform")
+"""Fields of a run's record that describe the hardware."""
 
 
 def measured_entries(
-    places: Iterable[Path | str], alexnet: AlexNet | None = None, *, with_cells: bool = True
+    stores: Iterable[Path | str], alexnet: AlexNet | None = None, *, with_cells: bool = True
 ) -> list[Entry]:
-    """An entry for every model of these stores, sorted by name.
+    """Return one entry per model in stores, sorted by name.
 
-    Without cells, whose outcomes would have to be read for their hashes, it takes half the time. Raises UsageError for
-    a folder that is no store, or where two stores hold different models of one name.
+    Args:
+        stores: Folders or URLs of stores.
+        alexnet: AlexNet's errors, for the metrics relative to them; None for the published ones.
+        with_cells: Whether the provenance lists the cells with the hashes of their outcomes, which takes twice as long.
+
+    Raises:
+        UsageError: A folder is not a store, or one model is in two stores.
+        EntryError: Two different models have the same name.
     """
-    found: dict[str, Entry] = {}
-    for place in places:
-        for entry in _of_store(Store.existing(place), alexnet, with_cells):
-            if entry.model in found:
+    entries: dict[str, Entry] = {}
+    for store in stores:
+        for entry in _of_store(Store.existing(store), alexnet, with_cells):
+            if entry.model in entries:
                 raise UsageError(
-                    f"{entry.model} stands in two stores, and in {place} for the second time.",
+                    f"{entry.model} is in two stores, the second of which is {store}.",
                     "Evaluate into one --store, or build two leaderboards.",
                 )
-            found[entry.model] = entry
-    return merge_entries(found[name] for name in sorted(found))
+            entries[entry.model] = entry
+    return merge_entries(entries[name] for name in sorted(entries))
 
 
 def _of_store(store: Store, alexnet: AlexNet | None, with_cells: bool) -> list[Entry]:
@@ -55,7 +62,8 @@ def _of_store(store: Store, alexnet: AlexNet | None, with_cells: bool) -> list[E
         scores[score.model].append(score)
     runs = store.runs()
     return [
-        _entry(name, mine, scores[name], verdicts, runs, store if with_cells else None) for name, mine in cells.items()
+        _entry(name, of_model, scores[name], verdicts, runs, store if with_cells else None)
+        for name, of_model in cells.items()
     ]
 
 
@@ -67,41 +75,48 @@ def _entry(
     runs: Sequence[Mapping[str, Any]],
     store: Store | None,
 ) -> Entry:
-    of_model = next(iter(cells.values()))
+    """Return the entry of a model; without a store its provenance does not list the cells."""
+    first = next(iter(cells.values()))
     run: Mapping[str, Any] = next((run for run in reversed(runs) if set(run["cells"]) & set(cells)), {})
+    listed = {} if store is None else {cell_id: _cell(store, cell_id, cells[cell_id]) for cell_id in sorted(cells)}
     return Entry(
         model=name,
-        measured=tuple(sorted((_result(score) for score in scores), key=_place)),
+        measured=tuple(sorted((_result(score) for score in scores), key=_sort_key)),
         checks=tuple(
             Check(benchmark=verdict.benchmark, check=verdict.check, finding=verdict.finding, evidence=verdict.evidence)
             for verdict in sorted(verdicts, key=lambda verdict: (verdict.benchmark, str(verdict.protocol)))
             if verdict.cells and set(verdict.cells) & set(cells)
         ),
         provenance=Provenance(
-            source=of_model.model_source,
-            weights=of_model.model_digest,
-            preprocessing=of_model.preprocessing,
+            source=first.model_source,
+            weights=first.model_digest,
+            preprocessing=first.preprocessing,
             versions=run.get("versions", {}),
             hardware={key: str(run[key]) for key in HARDWARE if run.get(key)},
-            cells={}
-            if store is None
-            else {cell_id: _cell(store, cell_id, cells[cell_id]) for cell_id in sorted(cells)},
+            cells=listed,
         ),
     )
 
 
-def _place(result: Result) -> tuple[bool, str, bool, str, str, str]:
-    """Clean images come first; nothing depends on when a cell was begun."""
-    changed = result.perturbation != "none"
-    return changed, result.benchmark, result.metric != "accuracy", result.perturbation, result.metric, result.protocol
+def _sort_key(result: Result) -> tuple[object, ...]:
+    """Put clean images first; the order does not depend on when a cell was begun."""
+    return (
+        result.perturbation != "none",
+        result.benchmark,
+        result.metric != "accuracy",
+        result.perturbation,
+        result.metric,
+        str(result.protocol),
+    )
 
 
 def _result(score: Score) -> Result:
-    unit: Unit = score.definition.unit
     names = ("benchmark", "perturbation", "metric", "value", "low", "high", "n", "protocol", "flags", "cell")
-    fields = {name: getattr(score, name) for name in names}
-    fields["protocol"] = str(score.protocol)
-    return Result(**fields, unit=unit, higher_is_better=score.higher_is_better)
+    return Result(
+        **{name: getattr(score, name) for name in names},
+        unit=score.definition.unit,
+        higher_is_better=score.higher_is_better,
+    )
 
 
 def _cell(store: Store, cell_id: str, cell: StoredCell) -> Cell:
@@ -110,7 +125,7 @@ def _cell(store: Store, cell_id: str, cell: StoredCell) -> Cell:
     return Cell(
         benchmark=cell.benchmark,
         perturbation=cell.perturbation,
-        protocol=str(cell.protocol),
+        protocol=cell.protocol,
         data=cell.data,
         samples=rows.num_rows,
         seed=cell.seed,
@@ -120,13 +135,17 @@ def _cell(store: Store, cell_id: str, cell: StoredCell) -> Cell:
 
 
 def pictures(store: Store) -> dict[str, list[tuple[str, bytes]]]:
-    """The pictures of samples that a store keeps, by the models' names in entries: of every attack, and of corruptions
-    at their worst.
+    """Return captions and PNG files of the pictures of samples in a store, by the models' names in entries.
+
+    There is one for every attack, and one for every corruption at its highest severity.
+
+    Args:
+        store: The store.
     """
-    found: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
+    shots: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
     for cell_id, cell in cells_with_unique_names(store).items():
         png = None if cell.kind == "none" else store.picture(cell_id)
         if png is not None and cell.configuration.get("severity", MAX_SEVERITY) == MAX_SEVERITY:
             name = measured_name(cell.model, cell.model_source)
-            found[name].append((f"{cell.benchmark}, {cell.perturbation}", png))
-    return dict(found)
+            shots[name].append((f"{cell.benchmark}, {cell.perturbation}", png))
+    return dict(shots)

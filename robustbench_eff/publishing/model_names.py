@@ -12,29 +12,43 @@ from robustbench_eff.models.aliases import Alias
 
 
 def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
-    """One entry for every model, by the name it has here where it has one, in the order they come.
+    """Return one entry per model, named by its alias if it has one, in the order of first appearance.
 
-    Raises EntryError where two of one name were measured with different weights.
+    Args:
+        entries: Entries of which several may belong to one model.
+
+    Raises:
+        EntryError: Two entries of one name were measured with different weights or preprocessing.
     """
-    found: dict[str, Entry] = {}
+    merged: dict[str, Entry] = {}
     for entry in entries:
         if entry.provenance is None:
-            alias = aliases.aliases().get(entry.model) or _of_timm(entry.model)
+            alias = aliases.aliases().get(entry.model) or _alias_of_timm(entry.model)
             name = alias.name if alias else entry.model
         else:
             name = measured_name(entry.model, entry.provenance.source)
             alias = aliases.aliases().get(name)
-        said = {"model": name, "family": entry.family or (alias.family if alias else "")}
-        named = entry.model_copy(update=said | {"defense": entry.defense or (alias.defense if alias else "")})
-        found[name] = found[name].with_results_of(named) if name in found else named
-    return list(found.values())
+        names = {
+            "model": name,
+            "family": entry.family or (alias.family if alias else ""),
+            "defense": entry.defense or (alias.defense if alias else ""),
+        }
+        named = entry.model_copy(update=names)
+        merged[name] = merged[name].with_results_of(named) if name in merged else named
+    return list(merged.values())
 
 
 def measured_name(model: str, source: str) -> str:
-    """What was measured is known by what built it, not by what a user called it: `timm:tf_efficientnet_b7.ap_in1k` is
-    `effnet_b7_advprop`, and a network of one's own is no published one, whatever its name.
+    """Return the name of a measured model, which follows from the source that built it.
+
+    `timm:tf_efficientnet_b7.ap_in1k` is `effnet_b7_advprop`, whatever the user called it; a user's own network is
+    never taken for a published one of the same name.
+
+    Args:
+        model: Name of the model in the store.
+        source: Text of the model source that built it.
     """
-    if " #" in model:  # one of several that only their weights or preprocessing tell apart
+    if " #" in model:  # one of several models that differ only in weights or preprocessing
         return model
     alias = _by_source().get(source)
     if alias is not None:
@@ -42,8 +56,8 @@ def measured_name(model: str, source: str) -> str:
     return f"{model} (not the published one)" if model in {*aliases.aliases(), *_timm_names()} else model
 
 
-def _of_timm(model: str) -> Alias | None:
-    """Published tables name timm's models without saying so."""
+def _alias_of_timm(model: str) -> Alias | None:
+    """Return the alias of a name in a published table, where timm's models do not have the prefix `timm:`."""
     return _by_source().get(model if ":" in model else f"timm:{model}")
 
 
@@ -54,5 +68,5 @@ def _by_source() -> dict[str, Alias]:
 
 @cache
 def _timm_names() -> frozenset[str]:
-    """What published tables call models that have no alias."""
+    """Return the names that published tables give to models."""
     return frozenset(published_results.published()["model"].to_pylist())

@@ -20,10 +20,19 @@ def metric_of(name: str) -> Metric:
     Raises:
         UsageError: No metric of the package or of an installed plugin has this name.
     """
-    found = known_metric(name) or known_metric(name, plugin_metrics())
-    if found is None:
+    metric = find_metric(name)
+    if metric is None:
         raise UsageError(f"{name} is not a metric.", "Install the plugin that computes it, or list it in `metrics`.")
-    return found
+    return metric
+
+
+def find_metric(name: str) -> Metric | None:
+    """Return the metric that a score's name stands for, or None if there is none.
+
+    Args:
+        name: Name of a score with its arguments.
+    """
+    return known_metric(name) or known_metric(name, plugin_metrics())
 
 
 @cache

@@ -9,6 +9,7 @@ import pytest
 
 from board_entries import counted, measured
 from robustbench_eff.core.errors import EntryError
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.leaderboards.entry import Entry, Result, plain_name, read_entry
 
 
@@ -40,11 +41,57 @@ def test_a_field_that_cannot_be_is_named(tmp_path: Path, field: str, value: obje
         read_entry(path)
 
 
+@pytest.mark.parametrize(
+    ("written", "protocol"),
+    [
+        ("a paper, first 1000 images · seed 0", Protocol(description="a paper, first 1000 images · seed 0")),
+        ({"split": "test", "count": 9, "seeds": [0, 1]}, Protocol(split="test", count=9, seeds=(0, 1))),
+        (
+            {"description": "a paper", "attack_precision": ["float16"]},
+            Protocol(description="a paper", attack_precision=("float16",)),
+        ),
+        ("", Protocol()),
+    ],
+)
+def test_a_protocol_is_a_sentence_or_its_fields_and_is_written_as_it_was_read(
+    tmp_path: Path, written: object, protocol: Protocol
+) -> None:
+    plain = json.loads(measured("mine", 900, 400).text())
+    plain["measured"][0]["protocol"] = plain["provenance"]["cells"]["aaaa"]["protocol"] = written
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(plain))
+    entry = read_entry(path)
+    assert entry.provenance is not None
+    assert entry.measured[0].protocol == entry.provenance.cells["aaaa"].protocol == protocol
+    again = json.loads(entry.text())
+    assert again["measured"] == plain["measured"] and again["provenance"] == plain["provenance"]
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
+        (
+            {"splitt": "test"},
+            r"measured\[0\].protocol: A protocol does not have a field 'splitt'. Did you mean 'split'",
+        ),
+        ({"count": "9"}, r"measured\[0\].protocol.count: Input should be a valid integer"),
+        ({"seeds": ["0"]}, r"measured\[0\].protocol.seeds\[0\]: Input should be a valid integer"),
+        (3, r"measured\[0\].protocol: Input should be a sentence or an object with the protocol's fields"),
+    ],
+)
+def test_a_protocol_that_cannot_be_is_named(tmp_path: Path, protocol: object, words: str) -> None:
+    plain = json.loads(measured("mine", 900, 400).text())
+    plain["measured"][0]["protocol"] = protocol
+    (tmp_path / "mine.json").write_text(json.dumps(plain))
+    with pytest.raises(EntryError, match=words):
+        read_entry(tmp_path / "mine.json")
+
+
 def test_a_file_that_is_not_there_or_no_json_gets_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(EntryError, match="cannot be read: No such file"):
         read_entry(tmp_path / "gone.json")
     (tmp_path / "text.json").write_text("hello")
-    with pytest.raises(EntryError, match="is no entry of a leaderboard:\nthe file: Invalid JSON"):
+    with pytest.raises(EntryError, match="is not a leaderboard entry:\nthe file: Invalid JSON"):
         read_entry(tmp_path / "text.json")
 
 

@@ -17,7 +17,7 @@ from robustbench_eff.core.errors import EntryError
 from robustbench_eff.leaderboards import audit as auditing
 from robustbench_eff.leaderboards.entry import Check, Entry, Result, read_entry
 from robustbench_eff.leaderboards.import_export import from_robustbench, from_timm, to_model_index, to_robustbench
-from robustbench_eff.leaderboards.published import chosen, entries
+from robustbench_eff.leaderboards.published import entries, select
 from robustbench_eff.publishing.collect import write_entries
 from robustbench_eff.publishing.model_names import merge_entries
 
@@ -46,7 +46,7 @@ def robustbench_file(folder: Path, threat: str = "Linf", **changed: object) -> P
 
 def test_an_entry_of_robustbench_is_read_as_its_published_rows_are(tmp_path: Path) -> None:
     (entry,) = from_robustbench(robustbench_file(tmp_path))
-    (shipped,) = entries(chosen(models=("rb_imagenet_linf_salman2020do_r50",)))
+    (shipped,) = entries(select(models=("rb_imagenet_linf_salman2020do_r50",)))
     assert entry.model == shipped.model
 
     def numbers(results: tuple[Result, ...]) -> set[tuple[object, ...]]:
@@ -94,19 +94,19 @@ def test_a_model_is_known_by_what_built_it() -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("{", "cannot be read"), ("{}", "has no dataset or no clean_acc"), ("[]", "is no entry of RobustBench")],
+    [("{", "cannot be read"), ("{}", "dataset or clean_acc is missing"), ("[]", "is not an entry of RobustBench")],
 )
 def test_a_file_of_another_form_gets_a_sentence(tmp_path: Path, content: str, words: str) -> None:
     path = robustbench_file(tmp_path)
     path.write_text(content)
     with pytest.raises(EntryError, match=words):
         from_robustbench(path)
-    with pytest.raises(EntryError, match="is no table of timm's results"):
+    with pytest.raises(EntryError, match="is not a table of timm's results"):
         from_timm(path)
 
 
 def test_a_number_that_is_none_gets_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(EntryError, match="autoattack_top1 is 'high', which is no number"):
+    with pytest.raises(EntryError, match="autoattack_top1 is 'high', expected a number"):
         from_robustbench(robustbench_file(tmp_path, autoattack_acc="high"))
 
 
@@ -155,12 +155,12 @@ def test_the_threat_is_that_of_the_files_own_folder(tmp_path: Path, monkeypatch:
     monkeypatch.chdir(path.parent)
     (entry,) = from_robustbench(Path(path.name))
     assert len(entry.published) == 2
-    with pytest.raises(EntryError, match="lies in no folder of a threat model"):
+    with pytest.raises(EntryError, match="does not lie in the folder of a threat model"):
         from_robustbench(robustbench_file(tmp_path, "Lx"))
-    for field, value, words in (("eps", None, "eps is None"), ("clean_acc", 9000, "is no percentage")):
+    for field, value, words in (("eps", None, "eps is None"), ("clean_acc", 9000, "expected a percentage")):
         with pytest.raises(EntryError, match=words):
             from_robustbench(robustbench_file(tmp_path, **{field: value}))
-    with pytest.raises(EntryError, match="is no percentage"):
+    with pytest.raises(EntryError, match="expected a percentage"):
         from_robustbench(robustbench_file(tmp_path, clean_acc="inf"))
     path.write_bytes(b"\xff\xfe")
     for read in (from_robustbench, from_timm):

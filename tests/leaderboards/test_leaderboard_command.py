@@ -51,7 +51,7 @@ def test_published_results_are_there_before_any_run() -> None:
     answer = run("build", "--family", "efficientnet", "--benchmark", "imagenet-c")
     assert answer.exit_code == 0 and "effnet_b7_advprop" in answer.output and "50.32" in answer.output
     answer = run("build", "--family", "nothing")
-    assert answer.exit_code == 2 and "No result belongs into these columns" in answer.output
+    assert answer.exit_code == 2 and "None of the results match these columns" in answer.output
 
 
 def test_entries_are_written_validated_and_built_again(store: Path, tmp_path: Path) -> None:

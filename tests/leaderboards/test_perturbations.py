@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.leaderboards.entry import Entry
 from robustbench_eff.leaderboards.html_report import heat_maps
 from robustbench_eff.leaderboards.perturbations import at_radius, at_severity, by_severity, metric_at_radius
@@ -11,7 +14,7 @@ from robustbench_eff.leaderboards.site.model_page import parts
 from robustbench_eff.leaderboards.site.plots import plots
 from site_entries import result
 
-SEEDED = "all images · seed {}"
+IMAGES = Protocol(description="all images")
 
 
 def test_a_severity_is_a_whole_number_from_1_to_5() -> None:
@@ -46,14 +49,14 @@ def test_a_number_of_thousands_of_digits_is_read_as_words() -> None:
 
 
 def test_report_plots_and_page_have_the_same_corruptions_by_severity() -> None:
-    drawn = [result("snow(severity=1)", 0.5 + seed / 10, protocol=SEEDED.format(seed)) for seed in (0, 1)]
+    drawn = [result("snow(severity=1)", 0.5 + seed / 10, protocol=replace(IMAGES, seeds=(seed,))) for seed in (0, 1)]
     results = (result("fog(severity=1)", 0.6), *drawn, result("fog(severity=1)", 0.9))
     entry = Entry(model="m", measured=results)
     of_report = [found.table for found in heat_maps([entry])]
     (part,) = parts(entry)
     (plot,) = plots([entry])
     assert of_report == [group.table for group in part.severities] == by_severity(results)
-    assert [table.protocol for table in of_report] == [SEEDED.format(0), SEEDED.format(1)]
+    assert [table.protocol for table in of_report] == [replace(IMAGES, seeds=(seed,)) for seed in (0, 1)]
     values = [{name: row[0].value for name, row in table.corruptions.items() if row[0]} for table in of_report]
     assert values == [{"fog": 0.6, "snow": 0.5}, {"fog": 0.6, "snow": 0.6}]
     assert [{row[0]: row[2] for row in view.models["m"]} for view in plot.views] == values
@@ -61,5 +64,5 @@ def test_report_plots_and_page_have_the_same_corruptions_by_severity() -> None:
 
 def test_what_draws_nothing_has_a_table_of_its_own_where_nothing_draws() -> None:
     (table,) = by_severity([result("fog(severity=5)", 0.6), result("none", 0.9)])
-    assert (table.protocol, list(table.corruptions)) == ("all images", ["fog"])
+    assert (table.protocol, list(table.corruptions)) == (IMAGES, ["fog"])
     assert table.corruptions["fog"][:4] == [None] * 4

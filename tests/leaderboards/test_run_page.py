@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from board_entries import counted, measured
 from robustbench_eff import evaluate
 from robustbench_eff.cli.main import app
-from robustbench_eff.leaderboards.board import board
+from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.leaderboards.build_table import build_table
 from robustbench_eff.leaderboards.columns import Layout, Pattern
 from robustbench_eff.leaderboards.curves import curves, drawing
 from robustbench_eff.leaderboards.entry import Check, Entry
@@ -107,10 +108,12 @@ def test_a_name_is_drawn_as_it_is(name: str) -> None:
 
 
 def test_curves_and_maps_of_two_protocols_are_two() -> None:
-    other = tuple(one.model_copy(update={"protocol": "first 100 · seed 1"}) for one in ATTACKED.measured)
+    first = Protocol(split="first 100", seeds=(1,))
+    other = tuple(result.model_copy(update={"protocol": first}) for result in ATTACKED.measured)
     both = ATTACKED.model_copy(update={"measured": ATTACKED.measured + other})
     assert len(heat_maps([both])) == 2
-    assert sorted(curve.points[0][1].protocol for curve in curves([both])) == ["first 100 · seed 1"] * 2 + ["test"] * 2
+    starts = sorted(str(curve.points[0][1].protocol) for curve in curves([both]))
+    assert starts == ["first 100 · seed 1"] * 2 + ["test"] * 2
 
 
 def test_a_heat_map_has_a_row_for_every_corruption() -> None:
@@ -122,7 +125,7 @@ def test_a_heat_map_has_a_row_for_every_corruption() -> None:
 def test_of_two_clean_numbers_a_curve_begins_with_the_one_that_tables_show() -> None:
     twice = ATTACKED.model_copy(update={"measured": (*ATTACKED.measured, counted(100, 1000))})
     columns = Layout(title="clean", columns=(Pattern(perturbation="none", metric="accuracy"),))
-    (shown,) = board([twice], columns).rows[0].figures
+    (shown,) = build_table([twice], columns).rows[0].figures
     assert shown is not None
     assert [curve.points[0][1].value for curve in curves([twice])] == [shown.value, shown.value]
 

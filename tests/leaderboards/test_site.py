@@ -11,7 +11,7 @@ import vl_convert
 
 from robustbench_eff.core.errors import MissingExtra, UsageError
 from robustbench_eff.leaderboards.entry import Check, Entry, Provenance
-from robustbench_eff.leaderboards.site import boards, libraries
+from robustbench_eff.leaderboards.site import boards, vendored_js
 from robustbench_eff.leaderboards.site.write import site_files, write_site
 from site_entries import BOLD, HOSTILE, SCRIPT, entry, result
 
@@ -98,10 +98,10 @@ def test_licences_are_of_what_is_bundled() -> None:
 
 
 def test_a_missing_library_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libraries, "find_spec", lambda name: None)
+    monkeypatch.setattr(vendored_js, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=r"great_tables is not installed"):
-        libraries.table_library()
-    libraries.plot_library.cache_clear()
+        vendored_js.table_library()
+    vendored_js.plot_library.cache_clear()
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(MissingExtra, match=r"robustbench-eff\[site\]"):
-        libraries.plot_library()
+        vendored_js.plot_library()

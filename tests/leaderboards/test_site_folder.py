@@ -55,7 +55,7 @@ def test_what_an_earlier_site_left_goes_and_nothing_else(tmp_path: Path) -> None
 
 def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years")
-    with pytest.raises(UsageError, match="holds something that is no site"):
+    with pytest.raises(UsageError, match="holds something that is not a site"):
         write_site([entry("new")], tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
 

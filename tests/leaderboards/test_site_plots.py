@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.leaderboards.entry import Entry
 from robustbench_eff.leaderboards.site import plots as plots_module
 from robustbench_eff.leaderboards.site.plots import plots
@@ -36,7 +37,9 @@ def test_one_radius_is_no_curve() -> None:
 
 
 def test_corruptions_that_draw_stand_beside_those_that_do_not() -> None:
-    seeds = [result("snow(severity=1)", 0.5, protocol=f"all images · seed {seed}") for seed in (0, 1)]
+    seeds = [
+        result("snow(severity=1)", 0.5, protocol=Protocol(description="all images", seeds=(seed,))) for seed in (0, 1)
+    ]
     (plot,) = plots([Entry(model="m", measured=(result("fog(severity=1)", 0.6), *seeds))])
     assert [[row[0] for row in view.models["m"]] for view in plot.views] == [["fog", "snow"]] * 2
     assert [view.label for view in plot.views] == [f"digits (measured: all images · seed {seed})" for seed in (0, 1)]

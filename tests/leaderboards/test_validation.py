@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from board_entries import counted, measured
+from robustbench_eff.core.metric import Metric, metric_of
 from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards.entry import Check, Entry, Result
 from robustbench_eff.leaderboards.validation import differences, problems, repeated
@@ -23,68 +25,101 @@ def changed(number: int, **fields: object) -> Entry:
 
 
 def test_a_sound_entry_has_nothing_wrong() -> None:
-    assert problems(GOOD, wilson) == [] and differences(GOOD, GOOD) == [] and repeated([GOOD]) == []
+    assert problems(GOOD, wilson, metric_of) == [] and differences(GOOD, GOOD) == [] and repeated([GOOD]) == []
 
 
 @pytest.mark.parametrize(
     ("number", "fields", "words"),
     [
         (1, {"value": 0.41}, "interval of 0.41 with n = 1000"),
-        (1, {"value": 0.4005}, "value 0.4005 is no count of 1000 samples"),
-        (1, {"low": None, "high": None}, "the interval of 0.4 with n = 1000 is another than [None, None]"),
+        (1, {"value": 0.4005}, "value 0.4005 is not a count of 1000 samples"),
+        (1, {"low": None, "high": None}, "the interval of 0.4 with n = 1000 is not [None, None]"),
         (1, {"value": 0.41, "source": "me"}, "interval of 0.41 with n = 1000"),
-        (1, {"n": None}, "does not say on how many samples"),
-        (1, {"cell": ""}, "does not say from which cell"),
+        (1, {"n": None}, "does not give the number of samples"),
+        (1, {"cell": ""}, "does not name the cell"),
         (1, {"value": 0.95, "low": None, "high": None}, "robust accuracy 0.95 is above the clean 0.9"),
-        (0, {"value": 90.0, "low": None, "high": None}, "fractions are wanted, not percent"),
-        (0, {"low": None}, "one end of an interval only"),
+        (0, {"value": 90.0, "low": None, "high": None}, "expected a fraction, not percent"),
+        (0, {"low": None}, "only one end of an interval"),
         (0, {"low": 0.95, "high": 0.99}, "lies outside its interval"),
         (0, {"value": -0.1, "low": None, "high": None}, "is below 0"),
         (1, {"n": 500}, "its cell has 1000 samples"),
-        (1, {"n": 0}, "stands on no sample"),
-        (1, {"cell": "cccc"}, "its cell cccc is not among those of the provenance"),
-        (1, {"cell": "aaaa"}, "its cell aaaa is of digits, none"),
+        (1, {"n": 0}, "has a value although n is 0"),
+        (1, {"cell": "cccc"}, "its cell cccc is not among the cells of the provenance"),
+        (1, {"cell": "aaaa"}, "its cell aaaa belongs to digits, none"),
         (1, {"perturbation": "pgd(eps=4/0)", "cell": ""}, "the perturbation cannot be read"),
         (1, {"perturbation": "pgd(eps=none)", "cell": ""}, "eps must be a finite number above 0"),
         (1, {"perturbation": "pgd(eps=1e999)", "cell": ""}, "eps must be a finite number above 0"),
         (1, {"perturbation": f"pgd(eps={'9' * 400})", "cell": ""}, "eps must be a finite number above 0"),
         (1, {"perturbation": f"pgd(eps={'9' * 400}/255)", "cell": ""}, "the perturbation cannot be read"),
-        (1, {"perturbation": "fog(severity=2.0)", "cell": ""}, "severity must be a whole number from 1 to 5, got 2.0"),
-        (1, {"perturbation": "fog(severity=4/2)", "cell": ""}, "severity must be a whole number from 1 to 5"),
+        (1, {"perturbation": "fog(severity=2.0)", "cell": ""}, "severity must be an integer from 1 to 5, got 2.0"),
+        (1, {"perturbation": "fog(severity=4/2)", "cell": ""}, "severity must be an integer from 1 to 5"),
         (1, {"metric": "robust_accuracy@foo"}, "the metric's radius must be a finite number above 0"),
     ],
 )
 def test_a_number_that_cannot_be_is_found_with_its_row(number: int, fields: dict[str, object], words: str) -> None:
-    found = problems(changed(number, **fields), wilson)
+    found = problems(changed(number, **fields), wilson, metric_of)
     assert any(
         words in problem.what and problem.where.startswith(f"measured[{number}] (digits, ") for problem in found
     ), [asdict(problem) for problem in found]
 
 
+def test_a_metric_must_be_known_where_it_was_measured() -> None:
+    fields = {"benchmark": "digits", "metric": "stability", "value": 2.5, "protocol": "test", "n": 9}
+    odd = Result(**fields, unit="number")
+    entry = GOOD.model_copy(update={"measured": (odd,), "published": (odd,), "claimed": (odd,)}).with_checksum()
+    issues = problems(entry, wilson, metric_of)
+    assert [(issue.where.partition(" ")[0], issue.what.partition(":")[0]) for issue in issues] == [
+        ("measured[0]", "metric stability is unknown")
+    ]
+    stability = Metric(name="stability", summary="a plugin's", unit="number", high=2.0)
+    issues = problems(entry, wilson, partial(metric_of, plugins=(stability,)))
+    assert {issue.what for issue in issues} == {"value 2.5 is above 2"}
+
+
+def test_unit_and_direction_are_those_of_the_metric() -> None:
+    issues = problems(changed(0, unit="number", higher_is_better=False), wilson, metric_of)
+    assert [issue.what for issue in issues] == [
+        "unit is number, expected fraction for accuracy",
+        "higher_is_better is False, expected True for accuracy",
+    ]
+
+
+@pytest.mark.parametrize(("metric", "value"), [("effective_robustness", -0.2), ("mCE", 1.3), ("relative_mCE", -0.1)])
+def test_a_number_within_the_bounds_of_its_metric_is_sound(metric: str, value: float) -> None:
+    known = metric_of(metric)
+    assert known is not None
+    fields = {"metric": metric, "value": value, "low": None, "high": None}
+    entry = changed(0, **fields, higher_is_better=known.higher_is_better)
+    assert problems(entry, wilson, metric_of) == []
+
+
 def test_a_change_after_writing_is_found() -> None:
     tampered = GOOD.model_copy(update={"measured": (counted(950, 1000), GOOD.measured[1])})
-    assert [problem.where for problem in problems(tampered, wilson)] == ["checksum"]
+    assert [problem.where for problem in problems(tampered, wilson, metric_of)] == ["checksum"]
 
 
 def test_a_number_that_stands_twice_is_found_and_a_claim_may() -> None:
     twice = GOOD.model_copy(update={"measured": GOOD.measured * 2}).with_checksum()
-    assert [problem.where for problem in problems(twice, wilson)] == [
+    assert [problem.where for problem in problems(twice, wilson, metric_of)] == [
         "measured[2] (digits, none, accuracy)",
         "measured[3] (digits, pgd(eps=8/255), robust_accuracy)",
     ]
     claim = Result(benchmark="digits", metric="accuracy", value=0.99, protocol="a paper", source="abstract")
-    assert problems(Entry(model="m", claimed=(claim, claim)), wilson) == []
+    assert problems(Entry(model="m", claimed=(claim, claim)), wilson, metric_of) == []
 
 
 def test_places_are_counted_within_their_kind() -> None:
     odd = Result(benchmark="digits", metric="accuracy", value=99, protocol="a paper")
     entry = GOOD.model_copy(update={"published": (odd,), "claimed": (odd,)}).with_checksum()
-    assert {problem.where.partition(" ")[0] for problem in problems(entry, wilson)} == {"published[0]", "claimed[0]"}
+    assert {problem.where.partition(" ")[0] for problem in problems(entry, wilson, metric_of)} == {
+        "published[0]",
+        "claimed[0]",
+    }
 
 
 def test_results_without_provenance_and_repeated_models_are_found() -> None:
     bare = GOOD.model_copy(update={"provenance": None}).with_checksum()
-    assert "provenance" in {problem.where for problem in problems(bare, wilson)}
+    assert "provenance" in {problem.where for problem in problems(bare, wilson, metric_of)}
     assert [problem.what for problem in repeated([GOOD, GOOD])] == ["has 2 entries"]
 
 
@@ -95,7 +130,7 @@ def test_what_does_not_follow_from_the_outcomes_is_found() -> None:
     fewer = GOOD.model_copy(update={"measured": GOOD.measured[:1]})
     assert [problem.what for problem in differences(fewer, GOOD)] == ["follows from the outcomes and is missing"]
     assert [problem.what for problem in differences(GOOD, fewer)] == ["does not follow from the outcomes"]
-    assert [problem.what for problem in differences(GOOD, None)] == ["has no outcomes in the store"]
+    assert [problem.what for problem in differences(GOOD, None)] == ["does not have outcomes in the store"]
 
 
 def test_what_travels_with_the_numbers_must_follow_from_the_outcomes_too() -> None:

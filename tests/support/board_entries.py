@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards.entry import Cell, Entry, Provenance, Result
 
 CELLS = {"none": "aaaa", "pgd(eps=8/255)": "bbbb"}
+IMAGES = Protocol(split="test")
 
 
 def counted(right: int, n: int, perturbation: str = "none", **fields: object) -> Result:
     """A measured proportion, with its interval."""
     low, high = wilson(right, n)
     metric = "accuracy" if perturbation == "none" else "robust_accuracy"
-    said = {"benchmark": "digits", "protocol": "test" if metric == "accuracy" else "test · seed 0"}
+    said = {"benchmark": "digits", "protocol": IMAGES if metric == "accuracy" else replace(IMAGES, seeds=(0,))}
     said |= {"metric": metric, "perturbation": perturbation, "cell": CELLS.get(perturbation, "")}
     return Result(**{**said, "value": right / n, "low": low, "high": high, "n": n, **fields})
 
@@ -21,7 +25,7 @@ def measured(model: str, right: int, robust: int, n: int = 1000, **fields: objec
     """A model with clean and robust accuracy."""
     cells = {
         name: Cell(
-            benchmark="digits", perturbation=text, protocol="test", data="d", samples=n, seed=None, outcomes="0" * 32
+            benchmark="digits", perturbation=text, protocol=IMAGES, data="d", samples=n, seed=None, outcomes="0" * 32
         )
         for text, name in CELLS.items()
     }

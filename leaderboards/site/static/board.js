@@ -1,17 +1,17 @@
-// The table of the front page: DataTables sorts, searches and pages; columns are chosen here.
+// The table of the front page. DataTables sorts, searches and paginates; the columns are chosen here.
 "use strict";
 
-const LEADING = ["Rank", "Model", "Family", "Defense"]; // before the numbers
-const VALUE = 1, RANKS = 6; // places in a figure
+const LEADING = ["Rank", "Model", "Family", "Defense"]; // columns before the numbers
+const VALUE = 1, RANKS = 6; // positions in a figure
 const byId = (id) => document.getElementById(id);
 let table = null;
 
-// A number that is missing comes last, whichever way one sorts.
+// Missing numbers come last in either direction.
 const missing = (a, b) => (a === null) - (b === null);
 DataTable.ext.type.order["figure-asc"] = (a, b) => missing(a, b) || a - b;
 DataTable.ext.type.order["figure-desc"] = (a, b) => missing(a, b) || b - a;
 
-// The filters by family and defense.
+// Filter rows by family and defense.
 DataTable.ext.search.push((_settings, _texts, _index, row) =>
   ["family", "defense"].every((name) => !byId(name).value || row[name] === byId(name).value));
 
@@ -20,7 +20,8 @@ const row = ([model, page, family, defense, suspected, figures]) => ({
   figures: new Map(figures.map((figure) => [figure[0], figure])),
 });
 
-// Those of the benchmark and kind that are asked for; of others that differ in protocol alone the fullest.
+// Columns of the selected benchmark and kind. Unless every protocol is selected, these are the measured columns, those
+// with many models, and the fullest of columns that differ only in protocol.
 function chosen(board) {
   const benchmark = byId("benchmark").value, kind = byId("kind").value, every = byId("every").checked;
   const few = board.rows.length / 20, seen = new Set();
@@ -32,7 +33,7 @@ function chosen(board) {
   });
 }
 
-// The number is that of the protocol's note below the table.
+// The number before the protocol is that of its note below the table.
 function heading(column) {
   const head = make("th", "", { scope: "col", class: `number ${column.kind}` });
   const source = make("span", "", { class: "source", title: `${column.kind}: ${column.protocol}` });
@@ -51,18 +52,18 @@ function modelCell(row) {
   return cell;
 }
 
-// A star in the text marks a number with flags, which the title names.
+// A star in the text marks a number with flags, which the title lists.
 function figureCell(figure) {
   if (!figure) return "";
   const [, , text, interval, best, n, , ...flags] = figure;
-  const said = [...(n === null ? [] : [`n ${n.toLocaleString("en")}`]), ...flags];
-  const cell = make("span", "", said.length ? { title: said.join("; ") } : {});
+  const details = [...(n === null ? [] : [`n ${n.toLocaleString("en")}`]), ...flags];
+  const cell = make("span", "", details.length ? { title: details.join("; ") } : {});
   cell.append(make(best ? "b" : "span", text));
   if (interval) cell.append(" ", make("small", interval));
   return cell;
 }
 
-// DataTables reads what it searches as HTML, to resolve entities.
+// DataTables resolves HTML entities in the texts that it searches.
 const searched = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 const text = (name, shown) => ({
   data: name,
@@ -83,11 +84,11 @@ const figures = ({ place, label, kind, protocol, higher_is_better }) => ({
   },
 });
 
-// What the table is sorted by at first stands first.
+// The column by which the table is sorted at first comes first.
 function draw(board) {
   const columns = chosen(board).sort((a, b) => (b === board.columns[board.first]) - (a === board.columns[board.first]));
   const places = columns.map((column) => column.place);
-  byId("board").replaceChildren(); // the old table is measured no more, and the new one not before it is whole
+  byId("board").replaceChildren(); // stop measuring the old table, and do not measure the new one before it is complete
   table?.destroy();
   const element = make("table", "", { id: "models" });
   const head = element.createTHead().insertRow();
@@ -127,8 +128,8 @@ function draw(board) {
 }
 
 function notes(columns) {
-  const found = new Map(columns.map((column) => [column.note, column]).sort(([a], [b]) => a - b));
-  byId("notes").replaceChildren(...[...found.values()].map((column) => {
+  const byNote = new Map(columns.map((column) => [column.note, column]).sort(([a], [b]) => a - b));
+  byId("notes").replaceChildren(...[...byNote.values()].map((column) => {
     const item = make("li", "", { id: `note-${column.note}`, value: column.note });
     item.append(make("span", column.kind, { class: `kind ${column.kind}` }), ` ${column.protocol}`);
     return item;
@@ -157,7 +158,7 @@ async function whole(name) {
 async function show() {
   const name = byId("columns").value;
   const board = await whole(name).catch((error) => error);
-  if (name !== byId("columns").value) return; // others were chosen meanwhile
+  if (name !== byId("columns").value) return; // other columns have been chosen meanwhile
   if (board instanceof Error) {
     byId("notes").replaceChildren();
     byId("board").replaceChildren(make("p", board.message, { role: "alert" }));

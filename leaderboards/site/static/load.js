@@ -1,26 +1,26 @@
-// Data and libraries come as scripts, when they are needed: a page opened from a disk may not fetch.
+// Load data and libraries as scripts on demand: a page opened from a disk must not fetch files.
 "use strict";
 
 const taken = {};
-const coming = {};
+const pending = {};
 
-// What every file in data/ calls.
+// Called by every file in data/.
 function take(name, data) {
   taken[name] = data;
 }
 
 function script(address) {
-  coming[address] ??= new Promise((resolve, reject) => {
+  pending[address] ??= new Promise((resolve, reject) => {
     const element = document.createElement("script");
     element.src = address;
     element.onload = resolve;
     element.onerror = () => {
-      delete coming[address]; // to be tried again
-      reject(new Error(`${address} cannot be loaded. If the site was written anew, load this page again.`));
+      delete pending[address]; // so that it can be tried again
+      reject(new Error(`${address} cannot be loaded. If the site has been updated, reload this page.`));
     };
     document.head.append(element);
   });
-  return coming[address];
+  return pending[address];
 }
 
 async function data(name) {
@@ -28,7 +28,7 @@ async function data(name) {
   return taken[name];
 }
 
-// An element with text and attributes; nothing that an entry says is ever read as HTML.
+// Return an element with text and attributes. Texts of entries are never parsed as HTML.
 function make(tag, text = "", attributes = {}) {
   const element = document.createElement(tag);
   element.textContent = text;

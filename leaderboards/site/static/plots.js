@@ -1,11 +1,11 @@
-// The plots: one tab each, drawn by Vega-Lite when it is opened.
+// The plots: one tab each, drawn by Vega-Lite when the tab is opened.
 "use strict";
 
-const SHOWN = 8; // models at first, where several may be chosen
+const SHOWN = 8; // models selected at first, where several can be selected
 
 const colour = (name) => getComputedStyle(document.querySelector(name)).color;
 
-// Vega knows no light-dark(): it gets the colours that the page has now.
+// Vega does not support light-dark(), so it gets the current colours of the page.
 function theme() {
   const ink = colour("body"), quiet = colour(".plot p.status"), rule = getComputedStyle(document.querySelector(".tabs")).borderBottomColor;
   return {
@@ -22,7 +22,7 @@ const selected = (select) => [...(select?.selectedOptions ?? [])].map((option) =
 function offerModels(plot, view, select) {
   if (!select) return;
   const before = new Set(selected(select));
-  const names = view.models.map(([name]) => name); // the best first
+  const names = view.models.map(([name]) => name); // best first
   select.replaceChildren(...names.toSorted().map((name) => make("option", name, { value: name })));
   const kept = names.filter((name) => before.has(name));
   const first = kept.length ? kept : names.slice(0, plot.choose === "one" ? 1 : SHOWN);
@@ -55,9 +55,9 @@ function listed(plot, view, rows) {
   return table;
 }
 
-// A drawing says MEASURE where its views show different metrics.
+// A drawing contains MEASURE where its views show different metrics.
 const drawingOf = (plot, view) =>
-  JSON.parse(JSON.stringify(plot.drawing), (_, said) => (said === "MEASURE" ? view.measure : said));
+  JSON.parse(JSON.stringify(plot.drawing), (_, value) => (value === "MEASURE" ? view.measure : value));
 
 async function draw(section) {
   const plot = await data(section.dataset.numbers);
@@ -81,13 +81,13 @@ function failed(section, error) {
   section.querySelector(".status").textContent = error.message;
 }
 
-// One drawing at a time, and of those that wait the last: what is seen is what was chosen.
-const asked = new Map(), drawn = new Map();
+// Draw one at a time and skip all but the latest request, so that the drawing shows the current selection.
+const requests = new Map(), drawn = new Map();
 function redraw(section) {
-  const mine = {};
-  asked.set(section, mine);
+  const request = {};
+  requests.set(section, request);
   const before = drawn.get(section) ?? Promise.resolve();
-  drawn.set(section, before.then(() => (asked.get(section) === mine ? draw(section) : null)).catch((error) => failed(section, error)));
+  drawn.set(section, before.then(() => (requests.get(section) === request ? draw(section) : null)).catch((error) => failed(section, error)));
 }
 
 async function prepare(section) {
@@ -100,7 +100,7 @@ async function prepare(section) {
   models?.addEventListener("change", () => redraw(section));
 }
 
-// Loaded once, or again after it failed; drawn whenever it comes into sight, in the colours of then.
+// Load once, or again after a failure; draw whenever the plot is shown, in the current colours.
 const ready = new Map();
 async function see(section) {
   if (!ready.has(section)) ready.set(section, prepare(section));

@@ -1,11 +1,11 @@
-// Light or dark: as the system has it until the reader chooses. Runs before the page is painted.
+// Light or dark: the theme of the system until the reader chooses one. Runs before the page is painted.
 "use strict";
 
 const system = matchMedia("(prefers-color-scheme: dark)");
 const shown = () => document.documentElement.dataset.theme ?? (system.matches ? "dark" : "light");
-const keeping = (act) => { try { return act(); } catch { return null; } }; // a browser may forbid to keep anything
-const kept = keeping(() => localStorage.getItem("theme"));
-if (kept !== null) document.documentElement.dataset.theme = kept;
+const withStorage = (act) => { try { return act(); } catch { return null; } }; // a browser may refuse storage
+const stored = withStorage(() => localStorage.getItem("theme"));
+if (stored !== null) document.documentElement.dataset.theme = stored;
 
 addEventListener("DOMContentLoaded", () => {
   const button = document.getElementById("theme");
@@ -16,7 +16,7 @@ addEventListener("DOMContentLoaded", () => {
   system.addEventListener("change", tell);
   button.addEventListener("click", () => {
     document.documentElement.dataset.theme = shown() === "dark" ? "light" : "dark";
-    keeping(() => localStorage.setItem("theme", shown()));
+    withStorage(() => localStorage.setItem("theme", shown()));
     tell();
   });
 });

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 
 from board_entries import counted, measured
 from robustbench_eff.core.errors import UsageError
-from robustbench_eff.leaderboards.board import board
+from robustbench_eff.leaderboards.build_table import build_table
 from robustbench_eff.leaderboards.columns import Layout, layout, presets
 from robustbench_eff.leaderboards.entry import Check, Entry, Result
 from robustbench_eff.leaderboards.ranking import ranks
@@ -25,7 +25,7 @@ ENTRIES = [measured("good", 950, 600), measured("as good", 940, 590), measured("
 
 
 def test_rows_are_sorted_and_ranked_by_what_is_certain() -> None:
-    table = board(ENTRIES, layout("attacks"))
+    table = build_table(ENTRIES, layout("attacks"))
     assert [column.label for column in table.columns] == ["clean", "attacked"]
     assert [(row.model, row.ranks) for row in table.rows] == [("good", (1, 2)), ("as good", (1, 2)), ("bad", (3, 3))]
     best = [[figure.is_best for figure in row.figures if figure is not None] for row in table.rows]
@@ -35,15 +35,15 @@ def test_rows_are_sorted_and_ranked_by_what_is_certain() -> None:
 def test_numbers_of_two_protocols_are_two_columns() -> None:
     other = Result(benchmark="digits", metric="accuracy", value=0.5, protocol="a paper")
     entries = [*ENTRIES, Entry(model="good", published=(other,)), Entry(model="said", claimed=(other,))]
-    table = board(entries, layout("attacks"))
-    clean = [(column.kind, column.protocol) for column in table.columns if column.label == "clean"]
+    table = build_table(entries, layout("attacks"))
+    clean = [(column.kind, str(column.protocol)) for column in table.columns if column.label == "clean"]
     assert clean == [("measured", "test"), ("claimed", "a paper"), ("published", "a paper")]
     assert len(table.protocols) == 4
 
 
 def test_a_second_number_for_one_place_is_named_not_mixed() -> None:
     twice = tuple(Result(benchmark="b", metric="accuracy", value=value, protocol="p") for value in (0.5, 0.25))
-    (row,) = board([Entry(model="m", claimed=twice)], layout("default")).rows
+    (row,) = build_table([Entry(model="m", claimed=twice)], layout("default")).rows
     (figure,) = row.figures
     assert figure is not None and (figure.value, figure.flags) == (0.5, ("elsewhere 25.00",))
 
@@ -51,8 +51,8 @@ def test_a_second_number_for_one_place_is_named_not_mixed() -> None:
 def test_models_without_a_number_are_left_out_where_the_layout_says_so() -> None:
     entries = [*ENTRIES, Entry(model="clean only", measured=(counted(1, 2),))]
     text = "{title: T, columns: [{label: a, metric: accuracy}, {label: r, metric: robust_accuracy}], sort: [r]%s}"
-    assert [row.model for row in board(entries, Layout.parse(text % "", "x")).rows][-1] == "clean only"
-    assert len(board(entries, Layout.parse(text % ", complete: true", "x")).rows) == 3
+    assert [row.model for row in build_table(entries, Layout.parse(text % "", "x")).rows][-1] == "clean only"
+    assert len(build_table(entries, Layout.parse(text % ", complete: true", "x")).rows) == 3
 
 
 def test_ranks_hold_the_true_ones_as_often_as_they_say() -> None:
@@ -93,11 +93,11 @@ def test_a_layout_that_is_wrong_is_said(text: str, words: str) -> None:
 
 
 def test_columns_that_nobody_has_are_said() -> None:
-    with pytest.raises(UsageError, match="No result belongs"):
-        board(ENTRIES, Layout.parse("{title: T, columns: [{metric: mCE}]}", "x"))
+    with pytest.raises(UsageError, match="None of the results match"):
+        build_table(ENTRIES, Layout.parse("{title: T, columns: [{metric: mCE}]}", "x"))
     with pytest.raises(UsageError, match="Did you mean 'attacks'"):
         layout("atacks")
-    with pytest.raises(UsageError, match=r"mine.yaml is not there"):
+    with pytest.raises(UsageError, match=r"mine.yaml does not exist"):
         layout("mine.yaml")
 
 
@@ -106,7 +106,7 @@ NASTY = "<script>alert(1)</script> & | \\input{x} _$%#~^{} *b* [l](javascript:1)
 
 @pytest.fixture(scope="module")
 def nasty():
-    return board([*ENTRIES, measured(NASTY, 950, 600), measured("=1+1", 5, 2, n=10)], layout("attacks"))
+    return build_table([*ENTRIES, measured(NASTY, 950, 600), measured("=1+1", 5, 2, n=10)], layout("attacks"))
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -152,7 +152,7 @@ def test_a_narrow_terminal_gets_the_table_in_parts_and_no_number_cut_off(width: 
     from robustbench_eff.leaderboards import terminal
 
     file = io.StringIO()
-    terminal.show(board(ENTRIES, layout("attacks")), Console(file=file, width=width))
+    terminal.show(build_table(ENTRIES, layout("attacks")), Console(file=file, width=width))
     text = file.getvalue()
     assert "…" not in text and text.count("95.00") == 1 and text.count("as good") == (2 if width == 60 else 1)
 
@@ -164,7 +164,7 @@ def test_ranks_are_of_one_benchmark_radius_and_protocol() -> None:
         )
         for place in range(2)
     ]
-    table = board([*small, *ENTRIES], layout("attacks"))
+    table = build_table([*small, *ENTRIES], layout("attacks"))
     by_name = {row.model: row.ranks for row in table.rows}
     assert by_name["good"] == (1, 2) and by_name["small 0"] is None
     assert [row.model for row in table.rows][:3] == ["good", "as good", "bad"]
@@ -175,7 +175,7 @@ def test_claims_are_shown_and_not_ranked() -> None:
         Entry(model=str(value), claimed=(Result(benchmark="b", metric="accuracy", value=value, protocol="p"),))
         for value in (0.1, 0.9)
     ]
-    rows = board(claims, layout("default")).rows
+    rows = build_table(claims, layout("default")).rows
     assert all(
         figure is not None and figure.ranks is None and not figure.is_best for row in rows for figure in row.figures
     )
@@ -186,7 +186,7 @@ def test_what_must_be_known_before_trusting_a_number_is_in_every_format() -> Non
     flagged = ENTRIES[0].model_copy(
         update={"checks": (check,), "measured": (counted(950, 1000, flags=("incomplete: 9 of 10",)),)}
     )
-    table = board([flagged], layout("attacks"))
+    table = build_table([flagged], layout("attacks"))
     for name, write in FORMATS.items():
         text = write(table).replace("\\", "").replace("_", "")
         assert "blackbox" in text and "incomplete: 9 of 10" in text, name
@@ -196,5 +196,7 @@ def test_what_must_be_known_before_trusting_a_number_is_in_every_format() -> Non
 def test_a_name_cannot_end_its_line() -> None:
     odd = measured("a\r\r# Big\u2028b", 900, 400)
     assert all(
-        "\r" not in write(board([odd], layout("attacks"))) for name, write in FORMATS.items() if name in ("md", "tex")
+        "\r" not in write(build_table([odd], layout("attacks")))
+        for name, write in FORMATS.items()
+        if name in ("md", "tex")
     )

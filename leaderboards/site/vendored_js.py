@@ -1,4 +1,4 @@
-"""JavaScript of others, as the packages bring it that are installed; none of it is kept here."""
+"""JavaScript libraries of others, taken from installed packages; the repository holds no copies."""
 
 from __future__ import annotations
 
@@ -10,32 +10,40 @@ from robustbench_eff.core.errors import MissingExtra, UsageError
 
 EXTRA = "site"
 BUNDLE = "window.vegaEmbed = vegaEmbed;"
-"""What the bundle of Vega gives to a page."""
+"""What the bundle of Vega exports to a page."""
 NOTICE = "/*! Vega, Vega-Lite, Vega-Embed and what they need: licences in static/LICENSES.txt. */\n"
 
 
 def table_library() -> dict[str, bytes]:
-    """DataTables and the jQuery it needs, as Great Tables ships them: scripts that also run from a file.
+    """Return DataTables and the jQuery that it needs, as Great Tables ships them, by file name.
 
-    Raises MissingExtra, and UsageError for a version of Great Tables that has them elsewhere.
+    These versions also run in a page that is opened from a disk.
+
+    Raises:
+        MissingExtra: Great Tables is not installed.
+        UsageError: The installed version of Great Tables does not ship these files.
     """
-    found = find_spec("great_tables")
-    if found is None or found.origin is None:
+    package = find_spec("great_tables")
+    if package is None or package.origin is None:
         raise MissingExtra("great_tables", EXTRA)
-    folder = Path(found.origin).parent / "js"
+    folder = Path(package.origin).parent / "js"
     files = {"jquery.js": folder / "jquery.slim.min.js", "datatables.js": folder / "dataTables.min.js"}
     for file in files.values():
         if not file.is_file():
             raise UsageError(
-                f"This version of great_tables does not bring {file.name}.",
-                "Install the one in pyproject.toml, under constraint-dependencies.",
+                f"The installed version of great_tables does not contain {file.name}.",
+                "Install the version in pyproject.toml, under constraint-dependencies.",
             )
     return {name: file.read_bytes() for name, file in files.items()}
 
 
 @cache
 def plot_library() -> bytes:
-    """Vega, Vega-Lite and Vega-Embed in one script. Raises MissingExtra."""
+    """Return Vega, Vega-Lite and Vega-Embed as one script.
+
+    Raises:
+        MissingExtra: vl_convert is not installed.
+    """
     try:
         import vl_convert
     except ImportError as error:

@@ -1,0 +1,193 @@
+"""Build a table from entries: columns by pattern, never two protocols in one, ranks with their intervals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from robustbench_eff.core.errors import EmptyTable
+from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.core.statistics import Ranks
+
+from .columns import Layout, Pattern
+from .entry import Entry, Kind, Result, Unit
+from .ranking import ranks
+from .table import Column, Row, Table, TableValue, number_text
+
+
+class Key(NamedTuple):
+    """What the numbers of one column share."""
+
+    benchmark: str
+    perturbation: str
+    metric: str
+    protocol: Protocol
+    kind: Kind
+    unit: Unit
+    higher_is_better: bool
+
+
+class _Place(NamedTuple):
+    """A column before it has a label."""
+
+    pattern: int
+    """Index of the pattern that its results match."""
+    key: Key
+
+
+def build_table(entries: Sequence[Entry], layout: Layout) -> Table:
+    """Return the table of entries; models without a number in any column are left out.
+
+    Args:
+        entries: One entry per model.
+        layout: The columns, and the order of the rows.
+
+    Raises:
+        EmptyTable: No result matches any column.
+    """
+    results = _by_place(entries, layout.columns)
+    if not results:
+        raise EmptyTable(
+            "None of the results match these columns.", "Choose others: --columns, --benchmark, or fewer filters."
+        )
+    places = sorted(results, key=lambda place: (place.pattern, -len(results[place]), _sortable(place.key)))
+    columns = _labelled(places, layout.columns)
+    figures = [_figures(results[place], place.key) for place in places]
+    rows = [
+        Row(
+            model=entry.model,
+            family=entry.family,
+            defense=entry.defense,
+            figures=tuple(column.get(number) for column in figures),
+            suspected=tuple(dict.fromkeys(check.check for check in entry.checks if check.finding == "suspect")),
+        )
+        for number, entry in enumerate(entries)
+    ]
+    sorting = _sorting(layout, places)
+    rows = _sorted([row for row in rows if any(row.figures)], sorting, columns)
+    rows = [row for row in rows if row.ranks is not None or not layout.complete]
+    return Table(title=layout.title, columns=columns, rows=tuple(rows), digits=layout.digits)
+
+
+def _by_place(entries: Sequence[Entry], patterns: Sequence[Pattern]) -> dict[_Place, dict[int, list[Result]]]:
+    """Return the results of each column, by index of the entry; results that match no pattern are left out."""
+    results: dict[_Place, dict[int, list[Result]]] = {}
+    pattern_of: dict[Key, int | None] = {}
+    for number, entry in enumerate(entries):
+        for kind, result in entry.results():
+            key = _key(kind, result)
+            if key not in pattern_of:
+                pattern_of[key] = _first_match(patterns, kind, result)
+            if (pattern := pattern_of[key]) is not None:
+                results.setdefault(_Place(pattern, key), {}).setdefault(number, []).append(result)
+    return results
+
+
+def _first_match(patterns: Iterable[Pattern], kind: Kind, result: Result) -> int | None:
+    return next((index for index, pattern in enumerate(patterns) if pattern.matches(kind, result)), None)
+
+
+def _key(kind: Kind, result: Result) -> Key:
+    return Key(
+        result.benchmark,
+        result.perturbation,
+        result.metric,
+        result.protocol,
+        kind,
+        result.unit,
+        result.higher_is_better,
+    )
+
+
+def _sortable(key: Key) -> tuple[object, ...]:
+    """Return the fields of a key in their order, the protocol as a sentence."""
+    return tuple(str(field) if isinstance(field, Protocol) else field for field in key)
+
+
+def _labelled(places: Sequence[_Place], patterns: Sequence[Pattern]) -> tuple[Column, ...]:
+    """Return columns with labels that tell them apart, except for protocols, which have footnotes."""
+    benchmarks = {place.key.benchmark for place in places}
+    columns = []
+    for number, key in places:
+        keys = [place.key for place in places if place.pattern == number]
+        label = patterns[number].label
+        if label:
+            varying = [name for name in ("benchmark", "perturbation", "metric") if _varies(keys, name)]
+            parts = [label, *(getattr(key, name) for name in varying)]
+        else:
+            parts = [] if len(benchmarks) == 1 else [key.benchmark]
+            parts += [] if key.perturbation in ("none", "imagenet_c", "imagenet_p") else [key.perturbation]
+            parts += [] if parts and key.metric in ("accuracy", "robust_accuracy") else [key.metric]
+        columns.append(Column(label=", ".join(parts), **key._asdict()))
+    return tuple(columns)
+
+
+def _varies(keys: Iterable[Key], name: str) -> bool:
+    return len({getattr(key, name) for key in keys}) > 1
+
+
+def _figures(results: dict[int, list[Result]], key: Key) -> dict[int, TableValue]:
+    """Return the values of a column by index of the entry; claims are not ranked, each being from another paper."""
+    if key.kind == "claimed":
+        return {number: _figure(candidates, None, key) for number, candidates in results.items()}
+    first = {number: candidates[0] for number, candidates in results.items() if candidates[0].value is not None}
+    intervals = [_interval(result) for result in first.values()]
+    values = [float(result.value) for result in first.values() if result.value is not None]
+    ranked = dict(zip(first, ranks(values, intervals, higher_is_better=key.higher_is_better), strict=True))
+    return {number: _figure(candidates, ranked.get(number), key) for number, candidates in results.items()}
+
+
+def _interval(value: Result | TableValue | None) -> tuple[float, float] | None:
+    return None if value is None or value.low is None or value.high is None else (value.low, value.high)
+
+
+def _figure(candidates: Sequence[Result], rank: Ranks | None, key: Key) -> TableValue:
+    """Return the first of several numbers for one place, with a flag that gives the others."""
+    first, *others = candidates
+    differing = [number_text(other.value, key.unit, 2) for other in others if other.value not in (None, first.value)]
+    return TableValue(
+        value=first.value,
+        low=first.low,
+        high=first.high,
+        n=first.n,
+        source=first.source,
+        flags=(*first.flags, *([f"elsewhere {', '.join(dict.fromkeys(differing))}"] if differing else [])),
+        ranks=rank,
+        is_best=rank is not None and rank.best == 1,
+    )
+
+
+def _sorting(layout: Layout, places: Sequence[_Place]) -> list[int]:
+    """Return the columns that rows are sorted by: a row counts with the first of them that it has a number in.
+
+    It is the fullest column of each label, as far as benchmark, protocol and metric are those of the first, so that
+    ranks compare only what is comparable.
+    """
+    labels = [layout.columns[place.pattern].label for place in places]
+    candidates = [labels.index(label) for label in layout.sort if label in labels] or [0]
+    first = places[candidates[0]].key
+    return [index for index in candidates if places[index].key._replace(perturbation=first.perturbation) == first]
+
+
+def _sorted(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Column]) -> list[Row]:
+    """Return the rows with their ranks, the best first; rows without a number last, ties in the order of entries."""
+    higher_is_better = columns[sorting[0]].higher_is_better
+    figures = [next((row.figures[index] for index in sorting if _has_value(row.figures[index])), None) for row in rows]
+    ranked = [number for number, figure in enumerate(figures) if figure is not None]
+    values = [_value(figures[number]) for number in ranked]
+    intervals = [_interval(figures[number]) for number in ranked]
+    rank_of = dict(zip(ranked, ranks(values, intervals, higher_is_better=higher_is_better), strict=True))
+    worth = {number: value if higher_is_better else -value for number, value in zip(ranked, values, strict=True)}
+    order = sorted(range(len(rows)), key=lambda number: -worth.get(number, -math.inf))
+    return [replace(rows[number], ranks=rank_of.get(number)) for number in order]
+
+
+def _has_value(figure: TableValue | None) -> bool:
+    return figure is not None and figure.value is not None
+
+
+def _value(figure: TableValue | None) -> float:
+    assert figure is not None and figure.value is not None
+    return figure.value
