@@ -16,6 +16,7 @@ import inspect
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
@@ -59,6 +60,7 @@ def pages() -> dict[str, str]:
         "benchmarks.md": benchmarks_page(),
         "suites.md": suites_page(),
         "metrics.md": metrics_page(),
+        "components.md": components_page(),
         "api.md": api_index(),
         **{api_file(module): api_page(module) for module in API},
     }
@@ -200,6 +202,15 @@ def metrics_page() -> str:
     return _page([*lines, *table(("metric", "what", "unit", "range", "better", "source"), rows)])
 
 
+def components_page() -> str:
+    """Return the page of all tables of the registry, whatever their kind, with their entry-point groups."""
+    lines = ["# All components", "", "Every table of the registry. [Plugins](../plugins.md) add rows by entry points."]
+    for rows in registry_tables():
+        lines += ["", f"## {rows.kind}", "", f"Entry-point group: `{rows.group}`.", ""]
+        lines += table(("name", "what"), _summaries(rows.own))
+    return _page(lines)
+
+
 def api_index() -> str:
     """Return the first page of the API reference, with every public module and its names."""
     lines = ["# Python API", "", "Everything on these pages is public: [Deprecation policy](../deprecation.md).", ""]
@@ -257,6 +268,16 @@ def _commands(name: str, command: Any) -> Iterator[tuple[str, Any]]:
     yield name, command
     for child, below in getattr(command, "commands", {}).items():
         yield from _commands(f"{name} {child}", below)
+
+
+def registry_tables() -> list[Any]:
+    """Return every table of the registry, sorted by kind."""
+    from robustbench_eff.registry.table import Table
+
+    names = sorted(path.stem for path in (ROOT / PACKAGE / "registry").glob("*.py") if path.stem != "__init__")
+    values = [value for name in names for value in vars(import_module(f"{PACKAGE}.registry.{name}")).values()]
+    tables = {value.kind: value for value in values if isinstance(value, Table)}
+    return [tables[kind] for kind in sorted(tables)]
 
 
 def public_names(module: str) -> list[str]:
