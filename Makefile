@@ -44,7 +44,7 @@ wheel: $(BIN)/uv
 	$(BIN)/uv build --quiet
 	$(BIN)/uv venv --quiet --python $(BIN)/python build/wheel
 	$(BIN)/uv pip install --quiet --python build/wheel/bin/python dist/*.whl
-	cd build/wheel && bin/robust-eval --model digits_standard && bin/robust-eval verify
+	cd build/wheel && bin/robust-eval --model digits_standard
 
 install: $(VENV)/.dev
 

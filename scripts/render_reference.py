@@ -13,6 +13,7 @@ import argparse
 import ast
 import dataclasses
 import inspect
+import re
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -34,6 +35,7 @@ API = {
     f"{PACKAGE}.testing": "Contract tests for plugins.",
 }
 """The modules whose names are public, each with one line about it."""
+HIDDEN_SECTIONS = ("Args", "Attributes", "Returns", "Raises")
 
 
 def main() -> None:
@@ -165,8 +167,9 @@ def benchmarks_page() -> str:
     rows = []
     for name, row in BENCHMARKS.own.items():
         item = row.load()
-        rows.append((_code(name), row.summary, str(item.num_classes), item.size, item.licence, item.download_url))
-    lines += table(("benchmark", "what", "classes", "size", "licence", "where to get it"), rows)
+        images = f"{_sentence(item.size)}<br>License: {item.licence}." if item.size else f"License: {item.licence}."
+        rows.append((_code(name), f"{_sentence(row.summary)} {item.num_classes} classes.", images, item.download_url))
+    lines += table(("benchmark", "what", "images", "where to get them"), rows)
     lines += ["", "Scored together with another benchmark, not run on its own:", ""]
     lines += [f"- `{name}`, with `{base}`" for name, base in SCORED_WITH.items()]
     return _page(lines)
@@ -345,7 +348,7 @@ def _component(name: str, row: Any, level: int = 2) -> list[str]:
     """Heading, summary, docstring and fields of a row of a table."""
     kind = row.load()
     text = inspect.cleandoc(kind.__doc__ or "")
-    return ["", f"{'#' * level} {name}", "", _sentence(row.summary), "", _quoted(text), "", *_fields(kind)]
+    return ["", f"{'#' * level} {name}", "", *_prose(text), "", *_fields(kind)]
 
 
 def _fields(kind: type) -> list[str]:
@@ -373,9 +376,19 @@ def _arguments(kind: type) -> dict[str, str]:
     return notes
 
 
-def _quoted(text: str) -> str:
-    """A docstring as a block that keeps its line breaks."""
-    return "\n".join(["```text", text, "```"]) if text else ""
+def _prose(text: str) -> list[str]:
+    """The paragraphs of a docstring as Markdown, without the sections that the table of fields shows."""
+    lines: list[str] = []
+    hidden = False
+    for line in text.splitlines():
+        section = re.match(r"(\w+):( |$)", line)
+        if section or (line and not line.startswith(" ")):
+            hidden = bool(section) and section[1] in HIDDEN_SECTIONS  # type: ignore[index]
+        if section and not hidden:
+            lines += ["", f"**{section[1]}.** {_plain(line[section.end() :])}"]
+        elif not hidden:
+            lines.append(_plain(line.strip()))
+    return lines
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
