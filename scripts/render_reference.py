@@ -385,7 +385,7 @@ def _prose(text: str) -> list[str]:
         if section or (line and not line.startswith(" ")):
             hidden = bool(section) and section[1] in HIDDEN_SECTIONS  # type: ignore[index]
         if section and not hidden:
-            lines += ["", f"**{section[1]}.** {_plain(line[section.end() :])}"]
+            lines += ["", f"**{section[1]}.** {_plain(_capitalised(line[section.end() :]))}"]
         elif not hidden:
             lines.append(_plain(line.strip()))
     return lines
@@ -443,7 +443,11 @@ def _bound(value: float | None, unbounded: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."
+    return _capitalised(text).rstrip(".") + "."
+
+
+def _capitalised(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _code(text: str) -> str:
