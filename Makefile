@@ -10,7 +10,7 @@ SHAPES := --jaxtyping-packages=robustbench_eff,beartype.beartype tests/contract 
 # Many tests start a process, which would otherwise compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check install
+.PHONY: demo test test-all check docs coverage wheel install
 
 demo: $(VENV)/.demo
 	$(BIN)/robust-eval --model digits_standard --suite standard --store runs/demo
@@ -19,10 +19,32 @@ test: check
 	$(BIN)/pytest -n auto
 	$(BIN)/pytest -q -n auto $(SHAPES)
 
-check: $(VENV)/.dev
+# The slow tests, too: an expression given here replaces the one in pyproject.toml.
+test-all: check
+	$(BIN)/pytest -n auto -m ''
+	$(BIN)/pytest -q -n auto $(SHAPES)
+
+check: $(VENV)/.dev docs
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/basedpyright
+
+# Reference pages are written from the code, then the site: build/site/index.html. Needs no network.
+docs: $(VENV)/.dev
+	$(BIN)/python scripts/render_reference.py
+	$(BIN)/zensical build --strict --clean
+
+coverage: $(VENV)/.dev
+	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
+
+# Build the package, and run it where nothing but its wheel is installed.
+wheel: $(BIN)/uv
+	rm -rf dist build/wheel
+	$(BIN)/uv build --quiet
+	$(BIN)/uv venv --quiet --python $(BIN)/python build/wheel
+	$(BIN)/uv pip install --quiet --python build/wheel/bin/python dist/*.whl
+	cd build/wheel && bin/robust-eval --model digits_standard
 
 install: $(VENV)/.dev
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -49,3 +50,14 @@ def test_data_files_are_installed() -> None:
 def test_public_names_resolve() -> None:
     for name in robustbench_eff.__all__:
         assert getattr(robustbench_eff, name) is not None
+
+
+def test_every_dependency_of_the_tests_is_pinned() -> None:
+    project = PROJECT["project"]
+    wanted = {*project["dependencies"], *project["optional-dependencies"]["dev"]}
+    pins = {pin.split("==")[0] for pin in PROJECT["tool"]["uv"]["constraint-dependencies"]}
+    assert {_normalized(name) for name in wanted} - pins == set()
+
+
+def _normalized(requirement: str) -> str:
+    return re.split(r"[\[<>=!~ ]", requirement)[0].lower().replace("_", "-")
