@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
@@ -17,8 +19,7 @@ from robustbench_eff.core.types import (
     ImagesToLogits,
     Labels,
     LiveImages,
-    Logits,
-    PerSample,
+    LiveLogits,
 )
 
 from .active_samples import LiveSamples, record_successes, select_rows
@@ -118,8 +119,12 @@ class PGD:
 
 
 def _record_lowest_margins(
-    oracle: Oracle, samples: LiveSamples, final: LiveImages, adversarial: AllImages, lowest: PerSample
-) -> Logits:
+    oracle: Oracle,
+    samples: LiveSamples,
+    final: LiveImages,
+    adversarial: AllImages,
+    lowest: Float[Tensor, "samples"],
+) -> LiveLogits:
     """Write iterates whose margin is below `lowest` into `adversarial`; return the logits of all iterates."""
     logits = oracle.logits(final, samples.rows)
     margins = margin(logits, samples.labels)
