@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import torch
 from jaxtyping import Float
@@ -30,6 +30,8 @@ from .random_starts import in_the_ball
 
 L1_FRACTION = 0.01
 """Fraction of the coordinates that an L1 step moves."""
+
+SurvivingImages: TypeAlias = Float[Tensor, "survivors channel height width"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,7 @@ def _record_lowest_margins(
     samples: LiveSamples,
     final: LiveImages,
     adversarial: AllImages,
-    lowest: Float[Tensor, "samples"],
+    lowest: Float[Tensor, samples],
 ) -> LiveLogits:
     """Write iterates whose margin is below `lowest` into `adversarial`; return the logits of all iterates."""
     logits = oracle.logits(final, samples.rows)
@@ -149,7 +151,7 @@ class PGDSettings:
 
 def pgd_steps(
     oracle: Oracle, settings: PGDSettings, samples: LiveSamples, start: LiveImages, adversarial: AllImages
-) -> tuple[LiveSamples, LiveImages]:
+) -> tuple[LiveSamples, SurvivingImages]:
     """Take all steps from the given starting points.
 
     Args:
