@@ -1,4 +1,4 @@
-"""What adapters of other libraries share: a classifier as an `nn.Module`, and seeded global generators."""
+"""Parts shared by the adapters of other libraries: a classifier as an `nn.Module`, and seeded global generators."""
 
 from __future__ import annotations
 

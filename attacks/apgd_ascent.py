@@ -209,7 +209,7 @@ class _Ascent:
         return self.threat.project(current + ahead, clean)
 
     def _check(self, state: _State, window: int) -> _State:
-        """Halve the step and return to the best point where too few steps increased the loss, or none did."""
+        """Halve the step and return to the best point where too few steps increased the loss or the best stalled."""
         stalled = ~state.shortened & (state.best_at_check >= state.best_loss)
         shorten = (state.raises <= self.rho * window) | stalled
         back = shorten[:, None, None, None]

@@ -35,7 +35,7 @@ USES_OF_MODULE: Mapping[str, AttackUses] = {
     "saltandpepper": "decisions",
     "spatial_attack": "decisions",
 }
-"""What the attacks of each module of Foolbox 3.3.4 use of the model; those of all other modules follow gradients."""
+"""Use of the model by the attacks of each module of Foolbox 3.3.4; those of all other modules follow gradients."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +65,8 @@ class FoolboxAttack:
 
     @property
     def uses(self) -> AttackUses:
-        """See `Attack`; depends on the module of Foolbox that the attack comes from."""
-        module = self._class().__module__.rpartition(".")[2]
-        return USES_OF_MODULE.get(module, "gradients")
+        """See `Attack`."""
+        return foolbox_attack_uses(self.name)
 
     @property
     def threat(self) -> Threat:
@@ -92,16 +91,8 @@ class FoolboxAttack:
         adversarial: Images = clipped
         return adversarial.detach()
 
-    def _class(self) -> type[Any]:
-        attacks = {name: item for name, item in vars(_foolbox().attacks).items() if inspect.isclass(item)}
-        if self.name not in attacks:
-            hint = did_you_mean(self.name, attacks) or f"Known: {', '.join(sorted(attacks))}."
-            raise SpecError(f"Unknown Foolbox attack {self.name!r}.", hint)
-        attack: type[Any] = attacks[self.name]
-        return attack
-
     def _build(self) -> Any:
-        attack = self._class()
+        attack = _attack_class(self.name)
         try:
             return attack(**dict(self.options))
         except (TypeError, ValueError) as error:
@@ -116,6 +107,29 @@ class FoolboxAttack:
             hint = "Give norm=linf, l2, l1 or l0."
             raise SpecError(f"foolbox:{self.name} does not define a norm.", hint) from error
         return NORM_OF[order]
+
+
+def foolbox_attack_uses(name: str) -> AttackUses:
+    """Return what an attack of Foolbox uses of the model, by the module that defines it.
+
+    Args:
+        name: Name of a class in `foolbox.attacks`.
+
+    Raises:
+        SpecError: If Foolbox does not have an attack of this name.
+        UsageError: If Foolbox is not installed.
+    """
+    module = _attack_class(name).__module__.rpartition(".")[2]
+    return USES_OF_MODULE.get(module, "gradients")
+
+
+def _attack_class(name: str) -> type[Any]:
+    attacks = {key: item for key, item in vars(_foolbox().attacks).items() if inspect.isclass(item)}
+    if name not in attacks:
+        hint = did_you_mean(name, attacks) or f"Known: {', '.join(sorted(attacks))}."
+        raise SpecError(f"Unknown Foolbox attack {name!r}.", hint)
+    attack: type[Any] = attacks[name]
+    return attack
 
 
 def _foolbox() -> Any:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
@@ -17,8 +19,7 @@ from robustbench_eff.core.types import (
     ImagesToLogits,
     Labels,
     LiveImages,
-    Logits,
-    PerSample,
+    LiveLogits,
 )
 
 from .active_samples import LiveSamples, record_successes, select_rows
@@ -29,6 +30,8 @@ from .random_starts import in_the_ball
 
 L1_FRACTION = 0.01
 """Fraction of the coordinates that an L1 step moves."""
+
+SurvivingImages: TypeAlias = Float[Tensor, "survivors channel height width"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,8 +121,12 @@ class PGD:
 
 
 def _record_lowest_margins(
-    oracle: Oracle, samples: LiveSamples, final: LiveImages, adversarial: AllImages, lowest: PerSample
-) -> Logits:
+    oracle: Oracle,
+    samples: LiveSamples,
+    final: LiveImages,
+    adversarial: AllImages,
+    lowest: Float[Tensor, samples],
+) -> LiveLogits:
     """Write iterates whose margin is below `lowest` into `adversarial`; return the logits of all iterates."""
     logits = oracle.logits(final, samples.rows)
     margins = margin(logits, samples.labels)
@@ -144,7 +151,7 @@ class PGDSettings:
 
 def pgd_steps(
     oracle: Oracle, settings: PGDSettings, samples: LiveSamples, start: LiveImages, adversarial: AllImages
-) -> tuple[LiveSamples, LiveImages]:
+) -> tuple[LiveSamples, SurvivingImages]:
     """Take all steps from the given starting points.
 
     Args:

@@ -1,4 +1,4 @@
-"""What must hold of a model and its input during an attack."""
+"""Preconditions of an attack: valid images and labels, and a frozen model in eval mode."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from robustbench_eff.attacks import Oracle
-from robustbench_eff.attacks.foolbox_adapter import FoolboxAttack
+from robustbench_eff.attacks.foolbox_adapter import FoolboxAttack, foolbox_attack_uses
 from robustbench_eff.attacks.pyautoattack_adapter import PARTS, VARIANTS, PyAutoAttack
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
@@ -69,11 +69,6 @@ def foolbox_attacks() -> dict[str, type]:
     return {name: item for name, item in vars(foolbox.attacks).items() if inspect.isclass(item) and name != "Attack"}
 
 
-def wrapped(name: str) -> FoolboxAttack:
-    options = (("steps", 5),) if name == "VirtualAdversarialAttack" else ()
-    return FoolboxAttack(name=name, eps=1, norm="l2", options=options)
-
-
 @pytest.mark.parametrize("name", foolbox_attacks())
 def test_every_foolbox_attack_declares_what_it_uses(name: str) -> None:
     expected = "gradients"
@@ -83,14 +78,20 @@ def test_every_foolbox_attack_declares_what_it_uses(name: str) -> None:
         expected = "one gradient"
     elif name in FOOLBOX_LOGITS:
         expected = "logits"
-    assert wrapped(name).uses == expected
+    assert foolbox_attack_uses(name) == expected
 
 
 @pytest.mark.parametrize("name", foolbox_attacks())
 def test_foolbox_attacks_use_gradients_if_and_only_if_their_code_does(name: str) -> None:
     modules = {inspect.getmodule(base) for base in foolbox_attacks()[name].__mro__}
-    takes_gradients = any("value_and_grad" in inspect.getsource(module) for module in modules if module is not builtins)
-    assert (wrapped(name).uses in ("one gradient", "gradients")) == takes_gradients
+    sources = [inspect.getsource(module) for module in modules if module is not builtins]
+    takes_gradients = any(call in source for source in sources for call in ("grad(", "value_and_grad"))
+    assert (foolbox_attack_uses(name) in ("one gradient", "gradients")) == takes_gradients
+
+
+def test_an_adapter_declares_what_its_attack_uses() -> None:
+    assert FoolboxAttack(name="LinfPGD").uses == "gradients"
+    assert FoolboxAttack(name="BoundaryAttack").uses == "decisions"
 
 
 def test_square_of_pyautoattack_uses_logits_and_the_other_parts_gradients() -> None:
