@@ -101,7 +101,7 @@ def test_imagenet_c_is_made_at_224_pixels_as_jpeg_whatever_the_model_sees(
         ("fog(severity=6)", "severity must be 1 to 5, got 6"),
         ("fog(strength=2)", "does not have a field 'strength'"),
         ("fogg", "Did you mean 'fog'"),
-        ("snow_imagecorruptions(constants='cifar10')", "no constants for 'cifar10'"),
+        ("snow_imagecorruptions(constants='cifar10')", "does not define constants for 'cifar10'"),
         ("fog from digits_standard", "Cannot read"),
     ],
 )

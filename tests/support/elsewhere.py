@@ -11,7 +11,7 @@ import torch
 
 import accelerator
 from accelerator import DEVICE, There
-from robustbench_eff import evaluate, testing
+from robustbench_eff import evaluate
 from robustbench_eff.core import rng
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.rng import RandomStreams
@@ -24,6 +24,8 @@ from robustbench_eff.registry.defenses import DEFENSES
 from robustbench_eff.registry.perturbation import parse_attack
 from robustbench_eff.storage.store import Store
 from robustbench_eff.system import devices
+from robustbench_eff.testing.attacks import _problem
+from robustbench_eff.testing.corruptions import example_batch
 from trainings import digits, small_net, training
 
 SHORT = {
@@ -54,7 +56,7 @@ def attacks() -> list[str]:
 
 def corruptions() -> list[str]:
     """Corruptions that make other images there."""
-    pixels, draws = testing._pictures()
+    pixels, draws = example_batch()
     found = []
     for name, row in CORRUPTIONS.items():
         kernel = row.load()
@@ -104,7 +106,7 @@ def met() -> str:
 
 def _attacked(name: str) -> Iterator[torch.Tensor]:
     attack = parse_attack(SHORT.get(name, name))
-    model, images, labels, draws = testing._problem()
+    model, images, labels, draws = _problem()
     yield attack(model, images, labels, draws)
     there = attack(model.to(DEVICE), images.to(DEVICE), labels.to(DEVICE), _moved(draws))
     assert isinstance(there, There)
