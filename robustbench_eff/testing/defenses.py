@@ -18,8 +18,16 @@ from robustbench_eff.defenses.trainer import Training, train
 from robustbench_eff.defenses.training_batch import Batch, Samples, smoothed
 
 RecipeClass: TypeAlias = Callable[..., Recipe]
-NUM_SAMPLES, BATCH_SIZE, NUM_CLASSES, SIDE = 64, 20, 10, 32
+NUM_SAMPLES = 64
+"""Number of training images."""
+BATCH_SIZE = 20
+"""Number of images of a batch whose losses are computed directly."""
+NUM_CLASSES = 10
+"""Number of classes of the labels."""
+SIDE = 32
+"""Height and width of the images, in pixels."""
 HALF = (0.5, 0.5, 0.5)
+"""Mean and standard deviation of the pixels that the network's input is normalized with."""
 
 
 def recipe_is_a_frozen_dataclass(recipe: RecipeClass) -> None:

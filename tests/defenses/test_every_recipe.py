@@ -58,6 +58,9 @@ class Broken(Recipe):
         builds = self.fault == "stages"
         return (Stage(recipe=self, build_samples=NoisyStudent().with_pseudo_labels if builds else None),)
 
+    def export(self, trained: nn.Module) -> nn.Module:
+        return nn.Flatten() if self.fault == "export" else trained
+
     def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
         match self.fault:
             case "teacher":
@@ -78,12 +81,35 @@ class Broken(Recipe):
         (contract.recipe_has_stages_that_can_run, "stages"),
         (contract.recipe_leaves_images_and_mode_alone, "images"),
         (contract.recipe_leaves_images_and_mode_alone, "mode"),
+        (contract.recipe_trains_reproducibly, "export"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
-def test_every_check_can_fail(check: Callable[[Callable[[], Recipe]], None], fault: str) -> None:
+def test_a_check_of_the_losses_can_fail(check: Callable[[Callable[[], Recipe]], None], fault: str) -> None:
     with pytest.raises((AssertionError, UsageError)):
         check(lambda: Broken(fault=fault))
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Loose(Recipe):
+    """Fields can be assigned, and no two objects are equal."""
+
+    version: ClassVar[int] = 1
+
+    field: int = 1
+
+    @property
+    def passes(self) -> float:
+        return 2
+
+    def losses(self, network: Network, batch: Batch) -> Iterator[Tensor]:
+        yield from ()
+
+
+def test_a_check_of_the_fields_can_fail() -> None:
+    for check in (contract.recipe_is_a_frozen_dataclass, contract.recipe_text_round_trips):
+        with pytest.raises(AssertionError):
+            check(Loose)
 
 
 def test_a_wrong_count_of_passes_would_be_found() -> None:
