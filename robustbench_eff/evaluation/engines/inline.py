@@ -114,4 +114,4 @@ class Inline:
         return [TaskFinished(task, self._runtime.work(task).to_result)]
 
     def close(self) -> None:
-        """Do nothing: the process goes on."""
+        """Do nothing: the worker is this process."""
