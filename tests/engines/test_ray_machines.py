@@ -58,6 +58,7 @@ def machines() -> Iterator[tuple[str, str]]:
             subprocess.run(["ip", "netns", "del", name], check=False)
 
 
+@pytest.mark.slow
 def test_two_machines_give_the_outcomes_of_one_even_if_one_dies(machines: tuple[str, str], tmp_path: Path) -> None:
     head, other = machines
     short = tempfile.mkdtemp(prefix="ray-")  # socket paths are limited to 107 bytes
