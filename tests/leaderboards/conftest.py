@@ -1,4 +1,4 @@
-"""What the tests in a browser share: the program, and a site of everything that was published."""
+"""Fixtures of the browser tests: the browser, and a site with all published results."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from visits import ARGUMENTS, Visit
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    found = shutil.which("chromium")
-    if found is None:
+    path = shutil.which("chromium")
+    if path is None:
         pytest.skip("chromium is not installed")
-    return found
+    return path
 
 
 @pytest.fixture(scope="module")
 def browser(chromium: str) -> Iterator[Browser]:
-    """Not for the session: while Playwright runs, no test of the process can call asyncio.run."""
+    """Module scope: while Playwright runs, no test of the same process can call asyncio.run."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
         yield running
@@ -37,11 +37,11 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def published_site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Everything that was published, and some measured models: takes 20 s, so one worker makes it for all."""
+    """A site of all published results and some measured models. It takes 20 s, so one worker makes it for all."""
     own = tmp_path_factory.getbasetemp()
     out = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "published_site"
     with FileLock(out.with_suffix(".lock")):
-        if not (out / FIRST_PAGE).is_file():  # which is written last
+        if not (out / FIRST_PAGE).is_file():  # the page that is written last
             write_site(
                 [*HOSTILE, entry("mine", family="cnn", defense="trades"), *collect_entries((), published=True)], out
             )

@@ -1,4 +1,4 @@
-"""Tables: one protocol a column, ranks with their intervals, the same bytes twice, and text that stays text."""
+"""Tables: one protocol per column, ranks as ranges, reproducible bytes, and names that stay text."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from robustbench_eff.leaderboards.table_formats import FORMATS
 ENTRIES = [measured("good", 950, 600), measured("as good", 940, 590), measured("bad", 700, 100)]
 
 
-def test_rows_are_sorted_and_ranked_by_what_is_certain() -> None:
+def test_rows_are_sorted_and_ranked_by_significant_differences() -> None:
     table = build_table(ENTRIES, layout("attacks"))
     assert [column.label for column in table.columns] == ["clean", "attacked"]
     assert [(row.model, row.ranks) for row in table.rows] == [("good", (1, 2)), ("as good", (1, 2)), ("bad", (3, 3))]
@@ -34,41 +34,41 @@ def test_rows_are_sorted_and_ranked_by_what_is_certain() -> None:
 
 def test_numbers_of_two_protocols_are_two_columns() -> None:
     other = Result(benchmark="digits", metric="accuracy", value=0.5, protocol="a paper")
-    entries = [*ENTRIES, Entry(model="good", published=(other,)), Entry(model="said", claimed=(other,))]
+    entries = [*ENTRIES, Entry(model="good", published=(other,)), Entry(model="claims", claimed=(other,))]
     table = build_table(entries, layout("attacks"))
     clean = [(column.kind, str(column.protocol)) for column in table.columns if column.label == "clean"]
     assert clean == [("measured", "test"), ("claimed", "a paper"), ("published", "a paper")]
     assert len(table.protocols) == 4
 
 
-def test_a_second_number_for_one_place_is_named_not_mixed() -> None:
+def test_a_second_number_for_one_place_becomes_a_flag() -> None:
     twice = tuple(Result(benchmark="b", metric="accuracy", value=value, protocol="p") for value in (0.5, 0.25))
     (row,) = build_table([Entry(model="m", claimed=twice)], layout("default")).rows
     (figure,) = row.figures
     assert figure is not None and (figure.value, figure.flags) == (0.5, ("elsewhere 25.00",))
 
 
-def test_models_without_a_number_are_left_out_where_the_layout_says_so() -> None:
+def test_models_without_a_number_are_left_out_if_the_layout_is_complete() -> None:
     entries = [*ENTRIES, Entry(model="clean only", measured=(counted(1, 2),))]
     text = "{title: T, columns: [{label: a, metric: accuracy}, {label: r, metric: robust_accuracy}], sort: [r]%s}"
     assert [row.model for row in build_table(entries, Layout.parse(text % "", "x")).rows][-1] == "clean only"
     assert len(build_table(entries, Layout.parse(text % ", complete: true", "x")).rows) == 3
 
 
-def test_ranks_hold_the_true_ones_as_often_as_they_say() -> None:
+def test_ranges_of_ranks_cover_the_true_ranks_in_95_percent() -> None:
     random, truth, n = np.random.default_rng(0), np.array([0.5, 0.52, 0.56, 0.6]), 1000
     true_ranks = [4, 3, 2, 1]
-    held = 0
+    covered = 0
     for _ in range(400):
         values = random.binomial(n, truth) / n
         half = 1.96 * np.sqrt(values * (1 - values) / n)
-        found = ranks(list(values), list(zip(values - half, values + half, strict=True)), higher_is_better=True)
-        held += all(best <= true <= worst for true, (best, worst) in zip(true_ranks, found, strict=True))
-    assert held / 400 >= 0.95
-    assert found[3].best == 1 and found[0].worst == 4
+        ranges = ranks(list(values), list(zip(values - half, values + half, strict=True)), higher_is_better=True)
+        covered += all(best <= true <= worst for true, (best, worst) in zip(true_ranks, ranges, strict=True))
+    assert covered / 400 >= 0.95
+    assert ranges[3].best == 1 and ranges[0].worst == 4
 
 
-def test_a_number_without_an_interval_ranks_as_it_is() -> None:
+def test_a_number_without_an_interval_counts_as_exact() -> None:
     assert ranks([0.1, 0.3, 0.3], [None] * 3, higher_is_better=False) == [(1, 1), (2, 3), (2, 3)]
 
 
@@ -87,12 +87,12 @@ def test_a_shipped_layout_reads(name: str) -> None:
         ("{", "is not YAML"),
     ],
 )
-def test_a_layout_that_is_wrong_is_said(text: str, words: str) -> None:
+def test_an_error_names_the_invalid_field_of_a_layout(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         Layout.parse(text, "mine")
 
 
-def test_columns_that_nobody_has_are_said() -> None:
+def test_columns_without_results_and_unknown_columns_are_errors() -> None:
     with pytest.raises(UsageError, match="None of the results match"):
         build_table(ENTRIES, Layout.parse("{title: T, columns: [{metric: mCE}]}", "x"))
     with pytest.raises(UsageError, match="Did you mean 'attacks'"):
@@ -110,7 +110,7 @@ def nasty():
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_says_the_same_bytes_twice(nasty, name: str) -> None:
+def test_every_format_gives_the_same_bytes_twice(nasty, name: str) -> None:
     assert FORMATS[name](nasty) == FORMATS[name](nasty) != ""
 
 
@@ -140,13 +140,13 @@ def test_latex_compiles(nasty, tmp_path: Path) -> None:
     assert (tmp_path / "table.pdf").stat().st_size > 1000
 
 
-def test_latex_has_no_character_that_it_would_take_for_a_command(nasty) -> None:
+def test_latex_does_not_interpret_names_as_commands(nasty) -> None:
     body = FORMATS["tex"](nasty)
     assert r"\input" not in body and r"\textbackslash{}input\{x\}" in body
 
 
 @pytest.mark.parametrize("width", [60, 100, 200])
-def test_a_narrow_terminal_gets_the_table_in_parts_and_no_number_cut_off(width: int) -> None:
+def test_a_narrow_terminal_gets_the_table_in_parts_without_cutting_numbers(width: int) -> None:
     from rich.console import Console
 
     from robustbench_eff.leaderboards import terminal
@@ -157,7 +157,7 @@ def test_a_narrow_terminal_gets_the_table_in_parts_and_no_number_cut_off(width: 
     assert "…" not in text and text.count("95.00") == 1 and text.count("as good") == (2 if width == 60 else 1)
 
 
-def test_ranks_are_of_one_benchmark_radius_and_protocol() -> None:
+def test_ranks_refer_to_one_benchmark_radius_and_protocol() -> None:
     small = [
         measured(f"small {place}", 900, 400).model_copy(
             update={"measured": (counted(990, 1000, "pgd(eps=1/255)"),)}  # an easier radius
@@ -181,7 +181,7 @@ def test_claims_are_shown_and_not_ranked() -> None:
     )
 
 
-def test_what_must_be_known_before_trusting_a_number_is_in_every_format() -> None:
+def test_every_format_has_the_warnings() -> None:
     check = Check(benchmark="digits", check="black_box", finding="suspect", evidence="5 of 10")
     flagged = ENTRIES[0].model_copy(
         update={"checks": (check,), "measured": (counted(950, 1000, flags=("incomplete: 9 of 10",)),)}

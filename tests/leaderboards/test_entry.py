@@ -1,4 +1,4 @@
-"""Entries: what a file says, and what it may not."""
+"""Entries: valid and invalid files."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_an_entry_comes_back_from_its_file(tmp_path: Path) -> None:
         ("colour", "red", r"measured\[0\].colour: Extra inputs are not permitted"),
     ],
 )
-def test_a_field_that_cannot_be_is_named(tmp_path: Path, field: str, value: object, words: str) -> None:
+def test_an_error_names_the_invalid_field(tmp_path: Path, field: str, value: object, words: str) -> None:
     plain = json.loads(measured("mine", 900, 400).text())
     plain["measured"][0][field] = value
     path = tmp_path / "mine.json"
@@ -79,7 +79,7 @@ def test_a_protocol_is_a_sentence_or_its_fields_and_is_written_as_it_was_read(
         (3, r"measured\[0\].protocol: Input should be a sentence or an object with the protocol's fields"),
     ],
 )
-def test_a_protocol_that_cannot_be_is_named(tmp_path: Path, protocol: object, words: str) -> None:
+def test_an_error_names_the_invalid_field_of_a_protocol(tmp_path: Path, protocol: object, words: str) -> None:
     plain = json.loads(measured("mine", 900, 400).text())
     plain["measured"][0]["protocol"] = protocol
     (tmp_path / "mine.json").write_text(json.dumps(plain))
@@ -87,7 +87,7 @@ def test_a_protocol_that_cannot_be_is_named(tmp_path: Path, protocol: object, wo
         read_entry(tmp_path / "mine.json")
 
 
-def test_a_file_that_is_not_there_or_no_json_gets_a_sentence(tmp_path: Path) -> None:
+def test_a_missing_file_and_a_file_that_is_not_json_are_errors(tmp_path: Path) -> None:
     with pytest.raises(EntryError, match="cannot be read: No such file"):
         read_entry(tmp_path / "gone.json")
     (tmp_path / "text.json").write_text("hello")
@@ -108,15 +108,15 @@ def test_results_of_two_entries_are_kept_apart_by_kind() -> None:
     assert both.family == "cnn" and both.provenance is not None
 
 
-def test_globs_choose_models_and_results() -> None:
+def test_globs_select_models_and_results() -> None:
     entry = measured("Mine", 900, 400, family="cnn")
     assert entry.filtered(families=("CNN",)) == entry
     assert entry.filtered(families=("vit", "resnet*")) is None
-    kept = entry.filtered(benchmarks=("imagenet*",))
-    assert kept is not None and not kept.results()
+    filtered = entry.filtered(benchmarks=("imagenet*",))
+    assert filtered is not None and not filtered.results()
 
 
-def test_the_checksum_is_of_all_that_is_said() -> None:
+def test_the_checksum_depends_on_all_other_fields() -> None:
     entry = measured("mine", 900, 400)
     assert entry.with_checksum() == entry
     other = entry.model_copy(update={"measured": (counted(901, 1000),)})

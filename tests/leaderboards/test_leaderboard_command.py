@@ -1,4 +1,4 @@
-"""`robust-eval leaderboard` as a user meets it."""
+"""`robust-eval leaderboard` on the command line."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_a_board_is_built_from_outcomes_without_torch_and_the_same_twice(store: Path, tmp_path: Path) -> None:
+def test_a_table_is_built_from_outcomes_without_torch_and_reproducibly(store: Path, tmp_path: Path) -> None:
     files = [tmp_path / f"{name}.md" for name in ("first", "second")]
     for file in files:
         words = ["leaderboard", "build", str(store), "--columns", "attacks", "--out", str(file)]
@@ -47,7 +47,7 @@ def test_a_board_is_built_from_outcomes_without_torch_and_the_same_twice(store: 
     assert first == second and first.decode().index(r"digits\_pgd\_at") < first.decode().index(r"digits\_standard")
 
 
-def test_published_results_are_there_before_any_run() -> None:
+def test_published_results_need_no_run() -> None:
     answer = run("build", "--family", "efficientnet", "--benchmark", "imagenet-c")
     assert answer.exit_code == 0 and "effnet_b7_advprop" in answer.output and "50.32" in answer.output
     answer = run("build", "--family", "nothing")
@@ -93,7 +93,7 @@ def test_a_tampered_number_fails_and_its_row_is_named(store: Path, tmp_path: Pat
         (("entry", "nowhere", "--out", "x"), "nowhere is not a store of outcomes"),
     ],
 )
-def test_wrong_arguments_get_a_sentence(words: tuple[str, ...], sentence: str) -> None:
+def test_wrong_arguments_get_a_message(words: tuple[str, ...], sentence: str) -> None:
     answer = run(*words)
     assert answer.exit_code == 2 and sentence in " ".join(answer.output.split())
 
@@ -106,9 +106,9 @@ def test_a_path_is_printed_as_it_is(store: Path, tmp_path: Path, words: tuple[st
 
 
 def test_the_schema_of_an_entry_is_printed() -> None:
-    found = json.loads(run("schema").output)
-    assert found["properties"]["measured"]["items"] == {"$ref": "#/$defs/Result"}
-    assert found["additionalProperties"] is False
+    schema = json.loads(run("schema").output)
+    assert schema["properties"]["measured"]["items"] == {"$ref": "#/$defs/Result"}
+    assert schema["additionalProperties"] is False
 
 
 def test_the_readme_shows_the_digits_leaderboard_as_the_command_writes_it(tmp_path: Path) -> None:

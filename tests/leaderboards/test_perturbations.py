@@ -1,4 +1,4 @@
-"""Severities and radii as texts say them, and corruptions by severity."""
+"""Severities and radii in spec texts, and corruptions by severity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from site_entries import result
 IMAGES = Protocol(description="all images")
 
 
-def test_a_severity_is_a_whole_number_from_1_to_5() -> None:
+def test_a_severity_is_an_integer_from_1_to_5() -> None:
     assert at_severity("fog(severity=3, constants='cifar10')") == ("fog(constants='cifar10')", 3)
     for text in (
         "fog",
@@ -44,7 +44,7 @@ def test_any_other_radius_is_none(text: str) -> None:
     assert metric_at_radius(f"robust_accuracy@{text}") is None
 
 
-def test_a_number_of_thousands_of_digits_is_read_as_words() -> None:
+def test_an_integer_of_thousands_of_digits_is_not_a_spec() -> None:
     assert at_radius(f"pgd(eps=4/255, steps=0x{'f' * 4000})") is None
 
 
@@ -52,7 +52,7 @@ def test_report_plots_and_page_have_the_same_corruptions_by_severity() -> None:
     drawn = [result("snow(severity=1)", 0.5 + seed / 10, protocol=replace(IMAGES, seeds=(seed,))) for seed in (0, 1)]
     results = (result("fog(severity=1)", 0.6), *drawn, result("fog(severity=1)", 0.9))
     entry = Entry(model="m", measured=results)
-    of_report = [found.table for found in heat_maps([entry])]
+    of_report = [heat_map.table for heat_map in heat_maps([entry])]
     (part,) = parts(entry)
     (plot,) = plots([entry])
     assert of_report == [group.table for group in part.severities] == by_severity(results)
@@ -62,7 +62,7 @@ def test_report_plots_and_page_have_the_same_corruptions_by_severity() -> None:
     assert [{row[0]: row[2] for row in view.models["m"]} for view in plot.views] == values
 
 
-def test_what_draws_nothing_has_a_table_of_its_own_where_nothing_draws() -> None:
+def test_deterministic_corruptions_have_their_own_table_without_random_ones() -> None:
     (table,) = by_severity([result("fog(severity=5)", 0.6), result("none", 0.9)])
     assert (table.protocol, list(table.corruptions)) == (IMAGES, ["fog"])
     assert table.corruptions["fog"][:4] == [None] * 4

@@ -1,4 +1,4 @@
-"""The plots of the site: what a browser makes of them."""
+"""The plots of the site in a browser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from site_entries import AND, CLIMBING, SCRIPT
 from visits import Visit, wait_for_plot
 
 
-def test_plots_are_drawn_when_they_are_asked_for(visit: Visit) -> None:
+def test_a_plot_is_drawn_when_its_tab_is_opened(visit: Visit) -> None:
     page = visit.open("plots.html")
     for tab in page.get_by_role("tab").all():
         tab.click()
@@ -37,7 +37,7 @@ def test_every_model_is_in_the_plots_in_its_place(visit: Visit) -> None:
     panel.locator(".view").select_option(label="digits (measured: all images), 6 models")
     offered = panel.locator(".models option")
     expect(offered).to_have_count(6)
-    named = offered.evaluate_all("found => found.map(option => option.value)")
+    named = offered.evaluate_all("options => options.map(option => option.value)")
     assert named == sorted([SCRIPT, CLIMBING, AND, "__proto__", "10", "mine"])
     panel.locator(".models").select_option("__proto__")
     panel.locator(".drawing svg text", has_text="50.0%").wait_for()

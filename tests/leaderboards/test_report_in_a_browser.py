@@ -1,4 +1,4 @@
-"""The page of a run, a report in one file: what a browser makes of it."""
+"""The HTML report in a browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The static site: how its files get into a folder, and what they leave alone there."""
+"""The static site: how its files are written into a folder, and which files are left alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_names_of_models_stay_in_the_folder_and_apart() -> None:
     assert file_names(models[::-1]) == names
 
 
-def test_names_that_are_well_are_kept() -> None:
+def test_ordinary_names_remain() -> None:
     models = ["resnet50.a1_in1k", "console", "ViT-B-16-SigLIP"]
     assert file_names(models) == {name: name for name in models}
 
@@ -38,7 +38,7 @@ def test_nothing_is_written_outside_the_folder(tmp_path: Path) -> None:
     assert (out / "pictures" / "_.._x-1.png").read_bytes() == PNG
 
 
-def test_what_an_earlier_site_left_goes_and_nothing_else(tmp_path: Path) -> None:
+def test_only_files_of_an_earlier_site_are_removed(tmp_path: Path) -> None:
     out = tmp_path / "site"
     write_site([entry("old")], out, pictures={"old": [("digits, pgd", PNG)]})
     foreign = {".git/HEAD": "ref", "CNAME": "a.host", "models/note.txt": "mine", "data/mine.js": "1"}
@@ -72,7 +72,7 @@ def test_nothing_is_written_through_a_link(tmp_path: Path, name: str) -> None:
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
 
-def test_a_file_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
+def test_a_foreign_file_is_not_overwritten(tmp_path: Path) -> None:
     write_site([entry("old")], tmp_path)
     (tmp_path / "models" / "new.html").write_text("mine")
     with pytest.raises(UsageError, match=r"new\.html is in the way"):
@@ -80,7 +80,7 @@ def test_a_file_of_somebody_else_is_not_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "models" / "new.html").read_text() == "mine"
 
 
-def test_a_mark_names_no_file_outside_of_the_folder(tmp_path: Path) -> None:
+def test_a_list_of_files_outside_of_the_folder_is_an_error(tmp_path: Path) -> None:
     out, precious = tmp_path / "site", tmp_path / "precious"
     precious.write_text("mine")
     write_site([entry("old")], out)
@@ -91,7 +91,7 @@ def test_a_mark_names_no_file_outside_of_the_folder(tmp_path: Path) -> None:
     assert precious.read_text() == "mine"
 
 
-def test_an_interrupted_site_leads_to_its_old_numbers_and_is_replaced_whole(
+def test_an_interrupted_site_still_shows_its_old_numbers_and_can_be_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put({"index.html": b"old", "data/a-1.js": b"1"}, tmp_path)

@@ -1,4 +1,4 @@
-"""The static site as a whole: what a browser makes of all its pages."""
+"""The static site as a whole in a browser."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from visits import Visit, models, wait_for_plot
 
 
-def test_all_that_was_published_is_small_enough_to_load(visit: Visit) -> None:
+def test_a_site_of_all_published_results_is_small(visit: Visit) -> None:
     page = visit.open("index.html")
     models(page).first.wait_for()
     size = sum(path.stat().st_size for path in visit.folder.rglob("*") if path.is_file())
@@ -19,7 +19,7 @@ def test_all_that_was_published_is_small_enough_to_load(visit: Visit) -> None:
     assert visit.was_quiet()
 
 
-def test_the_keyboard_is_enough(visit: Visit) -> None:
+def test_the_site_can_be_used_with_the_keyboard_alone(visit: Visit) -> None:
     page = visit.open("index.html")
     models(page).first.wait_for()
     page.keyboard.press("Tab")
@@ -54,15 +54,15 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
 
 
 def press_until(page: Page, key: str, selector: str) -> None:
-    """Until what has the focus is as the selector says."""
+    """Press a key until the focused element matches the selector."""
     for _ in range(100):
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return
         page.keyboard.press(key)
-    raise AssertionError(f"{key} never comes to {selector}.")
+    raise AssertionError(f"{key} never reaches {selector}.")
 
 
-def test_the_theme_is_the_systems_until_it_is_chosen_and_then_stays(visit: Visit) -> None:
+def test_the_theme_follows_the_system_until_it_is_chosen(visit: Visit) -> None:
     page = visit.open("index.html")
     body = page.locator("body")
     expect(body).to_have_css("background-color", "rgb(255, 255, 255)")
@@ -77,14 +77,14 @@ def test_the_theme_is_the_systems_until_it_is_chosen_and_then_stays(visit: Visit
 def test_data_are_scripts_that_a_page_can_read(visit: Visit) -> None:
     page = visit.open("plots.html")
     for file in (visit.folder / "data").iterdir():
-        said = re.fullmatch(r'take\("([\w-]+)",(.*)\);\n', file.read_text(), re.DOTALL)
-        assert said is not None and f"{said[1]}.js" == file.name
-        taken = page.evaluate("async (name) => JSON.stringify(await data(name))", said[1])
-        assert json.loads(taken) == json.loads(said[2])
+        match = re.fullmatch(r'take\("([\w-]+)",(.*)\);\n', file.read_text(), re.DOTALL)
+        assert match is not None and f"{match[1]}.js" == file.name
+        taken = page.evaluate("async (name) => JSON.stringify(await data(name))", match[1])
+        assert json.loads(taken) == json.loads(match[2])
     assert visit.was_quiet()
 
 
-def test_what_cannot_be_loaded_is_said_and_tried_again(visit: Visit) -> None:
+def test_a_failure_to_load_is_shown_and_tried_again(visit: Visit) -> None:
     page = visit.page
     for files in ("**/data/board-attacks-*.js", "**/data/plot-*.js"):
         page.route(files, lambda route: route.abort())
@@ -104,7 +104,7 @@ def test_what_cannot_be_loaded_is_said_and_tried_again(visit: Visit) -> None:
     page.locator("#curves svg").wait_for()
 
 
-def test_a_browser_that_keeps_nothing_shows_the_page(visit: Visit) -> None:
+def test_the_page_works_without_local_storage(visit: Visit) -> None:
     refused = "{ get() { throw new DOMException('no', 'SecurityError'); } }"
     visit.page.add_init_script(f"Object.defineProperty(window, 'localStorage', {refused})")
     page = visit.open("index.html")

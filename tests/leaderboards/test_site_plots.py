@@ -1,4 +1,4 @@
-"""The static site: what its plots show."""
+"""The static site: contents of its plots."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def test_published_and_measured_numbers_are_different_views() -> None:
         )
 
 
-def test_a_security_curve_begins_at_clean_accuracy() -> None:
+def test_a_security_curve_starts_at_clean_accuracy() -> None:
     curves = next(plot for plot in plots([entry("m")]) if plot.name == "curves")
     assert curves.views[0].label.startswith("digits, pgd(steps=50)")
     points = [row[1:3] for row in curves.views[0].models["m"]]
     assert points == [[0.0, 0.9], [round(4 / 255, 6), 0.6], [round(8 / 255, 6), 0.4]]
 
 
-def test_one_radius_is_no_curve() -> None:
+def test_one_radius_does_not_make_a_curve() -> None:
     one = Entry(model="m", measured=(result("none", 0.9), result("pgd(eps=4/255)", 0.5)))
     assert [plot.name for plot in plots([one])] == ["scatter"]
 
 
-def test_corruptions_that_draw_stand_beside_those_that_do_not() -> None:
+def test_random_and_deterministic_corruptions_share_a_view() -> None:
     seeds = [
         result("snow(severity=1)", 0.5, protocol=Protocol(description="all images", seeds=(seed,))) for seed in (0, 1)
     ]
@@ -45,7 +45,7 @@ def test_corruptions_that_draw_stand_beside_those_that_do_not() -> None:
     assert [view.label for view in plot.views] == [f"digits (measured: all images · seed {seed})" for seed in (0, 1)]
 
 
-def test_the_best_is_the_one_with_the_highest_mean() -> None:
+def test_models_are_sorted_by_their_mean() -> None:
     def of(model: str, *values: float) -> Entry:
         results = (result(f"fog(severity={place})", value) for place, value in enumerate(values, start=1))
         return Entry(model=model, measured=tuple(results))
@@ -54,7 +54,7 @@ def test_the_best_is_the_one_with_the_highest_mean() -> None:
     assert list(plot.views[0].models) == ["best", "strong at first", "strong at the end"]
 
 
-def test_plots_round_to_the_same_percent_as_tables() -> None:
+def test_plots_round_like_tables() -> None:
     (plot,) = plots([Entry(model="m", measured=tuple(result(f"fog(severity={k})", 0.60445) for k in (1, 2)))])
     assert f"{plot.views[0].models['m'][0][2]:.1%}" == f"{0.60445:.1%}" == "60.4%"
 
@@ -68,7 +68,7 @@ def test_the_scatter_calls_every_metric_by_its_name() -> None:
     }
 
 
-def test_numbers_on_the_heat_map_can_be_read() -> None:
+def test_numbers_on_the_heat_map_have_enough_contrast() -> None:
     drawing = json.loads((Path(plots_module.__file__).parent / "drawings" / "corruptions.json").read_text())
     ink = drawing["layer"][1]["encoding"]["color"]
     limit = float(ink["condition"]["test"].removeprefix("datum.accuracy > "))
@@ -78,7 +78,7 @@ def test_numbers_on_the_heat_map_can_be_read() -> None:
 
 
 def contrast(first: tuple[float, ...], second: tuple[float, ...]) -> float:
-    """As WCAG 2 defines it, of two colours in sRGB."""
+    """Return the contrast ratio of two colours in sRGB as defined by WCAG 2."""
     bright = sorted(
         np.dot([0.2126, 0.7152, 0.0722], [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour])
         for colour in (first, second)

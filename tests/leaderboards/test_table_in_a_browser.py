@@ -1,4 +1,4 @@
-"""The table of models on the site's front page: what a browser makes of it."""
+"""The table on the site's front page in a browser."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_hostile_names_are_text(visit: Visit) -> None:
     assert visit.was_quiet()
 
 
-def test_what_is_searched_is_text(visit: Visit) -> None:
+def test_searched_texts_are_not_markup(visit: Visit) -> None:
     page = visit.open("index.html")
     choose_columns(page, "Clean and robust")
     for words in ("AT&T", "R&D <img src=stolen.png", "onerror=alert(1)"):
@@ -82,23 +82,23 @@ def test_what_is_searched_is_text(visit: Visit) -> None:
     assert visit.was_quiet()
 
 
-def test_a_filter_takes_names_as_they_are(visit: Visit) -> None:
+def test_a_filter_does_not_change_names(visit: Visit) -> None:
     page = visit.open("index.html")
     models(page).first.wait_for()
     page.locator("#defense").select_option("two  spaces")
     expect(models(page)).to_have_text([AND])
 
 
-def test_columns_of_one_label_are_alike_only_if_they_are_of_one_kind(visit: Visit) -> None:
+def test_columns_of_one_label_are_alternatives_only_within_one_kind(visit: Visit) -> None:
     page = visit.open("index.html")
     models(page).first.wait_for()
     kinds = ("published", "published", "claimed")
     columns = [{"label": "clean", "kind": kind, "count": 1, "place": place} for place, kind in enumerate(kinds)]
-    found = page.evaluate("columns => chosen({ columns, rows: Array(100) }).map(({ place }) => place)", columns)
-    assert found == [0, 2]
+    places = page.evaluate("columns => chosen({ columns, rows: Array(100) }).map(({ place }) => place)", columns)
+    assert places == [0, 2]
 
 
-def test_a_slow_table_does_not_come_over_a_later_choice(visit: Visit) -> None:
+def test_a_slow_table_does_not_replace_a_later_choice(visit: Visit) -> None:
     page, held = visit.page, list[Route]()
     page.route("**/data/board-attacks-*.js", lambda route: held.append(route))
     visit.open("index.html")
@@ -112,14 +112,14 @@ def test_a_slow_table_does_not_come_over_a_later_choice(visit: Visit) -> None:
     assert page.locator("#models caption").inner_text() == "Defenses"
 
 
-def test_paper_has_the_whole_table(visit: Visit) -> None:
+def test_the_whole_table_is_printed(visit: Visit) -> None:
     page = visit.open("index.html")
     models(page).first.wait_for()
     page.emulate_media(media="print")
     expect(page.locator("#board .scroll")).to_have_css("max-height", "none")
 
 
-def test_who_comes_back_sees_what_the_choices_say(visit: Visit) -> None:
+def test_going_back_restores_the_selected_columns(visit: Visit) -> None:
     page = visit.open("index.html")
     choose_columns(page, "Clean and robust")
     page.get_by_label("Numbers").select_option("measured")

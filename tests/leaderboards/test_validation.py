@@ -1,4 +1,4 @@
-"""An entry that was tampered with fails, and the row is named."""
+"""Validation: an entry that was tampered with fails, and the row is named."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ GOOD = measured("mine", 900, 400)
 
 
 def changed(number: int, **fields: object) -> Entry:
-    """The good entry with one result changed, and a checksum to match."""
+    """Return the good entry with one result changed, and a matching checksum."""
     results = list(GOOD.measured)
     results[number] = results[number].model_copy(update=fields)
     return GOOD.model_copy(update={"measured": tuple(results)}).with_checksum()
 
 
-def test_a_sound_entry_has_nothing_wrong() -> None:
+def test_a_sound_entry_has_no_issues() -> None:
     assert problems(GOOD, wilson, metric_of) == [] and differences(GOOD, GOOD) == [] and repeated([GOOD]) == []
 
 
@@ -56,11 +56,11 @@ def test_a_sound_entry_has_nothing_wrong() -> None:
         (1, {"metric": "robust_accuracy@foo"}, "the metric's radius must be a finite number above 0"),
     ],
 )
-def test_a_number_that_cannot_be_is_found_with_its_row(number: int, fields: dict[str, object], words: str) -> None:
-    found = problems(changed(number, **fields), wilson, metric_of)
-    assert any(
-        words in problem.what and problem.where.startswith(f"measured[{number}] (digits, ") for problem in found
-    ), [asdict(problem) for problem in found]
+def test_an_impossible_number_is_found_with_its_row(number: int, fields: dict[str, object], words: str) -> None:
+    issues = problems(changed(number, **fields), wilson, metric_of)
+    assert any(words in issue.what and issue.where.startswith(f"measured[{number}] (digits, ") for issue in issues), [
+        asdict(issue) for issue in issues
+    ]
 
 
 def test_a_metric_must_be_known_where_it_was_measured() -> None:
@@ -95,12 +95,12 @@ def test_a_number_within_the_bounds_of_its_metric_is_sound(metric: str, value: f
 
 def test_a_change_after_writing_is_found() -> None:
     tampered = GOOD.model_copy(update={"measured": (counted(950, 1000), GOOD.measured[1])})
-    assert [problem.where for problem in problems(tampered, wilson, metric_of)] == ["checksum"]
+    assert [issue.where for issue in problems(tampered, wilson, metric_of)] == ["checksum"]
 
 
-def test_a_number_that_stands_twice_is_found_and_a_claim_may() -> None:
+def test_a_repeated_number_is_found_except_for_claims() -> None:
     twice = GOOD.model_copy(update={"measured": GOOD.measured * 2}).with_checksum()
-    assert [problem.where for problem in problems(twice, wilson, metric_of)] == [
+    assert [issue.where for issue in problems(twice, wilson, metric_of)] == [
         "measured[2] (digits, none, accuracy)",
         "measured[3] (digits, pgd(eps=8/255), robust_accuracy)",
     ]
@@ -108,10 +108,10 @@ def test_a_number_that_stands_twice_is_found_and_a_claim_may() -> None:
     assert problems(Entry(model="m", claimed=(claim, claim)), wilson, metric_of) == []
 
 
-def test_places_are_counted_within_their_kind() -> None:
+def test_rows_are_counted_within_their_kind() -> None:
     odd = Result(benchmark="digits", metric="accuracy", value=99, protocol="a paper")
     entry = GOOD.model_copy(update={"published": (odd,), "claimed": (odd,)}).with_checksum()
-    assert {problem.where.partition(" ")[0] for problem in problems(entry, wilson, metric_of)} == {
+    assert {issue.where.partition(" ")[0] for issue in problems(entry, wilson, metric_of)} == {
         "published[0]",
         "claimed[0]",
     }
@@ -119,29 +119,29 @@ def test_places_are_counted_within_their_kind() -> None:
 
 def test_results_without_provenance_and_repeated_models_are_found() -> None:
     bare = GOOD.model_copy(update={"provenance": None}).with_checksum()
-    assert "provenance" in {problem.where for problem in problems(bare, wilson, metric_of)}
-    assert [problem.what for problem in repeated([GOOD, GOOD])] == ["has 2 entries"]
+    assert "provenance" in {issue.where for issue in problems(bare, wilson, metric_of)}
+    assert [issue.what for issue in repeated([GOOD, GOOD])] == ["has 2 entries"]
 
 
-def test_what_does_not_follow_from_the_outcomes_is_found() -> None:
+def test_numbers_that_do_not_follow_from_the_outcomes_are_found() -> None:
     again = changed(1, value=0.401, n=999)
-    found = {problem.what for problem in differences(GOOD, again)}
-    assert found == {"value is 0.4, the outcomes give 0.401", "n is 1000, the outcomes give 999"}
+    messages = {issue.what for issue in differences(GOOD, again)}
+    assert messages == {"value is 0.4, the outcomes give 0.401", "n is 1000, the outcomes give 999"}
     fewer = GOOD.model_copy(update={"measured": GOOD.measured[:1]})
-    assert [problem.what for problem in differences(fewer, GOOD)] == ["follows from the outcomes and is missing"]
-    assert [problem.what for problem in differences(GOOD, fewer)] == ["does not follow from the outcomes"]
-    assert [problem.what for problem in differences(GOOD, None)] == ["does not have outcomes in the store"]
+    assert [issue.what for issue in differences(fewer, GOOD)] == ["follows from the outcomes and is missing"]
+    assert [issue.what for issue in differences(GOOD, fewer)] == ["does not follow from the outcomes"]
+    assert [issue.what for issue in differences(GOOD, None)] == ["does not have outcomes in the store"]
 
 
-def test_what_travels_with_the_numbers_must_follow_from_the_outcomes_too() -> None:
+def test_verdicts_and_weights_must_follow_from_the_outcomes_too() -> None:
     check = Check(benchmark="digits", check="black_box", finding="passed", evidence="0 of 1000")
     honest = GOOD.model_copy(update={"checks": (check.model_copy(update={"finding": "suspect"}),)})
     assert GOOD.provenance is not None
     other = GOOD.provenance.model_copy(update={"weights": "others"})
     lying = honest.model_copy(update={"checks": (check,), "provenance": other})
-    assert [problem.where for problem in differences(lying, honest)] == ["provenance.weights", "checks"]
+    assert [issue.where for issue in differences(lying, honest)] == ["provenance.weights", "checks"]
     flipped = changed(0, higher_is_better=False, unit="number", flags=("incomplete",))
-    assert [problem.what.partition(" is ")[0] for problem in differences(flipped, GOOD)] == [
+    assert [issue.what.partition(" is ")[0] for issue in differences(flipped, GOOD)] == [
         "unit",
         "higher_is_better",
         "flags",
@@ -153,4 +153,4 @@ def test_other_outcomes_are_found(tmp_path: Path) -> None:
     cells = dict(GOOD.provenance.cells)
     cells["bbbb"] = cells["bbbb"].model_copy(update={"outcomes": "1" * 32})
     other = GOOD.model_copy(update={"provenance": GOOD.provenance.model_copy(update={"cells": cells})})
-    assert [problem.where for problem in differences(GOOD, other)] == ["provenance.cells.bbbb"]
+    assert [issue.where for issue in differences(GOOD, other)] == ["provenance.cells.bbbb"]

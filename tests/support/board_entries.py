@@ -1,4 +1,4 @@
-"""Entries of models that are nobody's."""
+"""Entries of made-up models."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ IMAGES = Protocol(split="test")
 
 
 def counted(right: int, n: int, perturbation: str = "none", **fields: object) -> Result:
-    """A measured proportion, with its interval."""
+    """Return a measured proportion with its interval."""
     low, high = wilson(right, n)
     metric = "accuracy" if perturbation == "none" else "robust_accuracy"
-    said = {"benchmark": "digits", "protocol": IMAGES if metric == "accuracy" else replace(IMAGES, seeds=(0,))}
-    said |= {"metric": metric, "perturbation": perturbation, "cell": CELLS.get(perturbation, "")}
-    return Result(**{**said, "value": right / n, "low": low, "high": high, "n": n, **fields})
+    values = {"benchmark": "digits", "protocol": IMAGES if metric == "accuracy" else replace(IMAGES, seeds=(0,))}
+    values |= {"metric": metric, "perturbation": perturbation, "cell": CELLS.get(perturbation, "")}
+    return Result(**{**values, "value": right / n, "low": low, "high": high, "n": n, **fields})
 
 
 def measured(model: str, right: int, robust: int, n: int = 1000, **fields: object) -> Entry:
-    """A model with clean and robust accuracy."""
+    """Return an entry with clean and robust accuracy."""
     cells = {
         name: Cell(
             benchmark="digits", perturbation=text, protocol=IMAGES, data="d", samples=n, seed=None, outcomes="0" * 32

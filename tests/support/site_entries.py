@@ -1,4 +1,4 @@
-"""Entries for a site, some of which say what a page must not read as markup or a path."""
+"""Entries for a site, some with texts that a page must not read as markup or as a path."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def result(perturbation: str, value: float, **other: object) -> Result:
     metric = "accuracy" if perturbation == "none" or "severity" in perturbation else "robust_accuracy"
-    said = {"benchmark": "digits", "metric": metric, "protocol": "all images", "n": 360} | other
-    return Result(perturbation=perturbation, value=value, low=value - 0.02, high=value + 0.02, **said)
+    values = {"benchmark": "digits", "metric": metric, "protocol": "all images", "n": 360} | other
+    return Result(perturbation=perturbation, value=value, low=value - 0.02, high=value + 0.02, **values)
 
 
 def entry(model: str, clean: float = 0.9, kind: Kind = "measured", **other: object) -> Entry:

@@ -1,4 +1,4 @@
-"""A visit to the pages in a folder with a browser, and what can be waited for there."""
+"""Visit the pages in a folder with a browser, and wait for their content."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ ARGUMENTS = [
     *("--disable-background-networking", "--disable-component-update"),
 ]
 PATIENCE = 30_000
-"""Milliseconds: a machine may have other things to do."""
+"""Timeout in milliseconds, generous because the machine may be busy."""
 expect.set_options(timeout=PATIENCE)
 
 
 class Visit:
-    """A page, with what it asked for and complained of."""
+    """A page with its requests and complaints."""
 
     def __init__(self, browser: Browser, folder: Path, **options: object) -> None:
-        self.folder, self.asked, self.complaints = folder, list[str](), list[str]()
+        self.folder, self.requested, self.complaints = folder, list[str](), list[str]()
         self.page: Page = browser.new_context(**options).new_page()
         self.page.set_default_timeout(PATIENCE)
         self.page.on("request", self._request)
@@ -37,25 +37,27 @@ class Visit:
         self.page.context.close()
 
     def _request(self, request: Request) -> None:
-        self.asked.append(request.url)
+        self.requested.append(request.url)
 
     def open(self, name: str) -> Page:
         self.page.goto(f"{self.folder.as_uri()}/{name}")
         return self.page
 
     def was_quiet(self) -> bool:
-        """No complaint, and no request off the folder, until the page was loaded."""
+        """Check that the page loaded without complaints and without requests outside of the folder."""
         self.page.wait_for_load_state()
         assert self.complaints == []
-        assert [url for url in self.asked if not url.startswith(self.folder.as_uri())] == []
+        assert [url for url in self.requested if not url.startswith(self.folder.as_uri())] == []
         return True
 
     def loaded(self) -> int:
-        return sum((self.folder / url.removeprefix(f"{self.folder.as_uri()}/")).stat().st_size for url in self.asked)
+        return sum(
+            (self.folder / url.removeprefix(f"{self.folder.as_uri()}/")).stat().st_size for url in self.requested
+        )
 
 
 def models(page: Page) -> Locator:
-    """The names in the table."""
+    """Return the links with the names of the models in the table."""
     return page.locator("#models tbody th a")
 
 
@@ -65,6 +67,6 @@ def choose_columns(page: Page, title: str) -> None:
 
 
 def wait_for_plot(page: Page, name: str) -> None:
-    """Until nothing of it is drawn any more: a drawing takes the place of the one before, and of what was hovered."""
+    """Wait until a plot is drawn; a new drawing replaces the one before, and the element under the mouse."""
     page.locator(f"#{name} svg").wait_for()
     page.wait_for_function("name => drawn.get(document.getElementById(name)).then(() => true)", arg=name)

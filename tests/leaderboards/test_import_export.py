@@ -1,4 +1,4 @@
-"""Results of other projects in, ours out, and measured against published."""
+"""Import from and export to formats of other projects, and the audit of measured against published numbers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from robustbench_eff.leaderboards.published import entries, select
 from robustbench_eff.publishing.collect import write_entries
 from robustbench_eff.publishing.model_names import merge_entries
 
-SAID = {
+CONTENT = {
     "link": "https://arxiv.org/abs/2007.08489",
     "name": "Do Adversarially Robust ImageNet Models Transfer Better?",
     "authors": "Hadi Salman, et al.",
@@ -40,28 +40,32 @@ SAID = {
 def robustbench_file(folder: Path, threat: str = "Linf", **changed: object) -> Path:
     path = folder / "model_info" / "imagenet" / threat / "Salman2020Do_R50.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps({**SAID, **changed}))
+    path.write_text(json.dumps({**CONTENT, **changed}))
     return path
 
 
-def test_an_entry_of_robustbench_is_read_as_its_published_rows_are(tmp_path: Path) -> None:
+def test_an_entry_of_robustbench_is_read_like_its_published_rows(tmp_path: Path) -> None:
     (entry,) = from_robustbench(robustbench_file(tmp_path))
     (shipped,) = entries(select(models=("rb_imagenet_linf_salman2020do_r50",)))
     assert entry.model == shipped.model
 
     def numbers(results: tuple[Result, ...]) -> set[tuple[object, ...]]:
-        return {(one.benchmark, one.perturbation, one.metric, one.value, one.protocol) for one in results}
+        return {
+            (result.benchmark, result.perturbation, result.metric, result.value, result.protocol) for result in results
+        }
 
     assert numbers(entry.published) == numbers(shipped.published)
-    assert [(one.perturbation, one.value) for one in entry.claimed] == [("the authors' attack, linf 4/255", 0.6386)]
+    assert [(result.perturbation, result.value) for result in entry.claimed] == [
+        ("the authors' attack, linf 4/255", 0.6386)
+    ]
 
 
 def test_corruptions_of_robustbench_are_read(tmp_path: Path) -> None:
     path = robustbench_file(tmp_path, "corruptions", corruptions_acc=39.48, corruptions_mce=76.38, autoattack_acc="")
     (entry,) = from_robustbench(path)
-    found = {(one.benchmark, one.metric): (one.value, one.higher_is_better) for one in entry.published}
-    assert found["imagenet-c", "mCE"] == (pytest.approx(0.7638), False)
-    assert found["imagenet-c", "mean_accuracy"] == (pytest.approx(0.3948), True)
+    numbers = {(result.benchmark, result.metric): (result.value, result.higher_is_better) for result in entry.published}
+    assert numbers["imagenet-c", "mCE"] == (pytest.approx(0.7638), False)
+    assert numbers["imagenet-c", "mean_accuracy"] == (pytest.approx(0.3948), True)
 
 
 def test_a_table_of_timm_is_read_and_models_have_their_names_here(tmp_path: Path) -> None:
@@ -69,13 +73,13 @@ def test_a_table_of_timm_is_read_and_models_have_their_names_here(tmp_path: Path
     path.write_text("model,top1,top1_err,top5,top5_err\ntf_efficientnet_b7.ap_in1k,45.27,54.73,70.0,30.0\n")
     (entry,) = merge_entries(from_timm(path))
     assert (entry.model, entry.family) == ("effnet_b7_advprop", "efficientnet")
-    assert [(one.benchmark, one.metric, round(one.value, 6)) for one in entry.published] == [
+    assert [(result.benchmark, result.metric, round(result.value, 6)) for result in entry.published] == [
         ("imagenet-a", "accuracy", 0.4527),
         ("imagenet-a", "top5_accuracy", 0.70),
     ]
 
 
-def test_a_model_is_known_by_what_built_it() -> None:
+def test_a_model_is_identified_by_its_source() -> None:
     def made(model: str, source: str, weights: str = "w") -> Entry:
         entry = measured(model, 450, 100)
         assert entry.provenance is not None
@@ -96,7 +100,7 @@ def test_a_model_is_known_by_what_built_it() -> None:
     ("content", "words"),
     [("{", "cannot be read"), ("{}", "dataset or clean_acc is missing"), ("[]", "is not an entry of RobustBench")],
 )
-def test_a_file_of_another_form_gets_a_sentence(tmp_path: Path, content: str, words: str) -> None:
+def test_a_file_of_another_form_is_an_error(tmp_path: Path, content: str, words: str) -> None:
     path = robustbench_file(tmp_path)
     path.write_text(content)
     with pytest.raises(EntryError, match=words):
@@ -105,7 +109,7 @@ def test_a_file_of_another_form_gets_a_sentence(tmp_path: Path, content: str, wo
         from_timm(path)
 
 
-def test_a_number_that_is_none_gets_a_sentence(tmp_path: Path) -> None:
+def test_a_text_in_place_of_a_number_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EntryError, match="autoattack_top1 is 'high', expected a number"):
         from_robustbench(robustbench_file(tmp_path, autoattack_acc="high"))
 
@@ -122,22 +126,22 @@ ATTACKED = Entry(
 )
 
 
-def test_robustbenchs_files_come_back_as_they_were_written(tmp_path: Path) -> None:
+def test_written_files_of_robustbench_can_be_read(tmp_path: Path) -> None:
     written = dict(to_robustbench(ATTACKED))
     assert set(written) == {Path("cifar10/Linf/mine_8-255.json"), Path("cifar10/L2/mine_0.5.json")}
-    said = json.loads(written[Path("cifar10/Linf/mine_8-255.json")])
-    assert set(SAID) <= set(said) and said["unreliable"] is True
+    content = json.loads(written[Path("cifar10/Linf/mine_8-255.json")])
+    assert set(CONTENT) <= set(content) and content["unreliable"] is True
     path = tmp_path / "cifar10" / "Linf" / "mine.json"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(said))
+    path.write_text(json.dumps(content))
     (again,) = from_robustbench(path)
-    assert {(one.perturbation, one.value) for one in again.published} == {
+    assert {(result.perturbation, result.value) for result in again.published} == {
         ("none", 0.95),
         ("autoattack(eps=8/255)", 0.5),
     }
 
 
-def test_what_is_exported_stays_in_its_folder_and_is_of_the_same_images() -> None:
+def test_exported_files_stay_in_their_folder_and_compare_the_same_images() -> None:
     nasty = Entry(
         model="../../m",
         measured=(
@@ -150,7 +154,7 @@ def test_what_is_exported_stays_in_its_folder_and_is_of_the_same_images() -> Non
     assert len(paths) == 2 and all(".." not in path.parts and not path.is_absolute() for path in paths)
 
 
-def test_the_threat_is_that_of_the_files_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_of_a_file_gives_the_threat_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = robustbench_file(tmp_path)
     monkeypatch.chdir(path.parent)
     (entry,) = from_robustbench(Path(path.name))
@@ -168,7 +172,7 @@ def test_the_threat_is_that_of_the_files_own_folder(tmp_path: Path, monkeypatch:
             read(path)
 
 
-def test_a_model_of_several_sizes_is_told_apart(tmp_path: Path) -> None:
+def test_several_input_sizes_of_a_model_have_different_names(tmp_path: Path) -> None:
     path = tmp_path / "results-imagenet.csv"
     path.write_text("model,top1,top5,img_size\na,80,90,224\na,81,91,288\n")
     assert [entry.model for entry in from_timm(path)] == ["a @ 224 px", "a"]
@@ -184,39 +188,39 @@ def test_a_model_card_has_every_measured_number() -> None:
 
 
 def published(value: float, n: int | None = None, **fields: object) -> Result:
-    said = {"benchmark": "digits", "metric": "accuracy", "value": value, "protocol": "a paper"}
+    values = {"benchmark": "digits", "metric": "accuracy", "value": value, "protocol": "a paper"}
     ends = counted(round(value * n), n) if n else None
-    said |= {} if ends is None else {"low": ends.low, "high": ends.high, "n": n}
-    return Result(**{**said, **fields})
+    values |= {} if ends is None else {"low": ends.low, "high": ends.high, "n": n}
+    return Result(**{**values, **fields})
 
 
-def test_an_audit_says_what_differs_and_by_how_much() -> None:
+def test_an_audit_lists_differences_with_intervals() -> None:
     ours = measured("mine", 900, 400)
     entry = ours.model_copy(
         update={"published": (published(0.95), published(0.905, 2000)), "claimed": (published(0.9),)}
     )
-    found = auditing.audit([entry])
-    assert [(round(one.value, 4), one.is_certain, one.kind) for one in found] == [
+    differences = auditing.audit([entry])
+    assert [(round(item.value, 4), item.is_certain, item.kind) for item in differences] == [
         (-0.05, True, "published"),
         (-0.005, False, "published"),
         (0.0, False, "claimed"),
     ]
-    alone, both = found[0], found[1]
+    alone, both = differences[0], differences[1]
     low, high = ours.measured[0].low, ours.measured[0].high
     assert (alone.low, alone.high) == pytest.approx((low - 0.95, high - 0.95))
     assert both.high is not None and both.high - both.value > high - 0.9
-    text = auditing.markdown(found)
+    text = auditing.markdown(differences)
     assert "| **-5.00** | [-7.02, -3.29] | test | published: a paper |" in text
-    rows = list(csv.DictReader(io.StringIO(auditing.as_csv(found))))
-    assert float(rows[0]["measured"]) == 0.9 and len(json.loads(auditing.as_json(found))) == 3
+    rows = list(csv.DictReader(io.StringIO(auditing.as_csv(differences))))
+    assert float(rows[0]["measured"]) == 0.9 and len(json.loads(auditing.as_json(differences))) == 3
 
 
-def test_an_audit_compares_the_same_thing_only() -> None:
+def test_an_audit_compares_only_the_same_thing() -> None:
     other = published(0.4, perturbation="pgd(eps=4/255)", metric="robust_accuracy")
     assert auditing.audit([measured("mine", 900, 400).model_copy(update={"published": (other,)})]) == []
 
 
-def test_no_two_models_get_one_file(tmp_path: Path) -> None:
+def test_every_model_gets_its_own_file(tmp_path: Path) -> None:
     entries = [measured(name, 900, 400) for name in ("a/b", "a_b", "A_B", "../../x")]
     paths = write_entries(entries, tmp_path)
     assert len({str(path).lower() for path in paths}) == 4 and all(path.parent == tmp_path for path in paths)

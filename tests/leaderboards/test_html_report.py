@@ -1,4 +1,4 @@
-"""The page of a run: everything in one file, nothing from elsewhere, the same bytes twice."""
+"""The HTML report: self-contained, complete, and the same bytes twice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ RUN = {
 
 
 class Elements(HTMLParser):
-    """Checks that elements are closed, and keeps their attributes."""
+    """Check that elements are closed, and collect their attributes."""
 
     VOID = ("meta", "img", "link", "br")
 
@@ -67,7 +67,7 @@ class Elements(HTMLParser):
         self.attributes += [(tag, name, value) for name, value in attrs]
 
 
-def test_a_page_says_everything_and_needs_nothing() -> None:
+def test_a_report_is_complete_and_self_contained() -> None:
     text = run_page([ATTACKED], [RUN], {"mine": [("digits, pgd", b"\x89PNG")]}, "A title")
     assert text == run_page([ATTACKED], [RUN], {"mine": [("digits, pgd", b"\x89PNG")]}, "A title")
     for words in (
@@ -91,13 +91,13 @@ def test_names_are_text() -> None:
     assert "<script" not in text and "<img onerror" not in text and "<b>title" not in text
 
 
-def test_curves_are_of_one_attack_and_begin_with_clean_images() -> None:
-    found = {curve.attack: curve for curve in curves([ATTACKED])}
-    assert set(found) == {"pgd(steps=50)", "security_curve(attack='pgd')"}
-    points = found["pgd(steps=50)"].points
+def test_a_curve_belongs_to_one_attack_and_starts_at_clean_accuracy() -> None:
+    by_attack = {curve.attack: curve for curve in curves([ATTACKED])}
+    assert set(by_attack) == {"pgd(steps=50)", "security_curve(attack='pgd')"}
+    points = by_attack["pgd(steps=50)"].points
     assert [radius for radius, _ in points] == pytest.approx([0, 4 / 255, 8 / 255, 16 / 255])
     assert [result.value for _, result in points] == [0.95, 0.9, 0.8, 0.7]
-    assert drawing(list(found.values()), "t") == drawing(list(found.values()), "t")
+    assert drawing(list(by_attack.values()), "t") == drawing(list(by_attack.values()), "t")
     assert curves([measured("alone", 900, 400)]) == []
 
 
@@ -107,7 +107,7 @@ def test_a_name_is_drawn_as_it_is(name: str) -> None:
     assert f">{name}</text>" in drawing([first[0], first[0]], name)
 
 
-def test_curves_and_maps_of_two_protocols_are_two() -> None:
+def test_two_protocols_have_separate_curves_and_heat_maps() -> None:
     first = Protocol(split="first 100", seeds=(1,))
     other = tuple(result.model_copy(update={"protocol": first}) for result in ATTACKED.measured)
     both = ATTACKED.model_copy(update={"measured": ATTACKED.measured + other})
@@ -117,12 +117,12 @@ def test_curves_and_maps_of_two_protocols_are_two() -> None:
 
 
 def test_a_heat_map_has_a_row_for_every_corruption() -> None:
-    (found,) = heat_maps([ATTACKED])
-    row = found.table.corruptions["fog"]
+    (heat_map,) = heat_maps([ATTACKED])
+    row = heat_map.table.corruptions["fog"]
     assert [None if result is None else result.value for result in row] == [0.89, None, 0.87, None, None]
 
 
-def test_of_two_clean_numbers_a_curve_begins_with_the_one_that_tables_show() -> None:
+def test_of_two_clean_accuracies_curves_and_tables_use_the_same() -> None:
     twice = ATTACKED.model_copy(update={"measured": (*ATTACKED.measured, counted(100, 1000))})
     columns = Layout(title="clean", columns=(Pattern(perturbation="none", metric="accuracy"),))
     (shown,) = build_table([twice], columns).rows[0].figures
@@ -134,7 +134,7 @@ def test_a_command_is_written_as_it_would_be_typed() -> None:
     assert command(["/usr/bin/robust-eval", "--attack", "pgd(eps=4/255)"]) == "robust-eval --attack 'pgd(eps=4/255)'"
 
 
-def test_the_command_writes_the_page_of_a_store(tmp_path: Path) -> None:
+def test_the_command_writes_the_report_of_a_store(tmp_path: Path) -> None:
     evaluate("digits_standard", attacks=("fgsm(eps=8/255)", "fgsm(eps=16/255)"), limit=64, store=tmp_path / "store")
     answer = CliRunner().invoke(app, ["report", str(tmp_path / "store"), "--out", str(tmp_path / "page.html")])
     assert answer.exit_code == 0, answer.output
