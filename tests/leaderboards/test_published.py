@@ -65,11 +65,7 @@ def test_runnable_perturbations_are_written_as_a_run_writes_them() -> None:
         if "(" not in text:  # all severities of a corruption, as in its CE
             continue
         try:
-<<<<<<< HEAD
-            found = parse_perturbation(text).text
-=======
-            canonical = build.perturbation_text(text)
->>>>>>> work-h
+            canonical = parse_perturbation(text).text
         except SpecError:
             continue
         runnable += 1
