@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -13,8 +15,7 @@ from torch import nn
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.core.errors import RobustEvalError
 from robustbench_eff.core.threat import Threat
-from robustbench_eff.registry import build_attack
-from robustbench_eff.registry import build_component as catalog
+from robustbench_eff.registry.perturbation import as_perturbation
 from running import accuracies, outcomes, run
 
 
@@ -56,14 +57,16 @@ def test_a_failing_model_leaves_its_status_and_the_finished_shards(tmp_path: Pat
     assert 0 < outcomes(tmp_path / "store")["none"].num_rows < 64
 
 
+@dataclass(frozen=True)
 class Plugin:
     """An attack that knows only the protocol, and does what `deed` says."""
 
-    version, uses, stochastic, max_passes = 1, "decisions", False, 2
-    threat = Threat("linf", 8 / 255)
-
-    def __init__(self, deed: str = "") -> None:
-        self.deed = deed
+    deed: str = ""
+    version: ClassVar[int] = 1
+    uses: ClassVar[str] = "decisions"
+    stochastic: ClassVar[bool] = False
+    max_passes: ClassVar[int] = 2
+    threat: ClassVar[Threat] = Threat("linf", 8 / 255)
 
     def __call__(self, classifier, images, labels, draws=None):
         match self.deed:
@@ -95,29 +98,18 @@ class Plugin:
         return (images + 1 / 255).clamp(0, 1)
 
 
-@pytest.fixture
-def plugged(monkeypatch: pytest.MonkeyPatch) -> list[Plugin]:
-    """`--attack them/attack` gives the plugin put in this list."""
-    holder: list[Plugin] = []
-    own_attack, own_text = build_attack.attack, build_attack.attack_text
-    theirs = "them/attack"
-    monkeypatch.setattr(catalog, "attack", lambda text: holder[0] if text == theirs else own_attack(text))
-    monkeypatch.setattr(catalog, "attack_text", lambda text: text if text == theirs else own_text(text))
-    monkeypatch.setattr(
-        "robustbench_eff.evaluation.plan._fields", lambda attack: {"deed": getattr(attack, "deed", str(attack))}
-    )
-    return holder
+def attacked(store: Path, attack: Plugin):
+    """The outcomes of an attack as a data frame."""
+    return outcomes(store)[as_perturbation(attack).text].to_pandas()
 
 
-def test_an_attack_that_knows_only_the_protocol_is_evaluated(plugged: list[Plugin], tmp_path: Path) -> None:
-    plugged.append(Plugin())
-    run(tmp_path / "store", attacks=["pgd(eps=8/255)", "them/attack"], limit=16)
-    rows = outcomes(tmp_path / "store")["them/attack"].to_pandas()
+def test_an_attack_that_knows_only_the_protocol_is_evaluated(tmp_path: Path) -> None:
+    run(tmp_path / "store", attacks=["pgd(eps=8/255)", Plugin()], limit=16)
+    rows = attacked(tmp_path / "store", Plugin())
     assert (rows["num_forwards"][rows["clean_prediction"] == rows["label"]] == 1).all()
     assert (rows["num_backwards"] == 0).all()
-    plugged[0] = Plugin("gradient")
-    run(tmp_path / "other", attacks=["them/attack"], limit=16)
-    rows = outcomes(tmp_path / "other")["them/attack"].to_pandas()
+    run(tmp_path / "other", attacks=[Plugin("gradient")], limit=16)
+    rows = attacked(tmp_path / "other", Plugin("gradient"))
     assert (rows["num_backwards"][rows["clean_prediction"] == rows["label"]] == -1).all()
     assert rows["distance_linf"].max() == pytest.approx(1 / 255, abs=1e-6)
 
@@ -127,29 +119,25 @@ def test_an_attack_that_knows_only_the_protocol_is_evaluated(plugged: list[Plugi
     [
         ("none", "must return images of shape .* got NoneType"),
         ("shape", "must return images of shape"),
-        ("raise", "them/attack on .* failed: KeyError: 'lost'"),
+        ("raise", r"Plugin\(deed='raise'\) on .* failed: KeyError: 'lost'"),
         ("weights", "the weights were changed"),
         ("train", "is in train mode"),
     ],
 )
-def test_an_attack_that_misbehaves_is_named(plugged: list[Plugin], tmp_path: Path, deed: str, words: str) -> None:
-    plugged.append(Plugin(deed))
+def test_an_attack_that_misbehaves_is_named(tmp_path: Path, deed: str, words: str) -> None:
     with pytest.raises(RobustEvalError, match=words):
-        run(tmp_path / "store", attacks=["them/attack"], limit=8)
-    assert outcomes(tmp_path / "store")["them/attack"].num_rows == 0
+        run(tmp_path / "store", attacks=[Plugin(deed)], limit=8)
+    assert len(attacked(tmp_path / "store", Plugin(deed))) == 0
 
 
 @pytest.mark.parametrize(
     ("deed", "flag"),
     [("ball", "left_threat_model"), ("box", "left_threat_model"), ("nan", "not_finite"), ("swap", "left_threat_model")],
 )
-def test_images_that_cheat_are_put_back_and_named_beside_the_score(
-    plugged: list[Plugin], tmp_path: Path, deed: str, flag: str
-) -> None:
-    plugged.append(Plugin(deed))
-    scores = accuracies(run(tmp_path / "store", attacks=["them/attack"], limit=8).scores)
+def test_images_that_cheat_are_put_back_and_named_beside_the_score(tmp_path: Path, deed: str, flag: str) -> None:
+    scores = accuracies(run(tmp_path / "store", attacks=[Plugin(deed)], limit=8).scores)
     flags = {score.metric: score.flags for score in scores}
     assert flags == {"accuracy": (), "robust_accuracy": (f"{flag}: 8",), "robust_accuracy_8bit": (f"{flag}: 8",)}
-    rows = outcomes(tmp_path / "store")["them/attack"].to_pandas()
+    rows = attacked(tmp_path / "store", Plugin(deed))
     assert rows["distance_linf"].max() <= 8 / 255 + 1e-6
     assert (deed == "nan") == (rows["distance_linf"].max() == 0)

@@ -9,23 +9,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import fields, replace
 from functools import partial
 from threading import Lock
-from typing import NamedTuple, cast
 
 import torch
 
-from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.benchmarks.layouts.passthrough import Published, PublishedFrames
-from robustbench_eff.benchmarks.lazy_images import prepare_published
 from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, UsageError
-from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.types import Pixels
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.registry import build_model
 from robustbench_eff.registry.load_classifier import Model
-from robustbench_eff.registry.perturbation import Perturbation
 from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import devices
 
@@ -34,6 +28,7 @@ from .plan import CellRuntime, Plan, PlannedCell, Queried, Task, cell_of
 from .prefetch import fetched
 from .preflight import ModelOrRequest, check
 from .query_interface import open_oracle, referee_batch_size, shard_size
+from .requested_images import Origin, RequestedImages, applied_to
 from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells
 from .settings import Settings
 from .worker import ShardColumns, run_shard
@@ -44,14 +39,6 @@ WORKER_MISMATCH_HINT = (
 )
 RECENT_TASKS = 16
 """Number of tasks whose start is remembered, so that nothing is prefetched for them; a worker has a few at a time."""
-
-
-class _Images(NamedTuple):
-    """Where images come from."""
-
-    benchmark: str
-    published: str
-    """Text of the perturbation of published files; empty for clean images."""
 
 
 class DeviceRuntime:
@@ -78,10 +65,9 @@ class DeviceRuntime:
         self._ready = check(models, settings, device)
         self._requested = requested_cells(self._ready)
         self._models = ModelCache()
-        self._prepared: dict[tuple[_Images, str], ImageSet] = {}
-        """Image sets by origin and geometry."""
-        self._in_use: dict[tuple[int, _Images], ImageSet] = {}
-        """The same by model and origin."""
+        self._images = RequestedImages(self._ready, settings.limit)
+        self._in_use: dict[tuple[int, Origin], ImageSet] = {}
+        """Image sets by model and origin."""
         self._progress: ProgressCallback = ignore_progress
         self._current: tuple[int, CellRuntime] | None = None
         self._loader = ThreadPoolExecutor(1, "fetch", initializer=devices.use, initargs=(device,))
@@ -132,7 +118,7 @@ class DeviceRuntime:
         if task.cell_index >= len(self._requested):
             return  # `work` reports it
         requested = self._requested[task.cell_index]
-        images = self._in_use.get((requested.model, self._origin(requested)))
+        images = self._in_use.get((requested.model, self._images.origin(requested)))
         if images is None or requested.perturbation.kind == "sequence":
             return
         key = (task.cell_index, int(task.rows[0]))
@@ -197,9 +183,9 @@ class DeviceRuntime:
     def _bound(self, requested: RequestedCell) -> CellRuntime:
         """A requested cell with its classifier, its images and what the attack queries."""
         loaded = self._loaded(requested.model)
-        images = self._images(requested, loaded.classifier.preprocessing.geometry)
-        self._in_use[requested.model, self._origin(requested)] = images
-        perturbation = _on_images(requested, images)
+        images = self._images.get(requested, loaded.classifier.preprocessing.geometry, self._progress)
+        self._in_use[requested.model, self._images.origin(requested)] = images
+        perturbation = applied_to(requested, images)
         queried = self._queried(requested, loaded)
         settings, device = self._settings, self._device
         return CellRuntime(
@@ -254,48 +240,6 @@ class DeviceRuntime:
                 "A surrogate must know the same classes.",
             )
         return surrogate
-
-    def _images(self, requested: RequestedCell, geometry: Geometry) -> ImageSet:
-        """The clean images of a benchmark, or the published files of a perturbation."""
-        origin, benchmark = self._origin(requested), requested.benchmark
-        key = (origin, str(geometry))
-        if key not in self._prepared:
-            limit, progress = self._settings.limit, self._progress
-            if origin.published:
-                name = f"{benchmark.name}, {origin.published}"
-                files = self._ready.published[origin]
-                self._prepared[key] = prepare_published(
-                    benchmark, files, geometry, limit=limit, progress=partial(_under_name, progress, name)
-                )
-            else:
-                opened = self._ready.opened[benchmark.name]
-                self._prepared[key] = prepare(benchmark, opened, geometry, limit=limit, progress=progress)
-        return self._prepared[key]
-
-    def _origin(self, requested: RequestedCell) -> _Images:
-        name, text = requested.benchmark.name, requested.perturbation.text
-        return _Images(name, text if (name, text) in self._ready.published else "")
-
-
-def _on_images(requested: RequestedCell, images: ImageSet) -> Perturbation:
-    """The perturbation as it applies to these images: published ones are changed already, others may become JPEG."""
-    perturbation, quality = requested.perturbation, requested.benchmark.jpeg_quality
-    match perturbation.kind:
-        case "corruption" if images.published:
-            return replace(perturbation, component=Published(perturbation.corruption))
-        case "corruption" if quality is not None:
-            from robustbench_eff.corruptions import Corruption, JpegSaved  # slow to import
-
-            return replace(perturbation, component=JpegSaved(cast(Corruption, perturbation.corruption), quality))
-        case "sequence" if images.published:
-            return replace(perturbation, component=PublishedFrames(perturbation.sequence))
-        case _:
-            return perturbation
-
-
-def _under_name(progress: ProgressCallback, name: str, _: str, done: int, total: int) -> None:
-    """Report progress under another name."""
-    progress(name, done, total)
 
 
 def _difference(here: StoredCell, planned: StoredCell) -> str:
