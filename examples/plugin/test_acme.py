@@ -13,14 +13,19 @@ from acme_robustness.model_source import CENTROIDS
 from acme_robustness.score import MEAN_CONFIDENCE_GAP
 
 from robustbench_eff import testing
+from robustbench_eff.models.request import ModelRequest
 
+EXAMPLE = testing.ModelExample(CENTROIDS, "digits", ModelRequest(name="acme/centroids:digits"))
 BATTERIES = [
     (testing.ATTACK_CHECKS, GradientAscent),
     (testing.CORRUPTION_CHECKS, VIGNETTE),
     (testing.BENCHMARK_CHECKS, UPSIDE_DOWN_DIGITS),
     (testing.DEFENSE_CHECKS, Confident),
     (testing.SCORE_CHECKS, MEAN_CONFIDENCE_GAP),
-    (testing.MODEL_SOURCE_CHECKS, CENTROIDS),
+    (
+        testing.MODEL_SOURCE_CHECKS,
+        testing.ModelExample(CENTROIDS, "digits", ModelRequest(name="acme/centroids:digits")),
+    ),
 ]
 CASES = [pytest.param(check, component, id=check.__name__) for checks, component in BATTERIES for check in checks]
 

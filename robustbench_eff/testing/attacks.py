@@ -184,6 +184,7 @@ def costs_what_it_says(attack: AttackClass) -> None:
 
     model, images, labels, draws = _problem()
     oracle = Oracle(model)
+    oracle.watch(len(images))
     item = attack()
     item(oracle, images, labels, draws)
     assert (oracle.effort.num_forwards + oracle.effort.num_backwards <= item.max_passes).all()
@@ -216,6 +217,7 @@ def takes_the_gradients_it_declares(attack: AttackClass) -> None:
 
     model, images, labels, draws = _problem()
     oracle = Oracle(model)
+    oracle.watch(len(images))
     item = attack()
     item(oracle, images, labels, draws)
     taken = oracle.effort.num_backwards

@@ -1,4 +1,7 @@
-"""Vignette: the image darkens towards its corners."""
+"""Vignette: the image darkens towards its corners, by a quadratic function of the distance from the center.
+
+Source: an example, not a published corruption; natural vignetting falls off as the fourth power of a cosine.
+"""
 
 from __future__ import annotations
 
@@ -21,4 +24,3 @@ VIGNETTE = Kernel(
     severities={"imagenet": (0.2, 0.4, 0.6, 0.8, 1.0), "cifar10": (0.2, 0.4, 0.6, 0.8, 1.0)},
     apply=_apply,
 )
-"""Source: falls off as a quadratic function of the distance from the centre, by the same constants at every size."""

@@ -34,22 +34,26 @@ class CentroidModels:
     """See `robustbench_eff.models.source.ModelSource`."""
 
     def missing(self, target: str, request: ModelRequest) -> list[Missing]:
-        """Return nothing: the images come with the suite."""
-        del request
+        """Return the file of `--weights` if it does not exist; the images come with the suite."""
         if target != "digits":
             raise ModelError(f"acme/centroids does not know {target!r}.", "Write acme/centroids:digits.")
-        return []
+        return request.missing_weights_file()
 
     def build(self, target: str, request: ModelRequest) -> LoadedModule:
         """Return the classifier of the training images."""
-        self.missing(target, request)
+        self.missing(target, request)  # refuses another target
         opened = open_digits("train")
         pixels = np.stack([np.asarray(opened.read(row)) for row in range(len(opened))]).astype(np.float32) / 255
         labels = np.array(opened.labels)
         images = torch.from_numpy(pixels).permute(0, 3, 1, 2).flatten(1)
         centers = torch.stack([images[torch.from_numpy(labels == label)].mean(0) for label in range(10)])
-        preprocessing = Preprocessing(geometry=Geometry(size=32, mode="none"), mean=(0.0,) * 3, std=(1.0,) * 3)
-        return LoadedModule(Centroids(centers).eval(), preprocessing, f"acme/centroids:{target}", "digits")
+        own = Preprocessing(geometry=Geometry(size=32, mode="none"), mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+        return LoadedModule(
+            module=Centroids(centers).eval(),
+            preprocessing=request.adapt(own, crop_pct=1.0),
+            source=f"acme/centroids:{target}",
+            label_space="digits",
+        )
 
     def label_space(self, target: str, request: ModelRequest) -> str:
         """Return `digits`."""
