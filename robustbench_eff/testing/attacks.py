@@ -1,4 +1,4 @@
-"""The contract of an attack, as checks that a plugin can run."""
+"""Contract checks for attacks."""
 
 from __future__ import annotations
 

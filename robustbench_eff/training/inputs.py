@@ -57,7 +57,7 @@ class TrainingInputs:
             "schedule": dataclasses.asdict(self.schedule),
             "benchmark": self.settings.benchmark,
             "data": self.data.images.fingerprint,
-            "protocol": self.data.images.protocol,
+            "protocol": str(self.data.images.protocol),
             "held_out": self.data.held_out.fingerprint,
             "unlabelled": None if unlabelled is None else unlabelled.fingerprint,
             "preprocessing": dataclasses.asdict(self.preprocessing),

@@ -15,7 +15,8 @@ from robustbench_eff.attacks.losses import cross_entropy
 from robustbench_eff.core.threat import Threat
 from robustbench_eff.core.types import AttackUses
 from robustbench_eff.registry.attacks import ATTACKS
-from robustbench_eff.testing import ATTACK_CHECKS, takes_the_gradients_it_declares
+from robustbench_eff.testing import ATTACK_CHECKS
+from robustbench_eff.testing.attacks import takes_the_gradients_it_declares
 
 
 @pytest.mark.parametrize("check", ATTACK_CHECKS, ids=lambda check: check.__name__)
