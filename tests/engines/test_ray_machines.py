@@ -17,6 +17,7 @@ from running import ATTACKS, COUNT, assert_same, by_cell, run
 
 pytest.importorskip("ray", reason="needs ray")
 BIN = Path(sys.executable).parent
+pytestmark = pytest.mark.slow
 ENVIRONMENT = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 """Whether or not a token of Ray's lies in the home folder."""
 HEAD, OTHER = "10.231.7.1", "10.231.7.2"
@@ -59,7 +60,6 @@ def machines() -> Iterator[tuple[str, str]]:
             subprocess.run(["ip", "netns", "del", name], check=False)
 
 
-@pytest.mark.slow
 def test_two_machines_give_the_outcomes_of_one_and_one_of_them_may_die(
     machines: tuple[str, str], tmp_path: Path
 ) -> None:
