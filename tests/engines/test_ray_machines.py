@@ -17,7 +17,6 @@ from running import ATTACKS, COUNT, assert_same, by_cell, run
 
 pytest.importorskip("ray", reason="needs ray")
 BIN = Path(sys.executable).parent
-pytestmark = pytest.mark.slow
 ENVIRONMENT = os.environ | {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
 """Whether or not a token of Ray's lies in the home folder."""
 HEAD, OTHER = "10.231.7.1", "10.231.7.2"
