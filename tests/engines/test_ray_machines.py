@@ -59,6 +59,7 @@ def machines() -> Iterator[tuple[str, str]]:
             subprocess.run(["ip", "netns", "del", name], check=False)
 
 
+@pytest.mark.slow
 def test_two_machines_give_the_outcomes_of_one_and_one_of_them_may_die(
     machines: tuple[str, str], tmp_path: Path
 ) -> None:
