@@ -91,7 +91,7 @@ def commands_page() -> str:
     for name, command in commands():
         lines += ["", f"## {name}", ""]
         if name != "robust-eval":  # the help of the main command is made of examples, which the guide explains
-            lines += [command.help or ""]
+            lines += [_plain(command.help or "")]
         else:
             lines += ["Evaluate one or more models. The [guide](../guide.md) explains the options."]
         parameters = [parameter for parameter in command.params if not parameter.hidden and parameter.name != "help"]
@@ -108,7 +108,7 @@ def settings_page() -> str:
     for kind, purpose in ((Settings, "an evaluation"), (TrainSettings, "a training")):
         lines += ["", f"## {kind.__name__}", "", f"Settings of {purpose}.", ""]
         notes = field_notes(kind)
-        rows = [(_code(field.name), _code(str(field.type)), _default(field), notes.get(field.name, ""))
+        rows = [(_code(field.name), _code(str(field.type)), _default(field), _plain(notes.get(field.name, "")))
                 for field in dataclasses.fields(kind)]  # fmt: skip
         lines += table(("field", "type", "default", "meaning"), rows)
     return _page(lines)
@@ -347,7 +347,7 @@ def field_notes(kind: type) -> dict[str, str]:
 def _component(name: str, row: Any, level: int = 2) -> list[str]:
     """Heading, summary, docstring and fields of a row of a table."""
     kind = row.load()
-    text = inspect.cleandoc(kind.__doc__ or "")
+    text = _plain(inspect.cleandoc(kind.__doc__ or ""))
     return ["", f"{'#' * level} {name}", "", *_prose(text), "", *_fields(kind)]
 
 
@@ -355,7 +355,9 @@ def _fields(kind: type) -> list[str]:
     if not dataclasses.is_dataclass(kind) or not dataclasses.fields(kind):
         return ["No fields."]
     notes = field_notes(kind) | _arguments(kind)
-    rows = [(_code(field.name), _default(field), notes.get(field.name, "")) for field in dataclasses.fields(kind)]
+    rows = [
+        (_code(field.name), _default(field), _plain(notes.get(field.name, ""))) for field in dataclasses.fields(kind)
+    ]
     return table(("field", "default", "meaning"), rows)
 
 
@@ -385,9 +387,9 @@ def _prose(text: str) -> list[str]:
         if section or (line and not line.startswith(" ")):
             hidden = bool(section) and section[1] in HIDDEN_SECTIONS  # type: ignore[index]
         if section and not hidden:
-            lines += ["", f"**{section[1]}.** {_plain(_capitalised(line[section.end() :]))}"]
+            lines += ["", f"**{section[1]}.** {_capitalised(line[section.end() :])}"]
         elif not hidden:
-            lines.append(_plain(line.strip()))
+            lines.append(line.strip())
     return lines
 
 
@@ -413,7 +415,7 @@ def _parameter_row(parameter: Any) -> tuple[str, str, str]:
 
 def _summaries(rows: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name, row in rows.items():
-        yield _code(name), row.summary
+        yield _code(name), _plain(row.summary)
 
 
 def _default(field: dataclasses.Field[Any]) -> str:
@@ -455,8 +457,10 @@ def _code(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """A help text whose angle brackets and asterisks are no Markdown."""
-    return text.replace("<", "&lt;").replace("*", "\\*")
+    """A text in which nothing but code in backticks is Markdown."""
+    parts = text.split("`")
+    parts[::2] = [re.sub(r"([*\[])", r"\\\1", part.replace("<", "&lt;")) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def _page(lines: Iterable[str]) -> str:
