@@ -128,11 +128,11 @@ def _entry_issues(entry: Entry) -> list[ValidationIssue]:
 
 
 def _clean_results(entry: Entry) -> dict[CleanKey, Result]:
-    """Return the clean accuracies; of several for one key the last."""
+    """Return the clean accuracies by the benchmark's own labels; of several for one key the last."""
     return {
         _clean_key(kind, result): result
         for kind, result in entry.results()
-        if result.metric == "accuracy" and result.perturbation == "none"
+        if result.metric == "accuracy" and result.perturbation == "none" and not result.protocol.labels
     }
 
 
@@ -232,8 +232,13 @@ def _cell_issues(result: Result, metric: Metric | None, cells: dict[str, Cell]) 
         yield f"its cell {result.cell} is not among the cells of the provenance"
     elif (cell.benchmark, cell.perturbation) != (result.benchmark, result.perturbation):
         yield f"its cell {result.cell} belongs to {cell.benchmark}, {cell.perturbation}"
-    elif metric is not None and metric.is_proportion and result.n != cell.samples:
+    elif metric is not None and metric.is_proportion and not _counts_samples_of(result, cell):
         yield f"n is {result.n}, its cell has {cell.samples} samples"
+
+
+def _counts_samples_of(result: Result, cell: Cell) -> bool:
+    """Return whether n is that of the cell; labels other than the benchmark's may leave out samples."""
+    return result.n == cell.samples or (bool(result.protocol.labels) and (result.n or 0) < cell.samples)
 
 
 def _has_interval(result: Result, interval: tuple[float, float]) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from board_entries import counted, measured
+from board_entries import IMAGES, counted, measured
 from robustbench_eff.core.metric import Metric, metric_of
 from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards.entry import Check, Entry, Result
@@ -91,6 +91,17 @@ def test_a_number_within_the_bounds_of_its_metric_is_sound(metric: str, value: f
     fields = {"metric": metric, "value": value, "low": None, "high": None}
     entry = changed(0, **fields, higher_is_better=known.higher_is_better)
     assert problems(entry, wilson, metric_of) == []
+
+
+def test_other_labels_may_leave_out_samples_and_are_not_the_clean_accuracy() -> None:
+    labels = replace(IMAGES, labels="ReaL labels")
+    fewer = counted(300, 900, cell="aaaa", protocol=labels)
+    entry = GOOD.model_copy(update={"measured": (*GOOD.measured, fewer)}).with_checksum()
+    assert problems(entry, wilson, metric_of) == []
+    more = GOOD.model_copy(update={"measured": (*GOOD.measured, counted(300, 1100, cell="aaaa", protocol=labels))})
+    assert [issue.what for issue in problems(more.with_checksum(), wilson, metric_of)] == [
+        "n is 1100, its cell has 1000 samples"
+    ]
 
 
 def test_a_change_after_writing_is_found() -> None:
