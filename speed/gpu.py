@@ -2,7 +2,7 @@
 
 PGD is compared with torchattacks' loop and a minimal one on networks with random weights, which are as fast as trained
 ones. Two radii bracket a trained network: at one no sample is misclassified, so that all take 50 steps; at the other
-nearly all are misclassified early. Ours is timed in float32 and on a low-precision copy (--twin), whose successes the
+nearly all are misclassified early. Ours is timed in float32 and on a low-precision copy (--precision), whose successes the
 float32 network confirms; afterwards the float32 network judges all results. TF32 is always off.
 
 Needs torch, timm, numpy and Pillow only.
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--twin", default="bfloat16", choices=("bfloat16", "float16"))
+    parser.add_argument("--precision", default="bfloat16", choices=("bfloat16", "float16"))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
@@ -87,15 +87,15 @@ def attacked(name: str, arguments: argparse.Namespace) -> Iterator[dict[str, Any
     for radius, eps in RADII.items():
         attack = PGD(eps=eps, steps=STEPS, random_start=False)
 
-        def ours(twin: str | None, attack: PGD = attack) -> Callable[[], Tensor]:
-            oracle = Oracle(model, batch_size=arguments.batch_size, precision=twin)  # type: ignore[arg-type]
+        def ours(precision: str | None, attack: PGD = attack) -> Callable[[], Tensor]:
+            oracle = Oracle(model, batch_size=arguments.batch_size, precision=precision)  # type: ignore[arg-type]
             return lambda: attack(oracle, images, labels)
 
         runs: dict[str, Callable[[], Tensor]] = {
             "torchattacks' loop": partial(torchattacks_loop, model, images, labels, eps, arguments.batch_size),
             "bare loop": bare_pgd(model, images, labels, eps, STEPS, arguments.batch_size),
             "ours, float32": ours("float32"),
-            f"ours, {arguments.twin} and referee": ours(arguments.twin),
+            f"ours, {arguments.precision} and referee": ours(arguments.precision),
         }
         seconds, right = timed(runs, arguments), dict[str, float]()
         for run, attack_images in runs.items():

@@ -42,10 +42,10 @@ class Setting:
     compiled: bool
     precision: str
 
-    def run(self, attack: Attack, twin: str | None) -> Run:
+    def run(self, attack: Attack, precision: str | None) -> Run:
         """Return an attack of ours on the plain float32 network, or on a low-precision copy compiled beforehand."""
-        compiled = self.compiled and twin is not None
-        oracle = Oracle(self.classifier, batch_size=self.batch_size, precision=twin, compiled=compiled)  # type: ignore[arg-type]
+        compiled = self.compiled and precision is not None
+        oracle = Oracle(self.classifier, batch_size=self.batch_size, precision=precision, compiled=compiled)  # type: ignore[arg-type]
         for size in (4, 1, 3, self.batch_size) if compiled else (4,):
             images, labels = self.images[:size], self.labels[:size]
             rows = torch.arange(len(images), device=images.device)
@@ -117,14 +117,14 @@ def component_races(given: Setting) -> Iterator[Race]:
 def square_races(given: Setting) -> Iterator[Race]:
     """Yield Square against its forward passes alone."""
     attack = Square(eps=given.eps, norm=given.norm, queries=given.queries)  # type: ignore[arg-type]
-    for twin in dict.fromkeys((None, given.default)):
-        oracle = Oracle(given.classifier, batch_size=given.batch_size, precision=twin)  # type: ignore[arg-type]
+    for precision in dict.fromkeys((None, given.default)):
+        oracle = Oracle(given.classifier, batch_size=given.batch_size, precision=precision)  # type: ignore[arg-type]
         attack(oracle, given.images, given.labels)
         queries = oracle.effort.num_forwards
         live = [int((queries > query).sum()) for query in range(int(queries.max()))]
         network: Any = oracle._queried(given.images)
         bare = peers.bare_forwards(network, given.images, live, given.batch_size)
-        name = f"square {given.norm}, {given.queries} queries, {twin or 'float32 as it is'}"
+        name = f"square {given.norm}, {given.queries} queries, {precision or 'float32 as it is'}"
         yield Race(name, lambda oracle=oracle: attack(oracle, given.images, given.labels), {"bare forwards": bare})  # type: ignore[misc]
 
 
@@ -133,10 +133,10 @@ def one_pixel_races(given: Setting) -> Iterator[Race]:
     attack = OnePixel(generations=given.generations)
     where = (given.classifier, given.images, given.labels, given.generations)
     others = {"scipy": peers.scipy_one_pixel(*where), "art": peers.art_one_pixel(*where)}
-    for twin in dict.fromkeys((None, given.default)):
-        how = given.query_mode if twin else "float32 as it is"
+    for precision in dict.fromkeys((None, given.default)):
+        how = given.query_mode if precision else "float32 as it is"
         name = f"one pixel, {given.generations} generations, {how}"
-        yield Race(name, given.run(attack, twin), others)
+        yield Race(name, given.run(attack, precision), others)
 
 
 def _pyautoattack(given: Setting, part: str) -> dict[str, Run]:

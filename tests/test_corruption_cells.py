@@ -46,7 +46,7 @@ def test_shards_change_no_byte(tmp_path: Path) -> None:
     for size in (7, 40):
         corrupted_accuracies(tmp_path / f"{size}", text, shard_size=size)
         store = Store(tmp_path / f"{size}")
-        (cell,) = (cell_id for cell_id, cell in store.cells().items() if cell["configuration"])
+        (cell,) = (cell_id for cell_id, cell in store.cells().items() if cell.configuration)
         outcomes.append(store.outcomes(cell).select(["prediction", "margin", "distance_l2"]).to_pydict())
     assert outcomes[0]["prediction"] == outcomes[1]["prediction"]
     for column in ("margin", "distance_l2"):
@@ -58,7 +58,7 @@ def test_a_corruption_is_right_where_the_corrupted_image_is(tmp_path: Path) -> N
     corrupted_accuracies(tmp_path / "store", "contrast(severity=4, constants='cifar10')")
     store = Store(tmp_path / "store")
     for cell_id, cell in store.cells().items():
-        if cell["configuration"]:
+        if cell.configuration:
             table = store.outcomes(cell_id)
             assert (np.array(table["correct"]) == (np.array(table["prediction"]) == np.array(table["label"]))).all()
             assert not any(table["flag"].to_pylist())
@@ -123,6 +123,6 @@ def test_frost_without_its_pictures_is_refused_before_any_work_and_with_them_the
     assert not (tmp_path / "store").exists()
     pytest.importorskip("imagecorruptions", reason="it brings the published pictures")
     assert text in corrupted_accuracies(tmp_path / "store", text)
-    stored = [cell["configuration"] for cell in Store(tmp_path / "store").cells().values()]
+    stored = [cell.configuration for cell in Store(tmp_path / "store").cells().values()]
     assert [bool(fields.get("pictures")) for fields in stored] == [bool(fields) for fields in stored]
     assert any(stored)

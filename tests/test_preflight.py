@@ -135,5 +135,5 @@ def test_all_parts_of_a_suite_that_name_a_benchmark_count(tmp_path: Path) -> Non
     result = run(tmp_path / "store", suite=str(path), attacks=(), limit=4)
     assert {score.perturbation for score in accuracies(result.scores)} == {"none", "fgsm(eps=4/255)", "pgd(eps=4/255)"}
     path.write_text("title: t\nparts:\n" + part.format("imagenet", "fgsm"))
-    with pytest.raises(UsageError, match="says nothing about digits"):
+    with pytest.raises(UsageError, match="does not name digits"):
         run(tmp_path / "store", suite=str(path), attacks=(), benchmarks=["digits"])

@@ -62,7 +62,7 @@ def test_a_fixed_answer_on_imagenet_a_and_on_clean_images_of_its_classes(tmp_pat
     table = outcomes(tmp_path / "2", "imagenet-a-clean", clean, Fixed(TENCH, 388, GOLDFINCH))
     assert (table.num_rows, right(table)) == (2, 1)
     (cell,) = Store(tmp_path / "2").cells().values()
-    assert "2 images (2 of other classes left out), argmax over 200 of 1000 outputs" in cell["protocol"]
+    assert "2 images (2 of other classes left out), argmax over 200 of 1000 outputs" in str(cell.protocol)
 
 
 def test_a_subset_numbered_by_its_own_classes_is_read_so_and_no_other_way(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def test_a_fixed_answer_on_objectnet(tmp_path: Path) -> None:
     assert right(outcomes(tmp_path / "all", "objectnet-1000way", data, Fixed(TENCH, ALARM_CLOCK))) == 0
     assert right(outcomes(tmp_path / "all2", "objectnet-1000way", data, Fixed(DIGITAL_CLOCK))) == 2
     (cell,) = Store(tmp_path / str(ALARM_CLOCK)).cells().values()
-    assert "113 classes by the best of 125 of 1000 outputs, border of 2 cut off" in cell["protocol"]
+    assert "113 classes by the best of 125 of 1000 outputs, border of 2 cut off" in str(cell.protocol)
 
 
 def test_the_border_of_objectnet_is_gone_before_anything_else(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_it_is_evaluated_wherever_its_images_are_named(
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 0, result.output
     cells = Store(tmp_path / "store").cells().values()
-    assert {(cell["benchmark"], cell["protocol"]) for cell in cells} == {
+    assert {(cell.benchmark, str(cell.protocol)) for cell in cells} == {
         ("acme/pairs", f"test, {COUNT} images, 32×32 as it is")
     }
 

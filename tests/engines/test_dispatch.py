@@ -84,7 +84,7 @@ def test_gaps_that_dead_workers_left_are_filled_before_a_cell_stops_early(
     monkeypatch.setattr(dispatch, "ThreadPoolExecutor", AtOnce)
     store = tmp_path / "store"
     run(store, attacks=[ATTACK], limit=None, target_ci=49, shard_size=20)
-    cell = next(cell_id for cell_id, cell in Store(store).cells().items() if cell["perturbation"] == ATTACK)
+    cell = next(cell_id for cell_id, cell in Store(store).cells().items() if cell.perturbation == ATTACK)
     for path in store.glob(f"cells/{cell}/*.parquet"):
         path.unlink()
     order, rows = shuffled(360), outcomes(whole)[ATTACK]
@@ -98,7 +98,7 @@ def test_gaps_that_dead_workers_left_are_filled_before_a_cell_stops_early(
 def test_a_cell_that_was_begun_in_another_order_is_not_stopped_early(tmp_path: Path) -> None:
     store = tmp_path / "store"
     run(store, attacks=[ATTACK], limit=None, shard_size=40)
-    cell = next(cell_id for cell_id, cell in Store(store).cells().items() if cell["perturbation"] == ATTACK)
+    cell = next(cell_id for cell_id, cell in Store(store).cells().items() if cell.perturbation == ATTACK)
     (path,) = store.glob(f"cells/{cell}/*.parquet")
     table = Store(store).outcomes(cell)
     path.unlink()

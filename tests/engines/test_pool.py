@@ -89,7 +89,7 @@ def run(tmp_path: Path, cells: list[PlannedCell], workers: Workers) -> dict[str,
     store = Store(tmp_path / "store")
     with store.lock():
         dispatch.run(Plan(cells=cells, missing=[], hardware={}), workers, store, lambda progress: None)
-    return {cell["perturbation"]: store.outcomes(cell_id).num_rows for cell_id, cell in store.cells().items()}
+    return {cell.perturbation: store.outcomes(cell_id).num_rows for cell_id, cell in store.cells().items()}
 
 
 @pytest.mark.parametrize("size", [1, 3])

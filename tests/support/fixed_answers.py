@@ -35,7 +35,7 @@ def outcomes(store: Path, name: str, where: Path | str, model: nn.Module, **opti
     small = load_classifier(model.eval(), input_size=8)
     evaluate(small, benchmarks=[name], data={base: str(where)}, suite="shifts", store=store, **options)
     opened = Store(store)
-    (cell_id,) = (cell_id for cell_id, cell in opened.cells().items() if cell["benchmark"] == name)
+    (cell_id,) = (cell_id for cell_id, cell in opened.cells().items() if cell.benchmark == name)
     return opened.outcomes(cell_id)
 
 

@@ -37,7 +37,7 @@ def shade_model(folder: Path, factory: str, size: int) -> ModelRequest:
 def outcomes(store: Path) -> dict[str, Any]:
     """The outcomes of every cell by its perturbation."""
     opened = Store(store)
-    return {cell["perturbation"]: (cell, opened.outcomes(cell_id)) for cell_id, cell in opened.cells().items()}
+    return {cell.perturbation: (cell, opened.outcomes(cell_id)) for cell_id, cell in opened.cells().items()}
 
 
 def run(model: ModelRequest, benchmark: str, texts: tuple[str, ...], store: Path, **data: Path):
