@@ -2,8 +2,8 @@
 
 PGD is compared with torchattacks' loop and a minimal one on networks with random weights, which are as fast as trained
 ones. Two radii bracket a trained network: at one no sample is misclassified, so that all take 50 steps; at the other
-nearly all are misclassified early. Ours is timed in float32 and on a low-precision copy (--precision), whose successes the
-float32 network confirms; afterwards the float32 network judges all results. TF32 is always off.
+nearly all are misclassified early. Ours is timed in float32 and on a low-precision copy (--precision), whose successes
+the float32 network confirms; afterwards the float32 network judges all results. TF32 is always off.
 
 Needs torch, timm, numpy and Pillow only.
 """
