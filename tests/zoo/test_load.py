@@ -146,6 +146,8 @@ def test_open_clip_builds_a_zero_shot_head(tmp_path: Path) -> None:
     built = load_classifier("clip_rn50", weights=weights, model_args=arguments)
     assert built.num_classes == 3
     assert built.provenance.label_space == "custom"
+    expected = build_model.expected_label_space(ModelRequest(name="clip_rn50", weights=weights, model_args=arguments))
+    assert expected == "custom"
     assert str(built.preprocessing.geometry) == "short side 224, centre 224×224, bicubic"
     assert built.preprocessing.mean == pytest.approx((0.48145466, 0.4578275, 0.40821073))
     images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))

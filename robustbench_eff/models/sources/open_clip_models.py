@@ -120,19 +120,19 @@ class OpenClipModels:
             module=zero_shot.eval(),
             preprocessing=request.adapt(_preprocessing(open_clip.get_model_preprocess_cfg(model)), 1.0),
             source=source_text("open_clip", target, request.model_args),
-            label_space="imagenet" if class_names is None else "custom",
+            label_space=self.label_space(target, request),
             notes=(*notes, f"zero-shot head from {len(names)} class names and {len(prompts)} templates"),
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:
-        """Return what the number of classes suggests, `imagenet` by default. See `ModelSource`.
+        """Return `custom` for class names of the user's, otherwise `imagenet`. See `ModelSource`.
 
         Args:
             target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them.
             request: The user's options.
         """
         del target
-        return request.label_space("imagenet")
+        return "custom" if "class_names" in request.model_args else "imagenet"
 
 
 OPEN_CLIP = OpenClipModels()
