@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -18,10 +20,14 @@ import torch
 from rich.console import Console
 
 from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.attacks import PGD
+from robustbench_eff.core import types
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError
 from robustbench_eff.evaluation.engines.store_writer import Progress
 from robustbench_eff.evaluation.evaluate import NullListener
+from robustbench_eff.evaluation.settings import EvaluateOptions, Settings
 from robustbench_eff.models.classifier import Classifier
+from robustbench_eff.registry.perturbation import parse_corruption
 from robustbench_eff.reports import console as report
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.storage.store import Store
@@ -236,3 +242,18 @@ def test_threads_are_given_back(tmp_path: Path) -> None:
     run(tmp_path / "store", attacks=["none"], limit=4)
     assert torch.get_num_threads() == during
     torch.set_num_threads(before)
+
+
+def test_objects_and_texts_are_the_same_cells(tmp_path: Path) -> None:
+    store, limit = tmp_path / "store", 8
+    run(store, attacks=["pgd(eps=8/255)"], corruptions=["fog(severity=2)"], limit=limit)
+    before = by_cell(store)
+    run(store, attacks=[PGD(eps=8 / 255)], corruptions=[parse_corruption("fog(severity=2)")], limit=limit)
+    assert by_cell(store).keys() == before.keys()
+
+
+def test_the_keyword_arguments_of_evaluate_are_the_fields_of_its_settings() -> None:
+    hints = get_type_hints(Settings, localns=vars(types))
+    assert get_type_hints(EvaluateOptions, localns=vars(types)) == {
+        field.name: hints[field.name] for field in dataclasses.fields(Settings)
+    }
