@@ -20,6 +20,11 @@ from robustbench_eff.cli import app
 from robustbench_eff.scores.clean import CONFIDENCE_METRICS
 
 MODEL = ["--model", "digits_standard"]
+COMMANDS = ["compare", "corrupt", "train", "sweep", "score", "plan", "report", "trials", "conflict", "convert"]
+COMMANDS += [f"list {name}" for name in ("models", "benchmarks", "corruptions", "stylisers", "defenses")]
+COMMANDS += [
+    f"leaderboard {name}" for name in ("build", "entry", "site", "serve", "validate", "audit", "import", "export")
+]
 QUICK = [*MODEL, "--attack", "fgsm(eps=8/255)", "--limit", "16"]
 
 
@@ -128,7 +133,7 @@ def test_several_models_share_a_store(tmp_path: Path) -> None:
         ([*MODEL, "--batch-size", "0"], "batch_size must be at least 1"),
         ([*MODEL, "--geometry", "stretch"], "crop, squash or none"),
         ([*MODEL, "--mean", "0.5,0.5"], "one number or three"),
-        ([*MODEL, "--mean", "x"], "is not a number"),
+        ([*MODEL, "--mean", "x"], "--mean: 'x' is not a number"),
         ([*MODEL, "--model-arg", "width"], "KEY=VALUE"),
         ([*MODEL, "--device", "abacus"], "Unknown device"),
         ([*MODEL, "--num-classes", "7"], "has 10 outputs, not the 7"),
@@ -229,6 +234,13 @@ def test_a_users_png_folder_is_evaluated(tmp_path: Path) -> None:
     score = json.loads(robust_eval(*words, folder=tmp_path).stdout)["scores"][0]
     assert (score["benchmark"], score["metric"]) == ("mine", "accuracy")
     assert score["value"] in (0.0, 0.5)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_no_help_text_is_cut_at_80_columns(tmp_path: Path, command: str) -> None:
+    answer = robust_eval(*command.split(), "--help", folder=tmp_path, COLUMNS="80")
+    assert answer.returncode == 0
+    assert not [line for line in answer.stdout.splitlines() if line.removesuffix("│").rstrip().endswith("…")]
 
 
 @pytest.mark.parametrize(

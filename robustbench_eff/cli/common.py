@@ -85,15 +85,17 @@ def parse_numbers(option: str, text: str | None) -> tuple[float, ...] | None:
         text: Numbers or fractions, separated by commas or spaces; None if the option was not given.
 
     Raises:
-        UsageError: There are not one or three numbers.
-        SpecError: A part is not a number.
+        UsageError: There are not one or three parts, or a part is not a number.
     """
     if text is None:
         return None
     parts = text.replace(",", " ").split()
     if len(parts) not in (1, 3):
         raise UsageError(f"{option} must be one number or three, got {text!r}.")
-    return tuple(spec.number(part) for part in parts)
+    try:
+        return tuple(spec.number(part) for part in parts)
+    except SpecError as error:
+        raise UsageError(f"{option}: {text!r} is not a number.", "For example 0.5 or 127/255.") from error
 
 
 def parse_geometry(text: str | None) -> str | None:

@@ -67,7 +67,7 @@ AttackOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         help="Run this attack instead of the suite's, such as 'pgd(eps=4/255, steps=50)', or your own, such as "
-        "'my_attack.py:MyAttack(eps=4/255)'; may be repeated."
+        "'mine.py:MyAttack(eps=4/255)'; may be repeated."
     ),
 ]
 CorruptionOption: TypeAlias = Annotated[

@@ -71,7 +71,8 @@ def check_attack(name: str, value: Any) -> None:
             f"{name} is not an attack: it cannot be called.",
             "Define __call__(self, classifier, images, labels, draws=None).",
         )
-    if not dataclasses.is_dataclass(value) or not value.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    parameters = getattr(value, "__dataclass_params__", None)
+    if parameters is None or not parameters.frozen:
         raise UsageError(f"{name} is not a frozen dataclass.", "Decorate the class with @dataclass(frozen=True).")
     uses = get_args(AttackUses)
     if value.uses not in uses:
