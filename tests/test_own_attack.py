@@ -127,7 +127,7 @@ def test_a_field_without_a_default_can_be_given() -> None:
         ("mine.py:MyAttack(epsilon=1)", "mine.py:MyAttack does not have a field 'epsilon'."),
         ("mine.py:MyAttack(eps=8)", "got 8.\nDid you mean 8/255?"),
         ("my folder/mine.py:MyAttack", "The path of a file cannot contain spaces"),
-        ("mine.py:MyAttack(steps=20) from digits_standard", "without a field early_stop"),
+        ("mine.py:MyAttack(steps=20) from digits_standard", "lacks a field early_stop"),
         ("variants.py:VALUE", "VALUE of variants.py is None."),
         ("variants.py:Plain", "variants.py:Plain is not a dataclass."),
         ("variants.py:NotAnAttack", "lacks version, threat, uses, stochastic, max_passes."),

@@ -199,8 +199,8 @@ def _attack(text: str) -> Perturbation:
     if surrogate and component.max_passes > ONE_STEP:
         if not hasattr(component, "early_stop"):
             raise SpecError(
-                f"{written} cannot run on a surrogate: without a field early_stop it may stop at the surrogate's "
-                "decision boundary, and such images transfer poorly.",
+                f"{written} cannot run on a surrogate: it lacks a field early_stop to switch off, and an attack that "
+                "stops at the surrogate's decision boundary transfers poorly.",
                 "Use pgd, bim, mi_fgsm, fgsm or r_fgsm.",
             )
         component = replace(component, early_stop=False)
