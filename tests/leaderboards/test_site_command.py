@@ -54,7 +54,7 @@ def test_a_site_is_served_on_this_machine_until_ctrl_c(tmp_path: Path) -> None:
     assert (process.returncode, complaint) == (0, "")
 
 
-def test_a_port_that_is_taken_and_a_folder_without_pages_are_sentences(tmp_path: Path) -> None:
+def test_a_used_port_and_a_folder_without_pages_are_errors(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"does not contain index\.html"):
         server(tmp_path, 0)
     (tmp_path / "index.html").write_text("")
