@@ -1,4 +1,4 @@
-"""How robust is this image classifier, really? `evaluate` and `load_classifier` are the main job, `train` the other."""
+"""Evaluate how robust an image classifier is with `evaluate`, and train robust ones with `train`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Public names are looked up when first used, so that importing the package stays light."""
+    """Import a public name at its first use, so that importing the package stays fast and does not need torch."""
     if name in _PUBLIC:
         return getattr(import_module(_PUBLIC[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,10 +1,15 @@
-"""Count what makes the code hard to find one's way in; with a folder, the counts of that checkout.
+"""Count what makes the code hard to navigate; with a folder, the counts of that checkout.
 
     python scripts/structure_counts.py [CHECKOUT] [--list] [--room ROOM]
 
 Loose modules lie in no room. Import circles are groups of modules, or of rooms, that import each other. A public
 function documents its arguments if its docstring (for `__init__`, also the docstring of its class) names every one of
-them under `Args:`; an option of the command line is documented by its help text.
+them under `Args:`. A parameter of a command needs no such line: `typer.Context`, and an option, which is documented by
+its help text, that is, whose annotation contains `help=` or is an alias `...Option` of such an annotation.
+
+Two kinds of functions may have more than six parameters: commands, that is, functions with an option among their
+parameters, because their parameters are the command line; and the kernels in `corruptions/compiled/`, because code that
+numba compiles takes arrays and numbers instead of objects.
 """
 
 from __future__ import annotations
@@ -21,6 +26,9 @@ WINGS = ("attacks", "corruptions", "defenses", "leaderboards")
 LOOSE = {"__init__", "testing"}
 MAX_LINES, MAX_PARAMETERS = 40, 6
 IS_NO = re.compile(r"\b(is|has) no\b")
+IS_OPTION = re.compile(r"\bhelp=|^\w+Option$")
+"""Annotation of a parameter that is an option or an argument of the command line."""
+COMPILED = f"{PACKAGE}.corruptions.compiled"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -159,7 +167,8 @@ def undocumented(found: dict[str, Source]) -> list[str]:
                 name
                 for name, annotation in _parameters(function)
                 if not re.search(rf"(?m)^\s*\*{{0,2}}{re.escape(name)}( \(.*\))?:", section)
-                and "help=" not in annotation
+                and annotation != "typer.Context"
+                and not IS_OPTION.search(annotation)
             ]
             if missing:
                 places.append(f"{source.name}.{'.'.join((*owner, function.name))}: {', '.join(missing)}")
@@ -181,7 +190,7 @@ def long_functions(found: dict[str, Source]) -> list[str]:
 
 
 def many_parameters(found: dict[str, Source]) -> list[str]:
-    """Return the functions with more than six parameters; commands, whose options are their users', left out.
+    """Return the functions with more than six parameters, without commands and compiled kernels.
 
     Args:
         found: Modules by name.
@@ -189,9 +198,10 @@ def many_parameters(found: dict[str, Source]) -> list[str]:
     return sorted(
         f"{source.name}.{function.name}: {len(parameters)}"
         for source in found.values()
+        if not source.name.startswith(COMPILED)
         for _, function in _functions(source.tree)
-        if len(parameters := [name for name, annotation in _parameters(function) if "help=" not in annotation])
-        > MAX_PARAMETERS
+        if len(parameters := _parameters(function)) > MAX_PARAMETERS
+        and not any(IS_OPTION.search(annotation) for _, annotation in parameters)
     )
 
 

@@ -1,4 +1,4 @@
-"""What must not be imported: a table is built on a laptop in a second, without torch."""
+"""Modules that a command must not import: tables are built on a laptop in a second, without torch."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def loaded_by(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("words", [["--help"], ["list", "models", "b7"], ["list", "benchmarks"], ["list", "attacks"]])
-def test_looking_needs_no_torch(words: list[str]) -> None:
+def test_help_and_lists_do_not_import_torch(words: list[str]) -> None:
     answer = loaded_by(*words)
     assert answer.returncode == 0
     assert "loaded: []" in answer.stderr
 
 
-def test_scoring_needs_no_torch(digits_store: Path) -> None:
+def test_scoring_does_not_import_torch(digits_store: Path) -> None:
     answer = loaded_by("score", str(digits_store))
     assert answer.returncode == 0
     assert "pgd(eps=16/255)" in answer.stdout
     assert "loaded: []" in answer.stderr
 
 
-def test_the_probe_can_fail(tmp_path: Path) -> None:
+def test_an_evaluation_imports_torch(tmp_path: Path) -> None:
     answer = loaded_by("--model", "digits_standard", "--attack", "none", "--limit", "2", "--store", str(tmp_path / "s"))
     assert "torch" in answer.stderr.splitlines()[-1]

@@ -1,4 +1,4 @@
-"""The command as a user types it: output, exit codes, words."""
+"""The command as a user types it: output, exit codes, messages."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ from robustbench_eff.cli import app
 from robustbench_eff.scores.clean import CONFIDENCE_METRICS
 
 MODEL = ["--model", "digits_standard"]
+COMMANDS = ["compare", "corrupt", "train", "sweep", "score", "plan", "report", "trials", "conflict", "convert"]
+COMMANDS += [f"list {name}" for name in ("models", "benchmarks", "corruptions", "stylisers", "defenses")]
+COMMANDS += [
+    f"leaderboard {name}" for name in ("build", "entry", "site", "serve", "validate", "audit", "import", "export")
+]
 QUICK = [*MODEL, "--attack", "fgsm(eps=8/255)", "--limit", "16"]
 
 
@@ -40,7 +45,7 @@ def robust_eval(*words: str, folder: Path, **variables: str) -> Answer:
     return Answer(found.exit_code, found.stdout, found.stderr)
 
 
-def test_the_main_job_prints_a_table_and_where_the_outcomes_lie(tmp_path: Path) -> None:
+def test_an_evaluation_prints_a_table_and_the_path_of_the_outcomes(tmp_path: Path) -> None:
     answer = robust_eval(*QUICK, folder=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert "fgsm(eps=8/255)" in answer.stdout
@@ -92,7 +97,7 @@ def test_a_model_that_prints_does_not_spoil_the_json(tmp_path: Path) -> None:
     assert "a[v2]/mine.py:build" in robust_eval("score", "robust-eval-store", folder=tmp_path).stdout
 
 
-def test_quiet_says_nothing_on_the_way(tmp_path: Path) -> None:
+def test_quiet_prints_no_progress(tmp_path: Path) -> None:
     answer = robust_eval(*QUICK, "--quiet", folder=tmp_path)
     assert answer.returncode == 0
     assert answer.stderr == ""
@@ -117,7 +122,7 @@ def test_several_models_share_a_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "No model was named."),
+        ([], "--model is missing."),
         (["--model", "digits_standart"], "Did you mean 'digits_standard'"),
         ([*MODEL, "--attack", "pgd(epss=1)"], "Did you mean 'eps'"),
         ([*MODEL, "--attack", "pgd(eps=8)"], "Did you mean 8/255?"),
@@ -128,7 +133,7 @@ def test_several_models_share_a_store(tmp_path: Path) -> None:
         ([*MODEL, "--batch-size", "0"], "batch_size must be at least 1"),
         ([*MODEL, "--geometry", "stretch"], "crop, squash or none"),
         ([*MODEL, "--mean", "0.5,0.5"], "one number or three"),
-        ([*MODEL, "--mean", "x"], "is not a number"),
+        ([*MODEL, "--mean", "x"], "--mean: 'x' is not a number"),
         ([*MODEL, "--model-arg", "width"], "KEY=VALUE"),
         ([*MODEL, "--device", "abacus"], "Unknown device"),
         ([*MODEL, "--num-classes", "7"], "has 10 outputs, not the 7"),
@@ -137,8 +142,8 @@ def test_several_models_share_a_store(tmp_path: Path) -> None:
         ([*MODEL, "--store", "/dev/null/store"], "Cannot write to /dev/null/store"),
         (["score", "nowhere"], "not a store"),
         (["list", "models", "zzz"], "No alias matches"),
-        ([*MODEL, "score", "nowhere"], "--model before `score` does not go with it"),
-        (["--json", "score", "nowhere"], "--json before `score` does not go with it"),
+        ([*MODEL, "score", "nowhere"], "--model before `score` does not apply to it"),
+        (["--json", "score", "nowhere"], "--json before `score` does not apply to it"),
         ([*MODEL, "--device", "meta"], "is not supported"),
     ],
 )
@@ -166,7 +171,7 @@ def test_failing_while_running_is_exit_code_1(tmp_path: Path) -> None:
     assert "Traceback" not in answer.stderr
 
 
-def test_everything_missing_is_said_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everything_missing_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
     monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda repository, files: False)
     answer = robust_eval(
@@ -187,7 +192,7 @@ def test_skip_missing_lists_it_in_the_json(tmp_path: Path) -> None:
     assert [set(item) for item in found["missing"]] == [{"what", "where", "how"}] * 2
 
 
-def test_interrupting_leaves_a_store_to_go_on_with(tmp_path: Path) -> None:
+def test_an_interrupted_run_can_be_resumed(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "from robustbench_eff.cli import main; main()", *MODEL]
     words = ["--attack", "pgd(eps=4/255, steps=200)", "--store", "s"]
     process = subprocess.Popen(
@@ -204,7 +209,7 @@ def test_interrupting_leaves_a_store_to_go_on_with(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Interrupted. What was finished is in s." in errors
+    assert "Interrupted. The outcomes so far are in s." in errors
     assert "robust-eval --model digits_standard --attack 'pgd(eps=4/255, steps=200)' --store s" in errors
     (manifest,) = (json.loads(path.read_text()) for path in tmp_path.glob("s/runs/*.json"))
     assert manifest["status"] == "interrupted"
@@ -212,11 +217,11 @@ def test_interrupting_leaves_a_store_to_go_on_with(tmp_path: Path) -> None:
     assert "incomplete" in again.stdout or "pgd" not in again.stdout
 
 
-def test_another_seed_is_said(tmp_path: Path) -> None:
+def test_outcomes_with_another_seed_are_reported(tmp_path: Path) -> None:
     words = [*MODEL, "--attack", "pgd(eps=8/255, steps=2)", "--limit", "4", "--store", "s"]
     robust_eval(*words, folder=tmp_path)
     answer = robust_eval(*words, "--seed", "1", folder=tmp_path)
-    assert "also holds these evaluations with seed 0; they are kept apart" in answer.stderr
+    assert "also holds these evaluations with seed 0; they are scored separately" in answer.stderr
 
 
 def test_a_users_png_folder_is_evaluated(tmp_path: Path) -> None:
@@ -229,6 +234,13 @@ def test_a_users_png_folder_is_evaluated(tmp_path: Path) -> None:
     score = json.loads(robust_eval(*words, folder=tmp_path).stdout)["scores"][0]
     assert (score["benchmark"], score["metric"]) == ("mine", "accuracy")
     assert score["value"] in (0.0, 0.5)
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_no_help_text_is_cut_at_80_columns(tmp_path: Path, command: str) -> None:
+    answer = robust_eval(*command.split(), "--help", folder=tmp_path, COLUMNS="80")
+    assert answer.returncode == 0
+    assert not [line for line in answer.stdout.splitlines() if line.removesuffix("│").rstrip().endswith("…")]
 
 
 @pytest.mark.parametrize(
@@ -245,7 +257,7 @@ def test_a_users_png_folder_is_evaluated(tmp_path: Path) -> None:
         (["doctor"], "stylized-imagenet=PATH"),
     ],
 )
-def test_looking_around(tmp_path: Path, words: list[str], expected: str) -> None:
+def test_commands_that_only_inform(tmp_path: Path, words: list[str], expected: str) -> None:
     answer = robust_eval(*words, folder=tmp_path)
     assert answer.returncode == 0, answer.stderr
     assert expected in answer.stdout

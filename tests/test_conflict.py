@@ -210,4 +210,4 @@ def test_two_sets_need_a_choice(tmp_path: Path) -> None:
     words = ["conflict", "--out", str(tmp_path / "out"), "--data", "a=x", "--data", "b=y"]
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
-    assert "One set at a time, got a, b" in result.output
+    assert "--data names several sets: a, b" in result.output

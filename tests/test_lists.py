@@ -1,4 +1,4 @@
-"""What `robust-eval list benchmarks` says of every benchmark."""
+"""The tables that `robust-eval list benchmarks` prints."""
 
 from __future__ import annotations
 
@@ -40,26 +40,28 @@ def test_names_are_whole_and_nothing_is_cut_at_any_width(width: int) -> None:
     assert all(word in text for word in licence.split())
 
 
-def test_what_is_there_is_told_from_what_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_that_exist_are_found_and_others_are_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ROBUST_EVAL_DATA_IMAGENET", str(tmp_path))
     monkeypatch.setenv("ROBUST_EVAL_DATA_CIFAR10", "/no/such/place")
     monkeypatch.setenv("ROBUST_EVAL_DATA_CIFAR100", "hf:uoft-cs/cifar100")
     monkeypatch.delenv("ROBUST_EVAL_DATA_OBJECTNET", raising=False)
-    said = {name: lists._images(build_benchmark.benchmark(name)) for name in BENCHMARKS}
-    assert said["digits"] == ("found", "installed with this package")
-    assert said["digits-cue-conflict"] == ("found", "made from digits on first use")
-    assert said["imagenet"] == said["imagenet-c-generated"] == said["imagenet-a-clean"] == ("found", str(tmp_path))
-    assert said["imagenet-c"][0] == "not found", "the published files are others"
-    assert said["cifar10"] == ("not found", "/no/such/place does not exist")
-    assert said["cifar100"] == ("on the hub", "hf:uoft-cs/cifar100")
-    assert said["objectnet"] == ("not found", f"get them: {build_benchmark.benchmark('objectnet').download_url}")
-    assert said["objectnet-1000way"] == ("not found", "those of objectnet are needed")
+    images = {name: lists._images(build_benchmark.benchmark(name)) for name in BENCHMARKS}
+    assert images["digits"] == ("found", "installed with this package")
+    assert images["digits-cue-conflict"] == ("found", "made from digits on first use")
+    assert (
+        images["imagenet"] == images["imagenet-c-generated"] == images["imagenet-a-clean"] == ("found", str(tmp_path))
+    )
+    assert images["imagenet-c"][0] == "not found", "the published files are others"
+    assert images["cifar10"] == ("not found", "/no/such/place does not exist")
+    assert images["cifar100"] == ("on the hub", "hf:uoft-cs/cifar100")
+    assert images["objectnet"] == ("not found", f"get them: {build_benchmark.benchmark('objectnet').download_url}")
+    assert images["objectnet-1000way"] == ("not found", "needs the images of objectnet")
 
 
 def test_one_benchmark_is_described_in_full() -> None:
     found = listed("imagenet-a")
-    for words in ("argmax over 200 of 1000 outputs", "the model's own", "another number imagenet-a-1000way", "MIT"):
+    for words in ("argmax over 200 of 1000 outputs", "the model's own", "other protocol imagenet-a-1000way", "MIT"):
         assert words in found
     assert "border of 2 cut off" in listed("objectnet")
     assert "scored with it imagenet-real" in listed("imagenet")
@@ -85,11 +87,11 @@ def test_every_benchmark_can_be_described() -> None:
         ("digits-cue-conflict", []),
     ],
 )
-def test_alternatives_are_the_same_images_read_otherwise(name: str, others: list[str]) -> None:
+def test_other_protocols_share_the_images_of_a_benchmark(name: str, others: list[str]) -> None:
     assert build_benchmark.other_protocols(build_benchmark.benchmark(name)) == others
 
 
-def test_other_labels_are_no_benchmark() -> None:
+def test_other_labels_are_not_a_benchmark() -> None:
     with pytest.raises(UsageError, match=r"it is scored with imagenet\.\nRun --benchmark imagenet"):
         build_benchmark.benchmark("imagenet-real")
     result = CliRunner().invoke(app, ["list", "benchmarks", "imagenet-real"])

@@ -163,6 +163,6 @@ def test_an_error_comes_back_from_another_process_as_it_was(error: RobustEvalErr
     assert type(again) is type(error) and str(again) == str(error) and again.hint
 
 
-def test_the_command_needs_a_file_that_is_there(tmp_path: Path) -> None:
+def test_the_command_needs_a_file_that_exists(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["sweep", str(tmp_path / "none.yaml"), "--out", str(tmp_path / "out")])
-    assert done.exit_code == 2 and "is not there" in done.stderr
+    assert done.exit_code == 2 and "none.yaml does not exist" in done.stderr.replace("\n", "")

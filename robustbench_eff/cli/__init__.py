@@ -1,4 +1,4 @@
-"""The `robust-eval` command. Nothing heavy is imported before it is needed."""
+"""The `robust-eval` command. Heavy modules are imported only where they are used."""
 
 from .main import app, main
 

@@ -1,4 +1,4 @@
-"""What all commands share: errors as sentences, consoles, and options that need reading."""
+"""What all commands share: error handling, consoles, and options whose text has to be parsed."""
 
 from __future__ import annotations
 
@@ -15,82 +15,149 @@ from rich.console import Console
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import Interrupted, RobustEvalError, RobustEvalWarning, SpecError, UsageError
-from robustbench_eff.reports import errors as report
+from robustbench_eff.reports import errors
 
 
 @contextmanager
 def error_boundary() -> Iterator[None]:
-    """User errors as sentences on stderr with their exit code; warnings as sentences too."""
-    console = errors()
+    """Print user errors and warnings to stderr as sentences.
+
+    Raises:
+        typer.Exit: The block raised a RobustEvalError; with the exit code of that error.
+    """
+    console = error_console()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RobustEvalWarning)
         try:
             yield
         except RobustEvalError as error:
-            report.print_error(error, console)
+            errors.print_error(error, console)
             raise typer.Exit(error.exit_code) from error
         finally:
             for warning in caught:
-                ours = issubclass(warning.category, RobustEvalWarning)
-                kind = "note" if ours else f"{warning.category.__name__} in {warning.filename}"
-                console.print(f"{kind}: {warning.message}", markup=False, highlight=False, soft_wrap=True)
+                is_ours = issubclass(warning.category, RobustEvalWarning)
+                kind = "note" if is_ours else f"{warning.category.__name__} in {warning.filename}"
+                print_line(console, f"{kind}: {warning.message}")
 
 
 @contextmanager
 def resumable(out: Path) -> Iterator[None]:
-    """Ctrl-C while a folder is written, as a sentence with the command that goes on."""
+    """Turn Ctrl-C while a folder is written into a message with the command that resumes.
+
+    Args:
+        out: The folder.
+
+    Raises:
+        Interrupted: The user pressed Ctrl-C.
+    """
     try:
         yield
-    except KeyboardInterrupt as stop:
-        raise Interrupted(
-            f"Interrupted. What was written is in {out}.",
-            f"To go on, repeat the command:\n  {shlex.join(['robust-eval', *sys.argv[1:]])}",
-        ) from stop
+    except KeyboardInterrupt as interrupt:
+        raise interrupted(f"The files written so far are in {out}.") from interrupt
 
 
-def print_progress(text: str, done: int, total: int) -> None:
-    """How far a folder of images is."""
-    errors().print(f"{text}: {done} of {total} images", highlight=False, markup=False)
+def interrupted(message: str) -> Interrupted:
+    """Return the error for Ctrl-C, whose hint repeats the command.
+
+    Args:
+        message: Sentence about what was finished.
+    """
+    command = shlex.join(["robust-eval", *sys.argv[1:]])
+    return Interrupted(f"Interrupted. {message}", f"To resume, repeat the command:\n  {command}")
+
+
+def print_progress(title: str, done: int, total: int) -> None:
+    """Print how many images of a folder are written.
+
+    Args:
+        title: What is being written.
+        done: Number of images that are written.
+        total: Number of images of the folder.
+    """
+    print_line(error_console(), f"{title}: {done} of {total} images")
 
 
 def parse_numbers(option: str, text: str | None) -> tuple[float, ...] | None:
+    """Return the one or three numbers of an option.
+
+    Args:
+        option: Name of the option, for messages.
+        text: Numbers or fractions, separated by commas or spaces; None if the option was not given.
+
+    Raises:
+        UsageError: There are not one or three parts, or a part is not a number.
+    """
     if text is None:
         return None
     parts = text.replace(",", " ").split()
     if len(parts) not in (1, 3):
-        raise UsageError(f"{option} takes one number or three, got {text!r}.")
-    return tuple(spec.number(part) for part in parts)
+        raise UsageError(f"{option} must be one number or three, got {text!r}.")
+    try:
+        return tuple(spec.number(part) for part in parts)
+    except SpecError as error:
+        raise UsageError(f"{option}: {text!r} is not a number.", "For example 0.5 or 127/255.") from error
 
 
 def parse_geometry(text: str | None) -> str | None:
+    """Return the value of --geometry.
+
+    Args:
+        text: `crop`, `squash`, `none`, or None if the option was not given.
+
+    Raises:
+        UsageError: The text is another one.
+    """
     if text not in (None, "crop", "squash", "none"):
         raise UsageError(f"--geometry must be crop, squash or none, got {text!r}.")
     return text
 
 
 def parse_model_args(options: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    """Return the arguments of a model's constructor by name.
+
+    Args:
+        options: Texts of the form `KEY=VALUE`. A value that is not a literal, such as a path, stays a string.
+
+    Raises:
+        UsageError: A text does not have that form.
+    """
+    arguments: dict[str, Any] = {}
     for option in options:
-        key, equals, _ = option.partition("=")
+        key, equals, value = option.partition("=")
         if not equals or not key.isidentifier():
-            raise UsageError(f"--model-arg takes KEY=VALUE, got {option!r}.")
+            raise UsageError(f"--model-arg must be KEY=VALUE, got {option!r}.")
         try:
-            found |= spec.parse(f"model({option})").arguments
-        except SpecError:  # no literal: a word, such as a path
-            found[key] = option.partition("=")[2]
-    return found
+            arguments |= spec.parse(f"model({option})").arguments
+        except SpecError:
+            arguments[key] = value
+    return arguments
 
 
 def parse_batch_size(text: str) -> int | None:
+    """Return the value of --batch-size, None for `auto`.
+
+    Args:
+        text: `auto`, or a number of images.
+
+    Raises:
+        UsageError: The text is neither.
+    """
     if text == "auto":
         return None
-    if not text.isdigit():
+    if not text.isdecimal():
         raise UsageError(f"--batch-size must be auto or a number, got {text!r}.")
     return int(text)
 
 
 def parse_target_ci(text: str | None) -> float | None:
-    """Points, written `±0.5`, `+-0.5` or `0.5`."""
+    """Return the value of --target-ci in percentage points.
+
+    Args:
+        text: `±0.5`, `+-0.5` or `0.5`; None if the option was not given.
+
+    Raises:
+        UsageError: The text is not a number.
+    """
     if text is None:
         return None
     try:
@@ -99,9 +166,21 @@ def parse_target_ci(text: str | None) -> float | None:
         raise UsageError(f"--target-ci must be a number of points, got {text!r}.", "Try: --target-ci ±0.5") from None
 
 
-def output() -> Console:
+def output_console() -> Console:
+    """Return the console of stdout: 160 columns wide if stdout is not a terminal."""
     return Console(width=None if sys.stdout.isatty() else 160)
 
 
-def errors() -> Console:
+def error_console() -> Console:
+    """Return the console of stderr."""
     return Console(stderr=True)
+
+
+def print_line(console: Console, text: str) -> None:
+    """Print a text exactly as it is: paths and names are neither wrapped nor read as markup.
+
+    Args:
+        console: Where to print.
+        text: The text.
+    """
+    console.print(text, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""`robust-eval compare`: models on the same samples."""
+"""`robust-eval compare`: a comparison of models on the same samples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 
-from .common import error_boundary, errors, output
+from .common import error_boundary, error_console, output_console, print_line
+from .options import AlexNetOption, JsonOption, StoreOption
 
 if TYPE_CHECKING:
     from robustbench_eff.scores.compare import Flip, RankedScore
@@ -26,40 +27,43 @@ if TYPE_CHECKING:
 
 def compare(
     models: Annotated[
-        list[str], typer.Argument(help="Two or more: MODEL of --store, a STORE with one model, or STORE::MODEL.")
+        list[str],
+        typer.Argument(
+            help="Two or more models, each as MODEL of --store, as a STORE with one model, or STORE::MODEL."
+        ),
     ],
-    store: Annotated[str, typer.Option(help="Folder or URL of outcomes.")] = DEFAULT_STORE,
+    store: StoreOption = DEFAULT_STORE,
     flips: Annotated[
-        Path | None, typer.Option(help="CSV file: every sample that only one model classifies correctly.")
+        Path | None, typer.Option(help="CSV file: write every sample that only one of two models classifies correctly.")
     ] = None,
-    pictures: Annotated[Path | None, typer.Option(help="PNG file: some of those samples.")] = None,
-    data: Annotated[list[str] | None, typer.Option(help="NAME=PATH, where --pictures finds the images.")] = None,
-    alexnet_baseline: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    pictures: Annotated[Path | None, typer.Option(help="PNG file: draw some of those samples.")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="Images for --pictures: NAME=PATH.")] = None,
+    alexnet_baseline: AlexNetOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Compare models on the same samples: paired differences and tests for two, rank intervals for more."""
     with error_boundary():
         _check_arguments(models, flips, pictures)
-        compared = _contributions(models, store, alexnet_baseline)
+        comparable = _comparable(models, store, alexnet_baseline)
         flipped: list[Flip] = []
         if len(models) > 2:
-            _print_ranks(compared.contributions, models, as_json=as_json)
+            _print_ranks(comparable.contributions, models, as_json=as_json)
         else:
-            flipped = _print_pair(compared.contributions, models, as_json=as_json)
-        for line in dict.fromkeys(compared.left_out):
-            errors().print(f"not compared: {line}", markup=False, highlight=False, soft_wrap=True)
+            flipped = _print_pair(comparable.contributions, models, as_json=as_json)
+        for message in dict.fromkeys(comparable.left_out):
+            print_line(error_console(), f"not compared: {message}")
         if flips is not None:
             _write_flips(flipped, flips)
         if pictures is not None:
             from robustbench_eff.reports.disagreement_sheet import draw_flips
 
-            drawn = draw_flips(flipped, models[0], models[1], locations.from_options(data or []))
+            sheet = draw_flips(flipped, models[0], models[1], locations.from_options(data or []))
             with reporting_os_errors(pictures):
-                drawn.save(pictures)
+                sheet.save(pictures)
 
 
-class _Compared(NamedTuple):
-    """What all models can be compared by, and sentences about the rest."""
+class _Comparable(NamedTuple):
+    """The scores of the models, by score and for every model, and messages about scores that not all of them have."""
 
     contributions: list[dict[str, SampleContributions]]
     left_out: list[str]
@@ -69,32 +73,32 @@ def _check_arguments(models: Sequence[str], flips: Path | None, pictures: Path |
     if len(models) < 2:
         raise UsageError("Two or more models are needed.", "Try: robust-eval compare A B --store STORE")
     if pictures is not None and pictures.suffix.lower() != ".png":
-        raise UsageError(f"The pictures are a PNG file, got {pictures}.", "For example flips.png.")
+        raise UsageError(f"--pictures must be a PNG file, got {pictures}.", "For example --pictures flips.png.")
     if len(models) > 2 and (flips or pictures):
-        raise UsageError("--flips and --pictures compare two models.", f"Got {len(models)}.")
+        raise UsageError(f"--flips and --pictures compare two models, got {len(models)}.", "Compare two at a time.")
 
 
-def _contributions(models: Sequence[str], store: str, alexnet_baseline: Path | None) -> _Compared:
+def _comparable(models: Sequence[str], store: str, alexnet_baseline: Path | None) -> _Comparable:
     from robustbench_eff.scores.alexnet import measured
     from robustbench_eff.scores.per_sample import model_named, sample_contributions
 
     alexnet = None if alexnet_baseline is None else measured(alexnet_baseline)
-    found = []
+    by_model = []
     for text in models:
-        opened, name = _subject(text, store)
-        found.append(sample_contributions(opened, model_named(opened, name), alexnet))
-    contributions = [item.contributions for item in found]
-    left_out = [line for item in found for line in item.left_out]
+        opened, name = _store_and_model(text, store)
+        by_model.append(sample_contributions(opened, model_named(opened, name), alexnet))
+    contributions = [scores.contributions for scores in by_model]
+    left_out = [message for scores in by_model for message in scores.left_out]
     shared = [key for key in contributions[0] if all(key in other for other in contributions)]
     if not shared:
         raise UsageError(
-            "These models have no score on the same samples.",
+            "These models do not have a score on the same samples.",
             "Evaluate them with the same suite, data, limit and seed.",
         )
-    for of_model, name in zip(contributions, models, strict=True):
-        only = [entry for key, entry in of_model.items() if key not in shared]
-        left_out += [f"{entry.benchmark}, {entry.perturbation}: only {name}" for entry in only]
-    return _Compared(contributions, left_out)
+    for scores_of_model, name in zip(contributions, models, strict=True):
+        only = [score for key, score in scores_of_model.items() if key not in shared]
+        left_out += [f"{score.benchmark}, {score.perturbation}: only {name}" for score in only]
+    return _Comparable(contributions, left_out)
 
 
 def _print_ranks(
@@ -107,30 +111,30 @@ def _print_ranks(
     if as_json:
         print(json.dumps([_plain(row, models) for row in rows], ensure_ascii=False))
     else:
-        comparison_table.rank_table(rows, models, output())
+        comparison_table.rank_table(rows, models, output_console())
 
 
 def _print_pair(
     contributions: Sequence[dict[str, SampleContributions]], models: Sequence[str], *, as_json: bool
 ) -> list[Flip]:
     from robustbench_eff.reports import comparison_table
-    from robustbench_eff.scores import compare as comparing
+    from robustbench_eff.scores import compare as comparison
 
-    rows = comparing.compare(*contributions)
+    rows = comparison.compare(*contributions)
     if as_json:
-        plain = [dataclasses.asdict(row) | {"protocols": [str(item) for item in row.protocols]} for row in rows]
+        plain = [dataclasses.asdict(row) | {"protocols": list(map(str, row.protocols))} for row in rows]
         print(json.dumps(plain, ensure_ascii=False))
     else:
-        comparison_table.pair_table(rows, models[0], models[1], output())
-    return list(comparing.flips(*contributions))
+        comparison_table.pair_table(rows, models[0], models[1], output_console())
+    return list(comparison.flips(*contributions))
 
 
-def _subject(text: str, default: str) -> tuple[Store, str | None]:
-    """The store of a model, and its name; None for the only one in the store."""
+def _store_and_model(text: str, default: str) -> tuple[Store, str | None]:
+    """The store that an argument names, and the name of the model; None for the only model of the store."""
     from robustbench_eff.storage.store import Store
 
-    folder, marks, name = text.partition("::")
-    if marks:
+    folder, separator, name = text.partition("::")
+    if separator:
         return Store.existing(folder), name
     if "://" in text or (Path(text) / "store.json").is_file():
         return Store.existing(text), None
@@ -138,13 +142,13 @@ def _subject(text: str, default: str) -> tuple[Store, str | None]:
 
 
 def _plain(row: RankedScore, models: Sequence[str]) -> dict[str, Any]:
-    of_models = [
+    by_model = [
         {"model": model, "value": value, "best_rank": ranks.best, "worst_rank": ranks.worst}
         for model, value, ranks in zip(models, row.values, row.ranks, strict=True)
     ]
     names = ("benchmark", "perturbation", "metric", "higher_is_better")
     plain = {name: getattr(row.score, name) for name in names}
-    return plain | {"n": len(row.score.values), "models": of_models}
+    return plain | {"n": len(row.score.values), "models": by_model}
 
 
 def _write_flips(flips: Sequence[Flip], path: Path) -> None:

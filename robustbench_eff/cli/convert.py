@@ -1,4 +1,4 @@
-"""`robust-eval convert`: a published checkpoint as a file of tensors that any tool can read."""
+"""`robust-eval convert`: a published checkpoint as a safetensors file."""
 
 from __future__ import annotations
 
@@ -10,19 +10,23 @@ import typer
 from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import MissingInputs, UsageError
 
-from .common import error_boundary, output
+from .common import error_boundary, output_console, print_line
 
 
 def convert(
-    model: Annotated[str, typer.Argument(help="Whose weights they are, e.g. sat_effnet_b0 or debiased_resnet50.")],
-    weights: Annotated[Path, typer.Argument(help="NAME.index of a TensorFlow checkpoint, or a PyTorch file.")],
-    out: Annotated[Path, typer.Option(help="safetensors file.")],
-    trust_checkpoint: Annotated[bool, typer.Option("--trust-checkpoint", help="Unpickle the file.")] = False,
+    model: Annotated[
+        str, typer.Argument(help="Model that the checkpoint belongs to, such as sat_effnet_b0 or debiased_resnet50.")
+    ],
+    weights: Annotated[Path, typer.Argument(help="Checkpoint: NAME.index of TensorFlow, or a PyTorch file.")],
+    out: Annotated[Path, typer.Option(help="safetensors file to write.")],
+    trust_checkpoint: Annotated[
+        bool, typer.Option("--trust-checkpoint", help="Unpickle the checkpoint, which can run code.")
+    ] = False,
 ) -> None:
-    """Write a checkpoint of a published model as safetensors, every entry under the name its architecture gives it."""
+    """Write the checkpoint of a published model as safetensors, with the parameter names of its architecture."""
     with error_boundary():
         if out.suffix != ".safetensors":
-            raise UsageError(f"A safetensors file is written, got --out {out}.", "For example weights.safetensors.")
+            raise UsageError(f"--out must be a .safetensors file, got {out}.", "For example weights.safetensors.")
         from safetensors.torch import save_file
 
         from robustbench_eff.models.request import ModelRequest
@@ -36,5 +40,5 @@ def convert(
         with reporting_os_errors(out):
             save_file(tensors, out)
         for note in classifier.provenance.notes:
-            output().print(note, markup=False, highlight=False, soft_wrap=True)
-        output().print(f"{len(tensors)} tensors written to {out}.", markup=False, highlight=False, soft_wrap=True)
+            print_line(output_console(), note)
+        print_line(output_console(), f"{len(tensors)} tensors written to {out}.")

@@ -1,7 +1,8 @@
-"""`robust-eval corrupt`: corrupted images as files, and a sheet of what corruptions do."""
+"""`robust-eval corrupt`: corrupted images as files, and a sheet that shows corruptions of one photograph."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -13,64 +14,86 @@ from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.progress import ignore_progress
 
-from .common import error_boundary, output, print_progress, resumable
+from .common import error_boundary, output_console, print_line, print_progress, resumable
 
 
 def corrupt(
-    out: Annotated[Path, typer.Option(help="Folder of the images, or PNG file of the sheet.")],
-    data: Annotated[list[str] | None, typer.Option(help="imagenet=PATH, cifar10=PATH or cifar100=PATH.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="A photograph: draw all corruptions of it instead.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write the images to, or PNG file of the sheet.")],
+    data: Annotated[
+        list[str] | None, typer.Option(help="Clean images: imagenet=PATH, cifar10=PATH or cifar100=PATH.")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Photograph: draw a sheet of its corruptions instead of writing a set.")
+    ] = None,
     corruption: Annotated[
         list[str] | None,
-        typer.Option(help="E.g. 'fog(severity=3)' or imagenet_c_bar; by default imagenet_c or cifar10_c."),
+        typer.Option(
+            help="Corruption or set, such as 'fog(severity=3)' or imagenet_c_bar; by default imagenet_c, and cifar10_c "
+            "for CIFAR."
+        ),
     ] = None,
     style: Annotated[
-        Path | None, typer.Option(help="A picture: draw the --sheet photograph in its style, by every styliser.")
+        Path | None, typer.Option(help="Picture: draw the --sheet photograph in its style, once per styliser.")
     ] = None,
     styliser: Annotated[
-        list[str] | None, typer.Option(help="With --style, e.g. 'fourier(beta=0.05)'; all without weights by default.")
+        list[str] | None,
+        typer.Option(
+            help="Styliser for --style, such as 'fourier(beta=0.05)'; by default all that need no weights file."
+        ),
     ] = None,
-    limit: Annotated[int | None, typer.Option(help="The first N images.")] = None,
-    seed: Annotated[int, typer.Option(help="Of every random draw.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    limit: Annotated[int | None, typer.Option(help="Corrupt only the first N images.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
 ) -> None:
-    """Write corrupted images in the published layout (resumable), or a sheet of one photograph."""
+    """Write corrupted images in the published layout (resumable), or draw a sheet of one photograph."""
     with error_boundary():
-        places = locations.from_options(data or [])
-        of = next(iter(places), "imagenet").removesuffix("-c-generated")
-        if len(places) > 1:
-            raise UsageError(f"One clean set at a time, got {', '.join(places)}.", "Give each a command.")
-        default = "cifar10_c" if of in ("cifar10", "cifar100") else "imagenet_c"
-        texts = tuple(part for text in corruption or (default,) for part in spec.split(text))
-        if sheet is None and not data:
-            raise UsageError("There is nothing to corrupt.", "Pass --data imagenet=PATH, or --sheet PHOTO.")
-        if sheet is not None and data:
-            raise UsageError("--sheet takes one photograph; it does not go with --data.")
-        if style is None and styliser:
-            raise UsageError("--styliser needs the picture whose style is given.", "Add --style PICTURE.")
-        if style is not None and (sheet is None or corruption):
-            raise UsageError("--style goes with --sheet PHOTO, and not with --corruption.")
-        from robustbench_eff.generation import corrupted_files as job
+        paths = locations.from_options(data or [])
+        _check_images(paths, sheet)
+        _check_style(style, sheet, corruption, styliser)
+        name = next(iter(paths), "imagenet").removesuffix("-c-generated")
+        default = "cifar10_c" if name in ("cifar10", "cifar100") else "imagenet_c"
+        corruptions = tuple(part for text in corruption or (default,) for part in spec.split(text))
+        if sheet is not None:
+            stylisers = [part for text in styliser or () for part in spec.split(text)]
+            _draw_sheet(out, sheet, corruptions, style, stylisers)
+            return
+        from robustbench_eff.generation.corrupted_files import CorruptionSettings, write_corrupted
         from robustbench_eff.system import devices
 
-        if sheet is not None:
-            if out.suffix.lower() != ".png":
-                raise UsageError(f"The sheet is a PNG file, got --out {out}.", "For example --out sheet.png.")
-            stylisers = [part for text in styliser or () for part in spec.split(text)]
-            drawn = job.sheet(sheet, texts) if style is None else job.style_sheet(sheet, style, stylisers)
-            with reporting_os_errors(out):
-                drawn.save(out)
-            output().print(f"{out}", highlight=False)
-            return
-
         devices.keep_freed_memory()
-
+        settings = CorruptionSettings(corruptions=corruptions, limit=limit, seed=seed)
         with resumable(out):
-            done = job.write_corrupted(
-                f"{of}-c-generated",
-                out,
-                places,
-                job.CorruptionSettings(corruptions=texts, limit=limit, seed=seed),
-                ignore_progress if quiet else print_progress,
-            )
-        output().print(f"{done.images} images written to {out}, {done.found} were there.", highlight=False)
+            on_progress = ignore_progress if quiet else print_progress
+            count = write_corrupted(f"{name}-c-generated", out, paths, settings, on_progress)
+        print_line(output_console(), f"{count.images} images written to {out}; {count.found} existed already.")
+
+
+def _check_images(paths: Mapping[str, str], sheet: Path | None) -> None:
+    if len(paths) > 1:
+        raise UsageError(f"--data names several sets: {', '.join(paths)}.", "Give each of them its own command.")
+    if sheet is None and not paths:
+        raise UsageError("There are no images to corrupt.", "Pass --data imagenet=PATH, or --sheet PHOTO.")
+    if sheet is not None and paths:
+        raise UsageError("--sheet draws one photograph and cannot be combined with --data.", "Drop one of them.")
+
+
+def _check_style(
+    style: Path | None, sheet: Path | None, corruption: list[str] | None, styliser: list[str] | None
+) -> None:
+    if style is None and styliser:
+        raise UsageError("--styliser needs a picture of the style.", "Add --style PICTURE.")
+    if style is not None and (sheet is None or corruption):
+        raise UsageError("--style needs --sheet PHOTO and cannot be combined with --corruption.")
+
+
+def _draw_sheet(
+    out: Path, photograph: Path, corruptions: Sequence[str], style: Path | None, stylisers: Sequence[str]
+) -> None:
+    from robustbench_eff.generation.corrupted_files import sheet, style_sheet
+
+    if out.suffix.lower() != ".png":
+        raise UsageError(f"The sheet must be a PNG file, got --out {out}.", "For example --out sheet.png.")
+    drawn = sheet(photograph, corruptions) if style is None else style_sheet(photograph, style, stylisers)
+    with reporting_os_errors(out):
+        drawn.save(out)
+    print_line(output_console(), str(out))

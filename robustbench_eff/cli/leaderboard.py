@@ -1,93 +1,107 @@
-"""`robust-eval leaderboard`: entries, tables, pages; nothing here needs torch."""
+"""`robust-eval leaderboard`: entries, tables and sites of measured and published results, without torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
 from robustbench_eff.core.errors import UsageError, did_you_mean
 
-from .common import error_boundary, errors, output
+from .common import error_boundary, error_console, output_console, print_line
 
-leaderboard_app = typer.Typer(help="Tables and pages of measured and published results.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from robustbench_eff.leaderboards.table import Table
 
-SOURCES = "Stores of outcomes (folders or URLs), files of entries, or folders of them."
-Sources = Annotated[list[str] | None, typer.Argument(help=SOURCES)]
-Globs = list[str] | None
-Form = TypeVar("Form")
+leaderboard_app = typer.Typer(help="Build tables and sites of measured and published results.", no_args_is_help=True)
+
+SOURCES = "Stores of outcomes (folders or URLs), entry files, or folders of entry files."
+SourcesOption: TypeAlias = Annotated[list[str] | None, typer.Argument(help=SOURCES)]
+EntriesFolderOption: TypeAlias = Annotated[Path, typer.Option(help="Folder to write one entry file per model to.")]
+Format = TypeVar("Format")
 
 
 @leaderboard_app.command()
 def build(
-    sources: Sources = None,
+    sources: SourcesOption = None,
     columns: Annotated[
-        str, typer.Option(help="default, attacks, shifts, defenses, paper, …, or a YAML file.")
+        str, typer.Option(help="Columns of the table: default, attacks, shifts, defenses, paper, …, or a YAML file.")
     ] = "default",
-    family: Annotated[Globs, typer.Option(help="Glob of architectures; repeat for several.")] = None,
-    defense: Annotated[Globs, typer.Option(help="Glob of defenses.")] = None,
-    model: Annotated[Globs, typer.Option(help="Glob of models.")] = None,
-    benchmark: Annotated[Globs, typer.Option(help="Glob of benchmarks.")] = None,
+    family: Annotated[
+        list[str] | None, typer.Option(help="Keep architectures that match this glob; may be repeated.")
+    ] = None,
+    defense: Annotated[list[str] | None, typer.Option(help="Keep defenses that match this glob.")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="Keep models that match this glob.")] = None,
+    benchmark: Annotated[list[str] | None, typer.Option(help="Keep benchmarks that match this glob.")] = None,
     published: Annotated[
-        bool | None, typer.Option(help="What comes with the package too: the default without sources.")
+        bool | None,
+        typer.Option(help="Include the results shipped with the package; by default only if no source is given."),
     ] = None,
     out: Annotated[
-        list[Path] | None, typer.Option(help="Write there: .md, .tex, .csv, .json or .html; repeat for several.")
+        list[Path] | None, typer.Option(help="File to write: .md, .tex, .csv, .json or .html; may be repeated.")
     ] = None,
 ) -> None:
-    """A table of what was measured, published and claimed, every number with its interval where there is one."""
+    """Build a table of measured, published and claimed results, with an interval for every number that has one."""
     with error_boundary():
-        from robustbench_eff.core.disk import reporting_os_errors
         from robustbench_eff.leaderboards.build_table import build_table
         from robustbench_eff.leaderboards.columns import layout
         from robustbench_eff.leaderboards.table_formats import FORMATS
         from robustbench_eff.publishing.collect import collect_entries
 
         for path in out or ():
-            if path.suffix.removeprefix(".") not in FORMATS:
-                raise UsageError(f"{path} has no format.", f"Endings: {', '.join(f'.{name}' for name in FORMATS)}.")
+            _writer_for(FORMATS, path)
         wanted = layout(columns)
-        filters = {"families": family, "defenses": defense, "models": model, "benchmarks": benchmark}
-        globs = {name: tuple(given or ()) for name, given in filters.items()}
-        entries = collect_entries(sources or (), published=not sources if published is None else published, **globs)
-        table = build_table(entries, wanted)
-        for path in out or ():
-            with reporting_os_errors(path):
-                path.write_text(FORMATS[path.suffix.removeprefix(".")](table), encoding="utf-8")
-            errors().print(
-                f"{len(table.rows)} models written to {path}.", markup=False, highlight=False, soft_wrap=True
-            )
-        if not out:
-            from robustbench_eff.leaderboards import terminal
+        entries = collect_entries(
+            sources or (),
+            published=not sources if published is None else published,
+            families=tuple(family or ()),
+            defenses=tuple(defense or ()),
+            models=tuple(model or ()),
+            benchmarks=tuple(benchmark or ()),
+        )
+        _show_table(build_table(entries, wanted), out or [])
 
-            terminal.show(table, output())
+
+def _show_table(table: Table, out: list[Path]) -> None:
+    """Write a table to files, or print it if there are none."""
+    from robustbench_eff.core.disk import reporting_os_errors
+    from robustbench_eff.leaderboards import terminal
+    from robustbench_eff.leaderboards.table_formats import FORMATS
+
+    for path in out:
+        with reporting_os_errors(path):
+            path.write_text(_writer_for(FORMATS, path)(table), encoding="utf-8")
+        print_line(error_console(), f"{len(table.rows)} models written to {path}.")
+    if not out:
+        terminal.show(table, output_console())
 
 
 @leaderboard_app.command()
 def entry(
-    stores: Annotated[list[str], typer.Argument(help="Stores of outcomes, folders or URLs.")],
-    out: Annotated[Path, typer.Option(help="Folder for a file of every model.")],
+    stores: Annotated[list[str], typer.Argument(help="Stores of outcomes, as folders or URLs.")],
+    out: EntriesFolderOption,
 ) -> None:
-    """Write what stores hold as entries: one JSON file for every model."""
+    """Write the results of stores as entries: one JSON file per model."""
     with error_boundary():
         from robustbench_eff.publishing.collect import write_entries
         from robustbench_eff.publishing.measured_entries import measured_entries
 
         for path in write_entries(measured_entries(stores), out):
-            output().print(str(path), markup=False, highlight=False, soft_wrap=True)
+            print_line(output_console(), str(path))
 
 
 @leaderboard_app.command()
 def site(
     out: Annotated[
-        Path, typer.Option(help="Folder of the site: new, empty, or with an earlier site, whose files are replaced.")
+        Path,
+        typer.Option(help="Folder of the site: new, empty, or with an earlier site, whose files are replaced."),
     ],
-    sources: Sources = None,
-    published: Annotated[bool, typer.Option(help="What comes with the package too.")] = True,
+    sources: SourcesOption = None,
+    published: Annotated[bool, typer.Option(help="Include the results shipped with the package.")] = True,
 ) -> None:
-    """Write pages to read in a browser: tables, plots, a page of every model; no server is needed."""
+    """Write a site of tables, plots and a page per model, which a browser shows without a server."""
     with error_boundary():
         from robustbench_eff.core.disk import reporting_os_errors
         from robustbench_eff.leaderboards.site.write import write_site
@@ -96,25 +110,21 @@ def site(
         entries = collect_entries(sources or (), published=published)
         with reporting_os_errors(out):
             written = write_site(entries, out, pictures=samples(sources or ()))
-        errors().print(
-            f"{written.files} files, {written.size / 1e6:.1f} MB, written to {out}. Open {out / 'index.html'}.",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
-        )
+        size = f"{written.files} files, {written.size / 1e6:.1f} MB"
+        print_line(error_console(), f"{size}, written to {out}. Open {out / 'index.html'}.")
 
 
 @leaderboard_app.command()
 def serve(
-    folder: Annotated[Path, typer.Argument(help="What `robust-eval leaderboard site` wrote.")],
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: one that is free.")] = 8000,
+    folder: Annotated[Path, typer.Argument(help="Folder that `robust-eval leaderboard site` wrote.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8000,
 ) -> None:
-    """Show a site to a browser on this machine, until Ctrl-C."""
+    """Serve a site to a browser on this machine, until Ctrl-C."""
     with error_boundary():
         from .serve_site import server
 
         with server(folder, port) as running:
-            output().print(f"http://127.0.0.1:{running.server_port}/ (Ctrl-C ends it)", highlight=False)
+            print_line(output_console(), f"http://127.0.0.1:{running.server_port}/ (stop with Ctrl-C)")
             try:
                 running.serve_forever()
             except KeyboardInterrupt:
@@ -134,90 +144,111 @@ def schema() -> None:
 
 @leaderboard_app.command()
 def validate(
-    files: Annotated[list[Path], typer.Argument(help="Entries, or folders of them.")],
-    store: Annotated[list[str] | None, typer.Option(help="Outcomes to compute the numbers from again.")] = None,
+    files: Annotated[list[Path], typer.Argument(help="Entry files, or folders of them.")],
+    store: Annotated[
+        list[str] | None, typer.Option(help="Store of outcomes to compute the numbers from again; may be repeated.")
+    ] = None,
 ) -> None:
-    """Look for what cannot be in entries: ranges, counts, intervals, checksums; with --store score them again."""
+    """Check the ranges, counts, intervals and checksums of entries; with --store also compute their numbers again."""
     with error_boundary():
         from robustbench_eff.publishing.collect import validate_entries
 
-        found = validate_entries(files, store or ())
-        for path, problem in found:
-            text = f"{path}: {problem.where}: {problem.what}."
-            output().print(text, markup=False, highlight=False, soft_wrap=True)
-        if not found:
-            output().print("Nothing is wrong.")
-    if found:
+        issues = validate_entries(files, store or ())
+        for path, issue in issues:
+            print_line(output_console(), f"{path}: {issue.where}: {issue.what}.")
+        if not issues:
+            output_console().print("All entries are valid.")
+    if issues:
         raise typer.Exit(1)
 
 
 @leaderboard_app.command()
 def audit(
     sources: Annotated[list[str], typer.Argument(help=SOURCES)],
-    out: Annotated[Path | None, typer.Option(help="Write there: .md, .csv or .json.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write: .md, .csv or .json.")] = None,
 ) -> None:
-    """What was measured here minus what was published of the same models, with the interval of the difference."""
+    """Subtract published from measured results of the same models, with the interval of each difference."""
     with error_boundary():
         from robustbench_eff.core.disk import reporting_os_errors
-        from robustbench_eff.leaderboards import audit as auditing
+        from robustbench_eff.leaderboards.audit import FORMATS, markdown
+        from robustbench_eff.leaderboards.audit import audit as differences_of
         from robustbench_eff.publishing.collect import collect_entries
 
-        if out is not None and out.suffix.removeprefix(".") not in auditing.FORMATS:
-            raise UsageError(f"{out} has no format.", "Endings: .csv, .json, .md.")
-        found = auditing.audit(collect_entries(sources, published=True))
+        write = markdown if out is None else _writer_for(FORMATS, out)
+        differences = differences_of(collect_entries(sources, published=True))
         if out is not None:
             with reporting_os_errors(out):
-                out.write_text(auditing.FORMATS[out.suffix.removeprefix(".")](found), encoding="utf-8")
-        elif found:
-            output().print(auditing.markdown(found), markup=False, highlight=False, soft_wrap=True)
-        if not found:
-            errors().print("Nothing that was measured here was published.")
+                out.write_text(write(differences), encoding="utf-8")
+        elif differences:
+            print_line(output_console(), write(differences))
+        if not differences:
+            print_line(error_console(), "None of the measured results has a published counterpart.")
 
 
 @leaderboard_app.command(name="import")
 def import_(
     form: Annotated[
-        str, typer.Argument(help="robustbench (model_info/DATASET/THREAT/ID.json) or timm (results-….csv).")
+        str,
+        typer.Argument(
+            help="Format of the files: robustbench (model_info/DATASET/THREAT/ID.json) or timm (results-….csv)."
+        ),
     ],
-    files: Annotated[list[Path], typer.Argument(help="Files of that form.")],
-    out: Annotated[Path, typer.Option(help="Folder for a file of every model.")],
+    files: Annotated[list[Path], typer.Argument(help="Files in that format.")],
+    out: EntriesFolderOption,
 ) -> None:
-    """Read other people's results as entries: what they published, and what they claim."""
+    """Read the published and claimed results of other projects as entries."""
     with error_boundary():
         from robustbench_eff.leaderboards.import_export import READERS
         from robustbench_eff.publishing.collect import write_entries
         from robustbench_eff.publishing.model_names import merge_entries
 
-        written = write_entries(merge_entries(entry for file in files for entry in _of(READERS, form)(file)), out)
-        output().print(f"{len(written)} entries written to {out}.", markup=False, highlight=False, soft_wrap=True)
+        read = _format_named(READERS, form)
+        written = write_entries(merge_entries(entry for file in files for entry in read(file)), out)
+        print_line(output_console(), f"{len(written)} entries written to {out}.")
 
 
 @leaderboard_app.command()
 def export(
-    form: Annotated[str, typer.Argument(help="robustbench, or model-index of a Hugging Face model card.")],
+    form: Annotated[
+        str, typer.Argument(help="Format to write: robustbench, or model-index for Hugging Face model cards.")
+    ],
     sources: Annotated[list[str], typer.Argument(help=SOURCES)],
-    out: Annotated[Path, typer.Option(help="Folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the files to.")],
 ) -> None:
-    """Write what was measured in other people's formats."""
+    """Write measured results in the formats of other projects."""
     with error_boundary():
         from robustbench_eff.core.disk import atomic_write, reporting_os_errors
         from robustbench_eff.leaderboards.import_export import WRITERS
         from robustbench_eff.publishing.collect import collect_entries
 
+        files_of = _format_named(WRITERS, form)
         written: set[Path] = set()
         for entry in collect_entries(sources, published=False):
-            for path, text in _of(WRITERS, form)(entry):
+            for path, text in files_of(entry):
                 if path in written:
-                    raise UsageError(f"{entry.model} and another model would both be {path}.", "Export them apart.")
+                    raise UsageError(
+                        f"{entry.model} and another model would both be written to {path}.",
+                        "Export them to different folders.",
+                    )
                 with reporting_os_errors(out / path):
                     atomic_write(out / path, text.encode())
                 written.add(path)
         if not written:
-            raise UsageError(f"Nothing that was measured has a place in {form}.", "RobustBench wants AutoAttack.")
-        output().print(f"{len(written)} files written to {out}.", markup=False, highlight=False, soft_wrap=True)
+            hint = "RobustBench accepts results of AutoAttack only." if form == "robustbench" else ""
+            raise UsageError(f"None of the measured results fit the format {form}.", hint)
+        print_line(output_console(), f"{len(written)} files written to {out}.")
 
 
-def _of(forms: Mapping[str, Form], name: str) -> Form:
-    if name not in forms:
-        raise UsageError(f"Unknown form {name!r}.", did_you_mean(name, forms) or f"Known: {', '.join(forms)}.")
-    return forms[name]
+def _format_named(formats: Mapping[str, Format], name: str) -> Format:
+    if name not in formats:
+        raise UsageError(f"Unknown format {name!r}.", did_you_mean(name, formats) or f"Formats: {', '.join(formats)}.")
+    return formats[name]
+
+
+def _writer_for(formats: Mapping[str, Format], path: Path) -> Format:
+    """The writer for the extension of a file name."""
+    extension = path.suffix.removeprefix(".")
+    if extension not in formats:
+        extensions = ", ".join(f".{name}" for name in formats)
+        raise UsageError(f"{path} does not have the extension of a known format.", f"Extensions: {extensions}.")
+    return formats[extension]

@@ -1,4 +1,4 @@
-"""`robust-eval list`: what there is."""
+"""`robust-eval list`: the names that options accept."""
 
 from __future__ import annotations
 
@@ -24,48 +24,48 @@ from robustbench_eff.registry.sequences import SEQUENCES
 from robustbench_eff.registry.stylisers import STYLISERS
 from robustbench_eff.registry.suites import SUITES
 
-from .common import error_boundary, output
+from .common import error_boundary, output_console
 
 FOUND, NOT_FOUND = "found", "not found"
 
 list_app = typer.Typer(
-    help="List what there is: models, benchmarks, attacks, corruptions, sequences, stylisers, defenses, suites.",
+    help="List available models, benchmarks, attacks, corruptions, sequences, stylisers, defenses or suites.",
     no_args_is_help=True,
 )
 
 
 @list_app.command("models")
 def list_models(
-    pattern: Annotated[str | None, typer.Argument(help="Part of a name, or a glob.")] = None,
+    pattern: Annotated[str | None, typer.Argument(help="Part of a name or defense, or a glob.")] = None,
 ) -> None:
-    """Aliases, and where their weights come from."""
+    """List the aliases of models and the sources of their weights."""
     with error_boundary():
-        found = aliases.matching(pattern)
-        if not found:
+        matching = aliases.matching(pattern)
+        if not matching:
             raise UsageError(f"No alias matches {pattern!r}.", "Any timm:NAME or torchvision:NAME works too.")
-        rows = [(alias.name, f"{alias.source}:{alias.target}", alias.defense) for alias in found]
+        rows = [(alias.name, f"{alias.source}:{alias.target}", alias.defense) for alias in matching]
         _print_rows(("alias", "stands for", "defense"), rows)
 
 
 @list_app.command("benchmarks")
 def list_benchmarks(
-    name: Annotated[str | None, typer.Argument(help="One benchmark, to be described in full.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Describe this benchmark in full.")] = None,
 ) -> None:
-    """Benchmarks: whether their images are found, licence, size and where they can be had."""
+    """List benchmarks: whether their images were found, where to get them, size and licence."""
     with error_boundary():
         if name is not None:
-            output().print(_described(build_benchmark.benchmark(name)))
+            output_console().print(_described(build_benchmark.benchmark(name)))
             return
-        output().print(_benchmark_table())
-        output().print(
-            "Pass images with --data NAME=PATH; those of imagenet serve whatever is made from them. "
-            "`robust-eval list benchmarks NAME` says more.",
+        output_console().print(_benchmark_table())
+        output_console().print(
+            "Pass images with --data NAME=PATH; benchmarks made from imagenet use the images of imagenet. "
+            "`robust-eval list benchmarks NAME` describes one in full.",
             highlight=False,
         )
 
 
 def _benchmark_table() -> Table:
-    """Three columns, whose texts fold, so that it can be read at any width."""
+    """Return a table of all benchmarks that is readable at any width: three columns whose texts wrap."""
     table = Table(box=None, expand=True, pad_edge=False, padding=(0, 2, 1, 0))
     table.add_column("benchmark", width=max(map(len, BENCHMARKS)), overflow="fold")
     table.add_column("images", ratio=5, overflow="fold")
@@ -81,9 +81,9 @@ def _benchmark_table() -> Table:
 
 
 def _described(item: Benchmark) -> Table:
-    """Everything that a benchmark's row says, one line each."""
+    """A table of everything that defines a benchmark, one line each."""
     status, where = _images(item)
-    made_of = [name for name, row in BENCHMARKS.items() if row.load().source_benchmark == item.name]
+    derived = [name for name, row in BENCHMARKS.items() if row.load().source_benchmark == item.name]
     same = build_benchmark.other_protocols(item)
     scored = [name for name, scored_with in SCORED_WITH.items() if scored_with == item.name]
     classes = f"{item.num_classes}, the outputs of the model" if item.class_map is None else str(item.class_map())
@@ -92,7 +92,7 @@ def _described(item: Benchmark) -> Table:
         "benchmark": f"{item.name}: {item.title}",
         "images": status if status == NOT_FOUND else f"{status}: {where}",
         "get them": "" if item.open_bundled is not None else item.download_url,
-        "pass them": f"--data {source}=PATH, or the variable {locations.variable(source)}",
+        "pass them": f"--data {source}=PATH, or the environment variable {locations.variable(source)}",
         "size": item.size,
         "licence": item.licence,
         "split": item.split,
@@ -102,27 +102,29 @@ def _described(item: Benchmark) -> Table:
         "made from": "" if item.source_benchmark in (None, *same) else f"the images of {item.source_benchmark}",
         "stylised by": item.stylise_with or "",
         "saved as": "" if item.jpeg_quality is None else f"JPEG of quality {item.jpeg_quality}, where corrupted",
-        "same images, another number": ", ".join(same),
-        "made from it": ", ".join(name for name in made_of if name not in same),
+        "same images, other protocol": ", ".join(same),
+        "made from it": ", ".join(name for name in derived if name not in same),
         "scored with it": ", ".join(scored),
     }
     table = Table(box=None, show_header=False)
-    for what, words in lines.items():
-        if words:
-            table.add_row(Text(what, "bold"), Text(words, overflow="fold"))
+    for label, value in lines.items():
+        if value:
+            table.add_row(Text(label, "bold"), Text(value, overflow="fold"))
     return table
 
 
 def _images(item: Benchmark) -> tuple[str, str]:
-    """Whether the images are there, looking only at this machine; and where they are, or can be had."""
-    place = locations.place(item, {})
-    if place is None:
-        of_another = item.source_benchmark is not None and item.layout is None
-        needs = f"those of {item.source_benchmark} are needed" if of_another else f"get them: {item.download_url}"
-        return (FOUND, item.download_url) if item.open_bundled is not None else (NOT_FOUND, needs)
-    if place.startswith("hf:"):
-        return "on the hub", place
-    return (FOUND, place) if Path(place).exists() else (NOT_FOUND, f"{place} does not exist")
+    """The state of a benchmark's images on this machine, and where they are or how to get them."""
+    path = locations.place(item, {})
+    if path is not None and path.startswith("hf:"):
+        return "on the hub", path
+    if path is not None:
+        return (FOUND, path) if Path(path).exists() else (NOT_FOUND, f"{path} does not exist")
+    if item.open_bundled is not None:
+        return FOUND, item.download_url
+    if item.source_benchmark is not None and item.layout is None:
+        return NOT_FOUND, f"needs the images of {item.source_benchmark}"
+    return NOT_FOUND, f"get them: {item.download_url}"
 
 
 def _geometry(item: Benchmark) -> str:
@@ -132,50 +134,50 @@ def _geometry(item: Benchmark) -> str:
 
 @list_app.command("attacks")
 def list_attacks() -> None:
-    """Attacks that `--attack` and suites know."""
+    """List the attacks that `--attack` and suites accept."""
     with error_boundary():
-        _print_rows(("attack", "what"), list(attack_names().items()))
+        _print_rows(("attack", "summary"), list(attack_names().items()))
 
 
 @list_app.command("corruptions")
 def list_corruptions() -> None:
-    """Corruptions that `--corruption` and suites know, and words that stand for many."""
+    """List the corruptions that `--corruption` and suites accept, and named sets of perturbations."""
     with error_boundary():
         rows = [(name, row.summary) for name, row in CORRUPTIONS.items()]
         sets = [(name, f"{len(texts)} perturbations") for name, texts in PERTURBATION_SETS.items()]
-        _print_rows(("corruption", "what"), rows + sets)
+        _print_rows(("corruption", "summary"), rows + sets)
 
 
 @list_app.command("sequences")
 def list_sequences() -> None:
-    """Sequences of frames that `--corruption` and suites know."""
+    """List the frame sequences that `--corruption` and suites accept."""
     with error_boundary():
-        _print_rows(("sequence", "what"), [(name, row.summary) for name, row in SEQUENCES.items()])
+        _print_rows(("sequence", "summary"), [(name, row.summary) for name, row in SEQUENCES.items()])
 
 
 @list_app.command("stylisers")
 def list_stylisers() -> None:
-    """What gives an image the texture of another."""
+    """List the stylisers, which give an image the texture of another."""
     with error_boundary():
-        _print_rows(("styliser", "what"), [(name, row.summary) for name, row in STYLISERS.items()])
+        _print_rows(("styliser", "summary"), [(name, row.summary) for name, row in STYLISERS.items()])
 
 
 @list_app.command("defenses")
 def list_defenses() -> None:
-    """Recipes that `robust-eval train --defense` knows."""
+    """List the recipes that `robust-eval train --defense` accepts."""
     with error_boundary():
-        _print_rows(("defense", "what"), [(name, row.summary) for name, row in DEFENSES.items()])
+        _print_rows(("defense", "summary"), [(name, row.summary) for name, row in DEFENSES.items()])
 
 
 @list_app.command("suites")
 def list_suites() -> None:
-    """Shipped suites."""
+    """List the shipped suites."""
     with error_boundary():
-        _print_rows(("suite", "what"), list(SUITES.items()))
+        _print_rows(("suite", "summary"), list(SUITES.items()))
 
 
 def _print_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     table = Table(*header, box=None)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    output().print(table)
+    output_console().print(table)

@@ -1,23 +1,21 @@
-"""The `robust-eval` command. Nothing heavy is imported before it is needed."""
+"""The `robust-eval` command. Heavy modules are imported only where they are used."""
 
 from __future__ import annotations
 
-import shlex
 import sys
 from contextlib import redirect_stdout
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from robustbench_eff import __version__
-from robustbench_eff.core.errors import Interrupted
+from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from robustbench_eff.reports import console, json_report, progress, verdicts
 
-from .common import error_boundary, output
-from .common import errors as error_console
+from .common import error_boundary, error_console, interrupted, output_console, print_line
 from .compare import compare
 from .conflict import conflict
 from .convert import convert
@@ -45,6 +43,7 @@ from .options import (
     PrecisionOption,
     QuietOption,
     RayAddressOption,
+    RunOptions,
     SeedOption,
     ShardSizeOption,
     ShuffleOption,
@@ -65,10 +64,6 @@ from .sweep import sweep
 from .train import train
 from .trials import trials
 
-if TYPE_CHECKING:
-    from robustbench_eff.evaluation.settings import Settings
-    from robustbench_eff.models.request import ModelRequest
-
 EXAMPLES = """
 How robust is this image classifier, really?
 
@@ -78,15 +73,16 @@ How robust is this image classifier, really?
 
     robust-eval --model effnet_b7_advprop --data imagenet=/data/imagenet/val
 
-    robust-eval --model my_model.py:build --weights my.safetensors --input-size 32
-                --benchmark cifar10 --data cifar10=test.npz --attack 'pgd(eps=8/255, steps=50)'
+    robust-eval --model my_model.py:build --weights my.safetensors \\
+        --input-size 32 --benchmark cifar10 --data cifar10=test.npz \\
+        --attack 'pgd(eps=8/255, steps=50)'
 
-    robust-eval plan --model timm:resnet50 --suite autoattack --device all --price 2.50
+    robust-eval plan --model timm:resnet50 --suite autoattack --price 2.50
 
     robust-eval score robust-eval-store
 
-The same command again resumes. Exit codes: 0 all done, 1 failed while running,
-2 bad usage or missing input, 130 interrupted.
+Repeat a command to resume it. Exit codes: 0 success, 1 failure while running,
+2 wrong usage or missing input, 130 interrupted.
 """
 
 app = typer.Typer(
@@ -151,83 +147,81 @@ def evaluate(
     if version:
         print(f"robust-eval {__version__}")
         raise typer.Exit
-    if context.invoked_subcommand is not None:
-        _refuse_options_before_command(context)
-        return
     with error_boundary():
-        run = parse_run_options(context.params)
-        _evaluate(run.models, run.settings, as_json=as_json, quiet=quiet)
+        if context.invoked_subcommand is not None:
+            _refuse_options_before_command(context, context.invoked_subcommand)
+            return
+        _evaluate(parse_run_options(context.params), as_json=as_json, quiet=quiet)
 
 
-def _refuse_options_before_command(context: typer.Context) -> None:
-    """The options of an evaluation do not apply to a command that follows them."""
+def _refuse_options_before_command(context: typer.Context, command: str) -> None:
+    """Refuse options of an evaluation that stand before the name of a command, which would ignore them."""
     names = {"as_json": "json", "compile_model": "compile"}
     typed = [f"--{names.get(name, name).replace('_', '-')}" for name in context.params if _was_typed(context, name)]
     if typed:
-        error_console().print(f"error: {', '.join(typed)} before `{context.invoked_subcommand}` does not apply to it.")
-        raise typer.Exit(2)
+        verb = "does" if len(typed) == 1 else "do"
+        message = f"{', '.join(typed)} before `{command}` {verb} not apply to it."
+        raise UsageError(message, f"Options of `{command}` follow its name; see robust-eval {command} --help.")
 
 
-def _evaluate(requests: list[ModelRequest], settings: Settings, *, as_json: bool, quiet: bool) -> None:
-    from robustbench_eff.evaluation.evaluate import evaluate as run
+def _evaluate(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
+    from robustbench_eff.evaluation.evaluate import evaluate as evaluate_models
     from robustbench_eff.system import devices
 
     devices.keep_freed_memory()
-    errors = error_console()
+    display = progress.Display(error_console(), quiet=quiet)
     try:
         with redirect_stdout(sys.stderr):  # the user's model may print; stdout is for the result
-            result = run(*requests, settings=settings, listener=progress.Display(errors, quiet=quiet))
-    except KeyboardInterrupt as stop:
-        raise Interrupted(
-            f"Interrupted. What was finished is in {settings.store}.",
-            f"To resume, repeat the command:\n  {shlex.join(['robust-eval', *sys.argv[1:]])}",
-        ) from stop
+            result = evaluate_models(*run.models, settings=run.settings, listener=display)
+    except KeyboardInterrupt as interrupt:
+        raise interrupted(f"The outcomes so far are in {run.settings.store}.") from interrupt
     if as_json:
         print(json_report.json_object(result.scores, str(result.store), result.missing, result.verdicts))
         return
-    console.score_table(result.scores, output())
-    verdicts.verdict_lines(result.verdicts, output())
+    console.score_table(result.scores, output_console())
+    verdicts.verdict_lines(result.verdicts, output_console())
     if result.other_seeds and not quiet:
         seeds = ", ".join(map(str, result.other_seeds))
-        errors.print(f"The store also holds these evaluations with seed {seeds}; they are kept apart.")
+        message = f"The store also holds these evaluations with seed {seeds}; they are scored separately."
+        print_line(error_console(), message)
     for item in result.missing:
-        errors.print(f"skipped, missing: {item}", markup=False, highlight=False, soft_wrap=True)
-    output().print(f"Outcomes: {result.store}", highlight=False, soft_wrap=True)
+        print_line(error_console(), f"skipped, missing: {item}")
+    print_line(output_console(), f"Outcomes: {result.store}")
 
 
 @app.command()
 def verify() -> None:
-    """Test this installation: formulas and kernels against references that came with it."""
+    """Test this installation: compare formulas and kernels with stored references."""
     with error_boundary():
         from robustbench_eff.diagnostics.verify import Status, checks
 
         marks = {Status.PASSED: "[green]✓", Status.FAILED: "[red]✗", Status.SKIPPED: "[yellow]–"}
-        table = Table("", "what", "expected", "found", box=None)
+        table = Table("", "check", "expected", "result", box=None)
         counts = dict.fromkeys(Status, 0)
         for check in checks():
             table.add_row(marks[check.status], check.subject, check.expected, Text(check.result))
             counts[check.status] += 1
-        wrong, skipped = counts[Status.FAILED], counts[Status.SKIPPED]
-        output().print(table)
-        output().print("All as expected." if not wrong else f"{wrong} are not as expected.")
+        failed, skipped = counts[Status.FAILED], counts[Status.SKIPPED]
+        output_console().print(table)
+        output_console().print(f"{failed} checks failed." if failed else "All checks passed.")
         if skipped:
-            output().print(f"{skipped} skipped: no reference is stored.")
-    raise typer.Exit(1 if wrong else 0)
+            output_console().print(f"{skipped} checks were skipped: they have no stored reference.")
+    raise typer.Exit(1 if failed else 0)
 
 
 @app.command()
 def doctor() -> None:
-    """Say what this machine has and lacks for an evaluation."""
+    """Check what this machine offers for evaluations: versions, devices, data, network."""
     with error_boundary():
         from robustbench_eff.diagnostics.doctor import findings
 
         table = Table(box=None, show_header=False)
-        fine = True
+        is_fine = True
         for finding in findings():
             table.add_row("[green]✓" if finding.fine else "[red]✗", Text(finding.subject), Text(finding.result))
-            fine = fine and finding.fine
-        output().print(table)
-    raise typer.Exit(0 if fine else 1)
+            is_fine = is_fine and finding.fine
+        output_console().print(table)
+    raise typer.Exit(0 if is_fine else 1)
 
 
 def _was_typed(context: typer.Context, name: str) -> bool:

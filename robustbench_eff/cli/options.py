@@ -1,4 +1,4 @@
-"""The options of a run, which `robust-eval` and `robust-eval plan` take."""
+"""The options of a run, shared by `robust-eval` and `robust-eval plan`."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _PLAIN = (
     "alexnet_baseline",
     "skip_missing",
 )
-"""Options that are fields of Settings as they are."""
+"""Options that become fields of `Settings` unchanged."""
 
 
 def _complete_model(incomplete: str) -> list[str]:
@@ -48,68 +48,74 @@ def _complete_model(incomplete: str) -> list[str]:
 ModelOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        help="Alias, timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, package.module:factory, path/to/file.py:factory, "
-        "or the folder of a training; repeat it for several models.",
+        help="Model: alias, timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, package.module:factory, "
+        "path/to/file.py:factory, or a folder written by `robust-eval train`; may be repeated.",
         autocompletion=_complete_model,
     ),
 ]
 SuiteOption: TypeAlias = Annotated[
-    str, typer.Option(help="Shipped suite or YAML file.", autocompletion=lambda: list(SUITES))
+    str, typer.Option(help="Name of a shipped suite, or YAML file.", autocompletion=lambda: list(SUITES))
 ]
 BenchmarkOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        help="Evaluate on these benchmarks instead of the suite's for the model's label space.",
+        help="Evaluate on this benchmark instead of those that the suite chooses for the model; may be repeated.",
         autocompletion=lambda: list(BENCHMARKS),
     ),
 ]
 AttackOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        help="Run these attacks instead of the suite's: 'pgd(eps=4/255, steps=50)', or your own: "
-        "'path/to/file.py:CLASS(eps=4/255)'."
+        help="Run this attack instead of the suite's, such as 'pgd(eps=4/255, steps=50)', or your own, such as "
+        "'mine.py:MyAttack(eps=4/255)'; may be repeated."
     ),
 ]
 CorruptionOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="Run these corruptions or sequences instead: 'fog(severity=3)', imagenet_c, rotate_sequence."),
+    typer.Option(
+        help="Run this corruption or sequence instead of the suite's, such as 'fog(severity=3)', imagenet_c or "
+        "rotate_sequence; may be repeated."
+    ),
 ]
 DataOption: TypeAlias = Annotated[
-    list[str] | None, typer.Option(help="Where images are: NAME=PATH or NAME=hf:ID[@SPLIT][#REVISION].")
+    list[str] | None,
+    typer.Option(help="Images of a benchmark: NAME=PATH or NAME=hf:ID[@SPLIT][#REVISION]; may be repeated."),
 ]
-WeightsOption: TypeAlias = Annotated[Path | None, typer.Option(help="safetensors file or PyTorch state_dict.")]
+WeightsOption: TypeAlias = Annotated[Path | None, typer.Option(help="Weights: safetensors file or PyTorch state_dict.")]
 TrustOption: TypeAlias = Annotated[
     bool, typer.Option("--trust-checkpoint", help="Unpickle --weights, which can run code.")
 ]
 NumClassesOption: TypeAlias = Annotated[int | None, typer.Option(help="Number of outputs of the model.")]
 MeanOption: TypeAlias = Annotated[
-    str | None, typer.Option(help="Normalisation mean per channel, e.g. 0.5 or '0.485,0.456,0.406'.")
+    str | None, typer.Option(help="Normalization mean per channel, such as 0.5 or '0.485,0.456,0.406'.")
 ]
-StdOption: TypeAlias = Annotated[str | None, typer.Option(help="Normalisation standard deviation per channel.")]
-InputSizeOption: TypeAlias = Annotated[int | None, typer.Option(help="Side of the input images in pixels.")]
-GeometryOption: TypeAlias = Annotated[str | None, typer.Option(help="Resizing: crop, squash or none.")]
-ModelArgOption: TypeAlias = Annotated[list[str] | None, typer.Option(help="KEY=VALUE for the model's constructor.")]
+StdOption: TypeAlias = Annotated[str | None, typer.Option(help="Normalization standard deviation per channel.")]
+InputSizeOption: TypeAlias = Annotated[int | None, typer.Option(help="Side length of the input images in pixels.")]
+GeometryOption: TypeAlias = Annotated[str | None, typer.Option(help="How images are resized: crop, squash or none.")]
+ModelArgOption: TypeAlias = Annotated[
+    list[str] | None, typer.Option(help="Argument of the model's constructor, as KEY=VALUE; may be repeated.")
+]
 LimitOption: TypeAlias = Annotated[
     int | None, typer.Option(help="Evaluate only the first N samples of each benchmark.")
 ]
-DeviceOption: TypeAlias = Annotated[
-    str, typer.Option(help="auto, cpu, cuda, cuda:N, several with commas between, or all.")
-]
+DeviceOption: TypeAlias = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, a comma-separated list, or all.")]
 WorkersOption: TypeAlias = Annotated[
     int | None, typer.Option(help="Number of parallel processes; one per device by default.")
 ]
-EngineOption: TypeAlias = Annotated[str, typer.Option(help="What runs the workers: local or ray.")]
+EngineOption: TypeAlias = Annotated[str, typer.Option(help="Engine that runs the workers: local or ray.")]
 RayAddressOption: TypeAlias = Annotated[
-    str | None, typer.Option(help="Address of a running Ray cluster; auto finds it.")
+    str | None, typer.Option(help="Address of a running Ray cluster, or auto to find it.")
 ]
-BatchSizeOption: TypeAlias = Annotated[str, typer.Option(help="Images per forward pass, or auto; changes no outcome.")]
+BatchSizeOption: TypeAlias = Annotated[
+    str, typer.Option(help="Images per forward pass, or auto; does not change outcomes.")
+]
 ShardSizeOption: TypeAlias = Annotated[
-    int | None, typer.Option(help="Samples per shard; changes outcomes of attacks of other libraries only.")
+    int | None, typer.Option(help="Samples per shard; changes the outcomes of third-party attacks only.")
 ]
 PrecisionOption: TypeAlias = Annotated[
     str,
     typer.Option(
-        help="Precision of the network that attacks query: auto, float32, bfloat16 or float16. The referee judges in "
+        help="Precision of the network that attacks query: auto, float32, bfloat16 or float16; the referee always uses "
         "float32."
     ),
 ]
@@ -120,44 +126,48 @@ ShuffleOption: TypeAlias = Annotated[
     typer.Option("--shuffle-shards", help="Evaluate samples in random order, so that early numbers are unbiased."),
 ]
 TargetCiOption: TypeAlias = Annotated[
-    str | None, typer.Option(help="±POINTS: end a cell once its 95 % interval is this narrow, e.g. ±0.5.")
+    str | None,
+    typer.Option(help="Stop a cell once its 95 % interval is within ± this many percentage points, such as ±0.5."),
 ]
 StoreOption: TypeAlias = Annotated[str, typer.Option(help="Folder or URL (s3://BUCKET/NAME) of the outcomes.")]
 AlexNetOption: TypeAlias = Annotated[
-    Path | None, typer.Option(help="JSON file with AlexNet's errors, to which mCE and mFR are relative.")
+    Path | None, typer.Option(help="JSON file of AlexNet's errors, the baseline of mCE and mFR.")
 ]
 SkipMissingOption: TypeAlias = Annotated[
-    bool, typer.Option("--skip-missing", help="Evaluate what is available if something is missing.")
+    bool, typer.Option("--skip-missing", help="Skip evaluations whose models or images are missing.")
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
 QuietOption: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
 
 
 class RunOptions(NamedTuple):
-    """What the options of a run describe."""
+    """The parsed options of a run."""
 
     models: list[ModelRequest]
+    """One request per --model."""
     settings: Settings
+    """Settings of the evaluation."""
 
 
 def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
-    """Return the models and the settings that the options of a command describe.
+    """Return the models and the settings of a run.
 
     Args:
-        options: Values of the options by the names of their parameters, as in the context of the command.
+        options: Values of the options by parameter name, as in `typer.Context.params`.
 
     Raises:
-        UsageError: No model was named, an option has a wrong value, or two options exclude each other.
+        UsageError: No model is given, an option has a wrong value, or two options exclude each other.
+        SpecError: A number or a component cannot be read.
     """
     from robustbench_eff.models.request import ModelRequest
 
     models: Sequence[str] = options["model"] or ()
     if not models:
-        raise UsageError("No model was named.", "Try: robust-eval --model digits_standard, or --help.")
+        raise UsageError("--model is missing.", "Try: robust-eval --model digits_standard, or --help.")
     if len(models) > 1 and (given := [name for name in MODEL_OPTIONS if options[name]]):
         names = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise UsageError(f"{names} would apply to {len(models)} models.", "Give each of them a command of its own.")
-    of_model = {
+        raise UsageError(f"{names} would apply to {len(models)} models.", "Give each model its own command.")
+    model_fields = {
         "weights": None if options["weights"] is None else Path(options["weights"]),
         "num_classes": options["num_classes"],
         "mean": parse_numbers("--mean", options["mean"]),
@@ -177,4 +187,4 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         target_ci=parse_target_ci(options["target_ci"]),
         **{name: options[name] for name in _PLAIN},
     )
-    return RunOptions([ModelRequest(name=name, **of_model) for name in models], settings)
+    return RunOptions([ModelRequest(name=name, **model_fields) for name in models], settings)

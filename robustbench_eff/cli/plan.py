@@ -12,7 +12,7 @@ import typer
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from robustbench_eff.reports import cost_table, progress
 
-from .common import error_boundary, errors, output
+from .common import error_boundary, error_console, output_console, print_line
 from .options import (
     AlexNetOption,
     AttackOption,
@@ -33,6 +33,7 @@ from .options import (
     NumClassesOption,
     PrecisionOption,
     RayAddressOption,
+    RunOptions,
     SeedOption,
     ShardSizeOption,
     ShuffleOption,
@@ -84,23 +85,26 @@ def plan(
     store: StoreOption = DEFAULT_STORE,
     alexnet_baseline: AlexNetOption = None,
     skip_missing: SkipMissingOption = False,
-    price: Annotated[float | None, typer.Option(help="Price of an hour of one device, in any currency.")] = None,
+    price: Annotated[float | None, typer.Option(help="Price of one device per hour, in any currency.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Estimate the cells, shards, passes, time and cost of a run after a short trial; nothing is stored."""
     with error_boundary():
-        run = parse_run_options(context.params)
-        from robustbench_eff.evaluation.cost_estimate import estimate_cost
-        from robustbench_eff.system import devices
+        _plan(parse_run_options(context.params), price, as_json=as_json)
 
-        devices.keep_freed_memory()
-        display = progress.Display(errors(), quiet=as_json)
-        with redirect_stdout(sys.stderr):  # the user's model may print; stdout is for the result
-            forecasts = estimate_cost(*run.models, settings=run.settings, preparing=display.preparing)
-        if as_json:
-            print(json.dumps({"devices": cost_table.plan_rows(forecasts, price)}, ensure_ascii=False))
-            return
-        for printed in cost_table.plan_tables(forecasts, price):
-            output().print(printed.table)
-            output().print(printed.below, highlight=False, markup=False, soft_wrap=True)
-        output().print(LEGEND, style="dim", markup=False, highlight=False, soft_wrap=True)
+
+def _plan(run: RunOptions, price: float | None, *, as_json: bool) -> None:
+    from robustbench_eff.evaluation.cost_estimate import estimate_cost
+    from robustbench_eff.system import devices
+
+    devices.keep_freed_memory()
+    display = progress.Display(error_console(), quiet=as_json)
+    with redirect_stdout(sys.stderr):  # the user's model may print; stdout is for the result
+        forecasts = estimate_cost(*run.models, settings=run.settings, preparing=display.preparing)
+    if as_json:
+        print(json.dumps({"devices": cost_table.plan_rows(forecasts, price)}, ensure_ascii=False))
+        return
+    for forecast in cost_table.plan_tables(forecasts, price):
+        output_console().print(forecast.table)
+        print_line(output_console(), forecast.below)
+    output_console().print(LEGEND, style="dim", markup=False, highlight=False, soft_wrap=True)

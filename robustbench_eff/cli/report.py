@@ -1,4 +1,4 @@
-"""`robust-eval report`: a store of outcomes as one page."""
+"""`robust-eval report`: a store of outcomes as one HTML page."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Annotated
 
 import typer
 
-from .common import error_boundary, output
+from .common import error_boundary, output_console, print_line
 
 
 def report(
-    store: Annotated[str, typer.Argument(help="Folder or URL of outcomes.")],
-    out: Annotated[Path, typer.Option(help="HTML file.")] = Path("report.html"),
-    title: Annotated[str | None, typer.Option(help="Heading; the store's name unless given.")] = None,
+    store: Annotated[str, typer.Argument(help="Folder or URL of the outcomes.")],
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    title: Annotated[str | None, typer.Option(help="Heading of the page; by default it names the store.")] = None,
 ) -> None:
-    """Write one HTML file that needs nothing else: what was asked, numbers, curves, pictures, verdicts."""
+    """Write one self-contained HTML file about a store: settings, numbers, curves, pictures, verdicts."""
     with error_boundary():
         from robustbench_eff.core.disk import reporting_os_errors
         from robustbench_eff.leaderboards.html_report import run_page
@@ -24,7 +24,7 @@ def report(
 
         opened = Store.existing(store)
         entries = measured_entries([store])
-        text = run_page(entries, opened.runs(), pictures(opened), title or f"Robustness: {opened.name}")
+        page = run_page(entries, opened.runs(), pictures(opened), title or f"Robustness: {opened.name}")
         with reporting_os_errors(out):
-            out.write_text(text, encoding="utf-8")
-        output().print(f"Written to {out}.", highlight=False, markup=False, soft_wrap=True)
+            out.write_text(page, encoding="utf-8")
+        print_line(output_console(), f"Written to {out}.")

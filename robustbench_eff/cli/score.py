@@ -1,4 +1,4 @@
-"""`robust-eval score`: every number of a store again, without the models."""
+"""`robust-eval score`: all numbers of a store, computed again without the models."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from robustbench_eff.reports import console, json_report
-from robustbench_eff.reports import verdicts as report
+from robustbench_eff.reports import verdicts as verdict_report
 
-from .common import error_boundary, output
+from .common import error_boundary, output_console
+from .options import AlexNetOption, JsonOption
 
 if TYPE_CHECKING:
     from robustbench_eff.scores.score import Score
@@ -18,16 +19,20 @@ if TYPE_CHECKING:
 
 
 def score(
-    store: Annotated[str, typer.Argument(help="Folder or URL of outcomes.")],
-    alexnet_baseline: Annotated[Path | None, typer.Option(help="JSON with AlexNet's figures, for mCE and mFR.")] = None,
+    store: Annotated[str, typer.Argument(help="Folder or URL of the outcomes.")],
+    alexnet_baseline: AlexNetOption = None,
     trials_file: Annotated[
         Path | None,
         typer.Option(
-            "--trials", help="Trials of people or other models: CSV, folder or .tgz in model-vs-human's format."
+            "--trials",
+            help="Trials of people or of other models on cue-conflict images, as model-vs-human publishes them: CSV "
+            "file, folder or .tgz.",
         ),
     ] = None,
-    heat_map: Annotated[Path | None, typer.Option(help="PNG file: draw accuracy under corruption, too.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout.")] = False,
+    heat_map: Annotated[
+        Path | None, typer.Option(help="PNG file: also draw the accuracy under every corruption.")
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
     with error_boundary():
@@ -43,18 +48,18 @@ def score(
         if trials_file is not None:
             scores += _trial_scores(opened, trials_file)
         if heat_map is not None:
-            from robustbench_eff.reports import heat_map as drawing
+            from robustbench_eff.reports import heat_map as heat_map_report
 
-            drawing.write(scores, heat_map)
+            heat_map_report.write(scores, heat_map)
         if as_json:
             print(json_report.json_object(scores, str(store), [], verdicts))
         else:
-            console.score_table(scores, output())
-            report.verdict_lines(verdicts, output())
+            console.score_table(scores, output_console())
+            verdict_report.verdict_lines(verdicts, output_console())
 
 
 def _trial_scores(store: Store, path: Path) -> list[Score]:
-    """Those of the observers in the file, and how consistently the store's models err with people."""
+    """Scores of the observers in a file, and how consistent the errors of the store's models are with theirs."""
     from robustbench_eff.scores.observers import consistency_scores, observer_scores
     from robustbench_eff.scores.trials import cue_conflict_cells, read_trials
 

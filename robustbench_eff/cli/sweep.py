@@ -1,55 +1,67 @@
-"""`robust-eval sweep`: an ablation from a YAML file to a table and a picture."""
+"""`robust-eval sweep`: an ablation from a YAML file to a table and a plot."""
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core.errors import UsageError
 
-from .common import error_boundary, errors, output, resumable
+from .common import error_boundary, error_console, output_console, print_line, resumable
+
+if TYPE_CHECKING:
+    from robustbench_eff.training.sweep import SweepCallback, SweepResult
 
 
 def sweep(
-    file: Annotated[Path, typer.Argument(help="YAML: recipes, seeds, benchmarks; see docs/training.md.")],
-    out: Annotated[Path, typer.Option(help="Folder of the trained networks and the results.")],
-    train_data: Annotated[list[str] | None, typer.Option(help="NAME=PATH of the training images.")] = None,
-    data: Annotated[list[str] | None, typer.Option(help="NAME=PATH of images that are evaluated on.")] = None,
-    workers: Annotated[int, typer.Option(help="Trainings at a time.")] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    file: Annotated[Path, typer.Argument(help="YAML file of recipes, seeds and benchmarks; see docs/training.md.")],
+    out: Annotated[Path, typer.Option(help="Folder for the trained networks and the results.")],
+    train_data: Annotated[list[str] | None, typer.Option(help="Training images: NAME=PATH.")] = None,
+    data: Annotated[list[str] | None, typer.Option(help="Images to evaluate on: NAME=PATH.")] = None,
+    workers: Annotated[int, typer.Option(help="Number of trainings that run at the same time.")] = 1,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
 ) -> None:
     """Train and evaluate a grid of recipes with several seeds (resumable)."""
     with error_boundary():
-        from robustbench_eff.core.disk import atomic_write
-
         if not file.is_file():
-            raise UsageError(f"{file} is not there.", "Shipped ones are in examples/ablations.")
-        from robustbench_eff.reports import sweep_plot, sweep_table
+            raise UsageError(f"{file} does not exist.", "The repository has examples in examples/ablations.")
+        from robustbench_eff.reports import sweep_table
         from robustbench_eff.training.sweep import run_sweep
         from robustbench_eff.training.sweep_spec import Sweep
 
         plan = Sweep.parse(file.read_text(encoding="utf-8"), str(file))
         plan = plan.located(locations.from_options(train_data or []), locations.from_options(data or []))
-        total, done = len(plan.recipes()) * len(plan.seeds), 0
-
-        def tell(row: str, seed: int, said: str) -> None:
-            nonlocal done
-            done += 1
-            text = f"{done} of {total}: {row}, seed {seed}: {said}"
-            errors().print(text, highlight=False, markup=False, soft_wrap=True)
-
         with resumable(out):
-            result = run_sweep(plan, out, workers, None if quiet else tell)
-        for plain in sweep_table.tables(result):
-            output().print(sweep_table.rich_table(plain))
-        written = ["results.json", "table.md"]
-        atomic_write(out / "table.md", sweep_table.markdown(result).encode())
-        if result.means:
-            atomic_write(out / "plot.png", sweep_plot.png(result))
-            written.append("plot.png")
-        output().print(f"Written to {out}: {', '.join(written)}.", highlight=False, markup=False, soft_wrap=True)
+            on_job = None if quiet else _job_printer(len(plan.recipes()) * len(plan.seeds))
+            result = run_sweep(plan, out, workers, on_job)
+        for table in sweep_table.tables(result):
+            output_console().print(sweep_table.rich_table(table))
+        written = _write_results(result, out)
+        print_line(output_console(), f"Written to {out}: {', '.join(written)}.")
     if result.failed:
         raise typer.Exit(1)
+
+
+def _job_printer(total: int) -> SweepCallback:
+    numbers = count(1)
+
+    def print_job(row: str, seed: int, message: str) -> None:
+        print_line(error_console(), f"{next(numbers)} of {total}: {row}, seed {seed}: {message}")
+
+    return print_job
+
+
+def _write_results(result: SweepResult, out: Path) -> list[str]:
+    """Write the table, and the plot if a training succeeded; return the names of all files of the results."""
+    from robustbench_eff.core.disk import atomic_write
+    from robustbench_eff.reports import sweep_plot, sweep_table
+
+    atomic_write(out / "table.md", sweep_table.markdown(result).encode())
+    if not result.means:
+        return ["results.json", "table.md"]
+    atomic_write(out / "plot.png", sweep_plot.png(result))
+    return ["results.json", "table.md", "plot.png"]

@@ -1,4 +1,4 @@
-"""`robust-eval trials`: what models answered on cue-conflict images, as CSV files of model-vs-human."""
+"""`robust-eval trials`: the answers of models on cue-conflict images, as CSV files of model-vs-human."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import typer
 from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 
-from .common import error_boundary, output
+from .common import error_boundary, output_console, print_line
 
 
 def trials(
-    store: Annotated[str, typer.Argument(help="Folder or URL of outcomes.")],
-    out: Annotated[Path, typer.Option(help="Folder of the CSV files.")],
+    store: Annotated[str, typer.Argument(help="Folder or URL of the outcomes.")],
+    out: Annotated[Path, typer.Option(help="Folder for the CSV files.")],
 ) -> None:
-    """Write the trials of every model on cue-conflict images, one CSV file each, in the format of model-vs-human."""
+    """Write every model's trials on cue-conflict images as a CSV file in the format of model-vs-human."""
     with error_boundary():
         from robustbench_eff.scores.trials import COLUMNS, cue_conflict_cells, observer_of, rows_of
         from robustbench_eff.storage.store import Store
@@ -27,26 +27,27 @@ def trials(
         cells = cue_conflict_cells(Store.existing(store))
         if not cells:
             raise UsageError(
-                f"{store} holds no cue-conflict images.", "Evaluate with --benchmark cue-conflict --suite shifts."
+                f"{store} does not hold cue-conflict outcomes.",
+                "Evaluate a model with --suite shifts and --benchmark cue-conflict or digits-cue-conflict.",
             )
-        for item in cells.values():
-            cell = item.cell
-            if not item.finished:
+        for outcomes in cells.values():
+            cell = outcomes.cell
+            if not outcomes.finished:
                 raise UsageError(
-                    f"{cell.model} on {cell.benchmark} is incomplete: {len(item)} of {cell.samples}.",
-                    "Repeat its command first.",
+                    f"{cell.model} on {cell.benchmark} is incomplete: {len(outcomes)} of {cell.samples} samples.",
+                    "Repeat the command of that evaluation first.",
                 )
-            observer = observer_of(item)
-            path = out / f"{cell.benchmark}_{_safe(observer.name)}_{cell.id[:6]}_session-1.csv"
+            observer = observer_of(outcomes)
+            path = out / f"{cell.benchmark}_{_file_name_part(observer.name)}_{cell.id[:6]}_session-1.csv"
             with reporting_os_errors(path):
                 out.mkdir(parents=True, exist_ok=True)
                 with path.open("w", newline="", encoding="utf-8") as file:
                     writer = csv.DictWriter(file, COLUMNS)
                     writer.writeheader()
-                    writer.writerows(rows_of(observer, item.outcomes["sample_id"].to_pylist()))
-            output().print(str(path), highlight=False, soft_wrap=True)
+                    writer.writerows(rows_of(observer, outcomes.outcomes["sample_id"].to_pylist()))
+            print_line(output_console(), str(path))
 
 
-def _safe(name: str) -> str:
-    """A model's name as part of a file's; an underscore separates the parts."""
+def _file_name_part(name: str) -> str:
+    """The name of a model without underscores, which separate the parts of a file name."""
     return re.sub(r"[^A-Za-z0-9.-]+", "-", name)

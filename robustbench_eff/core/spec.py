@@ -41,7 +41,10 @@ def parse(text: str) -> Spec:
     """
     form = _FORM.fullmatch(text)
     if form is None:
-        raise SpecError(f"Cannot read {text!r}.", "Write name(key=value, ...), for example pgd(eps=4/255, steps=50).")
+        hint = "Write name(key=value, ...), for example pgd(eps=4/255, steps=50)."
+        if ".py" in text:
+            hint += " The path of a file cannot contain spaces, quotes, brackets, commas or '='."
+        raise SpecError(f"Cannot read {text!r}.", hint)
     try:
         call = ast.parse(f"_({form['arguments'] or ''})", mode="eval").body
         if not isinstance(call, ast.Call) or call.args or any(item.arg is None for item in call.keywords):

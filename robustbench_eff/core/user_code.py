@@ -13,6 +13,8 @@ from typing import Any
 
 from .errors import RobustEvalError, UsageError, did_you_mean
 
+FORMS = "Write path/to/file.py:NAME or package.module:NAME."
+
 
 def load_object(place: str) -> Any:
     """Return an object of the user's code.
@@ -45,7 +47,7 @@ def split_place(place: str) -> tuple[str, str]:
     """
     code, _, name = place.rpartition(":")
     if not code or not name:
-        raise UsageError(f"{place!r} does not name an object.", "Write path/to/file.py:NAME or package.module:NAME.")
+        raise UsageError(f"{place!r} does not name an object.", FORMS)
     return code, name
 
 
@@ -56,9 +58,12 @@ def load_module(code: str) -> ModuleType:
         code: `path/to/file.py`, which may begin with `~`, or `package.module`.
 
     Raises:
-        UsageError: The file does not exist, or the code cannot be imported.
+        UsageError: The code is neither a Python file nor the name of a module, the file does not exist, or the code
+            cannot be imported.
     """
     if not _is_file(code):
+        if "/" in code or "\\" in code or Path(code).is_file():
+            raise UsageError(f"{code} is neither a Python file nor the name of a module.", FORMS)
         _add_to_path(Path.cwd())
         try:
             return importlib.import_module(code)
@@ -81,11 +86,15 @@ def get_attribute(module: ModuleType, name: str, code: str) -> Any:
         code: The module as the user wrote it, for the error message.
 
     Raises:
-        UsageError: The module does not define the name; the hint names the closest ones.
+        UsageError: The module does not define the name, or its value is None.
     """
-    value = getattr(module, name, None)
+    if not hasattr(module, name):
+        defined = [key for key, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+        listed = f"It defines {', '.join(defined)}." if defined else FORMS
+        raise UsageError(f"{code} does not define {name!r}.", did_you_mean(name, defined or vars(module)) or listed)
+    value = getattr(module, name)
     if value is None:
-        raise UsageError(f"{code} does not define {name!r}.", did_you_mean(name, vars(module)))
+        raise UsageError(f"{name} of {code} is None.")
     return value
 
 
@@ -125,4 +134,8 @@ def _add_to_path(folder: Path) -> None:
 
 
 def _import_error(code: str, error: Exception) -> UsageError:
-    return UsageError(f"{code} cannot be imported: {type(error).__name__}: {error}", "Is it on the Python path?")
+    hint = ""
+    if isinstance(error, ModuleNotFoundError):
+        is_the_module = f"{code}.".startswith(f"{error.name}.")
+        hint = FORMS if is_the_module else f"Install {error.name}, or add its folder to PYTHONPATH."
+    return UsageError(f"{code} cannot be imported: {type(error).__name__}: {error}", hint)

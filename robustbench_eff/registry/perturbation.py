@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
-from robustbench_eff.core.user_code import load_object
 from robustbench_eff.storage.stored_cell import CLEAN, PerturbationKind
 
 from .attacks import ADAPTERS, ATTACKS
@@ -90,26 +89,21 @@ def as_perturbation(value: str | Attack | ImageCorruption | FrameGenerator) -> P
 
     Raises:
         SpecError: As for `parse_perturbation`.
-        UsageError: The object lacks an attribute that attacks, corruptions and sequences have.
+        UsageError: The object is neither a corruption nor a sequence, and `check_attack` refuses it.
     """
     if isinstance(value, str):
         return parse_perturbation(value)
-    from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption
+    from robustbench_eff.core.types import FrameGenerator, ImageCorruption
 
     name = ATTACKS.name_of(value)
     if isinstance(value, FrameGenerator):
         return _described("sequence", str(value.configuration.get("sequence", name)), value)
     if isinstance(value, ImageCorruption) and not hasattr(value, "threat"):
         return _described("corruption", str(value.configuration.get("corruption", name)), value)
-    if isinstance(value, Attack) and dataclasses.is_dataclass(value) and not inspect.isclass(value):
-        return _described("attack", name, value)
-    needed = [item for item in ("version", "threat", "uses", "stochastic", "max_passes") if not hasattr(value, item)]
-    raise UsageError(
-        f"{name} is not an attack: it lacks {', '.join(needed)}."
-        if needed
-        else f"{name} must be an instance of a frozen dataclass.",
-        "See robustbench_eff.core.types.Attack, and test it with robustbench_eff.testing.ATTACK_CHECKS.",
-    )
+    from .user_attack import check_attack
+
+    check_attack(name, value)
+    return _described("attack", name, value)
 
 
 def perturbations(values: Iterable[str | Attack | ImageCorruption | FrameGenerator]) -> list[Perturbation]:
@@ -201,15 +195,12 @@ def _attack(text: str) -> Perturbation:
     parsed = spec.parse(written)
     prefix, _, rest = parsed.name.partition(":")
     is_adapted = bool(rest) and prefix in ADAPTERS
-    component: Any = (
-        _adapted(ADAPTERS[prefix].load(), rest, parsed)
-        if is_adapted
-        else spec.build(_attack_class(parsed.name), parsed)
-    )
+    component: Any = _adapted(ADAPTERS[prefix].load(), rest, parsed) if is_adapted else _plain_attack(parsed)
     if surrogate and component.max_passes > ONE_STEP:
         if not hasattr(component, "early_stop"):
             raise SpecError(
-                f"{written} stops at the surrogate's decision boundary, so its images say nothing about transfer.",
+                f"{written} cannot run on a surrogate: it lacks a field early_stop to switch off, and an attack that "
+                "stops at the surrogate's decision boundary transfers poorly.",
                 "Use pgd, bim, mi_fgsm, fgsm or r_fgsm.",
             )
         component = replace(component, early_stop=False)
@@ -223,27 +214,35 @@ def _attack(text: str) -> Perturbation:
     )
 
 
-def _attack_class(name: str) -> type[Attack]:
+def _plain_attack(parsed: spec.Spec) -> Attack:
+    """An attack of the table or of the user."""
+    name = parsed.name
     if name in ATTACKS:
-        return cast("type[Attack]", ATTACKS[name].load())
+        return cast("Attack", spec.build(ATTACKS[name].load(), parsed))
     if name in PERTURBATION_SETS:
         raise SpecError(
             f"{name} stands for {len(PERTURBATION_SETS[name])} perturbations and takes no fields.", f"Write {name}."
         )
     if ":" in name:
-        return _users_class(name)
+        return _user_attack(parsed)
+    if name.endswith(".py"):
+        raise SpecError(f"{name} does not name a class of the file.", f"Write {name}:CLASS.")
     known = attack_names()
     hint = did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS])
     raise SpecError(f"Unknown attack, corruption or sequence {name!r}.", hint or f"Attacks: {', '.join(known)}.")
 
 
-def _users_class(place: str) -> type[Attack]:
-    """The user's own attack class, by `path/to/file.py:CLASS` or `package.module:CLASS`."""
-    found = load_object(place)
-    if not inspect.isclass(found) or not dataclasses.is_dataclass(found):
-        raise SpecError(f"{place} is not a dataclass.", "An attack is a frozen dataclass that can be called.")
-    as_perturbation(cast("Attack", found()))
-    return cast("type[Attack]", found)
+def _user_attack(parsed: spec.Spec) -> Attack:
+    from .user_attack import load_attack
+
+    try:
+        return load_attack(parsed)
+    except UsageError as error:
+        prefix = parsed.name.partition(":")[0]
+        hint = did_you_mean(prefix, ADAPTERS)
+        if hint and prefix.isidentifier() and find_spec(prefix) is None:
+            raise SpecError(f"{prefix} is neither a module nor a library of attacks.", hint) from error
+        raise
 
 
 def _adapted(kind: Any, name: str, parsed: spec.Spec) -> Attack:

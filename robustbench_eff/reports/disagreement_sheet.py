@@ -1,8 +1,10 @@
-"""Pictures of the samples on which two models disagree."""
+"""A contact sheet of the samples on which two models disagree."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -18,78 +20,127 @@ from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.scores.compare import Flip
 
-SIDE, GAP, LINE, COLUMNS, CELLS = 120, 8, 14, 8, 6
-"""Pixels of an image, between images and of a line of text; images in a row; cells in the sheet."""
+IMAGE_SIDE = 120
+"""Side length of an image on the sheet, in pixels."""
+GAP = 8
+"""Distance between images, in pixels."""
+LINE_HEIGHT = 14
+"""Height of a line of text, in pixels."""
+IMAGES_PER_ROW = 8
+MAX_CELLS = 6
+"""Largest number of cells on a sheet; each has up to two rows."""
+ROW_HEIGHT = LINE_HEIGHT + IMAGE_SIDE + 3 * LINE_HEIGHT + GAP
+"""A title, the images, and three lines of text below each of them."""
+MAX_CHARACTERS = 20
+"""Longest text below an image."""
+
+
+class _Row(NamedTuple):
+    """What the samples in one row of the sheet have in common."""
+
+    benchmark: str
+    perturbation: str
+    right: str
+    """The model that classifies them correctly: `a` or `b`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """The clean images of a benchmark."""
+
+    source: LabelledImages
+    positions: Mapping[str, int]
+    """Position of every sample in the source."""
+    class_names: Mapping[int, str]
 
 
 def draw_flips(flips: Sequence[Flip], a: str, b: str, data: Mapping[str, str]) -> Image.Image:
-    """A sheet of clean images: for each of the first cells a row that only `a` has right, and one that only `b` has.
+    """Return a sheet of clean images with two rows per cell: samples that only `a`, and that only `b` has right.
 
-    `data` says where benchmarks are, as for an evaluation. Raises MissingInputs where their images are not there,
-    UsageError where there is nothing to draw.
+    Args:
+        flips: Samples that only one of the models classifies correctly. Only the first six cells are drawn.
+        a: Name of the first model.
+        b: Name of the second model.
+        data: Locations of images by benchmark, as for an evaluation.
+
+    Returns:
+        An RGB image.
+
+    Raises:
+        MissingInputs: The images of a benchmark do not exist.
+        UsageError: No sample can be drawn, or a sample is not among the images.
     """
     flips = [flip for flip in flips if _has_clean_images(flip.benchmark, data)]
     if not flips:
         raise UsageError(
-            f"There is no sample to draw that only one of {a} and {b} has right.", "Published sets are not drawn."
+            f"No sample that only one of {a} and {b} classifies correctly can be drawn.",
+            "Sets that were published as corrupted files have no clean images to show.",
         )
-    rows: dict[tuple[str, str, str], list[Flip]] = {}
+    rows: dict[_Row, list[Flip]] = {}
     for flip in flips:
-        rows.setdefault((flip.benchmark, flip.perturbation, flip.right), []).append(flip)
-    cells = list(dict.fromkeys((benchmark, perturbation) for benchmark, perturbation, _ in rows))[:CELLS]
-    benchmarks = list(dict.fromkeys(benchmark for benchmark, _ in cells))
-    opened = _opened(benchmarks, data)
-    shown = [(key, of) for key, of in rows.items() if key[:2] in cells]
-    height = LINE + SIDE + 3 * LINE + GAP
-    sheet = Image.new("RGB", (GAP + COLUMNS * (SIDE + GAP), GAP + len(shown) * height), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
-    for number, ((benchmark, perturbation, right), of) in enumerate(shown):
-        top = GAP + number * height
-        words = f"{benchmark}, {perturbation}: {len(of)} only right by {a if right == 'a' else b} (clean images shown)"
-        draw.text((GAP, top), words, fill="black", font=font)
-        row, source = opened[benchmark]
-        names = _names(row)
-        places = {sample: position for position, sample in enumerate(source.ids)}
-        for column, flip in enumerate(of[:COLUMNS]):
-            left = GAP + column * (SIDE + GAP)
-            sheet.paste(_picture(source, places, flip.sample_id), (left, top + LINE))
-            guesses = (("", flip.label), ("A: ", flip.a), ("B: ", flip.b))
-            for line, (prefix, index) in enumerate(guesses):
-                text = f"{prefix}{names.get(index, index)}"[:20]
-                draw.text((left, top + LINE + SIDE + line * LINE), text, fill="black", font=font)
+        rows.setdefault(_Row(flip.benchmark, flip.perturbation, flip.right), []).append(flip)
+    cells = list(dict.fromkeys((row.benchmark, row.perturbation) for row in rows))[:MAX_CELLS]
+    rows = {row: members for row, members in rows.items() if (row.benchmark, row.perturbation) in cells}
+    images = _open_images(list(dict.fromkeys(benchmark for benchmark, _ in cells)), data)
+    sheet = Image.new("RGB", (GAP + IMAGES_PER_ROW * (IMAGE_SIDE + GAP), GAP + len(rows) * ROW_HEIGHT), "white")
+    for index, (row, members) in enumerate(rows.items()):
+        model = a if row.right == "a" else b
+        title = f"{row.benchmark}, {row.perturbation}: {len(members)} only right by {model} (clean images shown)"
+        _draw_row(sheet, GAP + index * ROW_HEIGHT, title, members, images[row.benchmark])
     return sheet
 
 
+def _draw_row(sheet: Image.Image, top: int, title: str, flips: Sequence[Flip], images: _Images) -> None:
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    draw.text((GAP, top), title, fill="black", font=font)
+    for column, flip in enumerate(flips[:IMAGES_PER_ROW]):
+        left = GAP + column * (IMAGE_SIDE + GAP)
+        sheet.paste(_thumbnail(images, flip.sample_id), (left, top + LINE_HEIGHT))
+        for line, (prefix, index) in enumerate((("", flip.label), ("A: ", flip.a), ("B: ", flip.b))):
+            text = f"{prefix}{images.class_names.get(index, index)}"[:MAX_CHARACTERS]
+            y = top + LINE_HEIGHT + IMAGE_SIDE + line * LINE_HEIGHT
+            draw.text((left, y), text, fill="black", font=font)
+
+
 def _has_clean_images(name: str, data: Mapping[str, str]) -> bool:
-    """Files that others have corrupted lie a folder a corruption: nothing says which clean image is which."""
+    """False for files corrupted by others, one folder per corruption: nothing maps them to clean images."""
     return build_benchmark.benchmark(name, locations.location(name, data) or name).layout is None
 
 
-def _opened(names: Sequence[str], data: Mapping[str, str]) -> dict[str, tuple[Benchmark, LabelledImages]]:
+def _open_images(names: Sequence[str], data: Mapping[str, str]) -> dict[str, _Images]:
     benchmarks = [build_benchmark.benchmark(name, locations.location(name, data) or name) for name in names]
-    missing = [item for row in benchmarks for item in missing_data(row, locations.place(row, data))]
+    missing = [item for benchmark in benchmarks for item in missing_data(benchmark, locations.place(benchmark, data))]
     if missing:
         raise MissingInputs(list(dict.fromkeys(missing)))
-    return {row.name: (row, images) for row in benchmarks if (images := open_clean(row, data)) is not None}
+    return {
+        benchmark.name: _Images(
+            source=source,
+            positions={sample: position for position, sample in enumerate(source.ids)},
+            class_names=_class_names(benchmark),
+        )
+        for benchmark in benchmarks
+        if (source := open_clean(benchmark, data)) is not None
+    }
 
 
-def _names(benchmark: Benchmark) -> dict[int, str]:
-    """A short name of every class that is known; wnids only where there is nothing else."""
+def _class_names(benchmark: Benchmark) -> dict[int, str]:
+    """A short name for every class; a WordNet ID only where there is no other."""
     names: dict[int, str] = {}
     for name, index in sorted(benchmark.class_index().items(), key=lambda item: (item[0][1:].isdigit(), len(item[0]))):
         names.setdefault(index, name)
     return names
 
 
-def _picture(source: LabelledImages, places: Mapping[str, int], sample: str) -> Image.Image:
-    """The picture of a sample, square, small ones enlarged without smoothing."""
-    if sample not in places:
+def _thumbnail(images: _Images, sample: str) -> Image.Image:
+    """The centre square of a sample's image; small images are enlarged without smoothing."""
+    source = images.source
+    if sample not in images.positions:
         raise UsageError(
-            f"{source.origin} does not hold {sample}.", "Give the images that were evaluated, with --data."
+            f"{source.origin} does not hold {sample}.", "Pass the images that were evaluated, with --data NAME=PATH."
         )
-    picture = decode(content_of(source, places[sample]), f"{source.origin}: {sample}")
-    side = min(picture.size)
-    left, top = (picture.width - side) // 2, (picture.height - side) // 2
-    method = Image.Resampling.NEAREST if side < SIDE else Image.Resampling.BICUBIC
-    square = picture.crop((left, top, left + side, top + side)).resize((SIDE, SIDE), method)
+    image = decode(content_of(source, images.positions[sample]), f"{source.origin}: {sample}")
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    method = Image.Resampling.NEAREST if side < IMAGE_SIDE else Image.Resampling.BICUBIC
+    square = image.crop((left, top, left + side, top + side)).resize((IMAGE_SIDE, IMAGE_SIDE), method)
     return Image.fromarray(np.asarray(square))

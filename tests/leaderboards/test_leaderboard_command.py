@@ -61,7 +61,7 @@ def test_entries_are_written_validated_and_built_again(store: Path, tmp_path: Pa
     assert (
         entry.provenance is not None and entry.provenance.hardware["processor"] and entry.provenance.versions["torch"]
     )
-    assert run("validate", tmp_path, "--store", store).output == "Nothing is wrong.\n"
+    assert run("validate", tmp_path, "--store", store).output == "All entries are valid.\n"
     tables = [tmp_path / name for name in ("of-store.csv", "of-entries.csv")]
     assert run("build", store, "--out", tables[0]).exit_code == 0
     assert run("build", tmp_path, "--out", tables[1]).exit_code == 0
@@ -87,7 +87,7 @@ def test_a_tampered_number_fails_and_its_row_is_named(store: Path, tmp_path: Pat
     [
         (("build", "nowhere"), "nowhere is neither a store of outcomes nor an entry"),
         (("build", "--columns", "atacks"), "Did you mean 'attacks'"),
-        (("build", "--out", "x.pdf"), "x.pdf has no format"),
+        (("build", "--out", "x.pdf"), "x.pdf does not have the extension of a known format"),
         (("build", "--out", "no/such/folder/x.md"), "cannot be written"),
         (("validate", "nowhere.json"), "nowhere.json is neither"),
         (("entry", "nowhere", "--out", "x"), "nowhere is not a store of outcomes"),
@@ -125,4 +125,4 @@ def test_the_suite_behind_it_names_things_that_exist() -> None:
 
 def test_shipped_entries_have_nothing_wrong() -> None:
     answer = run("validate", Path(__file__).parents[2] / "leaderboards" / "entries")
-    assert (answer.exit_code, answer.output) == (0, "Nothing is wrong.\n")
+    assert (answer.exit_code, answer.output) == (0, "All entries are valid.\n")

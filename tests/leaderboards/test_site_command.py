@@ -55,7 +55,7 @@ def test_a_site_is_served_on_this_machine_until_ctrl_c(tmp_path: Path) -> None:
 
 
 def test_a_used_port_and_a_folder_without_pages_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"has no index\.html"):
+    with pytest.raises(UsageError, match=r"does not contain index\.html"):
         server(tmp_path, 0)
     (tmp_path / "index.html").write_text("")
     with server(tmp_path, 0) as first, pytest.raises(UsageError, match="Choose another --port"):

@@ -120,7 +120,7 @@ def test_more_than_two_models_get_ranks(store: Path) -> None:
         (["digits_standard"], "Two or more models are needed"),
         (["digits_standard", "Centroid"], "does not hold a model 'Centroid'.\nDid you mean 'Centroids'"),
         (["digits_standard", "nowhere::x"], "nowhere is not a store"),
-        (["digits_standard", "Centroids", "--pictures", "x.jpg"], "The pictures are a PNG file"),
+        (["digits_standard", "Centroids", "--pictures", "x.jpg"], "--pictures must be a PNG file"),
         (["digits_standard", "Centroids", "digits_standard", "--flips", "x.csv"], "compare two models"),
     ],
 )
@@ -149,7 +149,7 @@ def test_models_on_other_samples_have_nothing_to_compare(tmp_path: Path) -> None
     one, two = cell(4), cell(4, data="other")
     cells = {"one": [(one, table(4, correct=[True] * 4))], "two": [(two, table(4, correct=[True] * 4))]}
     result = run("one", "two", "--store", str(by_hand(tmp_path / "store", cells).place))
-    assert (result.exit_code, "no score on the same samples" in result.output) == (2, True)
+    assert (result.exit_code, "do not have a score on the same samples" in result.output) == (2, True)
 
 
 def test_another_seed_is_another_draw_and_not_compared(tmp_path: Path) -> None:
