@@ -40,5 +40,5 @@ def test_different_attacks_have_different_texts() -> None:
 
 def test_an_attack_that_stops_at_the_boundary_is_not_transferred() -> None:
     assert not parse_attack("pgd from digits_standard").early_stop
-    with pytest.raises(SpecError, match="stops at the surrogate's boundary"):
+    with pytest.raises(SpecError, match="stops at the surrogate's decision boundary"):
         parse_attack("apgd from digits_standard")

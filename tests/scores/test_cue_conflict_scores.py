@@ -180,7 +180,7 @@ def test_people_are_compared_with_the_models_of_a_store(store: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a,b\n1,2\n", "has no column subj, session"),
+        ("a,b\n1,2\n", "lacks the column subj, session"),
         (HEADER + "x,1,1,NaN,cat,cat,0,picture.png\n", "picture.png does not say which shape and texture"),
         (HEADER + "x,1,1,NaN,cat,cat,0,cat1-dog1.png\n" * 2, "x answers cat1-dog1 twice"),
         (HEADER + "x,1,1\n", "line 2: not as many values as there are columns"),
