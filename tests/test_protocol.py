@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from outcome_tables import attack_cell, cell
 from robustbench_eff.core.errors import StoreError
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.storage.stored_cell import StoredCell
-from tests.support.outcome_tables import attack_cell, cell
 
 BY_TYPE = {
     "str": st.text(),

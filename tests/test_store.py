@@ -13,12 +13,12 @@ import pytest
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from outcome_tables import cell
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError, UsageError
 from robustbench_eff.evaluation.plan import shards_of
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.remote_files import Files
 from robustbench_eff.storage.store import Store
-from tests.support.outcome_tables import cell
 
 
 def outcomes(start: int, stop: int) -> pa.Table:
