@@ -179,7 +179,7 @@ def test_a_set_that_has_no_conflicts_is_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "flat" / "a.png")
     with pytest.raises(UsageError, match="images of one class only"):
         write_conflicts("mine", out, {"mine": str(one)}, ConflictSettings())
-    with pytest.raises(DataError, match="not have a form that can be read as labelled images"):
+    with pytest.raises(DataError, match="cannot be read as labelled images"):
         write_conflicts("mine", out, {"mine": str(tmp_path / "flat")}, ConflictSettings())
     with pytest.raises(UsageError, match="Take those of digits"):
         write_conflicts("digits-cue-conflict", out, {}, ConflictSettings())

@@ -49,4 +49,4 @@ ADAPTERS: Mapping[str, Row] = {
         "robustbench_eff.attacks.foolbox_adapter:FoolboxAttack", "any of Foolbox: foolbox:LinfPGD(eps=4/255)"
     ),
 }
-"""Attacks of other libraries, written PREFIX:NAME; what is no field of the adapter goes to the attack itself."""
+"""Attacks of other libraries, written PREFIX:NAME; arguments that are not fields of the adapter go to the attack."""

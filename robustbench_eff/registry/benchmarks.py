@@ -125,4 +125,4 @@ BENCHMARKS = Table(
 
 
 SCORED_WITH: Mapping[str, str] = {"imagenet-real": "imagenet"}
-"""Other labels of a benchmark's images, scored whenever it is: no benchmarks of their own."""
+"""Names of other labels for a benchmark's images, which are scored together with that benchmark."""

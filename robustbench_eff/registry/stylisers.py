@@ -28,8 +28,8 @@ STYLISERS = Table(
 
 
 WITHOUT_WEIGHTS = ("random_phase", "fourier", "colour")
-"""Stylisers that need no file."""
+"""Stylisers that do not need a file of weights."""
 
 
 DEFAULT_STYLISER = "random_phase(scale=0.02)"
-"""What gives cue-conflict images their texture, unless another is named."""
+"""The styliser of cue-conflict images by default."""
