@@ -58,16 +58,7 @@ def measured(path: Path | str) -> AlexNet:
         corrupted, filmed = (_part(given, name, facts) for name in NAMES)
         flips = _figures(filmed, "flip_probability", facts["imagenet_p"]["flip_probability"])
         distances = _figures(filmed, "top5_distance", facts["imagenet_p"]["flip_probability"], most=MAX_TOP5_DISTANCE)
-        errors = corrupted.get("per_severity", {})
-        for name, row in errors.items():
-            if (
-                name not in facts["imagenet_c"]["per_severity"]
-                or len(row) != SEVERITIES
-                or not all(map(_is_share, row))
-            ):
-                raise ValueError(
-                    f"imagenet_c, per_severity, {name}: expected five fractions for one of the 15 corruptions"
-                )
+        errors = _errors(corrupted, facts["imagenet_c"]["per_severity"])
         if "clean_error" in corrupted and not _is_share(corrupted["clean_error"]):
             raise ValueError(f"imagenet_c, clean_error: expected a fraction, got {corrupted['clean_error']!r}")
         if 0 < len(distances) < len(facts["imagenet_p"]["flip_probability"]):
@@ -92,6 +83,15 @@ def _part(given: Any, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     if unknown := set(part) - {*facts[name], "top5_distance"}:
         raise ValueError(f"{name}: unknown {', '.join(sorted(unknown))}")
     return part
+
+
+def _errors(part: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return the errors at all severities by the name of a corruption."""
+    errors: dict[str, list[float]] = part.get("per_severity", {})
+    for name, row in errors.items():
+        if name not in known or len(row) != SEVERITIES or not all(map(_is_share, row)):
+            raise ValueError(f"imagenet_c, per_severity, {name}: expected five fractions for one of the 15 corruptions")
+    return errors
 
 
 def _figures(part: Mapping[str, Any], key: str, known: Mapping[str, float], most: float = 1.0) -> dict[str, float]:

@@ -14,47 +14,27 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import io
 import json
-import re
 import secrets
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError, StoreUnavailable, UsageError
 
-from . import lease
-from .outcomes import SCHEMA, concatenate
+from . import lease, shard
+from .outcomes import SCHEMA
 from .remote_files import Files
+from .shard import ReadShard
 from .stored_cell import StoredCell
 
-_NAME = re.compile(r"(\d{8,})-(\d{8,})(?:x(\d+))?\.([0-9a-f]{16})\.parquet")
 _FORMAT = 5
 _READABLE = (4, 5)
 """Formats that this version reads; a store of the older format gets the newer one when it is first written to."""
-
-
-class _Shard(NamedTuple):
-    """A shard as its file name describes it."""
-
-    name: str
-    start: int
-    stop: int
-    size: int
-    checksum: str
-
-    @property
-    def samples(self) -> str:
-        """Which samples it holds, for messages."""
-        some = f"{self.size} of the " if self.size < self.stop - self.start else ""
-        return f"{some}samples {self.start} to {self.stop}"
 
 
 class Store:
@@ -141,13 +121,9 @@ class Store:
         Raises:
             StoreError: The disk is full, or the store cannot be written.
         """
-        buffer = io.BytesIO()
-        pq.write_table(outcomes, buffer, compression="zstd")
-        content, index = buffer.getvalue(), outcomes["index"]
-        start, stop, count = index[0].as_py(), index[-1].as_py() + 1, len(index)
-        scattered = "" if count == stop - start else f"x{count}"
-        name = f"cells/{cell_id}/{start:08d}-{stop:08d}{scattered}.{_checksum(content)}.parquet"
-        self._files.write(name, content)
+        encoded = shard.encode(outcomes)
+        name = f"cells/{cell_id}/{encoded.file_name}"
+        self._files.write(name, encoded.content)
         return name
 
     def compact(self, cell_id: str) -> None:
@@ -158,17 +134,17 @@ class Store:
         Args:
             cell_id: Id of the cell.
         """
-        if len(self._shards(cell_id)) < 2:
+        if len(shard.list_shards(self._files, cell_id)) < 2:
             return
-        shards = self._read(cell_id)
+        shards = shard.read_all(self._files, cell_id)
         contents = self._intact(shards)
         if len(contents) < len(shards):
             return
-        merged = self.write_shard(cell_id, _joined(contents, SCHEMA.names))
-        for shard, _ in shards:
-            if shard.name != merged:
+        merged = self.write_shard(cell_id, shard.decode(contents, SCHEMA.names))
+        for item, _ in shards:
+            if item.name != merged:
                 with contextlib.suppress(FileNotFoundError):  # another process may be merging them, too
-                    self._files.remove(shard.name)
+                    self._files.remove(item.name)
 
     def write_picture(self, cell_id: str, png: bytes) -> None:
         """Write a picture of a cell's successful adversarial images, unless there is one already.
@@ -239,7 +215,7 @@ class Store:
             StoreError: A file is not a shard, or has other columns than this version writes.
         """
         names = list(SCHEMA.names if columns is None else dict.fromkeys(["index", *columns]))
-        return _joined(self._intact(self._read(cell_id)), names)
+        return shard.decode(self._intact(shard.read_all(self._files, cell_id)), names)
 
     def load_for_resume(self, cell_id: str, columns: Sequence[str]) -> tuple[pa.Table, int]:
         """Return the finished outcomes of a cell that a run is about to resume.
@@ -260,56 +236,23 @@ class Store:
         for temporary in self._files.matching(f"cells/{cell_id}/.*.part") if self._files.folder else ():
             self._files.remove(temporary)
         intact = []
-        for shard, content in self._read(cell_id):
+        for item, content in shard.read_all(self._files, cell_id):
             if content is None:
-                self._files.rename(shard.name, f"{shard.name}.corrupt-{secrets.token_hex(3)}")
-                path = self._files.path(shard.name)
-                _warn(f"{path} is corrupt: it is set aside, and {shard.samples} are computed again.")
+                self._files.rename(item.name, f"{item.name}.corrupt-{secrets.token_hex(3)}")
+                _warn_corrupt(self._files.path(item.name), f"it is set aside, and {item.samples} are computed again")
             else:
                 intact.append(content)
-        return _joined(intact, list(dict.fromkeys(["index", *columns]))), len(intact)
+        return shard.decode(intact, list(dict.fromkeys(["index", *columns]))), len(intact)
 
-    def _intact(self, shards: Sequence[tuple[_Shard, bytes | None]]) -> list[bytes]:
+    def _intact(self, shards: Sequence[ReadShard]) -> list[bytes]:
         """Return the contents of the shards without the corrupt ones, of which it warns."""
         intact = []
-        for shard, content in shards:
+        for item, content in shards:
             if content is None:
-                path = self._files.path(shard.name)
-                _warn(f"{path} is corrupt: {shard.samples} are left out until the run is repeated.")
+                _warn_corrupt(self._files.path(item.name), f"{item.samples} are left out until the run is repeated")
             else:
                 intact.append(content)
         return intact
-
-    def _read(self, cell_id: str) -> list[tuple[_Shard, bytes | None]]:
-        """Return the shards of a cell with their contents; None where the checksum in the name does not match.
-
-        If a file disappears before it is read, another process is merging the shards and has written the merged file.
-        """
-        try:
-            return self._read_now(cell_id)
-        except FileNotFoundError:
-            return self._read_now(cell_id)
-
-    def _read_now(self, cell_id: str) -> list[tuple[_Shard, bytes | None]]:
-        shards = self._shards(cell_id)
-        contents = self._files.read_all([shard.name for shard in shards])
-        return [
-            (shard, content if _checksum(content) == shard.checksum else None)
-            for shard, content in zip(shards, contents, strict=True)
-        ]
-
-    def _shards(self, cell_id: str) -> list[_Shard]:
-        """Return the shards of a cell, those with the most samples first."""
-        shards = []
-        for name in self._files.matching(f"cells/{cell_id}/*.parquet"):
-            match = _NAME.fullmatch(name.rpartition("/")[2])
-            if match is None:
-                raise StoreError(
-                    f"{self._files.path(name)} is not a shard of this format.", "Move it out of the store."
-                )
-            start, stop = int(match[1]), int(match[2])
-            shards.append(_Shard(name, start, stop, int(match[3] or stop - start), match[4]))
-        return sorted(shards, key=lambda shard: (-shard.size, shard))
 
     def _check_format(self) -> None:
         if not self._files.exists("store.json"):
@@ -332,10 +275,8 @@ class Store:
             try:
                 records.append(json.loads(content))
             except ValueError as error:
-                raise StoreError(
-                    f"{self._files.path(name)} cannot be read: {error}.",
-                    "Move it out of the store, or use a new --store.",
-                ) from error
+                message = f"{self._files.path(name)} cannot be read: {error}."
+                raise StoreError(message, "Move it out of the store, or use a new --store.") from error
         return records
 
 
@@ -354,20 +295,5 @@ def jsonable(record: Any) -> dict[str, Any]:
     return plain
 
 
-def _joined(contents: Sequence[bytes], columns: list[str]) -> pa.Table:
-    return concatenate([_table(content, columns) for content in contents], columns)
-
-
-def _table(content: bytes, columns: list[str]) -> pa.Table:
-    file = pq.ParquetFile(pa.BufferReader(content))
-    if file.schema_arrow.names != SCHEMA.names:
-        raise StoreError("The store has other columns than this version writes.", "Use a new --store.")
-    return file.read(columns, use_threads=False).select(columns)
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, RobustEvalWarning, stacklevel=4)
-
-
-def _checksum(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
+def _warn_corrupt(path: str, consequence: str) -> None:
+    warnings.warn(f"{path} is corrupt: {consequence}.", RobustEvalWarning, stacklevel=4)
