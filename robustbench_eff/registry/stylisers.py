@@ -10,7 +10,7 @@ STYLISERS = Table(
     {
         "adain": Row(
             "robustbench_eff.corruptions.stylise_adain:AdaIN",
-            "statistics of VGG features, with weights you bring (Huang & Belongie 2017)",
+            "statistics of VGG features, with weights that you provide (Huang & Belongie 2017)",
         ),
         "colour": Row(
             "robustbench_eff.corruptions.stylise_colour:Colour", "mean and spread of colours (Reinhard 2001)"
