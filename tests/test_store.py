@@ -13,6 +13,7 @@ import pytest
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 
+from outcome_tables import cell
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError, UsageError
 from robustbench_eff.evaluation.plan import shards_of
 from robustbench_eff.storage.outcomes import SCHEMA
@@ -32,7 +33,7 @@ def outcomes(start: int, stop: int) -> pa.Table:
 def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "store")
     with store.lock():
-        store.write_cell("abc", {"perturbation": "none"})
+        store.write_cell(cell(8, id="abc"))
         store.write_shard("abc", outcomes(4, 8))
         store.write_shard("abc", outcomes(0, 4))
     return store
@@ -41,7 +42,7 @@ def store(tmp_path: Path) -> Store:
 def test_shards_come_back_in_benchmark_order(store: Store) -> None:
     assert store.outcomes("abc")["index"].to_pylist() == list(range(8))
     assert store.outcomes("abc").schema.equals(SCHEMA)
-    assert store.cells() == {"abc": {"perturbation": "none"}}
+    assert store.cells() == {"abc": cell(8, id="abc")}
 
 
 def test_shards_are_united_into_one_file_with_the_same_rows(store: Store) -> None:
@@ -121,7 +122,7 @@ def test_a_file_system_with_folders_gets_them(tmp_path: Path) -> None:
 def test_shards_of_scattered_samples_come_back_in_order_and_once(tmp_path: Path) -> None:
     store, all_rows = Store(tmp_path / "store"), outcomes(0, 8)
     with store.lock():
-        store.write_cell("abc", {})
+        store.write_cell(cell(8, id="abc"))
         name = store.write_shard("abc", all_rows.take([1, 4, 7]))
         assert name.startswith("cells/abc/00000001-00000008x3.")
         store.write_shard("abc", all_rows.take([0, 5]))
@@ -137,7 +138,7 @@ def test_cells_come_in_the_order_in_which_runs_planned_them(tmp_path: Path) -> N
     store = Store(tmp_path / "store")
     with store.lock():
         for cell_id in ("b", "a", "d", "c"):
-            store.write_cell(cell_id, {})
+            store.write_cell(cell(8, id=cell_id))
         store.write_run("2-x", {"cells": ["c", "d"]})
         store.write_run("1-x", {"cells": ["d", "b", "gone"]})
     assert list(store.cells()) == ["d", "b", "c", "a"]
@@ -211,7 +212,9 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 
 def test_another_format_is_refused(store: Store) -> None:
     (Path(store.place) / "store.json").write_text(json.dumps({"format": 99}))
-    with pytest.raises(StoreError, match=r"store format 99, this version has .*\nEvaluate into a new --store"):
+    with pytest.raises(
+        StoreError, match=r"store format 99; this version reads .* 4 to 5\.\nEvaluate into a new --store"
+    ):
         Store.existing(Path(store.place))
     with pytest.raises(StoreError, match="store format 99"), store.lock():
         pass

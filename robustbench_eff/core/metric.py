@@ -14,7 +14,7 @@ Section = Literal["accuracy", "distance", "clean", "effective", "cue conflict", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """What a number means, wherever it is printed, stored, ranked or validated."""
+    """The meaning of a number, wherever it is printed, stored, ranked or validated."""
 
     name: str
     summary: str
@@ -27,9 +27,9 @@ class Metric:
     higher_is_better: bool = True
     section: Section = "other"
     arguments: str = ""
-    """What may follow the name, such as `@EPS` or ` of CLASS`; empty where nothing does."""
+    """Argument that follows the name, such as `@EPS` or ` of CLASS`; empty for a metric without one."""
     is_proportion: bool = False
-    """Whether the value is a count of samples over all of them, with Wilson's interval."""
+    """Whether the value is the fraction of samples with a property, so that its interval is Wilson's."""
     source: str = ""
     """Where it is defined: authors, year and section; empty where it is elementary."""
 
@@ -54,7 +54,7 @@ METRICS: Mapping[str, Metric] = _table(
     ),
     Metric(
         name="robust_accuracy_8bit",
-        summary="the same with the adversarial image rounded to 8 bits",
+        summary="robust accuracy with the adversarial image rounded to 8 bits",
         section="accuracy",
         is_proportion=True,
     ),
@@ -77,7 +77,7 @@ METRICS: Mapping[str, Metric] = _table(
         section="clean",
         source="Brodersen et al. 2010, ICPR",
     ),
-    Metric(name="worst_class_accuracy", summary="accuracy of the class with the lowest", section="clean"),
+    Metric(name="worst_class_accuracy", summary="lowest accuracy of any class", section="clean"),
     Metric(
         name="expected_calibration_error",
         summary="mean difference between confidence and accuracy over bins (ECE)",
@@ -278,7 +278,7 @@ METRICS: Mapping[str, Metric] = _table(
 
 
 def metric_of(name: str, plugins: Iterable[Metric] = ()) -> Metric | None:
-    """Return the metric that a score's name stands for, its arguments left aside; None for an unknown name.
+    """Return the metric that a score's name stands for, with or without arguments; None for an unknown name.
 
     Args:
         name: Name of a score, such as `robust_accuracy@8/255` or `median_distance_linf`.
@@ -296,5 +296,5 @@ def metric_of(name: str, plugins: Iterable[Metric] = ()) -> Metric | None:
 
 
 def _separator(arguments: str) -> str:
-    """The text between a metric's name and its argument: `@`, `_`, ` of ` or `_difficulty_`."""
+    """Return the text between a metric's name and its argument: `@`, `_`, ` of ` or `_difficulty_`."""
     return arguments.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")

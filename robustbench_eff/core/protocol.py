@@ -1,4 +1,4 @@
-"""Protocol: what makes two numbers of one metric incomparable wherever it differs."""
+"""Protocol: everything besides the metric that must agree for two numbers to be comparable."""
 
 from __future__ import annotations
 
@@ -8,39 +8,40 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Protocol:
-    """Which images a number stands on, how the model saw them, and how the number was made; a sentence when printed.
+    """Which images a number was measured on, how they were preprocessed, and how they were attacked.
 
-    Numbers under different protocols are never put into one column and never ranked against each other.
+    Numbers under different protocols are never put into one column and never ranked against each other. A protocol is
+    printed as one sentence.
     """
 
     description: str = ""
-    """The protocol in the words of a source that gives no fields, such as a published table; else empty."""
+    """The whole protocol as a sentence, from a source that has no fields, such as a published table; else empty."""
     split: str = ""
     """Which images were opened, such as `test` or `local files`."""
     count: int | None = None
     """Number of samples evaluated."""
     total: int | None = None
-    """Number of samples of the split, of which the first `count` were evaluated."""
+    """Number of samples in the split, of which the first `count` were evaluated."""
     excluded: int = 0
-    """Number of images of the source that belong to no class of the benchmark and were left out."""
+    """Number of images that were left out because they do not belong to any class of the benchmark."""
     classes: str = ""
-    """How the model's outputs become the benchmark's classes; empty where they are the same."""
+    """How the model's outputs are mapped to the benchmark's classes; empty where they are the same."""
     geometry: str = ""
     """How the images were resized and cropped when they were decoded."""
     jpeg_quality: int | None = None
-    """Quality at which corrupted images were saved as JPEG; None where they were not."""
+    """JPEG quality at which corrupted images were saved, from 1 to 100; None where they were not saved as JPEG."""
     model_size: str = ""
     """How the decoded images were resized for the model; empty where they were not."""
     labels: str = ""
-    """Labels other than the benchmark's own; else empty."""
+    """The labels that replace the benchmark's own; empty where they do not."""
     seeds: tuple[int, ...] = ()
     """Seeds of the random draws; empty where nothing was drawn."""
     attack_precision: tuple[str, ...] = ("float32",)
-    """Precisions of the networks that attacks queried; the referee always judges in float32."""
+    """Precisions of the networks that attacks queried; the referee always classifies in float32."""
     baseline: str = ""
-    """What the number is relative to, such as the line of effective robustness; else empty."""
+    """What the number is relative to, such as the baseline of effective robustness; else empty."""
     observers: str = ""
-    """Whose answers the model was compared with; else empty."""
+    """The observers whose answers the model was compared with; else empty."""
 
     def of_images(self) -> Protocol:
         """Return the protocol of the images alone: without seeds, precision, labels, baseline and observers."""
@@ -53,20 +54,29 @@ class Protocol:
 
     def changed_fields(self) -> dict[str, Any]:
         """Return the fields that differ from their defaults, by name, as plain JSON types."""
-        found = {field.name: getattr(self, field.name) for field in fields(self)}
-        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}
         default = Protocol()
-        return {name: plain[name] for name, value in found.items() if value != getattr(default, name)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value != getattr(default, name)
+        }
 
     @classmethod
     def from_record(cls, record: str | dict[str, Any]) -> Protocol:
-        """Return the protocol that `changed_fields` wrote; a sentence becomes a `description`.
+        """Return the protocol that `changed_fields` wrote.
+
+        Args:
+            record: Fields by name, of which those that are missing have their defaults; or a sentence, which becomes
+                the `description`.
 
         Raises:
-            TypeError: The record has a field that a protocol does not have.
+            TypeError: The record is neither, or has a field that a protocol does not have.
         """
         if isinstance(record, str):
             return cls(description=record)
+        if not isinstance(record, dict):
+            raise TypeError(f"a protocol is a sentence or an object with fields, got {record!r}")
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
         }
@@ -85,8 +95,9 @@ class Protocol:
         return " · ".join(part for part in (*parts, self.labels, self.baseline, self.observers) if part)
 
     def _counted(self) -> str:
+        """How many images there are, empty if unknown."""
         if self.count is None:
             return ""
         whole = self.total is None or self.count == self.total
-        words = f"{self.count} images" if whole else f"first {self.count} of {self.total} images"
-        return f"{words} ({self.excluded} of other classes left out)" if self.excluded else words
+        images = f"{self.count} images" if whole else f"first {self.count} of {self.total} images"
+        return f"{images} ({self.excluded} of other classes left out)" if self.excluded else images

@@ -1,1 +1,1 @@
-"""One table per kind of component; the only room in which a name becomes an object."""
+"""One table for each kind of component; only this package turns names into objects."""

@@ -16,14 +16,14 @@ BENCHMARKS = Table(
         ),
         "cifar10-c-generated": Row(
             "robustbench_eff.benchmarks.definitions.cifar10:CIFAR10_C_GENERATED",
-            "CIFAR-10-C, made from cifar10 on the fly",
+            "CIFAR-10-C, generated from cifar10 on the fly",
         ),
         "cifar10-p": Row(
             "robustbench_eff.benchmarks.definitions.cifar10:CIFAR10_P", "CIFAR-10-P, the published arrays"
         ),
         "cifar10-p-generated": Row(
             "robustbench_eff.benchmarks.definitions.cifar10:CIFAR10_P_GENERATED",
-            "CIFAR-10-P, made from cifar10 on the fly",
+            "CIFAR-10-P, generated from cifar10 on the fly",
         ),
         "cifar100": Row(
             "robustbench_eff.benchmarks.definitions.cifar100:CIFAR100", "CIFAR-100 test, 10,000 images, fine classes"
@@ -33,7 +33,7 @@ BENCHMARKS = Table(
         ),
         "cifar100-c-generated": Row(
             "robustbench_eff.benchmarks.definitions.cifar100:CIFAR100_C_GENERATED",
-            "CIFAR-100-C, made from cifar100 on the fly",
+            "CIFAR-100-C, generated from cifar100 on the fly",
         ),
         "cue-conflict": Row(
             "robustbench_eff.benchmarks.definitions.cue_conflict:CUE_CONFLICT",
@@ -74,14 +74,14 @@ BENCHMARKS = Table(
         ),
         "imagenet-c-generated": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_C_GENERATED",
-            "ImageNet-C, made from imagenet on the fly",
+            "ImageNet-C, generated from imagenet on the fly",
         ),
         "imagenet-p": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_P", "ImageNet-P, the published videos"
         ),
         "imagenet-p-generated": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_P_GENERATED",
-            "ImageNet-P, made from imagenet on the fly",
+            "ImageNet-P, generated from imagenet on the fly",
         ),
         "imagenet-r": Row(
             "robustbench_eff.benchmarks.definitions.imagenet_subsets:IMAGENET_R",
@@ -125,4 +125,4 @@ BENCHMARKS = Table(
 
 
 SCORED_WITH: Mapping[str, str] = {"imagenet-real": "imagenet"}
-"""Other labels of a benchmark's images, scored whenever it is: no benchmarks of their own."""
+"""Names of other labels for a benchmark's images, which are scored together with that benchmark."""

@@ -1,10 +1,9 @@
-"""From a name to a benchmark or a suite."""
+"""Benchmarks and suites by name."""
 
 from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.core.errors import UsageError, did_you_mean
@@ -13,15 +12,21 @@ from .benchmarks import BENCHMARKS, SCORED_WITH
 from .suite import Suite
 from .suites import SUITES
 
-if TYPE_CHECKING:
-    pass
-
 
 def benchmark(name: str, place: str | None = None) -> Benchmark:
-    """A row of the table, or the user's own set of that name when `place` says where it is; UsageError for no name."""
+    """Return a benchmark of the table, or one of the user's own images.
+
+    Args:
+        name: Name of the benchmark.
+        place: Path or hub id of the images; None if the user did not give any. A name that is not in the table is that
+            of the user's own images.
+
+    Raises:
+        UsageError: The name is not in the table and has no images, or it stands for other labels of a benchmark.
+    """
     if name in SCORED_WITH:
         raise UsageError(
-            f"{name} is no benchmark of its own: it is scored with {SCORED_WITH[name]}.",
+            f"{name} is not a benchmark of its own: it is scored with {SCORED_WITH[name]}.",
             f"Run --benchmark {SCORED_WITH[name]}.",
         )
     if name in BENCHMARKS:
@@ -37,12 +42,16 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
             size="",
             num_classes=None,
         )
-    known = f"Known: {', '.join(BENCHMARKS)}; for images of yours add --data {name}=PATH."
+    known = f"Known: {', '.join(BENCHMARKS)}; for your own images add --data {name}=PATH."
     raise UsageError(f"Unknown benchmark {name!r}.", f"{did_you_mean(name, BENCHMARKS)}\n{known}".strip())
 
 
 def other_protocols(benchmark: Benchmark) -> list[str]:
-    """The rows that read the same images otherwise: by other outputs of the model, as another number."""
+    """Return the names of benchmarks that score the same images by other outputs of the model.
+
+    Args:
+        benchmark: A benchmark of the table.
+    """
     others = (row.load() for name, row in BENCHMARKS.items() if name != benchmark.name)
     return [
         other.name
@@ -53,11 +62,18 @@ def other_protocols(benchmark: Benchmark) -> list[str]:
 
 
 _IMAGE_FIELDS = ("label_space", "select_images", "crop_border", "geometry", "layout", "stylise_with", "jpeg_quality")
-"""Fields that say which images are seen, and how."""
+"""Fields that determine the images."""
 
 
 def suite(name: str) -> Suite:
-    """A shipped suite by name, or a user's YAML file by path."""
+    """Return a suite.
+
+    Args:
+        name: Name of a suite that the package contains, or path of a YAML file.
+
+    Raises:
+        UsageError: There is no such suite, or the file does not describe a suite.
+    """
     if name in SUITES:
         return Suite.parse((files("robustbench_eff") / "suites" / f"{name}.yaml").read_text(), name)
     path = Path(name)

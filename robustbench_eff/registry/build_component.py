@@ -1,4 +1,4 @@
-"""From a text to a styliser or a defense."""
+"""Stylisers and defenses from their texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a model's name to its source, and to a classifier."""
+"""Model sources and classifiers from the names of models."""
 
 from __future__ import annotations
 

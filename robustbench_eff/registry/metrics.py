@@ -1,4 +1,4 @@
-"""The metric of a score's name, those of plugins included."""
+"""Metrics by the name of a score, including those of plugins."""
 
 from __future__ import annotations
 

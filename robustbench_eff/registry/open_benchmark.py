@@ -1,4 +1,4 @@
-"""From a benchmark, or the location of images, to opened images: asks every reader of the table in turn."""
+"""Open the images of a benchmark, or at a location, with the first reader of the table that understands it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, Usa
 from .readers import READERS
 
 HUB = "hf:"
-"""What the location of a dataset on the Hugging Face hub starts with."""
+"""Prefix of the location of a dataset on the Hugging Face hub."""
 
 
 def missing_data(benchmark: Benchmark, location: str | None) -> list[Missing]:
-    """Return what keeps a benchmark from being opened; only the existence of a path or hub dataset is checked.
+    """Return what prevents a benchmark from being opened; only the existence of a path or hub dataset is checked.
 
     Args:
         benchmark: The benchmark.
-        location: Path or hub id of its images; None where the user gave none.
+        location: Path or hub id of its images; None if the user did not give any.
     """
     name = benchmark.made_from or benchmark.name
     if location is None:
@@ -46,7 +46,7 @@ def open_benchmark(benchmark: Benchmark, location: str | None) -> LabelledImages
         location: Path or hub id of its images; None for the copy that is installed with the package.
 
     Raises:
-        UsageError: No location is given, and no copy is installed.
+        UsageError: There is neither a location nor an installed copy.
         DataError: The images cannot be read, or do not belong to the benchmark.
     """
     if location is None:
@@ -86,6 +86,6 @@ def _open_path(path: Path, split: str) -> LabelledImages:
             return reader.open(path, split)
     formats = ", ".join(row.summary for row in READERS.values())
     raise DataError(
-        f"{path} does not have a form that can be read as labelled images.",
-        f"It can be {formats}, or {HUB}ID[@SPLIT][#REVISION].",
+        f"{path} cannot be read as labelled images.",
+        f"Supported are {formats}, and {HUB}ID[@SPLIT][#REVISION].",
     )

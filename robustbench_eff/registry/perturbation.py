@@ -1,4 +1,4 @@
-"""Perturbation: what is done to the images of a benchmark, read once from a text or taken as an object."""
+"""Perturbation: what changes the images of a benchmark, parsed once from a text or given as an object."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ONE_STEP = 2
 """Forward and backward passes of an attack that takes a single gradient."""
 TRANSFER = " from "
-"""Stands between an attack and the model on which its images are found: `pgd(eps=8/255) from timm:resnet50`."""
+"""Separates an attack from the model on which its images are computed: `pgd(eps=8/255) from timm:resnet50`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Perturbation:
     component: Attack | ImageCorruption | FrameGenerator | None = field(compare=False, repr=False, default=None)
     """What changes the images; None for clean images."""
     transfer_from: str | None = None
-    """Name of the model on which an attack's images are found; None where it is the evaluated model."""
+    """Name of the model on which an attack's images are computed; None for the evaluated model."""
     is_adapted: bool = False
     """Whether it is an attack of another library, which queries the plain network and draws once per shard."""
 
@@ -246,7 +246,7 @@ def _user_attack(parsed: spec.Spec) -> Attack:
 
 
 def _adapted(kind: Any, name: str, parsed: spec.Spec) -> Attack:
-    """An adapter for the attack `name`; arguments that are not fields of the adapter are options of that attack."""
+    """Return an adapter for the attack `name`; arguments that are not fields of the adapter are its options."""
     own_names = {field.name for field in dataclasses.fields(kind)} - {"name", "options"}
     own = {key: value for key, value in parsed.arguments.items() if key in own_names}
     built: Attack = spec.build(kind, spec.Spec(parsed.name, own | {"name": name}))

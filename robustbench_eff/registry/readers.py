@@ -1,4 +1,4 @@
-"""The table of readers, in the order in which they are asked."""
+"""The table of readers, in the order in which they are tried."""
 
 from __future__ import annotations
 

@@ -18,13 +18,13 @@ SEQUENCES = Table(
             "robustbench_eff.corruptions.sequences.shot_noise:SHOT_NOISE", "Poisson counts in every frame"
         ),
         "motion_blur_sequence": Row(
-            "robustbench_eff.corruptions.sequences.motion_blur:MOTION_BLUR", "smeared along a line that turns"
+            "robustbench_eff.corruptions.sequences.motion_blur:MOTION_BLUR", "smeared along a rotating line"
         ),
         "zoom_blur_sequence": Row(
-            "robustbench_eff.corruptions.sequences.zoom_blur:ZOOM_BLUR", "mean of more and more magnified pictures"
+            "robustbench_eff.corruptions.sequences.zoom_blur:ZOOM_BLUR", "mean of increasingly magnified images"
         ),
         "snow_sequence": Row(f"{_SEQUENCES_MODULE}.snow:SNOW", "the same flakes in a wind that turns"),
-        "brightness_sequence": Row(f"{_SEQUENCES_MODULE}.brightness:BRIGHTNESS", "value of HSV rises"),
+        "brightness_sequence": Row(f"{_SEQUENCES_MODULE}.brightness:BRIGHTNESS", "HSV value increases"),
         "translate_sequence": Row(f"{_SEQUENCES_MODULE}.translate:TRANSLATE", "moves to the right"),
         "rotate_sequence": Row(f"{_SEQUENCES_MODULE}.rotate:ROTATE", "turns"),
         "tilt_sequence": Row(f"{_SEQUENCES_MODULE}.tilt:TILT", "seen from one side, then from the other"),
@@ -40,4 +40,4 @@ SEQUENCES = Table(
         "shear_sequence": Row(f"{_SEQUENCES_MODULE}.shear:SHEAR", "leans to one side, then to the other"),
     },
 )
-"""The 10 of ImageNet-P in its order, then its 4 extra ones."""
+"""The 10 sequences of ImageNet-P in its order, then its 4 extra ones."""

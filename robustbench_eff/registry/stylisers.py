@@ -10,7 +10,7 @@ STYLISERS = Table(
     {
         "adain": Row(
             "robustbench_eff.corruptions.stylise_adain:AdaIN",
-            "statistics of VGG features, with weights you bring (Huang & Belongie 2017)",
+            "statistics of VGG features, with weights that you provide (Huang & Belongie 2017)",
         ),
         "colour": Row(
             "robustbench_eff.corruptions.stylise_colour:Colour", "mean and spread of colours (Reinhard 2001)"
@@ -28,8 +28,8 @@ STYLISERS = Table(
 
 
 WITHOUT_WEIGHTS = ("random_phase", "fourier", "colour")
-"""Stylisers that need no file."""
+"""Stylisers that do not need a file of weights."""
 
 
 DEFAULT_STYLISER = "random_phase(scale=0.02)"
-"""What gives cue-conflict images their texture, unless another is named."""
+"""The styliser of cue-conflict images by default."""

@@ -1,4 +1,4 @@
-"""A suite: a named list of benchmark x perturbation, in YAML."""
+"""Suite: a list of perturbations for each of several benchmarks, in YAML."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Part(BaseModel):
-    """These perturbations on these benchmarks; `any` stands for every other benchmark."""
+    """Perturbations that are run on each of some benchmarks; `any` stands for every other benchmark."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -22,7 +22,7 @@ class Part(BaseModel):
 
 
 class Suite(BaseModel):
-    """What a run consists of, before a model is known."""
+    """The benchmarks and perturbations of a run, without its models."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,30 +31,51 @@ class Suite(BaseModel):
 
     @classmethod
     def parse(cls, text: str, name: str) -> Suite:
-        """Read YAML; UsageError that names the field in question."""
+        """Return the suite that a YAML text describes.
+
+        Args:
+            text: The content of the file.
+            name: Name of the suite, for error messages.
+
+        Raises:
+            UsageError: The text is not YAML, or a field is unknown, missing or wrong; the message names the field.
+        """
         return read_yaml(cls, text, f"Suite {name}", "See docs/suites.md for the form.")
 
     def perturbations(self, benchmark: str) -> tuple[str, ...]:
-        """What to run on a benchmark: all parts that name it, else those for `any`, else nothing."""
-        for wanted in (benchmark, "any"):
-            if named := [part for part in self.parts if wanted in part.benchmarks]:
-                return tuple(dict.fromkeys(text for part in named for text in part.perturbations))
-        return ()
+        """Return the perturbations for a benchmark: those of the parts that name it, else those for `any`.
+
+        Args:
+            benchmark: Name of the benchmark.
+        """
+        named = [part for part in self.parts if benchmark in part.benchmarks]
+        parts = named or [part for part in self.parts if "any" in part.benchmarks]
+        return tuple(dict.fromkeys(text for part in parts for text in part.perturbations))
 
     def benchmarks(self) -> tuple[str, ...]:
-        """Every benchmark that is named, `any` left out."""
+        """Return every benchmark that the suite names, without `any`."""
         return tuple(dict.fromkeys(name for part in self.parts for name in part.benchmarks if name != "any"))
 
 
 def read_yaml(model: type[Model], text: str, name: str, hint: str) -> Model:
-    """YAML as a model; UsageError that names the field in question."""
+    """Return the pydantic model that a YAML text describes.
+
+    Args:
+        model: Class of the model.
+        text: The content of the file.
+        name: Name of the file or suite, for error messages.
+        hint: Next step, for error messages.
+
+    Raises:
+        UsageError: The text is not YAML, or a field is unknown, missing or wrong; the message names the field.
+    """
     try:
         return model.model_validate(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise UsageError(f"{name} is not YAML: {error}") from error
     except ValidationError as error:
-        places = "; ".join(
+        problems = "; ".join(
             f"{'.'.join(str(step) for step in problem['loc']) or 'the file'}: {problem['msg']}"
             for problem in error.errors()
         )
-        raise UsageError(f"{name}: {places}.", hint) from error
+        raise UsageError(f"{name}: {problems}.", hint) from error

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 SUITES: Mapping[str, str] = {
     "autoattack": "clean and AutoAttack, L∞ and L2",
     "corruptions": "clean and 19 corruptions at 5 severities",
-    "masking": "what the checks for gradient masking compare",
+    "masking": "the attacks that the checks for gradient masking compare",
     "quick": "clean, FGSM and PGD-10 at one ε",
     "sequences": "clean and sequences of frames at 3 difficulties",
     "shifts": "natural shifts of ImageNet, and cue conflict",

@@ -14,11 +14,12 @@ from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Where an object is, and one line about it."""
+    """The import path of an object, and a summary of it."""
 
     path: str
     """`package.module:attribute`."""
     summary: str
+    """One line for tables and lists."""
 
     def load(self) -> Any:
         """Import the module and return the object."""
@@ -34,17 +35,20 @@ class Table(Mapping[str, Row]):
     """
 
     def __init__(self, kind: str, group: str, own: Mapping[str, Row]) -> None:
-        """Make a table.
+        """Create a table.
 
         Args:
-            kind: What a row is, in the singular, for error messages: `attack`.
+            kind: Kind of the components in the singular, for error messages, such as `attack`.
             group: Entry-point group of the plugins.
             own: The package's own rows.
         """
         self.kind, self.group, self.own = kind, group, own
 
     def find(self, name: str) -> Row:
-        """Return the row of that name.
+        """Return a row.
+
+        Args:
+            name: Name of the row.
 
         Raises:
             SpecError: There is no such row; the hint names the closest one, or all of them.

@@ -64,7 +64,7 @@ def heat_map(scores: Sequence[Score]) -> Image.Image:
 
 
 def _is_severity(score: Score) -> bool:
-    """Whether the score is one cell of the map."""
+    """Return whether the score is one cell of the map."""
     if score.metric != "accuracy" or score.value is None:
         return False
     return "severity" in score.configuration

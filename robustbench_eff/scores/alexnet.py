@@ -1,4 +1,4 @@
-"""What AlexNet does on ImageNet-C and ImageNet-P, which other models are compared with."""
+"""AlexNet's errors on ImageNet-C and ImageNet-P, to which the scores of other models are relative."""
 
 from __future__ import annotations
 
@@ -20,32 +20,37 @@ MAX_TOP5_DISTANCE = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlexNet:
-    """Fractions, by the name of the corruption or sequence."""
+    """Errors and flip probabilities as fractions, by the name of the corruption or sequence."""
 
     errors: Mapping[str, float]
     """Top-1 errors on the 15 corruptions of ImageNet-C, summed over the severities."""
     clean_error: float
+    """Top-1 error on clean ImageNet."""
     flip_probabilities: Mapping[str, float]
-    """On the 10 sequences of ImageNet-P at difficulty 1."""
+    """Flip probabilities on the 10 sequences of ImageNet-P at difficulty 1."""
     top5_distances: Mapping[str, float]
-    """The same; empty where nobody has measured them."""
+    """Top-5 distances on the same sequences, from 0 to 15; empty where they are unknown."""
     flags: tuple[str, ...]
-    """What to know of the last two."""
+    """Sentences that a reader must know before trusting a score relative to the last two."""
 
 
 @cache
 def published() -> AlexNet:
-    """The published figures; those of ImageNet-P are from memory and say so."""
+    """Return the published figures; those of ImageNet-P have a flag, because they could not be verified."""
     return _read(_shipped())
 
 
 def measured(path: Path | str) -> AlexNet:
-    """The figures of a user's file, the published ones where it has none.
+    """Return the figures of a user's file, and the published ones for those that it lacks.
 
-    The file is JSON as the one shipped: {"imagenet_c": {"clean_error": e, "per_severity": {NAME: [e1, ..., e5]}},
-    "imagenet_p": {"flip_probability": {NAME: p}, "top5_distance": {NAME: d}}}, errors and probabilities as fractions.
-    Raises UsageError for another form, for a name that is not one of the 15 or of the 10, and for distances of
-    some of the 10 only.
+    Args:
+        path: A JSON file of the form {"imagenet_c": {"clean_error": e, "per_severity": {NAME: [e1, ..., e5]}},
+            "imagenet_p": {"flip_probability": {NAME: p}, "top5_distance": {NAME: d}}}, errors and probabilities as
+            fractions.
+
+    Raises:
+        UsageError: The file cannot be read or has another form, a name is not that of one of the 15 corruptions or 10
+            sequences, a value is out of range, or only some of the 10 sequences have a top-5 distance.
     """
     facts = _shipped()
     try:
@@ -53,21 +58,14 @@ def measured(path: Path | str) -> AlexNet:
         corrupted, filmed = (_part(given, name, facts) for name in NAMES)
         flips = _figures(filmed, "flip_probability", facts["imagenet_p"]["flip_probability"])
         distances = _figures(filmed, "top5_distance", facts["imagenet_p"]["flip_probability"], most=MAX_TOP5_DISTANCE)
-        errors = corrupted.get("per_severity", {})
-        for name, row in errors.items():
-            if (
-                name not in facts["imagenet_c"]["per_severity"]
-                or len(row) != SEVERITIES
-                or not all(map(_is_share, row))
-            ):
-                raise ValueError(f"imagenet_c, per_severity, {name}: expected five fractions of one of the 15")
+        errors = _errors(corrupted, facts["imagenet_c"]["per_severity"])
         if "clean_error" in corrupted and not _is_share(corrupted["clean_error"]):
             raise ValueError(f"imagenet_c, clean_error: expected a fraction, got {corrupted['clean_error']!r}")
         if 0 < len(distances) < len(facts["imagenet_p"]["flip_probability"]):
             raise ValueError("imagenet_p, top5_distance: expected all 10 sequences")
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UsageError(
-            f"{path} holds no figures of AlexNet: {error}.", "See docs/corruptions.md for the form."
+            f"{path} cannot be read as figures of AlexNet: {error}.", "See docs/corruptions.md for the form."
         ) from error
     facts["imagenet_c"]["per_severity"] |= errors
     facts["imagenet_c"]["clean_error"] = corrupted.get("clean_error", facts["imagenet_c"]["clean_error"])
@@ -78,7 +76,7 @@ def measured(path: Path | str) -> AlexNet:
 
 
 def _part(given: Any, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """One part of the file, which holds nothing that is not known."""
+    """Return one part of the file, after checking that it does not hold anything unknown."""
     if unknown := set(given) - set(NAMES):
         raise ValueError(f"unknown {', '.join(sorted(unknown))}")
     part: dict[str, Any] = given.get(name, {})
@@ -87,12 +85,22 @@ def _part(given: Any, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
     return part
 
 
+def _errors(part: Mapping[str, Any], known: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return the errors at all severities by the name of a corruption."""
+    errors: dict[str, list[float]] = part.get("per_severity", {})
+    for name, row in errors.items():
+        if name not in known or len(row) != SEVERITIES or not all(map(_is_share, row)):
+            raise ValueError(f"imagenet_c, per_severity, {name}: expected five fractions for one of the 15 corruptions")
+    return errors
+
+
 def _figures(part: Mapping[str, Any], key: str, known: Mapping[str, float], most: float = 1.0) -> dict[str, float]:
-    """Positive figures by the name of a sequence."""
+    """Return positive figures by the name of a sequence."""
     figures: dict[str, float] = part.get(key, {})
     for name, figure in figures.items():
         if name not in known or not isinstance(figure, (int, float)) or not 0 < figure <= most:
-            raise ValueError(f"imagenet_p, {key}, {name}: {figure!r} is no figure of one of the 10 sequences")
+            expected = f"expected one of the 10 sequences and a number above 0 and at most {most:g}"
+            raise ValueError(f"imagenet_p, {key}, {name}: {expected}, got {figure!r}")
     return figures
 
 

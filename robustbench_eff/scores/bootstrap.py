@@ -1,4 +1,4 @@
-"""The bootstrap over samples: intervals of means and of ratios of means, and differences between two models.
+"""The bootstrap over samples: intervals of means and of ratios of means, and paired differences of two models.
 
 Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 13 (percentile interval) and 16 (tests).
 """
@@ -13,9 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 DRAWS = 10_000
+"""Number of resamples."""
 BLOCKS = 10_000
-"""More samples than this are resampled in so many random blocks: 50,000 would need 0.5 GB and 5 s."""
+"""More samples than this are resampled in this many random blocks: 50,000 samples would need 0.5 GB and 5 s."""
 DRAWS_AT_ONCE = 500
+"""Resamples that are summed at once, which bounds the memory."""
 
 Values: TypeAlias = npt.NDArray[Any]
 Draws: TypeAlias = npt.NDArray[np.float64]
@@ -24,20 +26,27 @@ Interval: TypeAlias = tuple[float, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """How much more one model has than another on the same samples."""
+    """The difference of a score between two models on the same samples, with its interval.
+
+    All fields are None where the denominator of a ratio is 0.
+    """
 
     value: float | None
-    """None, as are the others, where a ratio has no denominator."""
+    """The first model's score minus the second's."""
     low: float | None
     high: float | None
     p: float | None
-    """Two-sided, of no difference; at least 2 / (draws + 1)."""
+    """Two-sided p-value of the hypothesis of no difference; at least 2 / (draws + 1)."""
 
 
 def mean_intervals(values: Values, confidence: float = 0.95) -> list[Interval]:
-    """The percentile bootstrap of the mean of every row of `values`, shape (scores, samples).
+    """Return the percentile bootstrap interval of the mean of each row.
 
     All rows share 10,000 resamples of the samples, which are the same in every run.
+
+    Args:
+        values: What each sample adds to each score, shape (scores, samples).
+        confidence: Coverage of the intervals, between 0 and 1.
     """
     means = values.mean(axis=1)
     draws = means + resampled_sums(values - means[:, None]) / values.shape[1]
@@ -48,23 +57,40 @@ def mean_intervals(values: Values, confidence: float = 0.95) -> list[Interval]:
 def ratio_intervals(
     numerators: Values, denominators: Values, confidence: float = 0.95
 ) -> list[tuple[float, float] | tuple[None, None]]:
-    """The same of the mean of every row of `numerators` over that of `denominators`, both (scores, samples).
+    """Return the percentile bootstrap interval of each ratio of two means over the same samples.
 
-    Denominators are at least 0. Draws in which they are all 0 are left out; (None, None) where none is left.
+    Resamples in which all denominators are 0 are left out.
+
+    Args:
+        numerators: What each sample adds to the numerator of each ratio, shape (scores, samples).
+        denominators: What each sample adds to the denominator, at least 0, shape (scores, samples).
+        confidence: Coverage of the intervals, between 0 and 1.
+
+    Returns:
+        One interval for each row; (None, None) where the denominators of all resamples are 0.
     """
     draws = _ratios(resampled_sums(numerators), resampled_sums(denominators))
-    kept = [column[np.isfinite(column)] for column in draws.T]
-    return [_interval(column, confidence) if len(column) else (None, None) for column in kept]
+    finite_draws = [column[np.isfinite(column)] for column in draws.T]
+    return [_interval(column, confidence) if len(column) else (None, None) for column in finite_draws]
 
 
 def paired_difference(
     a: Values | tuple[Values, Values], b: Values | tuple[Values, Values], confidence: float = 0.95
 ) -> Difference:
-    """How much the mean of `a` exceeds that of `b`: values of the same samples, shape (samples,).
+    """Return the difference between the scores of two models on the same samples.
 
-    A pair of such arrays stands for a ratio of means, as in `ratio_intervals`. Samples are drawn with both models'
-    values. The p-value is twice the smaller tail of the draws beyond 0, each tail counted with one draw more, and at
-    least `least_p` of how many samples differ.
+    A score is a mean over samples, or a ratio of two means. Both models are resampled together. The p-value is twice
+    the smaller tail of the resampled differences beyond 0, with one draw added to each tail, and at least `smallest_p`
+    of the number of samples that differ.
+
+    Args:
+        a: Values of the first model, shape (samples,); or numerators and denominators of that shape, as in
+            `ratio_intervals`.
+        b: Values of the second model, of the same form.
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Raises:
+        ValueError: One score is a mean and the other a ratio.
     """
     if isinstance(a, tuple) and isinstance(b, tuple):
         rows = np.stack([*a, *b])
@@ -77,32 +103,43 @@ def paired_difference(
         value, differing = float(differences.mean()), int((differences != 0).sum())
         draws = resampled_sums(differences[None, :])[:, 0] / len(differences)
     else:
-        raise ValueError("Two means or two ratios are needed, got one of each.")
+        raise ValueError("Two means or two ratios are needed, got a mean and a ratio.")
     if not np.isfinite(value) or not len(draws):
         return Difference(value=None, low=None, high=None, p=None)
     low, high = _interval(draws, confidence)
-    p = max(float(two_sided(draws[:, None])[0]), least_p(differing))
+    p = max(float(two_sided_p(draws[:, None])[0]), smallest_p(differing))
     return Difference(value=value, low=low, high=high, p=p)
 
 
-def least_p(differing: int) -> float:
-    """What a two-sided test of so many differences can give at least: that of all having one sign by chance."""
+def smallest_p(differing: int) -> float:
+    """Return the smallest p-value of a two-sided sign test, at which all differences have the same sign by chance.
+
+    Args:
+        differing: Number of samples on which two models differ.
+    """
     return float(min(1.0, 2.0 ** (1 - differing)))
 
 
-def two_sided(draws: Draws) -> Draws:
-    """The p-value of 0 for every column of `draws`, shape (draws, quantities)."""
+def two_sided_p(draws: Draws) -> Draws:
+    """Return the two-sided p-value of the hypothesis that a quantity is 0, shape (quantities,).
+
+    Args:
+        draws: Resampled values of each quantity, shape (draws, quantities).
+    """
     tails = np.minimum((draws <= 0).sum(axis=0), (draws >= 0).sum(axis=0))
     p: Draws = np.minimum(2 * (tails + 1) / (len(draws) + 1), 1.0)
     return p
 
 
 def resampled_sums(values: Values) -> Draws:
-    """The sum of every row of `values` in every resample: (rows, samples) gives (draws, rows).
+    """Return the sum of each row in every resample, shape (draws, rows).
 
-    Computed in float32, in which sums of whole numbers are exact up to 16 million.
+    Sums are computed in float32, in which those of whole numbers are exact up to 16 million.
+
+    Args:
+        values: Shape (rows, samples).
     """
-    rows = np.ascontiguousarray(in_blocks(values).T, dtype=np.float32)
+    rows = np.ascontiguousarray(block_sums(values).T, dtype=np.float32)
     counts = resample_counts(len(rows))
     sums = np.empty((DRAWS, rows.shape[1]))
     for start in range(0, DRAWS, DRAWS_AT_ONCE):
@@ -111,11 +148,17 @@ def resampled_sums(values: Values) -> Draws:
     return sums
 
 
-def in_blocks(values: Values) -> Values:
-    """The columns of `values`, or where they are too many, the sums of random blocks of them.
+def block_sums(values: Values) -> Values:
+    """Return the values themselves, or the sums of random blocks of samples if there are more than 10,000 samples.
 
-    Blocks of independent samples are as independent: resampling them gives the same distribution but for an error
-    of 1 % in its width.
+    Blocks of independent samples are independent, too: resampling them gives the same distribution, up to an error of
+    1 % in its width.
+
+    Args:
+        values: Shape (rows, samples).
+
+    Returns:
+        Shape (rows, samples) or (rows, blocks).
     """
     samples = values.shape[1]
     if samples <= BLOCKS:
@@ -128,9 +171,13 @@ def in_blocks(values: Values) -> Values:
 
 @lru_cache(maxsize=3)  # a model's images, their confidences and its videos come in turn
 def resample_counts(samples: int, draws: int = DRAWS) -> npt.NDArray[np.uint8]:
-    """How often every sample is in each resample, shape (draws, samples); the same in every run.
+    """Return how often each resample contains each sample, shape (draws, samples); the same in every run.
 
-    A count above 255 has a chance below 1/256!, and none at all of up to 255 samples.
+    A count above 255, which uint8 cannot hold, has a probability below 1/256!, and 0 with up to 255 samples.
+
+    Args:
+        samples: Number of samples.
+        draws: Number of resamples.
     """
     random = np.random.Generator(np.random.SFC64(0))
     counts = np.empty((draws, samples), dtype=np.uint8)
@@ -141,12 +188,12 @@ def resample_counts(samples: int, draws: int = DRAWS) -> npt.NDArray[np.uint8]:
 
 
 def _difference(sums: Draws) -> Draws:
-    """Of the ratios of columns 0 to 1 and 2 to 3."""
+    """Return the ratio of columns 0 and 1 minus that of columns 2 and 3."""
     return _ratios(sums[:, 0], sums[:, 1]) - _ratios(sums[:, 2], sums[:, 3])
 
 
 def _ratios(numerators: Draws, denominators: Draws) -> Draws:
-    """NaN where there is no denominator."""
+    """Return the ratios, NaN where a denominator is 0."""
     ratios: Draws = np.full(numerators.shape, np.nan)
     np.divide(numerators, denominators, out=ratios, where=denominators != 0)
     return ratios

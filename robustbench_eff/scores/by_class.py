@@ -1,6 +1,6 @@
-"""Accuracy class by class: the mean over classes, and the worst of them.
+"""Accuracy by class: the mean over classes, and the lowest.
 
-Classes are those among the labels of the samples; there is no number for a class without a sample.
+The classes are those that occur among the labels of the samples.
 """
 
 from __future__ import annotations
@@ -15,60 +15,96 @@ from robustbench_eff.core.statistics import wilson
 
 Array: TypeAlias = npt.NDArray[Any]
 
-
 PRIOR = 2.0
-"""Samples by which the accuracy of a class is drawn towards that of all."""
+"""Pseudo-samples with the overall accuracy that are added to each class."""
 
 
 class WorstClass(NamedTuple):
-    """The class with the lowest accuracy, the first of them where several have it."""
+    """The class with the lowest accuracy; the one with the smallest index if several have it."""
 
     accuracy: float
     label: int
+    """Index of the class."""
     n: int
-    """Samples of that class."""
+    """Number of samples of the class."""
 
 
 def balanced_accuracy(labels: Array, correct: Array) -> float:
-    """The mean over classes of the accuracy of each, in [0, 1]; `labels` int and `correct` bool, both (samples,).
+    """Return the mean of the accuracies of all classes, in [0, 1].
 
-    Raises ValueError for lengths that differ, or no sample.
+    Args:
+        labels: Label of each sample, int, shape (samples,).
+        correct: Whether each prediction is correct, bool, shape (samples,).
+
+    Raises:
+        ValueError: The shapes differ, or there are no samples.
+
     Source: Brodersen, Ong, Stephan & Buhmann 2010, ICPR, section 2.
     """
-    _, right, n = _by_class(labels, correct)
-    return float((right / n).mean())
+    by_class = _by_class(labels, correct)
+    return float((by_class.correct / by_class.n).mean())
 
 
 def balanced_accuracy_interval(labels: Array, correct: Array, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of balanced accuracy, for as many samples as would give it the variance that it has.
+    """Return the confidence interval of balanced accuracy: Wilson's, for the effective number of samples.
 
-    That is the mean over classes of the variances of their accuracies, each drawn by two samples towards the accuracy
-    of all: a class of three that are all right is not for certain. Simulated coverage is 94 to 99 %, with classes of
-    one sample or of many, alike or not; that of the ordinary bootstrap is 88 % where most classes have one sample.
+    That is the number of samples with which an accuracy would have the variance of balanced accuracy, which follows
+    from the variances of the accuracies of all classes. Two pseudo-samples with the overall accuracy are added to each
+    class, because a class of three correct samples does not have a variance of 0. The simulated coverage is 94 to 99 %,
+    with classes of one sample or of many, of equal or different accuracy; that of the ordinary bootstrap is 88 % if
+    most classes have one sample.
+
+    Args:
+        labels: Label of each sample, int, shape (samples,).
+        correct: Whether each prediction is correct, bool, shape (samples,).
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Raises:
+        ValueError: The shapes differ, or there are no samples.
+
     Source: Wilson 1927, JASA 22(158); Cochran 1977, Sampling Techniques, section 5.3 (stratified means).
     """
     _, right, n = _by_class(labels, correct)
-    drawn = (right + PRIOR * right.sum() / n.sum()) / (n + PRIOR)
-    mean, variance = float((right / n).mean()), float((drawn * (1 - drawn) / n).sum()) / len(n) ** 2
+    shrunk = (right + PRIOR * right.sum() / n.sum()) / (n + PRIOR)
+    mean, variance = float((right / n).mean()), float((shrunk * (1 - shrunk) / n).sum()) / len(n) ** 2
     samples = mean * (1 - mean) / variance if variance else float(n.sum())
     samples = max(samples, 1.0)
     return wilson(mean * samples, samples, confidence)
 
 
 def worst_class_accuracy(labels: Array, correct: Array) -> WorstClass:
-    """The lowest accuracy of a class. With few samples a class it lies below the true one: see its interval."""
+    """Return the class with the lowest accuracy.
+
+    If classes have few samples, this accuracy is lower than the lowest true accuracy: see `worst_class_interval`.
+
+    Args:
+        labels: Label of each sample, int, shape (samples,).
+        correct: Whether each prediction is correct, bool, shape (samples,).
+
+    Raises:
+        ValueError: The shapes differ, or there are no samples.
+    """
     classes, right, n = _by_class(labels, correct)
     worst = int(np.argmin(right / n))
     return WorstClass(float(right[worst] / n[worst]), int(classes[worst]), int(n[worst]))
 
 
 def worst_class_interval(labels: Array, correct: Array, confidence: float = 0.95) -> tuple[float, float]:
-    """An interval for the lowest of the true accuracies, whichever class has it; covers it at least that often.
+    """Return a conservative confidence interval for the lowest true accuracy of a class, whichever class has it.
 
-    The class that looks worst was chosen by its errors, so its own interval lies too low. The lower end here is the
-    smallest of all classes' lower ends: it is not above that of the class truly worst, so it needs no correction. The
-    upper end is the smallest of all classes' upper ends, which must hold at once: Bonferroni over classes. Both are
-    exact binomial ends, for a class may have five samples.
+    The class with the lowest measured accuracy was selected by its errors, so its own interval is too low. The lower
+    end is the smallest of all classes' lower ends: it is at most that of the class with the lowest true accuracy, so it
+    does not need a correction. The upper end is the smallest of all classes' upper ends, all of which must hold
+    simultaneously, hence Bonferroni over classes. Both are exact binomial ends, because a class may have five samples.
+
+    Args:
+        labels: Label of each sample, int, shape (samples,).
+        correct: Whether each prediction is correct, bool, shape (samples,).
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Raises:
+        ValueError: The shapes differ, or there are no samples.
+
     Source: Clopper & Pearson 1934, Biometrika 26(4); Berger 1982, Technometrics 24(4), for the lower end.
     """
     _, right, n = _by_class(labels, correct)
@@ -78,10 +114,17 @@ def worst_class_interval(labels: Array, correct: Array, confidence: float = 0.95
     return float(low.min()), float(high.min())
 
 
-def _by_class(labels: Array, correct: Array) -> tuple[Array, Array, Array]:
-    """The classes that occur, how many of each are right, and how many there are."""
+class _ByClass(NamedTuple):
+    """Counts of the classes that occur; each of shape (classes,)."""
+
+    labels: Array
+    correct: Array
+    n: Array
+
+
+def _by_class(labels: Array, correct: Array) -> _ByClass:
     labels, correct = np.asarray(labels), np.asarray(correct, dtype=bool)
     if labels.shape != correct.shape or labels.ndim != 1 or not len(labels):
-        raise ValueError(f"Two arrays of one length are needed, got shapes {labels.shape} and {correct.shape}.")
-    classes, of, n = np.unique(labels, return_inverse=True, return_counts=True)
-    return classes, np.bincount(of[correct], minlength=len(classes)), n
+        raise ValueError(f"Two arrays of the same length are needed, got shapes {labels.shape} and {correct.shape}.")
+    classes, index, n = np.unique(labels, return_inverse=True, return_counts=True)
+    return _ByClass(classes, np.bincount(index[correct], minlength=len(classes)), n)

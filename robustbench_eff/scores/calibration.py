@@ -1,4 +1,4 @@
-"""How far a model's confidence is from how often it is right."""
+"""Calibration: the difference between a model's confidence and its accuracy."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from typing import NamedTuple
 import numpy as np
 
 from .bootstrap import resample_counts
-from .confidences import Array, Groups, by_confidence, checked, drawn
-from .selective import area, weights
+from .confidences import Array, Groups, group_by_confidence, resampled, validated
+from .selective import area_under_curve, cumulative_weights
 
 BINS = 15
+"""Bins of equal width of the expected calibration error."""
 PER_BIN = 100
+"""Samples in each bin of the RMS calibration error."""
 DRAWS = 1000
+"""Number of resamples."""
 
 Interval = tuple[float, float]
 
 
 class CalibrationIntervals(NamedTuple):
-    """Lower and upper ends of what `calibration_intervals` says."""
+    """The intervals of the three scores of confidence."""
 
     expected_calibration_error: Interval
     rms_calibration_error: Interval
@@ -26,56 +29,90 @@ class CalibrationIntervals(NamedTuple):
 
 
 def expected_calibration_error(confidence: Array, correct: Array, bins: int = BINS) -> float:
-    """ECE: the mean distance between confidence and accuracy over bins of equal width, weighted by their samples.
+    """Return the ECE: the mean of |confidence - accuracy| over bins of equal width, weighted by their samples.
 
-    `confidence` is the softmax probability of the predicted class, float (samples,) in [0, 1]; `correct` is bool
-    (samples,). A bin includes its upper end, the first one also 0. Raises ValueError for lengths that differ, for
-    no sample and for a confidence outside [0, 1].
+    A bin includes its upper end; the first bin also includes 0.
+
+    Args:
+        confidence: Softmax probability of the predicted class, in [0, 1], shape (samples,).
+        correct: Whether each prediction is correct, bool, shape (samples,).
+        bins: Number of bins.
+
+    Raises:
+        ValueError: The shapes differ, there are no samples, or a confidence lies outside [0, 1].
+
     Source: Guo et al. 2017, arXiv:1706.04599, equation 3.
     """
-    groups = by_confidence(*checked(confidence, correct))
+    groups = group_by_confidence(*validated(confidence, correct))
     return _expected(groups, groups.gaps(), bins)
 
 
 def rms_calibration_error(confidence: Array, correct: Array, per_bin: int = PER_BIN) -> float:
-    """The root mean square distance between confidence and accuracy, over bins of so many samples.
+    """Return the root mean square of confidence - accuracy over bins with the same number of samples.
 
-    Arguments and errors as for ECE. Bins follow the order of confidence, the remainder forms the last. Samples of
-    equal confidence count as correct by the share of them that is, so their order does not matter.
+    Bins follow the order of confidence, and the remaining samples form the last bin. Each sample counts as correct by
+    the fraction of correct samples among those of equal confidence, so the order of the samples does not matter.
+
+    Args:
+        confidence: Softmax probability of the predicted class, in [0, 1], shape (samples,).
+        correct: Whether each prediction is correct, bool, shape (samples,).
+        per_bin: Number of samples in a bin.
+
+    Raises:
+        ValueError: The shapes differ, there are no samples, or a confidence lies outside [0, 1].
+
     Source: Hendrycks, Mazeika & Dietterich 2019, arXiv:1812.04606.
-    Differs: the code of hendrycks/natural-adv-examples 0777070 joins the remainder to the last full bin, and leaves
-    that bin, in which the model is most confident, out of the sum.
+    Differs: the code of hendrycks/natural-adv-examples 0777070 adds the remaining samples to the last full bin,
+    and leaves that bin, in which the model is most confident, out of the sum.
     """
-    groups = by_confidence(*checked(confidence, correct))
+    groups = group_by_confidence(*validated(confidence, correct))
     return _root_mean_square(groups, groups.ends(), groups.gaps(), per_bin)
 
 
 def calibration_intervals(confidence: Array, correct: Array, level: float = 0.95) -> CalibrationIntervals:
-    """Intervals of ECE, of RMS calibration error and of AURC, from 1,000 resamples of the samples.
+    """Return the intervals of the ECE, the RMS calibration error and the AURC, from 1,000 resamples of the samples.
 
-    Of the two errors the interval is that of the value expected of as many samples, NOT of the true error: chance
-    alone sets confidence and accuracy apart in every bin. A perfectly calibrated model has an ECE of 0.03 to 0.05 on
-    500 samples, 0.01 to 0.02 on 5,000, and an RMS error of 0.03 to 0.04 on any number, its bins being of 100. So
-    compare models on equally many samples only. A resample adds that bias once more; its mean excess is taken from
-    both ends, which then held the expected value in 92 to 99 % of simulations. They held the true error of a model
-    that is nearly calibrated in as few as none, as did the percentile interval; the basic one did in 40 to 90 %.
-    Of AURC, whose bias is small, it is the percentile interval: 92 to 95 %.
+    The intervals of both calibration errors are those of the expected value on as many samples, NOT of the true error:
+    in every bin, confidence and accuracy differ by chance alone. A perfectly calibrated model has an ECE of 0.03 to
+    0.05 on 500 samples and of 0.01 to 0.02 on 5,000, and an RMS error of 0.03 to 0.04 on any number of samples, because
+    its bins have 100 each. Therefore compare models on equally many samples only.
+
+    A resample adds this bias once more, so its mean excess is subtracted from both ends. In simulations these intervals
+    covered the expected value in 92 to 99 % of cases. The true error of a nearly calibrated model was covered in as few
+    as 0 %, as by the percentile interval; the basic bootstrap interval covered it in 40 to 90 %. The AURC, whose bias
+    is small, has the percentile interval, which covered it in 92 to 95 %.
+
+    Args:
+        confidence: Softmax probability of the predicted class, in [0, 1], shape (samples,).
+        correct: Whether each prediction is correct, bool, shape (samples,).
+        level: Coverage of the intervals, between 0 and 1.
+
+    Raises:
+        ValueError: The shapes differ, there are no samples, or a confidence lies outside [0, 1].
     """
-    groups = by_confidence(*checked(confidence, correct))
-    weight = weights(len(confidence))
-    found = np.array([_all(drawn(groups, counts), weight) for counts in resample_counts(len(confidence), DRAWS)])
-    low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    excess = (found.mean(axis=0) - _all(groups, weight)) * [1, 1, 0]
+    groups = group_by_confidence(*validated(confidence, correct))
+    weights = cumulative_weights(len(confidence))
+    draws = np.array([_all(resampled(groups, counts), weights) for counts in resample_counts(len(confidence), DRAWS)])
+    low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], axis=0)
+    excess = (draws.mean(axis=0) - _all(groups, weights)) * [1, 1, 0]
     low, high = np.maximum(low - excess, 0).tolist(), np.minimum(high - excess, 1).tolist()
     return CalibrationIntervals(*zip(low, high, strict=True))
 
 
-def _all(groups: Groups, weight: Array) -> tuple[float, float, float]:
+class _Values(NamedTuple):
+    """The three scores, in the order of `CalibrationIntervals`."""
+
+    expected_calibration_error: float
+    rms_calibration_error: float
+    aurc: float
+
+
+def _all(groups: Groups, weights: Array) -> _Values:
     ends, gaps = groups.ends(), groups.gaps()
-    return (
+    return _Values(
         _expected(groups, gaps, BINS),
         _root_mean_square(groups, ends, gaps, PER_BIN),
-        area(groups, ends, weight),
+        area_under_curve(groups, ends, weights),
     )
 
 
@@ -86,7 +123,7 @@ def _expected(groups: Groups, gaps: Array, bins: int) -> float:
 
 
 def _root_mean_square(groups: Groups, ends: Array, gaps: Array, per_bin: int) -> float:
-    """A bin's edge may lie within a group, whose gap is then shared out."""
+    """Return the RMS calibration error; a group that two bins share adds to each by the number of its samples there."""
     samples = ends[-1]
     edges = np.append(np.arange(0, samples, per_bin), samples)
     group = np.searchsorted(ends, edges)

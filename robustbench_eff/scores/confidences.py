@@ -1,4 +1,4 @@
-"""Samples in the order of a model's confidence in them."""
+"""Samples grouped by the model's confidence in its predictions."""
 
 from __future__ import annotations
 
@@ -11,42 +11,62 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 class Groups(NamedTuple):
-    """Samples of equal confidence, from the least confident to the most; arrays of one length."""
+    """Groups of samples of equal confidence, the least confident first; arrays of shape (groups,)."""
 
     confidence: Array
+    """Confidence of the samples of each group, in [0, 1]."""
     size: Array
+    """Number of samples in each group."""
     share: Array
-    """Of correct samples, in [0, 1]."""
+    """Fraction of correct samples in each group, in [0, 1]."""
 
     def ends(self) -> Array:
-        """How many samples there are before each group, and in all."""
+        """Return the number of samples before each group, and of all samples, shape (groups + 1,)."""
         return np.concatenate([[0], np.cumsum(self.size, dtype=np.int64)])
 
     def gaps(self) -> Array:
-        """The sum of confidence less accuracy over the samples before each group, and in all."""
+        """Return the sum of confidence minus accuracy over the samples before each group, and over all samples."""
         return np.concatenate([[0.0], np.cumsum((self.confidence - self.share) * self.size)])
 
 
-def checked(confidence: Array, correct: Array) -> tuple[Array, Array]:
-    """Both as float64; raises ValueError where they are no confidences and answers of the same samples."""
+def validated(confidence: Array, correct: Array) -> tuple[Array, Array]:
+    """Return both arrays as float64.
+
+    Args:
+        confidence: Softmax probability of the predicted class, in [0, 1], shape (samples,).
+        correct: Whether each prediction is correct, bool, shape (samples,).
+
+    Raises:
+        ValueError: The shapes differ, there are no samples, or a confidence lies outside [0, 1].
+    """
     confidence, correct = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.float64)
     if confidence.ndim != 1 or confidence.shape != correct.shape or not len(confidence):
-        raise ValueError(f"Two arrays of one length are needed, got shapes {confidence.shape} and {correct.shape}.")
+        raise ValueError(
+            f"Two arrays of the same length are needed, got shapes {confidence.shape} and {correct.shape}."
+        )
     if not ((confidence >= 0) & (confidence <= 1)).all():
         raise ValueError(f"Confidence must be in [0, 1], got {confidence.min()} to {confidence.max()}.")
     return confidence, correct
 
 
-def by_confidence(confidence: Array, correct: Array) -> Groups:
-    """Samples of equal confidence taken together, so that the order of the samples does not matter."""
+def group_by_confidence(confidence: Array, correct: Array) -> Groups:
+    """Return the samples grouped by confidence, so that their order does not matter.
+
+    Args:
+        confidence: Confidence in each prediction, float64, shape (samples,).
+        correct: 1 for each correct prediction and 0 for a wrong one, float64, shape (samples,).
+    """
     values, group, size = np.unique(confidence, return_inverse=True, return_counts=True)
     return Groups(values, size, np.bincount(group, weights=correct) / size)
 
 
-def drawn(groups: Groups, counts: Array) -> Groups:
-    """What is left of the groups where every sample is drawn so often; groups may be empty.
+def resampled(groups: Groups, counts: Array) -> Groups:
+    """Return the groups of a resample; a group may be empty.
 
-    `counts`, shape (samples,), belong to the samples in order of confidence, among equals the correct ones first.
+    Args:
+        groups: The groups of all samples.
+        counts: How often each sample is drawn, shape (samples,); samples are in order of confidence, and in each group
+            the correct ones come first.
     """
     if len(groups.size) == len(counts):
         return groups._replace(size=counts)

@@ -1,4 +1,4 @@
-"""Confidence intervals."""
+"""The confidence interval of a median."""
 
 from __future__ import annotations
 
@@ -8,13 +8,20 @@ import numpy as np
 
 
 def median_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float, float]:
-    """An interval for the median of the distribution of `values`, from their order statistics.
+    """Return a confidence interval for the median of a distribution of distances, from order statistics.
 
-    Covers it with at least that probability, whatever the distribution; values may be infinite. With fewer than
-    six values there is none: 0 to infinity is returned, for distances.
+    It covers the median with at least the given probability, whatever the distribution.
+
+    Args:
+        values: A sample of the distribution, at least 0 and possibly infinite, shape (n,).
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Returns:
+        Both ends of the interval; 0 and infinity with fewer values than an interval needs: six for 95 %.
+
     Source: David & Nagaraja 2003, Order Statistics, section 7.1.
     """
-    from scipy.stats import binom  # takes a second, and a table of accuracies needs none
+    from scipy.stats import binom  # the import takes a second, which a table of accuracies does not need
 
     rank = int(binom.ppf((1 - confidence) / 2, len(values), 0.5))
     if rank < 1:

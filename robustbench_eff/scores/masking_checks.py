@@ -1,7 +1,7 @@
-"""Gradient masking: whether a robust number deserves belief, judged from stored outcomes alone.
+"""Checks for gradient masking: whether a robust accuracy can be trusted, judged from stored outcomes alone.
 
-Each check compares attacks that ought to agree on the same samples. A check whose attacks were not run says so; the
-suite `masking` runs them all.
+Each check compares attacks that should agree on the same samples. A check whose attacks were not run reports that; the
+suite `masking` runs the attacks of all checks.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ class Verdict:
     check: str
     finding: FindingKind
     evidence: str
-    """The counts that the finding stands on, or what would have to be run."""
+    """The counts behind the finding, or the attacks that would have to be run."""
     cells: tuple[str, ...] = ()
     """Ids of the cells that were compared."""
 
 
 class Finding(NamedTuple):
-    """What a check found in the cells of one model on one benchmark."""
+    """The result of a check for the cells of one model on one benchmark."""
 
     kind: FindingKind
     evidence: str
@@ -78,17 +78,19 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
     for cell in store.cells().values():
         if cell.kind in ("none", "attack"):
             subjects.setdefault(subject_of(cell), []).append(cell)
-    found: list[Verdict] = []
+    result: list[Verdict] = []
     for cells in subjects.values():
         chosen = [cell for cell in cells if names is None or cell.id in names]
         if not chosen:
             continue
         name = chosen[0].model if names is None else names[chosen[0].id]
-        ordered = sorted(cells, key=lambda cell: (cell.perturbation, cell.id))  # so that ties are decided alike
+        ordered = sorted(
+            cells, key=lambda cell: (cell.perturbation, cell.id)
+        )  # so that ties are always decided in the same way
         evidence = [CellOutcomes(cell, store.outcomes(cell.id, COLUMNS)) for cell in ordered]
         finished = [item for item in evidence if item.finished]
-        found += verdicts(finished, name) if finished else []
-    return found
+        result += verdicts(finished, name) if finished else []
+    return result
 
 
 def verdicts(evidence: Sequence[CellOutcomes], model: str) -> list[Verdict]:
@@ -193,7 +195,7 @@ def black_box(evidence: Sequence[CellOutcomes]) -> Finding:
 
 
 def random_outputs(evidence: Sequence[CellOutcomes]) -> Finding:
-    """Return whether the network answers the same image differently, which needs expectation over transformation.
+    """Return whether the network's outputs are random, in which case attacks need expectation over transformation.
 
     Args:
         evidence: Finished clean cells of one model and benchmark.
@@ -217,29 +219,29 @@ CHECKS: Mapping[str, Callable[[Sequence[CellOutcomes]], Finding]] = {
 
 
 def _follows_gradients(cell: StoredCell) -> bool:
-    """Whether an attack follows the model's own gradients for many steps: what a masked network hinders."""
+    """Return whether an attack follows the model's own gradients for many steps, which masking hinders."""
     return cell.uses == "gradients" and cell.attack != "transfer"
 
 
 def _is_black_box(cell: StoredCell) -> bool:
-    """Whether an attack uses no gradients of the model: a masked network does not hinder it."""
+    """Return whether an attack does not use gradients of the model, so that masking does not hinder it."""
     return cell.uses in ("logits", "decisions") or cell.attack == "transfer"
 
 
 def _judged(count: int, samples: int, fraction: float = SUSPECT_FRACTION) -> FindingKind:
-    """Suspect from two samples on that are also a notable fraction."""
+    """Return `suspect` for at least two samples that are also more than this fraction of all."""
     return "suspect" if count >= 2 and count > fraction * samples else "passed"
 
 
 def _stalled(item: CellOutcomes) -> np.ndarray:
-    """Survivors that had mostly zero gradients."""
+    """Return which samples survived with mostly zero gradients, bool, shape (n,)."""
     backwards, zeros = item.column("num_backwards"), item.column("zero_gradients")
     stalled: np.ndarray = item.correct & (backwards > 0) & (zeros >= ZERO_GRADIENT_FRACTION * backwards)
     return stalled
 
 
 def _blind_against_seeing(evidence: Sequence[CellOutcomes]) -> Iterator[_Comparison]:
-    """Each attack without gradients against all attacks with gradients in the same ball."""
+    """Yield the comparison of each attack without gradients with all attacks with gradients in the same ball."""
     for blind in (item for item in evidence if _is_black_box(item.cell)):
         ball = (blind.cell.norm, blind.cell.eps)
         same_ball = [item for item in evidence if (item.cell.norm, item.cell.eps) == ball]
@@ -252,7 +254,7 @@ def _blind_against_seeing(evidence: Sequence[CellOutcomes]) -> Iterator[_Compari
 
 
 def _square_within_autoattack(evidence: Sequence[CellOutcomes]) -> Iterator[_Comparison]:
-    """The samples that only Square broke within AutoAttack; it comes last in the variant `standard` only."""
+    """Yield the number of samples that only Square broke within AutoAttack; only in `standard` it comes last."""
     for item in evidence:
         if item.cell.attack == "autoattack" and item.cell.configuration.get("variant") == "standard":
             broken = sum(name == "square" for name in item.outcomes["won_by"].to_pylist())
@@ -261,7 +263,7 @@ def _square_within_autoattack(evidence: Sequence[CellOutcomes]) -> Iterator[_Com
 
 
 def _pairs_by_steps(evidence: Sequence[CellOutcomes]) -> Iterator[tuple[CellOutcomes, CellOutcomes]]:
-    """Cells that differ only in their number of steps: the two with the most, the smaller number first."""
+    """Yield the two cells with the most steps of those that differ only in the number of steps, fewer steps first."""
     groups: dict[str, list[tuple[int, CellOutcomes]]] = {}
     for item in (item for item in evidence if _follows_gradients(item.cell)):
         configuration = dict(item.cell.configuration)

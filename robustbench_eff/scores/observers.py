@@ -14,7 +14,7 @@ from robustbench_eff.core.statistics import wilson
 from .bootstrap import ratio_intervals, resampled_sums
 from .build_score import Interval, score_of
 from .cell_groups import CellOutcomes
-from .consistency import kappa_of
+from .consistency import agreement_of
 from .cue_conflict import ShapeTextureCounts, decisions
 from .score import Score
 from .trials import Observer, Trial, named_shape, observer_of
@@ -133,7 +133,7 @@ def _mean_kappa(model: Observer, people: Sequence[Observer], stimuli: Sequence[s
 
 def _kappas(sums: np.ndarray) -> np.ndarray:
     """The mean of Cohen's kappa over people, from counts (draws, 4 times people); undefined ones are left out."""
-    kappas = kappa_of(sums.reshape(-1, 4))[0].reshape(len(sums), -1)
+    kappas = agreement_of(sums.reshape(-1, 4)).kappa.reshape(len(sums), -1)
     known = np.isfinite(kappas)
     means: np.ndarray = np.where(known, kappas, 0).sum(1) / np.where(known.any(1), known.sum(1), np.nan)
     return means

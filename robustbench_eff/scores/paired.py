@@ -1,4 +1,4 @@
-"""Tests between two models on the same samples."""
+"""Exact tests and intervals for two models that are right or wrong on the same samples."""
 
 from __future__ import annotations
 
@@ -10,9 +10,18 @@ from robustbench_eff.core.statistics import wilson
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
-    """The exact two-sided p-value that two models are as often right, in [0, 1]; 1 where they never differ.
+    """Return the exact two-sided p-value of the hypothesis that two models have the same accuracy.
 
-    `only_a` and `only_b` count the samples that one of them alone has right. Raises ValueError for negative counts.
+    Args:
+        only_a: Number of samples that only the first model classifies correctly.
+        only_b: Number of samples that only the second model classifies correctly.
+
+    Returns:
+        A number in [0, 1]; 1 if the models never differ.
+
+    Raises:
+        ValueError: A count is negative.
+
     Source: McNemar 1947, Psychometrika 12(2); exact by the binomial of the samples on which they differ.
     """
     if only_a < 0 or only_b < 0:
@@ -22,10 +31,20 @@ def mcnemar(only_a: int, only_b: int) -> float:
 
 
 def newcombe(both: int, only_a: int, only_b: int, neither: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The interval of how much more often one model is right than another on the same samples, within [-1, 1].
+    """Return the confidence interval of the difference of two models' accuracies on the same samples, within [-1, 1].
 
-    The counts are of samples that both, one alone, or neither has right. Unlike the bootstrap it has a width where few
-    samples differ. Raises ValueError for counts below 0, or none at all.
+    Unlike the bootstrap's, this interval has a positive width even if hardly any samples differ.
+
+    Args:
+        both: Number of samples that both models classify correctly.
+        only_a: Number of samples that only the first model classifies correctly.
+        only_b: Number of samples that only the second model classifies correctly.
+        neither: Number of samples that neither model classifies correctly.
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Raises:
+        ValueError: A count is negative, or all are 0.
+
     Source: Newcombe 1998, Statistics in Medicine 17(22), method 10 (hybrid score, continuity-corrected correlation).
     """
     n = both + only_a + only_b + neither

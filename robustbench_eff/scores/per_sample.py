@@ -1,4 +1,4 @@
-"""What every sample adds to the scores of one model: the numbers by which models are compared on the same samples."""
+"""Contributions of every sample to the scores of one model, by which models are compared on the same samples."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class SampleContributions:
 
 
 class Contributed(NamedTuple):
-    """What a model can be compared by, and what it cannot."""
+    """The contributions by which a model can be compared, and the cells for which there are none."""
 
     contributions: dict[str, SampleContributions]
     """By a key that is equal for the same samples, perturbations and seed."""
@@ -126,11 +126,11 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
             left_out.append(f"{cell.benchmark}, {cell.perturbation}: only a median distance")
         else:
             by_kind[item.kind].append(item)
-    found: dict[str, SampleContributions] = {}
+    contributions: dict[str, SampleContributions] = {}
     for key, entry in _all(by_kind, alexnet or published()):
-        if found.setdefault(key, entry) is not entry:
+        if contributions.setdefault(key, entry) is not entry:
             left_out.append(f"{entry.benchmark}, {entry.perturbation}: twice in {store.place}, the first counts")
-    return Contributed(found, left_out)
+    return Contributed(contributions, left_out)
 
 
 def _all(

@@ -1,4 +1,4 @@
-"""Which ranks a model may have among others, given that all were measured on a finite number of samples."""
+"""Confidence sets for the ranks of models that were measured on a finite number of samples."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ from scipy.stats import norm
 
 from robustbench_eff.core.statistics import Ranks, ranks_from_pairs
 
-from .bootstrap import least_p, paired_difference, resampled_sums, two_sided
+from .bootstrap import paired_difference, resampled_sums, smallest_p, two_sided_p
 from .paired import mcnemar
 
 Values: TypeAlias = npt.NDArray[Any]
 
 
 def rank_intervals(values: Values, higher_is_better: bool = True, weights: Values | None = None) -> list[Ranks]:
-    """The best and the worst rank of every model: all true ranks lie within them at once, with 95 %.
+    """Return the best and the worst rank that each model may have: with 95 % confidence all true ranks lie in these.
 
-    `values`, shape (models, samples), are of the same samples; with `weights` of that shape a score is the sum of
-    values over that of weights. All pairs of models are tested (exact McNemar where
-    all values are 0 or 1, else the bootstrap of the difference) and the p-values adjusted by Holm. A model ranks
-    behind those that are significantly better, and before those that are significantly worse.
+    All pairs of models are tested, by the exact McNemar test where all values are 0 or 1, else by the bootstrap of the
+    difference, and the p-values are adjusted by Holm. A model ranks behind those that are significantly better, and
+    before those that are significantly worse.
+
+    Args:
+        values: What each sample adds to each model's score, shape (models, samples).
+        higher_is_better: Whether rank 1 is that of the highest score.
+        weights: Shape (models, samples), for scores that are the sum of values over the sum of weights; None for means.
+
     Source: Mogstad, Romano, Shaikh & Wilhelm 2024, Review of Economic Studies 91(1), on simultaneous
     confidence sets for ranks.
-    Differs: Holm in place of their bootstrap step-down, so the ranks are a little wider.
+    Differs: Holm instead of their bootstrap step-down, so the ranks are a little wider.
     """
     pairs = list(combinations(range(len(values)), 2))
     binary = bool(((values == 0) | (values == 1)).all())
@@ -46,16 +51,17 @@ def _mcnemar_p(values: Values, pairs: list[tuple[int, int]]) -> list[float]:
 
 
 def _bootstrap_p(values: Values, pairs: list[tuple[int, int]]) -> list[float]:
-    """Where no draw has the other model ahead, the normal tail counts if it is smaller.
+    """Return the p-values of the bootstrap; if all draws have the same sign, that of the normal tail if it is smaller.
 
-    10,000 draws do not go below 0.0002, with which no two of 23 models could be told apart. Never less than `least_p`.
+    The smallest p-value of 10,000 draws is 0.0002, which after Holm could not distinguish any two of 23 models. No
+    p-value is below `smallest_p`.
     """
     sums = resampled_sums(values - values.mean(axis=1, keepdims=True)) + values.sum(axis=1)
-    found = []
+    p_values = []
     for a, b in pairs:
         draws = sums[:, a] - sums[:, b]
-        p = float(two_sided(draws[:, None])[0])
+        p = float(two_sided_p(draws[:, None])[0])
         if (draws.min() > 0 or draws.max() < 0) and draws.std():
             p = min(p, 2 * float(norm.sf(abs(draws.mean()) / draws.std())))
-        found.append(max(p, least_p(int((values[a] != values[b]).sum()))))
-    return found
+        p_values.append(max(p, smallest_p(int((values[a] != values[b]).sum()))))
+    return p_values

@@ -15,12 +15,12 @@ from .score import Score
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreContext:
-    """What scores need besides outcomes."""
+    """The data besides outcomes from which scores are computed."""
 
     alexnet: AlexNet = field(default_factory=published)
     """Errors and flip probabilities of AlexNet, to which mCE and mFR are relative."""
     suspicions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What the gradient-masking checks suspect, by the id of the cell."""
+    """Suspicions of the gradient-masking checks, by the id of the cell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,33 +1,49 @@
-"""What a model's confidence is worth for declining to answer."""
+"""Selective classification: the risk of a model that answers only where it is most confident."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .confidences import Array, Groups, by_confidence, checked
+from .confidences import Array, Groups, group_by_confidence, validated
 
 
 def aurc(confidence: Array, correct: Array) -> float:
-    """Area under the risk-coverage curve, in [0, 1]: the mean over k of the error of the k most confident samples.
+    """Return the area under the risk-coverage curve, in [0, 1]: the mean over k of the error of the top k samples.
 
-    `confidence` in [0, 1] and `correct`, both (samples,). Equal confidences count as their mean over all orders.
-    Raises ValueError for lengths that differ, for no sample and for a confidence outside [0, 1].
+    Samples are ordered by confidence. Samples of equal confidence count as the mean over all their orders.
+
+    Args:
+        confidence: Softmax probability of the predicted class, in [0, 1], shape (samples,).
+        correct: Whether each prediction is correct, bool, shape (samples,).
+
+    Raises:
+        ValueError: The shapes differ, there are no samples, or a confidence lies outside [0, 1].
+
     Source: Geifman, Uziel & El-Yaniv 2019, arXiv:1805.08206 (AURC).
     """
-    groups = by_confidence(*checked(confidence, correct))
-    return area(groups, groups.ends(), weights(len(confidence)))
+    groups = group_by_confidence(*validated(confidence, correct))
+    return area_under_curve(groups, groups.ends(), cumulative_weights(len(confidence)))
 
 
-def area(groups: Groups, ends: Array, weight: Array) -> float:
-    """AURC of samples already in order, with the `weights` of so many samples."""
+def area_under_curve(groups: Groups, ends: Array, weights: Array) -> float:
+    """Return the AURC of samples that are already grouped by confidence.
+
+    Args:
+        groups: The samples.
+        ends: `groups.ends()`.
+        weights: `cumulative_weights` of the number of samples.
+    """
     # In a random order of equal confidences the expected number of errors grows evenly.
-    return float((1 - groups.share) @ np.diff(weight[ends]))
+    return float((1 - groups.share) @ np.diff(weights[ends]))
 
 
-def weights(samples: int) -> Array:
-    """What so many errors add to AURC, shape (samples + 1,), if they are the least confident samples.
+def cumulative_weights(samples: int) -> Array:
+    """Return what the n least confident samples add to the AURC if all are wrong, for n from 0, shape (samples + 1,).
 
-    A sample is among the k most confident for every k from its own rank on.
+    A sample is among the k most confident ones for every k from its own rank on.
+
+    Args:
+        samples: Number of samples.
     """
     added: Array = np.cumsum(1 / np.arange(samples, 0, -1)) / samples
     return np.concatenate([[0.0], np.cumsum(added)])

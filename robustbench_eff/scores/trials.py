@@ -64,15 +64,15 @@ class _Session(NamedTuple):
 def read_trials(path: Path | str) -> list[Observer]:
     """Return all observers of a file.
 
-    Sessions of one observer are joined; an observer that answers the same stimuli in two files counts as two, told
-    apart by the names of the files.
+    Sessions of one observer are joined. An observer that answers the same stimuli in two files counts as two, whose
+    names contain the names of the files.
 
     Args:
         path: A CSV file of trials, a folder of CSV files, or a .tar or .tgz archive of them.
 
     Raises:
-        UsageError: A file lacks a column, the name of an image does not say its shape and texture, or a stimulus is
-            answered twice in one file.
+        UsageError: A file cannot be read or lacks a column, there are no trials, the name of an image does not say
+            its shape and texture, or a stimulus is answered twice in one file.
     """
     sessions: list[_Session] = []
     for name, text in _texts(Path(path)):
@@ -84,7 +84,7 @@ def read_trials(path: Path | str) -> list[Observer]:
             else:
                 joined |= trials
     if not sessions:
-        raise UsageError(f"{path} holds no trials.")
+        raise UsageError(f"{path} does not hold trials.")
     names = [item.observer for item in sessions]
     return [
         Observer(item.observer if names.count(item.observer) == 1 else f"{item.observer} ({item.file})", item.trials)
@@ -93,22 +93,22 @@ def read_trials(path: Path | str) -> list[Observer]:
 
 
 def _read(name: str, text: str) -> dict[str, dict[str, Trial]]:
-    """The trials of one CSV file by observer."""
+    """Return the trials of one CSV file by observer."""
     reader = csv.DictReader(io.StringIO(text))
     if lacking := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
         raise UsageError(f"{name} lacks the column {', '.join(lacking)}.", f"Trials have {', '.join(COLUMNS)}.")
-    found: dict[str, dict[str, Trial]] = {}
+    by_observer: dict[str, dict[str, Trial]] = {}
     for row in reader:
         if None in row.values() or None in row:
             raise UsageError(f"{name}, line {reader.line_num}: not as many values as there are columns.")
         cues, key = shape_and_texture(row["imagename"]), stimulus(row["imagename"])
         if cues is None:
             raise UsageError(f"{name}: {row['imagename']} does not say which shape and texture it has.")
-        trials = found.setdefault(row["subj"], {})
+        trials = by_observer.setdefault(row["subj"], {})
         if key in trials:
             raise UsageError(f"{name}: {row['subj']} answers {key} twice.", "Give each session once.")
         trials[key] = Trial(*cues, row["object_response"])
-    return found
+    return by_observer
 
 
 def cue_conflict_cells(store: Store) -> dict[str, CellOutcomes]:
@@ -142,7 +142,7 @@ def observer_of(item: CellOutcomes) -> Observer:
 
 
 def rows_of(observer: Observer, samples: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield the trials of an observer as rows of the CSV; reaction times are NaN, since a model has none.
+    """Yield the trials of an observer as rows of the CSV; reaction times are NaN, because a model does not have any.
 
     Args:
         observer: The observer.
@@ -167,7 +167,7 @@ def named_shape(observer: Observer, stimuli: Sequence[str]) -> tuple[np.ndarray,
 
 
 def _texts(path: Path) -> Iterator[tuple[str, str]]:
-    """The name and text of every CSV file."""
+    """Yield the name and text of every CSV file."""
     try:
         yield from _files(path)
     except (OSError, UnicodeDecodeError, tarfile.TarError, EOFError, zlib.error) as error:
@@ -178,7 +178,7 @@ def _files(path: Path) -> Iterator[tuple[str, str]]:
     if path.is_dir():
         paths = sorted(path.rglob("*.csv"))
         if not paths:
-            raise UsageError(f"{path} holds no CSV files of trials.")
+            raise UsageError(f"{path} does not hold CSV files of trials.")
         yield from ((str(file), file.read_text(encoding="utf-8-sig")) for file in paths)
     elif not path.is_file():
         raise UsageError(f"{path} does not exist.", "Give a CSV file of trials, a folder of them, or a .tgz of them.")

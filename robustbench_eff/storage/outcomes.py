@@ -1,4 +1,4 @@
-"""The record everything is computed from: one row per cell and sample."""
+"""Outcomes: one row per sample of a cell, from which every score is computed."""
 
 from __future__ import annotations
 
@@ -50,20 +50,28 @@ SCHEMA = pa.schema(
 
 
 IDENTIFYING = ("sample_id", "label", "clean_prediction", "prediction", "correct", "correct_8bit")
-"""What came out, without what hardware rounds."""
+"""Columns whose values do not depend on how the hardware rounds."""
 
 
 def digest(outcomes: pa.Table) -> str:
-    """A hash of what came out for every sample, whatever files it lay in."""
-    found = hashlib.blake2b(digest_size=16)
+    """Return a hash of the outcomes of all samples, in the columns that do not depend on rounding.
+
+    Args:
+        outcomes: Outcomes in the order of the benchmark.
+    """
+    content = hashlib.blake2b(digest_size=16)
     for name in IDENTIFYING:
-        found.update("\n".join(map(str, outcomes[name].to_pylist())).encode())
-        found.update(b"\0")
-    return found.hexdigest()
+        content.update("\n".join(map(str, outcomes[name].to_pylist())).encode())
+        content.update(b"\0")
+    return content.hexdigest()
 
 
 def as_numpy(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
-    """Numbers or truth values without nulls. pyarrow's own way imports pandas, which takes a second."""
+    """Return a column as an array. pyarrow's own conversion imports pandas, which takes a second.
+
+    Args:
+        column: Numbers or booleans without nulls.
+    """
     array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
     if pa.types.is_boolean(array.type):
         return np.from_dlpack(array.cast(pa.uint8())).astype(bool)
@@ -71,12 +79,17 @@ def as_numpy(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
 
 
 def concatenate(tables: list[pa.Table], columns: list[str]) -> pa.Table:
-    """All rows of these columns, "index" among them, in the order of the benchmark; of a sample the first row."""
+    """Return the rows of all tables in the order of the benchmark, the first row of each sample.
+
+    Args:
+        tables: Outcomes, each in the order of the benchmark.
+        columns: Columns to return, with `index` among them.
+    """
     schema = pa.schema([SCHEMA.field(name) for name in columns], SCHEMA.metadata)
     if not tables:
         return schema.empty_table()
-    if len(tables) == 1:  # a shard was written in that order
+    if len(tables) == 1:  # a shard is written in that order
         return tables[0].cast(schema)
     rows = pa.concat_tables([table.cast(schema) for table in tables]).sort_by("index")
-    again = np.diff(as_numpy(rows["index"]), prepend=-1) == 0
-    return rows.filter(pa.array(~again)) if again.any() else rows
+    repeated = np.diff(as_numpy(rows["index"]), prepend=-1) == 0
+    return rows.filter(pa.array(~repeated)) if repeated.any() else rows

@@ -1,82 +1,82 @@
-"""Where outcomes live: Parquet shards written whole or not at all, found again by content.
+"""Store: outcomes in Parquet shards, each written atomically and checked by its checksum.
 
-STORE/cells/<cell id>/cell.json                                        what the cell is
-STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet                its outcomes; of a finished cell all in one file
-STORE/cells/<cell id>/<start>-<stop>x<count>.<checksum>.parquet        those of `count` samples among these
-STORE/runs/<time>-<id>.json                                            each run: command, versions, device, time
+STORE/store.json                                                       the format of the store
+STORE/cells/<cell id>/cell.json                                        the record of the cell
+STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet                outcomes; one file once the cell is finished
+STORE/cells/<cell id>/<start>-<stop>x<count>.<checksum>.parquet        outcomes of `count` of the samples in that range
+STORE/cells/<cell id>/gallery.png                                      a picture of images that fooled the model
+STORE/runs/<time>-<id>.json                                            command, versions, device and time of each run
 
-STORE is a folder or any URL that fsspec knows.
+STORE is a folder or any URL that fsspec supports.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import io
 import json
-import re
 import secrets
 import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError, StoreUnavailable, UsageError
 
-from . import lease
-from .outcomes import SCHEMA, concatenate
+from . import lease, shard
+from .outcomes import SCHEMA
 from .remote_files import Files
+from .shard import ReadShard
 from .stored_cell import StoredCell
 
-_NAME = re.compile(r"(\d{8,})-(\d{8,})(?:x(\d+))?\.([0-9a-f]{16})\.parquet")
 _FORMAT = 5
 _READABLE = (4, 5)
-"""Formats that this version reads; a store of the older one becomes one of the newer when it is first written to."""
-
-
-class _Shard(NamedTuple):
-    """What the name of a shard's file says."""
-
-    name: str
-    start: int
-    stop: int
-    size: int
-    checksum: str
-
-    @property
-    def samples(self) -> str:
-        some = f"{self.size} of the " if self.size < self.stop - self.start else ""
-        return f"{some}samples {self.start} to {self.stop}"
+"""Formats that this version reads; a store of the older format gets the newer one when it is first written to."""
 
 
 class Store:
-    """A folder of outcomes, here or in an object store. Reading needs nothing; writing needs `lock()`."""
+    """A folder of outcomes on this machine or in an object store. Writing requires `lock()`, reading does not."""
 
     def __init__(self, place: Path | str) -> None:
+        """Open a store, which need not exist yet.
+
+        Args:
+            place: Folder, or URL that fsspec supports.
+        """
         self.place = str(place)
         self._files = Files.at(place)
 
     @classmethod
     def existing(cls, place: Path | str) -> Store:
-        """A store that must be there already; UsageError if it is not."""
+        """Open a store that must exist.
+
+        Args:
+            place: Folder, or URL that fsspec supports.
+
+        Raises:
+            UsageError: There is no store at this place.
+            StoreError: The store has a format that this version cannot read.
+        """
         store = cls(place)
         if not store._files.exists("store.json"):
-            raise UsageError(f"{place} is not a store of outcomes.", "Give the place that a run printed as its store.")
+            raise UsageError(f"{place} is not a store of outcomes.", "Pass the store that a run printed at its end.")
         store._check_format()
         return store
 
     @property
     def name(self) -> str:
-        """The last part of its place."""
+        """The last part of the store's path or URL."""
         return self._files.root.rpartition("/")[2]
 
     def check_writable(self) -> None:
-        """Raise StoreUnavailable if it could not be written now; leaves no trace where there is no store yet."""
+        """Check that the store can be written now; where no store exists yet, nothing is left behind.
+
+        Raises:
+            StoreUnavailable: It cannot be written, or another process is writing to it.
+        """
         self._files.check_writable()
         if self._files.exists():
             try:
@@ -87,7 +87,11 @@ class Store:
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the store for writing; StoreError if another process holds it."""
+        """Lock the store for writing, and raise its format to the current one.
+
+        Raises:
+            StoreError: Another process holds the lock, the store cannot be written, or it has an unknown format.
+        """
         with lease.held(self._files):
             self._check_format()
             if self._format() != _FORMAT:
@@ -95,59 +99,94 @@ class Store:
             yield
 
     def write_cell(self, cell: StoredCell) -> None:
-        """Record what a cell is; a record that exists already stays as it is.
+        """Write the record of a cell; a record that exists already stays as it is.
 
         Args:
-            cell: The cell.
+            cell: The cell, with its id.
         """
         name = f"cells/{cell.id}/cell.json"
         if not self._files.exists(name):
             self._files.write(name, json.dumps(cell.record(), indent=2).encode())
 
     def write_shard(self, cell_id: str, outcomes: pa.Table) -> str:
-        """Add outcomes of some samples, in their order, atomically, and say where; the checksum is in the name."""
-        buffer = io.BytesIO()
-        pq.write_table(outcomes, buffer, compression="zstd")
-        content, index = buffer.getvalue(), outcomes["index"]
-        start, stop, count = index[0].as_py(), index[-1].as_py() + 1, len(index)
-        scattered = "" if count == stop - start else f"x{count}"
-        name = f"cells/{cell_id}/{start:08d}-{stop:08d}{scattered}.{_checksum(content)}.parquet"
-        self._files.write(name, content)
+        """Write outcomes of some samples atomically.
+
+        Args:
+            cell_id: Id of the cell.
+            outcomes: At least one row, sorted by `index`, with the columns of `SCHEMA`.
+
+        Returns:
+            Name of the new file within the store, which contains its checksum.
+
+        Raises:
+            StoreError: The disk is full, or the store cannot be written.
+        """
+        encoded = shard.encode(outcomes)
+        name = f"cells/{cell_id}/{encoded.file_name}"
+        self._files.write(name, encoded.content)
         return name
 
     def compact(self, cell_id: str) -> None:
-        """Make one file of the shards of a finished cell: a whole store is then read in seconds."""
-        if len(self._shards(cell_id)) < 2:
+        """Merge the shards of a finished cell into one file, so that a whole store is read in seconds.
+
+        If a shard is corrupt, a warning is issued and all shards stay as they are.
+
+        Args:
+            cell_id: Id of the cell.
+        """
+        if len(shard.list_shards(self._files, cell_id)) < 2:
             return
-        found = self._read(cell_id)
-        contents = self._intact(found)
-        if len(contents) < len(found):
+        shards = shard.read_all(self._files, cell_id)
+        contents = self._intact(shards)
+        if len(contents) < len(shards):
             return
-        whole = self.write_shard(cell_id, _joined(contents, SCHEMA.names))
-        for shard, _ in found:
-            if shard.name != whole:
-                with contextlib.suppress(FileNotFoundError):  # another process unites them, too
-                    self._files.remove(shard.name)
+        merged = self.write_shard(cell_id, shard.decode(contents, SCHEMA.names))
+        for item, _ in shards:
+            if item.name != merged:
+                with contextlib.suppress(FileNotFoundError):  # another process may be merging them, too
+                    self._files.remove(item.name)
 
     def write_picture(self, cell_id: str, png: bytes) -> None:
-        """Keep a picture of a cell's successes; the first one stays."""
+        """Write a picture of a cell's successful adversarial images, unless there is one already.
+
+        Args:
+            cell_id: Id of the cell.
+            png: The picture as PNG.
+        """
         if not self.has_picture(cell_id):
             self._files.write(f"cells/{cell_id}/gallery.png", png)
 
     def has_picture(self, cell_id: str) -> bool:
-        """Whether there is a picture of a cell's successes."""
+        """Return whether the store has a picture of a cell.
+
+        Args:
+            cell_id: Id of the cell.
+        """
         return self._files.exists(f"cells/{cell_id}/gallery.png")
 
     def picture(self, cell_id: str) -> bytes | None:
-        """The picture that was kept of a cell, as PNG, or None."""
+        """Return the picture of a cell as PNG, or None if there is none.
+
+        Args:
+            cell_id: Id of the cell.
+        """
         return self._files.read(f"cells/{cell_id}/gallery.png") if self.has_picture(cell_id) else None
 
     def write_run(self, run_id: str, manifest: dict[str, Any]) -> None:
-        """Record one run; written at its start and again at its end."""
+        """Write the record of a run, at its start and again at its end.
+
+        Args:
+            run_id: Name from `new_run_id`.
+            manifest: Command, versions, device, time and cells of the run.
+        """
         self._files.write(f"runs/{run_id}.json", json.dumps(manifest, indent=2, default=str).encode())
 
     def runs(self) -> list[dict[str, Any]]:
-        """The records of all runs, the first one first."""
+        """Return the records of all runs, the earliest first.
+
+        Raises:
+            StoreError: A record cannot be read.
+        """
         return self._json(self._files.matching("runs/*.json"))
 
     def cells(self) -> dict[str, StoredCell]:
@@ -164,79 +203,63 @@ class Store:
         return {cell_id: cells[cell_id] for cell_id in [*planned, *cells] if cell_id in cells}
 
     def outcomes(self, cell_id: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """All finished outcomes of a cell, or these columns of them, in benchmark order.
+        """Return all finished outcomes of a cell, in the order of the benchmark.
 
-        A corrupt shard is said and left out.
+        Corrupt shards are left out with a warning.
+
+        Args:
+            cell_id: Id of the cell.
+            columns: Columns to read besides `index`; None for all.
+
+        Raises:
+            StoreError: A file is not a shard, or has other columns than this version writes.
         """
-        wanted = list(SCHEMA.names if columns is None else dict.fromkeys(["index", *columns]))
-        return _joined(self._intact(self._read(cell_id)), wanted)
+        names = list(SCHEMA.names if columns is None else dict.fromkeys(["index", *columns]))
+        return shard.decode(self._intact(shard.read_all(self._files, cell_id)), names)
 
     def load_for_resume(self, cell_id: str, columns: Sequence[str]) -> tuple[pa.Table, int]:
-        """These columns of all finished outcomes, and in how many files they lie, for who goes on with a cell.
+        """Return the finished outcomes of a cell that a run is about to resume.
 
-        What a killed run left half-written is removed, and corrupt shards are set aside: their samples are computed
-        again.
+        Temporary files that a killed run left behind are removed, and corrupt shards are renamed with a warning: their
+        samples are computed again.
+
+        Args:
+            cell_id: Id of the cell.
+            columns: Columns to read besides `index`.
+
+        Returns:
+            The outcomes, and the number of files that hold them.
+
+        Raises:
+            StoreError: A file is not a shard, or has other columns than this version writes.
         """
-        for left in self._files.matching(f"cells/{cell_id}/.*.part") if self._files.folder else ():
-            self._files.remove(left)
+        for temporary in self._files.matching(f"cells/{cell_id}/.*.part") if self._files.folder else ():
+            self._files.remove(temporary)
         intact = []
-        for shard, content in self._read(cell_id):
+        for item, content in shard.read_all(self._files, cell_id):
             if content is None:
-                self._files.rename(shard.name, f"{shard.name}.corrupt-{secrets.token_hex(3)}")
-                path = self._files.path(shard.name)
-                _warn(f"{path} is corrupt: it is set aside, and {shard.samples} are computed again.")
+                self._files.rename(item.name, f"{item.name}.corrupt-{secrets.token_hex(3)}")
+                _warn_corrupt(self._files.path(item.name), f"it is set aside, and {item.samples} are computed again")
             else:
                 intact.append(content)
-        return _joined(intact, list(dict.fromkeys(["index", *columns]))), len(intact)
+        return shard.decode(intact, list(dict.fromkeys(["index", *columns]))), len(intact)
 
-    def _intact(self, found: Sequence[tuple[_Shard, bytes | None]]) -> list[bytes]:
-        """What is in the files but the corrupt ones, which are said."""
+    def _intact(self, shards: Sequence[ReadShard]) -> list[bytes]:
+        """Return the contents of the shards without the corrupt ones, of which it warns."""
         intact = []
-        for shard, content in found:
+        for item, content in shards:
             if content is None:
-                path = self._files.path(shard.name)
-                _warn(f"{path} is corrupt: {shard.samples} are left out until the run is repeated.")
+                _warn_corrupt(self._files.path(item.name), f"{item.samples} are left out until the run is repeated")
             else:
                 intact.append(content)
         return intact
 
-    def _read(self, cell_id: str) -> list[tuple[_Shard, bytes | None]]:
-        """The files of a cell and what is in them; None where the checksum in a name is not met.
-
-        Where a file goes while it is about to be read, another process is uniting them, and the whole is there by now.
-        """
-        try:
-            return self._read_now(cell_id)
-        except FileNotFoundError:
-            return self._read_now(cell_id)
-
-    def _read_now(self, cell_id: str) -> list[tuple[_Shard, bytes | None]]:
-        shards = self._shards(cell_id)
-        contents = self._files.read_all([shard.name for shard in shards])
-        return [
-            (shard, content if _checksum(content) == shard.checksum else None)
-            for shard, content in zip(shards, contents, strict=True)
-        ]
-
-    def _shards(self, cell_id: str) -> list[_Shard]:
-        """The files of a cell's shards, those of most samples first."""
-        found = []
-        for name in self._files.matching(f"cells/{cell_id}/*.parquet"):
-            match = _NAME.fullmatch(name.rpartition("/")[2])
-            if match is None:
-                raise StoreError(
-                    f"{self._files.path(name)} is not a shard of this format.", "Move it out of the store."
-                )
-            start, stop = int(match[1]), int(match[2])
-            found.append(_Shard(name, start, stop, int(match[3] or stop - start), match[4]))
-        return sorted(found, key=lambda shard: (-shard.size, shard))
-
     def _check_format(self) -> None:
         if not self._files.exists("store.json"):
             self._write_format()
-        elif (found := self._format()) not in _READABLE:
+        elif (stored := self._format()) not in _READABLE:
             raise StoreError(
-                f"{self.place} has store format {found}; this version reads formats {_READABLE[0]} to {_FORMAT}.",
+                f"{self.place} has store format {stored}; this version reads formats {_READABLE[0]} to {_FORMAT}.",
                 "Evaluate into a new --store.",
             )
 
@@ -247,43 +270,30 @@ class Store:
         self._files.write("store.json", json.dumps({"format": _FORMAT}).encode())
 
     def _json(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+        records: list[dict[str, Any]] = []
         for name, content in zip(names, self._files.read_all(names), strict=True):
             try:
-                found.append(json.loads(content))
+                records.append(json.loads(content))
             except ValueError as error:
-                raise StoreError(
-                    f"{self._files.path(name)} cannot be read: {error}.",
-                    "Move it out of the store, or use a new --store.",
-                ) from error
-        return found
+                message = f"{self._files.path(name)} cannot be read: {error}."
+                raise StoreError(message, "Move it out of the store, or use a new --store.") from error
+        return records
 
 
 def new_run_id() -> str:
-    """A name that sorts by time."""
+    """Return a new name for a run; names sort by time."""
     return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
 
 
 def jsonable(record: Any) -> dict[str, Any]:
-    """A dataclass as plain JSON types."""
+    """Return a dataclass as plain JSON types.
+
+    Args:
+        record: An instance of a dataclass; values that are not JSON types become texts.
+    """
     plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(record), default=str))
     return plain
 
 
-def _joined(contents: Sequence[bytes], columns: list[str]) -> pa.Table:
-    return concatenate([_table(content, columns) for content in contents], columns)
-
-
-def _table(content: bytes, columns: list[str]) -> pa.Table:
-    file = pq.ParquetFile(pa.BufferReader(content))
-    if file.schema_arrow.names != SCHEMA.names:
-        raise StoreError("The store has other columns than this version writes.", "Use a new --store.")
-    return file.read(columns, use_threads=False).select(columns)
-
-
-def _warn(message: str) -> None:
-    warnings.warn(message, RobustEvalWarning, stacklevel=4)
-
-
-def _checksum(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=8).hexdigest()
+def _warn_corrupt(path: str, consequence: str) -> None:
+    warnings.warn(f"{path} is corrupt: {consequence}.", RobustEvalWarning, stacklevel=4)

@@ -40,18 +40,20 @@ _NOT_IDENTITY = ("id", "model", "kind", "uses")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredCell:
-    """The unit of evaluation: what went into it, known by its content."""
+    """The unit of evaluation: one classifier on one benchmark under one perturbation, identified by its content."""
 
     id: str = ""
     """Hash of everything that can change an outcome; see `identified`."""
     model: str
     """Name as the user wrote it. A name does not identify a model, its digest does."""
     model_source: str
-    """What built the model, such as `timm:resnet50`."""
+    """The source that built the model, such as `timm:resnet50`."""
     model_digest: str
     """Hash of the weights, the structure and the code of the model."""
     preprocessing: str
+    """How images are resized, cropped and normalized for the model."""
     benchmark: str
+    """Name of the benchmark."""
     protocol: Protocol
     """Protocol of the images, without seeds and precision."""
     data: str
@@ -64,15 +66,15 @@ class StoredCell:
     """Canonical text, default values left out; `none` for clean images."""
     kind: PerturbationKind
     uses: AttackUses | None
-    """What an attack uses of the model; None for anything else."""
+    """What an attack queries of the model, such as its gradients; None for anything else, or if it is unknown."""
     configuration: Mapping[str, Any]
     """Every field of the perturbation, its version, its threat model, and the precision of the queried network."""
     seed: int | None
-    """None where nothing is drawn at random."""
+    """Seed of the random draws; None where nothing is drawn at random."""
 
     @property
     def is_published(self) -> bool:
-        """Whether the images were corrupted and published by others."""
+        """Whether the images are published corrupted files instead of images corrupted in the run."""
         return bool(self.configuration.get("published", False))
 
     @property
@@ -129,7 +131,7 @@ class StoredCell:
 
     @property
     def model_identity(self) -> tuple[str, str]:
-        """What tells models of one name apart: digest and preprocessing."""
+        """Digest and preprocessing, which distinguish models of the same name."""
         return self.model_digest, self.preprocessing
 
     def identified(self) -> StoredCell:
@@ -152,10 +154,10 @@ class StoredCell:
 
         Args:
             cell_id: The cell's id.
-            record: Content of `cell.json`. Format 4 has the protocol as a sentence, and neither `kind` nor `uses`.
+            record: Content of `cell.json`. In format 4 the protocol is a sentence, and `kind` and `uses` are missing.
 
         Raises:
-            StoreError: A field is missing, or there is one that a cell does not have.
+            StoreError: A field is missing, or the record has one that a cell or its protocol does not have.
         """
         fields = dict(record)
         try:
@@ -165,18 +167,18 @@ class StoredCell:
             return cls(id=cell_id, **fields)
         except (KeyError, TypeError) as error:
             raise StoreError(
-                f"The record of cell {cell_id} is not one of this version: {type(error).__name__}: {error}.",
+                f"The record of cell {cell_id} does not fit this version: {type(error).__name__}: {error}.",
                 "Move it out of the store, or use a new --store.",
             ) from error
 
 
 def _kind(configuration: Mapping[str, Any]) -> PerturbationKind:
-    """The kind of a cell of format 4, by the fields of its perturbation."""
+    """Return the kind of a cell of format 4, by the fields of its perturbation."""
     kinds: Mapping[str, PerturbationKind] = {"threat": "attack", "corruption": "corruption", "sequence": "sequence"}
     return next((kind for field, kind in kinds.items() if field in configuration), "none")
 
 
 def _uses(perturbation: str) -> AttackUses | None:
-    """What an attack of format 4 uses, by the names that the package's attacks had then; None for any other attack."""
+    """Return what an attack of format 4 uses, by the names of the package's attacks then; None for any other."""
     name = perturbation.partition("(")[0]
     return next((uses for uses, names in _USES_OF_FORMAT_4.items() if name in names), None)

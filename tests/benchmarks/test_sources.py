@@ -121,7 +121,7 @@ def test_missing_columns_and_forms_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="needs a column image or"):
         prepared(tmp_path / "a.parquet")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="not have a form that can be read"):
+    with pytest.raises(DataError, match="cannot be read as labelled images"):
         prepared(tmp_path / "empty")
 
 

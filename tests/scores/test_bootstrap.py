@@ -52,13 +52,13 @@ def test_equal_values_have_an_interval_of_no_width() -> None:
     assert mean_intervals(np.array([[0.3]])) == [(0.3, 0.3)]
 
 
-def test_many_samples_are_resampled_in_blocks_of_the_same_spread() -> None:
+def test_many_samples_are_resampled_block_sums_of_the_same_spread() -> None:
     values = np.sort(np.random.default_rng(2).normal(size=(1, 25_003)))
     ((low, high),) = mean_intervals(values)
     half = 1.96 * values.std() / np.sqrt(values.shape[1])
     assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.05 * half)
-    assert bootstrap.in_blocks(values).shape[1] <= bootstrap.BLOCKS
-    assert bootstrap.in_blocks(values).sum() == pytest.approx(values.sum())
+    assert bootstrap.block_sums(values).shape[1] <= bootstrap.BLOCKS
+    assert bootstrap.block_sums(values).sum() == pytest.approx(values.sum())
 
 
 def test_a_ratio_is_drawn_with_its_denominator() -> None:
@@ -117,7 +117,7 @@ def test_a_difference_of_ratios_is_drawn_with_all_four_parts() -> None:
 
 
 def test_a_mean_and_a_ratio_are_not_compared() -> None:
-    with pytest.raises(ValueError, match="one of each"):
+    with pytest.raises(ValueError, match="a mean and a ratio"):
         paired_difference(np.ones(3), (np.ones(3), np.ones(3)))
 
 

@@ -93,5 +93,5 @@ def test_the_interval_of_the_worst_class_covers_the_lowest_true_accuracy(spread:
 
 def test_labels_without_answers_are_refused() -> None:
     for labels, correct in (([1], [True, False]), ([], [])):
-        with pytest.raises(ValueError, match="one length"):
+        with pytest.raises(ValueError, match="the same length"):
             balanced_accuracy(np.array(labels), np.array(correct))

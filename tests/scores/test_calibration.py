@@ -79,7 +79,12 @@ def test_the_last_bin_counts() -> None:
 
 @pytest.mark.parametrize(
     ("confidence", "correct", "message"),
-    [([0.5], [True, False], "one length"), ([1.5], [True], r"in \[0, 1\]"), ([np.nan], [True], "in"), ([], [], "one")],
+    [
+        ([0.5], [True, False], "the same length"),
+        ([1.5], [True], r"in \[0, 1\]"),
+        ([np.nan], [True], "in"),
+        ([], [], "same"),
+    ],
 )
 def test_impossible_input_is_refused(confidence: list[float], correct: list[bool], message: str) -> None:
     for error in (expected_calibration_error, rms_calibration_error, calibration_intervals, aurc):

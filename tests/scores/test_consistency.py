@@ -50,5 +50,5 @@ def test_the_interval_covers_kappa_as_often_as_it_says() -> None:
 
 def test_observers_of_different_samples_are_refused() -> None:
     for a, b in (([True], [True, False]), ([], [])):
-        with pytest.raises(ValueError, match="one length"):
+        with pytest.raises(ValueError, match="the same length"):
             error_consistency(np.array(a), np.array(b))

@@ -180,11 +180,11 @@ def test_people_are_compared_with_the_models_of_a_store(store: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("a,b\n1,2\n", "has no column subj, session"),
+        ("a,b\n1,2\n", "lacks the column subj, session"),
         (HEADER + "x,1,1,NaN,cat,cat,0,picture.png\n", "picture.png does not say which shape and texture"),
         (HEADER + "x,1,1,NaN,cat,cat,0,cat1-dog1.png\n" * 2, "x answers cat1-dog1 twice"),
         (HEADER + "x,1,1\n", "line 2: not as many values as there are columns"),
-        (HEADER, "holds no trials"),
+        (HEADER, "does not hold trials"),
     ],
 )
 def test_other_files_are_no_trials(tmp_path: Path, content: str, words: str) -> None:
@@ -227,7 +227,7 @@ def test_sets_of_other_classes_and_unfinished_ones_are_shown_as_what_they_are(tm
 
 
 def test_a_place_without_trials_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="holds no CSV files"):
+    with pytest.raises(UsageError, match="does not hold CSV files"):
         read_trials(tmp_path)
     with pytest.raises(UsageError, match="does not exist"):
         read_trials(tmp_path / "nothing")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robustbench_eff.scores.effective import Baseline, baselines, effective_robustness
+from robustbench_eff.scores.effective import Baseline, Count, baselines, effective_robustness
 
 FITS = {
     "imagenetv2-matched-frequency": ("imagenet", 0.9233, -0.4982, 0.998, 87),
@@ -59,9 +59,9 @@ BASELINE = Baseline(shift="s", clean="c", slope=1.0, intercept=-1.0, r=1.0, mode
 def test_expected_accuracy_by_hand() -> None:
     assert BASELINE.expected(0.5) == pytest.approx(1 / (1 + np.e))
     assert BASELINE.expected(np.array([0.0, 1.0])).tolist() == [0.0, 1.0]
-    value, low, high = effective_robustness(BASELINE, 40, 100, 50, 100)
-    assert value == pytest.approx(0.4 - 1 / (1 + np.e))
-    assert low < value < high
+    estimate = effective_robustness(BASELINE, Count(40, 100), Count(50, 100))
+    assert estimate.value == pytest.approx(0.4 - 1 / (1 + np.e))
+    assert estimate.low < estimate.value < estimate.high
 
 
 def test_the_interval_covers_effective_robustness_as_often_as_it_says() -> None:
@@ -70,13 +70,13 @@ def test_the_interval_covers_effective_robustness_as_often_as_it_says() -> None:
     truth = shifted - BASELINE.expected(clean)
     covered = []
     for _ in range(500):
-        drawn = random.binomial(500, shifted), 500, random.binomial(800, clean), 800
-        _, low, high = effective_robustness(BASELINE, *drawn)
-        covered.append(low <= truth <= high)
+        counts = Count(random.binomial(500, shifted), 500), Count(random.binomial(800, clean), 800)
+        estimate = effective_robustness(BASELINE, *counts)
+        covered.append(estimate.low <= truth <= estimate.high)
     assert 0.92 <= np.mean(covered) <= 0.98
 
 
 def test_impossible_counts_are_refused() -> None:
-    for counts in ((5, 4, 1, 1), (1, 1, -1, 1), (0, 0, 1, 1)):
-        with pytest.raises(ValueError, match="0 <= right <= n"):
-            effective_robustness(BASELINE, *counts)
+    for shifted, clean in ((Count(5, 4), Count(1, 1)), (Count(1, 1), Count(-1, 1)), (Count(0, 0), Count(1, 1))):
+        with pytest.raises(ValueError, match="0 <= correct <= n"):
+            effective_robustness(BASELINE, shifted, clean)

@@ -78,7 +78,7 @@ def test_runs_of_one_attack_are_one_attack() -> None:
     ]
     (score,) = worst(*runs)
     assert (score.perturbation, score.value) == ("worst of 1 attack in 2 runs, linf 8/255", 0.5)
-    assert score.protocol.endswith("seed 0, 1")
+    assert score.protocol.seeds == (0, 1)
 
 
 def test_seeds_and_precisions_of_the_attacks_are_those_of_the_worst_case() -> None:
