@@ -1,4 +1,4 @@
-"""The referee: the only code that decides whether an attack succeeded."""
+"""The referee: the only code that decides whether an image is classified correctly, and so whether an attack succeeded."""
 
 from __future__ import annotations
 
@@ -31,6 +31,11 @@ class Judgement:
     """Predicted class."""
     prediction_8bit: Tensor
     """Predicted class after rounding the image to 8 bits."""
+    correct: Mask
+    """True where the predicted class is the true class. An attack has succeeded where the clean image was classified
+    correctly and this is False."""
+    correct_8bit: Mask
+    """The same after rounding the image to 8 bits."""
     confidence: PerSample
     """Probability of the true class."""
     prediction_confidence: PerSample
@@ -83,9 +88,12 @@ def judge(
     classifier.check_mode()
     logits = _logits(classifier, judged, batches)
     prediction, probabilities = logits.argmax(1), logits.softmax(1)
+    prediction_8bit = _prediction_8bit(classifier, judged, prediction, batches)
     return Judgement(
         prediction=prediction,
-        prediction_8bit=_prediction_8bit(classifier, judged, prediction, batches),
+        prediction_8bit=prediction_8bit,
+        correct=prediction == labels,
+        correct_8bit=prediction_8bit == labels,
         confidence=probabilities.gather(1, labels[:, None])[:, 0],
         prediction_confidence=probabilities.amax(1),
         margin=_margin(logits, labels),

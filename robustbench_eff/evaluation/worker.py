@@ -117,7 +117,7 @@ def _evaluate(work: CellRuntime, task: Task, pixels: Pixels | None) -> ShardColu
     prediction = batch.verdict.prediction
     clean_prediction = prediction if clean is None else clean
     eligible = clean_prediction == labels if work.attack is not None else torch.ones_like(labels, dtype=torch.bool)
-    misclassified = [] if task.has_gallery else (eligible & (prediction != labels)).nonzero()[:MAX_TILES, 0].tolist()
+    misclassified = [] if task.has_gallery else (eligible & ~batch.verdict.correct).nonzero()[:MAX_TILES, 0].tolist()
     successes = [
         _gallery_sample(batch.images[row], batch.verdict.judged[row], int(labels[row]), int(prediction[row]))
         for row in misclassified
@@ -214,8 +214,8 @@ def _columns(
         "texture": np.full(len(rows), -1) if work.images.textures is None else work.images.textures[rows],
         "clean_prediction": clean_prediction,
         "prediction": verdict.prediction,
-        "correct": eligible & (verdict.prediction == labels),
-        "correct_8bit": eligible & (verdict.prediction_8bit == labels),
+        "correct": eligible & verdict.correct,
+        "correct_8bit": eligible & verdict.correct_8bit,
         "confidence": verdict.confidence,
         "prediction_confidence": verdict.prediction_confidence,
         "margin": verdict.margin,
