@@ -21,12 +21,12 @@ from robustbench_eff.core.errors import DataError, TrainingError
 from robustbench_eff.core.types import Images
 
 from . import augment
-from .checkpoint import Checkpoint, Epoch, load, save
 from .distributed import Processes
 from .network import Dependencies, Network
 from .recipe import Recipe
 from .schedule import Schedule
 from .training_batch import Batch, Samples, smoothed, steps
+from .training_state import Checkpoint, Epoch, load, save
 
 COLLAPSE = 0.2
 """Drop of robust accuracy between two validations that ends a training.

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-import elsewhere
+import device_parity
 
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[ProcessPoolExecutor]:
     """One that has the device; here torch stays as it is."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=elsewhere.begin) as pool:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=device_parity.begin) as pool:
         yield pool
 
 
-@pytest.mark.parametrize("of", [elsewhere.attacks, elsewhere.corruptions, elsewhere.defenses])
+@pytest.mark.parametrize("of", [device_parity.attacks, device_parity.corruptions, device_parity.defenses])
 def test_every_row_of_a_table(of, process: ProcessPoolExecutor) -> None:
     assert process.submit(of).result() == []
 
@@ -34,9 +34,9 @@ def test_every_row_of_a_table(of, process: ProcessPoolExecutor) -> None:
     ],
 )
 def test_a_run(options: dict, count: int, tmp_path: Path, process: ProcessPoolExecutor) -> None:
-    found = process.submit(elsewhere.cells, str(tmp_path), {"limit": 12} | options).result()
+    found = process.submit(device_parity.cells, str(tmp_path), {"limit": 12} | options).result()
     assert found == (count, [])
 
 
 def test_what_lies_on_two_devices_is_refused(process: ProcessPoolExecutor) -> None:
-    assert "tensors on the CPU, of shapes [(2,)]" in process.submit(elsewhere.met).result()
+    assert "tensors on the CPU, of shapes [(2,)]" in process.submit(device_parity.met).result()

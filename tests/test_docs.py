@@ -19,7 +19,7 @@ import render_reference
 from robustbench_eff import Settings, TrainSettings, evaluate, load_classifier, testing
 from robustbench_eff.attacks import PGD
 from robustbench_eff.core.metric import METRICS, metric_of
-from robustbench_eff.registry import build_component
+from robustbench_eff.registry import build_defense, build_styliser
 from robustbench_eff.registry.attacks import ATTACKS
 from robustbench_eff.registry.benchmarks import BENCHMARKS, SCORED_WITH
 from robustbench_eff.registry.corruptions import CORRUPTIONS
@@ -135,7 +135,7 @@ def test_the_table_of_defenses_is_the_catalogs_and_its_passes_are_right() -> Non
     assert sorted(first_column("training.md", "defense")) == sorted(DEFENSES.own)
     table = (DOCS / "training.md").read_text()
     for name, formula in re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", table, re.MULTILINE):
-        recipe = build_component.defense(name)
+        recipe = build_defense.defense(name)
         numbers = {"steps": getattr(recipe, "steps", 0), "replays": getattr(recipe, "replays", 0)}
         terms = [term.split(" · ") for term in formula.split(" + ")]
         passes = sum(math.prod(float(numbers.get(factor, factor)) for factor in term) for term in terms)
@@ -201,9 +201,9 @@ def test_every_spec_text_in_the_documentation_builds() -> None:
         if name in ATTACKS or name in CORRUPTIONS or name in SEQUENCES:
             parse_perturbation(spec)
         elif name in DEFENSES:
-            build_component.defense(spec)
+            build_defense.defense(spec)
         elif name in STYLISERS:
-            build_component.styliser(spec)
+            build_styliser.styliser(spec)
         else:
             assert name in ("small_cnn", "evaluate", "load_classifier"), spec
 

@@ -13,11 +13,10 @@ from scipy.stats import binomtest
 
 from outcome_tables import attack_cell, cell, item
 from robustbench_eff.core import spec
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import median_interval, wilson
 from robustbench_eff.scores.accuracy import accuracy_scores
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.distances import distance_scores
-from robustbench_eff.scores.intervals import median_interval
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.store import Store
 from running import accuracies

@@ -10,7 +10,7 @@ import pytest
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.models.aliases import aliases, checkpoints
 from robustbench_eff.models.card import Card
-from robustbench_eff.registry import build_component
+from robustbench_eff.registry import build_defense
 from robustbench_eff.registry.defenses import DEFENSES
 from robustbench_eff.training.sweep_spec import Sweep
 
@@ -37,7 +37,7 @@ def test_a_card_says_the_recipe_the_seed_and_the_budget_of_the_sweep(name: str) 
     row, seed = NAMES[name]
     card = Card.read(checkpoints() / f"{name}.json")
     assert card.name == name and card.seed == seed and card.architecture == SWEEP.train["arch"]
-    assert card.defense == build_component.defense_text(SWEEP.recipes()[row])
+    assert card.defense == build_defense.defense_text(SWEEP.recipes()[row])
     assert card.passes_per_sample == pytest.approx(SWEEP.train["passes_per_image"], rel=0.06)
     assert (checkpoints() / f"{name}.safetensors").stat().st_size < 100_000
 

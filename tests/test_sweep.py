@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import MissingExtra, RobustEvalError, UsageError
-from robustbench_eff.registry import build_benchmark, build_component
+from robustbench_eff.registry import build_benchmark, build_defense
 from robustbench_eff.registry.perturbation import parse_perturbation
 from robustbench_eff.reports import sweep_plot, sweep_table
 from robustbench_eff.training.sweep import run_sweep
@@ -50,7 +50,7 @@ def test_every_combination_of_the_grid_is_a_row_after_those_that_are_named() -> 
 def test_a_shipped_ablation_names_things_that_exist(path: Path) -> None:
     sweep = Sweep.parse(path.read_text(), path.name)
     for text in sweep.recipes().values():
-        build_component.defense(text)
+        build_defense.defense(text)
     for part in sweep.evaluate:
         for text in part.perturbations:
             assert text == "none" or parse_perturbation(text).text

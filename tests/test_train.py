@@ -24,7 +24,7 @@ from robustbench_eff.defenses.network import Network
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.training_batch import Batch
 from robustbench_eff.models.card import Card
-from robustbench_eff.registry import build_component, table
+from robustbench_eff.registry import build_defense, table
 from robustbench_eff.testing import DEFENSE_CHECKS
 from robustbench_eff.training.data import open_training_data
 from robustbench_eff.training.settings import TrainOptions
@@ -283,7 +283,7 @@ def test_a_recipe_of_ones_own_is_trained_without_a_name(tmp_path: Path) -> None:
         train(out=tmp_path / "mine", defense=Halved(), **SHORT)
     by_name, by_object = (
         train(out=tmp_path / folder, defense=defense, **SHORT)
-        for folder, defense in (("a", "mixup(alpha=1)"), ("b", build_component.defense("mixup(alpha=1)")))
+        for folder, defense in (("a", "mixup(alpha=1)"), ("b", build_defense.defense("mixup(alpha=1)")))
     )
     assert by_name.defense == by_object.defense == "mixup(alpha=1.0)"
     weights = [(tmp_path / folder / "model.safetensors").read_bytes() for folder in ("a", "b")]
@@ -364,7 +364,7 @@ def test_a_plugins_recipe_declares_its_stages_and_is_trained_by_name(plugin: str
     assert list(dict.fromkeys(told)) == ["first: ", "second: "]
     assert card.defense == "vendor/sharpened(power=3.0)" and "training images themselves" in card.notes[0]
     assert card.passes_per_sample == pytest.approx(10 + 1, abs=1.1)
-    recipe = build_component.defense(plugin)
-    assert build_component.defense_text(recipe) == "vendor/sharpened(power=2.0)"
+    recipe = build_defense.defense(plugin)
+    assert build_defense.defense_text(recipe) == "vendor/sharpened(power=2.0)"
     for check in DEFENSE_CHECKS:
         check(type(recipe))

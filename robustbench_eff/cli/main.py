@@ -13,7 +13,7 @@ from rich.text import Text
 from robustbench_eff import __version__
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
-from robustbench_eff.reports import console, json_report, progress, verdicts
+from robustbench_eff.reports import json_report, progress, score_tables, verdicts
 
 from .common import error_boundary, error_console, interrupted, output_console, print_line
 from .compare import compare
@@ -178,7 +178,7 @@ def _evaluate(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
     if as_json:
         print(json_report.json_object(result.scores, str(result.store), result.missing, result.verdicts))
         return
-    console.score_table(result.scores, output_console())
+    score_tables.score_table(result.scores, output_console())
     verdicts.verdict_lines(result.verdicts, output_console())
     if result.other_seeds and not quiet:
         seeds = ", ".join(map(str, result.other_seeds))

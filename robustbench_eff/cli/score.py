@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robustbench_eff.reports import console, json_report
+from robustbench_eff.reports import json_report, score_tables
 from robustbench_eff.reports import verdicts as verdict_report
 
 from .common import error_boundary, output_console
@@ -54,7 +54,7 @@ def score(
         if as_json:
             print(json_report.json_object(scores, str(store), [], verdicts))
         else:
-            console.score_table(scores, output_console())
+            score_tables.score_table(scores, output_console())
             verdict_report.verdict_lines(verdicts, output_console())
 
 

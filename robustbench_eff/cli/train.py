@@ -16,7 +16,7 @@ from robustbench_eff.reports.formatting import percent
 from .common import error_boundary, error_console, output_console, print_line, resumable
 
 if TYPE_CHECKING:
-    from robustbench_eff.defenses.checkpoint import Epoch
+    from robustbench_eff.defenses.training_state import Epoch
     from robustbench_eff.training.settings import TrainSettings
 
 

@@ -20,7 +20,7 @@ from robustbench_eff.scores import alexnet
 from robustbench_eff.scores.corruptions import mean_corruption_error
 from robustbench_eff.scores.cue_conflict import ShapeTextureCounts
 from robustbench_eff.scores.effective import baselines
-from robustbench_eff.scores.real import real_labels
+from robustbench_eff.scores.real_labels import real_labels
 
 SEVERITY, SIDE, SAMPLE = 3, 64, "verify"
 """Severity, image side in pixels and sample id of the stored references."""

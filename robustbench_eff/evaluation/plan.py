@@ -1,4 +1,4 @@
-"""What a run consists of: cells, identified by their content, and the shards of samples that workers evaluate."""
+"""What a run consists of: the stored cells and the shards of samples that workers evaluate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The referee: the only code that decides whether an image is classified correctly, and so whether an attack succeeded."""
+"""The referee: the only code that decides whether an image is classified correctly and an attack succeeded."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from robustbench_eff.core import spec
 from robustbench_eff.core.errors import DataError, MissingInputs, SizeError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.core.rng import RandomStreams
-from robustbench_eff.registry import build_component
+from robustbench_eff.registry import build_styliser
 from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
 from robustbench_eff.registry.stylisers import DEFAULT_STYLISER
 
@@ -91,7 +91,7 @@ def plan_conflicts(benchmark: Benchmark, data: Mapping[str, str], settings: Conf
         SpecError: The styliser is unknown.
         DataError: Labels or images do not fit, or the weights of the styliser are missing.
     """
-    styliser = build_component.styliser(settings.styliser)
+    styliser = build_styliser.styliser(settings.styliser)
     opened = _open(benchmark, data)
     labels = resolve_labels(benchmark, opened).labels
     warn_if_sorted(opened, labels, settings.limit)

@@ -22,7 +22,7 @@ from robustbench_eff.core.errors import MissingInputs, UsageError
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import ImageCorruption
-from robustbench_eff.registry import build_benchmark, build_component
+from robustbench_eff.registry import build_benchmark, build_styliser
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
 from robustbench_eff.registry.perturbation import expand_sets, parse_corruption, parse_perturbation
@@ -212,7 +212,7 @@ def style_sheet(photograph: Path, style: Path, stylisers: Sequence[str] = ()) ->
     """
     from robustbench_eff.corruptions import contact_sheet as sheets
 
-    built = {text: build_component.styliser(text) for text in stylisers or WITHOUT_WEIGHTS}
+    built = {text: build_styliser.styliser(text) for text in stylisers or WITHOUT_WEIGHTS}
     return sheets.style_sheet(_picture(photograph), _picture(style), built)
 
 

@@ -12,7 +12,7 @@ SCORES = Table(
         "robust_accuracy": Row("robustbench_eff.scores.accuracy:ROBUST_ACCURACY", "accuracy under one attack"),
         "by_class": Row("robustbench_eff.scores.clean:BY_CLASS", "balanced and worst-class accuracy"),
         "confidence": Row("robustbench_eff.scores.clean:CONFIDENCE", "calibration errors and AURC"),
-        "real_labels": Row("robustbench_eff.scores.real:REAL_LABELS", "ImageNet accuracy by the ReaL labels"),
+        "real_labels": Row("robustbench_eff.scores.real_labels:REAL_LABELS", "ImageNet accuracy by the ReaL labels"),
         "cue_conflict": Row("robustbench_eff.scores.cue_conflict:CUE_CONFLICT", "shape bias"),
         "stability": Row("robustbench_eff.scores.sequences:STABILITY", "flip probability and top-5 distance"),
         "distance": Row("robustbench_eff.scores.distances:DISTANCE", "median distance, and security curves"),

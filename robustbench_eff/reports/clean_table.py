@@ -10,7 +10,7 @@ from rich.text import Text
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
-from .printed import Marks, Printed
+from .score_rows import Marks, Printed
 
 COLUMNS = {
     "balanced_accuracy": "balanced accuracy",

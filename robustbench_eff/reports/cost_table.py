@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from .printed import Printed
+from .score_rows import Printed
 
 if TYPE_CHECKING:
     from robustbench_eff.evaluation.cost_estimate import Forecast

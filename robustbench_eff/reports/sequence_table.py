@@ -10,7 +10,7 @@ from rich.table import Table
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
-from .printed import Marks, Printed
+from .score_rows import Marks, Printed
 from .severity_table import by_subject, row_name
 
 OVERALL = {

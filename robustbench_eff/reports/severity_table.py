@@ -11,7 +11,7 @@ from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
-from .printed import Marks, Printed
+from .score_rows import Marks, Printed
 
 SEVERITIES = range(1, 6)
 OVERALL = {"mean_accuracy": "mean accuracy", "mCE": "mCE", "relative_mCE": "relative mCE"}

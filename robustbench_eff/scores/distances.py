@@ -7,12 +7,11 @@ import math
 import numpy as np
 
 from robustbench_eff.core import spec
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import median_interval, wilson
 
 from .bootstrap import mean_intervals
 from .build_score import score_of
 from .cell_groups import CellOutcomes
-from .intervals import median_interval
 from .score import Score
 from .score_function import CellScores
 

@@ -1,4 +1,4 @@
-"""StoredCell: one classifier on one benchmark under one perturbation, as it is planned, stored and read back."""
+"""StoredCell: one classifier on one benchmark under one perturbation, and its id, a hash of all that it consists of."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from robustbench_eff.models import aliases, architectures
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.sources.user_module import plain_preprocessing
-from robustbench_eff.registry import build_component, build_model
+from robustbench_eff.registry import build_model, build_styliser
 from robustbench_eff.system import devices
 
 from .data import TrainingData, missing_images, open_training_data
@@ -149,7 +149,7 @@ def _device(name: str) -> str:
 def _load(requirements: Requirements, preprocessing: Preprocessing, device: str) -> Dependencies:
     styliser, teacher = requirements.styliser, requirements.teacher
     return Dependencies(
-        styliser=None if styliser is None else build_component.styliser(styliser),
+        styliser=None if styliser is None else build_styliser.styliser(styliser),
         teacher=None if teacher is None else _teacher(teacher, preprocessing, device),
     )
 

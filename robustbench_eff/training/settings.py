@@ -14,7 +14,7 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.threat import Threat
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.schedule import Schedule
-from robustbench_eff.registry import build_component
+from robustbench_eff.registry import build_defense
 from robustbench_eff.registry.perturbation import parse_attack, parse_perturbation
 
 DEFAULT_THREAT = Threat("linf", 8 / 255)
@@ -91,12 +91,12 @@ class TrainSettings:
     @property
     def recipe(self) -> Recipe:
         """The recipe; raises SpecError for a text with an unknown name or field."""
-        return build_component.defense(self.defense) if isinstance(self.defense, str) else self.defense
+        return build_defense.defense(self.defense) if isinstance(self.defense, str) else self.defense
 
     @property
     def defense_text(self) -> str:
         """The canonical spec text of the recipe."""
-        return build_component.defense_text(self.defense)
+        return build_defense.defense_text(self.defense)
 
     @property
     def validation_attack_text(self) -> str:

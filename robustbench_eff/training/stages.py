@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from robustbench_eff.core import rng
 from robustbench_eff.core.errors import ModelError, UsageError
 from robustbench_eff.core.types import ImagesToLogits
-from robustbench_eff.defenses.checkpoint import Epoch
 from robustbench_eff.defenses.distributed import Processes
 from robustbench_eff.defenses.network import Network
 from robustbench_eff.defenses.recipe import Recipe, Stage
@@ -20,6 +19,7 @@ from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.trainer import Training, ValidationMetrics
 from robustbench_eff.defenses.trainer import train as run_training
 from robustbench_eff.defenses.training_batch import AllTargets, Samples
+from robustbench_eff.defenses.training_state import Epoch
 from robustbench_eff.models import architectures
 from robustbench_eff.registry.perturbation import parse_attack
 

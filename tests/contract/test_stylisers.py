@@ -15,7 +15,7 @@ import adain_weights
 from robustbench_eff.core.errors import DataError, SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions.stylise import Styliser
-from robustbench_eff.registry import build_component
+from robustbench_eff.registry import build_styliser
 from robustbench_eff.registry.stylisers import STYLISERS, WITHOUT_WEIGHTS
 from robustbench_eff.testing import STYLISER_CHECKS
 from robustbench_eff.testing.stylisers import example_pairs
@@ -28,7 +28,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(params=STYLISERS)
 def styliser(request: pytest.FixtureRequest, files: tuple[Path, Path]) -> Styliser:
-    made = build_component.styliser(request.param)
+    made = build_styliser.styliser(request.param)
     if request.param in WITHOUT_WEIGHTS:
         return made
     return dataclasses.replace(made, encoder=str(files[0]), decoder=str(files[1]))
@@ -134,4 +134,4 @@ def test_wrong_input_is_refused(
 )
 def test_a_wrong_text_is_refused(text: str, words: str) -> None:
     with pytest.raises(SpecError, match=words):
-        build_component.styliser(text)
+        build_styliser.styliser(text)

@@ -15,7 +15,7 @@ from robustbench_eff.defenses.auxiliary_batch_norm import WithAuxiliary
 from robustbench_eff.defenses.fast_advprop import FastAdvProp
 from robustbench_eff.defenses.trainer import train
 from robustbench_eff.models import architectures
-from robustbench_eff.registry import build_component
+from robustbench_eff.registry import build_defense
 from trainings import a_batch, digits, network, small_net, training
 
 EPS = 8 / 255
@@ -169,6 +169,6 @@ def test_fast_advprop_gives_each_parameter_the_mean_over_the_weighted_samples_th
 
 
 def test_a_trained_export_evaluates_as_the_main_branch_did() -> None:
-    recipe = build_component.defense("advprop(eps=8/255, steps=1)")
+    recipe = build_defense.defense("advprop(eps=8/255, steps=1)")
     module, _ = train(small_net(), training(recipe, samples=digits(64), epochs=1, ema_decay=0.5))
     assert list(module.state_dict()) == list(small_net().state_dict())

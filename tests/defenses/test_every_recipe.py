@@ -19,7 +19,7 @@ from robustbench_eff.defenses.noisy_student import NoisyStudent
 from robustbench_eff.defenses.recipe import Recipe, Requirements, Stage
 from robustbench_eff.defenses.trainer import train
 from robustbench_eff.defenses.training_batch import Batch
-from robustbench_eff.registry import build_component
+from robustbench_eff.registry import build_defense
 from robustbench_eff.registry.defenses import DEFENSES
 from robustbench_eff.testing import DEFENSE_CHECKS
 from trainings import Counted, digits, small_net, training
@@ -33,9 +33,9 @@ def test_every_row_passes_the_battery(check: Callable[[type[Recipe]], None], nam
 
 @pytest.mark.parametrize("name", DEFENSES)
 def test_the_text_of_a_row_builds_it_again(name: str) -> None:
-    recipe = build_component.defense(name)
-    assert build_component.defense(spec.text_of(name, recipe)) == recipe
-    assert build_component.defense_text(recipe) == build_component.defense_text(name)
+    recipe = build_defense.defense(name)
+    assert build_defense.defense(spec.text_of(name, recipe)) == recipe
+    assert build_defense.defense_text(recipe) == build_defense.defense_text(name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ def test_a_wrong_count_of_passes_would_be_found() -> None:
 
 def test_a_recipe_needs_what_it_names() -> None:
     for name in ("debiased", "distillation"):
-        recipe = build_component.defense(name)
+        recipe = build_defense.defense(name)
         with pytest.raises(Exception, match="needs a"):
             train(small_net(), training(recipe, samples=digits(32)))
 
@@ -152,4 +152,4 @@ def test_a_recipe_needs_what_it_names() -> None:
 )
 def test_a_wrong_field_is_refused_in_words(text: str, words: str) -> None:
     with pytest.raises(Exception, match=words):
-        build_component.defense(text)
+        build_defense.defense(text)

@@ -19,7 +19,6 @@ from safetensors.torch import load_file
 from robustbench_eff.core import rng
 from robustbench_eff.core.errors import DataError, SpecError, TrainingError
 from robustbench_eff.defenses.adversarial import AdversarialTraining
-from robustbench_eff.defenses.checkpoint import Epoch
 from robustbench_eff.defenses.fast import Fast
 from robustbench_eff.defenses.free import Free
 from robustbench_eff.defenses.noisy_student import NoisyStudent
@@ -27,6 +26,7 @@ from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.standard import Standard
 from robustbench_eff.defenses.trainer import ValidationMetrics, train
 from robustbench_eff.defenses.training_batch import order
+from robustbench_eff.defenses.training_state import Epoch
 from trainings import digits, small_net, training
 
 SUPPORT = Path(__file__).parents[1] / "support"

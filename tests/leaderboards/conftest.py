@@ -11,11 +11,11 @@ import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
+from browser_visits import ARGUMENTS, Visit
 from robustbench_eff.leaderboards.site.folder import FIRST_PAGE
 from robustbench_eff.leaderboards.site.write import write_site
 from robustbench_eff.publishing.collect import collect_entries
 from site_entries import HOSTILE, entry
-from visits import ARGUMENTS, Visit
 
 
 @pytest.fixture(scope="session")

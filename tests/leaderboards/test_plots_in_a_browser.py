@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
+from browser_visits import Visit, wait_for_plot
 from site_entries import AND, CLIMBING, SCRIPT
-from visits import Visit, wait_for_plot
 
 
 def test_a_plot_is_drawn_when_its_tab_is_opened(visit: Visit) -> None:

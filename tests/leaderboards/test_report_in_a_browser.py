@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
+from browser_visits import Visit
 from robustbench_eff.leaderboards.entry import Check
 from robustbench_eff.leaderboards.html_report import run_page
 from site_entries import PNG, entry
-from visits import Visit
 
 OF_THE_PAGE = ("body", ".suspect", ".dim", "figcaption", "td small", "table + p", "figure svg text")
 OF_A_DRAWING = ("#patch_3 path", "#xtick_1 use", "#legend_1 text")

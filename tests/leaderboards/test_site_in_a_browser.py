@@ -7,7 +7,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from visits import Visit, models, wait_for_plot
+from browser_visits import Visit, models, wait_for_plot
 
 
 def test_a_site_of_all_published_results_is_small(visit: Visit) -> None:

@@ -6,8 +6,8 @@ import re
 
 from playwright.sync_api import Locator, Page, Route, expect
 
+from browser_visits import Visit, choose_columns, models
 from site_entries import AND, CLIMBING, SCRIPT
-from visits import Visit, choose_columns, models
 
 
 def model(page: Page, name: str) -> Locator:

@@ -15,7 +15,7 @@ from robustbench_eff.core.statistics import wilson
 from robustbench_eff.scores.accuracy import accuracy_scores
 from robustbench_eff.scores.clean import class_scores, confidence_scores
 from robustbench_eff.scores.effective import Count, baselines, effective_robustness, effective_scores
-from robustbench_eff.scores.real import real_labels, real_scores
+from robustbench_eff.scores.real_labels import real_labels, real_scores
 from robustbench_eff.scores.score_function import ScoreContext
 
 

@@ -17,7 +17,7 @@ from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.defenses.network import Dependencies
 from robustbench_eff.defenses.trainer import train
-from robustbench_eff.registry import build_component
+from robustbench_eff.registry import build_defense, build_styliser
 from robustbench_eff.registry.attacks import ATTACKS
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.defenses import DEFENSES
@@ -77,9 +77,9 @@ def defenses() -> list[str]:
         kept = []
         for device in ("cpu", DEVICE):
             dependencies = Dependencies(
-                styliser=build_component.styliser("random_phase"), teacher=small_net(3).eval().to(device)
+                styliser=build_styliser.styliser("random_phase"), teacher=small_net(3).eval().to(device)
             )
-            asked = training(build_component.defense(name), samples=digits(32), dependencies=dependencies, epochs=1)
+            asked = training(build_defense.defense(name), samples=digits(32), dependencies=dependencies, epochs=1)
             kept.append(train(small_net().to(device), asked)[0].cpu().state_dict())
         if any(not torch.equal(kept[0][key], kept[1][key]) for key in kept[0]):
             found.append(name)

@@ -12,7 +12,7 @@ from robustbench_eff.scores.score import Score
 from .clean_table import clean_tables
 from .cue_conflict_table import cue_conflict_tables
 from .formatting import interval, number, percent
-from .printed import Marks, Printed, add_row, row_table
+from .score_rows import Marks, Printed, add_row, row_table
 from .sequence_table import sequence_tables
 from .severity_table import severity_tables
 
