@@ -143,7 +143,7 @@ def evaluate(
     settings = settings or Settings(**options)
     listener = listener or NullListener()
     if not models:
-        raise UsageError("There is no model to evaluate.", "Pass a name, a module or a classifier.")
+        raise UsageError("No model was given.", "Pass a name, a module or a classifier.")
     alexnet = published() if settings.alexnet_baseline is None else measured(settings.alexnet_baseline)
     store = Store(settings.store)
     store.check_writable()
