@@ -90,8 +90,8 @@ def test_imagenet_c_is_made_at_224_pixels_as_jpeg_whatever_the_model_sees(
         store=tmp_path / "store",
     )
     _, corrupted = accuracies(result.scores)
-    assert "short side 256, centre 224×224, bilinear, corrupted ones saved as JPEG 85" in corrupted.protocol
-    assert (f"then {size}×{size}" in corrupted.protocol) == (size != 224)
+    assert "short side 256, centre 224×224, bilinear, corrupted ones saved as JPEG 85" in str(corrupted.protocol)
+    assert (f"then {size}×{size}" in str(corrupted.protocol)) == (size != 224)
     assert corrupted.value == 1.0
 
 

@@ -120,7 +120,7 @@ def test_published_cells_make_up_mean_accuracy_and_stability(model: ModelRequest
     np.save(folder / "fog.npy", of_shades(20, 32, 32, 3)[::-1])
     run(model, "cifar10-c", texts, tmp_path / "s", cifar10_c=folder)
     (whole,) = (score for score in store_scores(Store(tmp_path / "s")) if score.metric == "mean_accuracy")
-    assert "fog 3 was read from several files, of which the last count" in whole.flags
+    assert "fog 3 was read from several files, of which the last counts" in whole.flags
     frames = {name.removesuffix("_sequence"): of_shades(4, 31, 32, 32, 3) for name in SEQUENCES}
     frames |= {"motion_blur": of_shades(4, 21, 32, 32, 3), "translate": of_shades(4, 16, 32, 32, 3)}
     folder = arrays(tmp_path / "p", repeats=1, **frames)

@@ -229,7 +229,7 @@ def test_an_unfinished_folder_is_missing_its_weights(tmp_path: Path) -> None:
     with pytest.raises(MissingInputs, match="repeat the command that trains"):
         evaluate(str(tmp_path / "mine"), store=tmp_path / "store")
     (tmp_path / "mine" / "model.json").write_text("{}")
-    with pytest.raises(RobustEvalError, match="no card of a trained network"):
+    with pytest.raises(RobustEvalError, match="is not the card of a trained network"):
         load_classifier(str(tmp_path / "mine"))
 
 

@@ -40,7 +40,7 @@ def test_everything_is_as_expected() -> None:
     for subject in ("shape bias of humans", "slope of objectnet", "ReaL", "fog, severity 3", "under pgd"):
         assert subject in subjects
     result = CliRunner().invoke(app, ["verify"])
-    assert (result.exit_code, "All as expected." in result.output) == (0, True)
+    assert (result.exit_code, "All checks passed." in result.output) == (0, True)
 
 
 def test_a_reference_is_stored_for_every_corruption_that_needs_no_files() -> None:
@@ -55,7 +55,7 @@ def test_a_corruption_without_a_reference_is_skipped(monkeypatch: pytest.MonkeyP
     assert checks == [Check("acme/rain, severity 3", "", "no reference is stored", Status.SKIPPED)]
     result = CliRunner().invoke(app, ["verify"])
     assert result.exit_code == 0
-    assert "All as expected." in result.output
+    assert "All checks passed." in result.output
     assert "3 skipped: no reference is stored." in result.output
     (line,) = (line for line in result.output.splitlines() if "acme/rain" in line)
     assert line.split()[0] == "–"
@@ -68,7 +68,7 @@ def test_a_wrong_formula_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     wrong = with_status(Status.FAILED, list(verify.checks()))
     assert "mCE of AlexNet, from 75 cells" in wrong
     result = CliRunner().invoke(app, ["verify"])
-    assert (result.exit_code, f"{len(wrong)} are not as expected." in result.output) == (1, True)
+    assert (result.exit_code, f"{len(wrong)} checks failed." in result.output) == (1, True)
 
 
 def test_a_wrong_kernel_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -148,7 +148,7 @@ def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, sa
         ("foolbox:GaussianBlurAttack", "does not define a norm"),
         ("foolbox:LinfPGD(eps=8)", "Did you mean 8/255"),
         ("autoattack:standart", "does not have 'standart'"),
-        ("autoattack:standard(epz=1)", "no field 'epz'"),
+        ("autoattack:standard(epz=1)", "does not have a field 'epz'"),
     ],
 )
 def test_a_wrong_name_or_option_is_reported(text: str, words: str) -> None:

@@ -72,7 +72,7 @@ def test_each_target_has_its_own_population() -> None:
     oracle = Oracle(Needle().eval())
     attack = OnePixel(population=40, generations=60, targets=9)
     assert (oracle(attack(oracle, images, labels)).argmax(1) == 1).all()
-    assert oracle.effort.notes == ["one-pixel used 2 target classes: the model has only 3 classes"]
+    assert oracle.effort.notes == ["one-pixel used 2 instead of 9 targets: the model has 3 classes"]
     model = Never(4).eval()
     oracle = Oracle(model)
     OnePixel(population=6, generations=3, targets=2)(oracle, images, labels)

@@ -119,7 +119,7 @@ def test_without_images_it_says_how_to_pass_them(blob: Path) -> None:
 def test_it_is_listed(blob: Path) -> None:
     assert "acme/pairs" in CliRunner().invoke(app, ["list", "benchmarks"]).output
     words = " ".join(CliRunner().invoke(app, ["list", "benchmarks", "acme/pairs"]).output.split())
-    assert "--data acme/pairs=PATH, or the variable ROBUST_EVAL_DATA_ACME__PAIRS" in words
+    assert "--data acme/pairs=PATH, or the environment variable ROBUST_EVAL_DATA_ACME__PAIRS" in words
     with pytest.raises(UsageError, match="Did you mean 'acme/pairs'"):
         build_benchmark.benchmark("acme/pair")
 

@@ -223,7 +223,7 @@ def test_a_plugins_source_is_used_by_its_prefix(plugin: None) -> None:
 
 
 def test_without_the_plugin_such_a_name_is_refused() -> None:
-    with pytest.raises(UsageError, match="vendor/net cannot be imported"):
+    with pytest.raises(UsageError, match="vendor/net is neither a Python file nor the name of a module"):
         load_classifier("vendor/net:5")
 
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError
-from robustbench_eff.defenses import contract
 from robustbench_eff.defenses.network import Network
 from robustbench_eff.defenses.noisy_student import NoisyStudent
 from robustbench_eff.defenses.recipe import Recipe, Requirements, Stage
@@ -22,6 +21,7 @@ from robustbench_eff.defenses.training_batch import Batch
 from robustbench_eff.registry import build_defense
 from robustbench_eff.registry.defenses import DEFENSES
 from robustbench_eff.testing import DEFENSE_CHECKS
+from robustbench_eff.testing import defenses as defense_checks
 from trainings import Counted, digits, small_net, training
 
 
@@ -75,13 +75,13 @@ class Broken(Recipe):
 @pytest.mark.parametrize(
     ("check", "fault"),
     [
-        (contract.recipe_names_its_source, ""),
-        (contract.recipe_counts_its_passes, "passes"),
-        (contract.recipe_declares_its_requirements, "teacher"),
-        (contract.recipe_has_stages_that_can_run, "stages"),
-        (contract.recipe_leaves_images_and_mode_alone, "images"),
-        (contract.recipe_leaves_images_and_mode_alone, "mode"),
-        (contract.recipe_trains_reproducibly, "export"),
+        (defense_checks.recipe_names_its_source, ""),
+        (defense_checks.recipe_counts_its_passes, "passes"),
+        (defense_checks.recipe_declares_its_requirements, "teacher"),
+        (defense_checks.recipe_has_stages_that_can_run, "stages"),
+        (defense_checks.recipe_leaves_images_and_mode_alone, "images"),
+        (defense_checks.recipe_leaves_images_and_mode_alone, "mode"),
+        (defense_checks.recipe_trains_reproducibly, "export"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
@@ -107,7 +107,7 @@ class Loose(Recipe):
 
 
 def test_a_check_of_the_fields_can_fail() -> None:
-    for check in (contract.recipe_is_a_frozen_dataclass, contract.recipe_text_round_trips):
+    for check in (defense_checks.recipe_is_a_frozen_dataclass, defense_checks.recipe_text_round_trips):
         with pytest.raises(AssertionError):
             check(Loose)
 

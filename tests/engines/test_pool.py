@@ -9,23 +9,26 @@ import pyarrow as pa
 import pytest
 
 from robustbench_eff.core.errors import EvaluationError
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.evaluation.engines import dispatch
 from robustbench_eff.evaluation.engines.dispatch import MAX_DEATHS, WorkerLost
 from robustbench_eff.evaluation.engines.store_writer import TaskFinished
-from robustbench_eff.evaluation.plan import Cell, Plan, PlannedCell, Task
+from robustbench_eff.evaluation.plan import Plan, PlannedCell, Task
 from robustbench_eff.evaluation.worker import ShardResult
 from robustbench_eff.models.classifier import Provenance
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.store import Store
+from robustbench_eff.storage.stored_cell import StoredCell
 from running import AtOnce
 
 
 def planned(index: int, model: str = "a", clean: PlannedCell | None = None, samples: int = 64) -> PlannedCell:
-    cell = Cell(
-        model=model, model_source=model, model_digest=model, preprocessing="", benchmark="b", protocol="p", data="d",
-        classes="", samples=samples, perturbation="none" if clean is None else f"fog{index}", configuration={},
-        seed=None,
-    )  # fmt: skip
+    cell = StoredCell(
+        model=model, model_source=model, model_digest=model, preprocessing="", benchmark="b",
+        protocol=Protocol(split="p"), data="d", classes="", samples=samples,
+        perturbation="none" if clean is None else f"fog{index}", kind="none" if clean is None else "corruption",
+        uses=None, configuration={}, seed=None,
+    ).identified()  # fmt: skip
     return PlannedCell(
         cell_index=index, cell=cell, provenance=Provenance(name=model, source=model, label_space="x"), num_classes=2,
         clean=None if clean is None else clean.cell.id, clean_rows=None, passes=1, supports_early_stop=True,

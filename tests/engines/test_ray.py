@@ -248,8 +248,8 @@ def test_a_run_on_a_gpu_is_refused_by_a_cluster_without_gpus(cluster, tmp_path: 
     ("options", "message"),
     [
         ({"engine": "dask"}, "engine must be one of local, ray"),
-        ({"ray_address": "auto"}, "ray_address is for the engine ray"),
-        ({"engine": "ray", "device": "cuda:1"}, "device is auto, cpu or cuda"),
+        ({"ray_address": "auto"}, "ray_address belongs to the engine ray"),
+        ({"engine": "ray", "device": "cuda:1"}, "device must be auto, cpu or cuda"),
     ],
 )
 def test_settings_that_do_not_go_together(options: dict[str, str], message: str) -> None:

@@ -239,7 +239,7 @@ def test_the_commands_read_and_write_files(tmp_path: Path) -> None:
     for form, file in (("robustbench", "cifar10/L2/mine_0.5.json"), ("model-index", "mine/README.md")):
         assert run("export", form, tmp_path / "ours", "--out", tmp_path / form).exit_code == 0
         assert (tmp_path / form / file).is_file()
-    assert "Nothing that was measured here was published" in run("audit", tmp_path / "ours").output
+    assert "None of the measured results has a published counterpart" in run("audit", tmp_path / "ours").output
     answer = run("export", "robustbensch", tmp_path / "ours", "--out", tmp_path)
     assert (answer.exit_code, "Did you mean 'robustbench'" in answer.output) == (2, True)
     answer = run("export", "robustbench", path, "--out", tmp_path)

@@ -121,4 +121,4 @@ def _outcomes(folder: Path, device: str, options: dict[str, Any]) -> Iterator[tu
     evaluate("digits_standard", device=device, store=folder, **options)
     store = Store.existing(folder)
     for cell_id, cell in store.cells().items():
-        yield f"{cell['perturbation']} on {cell['benchmark']}", store.outcomes(cell_id)
+        yield f"{cell.perturbation} on {cell.benchmark}", store.outcomes(cell_id)

@@ -190,7 +190,7 @@ def test_convert_says_what_is_wrong(tmp_path: Path) -> None:
         return CliRunner().invoke(app, ["convert", *words])
 
     answer = run("sat_effnet_b0", "x.index", "--out", "x.pt")
-    assert (answer.exit_code, "A safetensors file is written" in answer.output) == (2, True)
+    assert (answer.exit_code, "--out must be a .safetensors file" in answer.output) == (2, True)
     answer = run("sat_effnet_b0", str(tmp_path / "x.index"), "--out", str(tmp_path / "x.safetensors"))
     assert (answer.exit_code, "missing" in answer.output) == (2, True)
     with pytest.raises(
