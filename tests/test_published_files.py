@@ -59,7 +59,7 @@ def test_our_own_files_are_seen_as_what_we_make(model: Any, clean: Path, tmp_pat
         assert read[text][1]["prediction"].to_pylist() == made[text][1]["prediction"].to_pylist()
         np.testing.assert_allclose(read[text][1]["margin"], made[text][1]["margin"], rtol=1e-4, atol=1e-4)
         assert read[text][1]["clean_prediction"].to_pylist() == made[text][1]["clean_prediction"].to_pylist()
-        assert read[text][0]["configuration"]["published"] is True
+        assert read[text][0].is_published
         assert np.isnan(read[text][1]["distance_l2"]).all(), "nobody knows how far a published image is"
         assert set(read[text][1]["distance_l0"].to_pylist()) == {-1}
     protocols = {score.perturbation: score.protocol for score in result.scores}

@@ -56,7 +56,7 @@ def test_a_corruption_without_a_reference_is_skipped(monkeypatch: pytest.MonkeyP
     result = CliRunner().invoke(app, ["verify"])
     assert result.exit_code == 0
     assert "All checks passed." in result.output
-    assert "3 skipped: no reference is stored." in result.output
+    assert "3 checks were skipped: they have no stored reference." in result.output
     (line,) = (line for line in result.output.splitlines() if "acme/rain" in line)
     assert line.split()[0] == "–"
 

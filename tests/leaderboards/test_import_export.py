@@ -243,4 +243,4 @@ def test_the_commands_read_and_write_files(tmp_path: Path) -> None:
     answer = run("export", "robustbensch", tmp_path / "ours", "--out", tmp_path)
     assert (answer.exit_code, "Did you mean 'robustbench'" in answer.output) == (2, True)
     answer = run("export", "robustbench", path, "--out", tmp_path)
-    assert (answer.exit_code, "RobustBench wants AutoAttack" in answer.output) == (2, True)
+    assert (answer.exit_code, "RobustBench accepts results of AutoAttack only" in answer.output) == (2, True)
