@@ -62,7 +62,7 @@ def test_our_own_files_are_seen_as_what_we_make(model: Any, clean: Path, tmp_pat
         assert read[text][0].is_published
         assert np.isnan(read[text][1]["distance_l2"]).all(), "nobody knows how far a published image is"
         assert set(read[text][1]["distance_l0"].to_pylist()) == {-1}
-    protocols = {score.perturbation: score.protocol for score in result.scores}
+    protocols = {score.perturbation: str(score.protocol) for score in result.scores}
     assert protocols[TEXTS[0]].startswith("published files, 6 images, 224×224 as it is")
     assert ("then 64×64" in protocols[TEXTS[0]]) == (size == 64)
 
