@@ -6,12 +6,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Protocol:
     """Which images a number was measured on, how they were preprocessed, and how they were attacked.
 
     Numbers under different protocols are never put into one column and never ranked against each other. A protocol is
-    printed as one sentence.
+    printed as one sentence. Two protocols are equal if their sentences are, so that a description, as in a store of
+    format 4, equals the same protocol with fields.
     """
 
     description: str = ""
@@ -81,6 +82,14 @@ class Protocol:
             name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
         }
         return cls(**values)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both print the same sentence."""
+        return str(self) == str(other) if isinstance(other, Protocol) else NotImplemented
+
+    def __hash__(self) -> int:
+        """Return the hash of the sentence."""
+        return hash(str(self))
 
     def __str__(self) -> str:
         """Return the protocol as one sentence, the images first."""

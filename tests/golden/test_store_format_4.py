@@ -48,3 +48,12 @@ def test_a_repeated_run_computes_nothing_and_raises_the_format_to_5(old_store: P
     assert contents(old_store) == before
     assert len(list(old_store.glob("runs/*.json"))) == 2
     assert json.loads((old_store / "store.json").read_text()) == {"format": 5}
+
+
+def test_cells_of_both_formats_are_scored_together(old_store: Path) -> None:
+    attack = ["--attack", "fgsm(eps=8/255)", "--benchmark", "digits", "--limit", "24", "--device", "cpu"]
+    result = CliRunner().invoke(app, ["--model", "digits_standard", *attack, "--store", str(old_store), "--json"])
+    assert result.exit_code == 0, result.output
+    scores = json.loads(CliRunner().invoke(app, ["score", str(old_store), "--json"]).stdout)["scores"]
+    perturbations = {score["perturbation"] for score in scores}
+    assert "worst of 3 attacks, linf 8/255" in perturbations, "the new attack does not join the two stored ones"
