@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-# The straight path once more with every array shape in every signature checked while it runs.
+# The straight path once more with every array shape in every signature checked while it runs. Attacks only: numba cannot
+# compile calls of checked functions, so corruptions are left out.
 SHAPES := --jaxtyping-packages=robustbench_eff,beartype.beartype tests/contract tests/attacks/test_pgd.py \
-	tests/test_evaluate.py -k 'keeps_shape or stays_inside or test_pgd or right_when_clean'
+	tests/test_evaluate.py -k 'keeps_shape_and_type or stays_inside or test_pgd or right_when_clean'
 
 # Many tests start a process, which would otherwise compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE

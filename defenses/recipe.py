@@ -26,6 +26,7 @@ class Requirements:
     """True if the recipe also learns from unlabelled images, which are the training images by default."""
 
 
+@runtime_checkable
 class SampleBuilder(Protocol):
     """Builds the samples of a stage from what the teacher predicts."""
 
