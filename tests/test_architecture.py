@@ -21,6 +21,7 @@ LOOSE = {"__init__.py"}
 LOOSE_ROOMS = {"__init__", "testing"}
 """What may import every room: the public API, and the contract batteries for plugins."""
 NETWORK_USERS = {"models", "benchmarks", "diagnostics"}
+LEADERBOARD_USERS = {"leaderboards", "publishing", "cli"}
 PRINTERS = {"cli", "reports"}
 HOME_OF = {
     "foolbox": {"attacks/foolbox_adapter.py"},
@@ -107,6 +108,8 @@ def faults(files: dict[str, str]) -> list[str]:
                 found.append(f"{name} imports {target}, which does not stand below {here}")
             if target.startswith(f"{PACKAGE}.system.network") and here not in NETWORK_USERS:
                 found.append(f"{name} imports {target}, which touches the network")
+            if there == "leaderboards" and here in floor_of and here not in LEADERBOARD_USERS:
+                found.append(f"{name} imports {target}, which only publishing and cli do")
     return found
 
 
@@ -133,6 +136,7 @@ def test_every_file_is_in_a_room() -> None:
         ("storage/store.py", "from robustbench_eff.registry.build_defense import attack"),
         ("scores/accuracy.py", "from ..evaluation import plan"),
         ("evaluation/worker.py", "from robustbench_eff.system.network import reachable"),
+        ("scores/ranks.py", "from robustbench_eff.leaderboards import ranking"),
         ("storage/store.py", "import urllib.request"),
         ("somewhere/else.py", "from robustbench_eff.core import spec"),
     ],
