@@ -87,6 +87,11 @@ def process_group(device: str) -> Iterator[Processes]:
     if "RANK" not in os.environ:
         yield Processes()
         return
+    # This module binds the group that exists when it is first imported, as a default argument. If that happened during
+    # training, the group and its threads would outlive destroy_process_group, and a thread that still runs while the
+    # interpreter exits can abort the process.
+    import torch.distributed.nn.functional
+
     if device.startswith("cuda"):
         torch.cuda.set_device(device)
     distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")

@@ -127,7 +127,7 @@ def test_a_training_killed_with_9_and_repeated_gives_the_same_file(tmp_path: Pat
 
 
 PROGRAM = """
-import json, sys, torch
+import glob, json, sys, torch
 from robustbench_eff.defenses.adversarial import AdversarialTraining
 from robustbench_eff.defenses.distributed import process_group
 from robustbench_eff.defenses.trainer import train
@@ -143,6 +143,8 @@ with process_group("cpu") as processes:
     if processes.first:
         with open(sys.argv[1], "w") as file:
             json.dump([processes.count, [epoch.loss for epoch in epochs]], file)
+names = [open(path).read() for path in glob.glob("/proc/self/task/*/comm")]
+assert not any("gloo" in name for name in names), f"threads of the process group are left: {names}"
 """
 LOOPBACK = ["--local-addr", "127.0.0.1", "--rdzv-backend", "c10d", "--rdzv-endpoint", "127.0.0.1:0"]
 """torchrun's rendezvous without a look-up of the machine's own name; the store takes a free port by itself."""
