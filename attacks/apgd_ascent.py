@@ -224,7 +224,7 @@ class _Ascent:
         )
 
     def _check_l1(self, state: _State, clean: Images) -> _State:
-        """Where the best point became sparser, restart from it with a full step; elsewhere shorten the step."""
+        """Restart samples whose best point became sparser, with the full step; shorten the step of the others."""
         moved = _coordinates_moved(state.best, clean)
         sparser = moved / state.sparsity < L1_STALL
         back = sparser[:, None, None, None]

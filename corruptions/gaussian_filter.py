@@ -14,7 +14,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 Edge: TypeAlias = Literal["nearest", "reflect"]
-"""What continues the image beyond its edges: its last pixel, or its mirror image with a second copy of that pixel."""
+"""How the image is padded: by repeating the edge pixel, or by reflection that includes the edge pixel."""
 MANY = 64
 """From this many taps on each side a filter is a matrix product, whose sums differ in their last bits."""
 Field: TypeAlias = Float[Tensor, "batch height width ..."]
@@ -47,7 +47,7 @@ def matrix(weights: npt.NDArray[np.float64], length: int, edge: Edge) -> Float64
     Args:
         weights: Weights as from `taps`.
         length: Length of the dimension in pixels.
-        edge: What continues the image beyond its edges.
+        edge: How the image is padded.
     """
     radius = len(weights) - 1
     both_sides = torch.from_numpy(np.concatenate((weights[:0:-1], weights)))
@@ -75,7 +75,7 @@ def beyond(length: int, radius: int, edge: Edge, device: torch.device) -> Tensor
     Args:
         length: Length of the dimension in pixels.
         radius: Number of coordinates beyond each end.
-        edge: What continues the image beyond its edges.
+        edge: How the image is padded.
         device: Device of the result.
     """
     index = torch.arange(-radius, length + radius, device=device)

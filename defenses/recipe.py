@@ -16,7 +16,7 @@ from .training_batch import AllTargets, Batch, Samples
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Requirements:
-    """What a recipe needs in addition to labelled images; the caller loads it into `Dependencies`."""
+    """Inputs that a recipe needs besides labelled images; the caller loads them into `Dependencies`."""
 
     teacher: str | None = None
     """Name of a model, as in an evaluation; None for a recipe without a teacher, or one that trains its own."""
@@ -69,7 +69,7 @@ class Recipe(Protocol):
 
     @property
     def requirements(self) -> Requirements:
-        """What the recipe needs in addition to labelled images."""
+        """Inputs that the recipe needs besides labelled images."""
         return Requirements()
 
     @property

@@ -18,7 +18,7 @@ from .table import Column, Row, Table, TableValue, number_text
 
 
 class Key(NamedTuple):
-    """What the numbers of one column share."""
+    """The key by which results are grouped into one column of a table."""
 
     benchmark: str
     perturbation: str

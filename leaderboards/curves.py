@@ -25,7 +25,7 @@ class Curve(NamedTuple):
 
 
 class CleanKey(NamedTuple):
-    """What a clean accuracy belongs to."""
+    """The key by which the clean accuracy of a curve is found."""
 
     kind: Kind
     images: Protocol

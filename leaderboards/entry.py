@@ -83,7 +83,7 @@ class Result(Strict):
     unit: Unit = "fraction"
     higher_is_better: bool = True
     source: str = ""
-    """Where the number was published; empty for measured numbers."""
+    """Publication of the number, such as a paper and its table; empty for measured numbers."""
     flags: tuple[str, ...] = ()
     """What a reader must know before trusting the value."""
     cell: str = ""
@@ -116,7 +116,7 @@ class Check(Strict):
 
 
 class Provenance(Strict):
-    """What was measured, and with which software and hardware."""
+    """The measured cells, and the software and hardware of the measurement."""
 
     source: str
     """Text of the model source that built the model."""

@@ -13,6 +13,8 @@ from robustbench_eff.core import spec
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Attack, AttackUses
 
+from .docstrings import class_names_its_source
+
 AttackClass: TypeAlias = Callable[..., Attack]
 SAMPLES, CLASSES, SIZE = 12, 5, 8
 
@@ -239,9 +241,7 @@ def names_its_source(attack: AttackClass) -> None:
     Raises:
         AssertionError: If one is missing.
     """
-    docstring = attack.__doc__ or ""
-    assert "Source:" in docstring, "no Source: in the docstring"
-    assert "Differs:" in docstring, "no Differs: in the docstring"
+    class_names_its_source(attack)
 
 
 ATTACK_CHECKS: tuple[Callable[[AttackClass], None], ...] = (

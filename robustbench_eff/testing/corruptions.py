@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,6 +12,8 @@ from robustbench_eff.core import spec
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Pixels
 from robustbench_eff.corruptions import Corruption, Kernel
+
+from .docstrings import kernel_names_its_source
 
 SEVERITIES, SAMPLES, SIDE = 5, 7, 32
 
@@ -125,8 +126,7 @@ def corruption_names_its_source(kernel: Kernel[Any]) -> None:
     Raises:
         AssertionError: Neither docstring names a source.
     """
-    documents = (kernel.apply.__doc__ or "") + (inspect.getdoc(inspect.getmodule(kernel.apply)) or "")
-    assert "Source:" in documents, "no Source: in the docstring of the kernel's module"
+    kernel_names_its_source(kernel.apply)
 
 
 CORRUPTION_CHECKS: tuple[Callable[[Kernel[Any]], None], ...] = (

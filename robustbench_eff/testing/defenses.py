@@ -17,6 +17,8 @@ from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.trainer import Training, train
 from robustbench_eff.defenses.training_batch import Batch, Samples, smoothed
 
+from .docstrings import class_names_its_source
+
 RecipeClass: TypeAlias = Callable[..., Recipe]
 NUM_SAMPLES = 64
 """Number of training images."""
@@ -72,9 +74,7 @@ def recipe_names_its_source(recipe: RecipeClass) -> None:
     Raises:
         AssertionError: The recipe does not meet the contract.
     """
-    documentation = recipe.__doc__ or ""
-    assert "Source:" in documentation, "no Source: in the docstring"
-    assert "Differs:" in documentation, "no Differs: in the docstring"
+    class_names_its_source(recipe)
 
 
 def recipe_counts_its_passes(recipe: RecipeClass) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,8 @@ from robustbench_eff.core.center_crop import center_crop
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import RawImage
 from robustbench_eff.corruptions.sequence import FrameSequence, SequenceKernel
+
+from .docstrings import kernel_names_its_source
 
 HEIGHT, WIDTH, SIDE = 96, 130, 64
 MIN_CHANGED_FRAMES = 0.8
@@ -114,8 +115,7 @@ def sequence_names_its_source(kernel: SequenceKernel[Any]) -> None:
     Raises:
         AssertionError: Neither docstring names a source.
     """
-    documents = (kernel.film.__doc__ or "") + (inspect.getdoc(inspect.getmodule(kernel.film)) or "")
-    assert "Source:" in documents, "no Source: in the docstring of the kernel's module"
+    kernel_names_its_source(kernel.film)
 
 
 SEQUENCE_CHECKS: tuple[Callable[[SequenceKernel[Any]], None], ...] = (

@@ -14,6 +14,8 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images
 from robustbench_eff.corruptions import Styliser
 
+from .docstrings import class_names_its_source
+
 SAMPLES = 5
 SIZES = ((24, 24), (17, 30))
 TOLERANCE = 1e-5
@@ -171,9 +173,7 @@ def styliser_names_its_source(styliser: Styliser) -> None:
     Raises:
         AssertionError: A section is missing.
     """
-    documents = type(styliser).__doc__ or ""
-    assert "Source:" in documents, "no Source: in the docstring"
-    assert "Differs:" in documents, "no Differs: in the docstring"
+    class_names_its_source(type(styliser))
 
 
 STYLISER_CHECKS: tuple[Callable[[Styliser], None], ...] = (
