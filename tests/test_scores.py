@@ -41,7 +41,7 @@ def rows(*correct: bool, flag: str = ""):
     number = len(correct)
     columns = {field.name: [0] * number for field in SCHEMA}
     columns |= {"index": range(number), "sample_id": [str(row) for row in range(number)], "flag": [flag] * number}
-    columns |= {"ranking": [[]] * number}
+    columns |= {name: [[]] * number for name in ("ranking", "votes")}
     columns["note"] = [""] * number
     columns |= {"correct": list(correct), "correct_8bit": [True] * number}
     return pa.table({name: pa.array(list(values)).cast(SCHEMA.field(name).type) for name, values in columns.items()})

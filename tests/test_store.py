@@ -24,7 +24,7 @@ from robustbench_eff.storage.store import Store
 def outcomes(start: int, stop: int) -> pa.Table:
     columns = {field.name: [0] * (stop - start) for field in SCHEMA}
     columns |= {"index": list(range(start, stop)), "flag": [""] * (stop - start)}
-    columns |= {"ranking": [[]] * (stop - start)}
+    columns |= {name: [[]] * (stop - start) for name in ("ranking", "votes")}
     columns |= {"sample_id": [str(row) for row in range(start, stop)]}
     return pa.table({name: pa.array(values).cast(SCHEMA.field(name).type) for name, values in columns.items()})
 
@@ -213,7 +213,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_another_format_is_refused(store: Store) -> None:
     (Path(store.place) / "store.json").write_text(json.dumps({"format": 99}))
     with pytest.raises(
-        StoreError, match=r"store format 99; this version reads .* 4 to 5\.\nEvaluate into a new --store"
+        StoreError, match=r"store format 99; this version reads .* 4 to 6\.\nEvaluate into a new --store"
     ):
         Store.existing(Path(store.place))
     with pytest.raises(StoreError, match="store format 99"), store.lock():

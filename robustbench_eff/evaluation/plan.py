@@ -185,6 +185,7 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
         configuration=_configuration(queried, perturbation),
         seed=seed if component is not None and component.stochastic else None,
+        flags=classifier.provenance.flags,
     ).identified()
 
 

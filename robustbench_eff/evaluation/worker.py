@@ -206,10 +206,10 @@ def _columns(
     batch: JudgedBatch,
 ) -> dict[str, Any]:
     """Return the outcomes by column; a sample that is not `eligible` counts as incorrect."""
-    verdict, effort = batch.verdict, batch.effort
+    verdict, effort, ids = batch.verdict, batch.effort, _ids(work, rows)
     columns = {
         "index": rows,
-        "sample_id": _ids(work, rows),
+        "sample_id": ids,
         "label": labels,
         "texture": np.full(len(rows), -1) if work.images.textures is None else work.images.textures[rows],
         "clean_prediction": clean_prediction,
@@ -232,6 +232,8 @@ def _columns(
         "note": ["; ".join(effort.notes)] * len(labels),
         "ranking": batch.rankings,
         "flag": verdict.flags,
+        "votes": [[] for _ in ids],
+        "radius": np.full(len(rows), -1.0),
     }
     if work.images.published:  # a published image has no clean counterpart to measure a distance to
         columns |= {name: np.full(len(labels), np.nan) for name in ("distance_linf", "distance_l2", "distance_l1")}

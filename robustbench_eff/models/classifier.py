@@ -32,6 +32,9 @@ class Provenance:
     """`imagenet`, `digits`, ... or `custom`; a suite runs on the benchmarks of this label space."""
     notes: tuple[str, ...] = ()
     """Remarks on how the model was loaded."""
+    flags: tuple[str, ...] = ()
+    """What a reader must know before trusting a number of this model, such as `random weights: fc.weight`; they stand
+    on every row."""
 
 
 class Classifier(nn.Module):

@@ -131,6 +131,8 @@ class LoadedModule:
     """`imagenet`, `digits`, ... or `custom`."""
     notes: tuple[str, ...] = ()
     """Remarks on how the model was loaded."""
+    flags: tuple[str, ...] = ()
+    """What a reader must know before trusting a number of this model; they stand on every row."""
     code: Path | None = None
     """The user's file that built the module; part of the model's digest with all files that it imports."""
 

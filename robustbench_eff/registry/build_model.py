@@ -50,7 +50,13 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
     """
     source, target = _resolve(request.name)
     built = source.build(target, request)
-    provenance = Provenance(name=request.name, source=built.source, label_space=built.label_space, notes=built.notes)
+    provenance = Provenance(
+        name=request.name,
+        source=built.source,
+        label_space=built.label_space,
+        notes=built.notes,
+        flags=built.flags,
+    )
     classifier = Classifier(built.module.to(device), built.preprocessing, provenance, built.code)
     if request.num_classes is not None and classifier.num_classes != request.num_classes:
         raise ModelError(

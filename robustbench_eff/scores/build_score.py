@@ -47,7 +47,7 @@ def score_of(item: CellOutcomes, metric: str, value: float | None, interval: Int
         high=interval[1],
         n=len(item) if n is None else n,
         protocol=protocol_over([cell]),
-        flags=flags_of(item.outcomes, cell.samples),
+        flags=cell.flags + flags_of(item.outcomes, cell.samples),
         cell=cell.id,
         configuration=cell.configuration,
     )
@@ -89,7 +89,7 @@ def scores_over(
             high=high,
             n=len(values),
             protocol=protocol_over([item.cell for item in cells]),
-            flags=flags,
+            flags=first.flags + flags,
         )
         for ((perturbation, metric), values), (low, high) in zip(contributions.items(), intervals, strict=True)
     ]

@@ -56,7 +56,7 @@ def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
                 flags = [flag for item in taken for flag in flags_of(item.outcomes, len(item))]
                 flags += [flag for item in taken for flag in context.suspicions.get(item.cell.id, ())]
                 survivors = worst_case([*inside.values()])
-                scores.append(_score(taken, survivors, eps, (*left_out, *dict.fromkeys(flags))))
+                scores.append(_score(taken, survivors, eps, (*taken[0].cell.flags, *left_out, *dict.fromkeys(flags))))
     return scores
 
 

@@ -44,10 +44,14 @@ SCHEMA = pa.schema(
             "of a sequence, the five best classes of every frame, one frame after the other; else empty",
         ),
         _column("flag", pa.string(), "what the referee found wrong with the proposed image, or empty"),
+        _column("votes", pa.list_(pa.bool_()), "of several evaluations, whether each was correct; else empty"),
+        _column("radius", pa.float32(), "certified L2 radius around the image, 0 if abstained; -1 if not certified"),
     ],
-    metadata={"format": "robustbench_eff outcomes 4"},
+    metadata={"format": "robustbench_eff outcomes 6"},
 )
 
+ADDED_IN_FORMAT_6 = ("votes", "radius")
+"""Columns that shards of older stores lack; they are read as empty lists and -1."""
 
 IDENTIFYING = ("sample_id", "label", "clean_prediction", "prediction", "correct", "correct_8bit")
 """Columns whose values do not depend on how the hardware rounds."""

@@ -6,14 +6,14 @@ import hashlib
 import io
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robustbench_eff.core.errors import StoreError
 
-from .outcomes import SCHEMA, concatenate
+from .outcomes import ADDED_IN_FORMAT_6, SCHEMA, concatenate
 from .remote_files import Files
 
 _NAME = re.compile(r"(\d{8,})-(\d{8,})(?:x(\d+))?\.([0-9a-f]{16})\.parquet")
@@ -130,9 +130,15 @@ def decode(contents: Sequence[bytes], columns: list[str]) -> pa.Table:
 
 def _table(content: bytes, columns: list[str]) -> pa.Table:
     file = pq.ParquetFile(pa.BufferReader(content))
-    if file.schema_arrow.names != SCHEMA.names:
+    names = file.schema_arrow.names
+    if names not in (SCHEMA.names, [name for name in SCHEMA.names if name not in ADDED_IN_FORMAT_6]):
         raise StoreError("The store has other columns than this version writes.", "Use a new --store.")
-    return file.read(columns, use_threads=False).select(columns)
+    table = file.read([name for name in columns if name in names], use_threads=False)
+    for name in (name for name in columns if name not in names):
+        field = SCHEMA.field(name)
+        absent: Any = [] if pa.types.is_list(field.type) else -1.0
+        table = table.append_column(field, pa.array([absent] * table.num_rows, field.type))
+    return table.select(columns)
 
 
 def _checksum(content: bytes) -> str:

@@ -32,9 +32,9 @@ from .remote_files import Files
 from .shard import ReadShard
 from .stored_cell import StoredCell
 
-_FORMAT = 5
-_READABLE = (4, 5)
-"""Formats that this version reads; a store of the older format gets the newer one when it is first written to."""
+_FORMAT = 6
+_READABLE = (4, 5, 6)
+"""Formats that this version reads; a store of an older format gets the newer one when it is first written to."""
 
 
 class Store:

@@ -35,7 +35,7 @@ _USES_OF_FORMAT_4: Mapping[AttackUses, tuple[str, ...]] = {
     ),
     "logits": ("square", "one_pixel", "autoattack:square"),
 }
-_NOT_IDENTITY = ("id", "model", "kind", "uses")
+_NOT_IDENTITY = ("id", "model", "kind", "uses", "flags")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,8 @@ class StoredCell:
     """Every field of the perturbation, its version, its threat model, and the precision of the queried network."""
     seed: int | None
     """Seed of the random draws; None where nothing is drawn at random."""
+    flags: tuple[str, ...] = ()
+    """What a reader must know about the model before trusting a number, such as that its weights are random."""
 
     @property
     def is_published(self) -> bool:
@@ -135,7 +137,7 @@ class StoredCell:
         return self.model_digest, self.preprocessing
 
     def identified(self) -> StoredCell:
-        """Return the cell with its id: a hash of all its fields but the model's name, the kind and `uses`."""
+        """Return the cell with its id: a hash of all its fields but those of `_NOT_IDENTITY`."""
         identity = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in _NOT_IDENTITY}
         text = json.dumps(identity | {"protocol": str(self.protocol)}, sort_keys=True, default=str)
         return replace(self, id=hashlib.blake2b(text.encode(), digest_size=10).hexdigest())
@@ -164,6 +166,7 @@ class StoredCell:
             fields["protocol"] = Protocol.from_record(fields["protocol"])
             fields.setdefault("kind", _kind(fields["configuration"]))
             fields.setdefault("uses", _uses(fields["perturbation"]) if fields["kind"] == "attack" else None)
+            fields["flags"] = tuple(fields.get("flags", ()))
             return cls(id=cell_id, **fields)
         except (KeyError, TypeError) as error:
             raise StoreError(

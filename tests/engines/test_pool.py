@@ -38,7 +38,8 @@ def planned(index: int, model: str = "a", clean: PlannedCell | None = None, samp
 
 def result(task: Task) -> ShardResult:
     rows = len(task.rows)
-    columns = {field.name: [0] * rows for field in SCHEMA} | {"index": task.rows.tolist(), "ranking": [[]] * rows}
+    columns = {field.name: [0] * rows for field in SCHEMA} | {"index": task.rows.tolist()}
+    columns |= {name: [[]] * rows for name in ("ranking", "votes")}
     columns |= {"sample_id": [str(row) for row in task.rows], "won_by": [""] * rows, "note": [""] * rows}
     columns |= {"flag": [""] * rows, "correct": [True] * rows}
     return ShardResult(

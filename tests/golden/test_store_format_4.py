@@ -41,13 +41,13 @@ def test_reading_a_store_of_format_4_changes_nothing(old_store: Path) -> None:
     assert json.loads((old_store / "store.json").read_text()) == {"format": 4}
 
 
-def test_a_repeated_run_computes_nothing_and_raises_the_format_to_5(old_store: Path) -> None:
+def test_a_repeated_run_computes_nothing_and_raises_the_format_to_6(old_store: Path) -> None:
     before = contents(old_store)
     result = CliRunner().invoke(app, [*RUN, "--store", str(old_store)])
     assert result.exit_code == 0, result.output
     assert contents(old_store) == before
     assert len(list(old_store.glob("runs/*.json"))) == 2
-    assert json.loads((old_store / "store.json").read_text()) == {"format": 5}
+    assert json.loads((old_store / "store.json").read_text()) == {"format": 6}
 
 
 def test_cells_of_both_formats_are_scored_together(old_store: Path) -> None:

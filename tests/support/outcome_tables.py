@@ -16,7 +16,7 @@ def table(samples: int, **given: Any) -> pa.Table:
     """Outcomes with these columns; the others are zero, empty or unknown."""
     columns: dict[str, Any] = {field.name: np.zeros(samples) for field in SCHEMA}
     columns |= {"index": np.arange(samples), "sample_id": [f"s{row:05d}" for row in range(samples)]}
-    columns |= {"texture": np.full(samples, -1), "ranking": [[]] * samples}
+    columns |= {"texture": np.full(samples, -1), "ranking": [[]] * samples, "votes": [[]] * samples}
     columns |= {name: [""] * samples for name in ("won_by", "note", "flag")}
     columns |= given
     arrays = [pa.array(columns[field.name]).cast(field.type) for field in SCHEMA]
