@@ -60,6 +60,8 @@ class ModelAnswers:
         classifier, identity = runtime.classifier, runtime.cell.model_identity
         images = first_images(runtime.images, runtime.queried.classes, classifier.mean.device)
         check_independence(classifier, images.images)
+        if classifier.opaque:
+            return  # its cells belong to this run alone
         asked = [images] if runtime.queried.classes else [images, noise(classifier)]
         new = collected(classifier, {key: value for item in asked for key, value in answers(classifier, item).items()})
         known = self._answers.get(identity)
