@@ -192,15 +192,15 @@ def _check_values(read: ReadOutput, bounded: bool, name: str) -> None:
         raise ModelError(
             f"{name} returns NaN or infinite logits on images of noise.", "Check the weights and the normalisation."
         )
-    if read.is_single and bool((logits[:, 1] == logits[:, 1].round()).all()):
-        raise ModelError(
-            f"{name} returns one whole number per image, such as a class number, and not a logit.",
-            "Return the scores from before the argmax or the threshold.",
-        )
     if read.is_single and bounded:
         raise ModelError(
             f"{name} returns one value in [0, 1] per image: a probability, and not a logit.",
             "Return the value from before the sigmoid. If it is a logit, return two: [0, z].",
+        )
+    if read.is_single and bool((logits[:, 1] == logits[:, 1].round()).all()):
+        raise ModelError(
+            f"{name} returns one whole number per image, such as a class number, and not a logit.",
+            "Return the scores from before the argmax or the threshold.",
         )
     if is_probability(logits):
         raise ModelError(
