@@ -94,9 +94,9 @@ def test_a_program_of_one_batch_size_is_refused_with_the_way_to_export_another(n
 
 def test_a_program_exported_in_train_mode_is_refused() -> None:
     training = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Flatten(), nn.Dropout(), nn.Linear(1800, 10))
-    with pytest.raises(ModelError, match="exported in train mode: aten.batch_norm"):
+    with pytest.raises(ModelError, match=r"exported in train mode: aten\.batch_norm"):
         load_classifier(exported(training.train()), input_size=32)
-    with pytest.raises(ModelError, match="exported in train mode: aten.dropout"):
+    with pytest.raises(ModelError, match=r"exported in train mode: aten\.dropout"):
         load_classifier(exported(nn.Sequential(nn.Flatten(), nn.Dropout(), nn.Linear(1024, 10))), input_size=32)
     assert load_classifier(exported(training.eval()), input_size=32).num_classes == 10
 
@@ -174,7 +174,7 @@ def test_gradients_of_an_int8_network_are_refused_naming_the_attacks_that_work(
     images, labels = grey_digits("test", 4)
     model = load_classifier(INT8[form](network), input_size=32, device="cpu")
     with pytest.raises(
-        ModelError, match="computes with integers in .*, which has no gradient: .* square and one_pixel"
+        ModelError, match=r"computes with integers in .*, which has no gradient: .* square and one_pixel"
     ):
         attack(model, images, labels)
     with pytest.raises(ModelError, match="square and one_pixel"):
