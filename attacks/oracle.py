@@ -13,7 +13,7 @@ from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, QueryStats, SampleIndices
 
-from .input_gradient import logits_and_gradient
+from .input_gradient import check_differentiable, logits_and_gradient
 from .losses import Classes, Loss
 from .preconditions import check_images, frozen_parameters
 from .reduced_precision import Precision, accelerated
@@ -52,6 +52,8 @@ class Oracle:
         self._copy: ImagesToLogits | None = classifier if precision is None else None
         self._precision, self._compiled = precision, compiled
         self._num_classes: int | None = None
+        self._differentiable = False
+        """True once it is known."""
         self.query_mode = "float32, as it is"
         """Description of how the network is queried."""
         self.watch(0)
@@ -132,6 +134,7 @@ class Oracle:
         else:
             counts.num_forwards.fill_(UNKNOWN)
         if images.requires_grad and torch.is_grad_enabled():
+            self._check_differentiable()
             counts.num_backwards.fill_(UNKNOWN)
         return self._batches.cat_map(self._classifier, images)
 
@@ -168,6 +171,7 @@ class Oracle:
         Raises:
             ModelError: If the logits do not depend on the pixels through autograd.
         """
+        self._check_differentiable()
         ones = torch.full_like(rows, repeats)
         self.effort.num_forwards.index_add_(0, rows, ones)
         self.effort.num_backwards.index_add_(0, rows, ones)
@@ -240,6 +244,11 @@ class Oracle:
     def uses_copy(self) -> bool:
         """True if queries go to a low-precision copy, not to the network itself."""
         return self._copy is not self._classifier
+
+    def _check_differentiable(self) -> None:
+        if not self._differentiable:
+            check_differentiable(self._classifier)
+            self._differentiable = True
 
     def _queried(self, images: Images) -> ImagesToLogits:
         """Return the model to query; the copy is made when the first images show their size."""

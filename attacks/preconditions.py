@@ -48,7 +48,7 @@ def frozen_parameters(classifier: ImagesToLogits) -> Iterator[None]:
     if not isinstance(classifier, nn.Module):
         yield
         return
-    if any(module.training for module in classifier.modules()):
+    if any(getattr(module, "training", False) for module in classifier.modules()):
         raise ModelError(
             "The model is in train mode: batch norm and dropout would make samples depend on each other.",
             "Call model.eval() first.",

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import Interrupted, RobustEvalError, RobustEvalWarning, SpecError, UsageError
+from robustbench_eff.core.preprocessing import Size
 from robustbench_eff.reports import errors
 
 
@@ -96,6 +97,25 @@ def parse_numbers(option: str, text: str | None) -> tuple[float, ...] | None:
         return tuple(spec.number(part) for part in parts)
     except SpecError as error:
         raise UsageError(f"{option}: {text!r} is not a number.", "For example 0.5 or 127/255.") from error
+
+
+def parse_input_size(text: str | None) -> Size | None:
+    """Return the value of --input-size.
+
+    Args:
+        text: Side of a square, or height and width such as `224x160`, in pixels; None if the option was not given.
+
+    Raises:
+        UsageError: The text is neither.
+    """
+    if text is None:
+        return None
+    sides = text.lower().replace("×", "x").split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise UsageError(
+            f"--input-size must be a number of pixels, or height x width, got {text!r}.", "For example 224 or 224x160."
+        )
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
 
 
 def parse_geometry(text: str | None) -> str | None:

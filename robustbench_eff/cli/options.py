@@ -16,7 +16,14 @@ from robustbench_eff.models import aliases
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.suites import SUITES
 
-from .common import parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_target_ci
+from .common import (
+    parse_batch_size,
+    parse_geometry,
+    parse_input_size,
+    parse_model_args,
+    parse_numbers,
+    parse_target_ci,
+)
 
 if TYPE_CHECKING:
     from robustbench_eff.models.request import ModelRequest
@@ -90,7 +97,9 @@ MeanOption: TypeAlias = Annotated[
     str | None, typer.Option(help="Normalization mean per channel, such as 0.5 or '0.485,0.456,0.406'.")
 ]
 StdOption: TypeAlias = Annotated[str | None, typer.Option(help="Normalization standard deviation per channel.")]
-InputSizeOption: TypeAlias = Annotated[int | None, typer.Option(help="Side length of the input images in pixels.")]
+InputSizeOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Side length of the input images in pixels, or height and width: 224x160.")
+]
 GeometryOption: TypeAlias = Annotated[str | None, typer.Option(help="How images are resized: crop, squash or none.")]
 ModelArgOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(help="Argument of the model's constructor, as KEY=VALUE; may be repeated.")
@@ -172,7 +181,7 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         "num_classes": options["num_classes"],
         "mean": parse_numbers("--mean", options["mean"]),
         "std": parse_numbers("--std", options["std"]),
-        "input_size": options["input_size"],
+        "input_size": parse_input_size(options["input_size"]),
         "geometry": parse_geometry(options["geometry"]),
         "model_args": parse_model_args(options["model_arg"] or []),
         "trust_checkpoint": options["trust_checkpoint"],

@@ -91,8 +91,8 @@ def noise(classifier: Classifier) -> Asked:
     Args:
         classifier: The model.
     """
-    size, draws = classifier.preprocessing.geometry.size, RandomStreams.of(0, range(SAMPLES), classifier.mean.device)
-    return Asked(NOISE, draws.uniform((3, size, size), stream="answers"))
+    draws = RandomStreams.of(0, range(SAMPLES), classifier.mean.device)
+    return Asked(NOISE, draws.uniform(classifier.preprocessing.shape, stream="answers"))
 
 
 def first_images(images: ImageSet, classes: str, device: torch.device) -> Asked:

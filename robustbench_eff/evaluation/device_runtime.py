@@ -156,7 +156,7 @@ class DeviceRuntime:
             self._started.append(key)
             coming = self._prefetched.pop(key, None)
         pixels = None if coming is None else _arrived(coming)
-        with devices.threads(runtime.classifier.preprocessing.geometry.size, self._threads):
+        with devices.threads(runtime.classifier.preprocessing.geometry.long_side, self._threads):
             return run_shard(runtime, task, pixels)
 
     def _check_models(self) -> None:
@@ -194,7 +194,7 @@ class DeviceRuntime:
     def _bound(self, requested: RequestedCell) -> CellRuntime:
         """A requested cell with its classifier, its images and what the attack queries."""
         loaded = self._loaded(requested.model)
-        images = self._images.get(requested, loaded.classifier.preprocessing.geometry, self._progress)
+        images = self._images.get(requested, loaded.classifier.preprocessing, self._progress)
         self._in_use[requested.model, self._images.origin(requested)] = images
         perturbation = applied_to(requested, images)
         queried = self._queried(requested, loaded)
@@ -249,6 +249,12 @@ class DeviceRuntime:
                 f"{name} has {surrogate.classifier.num_classes} classes, {classifier.name} has "
                 f"{classifier.num_classes}.",
                 "A surrogate must know the same classes.",
+            )
+        if surrogate.classifier.preprocessing.channels != classifier.preprocessing.channels:
+            raise UsageError(
+                f"{name} takes images with {surrogate.classifier.preprocessing.channels} channels, {classifier.name} "
+                f"with {classifier.preprocessing.channels}.",
+                "A surrogate must take the same images.",
             )
         return surrogate
 

@@ -32,8 +32,7 @@ def open_oracle(classifier: Classifier, settings: Settings, device: str) -> Open
     precision = batch_sizes.precision(classifier, device) if requested == "auto" else requested
     batch_size = referee_batch_size(classifier, settings, device)
     oracle = Oracle(classifier, batch_size=batch_size, precision=precision, compiled=settings.compile)
-    size = classifier.preprocessing.geometry.size
-    oracle.make_copy(torch.Size((3, size, size)), classifier.mean.device)
+    oracle.make_copy(torch.Size(classifier.preprocessing.shape), classifier.mean.device)
     if not oracle.uses_copy:
         return OpenedOracle(oracle, "float32")
     return OpenedOracle(oracle, f"{precision}, compiled" if settings.compile else precision)
@@ -47,7 +46,7 @@ def referee_batch_size(classifier: Classifier, settings: Settings, device: str) 
         settings: The options of the run.
         device: Torch device of the classifier.
     """
-    return settings.batch_size or batch_sizes.batch_size(classifier.preprocessing.geometry.size, device)
+    return settings.batch_size or batch_sizes.batch_size(classifier.preprocessing.geometry.long_side, device)
 
 
 def shard_size(classifier: Classifier, settings: Settings, device: str) -> int:
@@ -58,4 +57,4 @@ def shard_size(classifier: Classifier, settings: Settings, device: str) -> int:
         settings: The options of the run.
         device: Torch device of the classifier.
     """
-    return settings.shard_size or batch_sizes.shard_size(classifier.preprocessing.geometry.size, device)
+    return settings.shard_size or batch_sizes.shard_size(classifier.preprocessing.geometry.long_side, device)

@@ -58,7 +58,8 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         flags=built.flags,
     )
     classifier = Classifier(built.module.to(device), built.preprocessing, provenance)
-    if request.num_classes is not None and classifier.num_classes != request.num_classes:
+    outputs = 2 if request.num_classes == 1 else request.num_classes  # a single output decides between two classes
+    if outputs is not None and classifier.num_classes != outputs:
         raise ModelError(
             f"{request.name} has {classifier.num_classes} outputs, not the {request.num_classes} of --num-classes.",
             "Pass the number the weights were trained for.",

@@ -10,6 +10,7 @@ from torch import nn
 
 from robustbench_eff.core.errors import MissingInputs, UsageError
 from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.exported import as_module, name_of
 from robustbench_eff.models.request import ModelOptions, ModelRequest
 from robustbench_eff.models.sources.user_module import plain_preprocessing
 from robustbench_eff.system.devices import resolve_device
@@ -38,7 +39,8 @@ def load_classifier(model: str | nn.Module, *, device: str = "auto", **options: 
         UsageError: The name or an option is not valid.
         TypeError: There is no option of that name.
     """
-    name = model if isinstance(model, str) else type(model).__name__
+    model = as_module(model)
+    name = model if isinstance(model, str) else name_of(model)
     request = ModelRequest.from_options(name, options)
     torch_device = resolve_device(device)
     if isinstance(model, nn.Module):
@@ -78,10 +80,10 @@ def classifiers(models: Sequence[ModelLike]) -> list[Model]:
         ModelError: A module is in train mode or is not a classifier.
     """
     return [
-        from_module(model, ModelRequest(name=type(model).__name__))
+        from_module(model, ModelRequest(name=name_of(model)))
         if isinstance(model, nn.Module) and not isinstance(model, Classifier)
         else model
-        for model in models
+        for model in map(as_module, models)
     ]
 
 

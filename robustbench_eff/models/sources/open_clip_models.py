@@ -140,7 +140,7 @@ OPEN_CLIP = OpenClipModels()
 
 def _preprocessing(config: dict[str, Any]) -> Preprocessing:
     geometry = Geometry(
-        size=config["size"] if isinstance(config["size"], int) else config["size"][-1],
+        size=config["size"],
         mode="squash" if config.get("resize_mode") == "squash" else "crop",
         interpolation=config.get("interpolation", "bicubic"),
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import Missing, ModelError, did_you_mean
-from robustbench_eff.core.preprocessing import Geometry, Preprocessing
+from robustbench_eff.core.preprocessing import Geometry, Preprocessing, size_before_crop
 from robustbench_eff.system import network
 
 from ..aliases import aliases
@@ -117,11 +116,11 @@ def _preprocessing(name: str, module: nn.Module, request: ModelRequest) -> Prepr
     if config["crop_mode"] not in MODES and request.geometry is None:
         raise ModelError(f"{name} needs crop mode {config['crop_mode']!r}.", "Choose with --geometry crop or squash.")
     mode = MODES.get(config["crop_mode"], "crop")
-    size, crop_pct = config["input_size"][-1], config["crop_pct"]
+    size, crop_pct = config["input_size"][-2:], config["crop_pct"]
     geometry = Geometry(
         size=size,
         mode=mode,  # type: ignore[arg-type]
-        resize=math.floor(size / crop_pct) if mode == "crop" else None,
+        resize=size_before_crop(size, crop_pct) if mode == "crop" else None,
         interpolation=config["interpolation"],
     )
     preprocessing = Preprocessing(geometry=geometry, mean=tuple(config["mean"]), std=tuple(config["std"]))

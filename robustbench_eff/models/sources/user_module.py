@@ -9,9 +9,10 @@ from typing import Any
 from torch import nn
 
 from robustbench_eff.core.errors import Missing, ModelError
-from robustbench_eff.core.preprocessing import Geometry, Mode, Preprocessing
+from robustbench_eff.core.preprocessing import Geometry, Preprocessing, size_before_crop
 from robustbench_eff.core.user_code import get_attribute, load_module, split_place
 
+from ..exported import as_module, set_eval
 from ..request import LoadedModule, ModelRequest, source_text
 from ..weights import load_weights
 
@@ -49,10 +50,11 @@ class UserModules:
         place, attribute = split_place(target)
         code = load_module(place)
         factory = get_attribute(code, attribute, place)
-        module = factory if isinstance(factory, nn.Module) else _call(factory, target, request)
+        factory = as_module(factory)
+        module = factory if isinstance(factory, nn.Module) else as_module(_call(factory, target, request))
         if not isinstance(module, nn.Module):
             raise ModelError(f"{target} returned a {type(module).__name__}, not a torch.nn.Module.")
-        module.eval()
+        set_eval(module)
         notes: tuple[str, ...] = ()
         if request.weights is not None:
             notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
@@ -91,8 +93,9 @@ def plain_preprocessing(request: ModelRequest) -> Preprocessing:
         UsageError: A value is not valid.
     """
     size = request.input_size or DEFAULT_SIZE
-    mode: Mode = "none" if size <= SMALL else "crop"
-    geometry = Geometry(size=size, mode=mode, resize=int(size / DEFAULT_CROP) if mode == "crop" else None)
+    geometry = Geometry(size=size, mode="none")
+    if geometry.long_side > SMALL:
+        geometry = Geometry(size=size, mode="crop", resize=size_before_crop(size, DEFAULT_CROP))
     return request.adapt(Preprocessing(geometry=geometry), DEFAULT_CROP)
 
 
