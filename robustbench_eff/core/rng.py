@@ -164,6 +164,44 @@ def global_generators(seed: int, stream: str, device: torch.device | str = "cpu"
             np.random.set_state(numpy)
 
 
+def global_states(device: torch.device | str = "cpu") -> tuple[bytes, ...]:
+    """Return the states of the global generators, which are the same as long as nobody draws from them or seeds them.
+
+    Args:
+        device: Device whose generator is among them, if it is a GPU.
+    """
+    _, words, *rest = np.random.get_state()
+    torch_states = [torch.default_generator.get_state()]
+    if torch.device(device).type == "cuda":
+        torch_states.append(torch.cuda.get_rng_state(device))
+    others = (repr(random.getstate()).encode(), np.asarray(words).tobytes(), repr(rest).encode())
+    return *(state.numpy().tobytes() for state in torch_states), *others
+
+
+@contextmanager
+def ignored_seeds() -> Iterator[list[object]]:
+    """Ignore whatever seeds the global generators within a `with` block. Use it only inside `global_generators`.
+
+    Yields:
+        The arguments of the calls that were ignored; it grows with every call.
+    """
+    ignored: list[object] = []
+
+    def ignore(*arguments: object) -> torch.Generator:
+        ignored.append(arguments)
+        return torch.default_generator
+
+    places = [(torch, "manual_seed"), (torch.random, "manual_seed"), (np.random, "seed"), (random, "seed")]
+    originals = [getattr(module, name) for module, name in places]
+    for module, name in places:
+        setattr(module, name, ignore)
+    try:
+        yield ignored
+    finally:
+        for (module, name), original in zip(places, originals, strict=True):
+            setattr(module, name, original)
+
+
 def restart(seed: int, stream: str) -> None:
     """Seed torch's global CPU generator again, which is cheap. Call it only inside `global_generators`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from robustbench_eff.core.errors import Missing, ModelError, UsageError, did_you_mean
@@ -10,6 +11,7 @@ from robustbench_eff.models.classifier import Classifier, Provenance
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.source import ModelSource
 from robustbench_eff.models.sources.trained import is_trained
+from robustbench_eff.models.unloaded_weights import accounted_for
 
 from .model_sources import MODEL_SOURCES, PUBLISHED, TRAINED, UNPREFIXED_SOURCES, USER
 from .table import Row
@@ -45,11 +47,11 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
 
     Raises:
         UsageError: The name does not belong to any source, or its code cannot be imported.
-        ModelError: The model cannot be built, does not fit its weights, is not a classifier, or has another number of
-            outputs than the request says.
+        ModelError: The model cannot be built, does not fit its weights, has weights that nobody loaded, is not a
+            classifier, or has another number of outputs than the request says.
     """
     source, target = _resolve(request.name)
-    built = source.build(target, request)
+    built = accounted_for(partial(source.build, target, request), request, device)
     provenance = Provenance(
         name=request.name,
         source=built.source,

@@ -29,8 +29,9 @@ def load_classifier(model: str | nn.Module, *, device: str = "auto", **options: 
             `path/to/file.py:factory`, `package.module:factory` or the folder of a training; or a module in eval mode
             that returns logits.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        **options: `weights`, `num_classes`, `mean`, `std`, `input_size`, `geometry`, `model_args` and
-            `trust_checkpoint`; see `ModelOptions`. A module gets pixels in [0, 1] unless `mean` and `std` are given.
+        **options: `weights`, `num_classes`, `mean`, `std`, `input_size`, `geometry`, `model_args`,
+            `trust_checkpoint` and `random_weights`; see `ModelOptions`. A module gets pixels in [0, 1] unless `mean`
+            and `std` are given.
 
     Raises:
         MissingInputs: A file or a download that the model needs is missing.

@@ -41,6 +41,8 @@ class TimmModels:
             return _missing_from_hub(alias.hub_id, WEIGHT_FILES, request)
         config = _config(target)
         if config is None or not config.has_weights:
+            if request.random_weights:
+                return []
             tags = _tags(target)
             how = f"--model timm:{tags[0]}, or --weights FILE" if tags else "--weights FILE"
             what = f"weights of {request.name}: timm has none under this name"
@@ -64,6 +66,11 @@ class TimmModels:
         if request.num_classes is not None:
             arguments["num_classes"] = request.num_classes
         module: Any = _create(target, arguments, pretrained=request.weights is None)
+        if not module.num_classes:
+            raise ModelError(
+                f"{request.name} has no classifier: its weights were trained without classes.",
+                "Pass a file with a trained last layer: --num-classes N --weights FILE.",
+            )
         notes: tuple[str, ...] = ()
         if request.weights is not None:
             notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
@@ -73,6 +80,7 @@ class TimmModels:
             source=source_text("timm", target, arguments),
             label_space=label_space_of(module.num_classes),
             notes=notes,
+            all_loaded=request.weights is not None,
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:

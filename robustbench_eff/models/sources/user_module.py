@@ -65,6 +65,7 @@ class UserModules:
             source=source_text("user", f"{Path(place).name}:{attribute}", request.model_args),
             label_space=self.label_space(target, request),
             notes=notes,
+            all_loaded=request.weights is not None,
             code=None if code_file is None else Path(code_file),
         )
 
