@@ -66,7 +66,7 @@ def user_files(kinds: Iterable[type], *more: Path) -> list[Path]:
     visited = set[Path]()
     while ahead:
         path = ahead.pop()
-        if path not in visited and _is_users(path):
+        if path not in visited and is_users_file(path):
             visited.add(path)
             ahead.extend(_imported_files(path))
     return sorted(visited)
@@ -109,7 +109,7 @@ def _module_files(name: str, folders: Sequence[Path]) -> list[Path]:
     return []
 
 
-def _is_users(path: Path) -> bool:
+def is_users_file(path: Path) -> bool:
     """True for a file that belongs neither to an installed package nor to this one."""
     return _INSTALLED_NAMES.isdisjoint(path.parts) and not any(
         folder in path.parents for folder in (*_INSTALLED, *_own_folders())

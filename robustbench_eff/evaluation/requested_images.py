@@ -38,7 +38,8 @@ class RequestedImages:
             limit: Number of samples of each benchmark; None for all.
         """
         self._ready, self._limit = ready, limit
-        self._prepared: dict[tuple[Origin, str], ImageSet] = {}
+        self._prepared: dict[tuple[Origin, str, tuple[object, ...]], ImageSet] = {}
+        """Image sets by origin, geometry and classes, which for the user's own images depend on the model."""
 
     def origin(self, requested: RequestedCell) -> Origin:
         """Return where the images of a cell come from.
@@ -61,7 +62,7 @@ class RequestedImages:
             DataError: An image or label cannot be read.
         """
         origin, benchmark = self.origin(requested), requested.benchmark
-        key = (origin, str(geometry))
+        key = (origin, str(geometry), (benchmark.num_classes, *benchmark.class_names))
         if key not in self._prepared:
             if origin.published:
                 files = self._ready.published[origin]

@@ -27,6 +27,8 @@ from .request import LoadedModule, ModelRequest
 Build: TypeAlias = Callable[[], LoadedModule]
 """Builds the network of a request anew."""
 _Values: TypeAlias = Tensor | npt.NDArray[Any]
+_Missing: TypeAlias = dict[int, tuple[Tensor, bytes]]
+"""Tensors that a state_dict lacked, by id, and the hash of what they held then."""
 
 NAMES_SHOWN = 4
 """Number of tensors that a message names."""
@@ -68,7 +70,7 @@ def accounted_for(build: Build, request: ModelRequest, device: torch.device | st
     Raises:
         ModelError: A tensor was drawn at random, or never set; or the network can be built only once.
     """
-    with _seeded(0, device), rng.ignored_seeds() as seeds_of_factory:
+    with _seeded(0, device), rng.ignored_seeds() as seeds_of_factory, _incomplete_loads() as loads:
         before = rng.global_states(device)
         built = build()
         drew = rng.global_states(device) != before
@@ -78,18 +80,19 @@ def accounted_for(build: Build, request: ModelRequest, device: torch.device | st
     if (drew or seeds_of_factory) and not (built.all_loaded and tensors.keys() <= set(built.module.state_dict())):
         first = _Fingerprint.of(built.module, tensors)
         del built, tensors
-        built = _again(build, request, device)
+        built, loads = _again(build, request, device)
         if first.is_of(built.module):
             return _flagged(built, f"weights not checked: {request.name} returns the same module every time")
         tensors = named_tensors(built.module)
         random = first.changed(tensors)
-    unset = [name for name, values in tensors.items() if name not in random and _is_unset(values)]
-    if not (random or unset):
+    unset = [name for name, values in tensors.items() if _is_unset(values) or _was_missing(values, loads)]
+    unloaded = [name for name in tensors if name in random or name in unset]
+    if not unloaded:
         return built
     if request.random_weights:
-        return _flagged(built, f"random weights: {_listed([*random, *unset])}")
+        return _flagged(built, f"random weights: {_listed(unloaded)}")
     if unset or not seeds_of_factory:
-        raise _unloaded_error([*random, *unset], tensors, built, request)
+        raise _unloaded_error(unloaded, tensors, built, request)
     return _flagged(built, f"random weights, under a seed that the factory sets: {_listed(random)}")
 
 
@@ -136,10 +139,10 @@ def _parts(module: nn.Module) -> list[tuple[str, Any]]:
     return [*tensors, *module.named_children(), *others]
 
 
-def _again(build: Build, request: ModelRequest, device: torch.device | str) -> LoadedModule:
+def _again(build: Build, request: ModelRequest, device: torch.device | str) -> tuple[LoadedModule, _Missing]:
     try:
-        with _seeded(1, device):
-            return build()
+        with _seeded(1, device), _incomplete_loads() as loads:
+            return build(), loads
     except ModelError as error:
         raise ModelError(
             f"{request.name} was built, but not a second time: {error.message}",
@@ -163,20 +166,52 @@ def _seeded(seed: int, device: torch.device | str) -> Iterator[None]:
         torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
 
 
+@contextmanager
+def _incomplete_loads() -> Iterator[_Missing]:
+    """Note the parameters and running statistics that `load_state_dict` did not find in a state_dict.
+
+    Other buffers are constants, such as a mean or a mask, which a file need not have.
+    """
+    missing: _Missing = {}
+    original = nn.Module.load_state_dict
+
+    def noting(module: nn.Module, *arguments: Any, **options: Any) -> Any:
+        result = original(module, *arguments, **options)
+        for name, values in [*module.named_parameters(), *module.named_buffers()]:
+            if name not in result.missing_keys:
+                missing.pop(id(values), None)
+            elif isinstance(values, nn.Parameter) or name.endswith(("running_mean", "running_var")):
+                missing[id(values)] = values, _hash(values)
+        return result
+
+    nn.Module.load_state_dict = noting  # type: ignore[assignment, method-assign]
+    try:
+        yield missing
+    finally:
+        nn.Module.load_state_dict = original  # type: ignore[method-assign]
+
+
+def _was_missing(values: _Values, missing: _Missing) -> bool:
+    """Whether a state_dict lacked a tensor, and nothing else has set it since."""
+    return id(values) in missing and missing[id(values)][1] == _hash(values)
+
+
 def _flagged(built: LoadedModule, flag: str) -> LoadedModule:
     return dataclasses.replace(built, flags=(*built.flags, flag))
 
 
 def _check_allocated(tensors: Mapping[str, _Values], name: str) -> None:
     """Raise ModelError for tensors without memory, which are drawn at the first forward pass, or never."""
-    absent = [
-        key for key, values in tensors.items() if isinstance(values, Tensor) and (is_lazy(values) or values.is_meta)
-    ]
+    absent = [key for key, values in tensors.items() if isinstance(values, Tensor) and _is_absent(values)]
     if absent:
         raise ModelError(
             f"{name}: {len(absent)} of {len(tensors)} tensors have no values yet: {_listed(absent)}.",
             "Lazy modules need a forward pass, and modules on the meta device need their weights, in the factory.",
         )
+
+
+def _is_absent(values: Tensor) -> bool:
+    return is_lazy(values) or values.is_meta
 
 
 def _is_unset(values: _Values) -> bool:
@@ -189,7 +224,9 @@ def _is_unset(values: _Values) -> bool:
 
 
 def _hash(values: _Values) -> bytes:
-    """Hash of type, shape and bytes."""
+    """Hash of type, shape and bytes; empty for a tensor without memory."""
+    if isinstance(values, Tensor) and _is_absent(values):
+        return b""
     kind = f"{values.dtype} {tuple(values.shape)}"
     if isinstance(values, Tensor):
         values = values.detach().cpu()
@@ -211,7 +248,7 @@ def _unloaded_error(
     leave_out = f" Or leave out {given}, if the network has weights without." if given else ""
     return ModelError(
         f"{request.name}: nobody loaded {len(unloaded)} of {len(tensors)} parameters and buffers "
-        f"({_percent(share)} % of the numbers): {_listed(unloaded)}. Their values are random.",
+        f"({_percent(share)} % of the numbers): {_listed(unloaded)}. They hold their initial values.",
         f"Pass a file that has all of them with --weights FILE, or load them in the factory.{leave_out}\n"
         "To evaluate random weights on purpose, add --random-weights: every row of the tables then says so.",
     )

@@ -60,12 +60,22 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         flags=built.flags,
     )
     classifier = Classifier(built.module.to(device), built.preprocessing, provenance, built.code)
+    check_outputs(classifier, request)
+    return classifier
+
+
+def check_outputs(classifier: Classifier, request: ModelRequest) -> None:
+    """Raise ModelError if a classifier has another number of outputs than the request says.
+
+    Args:
+        classifier: The classifier.
+        request: The user's options.
+    """
     if request.num_classes is not None and classifier.num_classes != request.num_classes:
         raise ModelError(
             f"{request.name} has {classifier.num_classes} outputs, not the {request.num_classes} of --num-classes.",
             "Pass the number the weights were trained for.",
         )
-    return classifier
 
 
 def expected_label_space(request: ModelRequest) -> str:
