@@ -28,7 +28,17 @@ from .common import (
 if TYPE_CHECKING:
     from robustbench_eff.models.request import ModelRequest
 
-MODEL_OPTIONS = ("weights", "num_classes", "mean", "std", "input_size", "geometry", "model_arg", "trust_checkpoint")
+MODEL_OPTIONS = (
+    "weights",
+    "num_classes",
+    "mean",
+    "std",
+    "input_size",
+    "geometry",
+    "model_arg",
+    "trust_checkpoint",
+    "random_weights",
+)
 """Options that apply to one model."""
 _PLAIN = (
     "suite",
@@ -91,6 +101,12 @@ DataOption: TypeAlias = Annotated[
 WeightsOption: TypeAlias = Annotated[Path | None, typer.Option(help="Weights: safetensors file or PyTorch state_dict.")]
 TrustOption: TypeAlias = Annotated[
     bool, typer.Option("--trust-checkpoint", help="Unpickle --weights, which can run code.")
+]
+RandomWeightsOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--random-weights", help="Draw weights that no file gives at random, under a fixed seed; every row says so."
+    ),
 ]
 NumClassesOption: TypeAlias = Annotated[int | None, typer.Option(help="Number of outputs of the model.")]
 MeanOption: TypeAlias = Annotated[
@@ -185,6 +201,7 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         "geometry": parse_geometry(options["geometry"]),
         "model_args": parse_model_args(options["model_arg"] or []),
         "trust_checkpoint": options["trust_checkpoint"],
+        "random_weights": options["random_weights"],
     }
     settings = Settings(
         benchmarks=tuple(options["benchmark"] or ()),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+_NAMES_SHOWN = 3
+"""Number of classes that a sentence names."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Protocol:
@@ -27,6 +30,9 @@ class Protocol:
     """Number of images that were left out because they do not belong to any class of the benchmark."""
     classes: str = ""
     """How the model's outputs are mapped to the benchmark's classes; empty where they are the same."""
+    class_names: tuple[str, ...] = ()
+    """Names of the classes, where the user's own images decided which of the model's outputs count; else empty. The
+    sentence has the first of them."""
     geometry: str = ""
     """How the images were resized and cropped when they were decoded."""
     jpeg_quality: int | None = None
@@ -47,7 +53,8 @@ class Protocol:
     def of_images(self) -> Protocol:
         """Return the protocol of the images alone: without seeds, precision, labels, baseline and observers."""
         names = ("description", "split", "count", "total", "excluded", "classes", "geometry", "jpeg_quality")
-        return Protocol(**{name: getattr(self, name) for name in (*names, "model_size")})
+        more = ("class_names", "model_size")
+        return Protocol(**{name: getattr(self, name) for name in (*names, *more)})
 
     def unseeded(self) -> Protocol:
         """Return the same protocol without its seeds."""
@@ -93,7 +100,7 @@ class Protocol:
 
     def __str__(self) -> str:
         """Return the protocol as one sentence, the images first."""
-        images = [self.description, self.split, self._counted(), self.classes, self.geometry]
+        images = [self.description, self.split, self._counted(), self._classes(), self.geometry]
         if self.jpeg_quality is not None:
             images.append(f"corrupted ones saved as JPEG {self.jpeg_quality}")
         parts = [", ".join(part for part in (*images, self.model_size) if part)]
@@ -102,6 +109,13 @@ class Protocol:
         if self.attack_precision != ("float32",):
             parts.append(f"attacked in {' and '.join(self.attack_precision)}, judged in float32")
         return " · ".join(part for part in (*parts, self.labels, self.baseline, self.observers) if part)
+
+    def _classes(self) -> str:
+        """How outputs become classes, with the names of the first few."""
+        if not self.class_names:
+            return self.classes
+        first, others = ", ".join(self.class_names[:_NAMES_SHOWN]), len(self.class_names) - _NAMES_SHOWN
+        return f"{self.classes}: {first}" + (f" and {others} more" if others > 0 else "")
 
     def _counted(self) -> str:
         """How many images there are, empty if unknown."""

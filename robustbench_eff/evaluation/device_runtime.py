@@ -12,6 +12,7 @@ from threading import Lock
 
 import torch
 
+from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, UsageError
@@ -31,7 +32,7 @@ from .preflight import ModelOrRequest, check
 from .query_interface import open_oracle, referee_batch_size, shard_size
 from .recognise import as_planned
 from .requested_images import Origin, RequestedImages, applied_to
-from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells
+from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells, seen_by
 from .settings import Settings
 from .worker import ShardColumns, run_shard
 
@@ -163,7 +164,8 @@ class DeviceRuntime:
         for index, model in enumerate(self._ready.models):
             for benchmark in model.benchmarks:
                 for opened in all_opened(self._ready, benchmark):
-                    check_classes(self._loaded(index).classifier, benchmark, opened)
+                    classifier = self._loaded(index).classifier
+                    check_classes(classifier, self._as_seen_by(classifier, benchmark), opened)
         for requested in self._requested:
             self._surrogate(requested)
 
@@ -194,6 +196,7 @@ class DeviceRuntime:
     def _bound(self, requested: RequestedCell) -> CellRuntime:
         """A requested cell with its classifier, its images and what the attack queries."""
         loaded = self._loaded(requested.model)
+        requested = requested._replace(benchmark=self._as_seen_by(loaded.classifier, requested.benchmark))
         images = self._images.get(requested, loaded.classifier.preprocessing, self._progress)
         self._in_use[requested.model, self._images.origin(requested)] = images
         perturbation = applied_to(requested, images)
@@ -207,6 +210,9 @@ class DeviceRuntime:
             batches=loaded.batches("judged", referee_batch_size(loaded.classifier, settings, device)),
             shards=loaded.batches("evaluated", shard_size(loaded.classifier, settings, device)),
         )
+
+    def _as_seen_by(self, classifier: Classifier, benchmark: Benchmark) -> Benchmark:
+        return seen_by(classifier, benchmark, self._ready.opened.get(benchmark.name))
 
     def _queried(self, requested: RequestedCell, loaded: LoadedModel) -> Queried:
         """The classifier with the benchmark's classes for outputs, and the network that an attack queries."""

@@ -114,19 +114,24 @@ def _requested_models(models: Sequence[Model], settings: Settings, device: str) 
 def _own_benchmarks(model: ModelOrRequest, offered: Sequence[str], data: Mapping[str, str]) -> list[str]:
     """The offered benchmarks of the model's label space, and the user's own sets named in `data`.
 
-    Published sets are only among them if their files are available.
+    Published sets are only among them if their files are available. Where the user names own sets, the same holds for
+    all others.
     """
     space = model.provenance.label_space if isinstance(model, Classifier) else build_model.expected_label_space(model)
     rows = [build_benchmark.benchmark(name, data.get(name)) for name in offered]
     local = [row for row in rows if row.layout is None or locations.location(row.name, data) is not None]
-    same = [row.name for row in local if row.label_space == space]
     own = [name for name in data if name not in benchmarks.BENCHMARKS or space == "custom"]
+    same = [row.name for row in local if row.label_space == space and (not own or _is_located(row, data))]
     if not (same or own):
         raise UsageError(
             f"{model.name}: no benchmark of the suite has its label space ({space}).",
             "Name one with --benchmark NAME, and its images with --data NAME=PATH.",
         )
     return same + own
+
+
+def _is_located(benchmark: Benchmark, data: Mapping[str, str]) -> bool:
+    return benchmark.open_bundled is not None or locations.place(benchmark, data) is not None
 
 
 def _perturbations(named: Mapping[str, Benchmark], settings: Settings) -> dict[str, list[Perturbation]]:

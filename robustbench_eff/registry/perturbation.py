@@ -14,6 +14,7 @@ from robustbench_eff.storage.stored_cell import CLEAN, PerturbationKind
 
 from .attacks import ADAPTERS, ATTACKS
 from .corruptions import CORRUPTIONS
+from .other_names import instead_of
 from .perturbation_sets import PERTURBATION_SETS
 from .sequences import SEQUENCES
 
@@ -228,8 +229,11 @@ def _plain_attack(parsed: spec.Spec) -> Attack:
     if name.endswith(".py"):
         raise SpecError(f"{name} does not name a class of the file.", f"Write {name}:CLASS.")
     known = attack_names()
-    hint = did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS])
-    raise SpecError(f"Unknown attack, corruption or sequence {name!r}.", hint or f"Attacks: {', '.join(known)}.")
+    hint = instead_of(name) or did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS])
+    raise SpecError(
+        f"Unknown attack, corruption or sequence {name!r}.",
+        hint or f"Attacks: {', '.join(known)}.\nCorruptions and sequences: robust-eval list corruptions",
+    )
 
 
 def _user_attack(parsed: spec.Spec) -> Attack:
