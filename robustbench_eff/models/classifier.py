@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.preprocessing import Preprocessing
+from robustbench_eff.core.probabilities import is_probability
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
@@ -201,12 +202,3 @@ class ClassMappedModel(nn.Module):
         if self.aggregation == "max":
             return grouped.amax(2)
         return grouped.logsumexp(2) - self.members.log()
-
-
-def is_probability(logits: Logits) -> bool:
-    """Return True if every row could be the output of a softmax: in [0, 1] with sum 1.
-
-    Args:
-        logits: Output of a network, shape (batch, classes).
-    """
-    return bool(logits.min() >= 0 and logits.max() <= 1 and (logits.sum(1) - 1).abs().max() < 1e-4)

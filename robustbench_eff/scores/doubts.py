@@ -40,9 +40,7 @@ def stalled(item: CellOutcomes) -> npt.NDArray[np.bool_]:
         item: Cell of an attack with its outcomes.
     """
     backwards, zeros = item.column("num_backwards"), item.column("zero_gradients")
-    found: npt.NDArray[np.bool_] = (
-        _unbroken(item) & (backwards > 0) & (zeros >= ZERO_GRADIENT_FRACTION * backwards)
-    )
+    found: npt.NDArray[np.bool_] = _unbroken(item) & (backwards > 0) & (zeros >= ZERO_GRADIENT_FRACTION * backwards)
     return found
 
 
@@ -67,9 +65,7 @@ def in_the_same_norm(compared: Sequence[CellOutcomes], attacked: Sequence[CellOu
     """
     norms = {item.cell.norm for item in compared}
     return [
-        item
-        for item in attacked
-        if item.cell.norm in norms and not is_black_box(item.cell) and _unbroken(item).any()
+        item for item in attacked if item.cell.norm in norms and not is_black_box(item.cell) and _unbroken(item).any()
     ]
 
 
