@@ -13,6 +13,7 @@ from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, QueryStats, SampleIndices
 
+from .checked_model import CheckedModel
 from .input_gradient import check_differentiable, logits_and_gradient
 from .losses import Classes, Loss
 from .preconditions import check_images, frozen_parameters
@@ -48,6 +49,8 @@ class Oracle:
         """
         self.effort: QueryStats
         self._classifier = classifier
+        self._ask = CheckedModel(classifier)
+        """The classifier as all passes query it that do not go to the copy."""
         self._batches = Batches(batch_size)
         self._copy: ImagesToLogits | None = classifier if precision is None else None
         self._precision, self._compiled = precision, compiled
@@ -76,12 +79,12 @@ class Oracle:
 
         Raises:
             DataError: If the images are not float, not 4-dimensional or not in [0, 1], or the labels do not match.
-            ModelError: If the model is in train mode.
+            ModelError: If the model is in train mode, or returns something else than finite logits.
         """
         check_images(images, labels)
         oracle = classifier if isinstance(classifier, Oracle) else cls(classifier)
         oracle.watch(len(images), images.device)
-        with frozen_parameters(oracle._classifier), plain_float32(images.device):
+        with frozen_parameters(oracle._classifier), plain_float32(images.device), oracle._ask.attack(labels):
             yield oracle
 
     @contextmanager
@@ -136,7 +139,7 @@ class Oracle:
         if images.requires_grad and torch.is_grad_enabled():
             self._check_differentiable()
             counts.num_backwards.fill_(UNKNOWN)
-        return self._batches.cat_map(self._classifier, images)
+        return self._batches.cat_map(self._ask, images)
 
     def logits(self, images: Images, rows: SampleIndices) -> Logits:
         """Return the logits of images, without gradients.
@@ -149,7 +152,7 @@ class Oracle:
         with torch.no_grad():
             logits = self._batches.cat_map(self._queried(images), images)
             if self.uses_copy and (overflowed := self._overflowed(logits, rows)).any():
-                logits[overflowed] = self._batches.cat_map(self._classifier, images[overflowed])
+                logits[overflowed] = self._batches.cat_map(self._ask, images[overflowed])
         return logits
 
     def gradient(
@@ -213,7 +216,7 @@ class Oracle:
         """
         self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
         with torch.no_grad():
-            return self._batches.cat_map(self._classifier, images).argmax(1) != labels
+            return self._batches.cat_map(self._ask, images).argmax(1) != labels
 
     def num_classes(self, images: Images) -> int:
         """Return the number of logits, determined once from one image without counting the pass.
@@ -223,7 +226,7 @@ class Oracle:
         """
         if self._num_classes is None:
             with torch.no_grad():
-                self._num_classes = int(self._classifier(images[:1]).shape[1])
+                self._num_classes = int(self._ask(images[:1]).shape[1])
         return self._num_classes
 
     def make_copy(self, shape: torch.Size, device: torch.device) -> None:
@@ -255,7 +258,7 @@ class Oracle:
         if self._copy is None:
             self.make_copy(images.shape[1:], images.device)
         assert self._copy is not None
-        return self._copy
+        return self._copy if self.uses_copy else self._ask
 
     def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices) -> tuple[Logits, Images]:
         logits, gradient = self._model_gradient(self._queried(images), images, classes, loss)
@@ -265,7 +268,7 @@ class Oracle:
         if overflowed.any():
             self.effort.num_backwards.index_add_(0, rows[overflowed], torch.ones_like(rows[overflowed]))
             logits[overflowed], gradient[overflowed] = self._model_gradient(
-                self._classifier, images[overflowed], classes[overflowed], loss
+                self._ask, images[overflowed], classes[overflowed], loss
             )
         return logits, gradient
 

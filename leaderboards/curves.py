@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from robustbench_eff.core.flags import suspects_masking
 from robustbench_eff.core.protocol import Protocol
 
 from .entry import Entry, Kind, Result
@@ -22,6 +23,11 @@ class Curve(NamedTuple):
     kind: Kind
     points: tuple[tuple[float, Result], ...]
     """Radius and result, by increasing radius; starts with the clean accuracy at 0 if that is known."""
+
+    @property
+    def label(self) -> str:
+        """The model's name, with a dagger if gradient masking may have raised a number of the curve."""
+        return f"{self.model} †" if any(suspects_masking(result.flags) for _, result in self.points) else self.model
 
 
 class CleanKey(NamedTuple):
@@ -83,7 +89,7 @@ def drawing(shown: Sequence[Curve], title: str) -> str:
     """Return the curves of one attack as an SVG element; the same bytes for the same curves.
 
     Args:
-        shown: One curve per model, with intervals as bands.
+        shown: One curve per model, with intervals as bands; those of suspected gradient masking have a dagger.
         title: Title above the curves.
     """
     import matplotlib
@@ -106,8 +112,8 @@ def drawing(shown: Sequence[Curve], title: str) -> str:
         panel.set(xlabel="ε", ylabel="accuracy, %", ylim=(0, 100), xlim=(0, None))
         panel.set_title(title, parse_math=False)
         panel.grid(alpha=0.3)
-        if len(shown) > 1:
-            legend = panel.legend(lines, [curve.model for curve in shown], fontsize=8, frameon=False)
+        if len(shown) > 1 or shown[0].label != shown[0].model:
+            legend = panel.legend(lines, [curve.label for curve in shown], fontsize=8, frameon=False)
             for label in legend.get_texts():
                 label.set_parse_math(False)
         file = io.StringIO()

@@ -178,7 +178,8 @@ def _evaluate(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
     except KeyboardInterrupt as interrupt:
         raise interrupted(f"The outcomes so far are in {run.settings.store}.") from interrupt
     if as_json:
-        print(json_report.json_object(result.scores, str(result.store), result.missing, result.verdicts))
+        print(json_report.json_object(result.scores, result.store, result.missing, result.verdicts, result.failed))
+        result.check()
         return
     score_tables.score_table(result.scores, output_console())
     verdicts.verdict_lines(result.verdicts, output_console())
@@ -189,6 +190,7 @@ def _evaluate(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
     for item in result.missing:
         print_line(error_console(), f"skipped, missing: {item}")
     print_line(output_console(), f"Outcomes: {result.store}")
+    result.check()
 
 
 @app.command()

@@ -25,6 +25,7 @@ from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import devices
 
 from .answers import ModelAnswers
+from .failures import FailedShard, attempt_shard
 from .model_cache import LoadedModel, ModelCache
 from .plan import CellRuntime, Plan, PlannedCell, Queried, Task, cell_of
 from .prefetch import fetched
@@ -34,7 +35,7 @@ from .recognise import as_planned
 from .requested_images import Origin, RequestedImages, applied_to
 from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells, seen_by
 from .settings import Settings
-from .worker import ShardColumns, run_shard
+from .worker import ShardColumns
 
 WORKER_MISMATCH_HINT = (
     "All workers need the same weights, images and versions of packages; devices of several kinds need "
@@ -137,14 +138,15 @@ class DeviceRuntime:
             if key not in self._started:
                 self._prefetched[key] = self._loader.submit(fetched, images, task.rows, torch.device(self._device))
 
-    def work(self, task: Task) -> ShardColumns:
-        """Evaluate a shard and return its outcomes.
+    def work(self, task: Task) -> ShardColumns | FailedShard:
+        """Evaluate a shard and return its outcomes, or why there are none.
 
         Args:
             task: A task of the plan.
 
         Raises:
             EvaluationError: The cell would be another one here, with other weights, images or versions.
+            ModelError: The model was changed.
         """
         if task.cell_index >= len(self._requested):
             raise EvaluationError(f"A worker lacks what {task.cell.perturbation} on {task.cell.benchmark} needs.")
@@ -158,7 +160,7 @@ class DeviceRuntime:
             coming = self._prefetched.pop(key, None)
         pixels = None if coming is None else _arrived(coming)
         with devices.threads(runtime.classifier.preprocessing.geometry.long_side, self._threads):
-            return run_shard(runtime, task, pixels)
+            return attempt_shard(runtime, task, pixels)
 
     def _check_models(self) -> None:
         for index, model in enumerate(self._ready.models):

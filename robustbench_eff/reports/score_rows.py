@@ -55,6 +55,21 @@ def add_row(table: Table, score: Score, cells: Sequence[str], marks: Marks) -> N
     table.add_row(*map(Text, row))
 
 
+def flags_below(scores: Mapping[str, Score]) -> str:
+    """Return the flags of a table without a column for them, one per line; empty without flags.
+
+    Args:
+        scores: The scores by the name of their row or column.
+    """
+    bearers: dict[str, list[str]] = {}
+    for name, score in scores.items():
+        for flag in score.flags:
+            bearers.setdefault(flag, []).append(name)
+    return "\n".join(
+        f"{'All' if len(names) == len(scores) else ', '.join(names)}: {flag}." for flag, names in bearers.items()
+    )
+
+
 def _perturbation(score: Score) -> str:
     _, at, radius = score.metric.partition("@")
     if at:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from robustbench_eff.core.flags import FAILED
 from robustbench_eff.registry.scores import SCORES
 from robustbench_eff.storage.store import Store
 
@@ -23,7 +24,8 @@ def store_scores(
 ) -> list[Score]:
     """Return the scores of cells in the order in which they were begun, then those over several cells.
 
-    Two models with one name are told apart by a few digits of their hash.
+    Two models with one name are told apart by a few digits of their hash. A cell that failed has a score without a
+    value, whose flag gives the reason.
 
     Args:
         store: The store.
@@ -33,14 +35,15 @@ def store_scores(
     """
     context = ScoreContext(alexnet=alexnet or published(), suspicions=suspicions(verdicts))
     functions: list[ScoreFunction] = [row.load() for row in SCORES.values()]
+    failures = {cell_id: (f"{FAILED}{' '.join(why.split())}",) for cell_id, why in store.failures().items()}
     scores: list[Score] = []
     items: list[CellOutcomes] = []
     for cell in cells_with_unique_names(store, names).values():
         columns = columns_of(cell, _columns(functions, kind_of(cell)))
         item = CellOutcomes(cell, store.outcomes(cell.id, columns))
         items.append(item)
-        suspected = context.suspicions.get(cell.id, ())
-        scores += [replace(score, flags=score.flags + suspected) for score in _of_cell(item, functions)]
+        found = context.suspicions.get(cell.id, ()) + failures.get(cell.id, ())
+        scores += [replace(score, flags=score.flags + found) for score in _of_cell(item, functions)]
     for function in functions:
         if isinstance(function, GroupScores):
             cells = [item for item in items if item.kind in function.kinds]

@@ -23,6 +23,7 @@ from .build_score import Contributions, protocol_over
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
 from .corruptions import corruption_contributions
 from .distances import distances, survives
+from .masking_checks import store_verdicts, suspicions
 from .sequences import RATES, mean_sequence_contributions, stabilities, suffix
 
 Values = npt.NDArray[np.float64]
@@ -116,9 +117,11 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
     """
     by_kind: dict[CellKind, list[CellOutcomes]] = defaultdict(list)
     left_out = []
+    suspected = suspicions(store_verdicts(store))
     for cell in cells_with_unique_names(store).values():
         if cell.model != model:
             continue
+        cell = replace(cell, flags=cell.flags + suspected.get(cell.id, ()))
         item = CellOutcomes(cell, store.outcomes(cell.id))
         if not item.finished:
             left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete in {store.place}")
@@ -202,7 +205,7 @@ def _over_cells(
     """Scores over corruptions or sequences, with flags for all and for single metrics."""
     for (perturbation, metric), values in contributions.items():
         entry = _entry(group, perturbation, metric, values)
-        entry = replace(entry, flags=flags + (flags_of_metric or {}).get(metric, ()))
+        entry = replace(entry, flags=entry.flags + flags + (flags_of_metric or {}).get(metric, ()))
         yield _key(group, entry), entry
 
 
@@ -215,6 +218,7 @@ def _entry(group: Sequence[CellOutcomes], perturbation: str, metric: str, values
         protocol=protocol_over([item.cell for item in group]),
         sample_ids=first.outcomes["sample_id"].to_pylist(),
         values=values,
+        flags=first.cell.flags,
     )
 
 

@@ -24,8 +24,8 @@ from robustbench_eff.core.errors import EvaluationError, RobustEvalError, Robust
 
 from ..plan import Plan, Task
 from ..worker import ShardColumns
-from .dispatch import TASKS_PER_WORKER, WorkerLost
 from .inline import WorkerRuntime, cannot_be_sent
+from .pool import TASKS_PER_WORKER, WorkerLost
 from .store_writer import TaskFinished
 
 SPAWN = multiprocessing.get_context("spawn")
