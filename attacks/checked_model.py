@@ -143,7 +143,7 @@ def _check_form(logits: Any, count: int) -> None:
             f"The model must return one float logit per class, got {logits.dtype} of shape {tuple(logits.shape)}.",
             "For two classes with a single logit z, return (-z/2, z/2).",
         )
-    if is_probability(logits.detach()):
+    if count and is_probability(logits.detach()):
         raise ModelError(
             "The model returns probabilities (each row is in [0, 1] and sums to 1), not logits.",
             "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
