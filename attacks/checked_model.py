@@ -110,7 +110,7 @@ class CheckedModel:
                 f"The model fails on {images.dtype} images of shape {tuple(images.shape)} on {images.device}: {what}",
                 _hint(self._model, images),
             ) from error
-        if is_probability(logits.detach()):
+        if len(images) and is_probability(logits.detach()):
             raise ModelError(
                 "The model returns probabilities (each row is in [0, 1] and sums to 1), not logits.",
                 "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
