@@ -18,6 +18,7 @@ from robustbench_eff.core.types import Images, Logits
 
 from .class_map import ClassMap
 from .fingerprint import model_digest, weights_digest, weights_sums
+from .randomness import draws_at_random, shares_draws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,10 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
+    draws: bool
+    """Whether the network draws random numbers, so that the same images in the same batch get other logits."""
+    shares_draws: bool
+    """Whether all images of a batch share what it draws."""
 
     def __init__(
         self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance, code: Path | None = None
@@ -158,6 +163,8 @@ class Classifier(nn.Module):
                 f"{self.name} returns probabilities (each row is in [0, 1] and sums to 1), not logits.",
                 "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
             )
+        self.draws = draws_at_random(self, images)
+        self.shares_draws = self.draws and shares_draws(self, images[:1])
         return int(logits.shape[1])
 
 
