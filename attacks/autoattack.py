@@ -24,9 +24,9 @@ class AutoAttack:
     """Several attacks in sequence, each on the samples that survived the previous ones.
 
     `standard`: APGD on CE, APGD on targeted DLR, FAB-T, Square with 5,000 queries. `plus`: more restarts, and APGD on
-    DLR and untargeted FAB in addition. `rand`, the authors' list for networks that draw random numbers: APGD on CE and on
-    DLR, gradients averaged over 20 queries. The outcomes name the attack that succeeded. It follows gradients, but Square, which
-    needs only logits, is part of `standard` and `plus`.
+    DLR and untargeted FAB in addition. `rand`, the authors' list for networks that draw random numbers: APGD on CE and
+    on DLR, gradients averaged over 20 queries. The outcomes name the attack that succeeded. It follows gradients, but
+    Square, which needs only logits, is part of `standard` and `plus`.
     Source: Croce & Hein 2020, arXiv:2003.01690; L1: Croce & Hein 2021, arXiv:2103.01208; order and hyper-parameters
     as in pyautoattack 0.2.0.
     Differs: as documented for the individual attacks.

@@ -219,15 +219,18 @@ def _random_outputs(queried: Queried, perturbation: Perturbation) -> Iterator[st
         return
     asked = [] if queried.votes is None else [f"{queried.votes} votes per image"]
     if queried.draws is not None and not perturbation.is_adapted:
-        own = getattr(perturbation.attack, "eot", 1)
-        asked.insert(0, f"{own if own > 1 else queried.draws} draws per gradient")
+        own, query = (
+            getattr(perturbation.attack, "eot", 1),
+            "gradient" if "grad" in perturbation.attack.uses else "query",
+        )
+        asked.insert(0, f"{own if own > 1 else queried.draws} draws per {query}")
     if asked:
         yield f"draws at random: {', '.join(asked)}"
 
 
 def _configuration(queried: Queried, perturbation: Perturbation) -> dict[str, Any]:
     """Everything that decides which images come out, the seed aside."""
-    votes = {} if queried.votes is None else {"votes": queried.votes}
+    votes = {} if queried.votes is None else {"votes_per_image": queried.votes}
     if perturbation.kind == "none":
         return votes
     if perturbation.kind != "attack":
@@ -239,7 +242,7 @@ def _configuration(queried: Queried, perturbation: Perturbation) -> dict[str, An
         "precision": None if queried.precision == "float32" else queried.precision,
         "surrogate": None if queried.surrogate is None else queried.surrogate.digest,
         "code": code_digest([type(attack)]) or None,
-        "draws": None if perturbation.is_adapted else queried.draws,
+        "draws_per_gradient": None if perturbation.is_adapted else queried.draws,
         **votes,
     }
     return {

@@ -65,8 +65,9 @@ class ShardColumns:
 def run_shard(work: CellRuntime, task: Task, pixels: Pixels | None = None) -> ShardColumns:
     """Evaluate one shard; if memory runs out, evaluate it in parts.
 
-    Attacks run only on samples that are classified correctly when clean, or on all where votes count. Corruptions apply
-    to every sample, and `correct` refers to the corrupted image. A sequence is scored by its frame with the smallest margin.
+    Attacks run only on samples that are classified correctly when clean, or on all where each has several votes.
+    Corruptions apply to every sample, and `correct` refers to the corrupted image. A sequence is scored by its frame
+    with the smallest margin.
 
     Args:
         work: Cell with its model, images and perturbation.

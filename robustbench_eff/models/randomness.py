@@ -1,4 +1,4 @@
-"""Networks that draw random numbers in their forward pass: how they are recognised, and how a run repeats their draws."""
+"""Networks that draw random numbers in forward passes: how they are recognised, and how a run repeats their draws."""
 
 from __future__ import annotations
 
