@@ -168,7 +168,9 @@ def test_a_deterministic_network_costs_no_further_pass(tmp_path: Path) -> None:
 
 def test_noise_on_some_images_is_flagged_and_a_number_of_votes_judges_it(tmp_path: Path) -> None:
     bordered = Drawing(lambda _, images: images + np.random.rand() if (images == 0).any() else images)
-    result = evaluate(loaded(bordered.eval()), benchmarks=["digits"], limit=8, attacks=["fgsm"], store=tmp_path / "store")
+    result = evaluate(
+        loaded(bordered.eval()), benchmarks=["digits"], limit=8, attacks=["fgsm"], store=tmp_path / "store"
+    )
     found = {verdict.check: verdict for verdict in result.verdicts}["random_outputs"]
     assert found.finding == "suspect"
     assert "--votes 100" in found.evidence

@@ -193,6 +193,7 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
     """
     component = perturbation.component
     classifier = queried.classifier
+    is_drawn = (component is not None and component.stochastic) or bool(queried.votes or queried.draws)
     return StoredCell(
         model=classifier.name,
         model_source=classifier.provenance.source,
@@ -207,7 +208,7 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         kind=perturbation.kind,
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
         configuration=_configuration(queried, perturbation),
-        seed=seed if component is not None and component.stochastic else None,
+        seed=seed if is_drawn else None,
         flags=(*classifier.provenance.flags, *_random_outputs(queried, perturbation)),
     ).identified()
 

@@ -1,4 +1,4 @@
-"""Attacks on networks that draw at random: successes by many draws, averaged gradients, and the best of what was tried."""
+"""Attacks on networks that draw at random: successes in many draws, averaged gradients, the best of what was tried."""
 
 from __future__ import annotations
 
