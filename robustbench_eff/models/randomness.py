@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from robustbench_eff.core.rng import global_generators
+from robustbench_eff.core import rng
 from robustbench_eff.core.types import Images
 
 from .fingerprint import weights_sums
@@ -83,7 +83,7 @@ def seeded(model: nn.Module, seed: int, stream: str, device: torch.device | str)
     """
     own = _own_generators(model)
     states = [_state(generator) for generator in own]
-    with global_generators(seed, stream, device) as number:
+    with rng.global_generators(seed, stream, device) as number:
         try:
             for index, generator in enumerate(own):
                 _seed(generator, (number + index + 1) % 2**32)
@@ -118,7 +118,7 @@ def _state(generator: Generator) -> Any:
 
 def _seed(generator: Generator, number: int) -> None:
     if isinstance(generator, torch.Generator):
-        generator.manual_seed(number)
+        generator.set_state(rng.generator(number, "draws of a module", device=generator.device).get_state())
     elif isinstance(generator, np.random.Generator):
         generator.bit_generator.state = type(generator.bit_generator)(number).state
     else:
