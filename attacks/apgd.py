@@ -44,7 +44,7 @@ class APGD:
     rho: float = 0.75
     """A step is halved if fewer than this fraction of the steps since the last checkpoint increased the loss."""
     eot: int = 1
-    """Queries that each gradient averages over, for networks that draw random numbers."""
+    """Queries that each gradient averages over; 1 for as many as a network that draws random numbers needs."""
     shrinking_ball: bool = False
     """L1 only: 30 % of the iterations at 3 eps, 30 % at 2 eps, 40 % at eps."""
 

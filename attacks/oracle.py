@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,8 +16,9 @@ from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, M
 
 from .checked_model import CheckedModel
 from .input_gradient import check_differentiable, logits_and_gradient
-from .losses import Classes, Loss
+from .losses import Classes, Loss, margin
 from .preconditions import check_images, frozen_parameters
+from .random_outputs import ALMOST_NONE, MINORITY, Attempts, wrong_in_draws
 from .reduced_precision import Precision, accelerated
 
 UNKNOWN = -1
@@ -48,6 +50,7 @@ class Oracle:
             compiled: Compile the copy with `torch.compile`.
         """
         self.effort: QueryStats
+        self.attempts = Attempts(0)
         self._classifier = classifier
         self._ask = CheckedModel(classifier)
         """The classifier as all passes query it that do not go to the copy."""
@@ -59,6 +62,8 @@ class Oracle:
         """True once it is known."""
         self.query_mode = "float32, as it is"
         """Description of how the network is queried."""
+        self.draws: int | None = None
+        """Draws that an answer averages over; None for a network that draws nothing at random."""
         self.watch(0)
 
     @classmethod
@@ -97,10 +102,11 @@ class Oracle:
         Yields:
             This oracle.
         """
-        whole = self.effort
+        whole, self.attempts.owners = self.effort, rows
         try:
             yield self
         finally:
+            self.attempts.owners = None
             for all_rows, spent in zip(whole.counts(), self.effort.counts(), strict=True):
                 if len(spent) == len(rows):  # an attack that did not start has not counted anything
                     all_rows.index_add_(0, rows, spent)
@@ -115,6 +121,8 @@ class Oracle:
             device: Device of the counters.
         """
         self.effort = QueryStats.none(samples, device)
+        if self.attempts.owners is None:
+            self.attempts = Attempts(samples)
 
     def note(self, message: str) -> None:
         """Record, once, a deviation from what the attack's name promises.
@@ -148,9 +156,10 @@ class Oracle:
             images: Images in [0, 1].
             rows: Index of the sample that each image belongs to; several may belong to the same sample.
         """
-        self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
+        self.effort.num_forwards.index_add_(0, rows, torch.full_like(rows, self.draws or 1))
         with torch.no_grad():
-            logits = self._batches.cat_map(self._queried(images), images)
+            answers = [self._batches.cat_map(self._queried(images), images) for _ in range(self.draws or 1)]
+            logits = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
             if self.uses_copy and (overflowed := self._overflowed(logits, rows)).any():
                 logits[overflowed] = self._batches.cat_map(self._ask, images[overflowed])
         return logits
@@ -166,7 +175,7 @@ class Oracle:
             loss: Maps logits and classes to one value per image.
             rows: Index of the sample that each image belongs to; several may belong to the same sample.
             repeats: Queries to average over, for networks that draw random numbers: expectation over transformation
-                (Athalye et al. 2018, arXiv:1707.07397).
+                (Athalye et al. 2018, arXiv:1707.07397). With 1, as many as `draws` says.
 
         Returns:
             Logits, shape (batch, classes), and gradients, with the shape of `images`.
@@ -175,6 +184,7 @@ class Oracle:
             ModelError: If the logits do not depend on the pixels through autograd.
         """
         self._check_differentiable()
+        repeats = (self.draws or 1) if repeats == 1 else repeats
         ones = torch.full_like(rows, repeats)
         self.effort.num_forwards.index_add_(0, rows, ones)
         self.effort.num_backwards.index_add_(0, rows, ones)
@@ -187,36 +197,49 @@ class Oracle:
         self.effort.zero_gradients.index_add_(0, rows, repeats * (gradient.flatten(1).abs().amax(1) == 0).long())
         return logits, gradient
 
-    def successes(self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices) -> Mask:
+    def successes(
+        self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices, *, majority: bool = False
+    ) -> Mask:
         """Return which images are misclassified, given their logits.
 
         The plain network confirms the successes against a low-precision copy. Those that it refutes are counted as
-        false positives, and the attack on these samples continues.
+        false positives, and the attack on these samples continues. A network that draws at random confirms all.
 
         Args:
             logits: Logits of the images.
             images: Images in [0, 1].
             labels: True class of each image.
             rows: Index of the sample that each image belongs to.
+            majority: See `misclassified`.
         """
         claimed = logits.argmax(1) != labels
-        if not self.uses_copy or not claimed.any():
+        if self.draws is not None and not majority:
+            self.attempts.record(margin(logits, labels), images, rows)
+        if not claimed.any() or (self.draws is None and not self.uses_copy):
             return claimed
-        confirmed = self.misclassified(images[claimed], labels[claimed], rows[claimed])
-        self.effort.false_positives.index_add_(0, rows[claimed], (~confirmed).long())
+        confirmed = self.misclassified(images[claimed], labels[claimed], rows[claimed], majority=majority)
+        self.effort.false_positives.index_add_(0, rows[claimed], (~confirmed).long() * self.uses_copy)
         return claimed.masked_scatter(claimed, confirmed)
 
-    def misclassified(self, images: Images, labels: Labels, rows: SampleIndices) -> Mask:
+    def misclassified(self, images: Images, labels: Labels, rows: SampleIndices, *, majority: bool = False) -> Mask:
         """Return which images the plain network misclassifies.
 
         Args:
             images: Images in [0, 1].
             labels: True class of each image.
             rows: Index of the sample that each image belongs to.
+            majority: Of a network that draws at random, ask for 60 % of 256 draws to be wrong instead of all but one.
         """
-        self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
+        if self.draws is not None:
+            return wrong_in_draws(self.count_right, images, labels, rows, MINORITY if majority else ALMOST_NONE)
+        return self.count_right(images, labels, rows) == 0
+
+    def count_right(self, images: Images, labels: Labels, rows: SampleIndices, queries: int = 1) -> Tensor:
+        """Return how many queries of the plain network classify each image correctly, int64; see `misclassified`."""
+        self.effort.num_forwards.index_add_(0, rows, torch.full_like(rows, queries))
         with torch.no_grad():
-            return self._batches.cat_map(self._ask, images).argmax(1) != labels
+            answers = (self._batches.cat_map(self._ask, images).argmax(1) == labels for _ in range(queries))
+            return sum(answers, torch.zeros_like(labels))
 
     def num_classes(self, images: Images) -> int:
         """Return the number of logits, determined once from one image without counting the pass.
@@ -275,10 +298,7 @@ class Oracle:
     def _model_gradient(
         self, model: ImagesToLogits, images: Images, classes: Classes, loss: Loss
     ) -> tuple[Logits, Images]:
-        def query(batch: Images, batch_classes: Classes) -> tuple[Logits, Images]:
-            return logits_and_gradient(model, batch, batch_classes, loss)
-
-        answers = self._batches.map(query, images, classes)
+        answers = self._batches.map(partial(logits_and_gradient, model, loss=loss), images, classes)
         if len(answers) == 1:
             return answers[0]
         return torch.cat([logits for logits, _ in answers]), torch.cat([gradient for _, gradient in answers])

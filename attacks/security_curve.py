@@ -75,7 +75,7 @@ class SecurityCurve:
                 if not len(samples.rows):
                     break
                 ball = Threat(self.norm, eps)
-                settings = PGDSettings(threat=ball, steps=self.steps, step_size=2.5 * eps / self.steps)
+                settings = PGDSettings(threat=ball, steps=self.steps, step_size=2.5 * eps / self.steps, majority=True)
                 samples, current = pgd_steps(oracle, settings, samples, current, adversarial)
         adversarial[samples.rows] = current
         return adversarial

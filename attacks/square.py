@@ -150,7 +150,7 @@ def _try(oracle: Oracle, state: _State, moved: Images, adversarial: AllImages) -
         best=torch.where(better[:, None, None, None], moved, state.best),
         margin=torch.where(better, margins, state.margin),
     )
-    claimed = better & (margins <= 0)
+    claimed = better & (margins <= 0) if oracle.draws is None else better  # best images of failed attacks count, too
     if not claimed.any():
         return state
     success = claimed.clone()

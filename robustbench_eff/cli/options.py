@@ -52,6 +52,7 @@ _PLAIN = (
     "seed",
     "shuffle_shards",
     "store",
+    "votes",
     "alexnet_baseline",
     "skip_missing",
 )
@@ -153,6 +154,13 @@ ShuffleOption: TypeAlias = Annotated[
 TargetCiOption: TypeAlias = Annotated[
     str | None,
     typer.Option(help="Stop a cell once its 95 % interval is within ± this many percentage points, such as ±0.5."),
+]
+VotesOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        help="Classify every image this often; by itself only for networks that draw random numbers, often enough for "
+        "±1 percentage point."
+    ),
 ]
 StoreOption: TypeAlias = Annotated[str, typer.Option(help="Folder or URL (s3://BUCKET/NAME) of the outcomes.")]
 AlexNetOption: TypeAlias = Annotated[

@@ -58,6 +58,8 @@ METRICS: Mapping[str, Metric] = _table(
         section="accuracy",
         is_proportion=True,
     ),
+    Metric(name="accuracy_every_vote", summary="samples right in every vote", section="accuracy", is_proportion=True),
+    Metric(name="robust_accuracy_every_vote", summary="the same under attack", section="accuracy", is_proportion=True),
     Metric(
         name="security_curve_area",
         summary="mean robust accuracy over all radii from 0 to the largest",
@@ -164,11 +166,7 @@ METRICS: Mapping[str, Metric] = _table(
         section="corruption",
         source=HENDRYCKS,
     ),
-    Metric(
-        name="accuracy_all_frames",
-        summary="sequences with every frame classified correctly",
-        section="sequence",
-    ),
+    Metric(name="accuracy_all_frames", summary="sequences with every frame classified correctly", section="sequence"),
     Metric(
         name="flip_probability",
         summary="how often the prediction changes from frame to frame",

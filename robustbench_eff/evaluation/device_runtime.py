@@ -6,12 +6,15 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from functools import partial
 from threading import Lock
 
 import torch
+from torch import nn
 
+from robustbench_eff.attacks import Oracle
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.batching import out_of_memory
@@ -19,6 +22,7 @@ from robustbench_eff.core.errors import EvaluationError, UsageError
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.types import Pixels
 from robustbench_eff.models.classifier import Classifier
+from robustbench_eff.models.randomness import seeded
 from robustbench_eff.registry import build_model
 from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.storage.stored_cell import StoredCell
@@ -30,7 +34,7 @@ from .model_cache import LoadedModel, ModelCache
 from .plan import CellRuntime, Plan, PlannedCell, Queried, Task, cell_of
 from .prefetch import fetched
 from .preflight import ModelOrRequest, check
-from .query_interface import open_oracle, referee_batch_size, shard_size
+from .query_interface import draws_of, open_oracle, referee_batch_size, shard_size, votes_of
 from .recognise import as_planned
 from .requested_images import Origin, RequestedImages, applied_to
 from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells, seen_by
@@ -75,6 +79,8 @@ class DeviceRuntime:
         self._images = RequestedImages(self._ready, settings.limit)
         self._in_use: dict[tuple[int, Origin], ImageSet] = {}
         """Image sets by model and origin."""
+        self._draws: dict[tuple[str, str], int | None] = {}
+        """Draws of a gradient by the digest of the attacked network and the benchmark."""
         self._progress: ProgressCallback = ignore_progress
         self._current: tuple[int, CellRuntime] | None = None
         self._loader = ThreadPoolExecutor(1, "fetch", initializer=devices.use, initargs=(device,))
@@ -159,7 +165,8 @@ class DeviceRuntime:
             self._started.append(key)
             coming = self._prefetched.pop(key, None)
         pixels = None if coming is None else _arrived(coming)
-        with devices.threads(runtime.classifier.preprocessing.geometry.long_side, self._threads):
+        long_side = runtime.classifier.preprocessing.geometry.long_side
+        with devices.threads(long_side, self._threads), _seeded(runtime, task):
             return attempt_shard(runtime, task, pixels)
 
     def _check_models(self) -> None:
@@ -202,7 +209,7 @@ class DeviceRuntime:
         images = self._images.get(requested, loaded.classifier.preprocessing, self._progress)
         self._in_use[requested.model, self._images.origin(requested)] = images
         perturbation = applied_to(requested, images)
-        queried = self._queried(requested, loaded)
+        queried = self._queried(requested, loaded, images)
         settings, device = self._settings, self._device
         return CellRuntime(
             cell=cell_of(queried, images, perturbation, settings.seed, self._run_id),
@@ -216,7 +223,7 @@ class DeviceRuntime:
     def _as_seen_by(self, classifier: Classifier, benchmark: Benchmark) -> Benchmark:
         return seen_by(classifier, benchmark, self._ready.opened.get(benchmark.name))
 
-    def _queried(self, requested: RequestedCell, loaded: LoadedModel) -> Queried:
+    def _queried(self, requested: RequestedCell, loaded: LoadedModel, images: ImageSet) -> Queried:
         """The classifier with the benchmark's classes for outputs, and the network that an attack queries."""
         benchmark, perturbation = requested.benchmark, requested.perturbation
         surrogate = self._surrogate(requested)
@@ -225,18 +232,30 @@ class DeviceRuntime:
             classes = benchmark.class_map().digest
             loaded = loaded.with_class_map(benchmark)
             surrogate = None if surrogate is None else surrogate.with_class_map(benchmark)
+        votes = votes_of(loaded.classifier, self._settings, len(images)) if perturbation.kind != "sequence" else None
         if perturbation.kind != "attack":
-            return Queried(classifier=loaded.classifier, classes=classes)
-        oracle, precision = (surrogate or loaded).oracle(
-            partial(open_oracle, settings=self._settings, device=self._device)
-        )
+            return Queried(classifier=loaded.classifier, classes=classes, votes=votes)
+        attacked = surrogate or loaded
+        oracle, precision = attacked.oracle(partial(open_oracle, settings=self._settings, device=self._device))
+        oracle.draws = self._draws_of(requested, attacked.classifier, oracle, images)
         return Queried(
             classifier=loaded.classifier,
             classes=classes,
             oracle=oracle,
             precision="float32" if perturbation.is_adapted else precision,  # other libraries query the plain network
             surrogate=None if surrogate is None else surrogate.classifier,
+            votes=votes,
+            draws=oracle.draws,
         )
+
+    def _draws_of(
+        self, requested: RequestedCell, classifier: Classifier, oracle: Oracle, images: ImageSet
+    ) -> int | None:
+        """The draws of a gradient of the attacked network, chosen once for each benchmark."""
+        key = classifier.digest, requested.benchmark.name
+        if key not in self._draws:
+            self._draws[key] = draws_of(classifier, oracle, self._settings, images)
+        return self._draws[key]
 
     def _loaded(self, index: int) -> LoadedModel:
         model = self._ready.models[index].model
@@ -276,6 +295,15 @@ def _difference(here: StoredCell, planned: StoredCell) -> str:
     ]
     differing = "; ".join(f"{name} is {getattr(here, name)!r}, planned {getattr(planned, name)!r}" for name in names)
     return f"A worker would compute another cell than {planned.perturbation} on {planned.model}: {differing}."
+
+
+def _seeded(runtime: CellRuntime, task: Task) -> AbstractContextManager[None]:
+    """What a shard draws at random in forward passes is the same in every run with the same shards."""
+    networks = [runtime.classifier, *([] if runtime.queried.surrogate is None else [runtime.queried.surrogate])]
+    if not (runtime.votes or any(network.draws for network in networks)):
+        return nullcontext()
+    name = f"{task.cell.id} {task.rows.tolist()}"
+    return seeded(nn.ModuleList(networks), task.cell.seed or 0, name, runtime.classifier.mean.device)
 
 
 def _load(model: ModelOrRequest, device: str) -> Classifier:

@@ -11,12 +11,14 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_eff.attacks import Oracle
+from robustbench_eff.attacks.expectation import weakest
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import Missing
 from robustbench_eff.core.object_digest import foreign_digest
 from robustbench_eff.core.shuffle import shuffled
-from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, QueryCountingModel
+from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, Images, Labels, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
 from robustbench_eff.registry.perturbation import Perturbation
 from robustbench_eff.storage.answers import Answers
@@ -40,6 +42,10 @@ class Queried:
     """Precision of the queried network. Another one finds other images, so it makes another cell."""
     surrogate: Classifier | None = None
     """The model that is attacked where it is not the classifier itself."""
+    votes: int | None = None
+    """How often the referee asks for each image, for a classifier that draws at random; None for once."""
+    draws: int | None = None
+    """Draws that every answer to an attack averages over; None where the attacked network does not draw at random."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,11 +101,28 @@ class CellRuntime:
         return self.perturbation.is_adapted
 
     @property
+    def votes(self) -> int | None:
+        """How often the referee asks for each image; None for once."""
+        return self.queried.votes
+
+    def best_of(self, proposed: Images, images: Images, labels: Labels) -> Images:
+        """Return the images that an attack proposes, or better ones that it tried on a network that draws at random.
+
+        Args:
+            proposed: Result of the attack.
+            images: Clean images of the attack.
+            labels: Their true classes.
+        """
+        if isinstance(self.oracle, Oracle) and not (self.cell.is_minimum_norm or self.perturbation.is_adapted):
+            return weakest(self.oracle, proposed, images, labels)
+        return proposed
+
+    @property
     def passes(self) -> int:
         """Largest number of forward and backward passes per sample."""
         if self.attack is not None:
-            return self.attack.max_passes
-        return 1 if self.sequence is None else self.sequence.frames + 1
+            return self.attack.max_passes * (self.queried.draws or 1) + (self.votes or 0)
+        return (self.votes or 1) if self.sequence is None else self.sequence.frames + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +198,7 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
     """
     component = perturbation.component
     classifier = queried.classifier
+    is_drawn = (component is not None and component.stochastic) or bool(queried.votes or queried.draws)
     return StoredCell(
         model=classifier.name,
         model_source=classifier.provenance.source,
@@ -189,8 +213,8 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         kind=perturbation.kind,
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
         configuration=_configuration(queried, perturbation, run_id),
-        seed=seed if component is not None and component.stochastic else None,
-        flags=classifier.provenance.flags + _unidentified(classifier),
+        seed=seed if is_drawn else None,
+        flags=(*classifier.provenance.flags, *_unidentified(classifier), *_random_outputs(queried, perturbation)),
     ).identified()
 
 
@@ -206,20 +230,39 @@ def _unidentified(classifier: Classifier) -> tuple[str, ...]:
     return (f"not identified, so never reused: {classifier.opaque[0]}{more} cannot be hashed",)
 
 
+def _random_outputs(queried: Queried, perturbation: Perturbation) -> Iterator[str]:
+    """Yield the flag of a classifier that draws at random."""
+    if perturbation.kind == "sequence" and queried.classifier.draws:
+        yield "draws at random: one draw per frame"
+        return
+    asked = [] if queried.votes is None else [f"{queried.votes} votes per image"]
+    if queried.draws is not None and not perturbation.is_adapted:
+        own, query = (
+            getattr(perturbation.attack, "eot", 1),
+            "gradient" if "grad" in perturbation.attack.uses else "query",
+        )
+        asked.insert(0, f"{own if own > 1 else queried.draws} draws per {query}")
+    if asked:
+        yield f"draws at random: {', '.join(asked)}"
+
+
 def _configuration(queried: Queried, perturbation: Perturbation, run_id: str) -> dict[str, Any]:
     """Everything that decides which images come out, the seed aside."""
+    votes = {} if queried.votes is None else {"votes_per_image": queried.votes}
     if perturbation.kind == "none":
-        return {}
+        return votes
     if perturbation.kind != "attack":
         component = perturbation.corruption if perturbation.kind == "corruption" else perturbation.sequence
         code = foreign_digest(getattr(component, "kernel", component))
-        return {**component.configuration, **({"code": code} if code else {})}
+        return {**component.configuration, **({"code": code} if code else {}), **votes}
     attack = perturbation.attack
     eps = attack.threat.eps if math.isfinite(attack.threat.eps) else None
     optional = {
         "precision": None if queried.precision == "float32" else queried.precision,
         "surrogate": None if queried.surrogate is None else _digest(queried.surrogate, run_id),
         "code": foreign_digest(attack) or None,
+        "draws_per_gradient": None if perturbation.is_adapted else queried.draws,
+        **votes,
     }
     return {
         **{item.name: getattr(attack, item.name) for item in dataclasses.fields(attack)},  # type: ignore[arg-type]

@@ -69,6 +69,10 @@ class Settings:
     target_ci: float | None = None
     """End a cell early once the half-width of its 95 % interval is at most this many percentage points, for cells
     whose number is an accuracy. Implies `shuffle_shards`."""
+    votes: int | None = None
+    """How often the referee classifies each image; None for once, or for a network that draws random numbers for enough
+    votes that they move an accuracy by at most one percentage point. A number makes every model count as such a
+    network."""
     skip_missing: bool = False
     """Evaluate what is available if something is missing, and report what was skipped."""
 
@@ -91,7 +95,7 @@ class Settings:
             raise UsageError("ray_address belongs to the engine ray.", "Add --engine ray.")
         if self.engine == "ray" and self.device not in ("auto", "cpu", "cuda"):
             raise UsageError(f"With the engine ray, device must be auto, cpu or cuda, got {self.device!r}.")
-        for name in ("limit", "batch_size", "shard_size", "workers"):
+        for name in ("limit", "batch_size", "shard_size", "workers", "votes"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
@@ -121,4 +125,5 @@ class EvaluateOptions(TypedDict, total=False):
     alexnet_baseline: Path | str | None
     shuffle_shards: bool
     target_ci: float | None
+    votes: int | None
     skip_missing: bool

@@ -65,8 +65,9 @@ class ShardColumns:
 def run_shard(work: CellRuntime, task: Task, pixels: Pixels | None = None) -> ShardColumns:
     """Evaluate one shard; if memory runs out, evaluate it in parts.
 
-    Attacks run only on samples that are classified correctly when clean. Corruptions apply to every sample, and
-    `correct` refers to the corrupted image. A sequence is scored by its frame with the smallest margin.
+    Attacks run only on samples that are classified correctly when clean, or on all where each has several votes.
+    Corruptions apply to every sample, and `correct` refers to the corrupted image. A sequence is scored by its frame
+    with the smallest margin.
 
     Args:
         work: Cell with its model, images and perturbation.
@@ -149,15 +150,16 @@ def _judge_images(
     proposed, threat, effort = images, None, QueryStats.none(len(labels), labels.device)
     if work.attack is not None:
         assert clean is not None
-        proposed, effort = _attack(work, images, labels, ids, clean == labels)
+        eligible = torch.ones_like(labels, dtype=torch.bool) if work.votes else clean == labels
+        proposed, effort = _attack(work, images, labels, ids, eligible)
         threat = work.attack.threat
     else:
-        effort.num_forwards += 1
+        effort.num_forwards += work.votes or 1
     if work.corruption is not None:
         draws = RandomStreams.of(work.cell.seed or 0, ids, labels.device)
         proposed, threat = work.images.to_model_input(work.corruption(pixels, draws)), UNBOUNDED
-    verdict = judge(classifier, images, labels, proposed, threat, work.batches)
-    if work.is_clean:
+    verdict = judge(classifier, images, labels, proposed, threat, work.batches, work.votes)
+    if work.is_clean and not work.votes:
         _flag_random_outputs(work, rows, images, verdict)
     return JudgedBatch(images, verdict, effort, [[] for _ in ids])
 
@@ -232,7 +234,7 @@ def _columns(
         "note": ["; ".join(effort.notes)] * len(labels),
         "ranking": batch.rankings,
         "flag": verdict.flags,
-        "votes": [[] for _ in ids],
+        "votes": verdict.votes,
         "radius": np.full(len(rows), -1.0),
     }
     if work.images.published:  # a published image has no clean counterpart to measure a distance to
@@ -253,14 +255,15 @@ def _gallery_sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, pr
 def _attack(
     work: CellRuntime, images: Images, labels: Labels, ids: list[str], correct: torch.Tensor
 ) -> tuple[Images, QueryStats]:
-    """Attack the samples that are correct when clean; the others keep their clean image and cost no queries."""
+    """Attack the samples of the mask `correct`; the others keep their clean image and cost no queries."""
     rows = correct.nonzero()[:, 0]
     draws = RandomStreams.of(work.cell.seed or 0, [ids[row] for row in rows.tolist()], images.device)
     oracle = work.oracle
     assert oracle is not None
     oracle.watch(len(rows), images.device)
     proposed = images.clone()
-    proposed[rows] = _call_attack(work, oracle, images[rows], labels[rows], draws)
+    found = _call_attack(work, oracle, images[rows], labels[rows], draws)
+    proposed[rows] = work.best_of(found, images[rows], labels[rows])
     spent, effort = oracle.effort, QueryStats.none(len(labels), images.device)
     for all_counts, attacked_counts in zip(effort.counts(), spent.counts(), strict=True):
         all_counts[rows] = attacked_counts

@@ -12,12 +12,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.preprocessing import Preprocessing
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
 from .class_map import ClassMap
 from .exported import mark_eval
 from .fingerprint import identity, model_digest, weights_sums
 from .outputs import device_of, prepare_network
+from .randomness import draws_at_random, shares_draws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,10 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
+    draws: bool
+    """Whether the network draws random numbers, so that the same images in the same batch get other logits."""
+    shares_draws: bool
+    """Whether all images of a batch share what it draws."""
 
     def __init__(self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance) -> None:
         """Wrap a network, and check it on three images of noise.
@@ -83,6 +89,9 @@ class Classifier(nn.Module):
             self.register_buffer(
                 name, torch.tensor(values, device=device_of(model)).view(1, -1, 1, 1), persistent=False
             )
+        images = RandomStreams.of(0, range(3), self.mean.device).uniform(self.preprocessing.shape, stream="probe")
+        self.draws = draws_at_random(self, images)
+        self.shares_draws = self.draws and shares_draws(self, images[:1])
         self._sums = self._weights_sums()
         self.digest = identity(provenance.source, before, model_digest(model))
         self.opaque = before.opaque

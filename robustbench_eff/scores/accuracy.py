@@ -14,20 +14,27 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
     """Return `accuracy` of a cell, or for an attack `robust_accuracy` and `robust_accuracy_8bit`.
 
     Robust accuracy is the fraction of all samples that are classified correctly both clean and perturbed; `_8bit`
-    judges the perturbed image rounded to 8 bits.
+    judges the perturbed image rounded to 8 bits. Of a network that draws at random, both are the expected accuracy of
+    one draw: the mean over samples of the fraction of right votes. `accuracy_every_vote` and
+    `robust_accuracy_every_vote` are the fraction of samples of which all votes are right, in place of `_8bit`.
+
+    Wilson's interval of the mean of votes is conservative: a mean of numbers in [0, 1] varies at most as much as one of
+    zeros and ones, over samples and draws together.
 
     Args:
         item: The cell with its outcomes.
     """
-    columns = {"accuracy": "correct"}
-    if item.cell.kind == "attack":
-        columns = {"robust_accuracy": "correct", "robust_accuracy_8bit": "correct_8bit"}
-    n = len(item)
-    scores = []
-    for metric, column in columns.items():
-        correct = int(item.column(column).sum())
-        interval = wilson(correct, n) if n else (None, None)
-        scores.append(score_of(item, metric, correct / n if n else None, interval))
+    metric = "robust_accuracy" if item.cell.kind == "attack" else "accuracy"
+    shares = {metric: item.right_shares}
+    if item.has_votes:
+        shares[f"{metric}_every_vote"] = shares[metric] == 1
+    elif item.cell.kind == "attack":
+        shares["robust_accuracy_8bit"] = item.column("correct_8bit")
+    n, scores = len(item), []
+    for name, right in shares.items():
+        total = float(right.sum())
+        interval = wilson(total, n) if n else (None, None)
+        scores.append(score_of(item, name, total / n if n else None, interval))
     return scores
 
 

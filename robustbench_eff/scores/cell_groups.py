@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from robustbench_eff.storage.outcomes import as_numpy
+from robustbench_eff.storage.outcomes import as_numpy, right_shares
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
@@ -41,8 +41,26 @@ class CellOutcomes:
 
     @property
     def correct(self) -> np.ndarray:
-        """Whether each sample is classified correctly, bool, shape (n,)."""
+        """Whether each sample is classified correctly, of several votes by more than half, bool, shape (n,)."""
         return self.column("correct")
+
+    @property
+    def has_votes(self) -> bool:
+        """Whether every sample was judged by several votes, because the network draws at random."""
+        return "votes_per_image" in self.cell.configuration
+
+    @property
+    def right_shares(self) -> np.ndarray:
+        """The fraction of votes that are right, in [0, 1], shape (n,); without votes 1 where correct, else 0."""
+        return right_shares(self.outcomes)
+
+    @property
+    def votes(self) -> np.ndarray:
+        """Whether each vote is right, bool, shape (n, votes); without votes the column `correct`, shape (n, 1)."""
+        if not self.has_votes:
+            return self.correct[:, None]
+        votes: np.ndarray = as_numpy(self.outcomes["votes"].combine_chunks().flatten())
+        return votes.reshape(len(self), self.cell.configuration["votes_per_image"])
 
     def column(self, name: str) -> np.ndarray:
         """Return a column of the outcomes, shape (n,).
@@ -88,7 +106,8 @@ def columns_of(cell: StoredCell, columns: Sequence[str]) -> tuple[str, ...]:
     """
     distance = (f"distance_{cell.norm}",) if cell.is_minimum_norm else ()
     samples = ("sample_id",) if cell.is_published else ()
-    return tuple(dict.fromkeys((*BASE_COLUMNS, *columns, *distance, *samples)))
+    votes = ("votes",) if "votes_per_image" in cell.configuration else ()
+    return tuple(dict.fromkeys((*BASE_COLUMNS, *columns, *distance, *samples, *votes)))
 
 
 def subject_of(cell: StoredCell) -> tuple[Any, ...]:

@@ -61,7 +61,8 @@ def baselines() -> Mapping[str, Baseline]:
 class Count(NamedTuple):
     """Correctly classified samples of all samples."""
 
-    correct: int
+    correct: float
+    """A fraction of a sample where several votes disagree."""
     n: int
 
 
@@ -144,7 +145,7 @@ def effective_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> li
 
 
 def _count(item: CellOutcomes) -> Count:
-    return Count(int(item.correct.sum()), len(item))
+    return Count(float(item.right_shares.sum()), len(item))
 
 
 EFFECTIVE_ROBUSTNESS = GroupScores(compute=effective_scores, kinds=("clean",), over="store")

@@ -221,16 +221,19 @@ def black_box(evidence: Sequence[CellOutcomes]) -> Finding:
 
 
 def random_outputs(evidence: Sequence[CellOutcomes]) -> Finding:
-    """Return whether the network's outputs are random, in which case attacks need expectation over transformation.
+    """Return whether outputs are random although the network seemed not to draw, so that one vote was taken as truth.
 
     Args:
         evidence: Clean cells of one model and benchmark.
     """
     if not evidence:
         return Finding("not run", "no clean cell", ())
+    if evidence[0].has_votes:
+        text = f"draws at random: every image is judged by {evidence[0].cell.configuration['votes_per_image']} votes"
+        return Finding("passed", text, (evidence[0],))
     random = int(np.sum(np.array(evidence[0].outcomes["flag"].to_pylist()) == "random_output"))
     if random:
-        text = f"{random} samples got other logits when asked twice: use autoattack(variant=rand)"
+        text = f"{random} samples got other logits when asked twice: repeat the run with --votes 100"
         return Finding("suspect", text, tuple(evidence))
     return Finding("passed", "the same logits when asked twice", (evidence[0],))
 

@@ -157,7 +157,7 @@ def _all(
 
 def _of_cell(item: CellOutcomes) -> tuple[str, SampleContributions]:
     metric = "robust_accuracy" if item.cell.kind == "attack" else "accuracy"
-    entry = _entry([item], item.cell.perturbation, metric, item.correct.astype(np.float64))
+    entry = _entry([item], item.cell.perturbation, metric, item.right_shares)
     entry = replace(entry, **_answers(item))
     return _key([item], entry), entry
 
