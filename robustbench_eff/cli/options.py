@@ -16,7 +16,7 @@ from robustbench_eff.models import aliases
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.suites import SUITES
 
-from .common import parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_target_ci
+from .common import parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_radii, parse_target_ci
 
 if TYPE_CHECKING:
     from robustbench_eff.models.request import ModelRequest
@@ -133,6 +133,10 @@ StoreOption: TypeAlias = Annotated[str, typer.Option(help="Folder or URL (s3://B
 AlexNetOption: TypeAlias = Annotated[
     Path | None, typer.Option(help="JSON file of AlexNet's errors, the baseline of mCE and mFR.")
 ]
+RadiiOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="L2 radii of certified accuracies, such as 0,0.25,0.5; by default a grid that suits the noise."),
+]
 SkipMissingOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-missing", help="Skip evaluations whose models or images are missing.")
 ]
@@ -185,6 +189,7 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         batch_size=parse_batch_size(options["batch_size"]),
         compile=options["compile_model"],
         target_ci=parse_target_ci(options["target_ci"]),
+        radii=parse_radii(options.get("radii")),
         **{name: options[name] for name in _PLAIN},
     )
     return RunOptions([ModelRequest(name=name, **model_fields) for name in models], settings)

@@ -131,12 +131,17 @@ class _Calibration:
             for planned in cells
         }
         remaining = {planned.cell.id: planned.cell.samples - stored[planned.cell.id].num_rows for planned in cells}
-        needed = {cell for planned in cells if remaining[planned.cell.id] for cell in (planned.cell.id, planned.clean)}
+        needed: set[str | None] = set()
+        for planned in reversed(cells):  # a cell comes after the one whose predictions it needs
+            if remaining[planned.cell.id] or planned.cell.id in needed:
+                needed |= {planned.cell.id, planned.clean}
         estimates = []
         for planned in cells:
             cell_id = planned.cell.id
             if planned.cell.kind == "none" and cell_id in needed:
                 self._measure_clean(planned)
+            if planned.cell.kind == "certificate" and planned.clean in self.clean_seconds:
+                self.clean_seconds[cell_id] = self.clean_seconds[planned.clean]
             cost = _SampleCost(0.0, 0.0, FINISHED)
             if left := remaining[cell_id]:
                 cost = self._cost_per_sample(planned, stored[cell_id])
@@ -156,6 +161,8 @@ class _Calibration:
         clean_seconds = self.clean_seconds.get(planned.clean or planned.cell.id)
         if planned.cell.kind == "none" and clean_seconds is not None:
             return _SampleCost(planned.passes, clean_seconds, "measured")
+        if planned.cell.smoothing is not None and clean_seconds is not None:
+            return _SampleCost(planned.passes, planned.passes * clean_seconds, "at most")
         if not planned.query_mode or clean_seconds is None:
             seconds, _ = self._measure(planned, None, MIN_SAMPLES)
             if SAMPLES * seconds <= SECONDS:

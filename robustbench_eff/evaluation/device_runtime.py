@@ -27,7 +27,7 @@ from .model_cache import LoadedModel, ModelCache
 from .plan import CellRuntime, Plan, PlannedCell, Queried, Task, cell_of
 from .prefetch import fetched
 from .preflight import ModelOrRequest, check
-from .query_interface import open_oracle, referee_batch_size, shard_size
+from .query_interface import open_oracle, open_smoothed, referee_batch_size, shard_size
 from .requested_images import Origin, RequestedImages, applied_to
 from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells
 from .settings import Settings
@@ -37,6 +37,8 @@ WORKER_MISMATCH_HINT = (
     "All workers need the same weights, images and versions of packages; devices of several kinds need "
     "--precision float32, since with auto each takes what it is fastest in."
 )
+DRAWS_PER_SHARD = 2**16
+"""Number of draws of smoothed classifiers above which a shard gets fewer samples."""
 RECENT_TASKS = 16
 """Number of tasks whose start is remembered, so that nothing is prefetched for them; a worker has a few at a time."""
 
@@ -94,13 +96,13 @@ class DeviceRuntime:
         self._progress = progress
         self._check_models()
         planned: dict[str, PlannedCell] = {}
-        clean: dict[tuple[int, str], CellRuntime] = {}
+        clean: dict[tuple[int, str, str], CellRuntime] = {}
         for index, requested in enumerate(self._requested):
-            runtime = self._runtime(index)
+            runtime, perturbation = self._runtime(index), requested.perturbation
             subject = (requested.model, requested.benchmark.name)
-            if runtime.is_clean:
-                clean[subject] = runtime
-            cell = self._planned(index, runtime, clean.get(subject))
+            if perturbation.kind in ("none", "certificate"):
+                clean[*subject, perturbation.text] = runtime
+            cell = self._planned(index, runtime, clean.get((*subject, perturbation.after or "")))
             planned.setdefault(runtime.cell.id, cell)  # the same model or benchmark may be named twice
         if not planned:
             raise UsageError(
@@ -157,9 +159,8 @@ class DeviceRuntime:
             self._surrogate(requested)
 
     def _planned(self, index: int, runtime: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
-        clean = None if runtime.is_clean else clean
         same_images = clean is None or clean.images is runtime.images
-        attack = runtime.attack
+        attack, perturbation = runtime.attack, runtime.perturbation
         return PlannedCell(
             cell_index=index,
             cell=runtime.cell,
@@ -168,8 +169,9 @@ class DeviceRuntime:
             clean=None if clean is None else clean.cell.id,
             clean_rows=None if clean is None or same_images else clean_positions(runtime.images, clean.images),
             passes=runtime.passes,
-            supports_early_stop=runtime.sequence is None and (attack is None or math.isfinite(attack.threat.eps)),
-            shard_size=shard_size(runtime.classifier, self._settings, self._device),
+            supports_early_stop=perturbation.kind not in ("sequence", "certificate")
+            and (attack is None or math.isfinite(attack.threat.eps)),
+            shard_size=min(shard_size(runtime.classifier, self._settings, self._device), _most_samples(runtime)),
             per_shard_randomness=runtime.per_shard_randomness,
             query_mode="" if runtime.oracle is None else runtime.oracle.query_mode,
         )
@@ -208,6 +210,9 @@ class DeviceRuntime:
             surrogate = None if surrogate is None else surrogate.with_class_map(benchmark)
         if perturbation.kind != "attack":
             return Queried(classifier=loaded.classifier, classes=classes)
+        if perturbation.smoothing is not None:
+            soft = open_smoothed(loaded.classifier, perturbation.smoothing, self._settings, self._device)
+            return Queried(classifier=loaded.classifier, classes=classes, oracle=soft)
         oracle, precision = (surrogate or loaded).oracle(
             partial(open_oracle, settings=self._settings, device=self._device)
         )
@@ -240,6 +245,13 @@ class DeviceRuntime:
                 "A surrogate must know the same classes.",
             )
         return surrogate
+
+
+def _most_samples(runtime: CellRuntime) -> int:
+    """The largest number of samples of a shard of certificates, so that an interruption does not lose much work."""
+    if runtime.smoothing is None:
+        return runtime.cell.samples
+    return max(1, DRAWS_PER_SHARD // runtime.smoothing.max_passes)
 
 
 def _difference(here: StoredCell, planned: StoredCell) -> str:

@@ -153,7 +153,7 @@ def evaluate(
             _run(plan, pool, store, settings, listener)
     names = {planned.cell.id: planned.cell.model for planned in plan.cells}
     verdicts = store_verdicts(store, names)
-    scores = store_scores(store, names, verdicts, alexnet)
+    scores = store_scores(store, names, verdicts, alexnet, settings.radii)
     return Result(scores, store.place, plan.missing, verdicts, _other_seeds(store, plan))
 
 

@@ -18,6 +18,7 @@ from robustbench_eff.core.shuffle import shuffled
 from robustbench_eff.core.source_code import code_digest
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.smoothing import Smoothing
 from robustbench_eff.registry.perturbation import Perturbation
 from robustbench_eff.storage.stored_cell import StoredCell
 
@@ -81,6 +82,11 @@ class CellRuntime:
         return self.perturbation.sequence if self.perturbation.kind == "sequence" else None
 
     @property
+    def smoothing(self) -> Smoothing | None:
+        """The smoothed classifier that is certified, or attacked in place of the network; else None."""
+        return self.perturbation.smoothing
+
+    @property
     def is_clean(self) -> bool:
         """Whether the images are left as they are."""
         return self.perturbation.kind == "none"
@@ -96,6 +102,9 @@ class CellRuntime:
     @property
     def passes(self) -> int:
         """Largest number of forward and backward passes per sample."""
+        if self.smoothing is not None:
+            attack = 0 if self.attack is None else self.attack.max_passes * self.smoothing.draws
+            return attack + self.smoothing.max_passes
         if self.attack is not None:
             return self.attack.max_passes
         return 1 if self.sequence is None else self.sequence.frames + 1
@@ -111,7 +120,8 @@ class PlannedCell:
     provenance: Provenance
     num_classes: int
     clean: str | None
-    """Id of the cell of clean images that is evaluated first; None if there is none, or this is it."""
+    """Id of the cell whose predictions are the clean ones, evaluated first: that of the clean images, or for an attack
+    on a smoothed classifier that of its certificates; None if there is none, or this is it."""
     clean_rows: SampleIndices | None
     """Position of each sample among the clean images, -1 where it has none; None where they are the same."""
     passes: int
@@ -184,7 +194,7 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         kind=perturbation.kind,
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
         configuration=_configuration(queried, perturbation),
-        seed=seed if component is not None and component.stochastic else None,
+        seed=seed if perturbation.smoothing or (component is not None and component.stochastic) else None,
         flags=classifier.provenance.flags,
     ).identified()
 
@@ -193,6 +203,9 @@ def _configuration(queried: Queried, perturbation: Perturbation) -> dict[str, An
     """Everything that decides which images come out, the seed aside."""
     if perturbation.kind == "none":
         return {}
+    smoothing = {} if perturbation.smoothing is None else dict(perturbation.smoothing.configuration)
+    if perturbation.kind == "certificate":
+        return smoothing
     if perturbation.kind != "attack":
         component = perturbation.corruption if perturbation.kind == "corruption" else perturbation.sequence
         return dict(component.configuration)
@@ -208,6 +221,7 @@ def _configuration(queried: Queried, perturbation: Perturbation) -> dict[str, An
         "version": attack.version,
         "threat": {"norm": attack.threat.norm, "eps": eps},
         **{name: value for name, value in optional.items() if value is not None},
+        **({} if perturbation.smoothing is None else smoothing | {"draws": perturbation.smoothing.draws}),
     }
 
 

@@ -8,6 +8,7 @@ import torch
 
 from robustbench_eff.attacks import Oracle
 from robustbench_eff.models.classifier import Classifier
+from robustbench_eff.models.smoothing import Smoothed, Smoothing
 
 from . import batch_sizes
 from .settings import Settings
@@ -37,6 +38,21 @@ def open_oracle(classifier: Classifier, settings: Settings, device: str) -> Open
     if not oracle.uses_copy:
         return OpenedOracle(oracle, "float32")
     return OpenedOracle(oracle, f"{precision}, compiled" if settings.compile else precision)
+
+
+def open_smoothed(classifier: Classifier, smoothing: Smoothing, settings: Settings, device: str) -> Oracle:
+    """Return the oracle through which attacks query a smoothed classifier, in float32.
+
+    Args:
+        classifier: The network.
+        smoothing: The noise, and the number of draws that each query averages over.
+        settings: The options of the run.
+        device: Torch device of the classifier.
+    """
+    size = classifier.preprocessing.geometry.size
+    soft = Smoothed(classifier, smoothing.sigma, smoothing.draws, torch.Size((3, size, size)), settings.seed)
+    batch_size = max(1, referee_batch_size(classifier, settings, device) // smoothing.draws)
+    return Oracle(soft, batch_size=batch_size)
 
 
 def referee_batch_size(classifier: Classifier, settings: Settings, device: str) -> int:

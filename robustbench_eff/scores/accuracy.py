@@ -14,14 +14,17 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
     """Return `accuracy` of a cell, or for an attack `robust_accuracy` and `robust_accuracy_8bit`.
 
     Robust accuracy is the fraction of all samples that are classified correctly both clean and perturbed; `_8bit`
-    judges the perturbed image rounded to 8 bits.
+    judges the perturbed image rounded to 8 bits. A smoothed classifier is not asked for that, and its abstentions are
+    not correct.
 
     Args:
         item: The cell with its outcomes.
     """
     columns = {"accuracy": "correct"}
     if item.cell.kind == "attack":
-        columns = {"robust_accuracy": "correct", "robust_accuracy_8bit": "correct_8bit"}
+        columns = {"robust_accuracy": "correct"}
+    if item.kind == "attack":
+        columns["robust_accuracy_8bit"] = "correct_8bit"
     n = len(item)
     scores = []
     for metric, column in columns.items():
@@ -32,4 +35,4 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
 
 
 CLEAN_ACCURACY = CellScores(compute=accuracy_scores, kinds=("clean", "corruption"))
-ROBUST_ACCURACY = CellScores(compute=accuracy_scores, kinds=("attack",), columns=("correct_8bit",))
+ROBUST_ACCURACY = CellScores(compute=accuracy_scores, kinds=("attack", "smoothed attack"), columns=("correct_8bit",))
