@@ -7,6 +7,7 @@ from typing import Unpack
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.types import Attack
 from robustbench_eff.models.smoothing import Smoothing
 from robustbench_eff.registry.load_classifier import ModelLike
 from robustbench_eff.registry.perturbation import ON, SMOOTHING, as_perturbation
@@ -22,7 +23,6 @@ def certify(
     n0: int = 100,
     alpha: float = 0.001,
     draws: int = 32,
-    attacks: Sequence[str] = (),
     listener: Listener | None = None,
     **options: Unpack[EvaluateOptions],
 ) -> Result:
@@ -38,9 +38,9 @@ def certify(
         n0: Number of draws that select it.
         alpha: Probability with which a certificate may be wrong.
         draws: Number of draws over which each query of an attack averages.
-        attacks: Attacks on the smoothed classifier, such as `pgd(eps=0.5, norm=l2, steps=20)`.
         listener: Hears about the progress of the run.
-        options: Further fields of `Settings`, such as `radii`.
+        options: Fields of `Settings`, such as `radii`; the `attacks`, such as `pgd(eps=0.5, norm=l2)`, attack the
+            smoothed classifier.
 
     Raises:
         SpecError: A value is out of range, or an attack cannot be read or run on a smoothed classifier.
@@ -52,22 +52,22 @@ def certify(
         StoreError: The store cannot be written.
     """
     smoothing = Smoothing(sigma=sigma, n=n, n0=n0, alpha=alpha, draws=draws)
-    texts = smoothing_texts(smoothing, attacks)
     if "suite" in options or "corruptions" in options:
         raise UsageError("certify takes neither a suite nor corruptions.", "Evaluate those with `evaluate`.")
-    return evaluate(*models, attacks=texts, listener=listener, **options)  # type: ignore[misc]
+    options["attacks"] = smoothing_texts(smoothing, options.get("attacks", ()))
+    return evaluate(*models, listener=listener, **options)
 
 
-def smoothing_texts(smoothing: Smoothing, attacks: Sequence[str]) -> list[str]:
+def smoothing_texts(smoothing: Smoothing, attacks: Sequence[str | Attack]) -> list[str]:
     """Return the texts of the perturbations: the certificate, and the attacks on the smoothed classifier.
 
     Args:
         smoothing: The smoothed classifier.
-        attacks: Texts of attacks.
+        attacks: Attacks as texts or objects.
 
     Raises:
         SpecError: An attack cannot be read, or cannot be run on a smoothed classifier.
     """
     written = spec.text_of(SMOOTHING, smoothing)
     texts = [as_perturbation(written).text]
-    return texts + [as_perturbation(f"{attack}{ON}{written}").text for attack in attacks]
+    return texts + [as_perturbation(f"{as_perturbation(attack).text}{ON}{written}").text for attack in attacks]

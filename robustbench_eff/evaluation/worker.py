@@ -148,7 +148,7 @@ def _judge_images(
     classifier, ids = work.classifier, _ids(work, rows)
     images = work.images.to_model_input(pixels)
     check_batch(images, labels, classifier.num_classes, ids)
-    proposed, threat, effort = images, None, QueryStats.none(len(labels), labels.device)
+    proposed, threat, radius, effort = images, None, None, QueryStats.none(len(labels), labels.device)
     if work.attack is not None:
         assert clean is not None
         proposed, effort = _attack(work, images, labels, ids, clean == labels)
@@ -161,7 +161,6 @@ def _judge_images(
     verdict = judge(classifier, images, labels, proposed, threat, work.batches)
     if work.is_clean:
         _flag_random_outputs(work, rows, images, verdict)
-    radius = None
     if work.smoothing is not None:
         verdict, radius = judge_by_votes(work, work.smoothing, verdict, effort, labels, draws)
     return JudgedBatch(images, verdict, effort, [[] for _ in ids], radius)

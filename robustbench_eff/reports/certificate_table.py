@@ -12,8 +12,8 @@ from .score_rows import Marks, Printed, add_row, row_table
 
 AT_RADIUS = "certified_accuracy@"
 BELOW = (
-    "Certified: correct, and provably the same for every image within that L2 distance; per image, this is wrong with at "
-    "most the probability α. The smoothed classifier is certified, not the network. Abstentions are not correct."
+    "Certified: correct, and provably the same for every image within that L2 distance, with error probability α per "
+    "image. The smoothed classifier is certified, not the network. Abstentions are not correct."
 )
 
 

@@ -101,7 +101,7 @@ def made_up_scores(function: ScoreFunction, *, samples: int = SAMPLES, accuracy:
     """Return the scores of one model with random outcomes, from cells of every kind that the function is for.
 
     The cells are ImageNet and one natural shift of it, cue-conflict images, ImageNet-C at all severities, the sequences
-    of ImageNet-P, two attacks in one ball, a minimum-norm attack, a security curve, certificates, and an attack on them.
+    of ImageNet-P, two attacks in one ball, a minimum-norm attack, a security curve, certificates, an attack on them.
 
     Args:
         function: A row of the table of scores.
@@ -173,8 +173,9 @@ def _item(made_up: _MadeUp, columns: tuple[str, ...], samples: int, accuracy: fl
     values |= {"index": np.arange(SAMPLES), "label": labels, "clean_prediction": labels}
     values |= {"prediction": np.where(correct, labels, others), "correct": correct, "correct_8bit": correct}
     values |= {name: random.uniform(0.6, 1.0, SAMPLES) for name in ("confidence", "prediction_confidence")}
-    values["radius"] = random.uniform(0.1, 0.6, SAMPLES)
+    values["radius"], values["votes"] = random.uniform(0.1, 0.6, SAMPLES), [[]] * SAMPLES
     values["distance_linf"] = random.uniform(0.0, 0.1, SAMPLES)
+    values["distance_l2"] = np.full(SAMPLES, 1.0)  # beyond all certified radii
     values["texture"] = others if made_up.kind == "cue conflict" else np.full(SAMPLES, -1)
     values |= {name: [""] * SAMPLES for name in ("won_by", "note", "flag")}
     values["sample_id"] = [f"ILSVRC2012_val_{row + 1:08d}.JPEG" for row in range(SAMPLES)]
