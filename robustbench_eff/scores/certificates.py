@@ -98,8 +98,8 @@ def certified_radii(item: CellOutcomes) -> npt.NDArray[np.float64]:
     return radii
 
 
-def contradictions(certificates: CellOutcomes, attack: CellOutcomes, alpha: float) -> Contradictions:
-    """Return the samples whose certificate an attack contradicts, both at an error probability of `alpha`.
+def contradictions(certificates: CellOutcomes, attack: CellOutcomes, alpha: float | None = None) -> Contradictions:
+    """Return the samples whose certificate an attack contradicts.
 
     The attack found an image at a distance below the certified radius, for which the vote on independent draws is
     certain of another class. A single sample does so by chance with a probability of at most 2 alpha.
@@ -107,7 +107,7 @@ def contradictions(certificates: CellOutcomes, attack: CellOutcomes, alpha: floa
     Args:
         certificates: Certificates of a smoothed classifier.
         attack: An attack on it.
-        alpha: Error probability of one certificate and of one vote; the radii are computed for it anew.
+        alpha: Error probability for which radii and votes are judged anew; None for the stored radii and predictions.
     """
     _, rows, attacked = np.intersect1d(
         certificates.column("index"), attack.column("index"), assume_unique=True, return_indices=True
@@ -116,9 +116,11 @@ def contradictions(certificates: CellOutcomes, attack: CellOutcomes, alpha: floa
     before, after = certificates.column("prediction")[rows], attack.column("prediction")[attacked]
     votes = np.rint(certificates.column("prediction_confidence")[rows].astype(np.float64) * n)
     votes_after = np.rint(attack.column("prediction_confidence")[attacked].astype(np.float64) * n)
-    radii = np.where(before == ABSTAINED, 0.0, certified_radius(votes, n, alpha, sigma))
+    radii, is_certain = certificates.column("radius")[rows], after != ABSTAINED
+    if alpha is not None:
+        radii = np.where(before == ABSTAINED, 0.0, certified_radius(votes, n, alpha, sigma))
+        is_certain &= binomial_lower_bound(votes_after, n, alpha) > 0.5
     distances = attack.column("distance_l2")[attacked] * (1 + ROUNDING)
-    is_certain = (after != ABSTAINED) & (binomial_lower_bound(votes_after, n, alpha) > 0.5)
     found = np.flatnonzero(is_certain & (before != after) & (distances < radii))
     ids = certificates.outcomes["sample_id"]
     evidence = [
@@ -130,19 +132,30 @@ def contradictions(certificates: CellOutcomes, attack: CellOutcomes, alpha: floa
 
 
 def _contradiction_flag(certificates: CellOutcomes, attack: CellOutcomes) -> str:
-    """A flag if an attack contradicts certificates no more than chance may; empty if it contradicts none."""
-    number = max(1, min(len(certificates), len(attack)))
-    proven = contradictions(certificates, attack, CHANCE / (2 * number))
-    if proven.evidence:
-        cell = certificates.cell
-        raise EvaluationError(
-            f"{attack.cell.perturbation} contradicts {len(proven.evidence)} certificates of {cell.model} on "
-            f"{cell.benchmark}: {proven.evidence[0]}. Chance would do so once in {1 / CHANCE:,.0f} evaluations.",
-            "The answer of the network to an image must not depend on other images, on earlier ones or on noise that "
-            "repeats; if it does not, please report this.",
-        )
-    weak = contradictions(certificates, attack, _field(certificates, "alpha")).evidence
-    return f"certificates contradicted, as chance may: {len(weak)}" if weak else ""
+    """A flag if an attack contradicts certificates no more than chance may; empty if it contradicts none.
+
+    More is an error: a contradiction that holds at so small an error probability that chance shows one in a million
+    evaluations, or more of them at alpha than chance shows in a million evaluations.
+    """
+    number, alpha = max(1, min(len(certificates), len(attack))), _field(certificates, "alpha")
+    found = contradictions(certificates, attack).evidence
+    proven = contradictions(certificates, attack, CHANCE / (2 * number)).evidence
+    if not proven and _probability_of_more(len(found), number, min(1.0, 2 * alpha)) >= CHANCE:
+        return f"contradicted by an attack, as chance may: {len(found)}" if found else ""
+    cell = certificates.cell
+    raise EvaluationError(
+        f"{attack.cell.perturbation} contradicts {len(proven or found)} of {number} certificates of {cell.model} on "
+        f"{cell.benchmark}: {(proven or found)[0]}. Chance would do so in one of {1 / CHANCE:,.0f} evaluations.",
+        "The answer of the network to an image must not depend on other images, on earlier ones or on noise that "
+        "repeats. If it does not, please report this.",
+    )
+
+
+def _probability_of_more(count: int, n: int, probability: float) -> float:
+    """The probability of at least so many events among n."""
+    from scipy.special import bdtrc
+
+    return 1.0 if count == 0 else float(bdtrc(count - 1, n, probability))
 
 
 def _certified(item: CellOutcomes, radii: Sequence[float]) -> list[Score]:
