@@ -171,7 +171,7 @@ def test_a_network_that_returns_nan_for_noisy_images_is_refused() -> None:
         def forward(self, images: torch.Tensor) -> torch.Tensor:
             return super().forward(images.sqrt())
 
-    with pytest.raises(EvaluationError, match="NaN or infinite logits for an image with noise of sigma 0.5"):
+    with pytest.raises(EvaluationError, match=r"NaN or infinite logits for an image with noise of sigma 0\.5"):
         certify(Smoothing(sigma=0.5, n=100, n0=10), HalfSpace().at_distance(0.1), Root())
 
 

@@ -98,13 +98,13 @@ def test_a_radius_that_no_vote_could_certify_says_so() -> None:
 
 def test_one_certain_contradiction_is_an_error_that_names_the_sample() -> None:
     certificates = certified([0, 1], [0, 1], [1000, 1000])
-    with pytest.raises(EvaluationError, match="s00001 is certified as class 1 within .*, and is class 7 at") as error:
+    with pytest.raises(EvaluationError, match=r"s00001 is certified as class 1 within .*, and is class 7 at") as error:
         by_metric(certificates, attacked([0, 7], [900, 990], [0.4, 0.3]))
     assert "must not depend on other images" in error.value.hint
 
 
 def test_a_contradiction_that_chance_explains_is_a_flag() -> None:
-    """Of 20 samples one certificate and one vote hold at alpha, but not at an error probability of one in 40 million."""
+    """Of 20 samples one certificate and one vote hold at alpha, but not at one in 40 million."""
     votes, votes_after = [1000] * 19 + [640], [1000] * 19 + [560]
     certificates = certified([0] * 20, [0] * 20, votes)
     attack = attacked([0] * 19 + [7], votes_after, [0.3] * 19 + [radius(640) * 0.9])
