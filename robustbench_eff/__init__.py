@@ -11,14 +11,16 @@ _PUBLIC = {
     "Settings": "robustbench_eff.evaluation.settings",
     "TrainSettings": "robustbench_eff.training.settings",
     "bpda": "robustbench_eff.models.bpda",
+    "certify": "robustbench_eff.evaluation.certify",
     "evaluate": "robustbench_eff.evaluation.evaluate",
     "load_classifier": "robustbench_eff.registry.load_classifier",
     "train": "robustbench_eff.training.train",
 }
 
-__all__ = ["Settings", "TrainSettings", "bpda", "evaluate", "load_classifier", "train", "__version__"]
+__all__ = ["Settings", "TrainSettings", "bpda", "certify", "evaluate", "load_classifier", "train", "__version__"]
 
 if TYPE_CHECKING:
+    from robustbench_eff.evaluation.certify import certify
     from robustbench_eff.evaluation.evaluate import evaluate
     from robustbench_eff.evaluation.settings import Settings
     from robustbench_eff.models.bpda import bpda

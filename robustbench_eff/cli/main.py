@@ -15,6 +15,7 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from robustbench_eff.reports import json_report, progress, score_tables, verdicts
 
+from .certify import certify
 from .common import error_boundary, error_console, interrupted, output_console, print_line
 from .compare import compare
 from .conflict import conflict
@@ -92,6 +93,7 @@ app = typer.Typer(
 )
 app.add_typer(list_app, name="list")
 app.add_typer(leaderboard_app, name="leaderboard")
+app.command()(certify)
 app.command()(compare)
 app.command()(corrupt)
 app.command()(train)
@@ -155,7 +157,7 @@ def evaluate(
         if context.invoked_subcommand is not None:
             _refuse_options_before_command(context, context.invoked_subcommand)
             return
-        _evaluate(parse_run_options(context.params), as_json=as_json, quiet=quiet)
+        run_and_print(parse_run_options(context.params), as_json=as_json, quiet=quiet)
 
 
 def _refuse_options_before_command(context: typer.Context, command: str) -> None:
@@ -168,7 +170,14 @@ def _refuse_options_before_command(context: typer.Context, command: str) -> None
         raise UsageError(message, f"Options of `{command}` follow its name; see robust-eval {command} --help.")
 
 
-def _evaluate(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
+def run_and_print(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
+    """Evaluate models and print the scores.
+
+    Args:
+        run: The models and the settings.
+        as_json: Print one JSON object instead of tables.
+        quiet: Print no progress.
+    """
     from robustbench_eff.evaluation.evaluate import evaluate as evaluate_models
     from robustbench_eff.system import devices
 

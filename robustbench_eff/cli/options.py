@@ -22,6 +22,7 @@ from .common import (
     parse_input_size,
     parse_model_args,
     parse_numbers,
+    parse_radii,
     parse_target_ci,
 )
 
@@ -166,6 +167,10 @@ StoreOption: TypeAlias = Annotated[str, typer.Option(help="Folder or URL (s3://B
 AlexNetOption: TypeAlias = Annotated[
     Path | None, typer.Option(help="JSON file of AlexNet's errors, the baseline of mCE and mFR.")
 ]
+RadiiOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="L2 radii of certified accuracies, such as 0,0.25,0.5; by default a grid that suits the noise."),
+]
 SkipMissingOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-missing", help="Skip evaluations whose models or images are missing.")
 ]
@@ -219,6 +224,7 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         batch_size=parse_batch_size(options["batch_size"]),
         compile=options["compile_model"],
         target_ci=parse_target_ci(options["target_ci"]),
+        radii=parse_radii(options.get("radii")),
         **{name: options[name] for name in _PLAIN},
     )
     return RunOptions([ModelRequest(name=name, **model_fields) for name in models], settings)

@@ -45,13 +45,15 @@ class Protocol:
     """Seeds of the random draws; empty where nothing was drawn."""
     attack_precision: tuple[str, ...] = ("float32",)
     """Precisions of the networks that attacks queried; the referee always classifies in float32."""
+    smoothing: str = ""
+    """Noise, draws and error probability of the smoothed classifier that was evaluated; empty without one."""
     baseline: str = ""
     """What the number is relative to, such as the baseline of effective robustness; else empty."""
     observers: str = ""
     """The observers whose answers the model was compared with; else empty."""
 
     def of_images(self) -> Protocol:
-        """Return the protocol of the images alone: without seeds, precision, labels, baseline and observers."""
+        """Return the protocol of the images alone: without seeds, precision, smoothing, labels and so on."""
         names = ("description", "split", "count", "total", "excluded", "classes", "geometry", "jpeg_quality")
         more = ("class_names", "model_size")
         return Protocol(**{name: getattr(self, name) for name in (*names, *more)})
@@ -108,7 +110,7 @@ class Protocol:
             parts.append(f"seed {', '.join(map(str, self.seeds))}")
         if self.attack_precision != ("float32",):
             parts.append(f"attacked in {' and '.join(self.attack_precision)}, judged in float32")
-        return " · ".join(part for part in (*parts, self.labels, self.baseline, self.observers) if part)
+        return " · ".join(part for part in (*parts, self.smoothing, self.labels, self.baseline, self.observers) if part)
 
     def _classes(self) -> str:
         """How outputs become classes, with the names of the first few."""

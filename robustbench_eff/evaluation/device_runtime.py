@@ -34,7 +34,7 @@ from .model_cache import LoadedModel, ModelCache
 from .plan import CellRuntime, Plan, PlannedCell, Queried, Task, cell_of
 from .prefetch import fetched
 from .preflight import ModelOrRequest, check
-from .query_interface import draws_of, open_oracle, referee_batch_size, shard_size, votes_of
+from .query_interface import draws_of, open_oracle, open_smoothed, referee_batch_size, shard_size, votes_of
 from .recognise import as_planned
 from .requested_images import Origin, RequestedImages, applied_to
 from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells, seen_by
@@ -45,6 +45,8 @@ WORKER_MISMATCH_HINT = (
     "All workers need the same weights, images and versions of packages; devices of several kinds need "
     "--precision float32, since with auto each takes what it is fastest in."
 )
+DRAWS_PER_SHARD = 2**16
+"""Number of draws of smoothed classifiers above which a shard gets fewer samples."""
 RECENT_TASKS = 16
 """Number of tasks whose start is remembered, so that nothing is prefetched for them; a worker has a few at a time."""
 
@@ -107,15 +109,15 @@ class DeviceRuntime:
         self._progress = progress
         self._check_models()
         planned: dict[str, PlannedCell] = {}
-        clean: dict[tuple[int, str], CellRuntime] = {}
+        clean: dict[tuple[int, str, str], CellRuntime] = {}
         answers = ModelAnswers()
         for index, requested in enumerate(self._requested):
-            runtime = self._runtime(index)
+            runtime, perturbation = self._runtime(index), requested.perturbation
             subject = (requested.model, requested.benchmark.name)
-            if runtime.is_clean:
-                clean[subject] = runtime
+            if perturbation.kind in ("none", "certificate"):
+                clean[*subject, perturbation.text] = runtime
             answers.ask(subject, runtime)
-            cell = self._planned(index, runtime, clean.get(subject))
+            cell = self._planned(index, runtime, clean.get((*subject, perturbation.after or "")))
             planned.setdefault(runtime.cell.id, cell)  # the same model or benchmark may be named twice
         if not planned:
             raise UsageError(
@@ -179,9 +181,8 @@ class DeviceRuntime:
             self._surrogate(requested)
 
     def _planned(self, index: int, runtime: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
-        clean = None if runtime.is_clean else clean
         same_images = clean is None or clean.images is runtime.images
-        attack = runtime.attack
+        attack, perturbation = runtime.attack, runtime.perturbation
         return PlannedCell(
             cell_index=index,
             cell=runtime.cell,
@@ -190,8 +191,9 @@ class DeviceRuntime:
             clean=None if clean is None else clean.cell.id,
             clean_rows=None if clean is None or same_images else clean_positions(runtime.images, clean.images),
             passes=runtime.passes,
-            supports_early_stop=runtime.sequence is None and (attack is None or math.isfinite(attack.threat.eps)),
-            shard_size=shard_size(runtime.classifier, self._settings, self._device),
+            supports_early_stop=perturbation.kind not in ("sequence", "certificate")
+            and (attack is None or math.isfinite(attack.threat.eps)),
+            shard_size=min(shard_size(runtime.classifier, self._settings, self._device), _most_samples(runtime)),
             per_shard_randomness=runtime.per_shard_randomness,
             query_mode="" if runtime.oracle is None else runtime.oracle.query_mode,
         )
@@ -232,9 +234,13 @@ class DeviceRuntime:
             classes = benchmark.class_map().digest
             loaded = loaded.with_class_map(benchmark)
             surrogate = None if surrogate is None else surrogate.with_class_map(benchmark)
-        votes = votes_of(loaded.classifier, self._settings, len(images)) if perturbation.kind != "sequence" else None
+        is_voted = perturbation.kind != "sequence" and perturbation.smoothing is None
+        votes = votes_of(loaded.classifier, self._settings, len(images)) if is_voted else None
         if perturbation.kind != "attack":
             return Queried(classifier=loaded.classifier, classes=classes, votes=votes)
+        if perturbation.smoothing is not None:
+            soft = open_smoothed(loaded.classifier, perturbation.smoothing, self._settings, self._device)
+            return Queried(classifier=loaded.classifier, classes=classes, oracle=soft)
         attacked = surrogate or loaded
         oracle, precision = attacked.oracle(partial(open_oracle, settings=self._settings, device=self._device))
         oracle.draws = self._draws_of(requested, attacked.classifier, oracle, images)
@@ -284,6 +290,13 @@ class DeviceRuntime:
                 "A surrogate must take the same images.",
             )
         return surrogate
+
+
+def _most_samples(runtime: CellRuntime) -> int:
+    """The largest number of samples of a shard of certificates, so that an interruption does not lose much work."""
+    if runtime.smoothing is None:
+        return runtime.cell.samples
+    return max(1, DRAWS_PER_SHARD // runtime.smoothing.max_passes)
 
 
 def _difference(here: StoredCell, planned: StoredCell) -> str:

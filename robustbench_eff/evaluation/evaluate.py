@@ -168,7 +168,7 @@ def evaluate(
             failed = _run(plan, pool, store, settings, listener, run_id)
     names = {planned.cell.id: planned.cell.model for planned in plan.cells}
     verdicts = store_verdicts(store, names)
-    scores = store_scores(store, names, verdicts, alexnet)
+    scores = store_scores(store, names, verdicts, alexnet, settings.radii)
     return Result(scores, store.place, plan.missing, verdicts, _other_seeds(store, plan), failed)
 
 

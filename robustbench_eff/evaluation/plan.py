@@ -20,6 +20,7 @@ from robustbench_eff.core.object_digest import foreign_digest
 from robustbench_eff.core.shuffle import shuffled
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, Images, Labels, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.smoothing import Smoothing
 from robustbench_eff.registry.perturbation import Perturbation
 from robustbench_eff.storage.answers import Answers
 from robustbench_eff.storage.stored_cell import StoredCell
@@ -88,6 +89,11 @@ class CellRuntime:
         return self.perturbation.sequence if self.perturbation.kind == "sequence" else None
 
     @property
+    def smoothing(self) -> Smoothing | None:
+        """The smoothed classifier that is certified, or attacked in place of the network; else None."""
+        return self.perturbation.smoothing
+
+    @property
     def is_clean(self) -> bool:
         """Whether the images are left as they are."""
         return self.perturbation.kind == "none"
@@ -120,6 +126,9 @@ class CellRuntime:
     @property
     def passes(self) -> int:
         """Largest number of forward and backward passes per sample."""
+        if self.smoothing is not None:
+            attack = 0 if self.attack is None else self.attack.max_passes * self.smoothing.draws
+            return attack + self.smoothing.max_passes
         if self.attack is not None:
             return self.attack.max_passes * (self.queried.draws or 1) + (self.votes or 0)
         return (self.votes or 1) if self.sequence is None else self.sequence.frames + 1
@@ -135,7 +144,8 @@ class PlannedCell:
     provenance: Provenance
     num_classes: int
     clean: str | None
-    """Id of the cell of clean images that is evaluated first; None if there is none, or this is it."""
+    """Id of the cell whose predictions are the clean ones, evaluated first: that of the clean images, or for an attack
+    on a smoothed classifier that of its certificates; None if there is none, or this is it."""
     clean_rows: SampleIndices | None
     """Position of each sample among the clean images, -1 where it has none; None where they are the same."""
     passes: int
@@ -213,7 +223,7 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         kind=perturbation.kind,
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
         configuration=_configuration(queried, perturbation, run_id),
-        seed=seed if is_drawn else None,
+        seed=seed if is_drawn or perturbation.smoothing else None,
         flags=(*classifier.provenance.flags, *_unidentified(classifier), *_random_outputs(queried, perturbation)),
     ).identified()
 
@@ -251,6 +261,9 @@ def _configuration(queried: Queried, perturbation: Perturbation, run_id: str) ->
     votes = {} if queried.votes is None else {"votes_per_image": queried.votes}
     if perturbation.kind == "none":
         return votes
+    smoothing = {} if perturbation.smoothing is None else dict(perturbation.smoothing.configuration)
+    if perturbation.kind == "certificate":
+        return smoothing
     if perturbation.kind != "attack":
         component = perturbation.corruption if perturbation.kind == "corruption" else perturbation.sequence
         code = foreign_digest(getattr(component, "kernel", component))
@@ -269,6 +282,7 @@ def _configuration(queried: Queried, perturbation: Perturbation, run_id: str) ->
         "version": attack.version,
         "threat": {"norm": attack.threat.norm, "eps": eps},
         **{name: value for name, value in optional.items() if value is not None},
+        **({} if perturbation.smoothing is None else smoothing | {"draws": perturbation.smoothing.draws}),
     }
 
 

@@ -14,7 +14,7 @@ from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import benchmarks, build_benchmark, build_model
 from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.registry.open_benchmark import missing_data
-from robustbench_eff.registry.perturbation import UNPERTURBED, Perturbation, as_perturbation, expand_sets, perturbations
+from robustbench_eff.registry.perturbation import Perturbation, expand_sets, perturbations
 from robustbench_eff.registry.suite import Suite
 
 from .open_images import available, missing_files, open_clean, open_files
@@ -141,8 +141,8 @@ def _perturbations(named: Mapping[str, Benchmark], settings: Settings) -> dict[s
         return dict.fromkeys(named, explicit)
     suite = build_benchmark.suite(settings.suite)
     texts = {name: _texts(suite, name, settings) for name in named}
-    read = {text: as_perturbation(text) for group in texts.values() for text in group}
-    return {name: list(dict.fromkeys([UNPERTURBED, *map(read.__getitem__, group)])) for name, group in texts.items()}
+    read = {group: perturbations(group) for group in set(map(tuple, texts.values()))}
+    return {name: read[tuple(group)] for name, group in texts.items()}
 
 
 def _texts(suite: Suite, benchmark: str, settings: Settings) -> list[str]:

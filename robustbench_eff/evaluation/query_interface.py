@@ -12,6 +12,7 @@ from robustbench_eff.attacks.expectation import choose_draws
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.randomness import seeded
+from robustbench_eff.models.smoothing import Smoothed, Smoothing
 
 from . import batch_sizes
 from .settings import Settings
@@ -78,6 +79,21 @@ def draws_of(classifier: Classifier, oracle: Oracle, settings: Settings, images:
     batch = images.to_model_input(images.bytes(rows).to(device))
     with seeded(classifier, settings.seed, "draws per gradient", device):
         return choose_draws(oracle, batch, images.labels_of(rows, device))
+
+
+def open_smoothed(classifier: Classifier, smoothing: Smoothing, settings: Settings, device: str) -> Oracle:
+    """Return the oracle through which attacks query a smoothed classifier, in float32.
+
+    Args:
+        classifier: The network.
+        smoothing: The noise, and the number of draws that each query averages over.
+        settings: The options of the run.
+        device: Torch device of the classifier.
+    """
+    shape = torch.Size(classifier.preprocessing.shape)
+    soft = Smoothed(classifier, smoothing.sigma, smoothing.draws, shape, settings.seed)
+    batch_size = max(1, referee_batch_size(classifier, settings, device) // smoothing.draws)
+    return Oracle(soft, batch_size=batch_size)
 
 
 def referee_batch_size(classifier: Classifier, settings: Settings, device: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,9 @@ class Settings:
     """Folder or URL of the outcomes."""
     alexnet_baseline: Path | str | None = None
     """JSON file with AlexNet's errors, to which mCE and mFR are relative; None for the published ones."""
+    radii: Sequence[float] = ()
+    """L2 radii at which certified accuracy is reported; empty for a grid that depends on the noise. Changes no
+    outcome."""
     shuffle_shards: bool = False
     """Evaluate the samples in random order, so that the finished ones are always a fair sample of all."""
     target_ci: float | None = None
@@ -99,6 +103,8 @@ class Settings:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
+        if any(not 0 <= radius < math.inf for radius in self.radii):
+            raise UsageError(f"radii must be L2 distances of at least 0 in units of [0, 1] pixels, got {self.radii}.")
         if self.target_ci is not None and not 0 < self.target_ci < 50:
             raise UsageError(f"target_ci must be between 0 and 50 points, got {self.target_ci}.", "Try ±0.5.")
 
@@ -123,6 +129,7 @@ class EvaluateOptions(TypedDict, total=False):
     seed: int
     store: Path | str
     alexnet_baseline: Path | str | None
+    radii: Sequence[float]
     shuffle_shards: bool
     target_ci: float | None
     votes: int | None

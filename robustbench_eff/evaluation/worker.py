@@ -15,13 +15,14 @@ from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat
-from robustbench_eff.core.types import FrameGenerator, Images, Labels, Pixels, QueryCountingModel, QueryStats
+from robustbench_eff.core.types import FrameGenerator, Images, Labels, PerSample, Pixels, QueryCountingModel, QueryStats
 from robustbench_eff.storage.outcomes import SCHEMA
 
 from .gallery import MAX_TILES, Sample, picture
 from .plan import CellRuntime, SampleIndices, Task
 from .prefetch import fetched, pictures
 from .referee import Judgement, check_batch, has_nondeterministic_logits, judge, rank_frames
+from .smoothed_votes import judge_by_votes
 
 UNBOUNDED = Threat("linf", 1.0)
 """Threat model of corrupted images: a corruption may change a pixel to any value in [0, 1]."""
@@ -138,6 +139,7 @@ class JudgedBatch:
     """Queries that the attack or the classification needed."""
     rankings: list[list[int]]
     """Best classes of every frame of a sample's sequence; empty lists for single images."""
+    radius: PerSample | None = None  # certified radius of the judged image
 
 
 def _judge_images(
@@ -147,7 +149,7 @@ def _judge_images(
     classifier, ids = work.classifier, _ids(work, rows)
     images = work.images.to_model_input(pixels)
     check_batch(images, labels, classifier.num_classes, ids)
-    proposed, threat, effort = images, None, QueryStats.none(len(labels), labels.device)
+    proposed, threat, radius, effort = images, None, None, QueryStats.none(len(labels), labels.device)
     if work.attack is not None:
         assert clean is not None
         eligible = torch.ones_like(labels, dtype=torch.bool) if work.votes else clean == labels
@@ -155,13 +157,15 @@ def _judge_images(
         threat = work.attack.threat
     else:
         effort.num_forwards += work.votes or 1
+    draws = RandomStreams.of(work.cell.seed or 0, ids, labels.device)
     if work.corruption is not None:
-        draws = RandomStreams.of(work.cell.seed or 0, ids, labels.device)
         proposed, threat = work.images.to_model_input(work.corruption(pixels, draws)), UNBOUNDED
     verdict = judge(classifier, images, labels, proposed, threat, work.batches, work.votes)
     if work.is_clean and not work.votes:
         _flag_random_outputs(work, rows, images, verdict)
-    return JudgedBatch(images, verdict, effort, [[] for _ in ids])
+    if work.smoothing is not None:
+        verdict, radius = judge_by_votes(work, work.smoothing, verdict, effort, labels, draws)
+    return JudgedBatch(images, verdict, effort, [[] for _ in ids], radius)
 
 
 def _flag_random_outputs(work: CellRuntime, rows: SampleIndices, images: Images, verdict: Judgement) -> None:
@@ -235,7 +239,7 @@ def _columns(
         "ranking": batch.rankings,
         "flag": verdict.flags,
         "votes": verdict.votes,
-        "radius": np.full(len(rows), -1.0),
+        "radius": np.full(len(rows), -1.0) if batch.radius is None else batch.radius,
     }
     if work.images.published:  # a published image has no clean counterpart to measure a distance to
         columns |= {name: np.full(len(labels), np.nan) for name in ("distance_linf", "distance_l2", "distance_l1")}

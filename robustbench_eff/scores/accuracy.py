@@ -21,6 +21,8 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
     Wilson's interval of the mean of votes is conservative: a mean of numbers in [0, 1] varies at most as much as one of
     zeros and ones, over samples and draws together.
 
+    A smoothed classifier is not asked about the rounded image, and its abstentions are not correct.
+
     Args:
         item: The cell with its outcomes.
     """
@@ -28,7 +30,7 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
     shares = {metric: item.right_shares}
     if item.has_votes:
         shares[f"{metric}_every_vote"] = shares[metric] == 1
-    elif item.cell.kind == "attack":
+    elif item.kind == "attack":
         shares["robust_accuracy_8bit"] = item.column("correct_8bit")
     n, scores = len(item), []
     for name, right in shares.items():
@@ -39,4 +41,4 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
 
 
 CLEAN_ACCURACY = CellScores(compute=accuracy_scores, kinds=("clean", "corruption"))
-ROBUST_ACCURACY = CellScores(compute=accuracy_scores, kinds=("attack",), columns=("correct_8bit",))
+ROBUST_ACCURACY = CellScores(compute=accuracy_scores, kinds=("attack", "smoothed attack"), columns=("correct_8bit",))

@@ -15,8 +15,11 @@ from robustbench_eff.storage.outcomes import as_numpy, right_shares
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
-CellKind = Literal["clean", "cue conflict", "corruption", "sequence", "attack", "minimum norm"]
-"""What was done to the images, and for attacks, whether they search inside a ball or for the closest image."""
+CellKind = Literal[
+    "clean", "cue conflict", "corruption", "sequence", "attack", "minimum norm", "certificate", "smoothed attack"
+]
+"""What was done to the images, and for attacks, whether they search inside a ball or for the closest image, or attack a
+smoothed classifier."""
 BASE_COLUMNS = ("label", "clean_prediction", "correct", "note", "flag")
 """Columns of the outcomes that are read of every cell."""
 
@@ -93,8 +96,13 @@ def kind_of(cell: StoredCell) -> CellKind:
     Args:
         cell: The cell.
     """
-    kinds: Mapping[str, CellKind] = {"none": "clean", "corruption": "corruption", "sequence": "sequence"}
-    return kinds.get(cell.kind) or ("minimum norm" if cell.is_minimum_norm else "attack")
+    if cell.kind == "none":
+        return "clean"
+    if cell.kind != "attack":
+        return cell.kind
+    if cell.smoothing is not None:
+        return "smoothed attack"
+    return "minimum norm" if cell.is_minimum_norm else "attack"
 
 
 def columns_of(cell: StoredCell, columns: Sequence[str]) -> tuple[str, ...]:

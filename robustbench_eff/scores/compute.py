@@ -21,6 +21,7 @@ def store_scores(
     names: Mapping[str, str] | None = None,
     verdicts: Sequence[Verdict] = (),
     alexnet: AlexNet | None = None,
+    radii: Sequence[float] = (),
 ) -> list[Score]:
     """Return the scores of cells in the order in which they were begun, then those over several cells.
 
@@ -32,8 +33,12 @@ def store_scores(
         names: Ids of the cells, and the name of the model of each; None for all cells as they are stored.
         verdicts: Findings of the gradient-masking checks; what they suspect is flagged on the cells they compared.
         alexnet: Errors and flip probabilities of AlexNet; None for the published ones.
+        radii: L2 radii of certified accuracies; empty for a grid that depends on the noise.
+
+    Raises:
+        EvaluationError: An attack on a smoothed classifier contradicts its certificates.
     """
-    context = ScoreContext(alexnet=alexnet or published(), suspicions=suspicions(verdicts))
+    context = ScoreContext(alexnet=alexnet or published(), suspicions=suspicions(verdicts), radii=radii)
     functions: list[ScoreFunction] = [row.load() for row in SCORES.values()]
     failures = {cell_id: (f"{FAILED}{' '.join(why.split())}",) for cell_id, why in store.failures().items()}
     scores: list[Score] = []

@@ -18,7 +18,7 @@ from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
-from .cell_groups import CellOutcomes, subject_of
+from .cell_groups import CellOutcomes, kind_of, subject_of
 from .doubts import DOUBTED, follows_gradients, is_black_box, stalled
 
 FindingKind = Literal["passed", "suspect", "not run"]
@@ -96,7 +96,7 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
     """
     subjects: dict[tuple[object, ...], list[StoredCell]] = {}
     for cell in store.cells().values():
-        if cell.kind in ("none", "attack"):
+        if kind_of(cell) in ("clean", "attack", "minimum norm"):
             subjects.setdefault(subject_of(cell), []).append(cell)
     result: list[Verdict] = []
     for cells in subjects.values():

@@ -21,6 +21,7 @@ from robustbench_eff.storage.store import Store
 from .alexnet import AlexNet, published
 from .build_score import Contributions, protocol_over
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
+from .certificates import certified, certified_radii, radii_of
 from .corruptions import corruption_contributions
 from .distances import distances, survives
 from .masking_checks import store_verdicts, suspicions
@@ -139,12 +140,15 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
 def _all(
     by_kind: Mapping[CellKind, Sequence[CellOutcomes]], alexnet: AlexNet
 ) -> Iterator[tuple[str, SampleContributions]]:
-    for item in [*by_kind.get("clean", ()), *by_kind.get("attack", ()), *by_kind.get("corruption", ())]:
-        yield _of_cell(item)
+    for kind in _SINGLE:
+        for item in by_kind.get(kind, ()):
+            yield _of_cell(item)
     for item in by_kind.get("cue conflict", ()):
         yield _of_conflict(item)
     for item in by_kind.get("minimum norm", ()):
         yield from _within_radii(item)
+    for item in by_kind.get("certificate", ()):
+        yield from _of_certificates(item)
     for item in by_kind.get("sequence", ()):
         yield from _of_frames(item)
     for group in comparable(by_kind.get("corruption", ())):
@@ -153,6 +157,10 @@ def _all(
     for group in comparable(by_kind.get("sequence", ())):
         contributions, flags = mean_sequence_contributions(group, alexnet)
         yield from _over_cells(group, contributions, flags, dict.fromkeys(RATES.values(), alexnet.flags))
+
+
+_SINGLE: Sequence[CellKind] = ("clean", "attack", "smoothed attack", "corruption")
+"""Kinds of cells of which each sample is right or wrong."""
 
 
 def _of_cell(item: CellOutcomes) -> tuple[str, SampleContributions]:
@@ -185,6 +193,14 @@ def _within_radii(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions
     for eps in item.cell.radii:
         values = survives(distance, eps).astype(np.float64)
         entry = _entry([item], item.cell.perturbation, f"robust_accuracy@{spec.literal(eps)}", values)
+        yield _key([item], entry), entry
+
+
+def _of_certificates(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions]]:
+    """Certified accuracy at the default radii, and the mean radius."""
+    at_radii = {f"certified_accuracy@{spec.literal(radius)}": certified(item, radius) for radius in radii_of(item)}
+    for metric, values in {**at_radii, "average_certified_radius": certified_radii(item)}.items():
+        entry = _entry([item], item.cell.perturbation, metric, values.astype(np.float64))
         yield _key([item], entry), entry
 
 

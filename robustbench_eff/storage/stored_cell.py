@@ -15,7 +15,7 @@ from robustbench_eff.core.protocol import Protocol
 if TYPE_CHECKING:
     from robustbench_eff.core.types import AttackUses
 
-PerturbationKind = Literal["none", "attack", "corruption", "sequence"]
+PerturbationKind = Literal["none", "attack", "corruption", "sequence", "certificate"]
 CLEAN = "none"
 """Text of the perturbation that leaves the images as they are."""
 _USES_OF_FORMAT_4: Mapping[AttackUses, tuple[str, ...]] = {
@@ -105,6 +105,11 @@ class StoredCell:
     def is_minimum_norm(self) -> bool:
         """Whether the attack searches for the closest adversarial image rather than inside one ball."""
         return self.kind == "attack" and (math.isinf(self.eps) or bool(self.radii))
+
+    @property
+    def smoothing(self) -> Mapping[str, Any] | None:
+        """Fields of the smoothed classifier that was certified, or attacked in place of the network; else None."""
+        return self.configuration.get("smoothing")
 
     @property
     def precision(self) -> str:
