@@ -17,12 +17,15 @@ from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, UsageError
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.types import Pixels
+from robustbench_eff.models.adaptation.adapted_network import adapted
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.registry import build_model
+from robustbench_eff.registry.build_adaptation import adaptation
 from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import devices
 
+from .adapted_cells import evaluable_cells, stream_shard_size
 from .model_cache import LoadedModel, ModelCache
 from .plan import CellRuntime, Plan, PlannedCell, Queried, Task, cell_of
 from .prefetch import fetched
@@ -31,7 +34,9 @@ from .query_interface import open_oracle, referee_batch_size, shard_size
 from .requested_images import Origin, RequestedImages, applied_to
 from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells
 from .settings import Settings
-from .worker import ShardColumns, run_shard
+from .shard_columns import ShardColumns
+from .stream_worker import run_stream
+from .worker import run_shard
 
 WORKER_MISMATCH_HINT = (
     "All workers need the same weights, images and versions of packages; devices of several kinds need "
@@ -63,7 +68,8 @@ class DeviceRuntime:
         """
         self._settings, self._device, self._threads = settings, device, threads
         self._ready = check(models, settings, device)
-        self._requested = requested_cells(self._ready)
+        self._adaptation = None if settings.adapt is None else adaptation(settings.adapt)
+        self._requested = evaluable_cells(requested_cells(self._ready), self._adaptation)
         self._models = ModelCache()
         self._images = RequestedImages(self._ready, settings.limit)
         self._in_use: dict[tuple[int, Origin], ImageSet] = {}
@@ -119,7 +125,8 @@ class DeviceRuntime:
             return  # `work` reports it
         requested = self._requested[task.cell_index]
         images = self._in_use.get((requested.model, self._images.origin(requested)))
-        if images is None or requested.perturbation.kind == "sequence":
+        in_stream = self._adaptation is not None and not self._adaptation.stream.is_pointwise
+        if images is None or in_stream or requested.perturbation.kind == "sequence":
             return
         key = (task.cell_index, int(task.rows[0]))
         with self._prefetching:
@@ -146,7 +153,7 @@ class DeviceRuntime:
             coming = self._prefetched.pop(key, None)
         pixels = None if coming is None else _arrived(coming)
         with devices.threads(runtime.classifier.preprocessing.geometry.size, self._threads):
-            return run_shard(runtime, task, pixels)
+            return run_shard(runtime, task, pixels) if runtime.stream is None else run_stream(runtime, task)
 
     def _check_models(self) -> None:
         for index, model in enumerate(self._ready.models):
@@ -159,7 +166,7 @@ class DeviceRuntime:
     def _planned(self, index: int, runtime: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
         clean = None if runtime.is_clean else clean
         same_images = clean is None or clean.images is runtime.images
-        attack = runtime.attack
+        attack, size = runtime.attack, shard_size(runtime.classifier, self._settings, self._device)
         return PlannedCell(
             cell_index=index,
             cell=runtime.cell,
@@ -169,7 +176,7 @@ class DeviceRuntime:
             clean_rows=None if clean is None or same_images else clean_positions(runtime.images, clean.images),
             passes=runtime.passes,
             supports_early_stop=runtime.sequence is None and (attack is None or math.isfinite(attack.threat.eps)),
-            shard_size=shard_size(runtime.classifier, self._settings, self._device),
+            shard_size=size if runtime.stream is None else stream_shard_size(runtime.stream, size, len(runtime.images)),
             per_shard_randomness=runtime.per_shard_randomness,
             query_mode="" if runtime.oracle is None else runtime.oracle.query_mode,
         )
@@ -189,12 +196,13 @@ class DeviceRuntime:
         queried = self._queried(requested, loaded)
         settings, device = self._settings, self._device
         return CellRuntime(
-            cell=cell_of(queried, images, perturbation, settings.seed),
+            cell=cell_of(queried, images, perturbation, settings.seed, self._adaptation),
             queried=queried,
             images=images,
             perturbation=perturbation,
             batches=loaded.batches("judged", referee_batch_size(loaded.classifier, settings, device)),
             shards=loaded.batches("evaluated", shard_size(loaded.classifier, settings, device)),
+            adaptation=self._adaptation,
         )
 
     def _queried(self, requested: RequestedCell, loaded: LoadedModel) -> Queried:
@@ -221,7 +229,11 @@ class DeviceRuntime:
 
     def _loaded(self, index: int) -> LoadedModel:
         model = self._ready.models[index].model
-        return self._models.get_or_load(str(index), partial(_load, model, self._device))
+        return self._models.get_or_load(str(index), partial(self._load, model))
+
+    def _load(self, model: ModelOrRequest) -> Classifier:
+        classifier = model if isinstance(model, Classifier) else build_model.load(model, self._device)
+        return classifier if self._adaptation is None else adapted(classifier, self._adaptation.component)
 
     def _surrogate(self, requested: RequestedCell) -> LoadedModel | None:
         """The model that is attacked, at the size of the evaluated one; None where they are the same."""
@@ -251,10 +263,6 @@ def _difference(here: StoredCell, planned: StoredCell) -> str:
     ]
     differing = "; ".join(f"{name} is {getattr(here, name)!r}, planned {getattr(planned, name)!r}" for name in names)
     return f"A worker would compute another cell than {planned.perturbation} on {planned.model}: {differing}."
-
-
-def _load(model: ModelOrRequest, device: str) -> Classifier:
-    return model if isinstance(model, Classifier) else build_model.load(model, device)
 
 
 def _arrived(coming: Future[Pixels]) -> Pixels | None:

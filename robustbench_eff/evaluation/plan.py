@@ -16,8 +16,10 @@ from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import Missing
 from robustbench_eff.core.shuffle import shuffled
 from robustbench_eff.core.source_code import code_digest
+from robustbench_eff.core.stream import Stream
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.registry.build_adaptation import NamedAdaptation
 from robustbench_eff.registry.perturbation import Perturbation
 from robustbench_eff.storage.stored_cell import StoredCell
 
@@ -54,6 +56,8 @@ class CellRuntime:
     kept."""
     shards: Batches
     """Shard size for everything else; shared in the same way."""
+    adaptation: NamedAdaptation | None = None
+    """How the classifier adapts to the images; None if its answers do not depend on batch, order or past."""
 
     @property
     def classifier(self) -> Classifier:
@@ -86,18 +90,25 @@ class CellRuntime:
         return self.perturbation.kind == "none"
 
     @property
-    def per_shard_randomness(self) -> bool:
-        """True if splitting a shard would change outcomes: third-party attacks draw random numbers per shard.
+    def stream(self) -> Stream | None:
+        """The stream in which the images are evaluated; None where the answers do not depend on one."""
+        return None if self.adaptation is None or self.adaptation.stream.is_pointwise else self.adaptation.stream
 
-        Such a shard is never halved.
+    @property
+    def per_shard_randomness(self) -> bool:
+        """True if splitting a shard would change outcomes, so that it is never halved.
+
+        Third-party attacks draw random numbers per shard, and the answers in a stream depend on the other images.
         """
-        return self.perturbation.is_adapted
+        return self.perturbation.is_adapted or self.stream is not None
 
     @property
     def passes(self) -> int:
         """Largest number of forward and backward passes per sample."""
         if self.attack is not None:
             return self.attack.max_passes
+        if self.stream is not None:
+            return self.stream.num_orders
         return 1 if self.sequence is None else self.sequence.frames + 1
 
 
@@ -121,7 +132,7 @@ class PlannedCell:
     shard_size: int
     """Number of samples in a shard."""
     per_shard_randomness: bool
-    """True if splitting a shard would change outcomes: third-party attacks draw random numbers per shard."""
+    """True if splitting a shard would change outcomes; see `CellRuntime`."""
     query_mode: str
     """How an attack queries the model: precision, folding, compilation; empty without an attack."""
 
@@ -159,7 +170,13 @@ class Task:
         return dataclasses.replace(self, rows=self.rows[positions], clean_predictions=predictions)
 
 
-def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed: int) -> StoredCell:
+def cell_of(
+    queried: Queried,
+    images: ImageSet,
+    perturbation: Perturbation,
+    seed: int,
+    adaptation: NamedAdaptation | None = None,
+) -> StoredCell:
     """Return the cell of a classifier on a set of images under a perturbation.
 
     Args:
@@ -167,8 +184,15 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         images: The benchmark, decoded for the classifier.
         perturbation: What changes the images; a published set says so in its component's configuration.
         seed: Seed of the random draws, recorded only where something is drawn.
+        adaptation: How the classifier adapts to the images; None if it does not.
     """
     component = perturbation.component
+    is_drawn = component is not None and component.stochastic
+    protocol, configuration = images.protocol, _configuration(queried, perturbation)
+    if adaptation is not None:
+        is_drawn |= adaptation.stream.is_drawn
+        protocol = dataclasses.replace(protocol, stream=adaptation.protocol)
+        configuration["adaptation"] = adaptation.configuration
     classifier = queried.classifier
     return StoredCell(
         model=classifier.name,
@@ -176,15 +200,15 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         model_digest=classifier.digest,
         preprocessing=str(classifier.preprocessing),
         benchmark=images.benchmark,
-        protocol=images.protocol,
+        protocol=protocol,
         data=images.fingerprint,
         classes=queried.classes,
         samples=len(images),
         perturbation=perturbation.text,
         kind=perturbation.kind,
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
-        configuration=_configuration(queried, perturbation),
-        seed=seed if component is not None and component.stochastic else None,
+        configuration=configuration,
+        seed=seed if is_drawn else None,
         flags=classifier.provenance.flags,
     ).identified()
 

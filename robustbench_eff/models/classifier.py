@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -101,11 +102,20 @@ class Classifier(nn.Module):
             raise ModelError(
                 f"{self.name} has {self.num_classes} outputs; these classes need a model with {class_map.outputs}."
             )
-        mapped = copy.copy(self)
-        mapped._modules = {**self._modules, "model": ClassMappedModel(self.model, class_map).to(self.mean.device)}
+        mapped = self.with_network(ClassMappedModel(self.model, class_map).to(self.mean.device))
         mapped.num_classes = len(class_map.members)
-        mapped._sums = weights_sums(mapped.model)
         return mapped
+
+    def with_network(self, network: nn.Module) -> Classifier:
+        """Return the same classifier around another network, with the digest of this one.
+
+        Args:
+            network: Network that takes the same normalized images.
+        """
+        other = copy.copy(self)
+        other._modules = {**self._modules, "model": network}
+        other._sums = weights_sums(network)
+        return other
 
     @cached_property
     def flops(self) -> int:
@@ -134,15 +144,16 @@ class Classifier(nn.Module):
         """Check the logits of three images of noise, and return the number of classes."""
         size = self.preprocessing.geometry.size
         images = RandomStreams.of(0, range(3), self.mean.device).uniform((3, size, size), stream="probe")
+        probed = _independent(self)
         try:
             with torch.no_grad():
-                logits = self(images)
+                logits = probed(images)
         except Exception as error:
             raise ModelError(
                 f"{self.name} fails on a batch of shape {tuple(images.shape)}: {type(error).__name__}: {error}",
                 "Its forward must take the images alone, at this size: see --input-size and --model-arg.",
             ) from error
-        self.check_mode()
+        probed.check_mode()
         if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
             got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
             raise ModelError(f"{self.name} must return logits of shape (N, K), got {got} for N = {len(images)}.")
@@ -159,6 +170,18 @@ class Classifier(nn.Module):
                 "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
             )
         return int(logits.shape[1])
+
+
+_CANNOT_COPY = (RuntimeError, TypeError, ValueError, AttributeError, copy.Error, pickle.PickleError)
+"""What `copy.deepcopy` raises for modules that hold generators, locks or tensors with a history."""
+
+
+def _independent(classifier: Classifier) -> Classifier:
+    """A copy to be tried out, because a network that adapts would adapt to what it is tried on."""
+    try:
+        return copy.deepcopy(classifier)
+    except _CANNOT_COPY:  # a network that cannot be copied can still be evaluated, but not adapt
+        return classifier
 
 
 class ClassMappedModel(nn.Module):

@@ -1,4 +1,4 @@
-"""Clean and robust accuracy with Wilson intervals."""
+"""Clean and robust accuracy with Wilson intervals; of a stream in several orders, over these too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from robustbench_eff.core.statistics import wilson
 
 from .build_score import score_of
 from .cell_groups import CellOutcomes
+from .order_votes import interval_over_orders, order_votes
 from .score import Score
 from .score_function import CellScores
 
@@ -14,11 +15,14 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
     """Return `accuracy` of a cell, or for an attack `robust_accuracy` and `robust_accuracy_8bit`.
 
     Robust accuracy is the fraction of all samples that are classified correctly both clean and perturbed; `_8bit`
-    judges the perturbed image rounded to 8 bits.
+    judges the perturbed image rounded to 8 bits. Of a stream in several orders, `accuracy` is the mean over them.
 
     Args:
         item: The cell with its outcomes.
     """
+    if item.cell.orders > 1 and len(item):
+        votes = order_votes(item)
+        return [score_of(item, "accuracy", float(votes.mean()), interval_over_orders(votes))]
     columns = {"accuracy": "correct"}
     if item.cell.kind == "attack":
         columns = {"robust_accuracy": "correct", "robust_accuracy_8bit": "correct_8bit"}

@@ -23,6 +23,7 @@ from .build_score import Contributions, protocol_over
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
 from .corruptions import corruption_contributions
 from .distances import distances, survives
+from .order_votes import share_correct
 from .sequences import RATES, mean_sequence_contributions, stabilities, suffix
 
 Values = npt.NDArray[np.float64]
@@ -154,7 +155,7 @@ def _all(
 
 def _of_cell(item: CellOutcomes) -> tuple[str, SampleContributions]:
     metric = "robust_accuracy" if item.cell.kind == "attack" else "accuracy"
-    entry = _entry([item], item.cell.perturbation, metric, item.correct.astype(np.float64))
+    entry = _entry([item], item.cell.perturbation, metric, share_correct(item))
     entry = replace(entry, **_answers(item))
     return _key([item], entry), entry
 
@@ -222,7 +223,7 @@ def _key(group: Sequence[CellOutcomes], entry: SampleContributions) -> str:
     """Equal for what may be compared; published files are identified by their samples, others by their bytes too."""
     cell = group[0].cell
     samples = hashlib.blake2b("\n".join(entry.sample_ids).encode(), digest_size=16).hexdigest()
-    images = [cell.benchmark, cell.classes, samples if cell.is_published else cell.data]
+    images = [cell.benchmark, cell.classes, samples if cell.is_published else cell.data, cell.protocol.stream]
     names = ("constants", "jpeg_quality", "surrogate", *(("version",) if len(group) == 1 else ()))
     made_with = {name: cell.configuration.get(name) for name in names}
     seeds = seeds_of([item.cell for item in group])

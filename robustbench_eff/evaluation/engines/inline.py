@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 from robustbench_eff.core.errors import ModelError
 
 from ..plan import Plan, Task
-from ..worker import ShardColumns
+from ..shard_columns import ShardColumns
 from .dispatch import TASKS_PER_WORKER
 from .store_writer import TaskFinished
 

@@ -15,7 +15,7 @@ from robustbench_eff.core.batching import cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, MissingExtra, RobustEvalError, UsageError
 
 from ..plan import Plan, Task
-from ..worker import ShardResult
+from ..shard_columns import ShardResult
 from .dispatch import MAX_DEATHS, TASKS_PER_WORKER, WorkerLost
 from .inline import WorkerRuntime, cannot_be_sent
 from .store_writer import TaskFinished
