@@ -88,7 +88,8 @@ def columns_of(cell: StoredCell, columns: Sequence[str]) -> tuple[str, ...]:
     """
     distance = (f"distance_{cell.norm}",) if cell.is_minimum_norm else ()
     samples = ("sample_id",) if cell.is_published else ()
-    return tuple(dict.fromkeys((*BASE_COLUMNS, *columns, *distance, *samples)))
+    votes = ("votes",) if cell.orders > 1 else ()
+    return tuple(dict.fromkeys((*BASE_COLUMNS, *columns, *distance, *samples, *votes)))
 
 
 def subject_of(cell: StoredCell) -> tuple[Any, ...]:

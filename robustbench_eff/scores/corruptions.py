@@ -121,6 +121,4 @@ def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) ->
     return contributions, flags
 
 
-CORRUPTION_ERROR = GroupScores(
-    compute=corruption_scores, kinds=("corruption",), over="comparable cells", columns=("votes",)
-)
+CORRUPTION_ERROR = GroupScores(compute=corruption_scores, kinds=("corruption",), over="comparable cells")
