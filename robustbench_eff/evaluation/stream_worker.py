@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -86,18 +87,25 @@ def _run_order(work: CellRuntime, task: Task, number: int) -> ShardColumns:
 def _run_batch(work: CellRuntime, task: Task, batch_size: int) -> ShardColumns:
     """Have one batch of the stream judged, in exactly one forward pass."""
     work = replace(work, batches=Batches(batch_size, is_fixed=True))
-    try:
+    with _errors_named(work, len(task.rows)):
         return evaluate_samples(work, task, _pixels(work, task.rows))
+
+
+@contextmanager
+def _errors_named(work: CellRuntime, images: int) -> Iterator[None]:
+    """Turn what the network, which may be the user's, raises on a batch into EvaluationError."""
+    try:
+        yield
     except RobustEvalError:
         raise
-    except Exception as error:  # the network may be the user's
+    except Exception as error:
         hint = "Batch norms need several values per channel: a last batch of one image may be too small for them."
         what = f"{type(error).__name__}: {error}"
         if out_of_memory(error):
             what, hint = "memory is too small for it.", OUT_OF_MEMORY_HINT
         stream = work.cell.protocol.stream
         raise EvaluationError(
-            f"{work.cell.model} failed on a batch of {len(task.rows)} images under {stream}: {what}", hint
+            f"{work.cell.model} failed on a batch of {images} images under {stream}: {what}", hint
         ) from error
 
 
@@ -108,7 +116,7 @@ def _repeats_differently(work: CellRuntime, rows: SampleIndices) -> npt.NDArray[
     first = rows[: stream.batch_size]
     images = work.images.to_model_input(_pixels(work, first))
     answers = []
-    with torch.no_grad(), plain_float32(images.device):
+    with torch.no_grad(), plain_float32(images.device), _errors_named(work, len(first)):
         for _ in range(2):
             network.restart()
             answers.append(classifier(images))
