@@ -24,6 +24,7 @@ from .corrupt import corrupt
 from .leaderboard import leaderboard_app
 from .lists import list_app
 from .options import (
+    AdaptOption,
     AlexNetOption,
     AttackOption,
     BatchSizeOption,
@@ -119,6 +120,7 @@ def evaluate(
     benchmark: BenchmarkOption = None,
     attack: AttackOption = None,
     corruption: CorruptionOption = None,
+    adapt: AdaptOption = None,
     data: DataOption = None,
     weights: WeightsOption = None,
     trust_checkpoint: TrustOption = False,

@@ -13,6 +13,7 @@ from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.models import aliases
+from robustbench_eff.registry.adaptations import ADAPTATIONS
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.suites import SUITES
 
@@ -43,6 +44,7 @@ MODEL_OPTIONS = (
 """Options that apply to one model."""
 _PLAIN = (
     "suite",
+    "adapt",
     "limit",
     "device",
     "workers",
@@ -94,6 +96,14 @@ CorruptionOption: TypeAlias = Annotated[
     typer.Option(
         help="Run this corruption or sequence instead of the suite's, such as 'fog(severity=3)', imagenet_c or "
         "rotate_sequence; may be repeated."
+    ),
+]
+AdaptOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="How the network depends on batch, order or past: 'batches(size=1)', 'bn1(batch_size=200)', "
+        "'tent(batch_size=200, order=iid, reset=never)'; part of the protocol.",
+        autocompletion=lambda: list(ADAPTATIONS),
     ),
 ]
 DataOption: TypeAlias = Annotated[

@@ -14,6 +14,7 @@ from robustbench_eff.reports import cost_table, progress
 
 from .common import error_boundary, error_console, output_console, print_line
 from .options import (
+    AdaptOption,
     AlexNetOption,
     AttackOption,
     BatchSizeOption,
@@ -63,6 +64,7 @@ def plan(
     benchmark: BenchmarkOption = None,
     attack: AttackOption = None,
     corruption: CorruptionOption = None,
+    adapt: AdaptOption = None,
     data: DataOption = None,
     weights: WeightsOption = None,
     trust_checkpoint: TrustOption = False,

@@ -39,6 +39,8 @@ class Protocol:
     """JPEG quality at which corrupted images were saved, from 1 to 100; None where they were not saved as JPEG."""
     model_size: str = ""
     """How the decoded images were resized for the model; empty where they were not."""
+    stream: str = ""
+    """How a network that adapts to the images saw them: batches, order and memory; empty for any other."""
     labels: str = ""
     """The labels that replace the benchmark's own; empty where they do not."""
     seeds: tuple[int, ...] = ()
@@ -53,9 +55,9 @@ class Protocol:
     """The observers whose answers the model was compared with; else empty."""
 
     def of_images(self) -> Protocol:
-        """Return the protocol of the images alone: without seeds, precision, smoothing, labels and so on."""
+        """Return the protocol of the images and their stream: without seeds, precision, smoothing, labels and so on."""
         names = ("description", "split", "count", "total", "excluded", "classes", "geometry", "jpeg_quality")
-        more = ("class_names", "model_size")
+        more = ("class_names", "model_size", "stream")
         return Protocol(**{name: getattr(self, name) for name in (*names, *more)})
 
     def unseeded(self) -> Protocol:
@@ -106,6 +108,8 @@ class Protocol:
         if self.jpeg_quality is not None:
             images.append(f"corrupted ones saved as JPEG {self.jpeg_quality}")
         parts = [", ".join(part for part in (*images, self.model_size) if part)]
+        if self.stream:
+            parts.append(self.stream)
         if self.seeds:
             parts.append(f"seed {', '.join(map(str, self.seeds))}")
         if self.attack_precision != ("float32",):

@@ -21,13 +21,16 @@ from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, UsageError
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.types import Pixels
+from robustbench_eff.models.adaptation.adapted_network import adapted
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.randomness import seeded
 from robustbench_eff.registry import build_model
+from robustbench_eff.registry.build_adaptation import adaptation
 from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import devices
 
+from .adapted_cells import evaluable_cells, stream_shard_size
 from .answers import ModelAnswers
 from .failures import FailedShard, attempt_shard
 from .model_cache import LoadedModel, ModelCache
@@ -39,7 +42,7 @@ from .recognise import as_planned
 from .requested_images import Origin, RequestedImages, applied_to
 from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells, seen_by
 from .settings import Settings
-from .worker import ShardColumns
+from .shard_columns import ShardColumns
 
 WORKER_MISMATCH_HINT = (
     "All workers need the same weights, images and versions of packages; devices of several kinds need "
@@ -76,7 +79,8 @@ class DeviceRuntime:
         """
         self._settings, self._device, self._threads, self._run_id = settings, device, threads, run_id
         self._ready = check(models, settings, device)
-        self._requested = requested_cells(self._ready)
+        self._adaptation = None if settings.adapt is None else adaptation(settings.adapt)
+        self._requested = evaluable_cells(requested_cells(self._ready), self._adaptation)
         self._models = ModelCache()
         self._images = RequestedImages(self._ready, settings.limit)
         self._in_use: dict[tuple[int, Origin], ImageSet] = {}
@@ -139,7 +143,8 @@ class DeviceRuntime:
             return  # `work` reports it
         requested = self._requested[task.cell_index]
         images = self._in_use.get((requested.model, self._images.origin(requested)))
-        if images is None or requested.perturbation.kind == "sequence":
+        in_stream = self._adaptation is not None and not self._adaptation.stream.is_pointwise
+        if images is None or in_stream or requested.perturbation.kind == "sequence":
             return
         key = (task.cell_index, int(task.rows[0]))
         with self._prefetching:
@@ -183,6 +188,7 @@ class DeviceRuntime:
     def _planned(self, index: int, runtime: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
         same_images = clean is None or clean.images is runtime.images
         attack, perturbation = runtime.attack, runtime.perturbation
+        size = min(shard_size(runtime.classifier, self._settings, self._device), _most_samples(runtime))
         return PlannedCell(
             cell_index=index,
             cell=runtime.cell,
@@ -193,7 +199,7 @@ class DeviceRuntime:
             passes=runtime.passes,
             supports_early_stop=perturbation.kind not in ("sequence", "certificate")
             and (attack is None or math.isfinite(attack.threat.eps)),
-            shard_size=min(shard_size(runtime.classifier, self._settings, self._device), _most_samples(runtime)),
+            shard_size=size if runtime.stream is None else stream_shard_size(runtime.stream, size, len(runtime.images)),
             per_shard_randomness=runtime.per_shard_randomness,
             query_mode="" if runtime.oracle is None else runtime.oracle.query_mode,
         )
@@ -214,12 +220,13 @@ class DeviceRuntime:
         queried = self._queried(requested, loaded, images)
         settings, device = self._settings, self._device
         return CellRuntime(
-            cell=cell_of(queried, images, perturbation, settings.seed, self._run_id),
+            cell=cell_of(queried, images, perturbation, settings.seed, self._run_id, self._adaptation),
             queried=queried,
             images=images,
             perturbation=perturbation,
             batches=loaded.batches("judged", referee_batch_size(loaded.classifier, settings, device)),
             shards=loaded.batches("evaluated", shard_size(loaded.classifier, settings, device)),
+            adaptation=self._adaptation,
         )
 
     def _as_seen_by(self, classifier: Classifier, benchmark: Benchmark) -> Benchmark:
@@ -234,7 +241,8 @@ class DeviceRuntime:
             classes = benchmark.class_map().digest
             loaded = loaded.with_class_map(benchmark)
             surrogate = None if surrogate is None else surrogate.with_class_map(benchmark)
-        is_voted = perturbation.kind != "sequence" and perturbation.smoothing is None
+        is_stream = self._adaptation is not None and not self._adaptation.stream.is_pointwise
+        is_voted = perturbation.kind != "sequence" and perturbation.smoothing is None and not is_stream
         votes = votes_of(loaded.classifier, self._settings, len(images)) if is_voted else None
         if perturbation.kind != "attack":
             return Queried(classifier=loaded.classifier, classes=classes, votes=votes)
@@ -265,7 +273,11 @@ class DeviceRuntime:
 
     def _loaded(self, index: int) -> LoadedModel:
         model = self._ready.models[index].model
-        return self._models.get_or_load(str(index), partial(_load, model, self._device))
+        return self._models.get_or_load(str(index), partial(self._load, model))
+
+    def _load(self, model: ModelOrRequest) -> Classifier:
+        classifier = model if isinstance(model, Classifier) else build_model.load(model, self._device)
+        return classifier if self._adaptation is None else adapted(classifier, self._adaptation.component)
 
     def _surrogate(self, requested: RequestedCell) -> LoadedModel | None:
         """The model that is attacked, at the size of the evaluated one; None where they are the same."""
@@ -317,10 +329,6 @@ def _seeded(runtime: CellRuntime, task: Task) -> AbstractContextManager[None]:
         return nullcontext()
     name = f"{task.cell.id} {task.rows.tolist()}"
     return seeded(nn.ModuleList(networks), task.cell.seed or 0, name, runtime.classifier.mean.device)
-
-
-def _load(model: ModelOrRequest, device: str) -> Classifier:
-    return model if isinstance(model, Classifier) else build_model.load(model, device)
 
 
 def _arrived(coming: Future[Pixels]) -> Pixels | None:

@@ -12,7 +12,9 @@ from robustbench_eff.core.types import Pixels
 from robustbench_eff.storage.stored_cell import StoredCell
 
 from .plan import CellRuntime, Task
-from .worker import ShardColumns, run_shard
+from .shard_columns import ShardColumns
+from .stream_worker import run_stream
+from .worker import run_shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def attempt_shard(work: CellRuntime, task: Task, pixels: Pixels | None) -> Shard
         Exception: If the device failed.
     """
     try:
-        return run_shard(work, task, pixels)
+        return run_shard(work, task, pixels) if work.stream is None else run_stream(work, task)
     except Exception as error:
         if cuda_error_message(error) is not None:
             raise

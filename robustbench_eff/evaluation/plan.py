@@ -18,9 +18,11 @@ from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import Missing
 from robustbench_eff.core.object_digest import foreign_digest
 from robustbench_eff.core.shuffle import shuffled
+from robustbench_eff.core.stream import Stream
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, Images, Labels, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
 from robustbench_eff.models.smoothing import Smoothing
+from robustbench_eff.registry.build_adaptation import NamedAdaptation
 from robustbench_eff.registry.perturbation import Perturbation
 from robustbench_eff.storage.answers import Answers
 from robustbench_eff.storage.stored_cell import StoredCell
@@ -62,6 +64,8 @@ class CellRuntime:
     kept."""
     shards: Batches
     """Shard size for everything else; shared in the same way."""
+    adaptation: NamedAdaptation | None = None
+    """How the classifier adapts to the images; None if its answers do not depend on batch, order or past."""
 
     @property
     def classifier(self) -> Classifier:
@@ -99,12 +103,17 @@ class CellRuntime:
         return self.perturbation.kind == "none"
 
     @property
-    def per_shard_randomness(self) -> bool:
-        """True if splitting a shard would change outcomes: third-party attacks draw random numbers per shard.
+    def stream(self) -> Stream | None:
+        """The stream in which the images are evaluated; None where the answers do not depend on one."""
+        return None if self.adaptation is None or self.adaptation.stream.is_pointwise else self.adaptation.stream
 
-        Such a shard is never halved.
+    @property
+    def per_shard_randomness(self) -> bool:
+        """True if splitting a shard would change outcomes, so that it is never halved.
+
+        Third-party attacks draw random numbers per shard, and the answers in a stream depend on the other images.
         """
-        return self.perturbation.is_adapted
+        return self.perturbation.is_adapted or self.stream is not None
 
     @property
     def votes(self) -> int | None:
@@ -131,6 +140,8 @@ class CellRuntime:
             return attack + self.smoothing.max_passes
         if self.attack is not None:
             return self.attack.max_passes * (self.queried.draws or 1) + (self.votes or 0)
+        if self.stream is not None:
+            return self.stream.num_orders
         return (self.votes or 1) if self.sequence is None else self.sequence.frames + 1
 
 
@@ -155,7 +166,7 @@ class PlannedCell:
     shard_size: int
     """Number of samples in a shard."""
     per_shard_randomness: bool
-    """True if splitting a shard would change outcomes: third-party attacks draw random numbers per shard."""
+    """True if splitting a shard would change outcomes; see `CellRuntime`."""
     query_mode: str
     """How an attack queries the model: precision, folding, compilation; empty without an attack."""
 
@@ -195,7 +206,14 @@ class Task:
         return dataclasses.replace(self, rows=self.rows[positions], clean_predictions=predictions)
 
 
-def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed: int, run_id: str = "") -> StoredCell:
+def cell_of(
+    queried: Queried,
+    images: ImageSet,
+    perturbation: Perturbation,
+    seed: int,
+    run_id: str = "",
+    adaptation: NamedAdaptation | None = None,
+) -> StoredCell:
     """Return the cell of a classifier on a set of images under a perturbation.
 
     Args:
@@ -205,24 +223,30 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         seed: Seed of the random draws, recorded only where something is drawn.
         run_id: Name of the run, part of the digest of a model that cannot be hashed completely, so that no other run
             takes its numbers.
+        adaptation: How the classifier adapts to the images; None if it does not.
     """
     component = perturbation.component
-    classifier = queried.classifier
     is_drawn = (component is not None and component.stochastic) or bool(queried.votes or queried.draws)
+    protocol, configuration = images.protocol, _configuration(queried, perturbation, run_id)
+    if adaptation is not None:
+        is_drawn |= adaptation.stream.is_drawn
+        protocol = dataclasses.replace(protocol, stream=adaptation.protocol)
+        configuration["adaptation"] = adaptation.configuration
+    classifier = queried.classifier
     return StoredCell(
         model=classifier.name,
         model_source=classifier.provenance.source,
         model_digest=_digest(classifier, run_id),
         preprocessing=str(classifier.preprocessing),
         benchmark=images.benchmark,
-        protocol=images.protocol,
+        protocol=protocol,
         data=images.fingerprint,
         classes=queried.classes,
         samples=len(images),
         perturbation=perturbation.text,
         kind=perturbation.kind,
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
-        configuration=_configuration(queried, perturbation, run_id),
+        configuration=configuration,
         seed=seed if is_drawn or perturbation.smoothing else None,
         flags=(*classifier.provenance.flags, *_unidentified(classifier), *_random_outputs(queried, perturbation)),
     ).identified()

@@ -37,6 +37,9 @@ def open_oracle(classifier: Classifier, settings: Settings, device: str) -> Open
         settings: The options of the run.
         device: Torch device of the classifier.
     """
+    if settings.adapt is not None:  # a copy would not adapt as the network does
+        batch_size = referee_batch_size(classifier, settings, device)
+        return OpenedOracle(Oracle(classifier, batch_size=batch_size), "float32")
     requested = settings.precision
     precision = batch_sizes.precision(classifier, device) if requested == "auto" else requested
     batch_size = referee_batch_size(classifier, settings, device)

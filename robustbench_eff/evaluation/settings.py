@@ -36,6 +36,9 @@ class Settings:
     measured."""
     corruptions: Sequence[str | ImageCorruption] = ()
     """Corruptions, frame sequences or sets of them, as texts or objects; they replace the suite's perturbations."""
+    adapt: str | None = None
+    """How the network depends on batch, order or past, such as `batches(size=1)` or `tent(batch_size=200)`; None for a
+    network whose answer to an image depends on this image alone."""
     data: Mapping[str, str] = field(default_factory=dict)
     """Where images are: benchmark name to path or `hf:ID[@SPLIT][#REVISION]`."""
     limit: int | None = None
@@ -107,6 +110,10 @@ class Settings:
             raise UsageError(f"radii must be L2 distances of at least 0 in units of [0, 1] pixels, got {self.radii}.")
         if self.target_ci is not None and not 0 < self.target_ci < 50:
             raise UsageError(f"target_ci must be between 0 and 50 points, got {self.target_ci}.", "Try ±0.5.")
+        if self.adapt is not None:
+            from .adapted_cells import check_settings  # imports torch
+
+            check_settings(self)
 
 
 class EvaluateOptions(TypedDict, total=False):
@@ -116,6 +123,7 @@ class EvaluateOptions(TypedDict, total=False):
     benchmarks: Sequence[str]
     attacks: Sequence[str | Attack]
     corruptions: Sequence[str | ImageCorruption]
+    adapt: str | None
     data: Mapping[str, str]
     limit: int | None
     device: str

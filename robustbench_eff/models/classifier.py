@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -18,7 +19,7 @@ from robustbench_eff.core.types import Images, Logits
 from .class_map import ClassMap
 from .exported import mark_eval
 from .fingerprint import identity, model_digest, weights_sums
-from .outputs import device_of, prepare_network
+from .outputs import LogitsOnly, device_of, prepare_network
 from .randomness import draws_at_random, shares_draws
 
 
@@ -77,7 +78,8 @@ class Classifier(nn.Module):
         }
         """Modules that are reached through lists, attributes of other objects or closures, by path."""
         self.check_mode()
-        prepared = prepare_network(model, preprocessing, self.name)
+        trial = copy_for_trial(model)
+        prepared = prepare_network(trial, preprocessing, self.name)
         self.model, self.preprocessing, self.num_classes = prepared[:3]
         self.check_mode()
         self.provenance = replace(
@@ -92,8 +94,9 @@ class Classifier(nn.Module):
         images = RandomStreams.of(0, range(3), self.mean.device).uniform(self.preprocessing.shape, stream="probe")
         self.draws = draws_at_random(self, images)
         self.shares_draws = self.draws and shares_draws(self, images[:1])
+        self.model = model if prepared.network is trial else LogitsOnly(model)
         self._sums = self._weights_sums()
-        self.digest = identity(provenance.source, before, model_digest(model))
+        self.digest = identity(provenance.source, before, model_digest(trial))
         self.opaque = before.opaque
         """What of the network cannot be hashed, by path and type; stored numbers of such a network are not reused."""
 
@@ -126,11 +129,20 @@ class Classifier(nn.Module):
             raise ModelError(
                 f"{self.name} has {self.num_classes} outputs; these classes need a model with {class_map.outputs}."
             )
-        mapped = copy.copy(self)
-        mapped._modules = {**self._modules, "model": ClassMappedModel(self.model, class_map).to(self.mean.device)}
+        mapped = self.with_network(ClassMappedModel(self.model, class_map).to(self.mean.device))
         mapped.num_classes = len(class_map.members)
-        mapped._sums = mapped._weights_sums()
         return mapped
+
+    def with_network(self, network: nn.Module) -> Classifier:
+        """Return the same classifier around another network, with the digest of this one.
+
+        Args:
+            network: Network that takes the same normalized images.
+        """
+        other = copy.copy(self)
+        other._modules = {**self._modules, "model": network}
+        other._sums = other._weights_sums()
+        return other
 
     @cached_property
     def flops(self) -> int:
@@ -160,6 +172,22 @@ class Classifier(nn.Module):
 
     def _weights_sums(self) -> list[int]:
         return [total for module in (self.model, *self._hidden.values()) for total in weights_sums(module)]
+
+
+_CANNOT_COPY = (RuntimeError, TypeError, ValueError, AttributeError, copy.Error, pickle.PickleError)
+"""What `copy.deepcopy` raises for modules that hold generators, locks or tensors with a history."""
+
+
+def copy_for_trial(model: nn.Module) -> nn.Module:
+    """Return a copy to be tried out, because a network that adapts would adapt to what it is tried on.
+
+    Args:
+        model: Any network; one that cannot be copied is returned itself.
+    """
+    try:
+        return copy.deepcopy(model)
+    except _CANNOT_COPY:  # a network that cannot be copied can still be evaluated, but not adapt
+        return model
 
 
 class ClassMappedModel(nn.Module):

@@ -1,4 +1,4 @@
-"""Clean and robust accuracy with Wilson intervals."""
+"""Clean and robust accuracy with Wilson intervals; of a stream in several orders, over these too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from robustbench_eff.core.statistics import wilson
 
 from .build_score import score_of
 from .cell_groups import CellOutcomes
+from .order_votes import interval_over_orders
 from .score import Score
 from .score_function import CellScores
 
@@ -23,9 +24,14 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
 
     A smoothed classifier is not asked about the rounded image, and its abstentions are not correct.
 
+    Of a stream in several orders, `accuracy` is the mean over them.
+
     Args:
         item: The cell with its outcomes.
     """
+    if item.cell.orders > 1 and len(item):
+        votes = item.votes
+        return [score_of(item, "accuracy", float(votes.mean()), interval_over_orders(votes))]
     metric = "robust_accuracy" if item.cell.kind == "attack" else "accuracy"
     shares = {metric: item.right_shares}
     if item.has_votes:

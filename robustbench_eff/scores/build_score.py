@@ -36,6 +36,7 @@ def score_of(item: CellOutcomes, metric: str, value: float | None, interval: Int
         n: Number of samples; None for all that are stored.
     """
     cell = item.cell
+    of_one_order = cell.orders > 1 and metric != "accuracy"
     return Score(
         model=cell.model,
         benchmark=cell.benchmark,
@@ -47,7 +48,11 @@ def score_of(item: CellOutcomes, metric: str, value: float | None, interval: Int
         high=interval[1],
         n=len(item) if n is None else n,
         protocol=protocol_over([cell]),
-        flags=cell.flags + flags_of(item.outcomes, cell.samples),
+        flags=(
+            *cell.flags,
+            *flags_of(item.outcomes, cell.samples),
+            *([f"of the first of {cell.orders} orders"] if of_one_order else []),
+        ),
         cell=cell.id,
         configuration=cell.configuration,
     )

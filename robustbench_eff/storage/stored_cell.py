@@ -80,6 +80,11 @@ class StoredCell:
         return bool(self.configuration.get("published", False))
 
     @property
+    def orders(self) -> int:
+        """Number of orders in which a network that adapts saw the images; 1 for any other."""
+        return int(self.configuration.get("adaptation", {}).get("orders", 1))
+
+    @property
     def attack(self) -> str:
         """Name of the attack, without its arguments; `transfer` if its images were found on another model."""
         return "transfer" if "surrogate" in self.configuration else self.perturbation.partition("(")[0]

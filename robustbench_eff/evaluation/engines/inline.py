@@ -10,7 +10,7 @@ from robustbench_eff.core.errors import ModelError
 
 from ..failures import FailedShard
 from ..plan import Plan, Task
-from ..worker import ShardColumns
+from ..shard_columns import ShardColumns
 from .pool import TASKS_PER_WORKER
 from .store_writer import TaskFinished
 

@@ -16,7 +16,7 @@ from robustbench_eff.core.errors import EvaluationError, MissingExtra, RobustEva
 
 from ..failures import FailedShard
 from ..plan import Plan, Task
-from ..worker import ShardResult
+from ..shard_columns import ShardResult
 from .inline import WorkerRuntime, cannot_be_sent
 from .pool import MAX_DEATHS, TASKS_PER_WORKER, WorkerLost
 from .store_writer import TaskFinished

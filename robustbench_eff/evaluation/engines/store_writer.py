@@ -18,7 +18,7 @@ from robustbench_eff.storage.stored_cell import StoredCell
 
 from ..failures import FailedShard
 from ..plan import PlannedCell, SampleIndices, Task, shards_of
-from ..worker import ShardResult
+from ..shard_columns import ShardResult
 
 MIN_SHARD_SIZE = 64
 """Number of samples below which shards are not cut further for several workers."""
