@@ -76,21 +76,39 @@ def check_numbers(row: Strange, end: Right, result: Result) -> None:
     assert [score.value for score in rows] == [(clean == labels).float().mean(), survived.mean()]
 
 
+def outcome(row: Strange, folder: Path) -> Result | RobustEvalError:
+    """The result of a row, or the error in its place: that of the run, or that of its attack."""
+    try:
+        result = run(row, folder)
+    except RobustEvalError as error:
+        return error
+    return result.failed[0].error if result.failed else result
+
+
+def check_refusal(error: RobustEvalError, text: str) -> None:
+    """One line without a traceback, in the words that are expected."""
+    assert re.search(text, error.message), error.message
+    assert "Traceback" not in str(error)
+    assert len(error.message.splitlines()) == 1, error.message
+
+
 @pytest.mark.parametrize("name", STRANGE_MODELS)
 def test_a_strange_model_ends_as_it_must(name: str, tmp_path: Path) -> None:
     row = STRANGE_MODELS[name]
-    if isinstance(row.end, Refused):
-        with pytest.raises(RobustEvalError, match=row.end.text) as caught:
-            run(row, tmp_path)
-        assert "Traceback" not in str(caught.value)
-        assert len(caught.value.message.splitlines()) == 1, caught.value.message
-        return
-    result = run(row, tmp_path)
-    if isinstance(row.end, Right):
-        check_numbers(row, row.end, result)
-        return
-    rows = [score for score in result.scores if score.kind == "attack"]
-    assert rows
+    ended = outcome(row, tmp_path)
+    if isinstance(ended, RobustEvalError):
+        text = row.end.text if isinstance(row.end, Refused) else row.end.or_refused
+        assert text, f"refused: {ended}"
+        check_refusal(ended, text)
+    elif isinstance(row.end, Right):
+        check_numbers(row, row.end, ended)
+    else:
+        assert isinstance(row.end, Flagged), f"not refused: {[(score.metric, score.value) for score in ended.scores]}"
+        rows = [score for score in ended.scores if score.kind == "attack"]
+        assert rows
+        for score in rows:
+            assert any(re.search(row.end.text, flag) for flag in score.flags), (score.metric, score.flags)
+
 
 def test_every_end_occurs_often_and_the_battery_is_large() -> None:
     ends = [type(row.end) for row in STRANGE_MODELS.values()]
@@ -98,10 +116,10 @@ def test_every_end_occurs_often_and_the_battery_is_large() -> None:
     assert len(ends) >= 40
 
 
-@pytest.mark.parametrize("name", ["rounding", "killed gradients", "detached input"])
+@pytest.mark.parametrize("name", ["rounding", "killed gradients", "signs"])
 def test_the_comparison_with_the_independent_loop_can_fail(name: str, tmp_path: Path) -> None:
     """Gradients that mislead give another number than those of the plain network."""
     straight = STRANGE_MODELS["straight-through rounding"]
     result = run(straight, tmp_path)
-    with pytest.raises((AssertionError, RuntimeError)):
+    with pytest.raises(AssertionError):
         check_numbers(STRANGE_MODELS[name], Right(), result)

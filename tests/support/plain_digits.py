@@ -43,7 +43,13 @@ class Average(nn.Module):
 def base() -> nn.Sequential:
     """The shipped network as one `nn.Sequential` that takes pixels in [0, 1], in eval mode."""
     layers: list[nn.Module] = []
-    sizes = [(3, WIDTH, 2), (WIDTH, WIDTH, 1), (WIDTH, 2 * WIDTH, 2), (2 * WIDTH, 2 * WIDTH, 1), (2 * WIDTH, 4 * WIDTH, 2)]
+    sizes = [
+        (3, WIDTH, 2),
+        (WIDTH, WIDTH, 1),
+        (WIDTH, 2 * WIDTH, 2),
+        (2 * WIDTH, 2 * WIDTH, 1),
+        (2 * WIDTH, 4 * WIDTH, 2),
+    ]
     for inputs, outputs, stride in sizes:
         layers += [nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
     head = nn.Linear(4 * WIDTH, 10)

@@ -322,7 +322,9 @@ def traced() -> nn.Module:
 def traced_for_eight() -> nn.Module:
     """A trace that wrote the batch size down."""
     body = nn.Sequential(base()[:-1], nn.Flatten(), base()[-1]).eval()
-    fixed = Around(lambda body, images: body(images).view(images.shape[0], 10) + torch.zeros(int(images.shape[0]), 1), body)
+    fixed = Around(
+        lambda body, images: body(images).view(images.shape[0], 10) + torch.zeros(int(images.shape[0]), 1), body
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return torch.jit.trace(fixed, torch.rand(8, 3, 32, 32))

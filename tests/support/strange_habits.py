@@ -1,4 +1,4 @@
-"""Networks whose answer depends on the batch, the order, the past or chance, and harmless ones alike, one function each."""
+"""Networks whose answer depends on the batch, the order, the past or chance, and harmless ones, one function each."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def functional_batch_norm() -> nn.Module:
 
 
 def instance_norm() -> nn.Module:
-    return nn.Sequential(nn.InstanceNorm2d(3), base()).eval()
+    return Around(lambda body, images: body(nn.functional.instance_norm(images) / 4 + 0.2))
 
 
 def group_norm() -> nn.Module:
@@ -74,7 +74,9 @@ def sorted_batch() -> nn.Module:
 
 
 def position_in_the_batch() -> nn.Module:
-    return Around(lambda body, images: body(images).roll(1, 1).where(torch.arange(len(images))[:, None] % 2 > 0, body(images)))
+    return Around(
+        lambda body, images: body(images).roll(1, 1).where(torch.arange(len(images))[:, None] % 2 > 0, body(images))
+    )
 
 
 def largest_of_the_batch() -> nn.Module:
@@ -260,7 +262,9 @@ def noise_of_numpy() -> nn.Module:
 
 
 def noise_of_numpys_global_state() -> nn.Module:
-    return Around(lambda body, images: body(images + SIGMA * torch.from_numpy(np.random.normal(size=images.shape)).float()))
+    return Around(
+        lambda body, images: body(images + SIGMA * torch.from_numpy(np.random.normal(size=images.shape)).float())
+    )
 
 
 def noise_seeded_inside() -> nn.Module:

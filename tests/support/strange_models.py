@@ -26,13 +26,17 @@ class Right:
     """How the independent loop gets float32 logits out of the module."""
     differing: int = 1
     """Samples in which an attack may end otherwise, where the last bits of an iterate decide."""
+    or_refused: str = ""
+    """The text of a refusal that will do as well, for a module that answers wrongly only now and then."""
 
 
 @dataclass(frozen=True)
 class Flagged:
-    """The row of the attack carries a flag that contains this."""
+    """Every row of the attack carries a flag that contains this."""
 
     text: str
+    or_refused: str = ""
+    """The text of a refusal that will do as well."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +80,14 @@ class Strange:
     """Options of `load_classifier`."""
 
 
-NO_GRADIENT = Refused("gradient|pixels")
+NO_GRADIENT = Refused("gradient|autograd")
 ZERO = Flagged("gradient")
 DRAWS = Flagged("random|draw")
 BATCH = Refused("batch|order|alone|together")
 PAST = Refused("chang|past|again|twice|before|adapt")
+ANY_MEMORY = f"{PAST.text}|{BATCH.text}"
+CHANGES = Flagged("random|draw", or_refused=ANY_MEMORY)
+"""Answers that change from call to call: whether by chance or by the past cannot be told from outside."""
 SHAPE = Refused("shape")
 CLASSES = Refused("outputs|classes")
 BLACK_BOX = {"attack": Checkers()}
@@ -187,21 +194,21 @@ HABITS = {
     "softmax over the batch": Strange(habits.softmax_over_the_batch, BATCH),
     "sorted batch": Strange(habits.sorted_batch, BATCH),
     "position in the batch": Strange(habits.position_in_the_batch, BATCH),
-    "largest logit of the batch": Strange(habits.largest_of_the_batch, BATCH),
+    "largest logit of the batch": Strange(habits.largest_of_the_batch, Right(or_refused=BATCH.text)),
     "sees its neighbour": Strange(habits.sees_its_neighbour, BATCH),
     "one image at a time": Strange(habits.too_large_a_batch, Refused("one image at a time")),
     "adapts in forward": Strange(habits.adapts, PAST),
-    "adapts a tensor of its own": Strange(habits.adapts_tensors_of_its_own, Refused(f"{PAST.text}|{BATCH.text}")),
+    "adapts a tensor of its own": Strange(habits.adapts_tensors_of_its_own, CHANGES),
     "updates running statistics": Strange(habits.updates_running_statistics, PAST),
     "initialised by the first batch": Strange(habits.initialised_by_the_first_batch, PAST),
     "lazy head": Strange(habits.lazy_head, Refused("[Ll]azy|ninitiali[sz]ed")),
     "counts its calls": Strange(habits.counts_calls, Right()),
     "counts its calls in a buffer": Strange(habits.counts_calls_in_a_buffer, PAST),
     "remembers its input": Strange(habits.remembers_its_input, Right()),
-    "answers by identity": Strange(habits.answers_by_identity, Refused(f"{PAST.text}|{BATCH.text}")),
-    "answers by shape": Strange(habits.answers_by_shape, Refused(f"{PAST.text}|{BATCH.text}")),
+    "answers by identity": Strange(habits.answers_by_identity, Right(or_refused=ANY_MEMORY)),
+    "answers by shape": Strange(habits.answers_by_shape, Refused(ANY_MEMORY)),
     "answers by content": Strange(habits.answers_by_content, Right()),
-    "every second call": Strange(habits.every_second_call, Refused(f"{PAST.text}|{BATCH.text}")),
+    "every second call": Strange(habits.every_second_call, CHANGES),
     "noise": Strange(habits.noise, DRAWS),
     "noise of its own generator": Strange(habits.noise_of_its_own_generator, DRAWS),
     "noise of NumPy": Strange(habits.noise_of_numpy, DRAWS),
@@ -236,7 +243,7 @@ GRADIENTS = {
     "huge": Strange(gradients.huge, ZERO),
     "tiny": Strange(gradients.tiny, Right()),
     "constant": Strange(gradients.constant, ZERO),
-    "gradients of NaN": Strange(gradients.gradients_of_nan, Flagged("gradient|finite|NaN")),
+    "gradients of NaN": Strange(gradients.gradients_of_nan, Flagged("gradient|not_finite|NaN")),
     "purifies": Strange(gradients.purifies, NO_GRADIENT),
     "purifies with a gradient": Strange(gradients.purifies_differentiably, Right()),
     "asks for gradients": Strange(gradients.asks_for_gradients, Right()),
