@@ -23,11 +23,13 @@ from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import devices
 
+from .answers import ModelAnswers
 from .model_cache import LoadedModel, ModelCache
 from .plan import CellRuntime, Plan, PlannedCell, Queried, Task, cell_of
 from .prefetch import fetched
 from .preflight import ModelOrRequest, check
 from .query_interface import open_oracle, referee_batch_size, shard_size
+from .recognise import as_planned
 from .requested_images import Origin, RequestedImages, applied_to
 from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells
 from .settings import Settings
@@ -48,7 +50,9 @@ class DeviceRuntime:
     `plan` or `work`; what was loaded is kept as long as it fits into memory.
     """
 
-    def __init__(self, models: Sequence[Model], settings: Settings, device: str, threads: int | None = None) -> None:
+    def __init__(
+        self, models: Sequence[Model], settings: Settings, device: str, threads: int | None = None, run_id: str = ""
+    ) -> None:
         """Check that everything is available.
 
         Args:
@@ -56,12 +60,13 @@ class DeviceRuntime:
             settings: The options of the run.
             device: Torch device of this runtime.
             threads: Largest number of CPU threads; None for all cores.
+            run_id: Name of the run, part of the identity of models that cannot be hashed completely.
 
         Raises:
             MissingInputs: As `preflight.check`.
             UsageError: As `preflight.check`.
         """
-        self._settings, self._device, self._threads = settings, device, threads
+        self._settings, self._device, self._threads, self._run_id = settings, device, threads, run_id
         self._ready = check(models, settings, device)
         self._requested = requested_cells(self._ready)
         self._models = ModelCache()
@@ -89,17 +94,19 @@ class DeviceRuntime:
         Raises:
             UsageError: A model does not know the classes of a benchmark, or there is nothing to evaluate.
             DataError: An image or label cannot be read.
-            ModelError: A model cannot be loaded.
+            ModelError: A model cannot be loaded, or its answers depend on more than the image.
         """
         self._progress = progress
         self._check_models()
         planned: dict[str, PlannedCell] = {}
         clean: dict[tuple[int, str], CellRuntime] = {}
+        answers = ModelAnswers()
         for index, requested in enumerate(self._requested):
             runtime = self._runtime(index)
             subject = (requested.model, requested.benchmark.name)
             if runtime.is_clean:
                 clean[subject] = runtime
+            answers.ask(subject, runtime)
             cell = self._planned(index, runtime, clean.get(subject))
             planned.setdefault(runtime.cell.id, cell)  # the same model or benchmark may be named twice
         if not planned:
@@ -107,7 +114,10 @@ class DeviceRuntime:
                 "There is nothing to evaluate: published files are corrupted, and no clean images were given.",
                 "Add --data imagenet=PATH, or the clean set of the benchmark in question, for clean accuracy.",
             )
-        return Plan(cells=list(planned.values()), missing=self._ready.missing, hardware=devices.describe(self._device))
+        hardware = devices.describe(self._device)
+        return Plan(
+            cells=list(planned.values()), missing=self._ready.missing, hardware=hardware, answers=answers.collected()
+        )
 
     def fetch(self, task: Task) -> None:
         """Start to copy the images of a task to the device, if they are decoded; any thread may call it.
@@ -138,8 +148,9 @@ class DeviceRuntime:
         if task.cell_index >= len(self._requested):
             raise EvaluationError(f"A worker lacks what {task.cell.perturbation} on {task.cell.benchmark} needs.")
         runtime = self._runtime(task.cell_index)
-        if runtime.cell.id != task.cell.id:
-            raise EvaluationError(_difference(runtime.cell, task.cell), WORKER_MISMATCH_HINT)
+        here = as_planned(runtime.cell, task.cell)
+        if here.id != task.cell.id:
+            raise EvaluationError(_difference(here, task.cell), WORKER_MISMATCH_HINT)
         with self._prefetching:
             key = (task.cell_index, int(task.rows[0]))
             self._started.append(key)
@@ -189,7 +200,7 @@ class DeviceRuntime:
         queried = self._queried(requested, loaded)
         settings, device = self._settings, self._device
         return CellRuntime(
-            cell=cell_of(queried, images, perturbation, settings.seed),
+            cell=cell_of(queried, images, perturbation, settings.seed, self._run_id),
             queried=queried,
             images=images,
             perturbation=perturbation,

@@ -17,7 +17,8 @@ from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.masking_checks import Verdict, store_verdicts
 from robustbench_eff.scores.score import Score
-from robustbench_eff.storage.store import Store, jsonable, new_run_id
+from robustbench_eff.storage.manifest import jsonable, new_run_id
+from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import devices, environment
 
@@ -28,6 +29,7 @@ from .engines.inline import Inline
 from .engines.process_pool import Processes
 from .engines.store_writer import Progress
 from .plan import Plan
+from .recognise import recognised
 from .settings import EvaluateOptions, Settings
 
 
@@ -147,10 +149,12 @@ def evaluate(
     alexnet = published() if settings.alexnet_baseline is None else measured(settings.alexnet_baseline)
     store = Store(settings.store)
     store.check_writable()
-    with _pool(models, settings) as pool:
+    run_id = new_run_id()
+    with _pool(models, settings, run_id) as pool:
         plan = pool.plan(listener.preparing)
         with store.lock():
-            _run(plan, pool, store, settings, listener)
+            plan = recognised(plan, store)
+            _run(plan, pool, store, settings, listener, run_id)
     names = {planned.cell.id: planned.cell.model for planned in plan.cells}
     verdicts = store_verdicts(store, names)
     scores = store_scores(store, names, verdicts, alexnet)
@@ -158,20 +162,20 @@ def evaluate(
 
 
 @contextmanager
-def _pool(models: Sequence[ModelLike], settings: Settings) -> Iterator[Pool]:
+def _pool(models: Sequence[ModelLike], settings: Settings, run_id: str) -> Iterator[Pool]:
     """The workers of a run, closed when it ends."""
     pool: Pool
     if settings.engine == "ray":
         from .engines.ray_pool import RayCluster
 
-        start = partial(_start_runtime, portable(models), settings, 1)
+        start = partial(_start_runtime, portable(models), settings, run_id, 1)
         pool = RayCluster(start, devices.keep_freed_memory, settings.device, settings.workers, settings.ray_address)
     elif len(names := devices.resolve_devices(settings.device, settings.workers)) == 1:
         with devices.current(names[0]):
-            yield Inline(DeviceRuntime(classifiers(models), settings, names[0]))
+            yield Inline(DeviceRuntime(classifiers(models), settings, names[0], run_id=run_id))
         return
     else:
-        start = partial(_start_runtime, portable(models), settings, devices.threads_each(len(names)))
+        start = partial(_start_runtime, portable(models), settings, run_id, devices.threads_each(len(names)))
         pool = Processes([partial(start, name) for name in names], devices.keep_freed_memory)
     try:
         yield pool
@@ -179,15 +183,17 @@ def _pool(models: Sequence[ModelLike], settings: Settings) -> Iterator[Pool]:
         pool.close()
 
 
-def _start_runtime(models: Sequence[Model], settings: Settings, threads: int, device: str) -> DeviceRuntime:
+def _start_runtime(
+    models: Sequence[Model], settings: Settings, run_id: str, threads: int, device: str
+) -> DeviceRuntime:
     """The runtime of a process of its own, which uses no other device."""
     devices.use(devices.resolve_device(device))
-    return DeviceRuntime(models, settings, device, threads)
+    return DeviceRuntime(models, settings, device, threads, run_id)
 
 
-def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Listener) -> None:
+def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Listener, run_id: str) -> None:
     """Evaluate all cells, and write a manifest that says how the run ended."""
-    run_id, started = new_run_id(), time.monotonic()
+    started = time.monotonic()
     manifest = environment.describe() | plan.hardware
     manifest |= {
         "workers": pool.size,

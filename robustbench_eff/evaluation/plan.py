@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -14,11 +14,12 @@ import numpy.typing as npt
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import Missing
+from robustbench_eff.core.object_digest import foreign_digest
 from robustbench_eff.core.shuffle import shuffled
-from robustbench_eff.core.source_code import code_digest
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
 from robustbench_eff.registry.perturbation import Perturbation
+from robustbench_eff.storage.answers import Answers
 from robustbench_eff.storage.stored_cell import StoredCell
 
 SampleIndices: TypeAlias = npt.NDArray[np.int64]
@@ -134,6 +135,8 @@ class Plan:
     missing: list[Missing]
     hardware: dict[str, Any]
     """The device that evaluates them, for the run's manifest."""
+    answers: Mapping[tuple[str, str], Answers] = dataclasses.field(default_factory=dict)
+    """What the models answered to a few images, by digest and preprocessing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ class Task:
         return dataclasses.replace(self, rows=self.rows[positions], clean_predictions=predictions)
 
 
-def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed: int) -> StoredCell:
+def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed: int, run_id: str = "") -> StoredCell:
     """Return the cell of a classifier on a set of images under a perturbation.
 
     Args:
@@ -167,13 +170,15 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         images: The benchmark, decoded for the classifier.
         perturbation: What changes the images; a published set says so in its component's configuration.
         seed: Seed of the random draws, recorded only where something is drawn.
+        run_id: Name of the run, part of the digest of a model that cannot be hashed completely, so that no other run
+            takes its numbers.
     """
     component = perturbation.component
     classifier = queried.classifier
     return StoredCell(
         model=classifier.name,
         model_source=classifier.provenance.source,
-        model_digest=classifier.digest,
+        model_digest=_digest(classifier, run_id),
         preprocessing=str(classifier.preprocessing),
         benchmark=images.benchmark,
         protocol=images.protocol,
@@ -183,25 +188,38 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         perturbation=perturbation.text,
         kind=perturbation.kind,
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
-        configuration=_configuration(queried, perturbation),
+        configuration=_configuration(queried, perturbation, run_id),
         seed=seed if component is not None and component.stochastic else None,
-        flags=classifier.provenance.flags,
+        flags=classifier.provenance.flags + _unidentified(classifier),
     ).identified()
 
 
-def _configuration(queried: Queried, perturbation: Perturbation) -> dict[str, Any]:
+def _digest(classifier: Classifier, run_id: str) -> str:
+    return f"{classifier.digest}@{run_id}" if classifier.opaque else classifier.digest
+
+
+def _unidentified(classifier: Classifier) -> tuple[str, ...]:
+    """A flag for a model that cannot be hashed completely."""
+    if not classifier.opaque:
+        return ()
+    more = f" and {len(classifier.opaque) - 1} more" if len(classifier.opaque) > 1 else ""
+    return (f"not identified, so never reused: {classifier.opaque[0]}{more} cannot be hashed",)
+
+
+def _configuration(queried: Queried, perturbation: Perturbation, run_id: str) -> dict[str, Any]:
     """Everything that decides which images come out, the seed aside."""
     if perturbation.kind == "none":
         return {}
     if perturbation.kind != "attack":
         component = perturbation.corruption if perturbation.kind == "corruption" else perturbation.sequence
-        return dict(component.configuration)
+        code = foreign_digest(getattr(component, "kernel", component))
+        return {**component.configuration, **({"code": code} if code else {})}
     attack = perturbation.attack
     eps = attack.threat.eps if math.isfinite(attack.threat.eps) else None
     optional = {
         "precision": None if queried.precision == "float32" else queried.precision,
-        "surrogate": None if queried.surrogate is None else queried.surrogate.digest,
-        "code": code_digest([type(attack)]) or None,
+        "surrogate": None if queried.surrogate is None else _digest(queried.surrogate, run_id),
+        "code": foreign_digest(attack) or None,
     }
     return {
         **{item.name: getattr(attack, item.name) for item in dataclasses.fields(attack)},  # type: ignore[arg-type]

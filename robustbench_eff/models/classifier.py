@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +16,7 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
 from .class_map import ClassMap
-from .fingerprint import model_digest, weights_digest, weights_sums
+from .fingerprint import identity, model_digest, weights_sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,9 +42,7 @@ class Classifier(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance, code: Path | None = None
-    ) -> None:
+    def __init__(self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance) -> None:
         """Wrap a network, and check it on three images of noise.
 
         Args:
@@ -53,7 +50,6 @@ class Classifier(nn.Module):
                 shape (batch, classes).
             preprocessing: Geometry and normalization of its images.
             provenance: Where it came from.
-            code: The user's file that built the network, if there is one; part of the digest.
 
         Raises:
             ModelError: The network is in train mode, fails, does not return finite float logits of that shape, has
@@ -68,9 +64,12 @@ class Classifier(nn.Module):
             self.register_buffer(name, torch.tensor(values, device=device).view(1, 3, 1, 1), persistent=False)
         self.training = model.training
         self.check_mode()
+        before = model_digest(model)
         self.num_classes = self._probe()
         self._sums = weights_sums(model)
-        self.digest = model_digest(model, weights_digest(model), provenance.source, code)
+        self.digest = identity(provenance.source, before, model_digest(model))
+        self.opaque = before.opaque
+        """What of the network cannot be hashed, by path and type; stored numbers of such a network are not reused."""
 
     @property
     def name(self) -> str:

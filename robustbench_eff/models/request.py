@@ -133,8 +133,6 @@ class LoadedModule:
     """Remarks on how the model was loaded."""
     flags: tuple[str, ...] = ()
     """What a reader must know before trusting a number of this model; they stand on every row."""
-    code: Path | None = None
-    """The user's file that built the module; part of the model's digest with all files that it imports."""
 
 
 def source_text(prefix: str, name: str, model_args: Mapping[str, Any]) -> str:

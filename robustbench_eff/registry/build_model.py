@@ -57,7 +57,7 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         notes=built.notes,
         flags=built.flags,
     )
-    classifier = Classifier(built.module.to(device), built.preprocessing, provenance, built.code)
+    classifier = Classifier(built.module.to(device), built.preprocessing, provenance)
     if request.num_classes is not None and classifier.num_classes != request.num_classes:
         raise ModelError(
             f"{request.name} has {classifier.num_classes} outputs, not the {request.num_classes} of --num-classes.",

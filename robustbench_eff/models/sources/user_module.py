@@ -49,7 +49,6 @@ class UserModules:
         place, attribute = split_place(target)
         code = load_module(place)
         factory = get_attribute(code, attribute, place)
-        code_file = getattr(code, "__file__", None)
         module = factory if isinstance(factory, nn.Module) else _call(factory, target, request)
         if not isinstance(module, nn.Module):
             raise ModelError(f"{target} returned a {type(module).__name__}, not a torch.nn.Module.")
@@ -65,7 +64,6 @@ class UserModules:
             source=source_text("user", f"{Path(place).name}:{attribute}", request.model_args),
             label_space=self.label_space(target, request),
             notes=notes,
-            code=None if code_file is None else Path(code_file),
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:
