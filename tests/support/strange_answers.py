@@ -62,12 +62,25 @@ def dictionary() -> nn.Module:
     return Around(lambda body, images: {"features": images.mean((2, 3)), "logits": body(images)})
 
 
+def dictionary_of_out() -> nn.Module:
+    return Around(lambda body, images: {"out": body(images), "aux": body[:-2](images)})
+
+
+def unknown_dictionary() -> nn.Module:
+    return Around(lambda body, images: {"coarse": body(images)[:, :2], "fine": body(images)})
+
+
 def single_tuple() -> nn.Module:
     return Around(lambda body, images: (body(images),))
 
 
 def logits_and_features() -> nn.Module:
-    return Around(lambda body, images: (body(images), images.mean((2, 3))))
+    return Around(lambda body, images: (body(images), body[:-2](images)))
+
+
+def two_logits() -> nn.Module:
+    """As Inception with its auxiliary head."""
+    return Around(lambda body, images: (body(images), body(images.flip(3))))
 
 
 def single_list() -> nn.Module:
@@ -168,6 +181,19 @@ def excluded_class() -> nn.Module:
 
 def integers() -> nn.Module:
     return Around(lambda body, images: (100 * body(images)).long())
+
+
+def class_numbers() -> nn.Module:
+    return Around(lambda body, images: body(images).argmax(1))
+
+
+def float_class_numbers() -> nn.Module:
+    return Around(lambda body, images: body(images).argmax(1).float())
+
+
+def sigmoids() -> nn.Module:
+    """A probability for each class on its own, as for several labels per image."""
+    return Around(lambda body, images: body(images).sigmoid())
 
 
 def complex_numbers() -> nn.Module:

@@ -28,6 +28,8 @@ class Right:
     """Samples in which an attack may end otherwise, where the last bits of an iterate decide."""
     or_refused: str = ""
     """The text of a refusal that will do as well, for a module that answers wrongly only now and then."""
+    flag: str = ""
+    """What the only flag beside the right number says; empty for no flag."""
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,12 @@ OUTPUTS = {
     "hugging face output": Strange(answers.output_dataclass, Right(lambda net, images: net(images).logits)),
     "object with logits": Strange(answers.output_object, Right(lambda net, images: net(images).logits)),
     "named tuple": Strange(answers.named_tuple, Right(lambda net, images: net(images).logits)),
+    "dictionary of segmentation": Strange(answers.dictionary_of_out, Right(lambda net, images: net(images)["out"])),
+    "dictionary without a name that is known": Strange(answers.unknown_dictionary, Refused("logits")),
     "dictionary": Strange(answers.dictionary, Right(lambda net, images: net(images)["logits"])),
     "tuple of one": Strange(answers.single_tuple, Right(lambda net, images: net(images)[0])),
     "tuple with features": Strange(answers.logits_and_features, Right(lambda net, images: net(images)[0])),
+    "tuple of two logits": Strange(answers.two_logits, Right(lambda net, images: net(images)[0], flag="first")),
     "list of one": Strange(answers.single_list, Right(lambda net, images: net(images)[0])),
     "text": Strange(answers.text, Refused("logits")),
     "single logit": Strange(
@@ -122,11 +127,14 @@ OUTPUTS = {
     "a class of minus infinity": Strange(answers.excluded_class, Refused("infinite")),
     "integers": Strange(answers.integers, Refused("int|float")),
     "complex numbers": Strange(answers.complex_numbers, Refused("complex|float")),
-    "outputs of one position": Strange(answers.one_position, SHAPE),
+    "class numbers": Strange(answers.class_numbers, Refused("class number|shape|int")),
+    "class numbers as floats": Strange(answers.float_class_numbers, Refused("class number|whole number|shape")),
+    "sigmoid of each class": Strange(answers.sigmoids, Flagged("probabilities")),
+    "outputs of one position": Strange(answers.one_position, Right(lambda net, images: net(images).flatten(1))),
     "outputs of many positions": Strange(answers.logits_per_position, SHAPE),
     "transposed outputs": Strange(answers.transposed, SHAPE),
     "twice as many rows": Strange(answers.twice_as_many_rows, SHAPE),
-    "squeezed outputs": Strange(answers.squeezed, Refused("shape|alone|batch")),
+    "squeezed outputs": Strange(answers.squeezed, Right(or_refused="shape|alone|batch")),
     "seven classes": Strange(answers.seven_classes, CLASSES),
     "thousand classes": Strange(answers.thousand_classes, CLASSES),
     "background class": Strange(answers.background_class, CLASSES),
