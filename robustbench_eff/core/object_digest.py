@@ -57,6 +57,8 @@ class ObjectDigest:
     leaves: Leaves
     opaque: tuple[str, ...]
     """Path and type of everything that cannot be hashed; their types alone are leaves."""
+    expanded: Mapping[str, Any]
+    """The objects that were taken apart by `expand`, by path."""
 
     def digest(self, without: Iterable[str] = ()) -> str:
         """Return a hash of the leaves, 32 hexadecimal digits.
@@ -106,7 +108,7 @@ def object_digest(value: Any, expand: Expand = nothing, package: str = "") -> Ob
         walk.visit("", value)
     except RecursionError:
         walk.opaque.append(f"{type(value).__qualname__} (nested too deeply)")
-    return ObjectDigest(walk.leaves, tuple(walk.opaque))
+    return ObjectDigest(walk.leaves, tuple(walk.opaque), walk.expanded)
 
 
 def foreign_digest(component: Any) -> str:
@@ -131,6 +133,7 @@ class _Walk:
     package: str
     leaves: Leaves = field(default_factory=dict)
     opaque: list[str] = field(default_factory=list)
+    expanded: dict[str, Any] = field(default_factory=dict)
     seen: dict[int, str] = field(default_factory=dict)
     """Path of every object by its address."""
     alive: list[Any] = field(default_factory=list)
@@ -162,6 +165,7 @@ class _Walk:
     def _visit_object(self, path: str, value: Any) -> None:
         expanded = self.expand(value)
         if expanded is not None:
+            self.expanded[path] = value
             self._children(path, self._class(type(value)), expanded.items())
         elif isinstance(value, Tensor):
             self.leaves[path] = tensor_digest(value)

@@ -172,6 +172,7 @@ def _item(made_up: _MadeUp, columns: tuple[str, ...], samples: int, accuracy: fl
     values["texture"] = others if made_up.kind == "cue conflict" else np.full(SAMPLES, -1)
     values |= {name: [""] * SAMPLES for name in ("won_by", "note", "flag")}
     values["sample_id"] = [f"ILSVRC2012_val_{row + 1:08d}.JPEG" for row in range(SAMPLES)]
+    values["votes"] = [[]] * SAMPLES
     values["ranking"] = _rankings(random, accuracy).reshape(SAMPLES, FRAMES * RANKS).tolist()
     arrays = [pa.array(values[field.name]).cast(field.type) for field in SCHEMA]
     distance = ("distance_linf",) if made_up.kind == "minimum norm" else ()
