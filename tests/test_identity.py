@@ -43,6 +43,7 @@ def measured(
     store: Path,
     attacks: Sequence[str | Attack] = (CHECKERS,),
     benchmark: str = "digits",
+    limit: int = COUNT,
     **options,
 ) -> tuple[list[float | None], int]:
     """The accuracies of a model, clean and attacked, and how many samples were computed for them."""
@@ -53,7 +54,7 @@ def measured(
         model,
         benchmarks=[benchmark],
         attacks=attacks,
-        limit=COUNT,
+        limit=limit,
         device="cpu",
         store=store,
         listener=counting,
@@ -196,6 +197,18 @@ def test_what_a_factory_reads_is_part_of_its_model(kind: str, tmp_path: Path, mo
         return ModelRequest(name=f"{file}:build", input_size=32)
 
     check_two(lambda: ready(LOW), lambda: ready(HIGH), tmp_path)
+
+
+def test_a_factory_that_reads_a_json_file_gives_the_numbers_of_its_setting(tmp_path: Path) -> None:
+    """The case as it was reported: the second run printed 100.00 and 76.56, too."""
+    file = tmp_path / "network_of_mine.py"
+    file.write_text(NETWORK + FACTORIES["JSON read by the factory, kept in a closure"])
+    model, found = ModelRequest(name=f"{file}:build", input_size=32), []
+    for shift in (0.0, -0.4, 0.0):
+        (tmp_path / "setting.txt").write_text(str(shift))
+        options = {"attacks": ["pgd(eps=8/255)"], "limit": 64}
+        found.append([f"{value:.2%}" for value in measured(model, tmp_path / "store", **options)[0]])
+    assert found == [["100.00%", "76.56%"], ["6.25%", "4.69%"], ["100.00%", "76.56%"]]
 
 
 ATTACK = """

@@ -10,8 +10,11 @@ import torch
 from torch import Tensor, nn
 
 import strange_answers as answers
+import strange_containers as containers
+import strange_formats as formats
 import strange_gradients as gradients
 import strange_habits as habits
+import strange_noise as noise
 from plain_digits import PGD
 from robustbench_eff.core.threat import Threat
 
@@ -90,6 +93,7 @@ PAST = Refused("chang|past|again|twice|before|adapt")
 ANY_MEMORY = f"{PAST.text}|{BATCH.text}"
 CHANGES = Flagged("random|draw", or_refused=ANY_MEMORY)
 """Answers that change from call to call: whether by chance or by the past cannot be told from outside."""
+TRAIN_MODE = Refused("train mode|alone and in a batch")
 SHAPE = Refused("shape")
 CLASSES = Refused("outputs|classes")
 BLACK_BOX = {"attack": Checkers()}
@@ -165,28 +169,28 @@ INPUTS = {
 }
 
 FORMATS = {
-    "bfloat16 outputs": Strange(answers.bfloat16_outputs, Right(lambda net, images: net(images).float())),
-    "half outputs": Strange(answers.half_outputs, Right(lambda net, images: net(images).float())),
-    "double outputs": Strange(answers.double_outputs, Right(lambda net, images: net(images).float())),
+    "bfloat16 outputs": Strange(formats.bfloat16_outputs, Right(lambda net, images: net(images).float())),
+    "half outputs": Strange(formats.half_outputs, Right(lambda net, images: net(images).float())),
+    "double outputs": Strange(formats.double_outputs, Right(lambda net, images: net(images).float())),
     "bfloat16 module": Strange(
-        answers.bfloat16_module, Right(lambda net, images: net(images.bfloat16()).float(), differing=4)
+        formats.bfloat16_module, Right(lambda net, images: net(images.bfloat16()).float(), differing=4)
     ),
-    "half module": Strange(answers.half_module, Right(lambda net, images: net(images.half()).float(), differing=2)),
-    "double module": Strange(answers.double_module, Right(lambda net, images: net(images.double()).float())),
-    "autocast": Strange(answers.autocast, Right(lambda net, images: net(images).float(), differing=4)),
-    "scripted": Strange(answers.scripted, Right()),
-    "frozen script": Strange(answers.frozen_script, Right()),
-    "traced": Strange(answers.traced, Right()),
-    "traced for eight": Strange(answers.traced_for_eight, Refused("batch|fails|size")),
-    "exported": Strange(answers.exported, Right()),
-    "exported for eight": Strange(answers.exported_for_eight, Refused("batch|fails|size")),
-    "graph module": Strange(answers.graph_module, Right()),
-    "compiled": Strange(answers.compiled, Right()),
-    "data parallel": Strange(answers.data_parallel, Right()),
-    "dynamic int8": Strange(answers.dynamic_int8, Right(), **BLACK_BOX),
-    "dynamic int8 under PGD": Strange(answers.dynamic_int8, NO_GRADIENT),
-    "static int8": Strange(answers.static_int8, Right(), **BLACK_BOX),
-    "static int8 under PGD": Strange(answers.static_int8, NO_GRADIENT),
+    "half module": Strange(formats.half_module, Right(lambda net, images: net(images.half()).float(), differing=2)),
+    "double module": Strange(formats.double_module, Right(lambda net, images: net(images.double()).float())),
+    "autocast": Strange(formats.autocast, Right(lambda net, images: net(images).float(), differing=4)),
+    "scripted": Strange(formats.scripted, Right()),
+    "frozen script": Strange(formats.frozen_script, Right()),
+    "traced": Strange(formats.traced, Right()),
+    "traced for eight": Strange(formats.traced_for_eight, Refused("batch|fails|size")),
+    "exported": Strange(formats.exported, Right()),
+    "exported for eight": Strange(formats.exported_for_eight, Refused("batch|fails|size")),
+    "graph module": Strange(formats.graph_module, Right()),
+    "compiled": Strange(formats.compiled, Right()),
+    "data parallel": Strange(formats.data_parallel, Right()),
+    "dynamic int8": Strange(formats.dynamic_int8, Right(), **BLACK_BOX),
+    "dynamic int8 under PGD": Strange(formats.dynamic_int8, NO_GRADIENT),
+    "static int8": Strange(formats.static_int8, Right(), **BLACK_BOX),
+    "static int8 under PGD": Strange(formats.static_int8, NO_GRADIENT),
     "estimator of scikit-learn": Strange(gradients.estimator, Right(), **BLACK_BOX),
     "estimator of scikit-learn under PGD": Strange(gradients.estimator, NO_GRADIENT),
 }
@@ -205,6 +209,8 @@ HABITS = {
     "largest logit of the batch": Strange(habits.largest_of_the_batch, Right(or_refused=BATCH.text)),
     "sees its neighbour": Strange(habits.sees_its_neighbour, BATCH),
     "one image at a time": Strange(habits.too_large_a_batch, Refused("one image at a time")),
+    "two images at least": Strange(habits.too_small_a_batch, Refused("more than 1 value")),
+    "four images at most": Strange(habits.at_most_four, Refused("four images")),
     "adapts in forward": Strange(habits.adapts, PAST),
     "adapts a tensor of its own": Strange(habits.adapts_tensors_of_its_own, CHANGES),
     "updates running statistics": Strange(habits.updates_running_statistics, PAST),
@@ -217,17 +223,17 @@ HABITS = {
     "answers by shape": Strange(habits.answers_by_shape, Refused(ANY_MEMORY)),
     "answers by content": Strange(habits.answers_by_content, Right()),
     "every second call": Strange(habits.every_second_call, CHANGES),
-    "noise": Strange(habits.noise, DRAWS),
-    "noise of its own generator": Strange(habits.noise_of_its_own_generator, DRAWS),
-    "noise of NumPy": Strange(habits.noise_of_numpy, DRAWS),
-    "noise of NumPy's global state": Strange(habits.noise_of_numpys_global_state, DRAWS),
-    "noise seeded inside": Strange(habits.noise_seeded_inside, BATCH),
-    "noise of each image": Strange(habits.noise_of_each_image, Right()),
-    "noise once and for all": Strange(habits.noise_once_and_for_all, Right()),
-    "noise on the weights": Strange(habits.noise_on_the_weights, DRAWS),
-    "dropout on purpose": Strange(habits.dropout_on_purpose, DRAWS),
-    "random resizing and padding": Strange(habits.random_resize_and_pad, DRAWS),
-    "random member": Strange(habits.random_member, DRAWS),
+    "noise": Strange(noise.noise, DRAWS),
+    "noise of its own generator": Strange(noise.noise_of_its_own_generator, DRAWS),
+    "noise of NumPy": Strange(noise.noise_of_numpy, DRAWS),
+    "noise of NumPy's global state": Strange(noise.noise_of_numpys_global_state, DRAWS),
+    "noise seeded inside": Strange(noise.noise_seeded_inside, BATCH),
+    "noise of each image": Strange(noise.noise_of_each_image, Right()),
+    "noise once and for all": Strange(noise.noise_once_and_for_all, Right()),
+    "noise on the weights": Strange(noise.noise_on_the_weights, DRAWS),
+    "dropout on purpose": Strange(noise.dropout_on_purpose, DRAWS),
+    "random resizing and padding": Strange(noise.random_resize_and_pad, DRAWS),
+    "random member": Strange(noise.random_member, DRAWS),
 }
 
 GRADIENTS = {
@@ -261,29 +267,30 @@ GRADIENTS = {
 }
 
 CONTAINERS = {
-    "members of a closure": Strange(gradients.listed_members, Right()),
-    "members in a list": Strange(gradients.ensemble, Right()),
-    "member of a list in train mode": Strange(gradients.ensemble_with_a_member_in_train_mode, Refused("train mode")),
-    "member of a dictionary in train mode": Strange(
-        gradients.dictionary_with_a_member_in_train_mode, Refused("train mode")
+    "members of a closure": Strange(containers.listed_members, Right()),
+    "members in a list": Strange(containers.ensemble, Right()),
+    "member of a list in train mode": Strange(containers.ensemble_with_a_member_in_train_mode, TRAIN_MODE),
+    "dropout of a list in train mode": Strange(
+        containers.ensemble_with_dropout_in_train_mode, Flagged("random|draw", or_refused="train mode")
     ),
-    "tensors in a list": Strange(gradients.listed_tensors, Right()),
-    "parameters in a list": Strange(gradients.listed_parameters, Right()),
-    "partial": Strange(gradients.partial_forward, Right()),
-    "closure": Strange(gradients.closure_forward, Right()),
-    "forward hook": Strange(gradients.forward_hook, Right()),
-    "forward pre-hook": Strange(gradients.forward_pre_hook, Right()),
-    "weight norm": Strange(gradients.weight_norm, Right()),
-    "weight norm of old": Strange(gradients.old_weight_norm, Right()),
-    "spectral norm": Strange(gradients.spectral_norm, Right()),
-    "functional call": Strange(gradients.functional_call, Right()),
-    "lock": Strange(gradients.lock, Right()),
-    "unused generator": Strange(gradients.unused_generator, Right()),
-    "iterator": Strange(gradients.open_file, Right()),
-    "slots": Strange(gradients.slots, Right()),
-    "training as a property": Strange(gradients.training_property, Right()),
-    "training always true": Strange(gradients.always_training, Refused("train mode")),
-    "call of its own": Strange(gradients.own_call, Right()),
+    "member of a dictionary in train mode": Strange(containers.dictionary_with_a_member_in_train_mode, TRAIN_MODE),
+    "tensors in a list": Strange(containers.listed_tensors, Right()),
+    "parameters in a list": Strange(containers.listed_parameters, Right()),
+    "partial": Strange(containers.partial_forward, Right()),
+    "closure": Strange(containers.closure_forward, Right()),
+    "forward hook": Strange(containers.forward_hook, Right()),
+    "forward pre-hook": Strange(containers.forward_pre_hook, Right()),
+    "weight norm": Strange(containers.weight_norm, Right()),
+    "weight norm of old": Strange(containers.old_weight_norm, Right()),
+    "spectral norm": Strange(containers.spectral_norm, Right()),
+    "functional call": Strange(containers.functional_call, Right()),
+    "lock": Strange(containers.lock, Right()),
+    "unused generator": Strange(containers.unused_generator, Right()),
+    "iterator": Strange(containers.iterator, Right(flag="not identified")),
+    "slots": Strange(containers.slots, Right()),
+    "training as a property": Strange(containers.training_property, Right()),
+    "training always true": Strange(containers.always_training, Refused("train mode")),
+    "call of its own": Strange(containers.own_call, Right()),
 }
 
 STRANGE_MODELS: Mapping[str, Strange] = {**OUTPUTS, **INPUTS, **FORMATS, **HABITS, **GRADIENTS, **CONTAINERS}
