@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from robustbench_eff.core.statistics import wilson
 
 from .build_score import score_of
@@ -15,7 +17,7 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
 
     Robust accuracy is the fraction of all samples that are classified correctly both clean and perturbed; `_8bit`
     judges the perturbed image rounded to 8 bits. A smoothed classifier is not asked for that, and its abstentions are
-    not correct.
+    not correct; a flag counts them.
 
     Args:
         item: The cell with its outcomes.
@@ -31,8 +33,12 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
         correct = int(item.column(column).sum())
         interval = wilson(correct, n) if n else (None, None)
         scores.append(score_of(item, metric, correct / n if n else None, interval))
+    if item.kind == "smoothed attack" and (abstained := int((item.column("prediction") < 0).sum())):
+        scores = [replace(score, flags=(*score.flags, f"abstained: {abstained}")) for score in scores]
     return scores
 
 
 CLEAN_ACCURACY = CellScores(compute=accuracy_scores, kinds=("clean", "corruption"))
-ROBUST_ACCURACY = CellScores(compute=accuracy_scores, kinds=("attack", "smoothed attack"), columns=("correct_8bit",))
+ROBUST_ACCURACY = CellScores(
+    compute=accuracy_scores, kinds=("attack", "smoothed attack"), columns=("correct_8bit", "prediction")
+)
