@@ -43,10 +43,6 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
-    draws: bool
-    """Whether the network draws random numbers, so that the same images in the same batch get other logits."""
-    shares_draws: bool
-    """Whether all images of a batch share what it draws."""
 
     def __init__(
         self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance, code: Path | None = None
@@ -81,6 +77,16 @@ class Classifier(nn.Module):
     def name(self) -> str:
         """Return the name as the user wrote it."""
         return self.provenance.name
+
+    @property
+    def draws(self) -> bool:
+        """Whether the network draws random numbers: the same images in the same batch get other logits."""
+        return self._draws
+
+    @property
+    def shares_draws(self) -> bool:
+        """Whether all images of a batch share what the network draws."""
+        return self._shares_draws
 
     def forward(self, images: Images) -> Logits:
         """Return logits, shape (batch, classes).
@@ -163,8 +169,8 @@ class Classifier(nn.Module):
                 f"{self.name} returns probabilities (each row is in [0, 1] and sums to 1), not logits.",
                 "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
             )
-        self.draws = draws_at_random(self, images)
-        self.shares_draws = self.draws and shares_draws(self, images[:1])
+        self._draws = draws_at_random(self, images)
+        self._shares_draws = self._draws and shares_draws(self, images[:1])
         return int(logits.shape[1])
 
 
