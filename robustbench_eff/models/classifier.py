@@ -45,10 +45,6 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
-    draws: bool
-    """Whether the network draws random numbers, so that the same images in the same batch get other logits."""
-    shares_draws: bool
-    """Whether all images of a batch share what it draws."""
 
     def __init__(self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance) -> None:
         """Wrap a network, and check it on three images of noise.
@@ -92,8 +88,8 @@ class Classifier(nn.Module):
                 name, torch.tensor(values, device=device_of(model)).view(1, -1, 1, 1), persistent=False
             )
         images = RandomStreams.of(0, range(3), self.mean.device).uniform(self.preprocessing.shape, stream="probe")
-        self.draws = draws_at_random(self, images)
-        self.shares_draws = self.draws and shares_draws(self, images[:1])
+        self._draws = draws_at_random(self, images)
+        self._shares_draws = self._draws and shares_draws(self, images[:1])
         self.model = model if prepared.network is trial else LogitsOnly(model)
         self._sums = self._weights_sums()
         self.digest = identity(provenance.source, before, model_digest(trial))
@@ -104,6 +100,16 @@ class Classifier(nn.Module):
     def name(self) -> str:
         """Return the name as the user wrote it."""
         return self.provenance.name
+
+    @property
+    def draws(self) -> bool:
+        """Whether the network draws random numbers: the same images in the same batch get other logits."""
+        return self._draws
+
+    @property
+    def shares_draws(self) -> bool:
+        """Whether all images of a batch share what the network draws."""
+        return self._shares_draws
 
     def forward(self, images: Images) -> Logits:
         """Return logits, shape (batch, classes).
