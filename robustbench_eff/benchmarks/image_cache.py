@@ -87,6 +87,7 @@ def _with_benchmark(protocol: Protocol, benchmark: Benchmark) -> Protocol:
     return replace(
         protocol,
         classes="" if benchmark.class_map is None else str(benchmark.class_map()),
+        class_names=benchmark.class_names,
         jpeg_quality=benchmark.jpeg_quality if benchmark.layout is None else None,
     )
 

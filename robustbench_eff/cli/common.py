@@ -186,6 +186,21 @@ def parse_target_ci(text: str | None) -> float | None:
         raise UsageError(f"--target-ci must be a number of points, got {text!r}.", "Try: --target-ci ±0.5") from None
 
 
+def parse_radii(text: str | None) -> tuple[float, ...]:
+    """Return the value of --radii; empty if it was not given.
+
+    Args:
+        text: Numbers with commas between.
+
+    Raises:
+        UsageError: A part is not a number.
+    """
+    try:
+        return tuple(spec.number(part) for part in (text or "").split(",") if part.strip())
+    except SpecError as error:
+        raise UsageError(f"--radii must be numbers, got {text!r}.", "For example 0,0.25,0.5.") from error
+
+
 def output_console() -> Console:
     """Return the console of stdout: 160 columns wide if stdout is not a terminal."""
     return Console(width=None if sys.stdout.isatty() else 160)

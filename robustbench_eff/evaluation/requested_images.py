@@ -39,7 +39,8 @@ class RequestedImages:
             limit: Number of samples of each benchmark; None for all.
         """
         self._ready, self._limit = ready, limit
-        self._prepared: dict[tuple[Origin, str, int], ImageSet] = {}
+        self._prepared: dict[tuple[Origin, str, tuple[object, ...]], ImageSet] = {}
+        """Image sets by origin, geometry, channels and classes, which for the user's own images depend on the model."""
 
     def origin(self, requested: RequestedCell) -> Origin:
         """Return where the images of a cell come from.
@@ -63,7 +64,7 @@ class RequestedImages:
         """
         origin, benchmark = self.origin(requested), requested.benchmark
         geometry, channels = preprocessing.geometry, preprocessing.channels
-        key = (origin, str(geometry), channels)
+        key = (origin, str(geometry), (channels, benchmark.num_classes, *benchmark.class_names))
         if key not in self._prepared:
             if origin.published:
                 files = self._ready.published[origin]

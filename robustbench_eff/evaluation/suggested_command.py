@@ -51,7 +51,8 @@ def _model_words(request: ModelRequest, needs_file: bool) -> list[str]:
     }
     words = [word for option, value in single.items() if value is not None for word in (option, str(value))]
     words += [word for key, value in request.model_args.items() for word in ("--model-arg", f"{key}={value}")]
-    return [*words, *(["--trust-checkpoint"] if request.trust_checkpoint else [])]
+    switches = {"--trust-checkpoint": request.trust_checkpoint, "--random-weights": request.random_weights}
+    return [*words, *(option for option, is_set in switches.items() if is_set)]
 
 
 def _setting_words(settings: Settings, without_images: Sequence[str]) -> list[str]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +14,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.core.quantized import integer_layer
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
 from .class_map import ClassMap
 from .exported import mark_eval
-from .fingerprint import model_digest, weights_digest, weights_sums
-from .outputs import device_of, prepare_network
+from .fingerprint import identity, model_digest, weights_sums
+from .outputs import LogitsOnly, device_of, prepare_network
+from .randomness import draws_at_random, shares_draws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +46,12 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
+    draws: bool
+    """Whether the network draws random numbers, so that the same images in the same batch get other logits."""
+    shares_draws: bool
+    """Whether all images of a batch share what it draws."""
 
-    def __init__(
-        self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance, code: Path | None = None
-    ) -> None:
+    def __init__(self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance) -> None:
         """Wrap a network, and check it on three images of noise.
 
         Args:
@@ -56,7 +60,6 @@ class Classifier(nn.Module):
             preprocessing: Geometry and normalization of its images. Three equal values of `mean` and of `std` may
                 become one: a network that fails on three channels and works on one takes one.
             provenance: Where it came from.
-            code: The user's file that built the network, if there is one; part of the digest.
 
         Raises:
             ModelError: The network is in train mode, fails, does not return finite float logits, or returns
@@ -67,8 +70,17 @@ class Classifier(nn.Module):
         self.model = model
         self.training = getattr(model, "training", False)  # frozen TorchScript has no mode
         self.provenance = provenance
+        before = model_digest(model)
+        registered = {*model.modules()}
+        self._hidden = {
+            path: module
+            for path, module in before.expanded.items()
+            if isinstance(module, nn.Module) and module not in registered
+        }
+        """Modules that are reached through lists, attributes of other objects or closures, by path."""
         self.check_mode()
-        prepared = prepare_network(model, preprocessing, self.name)
+        trial = copy_for_trial(model)
+        prepared = prepare_network(trial, preprocessing, self.name)
         self.model, self.preprocessing, self.num_classes = prepared[:3]
         self.check_mode()
         self.provenance = replace(
@@ -80,8 +92,14 @@ class Classifier(nn.Module):
             self.register_buffer(
                 name, torch.tensor(values, device=device_of(model)).view(1, -1, 1, 1), persistent=False
             )
-        self._sums = weights_sums(self.model)
-        self.digest = model_digest(model, weights_digest(model), provenance.source, code)
+        images = RandomStreams.of(0, range(3), self.mean.device).uniform(self.preprocessing.shape, stream="probe")
+        self.draws = draws_at_random(self, images)
+        self.shares_draws = self.draws and shares_draws(self, images[:1])
+        self.model = model if prepared.network is trial else LogitsOnly(model)
+        self._sums = self._weights_sums()
+        self.digest = identity(provenance.source, before, model_digest(trial))
+        self.opaque = before.opaque
+        """What of the network cannot be hashed, by path and type; stored numbers of such a network are not reused."""
 
     @property
     def name(self) -> str:
@@ -112,11 +130,20 @@ class Classifier(nn.Module):
             raise ModelError(
                 f"{self.name} has {self.num_classes} outputs; these classes need a model with {class_map.outputs}."
             )
-        mapped = copy.copy(self)
-        mapped._modules = {**self._modules, "model": ClassMappedModel(self.model, class_map).to(self.mean.device)}
+        mapped = self.with_network(ClassMappedModel(self.model, class_map).to(self.mean.device))
         mapped.num_classes = len(class_map.members)
-        mapped._sums = weights_sums(mapped.model)
         return mapped
+
+    def with_network(self, network: nn.Module) -> Classifier:
+        """Return the same classifier around another network, with the digest of this one.
+
+        Args:
+            network: Network that takes the same normalized images.
+        """
+        other = copy.copy(self)
+        other._modules = {**self._modules, "model": network}
+        other._sums = other._weights_sums()
+        return other
 
     @cached_property
     def flops(self) -> int:
@@ -141,7 +168,9 @@ class Classifier(nn.Module):
     def check_mode(self) -> None:
         """Raise ModelError if any part of the model is in train mode."""
         in_train_mode = [
-            name or "the model" for name, module in self.named_modules() if getattr(module, "training", False)
+            name or "the model"
+            for name, module in (*self.named_modules(), *self._hidden.items())
+            if getattr(module, "training", False)
         ]
         if in_train_mode:
             raise ModelError(
@@ -152,8 +181,27 @@ class Classifier(nn.Module):
 
     def check_weights(self) -> None:
         """Raise ModelError if a parameter or buffer has changed since the classifier was made."""
-        if weights_sums(self.model) != self._sums:
+        if self._weights_sums() != self._sums:
             raise ModelError(f"{self.name}: the weights were changed during the evaluation.", "An attack must not.")
+
+    def _weights_sums(self) -> list[int]:
+        return [total for module in (self.model, *self._hidden.values()) for total in weights_sums(module)]
+
+
+_CANNOT_COPY = (RuntimeError, TypeError, ValueError, AttributeError, copy.Error, pickle.PickleError)
+"""What `copy.deepcopy` raises for modules that hold generators, locks or tensors with a history."""
+
+
+def copy_for_trial(model: nn.Module) -> nn.Module:
+    """Return a copy to be tried out, because a network that adapts would adapt to what it is tried on.
+
+    Args:
+        model: Any network; one that cannot be copied is returned itself.
+    """
+    try:
+        return copy.deepcopy(model)
+    except _CANNOT_COPY:  # a network that cannot be copied can still be evaluated, but not adapt
+        return model
 
 
 class ClassMappedModel(nn.Module):

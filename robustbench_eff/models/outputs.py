@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.outputs import ReadOutput, logits_of, read_output
 from robustbench_eff.core.preprocessing import Preprocessing
+from robustbench_eff.core.probabilities import is_probability
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
@@ -20,9 +21,6 @@ INPUT_TYPES = (torch.float16, torch.bfloat16, torch.float64)
 """Types of networks whose images are converted to the same type."""
 FAR_AWAY = (100.0, -100.0)
 """Factors of the noise for which a logit leaves [0, 1], and a probability cannot."""
-ROUNDING = 1e-2
-"""Largest deviation from 1 of a sum of probabilities that were computed in 16 bits."""
-
 BOUNDED = "all outputs lie in [0, 1]: attacks look too weak if they are probabilities"
 """Flag of a network that seems to end with a sigmoid for each class."""
 
@@ -110,15 +108,6 @@ def input_type(module: nn.Module) -> torch.dtype:
     """
     dtype = next((value.dtype for value in module.parameters() if value.dtype.is_floating_point), torch.float32)
     return dtype if dtype in INPUT_TYPES else torch.float32
-
-
-def is_probability(logits: Logits) -> bool:
-    """Return True if every row could be the output of a softmax: in [0, 1] with sum 1.
-
-    Args:
-        logits: Output of a network, shape (batch, classes).
-    """
-    return _in_unit_interval(logits) and bool((logits.sum(1) - 1).abs().max() < ROUNDING)
 
 
 class _Answer(NamedTuple):

@@ -34,6 +34,8 @@ class ModelOptions(TypedDict, total=False):
     """Keyword arguments for the function that builds the network."""
     trust_checkpoint: bool
     """Unpickle a weights file that contains more than tensors, which may run code."""
+    random_weights: bool
+    """Draw the weights that no file gives at random, under a fixed seed; every row then says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +60,8 @@ class ModelRequest:
     """Keyword arguments for the function that builds the network."""
     trust_checkpoint: bool = False
     """Unpickle a weights file that contains more than tensors, which may run code."""
+    random_weights: bool = False
+    """Draw the weights that no file gives at random, under a fixed seed; every row then says so."""
 
     @classmethod
     def from_options(cls, name: str, options: ModelOptions) -> ModelRequest:
@@ -132,8 +136,8 @@ class LoadedModule:
     """Remarks on how the model was loaded."""
     flags: tuple[str, ...] = ()
     """What a reader must know before trusting a number of this model; they stand on every row."""
-    code: Path | None = None
-    """The user's file that built the module; part of the model's digest with all files that it imports."""
+    all_loaded: bool = False
+    """Whether `load_weights` has set every tensor of the state_dict, so that none of them can be random."""
 
 
 def source_text(prefix: str, name: str, model_args: Mapping[str, Any]) -> str:

@@ -82,6 +82,20 @@ def as_numpy(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
     return np.from_dlpack(array)
 
 
+def right_shares(outcomes: pa.Table) -> npt.NDArray[np.float64]:
+    """Return the fraction of each sample's votes that are right, shape (n,); without votes 1 if it is correct, else 0.
+
+    Args:
+        outcomes: Outcomes of one cell with the column `correct`, and `votes` where samples were judged several times.
+    """
+    if "votes" in outcomes.column_names:
+        votes = as_numpy(outcomes["votes"].combine_chunks().flatten())
+        if len(votes):
+            shares: npt.NDArray[np.float64] = votes.reshape(outcomes.num_rows, -1).mean(axis=1)
+            return shares
+    return as_numpy(outcomes["correct"]).astype(np.float64)
+
+
 def concatenate(tables: list[pa.Table], columns: list[str]) -> pa.Table:
     """Return the rows of all tables in the order of the benchmark, the first row of each sample.
 

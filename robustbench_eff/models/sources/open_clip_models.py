@@ -122,6 +122,7 @@ class OpenClipModels:
             source=source_text("open_clip", target, request.model_args),
             label_space=self.label_space(target, request),
             notes=(*notes, f"zero-shot head from {len(names)} class names and {len(prompts)} templates"),
+            all_loaded=request.weights is not None,
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:

@@ -39,7 +39,9 @@ class TimmModels:
             # The table of aliases has the repository, so timm, which is slow to import, is not needed.
             return _missing_from_hub(alias.hub_id, WEIGHT_FILES, request)
         config = _config(target)
-        if config is None or not config.has_weights:
+        if not _has_weights(config):
+            if request.random_weights:
+                return []
             tags = _tags(target)
             how = f"--model timm:{tags[0]}, or --weights FILE" if tags else "--weights FILE"
             what = f"weights of {request.name}: timm has none under this name"
@@ -58,11 +60,16 @@ class TimmModels:
             target: Name of a timm model, with or without a tag.
             request: The user's options.
         """
-        _config(target)
+        published = _has_weights(_config(target)) or not request.random_weights
         arguments = dict(request.model_args)
         if request.num_classes is not None:
             arguments["num_classes"] = request.num_classes
-        module: Any = _create(target, arguments, pretrained=request.weights is None)
+        module: Any = _create(target, arguments, pretrained=request.weights is None and published)
+        if not module.num_classes:
+            raise ModelError(
+                f"{request.name} has no classifier: its weights were trained without classes.",
+                "Pass a file with a trained last layer: --num-classes N --weights FILE.",
+            )
         notes: tuple[str, ...] = ()
         if request.weights is not None:
             notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
@@ -72,6 +79,7 @@ class TimmModels:
             source=source_text("timm", target, arguments),
             label_space=label_space_of(module.num_classes),
             notes=notes,
+            all_loaded=request.weights is not None,
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:
@@ -149,6 +157,10 @@ def _config(name: str) -> Any:
     if tag and name not in (tags := _tags(name)):
         raise ModelError(f"timm does not have weights {name!r}.", f"It has {', '.join(tags) or 'none'}.")
     return get_pretrained_cfg(name, allow_unregistered=False)
+
+
+def _has_weights(config: Any) -> bool:
+    return config is not None and bool(config.has_weights)
 
 
 def _tags(name: str) -> list[str]:
