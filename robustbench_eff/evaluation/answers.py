@@ -198,7 +198,8 @@ def _dependent(classifier: Classifier, what: str, size: float) -> ModelError:
     return ModelError(
         f"{classifier.name} gives an image different logits {what}: they differ by {size:.2g} of the logits' standard "
         "deviation, so that every number would depend on the batch size.",
-        "Batch norm without running statistics does this, and so do random numbers that are seeded inside forward. "
+        "Batch norm without running statistics does this, dynamic int8 quantisation, which scales the activations of a "
+        "batch together, and random numbers that are seeded inside forward. "
         f"Evaluate one image at a time with --adapt '{ONE_BY_ONE}', or in stated batches, --adapt 'batches(size=64)'.",
     )
 

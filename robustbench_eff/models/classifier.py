@@ -18,7 +18,7 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
 from .class_map import ClassMap
-from .exported import mark_eval
+from .exported import check_shape, mark_eval
 from .fingerprint import identity, model_digest, weights_sums
 from .outputs import LogitsOnly, device_of, prepare_network
 from .randomness import draws_at_random, shares_draws
@@ -75,6 +75,7 @@ class Classifier(nn.Module):
         }
         """Modules that are reached through lists, attributes of other objects or closures, by path."""
         self.check_mode()
+        check_shape(model, preprocessing.geometry.shape)
         trial = copy_for_trial(model)
         prepared = prepare_network(trial, preprocessing, self.name)
         self.model, self.preprocessing, self.num_classes = prepared[:3]
