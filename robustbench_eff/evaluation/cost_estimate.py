@@ -20,6 +20,7 @@ from robustbench_eff.system import devices as hardware
 
 from .device_runtime import DeviceRuntime
 from .engines.store_writer import shard_size
+from .failures import FailedShard
 from .plan import PlannedCell, Task
 from .settings import Settings
 
@@ -181,8 +182,10 @@ class _Calibration:
             predictions = np.full(len(rows), -1, np.int32) if clean_predictions is None else clean_predictions[rows]
         start = time.perf_counter()
         task = Task(planned.cell_index, planned.cell, rows, predictions, has_gallery=True)
-        outcomes = self.runtime.work(task).to_result().outcomes
-        return (time.perf_counter() - start) / len(rows), outcomes
+        result = self.runtime.work(task).to_result()
+        if isinstance(result, FailedShard):
+            raise result.error
+        return (time.perf_counter() - start) / len(rows), result.outcomes
 
 
 def _mean_passes(outcomes: pa.Table) -> float | None:

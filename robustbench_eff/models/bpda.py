@@ -75,7 +75,7 @@ class _Substituted(torch.autograd.Function):
         return output
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         (inputs,) = context.saved_tensors
         if context.substitute is None:
             if context.shape != inputs.shape:
