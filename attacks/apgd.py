@@ -14,6 +14,7 @@ from .active_samples import memory_chunks
 from .apgd_ascent import AscentSettings, Paths, ascend
 from .losses import Loss, cross_entropy, difference_of_logits_ratio, negative_margin
 from .oracle import Oracle
+from .preconditions import attack_inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class APGD:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` determine the random starts. Where the attack fails, it returns the clean image."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:

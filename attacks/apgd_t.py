@@ -16,6 +16,7 @@ from .active_samples import memory_chunks
 from .apgd_ascent import AscentSettings, Paths, ascend
 from .losses import targeted_difference_of_logits_ratio, targeted_margin
 from .oracle import Oracle
+from .preconditions import attack_inputs
 from .targets import likeliest_targets
 
 
@@ -71,6 +72,7 @@ class APGDT:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` determine the random starts. Where the attack fails, it returns the clean image."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:

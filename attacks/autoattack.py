@@ -16,6 +16,7 @@ from .apgd_t import APGDT
 from .fab import FAB
 from .fab_t import FABT
 from .oracle import Oracle
+from .preconditions import attack_inputs
 from .square import Square
 
 
@@ -90,6 +91,7 @@ class AutoAttack:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`. Where all attacks fail, it returns the clean image."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         live = torch.arange(len(images), device=images.device)

@@ -14,7 +14,8 @@ from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, QueryStats, SampleIndices
 
-from .input_gradient import logits_and_gradient
+from .checked_model import CheckedModel
+from .input_gradient import check_differentiable, logits_and_gradient
 from .losses import Classes, Loss, margin
 from .preconditions import check_images, frozen_parameters
 from .random_outputs import ALMOST_NONE, MINORITY, Attempts, wrong_in_draws
@@ -51,10 +52,14 @@ class Oracle:
         self.effort: QueryStats
         self.attempts = Attempts(0)
         self._classifier = classifier
+        self._ask = CheckedModel(classifier)
+        """The classifier as all passes query it that do not go to the copy."""
         self._batches = Batches(batch_size)
         self._copy: ImagesToLogits | None = classifier if precision is None else None
         self._precision, self._compiled = precision, compiled
         self._num_classes: int | None = None
+        self._differentiable = False
+        """True once it is known."""
         self.query_mode = "float32, as it is"
         """Description of how the network is queried."""
         self.draws: int | None = None
@@ -79,12 +84,12 @@ class Oracle:
 
         Raises:
             DataError: If the images are not float, not 4-dimensional or not in [0, 1], or the labels do not match.
-            ModelError: If the model is in train mode.
+            ModelError: If the model is in train mode, or returns something else than finite logits.
         """
         check_images(images, labels)
         oracle = classifier if isinstance(classifier, Oracle) else cls(classifier)
         oracle.watch(len(images), images.device)
-        with frozen_parameters(oracle._classifier), plain_float32(images.device):
+        with frozen_parameters(oracle._classifier), plain_float32(images.device), oracle._ask.attack(labels):
             yield oracle
 
     @contextmanager
@@ -140,8 +145,9 @@ class Oracle:
         else:
             counts.num_forwards.fill_(UNKNOWN)
         if images.requires_grad and torch.is_grad_enabled():
+            self._check_differentiable()
             counts.num_backwards.fill_(UNKNOWN)
-        return self._batches.cat_map(self._classifier, images)
+        return self._batches.cat_map(self._ask, images)
 
     def logits(self, images: Images, rows: SampleIndices) -> Logits:
         """Return the logits of images, without gradients.
@@ -155,7 +161,7 @@ class Oracle:
             answers = [self._batches.cat_map(self._queried(images), images) for _ in range(self.draws or 1)]
             logits = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
             if self.uses_copy and (overflowed := self._overflowed(logits, rows)).any():
-                logits[overflowed] = self._batches.cat_map(self._classifier, images[overflowed])
+                logits[overflowed] = self._batches.cat_map(self._ask, images[overflowed])
         return logits
 
     def gradient(
@@ -177,6 +183,7 @@ class Oracle:
         Raises:
             ModelError: If the logits do not depend on the pixels through autograd.
         """
+        self._check_differentiable()
         repeats = (self.draws or 1) if repeats == 1 else repeats
         ones = torch.full_like(rows, repeats)
         self.effort.num_forwards.index_add_(0, rows, ones)
@@ -231,7 +238,7 @@ class Oracle:
         """Return how many queries of the plain network classify each image correctly, int64; see `misclassified`."""
         self.effort.num_forwards.index_add_(0, rows, torch.full_like(rows, queries))
         with torch.no_grad():
-            answers = (self._batches.cat_map(self._classifier, images).argmax(1) == labels for _ in range(queries))
+            answers = (self._batches.cat_map(self._ask, images).argmax(1) == labels for _ in range(queries))
             return sum(answers, torch.zeros_like(labels))
 
     def num_classes(self, images: Images) -> int:
@@ -242,7 +249,7 @@ class Oracle:
         """
         if self._num_classes is None:
             with torch.no_grad():
-                self._num_classes = int(self._classifier(images[:1]).shape[1])
+                self._num_classes = int(self._ask(images[:1]).shape[1])
         return self._num_classes
 
     def make_copy(self, shape: torch.Size, device: torch.device) -> None:
@@ -264,12 +271,17 @@ class Oracle:
         """True if queries go to a low-precision copy, not to the network itself."""
         return self._copy is not self._classifier
 
+    def _check_differentiable(self) -> None:
+        if not self._differentiable:
+            check_differentiable(self._classifier)
+            self._differentiable = True
+
     def _queried(self, images: Images) -> ImagesToLogits:
         """Return the model to query; the copy is made when the first images show their size."""
         if self._copy is None:
             self.make_copy(images.shape[1:], images.device)
         assert self._copy is not None
-        return self._copy
+        return self._copy if self.uses_copy else self._ask
 
     def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices) -> tuple[Logits, Images]:
         logits, gradient = self._model_gradient(self._queried(images), images, classes, loss)
@@ -279,7 +291,7 @@ class Oracle:
         if overflowed.any():
             self.effort.num_backwards.index_add_(0, rows[overflowed], torch.ones_like(rows[overflowed]))
             logits[overflowed], gradient[overflowed] = self._model_gradient(
-                self._classifier, images[overflowed], classes[overflowed], loss
+                self._ask, images[overflowed], classes[overflowed], loss
             )
         return logits, gradient
 

@@ -26,6 +26,7 @@ from .active_samples import LiveSamples, record_successes, select_rows
 from .l1_steps import sparse_sign
 from .losses import cross_entropy, margin
 from .oracle import Oracle
+from .preconditions import attack_inputs
 from .random_starts import in_the_ball
 
 L1_FRACTION = 0.01
@@ -91,6 +92,7 @@ class PGD:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` determine the random starts."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         lowest = torch.full((len(images),), float("inf"), device=images.device)

@@ -15,6 +15,7 @@ from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Label
 from .active_samples import LiveSamples
 from .oracle import Oracle
 from .pgd import PGDSettings, pgd_steps
+from .preconditions import attack_inputs
 from .random_starts import in_the_ball
 
 
@@ -64,6 +65,7 @@ class SecurityCurve:
 
         `draws` determine the start in the first ball.
         """
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         samples = LiveSamples(torch.arange(len(images), device=images.device), images, labels)

@@ -167,16 +167,18 @@ def test_a_deterministic_network_costs_no_further_pass(tmp_path: Path) -> None:
     assert not any("votes_per_image" in cell.configuration for cell in store.cells().values())
 
 
-def test_noise_on_some_images_is_flagged_and_a_number_of_votes_judges_it(tmp_path: Path) -> None:
-    bordered = Drawing(lambda _, images: images + np.random.rand() if (images == 0).any() else images)
-    result = evaluate(
-        loaded(bordered.eval()), benchmarks=["digits"], limit=8, attacks=["fgsm"], store=tmp_path / "store"
-    )
-    found = {verdict.check: verdict for verdict in result.verdicts}["random_outputs"]
+def test_noise_on_some_images_is_flagged_until_votes_judge_it(tmp_path: Path) -> None:
+    bordered = Drawing(lambda _, images: images + np.random.rand() if (images == 0).any() else images).eval()
+    options = {"benchmarks": ["digits"], "limit": 8, "attacks": ["fgsm(eps=1/255)"], "store": tmp_path}
+    once = evaluate(loaded(bordered), **options)
+    found = {verdict.check: verdict for verdict in once.verdicts}["random_outputs"]
     assert found.finding == "suspect"
-    assert "--votes 100" in found.evidence
-    scores = scored(bordered.eval(), tmp_path / "votes", limit=8, attacks=["fgsm(eps=1/255)"], votes=100)
-    assert scores["none", "accuracy"].flags == ("draws at random: 100 votes per image",)
+    assert "--votes 100" in found.remedy
+    for score in once.scores:
+        assert "masking suspected: random_outputs" in score.flags
+    for score in evaluate(loaded(bordered), votes=100, **options).scores:
+        assert not any("suspected" in flag for flag in score.flags)
+        assert any(flag.endswith("100 votes per image") for flag in score.flags)
 
 
 def test_a_search_for_the_closest_image_ends_where_most_draws_are_wrong(tmp_path: Path) -> None:

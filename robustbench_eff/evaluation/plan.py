@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -16,11 +16,15 @@ from robustbench_eff.attacks.expectation import weakest
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import Missing
+from robustbench_eff.core.object_digest import foreign_digest
 from robustbench_eff.core.shuffle import shuffled
-from robustbench_eff.core.source_code import code_digest
+from robustbench_eff.core.stream import Stream
 from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, Images, Labels, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.smoothing import Smoothing
+from robustbench_eff.registry.build_adaptation import NamedAdaptation
 from robustbench_eff.registry.perturbation import Perturbation
+from robustbench_eff.storage.answers import Answers
 from robustbench_eff.storage.stored_cell import StoredCell
 
 SampleIndices: TypeAlias = npt.NDArray[np.int64]
@@ -60,6 +64,8 @@ class CellRuntime:
     kept."""
     shards: Batches
     """Shard size for everything else; shared in the same way."""
+    adaptation: NamedAdaptation | None = None
+    """How the classifier adapts to the images; None if its answers do not depend on batch, order or past."""
 
     @property
     def classifier(self) -> Classifier:
@@ -87,17 +93,27 @@ class CellRuntime:
         return self.perturbation.sequence if self.perturbation.kind == "sequence" else None
 
     @property
+    def smoothing(self) -> Smoothing | None:
+        """The smoothed classifier that is certified, or attacked in place of the network; else None."""
+        return self.perturbation.smoothing
+
+    @property
     def is_clean(self) -> bool:
         """Whether the images are left as they are."""
         return self.perturbation.kind == "none"
 
     @property
-    def per_shard_randomness(self) -> bool:
-        """True if splitting a shard would change outcomes: third-party attacks draw random numbers per shard.
+    def stream(self) -> Stream | None:
+        """The stream in which the images are evaluated; None where the answers do not depend on one."""
+        return None if self.adaptation is None or self.adaptation.stream.is_pointwise else self.adaptation.stream
 
-        Such a shard is never halved.
+    @property
+    def per_shard_randomness(self) -> bool:
+        """True if splitting a shard would change outcomes, so that it is never halved.
+
+        Third-party attacks draw random numbers per shard, and the answers in a stream depend on the other images.
         """
-        return self.perturbation.is_adapted
+        return self.perturbation.is_adapted or self.stream is not None
 
     @property
     def votes(self) -> int | None:
@@ -119,8 +135,13 @@ class CellRuntime:
     @property
     def passes(self) -> int:
         """Largest number of forward and backward passes per sample."""
+        if self.smoothing is not None:
+            attack = 0 if self.attack is None else self.attack.max_passes * self.smoothing.draws
+            return attack + self.smoothing.max_passes
         if self.attack is not None:
             return self.attack.max_passes * (self.queried.draws or 1) + (self.votes or 0)
+        if self.stream is not None:
+            return self.stream.num_orders
         return (self.votes or 1) if self.sequence is None else self.sequence.frames + 1
 
 
@@ -134,7 +155,8 @@ class PlannedCell:
     provenance: Provenance
     num_classes: int
     clean: str | None
-    """Id of the cell of clean images that is evaluated first; None if there is none, or this is it."""
+    """Id of the cell whose predictions are the clean ones, evaluated first: that of the clean images, or for an attack
+    on a smoothed classifier that of its certificates; None if there is none, or this is it."""
     clean_rows: SampleIndices | None
     """Position of each sample among the clean images, -1 where it has none; None where they are the same."""
     passes: int
@@ -144,7 +166,7 @@ class PlannedCell:
     shard_size: int
     """Number of samples in a shard."""
     per_shard_randomness: bool
-    """True if splitting a shard would change outcomes: third-party attacks draw random numbers per shard."""
+    """True if splitting a shard would change outcomes; see `CellRuntime`."""
     query_mode: str
     """How an attack queries the model: precision, folding, compilation; empty without an attack."""
 
@@ -157,6 +179,8 @@ class Plan:
     missing: list[Missing]
     hardware: dict[str, Any]
     """The device that evaluates them, for the run's manifest."""
+    answers: Mapping[tuple[str, str], Answers] = dataclasses.field(default_factory=dict)
+    """What the models answered to a few images, by digest and preprocessing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +206,14 @@ class Task:
         return dataclasses.replace(self, rows=self.rows[positions], clean_predictions=predictions)
 
 
-def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed: int) -> StoredCell:
+def cell_of(
+    queried: Queried,
+    images: ImageSet,
+    perturbation: Perturbation,
+    seed: int,
+    run_id: str = "",
+    adaptation: NamedAdaptation | None = None,
+) -> StoredCell:
     """Return the cell of a classifier on a set of images under a perturbation.
 
     Args:
@@ -190,27 +221,47 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         images: The benchmark, decoded for the classifier.
         perturbation: What changes the images; a published set says so in its component's configuration.
         seed: Seed of the random draws, recorded only where something is drawn.
+        run_id: Name of the run, part of the digest of a model that cannot be hashed completely, so that no other run
+            takes its numbers.
+        adaptation: How the classifier adapts to the images; None if it does not.
     """
     component = perturbation.component
-    classifier = queried.classifier
     is_drawn = (component is not None and component.stochastic) or bool(queried.votes or queried.draws)
+    protocol, configuration = images.protocol, _configuration(queried, perturbation, run_id)
+    if adaptation is not None:
+        is_drawn |= adaptation.stream.is_drawn
+        protocol = dataclasses.replace(protocol, stream=adaptation.protocol)
+        configuration["adaptation"] = adaptation.configuration
+    classifier = queried.classifier
     return StoredCell(
         model=classifier.name,
         model_source=classifier.provenance.source,
-        model_digest=classifier.digest,
+        model_digest=_digest(classifier, run_id),
         preprocessing=str(classifier.preprocessing),
         benchmark=images.benchmark,
-        protocol=images.protocol,
+        protocol=protocol,
         data=images.fingerprint,
         classes=queried.classes,
         samples=len(images),
         perturbation=perturbation.text,
         kind=perturbation.kind,
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
-        configuration=_configuration(queried, perturbation),
-        seed=seed if is_drawn else None,
-        flags=(*classifier.provenance.flags, *_random_outputs(queried, perturbation)),
+        configuration=configuration,
+        seed=seed if is_drawn or perturbation.smoothing else None,
+        flags=(*classifier.provenance.flags, *_unidentified(classifier), *_random_outputs(queried, perturbation)),
     ).identified()
+
+
+def _digest(classifier: Classifier, run_id: str) -> str:
+    return f"{classifier.digest}@{run_id}" if classifier.opaque else classifier.digest
+
+
+def _unidentified(classifier: Classifier) -> tuple[str, ...]:
+    """A flag for a model that cannot be hashed completely."""
+    if not classifier.opaque:
+        return ()
+    more = f" and {len(classifier.opaque) - 1} more" if len(classifier.opaque) > 1 else ""
+    return (f"not identified, so never reused: {classifier.opaque[0]}{more} cannot be hashed",)
 
 
 def _random_outputs(queried: Queried, perturbation: Perturbation) -> Iterator[str]:
@@ -229,20 +280,24 @@ def _random_outputs(queried: Queried, perturbation: Perturbation) -> Iterator[st
         yield f"draws at random: {', '.join(asked)}"
 
 
-def _configuration(queried: Queried, perturbation: Perturbation) -> dict[str, Any]:
+def _configuration(queried: Queried, perturbation: Perturbation, run_id: str) -> dict[str, Any]:
     """Everything that decides which images come out, the seed aside."""
     votes = {} if queried.votes is None else {"votes_per_image": queried.votes}
     if perturbation.kind == "none":
         return votes
+    smoothing = {} if perturbation.smoothing is None else dict(perturbation.smoothing.configuration)
+    if perturbation.kind == "certificate":
+        return smoothing
     if perturbation.kind != "attack":
         component = perturbation.corruption if perturbation.kind == "corruption" else perturbation.sequence
-        return {**component.configuration, **votes}
+        code = foreign_digest(getattr(component, "kernel", component))
+        return {**component.configuration, **({"code": code} if code else {}), **votes}
     attack = perturbation.attack
     eps = attack.threat.eps if math.isfinite(attack.threat.eps) else None
     optional = {
         "precision": None if queried.precision == "float32" else queried.precision,
-        "surrogate": None if queried.surrogate is None else queried.surrogate.digest,
-        "code": code_digest([type(attack)]) or None,
+        "surrogate": None if queried.surrogate is None else _digest(queried.surrogate, run_id),
+        "code": foreign_digest(attack) or None,
         "draws_per_gradient": None if perturbation.is_adapted else queried.draws,
         **votes,
     }
@@ -251,6 +306,7 @@ def _configuration(queried: Queried, perturbation: Perturbation) -> dict[str, An
         "version": attack.version,
         "threat": {"norm": attack.threat.norm, "eps": eps},
         **{name: value for name, value in optional.items() if value is not None},
+        **({} if perturbation.smoothing is None else smoothing | {"draws": perturbation.smoothing.draws}),
     }
 
 

@@ -12,6 +12,7 @@ from robustbench_eff.attacks.expectation import choose_draws
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.randomness import seeded
+from robustbench_eff.models.smoothing import Smoothed, Smoothing
 
 from . import batch_sizes
 from .settings import Settings
@@ -36,6 +37,9 @@ def open_oracle(classifier: Classifier, settings: Settings, device: str) -> Open
         settings: The options of the run.
         device: Torch device of the classifier.
     """
+    if settings.adapt is not None:  # a copy would not adapt as the network does
+        batch_size = referee_batch_size(classifier, settings, device)
+        return OpenedOracle(Oracle(classifier, batch_size=batch_size), "float32")
     requested = settings.precision
     precision = batch_sizes.precision(classifier, device) if requested == "auto" else requested
     batch_size = referee_batch_size(classifier, settings, device)
@@ -43,8 +47,7 @@ def open_oracle(classifier: Classifier, settings: Settings, device: str) -> Open
     oracle = Oracle(
         classifier, batch_size=batch_size, precision=None if exact else precision, compiled=settings.compile
     )
-    size = classifier.preprocessing.geometry.size
-    oracle.make_copy(torch.Size((3, size, size)), classifier.mean.device)
+    oracle.make_copy(torch.Size(classifier.preprocessing.shape), classifier.mean.device)
     if not oracle.uses_copy:
         return OpenedOracle(oracle, "float32")
     return OpenedOracle(oracle, f"{precision}, compiled" if settings.compile else precision)
@@ -81,6 +84,21 @@ def draws_of(classifier: Classifier, oracle: Oracle, settings: Settings, images:
         return choose_draws(oracle, batch, images.labels_of(rows, device))
 
 
+def open_smoothed(classifier: Classifier, smoothing: Smoothing, settings: Settings, device: str) -> Oracle:
+    """Return the oracle through which attacks query a smoothed classifier, in float32.
+
+    Args:
+        classifier: The network.
+        smoothing: The noise, and the number of draws that each query averages over.
+        settings: The options of the run.
+        device: Torch device of the classifier.
+    """
+    shape = torch.Size(classifier.preprocessing.shape)
+    soft = Smoothed(classifier, smoothing.sigma, smoothing.draws, shape, settings.seed)
+    batch_size = max(1, referee_batch_size(classifier, settings, device) // smoothing.draws)
+    return Oracle(soft, batch_size=batch_size)
+
+
 def referee_batch_size(classifier: Classifier, settings: Settings, device: str) -> int:
     """Return the number of images per forward pass.
 
@@ -89,7 +107,7 @@ def referee_batch_size(classifier: Classifier, settings: Settings, device: str) 
         settings: The options of the run.
         device: Torch device of the classifier.
     """
-    return settings.batch_size or batch_sizes.batch_size(classifier.preprocessing.geometry.size, device)
+    return settings.batch_size or batch_sizes.batch_size(classifier.preprocessing.geometry.long_side, device)
 
 
 def shard_size(classifier: Classifier, settings: Settings, device: str) -> int:
@@ -100,4 +118,4 @@ def shard_size(classifier: Classifier, settings: Settings, device: str) -> int:
         settings: The options of the run.
         device: Torch device of the classifier.
     """
-    return settings.shard_size or batch_sizes.shard_size(classifier.preprocessing.geometry.size, device)
+    return settings.shard_size or batch_sizes.shard_size(classifier.preprocessing.geometry.long_side, device)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.reader import Reader
 from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, UsageError
+from robustbench_eff.core.object_digest import foreign_digest
 
 from .readers import READERS
 
@@ -52,9 +54,9 @@ def open_benchmark(benchmark: Benchmark, location: str | None) -> LabelledImages
     if location is None:
         if benchmark.open_bundled is None:
             raise UsageError(f"No images for {benchmark.name}.", f"Pass --data {benchmark.name}=PATH.")
-        return benchmark.open_bundled()
+        return _stamped(benchmark.open_bundled(), benchmark)
     opened = open_location(location, benchmark.split)
-    return opened if benchmark.select_images is None else benchmark.select_images(opened)
+    return opened if benchmark.select_images is None else _stamped(benchmark.select_images(opened), benchmark)
 
 
 def open_location(location: str, split: str) -> LabelledImages:
@@ -83,9 +85,15 @@ def _open_path(path: Path, split: str) -> LabelledImages:
     for row in READERS.values():
         reader: Reader = row.load()
         if reader.understands(path):
-            return reader.open(path, split)
+            return _stamped(reader.open(path, split), reader)
     formats = ", ".join(row.summary for row in READERS.values())
     raise DataError(
         f"{path} cannot be read as labelled images.",
         f"Supported are {formats}, and {HUB}ID[@SPLIT][#REVISION].",
     )
+
+
+def _stamped(opened: LabelledImages, opener: Benchmark | Reader) -> LabelledImages:
+    """The images with the code of a plugin in their stamp: what was cached of them is not used after a change."""
+    code = foreign_digest(opener)
+    return replace(opened, stamp=f"{opened.stamp}\n{code}") if code else opened

@@ -9,6 +9,7 @@ from rich.console import Console
 from robustbench_eff.core.metric import Section
 from robustbench_eff.scores.score import Score
 
+from .certificate_table import certificate_tables
 from .clean_table import clean_tables
 from .cue_conflict_table import cue_conflict_tables
 from .formatting import interval, number, percent
@@ -113,6 +114,7 @@ def _other_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
 
 SECTIONS: Mapping[Section, Callable[[Sequence[Score], Marks], list[Printed]]] = {
     "accuracy": _accuracy_tables,
+    "certificate": certificate_tables,
     "distance": _distance_tables,
     "clean": clean_tables,
     "effective": _effective_tables,

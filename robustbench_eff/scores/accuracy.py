@@ -1,4 +1,4 @@
-"""Clean and robust accuracy with Wilson intervals."""
+"""Clean and robust accuracy with Wilson intervals; of a stream in several orders, over these too."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from robustbench_eff.core.statistics import wilson
 
 from .build_score import score_of
 from .cell_groups import CellOutcomes
+from .order_votes import interval_over_orders
 from .score import Score
 from .score_function import CellScores
 
@@ -21,14 +22,21 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
     Wilson's interval of the mean of votes is conservative: a mean of numbers in [0, 1] varies at most as much as one of
     zeros and ones, over samples and draws together.
 
+    A smoothed classifier is not asked about the rounded image, and its abstentions are not correct.
+
+    Of a stream in several orders, `accuracy` is the mean over them.
+
     Args:
         item: The cell with its outcomes.
     """
+    if item.cell.orders > 1 and len(item):
+        votes = item.votes
+        return [score_of(item, "accuracy", float(votes.mean()), interval_over_orders(votes))]
     metric = "robust_accuracy" if item.cell.kind == "attack" else "accuracy"
     shares = {metric: item.right_shares}
     if item.has_votes:
         shares[f"{metric}_every_vote"] = shares[metric] == 1
-    elif item.cell.kind == "attack":
+    elif item.kind == "attack":
         shares["robust_accuracy_8bit"] = item.column("correct_8bit")
     n, scores = len(item), []
     for name, right in shares.items():
@@ -39,4 +47,4 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
 
 
 CLEAN_ACCURACY = CellScores(compute=accuracy_scores, kinds=("clean", "corruption"))
-ROBUST_ACCURACY = CellScores(compute=accuracy_scores, kinds=("attack",), columns=("correct_8bit",))
+ROBUST_ACCURACY = CellScores(compute=accuracy_scores, kinds=("attack", "smoothed attack"), columns=("correct_8bit",))

@@ -84,9 +84,9 @@ def corruption_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
 def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) -> tuple[Contributions, tuple[str, ...]]:
     """Return what every sample adds to each score over corruptions, and the flags of these scores.
 
-    There is nothing if one of the 75 cells of ImageNet-C is missing; numbers relative to AlexNet exist only for
-    benchmarks with its classes. Of a network that draws at random, errors are expected ones, and there is no relative
-    mCE: these cells know the most frequent clean prediction only.
+    There is nothing if one of the 75 cells of ImageNet-C is missing, or if severities rise within cells; numbers
+    relative to AlexNet exist only for benchmarks with its classes. Of a network that draws at random, errors are
+    expected ones, and there is no relative mCE: these cells know the most frequent clean prediction only.
 
     Args:
         cells: A group of comparable finished cells.
@@ -94,6 +94,9 @@ def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) ->
     """
     wrong: dict[str, dict[int, np.ndarray]] = {}
     flags: tuple[str, ...] = ()
+    orders = max((item.cell.orders for item in cells), default=1)
+    if orders > 1:
+        flags = (f"the interval is over samples, not over the {orders} orders",)
     for item in cells:
         name, severity = item.cell.corruption, item.cell.severity
         if severity in wrong.setdefault(name, {}):
@@ -101,7 +104,8 @@ def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) ->
         wrong[name][severity] = 1 - item.right_shares
     if "frost" not in wrong and "frost_published" in wrong:
         wrong["frost"], flags = wrong["frost_published"], (*flags, "frost with the published pictures")
-    if any(len(wrong.get(name, ())) < SEVERITIES for name in alexnet.errors):
+    is_gradual = any(item.cell.configuration.get("adaptation", {}).get("order") == "gradual" for item in cells)
+    if is_gradual or any(len(wrong.get(name, ())) < SEVERITIES for name in alexnet.errors):
         return {}, flags
     first = cells[0]
     clean_prediction = first.column("clean_prediction")

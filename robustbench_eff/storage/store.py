@@ -5,6 +5,7 @@ STORE/cells/<cell id>/cell.json                                        the recor
 STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet                outcomes; one file once the cell is finished
 STORE/cells/<cell id>/<start>-<stop>x<count>.<checksum>.parquet        outcomes of `count` of the samples in that range
 STORE/cells/<cell id>/gallery.png                                      a picture of images that fooled the model
+STORE/models/<hash>.json                                               answers of a model to a few fixed images
 STORE/runs/<time>-<id>.json                                            command, versions, device and time of each run
 
 STORE is a folder or any URL that fsspec supports.
@@ -13,10 +14,8 @@ STORE is a folder or any URL that fsspec supports.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import secrets
-import time
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +26,7 @@ import pyarrow as pa
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError, StoreUnavailable, UsageError
 
 from . import lease, shard
+from .answers import Answers, variant
 from .outcomes import SCHEMA
 from .remote_files import Files
 from .shard import ReadShard
@@ -97,6 +97,16 @@ class Store:
             if self._format() != _FORMAT:
                 self._write_format()
             yield
+
+    def variant(self, digest: str, preprocessing: str, answers: Answers) -> int:
+        """Return which of the models with a digest gave some answers; see `answers.variant`.
+
+        Args:
+            digest: Digest of the model.
+            preprocessing: How images are resized, cropped and normalized for it.
+            answers: Its answers now, which are stored if they are new.
+        """
+        return variant(self._files, digest, preprocessing, answers)
 
     def write_cell(self, cell: StoredCell) -> None:
         """Write the record of a cell; a record that exists already stays as it is.
@@ -176,7 +186,7 @@ class Store:
         """Write the record of a run, at its start and again at its end.
 
         Args:
-            run_id: Name from `new_run_id`.
+            run_id: Name from `manifest.new_run_id`.
             manifest: Command, versions, device, time and cells of the run.
         """
         self._files.write(f"runs/{run_id}.json", json.dumps(manifest, indent=2, default=str).encode())
@@ -188,6 +198,19 @@ class Store:
             StoreError: A record cannot be read.
         """
         return self._json(self._files.matching("runs/*.json"))
+
+    def failures(self) -> dict[str, str]:
+        """Return why cells failed in the last run that evaluated them, by their ids.
+
+        Raises:
+            StoreError: A record cannot be read.
+        """
+        failures: dict[str, str] = {}
+        for run in self.runs():
+            of_run: dict[str, str] = run.get("failed", {})
+            failures = {cell_id: why for cell_id, why in failures.items() if cell_id not in run.get("cells", [])}
+            failures |= of_run
+        return failures
 
     def cells(self) -> dict[str, StoredCell]:
         """Return every cell by its id, in the order in which runs planned them.
@@ -278,21 +301,6 @@ class Store:
                 message = f"{self._files.path(name)} cannot be read: {error}."
                 raise StoreError(message, "Move it out of the store, or use a new --store.") from error
         return records
-
-
-def new_run_id() -> str:
-    """Return a new name for a run; names sort by time."""
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
-
-
-def jsonable(record: Any) -> dict[str, Any]:
-    """Return a dataclass as plain JSON types.
-
-    Args:
-        record: An instance of a dataclass; values that are not JSON types become texts.
-    """
-    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(record), default=str))
-    return plain
 
 
 def _warn_corrupt(path: str, consequence: str) -> None:

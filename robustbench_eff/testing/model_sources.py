@@ -157,4 +157,4 @@ MODEL_SOURCE_CHECKS: tuple[Callable[[ModelExample], None], ...] = (
 def _classifier(example: ModelExample) -> Classifier:
     built = example.source.build(example.target, example.request)
     provenance = Provenance(name=example.request.name, source=built.source, label_space=built.label_space)
-    return Classifier(built.module, built.preprocessing, provenance, built.code)
+    return Classifier(built.module, built.preprocessing, provenance)

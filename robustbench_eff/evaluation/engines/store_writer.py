@@ -16,8 +16,9 @@ from robustbench_eff.storage.outcomes import as_numpy, right_shares
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
+from ..failures import FailedShard
 from ..plan import PlannedCell, SampleIndices, Task, shards_of
-from ..worker import ShardResult
+from ..shard_columns import ShardResult
 
 MIN_SHARD_SIZE = 64
 """Number of samples below which shards are not cut further for several workers."""
@@ -44,6 +45,8 @@ class Progress:
     """True if the cell is complete or was stopped early."""
     drawn: tuple[int, float] | None = None
     """Length of the unbiased prefix and number of correct samples in it, if the samples come in random order."""
+    failure: str = ""
+    """Why the cell has failed; empty if it has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,8 @@ class TaskFinished:
     """Event of a finished task."""
 
     task: Task
-    found: Callable[[], ShardResult]
-    """Convert the outcomes into the form that is stored."""
+    found: Callable[[], ShardResult | FailedShard]
+    """Convert the outcomes into the form that is stored, or return why there are none."""
 
 
 @dataclass(slots=True, eq=False)
@@ -83,6 +86,8 @@ class OpenCell:
     """Seconds that workers have spent on the cell in this run."""
     num_unstored: int = 0
     """Number of dispatched shards that are not stored yet."""
+    failure: str = ""
+    """Why the cell has failed; empty if it has not."""
 
     @property
     def has_shards(self) -> bool:
@@ -141,12 +146,23 @@ class StoreWriter:
         """
         return self.thread.submit(self._open, planned)
 
-    def write(self, cell: OpenCell, event: TaskFinished) -> Future[None]:
-        """Store the outcomes of a shard.
+    def record(self, planned: PlannedCell) -> Future[None]:
+        """Store the record of a cell that will not be opened.
+
+        Args:
+            planned: Cell of the plan.
+        """
+        return self.thread.submit(self.store.write_cell, planned.cell)
+
+    def write(self, cell: OpenCell, event: TaskFinished) -> Future[FailedShard | None]:
+        """Store the outcomes of a shard, if there are any.
 
         Args:
             cell: Open cell of the task.
             event: Finished task.
+
+        Returns:
+            Future of the reason why there are none; of None if they were stored.
         """
         return self.thread.submit(self._write, cell, event)
 
@@ -182,8 +198,11 @@ class StoreWriter:
         self._report(opened, len(rows), resumed=True)
         return opened
 
-    def _write(self, cell: OpenCell, event: TaskFinished) -> None:
+    def _write(self, cell: OpenCell, event: TaskFinished) -> FailedShard | None:
         result, cell_id = event.found(), cell.planned.cell.id
+        if isinstance(result, FailedShard):
+            cell.failure = cell.failure or result.error.message
+            return result
         if result.picture is not None:
             self.store.write_picture(cell_id, result.picture)
             cell.has_gallery = True
@@ -195,6 +214,7 @@ class StoreWriter:
         if cell.prefix is not None:
             cell.prefix.add(as_numpy(result.outcomes["index"]), correct)
         self._report(cell, num_samples)
+        return None
 
     def _close(self, cell: OpenCell) -> None:
         if cell.num_files > 1:
@@ -203,7 +223,9 @@ class StoreWriter:
 
     def _report(self, cell: OpenCell, num_samples: int, *, resumed: bool = False, ended: bool = False) -> None:
         drawn = None if cell.prefix is None else cell.prefix.counts
-        self.report(Progress(cell.planned.cell, num_samples, *cell.stored, resumed, cell.seconds, ended, drawn))
+        self.report(
+            Progress(cell.planned.cell, num_samples, *cell.stored, resumed, cell.seconds, ended, drawn, cell.failure)
+        )
 
     def _clean_predictions(self, planned: PlannedCell) -> npt.NDArray[np.int32] | None:
         """Return the clean predictions of a cell's samples; -1 for a sample without a clean image."""

@@ -1,0 +1,227 @@
+"""What a model answers to a few images before any work: by this it is recognised, and checked."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from robustbench_eff.benchmarks.image_set import ImageSet
+from robustbench_eff.core.errors import ModelError
+from robustbench_eff.core.precision import plain_float32
+from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.types import Images, Logits
+from robustbench_eff.models.adaptation.adapted_network import restart
+from robustbench_eff.models.classifier import Classifier, copy_for_trial
+from robustbench_eff.models.fingerprint import weights_sums
+from robustbench_eff.models.randomness import seeded
+from robustbench_eff.storage.answers import NOISE, Answers
+
+from .plan import CellRuntime
+
+SAMPLES = 8
+"""Images of noise, and first images of each benchmark, that a model is asked about."""
+FLOAT32_TOLERANCE = 1e-3
+"""Largest difference between two answers to one image that float32 rounding explains, on whatever hardware, as a
+fraction of the logits' standard deviation. Batches of other sizes change the answers of good networks by 1e-6."""
+ROUNDINGS = 8
+"""The same for networks that compute in 16 bits, in units of the rounding of one number."""
+REPEATS = 64
+"""Draws over which the answers of a network that draws at random are averaged."""
+STANDARD_ERRORS = 8
+"""Differences of such averages that are attributed to chance."""
+ONE_BY_ONE = "batches(size=1)"
+
+
+class ModelAnswers:
+    """The answers of the models of a run to noise and to the first images of their benchmarks."""
+
+    def __init__(self) -> None:
+        self._answers: dict[tuple[str, str], Answers] = {}
+        self._asked: set[tuple[int, str]] = set()
+
+    def ask(self, subject: tuple[int, str], runtime: CellRuntime) -> None:
+        """Check a model on the first images of a benchmark, once, and keep its answers.
+
+        Args:
+            subject: Number of the model, and name of the benchmark.
+            runtime: A cell of both.
+
+        Raises:
+            ModelError: The answers depend on more than the image, or another model of the run has the same digest and
+                answers otherwise.
+        """
+        if subject in self._asked:
+            return
+        self._asked.add(subject)
+        classifier, identity = copy_for_trial(runtime.classifier), runtime.cell.model_identity
+        assert isinstance(classifier, Classifier)
+        adaptation = "" if runtime.adaptation is None else runtime.adaptation.text
+        images = first_images(runtime.images, f"{runtime.queried.classes}{adaptation}", classifier.mean.device)
+        if not adaptation:
+            check_independence(classifier, images.images)
+        if classifier.opaque:
+            return  # its cells belong to this run alone
+        asked = [images] if runtime.queried.classes else [images, noise(classifier, adaptation)]
+        new = collected(classifier, {key: value for item in asked for key, value in answers(classifier, item).items()})
+        known = self._answers.get(identity)
+        if known is not None and not new.agrees(known.logits):
+            raise ModelError(
+                f"{classifier.name}: two models of this run have one hash, but different answers to the same images.",
+                "Evaluate them in separate runs: the store then tells them apart by their answers.",
+            )
+        logits = {**(known.logits if known else {}), **new.logits}
+        self._answers[identity] = Answers(logits=logits, tolerance=new.tolerance)
+
+    def collected(self) -> Mapping[tuple[str, str], Answers]:
+        """Return the answers by the digest and the preprocessing of the model."""
+        return {identity: found for identity, found in self._answers.items() if found.logits}
+
+
+class Asked(NamedTuple):
+    """Images that a model is asked about, and under which name the store keeps its answers."""
+
+    key: str
+    images: Images
+
+
+def noise(classifier: Classifier, adaptation: str) -> Asked:
+    """Return images of noise of the size that a model takes.
+
+    Args:
+        classifier: The model.
+        adaptation: How it adapts; empty if it does not.
+    """
+    draws = RandomStreams.of(0, range(SAMPLES), classifier.mean.device)
+    return Asked(f"{NOISE} {adaptation}".rstrip(), draws.uniform(classifier.preprocessing.shape, stream="answers"))
+
+
+def first_images(images: ImageSet, how: str, device: torch.device) -> Asked:
+    """Return the first images of a benchmark.
+
+    Args:
+        images: The benchmark.
+        how: How the model answers: the hash of a map to other classes, and its adaptation; empty if it has neither.
+        device: Device of the result.
+    """
+    batch, _ = images.batch(0, SAMPLES, device)
+    content = hashlib.blake2b(batch.cpu().numpy().tobytes() + how.encode(), digest_size=8)
+    return Asked(content.hexdigest(), batch)
+
+
+def answers(classifier: Classifier, asked: Asked) -> Mapping[str, npt.NDArray[np.float32]]:
+    """Return the logits of a model by their key; nothing if it answers otherwise when asked again with the same seed.
+
+    Args:
+        classifier: The model.
+        asked: The images.
+    """
+    first, second = (_seeded(classifier, asked.images) for _ in range(2))
+    if _differ(classifier, first, second) is not None:
+        return {}
+    return {asked.key: first.cpu().numpy()}
+
+
+def collected(classifier: Classifier, logits: Mapping[str, npt.NDArray[np.float32]]) -> Answers:
+    """Return the answers of a model as the store compares them.
+
+    Args:
+        classifier: The model.
+        logits: All its answers.
+    """
+    return Answers(logits=logits, tolerance=_tolerance(classifier))
+
+
+def check_independence(classifier: Classifier, images: Images) -> None:
+    """Check that the answer to an image depends on nothing but the image.
+
+    Asked are each image alone, all in a batch, twice, and in another order; weights and buffers must stay as they are.
+    A network that draws random numbers is compared by its mean answers over many draws.
+
+    Args:
+        classifier: The model.
+        images: A few images of the benchmark; nothing is checked with fewer than two.
+
+    Raises:
+        ModelError: The answers depend on the other images of a batch, on their order or on earlier images.
+    """
+    if len(images) < 2:
+        return
+    before = weights_sums(classifier.model)
+    together, again = (_ask(classifier, images) for _ in range(2))
+    if weights_sums(classifier.model) != before:
+        raise ModelError(
+            f"{classifier.name} changes its own weights or buffers when it is asked, so that an answer depends on the "
+            "images before it.",
+            "To evaluate it as it adapts, say in which batches: --adapt 'batches(size=64)'; see the guide to models.",
+        )
+    if classifier.draws:
+        _check_means(classifier, images, together)
+    elif _differ(classifier, together, again) is not None:
+        raise ModelError(
+            f"{classifier.name} answers the same batch otherwise when it is asked again, and draws no random numbers: "
+            "an answer depends on the images before it.",
+            "To evaluate it as it adapts, say in which batches: --adapt 'batches(size=64)'; see the guide to models.",
+        )
+    else:
+        _check_equal(classifier, images, together)
+
+
+def _check_equal(classifier: Classifier, images: Images, together: Logits) -> None:
+    alone = torch.cat([_ask(classifier, images[row : row + 1]) for row in range(len(images))])
+    turned = _ask(classifier, images.flip(0)).flip(0)
+    for what, others in (("alone and in a batch", alone), ("in a batch and in the same batch turned round", turned)):
+        if (size := _differ(classifier, together, others)) is not None:
+            raise _dependent(classifier, what, size)
+
+
+def _check_means(classifier: Classifier, images: Images, together: Logits) -> None:
+    batches = torch.stack([_ask(classifier, images)[:2] for _ in range(REPEATS)])
+    singles = torch.stack(
+        [torch.cat([_ask(classifier, images[row : row + 1]) for row in range(2)]) for _ in range(REPEATS)]
+    )
+    error = ((batches.var(0) + singles.var(0)) / REPEATS).sqrt()
+    gap = (batches.mean(0) - singles.mean(0)).abs() - STANDARD_ERRORS * error
+    allowed = _tolerance(classifier) * float(together.std())
+    if bool((gap > allowed).any()):
+        raise _dependent(
+            classifier, f"alone and in a batch, on average over {REPEATS} draws", float(gap.max() / together.std())
+        )
+
+
+def _dependent(classifier: Classifier, what: str, size: float) -> ModelError:
+    return ModelError(
+        f"{classifier.name} gives an image different logits {what}: they differ by {size:.2g} of the logits' standard "
+        "deviation, so that every number would depend on the batch size.",
+        "Batch norm without running statistics does this, and so do random numbers that are seeded inside forward. "
+        f"Evaluate one image at a time with --adapt '{ONE_BY_ONE}', or in stated batches, --adapt 'batches(size=64)'.",
+    )
+
+
+def _ask(classifier: Classifier, images: Images) -> Logits:
+    restart(classifier)
+    with torch.no_grad(), plain_float32(images.device):
+        logits: Tensor = classifier(images)
+    return logits.float()
+
+
+def _seeded(classifier: Classifier, images: Images) -> Logits:
+    with seeded(classifier, 0, "answers", images.device):
+        return _ask(classifier, images)
+
+
+def _differ(classifier: Classifier, one: Logits, other: Logits) -> float | None:
+    """The largest difference as a fraction of the standard deviation; None if rounding explains it."""
+    size = float((one - other).abs().max()) / max(float(one.std()), 1e-30)
+    return size if size > _tolerance(classifier) else None
+
+
+def _tolerance(classifier: Classifier) -> float:
+    types = {tensor.dtype for tensor in classifier.model.state_dict().values() if isinstance(tensor, Tensor)}
+    coarsest = max((torch.finfo(kind).eps for kind in types if kind.is_floating_point), default=0.0)
+    return max(FLOAT32_TOLERANCE, ROUNDINGS * coarsest)
