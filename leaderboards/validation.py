@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -223,7 +224,7 @@ def _strength_issues(result: Result) -> Iterator[str]:
     if not any(name in result.perturbation for name in ("eps", "severity=")):
         return
     try:
-        arguments = spec.parse(result.perturbation.partition(" from ")[0]).arguments
+        arguments = spec.parse(re.split(" from | on ", result.perturbation)[0]).arguments
     except SpecError as error:
         yield f"the perturbation cannot be read: {error.message}"
         return

@@ -162,6 +162,10 @@ def test_an_attack_on_the_smoothed_classifier_is_judged_by_other_draws(store: Pa
     assert (attacked["distance_l2"][was_attacked] > 0.9).all()
     assert (attacked["distance_l2"] <= 1 + 1e-5).all()
     assert attacked["correct"].mean() < certified["correct"].mean()
+    code, printed, _ = invoke("score", str(store), "--json")
+    (score,) = [score for score in json.loads(printed)["scores"] if score["perturbation"] == text]
+    assert (code, score["metric"], score["value"]) == (0, "robust_accuracy", attacked["correct"].mean())
+    assert score["flags"] == [f"abstained: {(attacked['prediction'] == -1).sum()}"]
     same_image = attacked["distance_l2"] == 0
     assert not attacked["correct"][same_image].any(), "only what was correct before is attacked"
     assert attacked["num_backwards"][was_attacked].unique().tolist() == [20]

@@ -20,7 +20,19 @@ from robustbench_eff.cli import app
 from robustbench_eff.scores.clean import CONFIDENCE_METRICS
 
 MODEL = ["--model", "digits_standard"]
-COMMANDS = ["compare", "corrupt", "train", "sweep", "score", "plan", "report", "trials", "conflict", "convert"]
+COMMANDS = [
+    "certify",
+    "compare",
+    "corrupt",
+    "train",
+    "sweep",
+    "score",
+    "plan",
+    "report",
+    "trials",
+    "conflict",
+    "convert",
+]
 COMMANDS += [f"list {name}" for name in ("models", "benchmarks", "corruptions", "stylisers", "defenses")]
 COMMANDS += [
     f"leaderboard {name}" for name in ("build", "entry", "site", "serve", "validate", "audit", "import", "export")

@@ -104,7 +104,7 @@ def _requested_models(models: Sequence[Model], settings: Settings, device: str) 
     for model in models:
         subject: ModelOrRequest = ModelRequest(name=model) if isinstance(model, str) else model
         if isinstance(subject, Classifier):
-            subject = subject.to(device)
+            subject = subject.placed(device)
         names = dict.fromkeys(settings.benchmarks or _own_benchmarks(subject, suite.benchmarks(), settings.data))
         rows = [build_benchmark.benchmark(name, locations.location(name, settings.data)) for name in names]
         requested.append(RequestedModel(subject, rows))

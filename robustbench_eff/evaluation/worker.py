@@ -211,7 +211,7 @@ def _ids(work: CellRuntime, rows: SampleIndices) -> list[str]:
 
 def _gallery_sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:
     before, after = (image.permute(1, 2, 0).cpu().numpy() for image in (clean, perturbed))
-    return Sample(before, after, f"{label} as {prediction}")
+    return Sample(before, after, f"{label} as {prediction if prediction >= 0 else 'nothing'}")
 
 
 def _attack(

@@ -13,6 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.preprocessing import Preprocessing
+from robustbench_eff.core.quantized import integer_layer
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
@@ -92,8 +93,8 @@ class Classifier(nn.Module):
                 name, torch.tensor(values, device=device_of(model)).view(1, -1, 1, 1), persistent=False
             )
         images = RandomStreams.of(0, range(3), self.mean.device).uniform(self.preprocessing.shape, stream="probe")
-        self.draws = draws_at_random(self, images)
-        self.shares_draws = self.draws and shares_draws(self, images[:1])
+        self._draws = draws_at_random(self, images)
+        self._shares_draws = self._draws and shares_draws(self, images[:1])
         self.model = model if prepared.network is trial else LogitsOnly(model)
         self._sums = self._weights_sums()
         self.digest = identity(provenance.source, before, model_digest(trial))
@@ -150,6 +151,19 @@ class Classifier(nn.Module):
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             self(torch.zeros(1, *self.preprocessing.shape, device=self.mean.device))
         return int(counter.get_total_flops())
+
+    def placed(self, device: torch.device | str) -> Classifier:
+        """Move the classifier to a device, and return it.
+
+        Args:
+            device: Device to compute on.
+
+        Raises:
+            ModelError: It computes with integers, which a GPU does not.
+        """
+        if torch.device(device).type != "cpu" and (layer := integer_layer(self.model)):
+            raise ModelError(f"{self.name} computes with integers in {layer}, on a CPU only.", "Pass --device cpu.")
+        return self.to(device)
 
     def check_mode(self) -> None:
         """Raise ModelError if any part of the model is in train mode."""

@@ -200,7 +200,7 @@ class Smoothed(nn.Module):
         """
         super().__init__()
         self.model = model
-        device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
+        device = next((tensor.device for tensor in (*model.parameters(), *model.buffers())), torch.device("cpu"))
         noise = sigma * RandomStreams.of(seed, range(draws), device).normal(shape, stream="smoothed")
         self.register_buffer("noise", noise, persistent=False)
         self.training = model.training

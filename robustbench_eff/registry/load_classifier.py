@@ -47,7 +47,7 @@ def load_classifier(model: str | nn.Module, *, device: str = "auto", **options: 
     if isinstance(model, nn.Module):
         if request.weights is not None or request.model_args:
             raise UsageError("weights and model_args go with a model's name, not with a module.")
-        return from_module(model, request).to(torch_device)
+        return from_module(model, request).placed(torch_device)
     if missing := build_model.missing(request):
         raise MissingInputs(missing)
     return build_model.load(request, torch_device)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from robustbench_eff.core.statistics import wilson
 
 from .build_score import score_of
@@ -22,7 +24,8 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
     Wilson's interval of the mean of votes is conservative: a mean of numbers in [0, 1] varies at most as much as one of
     zeros and ones, over samples and draws together.
 
-    A smoothed classifier is not asked about the rounded image, and its abstentions are not correct.
+    A smoothed classifier is not asked about the rounded image, and its abstentions are not correct; a flag
+    counts them.
 
     Of a stream in several orders, `accuracy` is the mean over them.
 
@@ -43,8 +46,12 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
         total = float(right.sum())
         interval = wilson(total, n) if n else (None, None)
         scores.append(score_of(item, name, total / n if n else None, interval))
+    if item.kind == "smoothed attack" and (abstained := int((item.column("prediction") < 0).sum())):
+        scores = [replace(score, flags=(*score.flags, f"abstained: {abstained}")) for score in scores]
     return scores
 
 
 CLEAN_ACCURACY = CellScores(compute=accuracy_scores, kinds=("clean", "corruption"))
-ROBUST_ACCURACY = CellScores(compute=accuracy_scores, kinds=("attack", "smoothed attack"), columns=("correct_8bit",))
+ROBUST_ACCURACY = CellScores(
+    compute=accuracy_scores, kinds=("attack", "smoothed attack"), columns=("correct_8bit", "prediction")
+)

@@ -38,7 +38,7 @@ class Contradictions(NamedTuple):
 
 
 def certificate_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
-    """Return the scores of every smoothed classifier, and how often it abstained, also under attack.
+    """Return the scores of every smoothed classifier, and how often it abstained.
 
     `certified_accuracy@R` is the fraction of all samples that are classified correctly with a certified L2 radius of at
     least R; at 0 it is the accuracy of the smoothed classifier. `average_certified_radius` is the mean of the radii,
@@ -53,14 +53,11 @@ def certificate_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> 
             which chance does not explain.
     """
     scores = []
-    for item in cells:
-        if item.kind == "certificate":
-            attacks = [other for other in cells if other.kind == "smoothed attack" and _same_classifier(item, other)]
-            flags = tuple(_contradiction_flag(item, attack) for attack in attacks)
-            found = [*_certified(item, context.radii), _abstention_rate(item)]
-            scores += [replace(score, flags=score.flags + tuple(filter(None, flags))) for score in found]
-        else:
-            scores.append(_abstention_rate(item))
+    for item in (item for item in cells if item.kind == "certificate"):
+        attacks = [other for other in cells if other.kind == "smoothed attack" and _same_classifier(item, other)]
+        flags = tuple(_contradiction_flag(item, attack) for attack in attacks)
+        found = [*_certified(item, context.radii), _abstention_rate(item)]
+        scores += [replace(score, flags=score.flags + tuple(filter(None, flags))) for score in found]
     return scores
 
 

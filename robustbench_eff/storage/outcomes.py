@@ -21,7 +21,9 @@ SCHEMA = pa.schema(
         _column("label", pa.int32(), "true class; of a cue-conflict image that of its shape"),
         _column("texture", pa.int32(), "class of the texture of a cue-conflict image; -1 for any other"),
         _column("clean_prediction", pa.int32(), "class predicted on the clean image; -1 if unknown"),
-        _column("prediction", pa.int32(), "class the referee predicts on the perturbed image, most often of votes"),
+        _column(
+            "prediction", pa.int32(), "class the referee predicts on the perturbed image, of votes the most frequent"
+        ),
         _column("correct", pa.bool_(), "right on the perturbed image, in most votes; attacked also on the clean one"),
         _column("correct_8bit", pa.bool_(), "the same after rounding the perturbed image to 8 bits"),
         _column("confidence", pa.float32(), "softmax probability of the true class on the perturbed image"),

@@ -69,7 +69,7 @@ def test_every_prediction_is_that_of_a_plain_implementation(shared: Path, tmp_pa
 def noisy(path: Path, ids: list[str]) -> torch.Tensor:
     """The first images under noise, as floats, from the file of images and the kernel alone."""
     column = parquet.read_table(path).slice(0, COUNT)["image"].to_pylist()
-    decoded = [np.array(Image.open(io.BytesIO(image["bytes"])).convert("RGB")) for image in column]
+    decoded = [np.array(Image.open(io.BytesIO(image)).convert("RGB")) for image in column]
     corrupted = parse_corruption(NOISE)(torch.from_numpy(np.stack(decoded)), RandomStreams.of(0, ids))
     return corrupted.permute(0, 3, 1, 2).float() / 255
 

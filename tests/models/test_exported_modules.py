@@ -226,3 +226,19 @@ def test_queries_of_an_int8_network_are_never_made_to_a_copy(network: Features) 
         oracle.make_copy(torch.Size((1, 32, 32)), torch.device("cpu"))
         assert not oracle.uses_copy
         assert oracle.query_mode == "as it is: it computes with integers in model.quant"
+
+
+def test_an_int8_network_is_not_moved_to_a_gpu(network: Features) -> None:
+    model = load_classifier(dynamic_int8(network), input_size=32, device="cpu")
+    with pytest.raises(ModelError, match=r"computes with integers in head, on a CPU only\.\nPass --device cpu"):
+        model.placed("cuda")
+    assert model.placed("cpu") is model
+
+
+def test_a_program_that_cannot_be_sent_to_other_processes_is_refused_in_a_sentence(
+    network: Features, tmp_path: Path
+) -> None:
+    for program in (torch.jit.script(network), exported(network)):
+        with pytest.raises(ModelError, match="cannot be sent to another process") as refused:
+            run(program, tmp_path, "none", workers=2, limit=20)
+        assert "give it as file.py:factory" in refused.value.hint

@@ -197,7 +197,7 @@ def _pickled(opening: Opening) -> bytes:
     """Pickle an opening once for all processes that are started with it; it contains the weights of modules."""
     try:
         return pickle.dumps(opening)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
+    except (pickle.PicklingError, AttributeError, TypeError, RuntimeError) as error:  # RuntimeError: TorchScript
         raise cannot_be_sent(error) from error
 
 
