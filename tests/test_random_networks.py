@@ -13,6 +13,7 @@ from torch import nn
 from random_networks import KINDS, Drawing, noisy
 from robustbench_eff import Settings, evaluate, load_classifier
 from robustbench_eff.core.batching import Batches
+from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.statistics import wilson
 from robustbench_eff.evaluation.device_runtime import DeviceRuntime
 from robustbench_eff.evaluation.referee import judge
@@ -162,21 +163,40 @@ def test_a_deterministic_network_costs_no_further_pass(tmp_path: Path) -> None:
     asked_twice, copied = 2 * 2, 4 + 4 + 4  # of the clean images every 32nd; the copy, made from noise, is compared
     right = sum(clean["correct"].to_pylist())
     judged = 40 + 40 + right  # clean, attacked, and attacked images in 8 bits
-    assert Counting.images == asked_twice + copied + judged + sum(attacked["num_forwards"].to_pylist())
+    checked = 4 * 8 + 2 * 8 + 2 * 8  # that answers depend on the image alone; images and noise, to recognise the model
+    assert Counting.images == checked + asked_twice + copied + judged + sum(attacked["num_forwards"].to_pylist())
     assert {tuple(votes) for table in (clean, attacked) for votes in table["votes"].to_pylist()} == {()}
     assert not any("votes_per_image" in cell.configuration for cell in store.cells().values())
 
 
-def test_noise_on_some_images_is_flagged_and_a_number_of_votes_judges_it(tmp_path: Path) -> None:
-    bordered = Drawing(lambda _, images: images + np.random.rand() if (images == 0).any() else images)
-    result = evaluate(
-        loaded(bordered.eval()), benchmarks=["digits"], limit=8, attacks=["fgsm"], store=tmp_path / "store"
-    )
-    found = {verdict.check: verdict for verdict in result.verdicts}["random_outputs"]
-    assert found.finding == "suspect"
-    assert "--votes 100" in found.evidence
-    scores = scored(bordered.eval(), tmp_path / "votes", limit=8, attacks=["fgsm(eps=1/255)"], votes=100)
-    assert scores["none", "accuracy"].flags == ("draws at random: 100 votes per image",)
+def test_noise_on_the_benchmark_s_images_only_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    bordered = loaded(Drawing(lambda _, x: x + np.random.rand() if (x == 0).any() else x).eval())
+    assert not bordered.draws
+    options = {"benchmarks": ["digits"], "limit": 8, "attacks": ["fgsm(eps=1/255)"], "store": tmp_path}
+    with pytest.raises(ModelError, match="on some images only") as refused:
+        evaluate(bordered, **options)
+    assert "--votes 100" in str(refused.value.hint)
+    for score in evaluate(bordered, votes=100, **options).scores:
+        assert any(flag.endswith("100 votes per image") for flag in score.flags)
+
+
+def test_noise_on_a_single_image_is_flagged_until_votes_judge_it(tmp_path: Path) -> None:
+    total = digits(33)[0][32].sum()
+
+    def change(_: Drawing, images: torch.Tensor) -> torch.Tensor:
+        chosen = images.sum((1, 2, 3)).isclose(total)
+        return images + np.random.rand() * chosen[:, None, None, None] if chosen.any() else images
+
+    classifier = loaded(Drawing(change).eval())
+    options = {"benchmarks": ["digits"], "limit": 33, "attacks": ["fgsm(eps=1/255)"], "store": tmp_path}
+    once = evaluate(classifier, **options)
+    found = {verdict.check: verdict for verdict in once.verdicts}["random_outputs"]
+    assert (found.finding, found.evidence) == ("suspect", "1 samples got other logits when asked twice")
+    assert "--votes 100" in found.remedy
+    for score in once.scores:
+        assert "masking suspected: random_outputs" in score.flags
+    for score in evaluate(classifier, votes=10, **options).scores:
+        assert not any("suspected" in flag for flag in score.flags)
 
 
 def test_a_search_for_the_closest_image_ends_where_most_draws_are_wrong(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ class ModelAnswers:
         adaptation = "" if runtime.adaptation is None else runtime.adaptation.text
         images = first_images(runtime.images, f"{runtime.queried.classes}{adaptation}", classifier.mean.device)
         if not adaptation:
-            check_independence(classifier, images.images)
+            check_independence(classifier, images.images, draws=classifier.draws or runtime.votes is not None)
         if classifier.opaque:
             return  # its cells belong to this run alone
         asked = [images] if runtime.queried.classes else [images, noise(classifier, adaptation)]
@@ -137,7 +137,7 @@ def collected(classifier: Classifier, logits: Mapping[str, npt.NDArray[np.float3
     return Answers(logits=logits, tolerance=_tolerance(classifier))
 
 
-def check_independence(classifier: Classifier, images: Images) -> None:
+def check_independence(classifier: Classifier, images: Images, *, draws: bool) -> None:
     """Check that the answer to an image depends on nothing but the image.
 
     Asked are each image alone, all in a batch, twice, and in another order; weights and buffers must stay as they are.
@@ -146,6 +146,7 @@ def check_independence(classifier: Classifier, images: Images) -> None:
     Args:
         classifier: The model.
         images: A few images of the benchmark; nothing is checked with fewer than two.
+        draws: Whether the model draws random numbers, or is judged as if it did.
 
     Raises:
         ModelError: The answers depend on the other images of a batch, on their order or on earlier images.
@@ -160,13 +161,14 @@ def check_independence(classifier: Classifier, images: Images) -> None:
             "images before it.",
             "To evaluate it as it adapts, say in which batches: --adapt 'batches(size=64)'; see the guide to models.",
         )
-    if classifier.draws:
+    if draws:
         _check_means(classifier, images, together)
     elif _differ(classifier, together, again) is not None:
         raise ModelError(
-            f"{classifier.name} answers the same batch otherwise when it is asked again, and draws no random numbers: "
-            "an answer depends on the images before it.",
-            "To evaluate it as it adapts, say in which batches: --adapt 'batches(size=64)'; see the guide to models.",
+            f"{classifier.name} answers the same batch otherwise when it is asked again: it draws random numbers on "
+            "some images only, or an answer depends on the images before it.",
+            "If it draws, --votes 100 judges it by votes. To evaluate it as it adapts, say in which batches: --adapt "
+            "'batches(size=64)'; see the guide to models.",
         )
     else:
         _check_equal(classifier, images, together)

@@ -46,6 +46,10 @@ class Classifier(nn.Module):
 
     mean: Tensor
     std: Tensor
+    draws: bool
+    """Whether the network draws random numbers, so that the same images in the same batch get other logits."""
+    shares_draws: bool
+    """Whether all images of a batch share what it draws."""
 
     def __init__(self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance) -> None:
         """Wrap a network, and check it on three images of noise.
@@ -102,16 +106,6 @@ class Classifier(nn.Module):
     def name(self) -> str:
         """Return the name as the user wrote it."""
         return self.provenance.name
-
-    @property
-    def draws(self) -> bool:
-        """Whether the network draws random numbers: the same images in the same batch get other logits."""
-        return self._draws
-
-    @property
-    def shares_draws(self) -> bool:
-        """Whether all images of a batch share what the network draws."""
-        return self._shares_draws
 
     def forward(self, images: Images) -> Logits:
         """Return logits, shape (batch, classes).

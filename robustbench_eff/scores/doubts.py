@@ -80,14 +80,14 @@ def in_the_same_ball(compared: Sequence[CellOutcomes], attacked: Sequence[CellOu
     return [item for item in in_the_same_norm(compared, attacked) if (item.cell.norm, item.cell.eps) in balls]
 
 
-def everything(compared: Sequence[CellOutcomes], attacked: Sequence[CellOutcomes]) -> list[CellOutcomes]:
-    """Return all attacks, and the cells that were compared.
+def judged_once(compared: Sequence[CellOutcomes], attacked: Sequence[CellOutcomes]) -> list[CellOutcomes]:
+    """Return all attacks and the cells that were compared, without those whose samples several votes judged.
 
     Args:
         compared: Cells on which the suspicion rests.
         attacked: All attacks on the same model and benchmark.
     """
-    return [*compared, *attacked]
+    return [item for item in (*compared, *attacked) if not item.has_votes]
 
 
 DOUBTED: Mapping[str, Callable[[Sequence[CellOutcomes], Sequence[CellOutcomes]], list[CellOutcomes]]] = {
@@ -95,7 +95,7 @@ DOUBTED: Mapping[str, Callable[[Sequence[CellOutcomes], Sequence[CellOutcomes]],
     "large_epsilon": in_the_same_norm,
     "more_steps": in_the_same_ball,
     "black_box": in_the_same_norm,
-    "random_outputs": everything,
+    "random_outputs": judged_once,
 }
 """The cells that a check puts in doubt, by its name, given those it compared and all attacks on the model."""
 
