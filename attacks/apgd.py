@@ -14,6 +14,7 @@ from .active_samples import memory_chunks
 from .apgd_ascent import AscentSettings, Paths, ascend
 from .losses import Loss, cross_entropy, difference_of_logits_ratio, negative_margin
 from .oracle import Oracle
+from .preconditions import attack_inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +44,7 @@ class APGD:
     rho: float = 0.75
     """A step is halved if fewer than this fraction of the steps since the last checkpoint increased the loss."""
     eot: int = 1
-    """Queries that each gradient averages over, for networks that draw random numbers."""
+    """Queries that each gradient averages over; 1 for as many as a network that draws random numbers needs."""
     shrinking_ball: bool = False
     """L1 only: 30 % of the iterations at 3 eps, 30 % at 2 eps, 40 % at eps."""
 
@@ -70,6 +71,7 @@ class APGD:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` determine the random starts. Where the attack fails, it returns the clean image."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:

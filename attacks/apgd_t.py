@@ -16,6 +16,7 @@ from .active_samples import memory_chunks
 from .apgd_ascent import AscentSettings, Paths, ascend
 from .losses import targeted_difference_of_logits_ratio, targeted_margin
 from .oracle import Oracle
+from .preconditions import attack_inputs
 from .targets import likeliest_targets
 
 
@@ -45,7 +46,7 @@ class APGDT:
     rho: float = 0.75
     """A step is halved if fewer than this fraction of the steps since the last checkpoint increased the loss."""
     eot: int = 1
-    """Queries that each gradient averages over, for networks that draw random numbers."""
+    """Queries that each gradient averages over; 1 for as many as a network that draws random numbers needs."""
     shrinking_ball: bool = False
     """L1 only: 30 % of the iterations at 3 eps, 30 % at 2 eps, 40 % at eps."""
 
@@ -71,6 +72,7 @@ class APGDT:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` determine the random starts. Where the attack fails, it returns the clean image."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:

@@ -16,6 +16,7 @@ from .apgd_t import APGDT
 from .fab import FAB
 from .fab_t import FABT
 from .oracle import Oracle
+from .preconditions import attack_inputs
 from .square import Square
 
 
@@ -24,9 +25,9 @@ class AutoAttack:
     """Several attacks in sequence, each on the samples that survived the previous ones.
 
     `standard`: APGD on CE, APGD on targeted DLR, FAB-T, Square with 5,000 queries. `plus`: more restarts, and APGD on
-    DLR and untargeted FAB in addition. `rand`, for networks that draw random numbers: APGD on CE and on DLR, gradients
-    averaged over 20 queries. The outcomes name the attack that succeeded. It follows gradients, but Square, which
-    needs only logits, is part of `standard` and `plus`.
+    DLR and untargeted FAB in addition. `rand`, the authors' list for networks that draw random numbers: APGD on CE and
+    on DLR, gradients averaged over 20 queries. The outcomes name the attack that succeeded. It follows gradients, but
+    Square, which needs only logits, is part of `standard` and `plus`.
     Source: Croce & Hein 2020, arXiv:2003.01690; L1: Croce & Hein 2021, arXiv:2103.01208; order and hyper-parameters
     as in pyautoattack 0.2.0.
     Differs: as documented for the individual attacks.
@@ -51,6 +52,11 @@ class AutoAttack:
         return Threat(self.norm, self.eps)
 
     @property
+    def eot(self) -> int:
+        """Queries that each gradient averages over; 1 for as many as a network that draws random numbers needs."""
+        return 20 if self.variant == "rand" else 1
+
+    @property
     def max_passes(self) -> int:
         """See `Attack`."""
         # One more for each attack, whose images are classified again.
@@ -62,8 +68,8 @@ class AutoAttack:
         sparse = self.norm == "l1"
         if self.variant == "rand":
             return {
-                "apgd-ce": APGD(**ball, loss="ce", eot=20),
-                "apgd-dlr": APGD(**ball, loss="dlr", eot=20),
+                "apgd-ce": APGD(**ball, loss="ce", eot=self.eot),
+                "apgd-dlr": APGD(**ball, loss="dlr", eot=self.eot),
             }
         if self.variant == "plus":
             return {
@@ -85,6 +91,7 @@ class AutoAttack:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`. Where all attacks fail, it returns the clean image."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         live = torch.arange(len(images), device=images.device)

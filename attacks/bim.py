@@ -10,6 +10,7 @@ from robustbench_eff.core.threat import LpNorm, Threat
 from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels
 
 from .pgd import PGD
+from .preconditions import attack_inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,7 @@ class BIM:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` are ignored."""
+        images, labels = attack_inputs(images, labels)
         return self._pgd()(classifier, images, labels, draws)
 
     def _pgd(self) -> PGD:

@@ -26,6 +26,7 @@ from .active_samples import memory_chunks, select_rows
 from .closest_adversarial import Nearest
 from .losses import margin
 from .oracle import Oracle
+from .preconditions import attack_inputs
 
 INSIDE = 0.999999
 """Factor that moves images towards mid-grey, so that black and white have a finite inverse hyperbolic tangent."""
@@ -102,6 +103,7 @@ class CarliniWagner:
 
         Returns the closest adversarial images; where there is none, the clean image.
         """
+        images, labels = attack_inputs(images, labels)
         del draws
         nearest = Nearest.begin(images, "l2", self.eps)
         with Oracle.open(classifier, images, labels) as oracle:

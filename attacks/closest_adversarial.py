@@ -76,7 +76,14 @@ class Nearest:
         lengths = distance(points, self.clean[rows], self.norm)
         limits = torch.where(self.found, self.distances * CLOSER_FACTOR, self.distances)
         candidates = (wrong & (lengths <= limits[rows])).nonzero()[:, 0]
-        success = oracle.successes(logits[candidates], points[candidates], labels[candidates], rows[candidates])
+        # Of a network that draws at random the closest image is one that most draws get wrong.
+        success = oracle.successes(
+            logits[candidates],
+            points[candidates],
+            labels[candidates],
+            rows[candidates],
+            majority=not self.first_suffices,
+        )
         wrong[candidates] = success
         self._keep(rows[candidates][success], points[candidates][success], lengths[candidates][success])
         return wrong

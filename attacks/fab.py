@@ -14,6 +14,7 @@ from .active_samples import memory_chunks
 from .closest_adversarial import Nearest
 from .fab_search import FabSearch, search_from_starts
 from .oracle import Oracle
+from .preconditions import attack_inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class FAB:
 
         Returns the closest adversarial images; where there is none, the clean image.
         """
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         nearest = Nearest.begin(images, self.norm, self.eps)
         with Oracle.open(classifier, images, labels) as oracle:

@@ -13,6 +13,7 @@ from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Label
 
 from .losses import cross_entropy
 from .oracle import Oracle
+from .preconditions import attack_inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,7 @@ class FGSM:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` are ignored."""
+        images, labels = attack_inputs(images, labels)
         del draws
         with Oracle.open(classifier, images, labels) as oracle:
             rows = torch.arange(len(images), device=images.device)

@@ -19,6 +19,7 @@ from .closest_adversarial import Nearest
 from .fab_projections import meeting_time
 from .losses import margin, negative_margin
 from .oracle import Oracle
+from .preconditions import attack_inputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ class FMN:
 
         Returns the closest adversarial images; where there is none, the clean image.
         """
+        images, labels = attack_inputs(images, labels)
         del draws
         nearest = Nearest.begin(images, self.norm, self.eps)
         with Oracle.open(classifier, images, labels) as oracle:

@@ -15,6 +15,7 @@ from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Label
 
 from .adapters_common import CallableModule, seeded
 from .oracle import Oracle
+from .preconditions import attack_inputs
 
 NORM_OF: dict[float, Norm] = {math.inf: "linf", 2: "l2", 1: "l1", 0: "l0"}
 
@@ -82,6 +83,7 @@ class FoolboxAttack:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; also raises whatever Foolbox raises."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         if not len(images):
             return images.clone()

@@ -5,16 +5,31 @@ from __future__ import annotations
 import torch
 
 from robustbench_eff.core.errors import ModelError
+from robustbench_eff.core.quantized import integer_layer
 from robustbench_eff.core.types import Images, ImagesToLogits, Logits
 
 from .losses import Classes, Loss
 
 NO_GRADIENT = (
     "The model's output does not depend on its input through autograd.",
-    "Remove torch.no_grad() or detach() from its forward, or use an attack without gradients.",
+    "Remove torch.no_grad() or detach() from its forward, or use an attack without gradients: square or one_pixel.",
 )
 LARGEST_EXPONENT = 100
 """Bound on the exponents of the powers of two that scale slopes, so that their inverses are float32 numbers too."""
+
+
+def check_differentiable(model: object) -> None:
+    """Raise ModelError for a network with integer layers: its gradient would be missing, or lack a part.
+
+    Args:
+        model: Any network.
+    """
+    if layer := integer_layer(model):
+        raise ModelError(
+            f"The network computes with integers in {layer}, which has no gradient: the attacks that work on it are "
+            "those without gradients, square and one_pixel.",
+            "Or find images on the float32 network: 'pgd(eps=4/255) from path/to/file.py:factory'.",
+        )
 
 
 def logits_and_gradient(model: ImagesToLogits, images: Images, classes: Classes, loss: Loss) -> tuple[Logits, Images]:

@@ -15,6 +15,7 @@ from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Label
 from .active_samples import record_successes
 from .losses import cross_entropy
 from .oracle import Oracle
+from .preconditions import attack_inputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,7 @@ class MIFGSM:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` are ignored."""
+        images, labels = attack_inputs(images, labels)
         del draws
         step_size = self.eps / self.steps if self.step_size is None else self.step_size
         adversarial = images.clone()

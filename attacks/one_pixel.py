@@ -35,6 +35,7 @@ from .one_pixel_population import (
     render,
 )
 from .oracle import Oracle
+from .preconditions import attack_inputs
 from .targets import likeliest_targets
 
 MAX_CANDIDATES, MAX_VALUES = 1024, 2**25
@@ -103,6 +104,7 @@ class OnePixel:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` determine the populations. Where the attack fails, it returns the clean image."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,9 +14,11 @@ from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, QueryStats, SampleIndices
 
-from .input_gradient import logits_and_gradient
-from .losses import Classes, Loss
+from .checked_model import CheckedModel
+from .input_gradient import check_differentiable, logits_and_gradient
+from .losses import Classes, Loss, margin
 from .preconditions import check_images, frozen_parameters
+from .random_outputs import ALMOST_NONE, MINORITY, Attempts, wrong_in_draws
 from .reduced_precision import Precision, accelerated
 
 UNKNOWN = -1
@@ -47,13 +50,20 @@ class Oracle:
             compiled: Compile the copy with `torch.compile`.
         """
         self.effort: QueryStats
+        self.attempts = Attempts(0)
         self._classifier = classifier
+        self._ask = CheckedModel(classifier)
+        """The classifier as all passes query it that do not go to the copy."""
         self._batches = Batches(batch_size)
         self._copy: ImagesToLogits | None = classifier if precision is None else None
         self._precision, self._compiled = precision, compiled
         self._num_classes: int | None = None
+        self._differentiable = False
+        """True once it is known."""
         self.query_mode = "float32, as it is"
         """Description of how the network is queried."""
+        self.draws: int | None = None
+        """Draws that an answer averages over; None for a network that draws nothing at random."""
         self.watch(0)
 
     @classmethod
@@ -74,12 +84,12 @@ class Oracle:
 
         Raises:
             DataError: If the images are not float, not 4-dimensional or not in [0, 1], or the labels do not match.
-            ModelError: If the model is in train mode.
+            ModelError: If the model is in train mode, or returns something else than finite logits.
         """
         check_images(images, labels)
         oracle = classifier if isinstance(classifier, Oracle) else cls(classifier)
         oracle.watch(len(images), images.device)
-        with frozen_parameters(oracle._classifier), plain_float32(images.device):
+        with frozen_parameters(oracle._classifier), plain_float32(images.device), oracle._ask.attack(labels):
             yield oracle
 
     @contextmanager
@@ -92,10 +102,11 @@ class Oracle:
         Yields:
             This oracle.
         """
-        whole = self.effort
+        whole, self.attempts.owners = self.effort, rows
         try:
             yield self
         finally:
+            self.attempts.owners = None
             for all_rows, spent in zip(whole.counts(), self.effort.counts(), strict=True):
                 if len(spent) == len(rows):  # an attack that did not start has not counted anything
                     all_rows.index_add_(0, rows, spent)
@@ -110,6 +121,8 @@ class Oracle:
             device: Device of the counters.
         """
         self.effort = QueryStats.none(samples, device)
+        if self.attempts.owners is None:
+            self.attempts = Attempts(samples)
 
     def note(self, message: str) -> None:
         """Record, once, a deviation from what the attack's name promises.
@@ -132,8 +145,9 @@ class Oracle:
         else:
             counts.num_forwards.fill_(UNKNOWN)
         if images.requires_grad and torch.is_grad_enabled():
+            self._check_differentiable()
             counts.num_backwards.fill_(UNKNOWN)
-        return self._batches.cat_map(self._classifier, images)
+        return self._batches.cat_map(self._ask, images)
 
     def logits(self, images: Images, rows: SampleIndices) -> Logits:
         """Return the logits of images, without gradients.
@@ -142,11 +156,12 @@ class Oracle:
             images: Images in [0, 1].
             rows: Index of the sample that each image belongs to; several may belong to the same sample.
         """
-        self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
+        self.effort.num_forwards.index_add_(0, rows, torch.full_like(rows, self.draws or 1))
         with torch.no_grad():
-            logits = self._batches.cat_map(self._queried(images), images)
+            answers = [self._batches.cat_map(self._queried(images), images) for _ in range(self.draws or 1)]
+            logits = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
             if self.uses_copy and (overflowed := self._overflowed(logits, rows)).any():
-                logits[overflowed] = self._batches.cat_map(self._classifier, images[overflowed])
+                logits[overflowed] = self._batches.cat_map(self._ask, images[overflowed])
         return logits
 
     def gradient(
@@ -160,7 +175,7 @@ class Oracle:
             loss: Maps logits and classes to one value per image.
             rows: Index of the sample that each image belongs to; several may belong to the same sample.
             repeats: Queries to average over, for networks that draw random numbers: expectation over transformation
-                (Athalye et al. 2018, arXiv:1707.07397).
+                (Athalye et al. 2018, arXiv:1707.07397). With 1, as many as `draws` says.
 
         Returns:
             Logits, shape (batch, classes), and gradients, with the shape of `images`.
@@ -168,6 +183,8 @@ class Oracle:
         Raises:
             ModelError: If the logits do not depend on the pixels through autograd.
         """
+        self._check_differentiable()
+        repeats = (self.draws or 1) if repeats == 1 else repeats
         ones = torch.full_like(rows, repeats)
         self.effort.num_forwards.index_add_(0, rows, ones)
         self.effort.num_backwards.index_add_(0, rows, ones)
@@ -180,36 +197,49 @@ class Oracle:
         self.effort.zero_gradients.index_add_(0, rows, repeats * (gradient.flatten(1).abs().amax(1) == 0).long())
         return logits, gradient
 
-    def successes(self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices) -> Mask:
+    def successes(
+        self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices, *, majority: bool = False
+    ) -> Mask:
         """Return which images are misclassified, given their logits.
 
         The plain network confirms the successes against a low-precision copy. Those that it refutes are counted as
-        false positives, and the attack on these samples continues.
+        false positives, and the attack on these samples continues. A network that draws at random confirms all.
 
         Args:
             logits: Logits of the images.
             images: Images in [0, 1].
             labels: True class of each image.
             rows: Index of the sample that each image belongs to.
+            majority: See `misclassified`.
         """
         claimed = logits.argmax(1) != labels
-        if not self.uses_copy or not claimed.any():
+        if self.draws is not None and not majority:
+            self.attempts.record(margin(logits, labels), images, rows)
+        if not claimed.any() or (self.draws is None and not self.uses_copy):
             return claimed
-        confirmed = self.misclassified(images[claimed], labels[claimed], rows[claimed])
-        self.effort.false_positives.index_add_(0, rows[claimed], (~confirmed).long())
+        confirmed = self.misclassified(images[claimed], labels[claimed], rows[claimed], majority=majority)
+        self.effort.false_positives.index_add_(0, rows[claimed], (~confirmed).long() * self.uses_copy)
         return claimed.masked_scatter(claimed, confirmed)
 
-    def misclassified(self, images: Images, labels: Labels, rows: SampleIndices) -> Mask:
+    def misclassified(self, images: Images, labels: Labels, rows: SampleIndices, *, majority: bool = False) -> Mask:
         """Return which images the plain network misclassifies.
 
         Args:
             images: Images in [0, 1].
             labels: True class of each image.
             rows: Index of the sample that each image belongs to.
+            majority: Of a network that draws at random, ask for 60 % of 256 draws to be wrong instead of all but one.
         """
-        self.effort.num_forwards.index_add_(0, rows, torch.ones_like(rows))
+        if self.draws is not None:
+            return wrong_in_draws(self.count_right, images, labels, rows, MINORITY if majority else ALMOST_NONE)
+        return self.count_right(images, labels, rows) == 0
+
+    def count_right(self, images: Images, labels: Labels, rows: SampleIndices, queries: int = 1) -> Tensor:
+        """Return how many queries of the plain network classify each image correctly, int64; see `misclassified`."""
+        self.effort.num_forwards.index_add_(0, rows, torch.full_like(rows, queries))
         with torch.no_grad():
-            return self._batches.cat_map(self._classifier, images).argmax(1) != labels
+            answers = (self._batches.cat_map(self._ask, images).argmax(1) == labels for _ in range(queries))
+            return sum(answers, torch.zeros_like(labels))
 
     def num_classes(self, images: Images) -> int:
         """Return the number of logits, determined once from one image without counting the pass.
@@ -219,7 +249,7 @@ class Oracle:
         """
         if self._num_classes is None:
             with torch.no_grad():
-                self._num_classes = int(self._classifier(images[:1]).shape[1])
+                self._num_classes = int(self._ask(images[:1]).shape[1])
         return self._num_classes
 
     def make_copy(self, shape: torch.Size, device: torch.device) -> None:
@@ -241,12 +271,17 @@ class Oracle:
         """True if queries go to a low-precision copy, not to the network itself."""
         return self._copy is not self._classifier
 
+    def _check_differentiable(self) -> None:
+        if not self._differentiable:
+            check_differentiable(self._classifier)
+            self._differentiable = True
+
     def _queried(self, images: Images) -> ImagesToLogits:
         """Return the model to query; the copy is made when the first images show their size."""
         if self._copy is None:
             self.make_copy(images.shape[1:], images.device)
         assert self._copy is not None
-        return self._copy
+        return self._copy if self.uses_copy else self._ask
 
     def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices) -> tuple[Logits, Images]:
         logits, gradient = self._model_gradient(self._queried(images), images, classes, loss)
@@ -256,17 +291,14 @@ class Oracle:
         if overflowed.any():
             self.effort.num_backwards.index_add_(0, rows[overflowed], torch.ones_like(rows[overflowed]))
             logits[overflowed], gradient[overflowed] = self._model_gradient(
-                self._classifier, images[overflowed], classes[overflowed], loss
+                self._ask, images[overflowed], classes[overflowed], loss
             )
         return logits, gradient
 
     def _model_gradient(
         self, model: ImagesToLogits, images: Images, classes: Classes, loss: Loss
     ) -> tuple[Logits, Images]:
-        def query(batch: Images, batch_classes: Classes) -> tuple[Logits, Images]:
-            return logits_and_gradient(model, batch, batch_classes, loss)
-
-        answers = self._batches.map(query, images, classes)
+        answers = self._batches.map(partial(logits_and_gradient, model, loss=loss), images, classes)
         if len(answers) == 1:
             return answers[0]
         return torch.cat([logits for logits, _ in answers]), torch.cat([gradient for _, gradient in answers])

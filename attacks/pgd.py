@@ -26,6 +26,7 @@ from .active_samples import LiveSamples, record_successes, select_rows
 from .l1_steps import sparse_sign
 from .losses import cross_entropy, margin
 from .oracle import Oracle
+from .preconditions import attack_inputs
 from .random_starts import in_the_ball
 
 L1_FRACTION = 0.01
@@ -59,7 +60,7 @@ class PGD:
     restarts: int = 1
     """Number of random starts."""
     eot: int = 1
-    """Queries that each gradient averages over, for networks that draw random numbers."""
+    """Queries that each gradient averages over; 1 for as many as a network that draws random numbers needs."""
     early_stop: bool = True
     """Stop a sample at its first misclassified iterate; adversarial training needs all steps."""
 
@@ -91,6 +92,7 @@ class PGD:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` determine the random starts."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         lowest = torch.full((len(images),), float("inf"), device=images.device)
@@ -147,6 +149,8 @@ class PGDSettings:
     """Queries that each gradient averages over."""
     early_stop: bool = True
     """Stop a sample at its first misclassified iterate."""
+    majority: bool = False
+    """See `Oracle.misclassified`."""
 
 
 def pgd_steps(
@@ -168,7 +172,7 @@ def pgd_steps(
     for _ in range(settings.steps):
         logits, gradient = oracle.gradient(current, samples.labels, cross_entropy, samples.rows, settings.repeats)
         if settings.early_stop:
-            success = oracle.successes(logits, current, samples.labels, samples.rows)
+            success = oracle.successes(logits, current, samples.labels, samples.rows, majority=settings.majority)
             if success.any():
                 keep = record_successes(adversarial, samples.rows, current, success)
                 samples, current, gradient = select_rows(samples, keep), current[keep], gradient[keep]

@@ -4,11 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
-from robustbench_eff.core.errors import DataError, ModelError
+from robustbench_eff.core.errors import DataError, ModelError, UsageError
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels
+
+
+class AttackInputs(NamedTuple):
+    """Images and labels as attacks work on them."""
+
+    images: Images
+    """Detached from any graph."""
+    labels: Labels
+    """int64, on the device of the images."""
+
+
+def attack_inputs(images: Images, labels: Labels) -> AttackInputs:
+    """Return images and labels as attacks work on them; the first line of every attack.
+
+    Args:
+        images: Tensor; its values are checked when the attack opens its oracle.
+        labels: Tensor of any integer type, on any device.
+
+    Raises:
+        DataError: If one of them is not a tensor, or the labels are not integers.
+        UsageError: Inside `torch.inference_mode()`, in which there are no gradients.
+    """
+    for name, value in (("images", images), ("labels", labels)):
+        if not isinstance(value, Tensor):
+            how = f"Pass torch.as_tensor({name})." if hasattr(value, "__array__") or isinstance(value, list) else ""
+            got = f"{type(value).__module__}.{type(value).__name__}".removeprefix("builtins.")
+            raise DataError(f"An attack takes tensors of images and labels, got {got} for the {name}.", how)
+    if labels.is_floating_point() or labels.is_complex() or labels.dtype == torch.bool:
+        hint = "Pass labels.argmax(1) for one-hot labels." if labels.ndim == 2 else "Pass labels.long()."
+        raise DataError(f"An attack takes labels that are indices of classes, got {labels.dtype}.", hint)
+    if torch.is_inference_mode_enabled():
+        raise UsageError("An attack cannot run inside torch.inference_mode().", "Use torch.no_grad(), or nothing.")
+    plain = images.clone() if images.is_inference() else images.detach()  # only a copy can be used in a graph
+    return AttackInputs(plain, labels.to(images.device, torch.int64))
 
 
 def check_images(images: Images, labels: Labels) -> None:
@@ -23,7 +59,8 @@ def check_images(images: Images, labels: Labels) -> None:
     """
     if images.ndim != 4 or not images.is_floating_point():
         raise DataError(
-            f"An attack takes float images of shape (N, C, H, W), got {images.dtype} {tuple(images.shape)}."
+            f"An attack takes float images of shape (N, C, H, W), got {images.dtype} {tuple(images.shape)}.",
+            "Pass images / 255." if images.dtype == torch.uint8 else "",
         )
     if labels.shape != images.shape[:1]:
         raise DataError(f"{len(images)} images need as many labels, got shape {tuple(labels.shape)}.")
@@ -43,12 +80,17 @@ def frozen_parameters(classifier: ImagesToLogits) -> Iterator[None]:
         classifier: A module in eval mode; other callables are left alone.
 
     Raises:
-        ModelError: If the module is in train mode.
+        ModelError: If the module is in train mode, or the classifier cannot be called.
     """
+    if not callable(classifier):
+        raise ModelError(
+            f"An attack takes a model that maps images to logits, got {type(classifier).__name__}.",
+            "Pass an nn.Module in eval mode; load_classifier(name) returns one.",
+        )
     if not isinstance(classifier, nn.Module):
         yield
         return
-    if any(module.training for module in classifier.modules()):
+    if any(getattr(module, "training", False) for module in classifier.modules()):
         raise ModelError(
             "The model is in train mode: batch norm and dropout would make samples depend on each other.",
             "Call model.eval() first.",

@@ -12,6 +12,7 @@ from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Label
 
 from .adapters_common import CallableModule, seeded
 from .oracle import Oracle
+from .preconditions import attack_inputs
 
 VARIANTS = ("standard", "plus", "rand")
 PARTS = ("apgd-ce", "apgd-dlr", "apgd-t", "fab", "fab-t", "square")
@@ -60,6 +61,7 @@ class PyAutoAttack:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; also raises whatever pyautoattack raises."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         if not len(images):
             return images.clone()

@@ -14,6 +14,7 @@ from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Label
 
 from .losses import cross_entropy
 from .oracle import Oracle
+from .preconditions import attack_inputs
 from .random_starts import in_the_ball
 
 
@@ -64,6 +65,7 @@ class RFGSM:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` determine the random starts."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         if self.start == "uniform":
             start, step_size = in_the_ball(images, self.threat, draws, "r_fgsm"), 1.25 * self.eps

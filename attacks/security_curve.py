@@ -15,6 +15,7 @@ from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Label
 from .active_samples import LiveSamples
 from .oracle import Oracle
 from .pgd import PGDSettings, pgd_steps
+from .preconditions import attack_inputs
 from .random_starts import in_the_ball
 
 
@@ -64,6 +65,7 @@ class SecurityCurve:
 
         `draws` determine the start in the first ball.
         """
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         samples = LiveSamples(torch.arange(len(images), device=images.device), images, labels)
@@ -73,7 +75,7 @@ class SecurityCurve:
                 if not len(samples.rows):
                     break
                 ball = Threat(self.norm, eps)
-                settings = PGDSettings(threat=ball, steps=self.steps, step_size=2.5 * eps / self.steps)
+                settings = PGDSettings(threat=ball, steps=self.steps, step_size=2.5 * eps / self.steps, majority=True)
                 samples, current = pgd_steps(oracle, settings, samples, current, adversarial)
         adversarial[samples.rows] = current
         return adversarial

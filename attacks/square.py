@@ -24,6 +24,7 @@ from robustbench_eff.core.types import (
 from .active_samples import memory_chunks, record_successes, select_rows
 from .losses import margin
 from .oracle import Oracle
+from .preconditions import attack_inputs
 from .square_moves import move, numbers_per_step, start
 from .square_windows import window_side
 
@@ -90,6 +91,7 @@ class Square:
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
         """See `Attack`; `draws` determine the windows. Where the attack fails, it returns the clean image."""
+        images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:
@@ -148,7 +150,7 @@ def _try(oracle: Oracle, state: _State, moved: Images, adversarial: AllImages) -
         best=torch.where(better[:, None, None, None], moved, state.best),
         margin=torch.where(better, margins, state.margin),
     )
-    claimed = better & (margins <= 0)
+    claimed = better & (margins <= 0) if oracle.draws is None else better  # best images of failed attacks count, too
     if not claimed.any():
         return state
     success = claimed.clone()

@@ -66,9 +66,9 @@ class Training:
     """Length, optimizer and augmentation."""
     samples: Samples
     """Training images and their labels."""
-    mean: tuple[float, float, float]
+    mean: tuple[float, ...]
     """Mean of each color channel that the network's input is normalized with, in units of [0, 1] pixels."""
-    std: tuple[float, float, float]
+    std: tuple[float, ...]
     """Standard deviation of each color channel, likewise."""
     seed: int = 0
     """Seed of order, augmentation and attacks."""

@@ -39,6 +39,8 @@ class Difference:
     """Protocol of the other number."""
     kind: str
     """Kind of the other number: published, or claimed by the authors of the model."""
+    flags: tuple[str, ...] = ()
+    """What a reader must know before trusting either number."""
 
     @property
     def is_certain(self) -> bool:
@@ -91,6 +93,7 @@ def _difference(model: str, ours: Result, kind: str, theirs: Result) -> Differen
         unit=ours.unit,
         protocol=str(theirs.protocol),
         kind=kind,
+        flags=tuple(dict.fromkeys(ours.flags + theirs.flags)),
     )
 
 
@@ -111,6 +114,7 @@ HEADS = (
     "interval",
     "measured under",
     "theirs under",
+    "flags",
 )
 
 
@@ -135,7 +139,7 @@ def lines(differences: Sequence[Difference], digits: int = 2) -> list[list[str]]
                 *numbers,
                 f"**{value}**" if difference.is_certain else value,
                 _interval_text(difference, digits),
-                *map(as_text, protocols),
+                *map(as_text, (*protocols, "; ".join(difference.flags))),
             ]
         )
     return rows
@@ -154,7 +158,7 @@ def markdown(differences: Sequence[Difference]) -> str:
     Args:
         differences: The rows.
     """
-    rows = [HEADS, ["---"] * 4 + ["---:"] * 4 + ["---"] * 2, *lines(differences)]
+    rows = [HEADS, ["---"] * 4 + ["---:"] * 4 + ["---"] * 3, *lines(differences)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
 
 
@@ -167,7 +171,9 @@ def as_csv(differences: Sequence[Difference]) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(Difference.__dataclass_fields__)
-    writer.writerows([no_formula(value) for value in asdict(difference).values()] for difference in differences)
+    for difference in differences:
+        fields = asdict(difference) | {"flags": "; ".join(difference.flags)}
+        writer.writerow([no_formula(value) for value in fields.values()])
     return file.getvalue()
 
 

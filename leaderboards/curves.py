@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
+from robustbench_eff.core.flags import suspects_masking
 from robustbench_eff.core.protocol import Protocol
 
 from .entry import Entry, Kind, Result
 from .perturbations import Split, at_radius, metric_at_radius
+
+CERTIFIED = "certified"
+"""In the place of an attack: the curve is of certified accuracy."""
 
 
 class Curve(NamedTuple):
@@ -22,6 +26,11 @@ class Curve(NamedTuple):
     kind: Kind
     points: tuple[tuple[float, Result], ...]
     """Radius and result, by increasing radius; starts with the clean accuracy at 0 if that is known."""
+
+    @property
+    def label(self) -> str:
+        """The model's name, with a dagger if gradient masking may have raised a number of the curve."""
+        return f"{self.model} †" if any(suspects_masking(result.flags) for _, result in self.points) else self.model
 
 
 class CleanKey(NamedTuple):
@@ -79,12 +88,14 @@ def clean_of(entry: Entry) -> dict[CleanKey, Result]:
     return {key: result for key, result in results.items() if result.value is not None}
 
 
-def drawing(shown: Sequence[Curve], title: str) -> str:
+def drawing(shown: Sequence[Curve], title: str, labels: Sequence[str] = ()) -> str:
     """Return the curves of one attack as an SVG element; the same bytes for the same curves.
 
     Args:
-        shown: One curve per model, with intervals as bands.
+        shown: One curve per model, with intervals as bands; those of suspected gradient masking have a dagger, and a
+            certified curve is drawn as steps.
         title: Title above the curves.
+        labels: Name of every curve; empty for the names of the models.
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -99,15 +110,20 @@ def drawing(shown: Sequence[Curve], title: str) -> str:
             values, lows, highs = (
                 [100 * (getattr(result, name) or 0) for _, result in curve.points] for name in ("value", "low", "high")
             )
-            (line,) = panel.plot(radii, values, "o-", markersize=3, linewidth=1.4)
+            steps: Literal["pre"] | None = "pre" if curve.attack == CERTIFIED else None
+            style = "steps-pre" if steps else "default"
+            (line,) = panel.plot(radii, values, "o-", markersize=3, linewidth=1.4, drawstyle=style)
             lines.append(line)
             if all(result.low is not None for _, result in curve.points):
-                panel.fill_between(radii, lows, highs, color=line.get_color(), alpha=0.15, linewidth=0)
-        panel.set(xlabel="ε", ylabel="accuracy, %", ylim=(0, 100), xlim=(0, None))
-        panel.set_title(title, parse_math=False)
+                panel.fill_between(radii, lows, highs, color=line.get_color(), alpha=0.15, linewidth=0, step=steps)
+                if len(radii) == 1:
+                    panel.vlines(radii, lows, highs, color=line.get_color(), linewidth=1.4)
+        panel.set(xlabel="L2 radius" if labels else "ε", ylabel="accuracy, %", ylim=(0, 100), xlim=(0, None))
+        panel.set_title(title, parse_math=False, fontsize=9 if labels else None)
         panel.grid(alpha=0.3)
-        if len(shown) > 1:
-            legend = panel.legend(lines, [curve.model for curve in shown], fontsize=8, frameon=False)
+        if len(shown) > 1 or shown[0].label != shown[0].model:
+            names = labels or [curve.label for curve in shown]
+            legend = panel.legend(lines, names, fontsize=8, frameon=False)
             for label in legend.get_texts():
                 label.set_parse_math(False)
         file = io.StringIO()

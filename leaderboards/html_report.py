@@ -16,6 +16,7 @@ from robustbench_eff.core.errors import EmptyTable
 
 from . import table_formats
 from .build_table import build_table
+from .certified_curves import certified_drawings
 from .columns import Layout, Pattern
 from .curves import Curve, curves, drawing
 from .entry import Entry
@@ -31,6 +32,7 @@ NUMBERS = {
     "Attacks at several radii, and closest adversarial images": (
         Pattern(metric="robust_accuracy@*|security_curve_area|median_distance_*"),
     ),
+    "Certified accuracy": (Pattern(metric="certified_accuracy@*|average_certified_radius|abstention_rate"),),
     "Corruptions and sequences": (Pattern(metric="mean_*|mCE|relative_mCE|mFR|mT5D"), Pattern(metric="CE")),
     "Shape and texture": (Pattern(metric="shape_bias*|*consistency*"),),
     "Classes and confidence": (
@@ -68,7 +70,7 @@ def run_page(
         entries=entries,
         runs=[{**run, "command": command(run["command"])} for run in runs],
         tables=[(heading, Markup(table)) for heading, table in _tables(entries)],
-        drawings=_drawings(entries),
+        drawings=[*_drawings(entries), *map(Markup, certified_drawings(entries))],
         heat_maps=heat_maps(entries),
         severities=SEVERITIES,
         pictures={

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from robustbench_eff.core.flags import suspects_masking
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.statistics import Ranks
 
@@ -83,14 +85,18 @@ class Table:
         for row in self.rows:
             if row.suspected:
                 warnings.append(f"† {row.model}: gradient masking suspected ({', '.join(row.suspected)}).")
+            labels: dict[tuple[str, str], list[str]] = {}
             for column, figure in zip(self.columns, row.figures, strict=True):
-                if figure is not None and figure.flags:
-                    warnings.append(f"* {row.model}, {column.label}: {'; '.join(figure.flags)}.")
+                for mark, flags in _by_mark(figure.flags if figure is not None else ()).items():
+                    labels.setdefault((mark, "; ".join(flags)), []).append(column.label)
+            warnings += [f"{mark} {row.model}, {', '.join(named)}: {text}." for (mark, text), named in labels.items()]
         return warnings
 
 
 def figure_text(figure: TableValue | None, column: Column, digits: int) -> str:
-    """Return a number as text, such as `49.46`, with a star if it has flags.
+    """Return a number as text, such as `49.46`, with a dagger if gradient masking may have raised it.
+
+    A star stands for any other flag.
 
     Args:
         figure: The number. None gives an empty text, a number without a value a dash.
@@ -100,7 +106,7 @@ def figure_text(figure: TableValue | None, column: Column, digits: int) -> str:
     if figure is None:
         return ""
     number = "-" if figure.value is None else number_text(figure.value, column.unit, digits)
-    return f"{number}*" if figure.flags else number
+    return number + "".join(_by_mark(figure.flags))
 
 
 def interval_text(figure: TableValue | None, column: Column, digits: int) -> str:
@@ -146,3 +152,11 @@ def rank_text(ranks: Ranks | None) -> str:
     if ranks is None:
         return ""
     return str(ranks.best) if ranks.best == ranks.worst else f"{ranks.best}-{ranks.worst}"
+
+
+def _by_mark(flags: Sequence[str]) -> dict[str, list[str]]:
+    """Return the flags by the mark that a number with them gets."""
+    marked: dict[str, list[str]] = {}
+    for flag in flags:
+        marked.setdefault("†" if suspects_masking([flag]) else "*", []).append(flag)
+    return marked

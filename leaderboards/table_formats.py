@@ -78,7 +78,7 @@ def latex(table: Table) -> str:
     """
 
     def cell(number: str, interval: str, is_best: bool) -> str:
-        marked = rf"\textbf{{{number}}}" if is_best else number
+        marked = rf"\textbf{{{_tex(number)}}}" if is_best else _tex(number)
         return rf"{marked} {{\scriptsize {interval}}}" if interval else marked
 
     heads = [f"{_tex(column.label)}$^{{{_note(table, column)}}}$" for column in table.columns]

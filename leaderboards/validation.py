@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,8 @@ def problems(entry: Entry, wilson: Interval, metric_of: MetricLookup) -> list[Va
             messages += _count_issues(result, metric, wilson)
             messages += _cell_issues(result, metric, entry.provenance.cells if entry.provenance else {})
         clean_result = clean.get(_clean_key(kind, result))
-        if result.metric.startswith("robust_accuracy") and _is_greater(result, clean_result):
+        votes_differ = _has_votes(result) and clean_result is not None and _is_within(result.value, clean_result)
+        if result.metric.startswith("robust_accuracy") and _is_greater(result, clean_result) and not votes_differ:
             messages.append(f"robust accuracy {result.value} is above the clean {clean_result and clean_result.value}")
         if kind != "claimed":
             counts[kind, _key(result)] += 1
@@ -196,12 +198,21 @@ def _count_issues(result: Result, metric: Metric | None, wilson: Interval) -> It
         return
     if n is None:
         yield "does not give the number of samples"
-    elif abs(value * n - round(value * n)) > 1e-6:
+    elif not _has_votes(result) and abs(value * n - round(value * n)) > 1e-6:
         yield f"value {value} is not a count of {n} samples"
-    elif not 0 <= value <= 1 or not _has_interval(result, wilson(round(value * n), n)):
+    elif not 0 <= value <= 1 or not _has_interval(result, wilson(_count(result, value * n), n)):
         yield f"the interval of {value} with n = {n} is not [{result.low}, {result.high}]"
     if not result.cell and not result.perturbation.startswith("worst of "):
         yield "does not name the cell from which it was computed"
+
+
+def _has_votes(result: Result) -> bool:
+    """Return whether every sample was judged by several votes, whose mean is no count of samples."""
+    return any(flag.startswith("draws at random: ") and flag.endswith("votes per image") for flag in result.flags)
+
+
+def _count(result: Result, number: float) -> float:
+    return number if _has_votes(result) else round(number)
 
 
 def _strength_issues(result: Result) -> Iterator[str]:
@@ -213,7 +224,7 @@ def _strength_issues(result: Result) -> Iterator[str]:
     if not any(name in result.perturbation for name in ("eps", "severity=")):
         return
     try:
-        arguments = spec.parse(result.perturbation.partition(" from ")[0]).arguments
+        arguments = spec.parse(re.split(" from | on ", result.perturbation)[0]).arguments
     except SpecError as error:
         yield f"the perturbation cannot be read: {error.message}"
         return
@@ -243,6 +254,10 @@ def _counts_samples_of(result: Result, cell: Cell) -> bool:
 
 def _has_interval(result: Result, interval: tuple[float, float]) -> bool:
     return _is_same(result.low, interval[0]) and _is_same(result.high, interval[1])
+
+
+def _is_within(value: float | None, other: Result) -> bool:
+    return value is not None and other.low is not None and other.high is not None and other.low <= value <= other.high
 
 
 def _is_greater(result: Result, clean: Result | None) -> bool:

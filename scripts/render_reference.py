@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = "robustbench_eff"
 WINGS = ("attacks", "corruptions", "defenses", "leaderboards")
 API = {
-    PACKAGE: "Evaluate, load a classifier, train.",
+    PACKAGE: "Evaluate, certify, load a classifier, train.",
     f"{PACKAGE}.attacks": "Attacks on a model, and the oracle through which they query it.",
     f"{PACKAGE}.corruptions": "Corruptions of 8-bit images, and stylisers.",
     f"{PACKAGE}.defenses": "Training recipes and the loop that runs them.",
@@ -116,11 +116,14 @@ def settings_page() -> str:
 
 def attacks_page() -> str:
     """Return the page of all attacks with their fields, and of the adapters to other libraries."""
+    from robustbench_eff.models.smoothing import Smoothing
     from robustbench_eff.registry.attacks import ADAPTERS, ATTACKS
 
     lines = ["# Attacks", "", "Fields and defaults of every attack. [Attacks](../attacks.md) explains how to use them."]
     for name, row in ATTACKS.own.items():
         lines += _component(name, row)
+    lines += ["", "## smoothing", "", "Not an attack but a certificate: [Certified accuracy](../certified.md).", ""]
+    lines += _fields(Smoothing)
     lines += ["", "## Attacks of other libraries", ""]
     lines += table(("name", "what"), ((f"`{prefix}:NAME`", row.summary) for prefix, row in ADAPTERS.items()))
     return _page(lines)

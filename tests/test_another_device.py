@@ -31,6 +31,7 @@ def test_every_row_of_a_table(of, process: ProcessPoolExecutor) -> None:
         ({"attacks": ["pgd(eps=8/255, steps=3)"], "precision": "float16"}, 2),
         ({"suite": "sequences", "limit": 2}, 21),
         ({"benchmarks": ["digits-cue-conflict"], "attacks": ["fgsm"]}, 2),
+        ({"attacks": ["pgd(eps=1, norm=l2, steps=2) on smoothing(sigma=0.25, n=50, n0=10, draws=2)"]}, 3),
     ],
 )
 def test_a_run(options: dict, count: int, tmp_path: Path, process: ProcessPoolExecutor) -> None:

@@ -20,7 +20,19 @@ from robustbench_eff.cli import app
 from robustbench_eff.scores.clean import CONFIDENCE_METRICS
 
 MODEL = ["--model", "digits_standard"]
-COMMANDS = ["compare", "corrupt", "train", "sweep", "score", "plan", "report", "trials", "conflict", "convert"]
+COMMANDS = [
+    "certify",
+    "compare",
+    "corrupt",
+    "train",
+    "sweep",
+    "score",
+    "plan",
+    "report",
+    "trials",
+    "conflict",
+    "convert",
+]
 COMMANDS += [f"list {name}" for name in ("models", "benchmarks", "corruptions", "stylisers", "defenses")]
 COMMANDS += [
     f"leaderboard {name}" for name in ("build", "entry", "site", "serve", "validate", "audit", "import", "export")
@@ -92,8 +104,9 @@ def test_a_model_that_prints_does_not_spoil_the_json(tmp_path: Path) -> None:
         "    return Loud(torch.nn.Flatten(), torch.nn.Linear(3072, 10))\n"
     )
     words = ["--model", "a[v2]/mine.py:build", "--input-size", "32", "--benchmark", "digits", "--attack", "none"]
-    answer = robust_eval(*words, "--limit", "4", "--json", folder=tmp_path)
-    assert json.loads(answer.stdout)["scores"][0]["n"] == 4
+    answer = robust_eval(*words, "--random-weights", "--limit", "4", "--json", folder=tmp_path)
+    (score,) = [score for score in json.loads(answer.stdout)["scores"] if score["metric"] == "accuracy"]
+    assert (score["n"], score["flags"][0]) == (4, "random weights: 1.weight, 1.bias")
     assert "a[v2]/mine.py:build" in robust_eval("score", "robust-eval-store", folder=tmp_path).stdout
 
 
@@ -110,7 +123,9 @@ def test_several_models_share_a_store(tmp_path: Path) -> None:
     words = ["--attack", "none", "--limit", "8", "--store", "s"]
     assert robust_eval(*MODEL, *words, folder=tmp_path).returncode == 0
     mine = robust_eval(
-        *("--model", "mine.py:build", "--input-size", "32", "--benchmark", "digits"), *words, folder=tmp_path
+        *("--model", "mine.py:build", "--input-size", "32", "--benchmark", "digits", "--random-weights"),
+        *words,
+        folder=tmp_path,
     )
     assert mine.returncode == 0, mine.stderr
     assert "no --mean and --std given" in mine.stderr

@@ -19,7 +19,8 @@ import render_reference
 from robustbench_eff import Settings, TrainSettings, evaluate, load_classifier, testing
 from robustbench_eff.attacks import PGD
 from robustbench_eff.core.metric import METRICS, metric_of
-from robustbench_eff.registry import build_defense, build_styliser
+from robustbench_eff.registry import build_adaptation, build_defense, build_styliser
+from robustbench_eff.registry.adaptations import ADAPTATIONS
 from robustbench_eff.registry.attacks import ATTACKS
 from robustbench_eff.registry.benchmarks import BENCHMARKS, SCORED_WITH
 from robustbench_eff.registry.corruptions import CORRUPTIONS
@@ -127,6 +128,10 @@ def test_the_table_of_stylisers_is_the_catalogs() -> None:
     assert sorted(first_column("corruptions.md", "styliser")) == sorted(STYLISERS.own)
 
 
+def test_the_table_of_adaptations_is_complete() -> None:
+    assert sorted(first_column("models.md", "adaptation")) == sorted(ADAPTATIONS.own)
+
+
 def test_the_table_of_suites_is_complete() -> None:
     assert sorted(first_column("suites.md", "suite")) == sorted(SUITES)
 
@@ -198,10 +203,12 @@ def test_every_spec_text_in_the_documentation_builds() -> None:
     assert len(found) > 20
     for name, fields in found:
         spec = f"{name}({fields})"
-        if name in ATTACKS or name in CORRUPTIONS or name in SEQUENCES:
+        if name in ATTACKS or name in CORRUPTIONS or name in SEQUENCES or name == "smoothing":
             parse_perturbation(spec)
         elif name in DEFENSES:
             build_defense.defense(spec)
+        elif name in ADAPTATIONS:
+            build_adaptation.adaptation(spec)
         elif name in STYLISERS:
             build_styliser.styliser(spec)
         else:

@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.core.errors import RobustEvalError
+from robustbench_eff.core.errors import ModelError, RobustEvalError
 from robustbench_eff.core.threat import Threat
 from robustbench_eff.registry.perturbation import as_perturbation
 from running import accuracies, outcomes, run
@@ -120,14 +120,22 @@ def test_an_attack_that_knows_only_the_protocol_is_evaluated(tmp_path: Path) -> 
         ("none", "must return images of shape .* got NoneType"),
         ("shape", "must return images of shape"),
         ("raise", r"Plugin\(deed='raise'\) on .* failed: KeyError: 'lost'"),
-        ("weights", "the weights were changed"),
-        ("train", "is in train mode"),
     ],
 )
 def test_an_attack_that_misbehaves_is_named(tmp_path: Path, deed: str, words: str) -> None:
+    result = run(tmp_path / "store", attacks=[Plugin(deed)], limit=8)
     with pytest.raises(RobustEvalError, match=words):
-        run(tmp_path / "store", attacks=[Plugin(deed)], limit=8)
+        result.check()
     assert len(attacked(tmp_path / "store", Plugin(deed))) == 0
+
+
+@pytest.mark.parametrize(("deed", "words"), [("weights", "the weights were changed"), ("train", "is in train mode")])
+def test_an_attack_that_changes_the_model_ends_the_run(tmp_path: Path, deed: str, words: str) -> None:
+    """No later number of that model could be trusted."""
+    with pytest.raises(ModelError, match=words):
+        run(tmp_path / "store", attacks=[Plugin(deed), "fgsm"], limit=8)
+    assert len(attacked(tmp_path / "store", Plugin(deed))) == 0
+    assert "fgsm" not in outcomes(tmp_path / "store") or not len(outcomes(tmp_path / "store")["fgsm"])
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ def blind():
 def twin():
     return load_classifier("digits_standard")
 def fewer():
+    torch.manual_seed(0)
     return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 9))
 """
 

@@ -43,6 +43,9 @@ class Benchmark:
     """Spec text of the styliser that gives each image the texture of an image of another class, else None."""
     class_map: Callable[[], ClassMap] | None = None
     """Return the outputs of a model that stand for each class; None where outputs and classes are the same."""
+    class_names: tuple[str, ...] = ()
+    """Name of each class, where the labels of the user's own images decided which outputs of a model count; else empty.
+    The protocol names them."""
     select_images: Callable[[LabelledImages], LabelledImages] | None = None
     """Keep only the images of the benchmark, with their labels, where a source holds more; else None."""
     crop_border: int = 0

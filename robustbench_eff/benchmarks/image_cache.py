@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import warnings
@@ -41,6 +42,7 @@ def prepare(
     opened: LabelledImages,
     geometry: Geometry,
     *,
+    channels: int = 3,
     limit: int | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> ImageSet:
@@ -50,6 +52,7 @@ def prepare(
         benchmark: The benchmark, which knows the classes.
         opened: Its images.
         geometry: Geometry of the model. A benchmark with its own is decoded at that, then resized to this size.
+        channels: Channels of the images that the model sees: 3, or 1 for grey.
         limit: Number of samples to take, in the order of the source; None for all.
         progress: Called with the benchmark's name after each sample that is decoded.
 
@@ -66,12 +69,13 @@ def prepare(
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=_with_benchmark(protocol_of(opened, len(ids), decoded, geometry), benchmark),
+        protocol=_with_benchmark(protocol_of(opened, len(ids), decoded, geometry, channels), benchmark),
         sample_ids=ids,
         labels=labels,
         pixels=np.load(path, mmap_mode="r"),
         fingerprint=fingerprint,
-        input_size=geometry.size,
+        input_size=geometry.shape,
+        channels=channels,
         full_image=partial(_whole, opened, decoded),
         textures=None if resolved.textures is None else resolved.textures[:limit],
         interpolation=geometry.interpolation,
@@ -83,6 +87,7 @@ def _with_benchmark(protocol: Protocol, benchmark: Benchmark) -> Protocol:
     return replace(
         protocol,
         classes="" if benchmark.class_map is None else str(benchmark.class_map()),
+        class_names=benchmark.class_names,
         jpeg_quality=benchmark.jpeg_quality if benchmark.layout is None else None,
     )
 
@@ -148,9 +153,9 @@ def _decode_all(
     opened: LabelledImages, ids: list[str], geometry: Geometry, record: FingerprintRecord, count: _Count
 ) -> tuple[str, Path]:
     folder = cache_folder()
-    _check_space(folder, len(ids) * geometry.size**2 * 3)
+    shape = (len(ids), *geometry.shape, 3)
+    _check_space(folder, math.prod(shape))
     with store_errors(folder), _temporary(folder) as temporary:
-        shape = (len(ids), geometry.size, geometry.size, 3)
         pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         reserve(temporary)
 
@@ -181,31 +186,38 @@ def _whole(opened: LabelledImages, geometry: Geometry, position: int) -> npt.NDA
 
 
 def _crop(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[np.uint8]:
-    """Return the image at the geometry, uint8 (size, size, 3)."""
-    picture, size = _resize(picture, geometry, name), geometry.size
-    top, left = crop_corner(picture.height, picture.width, size)
-    return np.asarray(picture.crop((left, top, left + size, top + size)))
+    """Return the image at the geometry, uint8 (height, width, 3)."""
+    picture, (height, width) = _resize(picture, geometry, name), geometry.shape
+    top, left = crop_corner(picture.height, picture.width, height, width)
+    return np.asarray(picture.crop((left, top, left + width, top + height)))
 
 
 def _resize(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
     """Return the image before its centre is cut out, resized as torchvision's transforms resize PIL images."""
     if edge := geometry.border:
         picture = picture.crop((edge, edge, picture.width - edge, picture.height - edge))
-    size = geometry.size
+    height, width = geometry.shape
     method = Image.Resampling[geometry.interpolation.upper()]
     if geometry.mode == "none":
-        if picture.size != (size, size):
+        if picture.size != (width, height):
             raise SizeError(
-                f"{name} is {picture.width}×{picture.height}, not {size}×{size}.",
+                f"{name} is {picture.width}×{picture.height}, not {width}×{height}"
+                + ("." if height == width else " (width × height)."),
                 "Pass --geometry crop or --geometry squash, or bring all images to one size.",
             )
         return picture
     if geometry.mode == "squash":
-        return picture.resize((size, size), method)
-    short = geometry.resize or size
-    width, height = picture.size
-    scaled = (short, int(short * height / width)) if width <= height else (int(short * width / height), short)
+        return picture.resize((width, height), method)
+    scaled = _covering(picture.size, geometry.covered)
     return picture.resize(scaled, method) if scaled != picture.size else picture
+
+
+def _covering(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
+    """The smallest width and height of an image's aspect ratio that cover a box, which is a height and a width."""
+    (width, height), (box_height, box_width) = size, box
+    if width * box_height <= height * box_width:
+        return box_width, int(box_width * height / width)
+    return int(box_height * width / height), box_height
 
 
 def _pixels_path(folder: Path, fingerprint: str, geometry: Geometry) -> Path:

@@ -9,13 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import torch
+from jaxtyping import UInt8
 from PIL import Image
+from torch import Tensor
 
-from robustbench_eff.core.preprocessing import Geometry, Interpolation
+from robustbench_eff.core.preprocessing import Geometry, Interpolation, size_text
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.types import Images, Labels, Pixels, RawImage
 
 from .labelled_images import LabelledImages
+
+LUMA = (19595, 38470, 7471)
+"""Weights of red, green and blue in the brightness of a pixel, in 1/65536."""
+GREY = "one channel (ITU-R 601 luma)"
+"""What protocols say about the images of a network that takes one channel."""
 
 
 @typing.runtime_checkable
@@ -48,8 +55,8 @@ class ImageSet:
     """Pixels of every sample; uint8 (N, H, W, 3)."""
     fingerprint: str
     """Hash of ids, labels, textures and original bytes."""
-    input_size: int
-    """Side length in pixels of the images that the model sees."""
+    input_size: tuple[int, int]
+    """Height and width in pixels of the images that the model sees."""
     full_image: Callable[[int], npt.NDArray[np.uint8]]
     """Decode the whole image that a sample is the centre of, uint8 (height, width, 3); or all frames of a published
     sequence, uint8 (frames, H, W, 3)."""
@@ -57,6 +64,8 @@ class ImageSet:
     """Class index of the texture of every cue-conflict image, int64 (N,); else None."""
     interpolation: Interpolation = "bicubic"
     """How images are resized to `input_size`, where they have another size."""
+    channels: int = 3
+    """Channels of the images that the model sees: 3, or 1 for grey."""
     published: bool = False
     """True if others corrupted the images, so that their distance from clean images is unknown."""
 
@@ -72,7 +81,7 @@ class ImageSet:
             device: Device of the result.
 
         Returns:
-            Images, float32 (n, 3, H, W) in [0, 1], and labels, int64 (n,).
+            Images, float32 (n, channels, H, W) in [0, 1], and labels, int64 (n,).
         """
         rows = np.arange(start, min(stop, len(self)))
         return self.to_model_input(self.bytes(rows).to(device)), self.labels_of(rows, device)
@@ -109,23 +118,38 @@ class ImageSet:
         return torch.from_numpy(np.array(self.full_image(row))).to(device)
 
     def to_model_input(self, pixels: Pixels) -> Images:
-        """Return 8-bit images as the model sees them: at its size, float32 (n, 3, H, W) in [0, 1].
+        """Return 8-bit images as the model sees them: at its size, float32 (n, channels, H, W) in [0, 1].
 
         Args:
             pixels: uint8 (n, H, W, 3).
         """
-        if pixels.shape[1] != self.input_size:
+        if tuple(pixels.shape[1:3]) != self.input_size:
             pixels = self._resized(pixels)
-        return pixels.permute(0, 3, 1, 2).contiguous().float() / 255
+        shown = pixels if self.channels == 3 else luma(pixels)
+        return shown.permute(0, 3, 1, 2).contiguous().float() / 255
 
     def _resized(self, pixels: Pixels) -> Pixels:
-        size, method = (self.input_size, self.input_size), Image.Resampling[self.interpolation.upper()]
+        size, method = self.input_size[::-1], Image.Resampling[self.interpolation.upper()]
         pictures = (Image.fromarray(image) for image in pixels.cpu().numpy())
         resized = np.stack([np.asarray(picture.resize(size, method)) for picture in pictures])
         return torch.from_numpy(resized).to(pixels.device)
 
 
-def protocol_of(opened: LabelledImages, count: int, decoded: Geometry, model: Geometry) -> Protocol:
+def luma(pixels: Pixels) -> UInt8[Tensor, "batch height width 1"]:
+    """Return the brightness of RGB pixels; a grey pixel keeps its value exactly.
+
+    Source: ITU-R BT.601-7, section 2.5.1, Y = 0.299 R + 0.587 G + 0.114 B; the weights in 1/65536 and the rounding are
+    those of PIL's mode L.
+
+    Args:
+        pixels: uint8 (n, H, W, 3).
+    """
+    weights = torch.tensor(LUMA, dtype=torch.int32, device=pixels.device)
+    weighted = (pixels.int() * weights).sum(-1, keepdim=True, dtype=torch.int32)
+    return ((weighted + 2**15) >> 16).to(torch.uint8)
+
+
+def protocol_of(opened: LabelledImages, count: int, decoded: Geometry, model: Geometry, channels: int = 3) -> Protocol:
     """Return the protocol of the first images of a source.
 
     Args:
@@ -133,13 +157,14 @@ def protocol_of(opened: LabelledImages, count: int, decoded: Geometry, model: Ge
         count: Number of images that are taken.
         decoded: Geometry at which the images are decoded.
         model: Geometry of the model.
+        channels: Channels that the model takes: 3, or 1 for grey.
     """
-    resized = f"then {model.size}×{model.size}, {model.interpolation}"
+    resized = "" if model.size == decoded.size else f"then {size_text(model.size)}, {model.interpolation}"
     return Protocol(
         split=opened.split,
         count=count,
         total=len(opened),
         excluded=opened.left_out,
         geometry=str(decoded),
-        model_size="" if model.size == decoded.size else resized,
+        model_size=", ".join(part for part in (resized, GREY if channels == 1 else "") if part),
     )

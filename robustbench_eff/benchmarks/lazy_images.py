@@ -25,19 +25,19 @@ from .readers.decode import decode
 
 @dataclass(frozen=True, slots=True)
 class LazyImages:
-    """The images of a source, or the first frames of its sequences, decoded on access: uint8 (N, size, size, 3)."""
+    """The images of a source, or the first frames of its sequences, decoded on access: uint8 (N, H, W, 3)."""
 
     opened: LabelledImages
     """The source."""
-    size: int
-    """Side length in pixels of every image."""
+    size: tuple[int, int]
+    """Height and width in pixels of every image."""
     sequences: bool
     """True if each item of the source is a sequence of frames."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(N, size, size, 3)."""
-        return (len(self.opened), self.size, self.size, 3)
+        """(N, H, W, 3)."""
+        return (len(self.opened), *self.size, 3)
 
     def __getitem__(self, rows: slice | list[int]) -> npt.NDArray[np.uint8]:
         positions = range(len(self.opened))[rows] if isinstance(rows, slice) else rows
@@ -46,7 +46,7 @@ class LazyImages:
         return np.stack([frames[0] for frames in items] if self.sequences else items)
 
     def full_image(self, position: int) -> npt.NDArray[np.uint8]:
-        """Return an image, uint8 (size, size, 3), or all frames of a sequence, uint8 (frames, size, size, 3).
+        """Return an image, uint8 (H, W, 3), or all frames of a sequence, uint8 (frames, H, W, 3).
 
         Args:
             position: Position in the source.
@@ -58,9 +58,9 @@ class LazyImages:
         content = content_of(self.opened, position)
         pixels = frames_of(content, name) if self.sequences else np.asarray(decode(content, name))
         height, width = pixels.shape[-3:-1]
-        if (height, width) != (self.size, self.size):
+        if (height, width) != self.size:
             raise DataError(
-                f"{name} is {width}×{height}, not {self.size}×{self.size} as the published files.",
+                f"{name} is {width}×{height}, not {self.size[1]}×{self.size[0]} as the published files.",
                 "Pass the files as they were published.",
             )
         return pixels
@@ -71,6 +71,7 @@ def prepare_published(
     opened: LabelledImages,
     geometry: Geometry,
     *,
+    channels: int = 3,
     limit: int | None = None,
     progress: ProgressCallback = ignore_progress,
 ) -> ImageSet:
@@ -80,6 +81,7 @@ def prepare_published(
         benchmark: A benchmark with a layout and a geometry.
         opened: The files of one corruption at one severity, or of one sequence at one difficulty.
         geometry: Geometry of the model.
+        channels: Channels of the images that the model sees: 3, or 1 for grey.
         limit: Number of samples to take, in the order of the source; None for all.
         progress: Called with the benchmark's name after each sample that is hashed.
 
@@ -91,17 +93,18 @@ def prepare_published(
     ids, labels = shared_ids(opened, limit), all_labels[:limit]
     assert benchmark.geometry is not None and benchmark.layout is not None
     unchanged = Geometry(size=benchmark.geometry.size, mode="none")
-    pixels = LazyImages(opened, unchanged.size, sequences=benchmark.layout.kind == "sequence")
+    pixels = LazyImages(opened, unchanged.shape, sequences=benchmark.layout.kind == "sequence")
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=replace(protocol_of(opened, len(ids), unchanged, geometry), split="published files"),
+        protocol=replace(protocol_of(opened, len(ids), unchanged, geometry, channels), split="published files"),
         sample_ids=ids,
         labels=labels,
         pixels=pixels,
         fingerprint=fingerprint_of(opened, ids, labels, benchmark.name, progress),
         full_image=pixels.full_image,
-        input_size=geometry.size,
+        input_size=geometry.shape,
+        channels=channels,
         interpolation=geometry.interpolation,
         published=True,
     )

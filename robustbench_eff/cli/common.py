@@ -15,6 +15,7 @@ from rich.console import Console
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import Interrupted, RobustEvalError, RobustEvalWarning, SpecError, UsageError
+from robustbench_eff.core.preprocessing import Size
 from robustbench_eff.reports import errors
 
 
@@ -98,6 +99,25 @@ def parse_numbers(option: str, text: str | None) -> tuple[float, ...] | None:
         raise UsageError(f"{option}: {text!r} is not a number.", "For example 0.5 or 127/255.") from error
 
 
+def parse_input_size(text: str | None) -> Size | None:
+    """Return the value of --input-size.
+
+    Args:
+        text: Side of a square, or height and width such as `224x160`, in pixels; None if the option was not given.
+
+    Raises:
+        UsageError: The text is neither.
+    """
+    if text is None:
+        return None
+    sides = text.lower().replace("×", "x").split("x")
+    if len(sides) > 2 or not all(side.isdecimal() for side in sides):
+        raise UsageError(
+            f"--input-size must be a number of pixels, or height x width, got {text!r}.", "For example 224 or 224x160."
+        )
+    return int(sides[0]) if len(sides) == 1 else (int(sides[0]), int(sides[1]))
+
+
 def parse_geometry(text: str | None) -> str | None:
     """Return the value of --geometry.
 
@@ -164,6 +184,21 @@ def parse_target_ci(text: str | None) -> float | None:
         return float(text.removeprefix("±").removeprefix("+-"))
     except ValueError:
         raise UsageError(f"--target-ci must be a number of points, got {text!r}.", "Try: --target-ci ±0.5") from None
+
+
+def parse_radii(text: str | None) -> tuple[float, ...]:
+    """Return the value of --radii; empty if it was not given.
+
+    Args:
+        text: Numbers with commas between.
+
+    Raises:
+        UsageError: A part is not a number.
+    """
+    try:
+        return tuple(spec.number(part) for part in (text or "").split(",") if part.strip())
+    except SpecError as error:
+        raise UsageError(f"--radii must be numbers, got {text!r}.", "For example 0,0.25,0.5.") from error
 
 
 def output_console() -> Console:

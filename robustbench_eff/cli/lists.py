@@ -15,6 +15,7 @@ from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.models import aliases
 from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.adaptations import ADAPTATIONS
 from robustbench_eff.registry.benchmarks import BENCHMARKS, SCORED_WITH
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.defenses import DEFENSES
@@ -153,6 +154,13 @@ def list_sequences() -> None:
     """List the frame sequences that `--corruption` and suites accept."""
     with error_boundary():
         _print_rows(("sequence", "summary"), [(name, row.summary) for name, row in SEQUENCES.items()])
+
+
+@list_app.command("adaptations")
+def list_adaptations() -> None:
+    """List how `--adapt` evaluates networks that depend on batch, order or past."""
+    with error_boundary():
+        _print_rows(("adaptation", "summary"), [(name, row.summary) for name, row in ADAPTATIONS.items()])
 
 
 @list_app.command("stylisers")

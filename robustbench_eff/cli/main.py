@@ -15,6 +15,7 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from robustbench_eff.reports import json_report, progress, score_tables, verdicts
 
+from .certify import certify
 from .common import error_boundary, error_console, interrupted, output_console, print_line
 from .compare import compare
 from .conflict import conflict
@@ -23,6 +24,7 @@ from .corrupt import corrupt
 from .leaderboard import leaderboard_app
 from .lists import list_app
 from .options import (
+    AdaptOption,
     AlexNetOption,
     AttackOption,
     BatchSizeOption,
@@ -42,6 +44,7 @@ from .options import (
     NumClassesOption,
     PrecisionOption,
     QuietOption,
+    RandomWeightsOption,
     RayAddressOption,
     RunOptions,
     SeedOption,
@@ -53,6 +56,7 @@ from .options import (
     SuiteOption,
     TargetCiOption,
     TrustOption,
+    VotesOption,
     WeightsOption,
     WorkersOption,
     parse_run_options,
@@ -90,6 +94,7 @@ app = typer.Typer(
 )
 app.add_typer(list_app, name="list")
 app.add_typer(leaderboard_app, name="leaderboard")
+app.command()(certify)
 app.command()(compare)
 app.command()(corrupt)
 app.command()(train)
@@ -115,9 +120,11 @@ def evaluate(
     benchmark: BenchmarkOption = None,
     attack: AttackOption = None,
     corruption: CorruptionOption = None,
+    adapt: AdaptOption = None,
     data: DataOption = None,
     weights: WeightsOption = None,
     trust_checkpoint: TrustOption = False,
+    random_weights: RandomWeightsOption = False,
     num_classes: NumClassesOption = None,
     mean: MeanOption = None,
     std: StdOption = None,
@@ -136,6 +143,7 @@ def evaluate(
     seed: SeedOption = 0,
     shuffle_shards: ShuffleOption = False,
     target_ci: TargetCiOption = None,
+    votes: VotesOption = None,
     store: StoreOption = DEFAULT_STORE,
     alexnet_baseline: AlexNetOption = None,
     skip_missing: SkipMissingOption = False,
@@ -151,7 +159,7 @@ def evaluate(
         if context.invoked_subcommand is not None:
             _refuse_options_before_command(context, context.invoked_subcommand)
             return
-        _evaluate(parse_run_options(context.params), as_json=as_json, quiet=quiet)
+        run_and_print(parse_run_options(context.params), as_json=as_json, quiet=quiet)
 
 
 def _refuse_options_before_command(context: typer.Context, command: str) -> None:
@@ -164,7 +172,14 @@ def _refuse_options_before_command(context: typer.Context, command: str) -> None
         raise UsageError(message, f"Options of `{command}` follow its name; see robust-eval {command} --help.")
 
 
-def _evaluate(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
+def run_and_print(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
+    """Evaluate models and print the scores.
+
+    Args:
+        run: The models and the settings.
+        as_json: Print one JSON object instead of tables.
+        quiet: Print no progress.
+    """
     from robustbench_eff.evaluation.evaluate import evaluate as evaluate_models
     from robustbench_eff.system import devices
 
@@ -176,7 +191,8 @@ def _evaluate(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
     except KeyboardInterrupt as interrupt:
         raise interrupted(f"The outcomes so far are in {run.settings.store}.") from interrupt
     if as_json:
-        print(json_report.json_object(result.scores, str(result.store), result.missing, result.verdicts))
+        print(json_report.json_object(result.scores, result.store, result.missing, result.verdicts, result.failed))
+        result.check()
         return
     score_tables.score_table(result.scores, output_console())
     verdicts.verdict_lines(result.verdicts, output_console())
@@ -187,6 +203,7 @@ def _evaluate(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
     for item in result.missing:
         print_line(error_console(), f"skipped, missing: {item}")
     print_line(output_console(), f"Outcomes: {result.store}")
+    result.check()
 
 
 @app.command()

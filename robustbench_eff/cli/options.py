@@ -13,18 +13,38 @@ from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.models import aliases
+from robustbench_eff.registry.adaptations import ADAPTATIONS
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.suites import SUITES
 
-from .common import parse_batch_size, parse_geometry, parse_model_args, parse_numbers, parse_target_ci
+from .common import (
+    parse_batch_size,
+    parse_geometry,
+    parse_input_size,
+    parse_model_args,
+    parse_numbers,
+    parse_radii,
+    parse_target_ci,
+)
 
 if TYPE_CHECKING:
     from robustbench_eff.models.request import ModelRequest
 
-MODEL_OPTIONS = ("weights", "num_classes", "mean", "std", "input_size", "geometry", "model_arg", "trust_checkpoint")
+MODEL_OPTIONS = (
+    "weights",
+    "num_classes",
+    "mean",
+    "std",
+    "input_size",
+    "geometry",
+    "model_arg",
+    "trust_checkpoint",
+    "random_weights",
+)
 """Options that apply to one model."""
 _PLAIN = (
     "suite",
+    "adapt",
     "limit",
     "device",
     "workers",
@@ -35,6 +55,7 @@ _PLAIN = (
     "seed",
     "shuffle_shards",
     "store",
+    "votes",
     "alexnet_baseline",
     "skip_missing",
 )
@@ -77,6 +98,14 @@ CorruptionOption: TypeAlias = Annotated[
         "rotate_sequence; may be repeated."
     ),
 ]
+AdaptOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="How the network depends on batch, order or past: 'batches(size=1)', 'bn1(batch_size=200)', "
+        "'tent(batch_size=200, order=iid, reset=never)'; part of the protocol.",
+        autocompletion=lambda: list(ADAPTATIONS),
+    ),
+]
 DataOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(help="Images of a benchmark: NAME=PATH or NAME=hf:ID[@SPLIT][#REVISION]; may be repeated."),
@@ -85,12 +114,20 @@ WeightsOption: TypeAlias = Annotated[Path | None, typer.Option(help="Weights: sa
 TrustOption: TypeAlias = Annotated[
     bool, typer.Option("--trust-checkpoint", help="Unpickle --weights, which can run code.")
 ]
+RandomWeightsOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--random-weights", help="Draw weights that no file gives at random, under a fixed seed; every row says so."
+    ),
+]
 NumClassesOption: TypeAlias = Annotated[int | None, typer.Option(help="Number of outputs of the model.")]
 MeanOption: TypeAlias = Annotated[
     str | None, typer.Option(help="Normalization mean per channel, such as 0.5 or '0.485,0.456,0.406'.")
 ]
 StdOption: TypeAlias = Annotated[str | None, typer.Option(help="Normalization standard deviation per channel.")]
-InputSizeOption: TypeAlias = Annotated[int | None, typer.Option(help="Side length of the input images in pixels.")]
+InputSizeOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="Side length of the input images in pixels, or height and width: 224x160.")
+]
 GeometryOption: TypeAlias = Annotated[str | None, typer.Option(help="How images are resized: crop, squash or none.")]
 ModelArgOption: TypeAlias = Annotated[
     list[str] | None, typer.Option(help="Argument of the model's constructor, as KEY=VALUE; may be repeated.")
@@ -129,9 +166,20 @@ TargetCiOption: TypeAlias = Annotated[
     str | None,
     typer.Option(help="Stop a cell once its 95 % interval is within ± this many percentage points, such as ±0.5."),
 ]
+VotesOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(
+        help="Classify every image this often; by itself only for networks that draw random numbers, often enough for "
+        "±1 percentage point."
+    ),
+]
 StoreOption: TypeAlias = Annotated[str, typer.Option(help="Folder or URL (s3://BUCKET/NAME) of the outcomes.")]
 AlexNetOption: TypeAlias = Annotated[
     Path | None, typer.Option(help="JSON file of AlexNet's errors, the baseline of mCE and mFR.")
+]
+RadiiOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="L2 radii of certified accuracies, such as 0,0.25,0.5; by default a grid that suits the noise."),
 ]
 SkipMissingOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-missing", help="Skip evaluations whose models or images are missing.")
@@ -172,10 +220,11 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         "num_classes": options["num_classes"],
         "mean": parse_numbers("--mean", options["mean"]),
         "std": parse_numbers("--std", options["std"]),
-        "input_size": options["input_size"],
+        "input_size": parse_input_size(options["input_size"]),
         "geometry": parse_geometry(options["geometry"]),
         "model_args": parse_model_args(options["model_arg"] or []),
         "trust_checkpoint": options["trust_checkpoint"],
+        "random_weights": options["random_weights"],
     }
     settings = Settings(
         benchmarks=tuple(options["benchmark"] or ()),
@@ -185,6 +234,7 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         batch_size=parse_batch_size(options["batch_size"]),
         compile=options["compile_model"],
         target_ci=parse_target_ci(options["target_ci"]),
+        radii=parse_radii(options.get("radii")),
         **{name: options[name] for name in _PLAIN},
     )
     return RunOptions([ModelRequest(name=name, **model_fields) for name in models], settings)

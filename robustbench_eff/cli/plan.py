@@ -14,6 +14,7 @@ from robustbench_eff.reports import cost_table, progress
 
 from .common import error_boundary, error_console, output_console, print_line
 from .options import (
+    AdaptOption,
     AlexNetOption,
     AttackOption,
     BatchSizeOption,
@@ -32,6 +33,7 @@ from .options import (
     ModelOption,
     NumClassesOption,
     PrecisionOption,
+    RandomWeightsOption,
     RayAddressOption,
     RunOptions,
     SeedOption,
@@ -43,6 +45,7 @@ from .options import (
     SuiteOption,
     TargetCiOption,
     TrustOption,
+    VotesOption,
     WeightsOption,
     WorkersOption,
     parse_run_options,
@@ -61,9 +64,11 @@ def plan(
     benchmark: BenchmarkOption = None,
     attack: AttackOption = None,
     corruption: CorruptionOption = None,
+    adapt: AdaptOption = None,
     data: DataOption = None,
     weights: WeightsOption = None,
     trust_checkpoint: TrustOption = False,
+    random_weights: RandomWeightsOption = False,
     num_classes: NumClassesOption = None,
     mean: MeanOption = None,
     std: StdOption = None,
@@ -82,6 +87,7 @@ def plan(
     seed: SeedOption = 0,
     shuffle_shards: ShuffleOption = False,
     target_ci: TargetCiOption = None,
+    votes: VotesOption = None,
     store: StoreOption = DEFAULT_STORE,
     alexnet_baseline: AlexNetOption = None,
     skip_missing: SkipMissingOption = False,

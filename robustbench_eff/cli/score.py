@@ -10,8 +10,8 @@ import typer
 from robustbench_eff.reports import json_report, score_tables
 from robustbench_eff.reports import verdicts as verdict_report
 
-from .common import error_boundary, output_console
-from .options import AlexNetOption, JsonOption
+from .common import error_boundary, output_console, parse_radii
+from .options import AlexNetOption, JsonOption, RadiiOption
 
 if TYPE_CHECKING:
     from robustbench_eff.scores.score import Score
@@ -32,6 +32,7 @@ def score(
     heat_map: Annotated[
         Path | None, typer.Option(help="PNG file: also draw the accuracy under every corruption.")
     ] = None,
+    radii: RadiiOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
@@ -44,7 +45,7 @@ def score(
         opened = Store.existing(store)
         verdicts = store_verdicts(opened)
         alexnet = None if alexnet_baseline is None else measured(alexnet_baseline)
-        scores = store_scores(opened, verdicts=verdicts, alexnet=alexnet)
+        scores = store_scores(opened, verdicts=verdicts, alexnet=alexnet, radii=parse_radii(radii))
         if trials_file is not None:
             scores += _trial_scores(opened, trials_file)
         if heat_map is not None:

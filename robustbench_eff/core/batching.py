@@ -19,10 +19,12 @@ OOM_MESSAGES = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_ST
 
 @dataclass(slots=True)
 class Batches:
-    """The batch size of a model; halved permanently whenever memory runs out."""
+    """The batch size of a model; halved permanently whenever memory runs out, unless it is fixed."""
 
     size: int
     """Number of samples in a batch, at least 1."""
+    is_fixed: bool = False
+    """Whether outcomes depend on the size, so that it is never changed."""
 
     def map(self, function: Callable[..., Answer], *tensors: Tensor) -> list[Answer]:
         """Return the results of a function for every batch, in order.
@@ -32,7 +34,7 @@ class Batches:
             *tensors: Tensors with the same number of samples as their first dimension.
 
         Raises:
-            EvaluationError: A single sample does not fit into memory.
+            EvaluationError: A single sample, or a batch of fixed size, does not fit into memory.
         """
         answers: list[Answer] = []
         start, stop = 0, len(tensors[0])
@@ -54,12 +56,17 @@ class Batches:
             *tensors: Tensors with the same number of samples as their first dimension.
 
         Raises:
-            EvaluationError: A single sample does not fit into memory.
+            EvaluationError: A single sample, or a batch of fixed size, does not fit into memory.
         """
         results = self.map(function, *tensors)
         return results[0] if len(results) == 1 else torch.cat(results)
 
     def _halve(self, tried: int, error: Exception) -> None:
+        if self.is_fixed:
+            raise EvaluationError(
+                f"Memory is too small for a batch of {tried} images, and another size would give other outcomes.",
+                "Choose a smaller size with --adapt, which makes another protocol, or --device cpu.",
+            ) from error
         if tried <= 1:
             raise EvaluationError(
                 "Memory is too small for one sample of this model.",

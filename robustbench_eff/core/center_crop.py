@@ -19,15 +19,17 @@ class Corner(NamedTuple):
     left: int
 
 
-def crop_corner(height: int, width: int, side: int) -> Corner:
-    """Return the corner of the central square; an odd margin is halved to the nearest even number, as Python rounds.
+def crop_corner(height: int, width: int, crop_height: int, crop_width: int | None = None) -> Corner:
+    """Return the corner of the central crop; an odd margin is halved to the nearest even number, as Python rounds.
 
     Args:
-        height: Height of the image in pixels, at least `side`.
-        width: Width of the image in pixels, at least `side`.
-        side: Side of the square in pixels.
+        height: Height of the image in pixels, at least that of the crop.
+        width: Width of the image in pixels, at least that of the crop.
+        crop_height: Height of the crop in pixels.
+        crop_width: Width of the crop in pixels; None for a square.
     """
-    return Corner(round((height - side) / 2.0), round((width - side) / 2.0))
+    crop_width = crop_height if crop_width is None else crop_width
+    return Corner(round((height - crop_height) / 2.0), round((width - crop_width) / 2.0))
 
 
 def center_crop(images: Pixels, side: int) -> Centers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -149,10 +150,52 @@ class MissingInputs(UsageError):
 def did_you_mean(word: str, known: Iterable[str], *, count: int = 3) -> str:
     """Return a question that offers the known names closest to a word, or the empty string if none is close.
 
+    A name is close if one of the two begins with the other or is a part of it, as `blur` of `gaussian_blur`, or if few
+    letters differ: one in four, at least one. Upper case and separators do not count.
+
     Args:
         word: Name that is not known.
         known: Names that are.
         count: Maximum number of names to offer.
     """
-    matches = difflib.get_close_matches(word, list(known), n=count, cutoff=0.5)
+    close = [name for name in known if _shares_a_part(word, name) or _is_close(_letters(word), _letters(name))]
+    matches = difflib.get_close_matches(word, close, n=count, cutoff=0)
     return "Did you mean " + " or ".join(repr(name) for name in matches) + "?" if matches else ""
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
+def _shares_a_part(word: str, name: str) -> bool:
+    """Whether one is a part of the other between separators."""
+    parts, others = (re.findall(r"[^\W_]+", text.casefold()) for text in (word, name))
+    shorter, longer = sorted((parts, others), key=len)
+    return len(shorter) == 1 and len(shorter[0]) >= _SHORTEST_BEGINNING and shorter[0] in longer
+
+
+def _is_close(word: str, name: str) -> bool:
+    shorter, longer = sorted((word, name), key=len)
+    if len(shorter) >= _SHORTEST_BEGINNING and longer.startswith(shorter):
+        return True
+    allowed = max(1, len(shorter) // 4)
+    return len(longer) - len(shorter) <= allowed and _edits(word, name) <= allowed
+
+
+def _edits(word: str, name: str) -> int:
+    """Number of letters to insert, delete, replace or swap with their neighbour that make one word of the other."""
+    before: list[int] = []
+    last = list(range(len(name) + 1))
+    for row, letter in enumerate(word, 1):
+        current = [row]
+        for column, other in enumerate(name, 1):
+            edits = min(last[column] + 1, current[-1] + 1, last[column - 1] + (letter != other))
+            if row > 1 and column > 1 and (letter, word[row - 2]) == (name[column - 2], other):
+                edits = min(edits, before[column - 2] + 1)
+            current.append(edits)
+        before, last = last, current
+    return last[-1]
+
+
+_SHORTEST_BEGINNING = 3
+"""Number of letters from which on the beginning of a name stands for the name."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 Unit = Literal["fraction", "number"]
 """A fraction is stored in [0, 1] and printed in percent; a number is printed as it is."""
-Section = Literal["accuracy", "distance", "clean", "effective", "cue conflict", "corruption", "sequence", "other"]
+Section = Literal[
+    "accuracy", "distance", "clean", "effective", "cue conflict", "corruption", "sequence", "certificate", "other"
+]
 """The table of the terminal report in which a metric stands."""
 
 
@@ -42,6 +45,8 @@ HENDRYCKS = "Hendrycks & Dietterich 2019, arXiv:1903.12261"
 GEIRHOS_BIAS = "Geirhos et al. 2019, arXiv:1811.12231"
 GEIRHOS_ERRORS = "Geirhos, Meding & Wichmann 2020, arXiv:2006.16736"
 BY_DIFFICULTY = "_difficulty_N"
+_sequence = partial(Metric, section="sequence", source=HENDRYCKS)
+_certificate = partial(Metric, section="certificate", source="Cohen, Rosenfeld & Kolter 2019, arXiv:1902.02918")
 
 METRICS: Mapping[str, Metric] = _table(
     Metric(name="accuracy", summary="samples classified correctly", section="accuracy", is_proportion=True),
@@ -58,6 +63,8 @@ METRICS: Mapping[str, Metric] = _table(
         section="accuracy",
         is_proportion=True,
     ),
+    Metric(name="accuracy_every_vote", summary="samples right in every vote", section="accuracy", is_proportion=True),
+    Metric(name="robust_accuracy_every_vote", summary="the same under attack", section="accuracy", is_proportion=True),
     Metric(
         name="security_curve_area",
         summary="mean robust accuracy over all radii from 0 to the largest",
@@ -113,17 +120,9 @@ METRICS: Mapping[str, Metric] = _table(
         arguments=" of CLASS",
         source=GEIRHOS_BIAS,
     ),
+    Metric(name="shape_decisions", summary="samples named by their shape", section="cue conflict", source=GEIRHOS_BIAS),
     Metric(
-        name="shape_decisions",
-        summary="samples named by their shape",
-        section="cue conflict",
-        source=GEIRHOS_BIAS,
-    ),
-    Metric(
-        name="texture_decisions",
-        summary="samples named by their texture",
-        section="cue conflict",
-        source=GEIRHOS_BIAS,
+        name="texture_decisions", summary="samples named by their texture", section="cue conflict", source=GEIRHOS_BIAS
     ),
     Metric(
         name="error_consistency",
@@ -164,62 +163,57 @@ METRICS: Mapping[str, Metric] = _table(
         section="corruption",
         source=HENDRYCKS,
     ),
-    Metric(
-        name="accuracy_all_frames",
-        summary="sequences with every frame classified correctly",
-        section="sequence",
-    ),
-    Metric(
+    Metric(name="accuracy_all_frames", summary="sequences with every frame classified correctly", section="sequence"),
+    _sequence(
         name="flip_probability",
         summary="how often the prediction changes from frame to frame",
         higher_is_better=False,
-        section="sequence",
         arguments=BY_DIFFICULTY,
-        source=HENDRYCKS,
     ),
-    Metric(
+    _sequence(
         name="top5_distance",
         summary="how many ranks the five best classes move from frame to frame",
         unit="number",
         high=15.0,
         higher_is_better=False,
-        section="sequence",
         arguments=BY_DIFFICULTY,
-        source=HENDRYCKS,
     ),
-    Metric(
+    _sequence(
         name="mean_flip_probability",
         summary="mean flip probability over the 10 sequences",
         higher_is_better=False,
-        section="sequence",
         arguments=BY_DIFFICULTY,
-        source=HENDRYCKS,
     ),
-    Metric(
+    _sequence(
         name="mean_top5_distance",
         summary="mean top-5 distance over the 10 sequences",
         unit="number",
         high=15.0,
         higher_is_better=False,
-        section="sequence",
         arguments=BY_DIFFICULTY,
-        source=HENDRYCKS,
     ),
-    Metric(
-        name="mFR",
-        summary="mean flip rate: flip probabilities divided by AlexNet's",
-        high=None,
-        higher_is_better=False,
-        section="sequence",
-        source=HENDRYCKS,
+    _sequence(
+        name="mFR", summary="mean flip rate: flip probabilities divided by AlexNet's", high=None, higher_is_better=False
     ),
-    Metric(
-        name="mT5D",
-        summary="mean top-5 distance divided by AlexNet's",
+    _sequence(name="mT5D", summary="mean top-5 distance divided by AlexNet's", high=None, higher_is_better=False),
+    _certificate(
+        name="certified_accuracy",
+        summary="samples that a smoothed classifier classifies correctly with at least this certified L2 radius",
+        arguments="@EPS",
+        is_proportion=True,
+    ),
+    _certificate(
+        name="average_certified_radius",
+        summary="mean certified L2 radius, 0 where the prediction is wrong or missing, in units of [0, 1] pixels",
+        unit="number",
         high=None,
+        source="Zhai et al. 2020, arXiv:2001.02378",
+    ),
+    _certificate(
+        name="abstention_rate",
+        summary="samples on which the vote of a smoothed classifier is too close",
         higher_is_better=False,
-        section="sequence",
-        source=HENDRYCKS,
+        is_proportion=True,
     ),
     # Metrics that only published tables hold.
     Metric(name="top5_accuracy", summary="samples with the label among the five best classes", is_proportion=True),

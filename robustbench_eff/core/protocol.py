@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+_NAMES_SHOWN = 3
+"""Number of classes that a sentence names."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Protocol:
@@ -27,27 +30,35 @@ class Protocol:
     """Number of images that were left out because they do not belong to any class of the benchmark."""
     classes: str = ""
     """How the model's outputs are mapped to the benchmark's classes; empty where they are the same."""
+    class_names: tuple[str, ...] = ()
+    """Names of the classes, where the user's own images decided which of the model's outputs count; else empty. The
+    sentence has the first of them."""
     geometry: str = ""
     """How the images were resized and cropped when they were decoded."""
     jpeg_quality: int | None = None
     """JPEG quality at which corrupted images were saved, from 1 to 100; None where they were not saved as JPEG."""
     model_size: str = ""
     """How the decoded images were resized for the model; empty where they were not."""
+    stream: str = ""
+    """How a network that adapts to the images saw them: batches, order and memory; empty for any other."""
     labels: str = ""
     """The labels that replace the benchmark's own; empty where they do not."""
     seeds: tuple[int, ...] = ()
     """Seeds of the random draws; empty where nothing was drawn."""
     attack_precision: tuple[str, ...] = ("float32",)
     """Precisions of the networks that attacks queried; the referee always classifies in float32."""
+    smoothing: str = ""
+    """Noise, draws and error probability of the smoothed classifier that was evaluated; empty without one."""
     baseline: str = ""
     """What the number is relative to, such as the baseline of effective robustness; else empty."""
     observers: str = ""
     """The observers whose answers the model was compared with; else empty."""
 
     def of_images(self) -> Protocol:
-        """Return the protocol of the images alone: without seeds, precision, labels, baseline and observers."""
+        """Return the protocol of the images and their stream: without seeds, precision, smoothing, labels and so on."""
         names = ("description", "split", "count", "total", "excluded", "classes", "geometry", "jpeg_quality")
-        return Protocol(**{name: getattr(self, name) for name in (*names, "model_size")})
+        more = ("class_names", "model_size", "stream")
+        return Protocol(**{name: getattr(self, name) for name in (*names, *more)})
 
     def unseeded(self) -> Protocol:
         """Return the same protocol without its seeds."""
@@ -93,15 +104,24 @@ class Protocol:
 
     def __str__(self) -> str:
         """Return the protocol as one sentence, the images first."""
-        images = [self.description, self.split, self._counted(), self.classes, self.geometry]
+        images = [self.description, self.split, self._counted(), self._classes(), self.geometry]
         if self.jpeg_quality is not None:
             images.append(f"corrupted ones saved as JPEG {self.jpeg_quality}")
         parts = [", ".join(part for part in (*images, self.model_size) if part)]
+        if self.stream:
+            parts.append(self.stream)
         if self.seeds:
             parts.append(f"seed {', '.join(map(str, self.seeds))}")
         if self.attack_precision != ("float32",):
             parts.append(f"attacked in {' and '.join(self.attack_precision)}, judged in float32")
-        return " · ".join(part for part in (*parts, self.labels, self.baseline, self.observers) if part)
+        return " · ".join(part for part in (*parts, self.smoothing, self.labels, self.baseline, self.observers) if part)
+
+    def _classes(self) -> str:
+        """How outputs become classes, with the names of the first few."""
+        if not self.class_names:
+            return self.classes
+        first, others = ", ".join(self.class_names[:_NAMES_SHOWN]), len(self.class_names) - _NAMES_SHOWN
+        return f"{self.classes}: {first}" + (f" and {others} more" if others > 0 else "")
 
     def _counted(self) -> str:
         """How many images there are, empty if unknown."""

@@ -22,6 +22,7 @@ _MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 _WORDS_AT_ONCE = 2**20
 _PATH_STRIDE = 0x9E3779B97F4A7C15 - 2**64  # odd, so that the multiples of two numbers never coincide
 _KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
+_seed_numpy, _seed_python = np.random.seed, random.seed  # also within `ignored_seeds`
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +156,51 @@ def global_generators(seed: int, stream: str, device: torch.device | str = "cpu"
         if gpus:
             with torch.cuda.device(device):
                 torch.cuda.manual_seed(number)
-        np.random.seed(number)
-        random.seed(number)
+        _seed_numpy(number)
+        _seed_python(number)
         try:
             yield number
         finally:
             random.setstate(python)
             np.random.set_state(numpy)
+
+
+def global_states(device: torch.device | str = "cpu") -> tuple[bytes, ...]:
+    """Return the states of the global generators, which are the same as long as nobody draws from them or seeds them.
+
+    Args:
+        device: Device whose generator is among them, if it is a GPU.
+    """
+    _, words, *rest = np.random.get_state()
+    torch_states = [torch.default_generator.get_state()]
+    if torch.device(device).type == "cuda":
+        torch_states.append(torch.cuda.get_rng_state(device))
+    others = (repr(random.getstate()).encode(), np.asarray(words).tobytes(), repr(rest).encode())
+    return *(state.numpy().tobytes() for state in torch_states), *others
+
+
+@contextmanager
+def ignored_seeds() -> Iterator[list[object]]:
+    """Ignore whatever seeds the global generators within a `with` block. Use it only inside `global_generators`.
+
+    Yields:
+        The arguments of the calls that were ignored; it grows with every call.
+    """
+    ignored: list[object] = []
+
+    def ignore(*arguments: object) -> torch.Generator:
+        ignored.append(arguments)
+        return torch.default_generator
+
+    places = [(torch, "manual_seed"), (torch.random, "manual_seed"), (np.random, "seed"), (random, "seed")]
+    originals = [getattr(module, name) for module, name in places]
+    for module, name in places:
+        setattr(module, name, ignore)
+    try:
+        yield ignored
+    finally:
+        for (module, name), original in zip(places, originals, strict=True):
+            setattr(module, name, original)
 
 
 def restart(seed: int, stream: str) -> None:

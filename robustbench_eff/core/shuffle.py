@@ -50,21 +50,21 @@ class UnbiasedPrefix:
             samples: Number of all samples.
         """
         self._place = np.argsort(shuffled(samples))
-        self._right = np.full(samples, UNKNOWN, np.int8)
-        self.counts = 0, 0
+        self._right = np.full(samples, UNKNOWN, np.float64)
+        self.counts: tuple[int, float] = 0, 0
         """Number of samples in the prefix and number of correct ones among them; replaced together, for threads."""
 
-    def add(self, rows: npt.NDArray[np.int64], right: npt.NDArray[np.bool_]) -> None:
+    def add(self, rows: npt.NDArray[np.int64], right: npt.NDArray[np.bool_] | npt.NDArray[np.float64]) -> None:
         """Record results.
 
         Args:
             rows: Positions of the samples.
-            right: True for every sample that is classified correctly.
+            right: True for every sample that is classified correctly, or the fraction of its votes that are right.
         """
         self._right[self._place[rows]] = right
         gaps = np.flatnonzero(self._right == UNKNOWN)
         length = int(gaps[0]) if len(gaps) else len(self._right)
-        self.counts = length, int(self._right[:length].sum())
+        self.counts = length, float(self._right[:length].sum())
 
 
 def drawn_fairly(rows: npt.NDArray[np.int64], samples: int) -> bool:

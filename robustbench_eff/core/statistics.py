@@ -1,4 +1,4 @@
-"""Confidence intervals and multiple comparisons that scores and leaderboards share; only the median needs SciPy."""
+"""Confidence intervals and multiple comparisons that scores and leaderboards share; SciPy is imported where needed."""
 
 from __future__ import annotations
 
@@ -129,3 +129,48 @@ def ranks_from_pairs(
     return [
         Ranks(1 + int(better), len(scores) - int(worse)) for better, worse in zip(num_better, num_worse, strict=True)
     ]
+
+
+def binomial_lower_bound(
+    successes: npt.NDArray[Any] | int, n: npt.NDArray[Any] | int, alpha: npt.NDArray[Any] | float
+) -> npt.NDArray[np.float64]:
+    """Return the exact lower bound of a proportion, which exceeds the true one with a probability of at most `alpha`.
+
+    Args:
+        successes: Number of successes, from 0 to `n`.
+        n: Number of trials, at least 1.
+        alpha: One-sided error probability, in (0, 1).
+
+    Returns:
+        The bounds in [0, 1], in the shape that the arguments broadcast to; 0 without a success.
+
+    Source: Clopper & Pearson 1934, Biometrika 26(4), one-sided.
+    """
+    from scipy.special import betaincinv
+
+    counts = np.asarray(successes, dtype=np.float64)
+    bound = betaincinv(np.maximum(counts, 1), np.asarray(n) - counts + 1, alpha)
+    return np.where(counts > 0, bound, 0.0)
+
+
+def certified_radius(
+    votes: npt.NDArray[Any] | int, n: npt.NDArray[Any] | int, alpha: npt.NDArray[Any] | float, sigma: float
+) -> npt.NDArray[np.float64]:
+    """Return the L2 radius within which the prediction of a smoothed classifier provably stays the same.
+
+    Args:
+        votes: Number of draws that voted for the prediction.
+        n: Number of draws.
+        alpha: Probability with which the radius may be too large, in (0, 1).
+        sigma: Standard deviation of the noise, which is also the unit of the radius.
+
+    Returns:
+        sigma * Phi^-1(lower bound of the share of votes), shape of `votes`; 0 where the bound is at most 1/2: the
+        classifier abstains.
+
+    Source: Cohen, Rosenfeld & Kolter 2019, arXiv:1902.02918, algorithm CERTIFY.
+    """
+    from scipy.special import ndtri
+
+    radius: npt.NDArray[np.float64] = sigma * ndtri(np.maximum(binomial_lower_bound(votes, n, alpha), 0.5))
+    return radius

@@ -6,14 +6,17 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+import traceback
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from .errors import RobustEvalError, UsageError, did_you_mean
+from .source_code import is_users
 
 FORMS = "Write path/to/file.py:NAME or package.module:NAME."
+TRACEBACK = "ROBUST_EVAL_TRACEBACK=1 prints the whole traceback."
 
 
 def load_object(place: str) -> Any:
@@ -98,6 +101,18 @@ def get_attribute(module: ModuleType, name: str, code: str) -> Any:
     return value
 
 
+def raised_at(error: Exception) -> str:
+    """Return the file and line, `model.py:12`, at which an error was raised: the last one in the user's code.
+
+    Args:
+        error: An error that was caught.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    users = [frame for frame in frames if Path(frame.filename).is_file() and is_users(Path(frame.filename))]
+    frame = [*frames, *users][-1]
+    return f"{frame.filename}:{frame.lineno}"
+
+
 def _is_file(code: str) -> bool:
     return code.endswith(".py")
 
@@ -134,8 +149,12 @@ def _add_to_path(folder: Path) -> None:
 
 
 def _import_error(code: str, error: Exception) -> UsageError:
-    hint = ""
+    reason = f"{type(error).__name__}: {error}"
     if isinstance(error, ModuleNotFoundError):
         is_the_module = f"{code}.".startswith(f"{error.name}.")
         hint = FORMS if is_the_module else f"Install {error.name}, or add its folder to PYTHONPATH."
-    return UsageError(f"{code} cannot be imported: {type(error).__name__}: {error}", hint)
+    elif isinstance(error, SyntaxError):
+        hint = ""
+    else:
+        reason, hint = f"{reason} ({raised_at(error)})", TRACEBACK
+    return UsageError(f"{code} cannot be imported: {reason}", hint)

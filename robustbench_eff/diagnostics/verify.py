@@ -179,6 +179,7 @@ def _attacks() -> Iterator[Check]:
     with TemporaryDirectory() as folder:
         attacks = [text for text in ATTACKS if text != "none"]
         result = evaluate("digits_standard", attacks=attacks, store=folder, precision="float32", device="cpu")
+        result.check()
     num_correct = {
         score.perturbation: round((score.value or 0) * score.n)
         for score in result.scores

@@ -14,10 +14,12 @@ from torch import Tensor
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.precision import plain_float32
-from robustbench_eff.core.rng import RandomStreams, global_generators
+from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
-from robustbench_eff.models.classifier import Classifier
+from robustbench_eff.models.adaptation.adapted_network import restart
+from robustbench_eff.models.classifier import Classifier, copy_for_trial
 from robustbench_eff.models.fingerprint import weights_sums
+from robustbench_eff.models.randomness import seeded
 from robustbench_eff.storage.answers import NOISE, Answers
 
 from .plan import CellRuntime
@@ -57,12 +59,15 @@ class ModelAnswers:
         if subject in self._asked:
             return
         self._asked.add(subject)
-        classifier, identity = runtime.classifier, runtime.cell.model_identity
-        images = first_images(runtime.images, runtime.queried.classes, classifier.mean.device)
-        check_independence(classifier, images.images)
+        classifier, identity = copy_for_trial(runtime.classifier), runtime.cell.model_identity
+        assert isinstance(classifier, Classifier)
+        adaptation = "" if runtime.adaptation is None else runtime.adaptation.text
+        images = first_images(runtime.images, f"{runtime.queried.classes}{adaptation}", classifier.mean.device)
+        if not adaptation:
+            check_independence(classifier, images.images)
         if classifier.opaque:
             return  # its cells belong to this run alone
-        asked = [images] if runtime.queried.classes else [images, noise(classifier)]
+        asked = [images] if runtime.queried.classes else [images, noise(classifier, adaptation)]
         new = collected(classifier, {key: value for item in asked for key, value in answers(classifier, item).items()})
         known = self._answers.get(identity)
         if known is not None and not new.agrees(known.logits):
@@ -85,26 +90,27 @@ class Asked(NamedTuple):
     images: Images
 
 
-def noise(classifier: Classifier) -> Asked:
+def noise(classifier: Classifier, adaptation: str) -> Asked:
     """Return images of noise of the size that a model takes.
 
     Args:
         classifier: The model.
+        adaptation: How it adapts; empty if it does not.
     """
-    size, draws = classifier.preprocessing.geometry.size, RandomStreams.of(0, range(SAMPLES), classifier.mean.device)
-    return Asked(NOISE, draws.uniform((3, size, size), stream="answers"))
+    draws = RandomStreams.of(0, range(SAMPLES), classifier.mean.device)
+    return Asked(f"{NOISE} {adaptation}".rstrip(), draws.uniform(classifier.preprocessing.shape, stream="answers"))
 
 
-def first_images(images: ImageSet, classes: str, device: torch.device) -> Asked:
+def first_images(images: ImageSet, how: str, device: torch.device) -> Asked:
     """Return the first images of a benchmark.
 
     Args:
         images: The benchmark.
-        classes: Hash of the map from the model's outputs to its classes; empty where they are the same.
+        how: How the model answers: the hash of a map to other classes, and its adaptation; empty if it has neither.
         device: Device of the result.
     """
     batch, _ = images.batch(0, SAMPLES, device)
-    content = hashlib.blake2b(batch.cpu().numpy().tobytes() + classes.encode(), digest_size=8)
+    content = hashlib.blake2b(batch.cpu().numpy().tobytes() + how.encode(), digest_size=8)
     return Asked(content.hexdigest(), batch)
 
 
@@ -154,9 +160,16 @@ def check_independence(classifier: Classifier, images: Images) -> None:
             "images before it.",
             "To evaluate it as it adapts, say in which batches: --adapt 'batches(size=64)'; see the guide to models.",
         )
-    draws = _differ(classifier, together, again) is not None
-    compare = _check_means if draws else _check_equal
-    compare(classifier, images, together)
+    if classifier.draws:
+        _check_means(classifier, images, together)
+    elif _differ(classifier, together, again) is not None:
+        raise ModelError(
+            f"{classifier.name} answers the same batch otherwise when it is asked again, and draws no random numbers: "
+            "an answer depends on the images before it.",
+            "To evaluate it as it adapts, say in which batches: --adapt 'batches(size=64)'; see the guide to models.",
+        )
+    else:
+        _check_equal(classifier, images, together)
 
 
 def _check_equal(classifier: Classifier, images: Images, together: Logits) -> None:
@@ -191,13 +204,14 @@ def _dependent(classifier: Classifier, what: str, size: float) -> ModelError:
 
 
 def _ask(classifier: Classifier, images: Images) -> Logits:
+    restart(classifier)
     with torch.no_grad(), plain_float32(images.device):
         logits: Tensor = classifier(images)
     return logits.float()
 
 
 def _seeded(classifier: Classifier, images: Images) -> Logits:
-    with global_generators(0, "answers", images.device):
+    with seeded(classifier, 0, "answers", images.device):
         return _ask(classifier, images)
 
 

@@ -20,6 +20,7 @@ from robustbench_eff.system import devices as hardware
 
 from .device_runtime import DeviceRuntime
 from .engines.store_writer import shard_size
+from .failures import FailedShard
 from .plan import PlannedCell, Task
 from .settings import Settings
 
@@ -131,12 +132,17 @@ class _Calibration:
             for planned in cells
         }
         remaining = {planned.cell.id: planned.cell.samples - stored[planned.cell.id].num_rows for planned in cells}
-        needed = {cell for planned in cells if remaining[planned.cell.id] for cell in (planned.cell.id, planned.clean)}
+        needed: set[str | None] = set()
+        for planned in reversed(cells):  # a cell comes after the one whose predictions it needs
+            if remaining[planned.cell.id] or planned.cell.id in needed:
+                needed |= {planned.cell.id, planned.clean}
         estimates = []
         for planned in cells:
             cell_id = planned.cell.id
             if planned.cell.kind == "none" and cell_id in needed:
                 self._measure_clean(planned)
+            if planned.cell.kind == "certificate" and planned.clean in self.clean_seconds:
+                self.clean_seconds[cell_id] = self.clean_seconds[planned.clean]
             cost = _SampleCost(0.0, 0.0, FINISHED)
             if left := remaining[cell_id]:
                 cost = self._cost_per_sample(planned, stored[cell_id])
@@ -156,6 +162,8 @@ class _Calibration:
         clean_seconds = self.clean_seconds.get(planned.clean or planned.cell.id)
         if planned.cell.kind == "none" and clean_seconds is not None:
             return _SampleCost(planned.passes, clean_seconds, "measured")
+        if planned.cell.smoothing is not None and clean_seconds is not None:
+            return _SampleCost(planned.passes, planned.passes * clean_seconds, "at most")
         if not planned.query_mode or clean_seconds is None:
             seconds, _ = self._measure(planned, None, MIN_SAMPLES)
             if SAMPLES * seconds <= SECONDS:
@@ -181,8 +189,10 @@ class _Calibration:
             predictions = np.full(len(rows), -1, np.int32) if clean_predictions is None else clean_predictions[rows]
         start = time.perf_counter()
         task = Task(planned.cell_index, planned.cell, rows, predictions, has_gallery=True)
-        outcomes = self.runtime.work(task).to_result().outcomes
-        return (time.perf_counter() - start) / len(rows), outcomes
+        result = self.runtime.work(task).to_result()
+        if isinstance(result, FailedShard):
+            raise result.error
+        return (time.perf_counter() - start) / len(rows), result.outcomes
 
 
 def _mean_passes(outcomes: pa.Table) -> float | None:

@@ -6,39 +6,50 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields, replace
 from functools import partial
 from threading import Lock
 
 import torch
+from torch import nn
 
+from robustbench_eff.attacks import Oracle
+from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, UsageError
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.types import Pixels
+from robustbench_eff.models.adaptation.adapted_network import adapted
 from robustbench_eff.models.classifier import Classifier
+from robustbench_eff.models.randomness import seeded
 from robustbench_eff.registry import build_model
+from robustbench_eff.registry.build_adaptation import adaptation
 from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import devices
 
+from .adapted_cells import evaluable_cells, stream_shard_size
 from .answers import ModelAnswers
+from .failures import FailedShard, attempt_shard
 from .model_cache import LoadedModel, ModelCache
 from .plan import CellRuntime, Plan, PlannedCell, Queried, Task, cell_of
 from .prefetch import fetched
 from .preflight import ModelOrRequest, check
-from .query_interface import open_oracle, referee_batch_size, shard_size
+from .query_interface import draws_of, open_oracle, open_smoothed, referee_batch_size, shard_size, votes_of
 from .recognise import as_planned
 from .requested_images import Origin, RequestedImages, applied_to
-from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells
+from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells, seen_by
 from .settings import Settings
-from .worker import ShardColumns, run_shard
+from .shard_columns import ShardColumns
 
 WORKER_MISMATCH_HINT = (
     "All workers need the same weights, images and versions of packages; devices of several kinds need "
     "--precision float32, since with auto each takes what it is fastest in."
 )
+DRAWS_PER_SHARD = 2**16
+"""Number of draws of smoothed classifiers above which a shard gets fewer samples."""
 RECENT_TASKS = 16
 """Number of tasks whose start is remembered, so that nothing is prefetched for them; a worker has a few at a time."""
 
@@ -68,11 +79,14 @@ class DeviceRuntime:
         """
         self._settings, self._device, self._threads, self._run_id = settings, device, threads, run_id
         self._ready = check(models, settings, device)
-        self._requested = requested_cells(self._ready)
+        self._adaptation = None if settings.adapt is None else adaptation(settings.adapt)
+        self._requested = evaluable_cells(requested_cells(self._ready), self._adaptation)
         self._models = ModelCache()
         self._images = RequestedImages(self._ready, settings.limit)
         self._in_use: dict[tuple[int, Origin], ImageSet] = {}
         """Image sets by model and origin."""
+        self._draws: dict[tuple[str, str], int | None] = {}
+        """Draws of a gradient by the digest of the attacked network and the benchmark."""
         self._progress: ProgressCallback = ignore_progress
         self._current: tuple[int, CellRuntime] | None = None
         self._loader = ThreadPoolExecutor(1, "fetch", initializer=devices.use, initargs=(device,))
@@ -99,15 +113,15 @@ class DeviceRuntime:
         self._progress = progress
         self._check_models()
         planned: dict[str, PlannedCell] = {}
-        clean: dict[tuple[int, str], CellRuntime] = {}
+        clean: dict[tuple[int, str, str], CellRuntime] = {}
         answers = ModelAnswers()
         for index, requested in enumerate(self._requested):
-            runtime = self._runtime(index)
+            runtime, perturbation = self._runtime(index), requested.perturbation
             subject = (requested.model, requested.benchmark.name)
-            if runtime.is_clean:
-                clean[subject] = runtime
+            if perturbation.kind in ("none", "certificate"):
+                clean[*subject, perturbation.text] = runtime
             answers.ask(subject, runtime)
-            cell = self._planned(index, runtime, clean.get(subject))
+            cell = self._planned(index, runtime, clean.get((*subject, perturbation.after or "")))
             planned.setdefault(runtime.cell.id, cell)  # the same model or benchmark may be named twice
         if not planned:
             raise UsageError(
@@ -129,21 +143,23 @@ class DeviceRuntime:
             return  # `work` reports it
         requested = self._requested[task.cell_index]
         images = self._in_use.get((requested.model, self._images.origin(requested)))
-        if images is None or requested.perturbation.kind == "sequence":
+        in_stream = self._adaptation is not None and not self._adaptation.stream.is_pointwise
+        if images is None or in_stream or requested.perturbation.kind == "sequence":
             return
         key = (task.cell_index, int(task.rows[0]))
         with self._prefetching:
             if key not in self._started:
                 self._prefetched[key] = self._loader.submit(fetched, images, task.rows, torch.device(self._device))
 
-    def work(self, task: Task) -> ShardColumns:
-        """Evaluate a shard and return its outcomes.
+    def work(self, task: Task) -> ShardColumns | FailedShard:
+        """Evaluate a shard and return its outcomes, or why there are none.
 
         Args:
             task: A task of the plan.
 
         Raises:
             EvaluationError: The cell would be another one here, with other weights, images or versions.
+            ModelError: The model was changed.
         """
         if task.cell_index >= len(self._requested):
             raise EvaluationError(f"A worker lacks what {task.cell.perturbation} on {task.cell.benchmark} needs.")
@@ -156,21 +172,23 @@ class DeviceRuntime:
             self._started.append(key)
             coming = self._prefetched.pop(key, None)
         pixels = None if coming is None else _arrived(coming)
-        with devices.threads(runtime.classifier.preprocessing.geometry.size, self._threads):
-            return run_shard(runtime, task, pixels)
+        long_side = runtime.classifier.preprocessing.geometry.long_side
+        with devices.threads(long_side, self._threads), _seeded(runtime, task):
+            return attempt_shard(runtime, task, pixels)
 
     def _check_models(self) -> None:
         for index, model in enumerate(self._ready.models):
             for benchmark in model.benchmarks:
                 for opened in all_opened(self._ready, benchmark):
-                    check_classes(self._loaded(index).classifier, benchmark, opened)
+                    classifier = self._loaded(index).classifier
+                    check_classes(classifier, self._as_seen_by(classifier, benchmark), opened)
         for requested in self._requested:
             self._surrogate(requested)
 
     def _planned(self, index: int, runtime: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
-        clean = None if runtime.is_clean else clean
         same_images = clean is None or clean.images is runtime.images
-        attack = runtime.attack
+        attack, perturbation = runtime.attack, runtime.perturbation
+        size = min(shard_size(runtime.classifier, self._settings, self._device), _most_samples(runtime))
         return PlannedCell(
             cell_index=index,
             cell=runtime.cell,
@@ -179,8 +197,9 @@ class DeviceRuntime:
             clean=None if clean is None else clean.cell.id,
             clean_rows=None if clean is None or same_images else clean_positions(runtime.images, clean.images),
             passes=runtime.passes,
-            supports_early_stop=runtime.sequence is None and (attack is None or math.isfinite(attack.threat.eps)),
-            shard_size=shard_size(runtime.classifier, self._settings, self._device),
+            supports_early_stop=perturbation.kind not in ("sequence", "certificate")
+            and (attack is None or math.isfinite(attack.threat.eps)),
+            shard_size=size if runtime.stream is None else stream_shard_size(runtime.stream, size, len(runtime.images)),
             per_shard_randomness=runtime.per_shard_randomness,
             query_mode="" if runtime.oracle is None else runtime.oracle.query_mode,
         )
@@ -194,21 +213,26 @@ class DeviceRuntime:
     def _bound(self, requested: RequestedCell) -> CellRuntime:
         """A requested cell with its classifier, its images and what the attack queries."""
         loaded = self._loaded(requested.model)
-        images = self._images.get(requested, loaded.classifier.preprocessing.geometry, self._progress)
+        requested = requested._replace(benchmark=self._as_seen_by(loaded.classifier, requested.benchmark))
+        images = self._images.get(requested, loaded.classifier.preprocessing, self._progress)
         self._in_use[requested.model, self._images.origin(requested)] = images
         perturbation = applied_to(requested, images)
-        queried = self._queried(requested, loaded)
+        queried = self._queried(requested, loaded, images)
         settings, device = self._settings, self._device
         return CellRuntime(
-            cell=cell_of(queried, images, perturbation, settings.seed, self._run_id),
+            cell=cell_of(queried, images, perturbation, settings.seed, self._run_id, self._adaptation),
             queried=queried,
             images=images,
             perturbation=perturbation,
             batches=loaded.batches("judged", referee_batch_size(loaded.classifier, settings, device)),
             shards=loaded.batches("evaluated", shard_size(loaded.classifier, settings, device)),
+            adaptation=self._adaptation,
         )
 
-    def _queried(self, requested: RequestedCell, loaded: LoadedModel) -> Queried:
+    def _as_seen_by(self, classifier: Classifier, benchmark: Benchmark) -> Benchmark:
+        return seen_by(classifier, benchmark, self._ready.opened.get(benchmark.name))
+
+    def _queried(self, requested: RequestedCell, loaded: LoadedModel, images: ImageSet) -> Queried:
         """The classifier with the benchmark's classes for outputs, and the network that an attack queries."""
         benchmark, perturbation = requested.benchmark, requested.perturbation
         surrogate = self._surrogate(requested)
@@ -217,22 +241,43 @@ class DeviceRuntime:
             classes = benchmark.class_map().digest
             loaded = loaded.with_class_map(benchmark)
             surrogate = None if surrogate is None else surrogate.with_class_map(benchmark)
+        is_stream = self._adaptation is not None and not self._adaptation.stream.is_pointwise
+        is_voted = perturbation.kind != "sequence" and perturbation.smoothing is None and not is_stream
+        votes = votes_of(loaded.classifier, self._settings, len(images)) if is_voted else None
         if perturbation.kind != "attack":
-            return Queried(classifier=loaded.classifier, classes=classes)
-        oracle, precision = (surrogate or loaded).oracle(
-            partial(open_oracle, settings=self._settings, device=self._device)
-        )
+            return Queried(classifier=loaded.classifier, classes=classes, votes=votes)
+        if perturbation.smoothing is not None:
+            soft = open_smoothed(loaded.classifier, perturbation.smoothing, self._settings, self._device)
+            return Queried(classifier=loaded.classifier, classes=classes, oracle=soft)
+        attacked = surrogate or loaded
+        oracle, precision = attacked.oracle(partial(open_oracle, settings=self._settings, device=self._device))
+        oracle.draws = self._draws_of(requested, attacked.classifier, oracle, images)
         return Queried(
             classifier=loaded.classifier,
             classes=classes,
             oracle=oracle,
             precision="float32" if perturbation.is_adapted else precision,  # other libraries query the plain network
             surrogate=None if surrogate is None else surrogate.classifier,
+            votes=votes,
+            draws=oracle.draws,
         )
+
+    def _draws_of(
+        self, requested: RequestedCell, classifier: Classifier, oracle: Oracle, images: ImageSet
+    ) -> int | None:
+        """The draws of a gradient of the attacked network, chosen once for each benchmark."""
+        key = classifier.digest, requested.benchmark.name
+        if key not in self._draws:
+            self._draws[key] = draws_of(classifier, oracle, self._settings, images)
+        return self._draws[key]
 
     def _loaded(self, index: int) -> LoadedModel:
         model = self._ready.models[index].model
-        return self._models.get_or_load(str(index), partial(_load, model, self._device))
+        return self._models.get_or_load(str(index), partial(self._load, model))
+
+    def _load(self, model: ModelOrRequest) -> Classifier:
+        classifier = model if isinstance(model, Classifier) else build_model.load(model, self._device)
+        return classifier if self._adaptation is None else adapted(classifier, self._adaptation.component)
 
     def _surrogate(self, requested: RequestedCell) -> LoadedModel | None:
         """The model that is attacked, at the size of the evaluated one; None where they are the same."""
@@ -250,7 +295,20 @@ class DeviceRuntime:
                 f"{classifier.num_classes}.",
                 "A surrogate must know the same classes.",
             )
+        if surrogate.classifier.preprocessing.channels != classifier.preprocessing.channels:
+            raise UsageError(
+                f"{name} takes images with {surrogate.classifier.preprocessing.channels} channels, {classifier.name} "
+                f"with {classifier.preprocessing.channels}.",
+                "A surrogate must take the same images.",
+            )
         return surrogate
+
+
+def _most_samples(runtime: CellRuntime) -> int:
+    """The largest number of samples of a shard of certificates, so that an interruption does not lose much work."""
+    if runtime.smoothing is None:
+        return runtime.cell.samples
+    return max(1, DRAWS_PER_SHARD // runtime.smoothing.max_passes)
 
 
 def _difference(here: StoredCell, planned: StoredCell) -> str:
@@ -264,8 +322,13 @@ def _difference(here: StoredCell, planned: StoredCell) -> str:
     return f"A worker would compute another cell than {planned.perturbation} on {planned.model}: {differing}."
 
 
-def _load(model: ModelOrRequest, device: str) -> Classifier:
-    return model if isinstance(model, Classifier) else build_model.load(model, device)
+def _seeded(runtime: CellRuntime, task: Task) -> AbstractContextManager[None]:
+    """What a shard draws at random in forward passes is the same in every run with the same shards."""
+    networks = [runtime.classifier, *([] if runtime.queried.surrogate is None else [runtime.queried.surrogate])]
+    if not (runtime.votes or any(network.draws for network in networks)):
+        return nullcontext()
+    name = f"{task.cell.id} {task.rows.tolist()}"
+    return seeded(nn.ModuleList(networks), task.cell.seed or 0, name, runtime.classifier.mean.device)
 
 
 def _arrived(coming: Future[Pixels]) -> Pixels | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, Unpack, runtime_checkable
 
-from robustbench_eff.core.errors import Missing, UsageError
+from robustbench_eff.core.errors import EvaluationError, Missing, UsageError
 from robustbench_eff.registry.load_classifier import Model, ModelLike, classifiers, portable
 from robustbench_eff.registry.perturbation import as_perturbation
 from robustbench_eff.scores.alexnet import measured, published
@@ -24,10 +24,11 @@ from robustbench_eff.system import devices, environment
 
 from .device_runtime import DeviceRuntime
 from .engines import dispatch
-from .engines.dispatch import Pool
 from .engines.inline import Inline
+from .engines.pool import Pool
 from .engines.process_pool import Processes
 from .engines.store_writer import Progress
+from .failures import FailedCell
 from .plan import Plan
 from .recognise import recognised
 from .settings import EvaluateOptions, Settings
@@ -109,6 +110,15 @@ class Result:
     """Findings of the gradient-masking checks for the models of this run."""
     other_seeds: tuple[int, ...]
     """Seeds for which the store holds the same evaluations, in cells of their own."""
+    failed: list[FailedCell]
+    """Evaluations without a number, and why; their rows among the scores bear the reason as a flag."""
+
+    def check(self) -> None:
+        """Raise EvaluationError if an evaluation failed; for callers that need all numbers."""
+        if self.failed:
+            count, first = len(self.failed), self.failed[0].error
+            message = f"{count} evaluation{'s' if count > 1 else ''} failed. The first: {first.message}"
+            raise EvaluationError(message, first.hint)
 
 
 def evaluate(
@@ -119,7 +129,8 @@ def evaluate(
 ) -> Result:
     """Evaluate models on benchmarks under perturbations; what the store holds already is not computed again.
 
-    Whatever ends the run, the finished shards are in the store.
+    Whatever ends the run, the finished shards are in the store. An attack or corruption that fails on a model ends its
+    own evaluation, not the run: the result names it.
 
     Args:
         models: Names of models, modules in eval mode, or what `load_classifier` returned.
@@ -137,7 +148,7 @@ def evaluate(
         SpecError: The text of a perturbation cannot be read.
         DataError: An image or label cannot be read.
         ModelError: A model cannot be loaded, is in train mode, or does not return logits.
-        EvaluationError: A worker failed, or a model returned NaN.
+        EvaluationError: A worker failed, or nothing could be evaluated.
         StoreError: The store cannot be written.
     """
     if settings is not None and options:
@@ -154,11 +165,11 @@ def evaluate(
         plan = pool.plan(listener.preparing)
         with store.lock():
             plan = recognised(plan, store)
-            _run(plan, pool, store, settings, listener, run_id)
+            failed = _run(plan, pool, store, settings, listener, run_id)
     names = {planned.cell.id: planned.cell.model for planned in plan.cells}
     verdicts = store_verdicts(store, names)
-    scores = store_scores(store, names, verdicts, alexnet)
-    return Result(scores, store.place, plan.missing, verdicts, _other_seeds(store, plan))
+    scores = store_scores(store, names, verdicts, alexnet, settings.radii)
+    return Result(scores, store.place, plan.missing, verdicts, _other_seeds(store, plan), failed)
 
 
 @contextmanager
@@ -191,8 +202,11 @@ def _start_runtime(
     return DeviceRuntime(models, settings, device, threads, run_id)
 
 
-def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Listener, run_id: str) -> None:
-    """Evaluate all cells, and write a manifest that says how the run ended."""
+def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Listener, run_id: str) -> list[FailedCell]:
+    """Evaluate all cells, and write a manifest that says how the run ended; return the cells that failed.
+
+    If all of them failed, the reason of the first is raised.
+    """
     started = time.monotonic()
     manifest = environment.describe() | plan.hardware
     manifest |= {
@@ -204,18 +218,23 @@ def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Lis
     }
     store.write_run(run_id, manifest | {"status": "started"})
     listener.planned(plan)
-    status = "failed"
+    status, failed = "failed", list[FailedCell]()
     target_ci = None if settings.target_ci is None else settings.target_ci / 100
     try:
         drawn = settings.shuffle_shards or target_ci is not None
-        dispatch.run(plan, pool, store, listener.progressed, drawn=drawn, target_ci=target_ci)
-        status = "finished"
+        failed = dispatch.run(plan, pool, store, listener.progressed, drawn=drawn, target_ci=target_ci)
+        if len(failed) == len(plan.cells):
+            raise failed[0].error
+        status = f"finished, {len(failed)} of {len(plan.cells)} failed" if failed else "finished"
     except KeyboardInterrupt:
         status = "interrupted"
         raise
     finally:
         listener.ended()
-        store.write_run(run_id, manifest | {"status": status, "wall_seconds": time.monotonic() - started})
+        reasons = {item.cell.id: str(item.error) for item in failed}
+        ending = {"status": status, "wall_seconds": time.monotonic() - started, "failed": reasons}
+        store.write_run(run_id, manifest | ending)
+    return failed
 
 
 def _settings_record(settings: Settings) -> dict[str, Any]:

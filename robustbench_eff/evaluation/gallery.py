@@ -26,7 +26,7 @@ class Sample:
     """A successful attack."""
 
     clean: np.ndarray
-    """Clean image, float of shape (H, W, 3) in [0, 1]."""
+    """Clean image, float of shape (H, W, 3), or (H, W, 1) for grey, in [0, 1]."""
     perturbed: np.ndarray
     """Adversarial image of the same shape."""
     caption: str
@@ -50,7 +50,7 @@ def picture(samples: Sequence[Sample]) -> bytes:
     for column, sample in enumerate(samples):
         left = GAP + column * tile_width
         for row, pixels in enumerate((sample.clean, sample.perturbed, _difference(sample))):
-            tile = Image.fromarray((pixels * 255).round().astype(np.uint8))
+            tile = Image.fromarray(np.broadcast_to((pixels * 255).round(), (height, width, 3)).astype(np.uint8))
             tile = tile.resize((width * scale, height * scale), Image.Resampling.NEAREST)
             sheet.paste(tile, (left, GAP + row * tile_height))
         draw.text((left, 3 * tile_height + GAP), sample.caption, fill="black")

@@ -11,13 +11,18 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_eff.attacks import Oracle
+from robustbench_eff.attacks.expectation import weakest
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import Missing
 from robustbench_eff.core.object_digest import foreign_digest
 from robustbench_eff.core.shuffle import shuffled
-from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, QueryCountingModel
+from robustbench_eff.core.stream import Stream
+from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption, Images, Labels, QueryCountingModel
 from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.smoothing import Smoothing
+from robustbench_eff.registry.build_adaptation import NamedAdaptation
 from robustbench_eff.registry.perturbation import Perturbation
 from robustbench_eff.storage.answers import Answers
 from robustbench_eff.storage.stored_cell import StoredCell
@@ -40,6 +45,10 @@ class Queried:
     """Precision of the queried network. Another one finds other images, so it makes another cell."""
     surrogate: Classifier | None = None
     """The model that is attacked where it is not the classifier itself."""
+    votes: int | None = None
+    """How often the referee asks for each image, for a classifier that draws at random; None for once."""
+    draws: int | None = None
+    """Draws that every answer to an attack averages over; None where the attacked network does not draw at random."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +64,8 @@ class CellRuntime:
     kept."""
     shards: Batches
     """Shard size for everything else; shared in the same way."""
+    adaptation: NamedAdaptation | None = None
+    """How the classifier adapts to the images; None if its answers do not depend on batch, order or past."""
 
     @property
     def classifier(self) -> Classifier:
@@ -82,24 +93,56 @@ class CellRuntime:
         return self.perturbation.sequence if self.perturbation.kind == "sequence" else None
 
     @property
+    def smoothing(self) -> Smoothing | None:
+        """The smoothed classifier that is certified, or attacked in place of the network; else None."""
+        return self.perturbation.smoothing
+
+    @property
     def is_clean(self) -> bool:
         """Whether the images are left as they are."""
         return self.perturbation.kind == "none"
 
     @property
-    def per_shard_randomness(self) -> bool:
-        """True if splitting a shard would change outcomes: third-party attacks draw random numbers per shard.
+    def stream(self) -> Stream | None:
+        """The stream in which the images are evaluated; None where the answers do not depend on one."""
+        return None if self.adaptation is None or self.adaptation.stream.is_pointwise else self.adaptation.stream
 
-        Such a shard is never halved.
+    @property
+    def per_shard_randomness(self) -> bool:
+        """True if splitting a shard would change outcomes, so that it is never halved.
+
+        Third-party attacks draw random numbers per shard, and the answers in a stream depend on the other images.
         """
-        return self.perturbation.is_adapted
+        return self.perturbation.is_adapted or self.stream is not None
+
+    @property
+    def votes(self) -> int | None:
+        """How often the referee asks for each image; None for once."""
+        return self.queried.votes
+
+    def best_of(self, proposed: Images, images: Images, labels: Labels) -> Images:
+        """Return the images that an attack proposes, or better ones that it tried on a network that draws at random.
+
+        Args:
+            proposed: Result of the attack.
+            images: Clean images of the attack.
+            labels: Their true classes.
+        """
+        if isinstance(self.oracle, Oracle) and not (self.cell.is_minimum_norm or self.perturbation.is_adapted):
+            return weakest(self.oracle, proposed, images, labels)
+        return proposed
 
     @property
     def passes(self) -> int:
         """Largest number of forward and backward passes per sample."""
+        if self.smoothing is not None:
+            attack = 0 if self.attack is None else self.attack.max_passes * self.smoothing.draws
+            return attack + self.smoothing.max_passes
         if self.attack is not None:
-            return self.attack.max_passes
-        return 1 if self.sequence is None else self.sequence.frames + 1
+            return self.attack.max_passes * (self.queried.draws or 1) + (self.votes or 0)
+        if self.stream is not None:
+            return self.stream.num_orders
+        return (self.votes or 1) if self.sequence is None else self.sequence.frames + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +155,8 @@ class PlannedCell:
     provenance: Provenance
     num_classes: int
     clean: str | None
-    """Id of the cell of clean images that is evaluated first; None if there is none, or this is it."""
+    """Id of the cell whose predictions are the clean ones, evaluated first: that of the clean images, or for an attack
+    on a smoothed classifier that of its certificates; None if there is none, or this is it."""
     clean_rows: SampleIndices | None
     """Position of each sample among the clean images, -1 where it has none; None where they are the same."""
     passes: int
@@ -122,7 +166,7 @@ class PlannedCell:
     shard_size: int
     """Number of samples in a shard."""
     per_shard_randomness: bool
-    """True if splitting a shard would change outcomes: third-party attacks draw random numbers per shard."""
+    """True if splitting a shard would change outcomes; see `CellRuntime`."""
     query_mode: str
     """How an attack queries the model: precision, folding, compilation; empty without an attack."""
 
@@ -162,7 +206,14 @@ class Task:
         return dataclasses.replace(self, rows=self.rows[positions], clean_predictions=predictions)
 
 
-def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed: int, run_id: str = "") -> StoredCell:
+def cell_of(
+    queried: Queried,
+    images: ImageSet,
+    perturbation: Perturbation,
+    seed: int,
+    run_id: str = "",
+    adaptation: NamedAdaptation | None = None,
+) -> StoredCell:
     """Return the cell of a classifier on a set of images under a perturbation.
 
     Args:
@@ -172,8 +223,15 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         seed: Seed of the random draws, recorded only where something is drawn.
         run_id: Name of the run, part of the digest of a model that cannot be hashed completely, so that no other run
             takes its numbers.
+        adaptation: How the classifier adapts to the images; None if it does not.
     """
     component = perturbation.component
+    is_drawn = (component is not None and component.stochastic) or bool(queried.votes or queried.draws)
+    protocol, configuration = images.protocol, _configuration(queried, perturbation, run_id)
+    if adaptation is not None:
+        is_drawn |= adaptation.stream.is_drawn
+        protocol = dataclasses.replace(protocol, stream=adaptation.protocol)
+        configuration["adaptation"] = adaptation.configuration
     classifier = queried.classifier
     return StoredCell(
         model=classifier.name,
@@ -181,16 +239,16 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         model_digest=_digest(classifier, run_id),
         preprocessing=str(classifier.preprocessing),
         benchmark=images.benchmark,
-        protocol=images.protocol,
+        protocol=protocol,
         data=images.fingerprint,
         classes=queried.classes,
         samples=len(images),
         perturbation=perturbation.text,
         kind=perturbation.kind,
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
-        configuration=_configuration(queried, perturbation, run_id),
-        seed=seed if component is not None and component.stochastic else None,
-        flags=classifier.provenance.flags + _unidentified(classifier),
+        configuration=configuration,
+        seed=seed if is_drawn or perturbation.smoothing else None,
+        flags=(*classifier.provenance.flags, *_unidentified(classifier), *_random_outputs(queried, perturbation)),
     ).identified()
 
 
@@ -206,26 +264,49 @@ def _unidentified(classifier: Classifier) -> tuple[str, ...]:
     return (f"not identified, so never reused: {classifier.opaque[0]}{more} cannot be hashed",)
 
 
+def _random_outputs(queried: Queried, perturbation: Perturbation) -> Iterator[str]:
+    """Yield the flag of a classifier that draws at random."""
+    if perturbation.kind == "sequence" and queried.classifier.draws:
+        yield "draws at random: one draw per frame"
+        return
+    asked = [] if queried.votes is None else [f"{queried.votes} votes per image"]
+    if queried.draws is not None and not perturbation.is_adapted:
+        own, query = (
+            getattr(perturbation.attack, "eot", 1),
+            "gradient" if "grad" in perturbation.attack.uses else "query",
+        )
+        asked.insert(0, f"{own if own > 1 else queried.draws} draws per {query}")
+    if asked:
+        yield f"draws at random: {', '.join(asked)}"
+
+
 def _configuration(queried: Queried, perturbation: Perturbation, run_id: str) -> dict[str, Any]:
     """Everything that decides which images come out, the seed aside."""
+    votes = {} if queried.votes is None else {"votes_per_image": queried.votes}
     if perturbation.kind == "none":
-        return {}
+        return votes
+    smoothing = {} if perturbation.smoothing is None else dict(perturbation.smoothing.configuration)
+    if perturbation.kind == "certificate":
+        return smoothing
     if perturbation.kind != "attack":
         component = perturbation.corruption if perturbation.kind == "corruption" else perturbation.sequence
         code = foreign_digest(getattr(component, "kernel", component))
-        return {**component.configuration, **({"code": code} if code else {})}
+        return {**component.configuration, **({"code": code} if code else {}), **votes}
     attack = perturbation.attack
     eps = attack.threat.eps if math.isfinite(attack.threat.eps) else None
     optional = {
         "precision": None if queried.precision == "float32" else queried.precision,
         "surrogate": None if queried.surrogate is None else _digest(queried.surrogate, run_id),
         "code": foreign_digest(attack) or None,
+        "draws_per_gradient": None if perturbation.is_adapted else queried.draws,
+        **votes,
     }
     return {
         **{item.name: getattr(attack, item.name) for item in dataclasses.fields(attack)},  # type: ignore[arg-type]
         "version": attack.version,
         "threat": {"norm": attack.threat.norm, "eps": eps},
         **{name: value for name, value in optional.items() if value is not None},
+        **({} if perturbation.smoothing is None else smoothing | {"draws": perturbation.smoothing.draws}),
     }
 
 

@@ -14,7 +14,7 @@ from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import benchmarks, build_benchmark, build_model
 from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.registry.open_benchmark import missing_data
-from robustbench_eff.registry.perturbation import UNPERTURBED, Perturbation, as_perturbation, expand_sets, perturbations
+from robustbench_eff.registry.perturbation import Perturbation, expand_sets, perturbations
 from robustbench_eff.registry.suite import Suite
 
 from .open_images import available, missing_files, open_clean, open_files
@@ -104,7 +104,7 @@ def _requested_models(models: Sequence[Model], settings: Settings, device: str) 
     for model in models:
         subject: ModelOrRequest = ModelRequest(name=model) if isinstance(model, str) else model
         if isinstance(subject, Classifier):
-            subject = subject.to(device)
+            subject = subject.placed(device)
         names = dict.fromkeys(settings.benchmarks or _own_benchmarks(subject, suite.benchmarks(), settings.data))
         rows = [build_benchmark.benchmark(name, locations.location(name, settings.data)) for name in names]
         requested.append(RequestedModel(subject, rows))
@@ -114,19 +114,24 @@ def _requested_models(models: Sequence[Model], settings: Settings, device: str) 
 def _own_benchmarks(model: ModelOrRequest, offered: Sequence[str], data: Mapping[str, str]) -> list[str]:
     """The offered benchmarks of the model's label space, and the user's own sets named in `data`.
 
-    Published sets are only among them if their files are available.
+    Published sets are only among them if their files are available. Where the user names own sets, the same holds for
+    all others.
     """
     space = model.provenance.label_space if isinstance(model, Classifier) else build_model.expected_label_space(model)
     rows = [build_benchmark.benchmark(name, data.get(name)) for name in offered]
     local = [row for row in rows if row.layout is None or locations.location(row.name, data) is not None]
-    same = [row.name for row in local if row.label_space == space]
     own = [name for name in data if name not in benchmarks.BENCHMARKS or space == "custom"]
+    same = [row.name for row in local if row.label_space == space and (not own or _is_located(row, data))]
     if not (same or own):
         raise UsageError(
             f"{model.name}: no benchmark of the suite has its label space ({space}).",
             "Name one with --benchmark NAME, and its images with --data NAME=PATH.",
         )
     return same + own
+
+
+def _is_located(benchmark: Benchmark, data: Mapping[str, str]) -> bool:
+    return benchmark.open_bundled is not None or locations.place(benchmark, data) is not None
 
 
 def _perturbations(named: Mapping[str, Benchmark], settings: Settings) -> dict[str, list[Perturbation]]:
@@ -136,8 +141,8 @@ def _perturbations(named: Mapping[str, Benchmark], settings: Settings) -> dict[s
         return dict.fromkeys(named, explicit)
     suite = build_benchmark.suite(settings.suite)
     texts = {name: _texts(suite, name, settings) for name in named}
-    read = {text: as_perturbation(text) for group in texts.values() for text in group}
-    return {name: list(dict.fromkeys([UNPERTURBED, *map(read.__getitem__, group)])) for name, group in texts.items()}
+    read = {group: perturbations(group) for group in set(map(tuple, texts.values()))}
+    return {name: read[tuple(group)] for name, group in texts.items()}
 
 
 def _texts(suite: Suite, benchmark: str, settings: Settings) -> list[str]:

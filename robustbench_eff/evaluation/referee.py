@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -15,6 +17,8 @@ from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.threat import Threat, distance
 from robustbench_eff.core.types import Images, Labels, Logits, Mask, PerSample
 from robustbench_eff.models.classifier import Classifier
+
+from .votes import Answers, ask
 
 TOLERANCE = 1e-6
 """Largest excess over the ball that float32 rounding alone may cause. It is in units of [0, 1] pixels if eps is at most
@@ -32,8 +36,8 @@ class Judgement:
     prediction_8bit: Tensor
     """Predicted class after rounding the image to 8 bits."""
     correct: Mask
-    """True where the predicted class is the true class. An attack has succeeded where the clean image was classified
-    correctly and this is False."""
+    """True where the predicted class is the true class; of several votes, where more than half are right. An attack has
+    succeeded where the clean image was classified correctly and this is False."""
     correct_8bit: Mask
     """The same after rounding the image to 8 bits."""
     confidence: PerSample
@@ -54,6 +58,8 @@ class Judgement:
     """`left_threat_model`, `not_finite`, or empty."""
     judged: Images
     """The images that were classified: the proposed ones, projected into the threat model."""
+    votes: list[list[bool]]
+    """Whether each of several votes is right; empty lists where every image was classified once."""
 
 
 class _Admitted(NamedTuple):
@@ -65,12 +71,20 @@ class _Admitted(NamedTuple):
 
 
 def judge(
-    classifier: Classifier, images: Images, labels: Labels, proposed: Images, threat: Threat | None, batches: Batches
+    classifier: Classifier,
+    images: Images,
+    labels: Labels,
+    proposed: Images,
+    threat: Threat | None,
+    batches: Batches,
+    votes: int | None = None,
 ) -> Judgement:
     """Classify the proposed images after projecting them into the threat model.
 
     An image that leaves the ball or [0, 1] by more than `TOLERANCE` is projected back and flagged. An image with a NaN
-    or infinite pixel is replaced with its clean image and flagged.
+    or infinite pixel is replaced with its clean image and flagged. Of several votes the prediction is the most frequent
+    one, and confidences and margins are means. Where the images of a batch share what a network draws, each image is
+    classified alone, so that votes are independent.
 
     Args:
         classifier: Model in eval mode.
@@ -79,6 +93,7 @@ def judge(
         proposed: Images to judge, of the same shape and dtype as `images`.
         threat: Set of images that the attack may return; None if `proposed` must equal `images`.
         batches: Batch size of the forward passes.
+        votes: How often to classify each image, for a network that draws at random; None for once.
 
     Raises:
         EvaluationError: If the shape or dtype is wrong, or the model returns NaN or infinite logits.
@@ -86,17 +101,17 @@ def judge(
     """
     judged, excess, flags = _admit(images, proposed, threat)
     classifier.check_mode()
-    logits = _logits(classifier, judged, batches)
-    prediction, probabilities = logits.argmax(1), logits.softmax(1)
-    prediction_8bit = _prediction_8bit(classifier, judged, prediction, batches)
+    query = partial(_logits, classifier, batches=Batches(1) if votes and classifier.shares_draws else batches)
+    answers = ask(query, judged, labels, votes or 1)
+    prediction_8bit, correct_8bit = _answers_8bit(query, judged, labels, answers, votes or 1)
     return Judgement(
-        prediction=prediction,
+        prediction=answers.prediction,
         prediction_8bit=prediction_8bit,
-        correct=prediction == labels,
-        correct_8bit=prediction_8bit == labels,
-        confidence=probabilities.gather(1, labels[:, None])[:, 0],
-        prediction_confidence=probabilities.amax(1),
-        margin=_margin(logits, labels),
+        correct=answers.correct,
+        correct_8bit=correct_8bit,
+        confidence=answers.confidence,
+        prediction_confidence=answers.prediction_confidence,
+        margin=answers.margin,
         distance_linf=distance(judged, images, "linf"),
         distance_l2=distance(judged, images, "l2"),
         distance_l1=distance(judged, images, "l1"),
@@ -104,6 +119,7 @@ def judge(
         excess=excess,
         flags=flags,
         judged=judged,
+        votes=answers.right.tolist() if votes else [[] for _ in flags],
     )
 
 
@@ -201,20 +217,17 @@ def _logits(classifier: Classifier, images: Images, batches: Batches) -> Logits:
     return logits
 
 
-def _prediction_8bit(classifier: Classifier, judged: Images, prediction: Tensor, batches: Batches) -> Tensor:
-    """Classify the images after rounding them to 8 bits; images on the 8-bit grid keep their prediction."""
+def _answers_8bit(
+    query: Callable[[Images], Logits], judged: Images, labels: Labels, answers: Answers, votes: int
+) -> tuple[Tensor, Mask]:
+    """Classify the images after rounding them to 8 bits; images on the 8-bit grid keep their answers."""
     rounded = (judged * 255).round() / 255
-    unchanged = (rounded == judged).flatten(1).all(1)
-    prediction_8bit = prediction.clone()
-    if not unchanged.all():
-        prediction_8bit[~unchanged] = _logits(classifier, rounded[~unchanged], batches).argmax(1)
-    return prediction_8bit
-
-
-def _margin(logits: Logits, labels: Labels) -> PerSample:
-    """Return the logit of the true class minus the largest other logit."""
-    own = logits.gather(1, labels[:, None])[:, 0]
-    return own - logits.scatter(1, labels[:, None], float("-inf")).amax(1)
+    moved = ~(rounded == judged).flatten(1).all(1)
+    prediction, correct = answers.prediction.clone(), answers.correct
+    if moved.any():
+        again = ask(query, rounded[moved], labels[moved], votes)
+        prediction[moved], correct[moved] = again.prediction, again.correct
+    return prediction, correct
 
 
 def _flags(finite: Mask, outside: Mask) -> list[str]:

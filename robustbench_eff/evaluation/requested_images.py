@@ -10,7 +10,8 @@ from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.benchmarks.layouts.passthrough import Published, PublishedFrames
 from robustbench_eff.benchmarks.lazy_images import prepare_published
-from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.core.progress import ProgressCallback
 from robustbench_eff.registry.perturbation import Perturbation
 
@@ -38,7 +39,8 @@ class RequestedImages:
             limit: Number of samples of each benchmark; None for all.
         """
         self._ready, self._limit = ready, limit
-        self._prepared: dict[tuple[Origin, str], ImageSet] = {}
+        self._prepared: dict[tuple[Origin, str, tuple[object, ...]], ImageSet] = {}
+        """Image sets by origin, geometry, channels and classes, which for the user's own images depend on the model."""
 
     def origin(self, requested: RequestedCell) -> Origin:
         """Return where the images of a cell come from.
@@ -49,27 +51,32 @@ class RequestedImages:
         name, text = requested.benchmark.name, requested.perturbation.text
         return Origin(name, text if (name, text) in self._ready.published else "")
 
-    def get(self, requested: RequestedCell, geometry: Geometry, progress: ProgressCallback) -> ImageSet:
+    def get(self, requested: RequestedCell, preprocessing: Preprocessing, progress: ProgressCallback) -> ImageSet:
         """Return the clean images of a benchmark, or the published files of a perturbation.
 
         Args:
             requested: The cell.
-            geometry: How the model sees the images.
+            preprocessing: How the model sees the images.
             progress: Told which images are being decoded, how many are done, and of how many.
 
         Raises:
             DataError: An image or label cannot be read.
         """
         origin, benchmark = self.origin(requested), requested.benchmark
-        key = (origin, str(geometry))
+        geometry, channels = preprocessing.geometry, preprocessing.channels
+        key = (origin, str(geometry), (channels, benchmark.num_classes, *benchmark.class_names))
         if key not in self._prepared:
             if origin.published:
                 files = self._ready.published[origin]
                 named = partial(_under_name, progress, f"{benchmark.name}, {origin.published}")
-                self._prepared[key] = prepare_published(benchmark, files, geometry, limit=self._limit, progress=named)
+                self._prepared[key] = prepare_published(
+                    benchmark, files, geometry, channels=channels, limit=self._limit, progress=named
+                )
             else:
                 opened = self._ready.opened[benchmark.name]
-                self._prepared[key] = prepare(benchmark, opened, geometry, limit=self._limit, progress=progress)
+                self._prepared[key] = prepare(
+                    benchmark, opened, geometry, channels=channels, limit=self._limit, progress=progress
+                )
         return self._prepared[key]
 
 
@@ -81,6 +88,9 @@ def applied_to(requested: RequestedCell, images: ImageSet) -> Perturbation:
     Args:
         requested: The cell.
         images: Its images.
+
+    Raises:
+        UsageError: A sequence is to be made of images that are not square.
     """
     perturbation, quality = requested.perturbation, requested.benchmark.jpeg_quality
     match perturbation.kind:
@@ -92,6 +102,12 @@ def applied_to(requested: RequestedCell, images: ImageSet) -> Perturbation:
             return replace(perturbation, component=JpegSaved(cast(Corruption, perturbation.corruption), quality))
         case "sequence" if images.published:
             return replace(perturbation, component=PublishedFrames(perturbation.sequence))
+        case "sequence" if images.pixels.shape[1] != images.pixels.shape[2]:
+            raise UsageError(
+                f"{perturbation.text} films a square, and the images of this model are "
+                f"{images.pixels.shape[1]}×{images.pixels.shape[2]} pixels (height × width).",
+                "Leave sequences out, or evaluate at a square --input-size.",
+            )
         case _:
             return perturbation
 

@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET, OUTPUTS
 from robustbench_eff.benchmarks.image_set import ImageSet
+from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.labels import resolve_labels
 from robustbench_eff.core.errors import UsageError
@@ -69,6 +71,26 @@ def all_opened(ready: PreflightResult, benchmark: Benchmark) -> list[LabelledIma
     return clean + [opened for (name, _), opened in ready.published.items() if name == benchmark.name]
 
 
+def seen_by(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages | None) -> Benchmark:
+    """Return a benchmark as a classifier is evaluated on it.
+
+    The user's own images of some of ImageNet's classes become a benchmark over the outputs of these classes for a
+    classifier of ImageNet, and stay as they are for any other.
+
+    Args:
+        classifier: The classifier.
+        benchmark: The benchmark.
+        opened: Its clean images; None where there are none.
+
+    Raises:
+        DataError: It is not clear which outputs the labels stand for.
+    """
+    knows_its_classes = benchmark.num_classes is not None or benchmark.class_map is not None
+    if opened is None or knows_its_classes or classifier.provenance.label_space != IMAGENET.label_space:
+        return benchmark
+    return with_imagenet_outputs(benchmark, opened)
+
+
 def check_classes(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> None:
     """Check that the outputs of a classifier are the classes of a benchmark.
 
@@ -87,8 +109,20 @@ def check_classes(classifier: Classifier, benchmark: Benchmark, opened: Labelled
     if classifier.num_classes < needed or (exactly and classifier.num_classes != needed):
         raise UsageError(
             f"{classifier.name} has {classifier.num_classes} outputs, but {benchmark.name} has {needed} classes.",
-            "Choose a benchmark of the model's own label space with --benchmark, or set --num-classes.",
+            _other_outputs_hint(classifier, benchmark),
         )
+
+
+def _other_outputs_hint(classifier: Classifier, benchmark: Benchmark) -> str:
+    own_images = benchmark.num_classes is None
+    if not own_images or classifier.num_classes != OUTPUTS:
+        return "Choose a benchmark of the model's own classes with --benchmark, or a model of these classes."
+    if classifier.provenance.label_space == IMAGENET.label_space:
+        return "Name the classes of the images by wnid if they are ImageNet's, or choose a model of these classes."
+    return (
+        f"If the outputs are ImageNet's {OUTPUTS} classes in their usual order, and the images are labelled by wnid, "
+        f"say so with --num-classes {OUTPUTS}: the argmax is then over the {benchmark.name} classes alone."
+    )
 
 
 def _has_images(ready: PreflightResult, benchmark: Benchmark, change: Perturbation) -> bool:

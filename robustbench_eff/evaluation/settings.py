@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +36,9 @@ class Settings:
     measured."""
     corruptions: Sequence[str | ImageCorruption] = ()
     """Corruptions, frame sequences or sets of them, as texts or objects; they replace the suite's perturbations."""
+    adapt: str | None = None
+    """How the network depends on batch, order or past, such as `batches(size=1)` or `tent(batch_size=200)`; None for a
+    network whose answer to an image depends on this image alone."""
     data: Mapping[str, str] = field(default_factory=dict)
     """Where images are: benchmark name to path or `hf:ID[@SPLIT][#REVISION]`."""
     limit: int | None = None
@@ -64,11 +68,18 @@ class Settings:
     """Folder or URL of the outcomes."""
     alexnet_baseline: Path | str | None = None
     """JSON file with AlexNet's errors, to which mCE and mFR are relative; None for the published ones."""
+    radii: Sequence[float] = ()
+    """L2 radii at which certified accuracy is reported; empty for a grid that depends on the noise. Changes no
+    outcome."""
     shuffle_shards: bool = False
     """Evaluate the samples in random order, so that the finished ones are always a fair sample of all."""
     target_ci: float | None = None
     """End a cell early once the half-width of its 95 % interval is at most this many percentage points, for cells
     whose number is an accuracy. Implies `shuffle_shards`."""
+    votes: int | None = None
+    """How often the referee classifies each image; None for once, or for a network that draws random numbers for enough
+    votes that they move an accuracy by at most one percentage point. A number makes every model count as such a
+    network."""
     skip_missing: bool = False
     """Evaluate what is available if something is missing, and report what was skipped."""
 
@@ -91,12 +102,18 @@ class Settings:
             raise UsageError("ray_address belongs to the engine ray.", "Add --engine ray.")
         if self.engine == "ray" and self.device not in ("auto", "cpu", "cuda"):
             raise UsageError(f"With the engine ray, device must be auto, cpu or cuda, got {self.device!r}.")
-        for name in ("limit", "batch_size", "shard_size", "workers"):
+        for name in ("limit", "batch_size", "shard_size", "workers", "votes"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
+        if any(not 0 <= radius < math.inf for radius in self.radii):
+            raise UsageError(f"radii must be L2 distances of at least 0 in units of [0, 1] pixels, got {self.radii}.")
         if self.target_ci is not None and not 0 < self.target_ci < 50:
             raise UsageError(f"target_ci must be between 0 and 50 points, got {self.target_ci}.", "Try ±0.5.")
+        if self.adapt is not None:
+            from .adapted_cells import check_settings  # imports torch
+
+            check_settings(self)
 
 
 class EvaluateOptions(TypedDict, total=False):
@@ -106,6 +123,7 @@ class EvaluateOptions(TypedDict, total=False):
     benchmarks: Sequence[str]
     attacks: Sequence[str | Attack]
     corruptions: Sequence[str | ImageCorruption]
+    adapt: str | None
     data: Mapping[str, str]
     limit: int | None
     device: str
@@ -119,6 +137,8 @@ class EvaluateOptions(TypedDict, total=False):
     seed: int
     store: Path | str
     alexnet_baseline: Path | str | None
+    radii: Sequence[float]
     shuffle_shards: bool
     target_ci: float | None
+    votes: int | None
     skip_missing: bool

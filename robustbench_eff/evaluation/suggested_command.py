@@ -40,17 +40,19 @@ def suggested_commands(
 
 def _model_words(request: ModelRequest, needs_file: bool) -> list[str]:
     """The options of a model as they were given, with FILE for weights that are missing."""
+    size = request.input_size
     single = {
         "--weights": "FILE" if needs_file else request.weights,
         "--num-classes": request.num_classes,
         "--mean": None if request.mean is None else ",".join(f"{value:g}" for value in request.mean),
         "--std": None if request.std is None else ",".join(f"{value:g}" for value in request.std),
-        "--input-size": request.input_size,
+        "--input-size": size if isinstance(size, int | None) else f"{size[0]}x{size[1]}",
         "--geometry": request.geometry,
     }
     words = [word for option, value in single.items() if value is not None for word in (option, str(value))]
     words += [word for key, value in request.model_args.items() for word in ("--model-arg", f"{key}={value}")]
-    return [*words, *(["--trust-checkpoint"] if request.trust_checkpoint else [])]
+    switches = {"--trust-checkpoint": request.trust_checkpoint, "--random-weights": request.random_weights}
+    return [*words, *(option for option, is_set in switches.items() if is_set)]
 
 
 def _setting_words(settings: Settings, without_images: Sequence[str]) -> list[str]:

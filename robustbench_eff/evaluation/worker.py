@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import torch
 
 from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat
-from robustbench_eff.core.types import FrameGenerator, Images, Labels, Pixels, QueryCountingModel, QueryStats
-from robustbench_eff.storage.outcomes import SCHEMA
+from robustbench_eff.core.types import FrameGenerator, Images, Labels, PerSample, Pixels, QueryCountingModel, QueryStats
 
-from .gallery import MAX_TILES, Sample, picture
+from .gallery import MAX_TILES, Sample
 from .plan import CellRuntime, SampleIndices, Task
 from .prefetch import fetched, pictures
 from .referee import Judgement, check_batch, has_nondeterministic_logits, judge, rank_frames
+from .shard_columns import ShardColumns, merged_columns
+from .smoothed_votes import judge_by_votes
 
 UNBOUNDED = Threat("linf", 1.0)
 """Threat model of corrupted images: a corruption may change a pixel to any value in [0, 1]."""
@@ -29,44 +28,12 @@ REPEAT_EVERY = 32
 """One of so many clean samples is classified twice, to detect a network with random outputs."""
 
 
-@dataclass(frozen=True, slots=True)
-class ShardResult:
-    """Outcomes of a shard in the form that is stored."""
-
-    outcomes: pa.Table
-    """One row per sample, with the columns of `SCHEMA`."""
-    picture: bytes | None
-    """PNG of successful attacks; None if there are none or the cell already has a picture."""
-    seconds: float
-    """Seconds that the worker needed."""
-
-
-@dataclass(frozen=True, slots=True)
-class ShardColumns:
-    """Outcomes of a shard as computed; the rest of the work needs neither the device nor the model."""
-
-    columns: dict[str, Any]
-    """Columns by name, in the order of `SCHEMA` and in host memory."""
-    successes: list[Sample]
-    """Up to `MAX_TILES` samples that the classifier misclassifies, for a picture."""
-    seconds: float
-    """Seconds that the worker needed."""
-
-    def to_result(self) -> ShardResult:
-        """Convert the outcomes into the form that is stored."""
-        arrays = [
-            pa.array(values.numpy() if isinstance(values, torch.Tensor) else values).cast(field.type)
-            for field, values in zip(SCHEMA, self.columns.values(), strict=True)
-        ]
-        outcomes = pa.Table.from_arrays(arrays, schema=SCHEMA)
-        return ShardResult(outcomes, picture(self.successes) if self.successes else None, self.seconds)
-
-
 def run_shard(work: CellRuntime, task: Task, pixels: Pixels | None = None) -> ShardColumns:
     """Evaluate one shard; if memory runs out, evaluate it in parts.
 
-    Attacks run only on samples that are classified correctly when clean. Corruptions apply to every sample, and
-    `correct` refers to the corrupted image. A sequence is scored by its frame with the smallest margin.
+    Attacks run only on samples that are classified correctly when clean, or on all where each has several votes.
+    Corruptions apply to every sample, and `correct` refers to the corrupted image. A sequence is scored by its frame
+    with the smallest margin.
 
     Args:
         work: Cell with its model, images and perturbation.
@@ -82,30 +49,23 @@ def run_shard(work: CellRuntime, task: Task, pixels: Pixels | None = None) -> Sh
         ModelError: If the attack changed the model.
     """
     if work.per_shard_randomness:
-        return _evaluate(work, task, pixels)
+        return evaluate_samples(work, task, pixels)
 
     def evaluate_part(positions: torch.Tensor) -> ShardColumns:
         part = slice(int(positions[0]), int(positions[-1]) + 1)
-        return _evaluate(work, task.part(part), None if pixels is None else pixels[part])
+        return evaluate_samples(work, task.part(part), None if pixels is None else pixels[part])
 
-    return _merged(work.shards.map(evaluate_part, torch.arange(len(task.rows))))
-
-
-def _merged(parts: Sequence[ShardColumns]) -> ShardColumns:
-    if len(parts) == 1:
-        return parts[0]
-    columns = {name: _concatenated([part.columns[name] for part in parts]) for name in parts[0].columns}
-    successes = [sample for part in parts for sample in part.successes]
-    return ShardColumns(columns, successes[:MAX_TILES], sum(part.seconds for part in parts))
+    return merged_columns(work.shards.map(evaluate_part, torch.arange(len(task.rows))))
 
 
-def _concatenated(values: Sequence[Any]) -> Any:
-    if isinstance(values[0], torch.Tensor):
-        return torch.cat(tuple(values))
-    return np.concatenate(values) if isinstance(values[0], np.ndarray) else [item for part in values for item in part]
+def evaluate_samples(work: CellRuntime, task: Task, pixels: Pixels | None) -> ShardColumns:
+    """Evaluate samples together; see `run_shard`.
 
-
-def _evaluate(work: CellRuntime, task: Task, pixels: Pixels | None) -> ShardColumns:
+    Args:
+        work: Cell with its model, images and perturbation.
+        task: Samples to evaluate.
+        pixels: Their images if they are already on the device; None loads them.
+    """
     start = time.perf_counter()
     labels = work.images.labels_of(task.rows, work.classifier.mean.device)
     clean = None if task.clean_predictions is None else torch.tensor(task.clean_predictions.astype(np.int64)).to(labels)
@@ -137,6 +97,7 @@ class JudgedBatch:
     """Queries that the attack or the classification needed."""
     rankings: list[list[int]]
     """Best classes of every frame of a sample's sequence; empty lists for single images."""
+    radius: PerSample | None = None  # certified radius of the judged image
 
 
 def _judge_images(
@@ -146,20 +107,23 @@ def _judge_images(
     classifier, ids = work.classifier, _ids(work, rows)
     images = work.images.to_model_input(pixels)
     check_batch(images, labels, classifier.num_classes, ids)
-    proposed, threat, effort = images, None, QueryStats.none(len(labels), labels.device)
+    proposed, threat, radius, effort = images, None, None, QueryStats.none(len(labels), labels.device)
     if work.attack is not None:
         assert clean is not None
-        proposed, effort = _attack(work, images, labels, ids, clean == labels)
+        eligible = torch.ones_like(labels, dtype=torch.bool) if work.votes else clean == labels
+        proposed, effort = _attack(work, images, labels, ids, eligible)
         threat = work.attack.threat
     else:
-        effort.num_forwards += 1
+        effort.num_forwards += work.votes or 1
+    draws = RandomStreams.of(work.cell.seed or 0, ids, labels.device)
     if work.corruption is not None:
-        draws = RandomStreams.of(work.cell.seed or 0, ids, labels.device)
         proposed, threat = work.images.to_model_input(work.corruption(pixels, draws)), UNBOUNDED
-    verdict = judge(classifier, images, labels, proposed, threat, work.batches)
-    if work.is_clean:
+    verdict = judge(classifier, images, labels, proposed, threat, work.batches, work.votes)
+    if work.is_clean and not work.votes and work.stream is None:  # in a stream another query changes the next
         _flag_random_outputs(work, rows, images, verdict)
-    return JudgedBatch(images, verdict, effort, [[] for _ in ids])
+    if work.smoothing is not None:
+        verdict, radius = judge_by_votes(work, work.smoothing, verdict, effort, labels, draws)
+    return JudgedBatch(images, verdict, effort, [[] for _ in ids], radius)
 
 
 def _flag_random_outputs(work: CellRuntime, rows: SampleIndices, images: Images, verdict: Judgement) -> None:
@@ -232,8 +196,8 @@ def _columns(
         "note": ["; ".join(effort.notes)] * len(labels),
         "ranking": batch.rankings,
         "flag": verdict.flags,
-        "votes": [[] for _ in ids],
-        "radius": np.full(len(rows), -1.0),
+        "votes": verdict.votes,
+        "radius": np.full(len(rows), -1.0) if batch.radius is None else batch.radius,
     }
     if work.images.published:  # a published image has no clean counterpart to measure a distance to
         columns |= {name: np.full(len(labels), np.nan) for name in ("distance_linf", "distance_l2", "distance_l1")}
@@ -247,20 +211,21 @@ def _ids(work: CellRuntime, rows: SampleIndices) -> list[str]:
 
 def _gallery_sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:
     before, after = (image.permute(1, 2, 0).cpu().numpy() for image in (clean, perturbed))
-    return Sample(before, after, f"{label} as {prediction}")
+    return Sample(before, after, f"{label} as {prediction if prediction >= 0 else 'nothing'}")
 
 
 def _attack(
     work: CellRuntime, images: Images, labels: Labels, ids: list[str], correct: torch.Tensor
 ) -> tuple[Images, QueryStats]:
-    """Attack the samples that are correct when clean; the others keep their clean image and cost no queries."""
+    """Attack the samples of the mask `correct`; the others keep their clean image and cost no queries."""
     rows = correct.nonzero()[:, 0]
     draws = RandomStreams.of(work.cell.seed or 0, [ids[row] for row in rows.tolist()], images.device)
     oracle = work.oracle
     assert oracle is not None
     oracle.watch(len(rows), images.device)
     proposed = images.clone()
-    proposed[rows] = _call_attack(work, oracle, images[rows], labels[rows], draws)
+    found = _call_attack(work, oracle, images[rows], labels[rows], draws)
+    proposed[rows] = work.best_of(found, images[rows], labels[rows])
     spent, effort = oracle.effort, QueryStats.none(len(labels), images.device)
     for all_counts, attacked_counts in zip(effort.counts(), spent.counts(), strict=True):
         all_counts[rows] = attacked_counts

@@ -169,7 +169,7 @@ def _geometry(benchmark: Benchmark, opened: LabelledImages) -> Geometry:
     if benchmark.geometry is not None:
         return benchmark.geometry
     first = decode(content_of(opened, 0), f"{opened.origin}: {opened.ids[0]}")
-    small = first.width == first.height < LARGE.size and not benchmark.crop_border
+    small = first.width == first.height < LARGE.long_side and not benchmark.crop_border
     return Geometry(size=first.width, mode="none") if small else LARGE
 
 

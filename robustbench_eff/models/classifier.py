@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+import pickle
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -12,11 +13,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.preprocessing import Preprocessing
+from robustbench_eff.core.quantized import integer_layer
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
 from .class_map import ClassMap
+from .exported import mark_eval
 from .fingerprint import identity, model_digest, weights_sums
+from .outputs import LogitsOnly, device_of, prepare_network
+from .randomness import draws_at_random, shares_draws
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +42,7 @@ class Provenance:
 
 
 class Classifier(nn.Module):
-    """A network in eval mode and float32 that takes images in [0, 1] and returns logits."""
+    """A network in eval mode that takes images in [0, 1] and returns logits, both in float32."""
 
     mean: Tensor
     std: Tensor
@@ -46,28 +51,49 @@ class Classifier(nn.Module):
         """Wrap a network, and check it on three images of noise.
 
         Args:
-            model: Network in eval mode that takes normalized images, shape (batch, 3, size, size), and returns logits,
-                shape (batch, classes).
-            preprocessing: Geometry and normalization of its images.
+            model: Network in eval mode that takes normalized images, shape (batch, channels, height, width), and
+                returns logits, shape (batch, classes), or what `core.outputs` can read as such.
+            preprocessing: Geometry and normalization of its images. Three equal values of `mean` and of `std` may
+                become one: a network that fails on three channels and works on one takes one.
             provenance: Where it came from.
 
         Raises:
-            ModelError: The network is in train mode, fails, does not return finite float logits of that shape, has
-                fewer than two outputs, or returns probabilities.
+            ModelError: The network is in train mode, fails, does not return finite float logits, or returns
+                probabilities or class numbers.
         """
         super().__init__()
+        mark_eval(model)
         self.model = model
-        self.preprocessing = preprocessing
+        self.training = getattr(model, "training", False)  # frozen TorchScript has no mode
         self.provenance = provenance
-        device = next((tensor.device for tensor in model.state_dict().values()), torch.device("cpu"))
-        for name, values in (("mean", preprocessing.mean), ("std", preprocessing.std)):
-            self.register_buffer(name, torch.tensor(values, device=device).view(1, 3, 1, 1), persistent=False)
-        self.training = model.training
-        self.check_mode()
         before = model_digest(model)
-        self.num_classes = self._probe()
-        self._sums = weights_sums(model)
-        self.digest = identity(provenance.source, before, model_digest(model))
+        registered = {*model.modules()}
+        self._hidden = {
+            path: module
+            for path, module in before.expanded.items()
+            if isinstance(module, nn.Module) and module not in registered
+        }
+        """Modules that are reached through lists, attributes of other objects or closures, by path."""
+        self.check_mode()
+        trial = copy_for_trial(model)
+        prepared = prepare_network(trial, preprocessing, self.name)
+        self.model, self.preprocessing, self.num_classes = prepared[:3]
+        self.check_mode()
+        self.provenance = replace(
+            provenance,
+            notes=(*provenance.notes, *prepared.notes),
+            flags=(*provenance.flags, *prepared.flags),
+        )
+        for name, values in (("mean", self.preprocessing.mean), ("std", self.preprocessing.std)):
+            self.register_buffer(
+                name, torch.tensor(values, device=device_of(model)).view(1, -1, 1, 1), persistent=False
+            )
+        images = RandomStreams.of(0, range(3), self.mean.device).uniform(self.preprocessing.shape, stream="probe")
+        self._draws = draws_at_random(self, images)
+        self._shares_draws = self._draws and shares_draws(self, images[:1])
+        self.model = model if prepared.network is trial else LogitsOnly(model)
+        self._sums = self._weights_sums()
+        self.digest = identity(provenance.source, before, model_digest(trial))
         self.opaque = before.opaque
         """What of the network cannot be hashed, by path and type; stored numbers of such a network are not reused."""
 
@@ -76,11 +102,21 @@ class Classifier(nn.Module):
         """Return the name as the user wrote it."""
         return self.provenance.name
 
+    @property
+    def draws(self) -> bool:
+        """Whether the network draws random numbers: the same images in the same batch get other logits."""
+        return self._draws
+
+    @property
+    def shares_draws(self) -> bool:
+        """Whether all images of a batch share what the network draws."""
+        return self._shares_draws
+
     def forward(self, images: Images) -> Logits:
         """Return logits, shape (batch, classes).
 
         Args:
-            images: Images in [0, 1], shape (batch, 3, height, width), float32.
+            images: Images in [0, 1], shape (batch, channels, height, width), float32.
         """
         logits: Logits = self.model((images - self.mean) / self.std)
         return logits
@@ -100,23 +136,48 @@ class Classifier(nn.Module):
             raise ModelError(
                 f"{self.name} has {self.num_classes} outputs; these classes need a model with {class_map.outputs}."
             )
-        mapped = copy.copy(self)
-        mapped._modules = {**self._modules, "model": ClassMappedModel(self.model, class_map).to(self.mean.device)}
+        mapped = self.with_network(ClassMappedModel(self.model, class_map).to(self.mean.device))
         mapped.num_classes = len(class_map.members)
-        mapped._sums = weights_sums(mapped.model)
         return mapped
+
+    def with_network(self, network: nn.Module) -> Classifier:
+        """Return the same classifier around another network, with the digest of this one.
+
+        Args:
+            network: Network that takes the same normalized images.
+        """
+        other = copy.copy(self)
+        other._modules = {**self._modules, "model": network}
+        other._sums = other._weights_sums()
+        return other
 
     @cached_property
     def flops(self) -> int:
         """Return the floating-point operations of one image's forward pass, matrix products and convolutions only."""
-        size = self.preprocessing.geometry.size
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            self(torch.zeros(1, 3, size, size, device=self.mean.device))
+            self(torch.zeros(1, *self.preprocessing.shape, device=self.mean.device))
         return int(counter.get_total_flops())
+
+    def placed(self, device: torch.device | str) -> Classifier:
+        """Move the classifier to a device, and return it.
+
+        Args:
+            device: Device to compute on.
+
+        Raises:
+            ModelError: It computes with integers, which a GPU does not.
+        """
+        if torch.device(device).type != "cpu" and (layer := integer_layer(self.model)):
+            raise ModelError(f"{self.name} computes with integers in {layer}, on a CPU only.", "Pass --device cpu.")
+        return self.to(device)
 
     def check_mode(self) -> None:
         """Raise ModelError if any part of the model is in train mode."""
-        in_train_mode = [name or "the model" for name, module in self.named_modules() if module.training]
+        in_train_mode = [
+            name or "the model"
+            for name, module in (*self.named_modules(), *self._hidden.items())
+            if getattr(module, "training", False)
+        ]
         if in_train_mode:
             raise ModelError(
                 f"{self.name}: {in_train_mode[0]} is in train mode"
@@ -126,38 +187,27 @@ class Classifier(nn.Module):
 
     def check_weights(self) -> None:
         """Raise ModelError if a parameter or buffer has changed since the classifier was made."""
-        if weights_sums(self.model) != self._sums:
+        if self._weights_sums() != self._sums:
             raise ModelError(f"{self.name}: the weights were changed during the evaluation.", "An attack must not.")
 
-    def _probe(self) -> int:
-        """Check the logits of three images of noise, and return the number of classes."""
-        size = self.preprocessing.geometry.size
-        images = RandomStreams.of(0, range(3), self.mean.device).uniform((3, size, size), stream="probe")
-        try:
-            with torch.no_grad():
-                logits = self(images)
-        except Exception as error:
-            raise ModelError(
-                f"{self.name} fails on a batch of shape {tuple(images.shape)}: {type(error).__name__}: {error}",
-                "Its forward must take the images alone, at this size: see --input-size and --model-arg.",
-            ) from error
-        self.check_mode()
-        if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(images):
-            got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-            raise ModelError(f"{self.name} must return logits of shape (N, K), got {got} for N = {len(images)}.")
-        if not logits.dtype.is_floating_point or not logits.isfinite().all():
-            raise ModelError(
-                f"{self.name} returns NaN, infinite or non-float logits ({logits.dtype}) on images of noise.",
-                "Check the weights and the normalisation.",
-            )
-        if logits.shape[1] < 2:
-            raise ModelError(f"{self.name} has one output: it cannot be wrong.", "Return one logit per class.")
-        if is_probability(logits):
-            raise ModelError(
-                f"{self.name} returns probabilities (each row is in [0, 1] and sums to 1), not logits.",
-                "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
-            )
-        return int(logits.shape[1])
+    def _weights_sums(self) -> list[int]:
+        return [total for module in (self.model, *self._hidden.values()) for total in weights_sums(module)]
+
+
+_CANNOT_COPY = (RuntimeError, TypeError, ValueError, AttributeError, copy.Error, pickle.PickleError)
+"""What `copy.deepcopy` raises for modules that hold generators, locks or tensors with a history."""
+
+
+def copy_for_trial(model: nn.Module) -> nn.Module:
+    """Return a copy to be tried out, because a network that adapts would adapt to what it is tried on.
+
+    Args:
+        model: Any network; one that cannot be copied is returned itself.
+    """
+    try:
+        return copy.deepcopy(model)
+    except _CANNOT_COPY:  # a network that cannot be copied can still be evaluated, but not adapt
+        return model
 
 
 class ClassMappedModel(nn.Module):
@@ -200,12 +250,3 @@ class ClassMappedModel(nn.Module):
         if self.aggregation == "max":
             return grouped.amax(2)
         return grouped.logsumexp(2) - self.members.log()
-
-
-def is_probability(logits: Logits) -> bool:
-    """Return True if every row could be the output of a softmax: in [0, 1] with sum 1.
-
-    Args:
-        logits: Output of a network, shape (batch, classes).
-    """
-    return bool(logits.min() >= 0 and logits.max() <= 1 and (logits.sum(1) - 1).abs().max() < 1e-4)

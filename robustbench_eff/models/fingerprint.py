@@ -6,7 +6,7 @@ import hashlib
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -89,13 +89,25 @@ def _unmangled(code: bytes) -> bytes:
 def weights_sums(model: nn.Module) -> list[int]:
     """Return the sum of the bits of every parameter and buffer, a cheap check that almost any change alters.
 
-    The sums are computed on the device that holds the tensors.
+    The sums are computed on the device that holds the tensors. Packed parameters of integer layers are included.
 
     Args:
         model: Network whose `state_dict` is summed.
     """
-    tensors = [value.detach() for _, value in sorted(model.state_dict().items()) if isinstance(value, Tensor)]
-    sums = [
-        value.contiguous().flatten().view(_INTEGERS[value.element_size()]).sum(dtype=torch.int64) for value in tensors
-    ]
+    tensors = [_stored(value) for _, value in sorted(model.state_dict().items()) for value in _tensors(value)]
+    sums = [value.flatten().view(_INTEGERS[value.element_size()]).sum(dtype=torch.int64) for value in tensors]
     return [int(total) for total in sums]
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    """The tensors of an entry of a state_dict, which is a tuple for packed parameters."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _stored(value: Tensor) -> Tensor:
+    """The numbers of a tensor as they are stored, contiguous; of a quantised one its integers."""
+    return (value.int_repr() if value.is_quantized else value).detach().contiguous()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from robustbench_eff.core.errors import Missing, ModelError
-from robustbench_eff.core.preprocessing import Mode, PerChannel, Preprocessing
+from robustbench_eff.core.preprocessing import Mode, PerChannel, Preprocessing, Size, size_before_crop
 
 if TYPE_CHECKING:
     from torch import nn
@@ -27,14 +26,16 @@ class ModelOptions(TypedDict, total=False):
     """Mean of each channel, or one for all, of pixels in [0, 1]; None for the model's own."""
     std: Sequence[float] | None
     """Standard deviation of each channel, or one for all; None for the model's own."""
-    input_size: int | None
-    """Side of the square input in pixels; None for the model's own."""
+    input_size: Size | None
+    """Side of the square input, or its height and width, in pixels; None for the model's own."""
     geometry: Mode | None
-    """How an image becomes square; None for the model's own."""
+    """How an image gets the size of the input; None for the model's own."""
     model_args: Mapping[str, Any] | None
     """Keyword arguments for the function that builds the network."""
     trust_checkpoint: bool
     """Unpickle a weights file that contains more than tensors, which may run code."""
+    random_weights: bool
+    """Draw the weights that no file gives at random, under a fixed seed; every row then says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +52,16 @@ class ModelRequest:
     """Mean of each channel, or one for all, of pixels in [0, 1]."""
     std: tuple[float, ...] | None = None
     """Standard deviation of each channel, or one for all."""
-    input_size: int | None = None
-    """Side of the square input in pixels."""
+    input_size: Size | None = None
+    """Side of the square input, or its height and width, in pixels."""
     geometry: Mode | None = None
-    """How an image becomes square."""
+    """How an image gets the size of the input."""
     model_args: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments for the function that builds the network."""
     trust_checkpoint: bool = False
     """Unpickle a weights file that contains more than tensors, which may run code."""
+    random_weights: bool = False
+    """Draw the weights that no file gives at random, under a fixed seed; every row then says so."""
 
     @classmethod
     def from_options(cls, name: str, options: ModelOptions) -> ModelRequest:
@@ -107,13 +110,13 @@ class ModelRequest:
         """
         geometry = preprocessing.geometry
         if self.input_size is not None:
-            resize = math.floor(self.input_size / crop_pct) if geometry.mode == "crop" else None
+            resize = size_before_crop(self.input_size, crop_pct) if geometry.mode == "crop" else None
             geometry = dataclasses.replace(geometry, size=self.input_size, resize=resize)
         if self.geometry is not None and self.geometry != geometry.mode:
-            resize = math.floor(geometry.size / crop_pct) if self.geometry == "crop" else None
+            resize = size_before_crop(geometry.size, crop_pct) if self.geometry == "crop" else None
             geometry = dataclasses.replace(geometry, mode=self.geometry, resize=resize)
-        mean = preprocessing.mean if self.mean is None else _per_channel(self.mean)
-        std = preprocessing.std if self.std is None else _per_channel(self.std)
+        mean = preprocessing.mean if self.mean is None else _per_channel(self.mean, preprocessing.channels)
+        std = preprocessing.std if self.std is None else _per_channel(self.std, preprocessing.channels)
         return Preprocessing(geometry=geometry, mean=mean, std=std)
 
 
@@ -133,6 +136,8 @@ class LoadedModule:
     """Remarks on how the model was loaded."""
     flags: tuple[str, ...] = ()
     """What a reader must know before trusting a number of this model; they stand on every row."""
+    all_loaded: bool = False
+    """Whether `load_weights` has set every tensor of the state_dict, so that none of them can be random."""
 
 
 def source_text(prefix: str, name: str, model_args: Mapping[str, Any]) -> str:
@@ -156,9 +161,7 @@ def label_space_of(num_classes: int) -> str:
     return "imagenet" if num_classes == 1000 else "custom"
 
 
-def _per_channel(values: tuple[float, ...]) -> PerChannel:
-    if len(values) == 1:
-        values *= 3
-    if len(values) != 3:
+def _per_channel(values: tuple[float, ...], channels: int) -> PerChannel:
+    if len(values) not in (1, 3):
         raise ModelError(f"--mean and --std take one value or three, got {len(values)}.")
-    return values[0], values[1], values[2]
+    return values * channels if len(values) == 1 else values

@@ -144,7 +144,7 @@ def pictures(store: Store) -> dict[str, list[tuple[str, bytes]]]:
     """
     shots: dict[str, list[tuple[str, bytes]]] = defaultdict(list)
     for cell_id, cell in cells_with_unique_names(store).items():
-        png = None if cell.kind == "none" else store.picture(cell_id)
+        png = None if cell.kind in ("none", "certificate") else store.picture(cell_id)
         if png is not None and cell.configuration.get("severity", MAX_SEVERITY) == MAX_SEVERITY:
             name = measured_name(cell.model, cell.model_source)
             shots[name].append((f"{cell.benchmark}, {cell.perturbation}", png))

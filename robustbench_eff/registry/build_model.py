@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 from robustbench_eff.core.errors import Missing, ModelError, UsageError, did_you_mean
@@ -10,6 +11,7 @@ from robustbench_eff.models.classifier import Classifier, Provenance
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.source import ModelSource
 from robustbench_eff.models.sources.trained import is_trained
+from robustbench_eff.models.unloaded_weights import accounted_for
 
 from .model_sources import MODEL_SOURCES, PUBLISHED, TRAINED, UNPREFIXED_SOURCES, USER
 from .table import Row
@@ -45,11 +47,11 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
 
     Raises:
         UsageError: The name does not belong to any source, or its code cannot be imported.
-        ModelError: The model cannot be built, does not fit its weights, is not a classifier, or has another number of
-            outputs than the request says.
+        ModelError: The model cannot be built, does not fit its weights, has weights that nobody loaded, is not a
+            classifier, or has another number of outputs than the request says.
     """
     source, target = _resolve(request.name)
-    built = source.build(target, request)
+    built = accounted_for(partial(source.build, target, request), request, device)
     provenance = Provenance(
         name=request.name,
         source=built.source,
@@ -58,12 +60,23 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         flags=built.flags,
     )
     classifier = Classifier(built.module.to(device), built.preprocessing, provenance)
-    if request.num_classes is not None and classifier.num_classes != request.num_classes:
+    check_outputs(classifier, request)
+    return classifier
+
+
+def check_outputs(classifier: Classifier, request: ModelRequest) -> None:
+    """Raise ModelError if a classifier has another number of outputs than the request says.
+
+    Args:
+        classifier: The classifier.
+        request: The user's options.
+    """
+    outputs = 2 if request.num_classes == 1 else request.num_classes  # a single output decides between two classes
+    if outputs is not None and classifier.num_classes != outputs:
         raise ModelError(
             f"{request.name} has {classifier.num_classes} outputs, not the {request.num_classes} of --num-classes.",
             "Pass the number the weights were trained for.",
         )
-    return classifier
 
 
 def expected_label_space(request: ModelRequest) -> str:

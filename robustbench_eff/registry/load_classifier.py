@@ -10,6 +10,7 @@ from torch import nn
 
 from robustbench_eff.core.errors import MissingInputs, UsageError
 from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.exported import as_module, name_of
 from robustbench_eff.models.request import ModelOptions, ModelRequest
 from robustbench_eff.models.sources.user_module import plain_preprocessing
 from robustbench_eff.system.devices import resolve_device
@@ -29,8 +30,9 @@ def load_classifier(model: str | nn.Module, *, device: str = "auto", **options: 
             `path/to/file.py:factory`, `package.module:factory` or the folder of a training; or a module in eval mode
             that returns logits.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        **options: `weights`, `num_classes`, `mean`, `std`, `input_size`, `geometry`, `model_args` and
-            `trust_checkpoint`; see `ModelOptions`. A module gets pixels in [0, 1] unless `mean` and `std` are given.
+        **options: `weights`, `num_classes`, `mean`, `std`, `input_size`, `geometry`, `model_args`,
+            `trust_checkpoint` and `random_weights`; see `ModelOptions`. A module gets pixels in [0, 1] unless `mean`
+            and `std` are given.
 
     Raises:
         MissingInputs: A file or a download that the model needs is missing.
@@ -38,13 +40,14 @@ def load_classifier(model: str | nn.Module, *, device: str = "auto", **options: 
         UsageError: The name or an option is not valid.
         TypeError: There is no option of that name.
     """
-    name = model if isinstance(model, str) else type(model).__name__
+    model = as_module(model)
+    name = model if isinstance(model, str) else name_of(model)
     request = ModelRequest.from_options(name, options)
     torch_device = resolve_device(device)
     if isinstance(model, nn.Module):
         if request.weights is not None or request.model_args:
             raise UsageError("weights and model_args go with a model's name, not with a module.")
-        return from_module(model, request).to(torch_device)
+        return from_module(model, request).placed(torch_device)
     if missing := build_model.missing(request):
         raise MissingInputs(missing)
     return build_model.load(request, torch_device)
@@ -55,14 +58,17 @@ def from_module(module: nn.Module, request: ModelRequest) -> Classifier:
 
     Args:
         module: Network in eval mode that returns logits.
-        request: Its name, normalization and input size.
+        request: Its name, normalization, input size and number of outputs.
 
     Raises:
-        ModelError: The module is in train mode or is not a classifier.
+        ModelError: The module is in train mode, is not a classifier, or has another number of outputs than the request
+            says.
     """
     source = f"module:{type(module).__module__}.{type(module).__qualname__}"
-    provenance = Provenance(name=request.name, source=source, label_space="custom")
-    return Classifier(module, plain_preprocessing(request), provenance)
+    provenance = Provenance(name=request.name, source=source, label_space=request.label_space("custom"))
+    classifier = Classifier(module, plain_preprocessing(request), provenance)
+    build_model.check_outputs(classifier, request)
+    return classifier
 
 
 def classifiers(models: Sequence[ModelLike]) -> list[Model]:
@@ -78,10 +84,10 @@ def classifiers(models: Sequence[ModelLike]) -> list[Model]:
         ModelError: A module is in train mode or is not a classifier.
     """
     return [
-        from_module(model, ModelRequest(name=type(model).__name__))
+        from_module(model, ModelRequest(name=name_of(model)))
         if isinstance(model, nn.Module) and not isinstance(model, Classifier)
         else model
-        for model in models
+        for model in map(as_module, models)
     ]
 
 

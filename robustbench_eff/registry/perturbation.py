@@ -14,31 +14,46 @@ from robustbench_eff.storage.stored_cell import CLEAN, PerturbationKind
 
 from .attacks import ADAPTERS, ATTACKS
 from .corruptions import CORRUPTIONS
+from .other_names import instead_of
 from .perturbation_sets import PERTURBATION_SETS
 from .sequences import SEQUENCES
 
 if TYPE_CHECKING:
     from robustbench_eff.core.types import Attack, FrameGenerator, ImageCorruption
+    from robustbench_eff.models.smoothing import Smoothing
+
+    Component = Attack | ImageCorruption | FrameGenerator | Smoothing
 
 ONE_STEP = 2
 """Forward and backward passes of an attack that takes a single gradient."""
 TRANSFER = " from "
 """Separates an attack from the model on which its images are computed: `pgd(eps=8/255) from timm:resnet50`."""
+SMOOTHING, ON = "smoothing", " on "
+"""Name of a certificate, `smoothing(sigma=0.25)`, and what separates it from an attack on the smoothed classifier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Perturbation:
-    """An attack, a corruption, a frame sequence, or nothing. Two of them are equal if their texts are."""
+    """An attack, a corruption, a frame sequence, a certificate, or nothing. Two are equal if their texts are."""
 
     text: str
     """Canonical text: the same for every way to write the same fields."""
     kind: PerturbationKind
-    component: Attack | ImageCorruption | FrameGenerator | None = field(compare=False, repr=False, default=None)
-    """What changes the images; None for clean images."""
+    component: Component | None = field(compare=False, repr=False, default=None)
+    """What changes the images, or certifies them; None for clean images."""
     transfer_from: str | None = None
     """Name of the model on which an attack's images are computed; None for the evaluated model."""
     is_adapted: bool = False
     """Whether it is an attack of another library, which queries the plain network and draws once per shard."""
+    smoothing: Smoothing | None = field(compare=False, repr=False, default=None)
+    """The smoothed classifier that is certified, or attacked in place of the network; None for anything else."""
+
+    @property
+    def after(self) -> str | None:
+        """Text of the perturbation whose predictions must be known first; None for clean images."""
+        if self.kind == "attack" and self.smoothing is not None:
+            return spec.text_of(SMOOTHING, self.smoothing.certificate)
+        return None if self.kind == "none" else CLEAN
 
     @property
     def attack(self) -> Attack:
@@ -65,14 +80,20 @@ def parse_perturbation(text: str) -> Perturbation:
     Args:
         text: `none`, or the name of a row of the tables of attacks, corruptions or sequences with its fields, such as
             `pgd(eps=4/255, steps=50)`; `foolbox:NAME(...)` for an attack of Foolbox; `path/to/file.py:CLASS(...)` for
-            an attack of the user; an attack may be followed by ` from MODEL`.
+            an attack of the user; an attack may be followed by ` from MODEL` or ` on smoothing(...)`; `smoothing(...)`
+            for a certificate.
 
     Raises:
         SpecError: The text cannot be read, its name is not in the tables, or a field is unknown or has a wrong value.
     """
     if text == CLEAN:
         return UNPERTURBED
-    parsed = spec.parse(text.partition(TRANSFER)[0])
+    written, _, smoothed = text.partition(ON)
+    parsed = spec.parse(written.partition(TRANSFER)[0])
+    if smoothed or parsed.name == SMOOTHING:
+        from .smoothed import parse_smoothed
+
+        return parse_smoothed(text)
     if parsed.name in CORRUPTIONS:
         return _described("corruption", parsed.name, parse_corruption(text))
     if parsed.name in SEQUENCES:
@@ -80,11 +101,11 @@ def parse_perturbation(text: str) -> Perturbation:
     return _attack(text)
 
 
-def as_perturbation(value: str | Attack | ImageCorruption | FrameGenerator) -> Perturbation:
+def as_perturbation(value: str | Component) -> Perturbation:
     """Return the perturbation that a text describes, or that an object of the user is.
 
     Args:
-        value: A text as for `parse_perturbation`, or an instance of an attack, a corruption or a frame sequence. An
+        value: A text as for `parse_perturbation`, or an attack, a corruption, a frame sequence or a `Smoothing`. An
             instance of a row's class gets the text that would build it; any other is named `module:CLASS`.
 
     Raises:
@@ -96,6 +117,8 @@ def as_perturbation(value: str | Attack | ImageCorruption | FrameGenerator) -> P
     from robustbench_eff.core.types import FrameGenerator, ImageCorruption
 
     name = ATTACKS.name_of(value)
+    if name == "robustbench_eff.models.smoothing:Smoothing":
+        return parse_perturbation(spec.text_of(SMOOTHING, value))
     if isinstance(value, FrameGenerator):
         return _described("sequence", str(value.configuration.get("sequence", name)), value)
     if isinstance(value, ImageCorruption) and not hasattr(value, "threat"):
@@ -106,7 +129,7 @@ def as_perturbation(value: str | Attack | ImageCorruption | FrameGenerator) -> P
     return _described("attack", name, value)
 
 
-def perturbations(values: Iterable[str | Attack | ImageCorruption | FrameGenerator]) -> list[Perturbation]:
+def perturbations(values: Iterable[str | Component]) -> list[Perturbation]:
     """Return the perturbations of a run: the clean images first, sets replaced by their members, nothing twice.
 
     Args:
@@ -116,7 +139,10 @@ def perturbations(values: Iterable[str | Attack | ImageCorruption | FrameGenerat
         SpecError: As for `parse_perturbation`.
         UsageError: As for `as_perturbation`.
     """
-    return list(dict.fromkeys([UNPERTURBED, *map(as_perturbation, expand_sets(values))]))
+    ordered = [UNPERTURBED]
+    for change in map(as_perturbation, expand_sets(values)):
+        ordered += [change] if change.after is None else [parse_perturbation(change.after), change]
+    return list(dict.fromkeys(ordered))
 
 
 def expand_sets(values: Iterable[Any]) -> list[Any]:
@@ -228,8 +254,11 @@ def _plain_attack(parsed: spec.Spec) -> Attack:
     if name.endswith(".py"):
         raise SpecError(f"{name} does not name a class of the file.", f"Write {name}:CLASS.")
     known = attack_names()
-    hint = did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS])
-    raise SpecError(f"Unknown attack, corruption or sequence {name!r}.", hint or f"Attacks: {', '.join(known)}.")
+    hint = instead_of(name) or did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS, SMOOTHING])
+    raise SpecError(
+        f"Unknown attack, corruption or sequence {name!r}.",
+        hint or f"Attacks: {', '.join(known)}.\nCorruptions and sequences: robust-eval list corruptions",
+    )
 
 
 def _user_attack(parsed: spec.Spec) -> Attack:

@@ -15,6 +15,7 @@ SCORES = Table(
         "real_labels": Row("robustbench_eff.scores.real_labels:REAL_LABELS", "ImageNet accuracy by the ReaL labels"),
         "cue_conflict": Row("robustbench_eff.scores.cue_conflict:CUE_CONFLICT", "shape bias"),
         "stability": Row("robustbench_eff.scores.sequences:STABILITY", "flip probability and top-5 distance"),
+        "certificates": Row("robustbench_eff.scores.certificates:CERTIFICATES", "certified accuracy and radius"),
         "distance": Row("robustbench_eff.scores.distances:DISTANCE", "median distance, and security curves"),
         "effective_robustness": Row(
             "robustbench_eff.scores.effective:EFFECTIVE_ROBUSTNESS", "accuracy beyond what clean accuracy predicts"

@@ -34,6 +34,8 @@ def clean_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
         table.add_column(name, overflow="fold")
     for name in (*COLUMNS.values(), "n", "protocol"):
         table.add_column(name, justify="right")
+    if any(score.flags for score in scores):
+        table.add_column("flags", overflow="fold")
     rows: dict[tuple[str, str], dict[str, Score]] = {}
     for score in scores:
         rows.setdefault((score.model, score.cell), {})[score.metric] = score
@@ -41,5 +43,7 @@ def clean_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
         cells = [with_interval(by_metric.get(metric), 2 if metric == "aurc" else 1) for metric in COLUMNS]
         first = next(iter(by_metric.values()))
         texts = [first.model, first.benchmark, *cells, str(first.n), marks[first.protocol]]
+        if len(table.columns) > len(texts):
+            texts.append(", ".join(first.flags))
         table.add_row(*map(Text, texts))
     return [Printed(table)]

@@ -5,14 +5,23 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import Missing
 from robustbench_eff.scores.masking_checks import Verdict
 from robustbench_eff.scores.score import Score
 
+if TYPE_CHECKING:
+    from robustbench_eff.evaluation.failures import FailedCell
 
-def json_object(scores: Iterable[Score], store: str, missing: Iterable[Missing], verdicts: Iterable[Verdict]) -> str:
+
+def json_object(
+    scores: Iterable[Score],
+    store: str,
+    missing: Iterable[Missing],
+    verdicts: Iterable[Verdict],
+    failed: Iterable[FailedCell] = (),
+) -> str:
     """Return one JSON object; values are fractions or numbers as their metrics say.
 
     Args:
@@ -20,16 +29,27 @@ def json_object(scores: Iterable[Score], store: str, missing: Iterable[Missing],
         store: Folder or URL of the outcomes.
         missing: What was skipped.
         verdicts: Findings of the gradient-masking checks.
+        failed: Evaluations without a number.
     """
     return json.dumps(
         {
             "scores": [_score(score) for score in scores],
-            "checks": [dataclasses.asdict(verdict) | {"protocol": str(verdict.protocol)} for verdict in verdicts],
+            "checks": [_check(verdict) for verdict in verdicts],
             "store": store,
+            "failed": [_failure(item) for item in failed],
             "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],
         },
         ensure_ascii=False,
     )
+
+
+def _failure(item: FailedCell) -> dict[str, str]:
+    names = {name: str(getattr(item.cell, name)) for name in ("model", "benchmark", "perturbation")}
+    return names | {"message": item.error.message, "hint": item.error.hint}
+
+
+def _check(verdict: Verdict) -> dict[str, Any]:
+    return dataclasses.asdict(verdict) | {"protocol": str(verdict.protocol), "remedy": verdict.remedy}
 
 
 def _score(score: Score) -> dict[str, Any]:

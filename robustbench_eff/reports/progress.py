@@ -82,9 +82,13 @@ class Display:
             return
         cell = progress.cell
         text = f"{cell.model} · {cell.benchmark} · {cell.perturbation}{_accuracy(progress)}"
+        if progress.failure:
+            text = f"{cell.model} · {cell.benchmark} · {cell.perturbation} failed: {progress.failure}"
         if self._bar is not None:
             samples = cell.samples - progress.done if progress.ended else progress.samples
             self._bar.update(self._bar.task_ids[0], advance=self._passes[cell.id] * samples, description=text)
+        elif progress.ended and progress.failure:
+            self._print(text)
         elif progress.ended:
             self._print(f"{text} ({f'{progress.seconds:.1f} s' if progress.seconds else 'found in the store'})")
 

@@ -40,7 +40,9 @@ def row_table(title: str, columns: Sequence[str], scores: Sequence[Score]) -> Ta
     return table
 
 
-def add_row(table: Table, score: Score, cells: Sequence[str], marks: Marks) -> None:
+def add_row(
+    table: Table, score: Score, cells: Sequence[str], marks: Marks, flags: tuple[str, ...] | None = None
+) -> None:
     """Add the row of a score to a table that `row_table` returned.
 
     Args:
@@ -48,11 +50,27 @@ def add_row(table: Table, score: Score, cells: Sequence[str], marks: Marks) -> N
         score: The score.
         cells: Texts of the columns between the perturbation and n.
         marks: The marks of protocols.
+        flags: Flags of the row; None for those of the score.
     """
     row = [score.model, score.benchmark, _perturbation(score), *cells, str(score.n), marks[score.protocol]]
     if len(table.columns) > len(row):
-        row.append(", ".join(score.flags))
+        row.append(", ".join(score.flags if flags is None else flags))
     table.add_row(*map(Text, row))
+
+
+def flags_below(scores: Mapping[str, Score]) -> str:
+    """Return the flags of a table without a column for them, one per line; empty without flags.
+
+    Args:
+        scores: The scores by the name of their row or column.
+    """
+    bearers: dict[str, list[str]] = {}
+    for name, score in scores.items():
+        for flag in score.flags:
+            bearers.setdefault(flag, []).append(name)
+    return "\n".join(
+        f"{'All' if len(names) == len(scores) else ', '.join(names)}: {flag}." for flag, names in bearers.items()
+    )
 
 
 def _perturbation(score: Score) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from robustbench_eff.core.metric import Section
 from robustbench_eff.scores.score import Score
 
+from .certificate_table import certificate_tables
 from .clean_table import clean_tables
 from .cue_conflict_table import cue_conflict_tables
 from .formatting import interval, number, percent
@@ -40,6 +41,11 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
         console.print(f"{mark} {protocol}", style="dim", highlight=False, markup=False)
     if any(score.metric.endswith("_8bit") for score in scores):
         console.print("8-bit: the perturbed images rounded to 8 bits, as files would hold them.", style="dim")
+    if any(score.metric.endswith("_every_vote") for score in scores):
+        sentence = (
+            "Accuracy over votes is the expected one of a single draw; every vote: samples that all votes get right."
+        )
+        console.print(sentence, style="dim")
 
 
 def section_of(score: Score) -> Section:
@@ -63,14 +69,18 @@ def length(value: float | None) -> str:
 
 
 def _accuracy_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
-    rounded = {score.cell: score for score in scores if score.metric.endswith("_8bit")}
-    title, columns = "Accuracy in %, with its 95 % interval", ("accuracy", "interval", "8-bit")
-    table = row_table(title, columns, scores)
+    beside = {"_8bit": "8-bit", "_every_vote": "every vote"}
+    values = {
+        (score.cell, ending): score.value for score in scores for ending in beside if score.metric.endswith(ending)
+    }
+    endings = [ending for ending in beside if ending == "_8bit" or any(ending == other for _, other in values)]
+    columns = ("accuracy", "interval", *(beside[ending] for ending in endings))
+    table = row_table("Accuracy in %, with its 95 % interval", columns, scores)
     for score in scores:
-        if not score.metric.endswith("_8bit"):
-            in_8_bits = rounded.get(score.cell) if score.cell else None
-            cells = [percent(score.value), interval(score), "" if in_8_bits is None else percent(in_8_bits.value)]
-            add_row(table, score, cells, marks)
+        if not score.metric.endswith(tuple(beside)):
+            keys = [(score.cell, ending) for ending in endings]
+            others = [percent(values[key]) if score.cell and key in values else "" for key in keys]
+            add_row(table, score, [percent(score.value), interval(score), *others], marks)
     return [Printed(table)]
 
 
@@ -104,6 +114,7 @@ def _other_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
 
 SECTIONS: Mapping[Section, Callable[[Sequence[Score], Marks], list[Printed]]] = {
     "accuracy": _accuracy_tables,
+    "certificate": certificate_tables,
     "distance": _distance_tables,
     "clean": clean_tables,
     "effective": _effective_tables,

@@ -10,7 +10,7 @@ from rich.table import Table
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
-from .score_rows import Marks, Printed
+from .score_rows import Marks, Printed, flags_below
 from .severity_table import by_subject, row_name
 
 OVERALL = {
@@ -61,7 +61,9 @@ def _table(title: str, scores: Sequence[Score]) -> Printed:
     for name, by_metric in rows.items():
         table.add_row(name, *(with_interval(by_metric.get(column)) for column in COLUMNS))
     overall = [_overall(score) for score in scores if _metric(score).name in OVERALL]
-    return Printed(table, f"Over the 10 sequences: {', '.join(overall)}." if overall else "")
+    flags = flags_below({name: next(iter(by_metric.values())) for name, by_metric in rows.items()})
+    over = f"Over the 10 sequences: {', '.join(overall)}." if overall else ""
+    return Printed(table, "\n".join(filter(None, (over, flags))))
 
 
 def _overall(score: Score) -> str:

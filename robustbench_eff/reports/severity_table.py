@@ -11,7 +11,7 @@ from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
-from .score_rows import Marks, Printed
+from .score_rows import Marks, Printed, flags_below
 
 SEVERITIES = range(1, 6)
 OVERALL = {"mean_accuracy": "mean accuracy", "mCE": "mCE", "relative_mCE": "relative mCE"}
@@ -78,9 +78,12 @@ def _table(title: str, scores: Sequence[Score]) -> Printed:
     for name, severities in by_severity.items():
         row = [*(severities.get(severity) for severity in SEVERITIES), *([errors.get(name)] if errors else [])]
         table.add_row(name, *(with_interval(score, ends=0) for score in row))
-    return Printed(table, _below(scores, OVERALL))
+    flags = flags_below(
+        {f"{name} {severity}": score for name, row in by_severity.items() for severity, score in row.items()}
+    )
+    return Printed(table, "\n".join(filter(None, (_overall(scores, OVERALL), flags))))
 
 
-def _below(scores: Sequence[Score], headings: Mapping[str, str]) -> str:
+def _overall(scores: Sequence[Score], headings: Mapping[str, str]) -> str:
     overall = [f"{headings[score.metric]} {with_interval(score, 2)}" for score in scores if score.metric in headings]
     return f"ImageNet-C's 15 corruptions: {', '.join(overall)}." if overall else ""

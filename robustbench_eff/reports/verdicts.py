@@ -28,7 +28,8 @@ def verdict_lines(verdicts: Sequence[Verdict], console: Console) -> None:
         if not attacked and not suspect:
             continue
         for verdict in suspect:
-            text = f"{subject}: gradient masking suspected ({verdict.check}): {verdict.evidence}."
+            remedy = f" {verdict.remedy}." if verdict.remedy else ""
+            text = f"{subject}: gradient masking suspected ({verdict.check}): {verdict.evidence}.{remedy}"
             console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)
         findings: dict[str, list[str]] = defaultdict(list)
         for verdict in group:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,7 @@ def score_of(item: CellOutcomes, metric: str, value: float | None, interval: Int
         n: Number of samples; None for all that are stored.
     """
     cell = item.cell
+    of_one_order = cell.orders > 1 and metric != "accuracy"
     return Score(
         model=cell.model,
         benchmark=cell.benchmark,
@@ -47,7 +48,11 @@ def score_of(item: CellOutcomes, metric: str, value: float | None, interval: Int
         high=interval[1],
         n=len(item) if n is None else n,
         protocol=protocol_over([cell]),
-        flags=cell.flags + flags_of(item.outcomes, cell.samples),
+        flags=(
+            *cell.flags,
+            *flags_of(item.outcomes, cell.samples),
+            *([f"of the first of {cell.orders} orders"] if of_one_order else []),
+        ),
         cell=cell.id,
         configuration=cell.configuration,
     )
@@ -60,7 +65,21 @@ def protocol_over(cells: Sequence[StoredCell]) -> Protocol:
         cells: At least one cell.
     """
     precisions = tuple(sorted({cell.precision for cell in cells}))
-    return replace(cells[0].protocol, seeds=tuple(seeds_of(cells)), attack_precision=precisions)
+    return replace(
+        cells[0].protocol,
+        seeds=tuple(seeds_of(cells)),
+        attack_precision=precisions,
+        smoothing=_smoothing_sentence(cells[0].smoothing),
+    )
+
+
+def _smoothing_sentence(smoothing: Mapping[str, Any] | None) -> str:
+    """How a smoothed classifier votes; empty without one."""
+    if smoothing is None:
+        return ""
+    names = ("sigma", "n0", "n", "alpha")
+    sigma, n0, n, alpha = (smoothing[name] for name in names)
+    return f"smoothed with noise of σ {sigma:g}, {n0:,} + {n:,} draws, α {alpha:g}"
 
 
 def scores_over(

@@ -34,7 +34,7 @@ def balanced_accuracy(labels: Array, correct: Array) -> float:
 
     Args:
         labels: Label of each sample, int, shape (samples,).
-        correct: Whether each prediction is correct, bool, shape (samples,).
+        correct: Whether each prediction is correct, bool, or the fraction of right votes, shape (samples,).
 
     Raises:
         ValueError: The shapes differ, or there are no samples.
@@ -56,7 +56,7 @@ def balanced_accuracy_interval(labels: Array, correct: Array, confidence: float 
 
     Args:
         labels: Label of each sample, int, shape (samples,).
-        correct: Whether each prediction is correct, bool, shape (samples,).
+        correct: Whether each prediction is correct, bool, or the fraction of right votes, shape (samples,).
         confidence: Coverage of the interval, between 0 and 1.
 
     Raises:
@@ -79,7 +79,7 @@ def worst_class_accuracy(labels: Array, correct: Array) -> WorstClass:
 
     Args:
         labels: Label of each sample, int, shape (samples,).
-        correct: Whether each prediction is correct, bool, shape (samples,).
+        correct: Whether each prediction is correct, bool, or the fraction of right votes, shape (samples,).
 
     Raises:
         ValueError: The shapes differ, or there are no samples.
@@ -99,7 +99,7 @@ def worst_class_interval(labels: Array, correct: Array, confidence: float = 0.95
 
     Args:
         labels: Label of each sample, int, shape (samples,).
-        correct: Whether each prediction is correct, bool, shape (samples,).
+        correct: Whether each prediction is correct, bool, or the fraction of right votes, shape (samples,).
         confidence: Coverage of the interval, between 0 and 1.
 
     Raises:
@@ -123,8 +123,8 @@ class _ByClass(NamedTuple):
 
 
 def _by_class(labels: Array, correct: Array) -> _ByClass:
-    labels, correct = np.asarray(labels), np.asarray(correct, dtype=bool)
+    labels, correct = np.asarray(labels), np.asarray(correct, dtype=float)
     if labels.shape != correct.shape or labels.ndim != 1 or not len(labels):
         raise ValueError(f"Two arrays of the same length are needed, got shapes {labels.shape} and {correct.shape}.")
     classes, index, n = np.unique(labels, return_inverse=True, return_counts=True)
-    return _ByClass(classes, np.bincount(index[correct], minlength=len(classes)), n)
+    return _ByClass(classes, np.bincount(index, weights=correct, minlength=len(classes)), n)

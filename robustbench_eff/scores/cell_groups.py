@@ -11,12 +11,15 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from robustbench_eff.storage.outcomes import as_numpy
+from robustbench_eff.storage.outcomes import as_numpy, right_shares
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
-CellKind = Literal["clean", "cue conflict", "corruption", "sequence", "attack", "minimum norm"]
-"""What was done to the images, and for attacks, whether they search inside a ball or for the closest image."""
+CellKind = Literal[
+    "clean", "cue conflict", "corruption", "sequence", "attack", "minimum norm", "certificate", "smoothed attack"
+]
+"""What was done to the images, and for attacks, whether they search inside a ball or for the closest image, or attack a
+smoothed classifier."""
 BASE_COLUMNS = ("label", "clean_prediction", "correct", "note", "flag")
 """Columns of the outcomes that are read of every cell."""
 
@@ -41,8 +44,27 @@ class CellOutcomes:
 
     @property
     def correct(self) -> np.ndarray:
-        """Whether each sample is classified correctly, bool, shape (n,)."""
+        """Whether each sample is classified correctly, of several votes by more than half, bool, shape (n,)."""
         return self.column("correct")
+
+    @property
+    def has_votes(self) -> bool:
+        """Whether every sample was judged by several votes, because the network draws at random."""
+        return "votes_per_image" in self.cell.configuration
+
+    @property
+    def right_shares(self) -> np.ndarray:
+        """The fraction of votes that are right, in [0, 1], shape (n,); without votes 1 where correct, else 0."""
+        return right_shares(self.outcomes)
+
+    @property
+    def votes(self) -> np.ndarray:
+        """Whether each vote is right, or each order of a stream; without votes `correct`; bool, shape (n, votes)."""
+        count = int(self.cell.configuration.get("votes_per_image", self.cell.orders))
+        if count == 1 and not self.has_votes:
+            return self.correct[:, None]
+        votes: np.ndarray = as_numpy(self.outcomes["votes"].combine_chunks().flatten())
+        return votes.reshape(len(self), count)
 
     def column(self, name: str) -> np.ndarray:
         """Return a column of the outcomes, shape (n,).
@@ -75,8 +97,13 @@ def kind_of(cell: StoredCell) -> CellKind:
     Args:
         cell: The cell.
     """
-    kinds: Mapping[str, CellKind] = {"none": "clean", "corruption": "corruption", "sequence": "sequence"}
-    return kinds.get(cell.kind) or ("minimum norm" if cell.is_minimum_norm else "attack")
+    if cell.kind == "none":
+        return "clean"
+    if cell.kind != "attack":
+        return cell.kind
+    if cell.smoothing is not None:
+        return "smoothed attack"
+    return "minimum norm" if cell.is_minimum_norm else "attack"
 
 
 def columns_of(cell: StoredCell, columns: Sequence[str]) -> tuple[str, ...]:
@@ -88,7 +115,8 @@ def columns_of(cell: StoredCell, columns: Sequence[str]) -> tuple[str, ...]:
     """
     distance = (f"distance_{cell.norm}",) if cell.is_minimum_norm else ()
     samples = ("sample_id",) if cell.is_published else ()
-    return tuple(dict.fromkeys((*BASE_COLUMNS, *columns, *distance, *samples)))
+    votes = ("votes",) if "votes_per_image" in cell.configuration or cell.orders > 1 else ()
+    return tuple(dict.fromkeys((*BASE_COLUMNS, *columns, *distance, *samples, *votes)))
 
 
 def subject_of(cell: StoredCell) -> tuple[Any, ...]:

@@ -23,7 +23,7 @@ def class_scores(item: CellOutcomes) -> list[Score]:
     """
     if not len(item):
         return []
-    labels, correct = item.column("label"), item.correct
+    labels, correct = item.column("label"), item.right_shares
     worst = worst_class_accuracy(labels, correct).accuracy
     return [
         score_of(
@@ -35,6 +35,8 @@ def class_scores(item: CellOutcomes) -> list[Score]:
 
 def confidence_scores(item: CellOutcomes) -> list[Score]:
     """Return `expected_calibration_error`, `rms_calibration_error` and `aurc` of a cell; nothing without samples.
+
+    Of several votes they are those of the most frequent prediction, with its mean probability for confidence.
 
     Args:
         item: A clean cell with its outcomes.

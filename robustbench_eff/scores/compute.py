@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from robustbench_eff.core.flags import FAILED
 from robustbench_eff.registry.scores import SCORES
 from robustbench_eff.storage.store import Store
 
@@ -20,27 +21,34 @@ def store_scores(
     names: Mapping[str, str] | None = None,
     verdicts: Sequence[Verdict] = (),
     alexnet: AlexNet | None = None,
+    radii: Sequence[float] = (),
 ) -> list[Score]:
     """Return the scores of cells in the order in which they were begun, then those over several cells.
 
-    Two models with one name are told apart by a few digits of their hash.
+    Two models with one name are told apart by a few digits of their hash. A cell that failed has a score without a
+    value, whose flag gives the reason.
 
     Args:
         store: The store.
         names: Ids of the cells, and the name of the model of each; None for all cells as they are stored.
         verdicts: Findings of the gradient-masking checks; what they suspect is flagged on the cells they compared.
         alexnet: Errors and flip probabilities of AlexNet; None for the published ones.
+        radii: L2 radii of certified accuracies; empty for a grid that depends on the noise.
+
+    Raises:
+        EvaluationError: An attack on a smoothed classifier contradicts its certificates.
     """
-    context = ScoreContext(alexnet=alexnet or published(), suspicions=suspicions(verdicts))
+    context = ScoreContext(alexnet=alexnet or published(), suspicions=suspicions(verdicts), radii=radii)
     functions: list[ScoreFunction] = [row.load() for row in SCORES.values()]
+    failures = {cell_id: (f"{FAILED}{' '.join(why.split())}",) for cell_id, why in store.failures().items()}
     scores: list[Score] = []
     items: list[CellOutcomes] = []
     for cell in cells_with_unique_names(store, names).values():
         columns = columns_of(cell, _columns(functions, kind_of(cell)))
         item = CellOutcomes(cell, store.outcomes(cell.id, columns))
         items.append(item)
-        suspected = context.suspicions.get(cell.id, ())
-        scores += [replace(score, flags=score.flags + suspected) for score in _of_cell(item, functions)]
+        found = context.suspicions.get(cell.id, ()) + failures.get(cell.id, ())
+        scores += [replace(score, flags=score.flags + found) for score in _of_cell(item, functions)]
     for function in functions:
         if isinstance(function, GroupScores):
             cells = [item for item in items if item.kind in function.kinds]

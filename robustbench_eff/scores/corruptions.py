@@ -84,8 +84,9 @@ def corruption_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
 def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) -> tuple[Contributions, tuple[str, ...]]:
     """Return what every sample adds to each score over corruptions, and the flags of these scores.
 
-    There is nothing if one of the 75 cells of ImageNet-C is missing; numbers relative to AlexNet exist only for
-    benchmarks with its classes.
+    There is nothing if one of the 75 cells of ImageNet-C is missing, or if severities rise within cells; numbers
+    relative to AlexNet exist only for benchmarks with its classes. Of a network that draws at random, errors are
+    expected ones, and there is no relative mCE: these cells know the most frequent clean prediction only.
 
     Args:
         cells: A group of comparable finished cells.
@@ -93,14 +94,18 @@ def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) ->
     """
     wrong: dict[str, dict[int, np.ndarray]] = {}
     flags: tuple[str, ...] = ()
+    orders = max((item.cell.orders for item in cells), default=1)
+    if orders > 1:
+        flags = (f"the interval is over samples, not over the {orders} orders",)
     for item in cells:
         name, severity = item.cell.corruption, item.cell.severity
         if severity in wrong.setdefault(name, {}):
             flags += (f"{name} {severity} was read from several files, of which the last counts",)
-        wrong[name][severity] = ~item.correct
+        wrong[name][severity] = 1 - item.right_shares
     if "frost" not in wrong and "frost_published" in wrong:
         wrong["frost"], flags = wrong["frost_published"], (*flags, "frost with the published pictures")
-    if any(len(wrong.get(name, ())) < SEVERITIES for name in alexnet.errors):
+    is_gradual = any(item.cell.configuration.get("adaptation", {}).get("order") == "gradual" for item in cells)
+    if is_gradual or any(len(wrong.get(name, ())) < SEVERITIES for name in alexnet.errors):
         return {}, flags
     first = cells[0]
     clean_prediction = first.column("clean_prediction")
@@ -108,7 +113,7 @@ def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) ->
     contributions = {("imagenet_c", "mean_accuracy"): 1 - np.mean([*errors.values()], axis=0) / SEVERITIES}
     if first.cell.benchmark in AGAINST_ALEXNET:
         contributions["imagenet_c", "mCE"] = mean_corruption_error(errors, alexnet)
-        if (clean_prediction >= 0).all():
+        if (clean_prediction >= 0).all() and not first.has_votes:
             clean_wrong = clean_prediction != first.column("label")
             relative = relative_mean_corruption_error(errors, clean_wrong, alexnet)
             contributions["imagenet_c", "relative_mCE"] = relative

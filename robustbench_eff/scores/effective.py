@@ -61,7 +61,8 @@ def baselines() -> Mapping[str, Baseline]:
 class Count(NamedTuple):
     """Correctly classified samples of all samples."""
 
-    correct: int
+    correct: float
+    """A fraction of a sample where several votes disagree."""
     n: int
 
 
@@ -126,13 +127,14 @@ def effective_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> li
     """
     del context
     finished = [item for item in cells if item.finished]
-    clean: dict[tuple[tuple[str, str], str], CellOutcomes] = {}
+    clean: dict[tuple[object, ...], CellOutcomes] = {}
     for item in sorted(finished, key=len):
-        clean[item.cell.model_identity, item.cell.benchmark] = item
+        clean[item.cell.model_identity, item.cell.protocol.stream, item.cell.benchmark] = item
     scores = []
     for item in finished:
         baseline = baselines().get(item.cell.benchmark)
-        compared = None if baseline is None else clean.get((item.cell.model_identity, baseline.clean))
+        subject = item.cell.model_identity, item.cell.protocol.stream
+        compared = None if baseline is None else clean.get((*subject, baseline.clean))
         if baseline is None or compared is None:
             continue
         estimate = effective_robustness(baseline, _count(item), _count(compared))
@@ -144,7 +146,7 @@ def effective_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> li
 
 
 def _count(item: CellOutcomes) -> Count:
-    return Count(int(item.correct.sum()), len(item))
+    return Count(float(item.right_shares.sum()), len(item))
 
 
 EFFECTIVE_ROBUSTNESS = GroupScores(compute=effective_scores, kinds=("clean",), over="store")

@@ -13,23 +13,35 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from robustbench_eff.core.flags import MASKING_SUSPECTED
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
-from .cell_groups import CellOutcomes, subject_of
+from .cell_groups import CellOutcomes, kind_of, subject_of
+from .doubts import DOUBTED, follows_gradients, is_black_box, stalled
 
 FindingKind = Literal["passed", "suspect", "not run"]
 LARGE_EPS = {"linf": 0.5, "l2": 28.0, "l1": 1536.0}
 """Radii within which any image of 32x32 pixels can be made mid-grey, so that nothing is robust."""
-COLUMNS = ("correct", "num_backwards", "zero_gradients", "won_by", "flag")
+COLUMNS = ("label", "clean_prediction", "correct", "num_backwards", "zero_gradients", "won_by", "flag")
 """Columns of the outcomes that the checks read."""
 SUSPECT_FRACTION = 0.01
 """Fraction of the samples above which a disagreement is not attributed to chance."""
 SUSPECT_GAIN = 0.05
 """The same for more steps, from which sound attacks gain a little too."""
-ZERO_GRADIENT_FRACTION = 0.5
-"""A survivor with at least this fraction of zero gradients was not attacked."""
+REMEDIES: Mapping[str, str] = {
+    "zero_gradients": (
+        "Wrap operations without a useful gradient, such as rounding, in robustbench_eff.bpda, "
+        "and compare with attacks on logits, such as square"
+    ),
+    "black_box": (
+        "Wrap operations whose gradient misleads in robustbench_eff.bpda; until then the lower number is the better one"
+    ),
+    "more_steps": "Raise the steps until the number no longer falls",
+    "random_outputs": "Average the gradient over draws, as autoattack(variant=rand) does",
+}
+"""What to do about a suspicion, by the name of the check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +57,13 @@ class Verdict:
     """The counts behind the finding, or the attacks that would have to be run."""
     cells: tuple[str, ...] = ()
     """Ids of the cells that were compared."""
+    doubted: tuple[str, ...] = ()
+    """Ids of the cells whose numbers a suspicion puts in doubt, compared or not."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do about a suspicion, as a sentence without its full stop; empty where nothing is suspected."""
+        return REMEDIES.get(self.check, "") if self.finding == "suspect" else ""
 
 
 class Finding(NamedTuple):
@@ -67,7 +86,8 @@ class _Comparison(NamedTuple):
 def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list[Verdict]:
     """Return the verdicts on every model and benchmark of a store.
 
-    All finished cells of a model and benchmark count as evidence, also those of earlier runs; only they are read.
+    All cells of a model and benchmark count as evidence, also those of earlier runs; only finished ones are compared
+    with each other.
 
     Args:
         store: The store.
@@ -76,7 +96,7 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
     """
     subjects: dict[tuple[object, ...], list[StoredCell]] = {}
     for cell in store.cells().values():
-        if cell.kind in ("none", "attack"):
+        if kind_of(cell) in ("clean", "attack", "minimum norm"):
             subjects.setdefault(subject_of(cell), []).append(cell)
     result: list[Verdict] = []
     for cells in subjects.values():
@@ -88,8 +108,8 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
             cells, key=lambda cell: (cell.perturbation, cell.id)
         )  # so that ties are always decided in the same way
         evidence = [CellOutcomes(cell, store.outcomes(cell.id, COLUMNS)) for cell in ordered]
-        finished = [item for item in evidence if item.finished]
-        result += verdicts(finished, name) if finished else []
+        begun = [item for item in evidence if len(item)]
+        result += verdicts(begun, name) if begun else []
     return result
 
 
@@ -97,37 +117,43 @@ def verdicts(evidence: Sequence[CellOutcomes], model: str) -> list[Verdict]:
     """Return the verdicts of all checks for one model on one benchmark.
 
     Args:
-        evidence: Finished cells of the model on the benchmark, clean or attacked.
+        evidence: Cells of the model on the benchmark, clean or attacked, with at least one outcome each.
         model: Name of the model.
     """
-    first = evidence[0].cell
     clean = [item for item in evidence if item.cell.kind == "none"]
     attacked = [item for item in evidence if item.cell.kind == "attack"]
-    findings = {name: check(clean if name == "random_outputs" else attacked) for name, check in CHECKS.items()}
-    return [
-        Verdict(
-            model=model,
-            benchmark=first.benchmark,
-            protocol=first.protocol,
-            check=name,
-            finding=finding.kind,
-            evidence=finding.evidence,
-            cells=tuple(item.cell.id for item in finding.cells),
-        )
-        for name, finding in findings.items()
-    ]
+    finished = [item for item in attacked if item.finished]
+    taken = {"random_outputs": clean, "zero_gradients": attacked}  # their cells are judged one by one
+    found = {name: check(taken.get(name, finished)) for name, check in CHECKS.items()}
+    return [_verdict(name, finding, attacked, evidence[0].cell, model) for name, finding in found.items()]
+
+
+def _verdict(
+    check: str, finding: Finding, attacked: Sequence[CellOutcomes], subject: StoredCell, model: str
+) -> Verdict:
+    doubted = DOUBTED[check](finding.cells, attacked) if finding.kind == "suspect" else []
+    return Verdict(
+        model=model,
+        benchmark=subject.benchmark,
+        protocol=subject.protocol,
+        check=check,
+        finding=finding.kind,
+        evidence=finding.evidence,
+        cells=tuple(item.cell.id for item in finding.cells),
+        doubted=tuple(dict.fromkeys(item.cell.id for item in doubted)),
+    )
 
 
 def suspicions(verdicts: Sequence[Verdict]) -> dict[str, tuple[str, ...]]:
-    """Return a flag for every check that found something suspicious, by the id of each cell that took part.
+    """Return a flag for every check that found something suspicious, by the id of each cell that it puts in doubt.
 
     Args:
         verdicts: Verdicts of any models.
     """
     flags: dict[str, list[str]] = {}
     for verdict in verdicts:
-        for cell_id in verdict.cells if verdict.finding == "suspect" else ():
-            flags.setdefault(cell_id, []).append(f"masking suspected: {verdict.check}")
+        for cell_id in verdict.doubted:
+            flags.setdefault(cell_id, []).append(f"{MASKING_SUSPECTED}{verdict.check}")
     return {cell_id: tuple(dict.fromkeys(names)) for cell_id, names in flags.items()}
 
 
@@ -135,14 +161,14 @@ def zero_gradients(evidence: Sequence[CellOutcomes]) -> Finding:
     """Return whether survivors had zero gradients, which means that they were not attacked.
 
     Args:
-        evidence: Finished attacks on one model and benchmark.
+        evidence: Attacks on one model and benchmark.
     """
     counted = [item for item in evidence if item.cell.attack != "transfer" and (item.column("num_backwards") > 0).any()]
     if not counted:
         return Finding("not run", "no attack with counted gradients", ())
-    stalled = {item.cell.id: int(_stalled(item).sum()) for item in counted}
-    worst = max(counted, key=lambda item: stalled[item.cell.id])
-    count, samples = stalled[worst.cell.id], len(worst)
+    counts = {item.cell.id: int((stalled(item) & item.correct).sum()) for item in counted}
+    worst = max(counted, key=lambda item: counts[item.cell.id])
+    count, samples = counts[worst.cell.id], len(worst)
     text = f"{count} of {samples} samples survived {worst.cell.attack} with mostly zero gradients"
     return Finding(_judged(count, samples), text, (worst,))
 
@@ -156,7 +182,7 @@ def large_epsilon(evidence: Sequence[CellOutcomes]) -> Finding:
     wide = [
         item
         for item in evidence
-        if _follows_gradients(item.cell) and LARGE_EPS.get(item.cell.norm, np.inf) <= item.cell.eps < np.inf
+        if follows_gradients(item.cell) and LARGE_EPS.get(item.cell.norm, np.inf) <= item.cell.eps < np.inf
     ]
     if not wide:
         return Finding("not run", "no attack with gradients at a large ε, such as pgd(eps=0.5, steps=50)", ())
@@ -195,16 +221,19 @@ def black_box(evidence: Sequence[CellOutcomes]) -> Finding:
 
 
 def random_outputs(evidence: Sequence[CellOutcomes]) -> Finding:
-    """Return whether the network's outputs are random, in which case attacks need expectation over transformation.
+    """Return whether outputs are random although the network seemed not to draw, so that one vote was taken as truth.
 
     Args:
-        evidence: Finished clean cells of one model and benchmark.
+        evidence: Clean cells of one model and benchmark.
     """
     if not evidence:
         return Finding("not run", "no clean cell", ())
+    if evidence[0].has_votes:
+        text = f"draws at random: every image is judged by {evidence[0].cell.configuration['votes_per_image']} votes"
+        return Finding("passed", text, (evidence[0],))
     random = int(np.sum(np.array(evidence[0].outcomes["flag"].to_pylist()) == "random_output"))
     if random:
-        text = f"{random} samples got other logits when asked twice: use autoattack(variant=rand)"
+        text = f"{random} samples got other logits when asked twice: repeat the run with --votes 100"
         return Finding("suspect", text, tuple(evidence))
     return Finding("passed", "the same logits when asked twice", (evidence[0],))
 
@@ -218,34 +247,17 @@ CHECKS: Mapping[str, Callable[[Sequence[CellOutcomes]], Finding]] = {
 }
 
 
-def _follows_gradients(cell: StoredCell) -> bool:
-    """Return whether an attack follows the model's own gradients for many steps, which masking hinders."""
-    return cell.uses == "gradients" and cell.attack != "transfer"
-
-
-def _is_black_box(cell: StoredCell) -> bool:
-    """Return whether an attack does not use gradients of the model, so that masking does not hinder it."""
-    return cell.uses in ("logits", "decisions") or cell.attack == "transfer"
-
-
 def _judged(count: int, samples: int, fraction: float = SUSPECT_FRACTION) -> FindingKind:
     """Return `suspect` for at least two samples that are also more than this fraction of all."""
     return "suspect" if count >= 2 and count > fraction * samples else "passed"
 
 
-def _stalled(item: CellOutcomes) -> np.ndarray:
-    """Return which samples survived with mostly zero gradients, bool, shape (n,)."""
-    backwards, zeros = item.column("num_backwards"), item.column("zero_gradients")
-    stalled: np.ndarray = item.correct & (backwards > 0) & (zeros >= ZERO_GRADIENT_FRACTION * backwards)
-    return stalled
-
-
 def _blind_against_seeing(evidence: Sequence[CellOutcomes]) -> Iterator[_Comparison]:
     """Yield the comparison of each attack without gradients with all attacks with gradients in the same ball."""
-    for blind in (item for item in evidence if _is_black_box(item.cell)):
+    for blind in (item for item in evidence if is_black_box(item.cell)):
         ball = (blind.cell.norm, blind.cell.eps)
         same_ball = [item for item in evidence if (item.cell.norm, item.cell.eps) == ball]
-        seeing = [item for item in same_ball if _follows_gradients(item.cell)]
+        seeing = [item for item in same_ball if follows_gradients(item.cell)]
         if seeing:
             survivors = np.logical_and.reduce([item.correct for item in seeing])
             broken = int((survivors & ~blind.correct).sum())
@@ -265,7 +277,7 @@ def _square_within_autoattack(evidence: Sequence[CellOutcomes]) -> Iterator[_Com
 def _pairs_by_steps(evidence: Sequence[CellOutcomes]) -> Iterator[tuple[CellOutcomes, CellOutcomes]]:
     """Yield the two cells with the most steps of those that differ only in the number of steps, fewer steps first."""
     groups: dict[str, list[tuple[int, CellOutcomes]]] = {}
-    for item in (item for item in evidence if _follows_gradients(item.cell)):
+    for item in (item for item in evidence if follows_gradients(item.cell)):
         configuration = dict(item.cell.configuration)
         for name in ("steps", "iterations"):
             if isinstance(configuration.get(name), int):

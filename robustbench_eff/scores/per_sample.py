@@ -21,8 +21,10 @@ from robustbench_eff.storage.store import Store
 from .alexnet import AlexNet, published
 from .build_score import Contributions, protocol_over
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
+from .certificates import certified, certified_radii, radii_of
 from .corruptions import corruption_contributions
 from .distances import distances, survives
+from .masking_checks import store_verdicts, suspicions
 from .sequences import RATES, mean_sequence_contributions, stabilities, suffix
 
 Values = npt.NDArray[np.float64]
@@ -116,9 +118,11 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
     """
     by_kind: dict[CellKind, list[CellOutcomes]] = defaultdict(list)
     left_out = []
+    suspected = suspicions(store_verdicts(store))
     for cell in cells_with_unique_names(store).values():
         if cell.model != model:
             continue
+        cell = replace(cell, flags=cell.flags + suspected.get(cell.id, ()))
         item = CellOutcomes(cell, store.outcomes(cell.id))
         if not item.finished:
             left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete in {store.place}")
@@ -136,12 +140,15 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
 def _all(
     by_kind: Mapping[CellKind, Sequence[CellOutcomes]], alexnet: AlexNet
 ) -> Iterator[tuple[str, SampleContributions]]:
-    for item in [*by_kind.get("clean", ()), *by_kind.get("attack", ()), *by_kind.get("corruption", ())]:
-        yield _of_cell(item)
+    for kind in _SINGLE:
+        for item in by_kind.get(kind, ()):
+            yield _of_cell(item)
     for item in by_kind.get("cue conflict", ()):
         yield _of_conflict(item)
     for item in by_kind.get("minimum norm", ()):
         yield from _within_radii(item)
+    for item in by_kind.get("certificate", ()):
+        yield from _of_certificates(item)
     for item in by_kind.get("sequence", ()):
         yield from _of_frames(item)
     for group in comparable(by_kind.get("corruption", ())):
@@ -152,9 +159,13 @@ def _all(
         yield from _over_cells(group, contributions, flags, dict.fromkeys(RATES.values(), alexnet.flags))
 
 
+_SINGLE: Sequence[CellKind] = ("clean", "attack", "smoothed attack", "corruption")
+"""Kinds of cells of which each sample is right or wrong."""
+
+
 def _of_cell(item: CellOutcomes) -> tuple[str, SampleContributions]:
     metric = "robust_accuracy" if item.cell.kind == "attack" else "accuracy"
-    entry = _entry([item], item.cell.perturbation, metric, item.correct.astype(np.float64))
+    entry = _entry([item], item.cell.perturbation, metric, item.right_shares)
     entry = replace(entry, **_answers(item))
     return _key([item], entry), entry
 
@@ -185,6 +196,14 @@ def _within_radii(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions
         yield _key([item], entry), entry
 
 
+def _of_certificates(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions]]:
+    """Certified accuracy at the default radii, and the mean radius."""
+    at_radii = {f"certified_accuracy@{spec.literal(radius)}": certified(item, radius) for radius in radii_of(item)}
+    for metric, values in {**at_radii, "average_certified_radius": certified_radii(item)}.items():
+        entry = _entry([item], item.cell.perturbation, metric, values.astype(np.float64))
+        yield _key([item], entry), entry
+
+
 def _of_frames(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions]]:
     """How stable predictions are over one sequence, and whether all its frames are correct."""
     stable = {f"{name}{suffix(difficulty)}": values for (name, difficulty), values in stabilities(item).items()}
@@ -202,7 +221,7 @@ def _over_cells(
     """Scores over corruptions or sequences, with flags for all and for single metrics."""
     for (perturbation, metric), values in contributions.items():
         entry = _entry(group, perturbation, metric, values)
-        entry = replace(entry, flags=flags + (flags_of_metric or {}).get(metric, ()))
+        entry = replace(entry, flags=entry.flags + flags + (flags_of_metric or {}).get(metric, ()))
         yield _key(group, entry), entry
 
 
@@ -215,6 +234,7 @@ def _entry(group: Sequence[CellOutcomes], perturbation: str, metric: str, values
         protocol=protocol_over([item.cell for item in group]),
         sample_ids=first.outcomes["sample_id"].to_pylist(),
         values=values,
+        flags=first.cell.flags,
     )
 
 
@@ -222,7 +242,7 @@ def _key(group: Sequence[CellOutcomes], entry: SampleContributions) -> str:
     """Equal for what may be compared; published files are identified by their samples, others by their bytes too."""
     cell = group[0].cell
     samples = hashlib.blake2b("\n".join(entry.sample_ids).encode(), digest_size=16).hexdigest()
-    images = [cell.benchmark, cell.classes, samples if cell.is_published else cell.data]
+    images = [cell.benchmark, cell.classes, samples if cell.is_published else cell.data, cell.protocol.stream]
     names = ("constants", "jpeg_quality", "surrogate", *(("version",) if len(group) == 1 else ()))
     made_with = {name: cell.configuration.get(name) for name in names}
     seeds = seeds_of([item.cell for item in group])

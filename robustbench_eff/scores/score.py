@@ -10,7 +10,7 @@ from robustbench_eff.core.metric import Metric
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.registry.metrics import metric_of
 
-ScoreKind = Literal["none", "attack", "corruption", "sequence", "several"]
+ScoreKind = Literal["none", "attack", "corruption", "sequence", "certificate", "several"]
 """What changed the images: nothing, one perturbation of that kind, or several perturbations together."""
 
 

@@ -19,6 +19,8 @@ class ScoreContext:
 
     alexnet: AlexNet = field(default_factory=published)
     """Errors and flip probabilities of AlexNet, to which mCE and mFR are relative."""
+    radii: Sequence[float] = ()
+    """L2 radii at which certified accuracy is computed; empty for a grid that depends on the noise."""
     suspicions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Suspicions of the gradient-masking checks, by the id of the cell."""
 

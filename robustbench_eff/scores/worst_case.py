@@ -16,17 +16,28 @@ from .distances import distances, survives
 from .score import Score
 from .score_function import GroupScores, ScoreContext
 
-Correct = npt.NDArray[np.bool_]
+Shares = npt.NDArray[np.float64]
+Votes = npt.NDArray[np.bool_]
 
 
-def worst_case(correct: Sequence[Correct]) -> Correct:
-    """Return which samples are classified correctly under every attack, bool, shape (n,).
+def worst_case(votes: Sequence[Votes]) -> Shares:
+    """Return the fraction of right votes of each sample under its strongest attack, in [0, 1], shape (n,).
+
+    With one vote per sample that is 1 where it is classified correctly under every attack, else 0. Of several votes
+    each half is counted under the attack that the other half finds strongest: the lowest of several noisy fractions
+    would be too low.
 
     Args:
-        correct: For each attack, which of the same samples are classified correctly, each of shape (n,).
+        votes: For each attack, which votes on the same samples are right, each of shape (n, votes).
     """
-    everywhere: Correct = np.logical_and.reduce(correct)
-    return everywhere
+    if all(of.shape[1] == 1 for of in votes):
+        everywhere: Shares = np.logical_and.reduce(votes)[:, 0].astype(np.float64)
+        return everywhere
+    halves = [np.stack([of[:, min(half, of.shape[1] - 1) :: 2].mean(axis=1) for of in votes]) for half in (0, 1)]
+    samples = np.arange(halves[0].shape[1])
+    chosen = [halves[half][halves[1 - half].argmin(axis=0), samples] for half in (0, 1)]
+    shares: Shares = np.mean(chosen, axis=0)
+    return shares
 
 
 def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
@@ -50,25 +61,28 @@ def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
             f"{item.cell.perturbation} is incomplete and left out" for item in attacks if not item.finished
         )
         for eps in sorted({item.cell.eps for item in finished if not item.cell.is_minimum_norm}):
-            inside = {item.cell.id: correct for item in finished if (correct := _correct(item, eps)) is not None}
+            inside = {item.cell.id: votes for item in finished if (votes := _votes(item, eps)) is not None}
             taken = [item for item in finished if item.cell.id in inside]
             if len(taken) > 1:
                 flags = [flag for item in taken for flag in flags_of(item.outcomes, len(item))]
                 flags += [flag for item in taken for flag in context.suspicions.get(item.cell.id, ())]
-                survivors = worst_case([*inside.values()])
-                scores.append(_score(taken, survivors, eps, (*taken[0].cell.flags, *left_out, *dict.fromkeys(flags))))
+                shares = worst_case([*inside.values()])
+                scores.append(_score(taken, shares, eps, (*taken[0].cell.flags, *left_out, *dict.fromkeys(flags))))
     return scores
 
 
-def _correct(item: CellOutcomes, eps: float) -> Correct | None:
-    """Samples that are correct when clean and have no adversarial image within `eps`; None if it was not searched."""
+def _votes(item: CellOutcomes, eps: float) -> Votes | None:
+    """Votes on the images found within `eps`, right where there is none; None if it was not searched.
+
+    A search for the closest image says only whether most votes are right.
+    """
     if item.cell.is_minimum_norm:
-        return survives(distances(item), eps)
-    return item.correct if item.cell.eps <= eps else None
+        return survives(distances(item), eps)[:, None]
+    return item.votes if item.cell.eps <= eps else None
 
 
-def _score(attacks: Sequence[CellOutcomes], correct: Correct, eps: float, flags: tuple[str, ...]) -> Score:
-    cell, n, survivors = attacks[0].cell, len(correct), int(correct.sum())
+def _score(attacks: Sequence[CellOutcomes], shares: Shares, eps: float, flags: tuple[str, ...]) -> Score:
+    cell, n, survivors = attacks[0].cell, len(shares), float(shares.sum())
     different = len({item.cell.perturbation for item in attacks})
     runs = f" in {len(attacks)} runs" if len(attacks) > different else ""
     ball = f"{cell.norm} {spec.literal(eps)}"

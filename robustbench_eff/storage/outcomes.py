@@ -21,8 +21,10 @@ SCHEMA = pa.schema(
         _column("label", pa.int32(), "true class; of a cue-conflict image that of its shape"),
         _column("texture", pa.int32(), "class of the texture of a cue-conflict image; -1 for any other"),
         _column("clean_prediction", pa.int32(), "class predicted on the clean image; -1 if unknown"),
-        _column("prediction", pa.int32(), "class predicted on the perturbed image, by the referee"),
-        _column("correct", pa.bool_(), "right on the perturbed image; under an attack also on the clean one"),
+        _column(
+            "prediction", pa.int32(), "class the referee predicts on the perturbed image, of votes the most frequent"
+        ),
+        _column("correct", pa.bool_(), "right on the perturbed image, in most votes; attacked also on the clean one"),
         _column("correct_8bit", pa.bool_(), "the same after rounding the perturbed image to 8 bits"),
         _column("confidence", pa.float32(), "softmax probability of the true class on the perturbed image"),
         _column("prediction_confidence", pa.float32(), "the same of the class that was predicted"),
@@ -80,6 +82,20 @@ def as_numpy(column: pa.ChunkedArray | pa.Array) -> npt.NDArray[Any]:
     if pa.types.is_boolean(array.type):
         return np.from_dlpack(array.cast(pa.uint8())).astype(bool)
     return np.from_dlpack(array)
+
+
+def right_shares(outcomes: pa.Table) -> npt.NDArray[np.float64]:
+    """Return the fraction of each sample's votes that are right, shape (n,); without votes 1 if it is correct, else 0.
+
+    Args:
+        outcomes: Outcomes of one cell with the column `correct`, and `votes` where samples were judged several times.
+    """
+    if "votes" in outcomes.column_names:
+        votes = as_numpy(outcomes["votes"].combine_chunks().flatten())
+        if len(votes):
+            shares: npt.NDArray[np.float64] = votes.reshape(outcomes.num_rows, -1).mean(axis=1)
+            return shares
+    return as_numpy(outcomes["correct"]).astype(np.float64)
 
 
 def concatenate(tables: list[pa.Table], columns: list[str]) -> pa.Table:

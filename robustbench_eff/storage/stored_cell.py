@@ -15,7 +15,7 @@ from robustbench_eff.core.protocol import Protocol
 if TYPE_CHECKING:
     from robustbench_eff.core.types import AttackUses
 
-PerturbationKind = Literal["none", "attack", "corruption", "sequence"]
+PerturbationKind = Literal["none", "attack", "corruption", "sequence", "certificate"]
 CLEAN = "none"
 """Text of the perturbation that leaves the images as they are."""
 _USES_OF_FORMAT_4: Mapping[AttackUses, tuple[str, ...]] = {
@@ -80,6 +80,11 @@ class StoredCell:
         return bool(self.configuration.get("published", False))
 
     @property
+    def orders(self) -> int:
+        """Number of orders in which a network that adapts saw the images; 1 for any other."""
+        return int(self.configuration.get("adaptation", {}).get("orders", 1))
+
+    @property
     def attack(self) -> str:
         """Name of the attack, without its arguments; `transfer` if its images were found on another model."""
         return "transfer" if "surrogate" in self.configuration else self.perturbation.partition("(")[0]
@@ -105,6 +110,11 @@ class StoredCell:
     def is_minimum_norm(self) -> bool:
         """Whether the attack searches for the closest adversarial image rather than inside one ball."""
         return self.kind == "attack" and (math.isinf(self.eps) or bool(self.radii))
+
+    @property
+    def smoothing(self) -> Mapping[str, Any] | None:
+        """Fields of the smoothed classifier that was certified, or attacked in place of the network; else None."""
+        return self.configuration.get("smoothing")
 
     @property
     def precision(self) -> str:

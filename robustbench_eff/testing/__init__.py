@@ -9,12 +9,13 @@
 
 A check raises AssertionError with a message that names the broken rule. ATTACK_CHECKS take the class of an attack,
 CORRUPTION_CHECKS a `Kernel`, SEQUENCE_CHECKS a `SequenceKernel`, STYLISER_CHECKS a styliser, DEFENSE_CHECKS the class
-of a recipe, BENCHMARK_CHECKS a `Benchmark`, READER_CHECKS a reader with a path that it understands, SCORE_CHECKS a
-`CellScores` or `GroupScores`, and MODEL_SOURCE_CHECKS a `ModelExample`.
+of a recipe, ADAPTATION_CHECKS an adaptation, BENCHMARK_CHECKS a `Benchmark`, READER_CHECKS a reader with a path that it
+understands, SCORE_CHECKS a `CellScores` or `GroupScores`, and MODEL_SOURCE_CHECKS a `ModelExample`.
 """
 
 from __future__ import annotations
 
+from .adaptations import ADAPTATION_CHECKS
 from .attacks import ATTACK_CHECKS
 from .benchmarks import BENCHMARK_CHECKS, READER_CHECKS
 from .corruptions import CORRUPTION_CHECKS
@@ -25,6 +26,7 @@ from .sequences import SEQUENCE_CHECKS
 from .stylisers import STYLISER_CHECKS
 
 __all__ = [
+    "ADAPTATION_CHECKS",
     "ATTACK_CHECKS",
     "BENCHMARK_CHECKS",
     "CORRUPTION_CHECKS",

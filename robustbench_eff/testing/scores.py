@@ -21,6 +21,7 @@ from robustbench_eff.storage.stored_cell import PerturbationKind, StoredCell
 
 SAMPLES = 24
 CLASSES, FRAMES, RANKS = 10, 4, 5
+SMOOTHING = {"sigma": 0.25, "n": 1000, "n0": 100, "alpha": 0.001}
 
 
 def declares_its_metrics(function: ScoreFunction) -> None:
@@ -100,7 +101,7 @@ def made_up_scores(function: ScoreFunction, *, samples: int = SAMPLES, accuracy:
     """Return the scores of one model with random outcomes, from cells of every kind that the function is for.
 
     The cells are ImageNet and one natural shift of it, cue-conflict images, ImageNet-C at all severities, the sequences
-    of ImageNet-P, two attacks in one ball, a minimum-norm attack, and a security curve.
+    of ImageNet-P, two attacks in one ball, a minimum-norm attack, a security curve, certificates, an attack on them.
 
     Args:
         function: A row of the table of scores.
@@ -151,6 +152,10 @@ _CELLS: Mapping[CellKind, Sequence[_MadeUp]] = {
         _attack("minimum norm", "fmn(eps=None)"),
         _attack("minimum norm", "security_curve(eps=(4/255, 8/255))", eps=[4 / 255, 8 / 255]),
     ],
+    "certificate": [_MadeUp("certificate", "digits", "smoothing(sigma=0.25)", {"smoothing": SMOOTHING})],
+    "smoothed attack": [
+        _attack("smoothed attack", "pgd(eps=8/255) on smoothing(sigma=0.25)", smoothing=SMOOTHING),
+    ],
 }
 
 
@@ -168,7 +173,9 @@ def _item(made_up: _MadeUp, columns: tuple[str, ...], samples: int, accuracy: fl
     values |= {"index": np.arange(SAMPLES), "label": labels, "clean_prediction": labels}
     values |= {"prediction": np.where(correct, labels, others), "correct": correct, "correct_8bit": correct}
     values |= {name: random.uniform(0.6, 1.0, SAMPLES) for name in ("confidence", "prediction_confidence")}
+    values["radius"], values["votes"] = random.uniform(0.1, 0.6, SAMPLES), [[]] * SAMPLES
     values["distance_linf"] = random.uniform(0.0, 0.1, SAMPLES)
+    values["distance_l2"] = np.full(SAMPLES, 1.0)  # beyond all certified radii
     values["texture"] = others if made_up.kind == "cue conflict" else np.full(SAMPLES, -1)
     values |= {name: [""] * SAMPLES for name in ("won_by", "note", "flag")}
     values["sample_id"] = [f"ILSVRC2012_val_{row + 1:08d}.JPEG" for row in range(SAMPLES)]
@@ -190,7 +197,12 @@ def _rankings(random: np.random.Generator, stable: float) -> np.ndarray:
 
 
 def _cell(made_up: _MadeUp) -> StoredCell:
-    kinds: Mapping[CellKind, PerturbationKind] = {"clean": "none", "cue conflict": "none", "minimum norm": "attack"}
+    kinds: Mapping[CellKind, PerturbationKind] = {
+        "clean": "none",
+        "cue conflict": "none",
+        "minimum norm": "attack",
+        "smoothed attack": "attack",
+    }
     kind = kinds.get(made_up.kind, made_up.kind)
     return StoredCell(
         id=f"{made_up.benchmark} {made_up.perturbation}",

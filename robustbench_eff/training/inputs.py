@@ -159,6 +159,8 @@ def _teacher(name: str, preprocessing: Preprocessing, device: str) -> Classifier
     size = teacher.preprocessing.geometry.size
     if size != preprocessing.geometry.size:
         raise UsageError(f"The teacher {name} wants images of {size} pixels.", f"Train with --input-size {size}.")
+    if teacher.preprocessing.channels != preprocessing.channels:
+        raise UsageError(f"The teacher {name} takes one channel, and networks are trained on three.")
     return teacher.requires_grad_(False)
 
 

@@ -206,7 +206,9 @@ def train_and_evaluate(settings: TrainSettings, sweep: Sweep) -> Outcome:
             store=settings.out / "store",
             device=settings.device,
         )
-        values |= columns(evaluate(str(settings.out), settings=options).scores)
+        result = evaluate(str(settings.out), settings=options)
+        result.check()
+        values |= columns(result.scores)
     return Outcome(card.passes_per_sample, values)
 
 

@@ -14,7 +14,7 @@ from robustbench_eff.evaluation.engines import dispatch
 from robustbench_eff.evaluation.engines.dispatch import MAX_DEATHS, WorkerLost
 from robustbench_eff.evaluation.engines.store_writer import TaskFinished
 from robustbench_eff.evaluation.plan import Plan, PlannedCell, Task
-from robustbench_eff.evaluation.worker import ShardResult
+from robustbench_eff.evaluation.shard_columns import ShardResult
 from robustbench_eff.models.classifier import Provenance
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.store import Store

@@ -68,8 +68,9 @@ def build():
 def test_an_error_that_cannot_be_pickled_is_reported(tmp_path: Path) -> None:
     (tmp_path / "odd.py").write_text(ODD)
     model = ModelRequest(name=f"{tmp_path}/odd.py:build", input_size=32, num_classes=10)
+    result = run(tmp_path / "store", model, benchmarks=["digits"], attacks=["fgsm"], limit=16, workers=2)
     with pytest.raises(EvaluationError, match=r"fgsm.* failed: Odd: twice odd"):
-        run(tmp_path / "store", model, benchmarks=["digits"], attacks=["fgsm"], limit=16, workers=2)
+        result.check()
     with pytest.raises(RuntimeError, match="in a worker: ZeroDivisionError"):
         raise pickle.loads(pickle.dumps(_sendable(ZeroDivisionError())))
 

@@ -12,7 +12,7 @@ from torch import nn
 from robustbench_eff.benchmarks.definitions.digits import open_digits
 from robustbench_eff.core.rng import RandomStreams
 
-USER_MODEL = """
+UNTRAINED_MODEL = """
 import torch
 class Net(torch.nn.Module):
     def __init__(self, width=4, classes=10):
@@ -33,6 +33,17 @@ class Two(torch.nn.Module):
 def two_inputs():
     return Two()
 """
+
+
+USER_MODEL = UNTRAINED_MODEL.replace(
+    "torch.nn.Linear(width, classes)\n",
+    """torch.nn.Linear(width, classes)
+        with torch.no_grad():
+            for number, values in enumerate(self.parameters(), 7):
+                values.copy_(torch.linspace(-1, 1, values.numel()).mul(number).sin().view(values.shape))
+""",
+)
+"""The same network with fixed weights in the place of a file."""
 
 
 def random_weights(path: Path, module: nn.Module) -> Path:

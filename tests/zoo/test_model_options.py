@@ -12,7 +12,7 @@ import torch
 
 from robustbench_eff import load_classifier
 from robustbench_eff.models.request import ModelOptions, ModelRequest
-from small_models import USER_MODEL, random_weights
+from small_models import UNTRAINED_MODEL, random_weights
 
 DIGESTS = {
     "digits_standard": "dfcb1fe42913e3bba9799e0258af5730",
@@ -33,7 +33,9 @@ def test_an_option_may_have_the_types_that_python_callers_use() -> None:
     made = ModelRequest.from_options("m", {"weights": "w.pt", "mean": [1.0, 2.0, 3.0], "std": None, "model_args": None})
     assert made == ModelRequest(name="m", weights=Path("w.pt"), mean=(1.0, 2.0, 3.0))
     everything = {"weights": None, "num_classes": 3, "mean": [0.5], "std": (0.5,), "input_size": 8, "geometry": "none"}
-    assert ModelRequest.from_options("m", everything | {"model_args": {"a": 1}, "trust_checkpoint": True}) == (
+    assert ModelRequest.from_options(
+        "m", everything | {"model_args": {"a": 1}, "trust_checkpoint": True, "random_weights": True}
+    ) == (
         ModelRequest(
             name="m",
             num_classes=3,
@@ -43,6 +45,7 @@ def test_an_option_may_have_the_types_that_python_callers_use() -> None:
             geometry="none",
             model_args={"a": 1},
             trust_checkpoint=True,
+            random_weights=True,
         )
     )
 
@@ -60,9 +63,9 @@ def test_shipped_models_keep_their_digest(name: str) -> None:
 def test_a_users_model_keeps_its_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "held_neighbour.py").write_text("SIGN = 1\n")
-    (tmp_path / "held.py").write_text("import held_neighbour\n" + USER_MODEL)
+    (tmp_path / "held.py").write_text("import held_neighbour\n" + UNTRAINED_MODEL)
     namespace: dict = {}
-    exec(USER_MODEL, namespace)
+    exec(UNTRAINED_MODEL, namespace)
     module = namespace["build"]()
     with torch.no_grad():
         for value in module.state_dict().values():

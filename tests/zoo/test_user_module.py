@@ -50,7 +50,6 @@ def test_another_source_file_is_another_model(user_file: Path) -> None:
         ("build", {"num_classes": 1000}, "has 10 outputs, not the 1000"),
         ("build", {"mean": [1, 2]}, "one value or three"),
         ("build", {"std": [0]}, "std must be > 0"),
-        ("build", {"model_args": {"classes": 1}}, "has one output"),
         ("raises", {}, "KeyError: 'lost'"),
         ("two_inputs", {}, "Its forward must take the images alone"),
     ],

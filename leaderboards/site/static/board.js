@@ -52,7 +52,7 @@ function modelCell(row) {
   return cell;
 }
 
-// A star in the text marks a number with flags, which the title lists.
+// A dagger or star in the text marks a number with flags, which the title lists.
 function figureCell(figure) {
   if (!figure) return "";
   const [, , text, interval, best, n, , ...flags] = figure;

@@ -6,87 +6,26 @@ A worker may die at any time: its unfinished tasks are given to another worker.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 from robustbench_eff.core.errors import EvaluationError
 from robustbench_eff.core.statistics import wilson
 from robustbench_eff.storage.store import Store
 
+from ..failures import FailedCell, FailedShard, dependent_failure
 from ..plan import Plan, PlannedCell, Task
+from .pool import MAX_DEATHS, Pool, WorkerLost
 from .store_writer import OpenCell, Progress, StoreWriter, TaskFinished
 
-MAX_DEATHS = 3
-"""Number of workers that may die of the same samples; then the run ends with an error."""
 MAX_PENDING_WRITES = 8
 """Number of finished shards that may wait to be written; above it no further shard is dispatched."""
-TASKS_PER_WORKER = 2
-"""Number of tasks that a worker holds at once: one that it computes, and one whose images it fetches meanwhile."""
 NO_TASK = ("", 0)
 """Key that counts deaths of workers before their first task."""
 POLL_SECONDS = 0.05
 """Seconds between two checks of pending store operations while a worker is idle."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerLost:
-    """Event of a worker's death; the pool has replaced the worker or will do so."""
-
-    worker: int
-    """Number of the dead worker."""
-    tasks: Sequence[Task]
-    """Unfinished tasks of the worker; it died while it computed the first."""
-    why: str
-    """Cause of the death, for the error message."""
-
-
-@runtime_checkable
-class Pool(Protocol):
-    """Workers that each hold the models of a run; `plan` and `wait` raise the errors of the workers."""
-
-    size: int
-    """Intended number of workers."""
-
-    def plan(self, preparing: Callable[[str, int, int], None]) -> Plan:
-        """Return the plan of the run, made by one of the workers.
-
-        Args:
-            preparing: Called with a benchmark's name, the number of its decoded images and the number of all its
-                images; an engine whose workers run on other machines may ignore it.
-
-        Returns:
-            The cells of the run, and the inputs that are missing.
-
-        Raises:
-            EvaluationError: If the worker dies.
-        """
-
-    def free(self) -> Sequence[int]:
-        """Return the numbers of the workers that can take one more task, those with the fewest tasks first."""
-
-    def give(self, worker: int, task: Task) -> None:
-        """Append a task to a worker's queue.
-
-        Args:
-            worker: Number of a worker that `free` returned.
-            task: Samples to evaluate.
-        """
-
-    def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
-        """Return the events since the last call; block until there is one.
-
-        Args:
-            seconds: Longest time to block; None means without a limit.
-
-        Returns:
-            Finished tasks and lost workers; empty if nothing happened in time.
-        """
-
-    def close(self) -> None:
-        """Stop all workers, also in the middle of a task."""
 
 
 def run(
@@ -97,8 +36,11 @@ def run(
     *,
     drawn: bool = False,
     target_ci: float | None = None,
-) -> None:
+) -> list[FailedCell]:
     """Evaluate every cell of a plan; outcomes that the store already holds are not computed again.
+
+    A cell whose perturbation or model fails ends without further outcomes, and the cells that depend on it are not
+    begun; all others are evaluated.
 
     Args:
         plan: Cells to evaluate, each clean cell before the cells that depend on it.
@@ -110,8 +52,12 @@ def run(
             early. Clean cells, on which the others depend, always finish. Stopping by the width alone keeps the
             coverage of the interval as the number of samples grows.
 
+    Returns:
+        The cells that failed, in the order in which they did.
+
     Raises:
-        EvaluationError: If a worker fails, or `MAX_DEATHS` workers die of the same samples.
+        EvaluationError: If a worker would compute another cell, or `MAX_DEATHS` workers die of the same samples.
+        ModelError: If an attack changed the model.
         StoreError: If the store cannot be read or written.
 
     Source:
@@ -120,7 +66,9 @@ def run(
     with ThreadPoolExecutor(1, "store") as store_thread:
         num_samples = {planned.cell.id: planned.cell.samples for planned in plan.cells}
         writer = StoreWriter(store, num_samples, store_thread, report, workers=pool.size, drawn=drawn)
-        _Run(plan, pool, writer, target_ci).work()
+        running = _Run(plan, pool, writer, target_ci)
+        running.work()
+        return [*running.failed.values()]
 
 
 class _Run:
@@ -135,11 +83,13 @@ class _Run:
         self.opening: dict[Future[OpenCell], str] = {}
         """Digest of the model by the future of the cell."""
         self.open: list[OpenCell] = []
-        self.writing: dict[Future[None], OpenCell] = {}
+        self.writing: dict[Future[FailedShard | None], OpenCell] = {}
         self.closing: dict[Future[None], str] = {}
         """Id of the cell by the future that closes it."""
         self.finished: set[str] = set()
-        """Ids of the closed cells."""
+        """Ids of the closed cells, without the failed ones."""
+        self.failed: dict[str, FailedCell] = {}
+        """By id of the cell."""
         self.models: dict[int, str] = {}
         """Digest of the model that each worker used last."""
         self.deaths: Counter[tuple[str, int]] = Counter()
@@ -170,16 +120,21 @@ class _Run:
             self.open.append(opened.result())
             self._stop_early(self.open[-1])
         for written in [future for future in self.writing if future.done()]:
-            written.result()
+            failure = written.result()
             cell = self.writing.pop(written)
             cell.num_unstored -= 1
-            self._stop_early(cell)
+            if failure is None:
+                self._stop_early(cell)
+            else:
+                self._give_up(cell, failure)
         for cell in [cell for cell in self.open if not (cell.has_shards or cell.num_unstored)]:
             self.open.remove(cell)
             self.closing[self.writer.close(cell)] = cell.planned.cell.id
         for closed in [future for future in self.closing if future.done()]:
             closed.result()
             self.finished.add(self.closing.pop(closed))
+        self.finished -= self.failed.keys()
+        self._drop_dependants()
         self._open_cells()
 
     def _open_cells(self) -> None:
@@ -223,6 +178,19 @@ class _Run:
             low, high = wilson(num_correct, num_samples)
             if (high - low) / 2 <= self.target_ci:
                 cell.remaining.clear()
+
+    def _give_up(self, cell: OpenCell, failure: FailedShard) -> None:
+        """Dispatch no more shards of a cell; the first reason counts."""
+        self.failed.setdefault(cell.planned.cell.id, FailedCell(cell.planned.cell, failure.error))
+        cell.remaining.clear()
+        cell.lost.clear()
+
+    def _drop_dependants(self) -> None:
+        """Give up the cells whose clean cell has failed; their records say that they were wanted."""
+        for planned in [planned for planned in self.waiting if planned.clean in self.failed]:
+            self.waiting.remove(planned)
+            self.failed[planned.cell.id] = FailedCell(planned.cell, dependent_failure(planned.cell))
+            self.closing[self.writer.record(planned)] = planned.cell.id
 
     def _dispatch(self, pending: bool) -> None:
         """Dispatch as many tasks as the workers take; `pending` is True if the store thread will open more cells."""

@@ -8,9 +8,10 @@ from typing import Protocol, runtime_checkable
 
 from robustbench_eff.core.errors import ModelError
 
+from ..failures import FailedShard
 from ..plan import Plan, Task
-from ..worker import ShardColumns
-from .dispatch import TASKS_PER_WORKER
+from ..shard_columns import ShardColumns
+from .pool import TASKS_PER_WORKER
 from .store_writer import TaskFinished
 
 
@@ -40,17 +41,18 @@ class WorkerRuntime(Protocol):
             task: Task that `work` will receive soon.
         """
 
-    def work(self, task: Task) -> ShardColumns:
+    def work(self, task: Task) -> ShardColumns | FailedShard:
         """Evaluate a task.
 
         Args:
             task: Samples of a cell of the plan.
 
         Returns:
-            The outcomes of the samples.
+            The outcomes of the samples, or why there are none.
 
         Raises:
-            EvaluationError: If the cell of the task differs from the cell here, or the evaluation fails.
+            EvaluationError: If the cell of the task differs from the cell here.
+            ModelError: If the model was changed.
         """
 
 

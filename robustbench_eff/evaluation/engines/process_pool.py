@@ -23,9 +23,9 @@ from robustbench_eff.core.batching import cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError, RobustEvalWarning
 
 from ..plan import Plan, Task
-from ..worker import ShardColumns
-from .dispatch import TASKS_PER_WORKER, WorkerLost
+from ..shard_columns import ShardColumns
 from .inline import WorkerRuntime, cannot_be_sent
+from .pool import TASKS_PER_WORKER, WorkerLost
 from .store_writer import TaskFinished
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -197,7 +197,7 @@ def _pickled(opening: Opening) -> bytes:
     """Pickle an opening once for all processes that are started with it; it contains the weights of modules."""
     try:
         return pickle.dumps(opening)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
+    except (pickle.PicklingError, AttributeError, TypeError, RuntimeError) as error:  # RuntimeError: TorchScript
         raise cannot_be_sent(error) from error
 
 

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from robustbench_eff.core.batching import cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, MissingExtra, RobustEvalError, UsageError
 
+from ..failures import FailedShard
 from ..plan import Plan, Task
-from ..worker import ShardResult
-from .dispatch import MAX_DEATHS, TASKS_PER_WORKER, WorkerLost
+from ..shard_columns import ShardResult
 from .inline import WorkerRuntime, cannot_be_sent
+from .pool import MAX_DEATHS, TASKS_PER_WORKER, WorkerLost
 from .store_writer import TaskFinished
 
 try:
@@ -58,7 +59,7 @@ class _Worker:
     def fetch(self, task: Task) -> None:
         self._runtime.fetch(task)
 
-    def work(self, task: Task) -> ShardResult:
+    def work(self, task: Task) -> ShardResult | FailedShard:
         return _call_reporting_device_failure(lambda: self._runtime.work(task).to_result())
 
 

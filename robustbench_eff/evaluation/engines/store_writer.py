@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
 from robustbench_eff.core.errors import StoreError
 from robustbench_eff.core.shuffle import UnbiasedPrefix, fair_from
-from robustbench_eff.storage.outcomes import as_numpy
+from robustbench_eff.storage.outcomes import as_numpy, right_shares
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
+from ..failures import FailedShard
 from ..plan import PlannedCell, SampleIndices, Task, shards_of
-from ..worker import ShardResult
+from ..shard_columns import ShardResult
 
 MIN_SHARD_SIZE = 64
 """Number of samples below which shards are not cut further for several workers."""
@@ -35,16 +35,18 @@ class Progress:
     """Number of samples that this step added."""
     done: int
     """Number of samples that the store holds."""
-    correct: int
-    """Number of correct samples among `done`."""
+    correct: float
+    """Number of correct samples among `done`, with several votes per sample the sum of the fractions of right ones."""
     resumed: bool
     """True if the samples of this step came from the store instead of being computed."""
     seconds: float = 0.0
     """Seconds that workers have spent on the cell in this run."""
     ended: bool = False
     """True if the cell is complete or was stopped early."""
-    drawn: tuple[int, int] | None = None
+    drawn: tuple[int, float] | None = None
     """Length of the unbiased prefix and number of correct samples in it, if the samples come in random order."""
+    failure: str = ""
+    """Why the cell has failed; empty if it has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class TaskFinished:
     """Event of a finished task."""
 
     task: Task
-    found: Callable[[], ShardResult]
-    """Convert the outcomes into the form that is stored."""
+    found: Callable[[], ShardResult | FailedShard]
+    """Convert the outcomes into the form that is stored, or return why there are none."""
 
 
 @dataclass(slots=True, eq=False)
@@ -69,8 +71,9 @@ class OpenCell:
     """Number of dispatched samples from which on they form a prefix of `shuffled`."""
     num_given: int
     """Number of samples that were dispatched or are stored."""
-    stored: tuple[int, int]
-    """Number of stored samples and of correct ones among them; the store thread replaces both together."""
+    stored: tuple[int, float]
+    """Number of stored samples and of correct ones among them; the store thread replaces both together. With several
+    votes per sample, the fraction of right ones counts."""
     prefix: UnbiasedPrefix | None
     """Unbiased prefix of the stored samples, if the samples come in random order."""
     num_files: int
@@ -83,6 +86,8 @@ class OpenCell:
     """Seconds that workers have spent on the cell in this run."""
     num_unstored: int = 0
     """Number of dispatched shards that are not stored yet."""
+    failure: str = ""
+    """Why the cell has failed; empty if it has not."""
 
     @property
     def has_shards(self) -> bool:
@@ -141,12 +146,23 @@ class StoreWriter:
         """
         return self.thread.submit(self._open, planned)
 
-    def write(self, cell: OpenCell, event: TaskFinished) -> Future[None]:
-        """Store the outcomes of a shard.
+    def record(self, planned: PlannedCell) -> Future[None]:
+        """Store the record of a cell that will not be opened.
+
+        Args:
+            planned: Cell of the plan.
+        """
+        return self.thread.submit(self.store.write_cell, planned.cell)
+
+    def write(self, cell: OpenCell, event: TaskFinished) -> Future[FailedShard | None]:
+        """Store the outcomes of a shard, if there are any.
 
         Args:
             cell: Open cell of the task.
             event: Finished task.
+
+        Returns:
+            Future of the reason why there are none; of None if they were stored.
         """
         return self.thread.submit(self._write, cell, event)
 
@@ -161,19 +177,20 @@ class StoreWriter:
     def _open(self, planned: PlannedCell) -> OpenCell:
         cell = planned.cell
         self.store.write_cell(cell)
-        stored, num_files = self.store.load_for_resume(cell.id, ["correct"])
-        rows, num_correct = as_numpy(stored["index"]), int(pc.sum(stored["correct"]).as_py() or 0)
+        columns = ["correct", "votes"] if "votes_per_image" in cell.configuration else ["correct"]
+        stored, num_files = self.store.load_for_resume(cell.id, columns)
+        rows, right = as_numpy(stored["index"]), right_shares(stored)
         drawn = self.drawn and not planned.per_shard_randomness
         prefix = UnbiasedPrefix(cell.samples) if drawn else None
         if prefix is not None:
-            prefix.add(rows, as_numpy(stored["correct"]))
+            prefix.add(rows, right)
         opened = OpenCell(
             planned=planned,
             clean_predictions=self._clean_predictions(planned),
             remaining=deque(shards_of(cell.samples, rows, shard_size(planned, self.workers), drawn=drawn)),
             fair_from=fair_from(rows, cell.samples) if drawn else cell.samples,
             num_given=len(rows),
-            stored=(len(rows), num_correct),
+            stored=(len(rows), float(right.sum())),
             prefix=prefix,
             num_files=num_files,
             has_gallery=self.store.has_picture(cell.id),
@@ -181,19 +198,23 @@ class StoreWriter:
         self._report(opened, len(rows), resumed=True)
         return opened
 
-    def _write(self, cell: OpenCell, event: TaskFinished) -> None:
+    def _write(self, cell: OpenCell, event: TaskFinished) -> FailedShard | None:
         result, cell_id = event.found(), cell.planned.cell.id
+        if isinstance(result, FailedShard):
+            cell.failure = cell.failure or result.error.message
+            return result
         if result.picture is not None:
             self.store.write_picture(cell_id, result.picture)
             cell.has_gallery = True
         self.store.write_shard(cell_id, result.outcomes)
-        num_samples, correct = result.outcomes.num_rows, as_numpy(result.outcomes["correct"])
+        num_samples, correct = result.outcomes.num_rows, right_shares(result.outcomes)
         cell.num_files += 1
         cell.seconds += result.seconds
-        cell.stored = cell.stored[0] + num_samples, cell.stored[1] + int(correct.sum())
+        cell.stored = cell.stored[0] + num_samples, cell.stored[1] + float(correct.sum())
         if cell.prefix is not None:
             cell.prefix.add(as_numpy(result.outcomes["index"]), correct)
         self._report(cell, num_samples)
+        return None
 
     def _close(self, cell: OpenCell) -> None:
         if cell.num_files > 1:
@@ -202,7 +223,9 @@ class StoreWriter:
 
     def _report(self, cell: OpenCell, num_samples: int, *, resumed: bool = False, ended: bool = False) -> None:
         drawn = None if cell.prefix is None else cell.prefix.counts
-        self.report(Progress(cell.planned.cell, num_samples, *cell.stored, resumed, cell.seconds, ended, drawn))
+        self.report(
+            Progress(cell.planned.cell, num_samples, *cell.stored, resumed, cell.seconds, ended, drawn, cell.failure)
+        )
 
     def _clean_predictions(self, planned: PlannedCell) -> npt.NDArray[np.int32] | None:
         """Return the clean predictions of a cell's samples; -1 for a sample without a clean image."""

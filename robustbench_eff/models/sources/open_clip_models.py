@@ -122,6 +122,7 @@ class OpenClipModels:
             source=source_text("open_clip", target, request.model_args),
             label_space=self.label_space(target, request),
             notes=(*notes, f"zero-shot head from {len(names)} class names and {len(prompts)} templates"),
+            all_loaded=request.weights is not None,
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:
@@ -140,7 +141,7 @@ OPEN_CLIP = OpenClipModels()
 
 def _preprocessing(config: dict[str, Any]) -> Preprocessing:
     geometry = Geometry(
-        size=config["size"] if isinstance(config["size"], int) else config["size"][-1],
+        size=config["size"],
         mode="squash" if config.get("resize_mode") == "squash" else "crop",
         interpolation=config.get("interpolation", "bicubic"),
     )

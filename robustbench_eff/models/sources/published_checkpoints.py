@@ -105,6 +105,7 @@ class PublishedCheckpoints:
             source=source_text(alias.source, alias.target, request.model_args),
             label_space="imagenet",
             notes=notes,
+            all_loaded=True,
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import Missing, ModelError, did_you_mean
-from robustbench_eff.core.preprocessing import Geometry, Preprocessing
+from robustbench_eff.core.preprocessing import Geometry, Preprocessing, size_before_crop
 from robustbench_eff.system import network
 
 from ..aliases import aliases
@@ -40,7 +39,9 @@ class TimmModels:
             # The table of aliases has the repository, so timm, which is slow to import, is not needed.
             return _missing_from_hub(alias.hub_id, WEIGHT_FILES, request)
         config = _config(target)
-        if config is None or not config.has_weights:
+        if not _has_weights(config):
+            if request.random_weights:
+                return []
             tags = _tags(target)
             how = f"--model timm:{tags[0]}, or --weights FILE" if tags else "--weights FILE"
             what = f"weights of {request.name}: timm has none under this name"
@@ -59,11 +60,16 @@ class TimmModels:
             target: Name of a timm model, with or without a tag.
             request: The user's options.
         """
-        _config(target)
+        published = _has_weights(_config(target)) or not request.random_weights
         arguments = dict(request.model_args)
         if request.num_classes is not None:
             arguments["num_classes"] = request.num_classes
-        module: Any = _create(target, arguments, pretrained=request.weights is None)
+        module: Any = _create(target, arguments, pretrained=request.weights is None and published)
+        if not module.num_classes:
+            raise ModelError(
+                f"{request.name} has no classifier: its weights were trained without classes.",
+                "Pass a file with a trained last layer: --num-classes N --weights FILE.",
+            )
         notes: tuple[str, ...] = ()
         if request.weights is not None:
             notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
@@ -73,6 +79,7 @@ class TimmModels:
             source=source_text("timm", target, arguments),
             label_space=label_space_of(module.num_classes),
             notes=notes,
+            all_loaded=request.weights is not None,
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:
@@ -117,11 +124,11 @@ def _preprocessing(name: str, module: nn.Module, request: ModelRequest) -> Prepr
     if config["crop_mode"] not in MODES and request.geometry is None:
         raise ModelError(f"{name} needs crop mode {config['crop_mode']!r}.", "Choose with --geometry crop or squash.")
     mode = MODES.get(config["crop_mode"], "crop")
-    size, crop_pct = config["input_size"][-1], config["crop_pct"]
+    size, crop_pct = config["input_size"][-2:], config["crop_pct"]
     geometry = Geometry(
         size=size,
         mode=mode,  # type: ignore[arg-type]
-        resize=math.floor(size / crop_pct) if mode == "crop" else None,
+        resize=size_before_crop(size, crop_pct) if mode == "crop" else None,
         interpolation=config["interpolation"],
     )
     preprocessing = Preprocessing(geometry=geometry, mean=tuple(config["mean"]), std=tuple(config["std"]))
@@ -150,6 +157,10 @@ def _config(name: str) -> Any:
     if tag and name not in (tags := _tags(name)):
         raise ModelError(f"timm does not have weights {name!r}.", f"It has {', '.join(tags) or 'none'}.")
     return get_pretrained_cfg(name, allow_unregistered=False)
+
+
+def _has_weights(config: Any) -> bool:
+    return config is not None and bool(config.has_weights)
 
 
 def _tags(name: str) -> list[str]:

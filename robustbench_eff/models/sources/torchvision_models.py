@@ -52,7 +52,8 @@ class TorchvisionModels:
             module = torchvision.models.get_model(architecture, weights=pretrained, **arguments).eval()
         except Exception as error:
             source = source_text("torchvision", target, arguments)
-            raise ModelError(f"torchvision cannot build {source}: {error}") from error
+            hint = "" if request.num_classes is None else "Leave out --num-classes, or pass a file with --weights FILE."
+            raise ModelError(f"torchvision cannot build {source}: {error}", hint) from error
         notes: tuple[str, ...] = ()
         if request.weights is not None:
             notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
@@ -67,6 +68,7 @@ class TorchvisionModels:
             source=source_text("torchvision", target, arguments),
             label_space=label_space_of(num_classes),
             notes=notes,
+            all_loaded=request.weights is not None,
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:

@@ -87,4 +87,5 @@ def build_from_card(card: Card, weights: Path, source: str, request: ModelReques
         source=source,
         label_space=card.label_space,
         notes=notes,
+        all_loaded=True,
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from robustbench_eff.core.errors import Missing, ModelError
-from robustbench_eff.core.preprocessing import Geometry, Mode, Preprocessing
-from robustbench_eff.core.user_code import get_attribute, load_module, split_place
+from robustbench_eff.core.errors import Missing, ModelError, RobustEvalError
+from robustbench_eff.core.preprocessing import Geometry, Preprocessing, size_before_crop
+from robustbench_eff.core.user_code import TRACEBACK, get_attribute, load_module, raised_at, split_place
 
+from ..exported import as_module, set_eval
 from ..request import LoadedModule, ModelRequest, source_text
 from ..weights import load_weights
 
@@ -49,10 +51,11 @@ class UserModules:
         place, attribute = split_place(target)
         code = load_module(place)
         factory = get_attribute(code, attribute, place)
-        module = factory if isinstance(factory, nn.Module) else _call(factory, target, request)
+        factory = as_module(factory)
+        module = factory if isinstance(factory, nn.Module) else as_module(_call(factory, target, request))
         if not isinstance(module, nn.Module):
             raise ModelError(f"{target} returned a {type(module).__name__}, not a torch.nn.Module.")
-        module.eval()
+        set_eval(module)
         notes: tuple[str, ...] = ()
         if request.weights is not None:
             notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
@@ -64,6 +67,7 @@ class UserModules:
             source=source_text("user", f"{Path(place).name}:{attribute}", request.model_args),
             label_space=self.label_space(target, request),
             notes=notes,
+            all_loaded=request.weights is not None,
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:
@@ -91,16 +95,27 @@ def plain_preprocessing(request: ModelRequest) -> Preprocessing:
         UsageError: A value is not valid.
     """
     size = request.input_size or DEFAULT_SIZE
-    mode: Mode = "none" if size <= SMALL else "crop"
-    geometry = Geometry(size=size, mode=mode, resize=int(size / DEFAULT_CROP) if mode == "crop" else None)
+    geometry = Geometry(size=size, mode="none")
+    if geometry.long_side > SMALL:
+        geometry = Geometry(size=size, mode="crop", resize=size_before_crop(size, DEFAULT_CROP))
     return request.adapt(Preprocessing(geometry=geometry), DEFAULT_CROP)
 
 
 def _call(factory: Any, target: str, request: ModelRequest) -> Any:
+    if not callable(factory):
+        raise ModelError(f"{target} is a {type(factory).__name__}, neither a torch.nn.Module nor a function.")
+    try:
+        inspect.signature(factory).bind(**request.model_args)
+    except TypeError as error:
+        arguments = ", ".join(f"{key}={value!r}" for key, value in request.model_args.items())
+        raise ModelError(
+            f"{target} cannot be called with ({arguments}): {error}.", "Pass its arguments with --model-arg KEY=VALUE."
+        ) from error
+    except ValueError:
+        pass  # the signature of a function in C is not known
     try:
         return factory(**request.model_args)
+    except RobustEvalError:
+        raise
     except Exception as error:
-        raise ModelError(
-            f"{target} cannot be called with {dict(request.model_args)}: {type(error).__name__}: {error}",
-            "Pass its arguments with --model-arg KEY=VALUE.",
-        ) from error
+        raise ModelError(f"{target} raised {type(error).__name__}: {error} ({raised_at(error)})", TRACEBACK) from error

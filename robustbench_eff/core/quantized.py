@@ -1,0 +1,28 @@
+"""Which networks compute with integers: they run on a CPU only, and no gradient flows through their layers."""
+
+from __future__ import annotations
+
+from torch import nn
+
+INTEGER_OPERATORS = "quantized::"
+"""Namespace of torch's operators on integers in TorchScript."""
+
+
+def integer_layer(network: object) -> str:
+    """Return the name of a layer that computes with integers, empty if there is none.
+
+    Args:
+        network: Any network; one that is not an `nn.Module` has no layers.
+    """
+    if not isinstance(network, nn.Module):
+        return ""
+    return next((name or type(part).__name__ for name, part in network.named_modules() if _is_integer(part)), "")
+
+
+def _is_integer(part: nn.Module) -> bool:
+    kind = type(part)
+    if kind.__module__.startswith("torch.ao.nn"):
+        # Float networks use FloatFunctional, which is in the same package.
+        return "quantized" in kind.__module__ and "FloatFunctional" not in kind.__name__
+    graph = getattr(part, "inlined_graph", None)  # of TorchScript
+    return graph is not None and INTEGER_OPERATORS in str(graph)

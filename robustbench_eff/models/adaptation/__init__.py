@@ -1,0 +1,1 @@
+"""Test-time adaptation: networks that change with the images they see."""
