@@ -202,3 +202,14 @@ def _edits(word: str, name: str) -> int:
 
 _SHORTEST_BEGINNING = 3
 """Number of letters from which on the beginning of a name stands for the name."""
+
+
+def reason(error: BaseException) -> str:
+    """Return the type and the message of an error in one line, of TorchScript's long ones the last.
+
+    Args:
+        error: Any exception.
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    line = "" if not lines else lines[-1] if "Traceback" in str(error) else lines[0]
+    return f"{type(error).__name__}: {line}"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from robustbench_eff.core.errors import ModelError
+from robustbench_eff.core.errors import ModelError, reason
 from robustbench_eff.core.outputs import ReadOutput, logits_of, read_output
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.core.probabilities import is_probability
@@ -159,7 +159,7 @@ def _call(module: nn.Module, preprocessing: Preprocessing, samples: int, name: s
             return module(((images - mean) / std).to(input_type(module)))
     except Exception as error:
         raise ModelError(
-            f"{name} fails on a batch of shape {tuple(images.shape)}: {type(error).__name__}: {error}",
+            f"{name} fails on a batch of shape {tuple(images.shape)}: {reason(error)}",
             failure_hint(module, device),
         ) from error
 
