@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 
+from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.quantized import integer_layer
 from robustbench_eff.core.types import Images, ImagesToLogits, Logits
@@ -30,6 +33,24 @@ def check_differentiable(model: object) -> None:
             "those without gradients, square and one_pixel.",
             "Or find images on the float32 network: 'pgd(eps=4/255) from path/to/file.py:factory'.",
         )
+
+
+def gradient_in_batches(
+    model: ImagesToLogits, images: Images, classes: Classes, loss: Loss, batches: Batches
+) -> tuple[Logits, Images]:
+    """Return `logits_and_gradient` of any number of images.
+
+    Args:
+        model: Maps images in [0, 1] to logits.
+        images: Images in [0, 1].
+        classes: Labels, or labels and targets side by side, as `loss` takes them.
+        loss: Maps logits and classes to one value per image.
+        batches: Size of the batches.
+    """
+    answers = batches.map(partial(logits_and_gradient, model, loss=loss), images, classes)
+    if len(answers) == 1:
+        return answers[0]
+    return torch.cat([logits for logits, _ in answers]), torch.cat([gradient for _, gradient in answers])
 
 
 def logits_and_gradient(model: ImagesToLogits, images: Images, classes: Classes, loss: Loss) -> tuple[Logits, Images]:

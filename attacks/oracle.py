@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -15,7 +14,7 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, QueryStats, SampleIndices
 
 from .checked_model import CheckedModel
-from .input_gradient import check_differentiable, logits_and_gradient
+from .input_gradient import check_differentiable, gradient_in_batches
 from .losses import Classes, Loss, margin
 from .preconditions import check_images, frozen_parameters
 from .random_outputs import ALMOST_NONE, MINORITY, Attempts, wrong_in_draws
@@ -107,10 +106,7 @@ class Oracle:
             yield self
         finally:
             self.attempts.owners = None
-            for all_rows, spent in zip(whole.counts(), self.effort.counts(), strict=True):
-                if len(spent) == len(rows):  # an attack that did not start has not counted anything
-                    all_rows.index_add_(0, rows, spent)
-            whole.notes.extend(note for note in self.effort.notes if note not in whole.notes)
+            whole.add(self.effort, rows)
             self.effort = whole
 
     def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
@@ -130,8 +126,7 @@ class Oracle:
         Args:
             message: What was done instead, and why.
         """
-        if message not in self.effort.notes:
-            self.effort.notes.append(message)
+        self.effort.notes.extend([message] if message not in self.effort.notes else [])
 
     def __call__(self, images: Images) -> Logits:
         """Return the plain network's logits, differentiable, for attacks that compute gradients themselves.
@@ -178,8 +173,8 @@ class Oracle:
                 (Athalye et al. 2018, arXiv:1707.07397). With 1, as many as `draws` says.
 
         Returns:
-            Logits, shape (batch, classes), and gradients, with the shape of `images`. Where a gradient is not a number
-            it becomes zero, and the whole gradient counts as zero for the checks of gradient masking.
+            Logits, shape (batch, classes), and gradients, with the shape of `images`. A NaN in a gradient becomes zero,
+            and the gradient counts as one that is zero.
 
         Raises:
             ModelError: If the logits do not depend on the pixels through autograd.
@@ -280,30 +275,20 @@ class Oracle:
 
     def _queried(self, images: Images) -> ImagesToLogits:
         """Return the model to query; the copy is made when the first images show their size."""
-        if self._copy is None:
-            self.make_copy(images.shape[1:], images.device)
-        assert self._copy is not None
-        return self._copy if self.uses_copy else self._ask
+        self.make_copy(images.shape[1:], images.device)
+        return self._copy if self.uses_copy and self._copy is not None else self._ask
 
     def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices) -> tuple[Logits, Images]:
-        logits, gradient = self._model_gradient(self._queried(images), images, classes, loss)
+        logits, gradient = gradient_in_batches(self._queried(images), images, classes, loss, self._batches)
         if not self.uses_copy:
             return logits, gradient
         overflowed = self._overflowed(torch.cat((logits, gradient.flatten(1).abs().amax(1, keepdim=True)), 1), rows)
         if overflowed.any():
             self.effort.num_backwards.index_add_(0, rows[overflowed], torch.ones_like(rows[overflowed]))
-            logits[overflowed], gradient[overflowed] = self._model_gradient(
-                self._ask, images[overflowed], classes[overflowed], loss
+            logits[overflowed], gradient[overflowed] = gradient_in_batches(
+                self._ask, images[overflowed], classes[overflowed], loss, self._batches
             )
         return logits, gradient
-
-    def _model_gradient(
-        self, model: ImagesToLogits, images: Images, classes: Classes, loss: Loss
-    ) -> tuple[Logits, Images]:
-        answers = self._batches.map(partial(logits_and_gradient, model, loss=loss), images, classes)
-        if len(answers) == 1:
-            return answers[0]
-        return torch.cat([logits for logits, _ in answers]), torch.cat([gradient for _, gradient in answers])
 
     def _overflowed(self, values: Tensor, rows: SampleIndices) -> Mask:
         """Return where the copy's values are not finite, so that the plain network is queried; counted and noted."""

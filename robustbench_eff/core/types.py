@@ -66,6 +66,18 @@ class QueryStats:
         """Return forwards, backwards, zero gradients and false positives, in this order."""
         return self.num_forwards, self.num_backwards, self.zero_gradients, self.false_positives
 
+    def add(self, other: QueryStats, rows: SampleIndices) -> None:
+        """Add the counts and notes of an attack on a subset of the samples.
+
+        Args:
+            other: Its statistics; those of an attack that did not start are for another number of samples.
+            rows: Indices of the subset.
+        """
+        for counts, spent in zip(self.counts(), other.counts(), strict=True):
+            if len(spent) == len(rows):
+                counts.index_add_(0, rows, spent)
+        self.notes.extend(note for note in other.notes if note not in self.notes)
+
 
 @runtime_checkable
 class QueryCountingModel(Protocol):

@@ -73,7 +73,8 @@ class ModelAnswers:
         known = self._answers.get(identity)
         if known is not None and not new.agrees(known.logits):
             raise ModelError(
-                f"{runtime.classifier.name}: two models of this run have one hash, but different answers to the same images.",
+                f"{runtime.classifier.name}: two models of this run have one hash, but different answers to the same "
+                "images.",
                 "Evaluate them in separate runs: the store then tells them apart by their answers.",
             )
         logits = {**(known.logits if known else {}), **new.logits}

@@ -6,50 +6,42 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import partial
 from threading import Lock
 
 import torch
-from torch import nn
 
 from robustbench_eff.attacks import Oracle
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, UsageError
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.types import Pixels
 from robustbench_eff.models.adaptation.adapted_network import adapted
 from robustbench_eff.models.classifier import Classifier
-from robustbench_eff.models.randomness import seeded
 from robustbench_eff.registry import build_model
 from robustbench_eff.registry.build_adaptation import adaptation
 from robustbench_eff.registry.load_classifier import Model
-from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import devices
 
 from .adapted_cells import evaluable_cells, stream_shard_size
 from .answers import ModelAnswers
 from .failures import FailedShard, attempt_shard
+from .identify_cell import cell_of
 from .model_cache import LoadedModel, ModelCache
-from .plan import CellRuntime, Plan, PlannedCell, Queried, Task, cell_of
-from .prefetch import fetched
+from .plan import CellRuntime, Plan, PlannedCell, Queried, Task
+from .prefetch import arrived, fetched
 from .preflight import ModelOrRequest, check
 from .query_interface import draws_of, open_oracle, open_smoothed, referee_batch_size, shard_size, votes_of
-from .recognise import as_planned
+from .recognise import check_planned
+from .repeatable import repeatable
 from .requested_images import Origin, RequestedImages, applied_to
 from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells, seen_by
 from .settings import Settings
 from .shard_columns import ShardColumns
+from .smoothed_votes import most_samples
 
-WORKER_MISMATCH_HINT = (
-    "All workers need the same weights, images and versions of packages; devices of several kinds need "
-    "--precision float32, since with auto each takes what it is fastest in."
-)
-DRAWS_PER_SHARD = 2**16
-"""Number of draws of smoothed classifiers above which a shard gets fewer samples."""
 RECENT_TASKS = 16
 """Number of tasks whose start is remembered, so that nothing is prefetched for them; a worker has a few at a time."""
 
@@ -164,16 +156,14 @@ class DeviceRuntime:
         if task.cell_index >= len(self._requested):
             raise EvaluationError(f"A worker lacks what {task.cell.perturbation} on {task.cell.benchmark} needs.")
         runtime = self._runtime(task.cell_index)
-        here = as_planned(runtime.cell, task.cell)
-        if here.id != task.cell.id:
-            raise EvaluationError(_difference(here, task.cell), WORKER_MISMATCH_HINT)
+        check_planned(runtime.cell, task.cell)
         with self._prefetching:
             key = (task.cell_index, int(task.rows[0]))
             self._started.append(key)
             coming = self._prefetched.pop(key, None)
-        pixels = None if coming is None else _arrived(coming)
+        pixels = None if coming is None else arrived(coming)
         long_side = runtime.classifier.preprocessing.geometry.long_side
-        with devices.threads(long_side, self._threads), _seeded(runtime, task):
+        with devices.threads(long_side, self._threads), repeatable(runtime, task):
             return attempt_shard(runtime, task, pixels)
 
     def _check_models(self) -> None:
@@ -188,7 +178,7 @@ class DeviceRuntime:
     def _planned(self, index: int, runtime: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
         same_images = clean is None or clean.images is runtime.images
         attack, perturbation = runtime.attack, runtime.perturbation
-        size = min(shard_size(runtime.classifier, self._settings, self._device), _most_samples(runtime))
+        size = min(shard_size(runtime.classifier, self._settings, self._device), most_samples(runtime))
         return PlannedCell(
             cell_index=index,
             cell=runtime.cell,
@@ -302,40 +292,3 @@ class DeviceRuntime:
                 "A surrogate must take the same images.",
             )
         return surrogate
-
-
-def _most_samples(runtime: CellRuntime) -> int:
-    """The largest number of samples of a shard of certificates, so that an interruption does not lose much work."""
-    if runtime.smoothing is None:
-        return runtime.cell.samples
-    return max(1, DRAWS_PER_SHARD // runtime.smoothing.max_passes)
-
-
-def _difference(here: StoredCell, planned: StoredCell) -> str:
-    """The fields in which a worker's cell differs from the plan's."""
-    names = [
-        item.name
-        for item in fields(StoredCell)
-        if item.name != "id" and getattr(here, item.name) != getattr(planned, item.name)
-    ]
-    differing = "; ".join(f"{name} is {getattr(here, name)!r}, planned {getattr(planned, name)!r}" for name in names)
-    return f"A worker would compute another cell than {planned.perturbation} on {planned.model}: {differing}."
-
-
-def _seeded(runtime: CellRuntime, task: Task) -> AbstractContextManager[None]:
-    """What a shard draws at random in forward passes is the same in every run with the same shards."""
-    networks = [runtime.classifier, *([] if runtime.queried.surrogate is None else [runtime.queried.surrogate])]
-    if not (runtime.votes or any(network.draws for network in networks)):
-        return nullcontext()
-    name = f"{task.cell.id} {task.rows.tolist()}"
-    return seeded(nn.ModuleList(networks), task.cell.seed or 0, name, runtime.classifier.mean.device)
-
-
-def _arrived(coming: Future[Pixels]) -> Pixels | None:
-    """Prefetched images; None if memory was too small for them beside the current shard."""
-    try:
-        return coming.result()
-    except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
-        return None

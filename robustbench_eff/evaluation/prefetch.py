@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache, partial
 
 import torch
 
 from robustbench_eff.benchmarks.image_set import ImageSet
+from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.types import Pixels, RawImage
 
 from .plan import SampleIndices
@@ -60,3 +61,17 @@ def pictures(images: ImageSet, rows: SampleIndices, device: torch.device) -> Ite
 def _copy_stream(device: torch.device) -> torch.cuda.Stream:
     """Return the stream for copies; with a new stream per call the allocator would reserve memory for each."""
     return torch.cuda.Stream(device)
+
+
+def arrived(coming: Future[Pixels]) -> Pixels | None:
+    """Return prefetched images; None if memory was too small for them beside the current shard.
+
+    Args:
+        coming: Images on their way to the device.
+    """
+    try:
+        return coming.result()
+    except RuntimeError as error:
+        if not out_of_memory(error):
+            raise
+        return None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
+from robustbench_eff.core.errors import EvaluationError
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
 from .plan import Plan, PlannedCell
 
+WORKER_MISMATCH_HINT = (
+    "All workers need the same weights, images and versions of packages; devices of several kinds need "
+    "--precision float32, since with auto each takes what it is fastest in."
+)
 SEPARATOR = "+"
 """Between a digest and the number of the model, where several have the same."""
 ANOTHER_MODEL = "another model than the one stored under the same hash: it answers otherwise to the same images"
@@ -37,16 +42,21 @@ def recognised(plan: Plan, store: Store) -> Plan:
     return replace(plan, cells=[_replaced(planned, cells) for planned in plan.cells])
 
 
-def as_planned(here: StoredCell, planned: StoredCell) -> StoredCell:
-    """Return a worker's cell with the digests of the plan, if they only differ in the number of the model.
+def check_planned(here: StoredCell, planned: StoredCell) -> None:
+    """Check that a worker's cell is the one of the plan; digests may differ in the number of the model.
 
     Args:
         here: The cell as the worker makes it.
         planned: The cell of the plan.
+
+    Raises:
+        EvaluationError: The cell would be another one here, with other weights, images or versions.
     """
     model, surrogate = planned.model_digest, str(planned.configuration.get("surrogate", ""))
     same = model.partition(SEPARATOR)[0] == here.model_digest
-    return _renamed(here, model if same else None, {surrogate.partition(SEPARATOR)[0]: surrogate})
+    found = _renamed(here, model if same else None, {surrogate.partition(SEPARATOR)[0]: surrogate})
+    if found.id != planned.id:
+        raise EvaluationError(_difference(found, planned), WORKER_MISMATCH_HINT)
 
 
 def _renamed(cell: StoredCell, name: str | None, surrogates: dict[str, str]) -> StoredCell:
@@ -64,3 +74,14 @@ def _renamed(cell: StoredCell, name: str | None, surrogates: dict[str, str]) -> 
 def _replaced(planned: PlannedCell, cells: dict[str, StoredCell]) -> PlannedCell:
     clean = None if planned.clean is None else cells[planned.clean].id
     return replace(planned, cell=cells[planned.cell.id], clean=clean)
+
+
+def _difference(here: StoredCell, planned: StoredCell) -> str:
+    """The fields in which a worker's cell differs from the plan's."""
+    names = [
+        item.name
+        for item in fields(StoredCell)
+        if item.name != "id" and getattr(here, item.name) != getattr(planned, item.name)
+    ]
+    differing = "; ".join(f"{name} is {getattr(here, name)!r}, planned {getattr(planned, name)!r}" for name in names)
+    return f"A worker would compute another cell than {planned.perturbation} on {planned.model}: {differing}."

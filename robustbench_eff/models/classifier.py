@@ -199,8 +199,8 @@ def _check_initialised(model: nn.Module) -> None:
     tensors = (*model.named_parameters(), *model.named_buffers())
     if lacking := [name for name, value in tensors if is_lazy(value)]:
         raise ModelError(
-            f"{lacking[0]} of {type(model).__name__} is not initialised: a lazy layer draws its weights when it is first "
-            "called.",
+            f"{lacking[0]} of {type(model).__name__} is not initialised: a lazy layer draws its weights when it is "
+            "first called.",
             "Call the module once on a batch, load its weights, and then evaluate it.",
         )
 
