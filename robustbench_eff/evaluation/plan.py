@@ -185,8 +185,12 @@ def cell_of(queried: Queried, images: ImageSet, perturbation: Perturbation, seed
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
         configuration=_configuration(queried, perturbation),
         seed=seed if component is not None and component.stochastic else None,
-        flags=classifier.provenance.flags,
+        flags=(*classifier.provenance.flags, *_surrogate_flags(queried.surrogate)),
     ).identified()
+
+
+def _surrogate_flags(surrogate: Classifier | None) -> tuple[str, ...]:
+    return () if surrogate is None else tuple(f"{surrogate.name}: {flag}" for flag in surrogate.provenance.flags)
 
 
 def _configuration(queried: Queried, perturbation: Perturbation) -> dict[str, Any]:

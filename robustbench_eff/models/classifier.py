@@ -210,3 +210,13 @@ def is_probability(logits: Logits) -> bool:
         logits: Output of a network, shape (batch, classes).
     """
     return bool(logits.min() >= 0 and logits.max() <= 1 and (logits.sum(1) - 1).abs().max() < 1e-4)
+
+
+def flags_within(module: nn.Module) -> tuple[str, ...]:
+    """Return the flags of all classifiers that a module is or contains, such as one that a user's factory loaded.
+
+    Args:
+        module: Network.
+    """
+    parts = [part for part in module.modules() if isinstance(part, Classifier)]
+    return tuple(dict.fromkeys(flag for part in parts for flag in part.provenance.flags))
