@@ -59,8 +59,17 @@ def cell_of(
         uses=perturbation.attack.uses if perturbation.kind == "attack" else None,
         configuration=configuration,
         seed=seed if is_drawn or perturbation.smoothing else None,
-        flags=(*classifier.provenance.flags, *_unidentified(classifier), *_random_outputs(queried, perturbation)),
+        flags=(
+            *classifier.provenance.flags,
+            *_surrogate_flags(queried.surrogate),
+            *_unidentified(classifier),
+            *_random_outputs(queried, perturbation),
+        ),
     ).identified()
+
+
+def _surrogate_flags(surrogate: Classifier | None) -> tuple[str, ...]:
+    return () if surrogate is None else tuple(f"{surrogate.name}: {flag}" for flag in surrogate.provenance.flags)
 
 
 def _digest(classifier: Classifier, run_id: str) -> str:

@@ -272,3 +272,13 @@ class ClassMappedModel(nn.Module):
         if self.aggregation == "max":
             return grouped.amax(2)
         return grouped.logsumexp(2) - self.members.log()
+
+
+def flags_within(module: nn.Module) -> tuple[str, ...]:
+    """Return the flags of all classifiers that a module is or contains, such as one that a user's factory loaded.
+
+    Args:
+        module: Network.
+    """
+    parts = [part for part in module.modules() if isinstance(part, Classifier)]
+    return tuple(dict.fromkeys(flag for part in parts for flag in part.provenance.flags))

@@ -170,10 +170,12 @@ def _seeded(seed: int, device: torch.device | str) -> Iterator[None]:
 def _incomplete_loads() -> Iterator[_Missing]:
     """Note the parameters and running statistics that `load_state_dict` did not find in a state_dict.
 
-    Other buffers are constants, such as a mean or a mask, which a file need not have.
+    Other buffers are constants, such as a mean or a mask, which a file need not have. A network that a factory loads by
+    name is accounted for there, so only the innermost of nested blocks takes notes.
     """
     missing: _Missing = {}
-    original = nn.Module.load_state_dict
+    patched = nn.Module.load_state_dict
+    original = getattr(patched, "_original", patched)
 
     def noting(module: nn.Module, *arguments: Any, **options: Any) -> Any:
         result = original(module, *arguments, **options)
@@ -184,11 +186,12 @@ def _incomplete_loads() -> Iterator[_Missing]:
                 missing[id(values)] = values, _hash(values)
         return result
 
+    noting._original = original  # type: ignore[attr-defined]
     nn.Module.load_state_dict = noting  # type: ignore[assignment, method-assign]
     try:
         yield missing
     finally:
-        nn.Module.load_state_dict = original  # type: ignore[method-assign]
+        nn.Module.load_state_dict = patched  # type: ignore[method-assign]
 
 
 def _was_missing(values: _Values, missing: _Missing) -> bool:

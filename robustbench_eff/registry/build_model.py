@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from robustbench_eff.core.errors import Missing, ModelError, UsageError, did_you_mean
 from robustbench_eff.models.aliases import aliases
-from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.classifier import Classifier, Provenance, flags_within
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.source import ModelSource
 from robustbench_eff.models.sources.trained import is_trained
@@ -57,7 +57,7 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         source=built.source,
         label_space=built.label_space,
         notes=built.notes,
-        flags=built.flags,
+        flags=tuple(dict.fromkeys((*built.flags, *flags_within(built.module)))),
     )
     classifier = Classifier(built.module.to(device), built.preprocessing, provenance)
     check_outputs(classifier, request)

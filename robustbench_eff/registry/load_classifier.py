@@ -9,7 +9,7 @@ from typing import Unpack
 from torch import nn
 
 from robustbench_eff.core.errors import MissingInputs, UsageError
-from robustbench_eff.models.classifier import Classifier, Provenance
+from robustbench_eff.models.classifier import Classifier, Provenance, flags_within
 from robustbench_eff.models.exported import as_module, name_of
 from robustbench_eff.models.request import ModelOptions, ModelRequest
 from robustbench_eff.models.sources.user_module import plain_preprocessing
@@ -65,7 +65,9 @@ def from_module(module: nn.Module, request: ModelRequest) -> Classifier:
             says.
     """
     source = f"module:{type(module).__module__}.{type(module).__qualname__}"
-    provenance = Provenance(name=request.name, source=source, label_space=request.label_space("custom"))
+    provenance = Provenance(
+        name=request.name, source=source, label_space=request.label_space("custom"), flags=flags_within(module)
+    )
     classifier = Classifier(module, plain_preprocessing(request), provenance)
     build_model.check_outputs(classifier, request)
     return classifier

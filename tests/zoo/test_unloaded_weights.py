@@ -337,6 +337,30 @@ def test_every_row_says_that_weights_are_random(factories: Path, tmp_path: Path)
     assert {score.flags[0] for score in result.scores} == {"random weights: 1.weight, 1.bias"}
 
 
+def test_a_flag_stays_with_a_network_that_is_wrapped_or_attacked_in_the_place_of_another(
+    factories: Path, tmp_path: Path
+) -> None:
+    flag = f"random weights: {HEAD}"
+    inner = load(factories, "partly", random_weights=True)
+    assert load_classifier(torch.nn.Sequential(inner).eval(), input_size=2, device="cpu").provenance.flags == (flag,)
+    (tmp_path / "outer.py").write_text(
+        "import torch\nfrom robustbench_eff import load_classifier\n"
+        "def build():\n"
+        f"    inner = load_classifier({f'{factories}:partly'!r}, input_size=2, device='cpu', random_weights=True)\n"
+        "    return torch.nn.Sequential(inner)\n"
+        "def blind():\n"
+        "    torch.manual_seed(0)\n"
+        "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3072, 10))\n"
+    )
+    outer = load_classifier(f"{tmp_path}/outer.py:build", input_size=2, device="cpu")
+    assert outer.provenance.flags == (flag,)
+    attack = f"fgsm from {tmp_path}/outer.py:blind"
+    result = evaluate("digits_standard", attacks=[attack], limit=8, device="cpu", store=tmp_path / "store")
+    flagged = {score.flags[:1] for score in result.scores if "blind" in score.perturbation}
+    seeded = "random weights, under a seed that the factory sets: 1.weight, 1.bias"
+    assert flagged == {(f"{tmp_path}/outer.py:blind: {seeded}",)}
+
+
 def test_the_command_line_has_the_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_text(
