@@ -9,6 +9,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_eff.core.errors import ModelError
@@ -18,9 +19,9 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
 from .class_map import ClassMap
-from .exported import mark_eval
+from .exported import check_shape, mark_eval
 from .fingerprint import identity, model_digest, weights_sums
-from .outputs import LogitsOnly, device_of, prepare_network
+from .outputs import CallableNetwork, LogitsOnly, device_of, prepare_network
 from .randomness import draws_at_random, shares_draws
 
 
@@ -70,6 +71,7 @@ class Classifier(nn.Module):
         self.model = model
         self.training = getattr(model, "training", False)  # frozen TorchScript has no mode
         self.provenance = provenance
+        _check_initialised(model)
         before = model_digest(model)
         registered = {*model.modules()}
         self._hidden = {
@@ -79,8 +81,8 @@ class Classifier(nn.Module):
         }
         """Modules that are reached through lists, attributes of other objects or closures, by path."""
         self.check_mode()
-        trial = copy_for_trial(model)
-        prepared = prepare_network(trial, preprocessing, self.name)
+        check_shape(model, preprocessing.geometry.shape)
+        trial, prepared = _tried_out(model, preprocessing, self.name)
         self.model, self.preprocessing, self.num_classes = prepared[:3]
         self.check_mode()
         self.provenance = replace(
@@ -96,7 +98,7 @@ class Classifier(nn.Module):
         self._draws = draws_at_random(self, images)
         self._shares_draws = self._draws and shares_draws(self, images[:1])
         self.model = model if prepared.network is trial else LogitsOnly(model)
-        self._sums = self._weights_sums()
+        self._sums = self.weights_sums()
         self.digest = identity(provenance.source, before, model_digest(trial))
         self.opaque = before.opaque
         """What of the network cannot be hashed, by path and type; stored numbers of such a network are not reused."""
@@ -142,7 +144,7 @@ class Classifier(nn.Module):
         """
         other = copy.copy(self)
         other._modules = {**self._modules, "model": network}
-        other._sums = other._weights_sums()
+        other._sums = other.weights_sums()
         return other
 
     @cached_property
@@ -181,15 +183,26 @@ class Classifier(nn.Module):
 
     def check_weights(self) -> None:
         """Raise ModelError if a parameter or buffer has changed since the classifier was made."""
-        if self._weights_sums() != self._sums:
+        if self.weights_sums() != self._sums:
             raise ModelError(f"{self.name}: the weights were changed during the evaluation.", "An attack must not.")
 
-    def _weights_sums(self) -> list[int]:
+    def weights_sums(self) -> list[int]:
+        """Return the sums of all parameters and buffers that can be reached; see `fingerprint.weights_sums`."""
         return [total for module in (self.model, *self._hidden.values()) for total in weights_sums(module)]
 
 
 _CANNOT_COPY = (RuntimeError, TypeError, ValueError, AttributeError, copy.Error, pickle.PickleError)
 """What `copy.deepcopy` raises for modules that hold generators, locks or tensors with a history."""
+
+
+def _check_initialised(model: nn.Module) -> None:
+    tensors = (*model.named_parameters(), *model.named_buffers())
+    if lacking := [name for name, value in tensors if is_lazy(value)]:
+        raise ModelError(
+            f"{lacking[0]} of {type(model).__name__} is not initialised: a lazy layer draws its weights when it is first "
+            "called.",
+            "Call the module once on a batch, load its weights, and then evaluate it.",
+        )
 
 
 def copy_for_trial(model: nn.Module) -> nn.Module:
@@ -199,9 +212,24 @@ def copy_for_trial(model: nn.Module) -> nn.Module:
         model: Any network; one that cannot be copied is returned itself.
     """
     try:
-        return copy.deepcopy(model)
+        copied = copy.deepcopy(model)
     except _CANNOT_COPY:  # a network that cannot be copied can still be evaluated, but not adapt
         return model
+    for part, original in zip(copied.modules(), model.modules(), strict=True):
+        if part.training != original.training:  # integer layers forget it
+            part.training = original.training
+    return copied
+
+
+def _tried_out(model: nn.Module, preprocessing: Preprocessing, name: str) -> tuple[nn.Module, CallableNetwork]:
+    """A copy of a network and how it is called; the network itself where copies do not work as it does."""
+    trial = copy_for_trial(model)
+    try:
+        return trial, prepare_network(trial, preprocessing, name)
+    except ModelError:
+        if trial is model:
+            raise
+    return model, prepare_network(model, preprocessing, name)
 
 
 class ClassMappedModel(nn.Module):
