@@ -178,7 +178,8 @@ class Oracle:
                 (Athalye et al. 2018, arXiv:1707.07397). With 1, as many as `draws` says.
 
         Returns:
-            Logits, shape (batch, classes), and gradients, with the shape of `images`.
+            Logits, shape (batch, classes), and gradients, with the shape of `images`. Where a gradient is not a number
+            it becomes zero, and the whole gradient counts as zero for the checks of gradient masking.
 
         Raises:
             ModelError: If the logits do not depend on the pixels through autograd.
@@ -194,8 +195,9 @@ class Oracle:
             logits, gradient = logits + more_logits, gradient + more_gradient
         if repeats > 1:
             logits, gradient = logits / repeats, gradient / repeats
-        self.effort.zero_gradients.index_add_(0, rows, repeats * (gradient.flatten(1).abs().amax(1) == 0).long())
-        return logits, gradient
+        largest = gradient.flatten(1).abs().amax(1)
+        self.effort.zero_gradients.index_add_(0, rows, repeats * ((largest == 0) | largest.isnan()).long())
+        return logits, gradient.nan_to_num_()
 
     def successes(
         self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices, *, majority: bool = False

@@ -13,7 +13,7 @@ from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError
 from robustbench_eff.models.request import ModelRequest
-from robustbench_eff.scores.compute import store_scores
+from robustbench_eff.scores.compute import failures, store_scores
 from robustbench_eff.scores.masking_checks import store_verdicts
 from robustbench_eff.storage.store import Store
 
@@ -120,7 +120,7 @@ def test_a_later_run_that_succeeds_clears_the_failure(tmp_path: Path) -> None:
     again = evaluate(classifier, **options)
     assert not again.failed
     assert not any(flag.startswith("failed") for score in again.scores for flag in score.flags)
-    assert Store.existing(tmp_path / "store").failures() == {}
+    assert failures(Store.existing(tmp_path / "store")) == {}
 
 
 def test_the_command_prints_the_failed_row_and_exits_with_1(tmp_path: Path, file: Path) -> None:

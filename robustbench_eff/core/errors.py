@@ -158,9 +158,12 @@ def did_you_mean(word: str, known: Iterable[str], *, count: int = 3) -> str:
         known: Names that are.
         count: Maximum number of names to offer.
     """
-    close = [name for name in known if _shares_a_part(word, name) or _is_close(_letters(word), _letters(name))]
-    matches = difflib.get_close_matches(word, close, n=count, cutoff=0)
-    return "Did you mean " + " or ".join(repr(name) for name in matches) + "?" if matches else ""
+    letters = {name: _letters(name) for name in known}
+    plain = _letters(word)
+    same = [name for name in letters if letters[name] == plain]
+    close = same or [name for name in letters if _shares_a_part(word, name) or _is_close(plain, letters[name])]
+    ranked = sorted(close, key=lambda name: difflib.SequenceMatcher(None, plain, letters[name]).ratio(), reverse=True)
+    return "Did you mean " + " or ".join(map(repr, ranked[:count])) + "?" if ranked else ""
 
 
 def _letters(name: str) -> str:
@@ -199,3 +202,14 @@ def _edits(word: str, name: str) -> int:
 
 _SHORTEST_BEGINNING = 3
 """Number of letters from which on the beginning of a name stands for the name."""
+
+
+def reason(error: BaseException) -> str:
+    """Return the type and the message of an error in one line, of TorchScript's long ones the last.
+
+    Args:
+        error: Any exception.
+    """
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    line = "" if not lines else lines[-1] if "Traceback" in str(error) else lines[0]
+    return f"{type(error).__name__}: {line}"

@@ -12,13 +12,12 @@ import torch
 from torch import Tensor
 
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.core.errors import ModelError
+from robustbench_eff.core.errors import ModelError, RobustEvalError, reason
 from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 from robustbench_eff.models.adaptation.adapted_network import restart
 from robustbench_eff.models.classifier import Classifier, copy_for_trial
-from robustbench_eff.models.fingerprint import weights_sums
 from robustbench_eff.models.randomness import seeded
 from robustbench_eff.storage.answers import NOISE, Answers
 
@@ -59,20 +58,22 @@ class ModelAnswers:
         if subject in self._asked:
             return
         self._asked.add(subject)
-        classifier, identity = copy_for_trial(runtime.classifier), runtime.cell.model_identity
-        assert isinstance(classifier, Classifier)
-        adaptation = "" if runtime.adaptation is None else runtime.adaptation.text
-        images = first_images(runtime.images, f"{runtime.queried.classes}{adaptation}", classifier.mean.device)
-        if not adaptation:
-            check_independence(classifier, images.images, draws=classifier.draws or runtime.votes is not None)
-        if classifier.opaque:
+        identity = runtime.cell.model_identity
+        try:
+            new = _asked(runtime)
+        except RobustEvalError:
+            raise
+        except Exception as error:  # whatever the user's network raises
+            raise ModelError(
+                f"{runtime.classifier.name} fails on the first images of {runtime.images.benchmark}: {reason(error)}",
+                "If it cannot take so many images at once, set a smaller --batch-size.",
+            ) from error
+        if runtime.classifier.opaque:
             return  # its cells belong to this run alone
-        asked = [images] if runtime.queried.classes else [images, noise(classifier, adaptation)]
-        new = collected(classifier, {key: value for item in asked for key, value in answers(classifier, item).items()})
         known = self._answers.get(identity)
         if known is not None and not new.agrees(known.logits):
             raise ModelError(
-                f"{classifier.name}: two models of this run have one hash, but different answers to the same images.",
+                f"{runtime.classifier.name}: two models of this run have one hash, but different answers to the same images.",
                 "Evaluate them in separate runs: the store then tells them apart by their answers.",
             )
         logits = {**(known.logits if known else {}), **new.logits}
@@ -83,6 +84,24 @@ class ModelAnswers:
         return {identity: found for identity, found in self._answers.items() if found.logits}
 
 
+def _asked(runtime: CellRuntime) -> Answers:
+    """The answers of a model to noise and to the first images of a benchmark, after the checks on them."""
+    classifier = _copied(runtime.classifier)
+    adaptation = "" if runtime.adaptation is None else runtime.adaptation.text
+    count = min(SAMPLES, runtime.batches.size)
+    images = first_images(runtime.images, count, f"{runtime.queried.classes}{adaptation}", classifier.mean.device)
+    if not adaptation:
+        check_independence(classifier, images.images, draws=classifier.draws or runtime.votes is not None)
+    asked = [images] if runtime.queried.classes else [images, noise(classifier, count, adaptation)]
+    return collected(classifier, {key: value for item in asked for key, value in answers(classifier, item).items()})
+
+
+def _copied(classifier: Classifier) -> Classifier:
+    copied = copy_for_trial(classifier)
+    assert isinstance(copied, Classifier)
+    return copied
+
+
 class Asked(NamedTuple):
     """Images that a model is asked about, and under which name the store keeps its answers."""
 
@@ -90,27 +109,29 @@ class Asked(NamedTuple):
     images: Images
 
 
-def noise(classifier: Classifier, adaptation: str) -> Asked:
+def noise(classifier: Classifier, count: int, adaptation: str) -> Asked:
     """Return images of noise of the size that a model takes.
 
     Args:
         classifier: The model.
+        count: Number of images.
         adaptation: How it adapts; empty if it does not.
     """
-    draws = RandomStreams.of(0, range(SAMPLES), classifier.mean.device)
+    draws = RandomStreams.of(0, range(count), classifier.mean.device)
     return Asked(f"{NOISE} {adaptation}".rstrip(), draws.uniform(classifier.preprocessing.shape, stream="answers"))
 
 
-def first_images(images: ImageSet, how: str, device: torch.device) -> Asked:
+def first_images(images: ImageSet, count: int, how: str, device: torch.device) -> Asked:
     """Return the first images of a benchmark.
 
     Args:
         images: The benchmark.
+        count: Number of images.
         how: How the model answers: the hash of a map to other classes, and its adaptation; empty if it has neither.
         device: Device of the result.
     """
-    batch, _ = images.batch(0, SAMPLES, device)
-    content = hashlib.blake2b(batch.cpu().numpy().tobytes() + how.encode(), digest_size=8)
+    batch, _ = images.batch(0, count, device)
+    content = hashlib.blake2b(batch[:1].cpu().numpy().tobytes() + how.encode(), digest_size=8)
     return Asked(content.hexdigest(), batch)
 
 
@@ -153,9 +174,9 @@ def check_independence(classifier: Classifier, images: Images, *, draws: bool) -
     """
     if len(images) < 2:
         return
-    before = weights_sums(classifier.model)
+    before, fresh = classifier.weights_sums(), _copied(classifier)
     together, again = (_ask(classifier, images) for _ in range(2))
-    if weights_sums(classifier.model) != before:
+    if classifier.weights_sums() != before:
         raise ModelError(
             f"{classifier.name} changes its own weights or buffers when it is asked, so that an answer depends on the "
             "images before it.",
@@ -171,11 +192,12 @@ def check_independence(classifier: Classifier, images: Images, *, draws: bool) -
             "'batches(size=64)'; see the guide to models.",
         )
     else:
-        _check_equal(classifier, images, together)
+        _check_equal(classifier, fresh, images, together)
 
 
-def _check_equal(classifier: Classifier, images: Images, together: Logits) -> None:
-    alone = torch.cat([_ask(classifier, images[row : row + 1]) for row in range(len(images))])
+def _check_equal(classifier: Classifier, fresh: Classifier, images: Images, together: Logits) -> None:
+    """Compare answers to single images and in another order; `fresh` has not been asked anything before."""
+    alone = torch.cat([_ask(fresh, images[row : row + 1]) for row in range(len(images))])
     turned = _ask(classifier, images.flip(0)).flip(0)
     for what, others in (("alone and in a batch", alone), ("in a batch and in the same batch turned round", turned)):
         if (size := _differ(classifier, together, others)) is not None:
@@ -200,7 +222,8 @@ def _dependent(classifier: Classifier, what: str, size: float) -> ModelError:
     return ModelError(
         f"{classifier.name} gives an image different logits {what}: they differ by {size:.2g} of the logits' standard "
         "deviation, so that every number would depend on the batch size.",
-        "Batch norm without running statistics does this, and so do random numbers that are seeded inside forward. "
+        "Batch norm without running statistics does this, dynamic int8 quantisation, which scales the activations of a "
+        "batch together, and random numbers that are seeded inside forward. "
         f"Evaluate one image at a time with --adapt '{ONE_BY_ONE}', or in stated batches, --adapt 'batches(size=64)'.",
     )
 

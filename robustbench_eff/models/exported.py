@@ -75,12 +75,12 @@ def mark_eval(module: nn.Module) -> None:
             part.training = False
 
 
-def check_shape(module: nn.Module, shape: tuple[int, int, int]) -> None:
+def check_shape(module: nn.Module, shape: tuple[int, int]) -> None:
     """Check that an exported network takes batches of any size, and images of this shape.
 
     Args:
         module: Any network; only one that is exported as a whole is checked.
-        shape: Channels, height and width of the images.
+        shape: Height and width of the images.
 
     Raises:
         ModelError: It does not.
@@ -98,9 +98,9 @@ def check_shape(module: nn.Module, shape: tuple[int, int, int]) -> None:
             "Export it with dynamic_shapes=({0: torch.export.Dim('batch')},) and an example of at least 2 images.",
         )
     height, width = (int(side) if isinstance(side, int) else None for side in image[1:])
-    if height not in (None, shape[1]) or width not in (None, shape[2]):
+    if height not in (None, shape[0]) or width not in (None, shape[1]):
         raise ModelError(
-            f"The network was exported for images of {height}×{width} pixels, not {shape[1]}×{shape[2]} "
+            f"The network was exported for images of {height}×{width} pixels, not {shape[0]}×{shape[1]} "
             "(height × width).",
             f"Pass --input-size {height}x{width}, or input_size=({height}, {width}) in Python.",
         )

@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from robustbench_eff.core.errors import ModelError
+from robustbench_eff.core.errors import ModelError, reason
 from robustbench_eff.core.outputs import ReadOutput, logits_of, read_output
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.core.probabilities import is_probability
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
-from .exported import check_shape, failure_hint
+from .exported import failure_hint
 
 INPUT_TYPES = (torch.float16, torch.bfloat16, torch.float64)
 """Types of networks whose images are converted to the same type."""
@@ -149,7 +149,6 @@ def grey(preprocessing: Preprocessing) -> Preprocessing:
 def _call(module: nn.Module, preprocessing: Preprocessing, samples: int, name: str, factor: float = 1.0) -> Any:
     """The output for images of noise, times a factor."""
     shape = preprocessing.shape
-    check_shape(module, shape)
     device = device_of(module)
     images = RandomStreams.of(0, range(samples), device).uniform(shape, stream="probe") * factor
     mean, std = (
@@ -160,7 +159,7 @@ def _call(module: nn.Module, preprocessing: Preprocessing, samples: int, name: s
             return module(((images - mean) / std).to(input_type(module)))
     except Exception as error:
         raise ModelError(
-            f"{name} fails on a batch of shape {tuple(images.shape)}: {type(error).__name__}: {error}",
+            f"{name} fails on a batch of shape {tuple(images.shape)}: {reason(error)}",
             failure_hint(module, device),
         ) from error
 

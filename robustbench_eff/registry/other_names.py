@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_SQUARE = "Black-box attacks here: square, or foolbox:HopSkipJumpAttack, which asks for decisions only."
-_PATCH = "Attacks on a part of the image here: one_pixel(pixels=N), and foolbox:SpatialAttack for shifts and rotations."
+_SQUARE = "Black-box attacks here: square, or foolbox:HopSkipJumpAttack(eps=none), which asks for decisions only."
+_PATCH = (
+    "There is no patch attack here. Few pixels: one_pixel(pixels=N); "
+    "shifts and rotations: foolbox:SpatialAttack(norm=linf, eps=none)."
+)
 _DEEPFOOL = "Foolbox has it: foolbox:L2DeepFoolAttack(eps=none) or foolbox:LinfDeepFoolAttack(eps=none)."
 _CARLINI = "Write carlini_wagner."
 _MOMENTUM = "Write mi_fgsm."
@@ -17,8 +20,8 @@ OTHER_NAMES: Mapping[str, str] = {
     "advpatch": _PATCH,
     "adversarialpatch": _PATCH,
     "autopgd": "Write apgd.",
-    "boundary": "Foolbox has it: foolbox:BoundaryAttack.",
-    "brendelbethge": "Foolbox has it: foolbox:L2BrendelBethgeAttack, and for other norms foolbox:NAME.",
+    "boundary": "Foolbox has it: foolbox:BoundaryAttack(eps=none).",
+    "brendelbethge": "Foolbox has it: foolbox:L2BrendelBethgeAttack(eps=none).",
     "carlini": _CARLINI,
     "cw": _CARLINI,
     "cwl2": _CARLINI,
@@ -29,7 +32,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "elasticnet": "Foolbox has it: foolbox:EADAttack(eps=none).",
     "ffgsm": "Write r_fgsm.",
     "fgm": "Write fgsm(norm=l2).",
-    "genattack": "Foolbox has it: foolbox:GenAttack.",
+    "genattack": _SQUARE,
     "hopskipjump": "Foolbox has it: foolbox:HopSkipJumpAttack(eps=none).",
     "hsja": "Foolbox has it: foolbox:HopSkipJumpAttack(eps=none).",
     "ifgsm": "Write bim.",
@@ -38,22 +41,21 @@ OTHER_NAMES: Mapping[str, str] = {
     "mifgsm": _MOMENTUM,
     "mim": _MOMENTUM,
     "nes": _SQUARE,
-    "newtonfool": "Foolbox has it: foolbox:NewtonFoolAttack.",
+    "newtonfool": "Foolbox has it: foolbox:NewtonFoolAttack(eps=none).",
     "onepixelattack": "Write one_pixel.",
     "patch": _PATCH,
     "pgdl2": "Write pgd(norm=l2, eps=0.5).",
     "pgdlinf": "Write pgd, whose norm is linf.",
-    "pointwise": "Foolbox has it: foolbox:PointwiseAttack(eps=none).",
+    "pointwise": "Foolbox has it: foolbox:PointwiseAttack(norm=l0, eps=none).",
     "rays": _SQUARE,
     "rfgsm": "Write r_fgsm.",
-    "saltandpepper": "As an attack: foolbox:SaltAndPepperNoiseAttack; as a corruption: impulse_noise.",
+    "saltandpepper": "As an attack: foolbox:SaltAndPepperNoiseAttack(eps=none); as a corruption: impulse_noise.",
     "simba": _SQUARE,
-    "spatial": "Foolbox has it: foolbox:SpatialAttack.",
+    "spatial": "Foolbox has it: foolbox:SpatialAttack(norm=linf, eps=none).",
     "spsa": _SQUARE,
     "squareattack": "Write square.",
     "targeted": _TARGETED,
     "targetedpgd": _TARGETED,
-    "vat": "Foolbox has it: foolbox:VirtualAdversarialAttack, with its options.",
     "zoo": _SQUARE,
 }
 """What to write, by the name in lower case without separators."""

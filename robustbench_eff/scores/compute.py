@@ -40,14 +40,14 @@ def store_scores(
     """
     context = ScoreContext(alexnet=alexnet or published(), suspicions=suspicions(verdicts), radii=radii)
     functions: list[ScoreFunction] = [row.load() for row in SCORES.values()]
-    failures = {cell_id: (f"{FAILED}{' '.join(why.split())}",) for cell_id, why in store.failures().items()}
+    reasons = {cell_id: (f"{FAILED}{' '.join(why.split())}",) for cell_id, why in failures(store).items()}
     scores: list[Score] = []
     items: list[CellOutcomes] = []
     for cell in cells_with_unique_names(store, names).values():
         columns = columns_of(cell, _columns(functions, kind_of(cell)))
         item = CellOutcomes(cell, store.outcomes(cell.id, columns))
         items.append(item)
-        found = context.suspicions.get(cell.id, ()) + failures.get(cell.id, ())
+        found = context.suspicions.get(cell.id, ()) + reasons.get(cell.id, ())
         scores += [replace(score, flags=score.flags + found) for score in _of_cell(item, functions)]
     for function in functions:
         if isinstance(function, GroupScores):
@@ -55,6 +55,19 @@ def store_scores(
             groups = comparable(cells) if function.over == "comparable cells" else [cells]
             scores += [score for group in groups if group for score in function.compute(group, context)]
     return scores
+
+
+def failures(store: Store) -> dict[str, str]:
+    """Return why cells failed in the last run that evaluated them, by their ids.
+
+    Args:
+        store: The store.
+    """
+    found: dict[str, str] = {}
+    for run in store.runs():
+        evaluated = set(run.get("cells", ()))
+        found = {cell_id: why for cell_id, why in found.items() if cell_id not in evaluated} | run.get("failed", {})
+    return found
 
 
 def _of_cell(item: CellOutcomes, functions: Sequence[ScoreFunction]) -> list[Score]:

@@ -199,19 +199,6 @@ class Store:
         """
         return self._json(self._files.matching("runs/*.json"))
 
-    def failures(self) -> dict[str, str]:
-        """Return why cells failed in the last run that evaluated them, by their ids.
-
-        Raises:
-            StoreError: A record cannot be read.
-        """
-        failures: dict[str, str] = {}
-        for run in self.runs():
-            of_run: dict[str, str] = run.get("failed", {})
-            failures = {cell_id: why for cell_id, why in failures.items() if cell_id not in run.get("cells", [])}
-            failures |= of_run
-        return failures
-
     def cells(self) -> dict[str, StoredCell]:
         """Return every cell by its id, in the order in which runs planned them.
 

@@ -63,7 +63,7 @@ def test_every_prediction_is_that_of_a_plain_implementation(shared: Path, tmp_pa
     assert found.tolist() == expected
     source = np.array(loop(plain, images, COUNT))
     assert (source == labels[order]).mean() < 0.25
-    assert ((found == labels[order]).mean() > 0.4) == (adapter != "class-sorted tent")
+    assert (found == labels[order]).mean() > 0.4
 
 
 def noisy(path: Path, ids: list[str]) -> torch.Tensor:

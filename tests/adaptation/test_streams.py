@@ -194,7 +194,7 @@ class NoRunningStatistics(nn.Module):
         return self.network(images)
 
 
-@pytest.mark.parametrize("attack", ["fgsm(eps=8/255)", "square(eps=64/255, queries=20)"])
+@pytest.mark.parametrize("attack", ["fgsm(eps=8/255)", "pgd(eps=64/255, steps=3)"])
 def test_one_by_one_attacks_are_those_of_a_network_that_sees_one_image(
     normed: Normed, tmp_path: Path, attack: str
 ) -> None:

@@ -9,11 +9,14 @@ import pytest
 
 from board_entries import IMAGES, counted
 from robustbench_eff import certify
+from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards import certified_curves
 from robustbench_eff.leaderboards.certified_curves import certified_drawings
 from robustbench_eff.leaderboards.curves import Curve
 from robustbench_eff.leaderboards.entry import Entry
+from robustbench_eff.leaderboards.validation import problems
 from robustbench_eff.publishing.measured_entries import measured_entries
+from robustbench_eff.registry.metrics import find_metric
 
 SMOOTHING = "smoothing(sigma=0.25, n=1000)"
 VOTED = replace(IMAGES, seeds=(0,), smoothing="smoothed with noise of σ 0.25, 100 + 1,000 draws, α 0.001")
@@ -99,3 +102,8 @@ def test_the_certificates_of_a_store_are_drawn(
     assert [radius for radius, _ in certified_curve[1]] == [0.0, 0.25]
     assert attacked_curve[0] == "pgd on the smoothed classifier"
     assert [radius for radius, _ in attacked_curve[1]] == [0.0, 0.5]
+
+
+def test_an_entry_with_certificates_and_attacks_on_them_is_valid() -> None:
+    strengths = [issue for issue in problems(ENTRY, wilson, find_metric) if "cannot be read" in issue.what]
+    assert strengths == []

@@ -87,10 +87,15 @@ def data_parallel() -> nn.Module:
     return nn.DataParallel(base()).eval()
 
 
-def dynamic_int8() -> nn.Module:
+def dynamic_int8_as_converted() -> nn.Module:
+    """The layers that torch puts in are in train mode, whatever the mode of the network was."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return torch.ao.quantization.quantize_dynamic(base(), {nn.Linear}, dtype=torch.qint8)
+
+
+def dynamic_int8() -> nn.Module:
+    return dynamic_int8_as_converted().eval()
 
 
 def static_int8() -> nn.Module:
@@ -103,4 +108,4 @@ def static_int8() -> nn.Module:
         body.qconfig = quantization.get_default_qconfig(torch.backends.quantized.engine)
         prepared = quantization.prepare(body)
         prepared(images_and_labels()[0][:32])
-        return quantization.convert(prepared)
+        return quantization.convert(prepared).eval()

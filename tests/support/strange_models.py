@@ -187,6 +187,7 @@ FORMATS = {
     "graph module": Strange(formats.graph_module, Right()),
     "compiled": Strange(formats.compiled, Right()),
     "data parallel": Strange(formats.data_parallel, Right()),
+    "dynamic int8 as converted": Strange(formats.dynamic_int8_as_converted, Refused("train mode")),
     "dynamic int8": Strange(formats.dynamic_int8, Right(), **BLACK_BOX),
     "dynamic int8 under PGD": Strange(formats.dynamic_int8, NO_GRADIENT),
     "static int8": Strange(formats.static_int8, Right(), **BLACK_BOX),

@@ -147,9 +147,8 @@ class RayCluster:
                     try:
                         plan: Plan = _result(actor.handle.plan.remote())
                     except RayError as error:
-                        raise EvaluationError(
-                            f"The Ray worker that made the plan died: {_described(error)}."
-                        ) from error
+                        why = _described(error)
+                        raise EvaluationError(f"The Ray worker that made the plan died: {why}.") from error
                     return plan
 
     def free(self) -> Sequence[int]:
