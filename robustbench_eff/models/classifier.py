@@ -95,8 +95,8 @@ class Classifier(nn.Module):
                 name, torch.tensor(values, device=device_of(model)).view(1, -1, 1, 1), persistent=False
             )
         images = RandomStreams.of(0, range(3), self.mean.device).uniform(self.preprocessing.shape, stream="probe")
-        self._draws = draws_at_random(self, images)
-        self._shares_draws = self._draws and shares_draws(self, images[:1])
+        self.draws = draws_at_random(self, images)
+        self.shares_draws = self.draws and shares_draws(self, images[:1])
         self.model = model if prepared.network is trial else LogitsOnly(model)
         self._sums = self.weights_sums()
         self.digest = identity(provenance.source, before, model_digest(trial))
