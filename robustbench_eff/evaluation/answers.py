@@ -98,7 +98,7 @@ def _asked(runtime: CellRuntime) -> Answers:
 
 
 def _copied(classifier: Classifier) -> Classifier:
-    copied = copy_for_trial(classifier)
+    copied = copy_for_trial(classifier) if classifier.can_be_copied else classifier
     assert isinstance(copied, Classifier)
     return copied
 

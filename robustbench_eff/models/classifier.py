@@ -82,6 +82,7 @@ class Classifier(nn.Module):
         """Modules that are reached through lists, attributes of other objects or closures, by path."""
         self.check_mode()
         check_shape(model, preprocessing.geometry.shape)
+        sums = self.weights_sums()
         trial, prepared = _tried_out(model, preprocessing, self.name)
         self.model, self.preprocessing, self.num_classes = prepared[:3]
         self.check_mode()
@@ -98,7 +99,16 @@ class Classifier(nn.Module):
         self.draws = draws_at_random(self, images)
         self.shares_draws = self.draws and shares_draws(self, images[:1])
         self.model = model if prepared.network is trial else LogitsOnly(model)
+        self.can_be_copied = trial is not model
+        """Whether a deep copy works as the network does."""
         self._sums = self.weights_sums()
+        if self._sums != sums:
+            raise ModelError(
+                f"{self.name} changes its own weights or buffers when it is asked, so that an answer depends on the images "
+                "before it.",
+                "Load it anew. If it adapts on purpose, keep all that changes on the module itself, so that a copy of it "
+                "has its own, and say in which batches it adapts: --adapt 'batches(size=64)'.",
+            )
         self.digest = identity(provenance.source, before, model_digest(trial))
         self.opaque = before.opaque
         """What of the network cannot be hashed, by path and type; stored numbers of such a network are not reused."""

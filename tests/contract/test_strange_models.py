@@ -45,6 +45,7 @@ def run(row: Strange, folder: Path) -> Result:
             attacks=[row.attack],
             limit=64,
             device="cpu",
+            adapt=row.adapt,
             store=folder / "store",
         )
 

@@ -83,8 +83,16 @@ class Strange:
     """`digits`, `parity` (even or odd) or `narrow` (24 columns)."""
     options: Mapping[str, Any] = field(default_factory=lambda: {"input_size": 32})
     """Options of `load_classifier`."""
+    adapt: str | None = None
+    """How the network adapts, as for `evaluate`."""
 
 
+def one_by_one(module: nn.Module, images: Tensor) -> Tensor:
+    """The logits of each image alone."""
+    return torch.cat([module(image) for image in images.split(1)])
+
+
+ONE_BY_ONE = "batches(size=1)"
 NO_GRADIENT = Refused("gradient|autograd")
 ZERO = Flagged("gradient")
 DRAWS = Flagged("random|draw")
@@ -188,8 +196,9 @@ FORMATS = {
     "compiled": Strange(formats.compiled, Right()),
     "data parallel": Strange(formats.data_parallel, Right()),
     "dynamic int8 as converted": Strange(formats.dynamic_int8_as_converted, Refused("train mode")),
-    "dynamic int8": Strange(formats.dynamic_int8, Right(), **BLACK_BOX),
-    "dynamic int8 under PGD": Strange(formats.dynamic_int8, NO_GRADIENT),
+    "dynamic int8": Strange(formats.dynamic_int8, Refused("alone and in a batch"), **BLACK_BOX),
+    "dynamic int8 one by one": Strange(formats.dynamic_int8, Right(one_by_one), **BLACK_BOX, adapt=ONE_BY_ONE),
+    "dynamic int8 under PGD": Strange(formats.dynamic_int8, NO_GRADIENT, adapt=ONE_BY_ONE),
     "static int8": Strange(formats.static_int8, Right(), **BLACK_BOX),
     "static int8 under PGD": Strange(formats.static_int8, NO_GRADIENT),
     "estimator of scikit-learn": Strange(gradients.estimator, Right(), **BLACK_BOX),
