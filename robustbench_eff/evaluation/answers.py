@@ -17,7 +17,7 @@ from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 from robustbench_eff.models.adaptation.adapted_network import restart
-from robustbench_eff.models.classifier import Classifier, copy_for_trial
+from robustbench_eff.models.classifier import CHANGES_ITSELF, Classifier, copy_for_trial
 from robustbench_eff.models.randomness import seeded
 from robustbench_eff.storage.answers import NOISE, Answers
 
@@ -179,8 +179,7 @@ def check_independence(classifier: Classifier, images: Images, *, draws: bool) -
     together, again = (_ask(classifier, images) for _ in range(2))
     if classifier.weights_sums() != before:
         raise ModelError(
-            f"{classifier.name} changes its own weights or buffers when it is asked, so that an answer depends on the "
-            "images before it.",
+            f"{classifier.name} {CHANGES_ITSELF}",
             "To evaluate it as it adapts, say in which batches: --adapt 'batches(size=64)'; see the guide to models.",
         )
     if draws:

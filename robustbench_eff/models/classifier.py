@@ -24,6 +24,12 @@ from .fingerprint import identity, model_digest, weights_sums
 from .outputs import CallableNetwork, LogitsOnly, device_of, prepare_network
 from .randomness import draws_at_random, shares_draws
 
+CHANGES_ITSELF = "changes its own weights or buffers when it is asked: an answer depends on the images before it."
+CHANGES_ITSELF_HINT = (
+    "Load it anew. If it adapts on purpose, keep all that changes on the module itself, so that a copy has its own, and "
+    "say in which batches it adapts: --adapt 'batches(size=64)'."
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
@@ -103,12 +109,7 @@ class Classifier(nn.Module):
         """Whether a deep copy works as the network does."""
         self._sums = self.weights_sums()
         if self._sums != sums:
-            raise ModelError(
-                f"{self.name} changes its own weights or buffers when it is asked, so that an answer depends on the images "
-                "before it.",
-                "Load it anew. If it adapts on purpose, keep all that changes on the module itself, so that a copy of it "
-                "has its own, and say in which batches it adapts: --adapt 'batches(size=64)'.",
-            )
+            raise ModelError(f"{self.name} {CHANGES_ITSELF}", CHANGES_ITSELF_HINT)
         self.digest = identity(provenance.source, before, model_digest(trial))
         self.opaque = before.opaque
         """What of the network cannot be hashed, by path and type; stored numbers of such a network are not reused."""
