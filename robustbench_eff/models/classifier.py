@@ -26,8 +26,8 @@ from .randomness import draws_at_random, shares_draws
 
 CHANGES_ITSELF = "changes its own weights or buffers when it is asked: an answer depends on the images before it."
 CHANGES_ITSELF_HINT = (
-    "Load it anew. If it adapts on purpose, keep all that changes on the module itself, so that a copy has its own, and "
-    "say in which batches it adapts: --adapt 'batches(size=64)'."
+    "Load it anew. If it adapts on purpose, keep all that changes on the module itself, so that a copy has its "
+    "own, and say in which batches it adapts: --adapt 'batches(size=64)'."
 )
 
 
