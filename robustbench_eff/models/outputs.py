@@ -158,8 +158,11 @@ def _call(module: nn.Module, preprocessing: Preprocessing, samples: int, name: s
         with torch.no_grad():
             return module(((images - mean) / std).to(input_type(module)))
     except Exception as error:
+        text = str(error).strip()
+        if hasattr(module, "inlined_graph"):  # TorchScript puts its own traceback before the message
+            text = text.splitlines()[-1].removeprefix(f"{type(error).__name__}: ")
         raise ModelError(
-            f"{name} fails on a batch of shape {tuple(images.shape)}: {type(error).__name__}: {error}",
+            f"{name} fails on a batch of shape {tuple(images.shape)}: {type(error).__name__}: {text}",
             failure_hint(module, device),
         ) from error
 
