@@ -19,10 +19,20 @@ def integer_layer(network: object) -> str:
     return next((name or type(part).__name__ for name, part in network.named_modules() if _is_integer(part)), "")
 
 
-def _is_integer(part: nn.Module) -> bool:
+def has_no_mode(part: nn.Module) -> bool:
+    """Return whether a module computes the same in train mode: torch's own integer layers, and the identity.
+
+    Args:
+        part: Any module.
+    """
     kind = type(part)
-    if kind.__module__.startswith("torch.ao.nn"):
-        # Float networks use FloatFunctional, which is in the same package.
-        return "quantized" in kind.__module__ and "FloatFunctional" not in kind.__name__
+    # Float networks use FloatFunctional, which is in the same package.
+    is_integer = "quantized" in kind.__module__ and "FloatFunctional" not in kind.__name__
+    return kind is nn.Identity or (kind.__module__.startswith("torch.ao.nn") and is_integer)
+
+
+def _is_integer(part: nn.Module) -> bool:
+    if type(part) is not nn.Identity and has_no_mode(part):
+        return True
     graph = getattr(part, "inlined_graph", None)  # of TorchScript
     return graph is not None and INTEGER_OPERATORS in str(graph)

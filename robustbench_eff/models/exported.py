@@ -9,7 +9,7 @@ from torch import nn
 from torch.fx import GraphModule, Node
 
 from robustbench_eff.core.errors import ModelError
-from robustbench_eff.core.quantized import integer_layer
+from robustbench_eff.core.quantized import has_no_mode, integer_layer
 
 MODE_ARGUMENTS = ("train", "training")
 """Arguments of the operators whose result depends on the mode: dropout and batch norm."""
@@ -55,6 +55,7 @@ def mark_eval(module: nn.Module) -> None:
     """Check that exported parts were exported in eval mode, and mark them and the modules around them so.
 
     Torch marks every exported module as in train mode, and neither it nor a module around it can be put into eval mode.
+    It leaves the layers that quantisation replaces in train mode too, though they have none.
 
     Args:
         module: Any network.
@@ -62,6 +63,9 @@ def mark_eval(module: nn.Module) -> None:
     Raises:
         ModelError: A part was exported in train mode.
     """
+    for part in module.modules():
+        if has_no_mode(part):
+            part.training = False
     exported_parts = _exported_parts(module)
     for exported in exported_parts:
         if operators := [str(node.target) for node in exported.graph.nodes if _is_in_train_mode(node)]:
