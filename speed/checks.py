@@ -31,16 +31,14 @@ CHECKS = (
     "robustbench_eff.models.classifier:copy_for_trial",
     "robustbench_eff.models.classifier:prepare_network",
     "robustbench_eff.models.classifier:draws_at_random",
-    "robustbench_eff.models.classifier:weights_sums",
     "robustbench_eff.models.classifier:Classifier.check_mode",
     "robustbench_eff.models.classifier:Classifier.check_weights",
-    "robustbench_eff.evaluation.device_runtime:ModelAnswers.ask",
-    "robustbench_eff.evaluation.evaluate:recognised",
-    "robustbench_eff.evaluation.worker:check_batch",
-    "robustbench_eff.evaluation.worker:has_nondeterministic_logits",
+    "robustbench_eff.models.unloaded_weights:accounted_for",
+    "robustbench_eff.evaluation.answers:ModelAnswers.ask",
+    "robustbench_eff.evaluation.recognise:recognised",
+    "robustbench_eff.evaluation.referee:check_batch",
+    "robustbench_eff.evaluation.referee:has_nondeterministic_logits",
     "robustbench_eff.scores.masking_checks:store_verdicts",
-    "robustbench_eff.attacks.checked_model:CheckedModel._first_answer",
-    "robustbench_eff.attacks.oracle:check_images",
 )
 """Functions that check a model, its answers or its numbers, as `module:name` or `module:CLASS.method`."""
 

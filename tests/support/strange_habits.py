@@ -116,22 +116,25 @@ def at_most_four() -> nn.Module:
     return Around(forward)
 
 
-def adapts() -> nn.Module:
+class Adapts(Around):
     """As TENT: each forward takes a step on the entropy of its own answers."""
-    body = base()
-    scales = [layer.weight for layer in body if isinstance(layer, nn.BatchNorm2d)]
 
-    def forward(body: nn.Module, images: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
+        scales = [layer.weight for layer in self.body if isinstance(layer, nn.BatchNorm2d)]
+        for scale in scales:
+            scale.requires_grad_()
         with torch.enable_grad():
-            logits = body(images.detach())
+            logits = self.body(images.detach())
             entropy = -(logits.softmax(1) * logits.log_softmax(1)).sum(1).mean()
             gradients = torch.autograd.grad(entropy, scales)
         with torch.no_grad():
             for scale, gradient in zip(scales, gradients, strict=True):
                 scale -= 0.05 * gradient
-        return body(images)
+        return self.body(images)
 
-    return Around(forward, body)
+
+def adapts() -> nn.Module:
+    return Adapts(lambda body, images: None)
 
 
 def adapts_tensors_of_its_own() -> nn.Module:
@@ -157,18 +160,21 @@ def updates_running_statistics() -> nn.Module:
     return Around(forward)
 
 
+class FirstBatch(Around):
+    """As ActNorm: the shift is taken from the first images that it sees."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda body, images: None)
+        self.register_buffer("center", torch.full((3,), torch.nan))
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.center.isnan().any():
+            self.center.copy_(images.detach().mean((0, 2, 3)))
+        return self.body(images - self.center[:, None, None] + 0.2)
+
+
 def initialised_by_the_first_batch() -> nn.Module:
-    """As ActNorm: scale and shift are taken from the first images that it sees."""
-    module = Around(lambda body, images: images)
-    module.register_buffer("center", torch.full((3,), torch.nan))
-
-    def forward(body: nn.Module, images: Tensor) -> Tensor:
-        if module.center.isnan().any():
-            module.center.copy_(images.detach().mean((0, 2, 3)))
-        return body(images - module.center[:, None, None] + 0.2)
-
-    module.way = forward
-    return module
+    return FirstBatch()
 
 
 def lazy_head() -> nn.Module:
