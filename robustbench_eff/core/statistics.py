@@ -172,5 +172,4 @@ def certified_radius(
     """
     from scipy.special import ndtri
 
-    radius: npt.NDArray[np.float64] = sigma * ndtri(np.maximum(binomial_lower_bound(votes, n, alpha), 0.5))
-    return radius
+    return np.asarray(sigma * ndtri(np.maximum(binomial_lower_bound(votes, n, alpha), 0.5)), dtype=np.float64)
