@@ -212,4 +212,5 @@ def reason(error: BaseException) -> str:
     """
     lines = [line for line in str(error).splitlines() if line.strip()]
     line = "" if not lines else lines[-1] if "Traceback" in str(error) else lines[0]
-    return f"{type(error).__name__}: {line}"
+    name = type(error).__name__
+    return f"{name}: {line.removeprefix(f'{name}: ')}"
