@@ -42,10 +42,10 @@ class ModelAnswers:
 
     def __init__(self) -> None:
         self._answers: dict[tuple[str, str], Answers] = {}
-        self._asked: set[tuple[int, str]] = set()
+        self._asked: set[tuple[int | str, str]] = set()
 
     def ask(self, subject: tuple[int, str], runtime: CellRuntime) -> None:
-        """Check a model on the first images of a benchmark, once, and keep its answers.
+        """Check a model on the first images of a benchmark, once, and keep its answers; its surrogate likewise.
 
         Args:
             subject: Number of the model, and name of the benchmark.
@@ -55,46 +55,49 @@ class ModelAnswers:
             ModelError: The answers depend on more than the image, or another model of the run has the same digest and
                 answers otherwise.
         """
-        if subject in self._asked:
-            return
-        self._asked.add(subject)
-        identity = runtime.cell.model_identity
-        try:
-            new = _asked(runtime)
-        except RobustEvalError:
-            raise
-        except Exception as error:  # whatever the user's network raises
-            raise ModelError(
-                f"{runtime.classifier.name} fails on the first images of {runtime.images.benchmark}: {reason(error)}",
-                "If it cannot take so many images at once, set a smaller --batch-size.",
-            ) from error
-        if runtime.classifier.opaque:
-            return  # its cells belong to this run alone
-        known = self._answers.get(identity)
-        if known is not None and not new.agrees(known.logits):
-            raise ModelError(
-                f"{runtime.classifier.name}: two models of this run have one hash, but different answers to the same "
-                "images.",
-                "Evaluate them in separate runs: the store then tells them apart by their answers.",
-            )
-        logits = {**(known.logits if known else {}), **new.logits}
-        self._answers[identity] = Answers(logits=logits, tolerance=new.tolerance)
+        if subject not in self._asked:
+            self._asked.add(subject)
+            adaptation = "" if runtime.adaptation is None else runtime.adaptation.text
+            self._ask(runtime.classifier, runtime.cell.model_identity, runtime, adaptation)
+        surrogate = runtime.queried.surrogate
+        if surrogate is not None and (surrogate.name, subject[1]) not in self._asked:
+            self._asked.add((surrogate.name, subject[1]))
+            self._ask(surrogate, (surrogate.digest, str(surrogate.preprocessing)), runtime, "")
 
     def collected(self) -> Mapping[tuple[str, str], Answers]:
         """Return the answers by the digest and the preprocessing of the model."""
         return {identity: found for identity, found in self._answers.items() if found.logits}
 
+    def _ask(self, classifier: Classifier, identity: tuple[str, str], runtime: CellRuntime, adaptation: str) -> None:
+        try:
+            new = _answers_of(classifier, runtime, adaptation)
+        except RobustEvalError:
+            raise
+        except Exception as error:  # whatever the user's network raises
+            raise ModelError(
+                f"{classifier.name} fails on the first images of {runtime.images.benchmark}: {reason(error)}",
+                "If it cannot take so many images at once, set a smaller --batch-size.",
+            ) from error
+        if classifier.opaque:
+            return  # its cells belong to this run alone
+        known = self._answers.get(identity)
+        if known is not None and not new.agrees(known.logits):
+            raise ModelError(
+                f"{classifier.name}: two models of this run have one hash, but different answers to the same images.",
+                "Evaluate them in separate runs: the store then tells them apart by their answers.",
+            )
+        logits = {**(known.logits if known else {}), **new.logits}
+        self._answers[identity] = Answers(logits=logits, tolerance=new.tolerance)
 
-def _asked(runtime: CellRuntime) -> Answers:
+
+def _answers_of(classifier: Classifier, runtime: CellRuntime, adaptation: str) -> Answers:
     """The answers of a model to noise and to the first images of a benchmark, after the checks on them."""
-    classifier = _copied(runtime.classifier)
-    adaptation = "" if runtime.adaptation is None else runtime.adaptation.text
-    count = min(SAMPLES, runtime.batches.size)
+    copied, count = _copied(classifier), min(SAMPLES, runtime.batches.size)
     images = first_images(runtime.images, count, f"{runtime.queried.classes}{adaptation}", classifier.mean.device)
     if not adaptation:
-        check_independence(classifier, images.images, draws=classifier.draws or runtime.votes is not None)
-    asked = [images] if runtime.queried.classes else [images, noise(classifier, count, adaptation)]
-    return collected(classifier, {key: value for item in asked for key, value in answers(classifier, item).items()})
+        check_independence(copied, images.images, draws=classifier.draws or runtime.votes is not None)
+    asked = [images] if runtime.queried.classes else [images, noise(copied, count, adaptation)]
+    return collected(copied, {key: value for item in asked for key, value in answers(copied, item).items()})
 
 
 def _copied(classifier: Classifier) -> Classifier:
