@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.core.errors import ModelError
+from robustbench_eff.evaluation import answers
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.storage.answers import Answers, variant
 from robustbench_eff.storage.remote_files import Files
@@ -72,16 +73,14 @@ def test_two_models_of_one_run_with_one_hash_are_refused(
         classifiers.append(
             load_classifier(Wrapped(digits_standard, after=shifted_by_the_environment).eval(), input_size=32)
         )
-    forward = nn.Module.__call__
+    asked, answers_of = [], answers._answers_of
 
-    def shifting(self: nn.Module, *arguments: Any) -> Any:
-        if self is classifiers[1]:
-            os.environ[VARIABLE] = "4"
-        elif self is classifiers[0]:
-            os.environ[VARIABLE] = "0"
-        return forward(self, *arguments)
+    def shifting(classifier: Classifier, *arguments: Any) -> Answers:
+        asked.append(classifier)
+        monkeypatch.setenv(VARIABLE, "0" if len(asked) == 1 else "4")
+        return answers_of(classifier, *arguments)
 
-    monkeypatch.setattr(nn.Module, "__call__", shifting)
+    monkeypatch.setattr(answers, "_answers_of", shifting)
     with pytest.raises(ModelError, match=r"two models of this run have one hash.*\nEvaluate them in separate runs"):
         evaluate(*classifiers, benchmarks=["digits"], attacks=["fgsm"], limit=LIMIT, device="cpu", store=tmp_path)
 

@@ -8,7 +8,6 @@ import sys
 import types
 from collections.abc import Iterator
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +112,7 @@ def is_installed(file: str, package: str = "") -> bool:
     """
     if file.startswith("<"):
         return file.startswith("<frozen ")
-    return not _is_users(file) and not any(folder in Path(file).parents for folder in _folders(package))
+    return not _is_users(file) and not _belongs_to(Path(file), package)
 
 
 def _is_replaced(member: Any) -> bool:
@@ -130,7 +129,13 @@ def _is_users(file: str) -> bool:
     return is_users(Path(file).resolve())
 
 
-@cache
-def _folders(package: str) -> tuple[Path, ...]:
-    spec = find_spec(package) if package else None
-    return tuple(map(Path, spec.submodule_search_locations or ())) if spec else ()
+def _belongs_to(file: Path, package: str) -> bool:
+    """True for a file of a package, or a single-file module installed beside it."""
+    module = sys.modules.get(package)
+    origin = getattr(module, "__file__", None)
+    if origin is None:
+        return False
+    place = Path(origin).parent
+    if not hasattr(module, "__path__"):
+        return file.parent == place
+    return place in file.parents or file.parent == place.parent
