@@ -28,6 +28,7 @@ from .options import (
     NumClassesOption,
     QuietOption,
     RadiiOption,
+    RandomWeightsOption,
     RayAddressOption,
     SeedOption,
     ShardSizeOption,
@@ -49,6 +50,8 @@ _NOT_OFFERED = {
     "shuffle_shards": False,
     "target_ci": None,
     "alexnet_baseline": None,
+    "adapt": None,
+    "votes": None,
 }
 """Options of an evaluation that certificates do not have, with their values."""
 
@@ -75,6 +78,7 @@ def certify(
     data: DataOption = None,
     weights: WeightsOption = None,
     trust_checkpoint: TrustOption = False,
+    random_weights: RandomWeightsOption = False,
     num_classes: NumClassesOption = None,
     mean: MeanOption = None,
     std: StdOption = None,

@@ -227,8 +227,9 @@ def copy_for_trial(model: nn.Module) -> nn.Module:
     except _CANNOT_COPY:  # a network that cannot be copied can still be evaluated, but not adapt
         return model
     for part, original in zip(copied.modules(), model.modules(), strict=True):
-        if part.training != original.training:  # integer layers forget it
-            part.training = original.training
+        mode = getattr(original, "training", None)  # frozen TorchScript has none
+        if mode is not None and part.training != mode:  # copies of integer layers forget it
+            part.training = mode
     return copied
 
 

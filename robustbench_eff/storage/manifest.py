@@ -10,8 +10,9 @@ from typing import Any
 
 
 def new_run_id() -> str:
-    """Return a new name for a run; names sort by time."""
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}"
+    """Return a new name for a run; names sort by time, those of one second by its microseconds."""
+    seconds, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(seconds))}{microseconds:06d}Z-{secrets.token_hex(3)}"
 
 
 def jsonable(record: Any) -> dict[str, Any]:

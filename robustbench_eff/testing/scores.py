@@ -13,12 +13,14 @@ from robustbench_eff.core.metric import METRICS, Metric, metric_of
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_P
 from robustbench_eff.scores.alexnet import published
-from robustbench_eff.scores.cell_groups import BASE_COLUMNS, CellKind, CellOutcomes, comparable
+from robustbench_eff.scores.cell_groups import CellKind, CellOutcomes, columns_of, comparable
 from robustbench_eff.scores.score import Score
 from robustbench_eff.scores.score_function import CellScores, ScoreContext, ScoreFunction
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.stored_cell import PerturbationKind, StoredCell
 
+VOTES = 4
+"""Votes of a made-up cell of a network that draws at random."""
 SAMPLES = 24
 CLASSES, FRAMES, RANKS = 10, 4, 5
 SMOOTHING = {"sigma": 0.25, "n": 1000, "n0": 100, "alpha": 0.001}
@@ -143,11 +145,19 @@ def _sequence(name: str) -> _MadeUp:
 
 
 _CELLS: Mapping[CellKind, Sequence[_MadeUp]] = {
-    "clean": [_MadeUp("clean", "imagenet", "none", {}), _MadeUp("clean", "imagenet-sketch", "none", {})],
+    "clean": [
+        _MadeUp("clean", "imagenet", "none", {}),
+        _MadeUp("clean", "imagenet-sketch", "none", {}),
+        _MadeUp("clean", "cifar10", "none", {"votes_per_image": VOTES}),
+    ],
     "cue conflict": [_MadeUp("cue conflict", "cue-conflict", "none", {})],
     "corruption": [_corruption(name, severity) for name in IMAGENET_C for severity in range(1, 6)],
     "sequence": [_sequence(name) for name in IMAGENET_P],
-    "attack": [_attack("attack", "pgd(eps=8/255)"), _attack("attack", "fgsm(eps=8/255)")],
+    "attack": [
+        _attack("attack", "pgd(eps=8/255)"),
+        _attack("attack", "fgsm(eps=8/255)"),
+        _attack("attack", "pgd(eps=8/255)", votes_per_image=VOTES)._replace(benchmark="cifar10"),
+    ],
     "minimum norm": [
         _attack("minimum norm", "fmn(eps=None)"),
         _attack("minimum norm", "security_curve(eps=(4/255, 8/255))", eps=[4 / 255, 8 / 255]),
@@ -179,13 +189,13 @@ def _item(made_up: _MadeUp, columns: tuple[str, ...], samples: int, accuracy: fl
     values["texture"] = others if made_up.kind == "cue conflict" else np.full(SAMPLES, -1)
     values |= {name: [""] * SAMPLES for name in ("won_by", "note", "flag")}
     values["sample_id"] = [f"ILSVRC2012_val_{row + 1:08d}.JPEG" for row in range(SAMPLES)]
-    values["votes"] = [[]] * SAMPLES
+    votes = made_up.configuration.get("votes_per_image", 0)
+    values["votes"] = (random.random((SAMPLES, votes)) < accuracy).tolist()
     values["ranking"] = _rankings(random, accuracy).reshape(SAMPLES, FRAMES * RANKS).tolist()
     arrays = [pa.array(values[field.name]).cast(field.type) for field in SCHEMA]
-    distance = ("distance_linf",) if made_up.kind == "minimum norm" else ()
     table = pa.Table.from_arrays(arrays, schema=SCHEMA)
-    read = dict.fromkeys(("index", *BASE_COLUMNS, *columns, *distance))
-    return CellOutcomes(_cell(made_up), table.select(list(read)).slice(0, samples))
+    cell = _cell(made_up)
+    return CellOutcomes(cell, table.select(["index", *columns_of(cell, columns)]).slice(0, samples))
 
 
 def _rankings(random: np.random.Generator, stable: float) -> np.ndarray:

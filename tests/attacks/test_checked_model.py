@@ -93,15 +93,29 @@ def test_writes_that_begin_later_are_refused(images: Tensor, labels: Tensor) -> 
     [
         ("softmax", "returns probabilities .* not logits"),
         ("nan", "NaN or infinite logits"),
-        ("tuple", r"must return logits of shape \(N, K\), got tuple"),
-        ("map", r"must return logits of shape \(N, K\), got \(\d+, 4, 1, 1\)"),
-        ("one logit", "one float logit per class"),
         ("double weights", r"The model fails on torch.float32 images of shape \(\d+, 3, 8, 8\) on cpu"),
     ],
 )
 def test_answers_that_are_no_logits_are_named(attack, how: str, message: str, images: Tensor, labels: Tensor) -> None:
     with pytest.raises(ModelError, match=message):
         attack(Network(how).eval(), images, labels)
+
+
+@pytest.mark.parametrize("attack", ATTACKS_OF_EACH_KIND, ids=lambda attack: type(attack).__name__)
+@pytest.mark.parametrize("how", ["tuple", "map"])
+def test_logits_are_found_in_other_outputs(attack, how: str, images: Tensor, labels: Tensor) -> None:
+    assert torch.equal(attack(Network(how).eval(), images, labels), attack(Network().eval(), images, labels))
+
+
+def test_one_logit_stands_for_two_classes(images: Tensor) -> None:
+    class Two(Network):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.nn.functional.pad(super().forward(images)[:, :1], (1, 0))
+
+    single, two = Network("one logit").eval(), Two().eval()
+    labels = (single(images)[:, 0] > 0).long()
+    for attack in ATTACKS_OF_EACH_KIND:
+        assert torch.equal(attack(single, images, labels), attack(two, images, labels))
 
 
 def test_a_nan_on_the_way_is_found(images: Tensor, labels: Tensor) -> None:

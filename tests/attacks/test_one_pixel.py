@@ -38,7 +38,7 @@ class Never(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         self.seen.append(images.clone())
-        return torch.eye(self.classes)[:1].repeat(len(images), 1) + 0 * images.flatten(1)[:, :1]
+        return 2 * torch.eye(self.classes)[:1].repeat(len(images), 1) + 0 * images.flatten(1)[:, :1]
 
 
 def grey(count: int, size: int = 16) -> tuple[torch.Tensor, torch.Tensor]:

@@ -15,9 +15,9 @@ from robustbench_eff.models.request import ModelOptions, ModelRequest
 from small_models import UNTRAINED_MODEL, random_weights
 
 DIGESTS = {
-    "digits_standard": "dfcb1fe42913e3bba9799e0258af5730",
-    "digits_advprop": "66d8f990e04a72b30ec594ec52a3f984",
-    "digits_sat": "868cdfbf6e29333658f4f9e89068c731",
+    "digits_standard": "5355a67251dbc131837c3d9dfe3bdd9b",
+    "digits_advprop": "92477554c933b9cb9bb6cfb46f184500",
+    "digits_sat": "26acf391d57ae38701ab7f13f1cde658",
 }
 """Stores identify models by them."""
 
@@ -60,6 +60,7 @@ def test_shipped_models_keep_their_digest(name: str) -> None:
     assert load_classifier(name).digest == DIGESTS[name]
 
 
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions of Python have other bytecode")
 def test_a_users_model_keeps_its_digest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "held_neighbour.py").write_text("SIGN = 1\n")
@@ -73,4 +74,4 @@ def test_a_users_model_keeps_its_digest(tmp_path: Path, monkeypatch: pytest.Monk
         module.head.bias.copy_(torch.arange(10.0))
     weights = random_weights(tmp_path / "w.safetensors", module)
     classifier = load_classifier(f"{tmp_path}/held.py:build", input_size=32, weights=weights)
-    assert classifier.digest == "44cbc689fa93686377ac93bba6459fe6"
+    assert classifier.digest == "da82781fe73e16be2a3cbb5b0e447b5d"

@@ -75,7 +75,7 @@ def python_numbers():
     return net
 def member_in_a_list():
     net = loaded()
-    net.members = [nn.Linear(2, 2)]
+    net.members = [nn.Linear(2, 2).eval()]
     return net
 def quantized():
     return torch.ao.quantization.quantize_dynamic(partly().eval(), {nn.Linear})
@@ -166,7 +166,7 @@ def test_what_nobody_loaded_is_named(factories: Path, name: str) -> None:
         load(factories, name)
     assert f": {REFUSED[name]}" in caught.value.message
     assert "--random-weights" in caught.value.hint
-    (flag,) = load(factories, name, random_weights=True).provenance.flags
+    flag = load(factories, name, random_weights=True).provenance.flags[0]
     assert flag.startswith(f"random weights: {REFUSED[name]}")
 
 
