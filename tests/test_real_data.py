@@ -104,6 +104,7 @@ def test_resnet20_from_a_users_file_is_as_accurate_as_stated(shared: Path, tmp_p
     assert [score.value for score in accuracies(attacked.scores)] == [1.0, 0.0, 0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_b7_runs_with_a_weights_file_of_its_shape(shared: Path, tmp_path: Path) -> None:
     """Random weights: the number means nothing, the way from alias to outcome is real."""

@@ -89,6 +89,7 @@ def test_a_killed_driver_resumes_and_computes_nothing_twice(cluster, reference: 
     assert_same(by_cell(store), by_cell(reference))
 
 
+@pytest.mark.slow
 def test_a_run_waits_for_resources_that_another_job_holds(
     cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +205,7 @@ def test_a_cluster_without_a_resource_is_refused_at_once(
     assert fake.now == 0
 
 
+@pytest.mark.slow
 def test_a_node_that_leaves_while_its_workers_start_ends_nothing(cluster, reference: Path, tmp_path: Path) -> None:
     class NodeVisit(Ears):
         def planned(self, plan: Plan) -> None:

@@ -105,6 +105,8 @@ TRAIN_MODE = Refused("train mode|alone and in a batch")
 SHAPE = Refused("shape")
 CLASSES = Refused("outputs|classes")
 BLACK_BOX = {"attack": Checkers()}
+FGSM = "fgsm(eps=12/255)"
+"""One step, for networks that are asked hundreds of times."""
 
 OUTPUTS = {
     "hugging face output": Strange(answers.output_dataclass, Right(lambda net, images: net(images).logits)),
@@ -195,7 +197,7 @@ FORMATS = {
     "graph module": Strange(formats.graph_module, Right()),
     "compiled": Strange(formats.compiled, Right()),
     "data parallel": Strange(formats.data_parallel, Right()),
-    "dynamic int8 as converted": Strange(formats.dynamic_int8_as_converted, Refused("train mode")),
+    "dynamic int8 as converted": Strange(formats.dynamic_int8_as_converted, Refused("alone and in a batch")),
     "dynamic int8": Strange(formats.dynamic_int8, Refused("alone and in a batch"), **BLACK_BOX),
     "dynamic int8 one by one": Strange(formats.dynamic_int8, Right(one_by_one), **BLACK_BOX, adapt=ONE_BY_ONE),
     "dynamic int8 under PGD": Strange(formats.dynamic_int8, NO_GRADIENT, adapt=ONE_BY_ONE),
@@ -233,17 +235,17 @@ HABITS = {
     "answers by shape": Strange(habits.answers_by_shape, Refused(ANY_MEMORY)),
     "answers by content": Strange(habits.answers_by_content, Right()),
     "every second call": Strange(habits.every_second_call, CHANGES),
-    "noise": Strange(noise.noise, DRAWS),
-    "noise of its own generator": Strange(noise.noise_of_its_own_generator, DRAWS),
-    "noise of NumPy": Strange(noise.noise_of_numpy, DRAWS),
-    "noise of NumPy's global state": Strange(noise.noise_of_numpys_global_state, DRAWS),
+    "noise": Strange(noise.noise, DRAWS, attack=FGSM),
+    "noise of its own generator": Strange(noise.noise_of_its_own_generator, DRAWS, attack=FGSM),
+    "noise of NumPy": Strange(noise.noise_of_numpy, DRAWS, attack=FGSM),
+    "noise of NumPy's global state": Strange(noise.noise_of_numpys_global_state, DRAWS, attack=FGSM),
     "noise seeded inside": Strange(noise.noise_seeded_inside, BATCH),
     "noise of each image": Strange(noise.noise_of_each_image, Right()),
     "noise once and for all": Strange(noise.noise_once_and_for_all, Right()),
-    "noise on the weights": Strange(noise.noise_on_the_weights, DRAWS),
-    "dropout on purpose": Strange(noise.dropout_on_purpose, DRAWS),
-    "random resizing and padding": Strange(noise.random_resize_and_pad, DRAWS),
-    "random member": Strange(noise.random_member, DRAWS),
+    "noise on the weights": Strange(noise.noise_on_the_weights, DRAWS, attack=FGSM),
+    "dropout on purpose": Strange(noise.dropout_on_purpose, DRAWS, attack=FGSM),
+    "random resizing and padding": Strange(noise.random_resize_and_pad, DRAWS, attack=FGSM),
+    "random member": Strange(noise.random_member, DRAWS, attack=FGSM),
 }
 
 GRADIENTS = {
