@@ -106,7 +106,7 @@ def main() -> None:
     if arguments.out is not None:
         facts = {name: value for name, value in environment.describe().items() if name != "command"}
         facts |= devices.describe(arguments.device) | {"threads": arguments.threads, "limit": arguments.limit}
-        facts |= {"model": _model(arguments).name, "suite": arguments.suite, "seconds": round(seconds, 2)}
+        facts |= {"model": Path(_model(arguments).name).name, "suite": arguments.suite, "seconds": round(seconds, 2)}
         arguments.out.write_text(json.dumps(facts | {"share": round(share, 5), "rows": rows}, indent=1) + "\n")
 
 
