@@ -224,12 +224,12 @@ def copy_for_trial(model: nn.Module) -> nn.Module:
     """
     try:
         copied = copy.deepcopy(model)
+        for part, original in zip(copied.modules(), model.modules(), strict=True):
+            mode = getattr(original, "training", None)  # frozen TorchScript has none
+            if mode is not None and part.training != mode:  # copies of integer layers forget it
+                part.training = mode
     except _CANNOT_COPY:  # a network that cannot be copied can still be evaluated, but not adapt
         return model
-    for part, original in zip(copied.modules(), model.modules(), strict=True):
-        mode = getattr(original, "training", None)  # frozen TorchScript has none
-        if mode is not None and part.training != mode:  # copies of integer layers forget it
-            part.training = mode
     return copied
 
 
