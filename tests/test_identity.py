@@ -29,6 +29,12 @@ COUNT = 32
 Build = Callable[[], nn.Module | str | ModelRequest]
 
 
+@pytest.fixture(autouse=True)
+def no_bytecode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python takes cached bytecode for that of a file that was edited within a second and kept its size."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+
+
 class Counting(NullListener):
     """Counts the samples that are computed and not read from the store."""
 

@@ -8,8 +8,9 @@ import importlib.util
 import sys
 import traceback
 from functools import cache
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from .errors import RobustEvalError, UsageError, did_you_mean
@@ -130,7 +131,7 @@ def _execute(path: Path) -> ModuleType:
     path_hash = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
     name = f"_robust_eval_user_{path.stem}_{path_hash}"
     try:
-        spec = importlib.util.spec_from_file_location(name, path)
+        spec = importlib.util.spec_from_file_location(name, path, loader=_FromSource(name, str(path)))
         if spec is None or spec.loader is None:
             raise UsageError(f"{path} cannot be imported.")
         module = importlib.util.module_from_spec(spec)
@@ -141,6 +142,20 @@ def _execute(path: Path) -> ModuleType:
     except Exception as error:
         raise _import_error(str(path), error) from error
     return module
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles a file whenever it is executed: cached bytecode misses an edit within a second that keeps the size."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Return the code of the file as it is now.
+
+        Args:
+            fullname: Name of the module.
+        """
+        path = self.get_filename(fullname)
+        code: CodeType = self.source_to_code(self.get_data(path), path)
+        return code
 
 
 def _add_to_path(folder: Path) -> None:
