@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import DataError, ModelError
 from robustbench_eff.core.outputs import logits_of
-from robustbench_eff.core.probabilities import is_probability
+from robustbench_eff.core.probabilities import RETURN_LOGITS, RETURNED_PROBABILITIES, is_probability
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits
 
 WRITES_INTO_LEAF = "is being used in an in-place operation"
@@ -111,10 +111,7 @@ class CheckedModel:
                 _hint(self._model, images),
             ) from error
         if len(images) and is_probability(logits.detach()):
-            raise ModelError(
-                "The model returns probabilities (each row is in [0, 1] and sums to 1), not logits.",
-                "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
-            )
+            raise ModelError(f"The model {RETURNED_PROBABILITIES}", RETURN_LOGITS)
         return logits
 
     def _probing_answer(self, images: Images) -> Logits:

@@ -45,7 +45,7 @@ def wrong_in_draws(
 
 
 class Attempts:
-    """Of every sample the image with the smallest margin among those that an attack offered as a success.
+    """For each sample, the candidate image with the smallest margin that an attack has tried as a success.
 
     An attack on a network that draws at random often ends without a success although it has lowered the fraction of
     right draws, and many attacks then return the clean image.

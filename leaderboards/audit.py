@@ -40,7 +40,7 @@ class Difference:
     kind: str
     """Kind of the other number: published, or claimed by the authors of the model."""
     flags: tuple[str, ...] = ()
-    """What a reader must know before trusting either number."""
+    """Warnings about either number."""
 
     @property
     def is_certain(self) -> bool:

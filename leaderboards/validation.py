@@ -207,7 +207,7 @@ def _count_issues(result: Result, metric: Metric | None, wilson: Interval) -> It
 
 
 def _has_votes(result: Result) -> bool:
-    """Return whether every sample was judged by several votes, whose mean is no count of samples."""
+    """Return whether a result is a mean of votes, so that it need not be a whole number of samples."""
     return any(flag.startswith("draws at random: ") and flag.endswith("votes per image") for flag in result.flags)
 
 

@@ -22,7 +22,7 @@ from .labelled_images import LabelledImages
 LUMA = (19595, 38470, 7471)
 """Weights of red, green and blue in the brightness of a pixel, in 1/65536."""
 GREY = "one channel (ITU-R 601 luma)"
-"""What protocols say about the images of a network that takes one channel."""
+"""Words of the protocol for images of one channel."""
 
 
 @typing.runtime_checkable

@@ -1,4 +1,4 @@
-"""What decides the behaviour of the user's functions and classes: their bytecode, and the names that it reads."""
+"""The code of a user's functions and classes: a hash of its bytecode, and the globals and modules that it uses."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import hashlib
 import sys
 import types
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ BOILERPLATE = (
 DESCRIPTORS = types.MemberDescriptorType | types.GetSetDescriptorType
 
 
-def code_bytes(code: types.CodeType) -> bytes:
+def code_digest(code: types.CodeType) -> bytes:
     """Return a hash of bytecode with its constants and names, of inner functions too, but not of its place in a file.
 
     Args:
@@ -32,7 +31,7 @@ def code_bytes(code: types.CodeType) -> bytes:
     digest = hashlib.blake2b(code.co_code, digest_size=16)
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            digest.update(code_bytes(constant))
+            digest.update(code_digest(constant))
         elif isinstance(constant, frozenset):
             digest.update(repr(sorted(map(repr, constant))).encode())
         else:
@@ -42,7 +41,7 @@ def code_bytes(code: types.CodeType) -> bytes:
 
 
 def global_names(code: types.CodeType) -> set[str]:
-    """Return the names of the globals that bytecode reads, and of the modules that it imports; inner functions too.
+    """Return the names of the globals that bytecode reads, inner functions too.
 
     Args:
         code: Code of a function.
@@ -112,7 +111,7 @@ def is_installed(file: str, package: str = "") -> bool:
     """
     if file.startswith("<"):
         return file.startswith("<frozen ")
-    return not _is_users(file) and not _belongs_to(Path(file), package)
+    return not is_users(file) and not _belongs_to(Path(file), package)
 
 
 def _is_replaced(member: Any) -> bool:
@@ -122,11 +121,6 @@ def _is_replaced(member: Any) -> bool:
         return False
     file = function.__code__.co_filename
     return function.__module__ == "__main__" or (not file.startswith("<") and not is_installed(file))
-
-
-@cache
-def _is_users(file: str) -> bool:
-    return is_users(Path(file).resolve())
 
 
 def _belongs_to(file: Path, package: str) -> bool:

@@ -28,8 +28,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .code_digest import class_members, code_bytes, global_names, imported_modules, is_installed, module_is_installed
-from .tensor_digest import tensor_digest
+from .code_digest import class_members, code_digest, global_names, imported_modules, is_installed, module_is_installed
+from .tensor_digest import array_digest, tensor_digest
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(Ellipsis), type(NotImplemented))
 """Types whose `repr` is exact and the same in every process."""
@@ -45,7 +45,7 @@ WITHOUT_INFLUENCE = (
 )
 """Types that do not decide a result: where or when something is computed, or who is told about it."""
 UNSTORABLE = (TypeError, ValueError, AttributeError, RuntimeError, NotImplementedError, OSError, pickle.PickleError)
-"""What objects raise that cannot be pickled."""
+"""Exceptions raised by objects that cannot be pickled."""
 Leaves = dict[str, str]
 """Hash of every leaf by its path."""
 
@@ -84,23 +84,14 @@ Expand = Callable[[Any], Mapping[str, Any] | None]
 """Returns what decides the results of an object of a certain type, by name, or None for other types."""
 
 
-def nothing(value: Any) -> None:
-    """Return None: no type needs more than its attributes.
-
-    Args:
-        value: Any object.
-    """
-    del value
-
-
-def object_digest(value: Any, expand: Expand = nothing, package: str = "") -> ObjectDigest:
+def object_digest(value: Any, expand: Expand | None = None, package: str = "") -> ObjectDigest:
     """Return the digest of an object.
 
     The source code of installed packages is not hashed, because the manifest of each run records their versions.
 
     Args:
         value: Any object.
-        expand: Parts of the types that need more than their attributes.
+        expand: Parts of the types that need more than their attributes; None if no type does.
         package: Name of an installed package whose code is hashed nevertheless, such as that of a plugin.
     """
     walk = _Walk(expand, package)
@@ -129,7 +120,7 @@ def foreign_digest(component: Any) -> str:
 class _Walk:
     """The state of a walk over an object."""
 
-    expand: Expand
+    expand: Expand | None
     package: str
     leaves: Leaves = field(default_factory=dict)
     opaque: list[str] = field(default_factory=list)
@@ -163,14 +154,14 @@ class _Walk:
         return True
 
     def _visit_object(self, path: str, value: Any) -> None:
-        expanded = self.expand(value)
+        expanded = None if self.expand is None else self.expand(value)
         if expanded is not None:
             self.expanded[path] = value
             self._children(path, self._class(type(value)), expanded.items())
         elif isinstance(value, Tensor):
             self.leaves[path] = tensor_digest(value)
         elif isinstance(value, np.ndarray) and value.dtype != object:
-            self.leaves[path] = f"{value.dtype.str} {value.shape} {_hash(np.ascontiguousarray(value).tobytes())}"
+            self.leaves[path] = array_digest(value)
         elif isinstance(value, Mapping):
             self._children(path, self._class(type(value)), _named(value))
         elif isinstance(value, set | frozenset):
@@ -216,7 +207,7 @@ class _Walk:
         }
         what = f"{pathlib.PurePath(function.__code__.co_filename).name} {function.__code__.co_qualname}"
         if not is_installed(function.__code__.co_filename, self.package):
-            what = code_bytes(function.__code__).hex()
+            what = code_digest(function.__code__).hex()
             names = sorted(global_names(function.__code__) & function.__globals__.keys())
             parts["globals"] = {name: function.__globals__[name] for name in names}
             parts["imports"] = imported_modules(function.__code__)
@@ -256,7 +247,7 @@ class _Walk:
 
 
 def _state(value: Any) -> dict[str, Any] | None:
-    """What `copyreg` would store of an object, without its class; None if it cannot be stored."""
+    """The state of an object as pickle stores it, without its class; None if it cannot be stored."""
     if isinstance(value, torch.Generator):
         return {"state": value.get_state()}
     if isinstance(value, torch.ScriptObject):

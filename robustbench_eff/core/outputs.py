@@ -1,4 +1,4 @@
-"""What a network returns, read as logits: containers of common libraries, other types and shapes, a single logit."""
+"""The logits in the output of a network: in containers of common libraries, other types and shapes, or a single one."""
 
 from __future__ import annotations
 

@@ -13,12 +13,14 @@ _INSTALLED = tuple(Path(sysconfig.get_path(name)).resolve() for name in ("stdlib
 _INSTALLED_NAMES = {"site-packages", "dist-packages"}
 
 
-def is_users(path: Path) -> bool:
+@cache
+def is_users(file: str) -> bool:
     """Return whether a file belongs neither to an installed package nor to this one.
 
     Args:
-        path: The file, resolved.
+        file: Path of the file.
     """
+    path = Path(file).resolve()
     return _INSTALLED_NAMES.isdisjoint(path.parts) and not any(
         folder in path.parents for folder in (*_INSTALLED, *_own_folders())
     )

@@ -92,6 +92,17 @@ def build(kind: type[Item], spec: Spec, **given: Any) -> Item:
     return kind(**arguments, **given)
 
 
+def required_fields(kind: Any) -> list[str]:
+    """Return the fields of a dataclass that a text must give a value.
+
+    Args:
+        kind: The dataclass.
+    """
+    missing = dataclasses.MISSING
+    fields = dataclasses.fields(kind)
+    return [item.name for item in fields if item.init and item.default is missing and item.default_factory is missing]
+
+
 def text_of(name: str, item: Any) -> str:
     """Return the canonical text of a component: its first field, and every field that differs from its default.
 

@@ -1,9 +1,12 @@
-"""A hash of the values of a tensor of any kind: dense, sparse, quantised, of 16 bits, on any device."""
+"""Hashes of the values of arrays, and of tensors of any kind: dense, sparse, quantised, of 16 bits, on any device."""
 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -21,6 +24,16 @@ def tensor_digest(tensor: Tensor) -> str:
     for part in parts:
         digest.update(part.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return f"{described} {digest.hexdigest()}"
+
+
+def array_digest(array: npt.NDArray[Any]) -> str:
+    """Return a hash of type, shape and values.
+
+    Args:
+        array: An array of anything but objects.
+    """
+    content = hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=16)
+    return f"{array.dtype.str} {array.shape} {content.hexdigest()}"
 
 
 def _dense(tensor: Tensor) -> list[Tensor]:

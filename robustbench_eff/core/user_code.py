@@ -109,7 +109,7 @@ def raised_at(error: Exception) -> str:
         error: An error that was caught.
     """
     frames = traceback.extract_tb(error.__traceback__)
-    users = [frame for frame in frames if Path(frame.filename).is_file() and is_users(Path(frame.filename))]
+    users = [frame for frame in frames if Path(frame.filename).is_file() and is_users(frame.filename)]
     frame = [*frames, *users][-1]
     return f"{frame.filename}:{frame.lineno}"
 

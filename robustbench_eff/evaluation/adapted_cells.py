@@ -41,12 +41,21 @@ def check_settings(settings: Settings) -> None:
             "A network that adapts is queried as it is, in float32: a low-precision or compiled copy would not adapt.",
             "Leave out --precision and --compile.",
         )
-    if (settings.shuffle_shards or settings.target_ci is not None) and not named.stream.is_pointwise:
+    if (settings.shuffle_shards or settings.target_ci is not None) and stream_of(named) is not None:
         raise UsageError(
             f"{named.text} sees the images in an order of its own and all of them, which shuffle_shards and target_ci "
             "would change.",
             "Leave them out; --limit evaluates fewer images.",
         )
+
+
+def stream_of(named: NamedAdaptation | None) -> Stream | None:
+    """Return the stream in which images are evaluated; None where no answer depends on other images.
+
+    Args:
+        named: The adaptation; None for networks that do not adapt.
+    """
+    return None if named is None or named.stream.is_pointwise else named.stream
 
 
 def evaluable_cells(cells: Sequence[RequestedCell], named: NamedAdaptation | None) -> list[RequestedCell]:
@@ -59,7 +68,7 @@ def evaluable_cells(cells: Sequence[RequestedCell], named: NamedAdaptation | Non
     Raises:
         UsageError: A cell cannot be evaluated under the adaptation, or none is left.
     """
-    if named is None or named.stream.is_pointwise:
+    if named is None or stream_of(named) is None:
         return list(cells)
     is_gradual = named.stream.order == "gradual"
     left = [cell for cell in cells if not (is_gradual and cell.perturbation.kind == "none")]

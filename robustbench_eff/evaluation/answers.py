@@ -21,6 +21,7 @@ from robustbench_eff.models.classifier import CHANGES_ITSELF, Classifier, copy_f
 from robustbench_eff.models.randomness import seeded
 from robustbench_eff.storage.answers import NOISE, Answers
 
+from .adapted_cells import ONE_BY_ONE
 from .plan import CellRuntime
 
 SAMPLES = 8
@@ -34,7 +35,6 @@ REPEATS = 64
 """Draws over which the answers of a network that draws at random are averaged."""
 STANDARD_ERRORS = 8
 """Differences of such averages that are attributed to chance."""
-ONE_BY_ONE = "batches(size=1)"
 
 
 class ModelAnswers:

@@ -25,7 +25,7 @@ from robustbench_eff.registry.build_adaptation import adaptation
 from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.system import devices
 
-from .adapted_cells import evaluable_cells, stream_shard_size
+from .adapted_cells import evaluable_cells, stream_of, stream_shard_size
 from .answers import ModelAnswers
 from .failures import FailedShard, attempt_shard
 from .identify_cell import cell_of
@@ -135,8 +135,7 @@ class DeviceRuntime:
             return  # `work` reports it
         requested = self._requested[task.cell_index]
         images = self._in_use.get((requested.model, self._images.origin(requested)))
-        in_stream = self._adaptation is not None and not self._adaptation.stream.is_pointwise
-        if images is None or in_stream or requested.perturbation.kind == "sequence":
+        if images is None or stream_of(self._adaptation) is not None or requested.perturbation.kind == "sequence":
             return
         key = (task.cell_index, int(task.rows[0]))
         with self._prefetching:
@@ -231,8 +230,8 @@ class DeviceRuntime:
             classes = benchmark.class_map().digest
             loaded = loaded.with_class_map(benchmark)
             surrogate = None if surrogate is None else surrogate.with_class_map(benchmark)
-        is_stream = self._adaptation is not None and not self._adaptation.stream.is_pointwise
-        is_voted = perturbation.kind != "sequence" and perturbation.smoothing is None and not is_stream
+        in_stream = stream_of(self._adaptation) is not None
+        is_voted = perturbation.kind != "sequence" and perturbation.smoothing is None and not in_stream
         votes = votes_of(loaded.classifier, self._settings, len(images)) if is_voted else None
         if perturbation.kind != "attack":
             return Queried(classifier=loaded.classifier, classes=classes, votes=votes)

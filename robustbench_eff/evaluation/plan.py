@@ -25,6 +25,8 @@ from robustbench_eff.registry.perturbation import Perturbation
 from robustbench_eff.storage.answers import Answers
 from robustbench_eff.storage.stored_cell import StoredCell
 
+from .adapted_cells import stream_of
+
 SampleIndices: TypeAlias = npt.NDArray[np.int64]
 """Positions of samples in their benchmark, ascending."""
 
@@ -103,7 +105,7 @@ class CellRuntime:
     @property
     def stream(self) -> Stream | None:
         """The stream in which the images are evaluated; None where the answers do not depend on one."""
-        return None if self.adaptation is None or self.adaptation.stream.is_pointwise else self.adaptation.stream
+        return stream_of(self.adaptation)
 
     @property
     def per_shard_randomness(self) -> bool:

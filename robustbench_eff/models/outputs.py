@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from robustbench_eff.core.errors import ModelError, reason
 from robustbench_eff.core.outputs import ReadOutput, logits_of, read_output
 from robustbench_eff.core.preprocessing import Preprocessing
-from robustbench_eff.core.probabilities import is_probability
+from robustbench_eff.core.probabilities import RETURN_LOGITS, RETURNED_PROBABILITIES, is_probability
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
@@ -191,10 +191,7 @@ def _check_values(read: ReadOutput, bounded: bool, name: str) -> None:
             "Return the scores from before the argmax or the threshold.",
         )
     if is_probability(logits):
-        raise ModelError(
-            f"{name} returns probabilities (each row is in [0, 1] and sums to 1), not logits.",
-            "Attacks on a softmax see vanishing gradients and look too weak: return the logits, or their log.",
-        )
+        raise ModelError(f"{name} {RETURNED_PROBABILITIES}", RETURN_LOGITS)
 
 
 def _in_unit_interval(logits: Logits) -> bool:

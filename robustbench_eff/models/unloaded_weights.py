@@ -6,7 +6,6 @@ Weights that a factory draws from a generator of its own cannot be told from loa
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import math
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,13 +20,14 @@ from torch.nn.parameter import is_lazy
 
 from robustbench_eff.core import rng
 from robustbench_eff.core.errors import ModelError
+from robustbench_eff.core.tensor_digest import array_digest, tensor_digest
 
 from .request import LoadedModule, ModelRequest
 
 Build: TypeAlias = Callable[[], LoadedModule]
 """Builds the network of a request anew."""
 _Values: TypeAlias = Tensor | npt.NDArray[Any]
-_Missing: TypeAlias = dict[int, tuple[Tensor, bytes]]
+_Missing: TypeAlias = dict[int, tuple[Tensor, str]]
 """Tensors that a state_dict lacked, by id, and the hash of what they held then."""
 
 NAMES_SHOWN = 4
@@ -37,7 +37,7 @@ NAMES_SHOWN = 4
 class _Fingerprint(NamedTuple):
     """What is left of a network that was deleted."""
 
-    hashes: dict[str, bytes]
+    hashes: dict[str, str]
     parameters: list[weakref.ref[nn.Parameter]]
 
     @classmethod
@@ -226,19 +226,11 @@ def _is_unset(values: _Values) -> bool:
     return bool(values.flatten()[0].isnan()) and bool(values.isnan().all())
 
 
-def _hash(values: _Values) -> bytes:
-    """Hash of type, shape and bytes; empty for a tensor without memory."""
-    if isinstance(values, Tensor) and _is_absent(values):
-        return b""
-    kind = f"{values.dtype} {tuple(values.shape)}"
+def _hash(values: _Values) -> str:
+    """Hash of type, shape and values; empty for a tensor without memory."""
     if isinstance(values, Tensor):
-        values = values.detach().cpu()
-        values = values.int_repr() if values.is_quantized else values
-        values = values.to_dense() if values.layout != torch.strided else values
-        values = values.contiguous().flatten().view(torch.uint8).numpy()
-    digest = hashlib.blake2b(kind.encode())
-    digest.update(np.ascontiguousarray(values).data)
-    return digest.digest()
+        return "" if _is_absent(values) else tensor_digest(values)
+    return array_digest(values)
 
 
 def _unloaded_error(

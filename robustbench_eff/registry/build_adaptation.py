@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from robustbench_eff.core import spec
@@ -49,12 +49,8 @@ def adaptation(text: str) -> NamedAdaptation:
     """
     parsed = spec.parse(text)
     kind = ADAPTATIONS.find(parsed.name).load()
-    lacking = [field.name for field in fields(kind) if _needs_value(field) and field.name not in parsed.arguments]
+    lacking = [name for name in spec.required_fields(kind) if name not in parsed.arguments]
     if lacking:
         raise SpecError(f"{parsed.name} needs a value for {lacking[0]}.", f"Write {parsed.name}({lacking[0]}=...).")
     built: Adaptation = spec.build(kind, parsed)
     return NamedAdaptation(spec.text_of(parsed.name, built), built, built.stream)
-
-
-def _needs_value(field: Field[Any]) -> bool:
-    return field.default is MISSING and field.default_factory is MISSING

@@ -31,7 +31,7 @@ def load_attack(parsed: spec.Spec) -> Attack:
         raise SpecError(
             f"{parsed.name} is not a dataclass.", "Write an attack as a class with @dataclass(frozen=True)."
         )
-    required = [field.name for field in dataclasses.fields(kind) if _needs_value(field)]
+    required = spec.required_fields(kind)
     if lacking := [name for name in required if name not in parsed.arguments]:
         raise SpecError(
             f"{parsed.name} needs a value for {', '.join(lacking)}.",
@@ -77,7 +77,3 @@ def check_attack(name: str, value: Any) -> None:
     uses = get_args(AttackUses)
     if value.uses not in uses:
         raise UsageError(f"uses of {name} must be one of {', '.join(map(repr, uses))}, got {value.uses!r}.")
-
-
-def _needs_value(field: dataclasses.Field[Any]) -> bool:
-    return field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
