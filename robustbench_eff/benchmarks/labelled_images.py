@@ -16,6 +16,18 @@ from robustbench_eff.core.errors import DataError
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+(\.0+)?")
 
 
+@dataclass(frozen=True, slots=True)
+class IgnoredFiles:
+    """Files of a source that were not read, for one reason."""
+
+    reason: str
+    """Why, as the end of a sentence such as "3 files were ignored: not an image (.txt)"."""
+    count: int
+    """Number of files."""
+    example: str
+    """One of them, below the folder of the source."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelledImages:
     """The images of a source with their labels, before anything is decoded."""
@@ -37,6 +49,14 @@ class LabelledImages:
     shapes; else None."""
     left_out: int = 0
     """Number of images of the source that do not belong to the benchmark."""
+    class_names: tuple[str, ...] = ()
+    """Name of every class in the order of the source's own numbers, where it states one; else empty. The labels are
+    then names among these. A class without images keeps its number."""
+    class_order: str = ""
+    """Where the numbers of the classes come from, for the protocol, such as `numbers of the dataset`; empty where the
+    source says nothing."""
+    ignored: tuple[IgnoredFiles, ...] = ()
+    """Files of the source that were not read."""
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -44,8 +44,10 @@ def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabe
     if not len(opened):
         raise DataError(f"{opened.origin} holds no images.")
     labels = plain_labels(opened)
-    numeric = all(isinstance(label, int) for label in labels)
     index_of = dict(benchmark.class_index())
+    if opened.class_names and not index_of:
+        return _in_own_order(benchmark, opened)
+    numeric = all(isinstance(label, int) for label in labels)
     if not index_of and not numeric:
         labels = [str(label) for label in labels]
         index_of = {name: index for index, name in enumerate(sorted(set(map(str, labels))))}
@@ -65,6 +67,27 @@ def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabe
         textures=None if opened.textures is None else resolved[len(opened) :],
         num_classes=num_classes,
         all_known=not (numeric and benchmark.num_classes is None),
+    )
+
+
+def _in_own_order(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabels:
+    """Return the class indices by the source's own order of its classes."""
+    index_of = {name: index for index, name in enumerate(opened.class_names)}
+    indices = []
+    for position, label in enumerate([*opened.labels, *(opened.textures or ())]):
+        if str(label) not in index_of:
+            raise DataError(
+                f"{opened.origin}: {opened.ids[position % len(opened)]} has the label {label!r}, "
+                f"which is not one of its {len(index_of)} classes.",
+                did_you_mean(str(label), index_of) or f"They are {', '.join(list(index_of)[:5])}, ...",
+            )
+        indices.append(index_of[str(label)])
+    resolved = np.asarray(indices, dtype=np.int64)
+    return ResolvedLabels(
+        labels=resolved[: len(opened)],
+        textures=None if opened.textures is None else resolved[len(opened) :],
+        num_classes=benchmark.num_classes or len(index_of),
+        all_known=True,
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from .labelled_images import LabelledImages
+from .reader import DocumentedLayout
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,5 @@ class Layout:
     """Name of the severity constants that the set was made with."""
     reader: str = ""
     """Name of an optional module that reading the files needs; empty where none is needed."""
+    layouts: tuple[DocumentedLayout, ...] = ()
+    """How the files may lie, for the documentation."""

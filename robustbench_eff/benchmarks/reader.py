@@ -10,6 +10,18 @@ from .labelled_images import LabelledImages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentedLayout:
+    """A layout of files, as a row of the table in the documentation."""
+
+    files: str
+    """The files as people have them, in Markdown."""
+    labels: str
+    """Where the label of an image comes from."""
+    class_order: str
+    """How classes are numbered where the benchmark does not know them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
     """A file format of labelled images. Readers are asked in the order of their table; the first match opens a path."""
 
@@ -19,3 +31,5 @@ class Reader:
     open: Callable[[Path, str], LabelledImages]
     """List the images of a path without decoding them: `open(path, split)`. Where the files hold several splits, the
     one named `split` is opened. Raises DataError for files that are damaged or lack a part."""
+    layouts: tuple[DocumentedLayout, ...] = ()
+    """The layouts that it reads, for the documentation."""

@@ -179,6 +179,7 @@ def _labelled(dataset: Any, origin: str, stamp: str, split: str = "local files")
 
     image_column = _column(dataset, IMAGE_COLUMNS, origin)
     label_column = _column(dataset, LABEL_COLUMNS, origin)
+    class_names = _class_names(dataset, label_column)
     encoded = dataset.select_columns([image_column]).cast_column(image_column, Image(decode=False))
     return LabelledImages(
         origin=origin,
@@ -188,6 +189,8 @@ def _labelled(dataset: Any, origin: str, stamp: str, split: str = "local files")
         read=lambda position: _content(encoded[position][image_column], origin, position),
         stamp=stamp,
         split=split,
+        class_names=class_names,
+        class_order="numbers of the dataset" if class_names else "",
     )
 
 
@@ -229,10 +232,14 @@ def _file_names(dataset: Any, image_column: str) -> list[Any]:
     return names
 
 
+def _class_names(dataset: Any, column: str) -> tuple[str, ...]:
+    """Return the names of a ClassLabel in the order of its numbers; empty for any other column."""
+    return tuple(getattr(dataset.features[column], "names", None) or ())
+
+
 def _labels(dataset: Any, column: str) -> list[Any]:
-    """Return class names where the column has a ClassLabel, since names that are numbers may be sorted as text."""
-    names = getattr(dataset.features[column], "names", None)
-    values = list(dataset[column])
+    """Return class names where the column has a ClassLabel, else its values."""
+    names, values = _class_names(dataset, column), list(dataset[column])
     if names:
         return [names[value] if value is not None and value >= 0 else value for value in values]
     return values

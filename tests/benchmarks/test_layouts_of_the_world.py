@@ -1,0 +1,48 @@
+"""Files as people download them give the right labels, or one clear sentence.
+
+The cases stand in `tests/support/layouts_*.py`; each picture shows its class, so that no label is taken on trust.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from layouts_own import OWN_LAYOUTS
+from robustbench_eff.benchmarks.data_fingerprint import content_of
+from robustbench_eff.benchmarks.labels import resolve_labels
+from robustbench_eff.benchmarks.readers.decode import decode
+from robustbench_eff.core.errors import RobustEvalError
+from robustbench_eff.evaluation.open_images import open_files
+from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry.open_benchmark import open_benchmark
+from robustbench_eff.registry.perturbation import perturbations
+from world_layouts import WorldLayout, label_of
+
+WORLD = (*OWN_LAYOUTS,)
+
+
+def test_at_least_forty_layouts_have_names_of_their_own() -> None:
+    assert len({layout.name for layout in WORLD}) == len(WORLD) >= 40
+
+
+@pytest.mark.parametrize("layout", WORLD, ids=lambda layout: layout.name)
+def test_right_labels_or_a_refusal(layout: WorldLayout, tmp_path: Path) -> None:
+    where = layout.make(tmp_path)
+    benchmark = build_benchmark.benchmark(layout.benchmark, str(where))
+
+    def opened_images():
+        if not layout.perturbation:
+            return open_benchmark(benchmark, str(where))
+        return open_files(benchmark, str(where), *perturbations([layout.perturbation]))
+
+    if layout.refusal:
+        with pytest.raises(RobustEvalError, match=layout.refusal):
+            resolve_labels(benchmark, opened_images())
+        return
+    opened = opened_images()
+    labels = resolve_labels(benchmark, opened).labels.tolist()
+    contents = [content_of(opened, position) for position in range(len(opened))]
+    assert len(labels) == layout.count
+    assert labels == [label_of(decode(content, name)) for content, name in zip(contents, opened.ids, strict=True)]

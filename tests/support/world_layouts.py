@@ -1,0 +1,50 @@
+"""Labelled images as the world stores them: every picture shows its own class, so that a wrong label is seen."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+_BASE, _STEP = 25, 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorldLayout:
+    """A layout of files, and what must come of it: the class that each picture shows, or a refusal."""
+
+    name: str
+    """Name of the test case."""
+    make: Callable[[Path], Path | str]
+    """Write the files into an empty folder, and return what a user passes as `--data NAME=...`."""
+    benchmark: str = "mine"
+    """Name before the equals sign."""
+    count: int = 0
+    """Number of images that must be found."""
+    refusal: str = ""
+    """Regular expression of the message, with its hint, where the layout is refused."""
+    perturbation: str = ""
+    """Spec of the published perturbation whose files are opened; empty for clean images."""
+
+
+def shown(label: int, size: int = 8) -> np.ndarray:
+    """A picture of one color that tells its class, 0 to 999, even after JPEG: uint8 (size, size, 3)."""
+    color = (label // _BASE % _BASE * _STEP + 5, label % _BASE * _STEP + 5, label // _BASE**2 * _STEP + 5)
+    return np.broadcast_to(np.array(color, np.uint8), (size, size, 3)).copy()
+
+
+def encoded(label: int, size: int = 8, form: str = "PNG", mode: str = "RGB") -> bytes:
+    """The picture of a class as the bytes of a file."""
+    buffer = io.BytesIO()
+    Image.fromarray(shown(label, size)).convert(mode).save(buffer, form)
+    return buffer.getvalue()
+
+
+def label_of(picture: Image.Image) -> int:
+    """The class that a picture shows."""
+    red, green, blue = (np.asarray(picture).reshape(-1, 3).mean(0) / _STEP).astype(int).tolist()
+    return blue * _BASE**2 + red * _BASE + green
