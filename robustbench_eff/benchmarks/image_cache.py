@@ -30,7 +30,7 @@ from .benchmark import Benchmark
 from .data_fingerprint import FingerprintRecord, content_of, digest, hash_strings
 from .image_set import ImageSet, protocol_of
 from .labelled_images import LabelledImages
-from .labels import resolve_labels
+from .labels import ResolvedLabels, resolve_labels
 from .readers.decode import decode
 
 _Count: TypeAlias = Callable[[int, int], None]
@@ -69,7 +69,7 @@ def prepare(
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=_with_benchmark(protocol_of(opened, len(ids), decoded, geometry, channels), benchmark),
+        protocol=_with_benchmark(protocol_of(opened, len(ids), decoded, geometry, channels), benchmark, resolved),
         sample_ids=ids,
         labels=labels,
         pixels=np.load(path, mmap_mode="r"),
@@ -79,15 +79,17 @@ def prepare(
         full_image=partial(_whole, opened, decoded),
         textures=None if resolved.textures is None else resolved.textures[:limit],
         interpolation=geometry.interpolation,
+        flags=benchmark.flags,
     )
 
 
-def _with_benchmark(protocol: Protocol, benchmark: Benchmark) -> Protocol:
-    """Return the protocol with the class map and the JPEG quality of a benchmark."""
+def _with_benchmark(protocol: Protocol, benchmark: Benchmark, resolved: ResolvedLabels) -> Protocol:
+    """Return the protocol with the classes, the class map and the JPEG quality of a benchmark."""
     return replace(
         protocol,
         classes="" if benchmark.class_map is None else str(benchmark.class_map()),
-        class_names=benchmark.class_names,
+        class_order=resolved.class_order,
+        class_names=resolved.class_names,
         jpeg_quality=benchmark.jpeg_quality if benchmark.layout is None else None,
     )
 
