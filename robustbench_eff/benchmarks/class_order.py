@@ -188,6 +188,9 @@ def _outputs_of_file(path: Path) -> Mapping[str, tuple[int, ...]]:
         if isinstance(output, bool) or not str(output).strip().isdecimal():
             raise UsageError(f"{path}: {name!r} has the output {output!r}.", "Outputs are numbers from 0.")
         outputs[str(name).strip()] = (*outputs.get(str(name).strip(), ()), int(output))
+    used = [output for group in outputs.values() for output in group]
+    if shared := sorted(output for output in set(used) if used.count(output) > 1):
+        raise UsageError(f"{path} gives output {shared[0]} to two classes.", "An output can stand for one class only.")
     if len(outputs) < 2:
         raise UsageError(
             f"{path} does not give outputs to two classes or more.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabe
     index_of = dict(benchmark.class_index())
     numeric = all(isinstance(label, int) for label in labels)
     if not index_of and (opened.class_names or not numeric):
-        return _in_own_order(benchmark, opened if opened.class_names else in_class_order(opened, "sorted"))
+        return _in_own_order(benchmark, with_class_names(opened))
     indices = [label if isinstance(label, int) else _index(label, index_of, benchmark, opened) for label in labels]
     num_classes = benchmark.num_classes or max(indices) + 1
     for position, index in enumerate(indices):
@@ -80,6 +80,17 @@ def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabe
         class_names=benchmark.class_names,
         class_order=(opened.class_order or "labels as numbers") if is_own else benchmark.class_order,
     )
+
+
+def with_class_names(opened: LabelledImages) -> LabelledImages:
+    """Return the user's own images with the names of their classes in order: that of the source, else sorted.
+
+    Args:
+        opened: The images. Where all labels are numbers, they stay as they are.
+    """
+    if opened.class_names or all(isinstance(label, int) for label in plain_labels(opened)):
+        return opened
+    return replace(in_class_order(opened, "sorted"), class_order="class names in sorted order", order_is_stated=False)
 
 
 def _in_own_order(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabels:

@@ -12,7 +12,7 @@ from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET
 from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
 from robustbench_eff.benchmarks.labelled_images import LabelledImages, plain_labels
 from robustbench_eff.benchmarks.labels import unambiguous
-from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.errors import DataError, UsageError
 from robustbench_eff.models.class_map import ClassMap, restricted
 from robustbench_eff.models.classifier import Classifier
 
@@ -35,7 +35,7 @@ def seen_by(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages
 
     Raises:
         DataError: It is not clear which outputs the labels stand for.
-        UsageError: An output that the user named does not exist, or stands for two classes.
+        UsageError: An output that the user named does not exist.
     """
     is_own = benchmark.num_classes is None and benchmark.class_map is None
     if not is_own:
@@ -43,10 +43,21 @@ def seen_by(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages
     if opened is None:
         return benchmark
     if opened.outputs:
+        _check_outputs(classifier, opened)
         return _over(benchmark, ClassMap(outputs=classifier.num_classes, members=opened.outputs), opened.class_names)
     if classifier.provenance.label_space == IMAGENET.label_space and not opened.order_is_stated:
         return with_imagenet_outputs(benchmark, opened)
     return _by_names(classifier, benchmark, opened)
+
+
+def _check_outputs(classifier: Classifier, opened: LabelledImages) -> None:
+    for name, outputs in zip(opened.class_names, opened.outputs, strict=True):
+        if max(outputs) >= classifier.num_classes:
+            raise UsageError(
+                f"--class-map gives {name!r} the output {max(outputs)}, and {classifier.name} has 0 to "
+                f"{classifier.num_classes - 1}.",
+                "Outputs are counted from 0.",
+            )
 
 
 def _over(benchmark: Benchmark, class_map: ClassMap, names: tuple[str, ...]) -> Benchmark:
