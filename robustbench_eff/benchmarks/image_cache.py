@@ -33,6 +33,8 @@ from .labelled_images import LabelledImages
 from .labels import ResolvedLabels, resolve_labels
 from .readers.decode import decode
 
+MAX_UNREADABLE = 20
+"""Number of unreadable files after which no more are looked for."""
 _Count: TypeAlias = Callable[[int, int], None]
 """Called with the number of samples that are done, and of all."""
 
@@ -161,10 +163,20 @@ def _decode_all(
         pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         reserve(temporary)
 
+        unreadable: list[DataError] = []
+
         def decode_one(position: int) -> str:
+            if len(unreadable) >= MAX_UNREADABLE:
+                return ""
             name = f"{opened.origin}: {ids[position]}"
-            content = content_of(opened, position)
-            pixels[position] = _crop(decode(content, name), geometry, name)
+            try:
+                content = content_of(opened, position)
+                pixels[position] = _crop(decode(content, name), geometry, name)
+            except SizeError:
+                raise
+            except DataError as error:
+                unreadable.append(error)
+                return ""
             return digest(content)
 
         digests = []
@@ -172,6 +184,7 @@ def _decode_all(
             for sample_digest in pool.map(decode_one, range(len(ids))):
                 digests.append(sample_digest)
                 count(len(digests), len(ids))
+        _refuse_unreadable(opened, unreadable)
         pixels.flush()
         fingerprint = record.fingerprint(digests)
         path = _pixels_path(folder, fingerprint, geometry)
@@ -179,6 +192,17 @@ def _decode_all(
         temporary.replace(path)
         record.save(fingerprint)
     return fingerprint, path
+
+
+def _refuse_unreadable(opened: LabelledImages, errors: list[DataError]) -> None:
+    """Raise one error that lists all files that cannot be read, up to a limit."""
+    if not errors:
+        return
+    if len(errors) == 1:
+        raise errors[0]
+    listed = "\n".join(f"  {message}" for message in sorted(error.message for error in errors))
+    count = f"{len(errors)} images" if len(errors) < MAX_UNREADABLE else f"{len(errors)} images or more"
+    raise DataError(f"{count} of {opened.origin} cannot be read:\n{listed}", "Replace the files, or leave them out.")
 
 
 def _whole(opened: LabelledImages, geometry: Geometry, position: int) -> npt.NDArray[np.uint8]:
