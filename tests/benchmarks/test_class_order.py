@@ -291,3 +291,19 @@ def test_an_image_without_a_label_is_refused(tmp_path: Path) -> None:
 def test_normalisation_is_complete_and_in_units_of_pixels(options: dict, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         seeing(2, **options)
+
+
+def test_ignored_files_are_counted_with_their_reason(tmp_path: Path) -> None:
+    where = folders(tmp_path / "set", {"a": 0, "b": 1})
+    (where / "a" / "notes.txt").write_text("x")
+    (where / "b" / "notes.txt").write_text("x")
+    (where / "a" / ".hidden.png").write_bytes(b"x")
+    (where / "b" / "photo.heic").write_bytes(b"x")
+    (where / "beside.png").write_bytes(b"x")
+    with pytest.warns(RobustEvalWarning, match="5 files are ignored: 2 not an image") as caught:
+        assert accuracy(tmp_path, seeing(2), where).n == 4
+    (note,) = [str(warning.message) for warning in caught if "ignored" in str(warning.message)]
+    assert "2 not an image (.txt), such as a/notes.txt" in note
+    assert "1 hidden, such as a/.hidden.png" in note
+    assert "1 in a format that is not decoded (.heic), such as b/photo.heic" in note
+    assert "1 not in a class folder, such as beside.png" in note

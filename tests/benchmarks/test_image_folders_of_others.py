@@ -1,4 +1,4 @@
-"""Random trees of files read as torchvision's ImageFolder and `datasets`' imagefolder read them, or differently as stated.
+"""Random trees of files, read as torchvision's ImageFolder and `datasets`' imagefolder read them, or as stated here.
 
 The stated differences:
 
@@ -23,6 +23,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from robustbench_eff.benchmarks.labels import resolve_labels
 from robustbench_eff.benchmarks.readers.image_files import SUFFIXES
+from robustbench_eff.core.errors import DataError
 from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.open_benchmark import open_location
 from world_layouts import encoded
@@ -63,8 +64,8 @@ def read(root: Path) -> tuple[dict[str, int], int]:
     """Label of every file as this package reads them, and the number of ignored files; no label without images."""
     try:
         opened = open_location(str(root), "test")
-    except Exception as error:
-        assert "no images in them" in str(error)
+    except DataError as error:
+        assert "no images in them" in error.message
         return {}, 0
     labels = resolve_labels(build_benchmark.benchmark("mine", str(root)), opened).labels.tolist()
     return dict(zip(opened.ids, labels, strict=True)), sum(item.count for item in opened.ignored)

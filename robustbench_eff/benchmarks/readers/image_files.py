@@ -112,7 +112,7 @@ def _reason_to_ignore(path: Path, suffixes: frozenset[str]) -> str:
     if suffix in suffixes or (not suffix and _begins_as_an_image(path)):
         return ""
     if suffix in NOT_DECODED:
-        return f"{suffix} files are not decoded"
+        return f"in a format that is not decoded ({suffix})"
     return f"not an image ({suffix or 'no suffix'})"
 
 
