@@ -61,7 +61,8 @@ def _ignored(images: LabelledImages) -> str:
     count = sum(item.count for item in images.ignored)
     rest = sum(item.count for item in images.ignored[_SHOWN:])
     more = [f"{rest} for other reasons"] if rest else []
-    return f"{images.origin}: {count} files are ignored: {'; '.join([*groups, *more])}."
+    files = "1 file is" if count == 1 else f"{count} files are"
+    return f"{images.origin}: {files} ignored: {'; '.join([*groups, *more])}."
 
 
 def _warn(message: str) -> None:
