@@ -8,6 +8,7 @@ from pathlib import Path
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.reader import Reader
+from robustbench_eff.benchmarks.readers.placeholder import refuse_placeholder
 from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, UsageError
 from robustbench_eff.core.object_digest import foreign_digest
 
@@ -86,6 +87,7 @@ def _open_path(path: Path, split: str) -> LabelledImages:
         reader: Reader = row.load()
         if reader.understands(path):
             return _stamped(reader.open(path, split), reader)
+    refuse_placeholder(path)
     formats = ", ".join(row.summary for row in READERS.values())
     raise DataError(
         f"{path} cannot be read as labelled images.",
