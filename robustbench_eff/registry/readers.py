@@ -17,6 +17,9 @@ READERS = Table(
         "stl10": Row(f"{_READERS_MODULE}.stl10:STL10", "STL-10's binary files"),
         "tiny_imagenet": Row(f"{_READERS_MODULE}.tiny_imagenet:TINY_IMAGENET", "tiny-imagenet-200"),
         "gtsrb": Row(f"{_READERS_MODULE}.gtsrb:GTSRB", "GTSRB"),
+        "listed_photos": Row(
+            f"{_READERS_MODULE}.listed_photos:LISTED_PHOTOS", "food-101, oxford-iiit-pet, flowers-102"
+        ),
         "dataset_roots": Row(f"{_READERS_MODULE}.dataset_roots:DATASET_ROOTS", "torchvision's root with one data set"),
         "array_pairs": Row(f"{_READERS_MODULE}.array_pairs:ARRAY_PAIRS", "two .npy files, images and labels"),
         "hugging_face": Row(

@@ -15,7 +15,7 @@ from torchvision import datasets as published
 
 from labelled_sets import own, prepared
 from layouts_arrays import LABELS, cifar102, emnist_file, mnist_root, npy, npz, stl10, svhn
-from layouts_downloaded import WNIDS, cifar_root, gtsrb, tiny_imagenet
+from layouts_downloaded import WNIDS, cifar_root, flowers, food, gtsrb, pets, tiny_imagenet
 from layouts_tables import LFS, hub_download, pictures, table
 from robustbench_eff.benchmarks.data_fingerprint import content_of
 from robustbench_eff.benchmarks.labels import resolve_labels
@@ -44,6 +44,9 @@ def cifar100_root(folder: Path) -> Path:
         (svhn, published.SVHN, {"split": "test"}),
         (stl10, published.STL10, {"split": "test"}),
         (gtsrb, published.GTSRB, {"split": "test"}),
+        (food, published.Food101, {"split": "test"}),
+        (pets, published.OxfordIIITPet, {"split": "test"}),
+        (flowers, published.Flowers102, {"split": "test"}),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -77,6 +80,9 @@ def test_images_of_emnist_lie_as_in_torchvision(tmp_path: Path, monkeypatch: pyt
         (stl10, "test of STL-10", "numbers of the dataset, minus 1"),
         (gtsrb, "test of GTSRB", ""),
         (tiny_imagenet, "val of Tiny-ImageNet", "sorted wnids"),
+        (food, "test of Food-101", "class names in sorted order"),
+        (pets, "test of Oxford-IIIT Pet", "numbers of the dataset, minus 1"),
+        (flowers, "test of Flowers-102", "numbers of the dataset, minus 1"),
         (cifar102, "test of CIFAR-10.2", ""),
         (npy(cifar10__1_v6_data=np.zeros((1, 32, 32, 3), np.uint8), cifar10__1_v6_labels=[0]), "CIFAR-10.1 v6", ""),
         (npz("x.npz", train_images=np.zeros((2, 8, 8), np.uint8), train_labels=[[0], [1]]), "train", ""),

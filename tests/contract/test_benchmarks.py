@@ -11,7 +11,7 @@ import pytest
 
 from labelled_sets import class_folders, flat_csv, npz, parquet
 from layouts_arrays import mnist_root, npy, stl10, svhn, write_idx
-from layouts_downloaded import gtsrb_of_kaggle, stimuli, tiny_imagenet
+from layouts_downloaded import gtsrb_of_kaggle, pets, stimuli, tiny_imagenet
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET_C
@@ -59,6 +59,7 @@ SETS: dict[str, Callable[[Path], Path]] = {
     "stl10": made_by(lambda folder: stl10(folder) / "stl10_binary"),
     "tiny_imagenet": made_by(tiny_imagenet),
     "gtsrb": made_by(gtsrb_of_kaggle),
+    "listed_photos": made_by(lambda folder: pets(folder) / "oxford-iiit-pet"),
     "dataset_roots": made_by(mnist_root),
     "array_pairs": made_by(npy(x=np.zeros((2, 8, 8, 3), np.uint8), y=np.array([0, 1]))),
     "hugging_face": parquet,

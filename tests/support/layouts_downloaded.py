@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import pickle
 import shutil
 import tarfile
@@ -10,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from scipy.io import savemat
 
 from layouts_arrays import ARRAY_LAYOUTS, LABELS, colored, mnist_root
-from layouts_tables import TABLE_LAYOUTS
+from layouts_tables import TABLE_LAYOUTS, pictures
 from robustbench_eff.benchmarks.definitions import cifar10, cifar100
 from world_layouts import WorldLayout, encoded
 
@@ -150,6 +152,51 @@ def tiny_imagenet_sorted_into_folders(folder: Path) -> Path:
     return root / "val"
 
 
+def food(folder: Path) -> Path:
+    root = folder / "food-101"
+    (root / "meta").mkdir(parents=True)
+    photos = {"apple_pie": [0, 0], "baklava": [1], "waffles": [2, 2]}
+    for label, name in enumerate(photos):
+        pictures(root / "images" / name, photos[name] + [label], ".jpg")
+    for split, rows in (("train", [2]), ("test", [0, 1])):
+        listed = {name: [f"{name}/{row}" for row in rows if row < len(photos[name])] for name in photos}
+        (root / "meta" / f"{split}.json").write_text(json.dumps(listed))
+        (root / "meta" / f"{split}.txt").write_text("".join(f"{line}\n" for name in photos for line in listed[name]))
+    return folder
+
+
+def pets(folder: Path) -> Path:
+    """Breeds count from 1; cats have capitals, so that the order is not that of sorted words alone."""
+    root = folder / "oxford-iiit-pet"
+    pictures(root / "images", [])
+    (root / "annotations" / "trimaps").mkdir(parents=True)
+    lines = []
+    for label, name in enumerate(("Abyssinian", "american_bulldog", "Bengal")):
+        for row in range(2):
+            (root / "images" / f"{name}_{row}.jpg").write_bytes(encoded(label))
+            (root / "annotations" / "trimaps" / f"{name}_{row}.png").write_bytes(encoded(9))
+            lines.append(f"{name}_{row} {label + 1} {1 + label % 2} 1\n")
+    (root / "annotations" / "test.txt").write_text("".join(lines))
+    (root / "annotations" / "trainval.txt").write_text(lines[0])
+    return folder
+
+
+def flowers(folder: Path) -> Path:
+    labels, test = np.array([77, 4, 101, 0, 33]), np.array([5, 2, 1])
+    root = folder / "flowers-102"
+    (root / "jpg").mkdir(parents=True)
+    for row, label in enumerate(labels, 1):
+        (root / "jpg" / f"image_{row:05d}.jpg").write_bytes(encoded(int(label)))
+    savemat(root / "imagelabels.mat", {"labels": labels[None] + 1})
+    savemat(root / "setid.mat", {"trnid": np.array([[3]]), "valid": np.array([[4]]), "tstid": test[None]})
+    return folder
+
+
+def flowers_not_unpacked(folder: Path) -> Path:
+    (flowers(folder) / "flowers-102" / "jpg" / "image_00002.jpg").unlink()
+    return folder
+
+
 def stimuli(folder: Path, prefix: str = "", below: str = "") -> Path:
     """Six stimuli whose pictures show the categories of their shapes."""
     place = folder / "stimuli" / below
@@ -203,6 +250,11 @@ DOWNLOADED_LAYOUTS = (
     _right("gtsrb_images", lambda folder: gtsrb(folder) / "gtsrb/GTSRB/Final_Test/Images", 4),
     _right("gtsrb_of_kaggle", gtsrb_of_kaggle, 4),
     _refused("gtsrb_without_labels", lambda folder: gtsrb(folder, with_labels=False), "GT-final_test.csv is missing"),
+    _right("torchvision_food101", food, 5),
+    _right("torchvision_pets", pets, 6),
+    _right("pets_folder", lambda folder: pets(folder) / "oxford-iiit-pet", 6),
+    _right("torchvision_flowers", flowers, 3),
+    _refused("flowers_not_unpacked", flowers_not_unpacked, "lacks jpg/image_00002.jpg, one of 1 photos"),
     _right("torchvision_imagenette", imagenette, 4, "imagenet"),
     _right("tiny_imagenet", tiny_imagenet, 6),
     _right("tiny_imagenet_val", lambda folder: tiny_imagenet(folder) / "val", 6),

@@ -28,10 +28,10 @@ CONFIG = """- config_name: {name}
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 
 
-def pictures(folder: Path, labels: Sequence[int] = LABELS) -> Path:
+def pictures(folder: Path, labels: Sequence[int] = LABELS, suffix: str = ".png") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for row, label in enumerate(labels):
-        (folder / f"{row}.png").write_bytes(encoded(label))
+        (folder / f"{row}{suffix}").write_bytes(encoded(label))
     return folder
 
 

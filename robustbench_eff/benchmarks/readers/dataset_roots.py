@@ -18,6 +18,7 @@ from .class_folders import CLASS_FOLDERS
 from .gtsrb import GTSRB
 from .idx_files import IDX_FILES
 from .image_files import SUFFIXES
+from .listed_photos import LISTED_PHOTOS
 from .npz import NPZ
 from .splits import pick_split, split_named, without_split
 from .stl10 import STL10
@@ -47,6 +48,7 @@ _SETS = (
     _Set("SVHN", re.compile(r"(train|test|extra)_32x32\.mat"), SVHN),
     _Set("STL-10", re.compile("stl10_binary"), STL10),
     _Set("GTSRB", re.compile("gtsrb|GTSRB"), GTSRB),
+    *(_Set(name, re.compile(name), LISTED_PHOTOS) for name in ("food-101", "oxford-iiit-pet", "flowers-102")),
     _Set("Tiny-ImageNet", re.compile("tiny-imagenet-200"), TINY_IMAGENET),
 )
 _IMAGENETTE = re.compile(r"(imagenette|imagewoof)2?(-160|-320)?")
@@ -99,7 +101,7 @@ DATASET_ROOTS = Reader(
     layouts=(
         DocumentedLayout(
             files="torchvision's `root=` folder with one of its data sets: CIFAR, MNIST and its kin, SVHN, STL-10, "
-            "GTSRB, Imagenette (its `val`); a folder with one `.npz`",
+            "GTSRB, Food-101, Oxford-IIIT Pet, Flowers-102, Imagenette (its `val`); a folder with one `.npz`",
             labels="as for that data set",
             class_order="as for that data set",
         ),
