@@ -17,6 +17,9 @@ from .readers import READERS
 HUB = "hf:"
 """Prefix of the location of a dataset on the Hugging Face hub."""
 
+ARCHIVES = frozenset({".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
+"""Suffixes of archives."""
+
 
 def missing_data(benchmark: Benchmark, location: str | None) -> list[Missing]:
     """Return what prevents a benchmark from being opened; only the existence of a path or hub dataset is checked.
@@ -88,6 +91,8 @@ def _open_path(path: Path, split: str) -> LabelledImages:
         if reader.understands(path):
             return _stamped(reader.open(path, split), reader)
     refuse_placeholder(path)
+    if path.suffix.lower() in ARCHIVES:
+        raise DataError(f"{path} is an archive.", "Unpack it, and pass the folder.")
     formats = ", ".join(row.summary for row in READERS.values())
     raise DataError(
         f"{path} cannot be read as labelled images.",

@@ -103,6 +103,11 @@ def stl10(folder: Path) -> Path:
     return folder
 
 
+def archive(folder: Path) -> Path:
+    (folder / "stl10_binary.tar.gz").write_bytes(gzip.compress(b"images"))
+    return folder / "stl10_binary.tar.gz"
+
+
 def pickled_npy(folder: Path) -> Path:
     np.save(folder / "images.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
     np.save(folder / "labels.npy", np.array([0]))
@@ -191,6 +196,7 @@ ARRAY_LAYOUTS = (
     _refused("cifar10_1_is_not_cifar100", npy(**_V6), "is CIFAR-10.", "cifar100"),
     _refused("two_npz", two_npz, r"several data sets: bloodmnist.npz, pathmnist.npz.\nPass one of them, such as .*npz"),
     _refused("emnist_has_six_sets", emnist, "holds several sets: emnist-balanced.*\nPass the file of one"),
+    _refused("archive", archive, "stl10_binary.tar.gz is an archive.\nUnpack it"),
     _refused("labels_forgotten", labels_forgotten, "needs its labels, t10k-labels-idx1-ubyte"),
     _refused("idx_of_three_bytes", lambda folder: idx_cut_short(folder, 3), "not a complete IDX file"),
     _refused("idx_cut_short", idx_cut_short, "not a complete IDX file"),

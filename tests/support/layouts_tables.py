@@ -66,6 +66,12 @@ def in_a_folder_beside_the_table(folder: Path) -> Path:
     return folder / "set"
 
 
+def csv_of_another_encoding(folder: Path) -> Path:
+    place = table(["file,label", "0.png,3"])(folder)
+    (place / "labels.csv").write_text("file,label\n0.png,3\n", encoding="utf-16")
+    return place
+
+
 def two_suffixes(folder: Path) -> Path:
     place = table(["id,label", *rows("<row>,<label>")])(folder)
     (place / "0.jpg").write_bytes(encoded(3, form="JPEG"))
@@ -188,6 +194,10 @@ TABLE_LAYOUTS = (
     _refused("csv_of_other_columns", table(["file,animal", *_PLAIN]), "has the columns file, animal; it needs"),
     _refused("csv_lists_a_file_twice", table(["file,label", *_PLAIN, "1.png,0"]), r"lists 1.png in the lines 3 and 6"),
     _refused("csv_names_two_files", two_suffixes, r"names '0', which may be 0.jpg and 0.png"),
+    _refused(
+        "csv_of_another_machine", table(["file,label", "/gone/0.png,3"]), "names '/gone/0.png', which does not exist"
+    ),
+    _refused("csv_of_excel", csv_of_another_encoding, "labels.csv is not UTF-8 text.\nSave it as"),
     _refused("csv_beside_the_images", in_a_folder_beside_the_table, r"not in .*\nIt is in .*images: write images/"),
     _right("csv_file", lambda folder: table(["file,label", *_PLAIN])(folder) / "labels.csv"),
     _refused("several_csv", several_tables, r"several tables: a.csv, b.csv.\nPass one of them, such as .*a.csv"),

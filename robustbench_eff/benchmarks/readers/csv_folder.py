@@ -84,13 +84,16 @@ def open_table(table: Path, folder: Path, split: str = "local files") -> Labelle
         split: The split of `LabelledImages`.
 
     Raises:
-        DataError: The table is empty, two of its columns may be the labels, a row lacks its file, label or texture, or
-            two rows name one file.
+        DataError: The table is empty or not UTF-8, two of its columns may be the labels, a row lacks its file, label or
+            texture, or two rows name one file.
     """
     refuse_placeholder(table)
     header = _header(table)
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file, header.columns, delimiter=header.separator, skipinitialspace=True))[1:]
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, header.columns, delimiter=header.separator, skipinitialspace=True))[1:]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{table} is not UTF-8 text.", 'Save it as "CSV UTF-8".') from error
     if not rows:
         raise DataError(f"{table} does not have any rows.")
     file_column, found = _column(header.columns, FILE_COLUMNS), label_columns(header.columns, LABEL_COLUMNS)
@@ -156,7 +159,8 @@ def _image(folder: Path, name: str, table: Path) -> Path:
         names = " and ".join(path.name for path in guessed)
         raise DataError(f"{table} names {name!r}, which may be {names}.", "Write the suffix into the table.")
     if not guessed:
-        raise DataError(f"{table} names {name!r}, which is not in {folder}.", _where_it_is(folder, name))
+        absent = "does not exist" if Path(name).is_absolute() else f"is not in {folder}"
+        raise DataError(f"{table} names {name!r}, which {absent}.", _where_it_is(folder, name))
     return guessed[0]
 
 
