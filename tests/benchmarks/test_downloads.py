@@ -15,7 +15,7 @@ from torchvision import datasets as published
 
 from labelled_sets import own, prepared
 from layouts_arrays import LABELS, cifar102, emnist_file, mnist_root, npy, npz, stl10, svhn
-from layouts_downloaded import WNIDS, cifar_root, flowers, food, gtsrb, pets, tiny_imagenet
+from layouts_downloaded import WNIDS, cifar_root, flowers, food, gtsrb, imagenette, pets, tiny_imagenet
 from layouts_tables import LFS, hub_download, pictures, table
 from robustbench_eff.benchmarks.data_fingerprint import content_of
 from robustbench_eff.benchmarks.labels import resolve_labels
@@ -80,6 +80,7 @@ def test_images_of_emnist_lie_as_in_torchvision(tmp_path: Path, monkeypatch: pyt
         (stl10, "test of STL-10", "numbers of the dataset, minus 1"),
         (gtsrb, "test of GTSRB", ""),
         (tiny_imagenet, "val of Tiny-ImageNet", "sorted wnids"),
+        (imagenette, "local files, split val", "class folders in sorted order"),
         (food, "test of Food-101", "class names in sorted order"),
         (pets, "test of Oxford-IIIT Pet", "numbers of the dataset, minus 1"),
         (flowers, "test of Flowers-102", "numbers of the dataset, minus 1"),

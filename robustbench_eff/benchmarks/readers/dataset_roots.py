@@ -76,8 +76,8 @@ def _found(folder: Path) -> list[_Found]:
         for each in _SETS:
             if each.name.fullmatch(child.name) and each.reader.understands(child):
                 found.append(_Found(each.title, child, each.reader))
-        if _IMAGENETTE.fullmatch(child.name) and CLASS_FOLDERS.understands(child / "val"):
-            found.append(_Found(child.name, child / "val", CLASS_FOLDERS))
+        if _IMAGENETTE.fullmatch(child.name) and (child / "val").is_dir():
+            found.append(_Found(child.name, child, CLASS_FOLDERS))
     if found or any(child.is_dir() or child.suffix.lower() in SUFFIXES for child in children):
         return found
     archives = sorted(child for child in children if child.suffix == ".npz")
