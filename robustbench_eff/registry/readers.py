@@ -12,6 +12,11 @@ READERS = Table(
     {
         "npz": Row(f"{_READERS_MODULE}.npz:NPZ", "a .npz file"),
         "cifar": Row(f"{_READERS_MODULE}.cifar_files:CIFAR_FILES", "CIFAR's own files"),
+        "imagenet_val": Row(
+            f"{_READERS_MODULE}.imagenet_val:IMAGENET_VAL",
+            "ILSVRC 2012's validation images in one folder or tar, with the devkit or a file of labels",
+        ),
+        "tar_folders": Row(f"{_READERS_MODULE}.tar_folders:TAR_FOLDERS", "a .tar of class folders"),
         "hugging_face": Row(
             f"{_READERS_MODULE}.hugging_face:HUGGING_FACE",
             "a .parquet, .arrow or .tar (webdataset) file or a folder of them, a dataset saved by save_to_disk",

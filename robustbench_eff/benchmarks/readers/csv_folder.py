@@ -12,12 +12,14 @@ from ..labelled_images import LabelledImages
 from ..reader import Reader
 from .class_folders import SUFFIXES, from_paths
 
-FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "id", "name")
+FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "imageid", "id", "name")
 """Names of the column with file names, in order of preference."""
 SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
 """Columns with the two classes of cue-conflict images."""
 LABEL_COLUMNS = ("label", "cls", "class_id", "class", "wnid", SHAPE_COLUMN)
 """Names of the column with labels, in order of preference."""
+NIPS_COLUMNS = ("imageid", "truelabel", "targetclass")
+"""Columns of the images of NIPS 2017's adversarial competition; `TrueLabel` is an index of ImageNet plus 1."""
 
 
 def find_csv(folder: Path) -> Path | None:
@@ -33,7 +35,7 @@ def find_csv(folder: Path) -> Path | None:
         return None
     with table.open(newline="", encoding="utf-8-sig") as file:
         header = next(csv.reader(file), [])
-    return table if _column(header, FILE_COLUMNS) and _column(header, LABEL_COLUMNS) else None
+    return table if _column(header, FILE_COLUMNS) and _label_column(header) else None
 
 
 def open_csv_folder(folder: Path) -> LabelledImages:
@@ -52,10 +54,11 @@ def open_csv_folder(folder: Path) -> LabelledImages:
     if not rows:
         raise DataError(f"{table} does not have any rows.")
     header = list(rows[0])
-    file_column, label_column = _column(header, FILE_COLUMNS), _column(header, LABEL_COLUMNS)
+    file_column, label_column = _column(header, FILE_COLUMNS), _label_column(header)
     # A texture column means cue conflict only together with a shape column; otherwise it may be anything.
     has_textures = str(label_column).strip().lower() == SHAPE_COLUMN
     texture_column = _column(header, (TEXTURE_COLUMN,)) if has_textures else None
+    counts_from_one = str(label_column).strip().lower() == NIPS_COLUMNS[1]
     paths, labels, textures = [], [], []
     for line, row in enumerate(rows, 2):
         name, label = row.get(file_column or ""), row.get(label_column or "")
@@ -65,7 +68,7 @@ def open_csv_folder(folder: Path) -> LabelledImages:
         if texture_column is not None and not texture:
             raise DataError(f"{table}, line {line}: the texture is missing.")
         paths.append(_image(folder, name, table))
-        labels.append(label)
+        labels.append(_less_one(label, table, line) if counts_from_one else label)
         textures.append(texture)
     opened = from_paths(folder, paths, labels)
     return opened if texture_column is None else replace(opened, textures=textures)
@@ -77,9 +80,22 @@ def _column(header: list[str], names: tuple[str, ...]) -> str | None:
     return next((columns[name] for name in names if name in columns), None)
 
 
+def _label_column(header: list[str]) -> str | None:
+    is_nips = all(_column(header, (name,)) for name in NIPS_COLUMNS)
+    return _column(header, LABEL_COLUMNS) or (_column(header, NIPS_COLUMNS[1:]) if is_nips else None)
+
+
+def _less_one(label: str, table: Path, line: int) -> str:
+    """The index of a class by its number in TensorFlow's list, whose class 0 is the background."""
+    if not (label.strip().isdecimal() and 1 <= int(label) <= 1000):
+        raise DataError(f"{table}, line {line}: TrueLabel is {label!r}, which is not a number from 1 to 1000.")
+    return str(int(label) - 1)
+
+
 def _image(folder: Path, name: str, table: Path) -> Path:
-    """Return the file of a row; a name without suffix may stand for any image format."""
-    candidates = (folder / name, *(folder / f"{name}{suffix}" for suffix in sorted(SUFFIXES)))
+    """Return the file of a row, which may lie in `images`; a name without suffix may stand for any image format."""
+    suffixes = ("", *sorted(SUFFIXES), *(suffix.upper() for suffix in sorted(SUFFIXES)))
+    candidates = (place / f"{name}{suffix}" for place in (folder, folder / "images") for suffix in suffixes)
     path = next((candidate for candidate in candidates if candidate.is_file()), None)
     if path is None:
         raise DataError(f"{table} names {name!r}, which is not in {folder}.")

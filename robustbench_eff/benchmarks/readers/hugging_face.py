@@ -17,8 +17,8 @@ from robustbench_eff.system import network
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import Reader
 
-IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp")
-"""Names of the column with images, in order of preference."""
+IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp", "JPG", "JPEG", "PNG")
+"""Names of the column with images, in order of preference; a tar has the suffixes of its files."""
 SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
 """Columns with the two classes of cue-conflict images."""
 LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label", SHAPE_COLUMN)
