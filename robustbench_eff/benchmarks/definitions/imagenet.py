@@ -69,7 +69,8 @@ IMAGENET = Benchmark(
     label_space="imagenet",
     split="validation",
     licence="non-commercial research (unverified)",
-    download_url="https://image-net.org (ILSVRC2012_img_val.tar, ILSVRC2012_devkit_t12.tar.gz) or hf:ILSVRC/imagenet-1k (gated)",
+    download_url="https://image-net.org (ILSVRC2012_img_val.tar and ILSVRC2012_devkit_t12.tar.gz) or "
+    "hf:ILSVRC/imagenet-1k (gated)",
     size="50,000 images, 6.3 GB (unverified)",
     num_classes=OUTPUTS,
     class_index=class_index,

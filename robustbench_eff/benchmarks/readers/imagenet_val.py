@@ -59,8 +59,8 @@ def _place(path: Path) -> Path | None:
     """The folder or tar of images at a path, or below it."""
     if path.is_file():
         names = [PurePosixPath(name) for name in first_files(path)]
-        flat = any(_is_named(name.name) and not _WNID.fullmatch(name.parent.name) for name in names)
-        return path if flat else None
+        # A tar of class folders tells the classes by itself.
+        return path if any(_is_named(name.name) and not _WNID.fullmatch(name.parent.name) for name in names) else None
     if not path.is_dir() or find_csv(path) is not None:
         return None
     folders = [path, path / "val", path / TAR.removesuffix(".tar"), *(path / below / "val" for below in KAGGLE)]
