@@ -27,8 +27,8 @@ def unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
 def known_names(names: Iterable[str], index_of: Mapping[str, int], listed: Sequence[str] = ()) -> dict[str, int]:
     """Return the class index of every name that is known; names of no class, or of several, are left out.
 
-    A name counts as it is written; else without regard to case and underscores, where that leaves one class; else by
-    the wnid that it begins with, as in `n01440764 tench`; else by its position in the source's own list.
+    A name counts as it is written; else without regard to capitals, hyphens and underscores, where that leaves one
+    class; else by the wnid that it begins with, as in `n01440764 tench`; else by its position in the source's own list.
 
     Positions count only in a list of all classes in the benchmark's order: at least nine in ten of its names must be
     known, and every known name must stand at its own index. A list with one entry more has a background class in
@@ -39,7 +39,7 @@ def known_names(names: Iterable[str], index_of: Mapping[str, int], listed: Seque
         index_of: Index of every unambiguous name, from `Benchmark.class_index`.
         listed: All class names of the source in its own order, if it states one.
     """
-    plain_index_of = unambiguous((_plain(name), index) for name, index in index_of.items())
+    plain_index_of = unambiguous((plain(name), index) for name, index in index_of.items())
     found = {name: index for name in names if (index := _index(name, index_of, plain_index_of)) is not None}
     if unknown := [name for name in names if name not in found]:
         position_of = _positions(listed, index_of, plain_index_of)
@@ -50,7 +50,7 @@ def known_names(names: Iterable[str], index_of: Mapping[str, int], listed: Seque
 def _index(name: str, index_of: Mapping[str, int], plain_index_of: Mapping[str, int]) -> int | None:
     """The index of a name by itself."""
     wnid = _WNID_AND_NAME.fullmatch(name)
-    index = index_of.get(name, plain_index_of.get(_plain(name)))
+    index = index_of.get(name, plain_index_of.get(plain(name)))
     return index_of.get(wnid[1]) if index is None and wnid else index
 
 
@@ -68,6 +68,10 @@ def _positions(listed: Sequence[str], index_of: Mapping[str, int], plain_index_o
     return unambiguous((name, position) for position, name in enumerate(stripped))
 
 
-def _plain(name: str) -> str:
-    """A name without case and underscores."""
-    return " ".join(name.replace("_", " ").casefold().split())
+def plain(name: str) -> str:
+    """Return a name without capitals, and with one space where it has spaces, hyphens or underscores.
+
+    Args:
+        name: Name of a class.
+    """
+    return re.sub(r"[\s_-]+", " ", name.strip().casefold())

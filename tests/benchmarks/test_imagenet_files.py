@@ -103,10 +103,16 @@ def test_class_folders_in_a_tar_are_dealt_one_image_a_class(tmp_path: Path) -> N
     assert found.labels == ["9", "10", "a", "b", "a", "b", "b"]
 
 
+def test_of_several_splits_in_a_tar_the_benchmarks_own_is_opened(tmp_path: Path) -> None:
+    members = [(f"set/{split}/{label}/{label}.png", b"") for split in ("train", "val") for label in "ba"]
+    found = open_location(str(tar(tmp_path / "set.tar", members)), "validation")
+    assert (found.ids, found.split) == (["a/a.png", "b/b.png"], "local files, split val")
+
+
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        (["set/train/1.png", "set/val/2.png"], "holds splits"),
+        (["set/train/a/1.png", "set/training/a/2.png"], "holds splits"),
         (["set/a/1.png", "set/2.png"], "outside of any class folder"),
     ],
 )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import IgnoredFiles, LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
-from .class_folders import SUFFIXES, open_class_folders
+from .class_folders import open_class_folders
 from .csv_folder import find_csv
+from .image_files import SUFFIXES
 from .imagenet_devkit import ARCHIVE
 from .imagenet_val_labels import SOLUTION, find_labels
 from .tar_members import first_files, members, read_member
@@ -48,11 +50,15 @@ def open_validation(path: Path, split: str) -> LabelledImages:
     """
     place = _place(path)
     assert place is not None, "asked only for paths that are understood"
-    if split == "train" and place.with_name("train").is_dir() and place != path:
-        return open_class_folders(place.with_name("train"))
-    if place.suffix == ".tar":
-        return _open_tar(place)
-    return _open_folder(place) if _is_flat(place) else open_class_folders(place)
+    if place == path:
+        return _open_tar(place) if place.is_file() else _open_folder(place)
+    if split == "train" and (train := place.with_name("train")).is_dir():
+        return replace(open_class_folders(train), split="local files, split train")
+    if place.is_file():
+        opened = _open_tar(place)
+    else:
+        opened = _open_folder(place) if _is_flat(place) else open_class_folders(place)
+    return replace(opened, split="local files, split val")
 
 
 def _place(path: Path) -> Path | None:
@@ -156,12 +162,12 @@ IMAGENET_VAL = Reader(
             labels="in the same folder or the one above: `ILSVRC2012_devkit_t12` (also packed, `.tar.gz`), whose "
             "numbers go through its `meta.mat`; `imagenet_2012_validation_synset_labels.txt`, a wnid per line; or "
             "Caffe's `val.txt` (also `meta/val.txt`), lines of a file name and an index from 0",
-            class_order="ImageNet's",
+            class_order="wnids in sorted order, which is ImageNet's; or the indices of `val.txt`",
         ),
         DocumentedLayout(
             files="Kaggle's `imagenet-object-localization-challenge`: its root, or `ILSVRC/Data/CLS-LOC/val`",
             labels="`LOC_val_solution.csv` at the root: the wnid of the first box",
-            class_order="ImageNet's",
+            class_order="wnids in sorted order, which is ImageNet's",
         ),
     ),
 )
