@@ -12,12 +12,15 @@ from timm.data import ImageNetInfo
 from torchvision.models._meta import _IMAGENET_CATEGORIES as TORCHVISION
 
 from labelled_sets import class_folders, own
+from robustbench_eff import load_classifier
 from robustbench_eff.benchmarks.class_names import known_names
-from robustbench_eff.benchmarks.definitions.imagenet import class_index, names_of_several_classes
+from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET, class_index, names_of_several_classes
 from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
 from robustbench_eff.benchmarks.labels import resolve_labels
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.evaluation.seen_classes import seen_by
 from robustbench_eff.registry.open_benchmark import open_location
+from world_layouts import SeesClasses
 
 CLIP = runpy.run_path(str(Path(importlib.util.find_spec("open_clip").origin).with_name("zero_shot_metadata.py")))
 """A file of open_clip, whose import takes seconds."""
@@ -123,6 +126,15 @@ def test_names_that_only_their_list_tells_apart_in_the_users_own_images(tmp_path
     seen = with_imagenet_outputs(own(tmp_path / "saved"), opened)
     assert [member for (member,) in seen.class_map().members] == [0, 134, 517]
     assert resolve_labels(seen, opened).labels.tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize("source", ["torchvision", "hub", "keras"])
+def test_a_model_with_the_names_of_a_list_has_its_outputs_in_order(source: str) -> None:
+    network = SeesClasses(1000)
+    network.class_names = list(LISTS[source])
+    classifier = load_classifier(network.eval(), input_size=8, device="cpu")
+    assert len(classifier.class_names) == 1000
+    assert seen_by(classifier, IMAGENET, None) is IMAGENET
 
 
 def test_an_unclear_name_is_refused_with_names_that_are_clear(tmp_path: Path) -> None:

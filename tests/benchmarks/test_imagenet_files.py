@@ -10,12 +10,15 @@ import pytest
 
 from labelled_sets import own
 from layouts_imagenet import SHOWN, WNIDS, caffe, flat, folders, jpeg, kaggle, name, official_tar, packed, tar, write
+from robustbench_eff import evaluate
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET
 from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
 from robustbench_eff.benchmarks.labels import resolve_labels
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.evaluation.resolve_cells import clean_positions
 from robustbench_eff.registry.open_benchmark import open_location
+from running import accuracies
+from world_layouts import seeing
 
 
 def test_flat_folder_and_tar_have_the_same_images_under_the_same_ids(tmp_path: Path) -> None:
@@ -120,6 +123,20 @@ def test_a_tar_without_clear_classes_is_refused(tmp_path: Path, members: list[st
     tar(tmp_path / "set.tar", [(member, b"") for member in members])
     with pytest.raises(DataError, match=words):
         open_location(str(tmp_path / "set.tar"), "test")
+
+
+def test_of_a_few_classes_the_argmax_is_over_all_outputs(tmp_path: Path) -> None:
+    moved = [500 if label == 5 else label for label in range(1000)]  # 500 is no class of the images
+    result = evaluate(
+        seeing(1000, moved, num_classes=1000),
+        benchmarks=["imagenet"],
+        data={"imagenet": str(folders(tmp_path / "set", [WNIDS[label] for label in (3, 5, 999)], (3, 5, 999)))},
+        attacks=["none"],
+        store=tmp_path / "store",
+        device="cpu",
+    )
+    (score,) = accuracies(result.scores)
+    assert (round(score.value * score.n), score.n, "argmax" in str(score.protocol)) == (2, 3, False)
 
 
 class _Ids:
