@@ -39,6 +39,7 @@ def known_names(names: Iterable[str], index_of: Mapping[str, int], listed: Seque
         index_of: Index of every unambiguous name, from `Benchmark.class_index`.
         listed: All class names of the source in its own order, if it states one.
     """
+    names = list(dict.fromkeys(names))
     plain_index_of = unambiguous((plain(name), index) for name, index in index_of.items())
     found = {name: index for name in names if (index := _index(name, index_of, plain_index_of)) is not None}
     if unknown := [name for name in names if name not in found]:

@@ -58,13 +58,13 @@ def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
     """
     known = {_stem(sample): position for position, sample in enumerate(clean.sample_ids)}
     known |= {sample: position for position, sample in enumerate(clean.sample_ids)}
-    names = [PurePosixPath(sample).name for sample in images.sample_ids]
-    unique = {name for name, count in Counter(map(_stem, names)).items() if count == 1}
-    flat = {_stem(name): known[_stem(name)] for name in names if _stem(name) in known.keys() & unique}
+    names = [_stem(PurePosixPath(sample).name) for sample in images.sample_ids]
+    times = Counter(names)
+    without_folder = [known.get(name, -1) if times[name] == 1 else -1 for name in names]
     return np.array(
         [
-            known.get(sample, known.get(_stem(sample), flat.get(_stem(name), -1)))
-            for sample, name in zip(images.sample_ids, names, strict=True)
+            known.get(sample, known.get(_stem(sample), otherwise))
+            for sample, otherwise in zip(images.sample_ids, without_folder, strict=True)
         ]
     )
 

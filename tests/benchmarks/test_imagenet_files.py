@@ -46,6 +46,16 @@ def test_another_file_of_labels_is_another_source(tmp_path: Path) -> None:
     assert open_location(str(tmp_path), "validation").stamp != before
 
 
+def test_kaggle_s_list_of_files_is_no_hindrance_after_its_hint_is_followed(tmp_path: Path) -> None:
+    where = kaggle(tmp_path, "ILSVRC/Data/CLS-LOC/val")
+    write(where / "val.txt", [f"{name(number)[:-5]} {number}" for number in range(1, 7)])
+    with pytest.raises(DataError, match="without labels") as caught:
+        open_location(str(where), "validation")
+    assert "Remove it" in caught.value.hint
+    (where / "val.txt").unlink()
+    assert len(open_location(str(where), "validation")) == 6
+
+
 def test_each_file_that_the_hint_names_is_enough(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="do not tell their classes") as caught:
         open_location(str(flat(tmp_path / "a")), "validation")

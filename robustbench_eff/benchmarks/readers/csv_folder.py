@@ -9,7 +9,7 @@ from pathlib import Path
 from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import LabelledImages
-from ..reader import Reader
+from ..reader import DocumentedLayout, Reader
 from .image_files import SUFFIXES, from_paths
 
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "imageid", "id", "name")
@@ -103,5 +103,14 @@ def _image(folder: Path, name: str, table: Path) -> Path:
 
 
 CSV_FOLDER = Reader(
-    understands=lambda path: path.is_dir() and find_csv(path) is not None, open=lambda path, _: open_csv_folder(path)
+    understands=lambda path: path.is_dir() and find_csv(path) is not None,
+    open=lambda path, _: open_csv_folder(path),
+    layouts=(
+        DocumentedLayout(
+            files="the images of NIPS 2017's adversarial competition: a CSV, and the files in its folder or in `images`",
+            labels="the column `TrueLabel` beside `ImageId` and `TargetClass`: an index of ImageNet plus 1, of which 1 is "
+            "subtracted",
+            class_order="indices of ImageNet",
+        ),
+    ),
 )

@@ -48,8 +48,8 @@ def open_validation(path: Path, split: str) -> LabelledImages:
     Raises:
         DataError: No file with labels is found, or it does not fit the images; or the images have no public labels.
     """
-    place = _place(path)
-    assert place is not None, "asked only for paths that are understood"
+    if (place := _place(path)) is None:
+        raise DataError(f"{path} holds no validation images of ILSVRC 2012.")
     if place == path:
         return _open_tar(place) if place.is_file() else _open_folder(place)
     if split == "train" and (train := place.with_name("train")).is_dir():

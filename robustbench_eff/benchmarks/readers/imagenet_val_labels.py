@@ -67,7 +67,7 @@ def _listed(path: Path) -> dict[str, str]:
     if len(rows) > 1 and all(name[-8:].lstrip("0") == label for name, label in label_of.items()):
         raise DataError(
             f"{path} numbers its images one by one: it is Kaggle's list of files, without labels.",
-            f"Put Kaggle's {SOLUTION} next to the images instead.",
+            f"Remove it, and put Kaggle's {SOLUTION} next to the images.",
         )
     if (largest := max((int(label) for label in label_of.values() if label.isdecimal()), default=0)) >= OUTPUTS:
         raise DataError(
