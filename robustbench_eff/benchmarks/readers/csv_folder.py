@@ -107,9 +107,9 @@ CSV_FOLDER = Reader(
     open=lambda path, _: open_csv_folder(path),
     layouts=(
         DocumentedLayout(
-            files="the images of NIPS 2017's adversarial competition: a CSV, and the files in its folder or in `images`",
-            labels="the column `TrueLabel` beside `ImageId` and `TargetClass`: an index of ImageNet plus 1, of which 1 is "
-            "subtracted",
+            files="the images of NIPS 2017's adversarial competition: a CSV, and files in its folder or in `images`",
+            labels="the column `TrueLabel` beside `ImageId` and `TargetClass`, an index of ImageNet plus 1: "
+            "1 is subtracted",
             class_order="indices of ImageNet",
         ),
     ),

@@ -165,7 +165,7 @@ IMAGENET_VAL = Reader(
             class_order="wnids in sorted order, which is ImageNet's; or the indices of `val.txt`",
         ),
         DocumentedLayout(
-            files="Kaggle's `imagenet-object-localization-challenge`: its root, or `ILSVRC/Data/CLS-LOC/val`",
+            files="Kaggle's ImageNet Object Localization Challenge: its root, or `ILSVRC/Data/CLS-LOC/val`",
             labels="`LOC_val_solution.csv` at the root: the wnid of the first box",
             class_order="wnids in sorted order, which is ImageNet's",
         ),

@@ -88,7 +88,7 @@ TAR_FOLDERS = Reader(
     open=open_tar,
     layouts=(
         DocumentedLayout(
-            files="a `.tar` of class folders, such as `imagenet-r.tar`, as it is",
+            files="a `.tar` of class folders, such as that of ImageNet-R, as it is",
             labels="names of the folders",
             class_order="as for class folders, of those with images",
         ),
