@@ -34,6 +34,8 @@ class Benchmark:
     """The split to open where a source has several."""
     class_index: Callable[[], Mapping[str, int]] = dict
     """Return the index of every class name and wnid; names of more than one class are left out."""
+    labels_from_one: str = "The labels seem to count from 1: subtract 1."
+    """What to do about labels from 1 to the number of classes."""
     open_bundled: Callable[..., LabelledImages] | None = None
     """Open the copy that is installed with the package: its test split, or the split named by the only argument. None
     where no copy is installed."""

@@ -12,7 +12,8 @@ from robustbench_eff.core.errors import DataError, did_you_mean
 from robustbench_eff.models.class_map import restricted
 
 from .benchmark import Benchmark
-from .definitions.imagenet import OUTPUTS, class_index, facts
+from .class_names import known_names
+from .definitions.imagenet import OUTPUTS, class_index, facts, names_of_several_classes
 from .labelled_images import LabelledImages, plain_labels
 
 _WNID = re.compile(r"n\d{8}")
@@ -38,13 +39,12 @@ def with_imagenet_outputs(benchmark: Benchmark, opened: LabelledImages) -> Bench
         _check_numbers(numbers, benchmark, opened)
         return benchmark
     names = {str(label) for label in labels}
-    index_of = class_index()
-    known = names & index_of.keys()
+    known = known_names(names, class_index(), opened.class_names)
     if not known and not any(map(_WNID.fullmatch, names)):
         return benchmark
-    if unknown := sorted(names - known):
+    if unknown := sorted(names - known.keys()):
         _refuse(unknown, known, benchmark, opened)
-    kept = sorted({index_of[name] for name in names})
+    kept = sorted(set(known.values()))
     if len(kept) == 1:
         raise DataError(
             f"{opened.origin} holds a single class, {_titles()[kept[0]]}: with one output nothing can be wrong.",
@@ -56,16 +56,17 @@ def with_imagenet_outputs(benchmark: Benchmark, opened: LabelledImages) -> Bench
     return replace(
         benchmark,
         num_classes=len(kept),
-        class_index=partial(_positions, tuple(kept)),
+        class_index=partial(_positions, tuple(kept), tuple(known.items())),
         class_map=partial(restricted, OUTPUTS, tuple(kept)),
         class_names=tuple(titles[index] for index in kept),
     )
 
 
-def _positions(kept: tuple[int, ...]) -> dict[str, int]:
-    """The position among the kept classes of each of their names."""
+def _positions(kept: tuple[int, ...], known: tuple[tuple[str, int], ...]) -> dict[str, int]:
+    """The position among the kept classes of each of their names, and of the source's own names."""
     position_of = {index: position for position, index in enumerate(kept)}
-    return {name: position_of[index] for name, index in class_index().items() if index in position_of}
+    names = [*class_index().items(), *known]
+    return {name: position_of[index] for name, index in names if index in position_of}
 
 
 def _titles() -> list[str]:
@@ -88,7 +89,7 @@ def _check_numbers(numbers: Collection[int], benchmark: Benchmark, opened: Label
 def _refuse(unknown: list[str], known: Collection[str], benchmark: Benchmark, opened: LabelledImages) -> NoReturn:
     shown = ", ".join(map(repr, unknown[:3])) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
     verb = "is not a class" if len(unknown) == 1 else "are not classes"
-    shared = [name for name in unknown if name in _names_of_several_classes()]
+    shared = [name for name in unknown if name in names_of_several_classes()]
     if shared:
         message, hint = f"{shared[0]!r} is the name of several classes of ImageNet.", "Use its wnid."
     else:
@@ -99,9 +100,3 @@ def _refuse(unknown: list[str], known: Collection[str], benchmark: Benchmark, op
         f"{opened.origin}: {message}",
         f"{hint} Or leave the images of such classes out of {benchmark.name}, or use a model that knows them.".strip(),
     )
-
-
-def _names_of_several_classes() -> set[str]:
-    """Names that `class_index` leaves out."""
-    rows = facts("imagenet_classes")["classes"]
-    return {name for row in rows for name in row["lemmas"].split(", ")} - class_index().keys()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy.typing as npt
 from robustbench_eff.core.errors import DataError, did_you_mean
 
 from .benchmark import Benchmark
+from .class_names import known_names
 from .class_order import in_class_order
 from .labelled_images import LabelledImages, plain_labels
 
@@ -60,15 +61,18 @@ def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabe
     numeric = all(isinstance(label, int) for label in labels)
     if not index_of and (opened.class_names or not numeric):
         return _in_own_order(benchmark, with_class_names(opened))
-    indices = [label if isinstance(label, int) else _index(label, index_of, benchmark, opened) for label in labels]
+    known = known_names({label for label in labels if isinstance(label, str)}, index_of, opened.class_names)
+    indices = [
+        label if isinstance(label, int) else _index(label, known, index_of, benchmark, opened) for label in labels
+    ]
     num_classes = benchmark.num_classes or max(indices) + 1
     for position, index in enumerate(indices):
         if not 0 <= index < num_classes:
-            one_based = min(indices) == 1 and max(indices) == num_classes
+            one_based = min(indices) >= 1 and max(indices) == num_classes
             raise DataError(
                 f"{opened.origin}: {opened.ids[position % len(opened)]} has label {index}; "
                 f"{benchmark.name} has 0 to {num_classes - 1}.",
-                "The labels seem to count from 1: subtract 1." if one_based else "Check that this is the right split.",
+                benchmark.labels_from_one if one_based else "Check that this is the right split.",
             )
     resolved = np.asarray(indices, dtype=np.int64)
     is_own = benchmark.num_classes is None
@@ -118,24 +122,12 @@ def _in_own_order(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabel
     )
 
 
-def _index(label: str, index_of: Mapping[str, int], benchmark: Benchmark, opened: LabelledImages) -> int:
-    if label in index_of:
-        return index_of[label]
+def _index(
+    label: str, known: Mapping[str, int], index_of: Mapping[str, int], benchmark: Benchmark, opened: LabelledImages
+) -> int:
+    if label in known:
+        return known[label]
     raise DataError(
         f"{opened.origin}: {label!r} is not a class of {benchmark.name}.",
         did_you_mean(label, index_of) or "Use an index, a wnid or a class name.",
     )
-
-
-def unambiguous(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Return a mapping from name to class index without the names of more than one class.
-
-    Args:
-        pairs: Names with their class indices; a name may occur more than once.
-    """
-    index_of: dict[str, int] = {}
-    ambiguous: set[str] = set()
-    for name, index in pairs:
-        if index_of.setdefault(name, index) != index:
-            ambiguous.add(name)
-    return {name: index for name, index in index_of.items() if name not in ambiguous}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -48,7 +49,8 @@ def requested_cells(ready: PreflightResult) -> list[RequestedCell]:
 def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
     """Return the position of every image among the clean ones, -1 where it has none.
 
-    A published image may be another type of file than its clean one, so names match without their suffix too.
+    A published image may be another type of file than its clean one, so names match without their suffix too. Where
+    clean images lie in no class folder, as ImageNet's do when they are downloaded, file names that occur once match.
 
     Args:
         images: Corrupted images.
@@ -56,7 +58,15 @@ def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
     """
     known = {_stem(sample): position for position, sample in enumerate(clean.sample_ids)}
     known |= {sample: position for position, sample in enumerate(clean.sample_ids)}
-    return np.array([known.get(sample, known.get(_stem(sample), -1)) for sample in images.sample_ids])
+    names = [_stem(PurePosixPath(sample).name) for sample in images.sample_ids]
+    times = Counter(names)
+    without_folder = [known.get(name, -1) if times[name] == 1 else -1 for name in names]
+    return np.array(
+        [
+            known.get(sample, known.get(_stem(sample), otherwise))
+            for sample, otherwise in zip(images.sample_ids, without_folder, strict=True)
+        ]
+    )
 
 
 def all_opened(ready: PreflightResult, benchmark: Benchmark) -> list[LabelledImages]:

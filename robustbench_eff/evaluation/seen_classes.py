@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.class_names import known_names, plain, unambiguous
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET
 from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
 from robustbench_eff.benchmarks.labelled_images import LabelledImages, plain_labels
-from robustbench_eff.benchmarks.labels import unambiguous
 from robustbench_eff.core.errors import DataError, UsageError
 from robustbench_eff.models.class_map import ClassMap, restricted
 from robustbench_eff.models.classifier import Classifier
@@ -70,7 +69,7 @@ def _by_names(classifier: Classifier, benchmark: Benchmark, opened: LabelledImag
     if not classifier.class_names or any(name.isdecimal() for name in labels):
         return benchmark
     outputs = _positions(classifier.class_names)
-    index_of = {name: outputs[_plain(name)] for name in labels if _plain(name) in outputs}
+    index_of = {name: outputs[plain(name)] for name in labels if plain(name) in outputs}
     if opened.order_is_stated:
         return replace(benchmark, flags=_contradictions(classifier, labels, index_of))
     if not index_of:
@@ -97,14 +96,10 @@ def _by_names(classifier: Classifier, benchmark: Benchmark, opened: LabelledImag
 def _in_own_order(classifier: Classifier, benchmark: Benchmark) -> Benchmark:
     """Return a benchmark that knows its classes, over the outputs that the classifier names as these classes."""
     base = IMAGENET if benchmark.label_space == IMAGENET.label_space else benchmark
-    class_of = {_plain(name): index for name, index in base.class_index().items()}
-    pairs = [
-        (class_of[_plain(name)], output)
-        for output, name in enumerate(classifier.class_names)
-        if _plain(name) in class_of
-    ]
+    class_of = known_names(set(classifier.class_names), base.class_index(), classifier.class_names)
+    pairs = [(class_of[name], output) for output, name in enumerate(classifier.class_names) if name in class_of]
     output_of = dict(pairs)
-    if not class_of or not pairs or all(index == output for index, output in pairs):
+    if not pairs or all(index == output for index, output in pairs):
         return benchmark
     if len(output_of) == len(pairs) == base.num_classes:
         own = benchmark.class_map() if benchmark.class_map is not None else None
@@ -146,11 +141,6 @@ def _some_unknown(classifier: Classifier, opened: LabelledImages, unknown: list[
 
 def _positions(names: Sequence[str]) -> dict[str, int]:
     """The output of every name that only one output has: the whole name, or a part of it between commas."""
-    whole = unambiguous((_plain(name), index) for index, name in enumerate(names))
-    parts = unambiguous((_plain(part), index) for index, name in enumerate(names) for part in name.split(","))
+    whole = unambiguous((plain(name), index) for index, name in enumerate(names))
+    parts = unambiguous((plain(part), index) for index, name in enumerate(names) for part in name.split(","))
     return parts | whole
-
-
-def _plain(name: str) -> str:
-    """A name without capitals, and with one space where it has spaces, hyphens or underscores."""
-    return re.sub(r"[\s_-]+", " ", name.strip().casefold())

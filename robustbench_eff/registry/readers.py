@@ -22,6 +22,12 @@ READERS = Table(
         ),
         "dataset_roots": Row(f"{_READERS_MODULE}.dataset_roots:DATASET_ROOTS", "torchvision's root with one data set"),
         "array_pairs": Row(f"{_READERS_MODULE}.array_pairs:ARRAY_PAIRS", "two .npy files, images and labels"),
+        "imagenet_val": Row(
+            f"{_READERS_MODULE}.imagenet_val:IMAGENET_VAL",
+            "ILSVRC 2012's validation images in one folder or tar, with the devkit or a file of labels",
+        ),
+        "nips_2017": Row(f"{_READERS_MODULE}.nips_2017:NIPS_2017", "the images of NIPS 2017's competition"),
+        "tar_folders": Row(f"{_READERS_MODULE}.tar_folders:TAR_FOLDERS", "a .tar of class folders"),
         "hugging_face": Row(
             f"{_READERS_MODULE}.hugging_face:HUGGING_FACE",
             "a .parquet, .arrow or .tar (webdataset) file or a folder of them, a dataset saved by save_to_disk",

@@ -63,6 +63,13 @@ def test_labels_out_of_range_are_named(tmp_path: Path, names: list[str], words: 
         prepared(class_folders(tmp_path, names), build_benchmark.benchmark("imagenet"))
 
 
+def test_labels_from_one_have_the_hint_of_their_benchmark(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"has label 10; .*\nThe labels seem to count from 1: subtract 1"):
+        prepared(class_folders(tmp_path / "a", ["1", "10"]), build_benchmark.benchmark("cifar10"))
+    with pytest.raises(DataError, match=r"has label 1000; .*\n.*ILSVRC2012_ID .*meta\.mat.*TensorFlow's .*subtract 1"):
+        prepared(class_folders(tmp_path / "b", ["2", "1000"]), build_benchmark.benchmark("imagenet"))
+
+
 @pytest.mark.parametrize(
     ("labels", "expected"),
     [

@@ -60,10 +60,14 @@ def outside_and_inside(folder: Path) -> Path:
     return place
 
 
-def in_a_folder_beside_the_table(folder: Path) -> Path:
-    pictures(folder / "set" / "images")
+def in_a_folder_beside_the_table(folder: Path, name: str = "pictures") -> Path:
+    pictures(folder / "set" / name)
     (folder / "set" / "labels.csv").write_text("\n".join(["filename,label", *rows("<row>.png,<label>")]))
     return folder / "set"
+
+
+def in_images_below_the_table(folder: Path) -> Path:
+    return in_a_folder_beside_the_table(folder, "images")
 
 
 def csv_of_another_encoding(folder: Path) -> Path:
@@ -198,7 +202,8 @@ TABLE_LAYOUTS = (
         "csv_of_another_machine", table(["file,label", "/gone/0.png,3"]), "names '/gone/0.png', which does not exist"
     ),
     _refused("csv_of_excel", csv_of_another_encoding, "labels.csv is not UTF-8 text.\nSave it as"),
-    _refused("csv_beside_the_images", in_a_folder_beside_the_table, r"not in .*\nIt is in .*images: write images/"),
+    _refused("csv_beside_the_images", in_a_folder_beside_the_table, r"not in .*\nIt is in .*pictures: write pictures/"),
+    _right("csv_above_images", in_images_below_the_table),
     _right("csv_file", lambda folder: table(["file,label", *_PLAIN])(folder) / "labels.csv"),
     _refused("several_csv", several_tables, r"several tables: a.csv, b.csv.\nPass one of them, such as .*a.csv"),
     _right("hf_download", hub_download, "cifar10"),

@@ -10,7 +10,7 @@ from typing import Any
 from robustbench_eff.core.preprocessing import Geometry
 
 from ..benchmark import Benchmark
-from ..labels import unambiguous
+from ..class_names import unambiguous
 from ..layouts.published import IMAGE_FOLDERS, VIDEO_FOLDERS
 
 OUTPUTS = 1000
@@ -28,12 +28,39 @@ def facts(name: str) -> dict[str, Any]:
 
 
 def class_index() -> dict[str, int]:
-    """Return the index of every wnid, full lemma string, single lemma and torchvision name that is unambiguous."""
-    pairs = []
-    for row in facts("imagenet_classes")["classes"]:
-        names = {row["wnid"], row["lemmas"], row["torchvision_name"], *row["lemmas"].split(", ")}
-        pairs += [(name, row["index"]) for name in sorted(names)]
-    return unambiguous(pairs)
+    """Return the index of every wnid, of every name that stands for one class only in public lists, and of every lemma.
+
+    A lemma of several classes is left out, unless it is the whole name of one of them: `harp` is no mouth organ.
+    """
+    whole = _whole_names()
+    taken = {name for name, _ in whole}
+    lemmas = [(name, row["index"]) for row in facts("imagenet_classes")["classes"] for name in _lemmas(row)]
+    return unambiguous(whole + [(name, index) for name, index in lemmas if name not in taken])
+
+
+def names_of_several_classes() -> set[str]:
+    """Return the names and lemmas that `class_index` leaves out."""
+    lemmas = {name for row in facts("imagenet_classes")["classes"] for name in _lemmas(row)}
+    return ({name for name, _ in _whole_names()} | lemmas) - class_index().keys()
+
+
+def _whole_names() -> list[tuple[str, int]]:
+    """Every name that a public list gives to a class, with the index of the class."""
+    rows = facts("imagenet_classes")["classes"]
+    index_of = {row["wnid"]: row["index"] for row in rows}
+    given = [
+        (name, row["index"])
+        for row in rows
+        for name in (row["wnid"], row["lemmas"], _lemmas(row)[0], row["torchvision_name"])
+    ]
+    for names in (listed["names"] for listed in facts("imagenet_names")["lists"]):
+        given += [(name, index_of[wnid]) for wnid, spellings in names.items() for name in spellings]
+    return given
+
+
+def _lemmas(row: dict[str, Any]) -> list[str]:
+    lemmas: list[str] = row["lemmas"].split(", ")
+    return lemmas
 
 
 IMAGENET = Benchmark(
@@ -42,10 +69,14 @@ IMAGENET = Benchmark(
     label_space="imagenet",
     split="validation",
     licence="non-commercial research (unverified)",
-    download_url="https://image-net.org (ILSVRC2012_img_val.tar) or hf:ILSVRC/imagenet-1k (gated)",
+    download_url="https://image-net.org (ILSVRC2012_img_val.tar and ILSVRC2012_devkit_t12.tar.gz) or "
+    "hf:ILSVRC/imagenet-1k (gated)",
     size="50,000 images, 6.3 GB (unverified)",
     num_classes=OUTPUTS,
     class_index=class_index,
+    labels_from_one="Labels that count from 1 are one of two. The devkit's ILSVRC2012_ID has an order of its own: "
+    "replace each by the WNID that the devkit's meta.mat gives it. TensorFlow's numbers begin with a background class: "
+    "subtract 1.",
 )
 
 IMAGENET_SKETCH = dataclasses.replace(

@@ -16,6 +16,7 @@ from robustbench_eff.core.errors import DataError
 from robustbench_eff.models.class_map import ClassMap
 
 from ..benchmark import Benchmark
+from ..class_names import known_names
 from ..labelled_images import LabelledImages, plain_labels, select
 from ..labels import resolve_labels
 from .imagenet import IMAGENET, OUTPUTS, facts
@@ -48,12 +49,13 @@ def _all_outputs() -> ClassMap:
 
 def _published_images(opened: LabelledImages) -> LabelledImages:
     """Return the images of the 113 objects; numeric labels are refused, because their order is not documented."""
-    labels, index_of = plain_labels(opened), _class_index()
+    labels = plain_labels(opened)
     if any(isinstance(label, int) for label in labels):
         raise DataError(
             f"{opened.origin} labels its objects by numbers.", "Label them by name, as the published folders do."
         )
-    rows = [row for row, label in enumerate(labels) if label in index_of]
+    known = known_names(map(str, labels), _class_index())
+    rows = [row for row, label in enumerate(labels) if label in known]
     return select(opened, rows, [labels[row] for row in rows])
 
 

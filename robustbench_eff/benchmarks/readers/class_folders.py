@@ -81,25 +81,44 @@ def _hint(ignored: list[tuple[str, Path]]) -> str:
 
 def _class_names(folder: Path) -> list[str]:
     names = [child.name for child in folder.iterdir() if child.is_dir() and not child.name.startswith(HIDDEN)]
-    return sorted(names, key=_sort_key)
+    return sorted(names, key=sort_key)
 
 
-def _sort_key(name: str) -> _SortKey:
-    """The key under which "2" comes before "10"."""
+def sort_key(name: str) -> _SortKey:
+    """Return the sort key of a class folder, under which "2" comes before "10".
+
+    Args:
+        name: Name of the folder.
+    """
     return _SortKey(False, int(name), name) if name.isdecimal() else _SortKey(True, 0, name)
 
 
 def _open(path: Path, split: str) -> LabelledImages:
     """Open class folders, or the folder of a split that holds them."""
-    names = _class_names(path)
-    if not names or not {name.lower() for name in names} <= SPLITS.keys():
+    chosen = split_among(_class_names(path), split, path)
+    if chosen is None:
         return open_class_folders(path)
-    held = {name: SPLITS[name.lower()] for name in names}
+    return replace(open_class_folders(path / chosen), split=f"local files, split {chosen}")
+
+
+def split_among(names: list[str], split: str, origin: Path) -> str | None:
+    """Return the folder that holds a split; None where the folders are classes.
+
+    Args:
+        names: Names of the folders.
+        split: The wanted split; test and validation images stand in for one another.
+        origin: What holds the folders, for the message.
+
+    Raises:
+        DataError: None of the splits, or more than one, is the wanted one.
+    """
+    if not names or not {name.lower() for name in names} <= SPLITS.keys():
+        return None
     for wanted in (split, FALLBACK.get(split)):
-        chosen = [name for name in names if held[name] == wanted]
+        chosen = [name for name in names if SPLITS[name.lower()] == wanted]
         if len(chosen) == 1:
-            return replace(open_class_folders(path / chosen[0]), split=f"local files, split {chosen[0]}")
-    raise DataError(f"{path} holds splits ({', '.join(names)}), not classes.", "Pass one of them.")
+            return chosen[0]
+    raise DataError(f"{origin} holds splits ({', '.join(names)}), not classes.", "Pass one of them.")
 
 
 def _has_folders(path: Path) -> bool:

@@ -16,7 +16,7 @@ from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
 from .image_files import SUFFIXES
 from .placeholder import refuse_placeholder
 
-FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "id", "name")
+FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "imageid", "id", "name")
 """Names of the column with file names, in order of preference."""
 SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
 """Columns with the two classes of cue-conflict images."""
@@ -75,13 +75,16 @@ def open_csv_folder(path: Path) -> LabelledImages:
     raise DataError(f"{path} holds several tables: {names}.", f"Pass one of them, such as {tables[0]}.")
 
 
-def open_table(table: Path, folder: Path, split: str = "local files") -> LabelledImages:
+def open_table(
+    table: Path, folder: Path, split: str = "local files", names: tuple[str, ...] = LABEL_COLUMNS
+) -> LabelledImages:
     """List images in the order of a table.
 
     Args:
         table: The CSV, separated by commas, semicolons or tabs.
         folder: Folder that the names of the files start from.
         split: The split of `LabelledImages`.
+        names: Names of the column with labels, in order of preference, in lower case.
 
     Raises:
         DataError: The table is empty or not UTF-8, two of its columns may be the labels, a row lacks its file, label or
@@ -96,14 +99,13 @@ def open_table(table: Path, folder: Path, split: str = "local files") -> Labelle
         raise DataError(f"{table} is not UTF-8 text.", 'Save it as "CSV UTF-8".') from error
     if not rows:
         raise DataError(f"{table} does not have any rows.")
-    file_column, found = _column(header.columns, FILE_COLUMNS), label_columns(header.columns, LABEL_COLUMNS)
+    file_column, found = _column(header.columns, FILE_COLUMNS), label_columns(header.columns, names)
     if file_column is None or not found:
-        names = ", ".join(header.columns)
         raise DataError(
-            f"{table} has the columns {names}; it needs one with file names and one with labels.",
-            f"Name them {FILE_COLUMNS[1]} and {LABEL_COLUMNS[0]}.",
+            f"{table} has the columns {', '.join(header.columns)}; it needs one with file names and one with labels.",
+            f"Name them {FILE_COLUMNS[1]} and {names[0]}.",
         )
-    warn_of_other_labels(found, LABEL_COLUMNS, str(table))
+    warn_of_other_labels(found, names, str(table))
     label_column = found[0]
     # A texture column means cue conflict only together with a shape column; otherwise it may be anything.
     has_textures = label_column.strip().lower() == SHAPE_COLUMN
@@ -147,12 +149,12 @@ def _column(columns: list[str], names: tuple[str, ...]) -> str | None:
 
 
 def _image(folder: Path, name: str, table: Path) -> Path:
-    """Return the file of a row; a name without suffix may stand for any image format."""
-    written = {name: None, name.replace("\\", "/"): None}
-    exact = [folder / each for each in written if (folder / each).is_file()]
-    guessed = [
-        path for each in written for suffix in sorted(SUFFIXES) if (path := folder / f"{each}{suffix}").is_file()
-    ]
+    """Return the file of a row, which may lie in `images`; a name without suffix may stand for any image format."""
+    written = [place / each for place in (folder, folder / "images") for each in {name, name.replace("\\", "/")}]
+    exact = [path for path in written if path.is_file()]
+    suffixes = [each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
+    candidates = [path for each in written for suffix in suffixes if (path := Path(f"{each}{suffix}")).is_file()]
+    guessed = list({path.stat().st_ino: path for path in reversed(candidates)}.values())[::-1]
     if exact:
         return exact[0]
     if len(guessed) > 1:
@@ -205,7 +207,7 @@ CSV_FOLDER = Reader(
     layouts=(
         DocumentedLayout(
             files="a folder with `labels.csv` or a single CSV, or the CSV (`,`, `;` or tab); names of files start from "
-            "the folder, with or without suffix, or are absolute",
+            "the folder or from `images` in it, with or without suffix, or are absolute",
             labels=f"column {' / '.join(f'`{name}`' for name in LABEL_COLUMNS)}; else the only one of "
             f"{', '.join(f'`{name}`' for name in WEAK_NAMES)}; `shape` and `texture` for cue conflict",
             class_order="numbers of the labels; names in sorted order",

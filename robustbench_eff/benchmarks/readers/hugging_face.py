@@ -20,8 +20,8 @@ from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
 from .hub_folders import BUILDERS, by_split, data_files, is_hub_cache, is_saved, refuse_configurations, snapshot
 from .placeholder import refuse_placeholder
 
-IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp")
-"""Names of the column with images, in order of preference."""
+IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp", "JPG", "JPEG", "PNG")
+"""Names of the column with images, in order of preference; a tar has the suffixes of its files."""
 SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
 """Columns with the two classes of cue-conflict images."""
 LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label", SHAPE_COLUMN)

@@ -1,0 +1,63 @@
+"""The labels of ILSVRC 2012's development kit, whose numbers have an order of their own."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from pathlib import Path, PurePosixPath
+
+from robustbench_eff.core.errors import DataError
+
+ARCHIVE = "ILSVRC2012_devkit_t12.tar.gz"
+"""Name of the kit as it is downloaded."""
+GROUND_TRUTH, META = "ILSVRC2012_validation_ground_truth.txt", "meta.mat"
+"""Its file with a number for each validation image, and the one that says which wnid each number stands for."""
+
+
+def wnids_of_folder(ground_truth: Path) -> list[str]:
+    """Return the wnid of every validation image, in the order of the images.
+
+    Args:
+        ground_truth: The file of the unpacked kit, next to its `meta.mat`.
+
+    Raises:
+        DataError: `meta.mat` is missing, or the two do not fit.
+    """
+    meta = ground_truth.with_name(META)
+    if not meta.is_file():
+        raise DataError(
+            f"{ground_truth} holds the devkit's own numbers, which are not those of a model's outputs.",
+            f"Put the devkit's {META} next to it: it says which wnid each number stands for.",
+        )
+    return _wnids(ground_truth.read_text("utf-8-sig"), meta.read_bytes(), ground_truth)
+
+
+def wnids_of_archive(path: Path) -> list[str]:
+    """Return the wnid of every validation image, in the order of the images.
+
+    Args:
+        path: The kit as it is downloaded.
+
+    Raises:
+        DataError: A file is missing in it, or the two do not fit.
+    """
+    contents: dict[str, bytes] = {}
+    with tarfile.open(path, "r:*") as archive:
+        for member in archive:
+            name = PurePosixPath(member.name).name
+            if name in (GROUND_TRUTH, META) and (file := archive.extractfile(member)) is not None:
+                contents[name] = file.read()
+    if missing := {GROUND_TRUTH, META} - contents.keys():
+        raise DataError(f"{path} does not hold {min(missing)}.", f"Download {ARCHIVE} again.")
+    return _wnids(contents[GROUND_TRUTH].decode("utf-8-sig"), contents[META], path)
+
+
+def _wnids(ground_truth: str, meta: bytes, origin: Path) -> list[str]:
+    from scipy.io import loadmat  # the import takes half a second
+
+    synsets = loadmat(io.BytesIO(meta), squeeze_me=True)["synsets"]
+    wnid_of = {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets.ravel()}
+    numbers = [int(line) for line in ground_truth.split()]
+    if unknown := sorted(set(numbers) - wnid_of.keys()):
+        raise DataError(f"{origin}: {META} does not know the number {unknown[0]}.", "Take both from the same devkit.")
+    return [wnid_of[number] for number in numbers]
