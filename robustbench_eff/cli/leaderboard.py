@@ -198,13 +198,16 @@ def import_(
 ) -> None:
     """Read the published and claimed results of other projects as entries."""
     with error_boundary():
-        from robustbench_eff.leaderboards.import_export import READERS
+        from robustbench_eff.leaderboards.import_export import CONTRADICTIONS, READERS
         from robustbench_eff.publishing.collect import write_entries
-        from robustbench_eff.publishing.model_names import merge_entries
+        from robustbench_eff.publishing.import_files import import_files
 
-        read = _format_named(READERS, form)
-        written = write_entries(merge_entries(entry for file in files for entry in read(file)), out)
-        print_line(output_console(), f"{len(written)} entries written to {out}.")
+        imported = import_files(_format_named(READERS, form), files)
+        contradictions = CONTRADICTIONS[form](files) if form in CONTRADICTIONS else []
+        for remark in (*contradictions, *imported.remarks):
+            print_line(error_console(), remark)
+        written = write_entries(imported.entries, out)
+        print_line(output_console(), f"{imported.files} files read, {len(written)} entries written to {out}.")
 
 
 @leaderboard_app.command()
