@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
-from robustbench_eff.core.errors import UsageError, did_you_mean
+from robustbench_eff.core.errors import EmptyTable, UsageError, did_you_mean
 
 from .common import error_boundary, error_console, output_console, print_line
 
@@ -27,7 +27,7 @@ Format = TypeVar("Format")
 def build(
     sources: SourcesOption = None,
     columns: Annotated[
-        str, typer.Option(help="Columns of the table: default, attacks, shifts, defenses, paper, …, or a YAML file.")
+        str, typer.Option(help="Columns of the table: default, attacks, corruptions, shifts, paper, …, or a YAML file.")
     ] = "default",
     family: Annotated[
         list[str] | None, typer.Option(help="Keep architectures that match this glob; may be repeated.")
@@ -49,6 +49,7 @@ def build(
         from robustbench_eff.leaderboards.columns import layout
         from robustbench_eff.leaderboards.table_formats import FORMATS
         from robustbench_eff.publishing.collect import collect_entries
+        from robustbench_eff.publishing.missing_means import columns_with_results, missing_means
 
         for path in out or ():
             _writer_for(FORMATS, path)
@@ -61,7 +62,16 @@ def build(
             models=tuple(model or ()),
             benchmarks=tuple(benchmark or ()),
         )
-        _show_table(build_table(entries, wanted), out or [])
+        remarks = missing_means(entries, wanted)
+        try:
+            table = build_table(entries, wanted)
+        except EmptyTable as error:
+            others = columns_with_results(entries)
+            hint = f"Columns with results: {', '.join(others)}." if others else error.hint
+            raise EmptyTable(" ".join([error.message, *remarks]), hint) from error
+        _show_table(table, out or [])
+        for remark in remarks:
+            print_line(error_console(), remark)
 
 
 def _show_table(table: Table, out: list[Path]) -> None:
