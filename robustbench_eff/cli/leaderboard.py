@@ -42,6 +42,9 @@ def build(
     out: Annotated[
         list[Path] | None, typer.Option(help="File to write: .md, .tex, .csv, .json or .html; may be repeated.")
     ] = None,
+    transpose: Annotated[
+        bool, typer.Option(help="Write a column for every model, and a line for every number.")
+    ] = False,
 ) -> None:
     """Build a table of measured, published and claimed results, with an interval for every number that has one."""
     with error_boundary():
@@ -69,23 +72,23 @@ def build(
             others = columns_with_results(entries)
             hint = f"Columns with results: {', '.join(others)}." if others else error.hint
             raise EmptyTable(" ".join([error.message, *remarks]), hint) from error
-        _show_table(table, out or [])
+        _show_table(table, out or [], transposed=transpose)
         for remark in remarks:
             print_line(error_console(), remark)
 
 
-def _show_table(table: Table, out: list[Path]) -> None:
+def _show_table(table: Table, out: list[Path], *, transposed: bool) -> None:
     """Write a table to files, or print it if there are none."""
     from robustbench_eff.core.disk import reporting_os_errors
     from robustbench_eff.leaderboards import terminal
-    from robustbench_eff.leaderboards.table_formats import FORMATS
+    from robustbench_eff.leaderboards.table_formats import FORMATS, TRANSPOSED
 
     for path in out:
         with reporting_os_errors(path):
-            path.write_text(_writer_for(FORMATS, path)(table), encoding="utf-8")
+            path.write_text(_writer_for(TRANSPOSED if transposed else FORMATS, path)(table), encoding="utf-8")
         print_line(error_console(), f"{len(table.rows)} models written to {path}.")
     if not out:
-        terminal.show(table, output_console())
+        terminal.show(table, output_console(), transposed=transposed)
 
 
 @leaderboard_app.command()
