@@ -40,6 +40,8 @@ UNRELIABLE_AUTOATTACK = f"{UNRELIABLE}RobustBench warns that AutoAttack may over
 """Flag of a number that RobustBench marks as unreliable."""
 STEP_SIZES = {"MadryLab/robustness": "", "cihangxie/SmoothAdversarialTraining": "step_size=1/255"}
 """Step sizes of the sources that give theirs for PGD: 2.5 eps / steps, the default here, and 1/255."""
+ONE_PIXEL = {"cifar10": "one_pixel(pixels=1, targets=9)", "imagenet": "one_pixel(pixels=1)"}
+"""The attacks behind the success rates of the one-pixel paper: targeted on CIFAR-10, untargeted on ImageNet."""
 BENCHMARKS = {
     "imagenet-a-clean200": "imagenet-a-clean",
     "imagenet-r-clean200": "imagenet-r-clean",
@@ -114,6 +116,8 @@ def name_of(benchmark: str, metric: str, source: str = "") -> Name:
         return Name(name, "imagenet_c", "mean_accuracy", unit, kind)
     if ours == "robust_accuracy":
         return Name(name, "an attack not named", ours, unit, kind)
+    if ours in ("any_target_success_rate", "mean_confidence"):
+        return Name(name, ONE_PIXEL.get(name, "an attack not named"), ours, unit, kind)
     return Name(BENCHMARKS.get(name, name), WHOLE_SETS.get(ours, "none"), ours, unit, kind)
 
 

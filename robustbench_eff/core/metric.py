@@ -44,6 +44,7 @@ def _table(*metrics: Metric) -> Mapping[str, Metric]:
 HENDRYCKS = "Hendrycks & Dietterich 2019, arXiv:1903.12261"
 GEIRHOS_BIAS = "Geirhos et al. 2019, arXiv:1811.12231"
 GEIRHOS_ERRORS = "Geirhos, Meding & Wichmann 2020, arXiv:2006.16736"
+SU = "Su, Vargas & Sakurai 2019, arXiv:1710.08864"
 BY_DIFFICULTY = "_difficulty_N"
 _sequence = partial(Metric, section="sequence", source=HENDRYCKS)
 _certificate = partial(Metric, section="certificate", source="Cohen, Rosenfeld & Kolter 2019, arXiv:1902.02918")
@@ -215,6 +216,18 @@ METRICS: Mapping[str, Metric] = _table(
         higher_is_better=False,
         is_proportion=True,
     ),
+    Metric(
+        name="any_target_success_rate",
+        summary="samples classified correctly when clean that the one-pixel attack moved to any other class",
+        higher_is_better=False,
+        source=SU,
+    ),
+    Metric(
+        name="mean_confidence",
+        summary="mean probability of the class predicted where the one-pixel attack succeeds",
+        higher_is_better=False,
+        source=SU,
+    ),
     # Metrics that only published tables hold.
     Metric(name="top5_accuracy", summary="samples with the label among the five best classes", is_proportion=True),
     Metric(name="error", summary="samples classified wrongly", higher_is_better=False, is_proportion=True),
@@ -234,12 +247,6 @@ METRICS: Mapping[str, Metric] = _table(
     Metric(name="mce_improvement", summary="by how much the mCE fell", low=None, high=None),
     Metric(name="zero_shot_top1", summary="accuracy of a zero-shot classifier"),
     Metric(name="linear_top1", summary="accuracy of a linear classifier on frozen features"),
-    Metric(
-        name="any_target_success_rate",
-        summary="samples that an attack moved to one of its targets",
-        higher_is_better=False,
-    ),
-    Metric(name="mean_confidence", summary="mean confidence of the prediction", higher_is_better=False),
     Metric(
         name="accuracy_difference",
         summary="difference between the accuracies of a model and of human observers",
