@@ -73,7 +73,7 @@ def test_the_best_known_number_ranks_a_model_and_a_warning_of_robustbench_is_mar
     doubtful = table.rows[2].figures[1]
     assert doubtful is not None and doubtful.ranks == (3, 3) and not doubtful.is_best and doubtful.value == 0.75
     for name in ("md", "html", "tex"):
-        text = FORMATS[name](table).replace(r"\dag{}", "†").replace("\\", "")
+        text = FORMATS[name](table).replace("$\\dagger$", "†").replace("{*}", "*").replace("\\", "")
         assert "75.00†*" in text and "ranked by 60.00, the best known attack" in text, name
         assert "RobustBench warns that AutoAttack may overestimate" in text, name
 
