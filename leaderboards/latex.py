@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import cache
 
 from .grid import Cell, Grid, Label, by_model, by_number
 from .latex_text import tex, width
@@ -15,9 +16,12 @@ PAGE_WIDTH = 345.0
 r"""\textwidth of the class article at 10 pt, in points: the narrowest page of one column in common use."""
 LONGEST = 40
 """Height in lines of text from which a table breaks across pages."""
-FONT, SMALL, GAP = 8.5, 7.0, 6.0
-r"""Points: \footnotesize and the ends of intervals, a little more to cover bold, and the space between columns."""
-WIDEST = {"model": 115.0, "": 115.0}
+FONT, SMALL, GAP = 8.5, 7.6, 6.0
+r"""Points: \footnotesize and the ends of intervals, whose letters are wider for their size, and the space between
+columns."""
+BOLD = 1.16
+"""How much wider bold digits are."""
+WIDEST = {"model": 108.0, "defense": 84.0, "": 108.0}
 """Widths in points at which names of lines are broken, by the heading above them."""
 WIDEST_OTHER = 60.0
 """The same for everything else."""
@@ -132,7 +136,7 @@ def _width(grid: Grid) -> float:
         max(_stack_width(head.text, WIDEST_OTHER) + NOTE, *(_cell_width(line.cells[index]) for line in grid.lines))
         for index, head in enumerate(grid.heads)
     ]
-    return sum(names) + sum(numbers) + NOTE + GAP * (len(names) + len(numbers))
+    return sum(names) + sum(numbers) + GAP * (len(names) + len(numbers))
 
 
 def _widest(head: str) -> float:
@@ -143,7 +147,7 @@ def _cell_width(cell: Cell) -> float:
     ends = _ends(cell)
     if ends is None:
         return _stack_width(cell.number, WIDEST_OTHER)
-    return FONT * width(cell.number) + SMALL * max(width(end) + 0.4 for end in ends)
+    return FONT * width(cell.number) * (BOLD if cell.is_separated else 1) + SMALL * max(map(width, ends))
 
 
 def _ends(cell: Cell) -> tuple[str, str] | None:
@@ -155,7 +159,8 @@ def _ends(cell: Cell) -> tuple[str, str] | None:
     return f"+{high - value:f}", f"-{value - low:f}"
 
 
-def _stack(text: str, widest: float) -> list[str]:
+@cache
+def _stack(text: str, widest: float) -> tuple[str, ...]:
     """Return text in lines that are not wider than `widest` points, broken inside of a word only if it is too long."""
     lines = [""]
     for piece in re.findall(r"[^ ,_/(=.-]*[ ,_/(=.-]+|[^ ,_/(=.-]+", text):
@@ -165,9 +170,10 @@ def _stack(text: str, widest: float) -> list[str]:
             if lines[-1] and mark != " " and FONT * width(lines[-1] + mark) > widest:
                 lines.append("")
             lines[-1] += mark
-    return [line.strip() for line in lines]
+    return tuple(line.strip() for line in lines)
 
 
+@cache
 def _stack_width(text: str, widest: float) -> float:
     return FONT * max(map(width, _stack(text, widest)))
 
@@ -234,11 +240,11 @@ def _float(grid: Grid, caption: str, notes: Sequence[str]) -> str:
     lines = [[*map(_name, line.names, grid.corner), *map(_number, line.cells)] for line in grid.lines]
     head, *body = (f"{' & '.join(line)} \\\\" for line in [[*corner, *heads], *lines])
     columns = "l" * len(grid.corner) + "r" * len(grid.heads)
-    size = [r"\footnotesize", rf"\setlength{{\tabcolsep}}{{{GAP / 2:g}pt}}"]
+    size = [r"\footnotesize", rf"\setlength{{\tabcolsep}}{{{GAP / 2:g}pt}}\renewcommand{{\arraystretch}}{{1.25}}"]
     below = [rf"\par {note}" for note in notes]
     if _height(grid) + 2 * len(notes) < LONGEST:
         tabular = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
-        inside = [caption, r"\centering", *size, *tabular, r"\end{tabular}", r"\raggedright", *below]
+        inside = [caption, r"\centering", *size, *tabular, r"\end{tabular}\par", r"\raggedright", *below]
         return "\n".join([r"\begin{table}[tbp]", *inside, r"\end{table}"])
     first = [rf"\begin{{longtable}}{{{columns}}}", rf"{caption} \\", r"\toprule", head, r"\midrule", r"\endfirsthead"]
     others = [r"\toprule", head, r"\midrule", r"\endhead", r"\bottomrule", r"\endfoot"]

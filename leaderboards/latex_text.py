@@ -141,11 +141,26 @@ def _plain(mark: str) -> str:
 
 
 _WIDTHS = {
-    "ijl.,:;!|'`I()[]": 0.36,
-    "frstcez-/ ": 0.47,
-    "mMwW%@": 1.03,
+    0.28: "il,.:;!|'[]",
+    0.31: "fj",
+    0.34: "- ",
+    0.37: "I_",
+    0.4: "rst()",
+    0.45: "cez",
+    0.5: 'ago0123456789/*$~^\\{}`"?',
+    0.53: "kqvxyJ",
+    0.56: "bdhnpuS",
+    0.64: "LZ",
+    0.69: "EFP",
+    0.75: "wABCDHNRTUVXY",
+    0.79: "GKOQ<>=+&@",
+    0.84: "m%#",
+    1.03: "MW",
 }
-_DIGIT, _LOWER, _UPPER, _OTHER, _CODE = 0.5, 0.56, 0.79, 0.8, 3.9
+"""Widths of characters in Computer Modern Roman, in units of the font size."""
+_WIDTH_OF = {mark: wide for wide, marks in _WIDTHS.items() for mark in marks}
+_OTHER, _CODE = 0.85, 4.2
+"""The same of letters with accents and of symbols, and of codes such as `U+6A21` in brackets."""
 
 
 def width(text: str) -> float:
@@ -158,11 +173,4 @@ def width(text: str) -> float:
 
 
 def _width(mark: str) -> float:
-    for marks, wide in _WIDTHS.items():
-        if mark in marks:
-            return wide
-    if mark.isdigit():
-        return _DIGIT
-    if mark.isascii():
-        return _LOWER if mark.islower() or mark in "_*" else _UPPER
-    return _CODE if "U+" in _character(mark) else _OTHER
+    return _WIDTH_OF.get(mark) or (_CODE if "U+" in _character(mark) else _OTHER)
