@@ -69,6 +69,9 @@ def build_table(entries: Sequence[Entry], layout: Layout) -> Table:
     sorting = _sorting(layout, places)
     rows = _sorted([row for row in rows if any(row.figures)], sorting, columns)
     rows = [row for row in rows if row.ranks is not None or not layout.complete]
+    if not rows:
+        label = columns[sorting[0]].label
+        raise EmptyTable(f"No model has a number in {label}.", "Sort by another column, or leave out `complete: true`.")
     return Table(title=layout.title, columns=columns, rows=tuple(rows), digits=layout.digits)
 
 

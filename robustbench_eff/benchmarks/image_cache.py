@@ -30,9 +30,11 @@ from .benchmark import Benchmark
 from .data_fingerprint import FingerprintRecord, content_of, digest, hash_strings
 from .image_set import ImageSet, protocol_of
 from .labelled_images import LabelledImages
-from .labels import resolve_labels
+from .labels import ResolvedLabels, resolve_labels
 from .readers.decode import decode
 
+MAX_UNREADABLE = 20
+"""Number of unreadable files after which no more are looked for."""
 _Count: TypeAlias = Callable[[int, int], None]
 """Called with the number of samples that are done, and of all."""
 
@@ -69,7 +71,7 @@ def prepare(
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=_with_benchmark(protocol_of(opened, len(ids), decoded, geometry, channels), benchmark),
+        protocol=_with_benchmark(protocol_of(opened, len(ids), decoded, geometry, channels), benchmark, resolved),
         sample_ids=ids,
         labels=labels,
         pixels=np.load(path, mmap_mode="r"),
@@ -79,15 +81,17 @@ def prepare(
         full_image=partial(_whole, opened, decoded),
         textures=None if resolved.textures is None else resolved.textures[:limit],
         interpolation=geometry.interpolation,
+        flags=benchmark.flags,
     )
 
 
-def _with_benchmark(protocol: Protocol, benchmark: Benchmark) -> Protocol:
-    """Return the protocol with the class map and the JPEG quality of a benchmark."""
+def _with_benchmark(protocol: Protocol, benchmark: Benchmark, resolved: ResolvedLabels) -> Protocol:
+    """Return the protocol with the classes, the class map and the JPEG quality of a benchmark."""
     return replace(
         protocol,
         classes="" if benchmark.class_map is None else str(benchmark.class_map()),
-        class_names=benchmark.class_names,
+        class_order=resolved.class_order,
+        class_names=resolved.class_names,
         jpeg_quality=benchmark.jpeg_quality if benchmark.layout is None else None,
     )
 
@@ -159,10 +163,20 @@ def _decode_all(
         pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         reserve(temporary)
 
+        unreadable: list[DataError] = []
+
         def decode_one(position: int) -> str:
+            if len(unreadable) >= MAX_UNREADABLE:
+                return ""
             name = f"{opened.origin}: {ids[position]}"
-            content = content_of(opened, position)
-            pixels[position] = _crop(decode(content, name), geometry, name)
+            try:
+                content = content_of(opened, position)
+                pixels[position] = _crop(decode(content, name), geometry, name)
+            except SizeError:
+                raise
+            except DataError as error:
+                unreadable.append(error)
+                return ""
             return digest(content)
 
         digests = []
@@ -170,6 +184,7 @@ def _decode_all(
             for sample_digest in pool.map(decode_one, range(len(ids))):
                 digests.append(sample_digest)
                 count(len(digests), len(ids))
+        _refuse_unreadable(opened, unreadable)
         pixels.flush()
         fingerprint = record.fingerprint(digests)
         path = _pixels_path(folder, fingerprint, geometry)
@@ -177,6 +192,17 @@ def _decode_all(
         temporary.replace(path)
         record.save(fingerprint)
     return fingerprint, path
+
+
+def _refuse_unreadable(opened: LabelledImages, errors: list[DataError]) -> None:
+    """Raise one error that lists all files that cannot be read, up to a limit."""
+    if not errors:
+        return
+    if len(errors) == 1:
+        raise errors[0]
+    listed = "\n".join(f"  {message}" for message in sorted(error.message for error in errors))
+    count = f"{len(errors)} images" if len(errors) < MAX_UNREADABLE else f"{len(errors)} images or more"
+    raise DataError(f"{count} of {opened.origin} cannot be read:\n{listed}", "Replace the files, or leave them out.")
 
 
 def _whole(opened: LabelledImages, geometry: Geometry, position: int) -> npt.NDArray[np.uint8]:

@@ -106,5 +106,6 @@ def prepare_published(
         input_size=geometry.shape,
         channels=channels,
         interpolation=geometry.interpolation,
+        flags=benchmark.flags,
         published=True,
     )

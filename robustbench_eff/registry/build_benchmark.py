@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
-from robustbench_eff.core.errors import UsageError, did_you_mean
+from robustbench_eff.core.errors import UsageError, did_you_mean, misspelled
 
 from .benchmarks import BENCHMARKS, SCORED_WITH
 from .suite import Suite
@@ -22,7 +22,8 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
             of the user's own images.
 
     Raises:
-        UsageError: The name is not in the table and has no images, or it stands for other labels of a benchmark.
+        UsageError: The name is not in the table and has no images, is almost that of a benchmark, or stands for other
+            labels of a benchmark.
     """
     if name in SCORED_WITH:
         raise UsageError(
@@ -33,6 +34,11 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
         row: Benchmark = BENCHMARKS[name].load()
         return row
     if place is not None:
+        if meant := misspelled(name, BENCHMARKS):
+            raise UsageError(
+                f"{name!r} is not a benchmark, and almost the name of one.",
+                f"For that benchmark write {meant!r}; for images of your own choose another name, such as 'my-{name}'.",
+            )
         return Benchmark(
             name=name,
             title="the user's own images",

@@ -52,6 +52,13 @@ def test_models_without_a_number_are_left_out_if_the_layout_is_complete() -> Non
     assert len(build_table(entries, Layout.parse(text % ", complete: true", "x")).rows) == 3
 
 
+def test_a_layout_that_leaves_out_every_model_is_an_error() -> None:
+    nothing = Result(benchmark="b", metric="robust_accuracy", value=None, protocol="p")
+    text = "{title: T, columns: [{label: r, metric: robust_accuracy}], sort: [r], complete: true}"
+    with pytest.raises(UsageError, match="No model has a number in r"):
+        build_table([Entry(model="m", measured=(nothing,))], Layout.parse(text, "x"))
+
+
 def test_ranges_of_ranks_cover_the_true_ranks_in_95_percent() -> None:
     random, truth, n = np.random.default_rng(0), np.array([0.5, 0.52, 0.56, 0.6]), 1000
     true_ranks = [4, 3, 2, 1]

@@ -102,11 +102,11 @@ def test_latex_is_well_formed_and_narrow(models: list[Entry], transposed: bool, 
 
 
 def _widest(column: tuple[str, ...]) -> float:
-    """Return a width in points of a column by its longest piece of plain text; cells of one letter have some width."""
+    """Return a lower estimate of the width of a column in points, by its longest piece of plain text."""
     pieces = [
         re.sub(r"\\shortstack\[.\]|\\text\w+|\^|\$|[{}]", "", piece) for cell in column for piece in cell.split(r"\\")
     ]
-    return max(3.5 * len(re.sub(r"_-[\d.]+|\\", "", piece).strip()) for piece in pieces)
+    return max(3.2 * len(re.sub(r"_-[\d.]+|\\", "", piece).strip()) for piece in pieces)
 
 
 def _compile(text: str, folder: Path) -> None:
