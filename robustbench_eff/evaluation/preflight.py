@@ -204,7 +204,7 @@ def _opened(
     wanted = {benchmark.name: benchmark for model in models for benchmark in model.benchmarks}
     clean = {name: open_clean(benchmark, settings.data) for name, benchmark in wanted.items()}
     files = {
-        (name, change.text): open_files(benchmark, str(locations.place(benchmark, settings.data)), change)
+        (name, change.text): open_files(benchmark, str(locations.place(benchmark, settings.data)), change, clean[name])
         for name, benchmark in wanted.items()
         for change in published[name]
     }

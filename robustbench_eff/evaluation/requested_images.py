@@ -13,7 +13,7 @@ from robustbench_eff.benchmarks.lazy_images import prepare_published
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.core.progress import ProgressCallback
-from robustbench_eff.registry.perturbation import Perturbation
+from robustbench_eff.registry.perturbation import Perturbation, sized
 
 from .preflight import PreflightResult
 from .resolve_cells import RequestedCell
@@ -83,7 +83,8 @@ class RequestedImages:
 def applied_to(requested: RequestedCell, images: ImageSet) -> Perturbation:
     """Return the perturbation of a cell as it applies to its images.
 
-    Published images are changed already; corrupted ones become JPEG files if the benchmark says so.
+    Published images are changed already; corrupted ones become JPEG files if the benchmark says so. The size of the
+    images chooses the constants where the text leaves them open.
 
     Args:
         requested: The cell.
@@ -92,7 +93,8 @@ def applied_to(requested: RequestedCell, images: ImageSet) -> Perturbation:
     Raises:
         UsageError: A sequence is to be made of images that are not square.
     """
-    perturbation, quality = requested.perturbation, requested.benchmark.jpeg_quality
+    height, width = images.pixels.shape[1:3]
+    perturbation, quality = sized(requested.perturbation, height, width), requested.benchmark.jpeg_quality
     match perturbation.kind:
         case "corruption" if images.published:
             return replace(perturbation, component=Published(perturbation.corruption))
@@ -102,10 +104,10 @@ def applied_to(requested: RequestedCell, images: ImageSet) -> Perturbation:
             return replace(perturbation, component=JpegSaved(cast(Corruption, perturbation.corruption), quality))
         case "sequence" if images.published:
             return replace(perturbation, component=PublishedFrames(perturbation.sequence))
-        case "sequence" if images.pixels.shape[1] != images.pixels.shape[2]:
+        case "sequence" if height != width:
             raise UsageError(
                 f"{perturbation.text} films a square, and the images of this model are "
-                f"{images.pixels.shape[1]}×{images.pixels.shape[2]} pixels (height × width).",
+                f"{height}×{width} pixels (height × width).",
                 "Leave sequences out, or evaluate at a square --input-size.",
             )
         case _:

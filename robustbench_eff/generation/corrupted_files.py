@@ -23,9 +23,10 @@ from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import ImageCorruption
 from robustbench_eff.registry import build_benchmark, build_styliser
+from robustbench_eff.registry.build_corruption import parse_corruption
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
-from robustbench_eff.registry.perturbation import expand_sets, parse_corruption, parse_perturbation
+from robustbench_eff.registry.perturbation import expand_sets, parse_perturbation
 from robustbench_eff.registry.stylisers import WITHOUT_WEIGHTS
 
 from .corrupted_arrays import check_severities, write_arrays

@@ -10,9 +10,21 @@ BENCHMARKS = Table(
     "benchmark",
     "robustbench_eff.benchmarks",
     {
+        "bloodmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:BLOODMNIST_C",
+            "BloodMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "breastmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:BREASTMNIST_C",
+            "BreastMNIST-C of MedMNIST-C, the published archives",
+        ),
         "cifar10": Row("robustbench_eff.benchmarks.definitions.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),
         "cifar10-c": Row(
             "robustbench_eff.benchmarks.definitions.cifar10:CIFAR10_C", "CIFAR-10-C, the published arrays"
+        ),
+        "cifar10-c-bar": Row(
+            "robustbench_eff.benchmarks.definitions.cifar10:CIFAR10_C_BAR",
+            "CIFAR-10-C-bar, the arrays of its authors' script",
         ),
         "cifar10-c-generated": Row(
             "robustbench_eff.benchmarks.definitions.cifar10:CIFAR10_C_GENERATED",
@@ -43,6 +55,10 @@ BENCHMARKS = Table(
             "robustbench_eff.benchmarks.definitions.cue_conflict:CUE_CONFLICT_MAX",
             "the same, a category by its best class",
         ),
+        "dermamnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:DERMAMNIST_C",
+            "DermaMNIST-C of MedMNIST-C, the published archives",
+        ),
         "digits": Row(
             "robustbench_eff.benchmarks.definitions.digits:DIGITS", "handwritten digits, 360 images, no download"
         ),
@@ -56,6 +72,9 @@ BENCHMARKS = Table(
         ),
         "imagenet": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"
+        ),
+        "imagenet-3dcc": Row(
+            "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_3DCC", "ImageNet-3DCC, the published files"
         ),
         "imagenet-a": Row(
             "robustbench_eff.benchmarks.definitions.imagenet_subsets:IMAGENET_A",
@@ -71,6 +90,9 @@ BENCHMARKS = Table(
         ),
         "imagenet-c": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_C", "ImageNet-C, the published files"
+        ),
+        "imagenet-c-bar": Row(
+            "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_C_BAR", "ImageNet-C-bar, the published files"
         ),
         "imagenet-c-generated": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_C_GENERATED",
@@ -117,8 +139,48 @@ BENCHMARKS = Table(
         "objectnet-clean": Row(
             "robustbench_eff.benchmarks.definitions.objectnet:OBJECTNET_CLEAN", "imagenet, the 113 classes of ObjectNet"
         ),
+        "octmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:OCTMNIST_C",
+            "OCTMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "organamnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:ORGANAMNIST_C",
+            "OrganAMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "organcmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:ORGANCMNIST_C",
+            "OrganCMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "organsmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:ORGANSMNIST_C",
+            "OrganSMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "pathmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:PATHMNIST_C",
+            "PathMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "pneumoniamnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:PNEUMONIAMNIST_C",
+            "PneumoniaMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "retinamnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:RETINAMNIST_C",
+            "RetinaMNIST-C of MedMNIST-C, the published archives",
+        ),
         "stylized-imagenet": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:STYLIZED_IMAGENET", "Stylized-ImageNet"
+        ),
+        "tiny-imagenet": Row(
+            "robustbench_eff.benchmarks.definitions.tiny_imagenet:TINY_IMAGENET",
+            "Tiny-ImageNet validation, 10,000 images",
+        ),
+        "tiny-imagenet-c": Row(
+            "robustbench_eff.benchmarks.definitions.tiny_imagenet:TINY_IMAGENET_C",
+            "Tiny-ImageNet-C, the published files",
+        ),
+        "tissuemnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist_c:TISSUEMNIST_C",
+            "TissueMNIST-C of MedMNIST-C, the published archives",
         ),
     },
 )

@@ -13,8 +13,9 @@ from robustbench_eff.core.errors import DataError, SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import GAUSSIAN_NOISE, Corruption, Kernel
 from robustbench_eff.registry import table
+from robustbench_eff.registry.build_corruption import parse_corruption
 from robustbench_eff.registry.corruptions import CORRUPTIONS
-from robustbench_eff.registry.perturbation import parse_corruption, parse_perturbation
+from robustbench_eff.registry.perturbation import parse_perturbation
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_BAR, IMAGENET_C_EXTRA, PERTURBATION_SETS
 from robustbench_eff.testing import CORRUPTION_CHECKS
 from robustbench_eff.testing.corruptions import example_batch
@@ -38,7 +39,7 @@ def test_a_name_is_that_of_its_kernel() -> None:
 def test_sets_are_the_published_ones() -> None:
     assert (IMAGENET_C + IMAGENET_C_EXTRA)[0::18] == ("gaussian_noise", "saturate")
     assert IMAGENET_C_BAR[0::9] == ("caustic_refraction", "brownish_noise")
-    assert [len(texts) for texts in PERTURBATION_SETS.values()] == [95, 50, 95, 50, 14, 6, 20]
+    assert [len(texts) for texts in PERTURBATION_SETS.values()] == [95, 50, 95, 50, 14, 6, 20, 95, 20, 75, 60]
 
 
 def of_the_batch(pixels: torch.Tensor, value: float, noise: torch.Tensor) -> torch.Tensor:
