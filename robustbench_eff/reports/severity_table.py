@@ -73,8 +73,8 @@ def _table(title: str, scores: Sequence[Score]) -> Printed:
         by_severity.setdefault(row_name(score, accuracies), {})[score.configuration["severity"]] = score
     errors = {score.perturbation: score for score in scores if score.metric == "CE"}
     constants = " and ".join(sorted({score.configuration["constants"] for score in accuracies}))
-    heading = f"accuracy in % by severity, constants of {constants}, with 95 % intervals"
-    table = Table(title=f"{title}: {heading}", title_justify="left")
+    made_with = f", constants of {constants}" if constants else ""
+    table = Table(title=f"{title}: accuracy in % by severity{made_with}, with 95 % intervals", title_justify="left")
     table.add_column("corruption", overflow="fold")
     for name in (*map(str, SEVERITIES), *(["CE"] if errors else [])):
         table.add_column(name, justify="right", no_wrap=True)
