@@ -17,6 +17,7 @@ from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, Usa
 from robustbench_eff.generation.cue_conflict import open_conflicts
 from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
 from robustbench_eff.registry.perturbation import Perturbation
+from robustbench_eff.registry.perturbation_sets import BY_SIZE
 
 
 class PublishedFiles(NamedTuple):
@@ -142,7 +143,7 @@ def _files(benchmark: Benchmark, root: str, change: Perturbation) -> PublishedFi
         raise UsageError(
             f"{benchmark.name} holds {layout.kind}s, and {change.text} is not one.", "Choose with --corruption."
         )
-    if parsed.arguments.get("constants", "imagenet") != layout.constants:
+    if parsed.arguments.get("constants", "imagenet") not in (layout.constants, BY_SIZE):
         raise UsageError(
             f"{benchmark.name} was made with the constants of {layout.constants}, and {change.text} asks for others.",
             f"Write it with constants={layout.constants!r}.",

@@ -13,7 +13,8 @@ from robustbench_eff.benchmarks.lazy_images import prepare_published
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.core.progress import ProgressCallback
-from robustbench_eff.registry.perturbation import Perturbation, sized
+from robustbench_eff.registry.perturbation import Perturbation, with_constants
+from robustbench_eff.registry.perturbation_sets import constants_for
 
 from .preflight import PreflightResult
 from .resolve_cells import RequestedCell
@@ -83,8 +84,8 @@ class RequestedImages:
 def applied_to(requested: RequestedCell, images: ImageSet) -> Perturbation:
     """Return the perturbation of a cell as it applies to its images.
 
-    Published images are changed already; corrupted ones become JPEG files if the benchmark says so. The size of the
-    images chooses the constants where the text leaves them open.
+    Published images are changed already; corrupted ones become JPEG files if the benchmark says so. Where the text
+    leaves the constants open, they are those of the published set, or for images of this size.
 
     Args:
         requested: The cell.
@@ -94,7 +95,9 @@ def applied_to(requested: RequestedCell, images: ImageSet) -> Perturbation:
         UsageError: A sequence is to be made of images that are not square.
     """
     height, width = images.pixels.shape[1:3]
-    perturbation, quality = sized(requested.perturbation, height, width), requested.benchmark.jpeg_quality
+    quality, layout = requested.benchmark.jpeg_quality, requested.benchmark.layout
+    constants = constants_for(height, width) if layout is None else layout.constants
+    perturbation = with_constants(requested.perturbation, constants)
     match perturbation.kind:
         case "corruption" if images.published:
             return replace(perturbation, component=Published(perturbation.corruption))

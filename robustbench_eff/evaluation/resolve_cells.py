@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -49,7 +50,8 @@ def requested_cells(ready: PreflightResult) -> list[RequestedCell]:
 def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
     """Return the position of every image among the clean ones, -1 where it has none.
 
-    A published image may be another type of file than its clean one, so names match without their suffix too.
+    A published image may be another type of file than its clean one, so names match without their suffix too. Where
+    no path matches, file names alone do, if every image has one of its own.
 
     Args:
         images: Corrupted images.
@@ -57,7 +59,15 @@ def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
     """
     known = {_stem(sample): position for position, sample in enumerate(clean.sample_ids)}
     known |= {sample: position for position, sample in enumerate(clean.sample_ids)}
-    return np.array([known.get(sample, known.get(_stem(sample), -1)) for sample in images.sample_ids])
+    positions = np.array([known.get(sample, known.get(_stem(sample), -1)) for sample in images.sample_ids])
+    return positions if (positions >= 0).any() else _positions_by_name(images.sample_ids, clean.sample_ids)
+
+
+def _positions_by_name(samples: Sequence[str], clean: Sequence[str]) -> SampleIndices:
+    """Positions by file name alone; all are -1 if two files have one name."""
+    names = [PurePosixPath(sample).stem for sample in clean]
+    known = {name: position for position, name in enumerate(names)} if len(set(names)) == len(names) else {}
+    return np.array([known.get(PurePosixPath(sample).stem, -1) for sample in samples])
 
 
 def all_opened(ready: PreflightResult, benchmark: Benchmark) -> list[LabelledImages]:
@@ -80,7 +90,7 @@ def seen_by(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages
     Args:
         classifier: The classifier.
         benchmark: The benchmark.
-        opened: Its clean images; None where there are none.
+        opened: Its clean images, or published ones where there are no clean ones; None without any.
 
     Raises:
         DataError: It is not clear which outputs the labels stand for.

@@ -6,6 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.layouts.written import written_set
 from robustbench_eff.core.errors import UsageError, did_you_mean
 
 from .benchmarks import BENCHMARKS, SCORED_WITH
@@ -14,7 +15,7 @@ from .suites import SUITES
 
 
 def benchmark(name: str, place: str | None = None) -> Benchmark:
-    """Return a benchmark of the table, or one of the user's own images.
+    """Return a benchmark of the table, or one of the user's own images, clean or written by `robust-eval corrupt`.
 
     Args:
         name: Name of the benchmark.
@@ -23,6 +24,7 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
 
     Raises:
         UsageError: The name is not in the table and has no images, or it stands for other labels of a benchmark.
+        DataError: The images were written from a benchmark of the table, and are read under its name.
     """
     if name in SCORED_WITH:
         raise UsageError(
@@ -32,6 +34,8 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
     if name in BENCHMARKS:
         row: Benchmark = BENCHMARKS[name].load()
         return row
+    if place is not None and (written := written_set(name, place)) is not None:
+        return written
     if place is not None:
         return Benchmark(
             name=name,

@@ -16,7 +16,7 @@ from .attacks import ADAPTERS, ATTACKS
 from .build_corruption import parse_corruption, parse_sequence
 from .corruptions import CORRUPTIONS
 from .other_names import instead_of
-from .perturbation_sets import BY_SIZE, PERTURBATION_SETS, PUBLISHED_ONLY, constants_for
+from .perturbation_sets import BY_SIZE, PERTURBATION_SETS, PUBLISHED_ONLY
 from .sequences import SEQUENCES
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Perturbation:
     smoothing: Smoothing | None = field(compare=False, repr=False, default=None)
     """The smoothed classifier that is certified, or attacked in place of the network; None for anything else."""
     by_size: bool = False
-    """Whether the size of the images chooses the constants; `sized` then returns what is applied. Until then the
-    component has those of ImageNet-C."""
+    """Whether the size of the images chooses the constants; `with_constants` then returns what is applied. Until then
+    the component has those of ImageNet-C."""
 
     @property
     def after(self) -> str | None:
@@ -108,21 +108,17 @@ def parse_perturbation(text: str) -> Perturbation:
     return _attack(text)
 
 
-def sized(perturbation: Perturbation, height: int, width: int) -> Perturbation:
-    """Return a perturbation with the constants for images of a size; most are returned as they are.
+def with_constants(perturbation: Perturbation, constants: str) -> Perturbation:
+    """Return a perturbation with these constants if its text leaves them open; most are returned as they are.
 
     Args:
         perturbation: Any perturbation.
-        height: Height in pixels of the images that are changed.
-        width: Their width in pixels.
+        constants: Name of the constants, such as `constants_for` returns for images of a size.
 
     Raises:
-        SpecError: The corruption does not have constants for that size.
+        SpecError: The corruption does not have these constants.
     """
-    if not perturbation.by_size:
-        return perturbation
-    parsed = spec.parse(perturbation.text)
-    return parse_perturbation(_text(parsed, constants_for(height, width)))
+    return parse_perturbation(_text(spec.parse(perturbation.text), constants)) if perturbation.by_size else perturbation
 
 
 def as_perturbation(value: str | Component) -> Perturbation:

@@ -16,13 +16,14 @@ from robustbench_eff.registry import table
 from robustbench_eff.registry.build_corruption import parse_corruption
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.medmnist_c import MEDMNIST_C
-from robustbench_eff.registry.perturbation import parse_perturbation, sized
+from robustbench_eff.registry.perturbation import parse_perturbation, with_constants
 from robustbench_eff.registry.perturbation_sets import (
     CORRUPTION_SETS,
     IMAGENET_C,
     IMAGENET_C_BAR,
     IMAGENET_C_EXTRA,
     PERTURBATION_SETS,
+    constants_for,
 )
 from robustbench_eff.testing import CORRUPTION_CHECKS
 from robustbench_eff.testing.corruptions import example_batch
@@ -74,8 +75,9 @@ def test_a_corruption_of_published_files_alone_is_refused_where_it_would_be_gene
 @pytest.mark.parametrize(("size", "constants"), [(32, "cifar10"), (64, "cifar10"), (65, "imagenet"), (224, "imagenet")])
 def test_the_size_of_the_images_chooses_the_constants(size: int, constants: str) -> None:
     text = "fog(severity=3)" if constants == "imagenet" else f"fog(severity=3, constants={constants!r})"
-    assert sized(parse_perturbation("fog(severity=3, constants='by_size')"), size, size).text == text
-    assert sized(parse_perturbation("fog(severity=3)"), size, size).text == "fog(severity=3)"
+    chosen = constants_for(size, size)
+    assert with_constants(parse_perturbation("fog(severity=3, constants='by_size')"), chosen).text == text
+    assert with_constants(parse_perturbation("fog(severity=3)"), "cifar10").text == "fog(severity=3)"
 
 
 def of_the_batch(pixels: torch.Tensor, value: float, noise: torch.Tensor) -> torch.Tensor:
