@@ -14,7 +14,7 @@ from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 
 from .benchmark import Benchmark
-from .data_fingerprint import content_of, fingerprint_of
+from .data_fingerprint import content_of, read_samples
 from .image_cache import shared_ids, warn_if_sorted
 from .image_set import ImageSet, protocol_of
 from .labelled_images import LabelledImages
@@ -93,15 +93,17 @@ def prepare_published(
     ids, labels = shared_ids(opened, limit), all_labels[:limit]
     assert benchmark.geometry is not None and benchmark.layout is not None
     unchanged = Geometry(size=benchmark.geometry.size, mode="none")
+    samples = read_samples(opened, ids, labels, benchmark.name, progress)
+    protocol = protocol_of(opened, len(ids), unchanged, geometry, channels)
     pixels = LazyImages(opened, unchanged.shape, sequences=benchmark.layout.kind == "sequence")
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=replace(protocol_of(opened, len(ids), unchanged, geometry, channels), split="published files"),
+        protocol=replace(protocol, split="published files", turned=samples.turned),
         sample_ids=ids,
         labels=labels,
         pixels=pixels,
-        fingerprint=fingerprint_of(opened, ids, labels, benchmark.name, progress),
+        fingerprint=samples.fingerprint,
         full_image=pixels.full_image,
         input_size=geometry.shape,
         channels=channels,
