@@ -15,6 +15,7 @@ import pytest
 import torch
 import yaml
 
+import render_layouts
 import render_reference
 from robustbench_eff import Settings, TrainSettings, evaluate, load_classifier, testing
 from robustbench_eff.attacks import PGD
@@ -255,6 +256,13 @@ def test_links_of_the_front_pages_lead_somewhere() -> None:
     for page, text in FRONT.items():
         for target in re.findall(r"\]\(([^)#:]+)\)", text):
             assert (ROOT / target).exists(), (page, target)
+
+
+def test_the_table_of_layouts_is_that_of_the_readers() -> None:
+    """`python scripts/render_layouts.py` writes it."""
+    page = (DOCS / "data.md").read_text()
+    assert page == render_layouts.rendered(page)
+    assert page.count("\n| ") > 10
 
 
 def test_every_page_is_reachable_from_the_navigation(reference: dict[str, str]) -> None:

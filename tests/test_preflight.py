@@ -115,7 +115,9 @@ def test_a_set_named_in_the_config_file_is_known(tmp_path: Path, monkeypatch: py
 
 def test_the_missing_command_keeps_what_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
-    request = ModelRequest(name="timm:resnet18", weights=Path("w.safetensors"), mean=(0.5,), model_args={"a": 1})
+    request = ModelRequest(
+        name="timm:resnet18", weights=Path("w.safetensors"), mean=(0.5,), std=(0.5,), model_args={"a": 1}
+    )
     with pytest.raises(MissingInputs) as caught:
         evaluate(
             *(request, "rb_imagenet_linf_wong2020fast"), attacks=["fgsm"], limit=5, store=Path(DEFAULT_STORE),
@@ -123,8 +125,8 @@ def test_the_missing_command_keeps_what_was_given(monkeypatch: pytest.MonkeyPatc
         )  # fmt: skip
     assert caught.value.hint.splitlines() == [
         "With local files:",
-        "  robust-eval --model timm:resnet18 --weights FILE --mean 0.5 --model-arg a=1 --attack fgsm "
-        "--data imagenet=PATH --limit 5 --device cpu --batch-size 4 --skip-missing",
+        "  robust-eval --model timm:resnet18 --weights FILE --mean 0.5 --std 0.5 --model-arg a=1 "
+        "--attack fgsm --data imagenet=PATH --limit 5 --device cpu --batch-size 4 --skip-missing",
     ]
 
 

@@ -44,8 +44,12 @@ class Benchmark:
     class_map: Callable[[], ClassMap] | None = None
     """Return the outputs of a model that stand for each class; None where outputs and classes are the same."""
     class_names: tuple[str, ...] = ()
-    """Name of each class, where the labels of the user's own images decided which outputs of a model count; else empty.
-    The protocol names them."""
+    """Name of each class, where the user's own images or the model decided which classes there are; else empty. The
+    protocol names them."""
+    class_order: str = ""
+    """Where the numbers of these classes come from, for the protocol; empty where the images decide."""
+    flags: tuple[str, ...] = ()
+    """What a reader must know before trusting a number on these images; they stand on every row."""
     select_images: Callable[[LabelledImages], LabelledImages] | None = None
     """Keep only the images of the benchmark, with their labels, where a source holds more; else None."""
     crop_border: int = 0

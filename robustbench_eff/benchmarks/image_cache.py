@@ -30,9 +30,11 @@ from .benchmark import Benchmark
 from .data_fingerprint import FingerprintRecord, ReadSamples, content_of, digest, hash_strings
 from .image_set import ImageSet, protocol_of
 from .labelled_images import LabelledImages
-from .labels import resolve_labels
+from .labels import ResolvedLabels, resolve_labels
 from .readers.decode import decode, is_turned
 
+MAX_UNREADABLE = 20
+"""Number of unreadable files after which no more are looked for."""
 _Count: TypeAlias = Callable[[int, int], None]
 """Called with the number of samples that are done, and of all."""
 
@@ -70,7 +72,7 @@ def prepare(
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=_with_benchmark(protocol, benchmark),
+        protocol=_with_benchmark(protocol, benchmark, resolved),
         sample_ids=ids,
         labels=labels,
         pixels=np.load(path, mmap_mode="r"),
@@ -80,15 +82,17 @@ def prepare(
         full_image=partial(_whole, opened, decoded),
         textures=None if resolved.textures is None else resolved.textures[:limit],
         interpolation=geometry.interpolation,
+        flags=benchmark.flags,
     )
 
 
-def _with_benchmark(protocol: Protocol, benchmark: Benchmark) -> Protocol:
-    """Return the protocol with the class map and the JPEG quality of a benchmark."""
+def _with_benchmark(protocol: Protocol, benchmark: Benchmark, resolved: ResolvedLabels) -> Protocol:
+    """Return the protocol with the classes, the class map and the JPEG quality of a benchmark."""
     return replace(
         protocol,
         classes="" if benchmark.class_map is None else str(benchmark.class_map()),
-        class_names=benchmark.class_names,
+        class_order=resolved.class_order,
+        class_names=resolved.class_names,
         jpeg_quality=benchmark.jpeg_quality if benchmark.layout is None else None,
     )
 
@@ -160,10 +164,20 @@ def _decode_all(
         pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         reserve(temporary)
 
+        unreadable: list[DataError] = []
+
         def decode_one(position: int) -> tuple[str, bool]:
+            if len(unreadable) >= MAX_UNREADABLE:
+                return "", False
             name = f"{opened.origin}: {ids[position]}"
-            content = content_of(opened, position)
-            pixels[position] = _crop(decode(content, name), geometry, name)
+            try:
+                content = content_of(opened, position)
+                pixels[position] = _crop(decode(content, name), geometry, name)
+            except SizeError:
+                raise
+            except DataError as error:
+                unreadable.append(error)
+                return "", False
             return digest(content), is_turned(content)
 
         digests, turned = [], 0
@@ -172,6 +186,7 @@ def _decode_all(
                 digests.append(sample_digest)
                 turned += was_turned
                 count(len(digests), len(ids))
+        _refuse_unreadable(opened, unreadable)
         pixels.flush()
         samples = ReadSamples(record.fingerprint(digests), turned)
         path = _pixels_path(folder, samples.fingerprint, geometry)
@@ -179,6 +194,17 @@ def _decode_all(
         temporary.replace(path)
         record.save(samples)
     return samples, path
+
+
+def _refuse_unreadable(opened: LabelledImages, errors: list[DataError]) -> None:
+    """Raise one error that lists all files that cannot be read, up to a limit."""
+    if not errors:
+        return
+    if len(errors) == 1:
+        raise errors[0]
+    listed = "\n".join(f"  {message}" for message in sorted(error.message for error in errors))
+    count = f"{len(errors)} images" if len(errors) < MAX_UNREADABLE else f"{len(errors)} images or more"
+    raise DataError(f"{count} of {opened.origin} cannot be read:\n{listed}", "Replace the files, or leave them out.")
 
 
 def _whole(opened: LabelledImages, geometry: Geometry, position: int) -> npt.NDArray[np.uint8]:

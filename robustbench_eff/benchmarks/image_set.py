@@ -66,6 +66,8 @@ class ImageSet:
     """How images are resized to `input_size`, where they have another size."""
     channels: int = 3
     """Channels of the images that the model sees: 3, or 1 for grey."""
+    flags: tuple[str, ...] = ()
+    """What a reader must know before trusting a number on these images."""
     published: bool = False
     """True if others corrupted the images, so that their distance from clean images is unknown."""
 

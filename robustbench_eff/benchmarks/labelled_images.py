@@ -51,10 +51,14 @@ class LabelledImages:
     """Number of images of the source that do not belong to the benchmark."""
     class_names: tuple[str, ...] = ()
     """Name of every class in the order of the source's own numbers, where it states one; else empty. The labels are
-    then names among these. A class without images keeps its number."""
+    then names among these, or their positions as whole numbers. A class without images keeps its number."""
+    outputs: tuple[tuple[int, ...], ...] = ()
+    """The outputs of a model that stand for each of `class_names`, where the user said so; else empty."""
     class_order: str = ""
     """Where the numbers of the classes come from, for the protocol, such as `numbers of the dataset`; empty where the
     source says nothing."""
+    order_is_stated: bool = False
+    """True where the user stated the order of the classes."""
     ignored: tuple[IgnoredFiles, ...] = ()
     """Files of the source that were not read."""
 

@@ -108,5 +108,6 @@ def prepare_published(
         input_size=geometry.shape,
         channels=channels,
         interpolation=geometry.interpolation,
+        flags=benchmark.flags,
         published=True,
     )

@@ -15,6 +15,8 @@ from .common import error_boundary
 from .options import (
     BatchSizeOption,
     BenchmarkOption,
+    ClassMapOption,
+    ClassOrderOption,
     DataOption,
     DeviceOption,
     EngineOption,
@@ -76,6 +78,8 @@ def certify(
     draws: Annotated[int, typer.Option(help="Draws over which each query of an attack averages.")] = 32,
     benchmark: BenchmarkOption = None,
     data: DataOption = None,
+    class_order: ClassOrderOption = None,
+    class_map: ClassMapOption = None,
     weights: WeightsOption = None,
     trust_checkpoint: TrustOption = False,
     random_weights: RandomWeightsOption = False,

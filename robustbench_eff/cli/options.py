@@ -45,6 +45,8 @@ MODEL_OPTIONS = (
 _PLAIN = (
     "suite",
     "adapt",
+    "class_order",
+    "class_map",
     "limit",
     "device",
     "workers",
@@ -109,6 +111,17 @@ AdaptOption: TypeAlias = Annotated[
 DataOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(help="Images of a benchmark: NAME=PATH or NAME=hf:ID[@SPLIT][#REVISION]; may be repeated."),
+]
+ClassOrderOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Order of the classes of your own images: sorted, natural, numeric, or a file with their names in the "
+        "order of the model's outputs."
+    ),
+]
+ClassMapOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="JSON or CSV file: which outputs of the model each class of your own images stands for."),
 ]
 WeightsOption: TypeAlias = Annotated[Path | None, typer.Option(help="Weights: safetensors file or PyTorch state_dict.")]
 TrustOption: TypeAlias = Annotated[

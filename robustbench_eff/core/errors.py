@@ -166,6 +166,22 @@ def did_you_mean(word: str, known: Iterable[str], *, count: int = 3) -> str:
     return "Did you mean " + " or ".join(map(repr, ranked[:count])) + "?" if ranked else ""
 
 
+def misspelled(word: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a word most likely is: other capitals or separators, a letter missing, or two swapped.
+
+    Args:
+        word: Name that is not known.
+        known: Names that are.
+    """
+    plain = _letters(word)
+    for name in known:
+        letters = _letters(name)
+        rearranged = sorted(plain) == sorted(letters) or len(plain) < len(letters)
+        if plain == letters or (rearranged and _edits(plain, letters) == 1):
+            return name
+    return None
+
+
 def _letters(name: str) -> str:
     return "".join(letter for letter in name.casefold() if letter.isalnum())
 

@@ -6,6 +6,13 @@ from collections.abc import Iterable
 
 MASKING_SUSPECTED = "masking suspected: "
 """Followed by the name of the check for gradient masking that puts the number in doubt."""
+AT_CHANCE = "not above chance: "
+"""Followed by the counts, for a clean accuracy that guessing could give."""
+CAUSES_OF_CHANCE = (
+    "Usual causes: mean and std of another network, or in units of 0 to 255 (--mean, --std); images of another size "
+    "than in training (--input-size, --geometry); classes in another order, or labels from 1 (--class-order)."
+)
+"""What to check where a clean accuracy is not above chance."""
 FAILED = "failed: "
 """Followed by the reason why there is no number."""
 

@@ -30,9 +30,12 @@ class Protocol:
     """Number of images that were left out because they do not belong to any class of the benchmark."""
     classes: str = ""
     """How the model's outputs are mapped to the benchmark's classes; empty where they are the same."""
+    class_order: str = ""
+    """Where the numbers of the classes of the user's own images come from, such as `class folders in sorted order`;
+    empty where the benchmark numbers its classes."""
     class_names: tuple[str, ...] = ()
-    """Names of the classes, where the user's own images decided which of the model's outputs count; else empty. The
-    sentence has the first of them."""
+    """Names of the classes in this order, where the user's own images or the model decided which there are; else empty.
+    The sentence has the first of them."""
     turned: int = 0
     """Number of images that were turned or mirrored, as the EXIF orientation in their files says."""
     geometry: str = ""
@@ -59,7 +62,7 @@ class Protocol:
     def of_images(self) -> Protocol:
         """Return the protocol of the images and their stream: without seeds, precision, smoothing, labels and so on."""
         names = ("description", "split", "count", "total", "excluded", "classes", "geometry", "jpeg_quality")
-        more = ("class_names", "turned", "model_size", "stream")
+        more = ("class_order", "class_names", "turned", "model_size", "stream")
         return Protocol(**{name: getattr(self, name) for name in (*names, *more)})
 
     def unseeded(self) -> Protocol:
@@ -119,11 +122,12 @@ class Protocol:
         return " · ".join(part for part in (*parts, self.smoothing, self.labels, self.baseline, self.observers) if part)
 
     def _classes(self) -> str:
-        """How outputs become classes, with the names of the first few."""
+        """How outputs become classes and how these are numbered, with the names of the first few."""
+        how = ", ".join(part for part in (self.classes, self.class_order) if part)
         if not self.class_names:
-            return self.classes
+            return how
         first, others = ", ".join(self.class_names[:_NAMES_SHOWN]), len(self.class_names) - _NAMES_SHOWN
-        return f"{self.classes}: {first}" + (f" and {others} more" if others > 0 else "")
+        return f"{how}: {first}" + (f" and {others} more" if others > 0 else "")
 
     def _turned(self) -> str:
         """How many images were turned, empty if none."""

@@ -37,7 +37,8 @@ from .query_interface import draws_of, open_oracle, open_smoothed, referee_batch
 from .recognise import check_planned
 from .repeatable import repeatable
 from .requested_images import Origin, RequestedImages, applied_to
-from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells, seen_by
+from .resolve_cells import RequestedCell, all_opened, check_classes, clean_positions, requested_cells
+from .seen_classes import seen_by
 from .settings import Settings
 from .shard_columns import ShardColumns
 from .smoothed_votes import most_samples

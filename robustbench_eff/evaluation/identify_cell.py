@@ -61,6 +61,7 @@ def cell_of(
         seed=seed if is_drawn or perturbation.smoothing else None,
         flags=(
             *classifier.provenance.flags,
+            *images.flags,
             *_surrogate_flags(queried.surrogate),
             *_unidentified(classifier),
             *_random_outputs(queried, perturbation),

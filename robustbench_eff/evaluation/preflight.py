@@ -17,7 +17,8 @@ from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.registry.perturbation import Perturbation, expand_sets, perturbations
 from robustbench_eff.registry.suite import Suite
 
-from .open_images import available, missing_files, open_clean, open_files
+from .open_images import available, missing_files, open_files
+from .own_images import open_all_clean
 from .settings import Settings
 from .suggested_command import suggested_commands
 
@@ -202,7 +203,7 @@ def _opened(
 ) -> PreflightResult:
     """List the images of every benchmark that will be evaluated."""
     wanted = {benchmark.name: benchmark for model in models for benchmark in model.benchmarks}
-    clean = {name: open_clean(benchmark, settings.data) for name, benchmark in wanted.items()}
+    clean = open_all_clean(wanted, settings)
     files = {
         (name, change.text): open_files(benchmark, str(locations.place(benchmark, settings.data)), change, clean[name])
         for name, benchmark in wanted.items()

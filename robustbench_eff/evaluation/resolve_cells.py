@@ -11,7 +11,6 @@ import numpy as np
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET, OUTPUTS
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.labels import resolve_labels
 from robustbench_eff.core.errors import UsageError
@@ -81,26 +80,6 @@ def all_opened(ready: PreflightResult, benchmark: Benchmark) -> list[LabelledIma
     return clean + [opened for (name, _), opened in ready.published.items() if name == benchmark.name]
 
 
-def seen_by(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages | None) -> Benchmark:
-    """Return a benchmark as a classifier is evaluated on it.
-
-    The user's own images of some of ImageNet's classes become a benchmark over the outputs of these classes for a
-    classifier of ImageNet, and stay as they are for any other.
-
-    Args:
-        classifier: The classifier.
-        benchmark: The benchmark.
-        opened: Its clean images, or published ones where there are no clean ones; None without any.
-
-    Raises:
-        DataError: It is not clear which outputs the labels stand for.
-    """
-    knows_its_classes = benchmark.num_classes is not None or benchmark.class_map is not None
-    if opened is None or knows_its_classes or classifier.provenance.label_space != IMAGENET.label_space:
-        return benchmark
-    return with_imagenet_outputs(benchmark, opened)
-
-
 def check_classes(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> None:
     """Check that the outputs of a classifier are the classes of a benchmark.
 
@@ -125,8 +104,14 @@ def check_classes(classifier: Classifier, benchmark: Benchmark, opened: Labelled
 
 def _other_outputs_hint(classifier: Classifier, benchmark: Benchmark) -> str:
     own_images = benchmark.num_classes is None
-    if not own_images or classifier.num_classes != OUTPUTS:
-        return "Choose a benchmark of the model's own classes with --benchmark, or a model of these classes."
+    other_classes = "Choose a benchmark of the model's own classes with --benchmark, or a model of these classes."
+    if not own_images:
+        return other_classes
+    if classifier.num_classes != OUTPUTS:
+        return (
+            f"{other_classes} If the images are of some of its classes, name all of these in the order of the outputs "
+            "in a file for --class-order, or say with --class-map FILE which outputs each class of the images is."
+        )
     if classifier.provenance.label_space == IMAGENET.label_space:
         return "Name the classes of the images by wnid if they are ImageNet's, or choose a model of these classes."
     return (

@@ -41,6 +41,12 @@ class Settings:
     network whose answer to an image depends on this image alone."""
     data: Mapping[str, str] = field(default_factory=dict)
     """Where images are: benchmark name to path or `hf:ID[@SPLIT][#REVISION]`."""
+    class_order: str | None = None
+    """Order of the classes of your own images: `sorted`, `natural`, `numeric`, or a file with their names in the order
+    of the model's outputs; None for what the files state, see docs/data.md."""
+    class_map: Path | str | None = None
+    """File with the outputs of the model that stand for each class of your own images; None where classes are
+    outputs."""
     limit: int | None = None
     """Evaluate only the first N samples of each benchmark; None for all."""
     device: str = "auto"
@@ -98,6 +104,8 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, str) or not isinstance(value, Sequence):
                 raise UsageError(f"{name} must be a list, got {value!r}.", f"Write {name}=[...].")
+        if self.class_order is not None and self.class_map is not None:
+            raise UsageError("class_order and class_map exclude each other.", "A class map states the order as well.")
         if self.ray_address is not None and self.engine != "ray":
             raise UsageError("ray_address belongs to the engine ray.", "Add --engine ray.")
         if self.engine == "ray" and self.device not in ("auto", "cpu", "cuda"):
@@ -125,6 +133,8 @@ class EvaluateOptions(TypedDict, total=False):
     corruptions: Sequence[str | ImageCorruption]
     adapt: str | None
     data: Mapping[str, str]
+    class_order: str | None
+    class_map: Path | str | None
     limit: int | None
     device: str
     engine: Engine

@@ -51,6 +51,8 @@ class Card:
     """Forward and backward passes of the whole training, divided by the number of training images."""
     accuracy: Mapping[str, float]
     """Accuracies as fractions, by what they were measured on."""
+    class_names: tuple[str, ...] = ()
+    """Name of each output, where the training images are the user's own and have names; else empty."""
     epochs: list[Mapping[str, Any]] = field(default_factory=list)
     """Log of every epoch."""
     notes: tuple[str, ...] = ()
@@ -79,7 +81,8 @@ class Card:
             preprocessing = fields.pop("preprocessing")
             geometry = Geometry(**preprocessing.pop("geometry"))
             mean, std = (tuple(preprocessing[name]) for name in ("mean", "std"))
-            fields["notes"] = tuple(fields["notes"])
+            for name in ("notes", "class_names"):
+                fields[name] = tuple(fields.get(name, ()))
             return cls(**fields, preprocessing=Preprocessing(geometry=geometry, mean=mean, std=std))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ModelError(f"{path} is not the card of a trained network: {type(error).__name__}: {error}") from error

@@ -9,7 +9,6 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_eff.core.errors import ModelError
@@ -19,7 +18,8 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import Images, Logits
 
 from .class_map import ClassMap
-from .exported import check_shape, mark_eval
+from .class_names import class_names_of
+from .exported import check_initialised, check_shape, mark_eval
 from .fingerprint import identity, model_digest, weights_sums
 from .outputs import CallableNetwork, LogitsOnly, device_of, prepare_network
 from .randomness import draws_at_random, shares_draws
@@ -58,7 +58,13 @@ class Classifier(nn.Module):
     shares_draws: bool
     """Whether all images of a batch share what it draws."""
 
-    def __init__(self, model: nn.Module, preprocessing: Preprocessing, provenance: Provenance) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        preprocessing: Preprocessing,
+        provenance: Provenance,
+        class_names: tuple[str, ...] = (),
+    ) -> None:
         """Wrap a network, and check it on three images of noise.
 
         Args:
@@ -67,6 +73,7 @@ class Classifier(nn.Module):
             preprocessing: Geometry and normalization of its images. Three equal values of `mean` and of `std` may
                 become one: a network that fails on three channels and works on one takes one.
             provenance: Where it came from.
+            class_names: Name of each output; empty to look for them in the network.
 
         Raises:
             ModelError: The network is in train mode, fails, does not return finite float logits, or returns
@@ -77,7 +84,7 @@ class Classifier(nn.Module):
         self.model = model
         self.training = getattr(model, "training", False)  # frozen TorchScript has no mode
         self.provenance = provenance
-        _check_initialised(model)
+        check_initialised(model)
         before = model_digest(model)
         registered = {*model.modules()}
         self._hidden = {
@@ -91,6 +98,8 @@ class Classifier(nn.Module):
         sums = self.weights_sums()
         trial, prepared = _tried_out(model, preprocessing, self.name)
         self.model, self.preprocessing, self.num_classes = prepared[:3]
+        self.class_names = class_names or class_names_of(model, self.num_classes)
+        """Name of each output, where the network says so; else empty."""
         self.check_mode()
         self.provenance = replace(
             provenance,
@@ -204,16 +213,6 @@ class Classifier(nn.Module):
 
 _CANNOT_COPY = (RuntimeError, TypeError, ValueError, AttributeError, copy.Error, pickle.PickleError)
 """What `copy.deepcopy` raises for modules that hold generators, locks or tensors with a history."""
-
-
-def _check_initialised(model: nn.Module) -> None:
-    tensors = (*model.named_parameters(), *model.named_buffers())
-    if lacking := [name for name, value in tensors if is_lazy(value)]:
-        raise ModelError(
-            f"{lacking[0]} of {type(model).__name__} is not initialised: a lazy layer draws its weights when it is "
-            "first called.",
-            "Call the module once on a batch, load its weights, and then evaluate it.",
-        )
 
 
 def copy_for_trial(model: nn.Module) -> nn.Module:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.fx import GraphModule, Node
+from torch.nn.parameter import is_lazy
 
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.quantized import has_no_mode, integer_layer
@@ -138,3 +139,18 @@ def _is_in_train_mode(node: Node) -> bool:
         return False
     given = dict(zip((argument.name for argument in schema.arguments), node.args, strict=False)) | node.kwargs
     return any(given.get(name) is True for name in MODE_ARGUMENTS)
+
+
+def check_initialised(model: nn.Module) -> None:
+    """Raise ModelError if a parameter or buffer has no values yet.
+
+    Args:
+        model: Any network.
+    """
+    tensors = (*model.named_parameters(), *model.named_buffers())
+    if lacking := [name for name, value in tensors if is_lazy(value)]:
+        raise ModelError(
+            f"{lacking[0]} of {type(model).__name__} is not initialised: a lazy layer draws its weights when it is "
+            "first called.",
+            "Call the module once on a batch, load its weights, and then evaluate it.",
+        )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from robustbench_eff.core.errors import Missing, ModelError
+from robustbench_eff.core.errors import Missing, ModelError, UsageError
 from robustbench_eff.core.preprocessing import Mode, PerChannel, Preprocessing, Size, size_before_crop
 
 if TYPE_CHECKING:
@@ -40,7 +40,11 @@ class ModelOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
-    """A model by name, with all options that the user may set; None keeps the model's own value."""
+    """A model by name, with all options that the user may set; None keeps the model's own value.
+
+    Raises:
+        UsageError: `mean` or `std` is given without the other, or is not in units of pixels in [0, 1].
+    """
 
     name: str
     """Name as the user wrote it, such as `effnet_b0`, `timm:resnet50` or `path/to/file.py:factory`."""
@@ -62,6 +66,22 @@ class ModelRequest:
     """Unpickle a weights file that contains more than tensors, which may run code."""
     random_weights: bool = False
     """Draw the weights that no file gives at random, under a fixed seed; every row then says so."""
+
+    def __post_init__(self) -> None:
+        """Check that mean and std come together, in units of pixels in [0, 1]."""
+        if (self.mean is None) != (self.std is None):
+            given, other = ("mean", "std") if self.std is None else ("std", "mean")
+            raise UsageError(
+                f"{given} is given without {other}.",
+                f"Pass --{other} too; {'1' if other == 'std' else '0'} means that the network was trained without it.",
+            )
+        for name, values in (("mean", self.mean), ("std", self.std)):
+            if values is not None and max(map(abs, values)) > 1:
+                scaled = ",".join(f"{value / 255:.4g}" for value in values)
+                raise UsageError(
+                    f"{name} {','.join(f'{value:g}' for value in values)} is not in units of pixels from 0 to 1.",
+                    f"If the values are for pixels from 0 to 255, divide them by 255: --{name} {scaled}",
+                )
 
     @classmethod
     def from_options(cls, name: str, options: ModelOptions) -> ModelRequest:
@@ -136,6 +156,8 @@ class LoadedModule:
     """Remarks on how the model was loaded."""
     flags: tuple[str, ...] = ()
     """What a reader must know before trusting a number of this model; they stand on every row."""
+    class_names: tuple[str, ...] = ()
+    """Name of each output, where the source knows them; empty to look for them in the network."""
     all_loaded: bool = False
     """Whether `load_weights` has set every tensor of the state_dict, so that none of them can be random."""
 

@@ -10,12 +10,14 @@ BENCHMARKS = Table(
     "benchmark",
     "robustbench_eff.benchmarks",
     {
+        "bloodmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:BLOODMNIST", "BloodMNIST, test images"),
         "bloodmnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:BLOODMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:BLOODMNIST_C",
             "BloodMNIST-C of MedMNIST-C, the published archives",
         ),
+        "breastmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:BREASTMNIST", "BreastMNIST, test images"),
         "breastmnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:BREASTMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:BREASTMNIST_C",
             "BreastMNIST-C of MedMNIST-C, the published archives",
         ),
         "cifar10": Row("robustbench_eff.benchmarks.definitions.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),
@@ -55,8 +57,9 @@ BENCHMARKS = Table(
             "robustbench_eff.benchmarks.definitions.cue_conflict:CUE_CONFLICT_MAX",
             "the same, a category by its best class",
         ),
+        "dermamnist": Row("robustbench_eff.benchmarks.definitions.medmnist:DERMAMNIST", "DermaMNIST, test images"),
         "dermamnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:DERMAMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:DERMAMNIST_C",
             "DermaMNIST-C of MedMNIST-C, the published archives",
         ),
         "digits": Row(
@@ -139,32 +142,41 @@ BENCHMARKS = Table(
         "objectnet-clean": Row(
             "robustbench_eff.benchmarks.definitions.objectnet:OBJECTNET_CLEAN", "imagenet, the 113 classes of ObjectNet"
         ),
+        "octmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:OCTMNIST", "OCTMNIST, test images"),
         "octmnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:OCTMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:OCTMNIST_C",
             "OCTMNIST-C of MedMNIST-C, the published archives",
         ),
+        "organamnist": Row("robustbench_eff.benchmarks.definitions.medmnist:ORGANAMNIST", "OrganAMNIST, test images"),
         "organamnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:ORGANAMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:ORGANAMNIST_C",
             "OrganAMNIST-C of MedMNIST-C, the published archives",
         ),
+        "organcmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:ORGANCMNIST", "OrganCMNIST, test images"),
         "organcmnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:ORGANCMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:ORGANCMNIST_C",
             "OrganCMNIST-C of MedMNIST-C, the published archives",
         ),
+        "organsmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:ORGANSMNIST", "OrganSMNIST, test images"),
         "organsmnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:ORGANSMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:ORGANSMNIST_C",
             "OrganSMNIST-C of MedMNIST-C, the published archives",
         ),
+        "pathmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:PATHMNIST", "PathMNIST, test images"),
         "pathmnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:PATHMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:PATHMNIST_C",
             "PathMNIST-C of MedMNIST-C, the published archives",
         ),
+        "pneumoniamnist": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:PNEUMONIAMNIST", "PneumoniaMNIST, test images"
+        ),
         "pneumoniamnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:PNEUMONIAMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:PNEUMONIAMNIST_C",
             "PneumoniaMNIST-C of MedMNIST-C, the published archives",
         ),
+        "retinamnist": Row("robustbench_eff.benchmarks.definitions.medmnist:RETINAMNIST", "RetinaMNIST, test images"),
         "retinamnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:RETINAMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:RETINAMNIST_C",
             "RetinaMNIST-C of MedMNIST-C, the published archives",
         ),
         "stylized-imagenet": Row(
@@ -178,8 +190,9 @@ BENCHMARKS = Table(
             "robustbench_eff.benchmarks.definitions.tiny_imagenet:TINY_IMAGENET_C",
             "Tiny-ImageNet-C, the published files",
         ),
+        "tissuemnist": Row("robustbench_eff.benchmarks.definitions.medmnist:TISSUEMNIST", "TissueMNIST, test images"),
         "tissuemnist-c": Row(
-            "robustbench_eff.benchmarks.definitions.medmnist_c:TISSUEMNIST_C",
+            "robustbench_eff.benchmarks.definitions.medmnist:TISSUEMNIST_C",
             "TissueMNIST-C of MedMNIST-C, the published archives",
         ),
     },

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.layouts.written import written_set
-from robustbench_eff.core.errors import UsageError, did_you_mean
+from robustbench_eff.core.errors import UsageError, did_you_mean, misspelled
 
 from .benchmarks import BENCHMARKS, SCORED_WITH
 from .suite import Suite
@@ -23,7 +23,8 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
             of the user's own images.
 
     Raises:
-        UsageError: The name is not in the table and has no images, or it stands for other labels of a benchmark.
+        UsageError: The name is not in the table and has no images, is almost that of a benchmark, or stands for other
+            labels of a benchmark.
         DataError: The images were written from a benchmark of the table, and are read under its name.
     """
     if name in SCORED_WITH:
@@ -37,6 +38,11 @@ def benchmark(name: str, place: str | None = None) -> Benchmark:
     if place is not None and (written := written_set(name, place)) is not None:
         return written
     if place is not None:
+        if meant := misspelled(name, BENCHMARKS):
+            raise UsageError(
+                f"{name!r} is not a benchmark, and almost the name of one.",
+                f"For that benchmark write {meant!r}; for images of your own choose another name, such as 'my-{name}'.",
+            )
         return Benchmark(
             name=name,
             title="the user's own images",

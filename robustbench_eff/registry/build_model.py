@@ -59,7 +59,7 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         notes=built.notes,
         flags=tuple(dict.fromkeys((*built.flags, *flags_within(built.module)))),
     )
-    classifier = Classifier(built.module.to(device), built.preprocessing, provenance)
+    classifier = Classifier(built.module.to(device), built.preprocessing, provenance, built.class_names)
     check_outputs(classifier, request)
     return classifier
 

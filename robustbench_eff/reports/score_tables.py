@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 
+from robustbench_eff.core.flags import AT_CHANCE, CAUSES_OF_CHANCE
 from robustbench_eff.core.metric import Section
 from robustbench_eff.scores.score import Score
 
@@ -39,6 +40,8 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
                 console.print(printed.below, highlight=False, markup=False, soft_wrap=True)
     for protocol, mark in marks.items():
         console.print(f"{mark} {protocol}", style="dim", highlight=False, markup=False)
+    if any(flag.startswith(AT_CHANCE) for score in scores for flag in score.flags):
+        console.print(CAUSES_OF_CHANCE, style="bold", highlight=False)
     if any(score.metric.endswith("_8bit") for score in scores):
         console.print("8-bit: the perturbed images rounded to 8 bits, as files would hold them.", style="dim")
     if any(score.metric.endswith("_every_vote") for score in scores):

@@ -8,6 +8,7 @@ from robustbench_eff.core.statistics import wilson
 
 from .build_score import score_of
 from .cell_groups import CellOutcomes
+from .chance import chance_flag
 from .order_votes import interval_over_orders
 from .score import Score
 from .score_function import CellScores
@@ -29,6 +30,8 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
 
     Of a stream in several orders, `accuracy` is the mean over them.
 
+    A clean accuracy that is not above chance says so in a flag.
+
     Args:
         item: The cell with its outcomes.
     """
@@ -48,6 +51,8 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
         scores.append(score_of(item, name, total / n if n else None, interval))
     if item.kind == "smoothed attack" and (abstained := int((item.column("prediction") < 0).sum())):
         scores = [replace(score, flags=(*score.flags, f"abstained: {abstained}")) for score in scores]
+    if item.kind == "clean" and (flag := chance_flag(item)):
+        scores = [replace(score, flags=(*score.flags, *flag)) for score in scores]
     return scores
 
 

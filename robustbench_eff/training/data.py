@@ -15,8 +15,8 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.benchmarks.labelled_images import LabelledImages, plain_labels, select
-from robustbench_eff.benchmarks.labels import resolve_labels
+from robustbench_eff.benchmarks.labelled_images import LabelledImages, select
+from robustbench_eff.benchmarks.labels import resolve_labels, with_class_names
 from robustbench_eff.core.errors import DataError, Missing, UsageError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.defenses.training_batch import Samples
@@ -96,7 +96,9 @@ def open_training_data(
     benchmark, train, held_out = _open_splits(name, data, validation)
     images = prepare(benchmark, _limited(benchmark, train, limit), geometry)
     validation_images = prepare(benchmark, held_out, geometry)
-    num_classes = benchmark.num_classes or int(max(images.labels.max(), validation_images.labels.max())) + 1
+    names = images.protocol.class_names
+    highest = int(max(images.labels.max(), validation_images.labels.max()))
+    num_classes = benchmark.num_classes or len(names) or highest + 1
     return TrainingData(
         benchmark=benchmark,
         images=images,
@@ -118,11 +120,14 @@ def _open_splits(name: str, data: Mapping[str, str], validation: str | None) -> 
         assert benchmark.open_bundled is not None, f"training images of {name} are missing"
         return _Splits(benchmark, benchmark.open_bundled("train"), benchmark.open_bundled("validation"))
     opened = open_location(location, "train")
+    if not benchmark.class_index():
+        opened = with_class_names(opened)
     if validation is None:
         return _Splits(benchmark, *_split(benchmark, opened))
     held_out = open_location(validation, "validation")
-    _check_class_names(benchmark, opened, held_out)
-    return _Splits(benchmark, opened, held_out)
+    if benchmark.class_index():
+        return _Splits(benchmark, opened, held_out)
+    return _Splits(benchmark, opened, _in_order_of(opened, with_class_names(held_out)))
 
 
 def _benchmark(name: str, data: Mapping[str, str], validation: str | None) -> tuple[Benchmark, str | None]:
@@ -161,17 +166,16 @@ def samples_of(images: ImageSet, num_classes: int) -> Samples:
     return Samples(pixels=tensor, labels=torch.from_numpy(images.labels), num_classes=num_classes)
 
 
-def _check_class_names(benchmark: Benchmark, train: LabelledImages, held_out: LabelledImages) -> None:
-    """Class names without an index are numbered alphabetically, so both sets must have the same names."""
-    if benchmark.class_index():
-        return
-    names = [{label for label in plain_labels(opened) if isinstance(label, str)} for opened in (train, held_out)]
-    if names[0] != names[1]:
-        different = sorted(names[0] ^ names[1])
+def _in_order_of(train: LabelledImages, held_out: LabelledImages) -> LabelledImages:
+    """Validation images with their classes numbered as those of the training images, which must have the same names."""
+    if different := sorted(set(train.class_names) ^ set(held_out.class_names)):
         raise DataError(
             f"{different[0]!r} is a class of only one of {train.origin} and {held_out.origin}.",
             "Give both the same classes.",
         )
+    names = held_out.class_names
+    labels = [label if isinstance(label, str) or not names else names[label] for label in held_out.labels]
+    return replace(held_out, labels=labels, class_names=train.class_names, class_order=train.class_order)
 
 
 def _split(benchmark: Benchmark, opened: LabelledImages) -> tuple[LabelledImages, LabelledImages]:

@@ -102,6 +102,7 @@ def _card(inputs: TrainingInputs, trained: TrainedNetwork, metrics: ValidationMe
         architecture=settings.arch,
         num_classes=data.samples.num_classes,
         label_space=data.benchmark.label_space,
+        class_names=data.images.protocol.class_names,
         activation=recipe.exported_activation,
         preprocessing=inputs.preprocessing,
         defense=settings.defense_text,

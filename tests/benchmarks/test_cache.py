@@ -51,7 +51,7 @@ def test_a_full_disk_under_the_cache_is_said(tmp_path: Path, monkeypatch: pytest
 def test_a_limit_takes_the_first_samples_and_says_so(tmp_path: Path) -> None:
     found = prepared(npz(tmp_path / "set"), limit=4)
     assert found.labels.tolist() == [0, 1, 2, 0]
-    assert str(found.protocol) == "local files, first 4 of 6 images, 8×8 as it is"
+    assert str(found.protocol) == "local files, first 4 of 6 images, labels as numbers, 8×8 as it is"
 
 
 def test_a_limit_on_a_sorted_set_is_said(tmp_path: Path) -> None:

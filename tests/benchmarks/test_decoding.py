@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import warnings
 import zlib
 from pathlib import Path
@@ -19,7 +20,7 @@ from labelled_sets import (
     png,
     prepared,
 )
-from robustbench_eff.benchmarks.image_cache import prepare
+from robustbench_eff.benchmarks.image_cache import MAX_UNREADABLE, prepare
 from robustbench_eff.benchmarks.lazy_images import prepare_published
 from robustbench_eff.benchmarks.readers.decode import is_turned
 from robustbench_eff.core.disk import cache_folder
@@ -114,6 +115,19 @@ def test_a_bad_file_stops_with_its_name(tmp_path: Path, name: str, content: byte
     with pytest.raises(DataError, match=words):
         prepared(tmp_path)
     assert not list(cache_folder().glob(".*.part"))
+
+
+@pytest.mark.parametrize(("bad", "words"), [(3, "3 images of"), (30, "images or more of")])
+def test_all_bad_files_are_listed_up_to_a_limit(tmp_path: Path, bad: int, words: str) -> None:
+    class_folders(tmp_path, ["0"])
+    for number in range(bad):
+        (tmp_path / "0" / f"text{number:02}.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=words) as caught:
+        prepared(tmp_path)
+    lines = caught.value.message.splitlines()[1:]
+    assert min(bad, MAX_UNREADABLE) <= len(lines) <= MAX_UNREADABLE + (os.cpu_count() or 1)
+    assert all("0/text" in line and "cannot be decoded" in line for line in lines)
+    assert lines == sorted(set(lines))
 
 
 def test_a_decompression_bomb_stops_with_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,8 +77,16 @@ def test_labels_are_numbers_however_they_are_written(tmp_path: Path, labels: lis
     assert prepared(tmp_path / "set.npz").labels.tolist() == expected
 
 
-def test_a_folder_of_splits_is_not_a_folder_of_classes(tmp_path: Path) -> None:
-    class_folders(tmp_path / "train", ["a"])
-    class_folders(tmp_path / "val", ["a"])
-    with pytest.raises(DataError, match=r"holds splits \(train, val\), not classes"):
-        prepared(tmp_path)
+def test_of_a_folder_of_splits_the_benchmarks_own_is_opened(tmp_path: Path) -> None:
+    class_folders(tmp_path / "train", ["a", "b"])
+    class_folders(tmp_path / "val", ["b", "a", "a"])
+    opened = open_location(str(tmp_path), "validation")
+    assert (len(opened), opened.split) == (3, "local files, split val")
+    assert open_location(str(tmp_path), "test").ids == opened.ids, "without test images, those of validation are opened"
+    assert open_location(str(tmp_path), "train").split == "local files, split train"
+
+
+def test_training_images_are_not_taken_for_test_images(tmp_path: Path) -> None:
+    class_folders(tmp_path / "train", ["a", "b"])
+    with pytest.raises(DataError, match=r"holds splits \(train\), not classes"):
+        open_location(str(tmp_path), "test")

@@ -37,11 +37,14 @@ def protocol(name: str, location: Path, geometry: Geometry, limit: int | None = 
 
 def test_a_limit_is_in_the_sentence(tmp_path: Path) -> None:
     whole, geometry = npz(tmp_path / "set"), Geometry(size=8, mode="none")
-    assert str(protocol("mine", whole, geometry)) == f"local files, {COUNT} images, 8×8 as it is"
-    assert str(protocol("mine", whole, geometry, limit=COUNT)) == f"local files, {COUNT} images, 8×8 as it is"
+    assert str(protocol("mine", whole, geometry)) == f"local files, {COUNT} images, labels as numbers, 8×8 as it is"
+    assert (
+        str(protocol("mine", whole, geometry, limit=COUNT))
+        == f"local files, {COUNT} images, labels as numbers, 8×8 as it is"
+    )
     limited = protocol("mine", whole, geometry, limit=3)
     assert (limited.split, limited.count, limited.total, limited.excluded) == ("local files", 3, COUNT, 0)
-    assert str(limited) == "local files, first 3 of 6 images, 8×8 as it is"
+    assert str(limited) == "local files, first 3 of 6 images, labels as numbers, 8×8 as it is"
 
 
 def test_images_of_other_classes_and_the_class_map_are_in_the_sentence(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_of_several_splits_the_benchmarks_own_is_opened(tmp_path: Path) -> None:
         table = {"image": [png(seed) for seed in range(count)], "label": [0] * count}
         pq.write_table(pa.table(table), tmp_path / f"{split}-00000-of-00001.parquet")
     found = prepared(tmp_path)
-    assert str(found.protocol) == "test, 2 images, 8×8 as it is"
+    assert str(found.protocol) == "test, 2 images, labels as numbers, 8×8 as it is"
     with pytest.raises(DataError, match=r"has the splits .*, not 'validation'"):
         open_location(str(tmp_path), "validation")
 

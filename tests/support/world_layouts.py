@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import nn
+
+from robustbench_eff import load_classifier
 
 _BASE, _STEP = 25, 10
 
@@ -50,3 +54,33 @@ def label_of(picture: Image.Image) -> int:
     """The class that a picture shows."""
     red, green, blue = (np.asarray(picture).reshape(-1, 3).mean(0) / _STEP).astype(int).tolist()
     return blue * _BASE**2 + red * _BASE + green
+
+
+class SeesClasses(nn.Module):
+    """A network that is right about every picture of `shown`, with its classes at the outputs of its training."""
+
+    def __init__(self, outputs: int, output_of: Sequence[int] = ()) -> None:
+        super().__init__()
+        moved = list(output_of) or list(range(outputs))
+        self.register_buffer("output_of", torch.tensor(moved + [0] * (outputs - len(moved))))
+        self.register_buffer("answers", 5 * torch.eye(outputs) - 1)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        red, green, blue = (images.mean((2, 3)) * 255 / _STEP).long().unbind(1)
+        label = blue * _BASE**2 + red * _BASE + green
+        answer = self.answers[self.output_of[label.clamp(0, len(self.output_of) - 1)]]
+        return answer + images.mean((1, 2, 3))[:, None] / 100
+
+
+def seeing(outputs: int, output_of: Sequence[int] = (), **options):
+    """A classifier of 8 × 8 pictures; `options` are those of `load_classifier`."""
+    return load_classifier(SeesClasses(outputs, output_of).eval(), input_size=8, device="cpu", **options)
+
+
+def folders(root: Path, classes: Mapping[str, int], each: int = 2) -> Path:
+    """Class folders with pictures that show the class given to each name."""
+    for name, label in classes.items():
+        (root / name).mkdir(parents=True, exist_ok=True)
+        for number in range(each):
+            (root / name / f"{number}.png").write_bytes(encoded(label))
+    return root

@@ -30,8 +30,8 @@ def test_the_options_are_the_fields_of_a_request_besides_its_name() -> None:
 
 
 def test_an_option_may_have_the_types_that_python_callers_use() -> None:
-    made = ModelRequest.from_options("m", {"weights": "w.pt", "mean": [1.0, 2.0, 3.0], "std": None, "model_args": None})
-    assert made == ModelRequest(name="m", weights=Path("w.pt"), mean=(1.0, 2.0, 3.0))
+    made = ModelRequest.from_options("m", {"weights": "w.pt", "mean": [0.1, 0.2, 0.3], "std": [1], "model_args": None})
+    assert made == ModelRequest(name="m", weights=Path("w.pt"), mean=(0.1, 0.2, 0.3), std=(1,))
     everything = {"weights": None, "num_classes": 3, "mean": [0.5], "std": (0.5,), "input_size": 8, "geometry": "none"}
     assert ModelRequest.from_options(
         "m", everything | {"model_args": {"a": 1}, "trust_checkpoint": True, "random_weights": True}

@@ -10,7 +10,7 @@ from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import LabelledImages
 from ..reader import Reader
-from .class_folders import SUFFIXES, from_paths
+from .image_files import SUFFIXES, from_paths
 
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "id", "name")
 """Names of the column with file names, in order of preference."""

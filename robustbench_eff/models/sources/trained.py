@@ -86,6 +86,7 @@ def build_from_card(card: Card, weights: Path, source: str, request: ModelReques
         preprocessing=request.adapt(card.preprocessing, 1.0),
         source=source,
         label_space=card.label_space,
+        class_names=card.class_names,
         notes=notes,
         all_loaded=True,
     )

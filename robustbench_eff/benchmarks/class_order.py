@@ -1,0 +1,222 @@
+"""The order in which the classes of the user's own images are numbered, where the user says it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from robustbench_eff.core.errors import DataError, UsageError, did_you_mean
+
+from .labelled_images import LabelledImages, plain_labels
+
+ORDERS = ("sorted", "natural", "numeric")
+"""Names of the orders: words by code point, as torchvision's ImageFolder and Keras; numbers within words by value and
+capitals like small letters, as timm; the number itself as the index."""
+_SHOWN = 5
+"""Number of names that a message lists."""
+
+
+def in_class_order(opened: LabelledImages, order: str) -> LabelledImages:
+    """Return the same images with their classes in an order that the user states.
+
+    Source of `natural`: `natural_key` of timm 1.0, timm/data/readers; of `sorted`: `find_classes` of torchvision 0.26.
+
+    Args:
+        opened: The images. A source that names its classes may have classes without images, which keep their place.
+        order: `sorted`, `natural`, `numeric`, or the path of a file with the class names in the order of the model's
+            outputs: one per line; or JSON: a list of names, an object from names to numbers, or one from numbers to
+            names, or to lists of names.
+
+    Raises:
+        UsageError: The order is unknown, or the file cannot be read or states a name twice.
+        DataError: A label is not in the file, or is not a number.
+    """
+    labels = _as_texts(opened)
+    if order == "numeric":
+        return _numeric(opened, labels)
+    present = set(opened.class_names) or set(labels)
+    if order == "sorted":
+        names = tuple(sorted(present))
+    elif order == "natural":
+        names = tuple(sorted(present, key=_natural))
+    else:
+        names = _names_of_file(order)
+        _check_known(opened, labels, names, order)
+    words = f"classes in {order} order" if order in ORDERS else f"classes in the order of {Path(order).name}"
+    return _numbered(opened, labels, names, words)
+
+
+def in_class_map(opened: LabelledImages, file: str) -> LabelledImages:
+    """Return the same images with the outputs of a model that stand for each of their classes.
+
+    Args:
+        opened: The images.
+        file: JSON object from class names to an output or a list of outputs; or a CSV with a class and an output per
+            row, whose first row may be a heading.
+
+    Raises:
+        UsageError: The file cannot be read, or has another form.
+        DataError: A label is not in the file.
+    """
+    outputs = _outputs_of_file(Path(file))
+    labels = _as_texts(opened)
+    _check_known(opened, labels, tuple(outputs), file)
+    return replace(_numbered(opened, labels, tuple(outputs), ""), outputs=tuple(outputs.values()))
+
+
+def other_orders(opened: LabelledImages) -> str:
+    """Return a note on the programs that number the same folders in another order; empty where all agree.
+
+    Args:
+        opened: The user's own images, in the order of their layout.
+    """
+    if "folder" not in opened.class_order:
+        return ""
+    names = opened.class_names or tuple(sorted({str(label) for label in opened.labels}, key=int))
+    numbers = [int(name) for name in names] if not opened.class_names else list(range(len(names)))
+    notes = []
+    for order, program in (("sorted", "torchvision's ImageFolder"), ("natural", "timm")):
+        other = sorted(names) if order == "sorted" else sorted(names, key=_natural)
+        different = [name for number, name in zip(numbers, names, strict=True) if other.index(name) != number]
+        if different:
+            index = numbers[names.index(different[0])]
+            notes.append(
+                f"{program} gives {different[0]!r} the number {other.index(different[0])}, not {index} "
+                f"(--class-order {order})"
+            )
+    if not notes:
+        return ""
+    return f"{opened.class_order}. A model may have been trained with another order: {'; '.join(notes)}."
+
+
+def _numbered(opened: LabelledImages, labels: list[str], names: tuple[str, ...], words: str) -> LabelledImages:
+    count = len(opened)
+    textures = None if opened.textures is None else labels[count:]
+    return replace(
+        opened, labels=labels[:count], textures=textures, class_names=names, class_order=words, order_is_stated=True
+    )
+
+
+def _as_texts(opened: LabelledImages) -> list[str]:
+    """Return all labels, then all textures, as the source writes them; whole numbers without a decimal point."""
+    written = [*opened.labels, *(opened.textures or ())]
+    return [
+        label.strip() if isinstance(label, str) else str(plain)
+        for label, plain in zip(written, plain_labels(opened), strict=True)
+    ]
+
+
+def _numeric(opened: LabelledImages, labels: list[str]) -> LabelledImages:
+    if names := [label for label in labels if not label.lstrip("+-").isdecimal()]:
+        raise DataError(
+            f"{opened.origin}: {names[0]!r} is not a number, so its classes have no numeric order.",
+            "Pass --class-order sorted, natural, or a file with the names in the order of the model's outputs.",
+        )
+    count, numbers = len(opened), list(map(int, labels))
+    textures = None if opened.textures is None else numbers[count:]
+    return replace(
+        opened,
+        labels=numbers[:count],
+        textures=textures,
+        class_names=(),
+        class_order="labels as numbers",
+        order_is_stated=True,
+    )
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    parts = re.split(r"(\d+)", name.lower())
+    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+
+
+def _names_of_file(order: str) -> tuple[str, ...]:
+    path = Path(order)
+    if not path.is_file():
+        known = f"It is one of {', '.join(ORDERS)}, or a file with one class name per line."
+        raise UsageError(
+            f"--class-order {order!r} is neither an order nor a file.", did_you_mean(order, ORDERS) or known
+        )
+    text = _text(path)
+    names = _listed(json.loads(text), path) if _is_json(text) else [line.strip() for line in text.splitlines()]
+    while names and not names[-1]:
+        names.pop()
+    if not names or not all(names):
+        raise UsageError(f"{path} has an empty line.", "Write one class name per line, in the order of the outputs.")
+    if twice := sorted(name for name in set(names) if names.count(name) > 1):
+        raise UsageError(f"{path} names {twice[0]!r} twice.", "Every class needs a name of its own.")
+    return tuple(names)
+
+
+def _listed(content: Any, path: Path) -> list[str]:
+    """The names of a list, of an object from names to numbers, or of one from numbers to names or lists of names."""
+    if isinstance(content, dict) and all(str(key).isdecimal() for key in content):
+        content = {value[0] if isinstance(value, list) and value else value: int(key) for key, value in content.items()}
+    if isinstance(content, dict):
+        if sorted(content.values(), key=str) != sorted(range(len(content)), key=str):
+            raise UsageError(f"{path} does not number its classes from 0 to {len(content) - 1}, each once.")
+        content = sorted(content, key=content.__getitem__)
+    if not isinstance(content, list):
+        raise UsageError(f"{path} holds neither a list of names nor an object from names to numbers.")
+    return [str(name) for name in content]
+
+
+def _outputs_of_file(path: Path) -> Mapping[str, tuple[int, ...]]:
+    if not path.is_file():
+        raise UsageError(f"--class-map {path} does not exist.", 'It is a JSON object, such as {"cat": [281, 282]}.')
+    text = _text(path)
+    if _is_json(text):
+        content = json.loads(text)
+        rows = (
+            []
+            if not isinstance(content, dict)
+            else [
+                (name, output)
+                for name, value in content.items()
+                for output in (value if isinstance(value, list) else [value])
+            ]
+        )
+    else:
+        rows = [(row[0], row[1]) for row in csv.reader(text.splitlines()) if len(row) == 2]
+        rows = rows[1:] if rows and not rows[0][1].strip().isdecimal() else rows
+    outputs: dict[str, tuple[int, ...]] = {}
+    for name, output in rows:
+        if isinstance(output, bool) or not str(output).strip().isdecimal():
+            raise UsageError(f"{path}: {name!r} has the output {output!r}.", "Outputs are numbers from 0.")
+        outputs[str(name).strip()] = (*outputs.get(str(name).strip(), ()), int(output))
+    used = [output for group in outputs.values() for output in group]
+    if shared := sorted(output for output in set(used) if used.count(output) > 1):
+        raise UsageError(f"{path} gives output {shared[0]} to two classes.", "An output can stand for one class only.")
+    if len(outputs) < 2:
+        raise UsageError(
+            f"{path} does not give outputs to two classes or more.",
+            'Write {"cat": [281, 282], "dog": [151]}, or a CSV with a class and an output per row.',
+        )
+    return outputs
+
+
+def _check_known(opened: LabelledImages, labels: Iterable[str], names: tuple[str, ...], file: str) -> None:
+    if unknown := sorted(set(labels) - set(names)):
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        raise DataError(
+            f"{opened.origin} has classes that {file} does not name: {', '.join(map(repr, unknown[:_SHOWN]))}{more}.",
+            did_you_mean(unknown[0], names) or f"It names {', '.join(map(repr, names[:_SHOWN]))}, ...",
+        )
+
+
+def _is_json(text: str) -> bool:
+    return text.lstrip().startswith(("{", "["))
+
+
+def _text(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        if _is_json(text):
+            json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"{path} cannot be read: {error}") from error
+    return text

@@ -1,0 +1,69 @@
+"""The clean images of a run, with the order of classes that the user stated, and notes on what may surprise."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+
+from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.class_order import in_class_map, in_class_order, other_orders
+from robustbench_eff.benchmarks.labelled_images import LabelledImages
+from robustbench_eff.core.errors import RobustEvalWarning, UsageError
+
+from .open_images import open_clean
+from .settings import Settings
+
+_SHOWN = 4
+"""Number of reasons for ignored files that a note lists."""
+
+
+def open_all_clean(wanted: Mapping[str, Benchmark], settings: Settings) -> dict[str, LabelledImages | None]:
+    """List the clean images of benchmarks; warn of files that are ignored, and of orders that other programs use.
+
+    Args:
+        wanted: Benchmarks by name.
+        settings: The options of the run.
+
+    Raises:
+        UsageError: A class order or map is given, and no images are the user's own; or it is not valid.
+        DataError: Images cannot be read, or the class order or map does not fit them.
+    """
+    own = [name for name, benchmark in wanted.items() if benchmark.num_classes is None]
+    option = "--class-order" if settings.class_order is not None else "--class-map"
+    if (settings.class_order is not None or settings.class_map is not None) and not own:
+        raise UsageError(
+            f"{option} is for images of your own; the classes of {', '.join(wanted)} have their order.",
+            "Name the images as your own, such as --data mine=PATH.",
+        )
+    opened = {name: open_clean(benchmark, settings.data) for name, benchmark in wanted.items()}
+    for images in opened.values():
+        if images is not None and images.ignored:
+            _warn(_ignored(images))
+    for name in own:
+        opened[name] = _in_stated_order(opened[name], settings)
+    return opened
+
+
+def _in_stated_order(images: LabelledImages | None, settings: Settings) -> LabelledImages | None:
+    if images is None:
+        return None
+    if settings.class_map is not None:
+        return in_class_map(images, str(settings.class_map))
+    if settings.class_order is not None:
+        return in_class_order(images, settings.class_order)
+    if others := other_orders(images):
+        _warn(f"{images.origin}: {others}")
+    return images
+
+
+def _ignored(images: LabelledImages) -> str:
+    groups = [f"{item.count} {item.reason}, such as {item.example}" for item in images.ignored[:_SHOWN]]
+    count = sum(item.count for item in images.ignored)
+    rest = sum(item.count for item in images.ignored[_SHOWN:])
+    more = [f"{rest} for other reasons"] if rest else []
+    files = "1 file is" if count == 1 else f"{count} files are"
+    return f"{images.origin}: {files} ignored: {'; '.join([*groups, *more])}."
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, RobustEvalWarning, stacklevel=2)

@@ -1,0 +1,156 @@
+"""A benchmark as a classifier sees it: which outputs stand for which classes, where names tell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+
+from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET
+from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
+from robustbench_eff.benchmarks.labelled_images import LabelledImages, plain_labels
+from robustbench_eff.benchmarks.labels import unambiguous
+from robustbench_eff.core.errors import DataError, UsageError
+from robustbench_eff.models.class_map import ClassMap, restricted
+from robustbench_eff.models.classifier import Classifier
+
+_SHOWN = 3
+"""Number of names that a message lists."""
+
+
+def seen_by(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages | None) -> Benchmark:
+    """Return a benchmark as a classifier is evaluated on it.
+
+    Of the user's own images, the outputs that the user gave to each class count first, then an order that the user
+    stated, then names: of ImageNet's classes for a classifier of ImageNet, else those that the classifier has for its
+    outputs. Images of some of the outputs become a benchmark over these alone. On any other benchmark, a classifier
+    that names its outputs and has them in another order is evaluated in the benchmark's.
+
+    Args:
+        classifier: The classifier.
+        benchmark: The benchmark.
+        opened: Its clean images; None where there are none.
+
+    Raises:
+        DataError: It is not clear which outputs the labels stand for.
+        UsageError: An output that the user named does not exist.
+    """
+    is_own = benchmark.num_classes is None and benchmark.class_map is None
+    if not is_own:
+        return _in_own_order(classifier, benchmark)
+    if opened is None:
+        return benchmark
+    if opened.outputs:
+        _check_outputs(classifier, opened)
+        return _over(benchmark, ClassMap(outputs=classifier.num_classes, members=opened.outputs), opened.class_names)
+    if classifier.provenance.label_space == IMAGENET.label_space and not opened.order_is_stated:
+        return with_imagenet_outputs(benchmark, opened)
+    return _by_names(classifier, benchmark, opened)
+
+
+def _check_outputs(classifier: Classifier, opened: LabelledImages) -> None:
+    for name, outputs in zip(opened.class_names, opened.outputs, strict=True):
+        if max(outputs) >= classifier.num_classes:
+            raise UsageError(
+                f"--class-map gives {name!r} the output {max(outputs)}, and {classifier.name} has 0 to "
+                f"{classifier.num_classes - 1}.",
+                "Outputs are counted from 0.",
+            )
+
+
+def _over(benchmark: Benchmark, class_map: ClassMap, names: tuple[str, ...]) -> Benchmark:
+    return replace(benchmark, num_classes=len(names), class_map=lambda: class_map, class_names=names)
+
+
+def _by_names(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> Benchmark:
+    """Match the names of the images' classes with those that the classifier has for its outputs."""
+    labels = opened.class_names or tuple(sorted({str(label) for label in plain_labels(opened)}))
+    if not classifier.class_names or any(name.isdecimal() for name in labels):
+        return benchmark
+    outputs = _positions(classifier.class_names)
+    index_of = {name: outputs[_plain(name)] for name in labels if _plain(name) in outputs}
+    if opened.order_is_stated:
+        return replace(benchmark, flags=_contradictions(classifier, labels, index_of))
+    if not index_of:
+        return benchmark
+    if unknown := [name for name in labels if name not in index_of]:
+        raise _some_unknown(classifier, opened, unknown, len(labels))
+    kept = tuple(sorted(set(index_of.values())))
+    if len(kept) < len(index_of):
+        return benchmark  # two names of the images are one name of the model
+    if 1 < len(kept) < classifier.num_classes:
+        names = tuple(classifier.class_names[index] for index in kept)
+        position_of = {name: kept.index(index) for name, index in index_of.items()}
+        mapped = _over(benchmark, restricted(classifier.num_classes, kept), names)
+        return replace(mapped, class_index=partial(dict, position_of))
+    return replace(
+        benchmark,
+        num_classes=classifier.num_classes,
+        class_index=partial(dict, index_of),
+        class_names=classifier.class_names,
+        class_order="in the order of the model's own class names",
+    )
+
+
+def _in_own_order(classifier: Classifier, benchmark: Benchmark) -> Benchmark:
+    """Return a benchmark that knows its classes, over the outputs that the classifier names as these classes."""
+    base = IMAGENET if benchmark.label_space == IMAGENET.label_space else benchmark
+    class_of = {_plain(name): index for name, index in base.class_index().items()}
+    pairs = [
+        (class_of[_plain(name)], output)
+        for output, name in enumerate(classifier.class_names)
+        if _plain(name) in class_of
+    ]
+    output_of = dict(pairs)
+    if not class_of or not pairs or all(index == output for index, output in pairs):
+        return benchmark
+    if len(output_of) == len(pairs) == base.num_classes:
+        own = benchmark.class_map() if benchmark.class_map is not None else None
+        members = [(index,) for index in range(len(output_of))] if own is None else own.members
+        moved = tuple(tuple(output_of[index] for index in group) for group in members)
+        aggregation = "max" if own is None else own.aggregation
+        class_map = ClassMap(outputs=classifier.num_classes, members=moved, aggregation=aggregation)
+        return replace(benchmark, class_map=lambda: class_map, class_order="outputs by the model's own class names")
+    index, output = next((index, output) for index, output in pairs if index != output)
+    name = classifier.class_names[output]
+    flag = f"class names differ: output {output} of the model is {name!r}, which is class {index} of {benchmark.name}"
+    return replace(benchmark, flags=(flag,))
+
+
+def _contradictions(classifier: Classifier, labels: Sequence[str], index_of: dict[str, int]) -> tuple[str, ...]:
+    """A flag for an order that the user stated and that differs from the model's own names."""
+    for position, name in enumerate(labels):
+        if index_of.get(name, position) != position:
+            own = classifier.class_names[index_of[name]]
+            return (
+                f"class names differ: --class-order gives {name!r} the number {position}, and the model names its "
+                f"output {index_of[name]} {own!r}",
+            )
+    return ()
+
+
+def _some_unknown(classifier: Classifier, opened: LabelledImages, unknown: list[str], count: int) -> DataError:
+    shown = ", ".join(map(repr, unknown[:_SHOWN])) + (
+        f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+    )
+    own = ", ".join(map(repr, classifier.class_names[:_SHOWN]))
+    return DataError(
+        f"{opened.origin}: {count - len(unknown)} of its {count} class names are names of {classifier.name}'s outputs, "
+        f"and {shown} {'is' if len(unknown) == 1 else 'are'} not.",
+        f"The outputs are {own}, ... Say which output each class is with --class-map FILE, or name all classes in the "
+        "order of the outputs with --class-order FILE.",
+    )
+
+
+def _positions(names: Sequence[str]) -> dict[str, int]:
+    """The output of every name that only one output has: the whole name, or a part of it between commas."""
+    whole = unambiguous((_plain(name), index) for index, name in enumerate(names))
+    parts = unambiguous((_plain(part), index) for index, name in enumerate(names) for part in name.split(","))
+    return parts | whole
+
+
+def _plain(name: str) -> str:
+    """A name without capitals, and with one space where it has spaces, hyphens or underscores."""
+    return re.sub(r"[\s_-]+", " ", name.strip().casefold())
