@@ -66,15 +66,24 @@ def row_name(score: Score, scores: Sequence[Score]) -> str:
     return f"{name}, {score.configuration['constants']}" if several else name
 
 
+def constants_of(scores: Sequence[Score]) -> str:
+    """Return the severity constants of corruptions as a part of a title, with a comma before; empty without any.
+
+    Args:
+        scores: Scores of one cell each.
+    """
+    names = sorted({str(score.configuration["constants"]) for score in scores if "constants" in score.configuration})
+    return f", constants of {' and '.join(names)}" if names else ""
+
+
 def _table(title: str, scores: Sequence[Score]) -> Printed:
     by_severity: dict[str, dict[int, Score]] = {}
     accuracies = [score for score in scores if score.metric == "accuracy"]
     for score in accuracies:
         by_severity.setdefault(row_name(score, accuracies), {})[score.configuration["severity"]] = score
     errors = {score.perturbation: score for score in scores if score.metric == "CE"}
-    constants = " and ".join(sorted({score.configuration["constants"] for score in accuracies}))
-    made_with = f", constants of {constants}" if constants else ""
-    table = Table(title=f"{title}: accuracy in % by severity{made_with}, with 95 % intervals", title_justify="left")
+    heading = f"accuracy in % by severity{constants_of(accuracies)}, with 95 % intervals"
+    table = Table(title=f"{title}: {heading}", title_justify="left")
     table.add_column("corruption", overflow="fold")
     for name in (*map(str, SEVERITIES), *(["CE"] if errors else [])):
         table.add_column(name, justify="right", no_wrap=True)

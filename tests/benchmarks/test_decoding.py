@@ -60,9 +60,15 @@ def test_the_protocol_says_that_images_were_turned(tmp_path: Path, form: str) ->
     for number, orientation in enumerate((1, 6, 6)):
         (tmp_path / "0" / f"{number}.{form.lower()}").write_bytes(oriented(orientation, form))
     found = prepared(tmp_path)
-    assert str(found.protocol) == "local files, 3 images, EXIF orientation applied (2 images), 8×8 as it is"
+    assert (
+        str(found.protocol)
+        == "local files, 3 images, folder names as numbers, EXIF orientation applied (2 images), 8×8 as it is"
+    )
     assert found.pixels[1][0].mean() > 200 > 55 > found.pixels[1][-1].mean(), "the left half is the upper one now"
-    assert str(prepared(tmp_path, limit=1).protocol) == "local files, first 1 of 3 images, 8×8 as it is"
+    assert (
+        str(prepared(tmp_path, limit=1).protocol)
+        == "local files, first 1 of 3 images, folder names as numbers, 8×8 as it is"
+    )
     assert "applied (1 image)" in str(prepared(tmp_path, limit=2).protocol)
     assert prepared(tmp_path).protocol == found.protocol, "from the cache"
 
