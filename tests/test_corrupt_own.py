@@ -172,6 +172,16 @@ def said(words: list[str]) -> str:
     return " ".join(CliRunner().invoke(app, words).output.split())
 
 
+def test_a_published_set_is_not_taken_for_own_classes(tmp_path: Path) -> None:
+    for name in ("fog", "snow"):
+        class_folders(tmp_path / name / "5")
+        (tmp_path / name / "5" / "own").rename(tmp_path / name / "5" / "n01440764")
+    with pytest.raises(UsageError, match="holds corruptions at several severities") as refused:
+        build_benchmark.benchmark("mine", str(tmp_path))
+    assert f"--benchmark imagenet-c --data imagenet-c={tmp_path}" in str(refused.value.hint)
+    assert build_benchmark.benchmark("mine", str(tmp_path / "fog" / "5")).layout is None
+
+
 def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     own = f"own={archive(tmp_path)}"
     words = ["corrupt", "--out", str(tmp_path / "out"), "--data", own, "--corruption"]
