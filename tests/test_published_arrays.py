@@ -8,13 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from published_sets import arrays, outcomes, run, shade_model
+from published_sets import SHADES, arrays, outcomes, run, shade_model
 from robustbench_eff import evaluate
 from robustbench_eff.core.errors import DataError, MissingInputs, UsageError
 from robustbench_eff.models.request import ModelRequest
+from robustbench_eff.registry.medmnist_c import MEDMNIST_C
 from robustbench_eff.registry.perturbation import parse_perturbation
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C, PERTURBATION_SETS
 from robustbench_eff.registry.sequences import SEQUENCES
+from robustbench_eff.reports.severity_table import severity_tables
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.sequences import SEQUENCE_SETS
 from robustbench_eff.storage.store import Store
@@ -179,3 +181,25 @@ def test_sequences_without_labels_have_those_of_the_test_set(model: ModelRequest
     (_, table) = outcomes(tmp_path / "s")[parse_perturbation(texts[0]).text]
     assert table["label"].to_pylist() == [0, 1, 2, 9]
     assert table["correct"].to_pylist() == [True, True, True, False]
+
+
+def test_a_set_of_other_corruptions_has_a_mean_of_its_own(tmp_path: Path) -> None:
+    """MedMNIST-C: grey images, 6 corruptions of OCTMNIST; image i at severity s is of shade i + s - 1."""
+    (tmp_path / "shades.py").write_text(f"{SHADES}\ndef four():\n    return Shades(4)\n")
+    model = ModelRequest(name=f"{tmp_path}/shades.py:four", input_size=224)
+    shades = np.minimum([row + level for level in range(5) for row in range(4)], 3)
+    pixels = np.broadcast_to((shades * 85).astype(np.uint8)[:, None, None], (20, 224, 224))
+    (tmp_path / "octmnist").mkdir()
+    for name in MEDMNIST_C["octmnist"]:
+        labels = np.tile(np.arange(4), 5)[:, None]
+        np.savez_compressed(tmp_path / "octmnist" / f"{name}.npz", test_images=pixels, test_labels=labels)
+    data = {"octmnist-c": str(tmp_path)}
+    result = evaluate(model, suite="corruptions", benchmarks=["octmnist-c"], data=data, store=tmp_path / "s")
+    single = {score.perturbation: score.value for score in result.scores if score.metric == "accuracy"}
+    assert len(single) == 30
+    assert single["pixelate(severity=2, constants='octmnist')"] == 0.25
+    (whole,) = (score for score in result.scores if score.kind == "several")
+    assert (whole.perturbation, whole.metric) == ("octmnist_c", "mean_accuracy")
+    assert whole.value == pytest.approx(np.mean([*single.values()]))
+    (printed,) = severity_tables([score for score in result.scores if score.kind in ("corruption", "several")], {})
+    assert printed.below.startswith("6 corruptions of MedMNIST-C for octmnist: mean accuracy")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import zipfile
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -49,46 +50,58 @@ def _open_archive(path: Path, level: int) -> LabelledImages:
         if missing := [name for name in (IMAGES, LABELS) if name not in archive]:
             raise DataError(f"{path} needs arrays named {IMAGES} and {LABELS}; {' and '.join(missing)} is missing.")
         labels = archive[LABELS]
-    pixels = _severity(path, level)
+    with zipfile.ZipFile(path) as archive, archive.open(f"{IMAGES}.npy") as member:
+        count = _shape(path, member)[0] // SEVERITIES
+    stamp = file_stamp(path)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    if labels.shape != (len(pixels) * SEVERITIES,):
+    if labels.shape != (count * SEVERITIES,):
         raise DataError(
-            f"{path} has labels of shape {labels.shape}, and {len(pixels)} images at each of {SEVERITIES} severities "
-            "need one label each.",
+            f"{path} has labels of shape {labels.shape}, and {count} images at each of {SEVERITIES} severities need "
+            "one label each.",
             "Images with several labels, as of ChestMNIST, cannot be evaluated.",
         )
-    if not np.array_equal(labels, np.tile(labels[: len(pixels)], SEVERITIES)):
+    if not np.array_equal(labels, np.tile(labels[:count], SEVERITIES)):
         raise DataError(f"{path} does not hold five severities of the same images one after the other.")
     return LabelledImages(
         origin=str(path),
-        ids=[f"{row:08d}" for row in range(len(pixels))],
-        labels=labels[: len(pixels)].tolist(),
-        read=lambda position: _rgb(pixels[position]),
-        stamp=f"{file_stamp(path)}\n{level}",
+        ids=[f"{row:08d}" for row in range(count)],
+        labels=labels[:count].tolist(),
+        read=lambda position: _rgb(_last_severity(path, level, stamp)[position]),
+        stamp=f"{stamp}\n{level}",
     )
 
 
-def _severity(path: Path, level: int) -> npt.NDArray[np.uint8]:
-    """Return the images of one severity, uint8 (N, H, W) or (N, H, W, 3); the others are not kept in memory."""
+def _last_severity(path: Path, level: int, stamp: str) -> npt.NDArray[np.uint8]:
+    """Return the images of one severity, which are kept until those of another are asked for: all would fill memory."""
+    with _LOCK:
+        return _severity(path, level, stamp)
+
+
+_LOCK = Lock()
+"""Held while an archive is unpacked, so that threads do not unpack the same one."""
+
+
+@lru_cache(maxsize=1)
+def _severity(path: Path, level: int, stamp: str) -> npt.NDArray[np.uint8]:
+    """Return the images of one severity, uint8 (N, H, W) or (N, H, W, 3)."""
+    del stamp  # changes with the file
     with zipfile.ZipFile(path) as archive, archive.open(f"{IMAGES}.npy") as member:
-        shape, dtype = _header(member)
-        is_image = len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)
-        if dtype != np.uint8 or not is_image or shape[0] % SEVERITIES:
-            raise DataError(f"{path}: {IMAGES} are {dtype} {shape}, not five severities of 8-bit images.")
+        shape = _shape(path, member)
         count, size = shape[0] // SEVERITIES, math.prod(shape[1:])
         member.seek(count * size * (level - 1), 1)
         return np.frombuffer(member.read(count * size), np.uint8).reshape(count, *shape[1:])
 
 
-def _header(member: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Read the header of an array in row order."""
+def _shape(path: Path, member: Any) -> tuple[int, ...]:
+    """Read the header of the images; what follows are their values."""
     version = np.lib.format.read_magic(member)
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
     shape, is_fortran_ordered, dtype = read(member)
-    if is_fortran_ordered:
-        raise DataError(f"{IMAGES} are stored in column order.", "Save them with np.ascontiguousarray.")
-    return shape, dtype
+    is_image = len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)
+    if dtype != np.uint8 or is_fortran_ordered or not is_image or shape[0] % SEVERITIES:
+        raise DataError(f"{path}: {IMAGES} are {dtype} {shape}, not five severities of 8-bit images in row order.")
+    return tuple(shape)
 
 
 def _rgb(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
