@@ -49,6 +49,9 @@ BENCHMARKS = Table(
             "robustbench_eff.benchmarks.definitions.cifar100:CIFAR100_C_GENERATED",
             "CIFAR-100-C, generated from cifar100 on the fly",
         ),
+        "cifar100-p": Row(
+            "robustbench_eff.benchmarks.definitions.cifar100:CIFAR100_P", "CIFAR-100-P, the published arrays"
+        ),
         "cue-conflict": Row(
             "robustbench_eff.benchmarks.definitions.cue_conflict:CUE_CONFLICT",
             "shape against texture, 16 categories by mean probability",

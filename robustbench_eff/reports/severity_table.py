@@ -88,7 +88,10 @@ def _table(title: str, scores: Sequence[Score]) -> Printed:
     for name in (*map(str, SEVERITIES), *(["CE"] if errors else [])):
         table.add_column(name, justify="right", no_wrap=True)
     for name, severities in by_severity.items():
-        row = [*(severities.get(severity) for severity in SEVERITIES), *([errors.get(name)] if errors else [])]
+        row = [
+            *(severities.get(severity) for severity in SEVERITIES),
+            *([errors.get(name.removesuffix(", imagenet"))] if errors else []),
+        ]
         table.add_row(name, *(with_interval(score, ends=0) for score in row))
     flags = flags_below(
         {f"{name} {severity}": score for name, row in by_severity.items() for severity, score in row.items()}

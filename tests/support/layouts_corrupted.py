@@ -168,6 +168,13 @@ CORRUPTED_LAYOUTS = (
         count=3,
     ),
     WorldLayout(
+        name="imagenet_3dcc_nested_below_its_name",
+        make=_severities("ImageNet-3DCC/flash/flash", FIVE, "2"),
+        benchmark="imagenet-3dcc",
+        perturbation="flash(severity=2, constants='imagenet_3dcc')",
+        count=3,
+    ),
+    WorldLayout(
         name="tiny_imagenet_c",
         make=_severities("Tiny-ImageNet-C/snow", FIVE, "5", {BULLFROG: 2, OX: 49}),
         benchmark="tiny-imagenet-c",

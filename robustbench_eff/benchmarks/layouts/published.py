@@ -76,7 +76,7 @@ def _found(root: Path, name: str) -> Path:
     """Return the file or folder of that name, which may lie in folders such as `ImageNet-C/noise`."""
     if (root / name).exists():
         return root / name
-    inside = [*root.glob(f"*/{name}"), *root.glob(f"*/*/{name}")]
+    inside = sorted(root.glob(f"*/{name}")) or sorted(root.glob(f"*/*/{name}"))
     if len(inside) > 1:
         raise DataError(f"{root} holds {name} twice: {inside[0]} and {inside[1]}.", "Pass the folder of one set.")
     return inside[0] if inside else root / name
