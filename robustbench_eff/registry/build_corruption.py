@@ -54,6 +54,16 @@ def parse_sequence(text: str) -> FrameGenerator:
     return spec.build(FrameSequence, parsed, kernel=kernel)
 
 
+def published_only(name: str) -> str:
+    """Return how to write a corruption that is only read from published files; empty for any other name.
+
+    Args:
+        name: Name of a corruption.
+    """
+    texts = [f"{name}(severity=1, constants={constants!r})" for constants, of in PUBLISHED_ONLY.items() if name in of]
+    return f"It is read from published files; write {texts[0]}." if texts else ""
+
+
 def _published_only(parsed: spec.Spec) -> ImageCorruption:
     from robustbench_eff.benchmarks.layouts.passthrough import PublishedCorruption
 

@@ -13,7 +13,7 @@ from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.storage.stored_cell import CLEAN, PerturbationKind
 
 from .attacks import ADAPTERS, ATTACKS
-from .build_corruption import parse_corruption, parse_sequence
+from .build_corruption import parse_corruption, parse_sequence, published_only
 from .corruptions import CORRUPTIONS
 from .other_names import instead_of
 from .perturbation_sets import BY_SIZE, PERTURBATION_SETS, PUBLISHED_ONLY
@@ -249,7 +249,11 @@ def _plain_attack(parsed: spec.Spec) -> Attack:
     if name.endswith(".py"):
         raise SpecError(f"{name} does not name a class of the file.", f"Write {name}:CLASS.")
     known = attack_names()
-    hint = instead_of(name) or did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS, SMOOTHING])
+    hint = (
+        published_only(name)
+        or instead_of(name)
+        or did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS, SMOOTHING])
+    )
     raise SpecError(
         f"Unknown attack, corruption or sequence {name!r}.",
         hint or f"Attacks: {', '.join(known)}.\nCorruptions and sequences: robust-eval list corruptions",
