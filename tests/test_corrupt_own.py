@@ -120,7 +120,8 @@ def test_the_written_set_has_the_numbers_of_the_generated_one(tmp_path: Path) ->
         options = {"benchmarks": ["own" if name == "own" else "own-c"], "corruptions": [TEXT]}
         places = {key: str(value) for key, value in data.items()}
         evaluate(model, data=places, store=tmp_path / "stores" / name, **options)
-        (_, rows) = outcomes(tmp_path / "stores" / name)["fog(severity=3, constants='cifar10')"]
+        (cell, rows) = outcomes(tmp_path / "stores" / name)["fog(severity=3, constants='cifar10')"]
+        assert "argmax over 3 of 1000 outputs" in str(cell.protocol)
         found[name] = {
             Path(sample).stem: values
             for sample, *values in zip(*(rows[column].to_pylist() for column in COLUMNS), strict=True)

@@ -72,7 +72,7 @@ def prepare(
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=_with_benchmark(protocol, benchmark, resolved),
+        protocol=with_benchmark(protocol, benchmark, resolved),
         sample_ids=ids,
         labels=labels,
         pixels=np.load(path, mmap_mode="r"),
@@ -86,8 +86,14 @@ def prepare(
     )
 
 
-def _with_benchmark(protocol: Protocol, benchmark: Benchmark, resolved: ResolvedLabels) -> Protocol:
-    """Return the protocol with the classes, the class map and the JPEG quality of a benchmark."""
+def with_benchmark(protocol: Protocol, benchmark: Benchmark, resolved: ResolvedLabels) -> Protocol:
+    """Return the protocol with the classes, the class map and the JPEG quality of a benchmark.
+
+    Args:
+        protocol: The protocol of the images.
+        benchmark: The benchmark.
+        resolved: Its labels.
+    """
     return replace(
         protocol,
         classes="" if benchmark.class_map is None else str(benchmark.class_map()),

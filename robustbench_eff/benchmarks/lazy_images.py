@@ -15,7 +15,7 @@ from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 
 from .benchmark import Benchmark
 from .data_fingerprint import content_of, read_samples
-from .image_cache import shared_ids, warn_if_sorted
+from .image_cache import shared_ids, warn_if_sorted, with_benchmark
 from .image_set import ImageSet, protocol_of
 from .labelled_images import LabelledImages
 from .labels import resolve_labels
@@ -88,13 +88,13 @@ def prepare_published(
     Raises:
         DataError: Images or labels do not fit.
     """
-    all_labels = resolve_labels(benchmark, opened).labels
-    warn_if_sorted(opened, all_labels, limit)
-    ids, labels = shared_ids(opened, limit), all_labels[:limit]
+    resolved = resolve_labels(benchmark, opened)
+    warn_if_sorted(opened, resolved.labels, limit)
+    ids, labels = shared_ids(opened, limit), resolved.labels[:limit]
     assert benchmark.geometry is not None and benchmark.layout is not None
     unchanged = Geometry(size=benchmark.geometry.size, mode="none")
     samples = read_samples(opened, ids, labels, benchmark.name, progress)
-    protocol = protocol_of(opened, len(ids), unchanged, geometry, channels)
+    protocol = with_benchmark(protocol_of(opened, len(ids), unchanged, geometry, channels), benchmark, resolved)
     pixels = LazyImages(opened, unchanged.shape, sequences=benchmark.layout.kind == "sequence")
     return ImageSet(
         benchmark=benchmark.name,
