@@ -9,6 +9,7 @@ import pytest
 
 from published_sets import shade_model
 from robustbench_eff import evaluate
+from robustbench_eff.core.errors import UsageError
 from robustbench_eff.registry import build_benchmark
 from robustbench_eff.reports.severity_table import severity_tables
 from robustbench_eff.scores.alexnet import published
@@ -70,6 +71,16 @@ def test_large_images_have_the_constants_of_imagenet(images: Path, tmp_path: Pat
     model = shade_model(tmp_path, "ten", 96)
     evaluate(model, corruptions=[text], benchmarks=["mine"], data={"mine": str(images)}, store=tmp_path / "s")
     assert {cell.perturbation for cell in Store(tmp_path / "s").cells().values()} == {"none", "contrast(severity=2)"}
+
+
+def test_a_corruption_of_published_files_is_refused_on_other_images_before_any_work(
+    images: Path, tmp_path: Path
+) -> None:
+    model = shade_model(tmp_path, "ten", 32)
+    options = {"benchmarks": ["mine"], "data": {"mine": str(images)}, "store": tmp_path / "s"}
+    with pytest.raises(UsageError, match="is read from published files and cannot be generated"):
+        evaluate(model, corruptions=["tiny_imagenet_c"], **options)
+    assert not Store(tmp_path / "s").cells()
 
 
 def test_every_suite_names_its_published_sets() -> None:

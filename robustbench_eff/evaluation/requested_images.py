@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.benchmarks.layouts.passthrough import Published, PublishedFrames
+from robustbench_eff.benchmarks.layouts.passthrough import Published, PublishedCorruption, PublishedFrames
 from robustbench_eff.benchmarks.lazy_images import prepare_published
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.preprocessing import Preprocessing
@@ -92,7 +92,7 @@ def applied_to(requested: RequestedCell, images: ImageSet) -> Perturbation:
         images: Its images.
 
     Raises:
-        UsageError: A sequence is to be made of images that are not square.
+        UsageError: A sequence is to be made of images that are not square, or a corruption only exists as files.
     """
     height, width = images.pixels.shape[1:3]
     quality, layout = requested.benchmark.jpeg_quality, requested.benchmark.layout
@@ -101,6 +101,8 @@ def applied_to(requested: RequestedCell, images: ImageSet) -> Perturbation:
     match perturbation.kind:
         case "corruption" if images.published:
             return replace(perturbation, component=Published(perturbation.corruption))
+        case "corruption" if isinstance(perturbation.corruption, PublishedCorruption):
+            raise perturbation.corruption.refusal()
         case "corruption" if quality is not None:
             from robustbench_eff.corruptions import Corruption, JpegSaved  # slow to import
 

@@ -46,7 +46,11 @@ class PublishedCorruption:
     def __call__(self, pixels: Pixels, draws: RandomStreams | None = None) -> Pixels:
         """Raise UsageError: these images cannot be generated."""
         del pixels, draws
-        raise UsageError(
+        raise self.refusal()
+
+    def refusal(self) -> UsageError:
+        """Return the error for images that the corruption would have to be generated from."""
+        return UsageError(
             f"{self.name} with constants={self.constants!r} is read from published files and cannot be generated.",
             "Name the published benchmark with --benchmark, and its folder with --data.",
         )
