@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from layouts_corrupted import CORRUPTED_LAYOUTS
+from layouts_downloaded import DOWNLOADED_LAYOUTS
 from layouts_own import OWN_LAYOUTS
 from robustbench_eff.benchmarks.data_fingerprint import content_of
 from robustbench_eff.benchmarks.labels import resolve_labels
@@ -22,10 +23,7 @@ from robustbench_eff.registry.open_benchmark import open_benchmark
 from robustbench_eff.registry.perturbation import perturbations
 from world_layouts import WorldLayout, label_of
 
-WORLD = (
-    *OWN_LAYOUTS,
-    *CORRUPTED_LAYOUTS,
-)
+WORLD = (*OWN_LAYOUTS, *DOWNLOADED_LAYOUTS, *CORRUPTED_LAYOUTS)
 
 
 def test_at_least_forty_layouts_have_names_of_their_own() -> None:
