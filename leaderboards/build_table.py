@@ -17,6 +17,9 @@ from .published_names import best_known_attack
 from .ranking import ranks
 from .table import Column, Estimate, Row, Table, TableValue, number_text
 
+OVER_CONSTANTS = ("mean_accuracy",)
+"""Metrics that exist for several sets of severity constants, so that their columns always name the set."""
+
 
 class Key(NamedTuple):
     """The key by which results are grouped into one column of a table."""
@@ -118,14 +121,19 @@ def _labelled(places: Sequence[_Place], patterns: Sequence[Pattern]) -> tuple[Co
         keys = [place.key for place in places if place.pattern == number]
         label = patterns[number].label
         if label:
-            varying = [name for name in ("benchmark", "perturbation", "metric") if _varies(keys, name)]
+            varying = [name for name in ("benchmark", "perturbation", "metric") if _is_named(name, key, keys)]
             parts = [label, *(getattr(key, name) for name in varying)]
         else:
             parts = [] if len(benchmarks) == 1 else [key.benchmark]
-            parts += [] if key.perturbation in ("none", "imagenet_c", "imagenet_p") else [key.perturbation]
+            implied = key.perturbation in ("none", "imagenet_c", "imagenet_p") and key.metric not in OVER_CONSTANTS
+            parts += [] if implied else [key.perturbation]
             parts += [] if parts and key.metric in ("accuracy", "robust_accuracy") else [key.metric]
         columns.append(Column(label=", ".join(parts), **key._asdict()))
     return tuple(columns)
+
+
+def _is_named(name: str, key: Key, keys: Iterable[Key]) -> bool:
+    return _varies(keys, name) or (name == "perturbation" and key.metric in OVER_CONSTANTS)
 
 
 def _varies(keys: Iterable[Key], name: str) -> bool:

@@ -113,12 +113,18 @@ def name_of(benchmark: str, metric: str, source: str = "") -> Name:
     if metric == "mce_3d" or name == "imagenet-3dcc":
         return Name(name, "imagenet_3dcc", ours, unit, kind)
     if metric == "reported_robust_top1" and name.endswith("-c"):
-        return Name(name, "imagenet_c", "mean_accuracy", unit, kind)
+        return Name(name, _whole_set(name, "mean_accuracy"), "mean_accuracy", unit, kind)
     if ours == "robust_accuracy":
         return Name(name, "an attack not named", ours, unit, kind)
     if ours in ("any_target_success_rate", "mean_confidence"):
         return Name(name, ONE_PIXEL.get(name, "an attack not named"), ours, unit, kind)
-    return Name(BENCHMARKS.get(name, name), WHOLE_SETS.get(ours, "none"), ours, unit, kind)
+    return Name(BENCHMARKS.get(name, name), _whole_set(name, ours), ours, unit, kind)
+
+
+def _whole_set(benchmark: str, metric: str) -> str:
+    """Return the name of the set that a metric is over: CIFAR's are made with constants of their own."""
+    name = WHOLE_SETS.get(metric, "none")
+    return name.replace("imagenet", "cifar10") if benchmark.startswith("cifar") else name
 
 
 def best_known_attack(perturbation: str) -> str:

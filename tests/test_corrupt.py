@@ -160,7 +160,7 @@ def test_a_sheet_of_styles_has_a_row_a_styliser_and_ends_with_the_style(clean: P
         (["--out", "x.png", "--sheet", "no.png"], "cannot be read as a picture"),
         (["--out", "x.png", "--sheet", "PHOTO", "--data", "imagenet=y"], "cannot be combined with --data"),
         (["--out", "x", "--data", "imagenet=nowhere"], "nowhere does not exist"),
-        (["--out", "x", "--data", "digits=y"], "digits-c-generated cannot be written"),
+        (["--out", "x", "--data", "digits=y"], "digits cannot be written"),
         (["--out", "x", "--data", "imagenet=y", "--data", "cifar10=z"], "--data names several sets"),
         (
             ["--out", "x", "--data", "imagenet=CLEAN", "--corruption", "cifar10_c"],

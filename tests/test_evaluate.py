@@ -27,7 +27,7 @@ from robustbench_eff.evaluation.engines.store_writer import Progress
 from robustbench_eff.evaluation.evaluate import NullListener
 from robustbench_eff.evaluation.settings import EvaluateOptions, Settings
 from robustbench_eff.models.classifier import Classifier
-from robustbench_eff.registry.perturbation import parse_corruption
+from robustbench_eff.registry.build_corruption import parse_corruption
 from robustbench_eff.reports import score_tables as report
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.storage.store import Store

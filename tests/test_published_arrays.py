@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from published_sets import arrays, outcomes, run, shade_model
+from published_sets import SHADES, arrays, outcomes, run, shade_model
 from robustbench_eff import evaluate
 from robustbench_eff.core.errors import DataError, MissingInputs, UsageError
 from robustbench_eff.models.request import ModelRequest
+from robustbench_eff.registry.medmnist_c import MEDMNIST_C
+from robustbench_eff.registry.perturbation import parse_perturbation
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C, PERTURBATION_SETS
 from robustbench_eff.registry.sequences import SEQUENCES
+from robustbench_eff.reports.severity_table import severity_tables
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.sequences import SEQUENCE_SETS
 from robustbench_eff.storage.store import Store
@@ -70,8 +73,9 @@ def test_broken_arrays_are_refused(model: ModelRequest, tmp_path: Path) -> None:
             tmp_path / "s",
             cifar10_p=arrays(tmp_path / "p", repeats=1, rotate=frames[0]),
         )
+    arrays(tmp_path / "p", repeats=1, rotate=frames)
     (tmp_path / "p" / "labels.npy").unlink()
-    with pytest.raises(DataError, match="needs labels in the same folder"):
+    with pytest.raises(DataError, match="needs labels in the same folder, or the test set"):
         run(model, "cifar10-p", text, tmp_path / "s", cifar10_p=tmp_path / "p")
 
 
@@ -82,7 +86,8 @@ def test_broken_arrays_are_refused(model: ModelRequest, tmp_path: Path) -> None:
         ("contrast", lambda file: file.write_bytes(b""), "cannot be read"),
         ("labels", lambda file: np.save(file, np.array(3)), "has labels of shape ()"),
         ("labels", lambda file: np.save(file, np.arange(20) % 10), "does not hold five severities"),
-        ("labels", lambda file: np.save(file, np.arange(4)), "needs (20,)"),
+        ("labels", lambda file: np.save(file, np.arange(5)), "needs (4,) or (20,)"),
+        ("contrast", lambda file: np.save(file, np.zeros((21, 32, 32, 3), np.uint8)), "not five severities"),
     ],
 )
 def test_spoilt_arrays_are_said(
@@ -161,3 +166,40 @@ def test_without_clean_images_there_is_no_clean_accuracy(model: ModelRequest, tm
 def test_a_corruption_is_no_sequence(model: ModelRequest, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cifar10-p holds sequences"):
         run(model, "cifar10-p", ("fog(severity=1)",), tmp_path / "s", cifar10_p=arrays(tmp_path / "p"))
+
+
+def test_sequences_without_labels_have_those_of_the_test_set(model: ModelRequest, tmp_path: Path) -> None:
+    """CIFAR-10-P is published without labels; the test set is in the same order."""
+    frames = np.broadcast_to(
+        (np.arange(4) * 255 / 9).round().astype(np.uint8)[:, None, None, None, None], (4, 31, 32, 32, 3)
+    )
+    folder = arrays(tmp_path / "p", repeats=1, rotate=frames)
+    (folder / "labels.npy").unlink()
+    np.savez(tmp_path / "test.npz", x=frames[:, 0], y=np.array([0, 1, 2, 9]))
+    texts = ("rotate_sequence(constants='cifar10')",)
+    run(model, "cifar10-p", texts, tmp_path / "s", cifar10_p=folder, cifar10=tmp_path / "test.npz")
+    (_, table) = outcomes(tmp_path / "s")[parse_perturbation(texts[0]).text]
+    assert table["label"].to_pylist() == [0, 1, 2, 9]
+    assert table["correct"].to_pylist() == [True, True, True, False]
+
+
+def test_a_set_of_other_corruptions_has_a_mean_of_its_own(tmp_path: Path) -> None:
+    """MedMNIST-C: grey images, 6 corruptions of OCTMNIST; image i at severity s is of shade i + s - 1."""
+    (tmp_path / "shades.py").write_text(f"{SHADES}\ndef four():\n    return Shades(4)\n")
+    model = ModelRequest(name=f"{tmp_path}/shades.py:four", input_size=224)
+    shades = np.minimum([row + level for level in range(5) for row in range(4)], 3)
+    pixels = np.broadcast_to((shades * 85).astype(np.uint8)[:, None, None], (20, 224, 224))
+    (tmp_path / "octmnist").mkdir()
+    for name in MEDMNIST_C["octmnist"]:
+        labels = np.tile(np.arange(4), 5)[:, None]
+        np.savez_compressed(tmp_path / "octmnist" / f"{name}.npz", test_images=pixels, test_labels=labels)
+    data = {"octmnist-c": str(tmp_path)}
+    result = evaluate(model, suite="corruptions", benchmarks=["octmnist-c"], data=data, store=tmp_path / "s")
+    single = {score.perturbation: score.value for score in result.scores if score.metric == "accuracy"}
+    assert len(single) == 30
+    assert single["pixelate(severity=2, constants='octmnist')"] == 0.25
+    (whole,) = (score for score in result.scores if score.kind == "several")
+    assert (whole.perturbation, whole.metric) == ("octmnist_c", "mean_accuracy")
+    assert whole.value == pytest.approx(np.mean([*single.values()]))
+    (printed,) = severity_tables([score for score in result.scores if score.kind in ("corruption", "several")], {})
+    assert printed.below.startswith("6 corruptions of MedMNIST-C for octmnist: mean accuracy")

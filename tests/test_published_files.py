@@ -21,7 +21,8 @@ from robustbench_eff.core.errors import DataError, MissingExtra, MissingInputs, 
 from robustbench_eff.generation.corrupted_files import CorruptionSettings, write_corrupted
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import build_benchmark
-from robustbench_eff.registry.perturbation import parse_perturbation, parse_sequence
+from robustbench_eff.registry.build_corruption import parse_sequence
+from robustbench_eff.registry.perturbation import parse_perturbation
 from robustbench_eff.storage.store import Store
 
 TEXTS = ("fog(severity=3)", "shot_noise(severity=5)")

@@ -1,4 +1,4 @@
-"""The fingerprint of a set of samples: a hash of their ids, labels and bytes, stored so that it is computed once."""
+"""What is known of a set of samples once their bytes were read: a hash of ids, labels and bytes, stored for later."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,16 @@ from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 
 from .labelled_images import LabelledImages
+from .readers.decode import is_turned
+
+
+class ReadSamples(NamedTuple):
+    """What the bytes of some samples told."""
+
+    fingerprint: str
+    """Hash of their ids, labels and bytes."""
+    turned: int
+    """Number of images with an EXIF orientation other than upright."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +62,10 @@ class FingerprintRecord:
         return cls(cache_folder() / "fingerprints" / f"{hash_strings(opened.stamp, *lines)}.json", lines)
 
     @property
-    def stored(self) -> str | None:
-        """The stored fingerprint, or None."""
-        return str(json.loads(self.path.read_text())["fingerprint"]) if self.path.exists() else None
+    def stored(self) -> ReadSamples | None:
+        """What is stored, or None; a record of an earlier version, without orientations, is none."""
+        record = json.loads(self.path.read_text()) if self.path.exists() else {}
+        return ReadSamples(str(record["fingerprint"]), int(record["turned"])) if "turned" in record else None
 
     def fingerprint(self, digests: Sequence[str]) -> str:
         """Return the fingerprint of the samples.
@@ -64,23 +76,23 @@ class FingerprintRecord:
         pairs = zip(self.lines, digests, strict=True)
         return hash_strings(*(f"{line} {sample_digest}" for line, sample_digest in pairs))
 
-    def save(self, fingerprint: str) -> None:
-        """Store the fingerprint, atomically.
+    def save(self, samples: ReadSamples) -> None:
+        """Store what the bytes told, atomically.
 
         Args:
-            fingerprint: The result of `fingerprint`.
+            samples: The fingerprint, as `fingerprint` returns it, and the orientations.
         """
-        atomic_write(self.path, json.dumps({"fingerprint": fingerprint}).encode())
+        atomic_write(self.path, json.dumps(samples._asdict()).encode())
 
 
-def fingerprint_of(
+def read_samples(
     opened: LabelledImages,
     ids: Sequence[str],
     labels: npt.NDArray[np.int64],
     title: str = "",
     progress: ProgressCallback = ignore_progress,
-) -> str:
-    """Return the fingerprint of the first samples of a source; their bytes are read unless it is stored.
+) -> ReadSamples:
+    """Return the fingerprint and orientations of the first samples of a source; bytes are read unless it is stored.
 
     Args:
         opened: The source.
@@ -96,14 +108,20 @@ def fingerprint_of(
     record = FingerprintRecord.of(opened, ids, labels)
     if (stored := record.stored) is not None:
         return stored
-    digests = []
+
+    def read_one(position: int) -> tuple[str, bool]:
+        content = content_of(opened, position)
+        return digest(content), is_turned(content)
+
+    digests, turned = [], 0
     with store_errors(cache_folder()), ThreadPoolExecutor(os.cpu_count()) as pool:
-        for sample_digest in pool.map(lambda position: digest(content_of(opened, position)), range(len(ids))):
+        for sample_digest, was_turned in pool.map(read_one, range(len(ids))):
             digests.append(sample_digest)
+            turned += was_turned
             progress(title, len(digests), len(ids))
-        fingerprint = record.fingerprint(digests)
-        record.save(fingerprint)
-    return fingerprint
+        samples = ReadSamples(record.fingerprint(digests), turned)
+        record.save(samples)
+    return samples
 
 
 def content_of(opened: LabelledImages, position: int) -> bytes | npt.NDArray[np.uint8]:

@@ -28,11 +28,11 @@ from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.protocol import Protocol
 
 from .benchmark import Benchmark
-from .data_fingerprint import FingerprintRecord, content_of, digest, hash_strings
+from .data_fingerprint import FingerprintRecord, ReadSamples, content_of, digest, hash_strings
 from .image_set import ImageSet, protocol_of
 from .labelled_images import LabelledImages
 from .labels import ResolvedLabels, resolve_labels
-from .readers.decode import decode
+from .readers.decode import decode, is_turned
 
 MAX_UNREADABLE = 20
 """Number of unreadable files after which no more are looked for."""
@@ -68,15 +68,16 @@ def prepare(
     ids, labels = shared_ids(opened, limit), resolved.labels[:limit]
     decoded = benchmark.geometry or replace(geometry, border=benchmark.crop_border)
     record = FingerprintRecord.of(opened, ids, labels, resolved.textures)
-    fingerprint, path = _cached(opened, ids, decoded, record, partial(progress, benchmark.name))
+    samples, path = _cached(opened, ids, decoded, record, partial(progress, benchmark.name))
+    protocol = replace(protocol_of(opened, len(ids), decoded, geometry, channels), turned=samples.turned)
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=_with_benchmark(protocol_of(opened, len(ids), decoded, geometry, channels), benchmark, resolved),
+        protocol=with_benchmark(protocol, benchmark, resolved),
         sample_ids=ids,
         labels=labels,
         pixels=np.load(path, mmap_mode="r"),
-        fingerprint=fingerprint,
+        fingerprint=samples.fingerprint,
         input_size=geometry.shape,
         channels=channels,
         full_image=partial(_whole, opened, decoded),
@@ -86,8 +87,14 @@ def prepare(
     )
 
 
-def _with_benchmark(protocol: Protocol, benchmark: Benchmark, resolved: ResolvedLabels) -> Protocol:
-    """Return the protocol with the classes, the class map and the JPEG quality of a benchmark."""
+def with_benchmark(protocol: Protocol, benchmark: Benchmark, resolved: ResolvedLabels) -> Protocol:
+    """Return the protocol with the classes, the class map and the JPEG quality of a benchmark.
+
+    Args:
+        protocol: The protocol of the images.
+        benchmark: The benchmark.
+        resolved: Its labels.
+    """
     return replace(
         protocol,
         classes="" if benchmark.class_map is None else str(benchmark.class_map()),
@@ -136,8 +143,8 @@ def warn_if_sorted(opened: LabelledImages, labels: npt.NDArray[np.int64], limit:
 
 def _cached(
     opened: LabelledImages, ids: list[str], geometry: Geometry, record: FingerprintRecord, count: _Count
-) -> tuple[str, Path]:
-    """Return the fingerprint of the samples and the file with their pixels, which is made if it does not exist."""
+) -> tuple[ReadSamples, Path]:
+    """Return what the samples told and the file with their pixels, which is made if it does not exist."""
     folder = cache_folder()
     if (cached := _lookup(folder, geometry, record)) is not None:
         return cached
@@ -148,16 +155,16 @@ def _cached(
         return _decode_all(opened, ids, geometry, record, count)
 
 
-def _lookup(folder: Path, geometry: Geometry, record: FingerprintRecord) -> tuple[str, Path] | None:
-    fingerprint = record.stored
-    if fingerprint is None or not (path := _pixels_path(folder, fingerprint, geometry)).exists():
+def _lookup(folder: Path, geometry: Geometry, record: FingerprintRecord) -> tuple[ReadSamples, Path] | None:
+    samples = record.stored
+    if samples is None or not (path := _pixels_path(folder, samples.fingerprint, geometry)).exists():
         return None
-    return fingerprint, path
+    return samples, path
 
 
 def _decode_all(
     opened: LabelledImages, ids: list[str], geometry: Geometry, record: FingerprintRecord, count: _Count
-) -> tuple[str, Path]:
+) -> tuple[ReadSamples, Path]:
     folder = cache_folder()
     shape = (len(ids), *geometry.shape, 3)
     _check_space(folder, math.prod(shape))
@@ -167,9 +174,9 @@ def _decode_all(
 
         unreadable: list[DataError] = []
 
-        def decode_one(position: int) -> str:
+        def decode_one(position: int) -> tuple[str, bool]:
             if len(unreadable) >= MAX_UNREADABLE:
-                return ""
+                return "", False
             name = f"{opened.origin}: {ids[position]}"
             try:
                 content = content_of(opened, position)
@@ -178,22 +185,23 @@ def _decode_all(
                 raise
             except DataError as error:
                 unreadable.append(error)
-                return ""
-            return digest(content)
+                return "", False
+            return digest(content), is_turned(content)
 
-        digests = []
+        digests, turned = [], 0
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for sample_digest in pool.map(decode_one, range(len(ids))):
+            for sample_digest, was_turned in pool.map(decode_one, range(len(ids))):
                 digests.append(sample_digest)
+                turned += was_turned
                 count(len(digests), len(ids))
         _refuse_unreadable(opened, unreadable)
         pixels.flush()
-        fingerprint = record.fingerprint(digests)
-        path = _pixels_path(folder, fingerprint, geometry)
+        samples = ReadSamples(record.fingerprint(digests), turned)
+        path = _pixels_path(folder, samples.fingerprint, geometry)
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.replace(path)
-        record.save(fingerprint)
-    return fingerprint, path
+        record.save(samples)
+    return samples, path
 
 
 def _refuse_unreadable(opened: LabelledImages, errors: list[DataError]) -> None:

@@ -14,8 +14,8 @@ from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 
 from .benchmark import Benchmark
-from .data_fingerprint import content_of, fingerprint_of
-from .image_cache import shared_ids, warn_if_sorted
+from .data_fingerprint import content_of, read_samples
+from .image_cache import shared_ids, warn_if_sorted, with_benchmark
 from .image_set import ImageSet, protocol_of
 from .labelled_images import LabelledImages
 from .labels import resolve_labels
@@ -88,20 +88,22 @@ def prepare_published(
     Raises:
         DataError: Images or labels do not fit.
     """
-    all_labels = resolve_labels(benchmark, opened).labels
-    warn_if_sorted(opened, all_labels, limit)
-    ids, labels = shared_ids(opened, limit), all_labels[:limit]
+    resolved = resolve_labels(benchmark, opened)
+    warn_if_sorted(opened, resolved.labels, limit)
+    ids, labels = shared_ids(opened, limit), resolved.labels[:limit]
     assert benchmark.geometry is not None and benchmark.layout is not None
     unchanged = Geometry(size=benchmark.geometry.size, mode="none")
+    samples = read_samples(opened, ids, labels, benchmark.name, progress)
+    protocol = with_benchmark(protocol_of(opened, len(ids), unchanged, geometry, channels), benchmark, resolved)
     pixels = LazyImages(opened, unchanged.shape, sequences=benchmark.layout.kind == "sequence")
     return ImageSet(
         benchmark=benchmark.name,
         label_space=benchmark.label_space,
-        protocol=replace(protocol_of(opened, len(ids), unchanged, geometry, channels), split="published files"),
+        protocol=replace(protocol, split="published files", turned=samples.turned),
         sample_ids=ids,
         labels=labels,
         pixels=pixels,
-        fingerprint=fingerprint_of(opened, ids, labels, benchmark.name, progress),
+        fingerprint=samples.fingerprint,
         full_image=pixels.full_image,
         input_size=geometry.shape,
         channels=channels,

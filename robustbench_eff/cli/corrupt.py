@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -12,15 +12,27 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
 from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.preprocessing import Geometry, Mode, Size
 from robustbench_eff.core.progress import ignore_progress
+from robustbench_eff.registry.benchmarks import BENCHMARKS
 
-from .common import error_boundary, output_console, print_line, print_progress, resumable
+from .common import (
+    error_boundary,
+    output_console,
+    parse_geometry,
+    parse_input_size,
+    print_line,
+    print_progress,
+    resumable,
+)
+from .options import GeometryOption, InputSizeOption
 
 
 def corrupt(
     out: Annotated[Path, typer.Option(help="Folder to write the images to, or PNG file of the sheet.")],
     data: Annotated[
-        list[str] | None, typer.Option(help="Clean images: imagenet=PATH, cifar10=PATH or cifar100=PATH.")
+        list[str] | None,
+        typer.Option(help="Clean images: imagenet=PATH, cifar10=PATH, cifar100=PATH, or NAME=PATH of your own."),
     ] = None,
     sheet: Annotated[
         Path | None, typer.Option(help="Photograph: draw a sheet of its corruptions instead of writing a set.")
@@ -28,8 +40,8 @@ def corrupt(
     corruption: Annotated[
         list[str] | None,
         typer.Option(
-            help="Corruption or set, such as 'fog(severity=3)' or imagenet_c_bar; by default imagenet_c, and cifar10_c "
-            "for CIFAR."
+            help="Corruption or set, such as 'fog(severity=3)' or imagenet_c_bar; by default common_corruptions, with "
+            "the constants of the published set or for the size of your own images."
         ),
     ] = None,
     style: Annotated[
@@ -41,6 +53,8 @@ def corrupt(
             help="Styliser for --style, such as 'fourier(beta=0.05)'; by default all that need no weights file."
         ),
     ] = None,
+    input_size: InputSizeOption = None,
+    geometry: GeometryOption = None,
     limit: Annotated[int | None, typer.Option(help="Corrupt only the first N images.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all random draws.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
@@ -50,8 +64,7 @@ def corrupt(
         paths = locations.from_options(data or [])
         _check_images(paths, sheet)
         _check_style(style, sheet, corruption, styliser)
-        name = next(iter(paths), "imagenet").removesuffix("-c-generated")
-        default = "cifar10_c" if name in ("cifar10", "cifar100") else "imagenet_c"
+        default = "imagenet_c" if sheet is not None else "common_corruptions"
         corruptions = tuple(part for text in corruption or (default,) for part in spec.split(text))
         if sheet is not None:
             stylisers = [part for text in styliser or () for part in spec.split(text)]
@@ -61,11 +74,25 @@ def corrupt(
         from robustbench_eff.system import devices
 
         devices.keep_freed_memory()
-        settings = CorruptionSettings(corruptions=corruptions, limit=limit, seed=seed)
+        name = _benchmark(next(iter(paths)))
+        size = _geometry(parse_input_size(input_size), parse_geometry(geometry))
+        settings = CorruptionSettings(corruptions=corruptions, limit=limit, seed=seed, geometry=size)
         with resumable(out):
             on_progress = ignore_progress if quiet else print_progress
-            count = write_corrupted(f"{name}-c-generated", out, paths, settings, on_progress)
+            count = write_corrupted(name, out, paths, settings, on_progress)
         print_line(output_console(), f"{count.images} images written to {out}; {count.found} existed already.")
+
+
+def _benchmark(name: str) -> str:
+    """The benchmark that is made from these images; for the user's own images, their name."""
+    made = f"{name.removesuffix('-c-generated')}-c-generated"
+    return made if made in BENCHMARKS else name
+
+
+def _geometry(size: Size | None, mode: str | None) -> Geometry | None:
+    if size is None and mode is not None:
+        raise UsageError("--geometry needs the size of the corrupted images.", "Add --input-size, such as 224.")
+    return None if size is None else Geometry(size=size, mode=cast("Mode", mode or "crop"))
 
 
 def _check_images(paths: Mapping[str, str], sheet: Path | None) -> None:

@@ -36,6 +36,8 @@ class Protocol:
     class_names: tuple[str, ...] = ()
     """Names of the classes in this order, where the user's own images or the model decided which there are; else empty.
     The sentence has the first of them."""
+    turned: int = 0
+    """Number of images that were turned or mirrored, as the EXIF orientation in their files says."""
     geometry: str = ""
     """How the images were resized and cropped when they were decoded."""
     jpeg_quality: int | None = None
@@ -60,7 +62,7 @@ class Protocol:
     def of_images(self) -> Protocol:
         """Return the protocol of the images and their stream: without seeds, precision, smoothing, labels and so on."""
         names = ("description", "split", "count", "total", "excluded", "classes", "geometry", "jpeg_quality")
-        more = ("class_order", "class_names", "model_size", "stream")
+        more = ("class_order", "class_names", "turned", "model_size", "stream")
         return Protocol(**{name: getattr(self, name) for name in (*names, *more)})
 
     def unseeded(self) -> Protocol:
@@ -107,7 +109,7 @@ class Protocol:
 
     def __str__(self) -> str:
         """Return the protocol as one sentence, the images first."""
-        images = [self.description, self.split, self._counted(), self._classes(), self.geometry]
+        images = [self.description, self.split, self._counted(), self._classes(), self._turned(), self.geometry]
         if self.jpeg_quality is not None:
             images.append(f"corrupted ones saved as JPEG {self.jpeg_quality}")
         parts = [", ".join(part for part in (*images, self.model_size) if part)]
@@ -126,6 +128,11 @@ class Protocol:
             return how
         first, others = ", ".join(self.class_names[:_NAMES_SHOWN]), len(self.class_names) - _NAMES_SHOWN
         return f"{how}: {first}" + (f" and {others} more" if others > 0 else "")
+
+    def _turned(self) -> str:
+        """How many images were turned, empty if none."""
+        images = "1 image" if self.turned == 1 else f"{self.turned} images"
+        return f"EXIF orientation applied ({images})" if self.turned else ""
 
     def _counted(self) -> str:
         """How many images there are, empty if unknown."""

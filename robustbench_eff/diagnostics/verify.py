@@ -106,7 +106,7 @@ def corrupted(name: str) -> Pixels:
     import torch
 
     from robustbench_eff.core.rng import RandomStreams
-    from robustbench_eff.registry.perturbation import parse_corruption
+    from robustbench_eff.registry.build_corruption import parse_corruption
 
     only_cifar10 = name in CIFAR10_C_BAR and name not in IMAGENET_C_BAR
     constants = ", constants='cifar10'" if only_cifar10 else ""

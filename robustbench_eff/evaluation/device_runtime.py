@@ -220,7 +220,7 @@ class DeviceRuntime:
         )
 
     def _as_seen_by(self, classifier: Classifier, benchmark: Benchmark) -> Benchmark:
-        return seen_by(classifier, benchmark, self._ready.opened.get(benchmark.name))
+        return seen_by(classifier, benchmark, next(iter(all_opened(self._ready, benchmark)), None))
 
     def _queried(self, requested: RequestedCell, loaded: LoadedModel, images: ImageSet) -> Queried:
         """The classifier with the benchmark's classes for outputs, and the network that an attack queries."""

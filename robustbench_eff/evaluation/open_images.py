@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, Usa
 from robustbench_eff.generation.cue_conflict import open_conflicts
 from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
 from robustbench_eff.registry.perturbation import Perturbation
+from robustbench_eff.registry.perturbation_sets import BY_SIZE
 
 
 class PublishedFiles(NamedTuple):
@@ -64,24 +66,50 @@ def available(benchmark: Benchmark, root: str | None, changes: Sequence[Perturba
     return [change for change in changed if _files(benchmark, root, change).path.exists()]
 
 
-def open_files(benchmark: Benchmark, root: str, change: Perturbation) -> LabelledImages:
+def open_files(
+    benchmark: Benchmark, root: str, change: Perturbation, clean: LabelledImages | None = None
+) -> LabelledImages:
     """Return the images, or sequences of frames, of one published perturbation: listed, not decoded.
 
     Args:
         benchmark: A benchmark with a layout.
         root: Folder of the set.
         change: The perturbation.
+        clean: The clean images, whose labels are those of files that come without any.
 
     Raises:
-        DataError: The files cannot be read.
+        DataError: The files cannot be read, or have no labels.
     """
     files = _files(benchmark, root, change)
     try:
-        return files.layout.open(files.path, files.level)
+        opened = files.layout.open(files.path, files.level)
     except RobustEvalError:
         raise
     except Exception as error:
         raise DataError(f"{files.path} cannot be read: {type(error).__name__}: {error}") from error
+    return opened if len(opened.labels) else _labelled(opened, benchmark, clean)
+
+
+def _labelled(opened: LabelledImages, benchmark: Benchmark, clean: LabelledImages | None) -> LabelledImages:
+    """The images with the labels of the clean ones, which must be the same images in the same order."""
+    saved = f"save the labels of the test set, in its order, as {Path(opened.origin).with_name('labels.npy')}"
+    source = benchmark.source_benchmark
+    if clean is None:
+        raise DataError(
+            f"{opened.origin} needs labels in the same folder, or the test set.",
+            f"Add --data {source}=PATH of the test set as it is published, or {saved}.",
+        )
+    if clean.ids != [f"{row:08d}" for row in range(len(clean))]:
+        raise DataError(
+            f"{opened.origin} has no labels, and {clean.origin} does not have the order of the published test set.",
+            f"Pass --data {source}=PATH of the test set as it is published, or {saved}.",
+        )
+    if len(clean) != len(opened):
+        raise DataError(
+            f"{opened.origin} has no labels and holds {len(opened)} samples, and {clean.origin} has {len(clean)}.",
+            f"Pass --data {source}=PATH of the whole test set, or {saved}.",
+        )
+    return replace(opened, labels=clean.labels, stamp=f"{opened.stamp}\n{clean.stamp}")
 
 
 def open_clean(benchmark: Benchmark, data: Mapping[str, str]) -> LabelledImages | None:
@@ -115,7 +143,7 @@ def _files(benchmark: Benchmark, root: str, change: Perturbation) -> PublishedFi
         raise UsageError(
             f"{benchmark.name} holds {layout.kind}s, and {change.text} is not one.", "Choose with --corruption."
         )
-    if parsed.arguments.get("constants", "imagenet") != layout.constants:
+    if parsed.arguments.get("constants", "imagenet") not in (layout.constants, BY_SIZE):
         raise UsageError(
             f"{benchmark.name} was made with the constants of {layout.constants}, and {change.text} asks for others.",
             f"Write it with constants={layout.constants!r}.",

@@ -205,7 +205,7 @@ def _opened(
     wanted = {benchmark.name: benchmark for model in models for benchmark in model.benchmarks}
     clean = open_all_clean(wanted, settings)
     files = {
-        (name, change.text): open_files(benchmark, str(locations.place(benchmark, settings.data)), change)
+        (name, change.text): open_files(benchmark, str(locations.place(benchmark, settings.data)), change, clean[name])
         for name, benchmark in wanted.items()
         for change in published[name]
     }

@@ -8,12 +8,13 @@ from typing import NamedTuple, cast
 
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.benchmarks.layouts.passthrough import Published, PublishedFrames
+from robustbench_eff.benchmarks.layouts.passthrough import Published, PublishedCorruption, PublishedFrames
 from robustbench_eff.benchmarks.lazy_images import prepare_published
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.core.progress import ProgressCallback
-from robustbench_eff.registry.perturbation import Perturbation
+from robustbench_eff.registry.perturbation import Perturbation, with_constants
+from robustbench_eff.registry.perturbation_sets import constants_for
 
 from .preflight import PreflightResult
 from .resolve_cells import RequestedCell
@@ -83,29 +84,35 @@ class RequestedImages:
 def applied_to(requested: RequestedCell, images: ImageSet) -> Perturbation:
     """Return the perturbation of a cell as it applies to its images.
 
-    Published images are changed already; corrupted ones become JPEG files if the benchmark says so.
+    Published images are changed already; corrupted ones become JPEG files if the benchmark says so. Where the text
+    leaves the constants open, they are those of the published set, or for images of this size.
 
     Args:
         requested: The cell.
         images: Its images.
 
     Raises:
-        UsageError: A sequence is to be made of images that are not square.
+        UsageError: A sequence is to be made of images that are not square, or a corruption only exists as files.
     """
-    perturbation, quality = requested.perturbation, requested.benchmark.jpeg_quality
+    height, width = images.pixels.shape[1:3]
+    quality, layout = requested.benchmark.jpeg_quality, requested.benchmark.layout
+    constants = constants_for(height, width) if layout is None else layout.constants
+    perturbation = with_constants(requested.perturbation, constants)
     match perturbation.kind:
         case "corruption" if images.published:
             return replace(perturbation, component=Published(perturbation.corruption))
+        case "corruption" if isinstance(perturbation.corruption, PublishedCorruption):
+            raise perturbation.corruption.refusal()
         case "corruption" if quality is not None:
             from robustbench_eff.corruptions import Corruption, JpegSaved  # slow to import
 
             return replace(perturbation, component=JpegSaved(cast(Corruption, perturbation.corruption), quality))
         case "sequence" if images.published:
             return replace(perturbation, component=PublishedFrames(perturbation.sequence))
-        case "sequence" if images.pixels.shape[1] != images.pixels.shape[2]:
+        case "sequence" if height != width:
             raise UsageError(
                 f"{perturbation.text} films a square, and the images of this model are "
-                f"{images.pixels.shape[1]}×{images.pixels.shape[2]} pixels (height × width).",
+                f"{height}×{width} pixels (height × width).",
                 "Leave sequences out, or evaluate at a square --input-size.",
             )
         case _:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -50,7 +50,7 @@ def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
     """Return the position of every image among the clean ones, -1 where it has none.
 
     A published image may be another type of file than its clean one, so names match without their suffix too. Where
-    clean images lie in no class folder, as ImageNet's do when they are downloaded, file names that occur once match.
+    no path matches, file names alone do, if every image has one of its own.
 
     Args:
         images: Corrupted images.
@@ -58,15 +58,16 @@ def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
     """
     known = {_stem(sample): position for position, sample in enumerate(clean.sample_ids)}
     known |= {sample: position for position, sample in enumerate(clean.sample_ids)}
-    names = [_stem(PurePosixPath(sample).name) for sample in images.sample_ids]
-    times = Counter(names)
-    without_folder = [known.get(name, -1) if times[name] == 1 else -1 for name in names]
-    return np.array(
-        [
-            known.get(sample, known.get(_stem(sample), otherwise))
-            for sample, otherwise in zip(images.sample_ids, without_folder, strict=True)
-        ]
-    )
+    positions = np.array([known.get(sample, known.get(_stem(sample), -1)) for sample in images.sample_ids])
+    return positions if (positions >= 0).any() else _positions_by_name(images.sample_ids, clean.sample_ids)
+
+
+def _positions_by_name(samples: Sequence[str], clean: Sequence[str]) -> SampleIndices:
+    """Positions by file name alone; all are -1 if two files of one side have one name."""
+    names, clean_names = ([PurePosixPath(sample).stem for sample in side] for side in (samples, clean))
+    unique = len(set(names)) == len(names) and len(set(clean_names)) == len(clean_names)
+    known = {name: position for position, name in enumerate(clean_names)} if unique else {}
+    return np.array([known.get(name, -1) for name in names])
 
 
 def all_opened(ready: PreflightResult, benchmark: Benchmark) -> list[LabelledImages]:

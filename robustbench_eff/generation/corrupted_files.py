@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,19 +19,25 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.benchmarks.image_set import ImageSet
+from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.core import spec
 from robustbench_eff.core.disk import atomic_write, store_errors
-from robustbench_eff.core.errors import MissingInputs, UsageError
+from robustbench_eff.core.errors import MissingInputs, SizeError, UsageError
+from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import ImageCorruption
 from robustbench_eff.registry import build_benchmark, build_styliser
+from robustbench_eff.registry.benchmarks import BENCHMARKS
+from robustbench_eff.registry.build_corruption import parse_corruption
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
-from robustbench_eff.registry.perturbation import expand_sets, parse_corruption, parse_perturbation
+from robustbench_eff.registry.perturbation import expand_sets, parse_perturbation, with_constants
+from robustbench_eff.registry.perturbation_sets import PUBLISHED_ONLY, constants_for
 from robustbench_eff.registry.stylisers import WITHOUT_WEIGHTS
 
 from .corrupted_arrays import check_severities, write_arrays
+from .corrupted_own import common_size, own_files
 from .output_folder import WriteCount, write_or_check_provenance
 
 BATCH_SIZE = 64
@@ -49,6 +58,8 @@ class CorruptionSettings:
     """Number of clean images to take, in their order; None for all."""
     seed: int = 0
     """Seed of the random draws."""
+    geometry: Geometry | None = None
+    """How the user's own images get one size; None where they have one. Published sets have a geometry of their own."""
 
 
 def write_corrupted(
@@ -61,84 +72,135 @@ def write_corrupted(
     """Write corrupted images in the layout of the published set.
 
     ImageNet becomes `OUT/corruption/severity/wnid/image.JPEG`; CIFAR becomes `OUT/corruption.npy`, with all five
-    severities one after the other, and `OUT/labels.npy`. Existing files stay, every file is written atomically, and
-    random draws are keyed by sample, so that the same call resumes an interrupted one.
+    severities one after the other, and `OUT/labels.npy`; other images become `OUT/corruption/severity/class/id.png`.
+    Existing files stay, every file is written atomically, and random draws are keyed by sample, so that the same call
+    resumes an interrupted one.
 
     Args:
-        name: Name of a benchmark that is made from clean images.
+        name: Name of a benchmark that is made from clean images, or of the user's own images.
         out: Folder of the images.
         data: Locations of the clean images by name of their benchmark.
         settings: What to write.
         progress: Called as images are written.
 
     Raises:
-        UsageError: The benchmark does not have such a layout, or the folder holds images made in another way.
+        UsageError: The benchmark does not have such a layout, the folder holds images made in another way, or the
+            corruptions have several sets of constants.
+        DataError: The images have several sizes, and no geometry was given.
         MissingInputs: The clean images are missing.
         SpecError: A corruption is unknown.
     """
     benchmark, location = _benchmark(name, data)
     if settings.limit is not None and settings.limit < 1:
         raise UsageError(f"limit must be at least 1, got {settings.limit}.")
-    corruptions = _corruptions(name, settings.corruptions)
+    if name not in WRITABLE:
+        return _write_own(benchmark, open_benchmark(benchmark, location), out, settings, progress)
+    if settings.geometry is not None:
+        raise UsageError(f"{name} has the geometry of the published set.", "Leave --input-size and --geometry out.")
+    assert benchmark.geometry is not None
+    corruptions = _corruptions(name, settings.corruptions, WRITABLE[name])
     in_arrays = benchmark.jpeg_quality is None
     if in_arrays:
         check_severities(corruptions)
-    assert benchmark.geometry is not None
     images = prepare(benchmark, open_benchmark(benchmark, location), benchmark.geometry, limit=settings.limit)
     with store_errors(out):
         _record(out, images, corruptions, settings.seed)
         if in_arrays:
             return write_arrays(images, corruptions, out, settings.seed, progress)
-        return _write_pictures(benchmark, images, corruptions, out, settings.seed, progress)
+        names, encoded = _names(benchmark, images), partial(_jpeg, quality=benchmark.jpeg_quality or 0)
+        return _write_pictures(names, encoded, images, corruptions, out, settings.seed, progress)
+
+
+def _write_own(
+    benchmark: Benchmark, opened: LabelledImages, out: Path, settings: CorruptionSettings, progress: ProgressCallback
+) -> WriteCount:
+    geometry = settings.geometry or common_size(opened)
+    corruptions = _corruptions(benchmark.name, settings.corruptions, constants_for(*geometry.shape))
+    constants = sorted({corruption.configuration["constants"] for corruption in corruptions.values()})
+    if len(constants) > 1:
+        raise UsageError(
+            f"A set of corrupted images has one set of constants, got {' and '.join(constants)}.",
+            "Write each into an --out of its own.",
+        )
+    try:
+        images = prepare(benchmark, opened, geometry, limit=settings.limit)
+    except SizeError as error:
+        hint = "Pass --input-size N, which resizes and crops (or --geometry squash with it), or bring them to one size."
+        raise SizeError(error.message, hint) from error
+    files = own_files(benchmark, opened, images.sample_ids)
+    record = {
+        "classes": files.classes,
+        "num_classes": files.num_classes,
+        "size": list(geometry.shape),
+        "constants": constants[0],
+    }
+    with store_errors(out):
+        _record(out, images, corruptions, settings.seed, record)
+        return _write_pictures(files.names, _png, images, corruptions, out, settings.seed, progress)
 
 
 def _benchmark(name: str, data: Mapping[str, str]) -> tuple[Benchmark, str | None]:
     """Return the benchmark and the location of its clean images."""
-    if name not in WRITABLE:
-        raise UsageError(f"{name} cannot be written.", f"Known: {', '.join(WRITABLE)}.")
-    benchmark = build_benchmark.benchmark(name)
+    if name in BENCHMARKS and name not in WRITABLE:
+        raise UsageError(
+            f"{name} cannot be written.",
+            f"Known: {', '.join(WRITABLE)}; any other images under a name of your own: --data NAME=PATH.",
+        )
+    benchmark = build_benchmark.benchmark(name, locations.location(name, data))
+    if benchmark.layout is not None:
+        raise UsageError(f"{name} is a set of corrupted images.", "Corrupt the clean ones.")
     location = locations.place(benchmark, data)
     if missing := missing_data(benchmark, location):
         raise MissingInputs(missing)
     return benchmark, location
 
 
-def _corruptions(name: str, texts: Sequence[str]) -> dict[str, ImageCorruption]:
-    """Return the corruptions by canonical spec text."""
-    corruptions = {parse_perturbation(text).text: parse_corruption(text) for text in expand_sets(texts)}
+def _corruptions(name: str, texts: Sequence[str], constants: str) -> dict[str, ImageCorruption]:
+    """Return the corruptions by canonical spec text; where a text leaves the constants open, they have these."""
+    parsed = [with_constants(parse_perturbation(text), constants) for text in expand_sets(texts)]
+    corruptions = {change.text: parse_corruption(change.text) for change in parsed}
     for text, corruption in corruptions.items():
-        if corruption.configuration["constants"] != WRITABLE[name]:
+        made_with = corruption.configuration["constants"]
+        if made_with in PUBLISHED_ONLY:
+            raise UsageError(f"{text} is read from published files and cannot be generated.", "Leave it out.")
+        if name in WRITABLE and made_with != constants:
             raise UsageError(
-                f"{text} does not have the constants of {name}.", f"Write it with constants={WRITABLE[name]!r}."
+                f"{text} does not have the constants of {name}.", f"Write it with constants={constants!r}."
             )
     return corruptions
 
 
-def _record(out: Path, images: ImageSet, corruptions: Mapping[str, ImageCorruption], seed: int) -> None:
-    source = {
+def _record(
+    out: Path,
+    images: ImageSet,
+    corruptions: Mapping[str, ImageCorruption],
+    seed: int,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
+    source: dict[str, Any] = {
         "benchmark": images.benchmark,
         "protocol": str(images.protocol),
         "data": images.fingerprint,
         "seed": seed,
     }
     configurations = {_folder(text): dict(corruption.configuration) for text, corruption in corruptions.items()}
-    write_or_check_provenance(out, source | configurations)
+    write_or_check_provenance(out, source | dict(more) | configurations)
 
 
 def _write_pictures(
-    benchmark: Benchmark,
+    names: Sequence[str],
+    encoded: Callable[[np.ndarray], bytes],
     images: ImageSet,
     corruptions: Mapping[str, ImageCorruption],
     out: Path,
     seed: int,
     progress: ProgressCallback,
 ) -> WriteCount:
-    names, written = _names(benchmark, images), 0
-    total = len(names) * len(corruptions)
+    written, total = 0, len(names) * len(corruptions)
     for text, corruption in corruptions.items():
         for paths, pixels in _missing_files(out / _folder(text), corruption, names, images, seed):
             for path, image in zip(paths, pixels, strict=True):
-                atomic_write(path, _jpeg(image, benchmark.jpeg_quality or 0))
+                atomic_write(path, encoded(image))
             written += len(paths)
             progress(text, written, total)
     return WriteCount(written, total - written)
@@ -174,6 +236,12 @@ def _folder(text: str) -> str:
 def _jpeg(pixels: np.ndarray, quality: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, optimize=True)
+    return buffer.getvalue()
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
 
 

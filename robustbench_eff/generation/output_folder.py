@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robustbench_eff.benchmarks.layouts.written import RECORD
 from robustbench_eff.core.disk import atomic_write
 from robustbench_eff.core.errors import UsageError
 
-PROVENANCE_FILE = "made-from.json"
+PROVENANCE_FILE = RECORD
 """File that records what the images of a folder were made from, and how."""
 
 

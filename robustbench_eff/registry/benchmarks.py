@@ -10,9 +10,23 @@ BENCHMARKS = Table(
     "benchmark",
     "robustbench_eff.benchmarks",
     {
+        "bloodmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:BLOODMNIST", "BloodMNIST, test images"),
+        "bloodmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:BLOODMNIST_C",
+            "BloodMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "breastmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:BREASTMNIST", "BreastMNIST, test images"),
+        "breastmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:BREASTMNIST_C",
+            "BreastMNIST-C of MedMNIST-C, the published archives",
+        ),
         "cifar10": Row("robustbench_eff.benchmarks.definitions.cifar10:CIFAR10", "CIFAR-10 test, 10,000 images"),
         "cifar10-c": Row(
             "robustbench_eff.benchmarks.definitions.cifar10:CIFAR10_C", "CIFAR-10-C, the published arrays"
+        ),
+        "cifar10-c-bar": Row(
+            "robustbench_eff.benchmarks.definitions.cifar10:CIFAR10_C_BAR",
+            "CIFAR-10-C-bar, the arrays of its authors' script",
         ),
         "cifar10-c-generated": Row(
             "robustbench_eff.benchmarks.definitions.cifar10:CIFAR10_C_GENERATED",
@@ -35,6 +49,9 @@ BENCHMARKS = Table(
             "robustbench_eff.benchmarks.definitions.cifar100:CIFAR100_C_GENERATED",
             "CIFAR-100-C, generated from cifar100 on the fly",
         ),
+        "cifar100-p": Row(
+            "robustbench_eff.benchmarks.definitions.cifar100:CIFAR100_P", "CIFAR-100-P, the published arrays"
+        ),
         "cue-conflict": Row(
             "robustbench_eff.benchmarks.definitions.cue_conflict:CUE_CONFLICT",
             "shape against texture, 16 categories by mean probability",
@@ -42,6 +59,11 @@ BENCHMARKS = Table(
         "cue-conflict-max": Row(
             "robustbench_eff.benchmarks.definitions.cue_conflict:CUE_CONFLICT_MAX",
             "the same, a category by its best class",
+        ),
+        "dermamnist": Row("robustbench_eff.benchmarks.definitions.medmnist:DERMAMNIST", "DermaMNIST, test images"),
+        "dermamnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:DERMAMNIST_C",
+            "DermaMNIST-C of MedMNIST-C, the published archives",
         ),
         "digits": Row(
             "robustbench_eff.benchmarks.definitions.digits:DIGITS", "handwritten digits, 360 images, no download"
@@ -57,6 +79,9 @@ BENCHMARKS = Table(
         "imagenet": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET", "ImageNet-1k validation, 50,000 images"
         ),
+        "imagenet-3dcc": Row(
+            "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_3DCC", "ImageNet-3DCC, the published files"
+        ),
         "imagenet-a": Row(
             "robustbench_eff.benchmarks.definitions.imagenet_subsets:IMAGENET_A",
             "ImageNet-A, argmax over its 200 classes",
@@ -71,6 +96,9 @@ BENCHMARKS = Table(
         ),
         "imagenet-c": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_C", "ImageNet-C, the published files"
+        ),
+        "imagenet-c-bar": Row(
+            "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_C_BAR", "ImageNet-C-bar, the published files"
         ),
         "imagenet-c-generated": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:IMAGENET_C_GENERATED",
@@ -117,8 +145,58 @@ BENCHMARKS = Table(
         "objectnet-clean": Row(
             "robustbench_eff.benchmarks.definitions.objectnet:OBJECTNET_CLEAN", "imagenet, the 113 classes of ObjectNet"
         ),
+        "octmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:OCTMNIST", "OCTMNIST, test images"),
+        "octmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:OCTMNIST_C",
+            "OCTMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "organamnist": Row("robustbench_eff.benchmarks.definitions.medmnist:ORGANAMNIST", "OrganAMNIST, test images"),
+        "organamnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:ORGANAMNIST_C",
+            "OrganAMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "organcmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:ORGANCMNIST", "OrganCMNIST, test images"),
+        "organcmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:ORGANCMNIST_C",
+            "OrganCMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "organsmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:ORGANSMNIST", "OrganSMNIST, test images"),
+        "organsmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:ORGANSMNIST_C",
+            "OrganSMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "pathmnist": Row("robustbench_eff.benchmarks.definitions.medmnist:PATHMNIST", "PathMNIST, test images"),
+        "pathmnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:PATHMNIST_C",
+            "PathMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "pneumoniamnist": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:PNEUMONIAMNIST", "PneumoniaMNIST, test images"
+        ),
+        "pneumoniamnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:PNEUMONIAMNIST_C",
+            "PneumoniaMNIST-C of MedMNIST-C, the published archives",
+        ),
+        "retinamnist": Row("robustbench_eff.benchmarks.definitions.medmnist:RETINAMNIST", "RetinaMNIST, test images"),
+        "retinamnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:RETINAMNIST_C",
+            "RetinaMNIST-C of MedMNIST-C, the published archives",
+        ),
         "stylized-imagenet": Row(
             "robustbench_eff.benchmarks.definitions.imagenet:STYLIZED_IMAGENET", "Stylized-ImageNet"
+        ),
+        "tiny-imagenet": Row(
+            "robustbench_eff.benchmarks.definitions.tiny_imagenet:TINY_IMAGENET",
+            "Tiny-ImageNet validation, 10,000 images",
+        ),
+        "tiny-imagenet-c": Row(
+            "robustbench_eff.benchmarks.definitions.tiny_imagenet:TINY_IMAGENET_C",
+            "Tiny-ImageNet-C, the published files",
+        ),
+        "tissuemnist": Row("robustbench_eff.benchmarks.definitions.medmnist:TISSUEMNIST", "TissueMNIST, test images"),
+        "tissuemnist-c": Row(
+            "robustbench_eff.benchmarks.definitions.medmnist:TISSUEMNIST_C",
+            "TissueMNIST-C of MedMNIST-C, the published archives",
         ),
     },
 )

@@ -13,9 +13,10 @@ from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.storage.stored_cell import CLEAN, PerturbationKind
 
 from .attacks import ADAPTERS, ATTACKS
+from .build_corruption import parse_corruption, parse_sequence, published_only
 from .corruptions import CORRUPTIONS
 from .other_names import instead_of
-from .perturbation_sets import PERTURBATION_SETS
+from .perturbation_sets import BY_SIZE, PERTURBATION_SETS, PUBLISHED_ONLY
 from .sequences import SEQUENCES
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class Perturbation:
     """Whether it is an attack of another library, which queries the plain network and draws once per shard."""
     smoothing: Smoothing | None = field(compare=False, repr=False, default=None)
     """The smoothed classifier that is certified, or attacked in place of the network; None for anything else."""
+    by_size: bool = False
+    """Whether the size of the images chooses the constants; `with_constants` then returns what is applied. Until then
+    the component has those of ImageNet-C."""
 
     @property
     def after(self) -> str | None:
@@ -94,11 +98,27 @@ def parse_perturbation(text: str) -> Perturbation:
         from .smoothed import parse_smoothed
 
         return parse_smoothed(text)
-    if parsed.name in CORRUPTIONS:
+    constants = parsed.arguments.get("constants")
+    if constants == BY_SIZE:
+        return _by_size(parsed)
+    if parsed.name in CORRUPTIONS or constants in PUBLISHED_ONLY:
         return _described("corruption", parsed.name, parse_corruption(text))
     if parsed.name in SEQUENCES:
         return _described("sequence", parsed.name, parse_sequence(text))
     return _attack(text)
+
+
+def with_constants(perturbation: Perturbation, constants: str) -> Perturbation:
+    """Return a perturbation with these constants if its text leaves them open; most are returned as they are.
+
+    Args:
+        perturbation: Any perturbation.
+        constants: Name of the constants, such as `constants_for` returns for images of a size.
+
+    Raises:
+        SpecError: The corruption does not have these constants.
+    """
+    return parse_perturbation(_text(spec.parse(perturbation.text), constants)) if perturbation.by_size else perturbation
 
 
 def as_perturbation(value: str | Component) -> Perturbation:
@@ -158,42 +178,6 @@ def expand_sets(values: Iterable[Any]) -> list[Any]:
     ]
 
 
-def parse_corruption(text: str) -> ImageCorruption:
-    """Return the corruption that a text describes.
-
-    Args:
-        text: Name and fields, such as `fog(severity=3)`.
-
-    Raises:
-        SpecError: The name is not in the table, or a field is unknown or has a wrong value.
-    """
-    parsed = spec.parse(text)
-    if parsed.name not in CORRUPTIONS:
-        known = [*CORRUPTIONS, *PERTURBATION_SETS]
-        hint = did_you_mean(parsed.name, known) or f"Known: {', '.join(known)}."
-        raise SpecError(f"Unknown corruption {parsed.name!r}.", hint)
-    from robustbench_eff.corruptions import Corruption
-
-    kernel = replace(CORRUPTIONS[parsed.name].load(), name=parsed.name)  # a plugin's kernel may have another name
-    return spec.build(Corruption, parsed, kernel=kernel)
-
-
-def parse_sequence(text: str) -> FrameGenerator:
-    """Return the frame sequence that a text describes.
-
-    Args:
-        text: Name and fields, such as `tilt_sequence(difficulty=2)`.
-
-    Raises:
-        SpecError: The name is not in the table, or a field is unknown or has a wrong value.
-    """
-    from robustbench_eff.corruptions.sequence import FrameSequence
-
-    parsed = spec.parse(text)
-    kernel = replace(SEQUENCES.find(parsed.name).load(), name=parsed.name)
-    return spec.build(FrameSequence, parsed, kernel=kernel)
-
-
 def parse_attack(text: str) -> Attack:
     """Return the attack that a text describes.
 
@@ -213,6 +197,17 @@ def attack_names() -> dict[str, str]:
     own = {name: row.summary for name, row in ATTACKS.own.items()}
     adapters = {f"{name}:NAME": row.summary for name, row in ADAPTERS.items()}
     return own | adapters | {name: ATTACKS[name].summary for name in ATTACKS if name not in ATTACKS.own}
+
+
+def _by_size(parsed: spec.Spec) -> Perturbation:
+    at_imagenet = parse_perturbation(_text(parsed, "imagenet"))
+    return replace(at_imagenet, text=_text(spec.parse(at_imagenet.text), BY_SIZE), by_size=True)
+
+
+def _text(parsed: spec.Spec, constants: str) -> str:
+    """The text of a corruption or sequence with other constants."""
+    arguments = parsed.arguments | {"constants": constants}
+    return f"{parsed.name}({', '.join(f'{key}={spec.literal(value)}' for key, value in arguments.items())})"
 
 
 def _attack(text: str) -> Perturbation:
@@ -254,7 +249,11 @@ def _plain_attack(parsed: spec.Spec) -> Attack:
     if name.endswith(".py"):
         raise SpecError(f"{name} does not name a class of the file.", f"Write {name}:CLASS.")
     known = attack_names()
-    hint = instead_of(name) or did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS, SMOOTHING])
+    hint = (
+        published_only(name)
+        or instead_of(name)
+        or did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS, SMOOTHING])
+    )
     raise SpecError(
         f"Unknown attack, corruption or sequence {name!r}.",
         hint or f"Attacks: {', '.join(known)}.\nCorruptions and sequences: robust-eval list corruptions",

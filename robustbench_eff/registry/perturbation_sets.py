@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from .medmnist_c import MEDMNIST_C
 
 IMAGENET_C = (
     "gaussian_noise",
@@ -62,6 +65,69 @@ IMAGENET_P = (
 )
 """The 10 sequences of ImageNet-P, in its order."""
 IMAGENET_P_EXTRA = ("speckle_noise_sequence", "gaussian_blur_sequence", "spatter_sequence", "shear_sequence")
+IMAGENET_3DCC = (
+    "near_focus",
+    "far_focus",
+    "fog_3d",
+    "flash",
+    "color_quant",
+    "low_light",
+    "xy_motion_blur",
+    "z_motion_blur",
+    "iso_noise",
+    "bit_error",
+    "h265_abr",
+    "h265_crf",
+)
+"""The 12 corruptions of ImageNet-3DCC, in the order of its download script."""
+BY_SIZE = "by_size"
+"""Constants that stand for those that fit the size of the images."""
+SMALL = 64
+"""Longest side in pixels of images that are corrupted with the constants of CIFAR-10-C."""
+
+
+class CorruptionSet(NamedTuple):
+    """Corruptions whose accuracies are averaged over all severities."""
+
+    names: tuple[str, ...]
+    """Names of the corruptions."""
+    constants: str
+    """Constants that all of them have."""
+    title: str
+    """What the set is, with its constants, for captions."""
+
+
+CORRUPTION_SETS: Mapping[str, CorruptionSet] = {
+    "imagenet_c": CorruptionSet(IMAGENET_C, "imagenet", "15 corruptions with the constants of ImageNet-C"),
+    "cifar10_c": CorruptionSet(IMAGENET_C, "cifar10", "15 corruptions with the constants of CIFAR-10-C"),
+    "tiny_imagenet_c": CorruptionSet(
+        IMAGENET_C, "tiny_imagenet", "15 corruptions with the constants of Tiny-ImageNet-C"
+    ),
+    "imagenet_c_bar": CorruptionSet(IMAGENET_C_BAR, "imagenet", "10 corruptions of ImageNet-C-bar"),
+    "cifar10_c_bar": CorruptionSet(CIFAR10_C_BAR, "cifar10", "10 corruptions of CIFAR-10-C-bar"),
+    "imagenet_3dcc": CorruptionSet(IMAGENET_3DCC, "imagenet_3dcc", "12 corruptions of ImageNet-3DCC"),
+    **{
+        f"{name}_c": CorruptionSet(of, name, f"{len(of)} corruptions of MedMNIST-C for {name}")
+        for name, of in MEDMNIST_C.items()
+    },
+}
+"""The sets with a mean accuracy, by the name under which it is reported. No mean is taken over different constants."""
+PUBLISHED_ONLY: Mapping[str, tuple[str, ...]] = {
+    "tiny_imagenet": IMAGENET_C + IMAGENET_C_EXTRA,
+    "imagenet_3dcc": IMAGENET_3DCC,
+    **MEDMNIST_C,
+}
+"""Corruptions that are read from published files and cannot be generated here, by the name of their constants."""
+
+
+def constants_for(height: int, width: int) -> str:
+    """Return the constants for images of a size, at which corruptions are measured in pixels.
+
+    Args:
+        height: Height in pixels of the images that are corrupted.
+        width: Their width in pixels.
+    """
+    return "cifar10" if max(height, width) <= SMALL else "imagenet"
 
 
 def _at_all_severities(names: Iterable[str], constants: str = "imagenet") -> tuple[str, ...]:
@@ -84,5 +150,10 @@ PERTURBATION_SETS: Mapping[str, tuple[str, ...]] = {
     "imagenet_p": _at_all_difficulties(IMAGENET_P),
     "imagenet_p_extra": _at_all_difficulties(IMAGENET_P_EXTRA),
     "cifar10_p": _at_all_difficulties(IMAGENET_P + IMAGENET_P_EXTRA, "cifar10"),
+    "common_corruptions": _at_all_severities(IMAGENET_C + IMAGENET_C_EXTRA, BY_SIZE),
+    "common_sequences": _at_all_difficulties(IMAGENET_P + IMAGENET_P_EXTRA, BY_SIZE),
+    "tiny_imagenet_c": _at_all_severities(IMAGENET_C, "tiny_imagenet"),
+    "imagenet_3dcc": _at_all_severities(IMAGENET_3DCC, "imagenet_3dcc"),
+    **{f"{name}_c": _at_all_severities(of, name) for name, of in MEDMNIST_C.items()},
 }
 """The text of every member by the name of the set."""

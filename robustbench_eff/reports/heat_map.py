@@ -14,7 +14,7 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.scores.score import Score
 
 from .formatting import percent
-from .severity_table import by_subject, row_name
+from .severity_table import by_subject, constants_of, row_name
 
 SEVERITIES = range(1, 6)
 CELL, NAMES, LINE, GAP = (64, 26), 270, 22, 8
@@ -77,10 +77,11 @@ def _map(title: str, scores: Sequence[Score]) -> Image.Image:
     font = ImageFont.load_default(14)
     width, height = CELL
     columns = [*map(str, SEVERITIES), "mean"]
-    size = max(NAMES + width * len(columns), int(font.getlength(title)) + 200), LINE * 2 + height * len(rows) + 2 * GAP
+    title = f"{title}: accuracy in %{constants_of(scores)}"
+    size = max(NAMES + width * len(columns), int(font.getlength(title)) + 100), LINE * 2 + height * len(rows) + 2 * GAP
     picture = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(picture)
-    draw.text((GAP, GAP), f"{title}: accuracy in %", fill="black", font=font)
+    draw.text((GAP, GAP), title, fill="black", font=font)
     for column, name in enumerate(columns):
         draw.text((NAMES + column * width + width // 2, GAP + LINE), name, fill="black", font=font, anchor="ma")
     for index, (name, by_severity) in enumerate(rows.items()):

@@ -20,6 +20,8 @@ OVERALL = {
     "mT5D": "mT5D",
 }
 """Headings of the scores over the 10 sequences."""
+SETS = {"imagenet_p": "ImageNet-P", "cifar10_p": "CIFAR-10-P"}
+"""The sets of sequences, by the name under which scores over them are reported."""
 COLUMNS = {
     ("flip_probability", 1): "flips in %",
     ("flip_probability", 2): "difficulty 2",
@@ -60,10 +62,13 @@ def _table(title: str, scores: Sequence[Score]) -> Printed:
         table.add_column(heading, justify="right")
     for name, by_metric in rows.items():
         table.add_row(name, *(with_interval(by_metric.get(column)) for column in COLUMNS))
-    overall = [_overall(score) for score in scores if _metric(score).name in OVERALL]
+    overall: dict[str, list[str]] = {}
+    for score in scores:
+        if _metric(score).name in OVERALL:
+            overall.setdefault(SETS[score.perturbation], []).append(_overall(score))
     flags = flags_below({name: next(iter(by_metric.values())) for name, by_metric in rows.items()})
-    over = f"Over the 10 sequences: {', '.join(overall)}." if overall else ""
-    return Printed(table, "\n".join(filter(None, (over, flags))))
+    over = [f"Over the 10 sequences of {name}: {', '.join(sentences)}." for name, sentences in overall.items()]
+    return Printed(table, "\n".join(filter(None, (*over, flags))))
 
 
 def _overall(score: Score) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.table import Table
 
 from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
@@ -15,7 +16,7 @@ from .score_rows import Marks, Printed, flags_below
 
 SEVERITIES = range(1, 6)
 OVERALL = {"mean_accuracy": "mean accuracy", "mCE": "mCE", "relative_mCE": "relative mCE"}
-"""Headings of the scores over all corruptions of ImageNet-C."""
+"""Headings of the scores over all corruptions of a set."""
 
 
 def severity_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
@@ -65,25 +66,44 @@ def row_name(score: Score, scores: Sequence[Score]) -> str:
     return f"{name}, {score.configuration['constants']}" if several else name
 
 
+def constants_of(scores: Sequence[Score]) -> str:
+    """Return the severity constants of corruptions as a part of a title, with a comma before; empty without any.
+
+    Args:
+        scores: Scores of one cell each.
+    """
+    names = sorted({str(score.configuration["constants"]) for score in scores if "constants" in score.configuration})
+    return f", constants of {' and '.join(names)}" if names else ""
+
+
 def _table(title: str, scores: Sequence[Score]) -> Printed:
     by_severity: dict[str, dict[int, Score]] = {}
     accuracies = [score for score in scores if score.metric == "accuracy"]
     for score in accuracies:
         by_severity.setdefault(row_name(score, accuracies), {})[score.configuration["severity"]] = score
     errors = {score.perturbation: score for score in scores if score.metric == "CE"}
-    table = Table(title=f"{title}: accuracy in % by severity, with 95 % intervals", title_justify="left")
+    heading = f"accuracy in % by severity{constants_of(accuracies)}, with 95 % intervals"
+    table = Table(title=f"{title}: {heading}", title_justify="left")
     table.add_column("corruption", overflow="fold")
     for name in (*map(str, SEVERITIES), *(["CE"] if errors else [])):
         table.add_column(name, justify="right", no_wrap=True)
     for name, severities in by_severity.items():
-        row = [*(severities.get(severity) for severity in SEVERITIES), *([errors.get(name)] if errors else [])]
+        row = [
+            *(severities.get(severity) for severity in SEVERITIES),
+            *([errors.get(name.removesuffix(", imagenet"))] if errors else []),
+        ]
         table.add_row(name, *(with_interval(score, ends=0) for score in row))
     flags = flags_below(
         {f"{name} {severity}": score for name, row in by_severity.items() for severity, score in row.items()}
     )
-    return Printed(table, "\n".join(filter(None, (_overall(scores, OVERALL), flags))))
+    return Printed(table, "\n".join(filter(None, (_overall(scores), flags))))
 
 
-def _overall(scores: Sequence[Score], headings: Mapping[str, str]) -> str:
-    overall = [f"{headings[score.metric]} {with_interval(score, 2)}" for score in scores if score.metric in headings]
-    return f"ImageNet-C's 15 corruptions: {', '.join(overall)}." if overall else ""
+def _overall(scores: Sequence[Score]) -> str:
+    """One sentence for each set of corruptions, which states their constants."""
+    found: dict[str, list[str]] = {}
+    for score in scores:
+        if score.metric in OVERALL:
+            sentence = f"{OVERALL[score.metric]} {with_interval(score, 2)}"
+            found.setdefault(score.perturbation, []).append(sentence)
+    return "\n".join(f"{CORRUPTION_SETS[name].title}: {', '.join(overall)}." for name, overall in found.items())

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS
+
 from .alexnet import AlexNet, published
 from .build_score import Contributions, scores_over
 from .cell_groups import CellOutcomes
@@ -84,8 +86,9 @@ def corruption_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
 def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) -> tuple[Contributions, tuple[str, ...]]:
     """Return what every sample adds to each score over corruptions, and the flags of these scores.
 
-    There is nothing if one of the 75 cells of ImageNet-C is missing, or if severities rise within cells; numbers
-    relative to AlexNet exist only for benchmarks with its classes. Of a network that draws at random, errors are
+    There is nothing without every corruption of a set at all severities, or if severities rise within cells. A mean is
+    named for the set, and so for the constants of its corruptions; numbers relative to AlexNet exist only for
+    benchmarks with its classes and the constants of ImageNet-C. Of a network that draws at random, errors are
     expected ones, and there is no relative mCE: these cells know the most frequent clean prediction only.
 
     Args:
@@ -105,20 +108,35 @@ def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) ->
     if "frost" not in wrong and "frost_published" in wrong:
         wrong["frost"], flags = wrong["frost_published"], (*flags, "frost with the published pictures")
     is_gradual = any(item.cell.configuration.get("adaptation", {}).get("order") == "gradual" for item in cells)
-    if is_gradual or any(len(wrong.get(name, ())) < SEVERITIES for name in alexnet.errors):
+    if is_gradual:
         return {}, flags
-    first = cells[0]
+    means: dict[tuple[str, str], np.ndarray] = {}
+    for name, tested in CORRUPTION_SETS.items():
+        if tested.constants == cells[0].cell.constants and all(
+            len(wrong.get(of, ())) == SEVERITIES for of in tested.names
+        ):
+            means[name, "mean_accuracy"] = 1 - np.mean([_summed(wrong[of]) for of in tested.names], axis=0) / SEVERITIES
+    if ("imagenet_c", "mean_accuracy") in means and cells[0].cell.benchmark in AGAINST_ALEXNET:
+        means |= _against_alexnet(cells[0], {name: _summed(wrong[name]) for name in alexnet.errors}, alexnet)
+    return means, flags
+
+
+def _summed(by_severity: Mapping[int, np.ndarray]) -> np.ndarray:
+    """Errors summed over severities, shape (n,)."""
+    total: np.ndarray = np.sum([*by_severity.values()], axis=0)
+    return total
+
+
+def _against_alexnet(
+    first: CellOutcomes, errors: Mapping[str, np.ndarray], alexnet: AlexNet
+) -> dict[tuple[str, str], np.ndarray]:
+    """The scores relative to AlexNet; `first` is any of the cells."""
+    found = {("imagenet_c", "mCE"): mean_corruption_error(errors, alexnet)}
     clean_prediction = first.column("clean_prediction")
-    errors = {name: np.sum([*wrong[name].values()], axis=0) for name in alexnet.errors}
-    contributions = {("imagenet_c", "mean_accuracy"): 1 - np.mean([*errors.values()], axis=0) / SEVERITIES}
-    if first.cell.benchmark in AGAINST_ALEXNET:
-        contributions["imagenet_c", "mCE"] = mean_corruption_error(errors, alexnet)
-        if (clean_prediction >= 0).all() and not first.has_votes:
-            clean_wrong = clean_prediction != first.column("label")
-            relative = relative_mean_corruption_error(errors, clean_wrong, alexnet)
-            contributions["imagenet_c", "relative_mCE"] = relative
-        contributions |= {(name, "CE"): values for name, values in corruption_errors(errors, alexnet).items()}
-    return contributions, flags
+    if (clean_prediction >= 0).all() and not first.has_votes:
+        clean_wrong = clean_prediction != first.column("label")
+        found["imagenet_c", "relative_mCE"] = relative_mean_corruption_error(errors, clean_wrong, alexnet)
+    return found | {(name, "CE"): values for name, values in corruption_errors(errors, alexnet).items()}
 
 
 CORRUPTION_ERROR = GroupScores(compute=corruption_scores, kinds=("corruption",), over="comparable cells")

@@ -16,7 +16,7 @@ import resnet20
 from adapting_networks import batch_norm_loop, loop, tent_loop
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.core.rng import RandomStreams
-from robustbench_eff.registry.perturbation import parse_corruption
+from robustbench_eff.registry.build_corruption import parse_corruption
 from running import outcomes
 
 COUNT, SIZE = 300, 200

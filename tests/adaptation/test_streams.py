@@ -18,7 +18,7 @@ from robustbench_eff.core.stream import Stream
 from robustbench_eff.evaluation import device_runtime
 from robustbench_eff.evaluation.engines.store_writer import Progress
 from robustbench_eff.evaluation.evaluate import NullListener
-from robustbench_eff.registry.perturbation import parse_corruption
+from robustbench_eff.registry.build_corruption import parse_corruption
 from robustbench_eff.storage.store import Store
 from running import accuracies, by_cell, outcomes
 

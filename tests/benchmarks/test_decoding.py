@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import warnings
 import zlib
@@ -19,10 +21,15 @@ from labelled_sets import (
     prepared,
 )
 from robustbench_eff.benchmarks.image_cache import MAX_UNREADABLE, prepare
+from robustbench_eff.benchmarks.lazy_images import prepare_published
+from robustbench_eff.benchmarks.readers.decode import is_turned
 from robustbench_eff.core.disk import cache_folder
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.preprocessing import Geometry
+from robustbench_eff.evaluation.open_images import open_files
+from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.open_benchmark import open_location
+from robustbench_eff.registry.perturbation import parse_perturbation
 
 
 def test_exif_orientation_and_palettes_are_applied(tmp_path: Path) -> None:
@@ -35,6 +42,68 @@ def test_exif_orientation_and_palettes_are_applied(tmp_path: Path) -> None:
     turned, palette = prepared(tmp_path).pixels
     assert np.abs(turned.astype(int) - np.asarray(picture.rotate(-90)).astype(int)).max() <= 3
     assert palette.shape == (8, 8, 3)
+
+
+def oriented(orientation: int, form: str = "JPEG") -> bytes:
+    """A picture of 8 x 8 pixels, whose left half is white, with an EXIF orientation."""
+    picture, exif, buffer = Image.new("RGB", (8, 8)), Image.Exif(), io.BytesIO()
+    picture.paste((255, 255, 255), (0, 0, 4, 8))
+    exif[0x0112] = orientation
+    picture.save(buffer, form, exif=exif)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_the_protocol_says_that_images_were_turned(tmp_path: Path, form: str) -> None:
+    """6 turns, 1 is upright; other protocols stay as they are."""
+    (tmp_path / "0").mkdir()
+    for number, orientation in enumerate((1, 6, 6)):
+        (tmp_path / "0" / f"{number}.{form.lower()}").write_bytes(oriented(orientation, form))
+    found = prepared(tmp_path)
+    assert (
+        str(found.protocol)
+        == "local files, 3 images, folder names as numbers, EXIF orientation applied (2 images), 8×8 as it is"
+    )
+    assert found.pixels[1][0].mean() > 200 > 55 > found.pixels[1][-1].mean(), "the left half is the upper one now"
+    assert (
+        str(prepared(tmp_path, limit=1).protocol)
+        == "local files, first 1 of 3 images, folder names as numbers, 8×8 as it is"
+    )
+    assert "applied (1 image)" in str(prepared(tmp_path, limit=2).protocol)
+    assert prepared(tmp_path).protocol == found.protocol, "from the cache"
+
+
+def test_a_record_without_orientations_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ROBUST_EVAL_CACHE", str(tmp_path / "cache"))
+    images = tmp_path / "images"
+    (images / "0").mkdir(parents=True)
+    (images / "0" / "a.jpg").write_bytes(oriented(3))
+    first = prepared(images)
+    (record,) = (cache_folder() / "fingerprints").glob("*.json")
+    record.write_text(json.dumps({"fingerprint": first.fingerprint}))
+    again = prepared(images)
+    assert (again.protocol.turned, again.fingerprint) == (1, first.fingerprint)
+    assert first.protocol.of_images().turned == 1
+
+
+def test_published_files_that_were_turned_are_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "fog" / "3" / "n01440764"
+    folder.mkdir(parents=True)
+    for number, orientation in enumerate((8, 1)):
+        Image.open(io.BytesIO(oriented(orientation))).resize((224, 224)).save(
+            folder / f"{number}.JPEG", exif=Image.open(io.BytesIO(oriented(orientation))).getexif()
+        )
+    benchmark = build_benchmark.benchmark("imagenet-c")
+    opened = open_files(benchmark, str(tmp_path), parse_perturbation("fog(severity=3)"))
+    found = prepare_published(benchmark, opened, benchmark.geometry)
+    assert str(found.protocol).startswith("published files, 2 images, EXIF orientation applied (1 image), 224×224")
+
+
+@pytest.mark.parametrize(
+    "content", [b"Exif, but not an image", b"II*\0", jpeg(Image.new("RGB", (8, 8)))[:30] + b"Exif"]
+)
+def test_what_is_no_image_is_not_turned(content: bytes) -> None:
+    assert not is_turned(content)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from layouts_corrupted import CORRUPTED_LAYOUTS
 from layouts_downloaded import DOWNLOADED_LAYOUTS
 from layouts_imagenet import IMAGENET_LAYOUTS
 from layouts_own import OWN_LAYOUTS
@@ -22,7 +24,7 @@ from robustbench_eff.registry.open_benchmark import open_benchmark
 from robustbench_eff.registry.perturbation import perturbations
 from world_layouts import WorldLayout, label_of
 
-WORLD = (*OWN_LAYOUTS, *DOWNLOADED_LAYOUTS, *IMAGENET_LAYOUTS)
+WORLD = (*OWN_LAYOUTS, *DOWNLOADED_LAYOUTS, *IMAGENET_LAYOUTS, *CORRUPTED_LAYOUTS)
 
 
 def test_at_least_forty_layouts_have_names_of_their_own() -> None:
@@ -37,7 +39,14 @@ def test_right_labels_or_a_refusal(layout: WorldLayout, tmp_path: Path) -> None:
     def opened_images():
         if not layout.perturbation:
             return open_benchmark(benchmark, str(where))
-        return open_files(benchmark, str(where), *perturbations([layout.perturbation]))
+        (_, change) = perturbations([layout.perturbation])
+        return open_files(benchmark, str(where), change, opened_clean())
+
+    def opened_clean():
+        if not layout.clean:
+            return None
+        place = str(tmp_path / layout.clean)
+        return open_benchmark(build_benchmark.benchmark(str(benchmark.source_benchmark)), place)
 
     if layout.refusal:
         with pytest.raises(RobustEvalError, match=layout.refusal):
@@ -45,6 +54,11 @@ def test_right_labels_or_a_refusal(layout: WorldLayout, tmp_path: Path) -> None:
         return
     opened = opened_images()
     labels = resolve_labels(benchmark, opened).labels.tolist()
-    contents = [content_of(opened, position) for position in range(len(opened))]
+    contents = [_picture(content_of(opened, position)) for position in range(len(opened))]
     assert len(labels) == layout.count
     assert labels == [label_of(decode(content, name)) for content, name in zip(contents, opened.ids, strict=True)]
+
+
+def _picture(content):
+    """An image, or the first frame of a sequence."""
+    return content[0] if isinstance(content, np.ndarray) and content.ndim == 4 else content

@@ -9,13 +9,22 @@ from importlib.metadata import EntryPoint
 import pytest
 import torch
 
-from robustbench_eff.core.errors import DataError, SpecError
+from robustbench_eff.core.errors import DataError, SpecError, UsageError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import GAUSSIAN_NOISE, Corruption, Kernel
 from robustbench_eff.registry import table
+from robustbench_eff.registry.build_corruption import parse_corruption
 from robustbench_eff.registry.corruptions import CORRUPTIONS
-from robustbench_eff.registry.perturbation import parse_corruption, parse_perturbation
-from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_BAR, IMAGENET_C_EXTRA, PERTURBATION_SETS
+from robustbench_eff.registry.medmnist_c import MEDMNIST_C
+from robustbench_eff.registry.perturbation import parse_perturbation, with_constants
+from robustbench_eff.registry.perturbation_sets import (
+    CORRUPTION_SETS,
+    IMAGENET_C,
+    IMAGENET_C_BAR,
+    IMAGENET_C_EXTRA,
+    PERTURBATION_SETS,
+    constants_for,
+)
 from robustbench_eff.testing import CORRUPTION_CHECKS
 from robustbench_eff.testing.corruptions import example_batch
 
@@ -38,7 +47,39 @@ def test_a_name_is_that_of_its_kernel() -> None:
 def test_sets_are_the_published_ones() -> None:
     assert (IMAGENET_C + IMAGENET_C_EXTRA)[0::18] == ("gaussian_noise", "saturate")
     assert IMAGENET_C_BAR[0::9] == ("caustic_refraction", "brownish_noise")
-    assert [len(texts) for texts in PERTURBATION_SETS.values()] == [95, 50, 95, 50, 14, 6, 20]
+    of_medmnist = [5 * len(names) for names in MEDMNIST_C.values()]
+    found = [len(texts) for texts in PERTURBATION_SETS.values()]
+    assert found == [95, 50, 95, 50, 14, 6, 20, 95, 20, 75, 60, *of_medmnist]
+
+
+def test_every_mean_over_corruptions_has_one_set_of_constants_and_says_which() -> None:
+    for name, of in CORRUPTION_SETS.items():
+        texts = [f"{corruption}(severity=1, constants={of.constants!r})" for corruption in of.names]
+        assert {parse_corruption(text).configuration["constants"] for text in texts} == {of.constants}
+        assert {parse_perturbation(text).text for text in texts} <= {
+            parse_perturbation(text).text for text in PERTURBATION_SETS[name]
+        }
+    assert len({of.title for of in CORRUPTION_SETS.values()}) == len(CORRUPTION_SETS)
+
+
+def test_a_corruption_of_published_files_alone_is_refused_where_it_would_be_generated() -> None:
+    corruption = parse_corruption("near_focus(severity=2, constants='imagenet_3dcc')")
+    with pytest.raises(UsageError, match="cannot be generated"):
+        corruption(torch.zeros(1, 8, 8, 3, dtype=torch.uint8))
+    with pytest.raises(SpecError, match="does not have 'near_fokus'"):
+        parse_perturbation("near_fokus(severity=2, constants='imagenet_3dcc')")
+    with pytest.raises(SpecError, match=r"write near_focus\(severity=1, constants='imagenet_3dcc'\)"):
+        parse_perturbation("near_focus(severity=3)")
+    with pytest.raises(SpecError, match="severity must be 1 to 5"):
+        parse_corruption("fog(severity=6, constants='tiny_imagenet')")
+
+
+@pytest.mark.parametrize(("size", "constants"), [(32, "cifar10"), (64, "cifar10"), (65, "imagenet"), (224, "imagenet")])
+def test_the_size_of_the_images_chooses_the_constants(size: int, constants: str) -> None:
+    text = "fog(severity=3)" if constants == "imagenet" else f"fog(severity=3, constants={constants!r})"
+    chosen = constants_for(size, size)
+    assert with_constants(parse_perturbation("fog(severity=3, constants='by_size')"), chosen).text == text
+    assert with_constants(parse_perturbation("fog(severity=3)"), "cifar10").text == "fog(severity=3)"
 
 
 def of_the_batch(pixels: torch.Tensor, value: float, noise: torch.Tensor) -> torch.Tensor:

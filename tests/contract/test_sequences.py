@@ -12,7 +12,7 @@ from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions.sequence import SequenceKernel
 from robustbench_eff.corruptions.sequences import GAUSSIAN_NOISE
-from robustbench_eff.registry.perturbation import parse_sequence
+from robustbench_eff.registry.build_corruption import parse_sequence
 from robustbench_eff.registry.sequences import SEQUENCES
 from robustbench_eff.testing import SEQUENCE_CHECKS
 

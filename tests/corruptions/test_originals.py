@@ -32,7 +32,7 @@ from robustbench_eff.corruptions.corruption import Constants
 from robustbench_eff.corruptions.frost import _random_crop, shrunk
 from robustbench_eff.corruptions.frost_pictures import pictures
 from robustbench_eff.corruptions.published_frost import FILES, VARIABLE, published_frost
-from robustbench_eff.registry.perturbation import parse_corruption
+from robustbench_eff.registry.build_corruption import parse_corruption
 from robustbench_eff.testing.corruptions import example_batch
 
 ROOT = Path(__file__).parents[2]

@@ -22,7 +22,7 @@ from robustbench_eff.corruptions.sequence import FrameSequence
 from robustbench_eff.corruptions.sequences import transform
 from robustbench_eff.corruptions.sequences.perspective import warp_perspective
 from robustbench_eff.corruptions.sequences.spatter import SPATTER, _run
-from robustbench_eff.registry.perturbation import parse_sequence
+from robustbench_eff.registry.build_corruption import parse_sequence
 from robustbench_eff.registry.sequences import SEQUENCES
 from robustbench_eff.testing.sequences import HEIGHT, SIDE, WIDTH, example_picture
 

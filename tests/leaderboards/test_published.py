@@ -32,7 +32,7 @@ SHARED = Path(__file__).parents[3] / "shared" / "published"
         ("cifar10-l2-0.5", "autoattack_top1", ("cifar10", "autoattack(eps=0.5, norm='l2')", "robust_accuracy")),
         ("imagenet-pgd100-linf-2/255", "top1", ("imagenet", "pgd of 100 steps, linf 2/255", "robust_accuracy")),
         ("cifar10-linf-None", "reported_robust_top1", ("cifar10-linf-None", "an attack not named", "robust_accuracy")),
-        ("cifar10-c", "reported_robust_top1", ("cifar10-c", "imagenet_c", "mean_accuracy")),
+        ("cifar10-c", "reported_robust_top1", ("cifar10-c", "cifar10_c", "mean_accuracy")),
         ("cifar10-pgd-linf-8/255", "robust_top1", ("cifar10", "pgd of unknown steps, linf 8/255", "robust_accuracy")),
         (
             "cifar10-linf-0.031",

@@ -33,6 +33,8 @@ class WorldLayout:
     """Regular expression of the message, with its hint, where the layout is refused."""
     perturbation: str = ""
     """Spec of the published perturbation whose files are opened; empty for clean images."""
+    clean: str = ""
+    """Path below the folder of the clean images of a published set; empty where nobody said where they are."""
 
 
 def shown(label: int, size: int = 8) -> np.ndarray:

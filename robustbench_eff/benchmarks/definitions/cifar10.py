@@ -56,3 +56,11 @@ CIFAR10_P = dataclasses.replace(
     size="10,000 sequences of each perturbation (size unknown)",
     layout=VIDEO_ARRAYS,
 )
+CIFAR10_C_BAR = dataclasses.replace(
+    CIFAR10_C,
+    name="cifar10-c-bar",
+    title="CIFAR-10-C-bar, made by its authors' script (Mintun et al. 2021)",
+    licence="none stated (unverified)",
+    download_url="made with https://github.com/facebookresearch/augmentation-corruption (make_cifar10_c_bar.py)",
+    size="500,000 images (size unknown)",
+)

@@ -9,7 +9,7 @@ from robustbench_eff.core.errors import DataError
 
 from ..benchmark import Benchmark
 from ..labelled_images import LabelledImages
-from .cifar10 import CIFAR10, CIFAR10_C, CIFAR10_C_GENERATED
+from .cifar10 import CIFAR10, CIFAR10_C, CIFAR10_C_GENERATED, CIFAR10_P
 
 _NAMES = """
 apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can castle
@@ -63,3 +63,4 @@ CIFAR100_C = dataclasses.replace(
     download_url="https://zenodo.org/record/3555552 (unverified)",
     size="950,000 images (size unknown)",
 )
+CIFAR100_P = _cifar100(CIFAR10_P)

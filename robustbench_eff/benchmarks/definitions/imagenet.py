@@ -11,7 +11,7 @@ from robustbench_eff.core.preprocessing import Geometry
 
 from ..benchmark import Benchmark
 from ..class_names import unambiguous
-from ..layouts.published import IMAGE_FOLDERS, VIDEO_FOLDERS
+from ..layouts.published import FOLDERS_3DCC, IMAGE_FOLDERS, VIDEO_FOLDERS
 
 OUTPUTS = 1000
 """Number of outputs of an ImageNet model."""
@@ -149,4 +149,21 @@ IMAGENET_P = dataclasses.replace(
     download_url="https://zenodo.org/record/3565846",
     size="50,000 sequences of each perturbation (size unknown)",
     layout=VIDEO_FOLDERS,
+)
+IMAGENET_C_BAR = dataclasses.replace(
+    IMAGENET_C,
+    name="imagenet-c-bar",
+    title="ImageNet-C-bar, the published files (Mintun et al. 2021)",
+    licence="none stated (unverified)",
+    download_url="https://github.com/facebookresearch/augmentation-corruption, which links to them and makes them",
+    size="2,500,000 images (size unknown)",
+)
+IMAGENET_3DCC = dataclasses.replace(
+    IMAGENET_C,
+    name="imagenet-3dcc",
+    title="ImageNet-3DCC, the published files (Kar et al. 2022)",
+    licence="CC BY-NC 4.0 (unverified)",
+    download_url="https://github.com/EPFL-VILAB/3DCommonCorruptions (tools/download_imagenet_3dcc.sh)",
+    size="3,000,000 images (size unknown)",
+    layout=FOLDERS_3DCC,
 )

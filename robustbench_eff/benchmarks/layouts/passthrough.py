@@ -2,12 +2,58 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.errors import DataError, SpecError, UsageError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import FrameGenerator, ImageCorruption, Pixels
+
+SEVERITIES = 5
+"""Number of severities of a published corruption."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedCorruption:
+    """A corruption that is only read from published files. See `ImageCorruption`.
+
+    Raises:
+        SpecError: The severity is not from 1 to 5.
+    """
+
+    severity: int = 1
+    """1 to 5."""
+    constants: str = ""
+    """Name of the constants of the published set."""
+    name: str = field(kw_only=True, repr=False)
+    """Name of the corruption in the published set."""
+
+    def __post_init__(self) -> None:
+        """Check the severity."""
+        if self.severity not in range(1, SEVERITIES + 1):
+            raise SpecError(f"severity must be 1 to {SEVERITIES}, got {self.severity}.")
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        """Name, severity and constants."""
+        return {"corruption": self.name, "severity": self.severity, "constants": self.constants}
+
+    @property
+    def stochastic(self) -> bool:
+        """False: nothing is drawn."""
+        return False
+
+    def __call__(self, pixels: Pixels, draws: RandomStreams | None = None) -> Pixels:
+        """Raise UsageError: these images cannot be generated."""
+        del pixels, draws
+        raise self.refusal()
+
+    def refusal(self) -> UsageError:
+        """Return the error for images that the corruption would have to be generated from."""
+        return UsageError(
+            f"{self.name} with constants={self.constants!r} is read from published files and cannot be generated.",
+            "Name the published benchmark with --benchmark, and its folder with --data.",
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,14 @@ from robustbench_eff.core.errors import DataError, MissingExtra
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..layout import Layout
+from ..reader import DocumentedLayout
 from ..readers.class_folders import open_class_folders
 
 VIDEOS = frozenset({".mp4"})
 """Suffixes of videos."""
 SEVERITIES = 5
-"""Number of severities in an array."""
+"""Number of severities of a corruption."""
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 def frames_of(content: bytes | npt.NDArray[np.uint8], name: str) -> npt.NDArray[np.uint8]:
@@ -48,17 +52,39 @@ def frames_of(content: bytes | npt.NDArray[np.uint8], name: str) -> npt.NDArray[
 
 
 def _severity_folder(root: Path, name: str, level: int) -> Path:
-    return root / name / str(level)
+    """Return the folder of a severity, which has its number, or is that one of five whose names are other numbers."""
+    folder = _found(root, name)
+    if (folder / name).is_dir():
+        folder = folder / name  # an archive that was unpacked into a folder of its own
+    numbered = folder / str(level)
+    if numbered.exists() or not folder.is_dir():
+        return numbered
+    by_value = sorted((path for path in folder.iterdir() if _NUMBER.fullmatch(path.name)), key=_value)
+    return by_value[level - 1] if len(by_value) == SEVERITIES else numbered
+
+
+def _value(path: Path) -> float:
+    return float(path.name)
 
 
 def _array_file(root: Path, name: str, level: int) -> Path:
     del level  # an array holds all severities
-    return root / f"{name}.npy"
+    return _found(root, f"{name}.npy")
+
+
+def _found(root: Path, name: str) -> Path:
+    """Return the file or folder of that name, which may lie in folders such as `ImageNet-C/noise`."""
+    if (root / name).exists():
+        return root / name
+    inside = sorted(root.glob(f"*/{name}")) or sorted(root.glob(f"*/*/{name}"))
+    if len(inside) > 1:
+        raise DataError(f"{root} holds {name} twice: {inside[0]} and {inside[1]}.", "Pass the folder of one set.")
+    return inside[0] if inside else root / name
 
 
 def _difficulty_path(root: Path, name: str, level: int, suffix: str = "") -> Path:
     stem = name.removesuffix("_sequence") + ("" if level == 1 else f"_{level}")
-    return root / f"{stem}{suffix}"
+    return _found(root, f"{stem}{suffix}")
 
 
 def _open_images(folder: Path, level: int) -> LabelledImages:
@@ -73,43 +99,116 @@ def _open_videos(folder: Path, level: int) -> LabelledImages:
 
 def _open_array(path: Path, level: int, *, sequences: bool) -> LabelledImages:
     """Open an array of sequences (N, F, H, W, 3), or the images of one severity of an array (5 N, H, W, 3)."""
-    labels_file = path.with_name("labels.npy")
-    if not labels_file.exists():
-        order = f"Save the labels of the test set, in its order, as {labels_file}"
-        raise DataError(f"{path} needs labels in the same folder.", order + ("." if sequences else ", five times."))
-    arrays, labels = np.load(path, mmap_mode="r"), np.load(labels_file)
+    arrays = np.load(path, mmap_mode="r")
     if arrays.dtype != np.uint8 or arrays.ndim != (5 if sequences else 4) or arrays.shape[-1] != 3:
         raise DataError(
             f"{path} holds {arrays.dtype} {arrays.shape}, not 8-bit {'sequences' if sequences else 'images'}."
         )
-    if labels.shape != (len(arrays),):
-        raise DataError(f"{labels_file} has labels of shape {labels.shape}, {path} needs ({len(arrays)},).")
-    count = len(arrays) if sequences else len(arrays) // SEVERITIES
-    if not sequences and not np.array_equal(labels, np.tile(labels[:count], SEVERITIES)):
-        raise DataError(f"{path} does not hold five severities of the same images one after the other.")
+    repeats = 1 if sequences else SEVERITIES
+    if len(arrays) % repeats:
+        raise DataError(f"{path} holds {len(arrays)} images, which are not five severities of the same images.")
+    count = len(arrays) // repeats
     start = 0 if sequences else count * (level - 1)
+    labels_file = path.with_name("labels.npy")
+    stamps = [file_stamp(path), *([file_stamp(labels_file)] if labels_file.exists() else []), str(level)]
     return LabelledImages(
         origin=str(path),
         ids=[f"{row:08d}" for row in range(count)],
-        labels=labels[start : start + count].tolist(),
+        labels=_labels(labels_file, path, count, repeats) if labels_file.exists() else [],
         read=lambda position: np.asarray(arrays[start + position]),
-        stamp=f"{file_stamp(path)}\n{file_stamp(labels_file)}\n{level}",
+        stamp="\n".join(stamps),
     )
 
 
-IMAGE_FOLDERS = Layout(_severity_folder, _open_images, "corruption", "imagenet")
+def _labels(file: Path, path: Path, count: int, repeats: int) -> list[Any]:
+    """Return the labels of one severity from a file that has them once, or once for each severity."""
+    labels = np.load(file)
+    if labels.shape == (count,):
+        return list(labels.tolist())
+    if labels.shape != (count * repeats,):
+        needed = f"({count},)" if repeats == 1 else f"({count},) or ({count * repeats},)"
+        raise DataError(f"{file} has labels of shape {labels.shape}, {path} needs {needed}.")
+    if not np.array_equal(labels, np.tile(labels[:count], repeats)):
+        raise DataError(f"{path} does not hold five severities of the same images one after the other.")
+    return list(labels[:count].tolist())
+
+
+IMAGE_FOLDERS = Layout(
+    _severity_folder,
+    _open_images,
+    "corruption",
+    "imagenet",
+    layouts=(
+        DocumentedLayout(
+            files="`CORRUPTION/SEVERITY/WNID/image.JPEG`, also below folders such as `noise`: ImageNet-C, "
+            "ImageNet-C-bar, ImageNet-3DCC, Tiny-ImageNet-C",
+            labels="the folder",
+            class_order="sorted WordNet ids",
+        ),
+        DocumentedLayout(
+            files="five severities by other numbers, as `sparkles/1.00` to `sparkles/6.00` of ImageNet-C-bar: the "
+            "first to the fifth in ascending order",
+            labels="the folder",
+            class_order="sorted WordNet ids",
+        ),
+    ),
+)
 """CORRUPTION/SEVERITY/wnid/image.JPEG: ImageNet-C."""
 
 
-ARRAYS = Layout(_array_file, partial(_open_array, sequences=False), "corruption", "cifar10")
+TINY_FOLDERS = replace(IMAGE_FOLDERS, constants="tiny_imagenet", layouts=())
+"""The same of Tiny-ImageNet-C."""
+
+
+FOLDERS_3DCC = replace(IMAGE_FOLDERS, constants="imagenet_3dcc", layouts=())
+"""The same of ImageNet-3DCC."""
+
+
+ARRAYS = Layout(
+    _array_file,
+    partial(_open_array, sequences=False),
+    "corruption",
+    "cifar10",
+    layouts=(
+        DocumentedLayout(
+            files="`CORRUPTION.npy` with all images at severity 1, then at severity 2, up to 5: CIFAR-10-C, "
+            "CIFAR-100-C, CIFAR-10-C-bar",
+            labels="`labels.npy`, once or five times; without it the test set named with `--data`, in its own order",
+            class_order="numbers of the labels",
+        ),
+    ),
+)
 """CORRUPTION.npy and labels.npy, both with all images at severity 1, then at severity 2, up to 5: CIFAR-10-C."""
 
 
-VIDEO_FOLDERS = Layout(_difficulty_path, _open_videos, "sequence", "imagenet", reader="av")
+VIDEO_FOLDERS = Layout(
+    _difficulty_path,
+    _open_videos,
+    "sequence",
+    "imagenet",
+    reader="av",
+    layouts=(
+        DocumentedLayout(
+            files="`SEQUENCE/WNID/video.mp4`, and `SEQUENCE_2` for difficulty 2: ImageNet-P",
+            labels="the folder",
+            class_order="sorted WordNet ids",
+        ),
+    ),
+)
 """SEQUENCE/wnid/video.mp4, and SEQUENCE_2 for difficulty 2: ImageNet-P."""
 
 
 VIDEO_ARRAYS = Layout(
-    partial(_difficulty_path, suffix=".npy"), partial(_open_array, sequences=True), "sequence", "cifar10"
+    partial(_difficulty_path, suffix=".npy"),
+    partial(_open_array, sequences=True),
+    "sequence",
+    "cifar10",
+    layouts=(
+        DocumentedLayout(
+            files="`SEQUENCE.npy`, frames of every test image: CIFAR-10-P",
+            labels="`labels.npy`, or the test set named with `--data`, in its own order",
+            class_order="numbers of the labels",
+        ),
+    ),
 )
 """SEQUENCE.npy and labels.npy: CIFAR-10-P."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from robustbench_eff.core.errors import DataError, RobustEvalError
 
@@ -47,6 +48,31 @@ def decode(content: bytes | npt.NDArray[np.uint8], name: str) -> Image.Image:
             raise DataError(f"{name} {placeholder.what}.", placeholder.remedy) from error
         reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
         raise DataError(f"{name} cannot be decoded: {reason}.", "Replace the file, or leave it out.") from error
+
+
+def is_turned(content: bytes | npt.NDArray[np.uint8]) -> bool:
+    """Return whether `decode` turns or mirrors an image, because its file has an EXIF orientation.
+
+    Args:
+        content: Encoded bytes; or pixels, which have none.
+    """
+    if isinstance(content, np.ndarray) or not (content[:4] in _TIFF or any(mark in content for mark in _MARKS)):
+        return False
+    try:
+        orientation = Image.open(io.BytesIO(content)).getexif().get(ExifTags.Base.Orientation, 1)
+    except _UNREADABLE:  # `decode` says why
+        return False
+    return orientation in _TURNED
+
+
+_TIFF = (b"II*\0", b"MM\0*")
+"""First bytes of a TIFF file, whose own tags have the orientation."""
+_MARKS = (b"Exif", b"EXIF", b"eXIf", b"exif", b"Orientation")
+"""One of these stands in every other file with an orientation."""
+_UNREADABLE = (OSError, ValueError, SyntaxError, KeyError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises for the tags of a damaged file, or of one that is not an image."""
+_TURNED = range(2, 9)
+"""Orientations other than upright."""
 
 
 def _is_deep_png(content: bytes) -> bool:

@@ -1,0 +1,75 @@
+"""Corruptions and frame sequences by their texts."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from robustbench_eff.core import spec
+from robustbench_eff.core.errors import SpecError, did_you_mean
+
+from .corruptions import CORRUPTIONS
+from .perturbation_sets import PERTURBATION_SETS, PUBLISHED_ONLY
+from .sequences import SEQUENCES
+
+if TYPE_CHECKING:
+    from robustbench_eff.core.types import FrameGenerator, ImageCorruption
+
+
+def parse_corruption(text: str) -> ImageCorruption:
+    """Return the corruption that a text describes.
+
+    Args:
+        text: Name and fields, such as `fog(severity=3)`.
+
+    Raises:
+        SpecError: The name is not in the table, or a field is unknown or has a wrong value.
+    """
+    parsed = spec.parse(text)
+    if parsed.arguments.get("constants") in PUBLISHED_ONLY:
+        return _published_only(parsed)
+    if parsed.name not in CORRUPTIONS:
+        known = [*CORRUPTIONS, *PERTURBATION_SETS]
+        hint = did_you_mean(parsed.name, known) or f"Known: {', '.join(known)}."
+        raise SpecError(f"Unknown corruption {parsed.name!r}.", hint)
+    from robustbench_eff.corruptions import Corruption
+
+    kernel = replace(CORRUPTIONS[parsed.name].load(), name=parsed.name)  # a plugin's kernel may have another name
+    return spec.build(Corruption, parsed, kernel=kernel)
+
+
+def parse_sequence(text: str) -> FrameGenerator:
+    """Return the frame sequence that a text describes.
+
+    Args:
+        text: Name and fields, such as `tilt_sequence(difficulty=2)`.
+
+    Raises:
+        SpecError: The name is not in the table, or a field is unknown or has a wrong value.
+    """
+    from robustbench_eff.corruptions.sequence import FrameSequence
+
+    parsed = spec.parse(text)
+    kernel = replace(SEQUENCES.find(parsed.name).load(), name=parsed.name)
+    return spec.build(FrameSequence, parsed, kernel=kernel)
+
+
+def published_only(name: str) -> str:
+    """Return how to write a corruption that is only read from published files; empty for any other name.
+
+    Args:
+        name: Name of a corruption.
+    """
+    texts = [f"{name}(severity=1, constants={constants!r})" for constants, of in PUBLISHED_ONLY.items() if name in of]
+    return f"It is read from published files; write {texts[0]}." if texts else ""
+
+
+def _published_only(parsed: spec.Spec) -> ImageCorruption:
+    from robustbench_eff.benchmarks.layouts.passthrough import PublishedCorruption
+
+    constants = parsed.arguments["constants"]
+    known = PUBLISHED_ONLY[constants]
+    if parsed.name not in known:
+        hint = did_you_mean(parsed.name, known) or f"Known: {', '.join(known)}."
+        raise SpecError(f"The set with the constants of {constants!r} does not have {parsed.name!r}.", hint)
+    return spec.build(PublishedCorruption, parsed, name=parsed.name)
