@@ -6,12 +6,15 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from .entry import Entry, Result, Unit
+from .entry import Entry, Kind, Result, Unit
 from .table import number_text
 from .table_formats import as_text, no_formula
+
+ATTACK = "attack"
+"""Family of entries whose published numbers are those of an attack on several models."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +55,8 @@ def audit(entries: Iterable[Entry]) -> list[Difference]:
     """Compare every measured number with every published or claimed one of the same thing.
 
     The same thing is the same benchmark, perturbation, metric and unit. Protocols differ, and may explain the
-    difference. The interval combines those of both numbers; a number without an interval counts as exact.
+    difference. What is published of an attack, and not of a model, is compared with every model that was measured under
+    it, with a flag. The interval combines those of both numbers; a number without an interval counts as exact.
 
     Args:
         entries: Entries that hold both measured and published or claimed results.
@@ -60,13 +64,23 @@ def audit(entries: Iterable[Entry]) -> list[Difference]:
     Source: Zou & Donner 2008, Statistics in Medicine 27(10), square-and-add.
     """
     differences = []
+    entries = list(entries)
+    of_attacks = [theirs for entry in entries if entry.family == ATTACK for theirs in _theirs(entry)]
     for entry in entries:
-        others = [(kind, result) for kind, result in entry.results() if kind != "measured" and result.value is not None]
+        others = [*_theirs(entry), *of_attacks]
         for ours in entry.measured:
             if ours.value is not None:
                 same = [(kind, theirs) for kind, theirs in others if _is_of_the_same(ours, theirs)]
                 differences += [_difference(entry.model, ours, kind, theirs) for kind, theirs in same]
     return differences
+
+
+def _theirs(entry: Entry) -> Iterator[tuple[Kind, Result]]:
+    """Yield the published and claimed numbers of an entry; those of an attack say that they are of other models."""
+    for kind, result in entry.results():
+        if kind != "measured" and result.value is not None:
+            flags = (f"theirs is of other models: {entry.model}",) if entry.family == ATTACK else ()
+            yield kind, result.model_copy(update={"flags": (*result.flags, *flags)})
 
 
 def _is_of_the_same(ours: Result, theirs: Result) -> bool:

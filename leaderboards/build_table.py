@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -13,8 +13,9 @@ from robustbench_eff.core.statistics import Ranks
 
 from .columns import Layout, Pattern
 from .entry import Entry, Kind, Result, Unit
+from .published_names import best_known_attack
 from .ranking import ranks
-from .table import Column, Row, Table, TableValue, number_text
+from .table import Column, Estimate, Row, Table, TableValue, number_text
 
 
 class Key(NamedTuple):
@@ -54,7 +55,7 @@ def build_table(entries: Sequence[Entry], layout: Layout) -> Table:
         )
     places = sorted(results, key=lambda place: (place.pattern, -len(results[place]), _sortable(place.key)))
     columns = _labelled(places, layout.columns)
-    figures = [_figures(results[place], place.key) for place in places]
+    figures = [_figures(results[place], place.key, _best_known(entries, place.key)) for place in places]
     rows = [
         Row(
             model=entry.model,
@@ -68,6 +69,9 @@ def build_table(entries: Sequence[Entry], layout: Layout) -> Table:
     sorting = _sorting(layout, places)
     rows = _sorted([row for row in rows if any(row.figures)], sorting, columns)
     rows = [row for row in rows if row.ranks is not None or not layout.complete]
+    if not rows:
+        label = columns[sorting[0]].label
+        raise EmptyTable(f"No model has a number in {label}.", "Sort by another column, or leave out `complete: true`.")
     return Table(title=layout.title, columns=columns, rows=tuple(rows), digits=layout.digits)
 
 
@@ -128,34 +132,52 @@ def _varies(keys: Iterable[Key], name: str) -> bool:
     return len({getattr(key, name) for key in keys}) > 1
 
 
-def _figures(results: dict[int, list[Result]], key: Key) -> dict[int, TableValue]:
+def _best_known(entries: Sequence[Entry], key: Key) -> dict[int, Estimate]:
+    """Return, by index of the entry, the numbers that rank models in a column of AutoAttack in place of its own."""
+    attack = best_known_attack(key.perturbation)
+    wanted = key._replace(perturbation=attack)
+    return {
+        number: Estimate(result.value, result.low, result.high)
+        for number, entry in enumerate(entries if attack else ())
+        for kind, result in reversed(entry.results())
+        if result.value is not None and result.perturbation == attack and _key(kind, result) == wanted
+    }
+
+
+def _figures(results: dict[int, list[Result]], key: Key, best_known: Mapping[int, Estimate]) -> dict[int, TableValue]:
     """Return the values of a column by index of the entry; claims are not ranked, each being from another paper."""
+    figures = {number: _figure(candidates, best_known.get(number), key) for number, candidates in results.items()}
     if key.kind == "claimed":
-        return {number: _figure(candidates, None, key) for number, candidates in results.items()}
-    first = {number: candidates[0] for number, candidates in results.items() if candidates[0].value is not None}
-    intervals = [_interval(result) for result in first.values()]
-    values = [float(result.value) for result in first.values() if result.value is not None]
-    ranked = dict(zip(first, ranks(values, intervals, higher_is_better=key.higher_is_better), strict=True))
-    return {number: _figure(candidates, ranked.get(number), key) for number, candidates in results.items()}
+        return figures
+    ranking = {number: estimate for number, figure in figures.items() if (estimate := figure.ranking) is not None}
+    ranked = dict(zip(ranking, _ranks([*ranking.values()], key.higher_is_better), strict=True))
+    return figures | {
+        number: replace(figures[number], ranks=rank, is_best=rank.best == 1) for number, rank in ranked.items()
+    }
 
 
-def _interval(value: Result | TableValue | None) -> tuple[float, float] | None:
-    return None if value is None or value.low is None or value.high is None else (value.low, value.high)
+def _ranks(estimates: Sequence[Estimate], higher_is_better: bool) -> list[Ranks]:
+    intervals = [None if low is None or high is None else (low, high) for _, low, high in estimates]
+    return ranks([estimate.value for estimate in estimates], intervals, higher_is_better=higher_is_better)
 
 
-def _figure(candidates: Sequence[Result], rank: Ranks | None, key: Key) -> TableValue:
-    """Return the first of several numbers for one place, with a flag that gives the others."""
+def _figure(candidates: Sequence[Result], best_known: Estimate | None, key: Key) -> TableValue:
+    """Return the first of several numbers for one place, not yet ranked, with flags about other numbers."""
     first, *others = candidates
     differing = [number_text(other.value, key.unit, 2) for other in others if other.value not in (None, first.value)]
+    flags = [f"elsewhere {', '.join(dict.fromkeys(differing))}"] if differing else []
+    if best_known is not None and best_known.value != first.value:
+        flags.append(f"ranked by {number_text(best_known.value, key.unit, 2)}, the best known attack's number")
     return TableValue(
         value=first.value,
         low=first.low,
         high=first.high,
         n=first.n,
         source=first.source,
-        flags=(*first.flags, *([f"elsewhere {', '.join(dict.fromkeys(differing))}"] if differing else [])),
-        ranks=rank,
-        is_best=rank is not None and rank.best == 1,
+        flags=(*first.flags, *flags),
+        ranks=None,
+        is_best=False,
+        best_known=best_known,
     )
 
 
@@ -174,20 +196,16 @@ def _sorting(layout: Layout, places: Sequence[_Place]) -> list[int]:
 def _sorted(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Column]) -> list[Row]:
     """Return the rows with their ranks, the best first; rows without a number last, ties in the order of entries."""
     higher_is_better = columns[sorting[0]].higher_is_better
-    figures = [next((row.figures[index] for index in sorting if _has_value(row.figures[index])), None) for row in rows]
-    ranked = [number for number, figure in enumerate(figures) if figure is not None]
-    values = [_value(figures[number]) for number in ranked]
-    intervals = [_interval(figures[number]) for number in ranked]
-    rank_of = dict(zip(ranked, ranks(values, intervals, higher_is_better=higher_is_better), strict=True))
-    worth = {number: value if higher_is_better else -value for number, value in zip(ranked, values, strict=True)}
+    ranking = {
+        number: estimate
+        for number, row in enumerate(rows)
+        if (estimate := next(filter(None, (_ranking(row.figures[index]) for index in sorting)), None)) is not None
+    }
+    rank_of = dict(zip(ranking, _ranks([*ranking.values()], higher_is_better), strict=True))
+    worth = {number: value if higher_is_better else -value for number, (value, _, _) in ranking.items()}
     order = sorted(range(len(rows)), key=lambda number: -worth.get(number, -math.inf))
     return [replace(rows[number], ranks=rank_of.get(number)) for number in order]
 
 
-def _has_value(figure: TableValue | None) -> bool:
-    return figure is not None and figure.value is not None
-
-
-def _value(figure: TableValue | None) -> float:
-    assert figure is not None and figure.value is not None
-    return figure.value
+def _ranking(figure: TableValue | None) -> Estimate | None:
+    return None if figure is None else figure.ranking

@@ -32,6 +32,7 @@ NUMBERS = {
     "Attacks at several radii, and closest adversarial images": (
         Pattern(metric="robust_accuracy@*|security_curve_area|median_distance_*"),
     ),
+    "Success of the one-pixel attack": (Pattern(metric="any_target_success_rate|mean_confidence"),),
     "Certified accuracy": (Pattern(metric="certified_accuracy@*|average_certified_radius|abstention_rate"),),
     "Corruptions and sequences": (Pattern(metric="mean_*|mCE|relative_mCE|mFR|mT5D"), Pattern(metric="CE")),
     "Shape and texture": (Pattern(metric="shape_bias*|*consistency*"),),

@@ -40,6 +40,7 @@ SCHEMA = pa.schema(
         _text("source", "repository or file, and its commit"),
         _text("detail", "where in the source, and what else it says"),
         _text("published_as", "benchmark and metric as the source has them"),
+        _text("flag", "what a reader must know before trusting the number, or empty"),
     ],
     metadata={"format": "robustbench_eff published results 1"},
 )
@@ -121,7 +122,7 @@ def _result(row: dict[str, Any]) -> Result:
         "protocol",
     )
     source = ", ".join(part for part in (row["source"], row["detail"]) if part)
-    return Result(**{name: row[name] for name in fields}, source=source)
+    return Result(**{name: row[name] for name in fields}, source=source, flags=tuple(filter(None, [row["flag"]])))
 
 
 def _matching(column: pa.ChunkedArray, globs: Sequence[str]) -> pa.Array:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from robustbench_eff.core.flags import UNRELIABLE
 from robustbench_eff.core.metric import metric_of
 
 from .entry import Unit
@@ -29,13 +30,18 @@ METRIC_NAMES = {
     "external_best_known_robust_top1": "robust_accuracy",
 }
 """Names of metrics in published tables that differ from those used here."""
+BEST_KNOWN = "the best known attack"
 ATTACKS = {
     "autoattack_top1": "autoattack",
     "reported_robust_top1": "the authors' attack",
-    "external_best_known_robust_top1": "the best known attack",
+    "external_best_known_robust_top1": BEST_KNOWN,
 }
+UNRELIABLE_AUTOATTACK = f"{UNRELIABLE}RobustBench warns that AutoAttack may overestimate the robustness of this model"
+"""Flag of a number that RobustBench marks as unreliable."""
 STEP_SIZES = {"MadryLab/robustness": "", "cihangxie/SmoothAdversarialTraining": "step_size=1/255"}
 """Step sizes of the sources that give theirs for PGD: 2.5 eps / steps, the default here, and 1/255."""
+ONE_PIXEL = {"cifar10": "one_pixel(pixels=1, targets=9)", "imagenet": "one_pixel(pixels=1)"}
+"""The attacks behind the success rates of the one-pixel paper: targeted on CIFAR-10, untargeted on ImageNet."""
 BENCHMARKS = {
     "imagenet-a-clean200": "imagenet-a-clean",
     "imagenet-r-clean200": "imagenet-r-clean",
@@ -47,6 +53,7 @@ BENCHMARKS = {
 }
 WHOLE_SETS = {"mCE": "imagenet_c", "mean_accuracy": "imagenet_c", "mFR": "imagenet_p", "mT5D": "imagenet_p"}
 """Metrics over all perturbations of a set, and the name of the set."""
+AUTOATTACK = re.compile(r"autoattack\(eps=(?P<eps>[\d./]+)(, norm='(?P<norm>l2)')?\)")
 _VARIANT = re.compile(r"(?P<name>[^(]+)\((?P<variant>.+)\)$")
 _FORMAT = re.compile(r"(?P<name>imagenetv2-.+?)-(?P<variant>format-val.*)$")
 _ATTACKED = re.compile(
@@ -109,7 +116,21 @@ def name_of(benchmark: str, metric: str, source: str = "") -> Name:
         return Name(name, "imagenet_c", "mean_accuracy", unit, kind)
     if ours == "robust_accuracy":
         return Name(name, "an attack not named", ours, unit, kind)
+    if ours in ("any_target_success_rate", "mean_confidence"):
+        return Name(name, ONE_PIXEL.get(name, "an attack not named"), ours, unit, kind)
     return Name(BENCHMARKS.get(name, name), WHOLE_SETS.get(ours, "none"), ours, unit, kind)
+
+
+def best_known_attack(perturbation: str) -> str:
+    """Return what the best known attack in the ball of AutoAttack is called; empty for any other perturbation.
+
+    RobustBench ranks a model by that attack's number where there is one.
+
+    Args:
+        perturbation: Spec text of the perturbation, such as `autoattack(eps=8/255)`.
+    """
+    match = AUTOATTACK.fullmatch(perturbation)
+    return "" if match is None else f"{BEST_KNOWN}, {match['norm'] or 'linf'} {match['eps']}"
 
 
 def _attack(match: re.Match[str], metric: str, source: str) -> str:

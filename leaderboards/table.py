@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from robustbench_eff.core.flags import suspects_masking
+from robustbench_eff.core.flags import is_doubted
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.statistics import Ranks
 
@@ -26,6 +27,14 @@ class Column:
     higher_is_better: bool
 
 
+class Estimate(NamedTuple):
+    """A number and its 95 % interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableValue:
     """One number of the table."""
@@ -40,6 +49,13 @@ class TableValue:
     """Ranks that the model may have in this column; None without a value."""
     is_best: bool
     """Whether no other number of the column is significantly better."""
+    best_known: Estimate | None = None
+    """The number of a stronger attack in the same ball, which ranks the model in place of this one; else None."""
+
+    @property
+    def ranking(self) -> Estimate | None:
+        """The number by which the model is ranked; None without a value."""
+        return None if self.value is None else self.best_known or Estimate(self.value, self.low, self.high)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +110,7 @@ class Table:
 
 
 def figure_text(figure: TableValue | None, column: Column, digits: int) -> str:
-    """Return a number as text, such as `49.46`, with a dagger if gradient masking may have raised it.
+    """Return a number as text, such as `49.46`, with a dagger if it may be too high.
 
     A star stands for any other flag.
 
@@ -158,5 +174,5 @@ def _by_mark(flags: Sequence[str]) -> dict[str, list[str]]:
     """Return the flags by the mark that a number with them gets."""
     marked: dict[str, list[str]] = {}
     for flag in flags:
-        marked.setdefault("†" if suspects_masking([flag]) else "*", []).append(flag)
+        marked.setdefault("†" if is_doubted([flag]) else "*", []).append(flag)
     return marked

@@ -1,4 +1,4 @@
-"""A table as Markdown, LaTeX, CSV, JSON or HTML."""
+"""A table as Markdown, CSV, JSON or HTML, and the formats by extension."""
 
 from __future__ import annotations
 
@@ -7,58 +7,33 @@ import dataclasses
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from html import escape
+from itertools import product
+from operator import itemgetter
 from typing import Any
 
+from .grid import Cell, Label, by_model, by_number
+from .latex import latex
 from .table import Column, Row, Table, figure_text, interval_text, rank_text, unit_text
 
 LEGEND = "With 95 % intervals. Bold: no other is known to be better."
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "{": r"\{",
-    "}": r"\}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "ε": r"$\varepsilon$",
-    "∞": r"$\infty$",
-    "×": r"$\times$",
-    "·": r"$\cdot$",
-    "±": r"$\pm$",
-    "≥": r"$\geq$",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "†": r"\dag{}",
-    "…": r"\ldots{}",
-}
 _MARKDOWN = {mark: f"\\{mark}" for mark in "\\|*_`<>[]~&$"}
 CellFormatter = Callable[[str, str, bool], str]
 """Returns the text of a cell, given a number, its interval, and whether no other is significantly better."""
 
 
-def markdown(table: Table) -> str:
+def markdown(table: Table, *, transposed: bool = False) -> str:
     """Return the table as Markdown, followed by its protocols and warnings.
 
     Args:
         table: The table.
+        transposed: Whether the models are the columns.
     """
-
-    def cell(number: str, interval: str, is_best: bool) -> str:
-        marked = f"**{number}**" if is_best else number
-        return f"{marked} {interval}".strip()
-
-    heads = [f"{as_text(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup>" for column in table.columns]
-    lines = [["rank", "model", "defense", *heads], ["---:", "---", "---", *["---:"] * len(heads)]]
-    lines += [
-        [rank_text(row.ranks), as_text(row.name), as_text(row.defense), *_cells(table, row, cell)] for row in table.rows
-    ]
+    grid = by_number(table) if transposed else by_model(table)
+    rule = ["---:" if head == "rank" else "---" for head in grid.corner] + ["---:"] * len(grid.heads)
+    lines = [[*grid.corner, *map(_markdown_label, grid.heads)], rule]
+    lines += [[*map(_markdown_label, line.names), *map(_markdown_cell, line.cells)] for line in grid.lines]
     notes = [
         f"<sup>{number}</sup> {kind}: {as_text(str(protocol))}" for (kind, protocol), number in table.protocols.items()
     ]
@@ -70,37 +45,13 @@ def markdown(table: Table) -> str:
     )
 
 
-def latex(table: Table) -> str:
-    """Return the table as a LaTeX `tabular` for the package booktabs, followed by its protocols and warnings.
+def _markdown_label(label: Label) -> str:
+    return as_text(label.text) + ("" if label.note is None else f"<sup>{label.note}</sup>")
 
-    Args:
-        table: The table.
-    """
 
-    def cell(number: str, interval: str, is_best: bool) -> str:
-        marked = rf"\textbf{{{_tex(number)}}}" if is_best else _tex(number)
-        return rf"{marked} {{\scriptsize {interval}}}" if interval else marked
-
-    heads = [f"{_tex(column.label)}$^{{{_note(table, column)}}}$" for column in table.columns]
-    lines = [["Rank", "Model", "Defense", *heads], ["", "", "", *(_tex(_unit(column)) for column in table.columns)]]
-    rows = [[rank_text(row.ranks), _tex(row.name), _tex(row.defense), *_cells(table, row, cell)] for row in table.rows]
-    head, body = ("\n".join(f"{' & '.join(line)} \\\\" for line in part) for part in (lines, rows))
-    notes = [f"$^{{{number}}}$ {kind}: {_tex(str(protocol))}." for (kind, protocol), number in table.protocols.items()]
-    return "\n".join(
-        [
-            f"% {_tex(table.title)}",
-            "% needs \\usepackage{booktabs}, and XeLaTeX or LuaLaTeX for names that are not Latin",
-            rf"\begin{{tabular}}{{rll{'r' * len(heads)}}}",
-            r"\toprule",
-            head,
-            r"\midrule",
-            body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            *(rf"\par{{\footnotesize {note}}}" for note in [*notes, *map(_tex, table.warnings), _tex(LEGEND)]),
-            "",
-        ]
-    )
+def _markdown_cell(cell: Cell) -> str:
+    marked = f"**{as_text(cell.number)}**" if cell.is_best else as_text(cell.number)
+    return f"{marked} {cell.interval}".strip()
 
 
 def html(table: Table) -> str:
@@ -154,11 +105,12 @@ def _element(table: Table, heads: str, rows: str) -> str:
     )
 
 
-def as_csv(table: Table) -> str:
+def as_csv(table: Table, *, transposed: bool = False) -> str:
     """Return CSV with a line for every number, unrounded.
 
     Args:
         table: The table.
+        transposed: Whether the lines are in the order of the table's columns, and not of its models.
     """
     column_fields = ("benchmark", "perturbation", "metric", "unit", "higher_is_better", "kind")
     figure_fields = ("value", "low", "high", "n", "source")
@@ -166,13 +118,14 @@ def as_csv(table: Table) -> str:
     writer = csv.writer(file, lineterminator="\n")
     head = ["model", "family", "defense", *column_fields, "protocol", *figure_fields]
     writer.writerow([*head, "best_rank", "worst_rank", "flags", "suspected"])
-    for row in table.rows:
-        for column, figure in zip(table.columns, row.figures, strict=True):
-            if figure is not None:
-                values = [row.model, row.family, row.defense, *(getattr(column, name) for name in column_fields)]
-                values += [str(column.protocol), *(getattr(figure, name) for name in figure_fields)]
-                values += [*(figure.ranks or ("", "")), "; ".join(figure.flags), "; ".join(row.suspected)]
-                writer.writerow([no_formula(value) for value in values])
+    places = list(product(range(len(table.rows)), range(len(table.columns))))
+    for number, index in sorted(places, key=itemgetter(1)) if transposed else places:
+        row, column = table.rows[number], table.columns[index]
+        if (figure := row.figures[index]) is not None:
+            values = [row.model, row.family, row.defense, *(getattr(column, name) for name in column_fields)]
+            values += [str(column.protocol), *(getattr(figure, name) for name in figure_fields)]
+            values += [*(figure.ranks or ("", "")), "; ".join(figure.flags), "; ".join(row.suspected)]
+            writer.writerow([no_formula(value) for value in values])
     return file.getvalue()
 
 
@@ -198,6 +151,14 @@ FORMATS: Mapping[str, Callable[[Table], str]] = {
     "tex": latex,
 }
 """Writers by file name extension."""
+TRANSPOSED: Mapping[str, Callable[[Table], str]] = {
+    "csv": partial(as_csv, transposed=True),
+    "html": html_by_number,
+    "json": as_json,
+    "md": partial(markdown, transposed=True),
+    "tex": partial(latex, transposed=True),
+}
+"""The same with a column for every model. JSON lists columns and rows of the table, whichever way it is shown."""
 
 
 def _cells(table: Table, row: Row, cell: CellFormatter) -> Iterator[str]:
@@ -226,10 +187,6 @@ def as_text(text: str) -> str:
 def _one_line(text: str) -> str:
     """Replace line breaks and unprintable characters by spaces."""
     return "".join(mark if mark.isprintable() else " " for mark in text)
-
-
-def _tex(text: str) -> str:
-    return "".join(_LATEX.get(mark, mark) for mark in _one_line(text))
 
 
 def no_formula(value: Any) -> Any:

@@ -26,7 +26,7 @@ from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.metric import metric_of
 from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards.published import FILE, SCHEMA
-from robustbench_eff.leaderboards.published_names import Name, name_of, sized
+from robustbench_eff.leaderboards.published_names import UNRELIABLE_AUTOATTACK, Name, name_of, sized
 from robustbench_eff.registry.perturbation import parse_perturbation
 
 WHOLE = {
@@ -121,7 +121,14 @@ def _record(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
         "source": f"{table} @{commit}" if commit else table,
         "detail": row["source_detail"],
         "published_as": f"{row['benchmark']} {row['metric']}",
+        "flag": _flag(row),
     }
+
+
+def _flag(row: dict[str, str]) -> str:
+    """Return what the source doubts about a number: RobustBench doubts AutoAttack on single models."""
+    is_doubted = row["metric"] == "autoattack_top1" and "; unreliable=True;" in row["source_detail"]
+    return UNRELIABLE_AUTOATTACK if is_doubted else ""
 
 
 def _is_proportion(name: str) -> bool:

@@ -129,7 +129,8 @@ def _numbers(figures: _Figures, digits: int, pages: Mapping[str, str]) -> list[A
 
 def _cell(index: int, column: Column, figure: TableValue, digits: int) -> list[Any]:
     return [
-        *(index, None if figure.value is None else round(figure.value, DIGITS), figure_text(figure, column, digits)),
+        *(index, None if figure.ranking is None else round(figure.ranking.value, DIGITS)),
+        figure_text(figure, column, digits),
         *(interval_text(figure, column, digits), int(figure.is_best), figure.n, rank_text(figure.ranks)),
         *figure.flags,
     ]

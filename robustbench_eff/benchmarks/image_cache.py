@@ -6,6 +6,7 @@ import math
 import os
 import secrets
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -108,7 +109,8 @@ def shared_ids(opened: LabelledImages, limit: int | None) -> list[str]:
     """
     ids = opened.ids[:limit]
     if len(set(ids)) < len(ids):
-        raise DataError(f"{opened.origin} holds two samples with the same id.")
+        repeated = next(name for name, count in Counter(ids).items() if count > 1)
+        raise DataError(f"{opened.origin} holds two samples with the same id, {repeated!r}.", "Keep one of them.")
     return ids
 
 

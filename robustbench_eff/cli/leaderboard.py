@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
 import typer
 
-from robustbench_eff.core.errors import UsageError, did_you_mean
+from robustbench_eff.core.errors import EmptyTable, UsageError, did_you_mean
 
 from .common import error_boundary, error_console, output_console, print_line
 
@@ -27,7 +27,7 @@ Format = TypeVar("Format")
 def build(
     sources: SourcesOption = None,
     columns: Annotated[
-        str, typer.Option(help="Columns of the table: default, attacks, shifts, defenses, paper, …, or a YAML file.")
+        str, typer.Option(help="Columns of the table: default, attacks, corruptions, shifts, paper, …, or a YAML file.")
     ] = "default",
     family: Annotated[
         list[str] | None, typer.Option(help="Keep architectures that match this glob; may be repeated.")
@@ -42,6 +42,9 @@ def build(
     out: Annotated[
         list[Path] | None, typer.Option(help="File to write: .md, .tex, .csv, .json or .html; may be repeated.")
     ] = None,
+    transpose: Annotated[
+        bool, typer.Option(help="Write a column for every model, and a line for every number.")
+    ] = False,
 ) -> None:
     """Build a table of measured, published and claimed results, with an interval for every number that has one."""
     with error_boundary():
@@ -49,6 +52,7 @@ def build(
         from robustbench_eff.leaderboards.columns import layout
         from robustbench_eff.leaderboards.table_formats import FORMATS
         from robustbench_eff.publishing.collect import collect_entries
+        from robustbench_eff.publishing.missing_means import columns_with_results, missing_means
 
         for path in out or ():
             _writer_for(FORMATS, path)
@@ -61,21 +65,30 @@ def build(
             models=tuple(model or ()),
             benchmarks=tuple(benchmark or ()),
         )
-        _show_table(build_table(entries, wanted), out or [])
+        remarks = missing_means(entries, wanted)
+        try:
+            table = build_table(entries, wanted)
+        except EmptyTable as error:
+            others = columns_with_results(entries)
+            hint = f"Columns with results: {', '.join(others)}." if others else error.hint
+            raise EmptyTable(" ".join([error.message, *remarks]), hint) from error
+        _show_table(table, out or [], transposed=transpose)
+        for remark in remarks:
+            print_line(error_console(), remark)
 
 
-def _show_table(table: Table, out: list[Path]) -> None:
+def _show_table(table: Table, out: list[Path], *, transposed: bool) -> None:
     """Write a table to files, or print it if there are none."""
     from robustbench_eff.core.disk import reporting_os_errors
     from robustbench_eff.leaderboards import terminal
-    from robustbench_eff.leaderboards.table_formats import FORMATS
+    from robustbench_eff.leaderboards.table_formats import FORMATS, TRANSPOSED
 
     for path in out:
         with reporting_os_errors(path):
-            path.write_text(_writer_for(FORMATS, path)(table), encoding="utf-8")
+            path.write_text(_writer_for(TRANSPOSED if transposed else FORMATS, path)(table), encoding="utf-8")
         print_line(error_console(), f"{len(table.rows)} models written to {path}.")
     if not out:
-        terminal.show(table, output_console())
+        terminal.show(table, output_console(), transposed=transposed)
 
 
 @leaderboard_app.command()
@@ -198,13 +211,16 @@ def import_(
 ) -> None:
     """Read the published and claimed results of other projects as entries."""
     with error_boundary():
-        from robustbench_eff.leaderboards.import_export import READERS
+        from robustbench_eff.leaderboards.import_export import CONTRADICTIONS, READERS
         from robustbench_eff.publishing.collect import write_entries
-        from robustbench_eff.publishing.model_names import merge_entries
+        from robustbench_eff.publishing.import_files import import_files
 
-        read = _format_named(READERS, form)
-        written = write_entries(merge_entries(entry for file in files for entry in read(file)), out)
-        print_line(output_console(), f"{len(written)} entries written to {out}.")
+        imported = import_files(_format_named(READERS, form), files)
+        contradictions = CONTRADICTIONS[form](files) if form in CONTRADICTIONS else []
+        for remark in (*contradictions, *imported.remarks):
+            print_line(error_console(), remark)
+        written = write_entries(imported.entries, out)
+        print_line(output_console(), f"{imported.files} files read, {len(written)} entries written to {out}.")
 
 
 @leaderboard_app.command()

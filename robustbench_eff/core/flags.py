@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 MASKING_SUSPECTED = "masking suspected: "
 """Followed by the name of the check for gradient masking that puts the number in doubt."""
+UNRELIABLE = "potentially unreliable: "
+"""Followed by who says that the attack may overestimate the robustness of this model."""
 AT_CHANCE = "not above chance: "
 """Followed by the counts, for a clean accuracy that guessing could give."""
 CAUSES_OF_CHANCE = (
@@ -24,3 +26,12 @@ def suspects_masking(flags: Iterable[str]) -> bool:
         flags: Flags of the number.
     """
     return any(flag.startswith(MASKING_SUSPECTED) for flag in flags)
+
+
+def is_doubted(flags: Iterable[str]) -> bool:
+    """Return whether a number may be too high, because of masked gradients or because its source says so.
+
+    Args:
+        flags: Flags of the number.
+    """
+    return any(flag.startswith((MASKING_SUSPECTED, UNRELIABLE)) for flag in flags)

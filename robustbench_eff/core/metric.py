@@ -10,7 +10,16 @@ from typing import Literal
 Unit = Literal["fraction", "number"]
 """A fraction is stored in [0, 1] and printed in percent; a number is printed as it is."""
 Section = Literal[
-    "accuracy", "distance", "clean", "effective", "cue conflict", "corruption", "sequence", "certificate", "other"
+    "accuracy",
+    "success",
+    "distance",
+    "clean",
+    "effective",
+    "cue conflict",
+    "corruption",
+    "sequence",
+    "certificate",
+    "other",
 ]
 """The table of the terminal report in which a metric stands."""
 
@@ -43,9 +52,12 @@ def _table(*metrics: Metric) -> Mapping[str, Metric]:
 
 HENDRYCKS = "Hendrycks & Dietterich 2019, arXiv:1903.12261"
 GEIRHOS_BIAS = "Geirhos et al. 2019, arXiv:1811.12231"
-GEIRHOS_ERRORS = "Geirhos, Meding & Wichmann 2020, arXiv:2006.16736"
 BY_DIFFICULTY = "_difficulty_N"
+_errors = partial(Metric, unit="number", source="Geirhos, Meding & Wichmann 2020, arXiv:2006.16736")
 _sequence = partial(Metric, section="sequence", source=HENDRYCKS)
+_one_pixel = partial(
+    Metric, section="success", higher_is_better=False, source="Su, Vargas & Sakurai 2019, arXiv:1710.08864"
+)
 _certificate = partial(Metric, section="certificate", source="Cohen, Rosenfeld & Kolter 2019, arXiv:1902.02918")
 
 METRICS: Mapping[str, Metric] = _table(
@@ -124,13 +136,11 @@ METRICS: Mapping[str, Metric] = _table(
     Metric(
         name="texture_decisions", summary="samples named by their texture", section="cue conflict", source=GEIRHOS_BIAS
     ),
-    Metric(
+    _errors(
         name="error_consistency",
         summary="Cohen's kappa of correctness with human observers",
-        unit="number",
         low=-1.0,
         section="cue conflict",
-        source=GEIRHOS_ERRORS,
     ),
     Metric(
         name="mean_accuracy",
@@ -215,6 +225,13 @@ METRICS: Mapping[str, Metric] = _table(
         higher_is_better=False,
         is_proportion=True,
     ),
+    _one_pixel(
+        name="any_target_success_rate",
+        summary="samples classified correctly when clean that the one-pixel attack moved to any other class",
+    ),
+    _one_pixel(
+        name="mean_confidence", summary="mean probability of the class predicted where the one-pixel attack succeeds"
+    ),
     # Metrics that only published tables hold.
     Metric(name="top5_accuracy", summary="samples with the label among the five best classes", is_proportion=True),
     Metric(name="error", summary="samples classified wrongly", higher_is_better=False, is_proportion=True),
@@ -234,39 +251,18 @@ METRICS: Mapping[str, Metric] = _table(
     Metric(name="mce_improvement", summary="by how much the mCE fell", low=None, high=None),
     Metric(name="zero_shot_top1", summary="accuracy of a zero-shot classifier"),
     Metric(name="linear_top1", summary="accuracy of a linear classifier on frozen features"),
-    Metric(
-        name="any_target_success_rate",
-        summary="samples that an attack moved to one of its targets",
-        higher_is_better=False,
-    ),
-    Metric(name="mean_confidence", summary="mean confidence of the prediction", higher_is_better=False),
-    Metric(
+    _errors(
         name="accuracy_difference",
         summary="difference between the accuracies of a model and of human observers",
-        unit="number",
         higher_is_better=False,
-        source=GEIRHOS_ERRORS,
     ),
-    Metric(
-        name="observed_consistency",
-        summary="samples on which a model and human observers are both right or both wrong",
-        unit="number",
-        source=GEIRHOS_ERRORS,
+    _errors(
+        name="observed_consistency", summary="samples on which a model and human observers are both right or both wrong"
     ),
-    Metric(
-        name="mean_rank",
-        summary="mean rank over the criteria of model-vs-human",
-        unit="number",
-        high=None,
-        higher_is_better=False,
-        source=GEIRHOS_ERRORS,
+    _errors(
+        name="mean_rank", summary="mean rank over the criteria of model-vs-human", high=None, higher_is_better=False
     ),
-    Metric(
-        name="ood_accuracy_fraction",
-        summary="accuracy over the out-of-distribution sets of model-vs-human",
-        unit="number",
-        source=GEIRHOS_ERRORS,
-    ),
+    _errors(name="ood_accuracy_fraction", summary="accuracy over the out-of-distribution sets of model-vs-human"),
 )
 """Every metric that the package computes or that its published tables hold, by name."""
 

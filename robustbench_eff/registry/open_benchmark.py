@@ -8,6 +8,7 @@ from pathlib import Path
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.reader import Reader
+from robustbench_eff.benchmarks.readers.placeholder import refuse_placeholder
 from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, UsageError
 from robustbench_eff.core.object_digest import foreign_digest
 
@@ -15,6 +16,9 @@ from .readers import READERS
 
 HUB = "hf:"
 """Prefix of the location of a dataset on the Hugging Face hub."""
+
+ARCHIVES = frozenset({".zip", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"})
+"""Suffixes of archives."""
 
 
 def missing_data(benchmark: Benchmark, location: str | None) -> list[Missing]:
@@ -86,6 +90,9 @@ def _open_path(path: Path, split: str) -> LabelledImages:
         reader: Reader = row.load()
         if reader.understands(path):
             return _stamped(reader.open(path, split), reader)
+    refuse_placeholder(path)
+    if path.suffix.lower() in ARCHIVES:
+        raise DataError(f"{path} is an archive.", "Unpack it, and pass the folder.")
     formats = ", ".join(row.summary for row in READERS.values())
     raise DataError(
         f"{path} cannot be read as labelled images.",

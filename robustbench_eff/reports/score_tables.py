@@ -105,9 +105,18 @@ def _effective_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
     return [Printed(table)]
 
 
+def _success_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
+    return _by_name("Success of the one-pixel attack, with 95 % intervals", scores, marks)
+
+
 def _other_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
     """Metrics without a table of their own, such as those of plugins."""
-    table = row_table("Other metrics, with their 95 % intervals", ("metric", "value", "interval"), scores)
+    return _by_name("Other metrics, with their 95 % intervals", scores, marks)
+
+
+def _by_name(title: str, scores: Sequence[Score], marks: Marks) -> list[Printed]:
+    """Return one table with a line for every metric."""
+    table = row_table(title, ("metric", "value", "interval"), scores)
     for score in scores:
         name = f"{score.metric} in %" if score.definition.unit == "fraction" else score.metric
         value = "-" if score.value is None else number(score.value, score.definition.unit)
@@ -117,6 +126,7 @@ def _other_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
 
 SECTIONS: Mapping[Section, Callable[[Sequence[Score], Marks], list[Printed]]] = {
     "accuracy": _accuracy_tables,
+    "success": _success_tables,
     "certificate": certificate_tables,
     "distance": _distance_tables,
     "clean": clean_tables,

@@ -156,6 +156,7 @@ _CELLS: Mapping[CellKind, Sequence[_MadeUp]] = {
     "attack": [
         _attack("attack", "pgd(eps=8/255)"),
         _attack("attack", "fgsm(eps=8/255)"),
+        _attack("attack", "one_pixel(pixels=1, targets=9)", targets=9, threat={"norm": "l0", "eps": 1}),
         _attack("attack", "pgd(eps=8/255)", votes_per_image=VOTES)._replace(benchmark="cifar10"),
     ],
     "minimum norm": [

@@ -118,8 +118,9 @@ class Attack:
         (pickle.dumps({"data": FLAT, "fine_labels": FINE[:3]}, protocol=2), "uint8 of shape"),
         (pickle.dumps({"data": FLAT}, protocol=2), "not hold the data and labels of CIFAR"),
         (pickle.dumps([1]), "not hold the data and labels of CIFAR"),
-        (b"", "cannot be read: EOFError"),
-        (b"version https://git-lfs", "cannot be read"),
+        (b"", "test is empty"),
+        (b"\x80", "pickle data was truncated"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of git LFS"),
     ],
 )
 def test_a_pickle_of_anything_else_is_refused(
@@ -133,10 +134,9 @@ def test_a_pickle_of_anything_else_is_refused(
 
 
 def test_a_cut_file_is_refused(tmp_path: Path) -> None:
-    for content in (b"", records(FINE)[:-1]):
-        (tmp_path / "test.bin").write_bytes(content)
-        with pytest.raises(DataError, match="not a whole number of CIFAR's records"):
-            opened(tmp_path)
+    (tmp_path / "test.bin").write_bytes(records(FINE)[:-1])
+    with pytest.raises(DataError, match="not a whole number of CIFAR's records"):
+        opened(tmp_path)
 
 
 def test_the_fine_classes_are_in_their_order() -> None:

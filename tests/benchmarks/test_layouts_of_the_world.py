@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from layouts_downloaded import DOWNLOADED_LAYOUTS
 from layouts_imagenet import IMAGENET_LAYOUTS
 from layouts_own import OWN_LAYOUTS
 from robustbench_eff.benchmarks.data_fingerprint import content_of
@@ -21,10 +22,7 @@ from robustbench_eff.registry.open_benchmark import open_benchmark
 from robustbench_eff.registry.perturbation import perturbations
 from world_layouts import WorldLayout, label_of
 
-WORLD = (
-    *OWN_LAYOUTS,
-    *IMAGENET_LAYOUTS,
-)
+WORLD = (*OWN_LAYOUTS, *DOWNLOADED_LAYOUTS, *IMAGENET_LAYOUTS)
 
 
 def test_at_least_forty_layouts_have_names_of_their_own() -> None:

@@ -47,7 +47,9 @@ def test_every_form_gives_the_same_images(tmp_path: Path, make) -> None:
 @pytest.mark.parametrize(
     ("arrays", "words"),
     [
-        ({"x": np.full((2, 8, 8, 3), 200.0), "y": [0, 1]}, r"outside \[0, 1\]: values from 200 to 200"),
+        ({"x": np.full((2, 8, 8, 3), 300.0), "y": [0, 1]}, r"outside \[0, 1\]: values from 300 to 300"),
+        ({"x": np.full((2, 8, 8, 3), -2.1), "y": [0, 1]}, r"outside \[0, 1\]: values from -2.1 to -2.1"),
+        ({"x": np.full((2, 8, 8, 3), 200.5), "y": [0, 1]}, "8-bit values"),
         ({"x": np.full((2, 8, 8, 3), 0.1234), "y": [0, 1]}, "8-bit values"),
         ({"x": np.zeros((2, 8, 8, 3), np.int32), "y": [0, 1]}, "uint8 or float"),
         ({"x": np.zeros((2, 8, 8, 4), np.uint8), "y": [0, 1]}, r"\(N, H, W, 3\)"),

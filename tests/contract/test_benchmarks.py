@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from labelled_sets import class_folders, flat_csv, npz, parquet
+from layouts_arrays import mnist_root, npy, stl10, svhn, write_idx
+from layouts_downloaded import gtsrb_of_kaggle, pets, stimuli, tiny_imagenet
+from layouts_imagenet import flat_with_devkit_inside, nips, tar_of_class_folders
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET_C
@@ -39,11 +42,33 @@ def cifar(folder: Path) -> Path:
     return folder
 
 
+def made_by(make: Callable[[Path], Path]) -> Callable[[Path], Path]:
+    """The set that a case of the layouts writes into an empty folder."""
+
+    def made(folder: Path) -> Path:
+        folder.mkdir()
+        return make(folder)
+
+    return made
+
+
 SETS: dict[str, Callable[[Path], Path]] = {
     "npz": npz,
     "cifar": cifar,
+    "idx_files": lambda folder: write_idx(folder, "t10k"),
+    "svhn": made_by(lambda folder: svhn(folder) / "test_32x32.mat"),
+    "stl10": made_by(lambda folder: stl10(folder) / "stl10_binary"),
+    "tiny_imagenet": made_by(tiny_imagenet),
+    "gtsrb": made_by(gtsrb_of_kaggle),
+    "listed_photos": made_by(lambda folder: pets(folder) / "oxford-iiit-pet"),
+    "dataset_roots": made_by(mnist_root),
+    "array_pairs": made_by(npy(x=np.zeros((2, 8, 8, 3), np.uint8), y=np.array([0, 1]))),
+    "imagenet_val": made_by(flat_with_devkit_inside),
+    "nips_2017": made_by(nips),
+    "tar_folders": made_by(tar_of_class_folders),
     "hugging_face": parquet,
     "csv_folder": flat_csv,
+    "cue_conflict_folder": made_by(stimuli),
     "class_folders": lambda folder: class_folders(folder, ["0", "1", "0"]),
 }
 

@@ -32,8 +32,6 @@ PUBLISHED_ONLY = {
     "mce_improvement",
     "zero_shot_top1",
     "linear_top1",
-    "any_target_success_rate",
-    "mean_confidence",
     "accuracy_difference",
     "observed_consistency",
     "mean_rank",

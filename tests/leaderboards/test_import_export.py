@@ -242,5 +242,7 @@ def test_the_commands_read_and_write_files(tmp_path: Path) -> None:
     assert "None of the measured results has a published counterpart" in run("audit", tmp_path / "ours").output
     answer = run("export", "robustbensch", tmp_path / "ours", "--out", tmp_path)
     assert (answer.exit_code, "Did you mean 'robustbench'" in answer.output) == (2, True)
-    answer = run("export", "robustbench", path, "--out", tmp_path)
+    (tmp_path / "results-imagenet-a.csv").write_text("model,top1,top5\na,45,70\n")
+    run("import", "timm", tmp_path / "results-imagenet-a.csv", "--out", tmp_path / "timm")
+    answer = run("export", "robustbench", tmp_path / "timm", "--out", tmp_path)
     assert (answer.exit_code, "RobustBench accepts results of AutoAttack only" in answer.output) == (2, True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from robustbench_eff.core.errors import DataError
 
@@ -30,7 +31,7 @@ def class_index() -> dict[str, int]:
 
 def _refuse_cifar10(opened: LabelledImages) -> LabelledImages:
     """Refuse files of CIFAR-10, whose labels are valid here but mean other classes."""
-    if opened.split.endswith(" of CIFAR-10"):
+    if re.search(r"CIFAR-10\b", opened.split):
         raise DataError(f"{opened.origin} is CIFAR-10.", "Pass cifar-100-python or test.bin of CIFAR-100.")
     return opened
 

@@ -1,14 +1,15 @@
-"""Reader of CIFAR-10 and CIFAR-100 as their authors publish them: binary files, and pickles of the python version.
+"""Reader of CIFAR-10 and CIFAR-100 as their authors publish them: archives, binary files, and the python version.
 
 Source: https://www.cs.toronto.edu/~kriz/cifar.html, "Dataset layout".
 """
 
 from __future__ import annotations
 
-import pickle
 import re
+import tarfile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +17,23 @@ import numpy.typing as npt
 from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import LabelledImages, file_stamp
-from ..reader import Reader
+from ..reader import DocumentedLayout, Reader
+from .cifar_pickles import VALUES, PickledArray, names_in, read_pickle
+from .placeholder import refuse_placeholder
 
 TESTS = ("test_batch.bin", "test.bin", "test_batch", "test")
 """Names of the file with the test images."""
 BATCH = re.compile(r"(test_batch|data_batch_[1-5]|test|train)(\.bin)?")
 """Names of all files with images."""
-VALUES = 3 * 32 * 32
-"""Number of pixel values of an image."""
+ARCHIVE = re.compile(r"cifar-?100?-(python|binary|batches-py|batches-bin)(-target)?\.(tar\.gz|tgz|tar)")
+"""Names of the archives."""
+CLASS_NAMES = {
+    "batches.meta": "label_names",
+    "meta": "fine_label_names",
+    "batches.meta.txt": "",
+    "fine_label_names.txt": "",
+}
+"""Names of the file with the class names, and of their entry in a pickle; empty for a text with one name a line."""
 LABEL_BYTES = {VALUES + 1: 1, VALUES + 2: 2}
 """Number of label bytes by size of a record: CIFAR-100 has the coarse class before the fine class."""
 LABEL_KEYS = ("labels", "fine_labels")
@@ -41,46 +51,83 @@ class Batch(NamedTuple):
     """True for CIFAR-100, False for CIFAR-10."""
 
 
-def find_batch(path: Path) -> Path | None:
-    """Return a published file, or the test images of an unpacked folder; None for any other path.
-
-    Args:
-        path: A file or folder.
-    """
+def _find(path: Path) -> Path | None:
+    """Return a published file or archive, or the test images of an unpacked folder; None for any other path."""
     if path.is_dir():
         return next((path / name for name in TESTS if (path / name).is_file()), None)
-    return path if path.is_file() and BATCH.fullmatch(path.name) else None
+    return path if path.is_file() and (BATCH.fullmatch(path.name) or ARCHIVE.fullmatch(path.name)) else None
 
 
-def open_batch(batch: Path, split: str = "local files") -> LabelledImages:
-    """Read the images of a published file.
-
-    Args:
-        batch: The file.
-        split: What the file holds, for the protocol: `test`, or `local files` where that is unknown.
+def _open(path: Path, split: str) -> LabelledImages:
+    """Read the images of a published file, or the test images of a folder or an archive.
 
     Raises:
         DataError: The file holds anything but images and labels of CIFAR.
     """
-    pixels, labels, is_cifar100 = _binary(batch) if batch.suffix == ".bin" else _pickled(batch)
+    del split  # a folder or an archive is opened for its test images, and a file holds one split
+    place = _find(path)
+    assert place is not None, f"{path} is not understood"
+    refuse_placeholder(place)
+    if ARCHIVE.fullmatch(place.name):
+        return _labelled(place, *_unpacked(place), "test")
+    beside = {name: place.parent / name for name in CLASS_NAMES if (place.parent / name).is_file()}
+    named = {name: file.read_bytes() for name, file in beside.items()}
+    return _labelled(place, place.name, place.read_bytes(), named, "test" if path.is_dir() else "local files")
+
+
+def _unpacked(archive: Path) -> tuple[str, bytes, Mapping[str, bytes]]:
+    """Return the name and content of the test batch in an archive, and the files with class names."""
+    found: dict[str, bytes] = {}
+    with tarfile.open(archive) as opened:
+        for member in opened:
+            name = Path(member.name).name
+            if member.isfile() and (name in TESTS or name in CLASS_NAMES) and (file := opened.extractfile(member)):
+                found[name] = file.read()
+    batch = next((name for name in TESTS if name in found), None)
+    if batch is None:
+        raise DataError(f"{archive} holds none of {', '.join(TESTS)}.", "Download the archive again.")
+    return batch, found[batch], {name: content for name, content in found.items() if name in CLASS_NAMES}
+
+
+def _labelled(origin: Path, name: str, content: bytes, named: Mapping[str, bytes], split: str) -> LabelledImages:
+    """Return the images of a batch, with the names of their classes where these are beside it."""
+    pixels, numbers, is_cifar100 = _binary(origin, content) if name.endswith(".bin") else _pickled(origin, content)
+    names = _class_names(named, is_cifar100)
+    if names and max(numbers, default=0) >= len(names):
+        raise DataError(
+            f"{origin} has label {max(numbers)}, and the file beside it names {len(names)} classes.",
+            "Keep the files of CIFAR-10 and CIFAR-100 in folders of their own.",
+        )
     images = pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return LabelledImages(
-        origin=str(batch),
+        origin=str(origin),
         ids=[f"{row:08d}" for row in range(len(images))],
-        labels=labels,
+        labels=[names[number] for number in numbers] if names else numbers,
         read=lambda position: np.ascontiguousarray(images[position]),
-        stamp=file_stamp(batch),
+        stamp=file_stamp(origin) + "".join(f"\n{name}" for name in names),
         split=f"{split} of CIFAR-{100 if is_cifar100 else 10}",
+        class_names=names,
+        class_order="numbers of the dataset" if names else "",
     )
 
 
-def _binary(batch: Path) -> Batch:
+def _class_names(named: Mapping[str, bytes], is_cifar100: bool) -> tuple[str, ...]:
+    """Return the class names in their order; empty where no file has them."""
+    wanted = ("meta", "fine_label_names.txt") if is_cifar100 else ("batches.meta", "batches.meta.txt")
+    for name in wanted:
+        if name in named:
+            content, key = named[name], CLASS_NAMES[name]
+            return names_in(content, key) if key else tuple(content.decode().split())
+    return ()
+
+
+def _binary(origin: Path, batch: bytes) -> Batch:
     """Read records of one or two label bytes and 3,072 pixel values."""
-    content = np.frombuffer(batch.read_bytes(), np.uint8)
+    content = np.frombuffer(batch, np.uint8)
     sizes = [size for size in LABEL_BYTES if len(content) and len(content) % size == 0]
     if len(sizes) != 1:
         raise DataError(
-            f"{batch} holds {len(content)} bytes, which is not a whole number of CIFAR's records.",
+            f"{origin} holds {len(content)} bytes, which is not a whole number of CIFAR's records.",
             "Check that the file is complete.",
         )
     records = content.reshape(-1, sizes[0])
@@ -92,99 +139,31 @@ def _binary(batch: Path) -> Batch:
     )
 
 
-def _pickled(batch: Path) -> Batch:
-    with batch.open("rb") as file:
-        content = _ArrayUnpickler(file, encoding="bytes").load()
-    entries = {_decoded(key): value for key, value in content.items()} if isinstance(content, dict) else {}
+def _pickled(origin: Path, batch: bytes) -> Batch:
+    entries = read_pickle(batch)
     data = entries.get("data")
     labels = next((entries[key] for key in LABEL_KEYS if key in entries), None)
-    if not isinstance(data, _Array) or not isinstance(labels, list):
+    if not isinstance(data, PickledArray) or not isinstance(labels, list):
         raise DataError(
-            f"{batch} does not hold the data and labels of CIFAR.", "Pass the test batch of the python version."
+            f"{origin} does not hold the data and labels of CIFAR.", "Pass the test batch of the python version."
         )
     pixels = data.pixels()
     if pixels is None or len(pixels) != len(labels):
         raise DataError(
-            f"{batch}: CIFAR's data is uint8 of shape (labels, {VALUES}).", "Check that it is the published file."
+            f"{origin}: CIFAR's data is uint8 of shape (labels, {VALUES}).", "Check that it is the published file."
         )
     return Batch(pixels, labels, is_cifar100="fine_labels" in entries)
 
 
-def _decoded(key: Any) -> str:
-    return key.decode("latin1") if isinstance(key, bytes) else str(key)
-
-
-class _DType:
-    """Stand-in for a pickled dtype, of which only the name is read."""
-
-    def __init__(self, name: Any = None, *rest: Any) -> None:
-        del rest
-        self.name = name
-
-    def __setstate__(self, state: Any) -> None:
-        del state
-
-
-class _Array:
-    """Stand-in for a pickled array."""
-
-    def __init__(self) -> None:
-        self.state: Any = None
-
-    def __setstate__(self, state: Any) -> None:
-        self.state = state
-
-    def pixels(self) -> npt.NDArray[np.uint8] | None:
-        """Return uint8 (N, 3072), or None for any other array."""
-        match self.state:
-            case (_, (rows, columns), _DType(name="u1" | b"u1" | "|u1"), bool(column_major), bytes(content)):
-                if columns == VALUES and len(content) == rows * VALUES:
-                    flat = np.frombuffer(content, np.uint8)
-                    return flat.reshape(VALUES, rows).T if column_major else flat.reshape(rows, VALUES)
-        return None
-
-
-def _reconstructed(*arguments: Any) -> _Array:
-    del arguments
-    return _Array()
-
-
-def _encoded(text: str, encoding: str) -> bytes:
-    """Return the bytes that Python 3 pickles as text for readers of Python 2."""
-    del encoding
-    return text.encode("latin1")
-
-
-_STAND_INS = {
-    ("numpy.core.multiarray", "_reconstruct"): _reconstructed,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstructed,
-    ("numpy", "ndarray"): _Array,
-    ("numpy", "dtype"): _DType,
-    ("_codecs", "encode"): _encoded,
-}
-
-
-class _ArrayUnpickler(pickle.Unpickler):
-    """Reads numbers, texts, lists and arrays of numbers; every other name in a pickle is an error.
-
-    A pickle can name any function and have it called, so no name is ever imported: known names are replaced by
-    harmless stand-ins.
-    """
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _STAND_INS:
-            raise DataError(
-                f"The pickle asks for {module}.{name}, which no file of CIFAR needs; nothing of it was run.",
-                "Take the file from https://www.cs.toronto.edu/~kriz/cifar.html.",
-            )
-        return _STAND_INS[module, name]
-
-
-def _open(path: Path, split: str) -> LabelledImages:
-    del split  # a folder is opened for its test images, and a file holds one split
-    batch = find_batch(path)
-    assert batch is not None, f"{path} is not understood"
-    return open_batch(batch, "test" if path.is_dir() else "local files")
-
-
-CIFAR_FILES = Reader(understands=lambda path: find_batch(path) is not None, open=_open)
+CIFAR_FILES = Reader(
+    understands=lambda path: _find(path) is not None,
+    open=_open,
+    layouts=(
+        DocumentedLayout(
+            files="`cifar-10-batches-py`, `cifar-10-batches-bin`, `cifar-100-python`, `cifar-100-binary` as "
+            "unpacked, one of their files, or the archive (`cifar-10-python.tar.gz`)",
+            labels="in the files; the fine classes of CIFAR-100",
+            class_order="numbers in the files, which `batches.meta` or `meta` names",
+        ),
+    ),
+)

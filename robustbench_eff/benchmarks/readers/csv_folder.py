@@ -1,25 +1,39 @@
-"""Reader of a flat folder of images with a CSV that labels them."""
+"""Reader of images that a CSV labels: the table in a folder, or the table itself."""
 
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
+import os
+from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from robustbench_eff.core.errors import DataError
 
-from ..labelled_images import LabelledImages
+from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
-from .image_files import SUFFIXES, from_paths
+from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
+from .image_files import SUFFIXES
+from .placeholder import refuse_placeholder
 
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "imageid", "id", "name")
 """Names of the column with file names, in order of preference."""
 SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
 """Columns with the two classes of cue-conflict images."""
-LABEL_COLUMNS = ("label", "cls", "class_id", "class", "wnid", SHAPE_COLUMN)
+LABEL_COLUMNS = ("label", "cls", "class_id", "classid", "class", "wnid", SHAPE_COLUMN)
 """Names of the column with labels, in order of preference."""
-NIPS_COLUMNS = ("imageid", "truelabel", "targetclass")
-"""Columns of the images of NIPS 2017's adversarial competition; `TrueLabel` is an index of ImageNet plus 1."""
+TABLE = "labels.csv"
+"""Name of the table where a folder holds several."""
+_SEPARATORS = ",;\t"
+
+
+class _Header(NamedTuple):
+    """The first line of a table."""
+
+    columns: list[str]
+    """Names of the columns."""
+    separator: str
+    """What separates columns."""
 
 
 def find_csv(folder: Path) -> Path | None:
@@ -30,87 +44,173 @@ def find_csv(folder: Path) -> Path | None:
     """
     candidates = sorted(folder.glob("*.csv"))
     only = candidates[0] if len(candidates) == 1 else None
-    table = next((path for path in candidates if path.name == "labels.csv"), only)
-    if table is None:
-        return None
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        header = next(csv.reader(file), [])
-    return table if _column(header, FILE_COLUMNS) and _label_column(header) else None
+    table = next((path for path in candidates if path.name == TABLE), only)
+    return table if table is not None and _is_table(table) else None
 
 
-def open_csv_folder(folder: Path) -> LabelledImages:
+def _is_table(path: Path) -> bool:
+    """Whether the columns of a file name files and labels."""
+    columns = _header(path).columns
+    return _column(columns, FILE_COLUMNS) is not None and bool(label_columns(columns, LABEL_COLUMNS))
+
+
+def open_csv_folder(path: Path) -> LabelledImages:
     """List the images of a folder in the order of its CSV.
 
     Args:
-        folder: A folder in which `find_csv` finds a table.
+        path: A folder in which `find_csv` finds a table, or the table.
 
     Raises:
-        DataError: The table is missing or empty, or a row lacks its file, label or texture.
+        DataError: The table is missing or one of several, or `open_table` refuses it.
     """
-    if (table := find_csv(folder)) is None:
-        raise DataError(f"{folder} needs a CSV that names files and labels.")
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    if path.is_file():
+        return open_table(path, path.parent)
+    table = find_csv(path) or path / TABLE
+    if table.is_file():
+        return open_table(table, path)
+    tables = [table for table in sorted(path.glob("*.csv")) if _is_table(table)]
+    if not tables:
+        raise DataError(f"{path} needs a CSV that names files and labels.")
+    names = ", ".join(table.name for table in tables)
+    raise DataError(f"{path} holds several tables: {names}.", f"Pass one of them, such as {tables[0]}.")
+
+
+def open_table(
+    table: Path, folder: Path, split: str = "local files", names: tuple[str, ...] = LABEL_COLUMNS
+) -> LabelledImages:
+    """List images in the order of a table.
+
+    Args:
+        table: The CSV, separated by commas, semicolons or tabs.
+        folder: Folder that the names of the files start from.
+        split: The split of `LabelledImages`.
+        names: Names of the column with labels, in order of preference, in lower case.
+
+    Raises:
+        DataError: The table is empty or not UTF-8, two of its columns may be the labels, a row lacks its file, label or
+            texture, or two rows name one file.
+    """
+    refuse_placeholder(table)
+    header = _header(table)
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file, header.columns, delimiter=header.separator, skipinitialspace=True))[1:]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{table} is not UTF-8 text.", 'Save it as "CSV UTF-8".') from error
     if not rows:
         raise DataError(f"{table} does not have any rows.")
-    header = list(rows[0])
-    file_column, label_column = _column(header, FILE_COLUMNS), _label_column(header)
+    file_column, found = _column(header.columns, FILE_COLUMNS), label_columns(header.columns, names)
+    if file_column is None or not found:
+        raise DataError(
+            f"{table} has the columns {', '.join(header.columns)}; it needs one with file names and one with labels.",
+            f"Name them {FILE_COLUMNS[1]} and {names[0]}.",
+        )
+    warn_of_other_labels(found, names, str(table))
+    label_column = found[0]
     # A texture column means cue conflict only together with a shape column; otherwise it may be anything.
-    has_textures = str(label_column).strip().lower() == SHAPE_COLUMN
-    texture_column = _column(header, (TEXTURE_COLUMN,)) if has_textures else None
-    counts_from_one = str(label_column).strip().lower() == NIPS_COLUMNS[1]
+    has_textures = label_column.strip().lower() == SHAPE_COLUMN
+    texture_column = _column(header.columns, (TEXTURE_COLUMN,)) if has_textures else None
     paths, labels, textures = [], [], []
     for line, row in enumerate(rows, 2):
-        name, label = row.get(file_column or ""), row.get(label_column or "")
+        name, label = row.get(file_column), row.get(label_column)
         texture = row.get(texture_column or "")
         if not name or not label:
             raise DataError(f"{table}, line {line}: the file name or the label is missing.")
         if texture_column is not None and not texture:
             raise DataError(f"{table}, line {line}: the texture is missing.")
         paths.append(_image(folder, name, table))
-        labels.append(_less_one(label, table, line) if counts_from_one else label)
+        labels.append(label)
         textures.append(texture)
-    opened = from_paths(folder, paths, labels)
-    return opened if texture_column is None else replace(opened, textures=textures)
+    _refuse_repeated(table, paths)
+    return LabelledImages(
+        origin=str(folder),
+        ids=_ids(folder, paths),
+        labels=labels,
+        read=lambda position: paths[position].read_bytes(),
+        stamp="\n".join(map(file_stamp, paths)),
+        split=split,
+        textures=None if texture_column is None else textures,
+    )
 
 
-def _column(header: list[str], names: tuple[str, ...]) -> str | None:
+def _header(table: Path) -> _Header:
+    """The columns of a table, split at the separator that gives most of them."""
+    with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        line = file.readline()
+    split = {separator: next(csv.reader([line], delimiter=separator), []) for separator in _SEPARATORS}
+    separator = max(_SEPARATORS, key=lambda each: len(split[each]))
+    return _Header([column.strip() for column in split[separator]], separator)
+
+
+def _column(columns: list[str], names: tuple[str, ...]) -> str | None:
     """Return the first column with one of these names, in their order of preference."""
-    columns = {str(column).strip().lower(): column for column in header}
-    return next((columns[name] for name in names if name in columns), None)
-
-
-def _label_column(header: list[str]) -> str | None:
-    is_nips = all(_column(header, (name,)) for name in NIPS_COLUMNS)
-    return _column(header, LABEL_COLUMNS) or (_column(header, NIPS_COLUMNS[1:]) if is_nips else None)
-
-
-def _less_one(label: str, table: Path, line: int) -> str:
-    """The index of a class by its number in TensorFlow's list, whose class 0 is the background."""
-    if not (label.strip().isdecimal() and 1 <= int(label) <= 1000):
-        raise DataError(f"{table}, line {line}: TrueLabel is {label!r}, which is not a number from 1 to 1000.")
-    return str(int(label) - 1)
+    by_name = {column.lower(): column for column in columns}
+    return next((by_name[name] for name in names if name in by_name), None)
 
 
 def _image(folder: Path, name: str, table: Path) -> Path:
     """Return the file of a row, which may lie in `images`; a name without suffix may stand for any image format."""
-    suffixes = ("", *sorted(SUFFIXES), *(suffix.upper() for suffix in sorted(SUFFIXES)))
-    candidates = (place / f"{name}{suffix}" for place in (folder, folder / "images") for suffix in suffixes)
-    path = next((candidate for candidate in candidates if candidate.is_file()), None)
-    if path is None:
-        raise DataError(f"{table} names {name!r}, which is not in {folder}.")
-    return path
+    written = [place / each for place in (folder, folder / "images") for each in {name, name.replace("\\", "/")}]
+    exact = [path for path in written if path.is_file()]
+    suffixes = [each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
+    candidates = [path for each in written for suffix in suffixes if (path := Path(f"{each}{suffix}")).is_file()]
+    guessed = list({path.stat().st_ino: path for path in reversed(candidates)}.values())[::-1]
+    if exact:
+        return exact[0]
+    if len(guessed) > 1:
+        names = " and ".join(path.name for path in guessed)
+        raise DataError(f"{table} names {name!r}, which may be {names}.", "Write the suffix into the table.")
+    if not guessed:
+        absent = "does not exist" if Path(name).is_absolute() else f"is not in {folder}"
+        raise DataError(f"{table} names {name!r}, which {absent}.", _where_it_is(folder, name))
+    return guessed[0]
+
+
+def _where_it_is(folder: Path, name: str) -> str:
+    """Return a hint if the file lies in one of the folders beside the table."""
+    found = [child for child in sorted(folder.iterdir()) if child.is_dir() and (child / name).is_file()]
+    return f"It is in {found[0]}: write {found[0].name}/ before the names, or move the table there." if found else ""
+
+
+def _refuse_repeated(table: Path, paths: list[Path]) -> None:
+    counts = Counter(paths)
+    repeated = [path for path, count in counts.items() if count > 1]
+    if repeated:
+        lines = [line for line, path in enumerate(paths, 2) if path == repeated[0]]
+        raise DataError(
+            f"{table} lists {repeated[0].name} in the lines {' and '.join(map(str, lines[:2]))}.",
+            "Keep one line for each image.",
+        )
+
+
+def _ids(folder: Path, paths: list[Path]) -> list[str]:
+    """Return the paths below the folder, or below what all files have in common where some lie elsewhere."""
+    places = [Path(os.path.normpath(path.absolute())) for path in paths]
+    root = Path(os.path.normpath(folder.absolute()))
+    if not all(place.is_relative_to(root) for place in places):
+        root = Path(os.path.commonpath([place.parent for place in places]))
+    return [place.relative_to(root).as_posix() for place in places]
+
+
+def _understands(path: Path) -> bool:
+    if not path.is_dir():
+        return path.suffix == ".csv" and path.is_file()
+    if find_csv(path) is not None:
+        return True
+    has_table = (path / TABLE).is_file() or any(map(_is_table, path.glob("*.csv")))
+    return has_table and any(child.suffix.lower() in SUFFIXES for child in path.iterdir())
 
 
 CSV_FOLDER = Reader(
-    understands=lambda path: path.is_dir() and find_csv(path) is not None,
+    understands=_understands,
     open=lambda path, _: open_csv_folder(path),
     layouts=(
         DocumentedLayout(
-            files="the images of NIPS 2017's adversarial competition: a CSV, and files in its folder or in `images`",
-            labels="the column `TrueLabel` beside `ImageId` and `TargetClass`, an index of ImageNet plus 1: "
-            "1 is subtracted",
-            class_order="indices of ImageNet",
+            files="a folder with `labels.csv` or a single CSV, or the CSV (`,`, `;` or tab); names of files start from "
+            "the folder or from `images` in it, with or without suffix, or are absolute",
+            labels=f"column {' / '.join(f'`{name}`' for name in LABEL_COLUMNS)}; else the only one of "
+            f"{', '.join(f'`{name}`' for name in WEAK_NAMES)}; `shape` and `texture` for cue conflict",
+            class_order="numbers of the labels; names in sorted order",
         ),
     ),
 )

@@ -6,9 +6,11 @@ import io
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from robustbench_eff.core.errors import DataError, RobustEvalError
+
+from .placeholder import placeholder_in
 
 
 def decode(content: bytes | npt.NDArray[np.uint8], name: str) -> Image.Image:
@@ -19,8 +21,8 @@ def decode(content: bytes | npt.NDArray[np.uint8], name: str) -> Image.Image:
         name: Name of the image for messages.
 
     Raises:
-        DataError: The bytes are not an image, or the image is truncated, has 16 bits per channel, or is so large that
-            it may be a decompression bomb (Pillow's MAX_IMAGE_PIXELS).
+        DataError: The bytes are not an image (a web page, say), or the image is truncated, has 16 bits per channel, or
+            is so large that it may be a decompression bomb (Pillow's MAX_IMAGE_PIXELS).
     """
     if isinstance(content, np.ndarray):
         return Image.fromarray(content)
@@ -41,7 +43,9 @@ def decode(content: bytes | npt.NDArray[np.uint8], name: str) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise DataError(f"{name} is too large: {error}", "Scale it down, or leave it out.") from error
     except Exception as error:
-        reason = str(error) or type(error).__name__
+        if (placeholder := placeholder_in(content)) is not None:
+            raise DataError(f"{name} {placeholder.what}.", placeholder.remedy) from error
+        reason = "not an image" if isinstance(error, UnidentifiedImageError) else str(error) or type(error).__name__
         raise DataError(f"{name} cannot be decoded: {reason}.", "Replace the file, or leave it out.") from error
 
 

@@ -15,7 +15,10 @@ from robustbench_eff.core.errors import DataError, Missing
 from robustbench_eff.system import network
 
 from ..labelled_images import LabelledImages, file_stamp
-from ..reader import Reader
+from ..reader import DocumentedLayout, Reader
+from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
+from .hub_folders import BUILDERS, by_split, data_files, is_hub_cache, is_saved, refuse_configurations, snapshot
+from .placeholder import refuse_placeholder
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp", "JPG", "JPEG", "PNG")
 """Names of the column with images, in order of preference; a tar has the suffixes of its files."""
@@ -25,10 +28,6 @@ LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label", SHAPE_COLUMN)
 """Names of the column with labels, in order of preference."""
 ID_COLUMNS = ("id", "__key__", "name", "file_name")
 """Names of a column with sample ids, in order of preference."""
-BUILDERS = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
-"""Builder of `datasets` by suffix of the files."""
-SAVED = ("state.json", "dataset_dict.json")
-"""Files that mark a folder written by save_to_disk."""
 
 
 class HubReference(NamedTuple):
@@ -45,40 +44,66 @@ class HubReference(NamedTuple):
 def understands(path: Path) -> bool:
     """Return True for a file or folder of Parquet, Arrow or webdataset files, or a folder written by save_to_disk.
 
+    A folder may be a copy of a hub dataset, or its folder in the hub cache.
+
     Args:
         path: A file or folder.
     """
-    return any((path / name).is_file() for name in SAVED) or bool(_data_files(path))
+    return is_saved(path) or is_hub_cache(path) or bool(data_files(path))
 
 
 def open_files(path: Path, split: str) -> LabelledImages:
-    """Open local files.
+    """Open local files. Of several splits, only the one that is opened is read.
 
     Args:
         path: A path that `understands` accepts.
         split: Name of the split to take where the files hold several.
 
     Raises:
-        DataError: The image or label column is missing, or the split does not exist.
+        DataError: The image or label column is missing, the split does not exist, or there are several configurations.
     """
     from datasets import load_dataset, load_from_disk
 
-    files, cache = _data_files(path), str(cache_folder() / "datasets")
+    path, cache = snapshot(path), str(cache_folder() / "datasets")
+    files, features = data_files(path), None
+    for file in files:
+        refuse_placeholder(file)
     with _without_progress_bars():
         if not files:
-            files = sorted(path.rglob("*.arrow"))
-            loaded = load_from_disk(str(path))
+            files, saved = sorted(path.rglob("*.arrow")), load_from_disk(str(path))
+            splits = dict(saved) if isinstance(saved, Mapping) else {"train": saved}
         elif path.is_file():
-            loaded = load_dataset(BUILDERS[path.suffix], data_files=str(path), split="train", cache_dir=cache)
+            splits = {"train": files}
         else:
-            loaded = load_dataset(str(path), cache_dir=cache)
+            splits, features = _files_by_split(path, files, cache)
+        picked = _pick(split, "", list(splits), str(path))
+        dataset = splits[picked]
+        if isinstance(dataset, list):
+            builder, chosen = BUILDERS[files[0].suffix], [str(file) for file in dataset]
+            dataset = load_dataset(builder, data_files=chosen, features=features, split="train", cache_dir=cache)
     stamp = "\n".join(file_stamp(file) for file in files)
-    if not isinstance(loaded, Mapping):
-        return _labelled(loaded, str(path), stamp)
-    if len(loaded) == 1 and set(loaded) <= {"train", split}:  # a folder without splits is all "train"
-        return _labelled(next(iter(loaded.values())), str(path), stamp)
-    picked = _pick(split, "", list(loaded), str(path))
-    return _labelled(loaded[picked], f"{path}@{picked}", f"{picked}\n{stamp}", picked)
+    if len(splits) == 1 and picked in ("train", split):  # a folder without splits is all "train"
+        return _labelled(dataset, str(path), stamp)
+    return _labelled(dataset, f"{path}@{picked}", f"{picked}\n{stamp}", picked)
+
+
+def _files_by_split(path: Path, files: list[Path], cache: str) -> tuple[dict[str, Any], Any]:
+    """Return the files of every split of a folder, and the features that its description states, or None."""
+    from datasets import get_dataset_config_names, load_dataset_builder
+
+    try:
+        refuse_configurations(path, files, get_dataset_config_names(str(path)))
+        builder = load_dataset_builder(str(path), cache_dir=cache)
+    except (ValueError, FileNotFoundError):
+        # The description may name splits that were not downloaded. Names of files then tell the split.
+        refuse_configurations(path, files, [])
+        named = by_split(path, files)
+        if "" in named:
+            raise
+        return named, None
+    listed, suffix = dict(builder.config.data_files or {}), files[0].suffix
+    found = {str(name): [file for file in listed[name] if file.endswith(suffix)] for name in listed}
+    return {name: stored for name, stored in found.items() if stored}, builder.info.features
 
 
 def missing_dataset(name: str, reference: str) -> list[Missing]:
@@ -163,22 +188,11 @@ def _without_progress_bars() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _data_files(path: Path) -> list[Path]:
-    if path.suffix in BUILDERS:
-        return [path] if path.is_file() else []
-    if not path.is_dir() or any((path / name).is_file() for name in SAVED):
-        return []
-    for suffix in BUILDERS:
-        if files := sorted(path.glob(f"*{suffix}")) or sorted(path.glob(f"data/*{suffix}")):
-            return files
-    return []
-
-
 def _labelled(dataset: Any, origin: str, stamp: str, split: str = "local files") -> LabelledImages:
     from datasets import Image
 
     image_column = _column(dataset, IMAGE_COLUMNS, origin)
-    label_column = _column(dataset, LABEL_COLUMNS, origin)
+    label_column = _label_column(dataset, origin)
     class_names = _class_names(dataset, label_column)
     encoded = dataset.select_columns([image_column]).cast_column(image_column, Image(decode=False))
     return LabelledImages(
@@ -197,6 +211,15 @@ def _labelled(dataset: Any, origin: str, stamp: str, split: str = "local files")
 def _has_textures(dataset: Any, label_column: str) -> bool:
     """Return True for cue-conflict images: next to another label, a texture column may be anything."""
     return label_column == SHAPE_COLUMN and TEXTURE_COLUMN in dataset.column_names
+
+
+def _label_column(dataset: Any, origin: str) -> str:
+    """Return the column with labels, and say so where others could be it."""
+    found = label_columns(dataset.column_names, LABEL_COLUMNS)
+    if not found:
+        return _column(dataset, LABEL_COLUMNS, origin)
+    warn_of_other_labels(found, LABEL_COLUMNS, origin)
+    return found[0]
 
 
 def _column(dataset: Any, names: tuple[str, ...], origin: str) -> str:
@@ -254,4 +277,17 @@ def _content(value: dict[str, Any] | None, origin: str, position: int) -> bytes:
     return content
 
 
-HUGGING_FACE = Reader(understands=understands, open=open_files)
+HUGGING_FACE = Reader(
+    understands=understands,
+    open=open_files,
+    layouts=(
+        DocumentedLayout(
+            files="`.parquet`, `.arrow` or `.tar` (webdataset) files, a folder of them, a dataset saved by "
+            "`save_to_disk`, what `hf download --repo-type dataset` writes, `datasets--OWNER--NAME` of the hub cache",
+            labels=f"column {' / '.join(f'`{name}`' for name in LABEL_COLUMNS)}; else the only one of "
+            f"{', '.join(f'`{name}`' for name in WEAK_NAMES)}; images in "
+            f"{' / '.join(f'`{name}`' for name in IMAGE_COLUMNS)}",
+            class_order="numbers of the dataset, which a ClassLabel names; names in sorted order",
+        ),
+    ),
+)

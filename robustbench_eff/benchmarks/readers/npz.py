@@ -1,7 +1,8 @@
-"""Reader of a NumPy archive with an array of images and one of labels."""
+"""Reader of a NumPy archive with an array of images and one of labels, or one of each for every split."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,71 +11,80 @@ import numpy.typing as npt
 from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import LabelledImages, file_stamp
-from ..reader import Reader
+from ..reader import DocumentedLayout, Reader
+from .arrays import IMAGE_WORDS, LABEL_WORDS, find_pairs, labelled_arrays, pick_pair
+from .placeholder import refuse_placeholder
+from .splits import split_named
 
-IMAGE_KEYS = ("x", "images", "image", "data", "x_test")
-"""Names of the array of images, in order of preference."""
-LABEL_KEYS = ("y", "labels", "label", "targets", "y_test")
-"""Names of the array of labels, in order of preference."""
+_CIFAR_10_2 = re.compile(r"cifar102_(train|test)\.npz")
+"""The files of CIFAR-10.2."""
 
 
-def open_npz(path: Path) -> LabelledImages:
+def open_npz(path: Path, split: str) -> LabelledImages:
     """Read the images and labels of an archive.
-
-    Images are uint8 or float in [0, 1], of shape (N, H, W, 3), (N, H, W) or (N, 3, H, W); labels are of shape (N,).
 
     Args:
         path: The archive.
+        split: Name of the split to take where the archive holds several.
 
     Raises:
-        DataError: An array is missing or has another shape, values lie outside [0, 1], or floats are not multiples of
-            1/255: they would be rounded silently.
+        DataError: An array is missing, holds Python objects, or has another form than `labelled_arrays` takes.
     """
+    refuse_placeholder(path)
     with np.load(path, allow_pickle=False) as archive:
-        images = _entry(path, archive, IMAGE_KEYS)
-        labels = _entry(path, archive, LABEL_KEYS)
-    pixels = _as_bytes(path, images)
-    if labels.ndim != 1 or len(labels) != len(pixels):
-        raise DataError(f"{path}: {len(pixels)} images need as many labels, got shape {labels.shape}.")
-    return LabelledImages(
-        origin=str(path),
-        ids=[f"{row:08d}" for row in range(len(pixels))],
-        labels=labels.tolist(),
-        read=lambda position: pixels[position],
-        stamp=file_stamp(path),
+        pairs = find_pairs(archive.files)
+        if not pairs:
+            _refuse_names(path, archive.files)
+        pair = pick_pair(pairs, split, str(path), "Store one of them in a file of its own.")
+        images, labels = (_entry(path, archive, name) for name in (pair.images, pair.labels))
+    return labelled_arrays(
+        str(path), images, labels, stamp=f"{pair.split}\n{file_stamp(path)}", split=_split_text(path, pair.split)
     )
 
 
-def _entry(path: Path, archive: np.lib.npyio.NpzFile, keys: tuple[str, ...]) -> npt.NDArray[np.generic]:
-    for key in keys:
-        if key in archive:
-            return np.asarray(archive[key])
-    raise DataError(f"{path} needs an array named {' or '.join(keys)}; it has {', '.join(archive.files)}.")
+def _split_text(path: Path, split: str) -> str:
+    """What the archive holds, for the protocol."""
+    if _CIFAR_10_2.fullmatch(path.name):
+        return f"{split_named(path.stem)} of CIFAR-10.2"
+    return split or "local files"
 
 
-def _as_bytes(path: Path, images: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """Return the images as uint8 (N, H, W, 3)."""
-    if images.ndim == 3:
-        images = np.repeat(images[..., None], 3, axis=3)
-    if images.ndim == 4 and images.shape[1] == 3 and images.shape[3] != 3:
-        images = images.transpose(0, 2, 3, 1)
-    if images.ndim != 4 or images.shape[3] != 3:
-        raise DataError(f"{path}: images must have shape (N, H, W, 3) or (N, 3, H, W), got {images.shape}.")
-    if images.dtype == np.uint8:
-        return np.ascontiguousarray(images)
-    if images.dtype.kind != "f":
-        raise DataError(f"{path}: images must be uint8 or float in [0, 1], got {images.dtype}.")
-    values = images.astype(np.float64)
-    if not values.size:
-        raise DataError(f"{path} holds no images.")
-    if not (values.min() >= 0 and values.max() <= 1):
-        raise DataError(
-            f"{path}: images outside [0, 1]: values from {values.min():.3g} to {values.max():.3g}.",
-            "Store unnormalised pixels, as uint8 or as float in [0, 1].",
-        )
-    if np.abs(values * 255 - np.round(values * 255)).max() > 1e-3:
-        raise DataError(f"{path}: float images must hold 8-bit values (k/255).", "Store them as uint8.")
-    return np.round(values * 255).astype(np.uint8)
+def _refuse_names(path: Path, names: list[str]) -> None:
+    has_images = any(name.lower() in IMAGE_WORDS for name in names)
+    words = LABEL_WORDS if has_images else IMAGE_WORDS
+    raise DataError(f"{path} needs an array named {' or '.join(words)}; it has {', '.join(names)}.")
 
 
-NPZ = Reader(understands=lambda path: path.suffix == ".npz", open=lambda path, _: open_npz(path))
+def _entry(path: Path, archive: np.lib.npyio.NpzFile, name: str) -> npt.NDArray[np.generic]:
+    try:
+        return np.asarray(archive[name])
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise objects_refused(f"{path}: {name}") from error
+
+
+def objects_refused(origin: str) -> DataError:
+    """Return the error for an array of Python objects, which could run code when they are read.
+
+    Args:
+        origin: The array, for the message.
+    """
+    return DataError(
+        f"{origin} holds pickled Python objects, which can run code; nothing of it was read.",
+        "Store arrays of numbers.",
+    )
+
+
+NPZ = Reader(
+    understands=lambda path: path.suffix == ".npz",
+    open=open_npz,
+    layouts=(
+        DocumentedLayout(
+            files="`.npz` with `x` and `y` (or `images`, `data`; `labels`, `targets`), also with the name of a "
+            "split: Keras' `mnist.npz` (`x_test`), MedMNIST (`test_images`), CIFAR-10.2",
+            labels="the array of labels: (N,), (N, 1), or one-hot",
+            class_order="numbers of the labels; names in sorted order",
+        ),
+    ),
+)

@@ -1,0 +1,74 @@
+"""Reader of two `.npy` files, images and labels, such as CIFAR-10.1's."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ..labelled_images import LabelledImages, file_stamp
+from ..reader import DocumentedLayout, Reader
+from .arrays import Pair, find_pairs, labelled_arrays, pick_pair
+from .npz import objects_refused
+from .placeholder import refuse_placeholder
+
+_CIFAR_10_1 = re.compile(r"cifar10\.1_(v[46])_data")
+"""The files of CIFAR-10.1."""
+
+
+def _pairs(path: Path) -> dict[str, Pair]:
+    """The pairs of a folder, or the pair that a file belongs to."""
+    folder = path if path.is_dir() else path.parent
+    if not (path.is_dir() or (path.suffix == ".npy" and path.is_file())):
+        return {}
+    pairs = find_pairs(sorted(file.stem for file in folder.glob("*.npy")))
+    return {rest: pair for rest, pair in pairs.items() if path.is_dir() or path.stem in pair}
+
+
+def open_pair(path: Path, split: str) -> LabelledImages:
+    """Open the images and labels of a folder, without reading the images.
+
+    Args:
+        path: A folder with a pair of files, or one of the two.
+        split: Name of the split to take where the folder holds several.
+
+    Raises:
+        DataError: Several pairs fit, an array holds Python objects, or has another form than `labelled_arrays` takes.
+    """
+    pair = pick_pair(_pairs(path), split, str(path), "Pass the .npy file with the images of one of them.")
+    folder = path if path.is_dir() else path.parent
+    images, labels = (folder / f"{name}.npy" for name in (pair.images, pair.labels))
+    version = _CIFAR_10_1.fullmatch(pair.images)
+    return labelled_arrays(
+        str(images),
+        _array(images),
+        _array(labels),
+        stamp=f"{file_stamp(images)}\n{file_stamp(labels)}",
+        split=f"CIFAR-10.1 {version[1]}" if version else pair.split or "local files",
+    )
+
+
+def _array(path: Path) -> npt.NDArray[np.generic]:
+    refuse_placeholder(path)
+    try:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except ValueError as error:
+        if "objects" not in str(error) and "allow_pickle" not in str(error):
+            raise
+        raise objects_refused(str(path)) from error
+
+
+ARRAY_PAIRS = Reader(
+    understands=lambda path: bool(_pairs(path)),
+    open=open_pair,
+    layouts=(
+        DocumentedLayout(
+            files="two `.npy` files in a folder: CIFAR-10.1 (`cifar10.1_v6_data.npy`, `cifar10.1_v6_labels.npy`), "
+            "`x_test.npy` and `y_test.npy`, `images.npy` and `labels.npy`",
+            labels="the file of labels: (N,), (N, 1), or one-hot",
+            class_order="numbers of the labels; names in sorted order",
+        ),
+    ),
+)

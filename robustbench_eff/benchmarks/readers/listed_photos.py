@@ -1,0 +1,128 @@
+"""Reader of sets with one folder of all photos and lists of those for testing: Food-101, Oxford-IIIT Pet, Flowers-102.
+
+Source: the authors' archives; numbers of the classes as in torchvision.datasets (Food101, OxfordIIITPet, Flowers102).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from robustbench_eff.core.errors import DataError
+
+from ..labelled_images import LabelledImages, file_stamp
+from ..reader import DocumentedLayout, Reader
+from .image_files import from_paths
+from .placeholder import refuse_placeholder
+
+
+class _Listed(NamedTuple):
+    """A list of photos."""
+
+    names: list[str]
+    """Paths below the folder of the set."""
+    labels: list[str | int]
+    """Class of each, as a name or a number."""
+    class_names: tuple[str, ...]
+    """Names of the classes in order; empty where the labels are numbers."""
+
+
+class _Set(NamedTuple):
+    """How a set lies on disk."""
+
+    title: str
+    """Name for the protocol."""
+    lists: dict[str, tuple[str, ...]]
+    """The files that a list is read from, by split, below the folder of the set."""
+    photos: str
+    """Folder of the photos."""
+    listed: Callable[[Path, str], _Listed]
+    """Read the list of a split: `listed(folder, split)`."""
+
+
+def _food(folder: Path, split: str) -> _Listed:
+    """Lines such as `apple_pie/1011328`; classes in sorted order."""
+    lines = (folder / "meta" / f"{split}.txt").read_text().split()
+    classes = [line.partition("/")[0] for line in lines]
+    return _Listed([f"images/{line}.jpg" for line in lines], [*classes], tuple(sorted(set(classes))))
+
+
+def _pets(folder: Path, split: str) -> _Listed:
+    """Lines such as `Abyssinian_201 1 1 1`: a photo, its breed counted from 1, the species, the breed within that."""
+    name = "trainval.txt" if split == "train" else "test.txt"
+    rows = [line.split() for line in (folder / "annotations" / name).read_text().splitlines() if line.strip()]
+    breed_of = {int(number) - 1: photo.rpartition("_")[0] for photo, number, *_ in rows}
+    names = tuple(breed_of[number] for number in sorted(breed_of))
+    is_complete = sorted(breed_of) == list(range(len(names))) and len(set(names)) == len(names)
+    labels: list[str | int] = [breed_of[int(row[1]) - 1] if is_complete else int(row[1]) - 1 for row in rows]
+    return _Listed([f"images/{row[0]}.jpg" for row in rows], labels, names if is_complete else ())
+
+
+def _flowers(folder: Path, split: str) -> _Listed:
+    """MATLAB files with the class of every photo, counted from 1, and the numbers of the photos of each split."""
+    from scipy.io import loadmat  # the import takes a second
+
+    key = "trnid" if split == "train" else "tstid"
+    numbers = loadmat(folder / "setid.mat")[key].reshape(-1).tolist()
+    classes = loadmat(folder / "imagelabels.mat")["labels"].reshape(-1).tolist()
+    photos = [f"jpg/image_{number:05d}.jpg" for number in numbers]
+    return _Listed(photos, [int(classes[number - 1]) - 1 for number in numbers], ())
+
+
+_SETS = (
+    _Set("Food-101", {"train": ("meta/train.txt",), "test": ("meta/test.txt",)}, "images", _food),
+    _Set(
+        "Oxford-IIIT Pet",
+        {"train": ("annotations/trainval.txt",), "test": ("annotations/test.txt",)},
+        "images",
+        _pets,
+    ),
+    _Set("Flowers-102", dict.fromkeys(("train", "test"), ("imagelabels.mat", "setid.mat")), "jpg", _flowers),
+)
+
+
+def _find(path: Path) -> _Set | None:
+    """The set whose photos and list a folder holds."""
+    for each in _SETS:
+        if (path / each.photos).is_dir() and (path / each.lists["test"][0]).is_file():
+            return each
+    return None
+
+
+def _open(path: Path, split: str) -> LabelledImages:
+    found = _find(path)
+    assert found is not None, f"{path} is not understood"
+    opened_split = "train" if split == "train" else "test"
+    files = [path / name for name in found.lists[opened_split]]
+    for file in files:
+        if not file.is_file():
+            raise DataError(f"{path} lacks {file.relative_to(path)}.", "Download it, too.")
+        refuse_placeholder(file)
+    listed = found.listed(path, opened_split)
+    paths = [path / name for name in listed.names]
+    if missing := [name for name, file in zip(listed.names, paths, strict=True) if not file.is_file()]:
+        raise DataError(f"{path} lacks {missing[0]}, one of {len(missing)} photos.", "Unpack the whole archive.")
+    opened = from_paths(path, paths, [])
+    return replace(
+        opened,
+        labels=listed.labels,
+        stamp="\n".join([opened.stamp, *map(file_stamp, files)]),
+        split=f"{opened_split} of {found.title}",
+        class_names=listed.class_names,
+        class_order="class names in sorted order" if found.listed is _food else "numbers of the dataset, minus 1",
+    )
+
+
+LISTED_PHOTOS = Reader(
+    understands=lambda path: path.is_dir() and _find(path) is not None,
+    open=_open,
+    layouts=(
+        DocumentedLayout(
+            files="`food-101`, `oxford-iiit-pet`, `flowers-102` as unpacked by torchvision",
+            labels="`meta/test.txt`; `annotations/test.txt`; `imagelabels.mat` and `setid.mat`",
+            class_order="sorted names; numbers in the files, minus 1",
+        ),
+    ),
+)

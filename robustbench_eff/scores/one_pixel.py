@@ -1,0 +1,53 @@
+"""How often changing a few pixels is enough, and how sure the network is then: what the one-pixel paper reports.
+
+Source: Su, Vargas & Sakurai 2019, arXiv:1710.08864, section 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from robustbench_eff.core.statistics import wilson
+
+from .bootstrap import ratio_intervals
+from .build_score import score_of
+from .cell_groups import CellOutcomes
+from .score import Score
+from .score_function import CellScores
+
+ATTACK = "one_pixel"
+STOPS_EARLY = "the attack stops at the first misclassification, the paper's goes on to a higher confidence"
+"""Flag of the mean confidence, which is therefore lower than by the paper's rule."""
+
+
+def one_pixel_scores(item: CellOutcomes) -> list[Score]:
+    """Return `any_target_success_rate` and `mean_confidence` of a cell of the one-pixel attack; nothing for others.
+
+    The rate is the fraction of the samples classified correctly when clean that the attack moved to any other class; of
+    a targeted attack, those for which one of its targets succeeded. The confidence is the mean, over these successes,
+    of the probability of the class predicted then; its interval is the bootstrap's over samples.
+
+    Args:
+        item: A cell with its outcomes.
+    """
+    if item.cell.attack != ATTACK:
+        return []
+    attacked = item.column("clean_prediction") == item.column("label")
+    moved = attacked & ~item.correct
+    n, successes = int(attacked.sum()), int(moved.sum())
+    confidence = np.where(moved, item.column("prediction_confidence").astype(np.float64), 0.0)
+    rate = successes / n if n else None
+    mean = min(float(confidence.sum()) / successes, 1.0) if successes else None  # a softmax may round to more
+    (interval,) = (
+        ratio_intervals(confidence[None, :], moved[None, :].astype(np.float64)) if successes else [(None, None)]
+    )
+    of_confidence = score_of(item, "mean_confidence", mean, interval, n=successes)
+    return [
+        score_of(item, "any_target_success_rate", rate, wilson(successes, n) if n else (None, None), n=n),
+        replace(of_confidence, flags=(*of_confidence.flags, STOPS_EARLY)),
+    ]
+
+
+ONE_PIXEL = CellScores(compute=one_pixel_scores, kinds=("attack",), columns=("prediction_confidence",))
