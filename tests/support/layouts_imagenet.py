@@ -138,7 +138,7 @@ def val_txt_beside(folder: Path) -> Path:
 
 
 def val_txt_numbered_by_the_devkit(folder: Path) -> Path:
-    write(folder / "val.txt", caffe([1000, *range(1, 40)]))
+    write(folder / "val.txt", caffe([2, 3, 4, 1000]))  # the images are the first three
     return flat(folder, range(1, 4))
 
 
