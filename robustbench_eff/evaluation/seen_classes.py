@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
-from robustbench_eff.benchmarks.class_names import known_names, plain, unambiguous
+from robustbench_eff.benchmarks.class_names import MOSTLY_KNOWN, known_names, plain, unambiguous
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET
 from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
 from robustbench_eff.benchmarks.labelled_images import LabelledImages, plain_labels
@@ -96,22 +96,37 @@ def _by_names(classifier: Classifier, benchmark: Benchmark, opened: LabelledImag
 def _in_own_order(classifier: Classifier, benchmark: Benchmark) -> Benchmark:
     """Return a benchmark that knows its classes, over the outputs that the classifier names as these classes."""
     base = IMAGENET if benchmark.label_space == IMAGENET.label_space else benchmark
-    class_of = known_names(set(classifier.class_names), base.class_index(), classifier.class_names)
-    pairs = [(class_of[name], output) for output, name in enumerate(classifier.class_names) if name in class_of]
-    output_of = dict(pairs)
-    if not pairs or all(index == output for index, output in pairs):
+    names, count = classifier.class_names, base.num_classes or 0
+    class_of = known_names(names, base.class_index(), names)
+    pairs = [(class_of[name], output) for output, name in enumerate(names) if name in class_of]
+    output_of = _complete(pairs, count)
+    if not pairs or (len(names) == count and all(index == output for index, output in pairs)):
         return benchmark
-    if len(output_of) == len(pairs) == base.num_classes:
-        own = benchmark.class_map() if benchmark.class_map is not None else None
-        members = [(index,) for index in range(len(output_of))] if own is None else own.members
-        moved = tuple(tuple(output_of[index] for index in group) for group in members)
-        aggregation = "max" if own is None else own.aggregation
-        class_map = ClassMap(outputs=classifier.num_classes, members=moved, aggregation=aggregation)
-        return replace(benchmark, class_map=lambda: class_map, class_order="outputs by the model's own class names")
-    index, output = next((index, output) for index, output in pairs if index != output)
-    name = classifier.class_names[output]
-    flag = f"class names differ: output {output} of the model is {name!r}, which is class {index} of {benchmark.name}"
+    if len(output_of) == count:
+        own = ClassMap(outputs=count, members=tuple((index,) for index in range(count)))
+        own = own if benchmark.class_map is None else benchmark.class_map()
+        members = tuple(tuple(output_of[index] for index in group) for group in own.members)
+        moved = ClassMap(outputs=classifier.num_classes, members=members, aggregation=own.aggregation)
+        return replace(benchmark, class_map=lambda: moved, class_order="outputs by the model's own class names")
+    differing = [(index, output) for index, output in pairs if index != output]
+    if not differing:
+        return benchmark
+    index, output = differing[0]
+    flag = f"class names differ: output {output} of the model is {names[output]!r}, class {index} of {benchmark.name}"
     return replace(benchmark, flags=(flag,))
+
+
+def _complete(pairs: Sequence[tuple[int, int]], count: int) -> dict[int, int]:
+    """The output of every class, from pairs of classes and outputs whose names agree.
+
+    Names of two classes, such as ImageNet's two cranes, are not among the pairs. Where nearly all classes are, all at
+    one distance, the others stand at the same: 0, or 1 behind an output for the background.
+    """
+    distances = {output - index for index, output in pairs}
+    if len(distances) == 1 and distances <= {0, 1} and len(pairs) >= MOSTLY_KNOWN * count:
+        (distance,) = distances
+        return {index: index + distance for index in range(count)}
+    return dict(pairs) if len(dict(pairs)) == len(pairs) else {}
 
 
 def _contradictions(classifier: Classifier, labels: Sequence[str], index_of: dict[str, int]) -> tuple[str, ...]:

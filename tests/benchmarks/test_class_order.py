@@ -12,6 +12,7 @@ import pytest
 
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.benchmarks.definitions.cifar10 import CLASSES
+from robustbench_eff.benchmarks.definitions.imagenet import facts
 from robustbench_eff.core.errors import RobustEvalError, RobustEvalWarning, UsageError
 from robustbench_eff.core.flags import AT_CHANCE
 from running import accuracies
@@ -252,6 +253,18 @@ def test_an_output_beside_the_classes_is_ignored(tmp_path: Path) -> None:
     )  # fmt: skip
     assert found.value == 1
     assert "argmax over 10 of 11 outputs" in str(found.protocol)
+
+
+def test_a_background_before_imagenets_classes_is_ignored(tmp_path: Path) -> None:
+    """1,001 outputs, as TensorFlow's: two classes share the name crane, so that names alone do not tell all."""
+    names = [row["lemmas"].split(", ")[0] for row in facts("imagenet_classes")["classes"]]
+    assert len(set(names)) < 1000
+    labels = [0, 134, 517, 638, 639, 999] * 2
+    where = own_labels(tmp_path / "set.npz", labels, labels)
+    options = {"data": {"imagenet": str(where)}, "benchmarks": ["imagenet"]}
+    found = accuracy(tmp_path, named(["background", *names], list(range(1, 1001))), where, **options)
+    assert found.value == 1
+    assert "argmax over 1000 of 1001 outputs" in str(found.protocol)
 
 
 @pytest.mark.parametrize(
