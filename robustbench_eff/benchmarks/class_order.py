@@ -77,18 +77,18 @@ def other_orders(opened: LabelledImages) -> str:
     """
     if "folder" not in opened.class_order:
         return ""
-    names = opened.class_names or tuple(sorted({str(label) for label in opened.labels}, key=int))
-    numbers = [int(name) for name in names] if not opened.class_names else list(range(len(names)))
+    if opened.class_names:
+        number_of = {name: number for number, name in enumerate(opened.class_names)}
+    else:
+        number_of = {str(label): int(label) for label in opened.labels}
     notes = []
-    for order, program in (("sorted", "torchvision's ImageFolder"), ("natural", "timm")):
-        other = sorted(names) if order == "sorted" else sorted(names, key=_natural)
-        different = [name for number, name in zip(numbers, names, strict=True) if other.index(name) != number]
-        if different:
-            index = numbers[names.index(different[0])]
-            notes.append(
-                f"{program} gives {different[0]!r} the number {other.index(different[0])}, not {index} "
-                f"(--class-order {order})"
-            )
+    for order, program, names in (
+        ("sorted", "torchvision's ImageFolder", sorted(number_of)),
+        ("natural", "timm", sorted(number_of, key=_natural)),
+    ):
+        if different := [(name, number) for number, name in enumerate(names) if number_of[name] != number]:
+            name, number = different[0]
+            notes.append(f"{program} gives {name!r} the number {number}, not {number_of[name]} (--class-order {order})")
     if not notes:
         return ""
     return f"{opened.class_order}. A model may have been trained with another order: {'; '.join(notes)}."
