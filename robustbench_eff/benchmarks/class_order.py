@@ -103,7 +103,7 @@ def _numbered(opened: LabelledImages, labels: list[str], names: tuple[str, ...],
 
 
 def _as_texts(opened: LabelledImages) -> list[str]:
-    """Return all labels, then all textures, as texts: names as the source writes them, whole numbers without a point."""
+    """Return all labels, then all textures, as texts: names as written, whole numbers without a decimal point."""
     written = [*opened.labels, *(opened.textures or ())]
     if opened.class_names:  # labels may be positions among the names
         return [label.strip() if isinstance(label, str) else opened.class_names[int(label)] for label in written]
