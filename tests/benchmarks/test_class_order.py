@@ -333,6 +333,16 @@ def test_a_right_or_a_small_number_is_not_at_chance(tmp_path: Path, count: int) 
     assert not any(flag.startswith(AT_CHANCE) for flag in accuracy(tmp_path, seeing(10), where).flags)
 
 
+@pytest.mark.parametrize(("right", "n", "flagged"), [(8, 10, False), (14, 20, False), (11, 20, True), (0, 10, True)])
+def test_a_few_images_of_two_classes_are_not_at_chance_for_sure(
+    tmp_path: Path, right: int, n: int, flagged: bool
+) -> None:
+    labels = [number % 2 for number in range(n)]
+    classes = [label if number < right else 1 - label for number, label in enumerate(labels)]
+    flags = accuracy(tmp_path, seeing(2), own_labels(tmp_path / "set.npz", labels, classes)).flags
+    assert any(flag.startswith(AT_CHANCE) for flag in flags) is flagged
+
+
 def test_an_image_without_a_label_is_refused(tmp_path: Path) -> None:
     where = own_labels(tmp_path / "set.npz", [0, -1, 1], [0, 1, 1])
     with pytest.raises(RobustEvalError, match="label -1, which marks an image without a label"):
