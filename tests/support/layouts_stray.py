@@ -11,6 +11,7 @@ from layouts_arrays import colored
 from layouts_downloaded import food, pets
 from layouts_imagenet import SHOWN, WNIDS, caffe, flat, jpeg, name, official_tar, tar, write
 from layouts_imagenet import folders as wnid_folders
+from layouts_imagenet import table as labelled_by_table
 from layouts_tables import LABELS, pictures, rows, table
 from world_layouts import WorldLayout, encoded, folders
 
@@ -106,6 +107,10 @@ def kaggle_labelled_twice(folder: Path) -> Path:
     return flat(folder, SHOWN[:1])
 
 
+def nips_of_the_background(folder: Path) -> Path:
+    return labelled_by_table(folder, ["ImageId", "TrueLabel", "TargetClass"], [("0000", 0, 7)], [0], "png")
+
+
 def own_photos_and_list(folder: Path) -> Path:
     """Like Oxford-IIIT Pet's folders, with a list of another form that counts from 0."""
     root = pets(folder) / "oxford-iiit-pet"
@@ -145,6 +150,7 @@ STRAY_LAYOUTS = (
     _right("list_of_classes_beside_class_folders", with_text("classes.csv", _CLASSES), 4),
     _right("list_of_classes_beside_a_split", with_text("classes.csv", _CLASSES, below="test"), 4),
     _right("list_of_classes_as_labels", with_text("labels.csv", _CLASSES), 4),
+    _right("notes_beside_class_folders", with_text("notes.csv", ["name,class", f"{'a long text ' * 99},none"]), 4),
     _right("table_beside_class_folders", with_text("labels.csv", ["file,label", "cat/0.png,0", "dog/1.png,1"]), 2),
     _refused(
         "table_beside_class_folders_lacks_a_file",
@@ -160,6 +166,7 @@ STRAY_LAYOUTS = (
     _refused("imagenet_two_labels", labelled_twice([f"{name(1)} 66"]), "two labels, 65 and 66", "imagenet"),
     _right("imagenet_one_label_twice", labelled_twice([f"{name(1)} 65"]), len(SHOWN), "imagenet"),
     _refused("imagenet_two_labels_of_kaggle", kaggle_labelled_twice, "two labels, n1 and n2", "imagenet"),
+    _refused("nips_2017_background", nips_of_the_background, "TrueLabel of images/0000.png is '0'", "imagenet"),
     _refused("own_list_of_photos", own_photos_and_list, "'Abyssinian_0 0'; Oxford-IIIT Pet's have .*\nLabel photos"),
     _right("food_of_a_few_classes", food_of_a_few_classes, 3),
     _refused("food_of_another_list", lambda at: food_of_a_few_classes(at, ("apple_pie",)), "lacks waffles, a class of"),

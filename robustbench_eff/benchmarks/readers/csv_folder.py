@@ -214,11 +214,18 @@ def _image(folder: Path, name: str, table: Path) -> Path:
 def _candidates(folder: Path, name: str) -> list[Path]:
     """The file of a name as it is written, else all files that it names without their suffix."""
     written = [place / each for place in (folder, folder / "images") for each in {name, name.replace("\\", "/")}]
-    if exact := next((path for path in written if path.is_file()), None):
+    if exact := next(filter(_is_file, written), None):
         return [exact]
     suffixes = [each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
-    guessed = [path for each in written for suffix in suffixes if (path := Path(f"{each}{suffix}")).is_file()]
+    guessed = [path for each in written for suffix in suffixes if _is_file(path := Path(f"{each}{suffix}"))]
     return list({path.stat().st_ino: path for path in reversed(guessed)}.values())[::-1]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a text that is too long for a name
+        return False
 
 
 def _where_it_is(folder: Path, name: str) -> str:
@@ -267,7 +274,8 @@ CSV_FOLDER = Reader(
     layouts=(
         DocumentedLayout(
             files="a folder with `labels.csv` or a single CSV, or the CSV (`,`, `;` or tab); names of files start from "
-            "the folder or from `images` in it, with or without suffix, or are absolute",
+            "the folder or from `images` in it, with or without suffix, or are absolute; beside class folders, a CSV "
+            "counts only if it names files",
             labels=f"column {' / '.join(f'`{name}`' for name in LABEL_COLUMNS)}; else the only one of "
             f"{', '.join(f'`{name}`' for name in WEAK_NAMES)}; `shape` and `texture` for cue conflict",
             class_order="numbers of the labels; names in sorted order",
