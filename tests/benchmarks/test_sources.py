@@ -95,7 +95,8 @@ def test_files_that_a_table_does_not_list_are_counted(tmp_path: Path) -> None:
     folder = flat_csv(tmp_path / "set")
     lines = (folder / "labels.csv").read_text().splitlines()
     (folder / "labels.csv").write_text("\n".join(lines[:3]))
-    (folder / "notes.txt").write_text("notes")
+    for name in ("notes.txt", "made-from.json"):
+        (folder / name).write_text("notes")
     opened = open_location(str(folder), "test")
     unlisted = IgnoredFiles("not listed in labels.csv", COUNT - 2, "2.png")
     assert opened.ignored == (unlisted, IgnoredFiles("not an image (.txt)", 1, "notes.txt"))

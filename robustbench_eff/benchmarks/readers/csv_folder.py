@@ -13,6 +13,7 @@ from typing import NamedTuple, TextIO
 from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import IgnoredFiles, LabelledImages, file_stamp
+from ..layouts.written import RECORD
 from ..reader import DocumentedLayout, Reader
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
 from .image_files import SUFFIXES, find_images, summary
@@ -176,11 +177,11 @@ def _refuse_equal_names(table: Path, columns: list[str], used: list[str]) -> Non
 
 
 def _others(folder: Path, table: Path, listed: list[Path]) -> tuple[IgnoredFiles, ...]:
-    """The files of a folder that are not read, other than the table."""
+    """The files of a folder that are not read, other than the table and the record of how the images were made."""
     found = find_images(folder)
     places = set(map(_place, listed))
     unlisted = [(f"not listed in {table.name}", path) for path in found.images if _place(path) not in places]
-    others = [(reason, path) for reason, path in found.ignored if path != table]
+    others = [(reason, path) for reason, path in found.ignored if path not in (table, folder / RECORD)]
     return summary([*unlisted, *others], folder)
 
 
