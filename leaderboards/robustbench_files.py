@@ -168,14 +168,16 @@ def _read_before(entry: Entry) -> Iterator[tuple[Path, str]]:
         for kind, result in entry.results()
         if kind != "measured" and str(result.protocol) == ROBUSTBENCH
     }
-    for (benchmark, *named), result in theirs.items():
+    means = [key for key in theirs if key[2:] == ("mean_accuracy", "published")]
+    of_dataset = {_without_corruptions(key[0]): key for key in reversed(means)}
+    for key, result in theirs.items():
         attack = AUTOATTACK.fullmatch(result.perturbation)
-        if attack is None and named != ["imagenet_c", "mean_accuracy", "published"]:
+        if attack is None and key not in of_dataset.values():
             continue
-        threat, eps = "corruptions", None
+        threat, eps = "corruptions_3d" if "_corruptions_3d_" in entry.model else "corruptions", None
         if attack is not None:
             threat, eps = "L2" if attack["norm"] else "Linf", attack["eps"]
-        dataset = benchmark if attack is not None else benchmark.removesuffix("-c")
+        dataset = _without_corruptions(result.benchmark)
         content: dict[str, Any] = {"name": entry.model, "dataset": dataset, "architecture": entry.family, "eps": eps}
         for published, published_metric, field in _fields(dataset, threat, str(eps)):
             kind: Kind = "claimed" if field == "reported" else "published"
@@ -186,6 +188,11 @@ def _read_before(entry: Entry) -> Iterator[tuple[Path, str]]:
             content["unreliable"] = True
         stem = result.source.removesuffix(".json") if result.source.endswith(".json") else entry.model
         yield Path(dataset, threat, f"{plain_name(stem)}.json"), json.dumps(content, indent=2) + "\n"
+
+
+def _without_corruptions(benchmark: str) -> str:
+    """Return the dataset of a benchmark: `imagenet` for `imagenet-c` and `imagenet-3dcc`."""
+    return re.sub(r"-(c|3dcc)$", "", benchmark)
 
 
 def _is_clean_counterpart(clean: Result, attacked: Result) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core.statistics import wilson
+from robustbench_eff.registry.perturbation_sets import SEQUENCE_SETS
 from robustbench_eff.storage.outcomes import as_numpy
 
 from .alexnet import AlexNet
@@ -26,33 +27,6 @@ BEST = 5
 DIFFICULTIES = (1, 2, 3)
 AGAINST_ALEXNET = ("imagenet-p", "imagenet-p-generated")
 """Benchmarks with AlexNet's classes."""
-SEQUENCE_SETS = {
-    "imagenet": [
-        "gaussian_noise",
-        "shot_noise",
-        "motion_blur",
-        "zoom_blur",
-        "snow",
-        "brightness",
-        "translate",
-        "rotate",
-        "tilt",
-        "scale",
-    ],
-    "cifar10": [
-        "gaussian_noise",
-        "shot_noise",
-        "motion_blur",
-        "zoom_blur",
-        "spatter",
-        "brightness",
-        "translate",
-        "rotate",
-        "tilt",
-        "scale",
-    ],
-}
-"""The 10 of ImageNet-P, and of CIFAR-10-P."""
 
 Classes = npt.NDArray[np.int64]
 PerVideo = npt.NDArray[np.float64]
@@ -148,8 +122,8 @@ def mean_sequence_contributions(
         alexnet: Flip probabilities and top-5 distances of AlexNet.
     """
     first = cells[0].cell
-    constants = str(first.constants)
-    tested = SEQUENCE_SETS[constants]
+    set_name = f"{first.constants}_p"
+    tested = SEQUENCE_SETS[set_name].names
     by_sequence: dict[tuple[str, int], dict[str, PerVideo]] = {}
     flags: tuple[str, ...] = ()
     for item in cells:
@@ -167,7 +141,7 @@ def mean_sequence_contributions(
         of_alexnet = figures[metric]
         if difficulty == 1 and first.benchmark in AGAINST_ALEXNET and set(tested) <= set(of_alexnet):
             contributions[RATES[metric]] = np.mean([of[name] / of_alexnet[name] for name in tested], axis=0)
-    return {(f"{constants}_p", metric): values for metric, values in contributions.items()}, flags
+    return {(set_name, metric): values for metric, values in contributions.items()}, flags
 
 
 def stabilities(item: CellOutcomes) -> dict[tuple[str, int], PerVideo]:

@@ -96,7 +96,10 @@ def test_kang2021stable_is_16th_as_in_robustbenchs_table() -> None:
         ("cifar10/Linf/B", {"autoattack_acc": "18.50", "eps": "0.031"}),
         ("cifar10/L2/C", {"autoattack_acc": "50.00", "eps": "0.5"}),
         ("cifar100/corruptions/D", {"corruptions_acc": "40.00", "eps": None, "reported": "null"}),
+        ("cifar10/corruptions/D", {"corruptions_acc": "88.00", "eps": None, "reported": "88.1"}),
         ("imagenet/corruptions/E", {"corruptions_acc": 39.48, "corruptions_mce": 76.38, "corruptions_acc_3d": 30}),
+        ("imagenet/corruptions_3d/F", {"corruptions_acc": 39.48, "corruptions_acc_3d": 30, "corruptions_mce_3d": 70}),
+        ("imagenet/corruptions_3d/G", {"corruptions_acc_3d": 30, "eps": None}),
     ],
 )
 def test_what_was_read_is_written_and_read_again(tmp_path: Path, place: str, changed: dict[str, object]) -> None:
