@@ -114,7 +114,7 @@ def test_the_hint_of_the_sentence_works(tmp_path: Path) -> None:
     text = run(tmp_path / "store").output
     assert "--corruption imagenet_p and the same --store" in text and "--corruption imagenet_c" in text
     assert "fog(severity=3)" in run(tmp_path / "store", "--columns", "corruptions").output
-    assert "flips" in run(tmp_path / "store", "--columns", "sequences").output
+    assert "flip_probability" in run(tmp_path / "store", "--columns", "sequences").output
     evaluate("digits_standard", corruptions=("imagenet_p",), **fields)
     text = run(tmp_path / "store").output
     assert "mean_flip_probability" in text and "--corruption imagenet_p" not in text
