@@ -111,7 +111,7 @@ def _tables(entries: Sequence[Entry]) -> list[tuple[str, str]]:
     for heading, columns in NUMBERS.items():
         with suppress(EmptyTable):  # nothing of this kind was measured
             table = build_table(entries, Layout(title=heading, columns=columns))
-            tables.append((heading, table_formats.html_by_number(table)))
+            tables.append((heading, table_formats.html(table, transposed=True)))
     return tables
 
 

@@ -84,21 +84,24 @@ def wrong_datasets(paths: Iterable[Path]) -> list[str]:
     """Return a sentence for every dataset that some of RobustBench's files name although they lie in another's folder.
 
     Args:
-        paths: `model_info/DATASET/THREAT/ID.json`.
+        paths: `model_info/DATASET/THREAT/ID.json`; one that is given twice counts once.
 
     Raises:
         EntryError: A file cannot be read or does not have this form.
     """
     contradictions: dict[tuple[str, str], list[str]] = {}
-    for path in paths:
+    for path in {path.resolve(): path for path in paths}.values():
         record = _robustbench_record(path)
         if (dataset := _dataset(path, record)) != str(record["dataset"]):
             contradictions.setdefault((str(record["dataset"]), dataset), []).append(f"{path.parent.name}/{path.name}")
     return [
-        f"{len(names)} files in the folder {folder} say {said}; as in RobustBench's tables the folder counts: "
-        f"{', '.join(names)}."
+        f"{_files_say(len(names), folder)} {said}; as in RobustBench's tables the folder counts: {', '.join(names)}."
         for (said, folder), names in contradictions.items()
     ]
+
+
+def _files_say(count: int, folder: str) -> str:
+    return f"1 file in the folder {folder} says" if count == 1 else f"{count} files in the folder {folder} say"
 
 
 def _fields(dataset: str, threat: str, eps: str) -> list[tuple[str, str, str]]:

@@ -226,7 +226,9 @@ def test_every_format_can_have_the_models_as_columns() -> None:
     lines = TRANSPOSED["md"](table).splitlines()
     assert lines[2] == "|  | good | as good | bad |" and lines[4] == "| rank | 1-2 | 1-2 | 3 |"
     assert lines[5].startswith("| clean %↑<sup>1</sup> | **95.00** [")
-    assert '<th scope="col">good</th>' in TRANSPOSED["html"](table)
+    page = TRANSPOSED["html"](table)
+    assert '<th scope="col">good</th>' in page
+    assert '<tr><th scope="row">rank</th><td>1-2</td><td>1-2</td><td>3</td></tr>' in page
     rows = list(csv.DictReader(io.StringIO(TRANSPOSED["csv"](table))))
     assert [row["perturbation"] for row in rows] == ["none"] * 3 + ["pgd(eps=8/255)"] * 3
     assert json.loads(TRANSPOSED["json"](table)) == json.loads(FORMATS["json"](table))

@@ -48,11 +48,20 @@ def test_the_folder_gives_the_dataset_and_every_contradiction_is_said(tmp_path: 
     assert wrong_datasets(paths[::3]) == []
 
 
+def test_a_file_that_is_given_twice_counts_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "cifar100/Linf/A", autoattack_acc="30.00")
+    answer = run("import", "robustbench", path, path, "--out", tmp_path / "out")
+    assert (
+        "1 file in the folder cifar100 says cifar10; as in" in answer.output and "counts: Linf/A.json." in answer.output
+    )
+    assert "1 file read, 1 entry written" in answer.output
+
+
 def test_files_that_give_one_entry_are_named(tmp_path: Path) -> None:
     paths = [written(tmp_path, f"cifar10/Linf/{name}", autoattack_acc="50.00") for name in ("A-b", "A_b")]
     answer = run("import", "robustbench", *paths, paths[0], "--out", tmp_path / "out")
     assert f"Entry rb_cifar10_linf_a_b: the numbers of {paths[0]}, {paths[1]} together." in answer.output
-    assert "2 files read, 1 entries written" in answer.output
+    assert "2 files read, 1 entry written" in answer.output
 
 
 def test_a_folder_that_is_no_dataset_leaves_the_word_to_the_file(tmp_path: Path) -> None:
