@@ -61,9 +61,10 @@ def published_only(parsed: spec.Spec) -> str:
     Args:
         parsed: Name and fields of a corruption.
     """
-    first, *others = [constants for constants, of in PUBLISHED_ONLY.items() if parsed.name in of] or [""]
-    if not first:
+    possible = [constants for constants, of in PUBLISHED_ONLY.items() if parsed.name in of]
+    if not possible:
         return ""
+    first, *others = possible
     text = text_with_constants(spec.Spec(parsed.name, {"severity": 1} | parsed.arguments), first)
     or_others = f", or with the constants {', '.join(map(repr, others))}" if others else ""
     return f"It is read from published files; write {text}{or_others}."
