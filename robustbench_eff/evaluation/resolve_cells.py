@@ -50,7 +50,8 @@ def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
     """Return the position of every image among the clean ones, -1 where it has none.
 
     A published image may be another type of file than its clean one, so names match without their suffix too. Where
-    no path matches, file names alone do, if every image has one of its own.
+    no path matches and the clean images lie in no folders, as ImageNet's do when they are downloaded, file names alone
+    match, if every image has one of its own.
 
     Args:
         images: Corrupted images.
@@ -63,10 +64,11 @@ def clean_positions(images: ImageSet, clean: ImageSet) -> SampleIndices:
 
 
 def _positions_by_name(samples: Sequence[str], clean: Sequence[str]) -> SampleIndices:
-    """Positions by file name alone; all are -1 if two files of one side have one name."""
+    """Positions by file name alone; all are -1 if clean images lie in folders, or two files of a side have one name."""
     names, clean_names = ([PurePosixPath(sample).stem for sample in side] for side in (samples, clean))
-    unique = len(set(names)) == len(names) and len(set(clean_names)) == len(clean_names)
-    known = {name: position for position, name in enumerate(clean_names)} if unique else {}
+    is_flat = not any("/" in sample for sample in clean)
+    is_unique = len(set(names)) == len(names) and len(set(clean_names)) == len(clean_names)
+    known = {name: position for position, name in enumerate(clean_names)} if is_flat and is_unique else {}
     return np.array([known.get(name, -1) for name in names])
 
 

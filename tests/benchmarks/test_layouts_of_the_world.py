@@ -14,6 +14,7 @@ from layouts_corrupted import CORRUPTED_LAYOUTS
 from layouts_downloaded import DOWNLOADED_LAYOUTS
 from layouts_imagenet import IMAGENET_LAYOUTS
 from layouts_own import OWN_LAYOUTS
+from layouts_stray import STRAY_LAYOUTS
 from robustbench_eff.benchmarks.data_fingerprint import content_of
 from robustbench_eff.benchmarks.labels import resolve_labels
 from robustbench_eff.benchmarks.readers.decode import decode
@@ -24,7 +25,7 @@ from robustbench_eff.registry.open_benchmark import open_benchmark
 from robustbench_eff.registry.perturbation import perturbations
 from world_layouts import WorldLayout, label_of
 
-WORLD = (*OWN_LAYOUTS, *DOWNLOADED_LAYOUTS, *IMAGENET_LAYOUTS, *CORRUPTED_LAYOUTS)
+WORLD = (*OWN_LAYOUTS, *DOWNLOADED_LAYOUTS, *IMAGENET_LAYOUTS, *CORRUPTED_LAYOUTS, *STRAY_LAYOUTS)
 
 
 def test_at_least_forty_layouts_have_names_of_their_own() -> None:
@@ -56,6 +57,9 @@ def test_right_labels_or_a_refusal(layout: WorldLayout, tmp_path: Path) -> None:
     labels = resolve_labels(benchmark, opened).labels.tolist()
     contents = [_picture(content_of(opened, position)) for position in range(len(opened))]
     assert len(labels) == layout.count
+    if not layout.perturbation:  # a message says where to find the images: a user passes it again
+        again = open_benchmark(benchmark, opened.origin)
+        assert (again.ids, list(again.labels)) == (opened.ids, list(opened.labels))
     assert labels == [label_of(decode(content, name)) for content, name in zip(contents, opened.ids, strict=True)]
 
 

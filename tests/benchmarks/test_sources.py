@@ -25,6 +25,7 @@ from labelled_sets import (
     webdataset,
 )
 from robustbench_eff.benchmarks import locations
+from robustbench_eff.benchmarks.labelled_images import IgnoredFiles
 from robustbench_eff.core.errors import DataError, Missing, UsageError
 from robustbench_eff.registry.open_benchmark import missing_data, open_location
 
@@ -54,7 +55,11 @@ def test_every_form_gives_the_same_images(tmp_path: Path, make) -> None:
         ({"x": np.zeros((2, 8, 8, 3), np.int32), "y": [0, 1]}, "uint8 or float"),
         ({"x": np.zeros((2, 8, 8, 4), np.uint8), "y": [0, 1]}, r"\(N, H, W, 3\)"),
         ({"x": np.zeros((2, 8, 8, 3), np.uint8), "y": [0, 1, 2]}, "as many labels"),
-        ({"a": np.zeros(3)}, "needs an array named x"),
+        ({"a": np.zeros(3)}, "needs an array of images, named x"),
+        ({"y": np.zeros(3)}, "needs an array of images, named x"),
+        ({"test_images": np.zeros((2, 8, 8, 3), np.uint8)}, "needs an array of labels, .*; it has test_images"),
+        ({"x_train": np.zeros((2, 8, 8, 3), np.uint8), "y_test": [0, 1]}, "no images and labels that belong together"),
+        ({"x": np.zeros((2, 8, 8, 3), np.uint8), "y": [0, 1], "labels": [1, 0]}, "in y and in labels, which differ"),
         (
             {"x": np.zeros((2, 8, 8, 3), np.uint8), "y": [0.5, 1]},
             "has the label 0.5, which is not a class index or name",
@@ -86,6 +91,39 @@ def test_a_csv_with_a_gap_names_its_line(tmp_path: Path) -> None:
         prepared(folder)
 
 
+def test_files_that_a_table_does_not_list_are_counted(tmp_path: Path) -> None:
+    folder = flat_csv(tmp_path / "set")
+    lines = (folder / "labels.csv").read_text().splitlines()
+    (folder / "labels.csv").write_text("\n".join(lines[:3]))
+    for name in ("notes.txt", "made-from.json"):
+        (folder / name).write_text("notes")
+    opened = open_location(str(folder), "test")
+    unlisted = IgnoredFiles("not listed in labels.csv", COUNT - 2, "2.png")
+    assert opened.ignored == (unlisted, IgnoredFiles("not an image (.txt)", 1, "notes.txt"))
+    # Whoever passes the table says what is read.
+    assert open_location(str(folder / "labels.csv"), "test").ignored == ()
+
+
+def test_the_origin_of_a_table_is_what_was_passed(tmp_path: Path) -> None:
+    folder = flat_csv(tmp_path / "set")
+    (folder / "labels.csv").rename(folder / "a.csv")
+    (folder / "b.csv").write_text((folder / "a.csv").read_text())
+    assert open_location(str(folder / "a.csv"), "test").origin == str(folder / "a.csv")
+
+
+@pytest.mark.parametrize("labels", [np.arange(3)[:, None], np.eye(3), np.zeros(5)])
+def test_labels_that_are_stored_twice_may_agree(tmp_path: Path, labels: np.ndarray) -> None:
+    np.savez(tmp_path / "set.npz", x=np.zeros((3, 8, 8, 3), np.uint8), y=np.arange(3), labels=labels)
+    assert prepared(tmp_path / "set.npz").labels.tolist() == [0, 1, 2]
+
+
+def test_two_files_of_labels_that_differ_are_refused(tmp_path: Path) -> None:
+    for name, array in (("x", np.zeros((2, 8, 8, 3), np.uint8)), ("y", [0, 1]), ("labels", [1, 0])):
+        np.save(tmp_path / f"{name}.npy", array)
+    with pytest.raises(DataError, match="in y and in labels, which differ"):
+        prepared(tmp_path)
+
+
 def test_a_csv_of_something_else_does_not_hide_class_folders(tmp_path: Path) -> None:
     class_folders(tmp_path, ["a", "b"])
     (tmp_path / "notes.csv").write_text("when,who\n1,2\n")
@@ -105,6 +143,7 @@ def test_of_several_splits_the_benchmarks_own_is_opened(tmp_path: Path) -> None:
         pq.write_table(pa.table(table), tmp_path / f"{split}-00000-of-00001.parquet")
     found = prepared(tmp_path)
     assert str(found.protocol) == "test, 2 images, labels as numbers, 8×8 as it is"
+    assert open_location(str(tmp_path), "test").origin == str(tmp_path)
     with pytest.raises(DataError, match=r"has the splits .*, not 'validation'"):
         open_location(str(tmp_path), "validation")
 
@@ -176,6 +215,7 @@ def test_a_hub_reference_may_name_split_and_revision(monkeypatch: pytest.MonkeyP
     opened = open_location("hf:a/b@train#refs/convert/parquet", "test")
     assert asked == [("a/b", "refs/convert/parquet"), ("a/b", "train", "refs/convert/parquet")]
     assert opened.split == "a/b@train#refs/convert/parquet"
+    assert opened.origin == "hf:a/b@train#refs/convert/parquet"
     assert open_location("hf:a/b#v2", "test").split == "a/b@test#v2"
     assert open_location("hf:a/b", "test").split == "a/b@test"
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from plain_digits import images_and_labels, predictions, robust_under_pgd
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.core.errors import RobustEvalError
+from robustbench_eff.core.flags import AT_CHANCE
 from robustbench_eff.evaluation.evaluate import Result
 from robustbench_eff.storage.store import Store
 from strange_models import STRANGE_MODELS, Checkers, Flagged, Refused, Right, Strange
@@ -73,8 +74,9 @@ def check_numbers(row: Strange, end: Right, result: Result) -> None:
     assert (survived != robust.numpy()).sum() <= end.differing, (survived.sum(), robust.sum())
     rows = [score for score in result.scores if score.metric in ("accuracy", "robust_accuracy")]
     for score in rows:
-        assert len(score.flags) == bool(end.flag), score.flags
-        assert end.flag in "".join(score.flags)
+        flags = [flag for flag in score.flags if not flag.startswith(AT_CHANCE)]  # some know the digits no better
+        assert len(flags) == bool(end.flag), score.flags
+        assert end.flag in "".join(flags)
     labels = samples(row.images)[1]
     assert [score.value for score in rows] == [(clean == labels).float().mean(), survived.mean()]
 

@@ -11,8 +11,9 @@ import numpy.typing as npt
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .arrays import Pair, find_pairs, labelled_arrays, pick_pair
-from .npz import objects_refused
+from .npz import objects_refused, refuse_other_labels
 from .placeholder import refuse_placeholder
+from .stray_files import refuse_class_folders
 
 _CIFAR_10_1 = re.compile(r"cifar10\.1_(v[46])_data")
 """The files of CIFAR-10.1."""
@@ -35,11 +36,16 @@ def open_pair(path: Path, split: str) -> LabelledImages:
         split: Name of the split to take where the folder holds several.
 
     Raises:
-        DataError: Several pairs fit, an array holds Python objects, or has another form than `labelled_arrays` takes.
+        DataError: Several pairs fit, class folders lie beside them, an array holds Python objects, or has another form
+            than `labelled_arrays` takes.
     """
     pair = pick_pair(_pairs(path), split, str(path), "Pass the .npy file with the images of one of them.")
     folder = path if path.is_dir() else path.parent
+    if path.is_dir():
+        refuse_class_folders(path, path / f"{pair.images}.npy")
     images, labels = (folder / f"{name}.npy" for name in (pair.images, pair.labels))
+    names = [file.stem for file in sorted(folder.glob("*.npy"))]
+    refuse_other_labels(str(folder), pair, names, lambda name: _array(folder / f"{name}.npy"))
     version = _CIFAR_10_1.fullmatch(pair.images)
     return labelled_arrays(
         str(images),

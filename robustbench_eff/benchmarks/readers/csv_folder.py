@@ -5,16 +5,20 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from robustbench_eff.core.errors import DataError
 
-from ..labelled_images import LabelledImages, file_stamp
+from ..labelled_images import IgnoredFiles, LabelledImages, file_stamp
+from ..layouts.written import RECORD
 from ..reader import DocumentedLayout, Reader
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
-from .image_files import SUFFIXES
+from .image_files import SUFFIXES, find_images, summary
 from .placeholder import refuse_placeholder
+from .stray_files import holds_class_folders
 
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "imageid", "id", "name")
 """Names of the column with file names, in order of preference."""
@@ -25,6 +29,8 @@ LABEL_COLUMNS = ("label", "cls", "class_id", "classid", "class", "wnid", SHAPE_C
 TABLE = "labels.csv"
 """Name of the table where a folder holds several."""
 _SEPARATORS = ",;\t"
+_LOOKED_AT = 100
+"""Rows of a table that are looked up to see whether it names files."""
 
 
 class _Header(NamedTuple):
@@ -39,19 +45,32 @@ class _Header(NamedTuple):
 def find_csv(folder: Path) -> Path | None:
     """Return `labels.csv`, or the only CSV of a folder, if its columns name files and labels; else None.
 
+    Beside class folders, it must name files that exist: it may be notes, or a list of the classes.
+
     Args:
         folder: The folder to search.
     """
     candidates = sorted(folder.glob("*.csv"))
     only = candidates[0] if len(candidates) == 1 else None
     table = next((path for path in candidates if path.name == TABLE), only)
-    return table if table is not None and _is_table(table) else None
+    if table is None or not _is_table(table):
+        return None
+    return table if _names_files(table, folder) or not holds_class_folders(folder) else None
 
 
 def _is_table(path: Path) -> bool:
     """Whether the columns of a file name files and labels."""
     columns = _header(path).columns
     return _column(columns, FILE_COLUMNS) is not None and bool(label_columns(columns, LABEL_COLUMNS))
+
+
+def _names_files(table: Path, folder: Path) -> bool:
+    """Whether one of the first rows of a table names a file that exists."""
+    header = _header(table)
+    column = _column(header.columns, FILE_COLUMNS)
+    with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        names = [row.get(column or "") for row in islice(_rows(file, header), _LOOKED_AT)]
+    return any(name and _candidates(folder, name) for name in names)
 
 
 def open_csv_folder(path: Path) -> LabelledImages:
@@ -64,19 +83,21 @@ def open_csv_folder(path: Path) -> LabelledImages:
         DataError: The table is missing or one of several, or `open_table` refuses it.
     """
     if path.is_file():
-        return open_table(path, path.parent)
+        return replace(open_table(path, path.parent), origin=str(path))
     table = find_csv(path) or path / TABLE
     if table.is_file():
-        return open_table(table, path)
+        return open_table(table, path, searched=path)
     tables = [table for table in sorted(path.glob("*.csv")) if _is_table(table)]
-    if not tables:
-        raise DataError(f"{path} needs a CSV that names files and labels.")
     names = ", ".join(table.name for table in tables)
     raise DataError(f"{path} holds several tables: {names}.", f"Pass one of them, such as {tables[0]}.")
 
 
 def open_table(
-    table: Path, folder: Path, split: str = "local files", names: tuple[str, ...] = LABEL_COLUMNS
+    table: Path,
+    folder: Path,
+    split: str = "local files",
+    names: tuple[str, ...] = LABEL_COLUMNS,
+    searched: Path | None = None,
 ) -> LabelledImages:
     """List images in the order of a table.
 
@@ -85,16 +106,18 @@ def open_table(
         folder: Folder that the names of the files start from.
         split: The split of `LabelledImages`.
         names: Names of the column with labels, in order of preference, in lower case.
+        searched: Folder whose other files are told as ignored; None where the table alone says what is read.
 
     Raises:
-        DataError: The table is empty or not UTF-8, two of its columns may be the labels, a row lacks its file, label or
-            texture, or two rows name one file.
+        DataError: The table is empty or not UTF-8, two of its columns may be the labels or share their name, a row
+            lacks its file, label or texture, or two rows name one file.
     """
     refuse_placeholder(table)
     header = _header(table)
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file, header.columns, delimiter=header.separator, skipinitialspace=True))[1:]
+            reader = _rows(file, header)
+            rows = [(reader.line_num, row) for row in reader]
     except UnicodeDecodeError as error:
         raise DataError(f"{table} is not UTF-8 text.", 'Save it as "CSV UTF-8".') from error
     if not rows:
@@ -105,23 +128,29 @@ def open_table(
             f"{table} has the columns {', '.join(header.columns)}; it needs one with file names and one with labels.",
             f"Name them {FILE_COLUMNS[1]} and {names[0]}.",
         )
+    _refuse_equal_names(table, header.columns, [file_column, *found])
     warn_of_other_labels(found, names, str(table))
     label_column = found[0]
     # A texture column means cue conflict only together with a shape column; otherwise it may be anything.
     has_textures = label_column.strip().lower() == SHAPE_COLUMN
     texture_column = _column(header.columns, (TEXTURE_COLUMN,)) if has_textures else None
     paths, labels, textures = [], [], []
-    for line, row in enumerate(rows, 2):
+    for line, row in rows:
         name, label = row.get(file_column), row.get(label_column)
         texture = row.get(texture_column or "")
-        if not name or not label:
+        if not name or not (label or "").strip():
             raise DataError(f"{table}, line {line}: the file name or the label is missing.")
-        if texture_column is not None and not texture:
+        if texture_column is not None and not (texture or "").strip():
             raise DataError(f"{table}, line {line}: the texture is missing.")
+        if any((each or "").strip().lower() == "nan" for each in (label, texture)):
+            raise DataError(
+                f"{table}, line {line}: 'nan' is what programs write for a missing label.",
+                "Label the image, or remove the line.",
+            )
         paths.append(_image(folder, name, table))
         labels.append(label)
         textures.append(texture)
-    _refuse_repeated(table, paths)
+    _refuse_repeated(table, paths, [line for line, _ in rows])
     return LabelledImages(
         origin=str(folder),
         ids=_ids(folder, paths),
@@ -130,7 +159,30 @@ def open_table(
         stamp="\n".join(map(file_stamp, paths)),
         split=split,
         textures=None if texture_column is None else textures,
+        ignored=() if searched is None else _others(searched, table, paths),
     )
+
+
+def _rows(file: TextIO, header: _Header) -> csv.DictReader[str]:
+    """A reader of the rows of a table, after its header."""
+    reader = csv.DictReader(file, header.columns, delimiter=header.separator, skipinitialspace=True)
+    next(reader, None)
+    return reader
+
+
+def _refuse_equal_names(table: Path, columns: list[str], used: list[str]) -> None:
+    counts = Counter(column.lower() for column in columns)
+    if equal := [column for column in used if counts[column.lower()] > 1]:
+        raise DataError(f"{table} has {counts[equal[0].lower()]} columns named {equal[0]!r}.", "Rename all but one.")
+
+
+def _others(folder: Path, table: Path, listed: list[Path]) -> tuple[IgnoredFiles, ...]:
+    """The files of a folder that are not read, other than the table and the record of how the images were made."""
+    found = find_images(folder)
+    places = set(map(_place, listed))
+    unlisted = [(f"not listed in {table.name}", path) for path in found.images if _place(path) not in places]
+    others = [(reason, path) for reason, path in found.ignored if path not in (table, folder / RECORD)]
+    return summary([*unlisted, *others], folder)
 
 
 def _header(table: Path) -> _Header:
@@ -150,20 +202,31 @@ def _column(columns: list[str], names: tuple[str, ...]) -> str | None:
 
 def _image(folder: Path, name: str, table: Path) -> Path:
     """Return the file of a row, which may lie in `images`; a name without suffix may stand for any image format."""
-    written = [place / each for place in (folder, folder / "images") for each in {name, name.replace("\\", "/")}]
-    exact = [path for path in written if path.is_file()]
-    suffixes = [each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
-    candidates = [path for each in written for suffix in suffixes if (path := Path(f"{each}{suffix}")).is_file()]
-    guessed = list({path.stat().st_ino: path for path in reversed(candidates)}.values())[::-1]
-    if exact:
-        return exact[0]
-    if len(guessed) > 1:
-        names = " and ".join(path.name for path in guessed)
+    found = _candidates(folder, name)
+    if len(found) > 1:
+        names = " and ".join(path.name for path in found)
         raise DataError(f"{table} names {name!r}, which may be {names}.", "Write the suffix into the table.")
-    if not guessed:
+    if not found:
         absent = "does not exist" if Path(name).is_absolute() else f"is not in {folder}"
         raise DataError(f"{table} names {name!r}, which {absent}.", _where_it_is(folder, name))
-    return guessed[0]
+    return found[0]
+
+
+def _candidates(folder: Path, name: str) -> list[Path]:
+    """The file of a name as it is written, else all files that it names without their suffix."""
+    written = [place / each for place in (folder, folder / "images") for each in {name, name.replace("\\", "/")}]
+    if exact := next(filter(_is_file, written), None):
+        return [exact]
+    suffixes = [each for suffix in sorted(SUFFIXES) for each in (suffix, suffix.upper())]
+    guessed = [path for each in written for suffix in suffixes if _is_file(path := Path(f"{each}{suffix}"))]
+    return list({path.stat().st_ino: path for path in reversed(guessed)}.values())[::-1]
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a text that is too long for a name
+        return False
 
 
 def _where_it_is(folder: Path, name: str) -> str:
@@ -172,11 +235,11 @@ def _where_it_is(folder: Path, name: str) -> str:
     return f"It is in {found[0]}: write {found[0].name}/ before the names, or move the table there." if found else ""
 
 
-def _refuse_repeated(table: Path, paths: list[Path]) -> None:
+def _refuse_repeated(table: Path, paths: list[Path], numbers: list[int]) -> None:
     counts = Counter(paths)
     repeated = [path for path, count in counts.items() if count > 1]
     if repeated:
-        lines = [line for line, path in enumerate(paths, 2) if path == repeated[0]]
+        lines = [line for line, path in zip(numbers, paths, strict=True) if path == repeated[0]]
         raise DataError(
             f"{table} lists {repeated[0].name} in the lines {' and '.join(map(str, lines[:2]))}.",
             "Keep one line for each image.",
@@ -185,11 +248,15 @@ def _refuse_repeated(table: Path, paths: list[Path]) -> None:
 
 def _ids(folder: Path, paths: list[Path]) -> list[str]:
     """Return the paths below the folder, or below what all files have in common where some lie elsewhere."""
-    places = [Path(os.path.normpath(path.absolute())) for path in paths]
-    root = Path(os.path.normpath(folder.absolute()))
+    places, root = list(map(_place, paths)), _place(folder)
     if not all(place.is_relative_to(root) for place in places):
         root = Path(os.path.commonpath([place.parent for place in places]))
     return [place.relative_to(root).as_posix() for place in places]
+
+
+def _place(path: Path) -> Path:
+    """The absolute path, without following links."""
+    return Path(os.path.normpath(path.absolute()))
 
 
 def _understands(path: Path) -> bool:
@@ -198,7 +265,8 @@ def _understands(path: Path) -> bool:
     if find_csv(path) is not None:
         return True
     has_table = (path / TABLE).is_file() or any(map(_is_table, path.glob("*.csv")))
-    return has_table and any(child.suffix.lower() in SUFFIXES for child in path.iterdir())
+    has_images = has_table and any(child.suffix.lower() in SUFFIXES for child in path.iterdir())
+    return has_images and not holds_class_folders(path)
 
 
 CSV_FOLDER = Reader(
@@ -207,7 +275,8 @@ CSV_FOLDER = Reader(
     layouts=(
         DocumentedLayout(
             files="a folder with `labels.csv` or a single CSV, or the CSV (`,`, `;` or tab); names of files start from "
-            "the folder or from `images` in it, with or without suffix, or are absolute",
+            "the folder or from `images` in it, with or without suffix, or are absolute; beside class folders, a CSV "
+            "counts only if it names files",
             labels=f"column {' / '.join(f'`{name}`' for name in LABEL_COLUMNS)}; else the only one of "
             f"{', '.join(f'`{name}`' for name in WEAK_NAMES)}; `shape` and `texture` for cue conflict",
             class_order="numbers of the labels; names in sorted order",

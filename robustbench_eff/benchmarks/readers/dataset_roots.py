@@ -22,6 +22,7 @@ from .listed_photos import LISTED_PHOTOS
 from .npz import NPZ
 from .splits import pick_split, split_named, without_split
 from .stl10 import STL10
+from .stray_files import refuse_class_folders
 from .svhn import SVHN
 from .tiny_imagenet import TINY_IMAGENET
 
@@ -89,10 +90,14 @@ def _open(path: Path, split: str) -> LabelledImages:
     if len({each.title for each in found}) > 1:
         places = ", ".join(each.path.relative_to(path).as_posix() for each in found)
         raise DataError(f"{path} holds several data sets: {places}.", f"Pass one of them, such as {found[0].path}.")
+    refuse_class_folders(path, found[0].path, [each.path for each in found])
     # The splits of one set may be files of their own: test_32x32.mat beside train_32x32.mat.
     picked = pick_split(split, (split_named(each.path.stem) for each in found), str(path))
-    place = next(each for each in found if split_named(each.path.stem) == picked)
-    return place.reader.open(place.path, split)
+    of_split = [each for each in found if split_named(each.path.stem) == picked]
+    if len(of_split) > 1 and all(each.reader is NPZ for each in of_split):
+        names = ", ".join(each.path.name for each in of_split)
+        raise DataError(f"{path} holds several files of one split: {names}.", f"Pass one, such as {of_split[0].path}.")
+    return of_split[0].reader.open(of_split[0].path, split)
 
 
 DATASET_ROOTS = Reader(

@@ -7,6 +7,7 @@ from pathlib import Path
 from robustbench_eff.core.errors import DataError
 
 from .splits import split_named
+from .stray_files import holds_class_folders
 
 BUILDERS = {".parquet": "parquet", ".arrow": "arrow", ".tar": "webdataset"}
 """Builder of `datasets` by suffix of the files."""
@@ -72,7 +73,9 @@ def data_files(path: Path) -> list[Path]:
     if not path.is_dir() or is_saved(path):
         return []
     for suffix in BUILDERS:
-        if files := sorted(path.glob(f"*{suffix}")) or sorted(path.glob(f"data/*{suffix}")):
+        files = sorted(path.glob(f"*{suffix}")) or sorted(path.glob(f"data/*{suffix}"))
+        # A tar beside class folders is what they were unpacked from.
+        if files and not (suffix == ".tar" and holds_class_folders(path)):
             return files
     return _deeper_files(path)
 

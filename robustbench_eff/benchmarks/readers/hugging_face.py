@@ -84,7 +84,7 @@ def open_files(path: Path, split: str) -> LabelledImages:
     stamp = "\n".join(file_stamp(file) for file in files)
     if len(splits) == 1 and picked in ("train", split):  # a folder without splits is all "train"
         return _labelled(dataset, str(path), stamp)
-    return _labelled(dataset, f"{path}@{picked}", f"{picked}\n{stamp}", picked)
+    return _labelled(dataset, str(path), f"{picked}\n{stamp}", picked)
 
 
 def _files_by_split(path: Path, files: list[Path], cache: str) -> tuple[dict[str, Any], Any]:
@@ -103,6 +103,8 @@ def _files_by_split(path: Path, files: list[Path], cache: str) -> tuple[dict[str
         return named, None
     listed, suffix = dict(builder.config.data_files or {}), files[0].suffix
     found = {str(name): [file for file in listed[name] if file.endswith(suffix)] for name in listed}
+    if not any(found.values()):
+        raise DataError(f"{path} holds {files[0].name} beside other data files.", f"Pass {files[0]} by itself.")
     return {name: stored for name, stored in found.items() if stored}, builder.info.features
 
 
@@ -154,8 +156,8 @@ def open_hub(reference: str, split: str) -> LabelledImages:
     available = get_dataset_split_names(dataset_id, revision=revision)
     picked = _pick(split, named_split, available, f"hf:{dataset_id}")
     dataset = load_dataset(dataset_id, split=picked, revision=revision)
-    origin = f"{dataset_id}@{picked}" + ("" if revision is None else f"#{revision}")
-    return _labelled(dataset, origin, f"{origin} {dataset._fingerprint}", origin)
+    opened = f"{dataset_id}@{picked}" + ("" if revision is None else f"#{revision}")
+    return _labelled(dataset, f"hf:{opened}", f"{opened} {dataset._fingerprint}", opened)
 
 
 def _parse(reference: str) -> HubReference:

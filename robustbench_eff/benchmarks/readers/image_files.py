@@ -50,6 +50,15 @@ def find_images(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> FoundFiles
     return FoundFiles(sorted(images), sorted(ignored))
 
 
+def holds_images(folder: Path) -> bool:
+    """Return True where an image file lies at any depth below a folder, hidden ones left out.
+
+    Args:
+        folder: The folder to search.
+    """
+    return any(not (hidden or _reason_to_ignore(path, SUFFIXES)) for path, hidden in _files(folder, frozenset()))
+
+
 def summary(ignored: Iterable[tuple[str, Path]], folder: Path) -> tuple[IgnoredFiles, ...]:
     """Return ignored files, counted by their reason.
 

@@ -69,17 +69,31 @@ def _place(path: Path) -> Path | None:
         return path if any(_is_named(name.name) and not _WNID.fullmatch(name.parent.name) for name in names) else None
     if not path.is_dir() or find_csv(path) is not None:
         return None
-    folders = [path, path / "val", path / TAR.removesuffix(".tar"), *(path / below / "val" for below in KAGGLE)]
+    val, tar, kaggle = path / "val", path / TAR, [path / below / "val" for below in KAGGLE]
+    folders = [path, val, path / TAR.removesuffix(".tar"), *kaggle]
     if flat := next((folder for folder in folders if _is_flat(folder)), None):
         return flat
-    return next((place for place in (path / TAR, *folders[3:]) if place.exists()), None)
+    if not tar.exists():
+        return next((folder for folder in kaggle if folder.exists()), None)
+    # Class folders tell the classes by themselves, the tar beside them needs the devkit.
+    return None if _has_classes(path) else val if _has_classes(val) else tar
 
 
 def _is_flat(folder: Path) -> bool:
+    """Whether a folder holds validation images, or other images of ILSVRC 2012 without its class folders."""
     if not folder.is_dir():
         return False
+    others = False
     with os.scandir(folder) as entries:
-        return any(_is_named(entry.name) for entry in entries)
+        for entry in entries:
+            if _IMAGE.fullmatch(entry.name):
+                return True
+            others = others or bool(_UNLABELLED.fullmatch(entry.name))
+    return others and not _has_classes(folder)
+
+
+def _has_classes(folder: Path) -> bool:
+    return folder.is_dir() and any(_WNID.fullmatch(child.name) and child.is_dir() for child in folder.iterdir())
 
 
 def _is_named(name: str) -> bool:
@@ -110,7 +124,12 @@ def _open_folder(folder: Path) -> LabelledImages:
 
 
 def _open_tar(path: Path) -> LabelledImages:
-    files = {PurePosixPath(member.name).name: member for member in members(path)}
+    listed = members(path)
+    files = {PurePosixPath(member.name).name: member for member in listed}
+    for member in listed:
+        other = files[name := PurePosixPath(member.name).name]
+        if other is not member and _IMAGE.fullmatch(name):
+            raise DataError(f"{path} holds {name} twice: {member.name} and {other.name}.", "Unpack it, and keep one.")
     names = sorted(name for name in files if Path(name).suffix.lower() in SUFFIXES)
     images = [files[name] for name in names if _IMAGE.fullmatch(name)]
     return _labelled(path, names, [path.parent], lambda row: read_member(path, images[row]), lambda: [file_stamp(path)])

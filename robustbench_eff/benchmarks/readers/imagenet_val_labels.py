@@ -63,7 +63,7 @@ def _listed(path: Path) -> dict[str, str]:
                 f"{path}, line {number}: {' '.join(row)!r} is not a file name and a label.",
                 "Write lines such as `ILSVRC2012_val_00000001.JPEG 65`.",
             )
-    label_of = {PurePosixPath(name).stem: label for name, label in rows}
+    label_of = _by_name(path, ((name, label) for name, label in rows))
     if len(rows) > 1 and all(name[-8:].lstrip("0") == label for name, label in label_of.items()):
         raise DataError(
             f"{path} numbers its images one by one: it is Kaggle's list of files, without labels.",
@@ -90,7 +90,18 @@ def _solution(path: Path) -> dict[str, str]:
     boxes = [(row.get("ImageId") or "", (row.get("PredictionString") or "").split()) for row in rows]
     if bad := next((line for line, (name, words) in enumerate(boxes, 2) if not (name and words)), None):
         raise DataError(f"{path}, line {bad}: there is no ImageId, or no wnid in PredictionString.")
-    return {PurePosixPath(name).stem: words[0] for name, words in boxes}
+    return _by_name(path, ((name, words[0]) for name, words in boxes))
+
+
+def _by_name(path: Path, rows: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The label of every image, by its name without folder and suffix."""
+    label_of: dict[str, str] = {}
+    for name, label in rows:
+        if label_of.setdefault(stem := PurePosixPath(name).stem, label) != label:
+            raise DataError(
+                f"{path} gives {stem} two labels, {label_of[stem]} and {label}.", "Keep one line for each image."
+            )
+    return label_of
 
 
 def _in_order(labels: list[str]) -> dict[str, str]:

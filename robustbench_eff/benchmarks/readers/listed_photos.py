@@ -5,6 +5,7 @@ Source: the authors' archives; numbers of the classes as in torchvision.datasets
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,9 @@ from ..reader import DocumentedLayout, Reader
 from .image_files import from_paths
 from .placeholder import refuse_placeholder
 
+_PET = re.compile(r"\S+\s+[1-9]\d*\s+\d+\s+\d+")
+"""A line of Oxford-IIIT Pet's lists."""
+
 
 class _Listed(NamedTuple):
     """A list of photos."""
@@ -27,6 +31,8 @@ class _Listed(NamedTuple):
     """Class of each, as a name or a number."""
     class_names: tuple[str, ...]
     """Names of the classes in order; empty where the labels are numbers."""
+    class_order: str = "numbers of the dataset, minus 1"
+    """Where the order comes from, for the protocol."""
 
 
 class _Set(NamedTuple):
@@ -43,16 +49,30 @@ class _Set(NamedTuple):
 
 
 def _food(folder: Path, split: str) -> _Listed:
-    """Lines such as `apple_pie/1011328`; classes in sorted order."""
+    """Lines such as `apple_pie/1011328`; all classes in the order of `classes.txt`, else those listed, sorted."""
     lines = (folder / "meta" / f"{split}.txt").read_text().split()
-    classes = [line.partition("/")[0] for line in lines]
-    return _Listed([f"images/{line}.jpg" for line in lines], [*classes], tuple(sorted(set(classes))))
+    labels = [line.partition("/")[0] for line in lines]
+    file = folder / "meta" / "classes.txt"
+    classes = tuple(file.read_text().split()) if file.is_file() else tuple(sorted(set(labels)))
+    if unknown := sorted(set(labels) - set(classes)):
+        raise DataError(f"{file} lacks {unknown[0]}, a class of {split}.txt.", "Take both from the same archive.")
+    if len(set(classes)) < len(classes):
+        raise DataError(f"{file} names a class twice.", "Keep one line for each class.")
+    order = "class names in sorted order" if list(classes) == sorted(set(classes)) else "order of meta/classes.txt"
+    return _Listed([f"images/{line}.jpg" for line in lines], [*labels], classes, order)
 
 
 def _pets(folder: Path, split: str) -> _Listed:
     """Lines such as `Abyssinian_201 1 1 1`: a photo, its breed counted from 1, the species, the breed within that."""
     name = "trainval.txt" if split == "train" else "test.txt"
-    rows = [line.split() for line in (folder / "annotations" / name).read_text().splitlines() if line.strip()]
+    lines = (folder / "annotations" / name).read_text().splitlines()
+    if wrong := [line for line in lines if line.strip() and not _PET.fullmatch(line.strip())]:
+        raise DataError(
+            f"{folder / 'annotations' / name} has the line {wrong[0]!r}; Oxford-IIIT Pet's have a photo and three "
+            "numbers: the breed, the species and the breed within that.",
+            "Label photos of your own by a `labels.csv` with the columns filename and label.",
+        )
+    rows = [line.split() for line in lines if line.strip()]
     breed_of = {int(number) - 1: photo.rpartition("_")[0] for photo, number, *_ in rows}
     names = tuple(breed_of[number] for number in sorted(breed_of))
     is_complete = sorted(breed_of) == list(range(len(names))) and len(set(names)) == len(names)
@@ -111,7 +131,7 @@ def _open(path: Path, split: str) -> LabelledImages:
         stamp="\n".join([opened.stamp, *map(file_stamp, files)]),
         split=f"{opened_split} of {found.title}",
         class_names=listed.class_names,
-        class_order="class names in sorted order" if found.listed is _food else "numbers of the dataset, minus 1",
+        class_order=listed.class_order,
     )
 
 
@@ -122,7 +142,7 @@ LISTED_PHOTOS = Reader(
         DocumentedLayout(
             files="`food-101`, `oxford-iiit-pet`, `flowers-102` as unpacked by torchvision",
             labels="`meta/test.txt`; `annotations/test.txt`; `imagelabels.mat` and `setid.mat`",
-            class_order="sorted names; numbers in the files, minus 1",
+            class_order="`meta/classes.txt`, else sorted names; numbers in the files, minus 1",
         ),
     ),
 )

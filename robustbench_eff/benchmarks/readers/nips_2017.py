@@ -33,14 +33,15 @@ def _open(path: Path, split: str) -> LabelledImages:
     del split  # the table has one
     table = _table(path)
     assert table is not None, f"{path} is not understood"
-    opened = open_table(table, table.parent, names=("truelabel",))
-    return replace(opened, labels=[_index(label, table, line) for line, label in enumerate(opened.labels, 2)])
+    opened = open_table(table, table.parent, names=("truelabel",), searched=path if path.is_dir() else None)
+    indices = [_index(label, table, name) for name, label in zip(opened.ids, opened.labels, strict=True)]
+    return replace(opened, labels=indices, origin=str(path))
 
 
-def _index(label: str, table: Path, line: int) -> int:
+def _index(label: str, table: Path, name: str) -> int:
     """Return ImageNet's index of a class by its number in TensorFlow's list, whose class 0 is the background."""
     if not (label.strip().isdecimal() and 1 <= int(label) <= _CLASSES):
-        raise DataError(f"{table}, line {line}: TrueLabel is {label!r}, which is not a number from 1 to {_CLASSES}.")
+        raise DataError(f"{table}: TrueLabel of {name} is {label!r}, which is not a number from 1 to {_CLASSES}.")
     return int(label) - 1
 
 
