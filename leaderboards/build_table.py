@@ -17,8 +17,8 @@ from .published_names import best_known_attack
 from .ranking import ranks
 from .table import Column, Estimate, Row, Table, TableValue, number_text
 
-OVER_CONSTANTS = ("mean_accuracy",)
-"""Metrics that exist for several sets of severity constants, so that their columns always name the set."""
+OVER_CONSTANTS = ("mean_accuracy", "mean_flip_probability", "mean_top5_distance")
+"""How metrics begin that exist for several sets of constants, so that their columns always name the set."""
 
 
 class Key(NamedTuple):
@@ -125,7 +125,9 @@ def _labelled(places: Sequence[_Place], patterns: Sequence[Pattern]) -> tuple[Co
             parts = [label, *(getattr(key, name) for name in varying)]
         else:
             parts = [] if len(benchmarks) == 1 else [key.benchmark]
-            implied = key.perturbation in ("none", "imagenet_c", "imagenet_p") and key.metric not in OVER_CONSTANTS
+            implied = key.perturbation in ("none", "imagenet_c", "imagenet_p") and not key.metric.startswith(
+                OVER_CONSTANTS
+            )
             parts += [] if implied else [key.perturbation]
             parts += [] if parts and key.metric in ("accuracy", "robust_accuracy") else [key.metric]
         columns.append(Column(label=", ".join(parts), **key._asdict()))
@@ -133,7 +135,7 @@ def _labelled(places: Sequence[_Place], patterns: Sequence[Pattern]) -> tuple[Co
 
 
 def _is_named(name: str, key: Key, keys: Iterable[Key]) -> bool:
-    return _varies(keys, name) or (name == "perturbation" and key.metric in OVER_CONSTANTS)
+    return _varies(keys, name) or (name == "perturbation" and key.metric.startswith(OVER_CONSTANTS))
 
 
 def _varies(keys: Iterable[Key], name: str) -> bool:

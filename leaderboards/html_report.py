@@ -34,7 +34,10 @@ NUMBERS = {
     ),
     "Success of the one-pixel attack": (Pattern(metric="any_target_success_rate|mean_confidence"),),
     "Certified accuracy": (Pattern(metric="certified_accuracy@*|average_certified_radius|abstention_rate"),),
-    "Corruptions and sequences": (Pattern(metric="mean_*|mCE|relative_mCE|mFR|mT5D"), Pattern(metric="CE")),
+    "Corruptions and sequences": (
+        Pattern(metric="mean_accuracy|mean_flip_*|mean_top5_*|mCE|relative_mCE|mFR|mT5D"),
+        Pattern(metric="CE"),
+    ),
     "Shape and texture": (Pattern(metric="shape_bias*|*consistency*"),),
     "Classes and confidence": (
         Pattern(metric="balanced_accuracy|worst_class_accuracy"),
@@ -108,7 +111,7 @@ def _tables(entries: Sequence[Entry]) -> list[tuple[str, str]]:
     for heading, columns in NUMBERS.items():
         with suppress(EmptyTable):  # nothing of this kind was measured
             table = build_table(entries, Layout(title=heading, columns=columns))
-            tables.append((heading, table_formats.html_by_number(table)))
+            tables.append((heading, table_formats.html(table, transposed=True)))
     return tables
 
 

@@ -16,9 +16,12 @@ PAGE_WIDTH = 345.0
 r"""\textwidth of the class article at 10 pt, in points: the narrowest page of one column in common use."""
 LONGEST = 40
 """Height in lines of text from which a table breaks across pages."""
-FONT, SMALL, GAP = 8.5, 7.6, 6.0
-r"""Points: \footnotesize and the ends of intervals, whose letters are wider for their size, and the space between
-columns."""
+FONT = 8.5
+r"""Size of \footnotesize in points."""
+SMALL = 7.6
+"""Size in points of the ends of intervals, whose letters are wider for their size."""
+GAP = 6.0
+"""Space between columns in points."""
 BOLD = 1.16
 """How much wider bold digits are."""
 WIDEST = {"model": 108.0, "defense": 84.0, "": 108.0}
@@ -29,6 +32,7 @@ SHORTEST_PREFIX = 8
 """Number of characters from which a beginning that all names share is moved to the caption."""
 NOTE = 8.0
 """Width of the number of a footnote."""
+DISTANCES = r"Raised and lowered: the distances to the ends of the 95\% interval, where there is one."
 HEAD = (
     "% Packages: \\usepackage{booktabs,longtable}. Any engine; one column of at least "
     f"{PAGE_WIDTH:.0f} pt, as in the class article at 10 pt."
@@ -47,26 +51,28 @@ def latex(table: Table, *, transposed: bool = False) -> str:
     """
     table, shared = _without_shared(_with_numbers(table))
     grid = by_number(table) if transposed else by_model(table)
-    blocks = list(_blocks(grid))
+    blocks, none_bold = list(_blocks(grid)), _none_bold(table, grid)
     name = re.sub(r"[^a-z0-9]+", "-", table.title.lower()).strip("-") or "leaderboard"
     texts = [HEAD]
     for number, block in enumerate(blocks, start=1):
         part = f", part {number} of {len(blocks)}" if len(blocks) > 1 else ""
         suffix = f"-{number}" if len(blocks) > 1 else ""
-        caption = " ".join([f"{_breakable(table.title)}{part}.", *shared, _legend(block)])
+        caption = " ".join([f"{_breakable(table.title)}{part}.", *shared, _legend(block, none_bold)])
         notes = _notes(table, block, with_warnings=block is blocks[-1])
         texts.append(_float(block, f"\\caption{{{caption}}}\\label{{tab:{name}{suffix}}}", notes))
     return "\n\n".join(texts) + "\n"
 
 
 def _with_numbers(table: Table) -> Table:
-    """Return the table without columns in which no model has a value."""
-    kept = [
+    """Return the table without columns in which no model has a value, unless a model is in no other column."""
+    kept = {
         index
         for index in range(len(table.columns))
         if any((figure := row.figures[index]) is not None and figure.value is not None for row in table.rows)
-    ]
-    return _with_columns(table, kept) if kept else table
+    }
+    empty = [row for row in table.rows if not any(row.figures[index] for index in kept)]
+    kept |= {index for row in empty for index, figure in enumerate(row.figures) if figure is not None}
+    return _with_columns(table, sorted(kept))
 
 
 def _with_columns(table: Table, kept: Sequence[int]) -> Table:
@@ -151,12 +157,12 @@ def _cell_width(cell: Cell) -> float:
 
 
 def _ends(cell: Cell) -> tuple[str, str] | None:
-    """Return how far the ends of an interval lie from its number, as `+0.46` and `-0.49`; None without an interval."""
+    """Return the signed distances from a number to the ends of its interval, the upper first; None without one."""
     if not cell.interval:
         return None
     value = Decimal(cell.number.rstrip("†*"))
     low, high = (Decimal(end) for end in cell.interval[1:-1].split(", "))
-    return f"+{high - value:f}", f"-{value - low:f}"
+    return f"{high - value:+f}", f"{(value - low).copy_negate():+f}"  # where the lower one is 0, it is `-0.00`
 
 
 @cache
@@ -205,14 +211,24 @@ def _number(cell: Cell) -> str:
     return f"{shown}$^{{{ends[0]}}}_{{{ends[1]}}}${tex(cell.number[len(value) :])}"
 
 
-def _legend(grid: Grid) -> str:
-    """Return what a reader must know about the numbers of a table."""
-    cells = [cell for line in grid.lines for cell in line.cells]
+def _none_bold(table: Table, grid: Grid) -> bool:
+    """Return whether intervals could have separated models anywhere in the whole table, and did not."""
+    figures = [[row.figures[index] for row in table.rows] for index in range(len(table.columns))]
+    ranked = [
+        sum(of is not None and of.ranks is not None and of.low is not None for of in column) for column in figures
+    ]
+    is_bold = any(cell.is_separated for line in grid.lines for cell in line.cells)
+    return max(ranked) > 1 and not is_bold
+
+
+def _legend(block: Grid, none_bold: bool) -> str:
+    """Return what a reader must know about the numbers of a part of a table."""
+    cells = [cell for line in block.lines for cell in line.cells]
     has_intervals, has_bold = any(cell.interval for cell in cells), any(cell.is_separated for cell in cells)
-    sentences = [r"Each number has the ends of its 95\% interval."] if has_intervals else []
+    sentences = [DISTANCES] if has_intervals else []
     if has_bold:
         sentences.append(r"Bold: better than every other model, by tests at 5\% with Holm's correction.")
-    elif has_intervals:
+    elif has_intervals and none_bold:
         sentences.append("None is bold, because the intervals separate no best model from the next.")
     return " ".join(sentences)
 

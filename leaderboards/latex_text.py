@@ -120,15 +120,13 @@ def _accented(mark: str) -> str:
 
 
 def _greek(mark: str) -> str:
-    """Return a Greek letter without accents; empty for anything else."""
-    group, _, name = unicodedata.name(mark, "").partition(" LETTER ")
-    if not name.replace(" ", "").isalpha() or group not in ("GREEK SMALL", "GREEK CAPITAL"):
+    """Return one of the 24 letters of the Greek alphabet or a final sigma; empty for anything else."""
+    if not "\u03b1" <= mark.lower() <= "\u03c9":
         return ""
-    if group == "GREEK SMALL":
-        command = _GREEK_VARIANTS.get(name, name.lower().replace("lamda", "lambda"))
-        return "o" if name == "OMICRON" else f"$\\{command}$" if " " not in command else ""
-    command = name.capitalize().replace("Lamda", "Lambda")
-    return _GREEK_AS_LATIN.get(name) or (f"$\\{command}$" if " " not in command else "")
+    group, _, name = unicodedata.name(mark).replace("LAMDA", "LAMBDA").partition(" LETTER ")
+    if group == "GREEK CAPITAL":
+        return _GREEK_AS_LATIN.get(name) or f"$\\{name.capitalize()}$"
+    return "o" if name == "OMICRON" else f"$\\{_GREEK_VARIANTS.get(name, name.lower())}$"
 
 
 def _plain(mark: str) -> str:
@@ -137,7 +135,8 @@ def _plain(mark: str) -> str:
     if not codes:
         return ""
     letters = "".join(_character(chr(int(code, 16))) for code in codes.split())
-    return {"<super": f"$^{{{letters}}}$", "<sub": f"$_{{{letters}}}$"}.get(kind, letters)
+    command = {"<super": r"\textsuperscript", "<sub": r"\textsubscript"}.get(kind)
+    return letters if command is None else f"{command}{{{letters}}}"
 
 
 _WIDTHS = {

@@ -84,21 +84,24 @@ def wrong_datasets(paths: Iterable[Path]) -> list[str]:
     """Return a sentence for every dataset that some of RobustBench's files name although they lie in another's folder.
 
     Args:
-        paths: `model_info/DATASET/THREAT/ID.json`.
+        paths: `model_info/DATASET/THREAT/ID.json`; one that is given twice counts once.
 
     Raises:
         EntryError: A file cannot be read or does not have this form.
     """
     contradictions: dict[tuple[str, str], list[str]] = {}
-    for path in paths:
+    for path in {path.resolve(): path for path in paths}.values():
         record = _robustbench_record(path)
         if (dataset := _dataset(path, record)) != str(record["dataset"]):
             contradictions.setdefault((str(record["dataset"]), dataset), []).append(f"{path.parent.name}/{path.name}")
     return [
-        f"{len(names)} files in the folder {folder} say {said}; as in RobustBench's tables the folder counts: "
-        f"{', '.join(names)}."
+        f"{_files_say(len(names), folder)} {said}; as in RobustBench's tables the folder counts: {', '.join(names)}."
         for (said, folder), names in contradictions.items()
     ]
+
+
+def _files_say(count: int, folder: str) -> str:
+    return f"1 file in the folder {folder} says" if count == 1 else f"{count} files in the folder {folder} say"
 
 
 def _fields(dataset: str, threat: str, eps: str) -> list[tuple[str, str, str]]:
@@ -168,14 +171,16 @@ def _read_before(entry: Entry) -> Iterator[tuple[Path, str]]:
         for kind, result in entry.results()
         if kind != "measured" and str(result.protocol) == ROBUSTBENCH
     }
-    for (benchmark, *named), result in theirs.items():
+    means = [key for key in theirs if key[2:] == ("mean_accuracy", "published")]
+    of_dataset = {_without_corruptions(key[0]): key for key in reversed(means)}
+    for key, result in theirs.items():
         attack = AUTOATTACK.fullmatch(result.perturbation)
-        if attack is None and named != ["imagenet_c", "mean_accuracy", "published"]:
+        if attack is None and key not in of_dataset.values():
             continue
-        threat, eps = "corruptions", None
+        threat, eps = "corruptions_3d" if "_corruptions_3d_" in entry.model else "corruptions", None
         if attack is not None:
             threat, eps = "L2" if attack["norm"] else "Linf", attack["eps"]
-        dataset = benchmark if attack is not None else benchmark.removesuffix("-c")
+        dataset = _without_corruptions(result.benchmark)
         content: dict[str, Any] = {"name": entry.model, "dataset": dataset, "architecture": entry.family, "eps": eps}
         for published, published_metric, field in _fields(dataset, threat, str(eps)):
             kind: Kind = "claimed" if field == "reported" else "published"
@@ -186,6 +191,11 @@ def _read_before(entry: Entry) -> Iterator[tuple[Path, str]]:
             content["unreliable"] = True
         stem = result.source.removesuffix(".json") if result.source.endswith(".json") else entry.model
         yield Path(dataset, threat, f"{plain_name(stem)}.json"), json.dumps(content, indent=2) + "\n"
+
+
+def _without_corruptions(benchmark: str) -> str:
+    """Return the dataset of a benchmark: `imagenet` for `imagenet-c` and `imagenet-3dcc`."""
+    return re.sub(r"-(c|3dcc)$", "", benchmark)
 
 
 def _is_clean_counterpart(clean: Result, attacked: Result) -> bool:

@@ -6,7 +6,7 @@ import csv
 import dataclasses
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from html import escape
 from itertools import product
@@ -15,12 +15,10 @@ from typing import Any
 
 from .grid import Cell, Label, by_model, by_number
 from .latex import latex
-from .table import Column, Row, Table, figure_text, interval_text, rank_text, unit_text
+from .table import Table
 
 LEGEND = "With 95 % intervals. Bold: no other is known to be better."
 _MARKDOWN = {mark: f"\\{mark}" for mark in "\\|*_`<>[]~&$"}
-CellFormatter = Callable[[str, str, bool], str]
-"""Returns the text of a cell, given a number, its interval, and whether no other is significantly better."""
 
 
 def markdown(table: Table, *, transposed: bool = False) -> str:
@@ -54,43 +52,41 @@ def _markdown_cell(cell: Cell) -> str:
     return f"{marked} {cell.interval}".strip()
 
 
-def html(table: Table) -> str:
-    """Return an HTML `table` element with a row for every model, followed by its protocols and warnings.
+def html(table: Table, *, transposed: bool = False) -> str:
+    """Return an HTML `table` element, followed by its protocols and warnings.
 
     Args:
         table: The table.
+        transposed: Whether the models are the columns.
     """
-    heads = "".join(f'<th scope="col">{_head(table, column)}</th>' for column in table.columns)
+    grid = by_number(table) if transposed else by_model(table)
+    corner = "".join(f"<th{_text_class(head)}>{head}</th>" if head else "<td></td>" for head in grid.corner)
+    heads = "".join(f'<th scope="col">{_html_label(head)}</th>' for head in grid.heads)
     rows = "\n".join(
-        f'<tr><td>{rank_text(row.ranks)}</td><th scope="row">{escape(row.name)}</th>'
-        f'<td class="text">{escape(row.defense)}</td>{"".join(_cells(table, row, _td))}</tr>'
-        for row in table.rows
+        f"<tr>{''.join(map(_html_name, line.names, grid.corner))}{''.join(map(_html_cell, line.cells))}</tr>"
+        for line in grid.lines
     )
-    return _element(table, f'<th>rank</th><th class="text">model</th><th class="text">defense</th>{heads}', rows)
+    return _element(table, corner + heads, rows)
 
 
-def html_by_number(table: Table) -> str:
-    """Return the same HTML as `html` with rows and columns exchanged: a column for every model.
-
-    Args:
-        table: The table.
-    """
-    heads = "".join(f'<th scope="col">{escape(row.name)}</th>' for row in table.rows)
-    cells = zip(*(_cells(table, row, _td) for row in table.rows), strict=True)
-    rows = "\n".join(
-        f'<tr><th scope="row">{_head(table, column)}</th>{"".join(column_cells)}</tr>'
-        for column, column_cells in zip(table.columns, cells, strict=True)
-    )
-    return _element(table, f"<td></td>{heads}", rows)
+def _text_class(head: str) -> str:
+    """Return the class of a column of names, which are aligned as text; ranks are aligned as numbers."""
+    return "" if head == "rank" else ' class="text"'
 
 
-def _head(table: Table, column: Column) -> str:
-    return f"{escape(column.label)} {_unit(column)}<sup>{_note(table, column)}</sup>"
+def _html_label(label: Label) -> str:
+    return escape(label.text) + ("" if label.note is None else f"<sup>{label.note}</sup>")
 
 
-def _td(number: str, interval: str, is_best: bool) -> str:
-    marked = f"<b>{number}</b>" if is_best else number
-    return f"<td>{marked} <small>{interval}</small></td>" if interval else f"<td>{marked}</td>"
+def _html_name(label: Label, head: str) -> str:
+    if head in ("rank", "defense"):
+        return f"<td{_text_class(head)}>{_html_label(label)}</td>"
+    return f'<th scope="row">{_html_label(label)}</th>'
+
+
+def _html_cell(cell: Cell) -> str:
+    number = f"<b>{escape(cell.number)}</b>" if cell.is_best else escape(cell.number)
+    return f"<td>{number} <small>{cell.interval}</small></td>" if cell.interval else f"<td>{number}</td>"
 
 
 def _element(table: Table, heads: str, rows: str) -> str:
@@ -153,26 +149,12 @@ FORMATS: Mapping[str, Callable[[Table], str]] = {
 """Writers by file name extension."""
 TRANSPOSED: Mapping[str, Callable[[Table], str]] = {
     "csv": partial(as_csv, transposed=True),
-    "html": html_by_number,
+    "html": partial(html, transposed=True),
     "json": as_json,
     "md": partial(markdown, transposed=True),
     "tex": partial(latex, transposed=True),
 }
 """The same with a column for every model. JSON lists columns and rows of the table, whichever way it is shown."""
-
-
-def _cells(table: Table, row: Row, cell: CellFormatter) -> Iterator[str]:
-    for column, figure in zip(table.columns, row.figures, strict=True):
-        number = figure_text(figure, column, table.digits)
-        yield cell(number, interval_text(figure, column, table.digits), figure is not None and figure.is_best)
-
-
-def _unit(column: Column) -> str:
-    return unit_text(column.unit, column.higher_is_better)
-
-
-def _note(table: Table, column: Column) -> int:
-    return table.protocols[column.kind, column.protocol]
 
 
 def as_text(text: str) -> str:

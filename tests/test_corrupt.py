@@ -130,6 +130,18 @@ def test_a_sheet_has_a_row_a_corruption(clean: Path, tmp_path: Path) -> None:
     assert sheet.width > 6 * 112
 
 
+def test_a_sheet_shows_the_constants_that_are_asked_for(clean: Path, tmp_path: Path) -> None:
+    words = ["corrupt", "--sheet", str(next(clean.rglob("*.png")))]
+    sheets = {}
+    for constants in ("imagenet", "cifar10", "by_size"):
+        out = tmp_path / f"{constants}.png"
+        text = f"contrast(constants='{constants}')"
+        assert CliRunner().invoke(app, [*words, "--out", str(out), "--corruption", text]).exit_code == 0
+        sheets[constants] = np.asarray(Image.open(out))
+    assert np.array_equal(sheets["by_size"], sheets["imagenet"])
+    assert not np.array_equal(sheets["cifar10"], sheets["imagenet"])
+
+
 def test_a_sheet_of_styles_has_a_row_a_styliser_and_ends_with_the_style(clean: Path, tmp_path: Path) -> None:
     photograph, style = sorted(clean.rglob("*.png"))[:2]
     out = tmp_path / "sheet.png"
@@ -169,6 +181,16 @@ def test_a_sheet_of_styles_has_a_row_a_styliser_and_ends_with_the_style(clean: P
         (["--out", "x", "--data", "imagenet=CLEAN", "--limit", "0"], "limit must be at least 1"),
         (["--out", "no/x.png", "--sheet", "PHOTO", "--corruption", "fog"], "cannot be written"),
         (["--out", "x.png", "--sheet", "PHOTO", "--corruption", "foog"], "Did you mean 'fog'"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--corruption", "imagenet_3dcc"], "read from published files and"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--corruption", "pgd"], "is not a corruption"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--corruption", "fog, cifar10_c"], "has one set of constants, got"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--limit", "3"], "--sheet cannot be combined with --limit"),
+        (
+            ["--out", "x.png", "--sheet", "PHOTO", "--input-size", "64", "--geometry", "crop", "--seed", "1"],
+            "cannot be combined with --input-size and --geometry and --seed",
+        ),
+        (["--out", "x.png", "--sheet", "PHOTO", "--corruption", ""], "No corruption is named"),
+        (["--out", "x", "--data", "imagenet=CLEAN", "--corruption", ""], "No corruption is named"),
     ],
 )
 def test_wrong_arguments_are_said(

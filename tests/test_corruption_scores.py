@@ -10,9 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import outcome_tables
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_BAR
 from robustbench_eff.scores import alexnet
 from robustbench_eff.scores.bootstrap import mean_intervals
-from robustbench_eff.scores.corruptions import mean_corruption_error, relative_mean_corruption_error
+from robustbench_eff.scores.corruptions import (
+    corruption_scores,
+    mean_corruption_error,
+    relative_mean_corruption_error,
+)
+from robustbench_eff.scores.score_function import ScoreContext
 
 
 def test_alexnet_against_itself_is_one() -> None:
@@ -53,6 +60,22 @@ def test_scores_of_samples_average_to_the_score_of_the_model() -> None:
     assert mean_corruption_error(sums).mean() == pytest.approx(mean_corruption_error(mean))
     relative = relative_mean_corruption_error(sums, clean)
     assert relative.mean() == pytest.approx(relative_mean_corruption_error(mean, clean.mean()))
+
+
+def test_a_flag_about_a_corruption_is_on_the_scores_that_contain_it() -> None:
+    names = ["frost_published" if name == "frost" else name for name in (*IMAGENET_C, *IMAGENET_C_BAR)]
+    named = [(name, severity) for name in names for severity in range(1, 6)]
+    cells = []
+    for name, severity in [*named, ("fog", 3), ("saturate", 1), ("saturate", 1)]:
+        configuration = {"corruption": name, "severity": severity, "constants": "imagenet"}
+        of = outcome_tables.cell(4, name, benchmark="imagenet-c", configuration=configuration)
+        cells.append(outcome_tables.item(of, outcome_tables.table(4, correct=[True] * 4, clean_prediction=[0] * 4)))
+    flags = {(score.perturbation, score.metric): score.flags for score in corruption_scores(cells, ScoreContext())}
+    twice = "fog 3 was read from several files, of which the last counts"
+    of_mean = ("frost with the published pictures", twice)
+    assert flags["imagenet_c", "mean_accuracy"] == flags["imagenet_c", "mCE"] == of_mean
+    assert flags["imagenet_c_bar", "mean_accuracy"] == flags["snow", "CE"] == ()
+    assert flags["fog", "CE"] == (twice,) and flags["frost", "CE"] == of_mean[:1]
 
 
 def test_a_bootstrap_interval_is_that_of_a_normal_mean() -> None:

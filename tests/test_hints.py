@@ -8,6 +8,7 @@ import pytest
 
 from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.registry.attacks import ATTACKS
+from robustbench_eff.registry.build_corruption import parse_corruption
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.other_names import OTHER_NAMES
 from robustbench_eff.registry.perturbation import parse_attack, parse_perturbation
@@ -66,6 +67,25 @@ def test_attacks_of_other_libraries_are_answered(name: str, words: str) -> None:
         parse_perturbation(name)
     assert words in caught.value.hint
     assert "Did you mean" not in caught.value.hint
+
+
+def test_a_corruption_of_published_files_keeps_its_fields_in_the_hint() -> None:
+    for parse in (parse_perturbation, parse_corruption):
+        with pytest.raises(SpecError) as caught:
+            parse("near_focus(severity=3)")
+        assert "write near_focus(severity=3, constants='imagenet_3dcc')." in caught.value.hint
+        with pytest.raises(SpecError, match=r"bubble\(severity=1, constants='bloodmnist'\), or .* 'pathmnist'"):
+            parse("bubble")
+        parse("near_focus(severity=3, constants='imagenet_3dcc')")
+
+
+def test_a_set_is_not_one_perturbation() -> None:
+    for parse in (parse_perturbation, parse_corruption):
+        with pytest.raises(SpecError, match="stands for 95 perturbations, and one is expected here") as caught:
+            parse("imagenet_c")
+        parse(caught.value.hint.removeprefix("Write one of them, such as ").removesuffix("."))
+        with pytest.raises(SpecError, match="takes no fields"):
+            parse("imagenet_c(severity=3)")
 
 
 def test_what_an_answer_names_exists() -> None:

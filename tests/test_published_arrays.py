@@ -14,11 +14,10 @@ from robustbench_eff.core.errors import DataError, MissingInputs, UsageError
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry.medmnist_c import MEDMNIST_C
 from robustbench_eff.registry.perturbation import parse_perturbation
-from robustbench_eff.registry.perturbation_sets import IMAGENET_C, PERTURBATION_SETS
+from robustbench_eff.registry.perturbation_sets import IMAGENET_C, PERTURBATION_SETS, SEQUENCE_SETS
 from robustbench_eff.registry.sequences import SEQUENCES
 from robustbench_eff.reports.severity_table import severity_tables
 from robustbench_eff.scores.compute import store_scores
-from robustbench_eff.scores.sequences import SEQUENCE_SETS
 from robustbench_eff.storage.store import Store
 
 
@@ -137,7 +136,7 @@ def test_published_cells_make_up_mean_accuracy_and_stability(model: ModelRequest
         for score in result.scores
         if score.metric == "flip_probability"
     }
-    assert whole.value == pytest.approx(np.mean([flips[name] for name in SEQUENCE_SETS["cifar10"]]))
+    assert whole.value == pytest.approx(np.mean([flips[name] for name in SEQUENCE_SETS["cifar10_p"].names]))
 
 
 def test_what_is_there_of_a_published_set_is_run_when_the_rest_is_skipped(model: ModelRequest, tmp_path: Path) -> None:

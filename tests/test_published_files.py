@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,13 +17,15 @@ from PIL import Image
 
 from published_sets import outcomes, run, shade_model
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.benchmarks.layouts.published import frames_of
-from robustbench_eff.core.errors import DataError, MissingExtra, MissingInputs, RobustEvalError
+from robustbench_eff.benchmarks.layouts.published import IMAGE_FOLDERS, frames_of
+from robustbench_eff.core.errors import DataError, MissingExtra, MissingInputs, RobustEvalError, UsageError
+from robustbench_eff.evaluation.open_images import missing_files
 from robustbench_eff.generation.corrupted_files import CorruptionSettings, write_corrupted
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.build_corruption import parse_sequence
 from robustbench_eff.registry.perturbation import parse_perturbation
+from robustbench_eff.registry.perturbation_sets import PERTURBATION_SETS
 from robustbench_eff.storage.store import Store
 
 TEXTS = ("fog(severity=3)", "shot_noise(severity=5)")
@@ -47,6 +50,48 @@ def clean(tmp_path: Path) -> Path:
 def write_published(clean: Path, out: Path, corruptions: Sequence[str]) -> None:
     data, settings = {"imagenet": str(clean)}, CorruptionSettings(corruptions=corruptions)
     write_corrupted("imagenet-c-generated", out, data, settings)
+
+
+@pytest.mark.parametrize(
+    ("names", "places"),
+    [
+        ("5 7 10 20 30", "5 7 10 20 30"),
+        ("1.00 2.00 3.00 4.00 6.00", "1.00 2.00 3.00 4.00 6.00"),
+        ("1 2 3 4 5", "1 2 3 4 5"),
+        ("2 3 4 5", "1 2 3 4 5"),
+        ("5 7 10 20 30 40", "1 2 3 4 5"),
+    ],
+)
+def test_five_numbered_folders_are_the_severities_in_their_order(tmp_path: Path, names: str, places: str) -> None:
+    for name in names.split():
+        (tmp_path / "fog" / name).mkdir(parents=True)
+    (tmp_path / "fog" / "9").write_text("not a folder")
+    found = [IMAGE_FOLDERS.place(tmp_path, "fog", level).name for level in range(1, 6)]
+    assert found == places.split()
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "text", "hint"),
+    [
+        (
+            "tiny-imagenet-c",
+            "fog(severity=2)",
+            "Write it with constants='tiny_imagenet', or choose the whole set with --corruption tiny_imagenet_c.",
+        ),
+        ("imagenet-3dcc", "fog(severity=2)", "Choose its own set with --corruption imagenet_3dcc, or single ones"),
+        ("imagenet-p", "tilt_sequence(constants='cifar10')", "with constants='imagenet', or choose the whole set with"),
+        ("bloodmnist-c", "pixelate(severity=1)", "constants='bloodmnist', or choose the whole set with --corruption"),
+    ],
+)
+def test_other_constants_are_refused_with_what_the_set_has(
+    tmp_path: Path, benchmark: str, text: str, hint: str
+) -> None:
+    opened = build_benchmark.benchmark(benchmark, str(tmp_path))
+    with pytest.raises(UsageError, match="asks for others") as refused:
+        missing_files(opened, str(tmp_path), [parse_perturbation(text)])
+    assert hint in refused.value.hint
+    (whole,) = re.findall(r"--corruption (\w+)", refused.value.hint)
+    missing_files(opened, str(tmp_path), [parse_perturbation(member) for member in PERTURBATION_SETS[whole]])
 
 
 @pytest.mark.parametrize("size", [224, 64])

@@ -16,11 +16,11 @@ import outcome_tables
 from outcome_tables import item
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.evaluate import evaluate
+from robustbench_eff.registry.perturbation_sets import SEQUENCE_SETS
 from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.score_function import ScoreContext
 from robustbench_eff.scores.sequences import (
-    SEQUENCE_SETS,
     flip_probability,
     mean_sequence_scores,
     sequence_scores,
@@ -100,13 +100,13 @@ def outcomes(logits: np.ndarray) -> pa.Table:
 
 
 def test_the_mean_flip_rate_is_relative_to_alexnet(logits: np.ndarray) -> None:
-    cells = [item(cell(name), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
+    cells = [item(cell(name), outcomes(logits)) for name in SEQUENCE_SETS["imagenet_p"].names]
     scores = {score.metric: score for score in mean_sequence_scores(cells, ScoreContext())}
     with_first, apart = (
         flip_probability(ranked(logits), with_first=True).mean(),
         flip_probability(ranked(logits)).mean(),
     )
-    of = {name: with_first if "noise" in name else apart for name in SEQUENCE_SETS["imagenet"]}
+    of = {name: with_first if "noise" in name else apart for name in SEQUENCE_SETS["imagenet_p"].names}
     alexnets = published().flip_probabilities
     assert scores["mFR"].value == pytest.approx(np.mean([of[name] / alexnets[name] for name in of]))
     assert scores["mFR"].flags == ("AlexNet's flip probabilities are unverified",)
@@ -120,12 +120,12 @@ def test_the_mean_flip_rate_is_relative_to_alexnet(logits: np.ndarray) -> None:
 def test_a_users_alexnet_replaces_the_unverified_one(logits: np.ndarray, tmp_path: Path) -> None:
     figures = {
         "imagenet_p": {
-            key: dict.fromkeys(SEQUENCE_SETS["imagenet"], 0.5) for key in ("flip_probability", "top5_distance")
+            key: dict.fromkeys(SEQUENCE_SETS["imagenet_p"].names, 0.5) for key in ("flip_probability", "top5_distance")
         }
     }
     (tmp_path / "alexnet.json").write_text(json.dumps(figures))
     alexnet = measured(tmp_path / "alexnet.json")
-    cells = [item(cell(name), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
+    cells = [item(cell(name), outcomes(logits)) for name in SEQUENCE_SETS["imagenet_p"].names]
     scores = {score.metric: score for score in mean_sequence_scores(cells, ScoreContext(alexnet=alexnet))}
     assert scores["mFR"].value == pytest.approx(2 * scores["mean_flip_probability"].value)
     assert scores["mT5D"].value == pytest.approx(2 * scores["mean_top5_distance"].value)
@@ -171,7 +171,7 @@ def test_a_file_without_alexnet_is_refused(figures: object, words: str, tmp_path
 
 
 def test_other_classes_are_not_compared_with_alexnet(logits: np.ndarray) -> None:
-    cells = [item(cell(name, benchmark="mine"), outcomes(logits)) for name in SEQUENCE_SETS["imagenet"]]
+    cells = [item(cell(name, benchmark="mine"), outcomes(logits)) for name in SEQUENCE_SETS["imagenet_p"].names]
     assert "mFR" not in {score.metric for score in mean_sequence_scores(cells, ScoreContext())}
 
 

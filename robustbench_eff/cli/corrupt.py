@@ -41,7 +41,7 @@ def corrupt(
         list[str] | None,
         typer.Option(
             help="Corruption or set, such as 'fog(severity=3)' or imagenet_c_bar; by default common_corruptions, with "
-            "the constants of the published set or for the size of your own images."
+            "the constants of the published set or for the size of your own images; a sheet has ImageNet-C's."
         ),
     ] = None,
     style: Annotated[
@@ -64,9 +64,9 @@ def corrupt(
         paths = locations.from_options(data or [])
         _check_images(paths, sheet)
         _check_style(style, sheet, corruption, styliser)
-        default = "imagenet_c" if sheet is not None else "common_corruptions"
-        corruptions = tuple(part for text in corruption or (default,) for part in spec.split(text))
+        corruptions = tuple(part for text in corruption or ("common_corruptions",) for part in spec.split(text))
         if sheet is not None:
+            _check_sheet({"--input-size": input_size, "--geometry": geometry, "--limit": limit, "--seed": seed or None})
             stylisers = [part for text in styliser or () for part in spec.split(text)]
             _draw_sheet(out, sheet, corruptions, style, stylisers)
             return
@@ -104,6 +104,13 @@ def _check_images(paths: Mapping[str, str], sheet: Path | None) -> None:
         raise UsageError("--sheet draws one photograph and cannot be combined with --data.", "Drop one of them.")
 
 
+def _check_sheet(given: Mapping[str, object]) -> None:
+    """Refuse the options that a sheet does not have; None stands for one that was not given."""
+    unused = [option for option, value in given.items() if value is not None]
+    if unused:
+        raise UsageError(f"--sheet cannot be combined with {' and '.join(unused)}.", "A sheet shows one photograph.")
+
+
 def _check_style(
     style: Path | None, sheet: Path | None, corruption: list[str] | None, styliser: list[str] | None
 ) -> None:
@@ -116,7 +123,7 @@ def _check_style(
 def _draw_sheet(
     out: Path, photograph: Path, corruptions: Sequence[str], style: Path | None, stylisers: Sequence[str]
 ) -> None:
-    from robustbench_eff.generation.corrupted_files import sheet, style_sheet
+    from robustbench_eff.generation.sheets import sheet, style_sheet
 
     if out.suffix.lower() != ".png":
         raise UsageError(f"The sheet must be a PNG file, got --out {out}.", "For example --out sheet.png.")

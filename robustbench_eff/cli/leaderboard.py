@@ -220,7 +220,9 @@ def import_(
         for remark in (*contradictions, *imported.remarks):
             print_line(error_console(), remark)
         written = write_entries(imported.entries, out)
-        print_line(output_console(), f"{imported.files} files read, {len(written)} entries written to {out}.")
+        files_read = "1 file" if imported.files == 1 else f"{imported.files} files"
+        entries = "1 entry" if len(written) == 1 else f"{len(written)} entries"
+        print_line(output_console(), f"{files_read} read, {entries} written to {out}.")
 
 
 @leaderboard_app.command()

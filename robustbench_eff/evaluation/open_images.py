@@ -15,9 +15,10 @@ from robustbench_eff.benchmarks.layout import Layout
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, UsageError
 from robustbench_eff.generation.cue_conflict import open_conflicts
+from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
 from robustbench_eff.registry.perturbation import Perturbation
-from robustbench_eff.registry.perturbation_sets import BY_SIZE
+from robustbench_eff.registry.perturbation_sets import BY_SIZE, PERTURBATION_SETS
 
 
 class PublishedFiles(NamedTuple):
@@ -146,7 +147,15 @@ def _files(benchmark: Benchmark, root: str, change: Perturbation) -> PublishedFi
     if parsed.arguments.get("constants", "imagenet") not in (layout.constants, BY_SIZE):
         raise UsageError(
             f"{benchmark.name} was made with the constants of {layout.constants}, and {change.text} asks for others.",
-            f"Write it with constants={layout.constants!r}.",
+            _with_its_constants(benchmark, layout, parsed.name),
         )
     level = int(parsed.arguments.get("severity" if change.kind == "corruption" else "difficulty", 1))
     return PublishedFiles(layout, layout.place(Path(root), parsed.name, level), level)
+
+
+def _with_its_constants(benchmark: Benchmark, layout: Layout, name: str) -> str:
+    """Return how to name what a published set holds."""
+    whole = build_benchmark.suite(f"{layout.kind}s").perturbations(benchmark.name)[-1]
+    if any(spec.parse(text).name == name for text in PERTURBATION_SETS[whole]):
+        return f"Write it with constants={layout.constants!r}, or choose the whole set with --corruption {whole}."
+    return f"Choose its own set with --corruption {whole}, or single ones of it."

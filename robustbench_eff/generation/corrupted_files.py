@@ -27,14 +27,11 @@ from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.types import ImageCorruption
-from robustbench_eff.registry import build_benchmark, build_styliser
+from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.benchmarks import BENCHMARKS
-from robustbench_eff.registry.build_corruption import parse_corruption
-from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
 from robustbench_eff.registry.perturbation import expand_sets, parse_perturbation, with_constants
 from robustbench_eff.registry.perturbation_sets import PUBLISHED_ONLY, constants_for
-from robustbench_eff.registry.stylisers import WITHOUT_WEIGHTS
 
 from .corrupted_arrays import check_severities, write_arrays
 from .corrupted_own import common_size, own_files
@@ -157,17 +154,35 @@ def _benchmark(name: str, data: Mapping[str, str]) -> tuple[Benchmark, str | Non
 
 def _corruptions(name: str, texts: Sequence[str], constants: str) -> dict[str, ImageCorruption]:
     """Return the corruptions by canonical spec text; where a text leaves the constants open, they have these."""
-    parsed = [with_constants(parse_perturbation(text), constants) for text in expand_sets(texts)]
-    corruptions = {change.text: parse_corruption(change.text) for change in parsed}
+    corruptions = generated_corruptions(texts, constants)
     for text, corruption in corruptions.items():
-        made_with = corruption.configuration["constants"]
-        if made_with in PUBLISHED_ONLY:
-            raise UsageError(f"{text} is read from published files and cannot be generated.", "Leave it out.")
-        if name in WRITABLE and made_with != constants:
+        if name in WRITABLE and corruption.configuration["constants"] != constants:
             raise UsageError(
                 f"{text} does not have the constants of {name}.", f"Write it with constants={constants!r}."
             )
     return corruptions
+
+
+def generated_corruptions(texts: Sequence[str], constants: str) -> dict[str, ImageCorruption]:
+    """Return the corruptions by canonical spec text.
+
+    Args:
+        texts: Spec texts of corruptions, or names of sets of them.
+        constants: What they have where a text leaves the constants open.
+
+    Raises:
+        UsageError: There are none, or one is no corruption or only read from published files.
+        SpecError: One is unknown.
+    """
+    changes = [with_constants(parse_perturbation(text), constants) for text in expand_sets(texts)]
+    if not changes:
+        raise UsageError("No corruption is named.", "Name one, such as fog(severity=3), or a set: common_corruptions.")
+    for change in changes:
+        if change.kind != "corruption":
+            raise UsageError(f"{change.text} is not a corruption.", "Names: robust-eval list corruptions.")
+        if change.corruption.configuration["constants"] in PUBLISHED_ONLY:
+            raise UsageError(f"{change.text} is read from published files and cannot be generated.", "Leave it out.")
+    return {change.text: change.corruption for change in changes}
 
 
 def _record(
@@ -243,51 +258,3 @@ def _png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def sheet(photograph: Path, corruptions: Sequence[str]) -> Image.Image:
-    """Return a contact sheet of a photograph under corruptions at all severities.
-
-    Args:
-        photograph: An image file.
-        corruptions: Spec texts of corruptions, whose severities are ignored, or names of sets of them.
-
-    Raises:
-        UsageError: The file is not an image.
-        SpecError: A corruption is unknown.
-    """
-    from robustbench_eff.corruptions.contact_sheet import contact_sheet
-
-    texts = expand_sets(corruptions)
-    for text in texts:
-        parse_corruption(text)
-    kernels = {name: CORRUPTIONS[name].load() for name in (spec.parse(text).name for text in texts)}
-    return contact_sheet(_picture(photograph), kernels)
-
-
-def style_sheet(photograph: Path, style: Path, stylisers: Sequence[str] = ()) -> Image.Image:
-    """Return a contact sheet of a photograph in the style of another image.
-
-    Args:
-        photograph: An image file.
-        style: The image file whose style is transferred.
-        stylisers: Spec texts of stylisers; empty for all that need no weights.
-
-    Raises:
-        UsageError: A file is not an image.
-        SpecError: A styliser is unknown.
-        DataError: The weights of a styliser are missing.
-    """
-    from robustbench_eff.corruptions import contact_sheet as sheets
-
-    built = {text: build_styliser.styliser(text) for text in stylisers or WITHOUT_WEIGHTS}
-    return sheets.style_sheet(_picture(photograph), _picture(style), built)
-
-
-def _picture(path: Path) -> Image.Image:
-    try:
-        picture = Image.open(path)
-        picture.load()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read as a picture: {error}.") from error
-    return picture

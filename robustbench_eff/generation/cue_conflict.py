@@ -18,6 +18,7 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.data_fingerprint import hash_strings
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
+from robustbench_eff.benchmarks.layouts.written import RECORD
 from robustbench_eff.core.disk import atomic_write, cache_folder, store_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
@@ -26,7 +27,7 @@ from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.open_benchmark import open_benchmark
 
 from .conflict_plan import ConflictPlan, ConflictSettings, as_floats, plan_conflicts
-from .output_folder import PROVENANCE_FILE, WriteCount, write_or_check_provenance
+from .output_folder import WriteCount, write_or_check_provenance
 
 BATCH_SIZE = 64
 """Number of images that are stylised together. Batches always hold the same images, so that no byte depends on where a
@@ -67,7 +68,7 @@ def write_conflicts(
         raise UsageError(f"limit must be at least 1, got {settings.limit}.")
     benchmark = build_benchmark.benchmark(name, locations.location(name, data))
     plan = plan_conflicts(benchmark, data, settings)
-    if (out / TABLE).exists() and not (out / PROVENANCE_FILE).exists():
+    if (out / TABLE).exists() and not (out / RECORD).exists():
         raise UsageError(f"{out / TABLE} exists, and was not written by this command.", "Choose another --out.")
     return _write(plan, out, progress)
 

@@ -11,9 +11,6 @@ from robustbench_eff.benchmarks.layouts.written import RECORD
 from robustbench_eff.core.disk import atomic_write
 from robustbench_eff.core.errors import UsageError
 
-PROVENANCE_FILE = RECORD
-"""File that records what the images of a folder were made from, and how."""
-
 
 @dataclass(frozen=True, slots=True)
 class WriteCount:
@@ -35,7 +32,7 @@ def write_or_check_provenance(out: Path, made_from: dict[str, Any]) -> None:
     Raises:
         UsageError: The folder was made from something else.
     """
-    record = out / PROVENANCE_FILE
+    record = out / RECORD
     recorded = json.loads(record.read_text()) if record.exists() else {}
     if differing := [key for key in made_from if recorded.get(key, made_from[key]) != made_from[key]]:
         raise UsageError(f"{out} was written from something else ({', '.join(differing)}).", "Choose another --out.")

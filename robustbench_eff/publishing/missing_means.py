@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 from typing import NamedTuple
 
 from robustbench_eff.core import spec
@@ -10,21 +11,22 @@ from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.leaderboards.columns import Layout, layout, presets
 from robustbench_eff.leaderboards.entry import Entry, Result
 from robustbench_eff.leaderboards.perturbations import SEVERITIES, by_severity
-from robustbench_eff.registry.perturbation_sets import IMAGENET_C
+from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS, SEQUENCE_SETS
 from robustbench_eff.scores import corruptions, sequences
-from robustbench_eff.scores.sequences import SEQUENCE_SETS
 
 MEANS = {"corruption": ("mean_accuracy",), "sequence": ("mean_flip_probability", "mean_top5_distance")}
 """Metrics that exist only over a whole set, on any benchmark."""
-RELATIVE_MEANS = {"corruption": ("mCE", "relative_mCE"), "sequence": ("mFR", "mT5D")}
-"""The same for benchmarks on which AlexNet's figures are known."""
+RELATIVE_MEANS = {"imagenet_c": ("mCE", "relative_mCE"), "imagenet_p": ("mFR", "mT5D")}
+"""Metrics over a set for which AlexNet's figures are known, on benchmarks with its classes."""
+WITH_BASELINE = ("mT5D",)
+"""Those that need the user's own figures of AlexNet."""
 AGAINST_ALEXNET = (*corruptions.AGAINST_ALEXNET, *sequences.AGAINST_ALEXNET)
 NAMES = 4
 """Members that a sentence lists at most."""
 
 
-class _Set(NamedTuple):
-    """Corruptions or sequences that a mean may be taken over."""
+class _Place(NamedTuple):
+    """Where sequences are that a mean may be taken over."""
 
     benchmark: str
     constants: str
@@ -39,9 +41,10 @@ class _Gap(NamedTuple):
     benchmark: str
     set_name: str
     """The name of the whole set, as an option takes it."""
-    there: tuple[str, ...]
+    complete: tuple[str, ...]
+    """The sequences, or corruptions with a severity, that are stored."""
     total: int
-    """Number of members that the mean needs."""
+    """How many of them the mean needs."""
 
 
 def missing_means(entries: Iterable[Entry], wanted: Layout) -> list[str]:
@@ -73,36 +76,38 @@ def columns_with_results(entries: Sequence[Entry]) -> list[str]:
 
 
 def _corruption_gaps(entry: Entry) -> Iterator[_Gap]:
-    """Yield the sets of which some of the 75 cells are stored, for every benchmark, protocol and constants."""
+    """Yield the sets of which some cells are stored, for every benchmark, protocol and constants."""
     accuracies = [result for result in entry.measured if result.metric == "accuracy" and _is_complete(result)]
     for table in by_severity(accuracies):
         stored: dict[str, dict[str, list[int]]] = {}
         for text, row in table.corruptions.items():
             parsed = spec.parse(text)
             name, constants = parsed.name.removesuffix("_published"), str(parsed.arguments.get("constants", "imagenet"))
-            if name in IMAGENET_C:
-                present = [severity for severity, result in zip(SEVERITIES, row, strict=True) if result is not None]
-                stored.setdefault(constants, {})[name] = present
-        for constants, severities in stored.items():
-            total = len(IMAGENET_C) * len(SEVERITIES)
-            if sum(map(len, severities.values())) < total:
-                there = tuple(f"{name} {severity}" for name, of in severities.items() for severity in of)
-                yield _Gap("corruption", table.benchmark, f"{constants}_c", there, total)
+            present = [severity for severity, result in zip(SEVERITIES, row, strict=True) if result is not None]
+            stored.setdefault(constants, {})[name] = present
+        for set_name, of in CORRUPTION_SETS.items():
+            severities = stored.get(of.constants, {})
+            complete = tuple(
+                f"{name} {level}" for name, there in severities.items() if name in of.names for level in there
+            )
+            if 0 < len(complete) < (total := len(of.names) * len(SEVERITIES)):
+                yield _Gap("corruption", table.benchmark, set_name, complete, total)
 
 
 def _sequence_gaps(entry: Entry) -> Iterator[_Gap]:
     """Yield the sets of which some sequences are stored, for every benchmark, protocol and constants."""
-    stored: dict[_Set, dict[str, None]] = {}
+    stored: dict[_Place, dict[str, None]] = {}
     for result in entry.measured:
         if result.metric == "flip_probability" and _is_complete(result):
             parsed = spec.parse(result.perturbation)
-            constants = str(parsed.arguments.get("constants", "imagenet"))
-            name = parsed.name.removesuffix("_sequence")
-            if name in SEQUENCE_SETS[constants]:
-                stored.setdefault(_Set(result.benchmark, constants, result.protocol.unseeded()), {})[name] = None
-    for of, names in stored.items():
-        if len(names) < (total := len(SEQUENCE_SETS[of.constants])):
-            yield _Gap("sequence", of.benchmark, f"{of.constants}_p", tuple(names), total)
+            place = _Place(
+                result.benchmark, str(parsed.arguments.get("constants", "imagenet")), result.protocol.unseeded()
+            )
+            stored.setdefault(place, {})[parsed.name.removesuffix("_sequence")] = None
+    for (place, present), (set_name, of) in product(stored.items(), SEQUENCE_SETS.items()):
+        complete = tuple(name for name in present if name in of.names)
+        if place.constants == of.constants and 0 < len(complete) < len(of.names):
+            yield _Gap("sequence", place.benchmark, set_name, complete, len(of.names))
 
 
 def _is_complete(result: Result) -> bool:
@@ -111,7 +116,7 @@ def _is_complete(result: Result) -> bool:
 
 def _means(gap: _Gap) -> list[str]:
     """Return the metrics over the whole set that its benchmark has."""
-    return [*MEANS[gap.kind], *(RELATIVE_MEANS[gap.kind] if gap.benchmark in AGAINST_ALEXNET else ())]
+    return [*MEANS[gap.kind], *(RELATIVE_MEANS.get(gap.set_name, ()) if gap.benchmark in AGAINST_ALEXNET else ())]
 
 
 def _shows_means(wanted: Layout, gap: _Gap) -> bool:
@@ -124,14 +129,13 @@ def _shows_means(wanted: Layout, gap: _Gap) -> bool:
 
 
 def _sentence(gap: _Gap, models: Sequence[str]) -> str:
-    needed = {
-        "corruption": f"{len(IMAGENET_C)} corruptions at {len(SEVERITIES)} severities each ({gap.total} cells)",
-        "sequence": f"{gap.total} sequences",
-    }
-    more = f" and {len(gap.there) - NAMES} more" if len(gap.there) > NAMES else ""
+    at_severities = f"{gap.total // len(SEVERITIES)} corruptions at {len(SEVERITIES)} severities each"
+    needed = f"{at_severities} ({gap.total} cells)" if gap.kind == "corruption" else f"{gap.total} sequences"
+    means = [f"{name} with --alexnet-baseline" if name in WITH_BASELINE else name for name in _means(gap)]
+    more = f" and {len(gap.complete) - NAMES} more" if len(gap.complete) > NAMES else ""
     return (
-        f"{', '.join(models)} on {gap.benchmark}: a mean ({', '.join(_means(gap))}) needs {needed[gap.kind]}, of which "
-        f"{len(gap.there)} are complete: {', '.join(gap.there[:NAMES])}{more}. "
+        f"{', '.join(models)} on {gap.benchmark}: a mean ({', '.join(means)}) needs {needed}, of which "
+        f"{len(gap.complete)} are complete: {', '.join(gap.complete[:NAMES])}{more}. "
         f"Repeat the run with --corruption {gap.set_name} and the same --store to add the others; "
         f"--columns {gap.kind}s shows those that are there."
     )

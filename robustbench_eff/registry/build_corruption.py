@@ -29,8 +29,9 @@ def parse_corruption(text: str) -> ImageCorruption:
     if parsed.arguments.get("constants") in PUBLISHED_ONLY:
         return _published_only(parsed)
     if parsed.name not in CORRUPTIONS:
+        refuse_set(parsed)
         known = [*CORRUPTIONS, *PERTURBATION_SETS]
-        hint = did_you_mean(parsed.name, known) or f"Known: {', '.join(known)}."
+        hint = published_only(parsed) or did_you_mean(parsed.name, known) or f"Known: {', '.join(known)}."
         raise SpecError(f"Unknown corruption {parsed.name!r}.", hint)
     from robustbench_eff.corruptions import Corruption
 
@@ -54,14 +55,48 @@ def parse_sequence(text: str) -> FrameGenerator:
     return spec.build(FrameSequence, parsed, kernel=kernel)
 
 
-def published_only(name: str) -> str:
+def published_only(parsed: spec.Spec) -> str:
     """Return how to write a corruption that is only read from published files; empty for any other name.
 
     Args:
-        name: Name of a corruption.
+        parsed: Name and fields of a corruption.
     """
-    texts = [f"{name}(severity=1, constants={constants!r})" for constants, of in PUBLISHED_ONLY.items() if name in of]
-    return f"It is read from published files; write {texts[0]}." if texts else ""
+    possible = [constants for constants, of in PUBLISHED_ONLY.items() if parsed.name in of]
+    if not possible:
+        return ""
+    first, *others = possible
+    text = text_with_constants(spec.Spec(parsed.name, {"severity": 1} | parsed.arguments), first)
+    or_others = f", or with the constants {', '.join(map(repr, others))}" if others else ""
+    return f"It is read from published files; write {text}{or_others}."
+
+
+def text_with_constants(parsed: spec.Spec, constants: str) -> str:
+    """Return the text of a corruption or sequence with other constants.
+
+    Args:
+        parsed: Its name and fields.
+        constants: Name of the constants.
+    """
+    arguments = parsed.arguments | {"constants": constants}
+    return f"{parsed.name}({', '.join(f'{key}={spec.literal(value)}' for key, value in arguments.items())})"
+
+
+def refuse_set(parsed: spec.Spec) -> None:
+    """Refuse the name of a set where one perturbation is expected.
+
+    Args:
+        parsed: Name and fields.
+
+    Raises:
+        SpecError: The name is that of a set.
+    """
+    if parsed.name not in PERTURBATION_SETS:
+        return
+    members = PERTURBATION_SETS[parsed.name]
+    stands_for = f"{parsed.name} stands for {len(members)} perturbations"
+    if parsed.arguments:
+        raise SpecError(f"{stands_for} and takes no fields.", f"Write {parsed.name}, or one of them: {members[0]}.")
+    raise SpecError(f"{stands_for}, and one is expected here.", f"Write one of them, such as {members[0]}.")
 
 
 def _published_only(parsed: spec.Spec) -> ImageCorruption:

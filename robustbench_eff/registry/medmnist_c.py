@@ -1,4 +1,4 @@
-"""The corruptions of MedMNIST-C, which every data set has others of.
+"""Which corruptions MedMNIST-C has for each of its data sets.
 
 Source: Di Salvo et al. 2024, arXiv:2406.17536; names as in francescodisalvo05/medmnistc-api.
 """

@@ -13,7 +13,7 @@ from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.storage.stored_cell import CLEAN, PerturbationKind
 
 from .attacks import ADAPTERS, ATTACKS
-from .build_corruption import parse_corruption, parse_sequence, published_only
+from .build_corruption import parse_corruption, parse_sequence, published_only, refuse_set, text_with_constants
 from .corruptions import CORRUPTIONS
 from .other_names import instead_of
 from .perturbation_sets import BY_SIZE, PERTURBATION_SETS, PUBLISHED_ONLY
@@ -118,7 +118,11 @@ def with_constants(perturbation: Perturbation, constants: str) -> Perturbation:
     Raises:
         SpecError: The corruption does not have these constants.
     """
-    return parse_perturbation(_text(spec.parse(perturbation.text), constants)) if perturbation.by_size else perturbation
+    return (
+        parse_perturbation(text_with_constants(spec.parse(perturbation.text), constants))
+        if perturbation.by_size
+        else perturbation
+    )
 
 
 def as_perturbation(value: str | Component) -> Perturbation:
@@ -200,14 +204,8 @@ def attack_names() -> dict[str, str]:
 
 
 def _by_size(parsed: spec.Spec) -> Perturbation:
-    at_imagenet = parse_perturbation(_text(parsed, "imagenet"))
-    return replace(at_imagenet, text=_text(spec.parse(at_imagenet.text), BY_SIZE), by_size=True)
-
-
-def _text(parsed: spec.Spec, constants: str) -> str:
-    """The text of a corruption or sequence with other constants."""
-    arguments = parsed.arguments | {"constants": constants}
-    return f"{parsed.name}({', '.join(f'{key}={spec.literal(value)}' for key, value in arguments.items())})"
+    at_imagenet = parse_perturbation(text_with_constants(parsed, "imagenet"))
+    return replace(at_imagenet, text=text_with_constants(spec.parse(at_imagenet.text), BY_SIZE), by_size=True)
 
 
 def _attack(text: str) -> Perturbation:
@@ -240,17 +238,14 @@ def _plain_attack(parsed: spec.Spec) -> Attack:
     name = parsed.name
     if name in ATTACKS:
         return cast("Attack", spec.build(ATTACKS[name].load(), parsed))
-    if name in PERTURBATION_SETS:
-        raise SpecError(
-            f"{name} stands for {len(PERTURBATION_SETS[name])} perturbations and takes no fields.", f"Write {name}."
-        )
+    refuse_set(parsed)
     if ":" in name:
         return _user_attack(parsed)
     if name.endswith(".py"):
         raise SpecError(f"{name} does not name a class of the file.", f"Write {name}:CLASS.")
     known = attack_names()
     hint = (
-        published_only(name)
+        published_only(parsed)
         or instead_of(name)
         or did_you_mean(name, [*known, *CORRUPTIONS, *SEQUENCES, *PERTURBATION_SETS, SMOOTHING])
     )

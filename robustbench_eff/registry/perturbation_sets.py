@@ -64,6 +64,8 @@ IMAGENET_P = (
     "scale_sequence",
 )
 """The 10 sequences of ImageNet-P, in its order."""
+CIFAR10_P = tuple(name.replace("snow", "spatter") for name in IMAGENET_P)
+"""The 10 sequences of CIFAR-10-P that are averaged, in its order."""
 IMAGENET_P_EXTRA = ("speckle_noise_sequence", "gaussian_blur_sequence", "spatter_sequence", "shear_sequence")
 IMAGENET_3DCC = (
     "near_focus",
@@ -86,32 +88,40 @@ SMALL = 64
 """Longest side in pixels of images that are corrupted with the constants of CIFAR-10-C."""
 
 
-class CorruptionSet(NamedTuple):
-    """Corruptions whose accuracies are averaged over all severities."""
+class AveragedSet(NamedTuple):
+    """Corruptions or sequences whose scores are averaged."""
 
     names: tuple[str, ...]
-    """Names of the corruptions."""
+    """Names of the corruptions or sequences."""
     constants: str
     """Constants that all of them have."""
     title: str
     """What the set is, with its constants, for captions."""
 
 
-CORRUPTION_SETS: Mapping[str, CorruptionSet] = {
-    "imagenet_c": CorruptionSet(IMAGENET_C, "imagenet", "15 corruptions with the constants of ImageNet-C"),
-    "cifar10_c": CorruptionSet(IMAGENET_C, "cifar10", "15 corruptions with the constants of CIFAR-10-C"),
-    "tiny_imagenet_c": CorruptionSet(
-        IMAGENET_C, "tiny_imagenet", "15 corruptions with the constants of Tiny-ImageNet-C"
-    ),
-    "imagenet_c_bar": CorruptionSet(IMAGENET_C_BAR, "imagenet", "10 corruptions of ImageNet-C-bar"),
-    "cifar10_c_bar": CorruptionSet(CIFAR10_C_BAR, "cifar10", "10 corruptions of CIFAR-10-C-bar"),
-    "imagenet_3dcc": CorruptionSet(IMAGENET_3DCC, "imagenet_3dcc", "12 corruptions of ImageNet-3DCC"),
+def _without_ending(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name.removesuffix("_sequence") for name in names)
+
+
+CORRUPTION_SETS: Mapping[str, AveragedSet] = {
+    "imagenet_c": AveragedSet(IMAGENET_C, "imagenet", "15 corruptions with the constants of ImageNet-C"),
+    "cifar10_c": AveragedSet(IMAGENET_C, "cifar10", "15 corruptions with the constants of CIFAR-10-C"),
+    "tiny_imagenet_c": AveragedSet(IMAGENET_C, "tiny_imagenet", "15 corruptions with the constants of Tiny-ImageNet-C"),
+    "imagenet_c_bar": AveragedSet(IMAGENET_C_BAR, "imagenet", "10 corruptions of ImageNet-C-bar"),
+    "cifar10_c_bar": AveragedSet(CIFAR10_C_BAR, "cifar10", "10 corruptions of CIFAR-10-C-bar"),
+    "imagenet_3dcc": AveragedSet(IMAGENET_3DCC, "imagenet_3dcc", "12 corruptions of ImageNet-3DCC"),
     **{
-        f"{name}_c": CorruptionSet(of, name, f"{len(of)} corruptions of MedMNIST-C for {name}")
+        f"{name}_c": AveragedSet(of, name, f"{len(of)} corruptions of MedMNIST-C for {name}")
         for name, of in MEDMNIST_C.items()
     },
 }
 """The sets with a mean accuracy, by the name under which it is reported. No mean is taken over different constants."""
+SEQUENCE_SETS: Mapping[str, AveragedSet] = {
+    "imagenet_p": AveragedSet(_without_ending(IMAGENET_P), "imagenet", "ImageNet-P"),
+    "cifar10_p": AveragedSet(_without_ending(CIFAR10_P), "cifar10", "CIFAR-10-P"),
+}
+"""The sets of sequences with a mean flip probability, by the name under which it is reported; their names as in cells,
+without `_sequence`."""
 PUBLISHED_ONLY: Mapping[str, tuple[str, ...]] = {
     "tiny_imagenet": IMAGENET_C + IMAGENET_C_EXTRA,
     "imagenet_3dcc": IMAGENET_3DCC,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 SUITES: Mapping[str, str] = {
     "autoattack": "clean and AutoAttack, L∞ and L2",
-    "corruptions": "clean and 19 corruptions at 5 severities",
+    "corruptions": "clean and the corruptions of the benchmark's set at 5 severities",
     "masking": "the attacks that the checks for gradient masking compare",
     "quick": "clean, FGSM and PGD-10 at one ε",
     "sequences": "clean and sequences of frames at 3 difficulties",

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from rich.table import Table
 
+from robustbench_eff.registry.perturbation_sets import SEQUENCE_SETS
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
@@ -20,8 +21,6 @@ OVERALL = {
     "mT5D": "mT5D",
 }
 """Headings of the scores over the 10 sequences."""
-SETS = {"imagenet_p": "ImageNet-P", "cifar10_p": "CIFAR-10-P"}
-"""The sets of sequences, by the name under which scores over them are reported."""
 COLUMNS = {
     ("flip_probability", 1): "flips in %",
     ("flip_probability", 2): "difficulty 2",
@@ -65,7 +64,7 @@ def _table(title: str, scores: Sequence[Score]) -> Printed:
     overall: dict[str, list[str]] = {}
     for score in scores:
         if _metric(score).name in OVERALL:
-            overall.setdefault(SETS[score.perturbation], []).append(_overall(score))
+            overall.setdefault(SEQUENCE_SETS[score.perturbation].title, []).append(_overall(score))
     flags = flags_below({name: next(iter(by_metric.values())) for name, by_metric in rows.items()})
     over = [f"Over the 10 sequences of {name}: {', '.join(sentences)}." for name, sentences in overall.items()]
     return Printed(table, "\n".join(filter(None, (*over, flags))))

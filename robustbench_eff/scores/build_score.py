@@ -23,6 +23,8 @@ Interval: TypeAlias = tuple[float | None, float | None]
 """Lower and upper end; None where there is none."""
 Contributions: TypeAlias = Mapping[tuple[str, str], npt.NDArray[np.float64]]
 """What each sample adds to a score, shape (n,), by perturbation and metric."""
+ScoreFlags: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
+"""Flags of scores by perturbation and metric."""
 
 
 def score_of(item: CellOutcomes, metric: str, value: float | None, interval: Interval, n: int | None = None) -> Score:
@@ -82,9 +84,7 @@ def _smoothing_sentence(smoothing: Mapping[str, Any] | None) -> str:
     return f"smoothed with noise of σ {sigma:g}, {n0:,} + {n:,} draws, α {alpha:g}"
 
 
-def scores_over(
-    cells: Sequence[CellOutcomes], contributions: Contributions, flags: tuple[str, ...] = ()
-) -> list[Score]:
+def scores_over(cells: Sequence[CellOutcomes], contributions: Contributions, flags: ScoreFlags) -> list[Score]:
     """Return scores over several cells on the same images, each the mean of what its samples add.
 
     The intervals are the bootstrap's over samples.
@@ -92,7 +92,7 @@ def scores_over(
     Args:
         cells: The cells, drawn with one seed.
         contributions: What each sample adds to a score.
-        flags: Flags of all the scores.
+        flags: Flags of the scores, besides those of the first cell.
     """
     first = cells[0].cell
     intervals = mean_intervals(np.stack([*contributions.values()]))
@@ -108,7 +108,7 @@ def scores_over(
             high=high,
             n=len(values),
             protocol=protocol_over([item.cell for item in cells]),
-            flags=first.flags + flags,
+            flags=first.flags + flags[perturbation, metric],
         )
         for ((perturbation, metric), values), (low, high) in zip(contributions.items(), intervals, strict=True)
     ]

@@ -5,7 +5,7 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.2 (CE, mCE, rel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS
 
 from .alexnet import AlexNet, published
-from .build_score import Contributions, scores_over
+from .build_score import Contributions, ScoreFlags, scores_over
 from .cell_groups import CellOutcomes
 from .score import Score
 from .score_function import GroupScores, ScoreContext
@@ -83,8 +83,10 @@ def corruption_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
     return scores_over(cells, contributions, flags) if contributions else []
 
 
-def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) -> tuple[Contributions, tuple[str, ...]]:
+def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) -> tuple[Contributions, ScoreFlags]:
     """Return what every sample adds to each score over corruptions, and the flags of these scores.
+
+    A flag about a corruption belongs to the scores that contain it.
 
     There is nothing without every corruption of a set at all severities, or if severities rise within cells. A mean is
     named for the set, and so for the constants of its corruptions; numbers relative to AlexNet exist only for
@@ -96,20 +98,23 @@ def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) ->
         alexnet: Errors of AlexNet.
     """
     wrong: dict[str, dict[int, np.ndarray]] = {}
-    flags: tuple[str, ...] = ()
+    flags: dict[str, tuple[str, ...]] = {}
+    of_all: tuple[str, ...] = ()
     orders = max((item.cell.orders for item in cells), default=1)
     if orders > 1:
-        flags = (f"the interval is over samples, not over the {orders} orders",)
+        of_all = (f"the interval is over samples, not over the {orders} orders",)
     for item in cells:
         name, severity = item.cell.corruption, item.cell.severity
         if severity in wrong.setdefault(name, {}):
-            flags += (f"{name} {severity} was read from several files, of which the last counts",)
+            read_twice = f"{name} {severity} was read from several files, of which the last counts"
+            flags[name] = (*flags.get(name, ()), read_twice)
         wrong[name][severity] = 1 - item.right_shares
     if "frost" not in wrong and "frost_published" in wrong:
-        wrong["frost"], flags = wrong["frost_published"], (*flags, "frost with the published pictures")
+        wrong["frost"] = wrong["frost_published"]
+        flags["frost"] = (*flags.get("frost_published", ()), "frost with the published pictures")
     is_gradual = any(item.cell.configuration.get("adaptation", {}).get("order") == "gradual" for item in cells)
     if is_gradual:
-        return {}, flags
+        return {}, {}
     means: dict[tuple[str, str], np.ndarray] = {}
     for name, tested in CORRUPTION_SETS.items():
         if tested.constants == cells[0].cell.constants and all(
@@ -118,7 +123,16 @@ def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) ->
             means[name, "mean_accuracy"] = 1 - np.mean([_summed(wrong[of]) for of in tested.names], axis=0) / SEVERITIES
     if ("imagenet_c", "mean_accuracy") in means and cells[0].cell.benchmark in AGAINST_ALEXNET:
         means |= _against_alexnet(cells[0], {name: _summed(wrong[name]) for name in alexnet.errors}, alexnet)
-    return means, flags
+    return means, {key: of_all + _joined(flags, _members(key[0])) for key in means}
+
+
+def _members(name: str) -> tuple[str, ...]:
+    """Return the corruptions behind a score: those of a set, or one."""
+    return CORRUPTION_SETS[name].names if name in CORRUPTION_SETS else (name,)
+
+
+def _joined(flags: Mapping[str, tuple[str, ...]], names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(flag for name in names for flag in flags.get(name, ()))
 
 
 def _summed(by_severity: Mapping[int, np.ndarray]) -> np.ndarray:

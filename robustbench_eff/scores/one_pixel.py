@@ -18,16 +18,19 @@ from .score import Score
 from .score_function import CellScores
 
 ATTACK = "one_pixel"
-STOPS_EARLY = "the attack stops at the first misclassification, the paper's goes on to a higher confidence"
-"""Flag of the mean confidence, which is therefore lower than by the paper's rule."""
+UNLIKE_THE_PAPER = (
+    "one success per image, at its first misclassification, where the paper averages all successful pairs of image and "
+    "target at the end of its search"
+)
+"""Flag of the mean confidence."""
 
 
 def one_pixel_scores(item: CellOutcomes) -> list[Score]:
     """Return `any_target_success_rate` and `mean_confidence` of a cell of the one-pixel attack; nothing for others.
 
     The rate is the fraction of the samples classified correctly when clean that the attack moved to any other class; of
-    a targeted attack, those for which one of its targets succeeded. The confidence is the mean, over these successes,
-    of the probability of the class predicted then; its interval is the bootstrap's over samples.
+    a targeted attack, too, any class counts. The confidence is the mean, over these successes, of the probability of
+    the class predicted then; its interval is the bootstrap's over samples.
 
     Args:
         item: A cell with its outcomes.
@@ -46,7 +49,7 @@ def one_pixel_scores(item: CellOutcomes) -> list[Score]:
     of_confidence = score_of(item, "mean_confidence", mean, interval, n=successes)
     return [
         score_of(item, "any_target_success_rate", rate, wilson(successes, n) if n else (None, None), n=n),
-        replace(of_confidence, flags=(*of_confidence.flags, STOPS_EARLY)),
+        replace(of_confidence, flags=(*of_confidence.flags, UNLIKE_THE_PAPER)),
     ]
 
 

@@ -19,13 +19,13 @@ from robustbench_eff.registry.metrics import metric_of
 from robustbench_eff.storage.store import Store
 
 from .alexnet import AlexNet, published
-from .build_score import Contributions, protocol_over
+from .build_score import Contributions, ScoreFlags, protocol_over
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
 from .certificates import certified, certified_radii, radii_of
 from .corruptions import corruption_contributions
 from .distances import distances, survives
 from .masking_checks import store_verdicts, suspicions
-from .sequences import RATES, mean_sequence_contributions, stabilities, suffix
+from .sequences import mean_sequence_contributions, stabilities, suffix
 
 Values = npt.NDArray[np.float64]
 
@@ -156,7 +156,7 @@ def _all(
         yield from _over_cells(group, contributions, flags)
     for group in comparable(by_kind.get("sequence", ())):
         contributions, flags = mean_sequence_contributions(group, alexnet)
-        yield from _over_cells(group, contributions, flags, dict.fromkeys(RATES.values(), alexnet.flags))
+        yield from _over_cells(group, contributions, flags)
 
 
 _SINGLE: Sequence[CellKind] = ("clean", "attack", "smoothed attack", "corruption")
@@ -215,13 +215,12 @@ def _of_frames(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions]]:
 def _over_cells(
     group: Sequence[CellOutcomes],
     contributions: Contributions,
-    flags: tuple[str, ...],
-    flags_of_metric: Mapping[str, tuple[str, ...]] | None = None,
+    flags: ScoreFlags,
 ) -> Iterator[tuple[str, SampleContributions]]:
-    """Scores over corruptions or sequences, with flags for all and for single metrics."""
+    """Scores over corruptions or sequences."""
     for (perturbation, metric), values in contributions.items():
         entry = _entry(group, perturbation, metric, values)
-        entry = replace(entry, flags=entry.flags + flags + (flags_of_metric or {}).get(metric, ()))
+        entry = replace(entry, flags=entry.flags + flags[perturbation, metric])
         yield _key(group, entry), entry
 
 

@@ -7,17 +7,17 @@ hendrycks/robustness 8190fe3, by which frames of noise are compared with the fir
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core.statistics import wilson
+from robustbench_eff.registry.perturbation_sets import SEQUENCE_SETS
 from robustbench_eff.storage.outcomes import as_numpy
 
 from .alexnet import AlexNet
 from .bootstrap import mean_intervals
-from .build_score import Contributions, score_of, scores_over
+from .build_score import Contributions, ScoreFlags, score_of, scores_over
 from .cell_groups import CellOutcomes
 from .score import Score
 from .score_function import CellScores, GroupScores, ScoreContext
@@ -26,33 +26,6 @@ BEST = 5
 DIFFICULTIES = (1, 2, 3)
 AGAINST_ALEXNET = ("imagenet-p", "imagenet-p-generated")
 """Benchmarks with AlexNet's classes."""
-SEQUENCE_SETS = {
-    "imagenet": [
-        "gaussian_noise",
-        "shot_noise",
-        "motion_blur",
-        "zoom_blur",
-        "snow",
-        "brightness",
-        "translate",
-        "rotate",
-        "tilt",
-        "scale",
-    ],
-    "cifar10": [
-        "gaussian_noise",
-        "shot_noise",
-        "motion_blur",
-        "zoom_blur",
-        "spatter",
-        "brightness",
-        "translate",
-        "rotate",
-        "tilt",
-        "scale",
-    ],
-}
-"""The 10 of ImageNet-P, and of CIFAR-10-P."""
 
 Classes = npt.NDArray[np.int64]
 PerVideo = npt.NDArray[np.float64]
@@ -124,20 +97,14 @@ def mean_sequence_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -
         context: Its AlexNet is what flip probabilities are relative to.
     """
     contributions, flags = mean_sequence_contributions(cells, context.alexnet)
-    scores = scores_over(cells, contributions, flags) if contributions else []
-    return [
-        replace(score, flags=flags + context.alexnet.flags) if score.metric in RATES.values() else score
-        for score in scores
-    ]
+    return scores_over(cells, contributions, flags) if contributions else []
 
 
 RATES = {"flip_probability": "mFR", "top5_distance": "mT5D"}
 """Metrics that are divided by AlexNet's, and the names of their means."""
 
 
-def mean_sequence_contributions(
-    cells: Sequence[CellOutcomes], alexnet: AlexNet
-) -> tuple[Contributions, tuple[str, ...]]:
+def mean_sequence_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) -> tuple[Contributions, ScoreFlags]:
     """Return what every video adds to each score over the 10 sequences, and the flags of these scores.
 
     There is a score at every difficulty for which all 10 are available. Numbers relative to AlexNet exist only for
@@ -148,14 +115,14 @@ def mean_sequence_contributions(
         alexnet: Flip probabilities and top-5 distances of AlexNet.
     """
     first = cells[0].cell
-    constants = str(first.constants)
-    tested = SEQUENCE_SETS[constants]
+    set_name = f"{first.constants}_p"
+    tested = SEQUENCE_SETS[set_name].names
     by_sequence: dict[tuple[str, int], dict[str, PerVideo]] = {}
     flags: tuple[str, ...] = ()
     for item in cells:
         name = item.cell.sequence
         for key, values in stabilities(item).items():
-            if key[0] == "flip_probability" and name in by_sequence.get(key, ()):
+            if name in tested and key[0] == "flip_probability" and name in by_sequence.get(key, ()):
                 flags += (f"{name} {key[1]} was read from several files, of which the last counts",)
             by_sequence.setdefault(key, {})[name] = values
     contributions: dict[str, PerVideo] = {}
@@ -167,7 +134,10 @@ def mean_sequence_contributions(
         of_alexnet = figures[metric]
         if difficulty == 1 and first.benchmark in AGAINST_ALEXNET and set(tested) <= set(of_alexnet):
             contributions[RATES[metric]] = np.mean([of[name] / of_alexnet[name] for name in tested], axis=0)
-    return {(f"{constants}_p", metric): values for metric, values in contributions.items()}, flags
+    return (
+        {(set_name, metric): values for metric, values in contributions.items()},
+        {(set_name, metric): flags + (alexnet.flags if metric in RATES.values() else ()) for metric in contributions},
+    )
 
 
 def stabilities(item: CellOutcomes) -> dict[tuple[str, int], PerVideo]:

@@ -60,6 +60,8 @@ def test_every_mean_over_corruptions_has_one_set_of_constants_and_says_which() -
             parse_perturbation(text).text for text in PERTURBATION_SETS[name]
         }
     assert len({of.title for of in CORRUPTION_SETS.values()}) == len(CORRUPTION_SETS)
+    members = [(of.constants, name) for of in CORRUPTION_SETS.values() for name in of.names]
+    assert len(set(members)) == len(members), "a cell belongs to one mean"
 
 
 def test_a_corruption_of_published_files_alone_is_refused_where_it_would_be_generated() -> None:

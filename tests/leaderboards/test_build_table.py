@@ -38,6 +38,22 @@ def test_numbers_of_two_protocols_are_two_columns() -> None:
     assert len(table.protocols) == 4
 
 
+def test_columns_of_sequences_name_their_constants() -> None:
+    means = {"mean_flip_probability": "cifar10_p", "mean_flip_probability_difficulty_2": "imagenet_p"}
+    one = "tilt_sequence(difficulty=1, constants='cifar10')"
+    numbers = {**means, "flip_probability": one, "top5_distance": one}
+    results = [
+        Result(benchmark="b", perturbation=text, metric=metric, value=0.1, protocol="p", higher_is_better=False)
+        for metric, text in numbers.items()
+    ]
+    table = build_table([Entry(model="m", measured=tuple(results[:1] + results[2:]))], layout("sequences"))
+    labels = [column.label for column in table.columns]
+    assert labels == ["mean flips, cifar10_p", f"{one}, flip_probability", f"{one}, top5_distance"]
+    columns = Layout.parse("{title: T, columns: [{metric: 'mean_flip*'}]}", "x")
+    (_, second) = build_table([Entry(model="m", measured=tuple(results))], columns).columns
+    assert second.label == "imagenet_p, mean_flip_probability_difficulty_2"
+
+
 def test_a_second_number_for_one_place_becomes_a_flag() -> None:
     twice = tuple(Result(benchmark="b", metric="accuracy", value=value, protocol="p") for value in (0.5, 0.25))
     (row,) = build_table([Entry(model="m", claimed=twice)], layout("default")).rows

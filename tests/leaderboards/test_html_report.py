@@ -130,6 +130,12 @@ def test_of_two_clean_accuracies_curves_and_tables_use_the_same() -> None:
     assert [curve.points[0][1].value for curve in curves([twice])] == [shown.value, shown.value]
 
 
+def test_the_confidence_of_an_attack_is_not_among_the_corruptions() -> None:
+    scored = counted(40, 100, "one_pixel(pixels=1)", metric="mean_confidence")
+    text = run_page([Entry(model="m", measured=(scored,))], [], {}, "T")
+    assert "Success of the one-pixel attack" in text and "Corruptions and sequences" not in text
+
+
 def test_a_command_is_written_as_it_would_be_typed() -> None:
     assert command(["/usr/bin/robust-eval", "--attack", "pgd(eps=4/255)"]) == "robust-eval --attack 'pgd(eps=4/255)'"
 

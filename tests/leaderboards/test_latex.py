@@ -155,8 +155,32 @@ def test_only_a_separated_best_number_is_bold() -> None:
     close = latex(build_table(ENTRIES[:2], layout("attacks")))
     assert r"\textbf" not in close and "None is bold" in close
     assert r"\textbf" not in latex(build_table(ENTRIES[:1], layout("attacks")))
+    assert "None is bold" not in latex(build_table(ENTRIES[:1], layout("attacks"))), "one model is not compared"
     exact = [Entry(model=str(value), published=(_exact(value),)) for value in (0.5, 0.6)]
     assert r"\textbf" not in latex(build_table(exact, layout("default")))
+
+
+def test_parts_of_a_table_do_not_deny_the_bold_number_of_another_part() -> None:
+    models = [measured(f"net{place}", 9990 - 300 * place, 10, n=10_000) for place in range(12)]
+    text = latex(build_table(models, layout("attacks")), transposed=True)
+    assert text.count(r"\caption") > 1 and text.count(r"\textbf") == 1 and "None is bold" not in text
+    assert text.count("Raised and lowered: the distances to the ends of the 95\\% interval") == text.count(r"\caption")
+
+
+def test_an_interval_beside_its_number_has_signed_distances() -> None:
+    fields = {"benchmark": "b", "metric": "expected_calibration_error", "protocol": "p", "n": 100}
+    error = Result(value=0.05, low=0.01, high=0.03, unit="fraction", higher_is_better=False, **fields)
+    columns = Layout.parse("{title: T, columns: [{metric: expected_calibration_error}]}", "x")
+    text = latex(build_table([Entry(model="m", measured=(error,))], columns))
+    assert "5.00$^{-2.00}_{-4.00}$" in text
+
+
+def test_a_model_without_any_value_keeps_its_line() -> None:
+    empty = Result(benchmark="digits", metric="mean_confidence", value=None, protocol="test")
+    columns = Layout.parse("{title: T, columns: [{metric: accuracy}, {metric: mean_confidence}]}", "x")
+    table = build_table([*ENTRIES, Entry(model="alone", measured=(empty,))], columns)
+    (rows,) = strictly_checked(latex(table))
+    assert [row[1].strip() for row in rows[1:]] == ["good", "as good", "bad", "alone"]
 
 
 def _exact(value: float) -> Result:
@@ -175,7 +199,13 @@ def test_ends_of_an_interval_add_up_to_those_of_other_formats() -> None:
     [
         ("é ü ñ ç Å ő š ø ß", r"\'{e} \"{u} \~{n} \c{c} \r{A} \H{o} \v{s} \o{} \ss{}"),
         ("±×ε≥→", r"$\pm$$\times$$\varepsilon$$\geq$$\rightarrow$"),
-        ("10² x₁ ½ ﬁ ＡＢ", r"10$^{2}$ x$_{1}$ 1/2 fi AB"),
+        ("10² x₁ ½ ﬁ ＡＢ", r"10\textsuperscript{2} x\textsubscript{1} 1/2 fi AB"),
+        (
+            "10⁻³ x₋₁ ᵝ",
+            r"10\textsuperscript{$-$}\textsuperscript{3} x\textsubscript{$-$}\textsubscript{1} "
+            r"\textsuperscript{$\beta$}",
+        ),
+        ("ϛ Ϡ ς Φ φ Λ", r"{[}U+03DB{]} {[}U+03E0{]} $\varsigma$ $\Phi$ $\varphi$ $\Lambda$"),
         ("模", "{[}U+6A21{]}"),
         ("Α Ω λ ό", r"A $\Omega$ $\lambda$ {[}U+03CC{]}"),
         ("a--b", "a-{}-{}b"),
@@ -196,7 +226,9 @@ def test_every_format_can_have_the_models_as_columns() -> None:
     lines = TRANSPOSED["md"](table).splitlines()
     assert lines[2] == "|  | good | as good | bad |" and lines[4] == "| rank | 1-2 | 1-2 | 3 |"
     assert lines[5].startswith("| clean %↑<sup>1</sup> | **95.00** [")
-    assert '<th scope="col">good</th>' in TRANSPOSED["html"](table)
+    page = TRANSPOSED["html"](table)
+    assert '<th scope="col">good</th>' in page
+    assert '<tr><th scope="row">rank</th><td>1-2</td><td>1-2</td><td>3</td></tr>' in page
     rows = list(csv.DictReader(io.StringIO(TRANSPOSED["csv"](table))))
     assert [row["perturbation"] for row in rows] == ["none"] * 3 + ["pgd(eps=8/255)"] * 3
     assert json.loads(TRANSPOSED["json"](table)) == json.loads(FORMATS["json"](table))

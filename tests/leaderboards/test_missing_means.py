@@ -14,7 +14,7 @@ from robustbench_eff.core import spec
 from robustbench_eff.leaderboards.columns import layout, presets
 from robustbench_eff.leaderboards.entry import Entry, Result
 from robustbench_eff.publishing.missing_means import columns_with_results, missing_means
-from robustbench_eff.registry.perturbation_sets import IMAGENET_C, PERTURBATION_SETS
+from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS, IMAGENET_C, PERTURBATION_SETS
 
 
 def run(*words: object):
@@ -49,6 +49,20 @@ def test_a_sentence_names_the_set_and_what_there_is_of_it() -> None:
         (corrupted("a", "fog(severity=1)", benchmark="imagenet-c"), "shifts", "(mean_accuracy, mCE, relative_mCE)"),
         (corrupted("a", "rotate_sequence(difficulty=1)"), "sequences", "10 sequences, of which 1 are complete: rotate"),
         (corrupted("a", "rotate_sequence(difficulty=1)", benchmark="imagenet-p"), "shifts", "--corruption imagenet_p"),
+        (
+            corrupted("a", "rotate_sequence(difficulty=1)", benchmark="imagenet-p"),
+            "shifts",
+            "mFR, mT5D with --alexnet-baseline)",
+        ),
+        (corrupted("a", *PERTURBATION_SETS["bloodmnist_c"][1:]), "default", "11 corruptions at 5 severities each (55"),
+        (corrupted("a", *PERTURBATION_SETS["imagenet_3dcc"][:20]), "default", "--corruption imagenet_3dcc"),
+        (corrupted("a", *PERTURBATION_SETS["cifar10_c_bar"][:35]), "default", "--corruption cifar10_c_bar"),
+        (corrupted("a", *PERTURBATION_SETS["imagenet_c_bar"][:20]), "default", "10 corruptions at 5 severities each"),
+        (
+            corrupted("a", *PERTURBATION_SETS["imagenet_c_bar"][:20], benchmark="imagenet-c"),
+            "default",
+            "a mean (mean_accuracy) needs",
+        ),
     ],
 )
 def test_sets_of_every_kind_are_recognised(entry: Entry, columns: str, words: str) -> None:
@@ -61,7 +75,8 @@ def test_sets_of_every_kind_are_recognised(entry: Entry, columns: str, words: st
     [
         (corrupted("a", *without_extra("imagenet_c")), "default"),
         (corrupted("a", "fog(severity=3)"), "attacks"),
-        (corrupted("a", "saturate(severity=1)", "sparkles(severity=1)"), "default"),
+        (corrupted("a", "saturate(severity=1)"), "default"),
+        *((corrupted("a", *PERTURBATION_SETS[name]), "default") for name in CORRUPTION_SETS),
         (corrupted("a", "rotate_sequence(difficulty=1)"), "shifts"),  # mFR exists on ImageNet-P only
         (Entry(model="published", published=corrupted("a", "fog(severity=3)").measured), "default"),
     ],
@@ -99,7 +114,7 @@ def test_the_hint_of_the_sentence_works(tmp_path: Path) -> None:
     text = run(tmp_path / "store").output
     assert "--corruption imagenet_p and the same --store" in text and "--corruption imagenet_c" in text
     assert "fog(severity=3)" in run(tmp_path / "store", "--columns", "corruptions").output
-    assert "flips" in run(tmp_path / "store", "--columns", "sequences").output
+    assert "flip_probability" in run(tmp_path / "store", "--columns", "sequences").output
     evaluate("digits_standard", corruptions=("imagenet_p",), **fields)
     text = run(tmp_path / "store").output
     assert "mean_flip_probability" in text and "--corruption imagenet_p" not in text

@@ -48,11 +48,20 @@ def test_the_folder_gives_the_dataset_and_every_contradiction_is_said(tmp_path: 
     assert wrong_datasets(paths[::3]) == []
 
 
+def test_a_file_that_is_given_twice_counts_once(tmp_path: Path) -> None:
+    path = written(tmp_path, "cifar100/Linf/A", autoattack_acc="30.00")
+    answer = run("import", "robustbench", path, path, "--out", tmp_path / "out")
+    assert (
+        "1 file in the folder cifar100 says cifar10; as in" in answer.output and "counts: Linf/A.json." in answer.output
+    )
+    assert "1 file read, 1 entry written" in answer.output
+
+
 def test_files_that_give_one_entry_are_named(tmp_path: Path) -> None:
     paths = [written(tmp_path, f"cifar10/Linf/{name}", autoattack_acc="50.00") for name in ("A-b", "A_b")]
     answer = run("import", "robustbench", *paths, paths[0], "--out", tmp_path / "out")
     assert f"Entry rb_cifar10_linf_a_b: the numbers of {paths[0]}, {paths[1]} together." in answer.output
-    assert "2 files read, 1 entries written" in answer.output
+    assert "2 files read, 1 entry written" in answer.output
 
 
 def test_a_folder_that_is_no_dataset_leaves_the_word_to_the_file(tmp_path: Path) -> None:
@@ -96,7 +105,10 @@ def test_kang2021stable_is_16th_as_in_robustbenchs_table() -> None:
         ("cifar10/Linf/B", {"autoattack_acc": "18.50", "eps": "0.031"}),
         ("cifar10/L2/C", {"autoattack_acc": "50.00", "eps": "0.5"}),
         ("cifar100/corruptions/D", {"corruptions_acc": "40.00", "eps": None, "reported": "null"}),
+        ("cifar10/corruptions/D", {"corruptions_acc": "88.00", "eps": None, "reported": "88.1"}),
         ("imagenet/corruptions/E", {"corruptions_acc": 39.48, "corruptions_mce": 76.38, "corruptions_acc_3d": 30}),
+        ("imagenet/corruptions_3d/F", {"corruptions_acc": 39.48, "corruptions_acc_3d": 30, "corruptions_mce_3d": 70}),
+        ("imagenet/corruptions_3d/G", {"corruptions_acc_3d": 30, "eps": None}),
     ],
 )
 def test_what_was_read_is_written_and_read_again(tmp_path: Path, place: str, changed: dict[str, object]) -> None:

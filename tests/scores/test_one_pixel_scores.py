@@ -14,7 +14,7 @@ from robustbench_eff.core.statistics import wilson
 from robustbench_eff.leaderboards import audit as auditing
 from robustbench_eff.leaderboards.entry import Entry, Result
 from robustbench_eff.leaderboards.published import entries, select
-from robustbench_eff.scores.one_pixel import STOPS_EARLY, one_pixel_scores
+from robustbench_eff.scores.one_pixel import UNLIKE_THE_PAPER, one_pixel_scores
 
 TARGETED = "one_pixel(pixels=1, targets=9)"
 FRAGILE = '''
@@ -48,7 +48,9 @@ def test_by_hand() -> None:
     scores = scored([0, 0, 0, 1, 2], [0, 0, 0, 0, 2], [False, False, True, False, True], [0.9, 0.5, 1.0, 0.7, 1.0])
     rate, confidence = scores["any_target_success_rate"], scores["mean_confidence"]
     assert (rate.value, rate.n) == (0.5, 4) and (rate.low, rate.high) == pytest.approx(wilson(2, 4))
-    assert confidence.value == pytest.approx(0.7) and confidence.n == 2 and STOPS_EARLY in confidence.flags
+    assert confidence.value == pytest.approx(0.7) and confidence.n == 2 and UNLIKE_THE_PAPER in confidence.flags
+    assert "one success per image" in UNLIKE_THE_PAPER and "all successful pairs" in UNLIKE_THE_PAPER
+    assert "first misclassification" in UNLIKE_THE_PAPER and "end of its search" in UNLIKE_THE_PAPER
     assert confidence.low is not None and 0.5 <= confidence.low < 0.7 < confidence.high <= 0.9
 
 
@@ -112,4 +114,4 @@ def test_a_run_gives_the_numbers_and_the_audit_compares_them(tmp_path: Path, mon
     assert answer.exit_code == 0, answer.output
     lines = (tmp_path / "audit.csv").read_text().splitlines()
     assert any(f'"{TARGETED}",any_target_success_rate,1.0,5' in line and ",0.6797," in line for line in lines), lines
-    assert any("mean_confidence" in line and ",0.7403," in line and STOPS_EARLY.split(",")[0] in line for line in lines)
+    assert any("mean_confidence" in line and ",0.7403," in line and UNLIKE_THE_PAPER in line for line in lines)

@@ -52,14 +52,14 @@ def frames_of(content: bytes | npt.NDArray[np.uint8], name: str) -> npt.NDArray[
 
 
 def _severity_folder(root: Path, name: str, level: int) -> Path:
-    """Return the folder of a severity, which has its number, or is that one of five whose names are other numbers."""
+    """Return the folder of a severity: of five whose names are numbers in their order, else the one with its number."""
     folder = _found(root, name)
     if (folder / name).is_dir():
         folder = folder / name  # an archive that was unpacked into a folder of its own
     numbered = folder / str(level)
-    if numbered.exists() or not folder.is_dir():
+    if not folder.is_dir():
         return numbered
-    by_value = sorted((path for path in folder.iterdir() if _NUMBER.fullmatch(path.name)), key=_value)
+    by_value = sorted((path for path in folder.iterdir() if _NUMBER.fullmatch(path.name) and path.is_dir()), key=_value)
     return by_value[level - 1] if len(by_value) == SEVERITIES else numbered
 
 
