@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from ..reader import DocumentedLayout, Reader
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
 from .image_files import SUFFIXES
 from .placeholder import refuse_placeholder
+from .splits import rows_of_split, split_column
 
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "imageid", "id", "name")
 """Names of the column with file names, in order of preference."""
@@ -54,20 +56,21 @@ def _is_table(path: Path) -> bool:
     return _column(columns, FILE_COLUMNS) is not None and bool(label_columns(columns, LABEL_COLUMNS))
 
 
-def open_csv_folder(path: Path) -> LabelledImages:
+def open_csv_folder(path: Path, split: str) -> LabelledImages:
     """List the images of a folder in the order of its CSV.
 
     Args:
         path: A folder in which `find_csv` finds a table, or the table.
+        split: The split to take where a column of the table states the split of every row.
 
     Raises:
         DataError: The table is missing or one of several, or `open_table` refuses it.
     """
     if path.is_file():
-        return open_table(path, path.parent)
+        return open_table(path, path.parent, wanted=split)
     table = find_csv(path) or path / TABLE
     if table.is_file():
-        return open_table(table, path)
+        return open_table(table, path, wanted=split)
     tables = [table for table in sorted(path.glob("*.csv")) if _is_table(table)]
     if not tables:
         raise DataError(f"{path} needs a CSV that names files and labels.")
@@ -76,7 +79,11 @@ def open_csv_folder(path: Path) -> LabelledImages:
 
 
 def open_table(
-    table: Path, folder: Path, split: str = "local files", names: tuple[str, ...] = LABEL_COLUMNS
+    table: Path,
+    folder: Path,
+    split: str = "local files",
+    names: tuple[str, ...] = LABEL_COLUMNS,
+    wanted: str = "test",
 ) -> LabelledImages:
     """List images in the order of a table.
 
@@ -85,6 +92,7 @@ def open_table(
         folder: Folder that the names of the files start from.
         split: The split of `LabelledImages`.
         names: Names of the column with labels, in order of preference, in lower case.
+        wanted: The split to take where a column states the split of every row.
 
     Raises:
         DataError: The table is empty or not UTF-8, two of its columns may be the labels, a row lacks its file, label or
@@ -111,7 +119,10 @@ def open_table(
     has_textures = label_column.strip().lower() == SHAPE_COLUMN
     texture_column = _column(header.columns, (TEXTURE_COLUMN,)) if has_textures else None
     paths, labels, textures = [], [], []
+    chosen, split = _rows_of_split(table, rows, header.columns, wanted, split)
     for line, row in enumerate(rows, 2):
+        if line - 2 not in chosen:
+            continue
         name, label = row.get(file_column), row.get(label_column)
         texture = row.get(texture_column or "")
         if not name or not label:
@@ -131,6 +142,17 @@ def open_table(
         split=split,
         textures=None if texture_column is None else textures,
     )
+
+
+def _rows_of_split(
+    table: Path, rows: list[dict[str, str]], columns: list[str], wanted: str, split: str
+) -> tuple[Collection[int], str]:
+    """Return the positions of the rows of the wanted split, and the split of `LabelledImages`."""
+    column = split_column(columns)
+    if column is None:
+        return range(len(rows)), split
+    found = rows_of_split(wanted, column, [row.get(column) for row in rows], str(table))
+    return set(found.rows), f"{split}, {found.text}"
 
 
 def _header(table: Path) -> _Header:
@@ -203,7 +225,7 @@ def _understands(path: Path) -> bool:
 
 CSV_FOLDER = Reader(
     understands=_understands,
-    open=lambda path, _: open_csv_folder(path),
+    open=open_csv_folder,
     layouts=(
         DocumentedLayout(
             files="a folder with `labels.csv` or a single CSV, or the CSV (`,`, `;` or tab); names of files start from "

@@ -14,7 +14,7 @@ from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .arrays import IMAGE_WORDS, LABEL_WORDS, find_pairs, labelled_arrays, pick_pair
 from .placeholder import refuse_placeholder
-from .splits import split_named
+from .splits import named_split, split_named
 
 _CIFAR_10_2 = re.compile(r"cifar102_(train|test)\.npz")
 """The files of CIFAR-10.2."""
@@ -35,7 +35,9 @@ def open_npz(path: Path, split: str) -> LabelledImages:
         pairs = find_pairs(archive.files)
         if not pairs:
             _refuse_names(path, archive.files)
-        pair = pick_pair(pairs, split, str(path), "Store one of them in a file of its own.")
+        pair = pick_pair(pairs, split, str(path), "Store one of them as x and y in a file of its own.")
+        if not pair.split:
+            named_split(split, path.stem, str(path))
         images, labels = (_entry(path, archive, name) for name in (pair.images, pair.labels))
     return labelled_arrays(
         str(path), images, labels, stamp=f"{pair.split}\n{file_stamp(path)}", split=_split_text(path, pair.split)
