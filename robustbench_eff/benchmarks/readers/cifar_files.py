@@ -63,7 +63,7 @@ class _Place(NamedTuple):
     """Where the images of a split are."""
 
     files: list[Path]
-    """The files with the images; an archive is the only one."""
+    """The files with the images."""
     split: str
     """The split, for the protocol."""
 
@@ -129,10 +129,11 @@ def _place(path: Path, split: str) -> _Place:
 def _open_archive(archive: Path, split: str) -> LabelledImages:
     refuse_placeholder(archive)
     wanted = "train" if split == "train" else "test"
-    found, names = _unpacked(archive, [name for version in FILES[wanted] for name in version])
-    available = {each: version for each, versions in FILES.items() for version in versions if names & {*version}}
+    names = [name for version in FILES[wanted] for name in version]
+    found, present = _unpacked(archive, names)
+    available = {each: version for each, versions in FILES.items() for version in versions if present & {*version}}
     if not available:
-        raise DataError(f"{archive} holds no images of CIFAR.", "Download the archive again.")
+        raise DataError(f"{archive} holds none of {', '.join(names)}.", "Download the archive again.")
     picked = pick_split(split, available, str(archive), "Unpack it, and pass one of its files.")
     return _labelled(archive, _all_of(available[picked], found, archive), found, picked, file_stamp(archive))
 

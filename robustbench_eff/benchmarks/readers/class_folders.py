@@ -89,19 +89,21 @@ def open_class_folders(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> Lab
             ignored.append((NOT_IN_A_CLASS, path))
     dealt = deal(by_class)
     if not dealt.images:
-        raise DataError(*_without_images(folder, bool(by_class), ignored))
+        raise _without_images(folder, bool(by_class), found.ignored)
     ignored += [(EMPTY_CLASS, folder / name) for name in dealt.empty]
     opened = from_paths(folder, dealt.images, [path.relative_to(folder).parts[0] for path in dealt.images])
     return replace(opened, class_names=dealt.names, class_order=dealt.order, ignored=summary(ignored, folder))
 
 
-def _without_images(folder: Path, has_folders: bool, ignored: list[tuple[str, Path]]) -> tuple[str, str]:
-    """Return what to say of a folder without images in class folders, and a hint."""
-    if any(reason == NOT_IN_A_CLASS for reason, _ in ignored):
-        what = f"{folder} has images, but neither class folders that hold them nor a table of their labels."
-        return what, "Put each image into a folder named by its class, or list them in labels.csv."
-    hint = f"{ignored[0][1]} is ignored: {ignored[0][0]}." if ignored else ""
-    return f"{folder} has {'class folders but no images in them' if has_folders else 'no class folders'}.", hint
+def _without_images(folder: Path, has_folders: bool, ignored: list[tuple[str, Path]]) -> DataError:
+    """Return the error for a folder without images in class folders."""
+    if has_folders:
+        hint = f"{ignored[0][1]} is ignored: {ignored[0][0]}." if ignored else ""
+        return DataError(f"{folder} has class folders but no images in them.", hint)
+    return DataError(
+        f"{folder} has neither class folders nor a table of labels.",
+        "Put each image into a folder named by its class, or list them in labels.csv.",
+    )
 
 
 def _class_names(folder: Path) -> list[str]:

@@ -86,8 +86,9 @@ GTSRB = Reader(
     layouts=(
         DocumentedLayout(
             files="GTSRB: `GTSRB/Final_Test/Images/*.ppm` and `GT-final_test.csv` in one of these "
-            "folders or above them; or the copy on Kaggle, `Test.csv` and `Test/*.png`",
-            labels="`ClassId` in the table",
+            "folders or above them; or the copy on Kaggle, `Test.csv` and `Test/*.png`; for a training "
+            "the class folders beside them",
+            labels="`ClassId` in the table; the folder",
             class_order="numbers of the labels",
         ),
     ),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from ..reader import DocumentedLayout, Reader
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
 from .hub_folders import BUILDERS, by_split, data_files, is_hub_cache, is_saved, refuse_configurations, snapshot
 from .placeholder import refuse_placeholder
+from .progress_bars import without_progress_bars
 from .splits import SPLITS, named_split, pick_split, rows_of_split, split_column
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp", "JPG", "JPEG", "PNG")
@@ -69,7 +69,7 @@ def open_files(path: Path, split: str) -> LabelledImages:
     files, features = data_files(path), None
     for file in files:
         refuse_placeholder(file)
-    with _without_progress_bars():
+    with without_progress_bars():
         if not files:
             files, saved = sorted(path.rglob("*.arrow")), load_from_disk(str(path))
             splits = dict(saved) if isinstance(saved, Mapping) else {"": saved}
@@ -88,7 +88,7 @@ def open_files(path: Path, split: str) -> LabelledImages:
     stamp = "\n".join(file_stamp(file) for file in files)
     if not picked:
         return _labelled(dataset, str(path), stamp, "local files", split)
-    return _labelled(dataset, str(path) if is_named else f"{path}@{picked}", f"{picked}\n{stamp}", picked, split)
+    return _labelled(dataset, str(path), f"{picked}\n{stamp}", picked, split)
 
 
 def _files_by_split(path: Path, files: list[Path], cache: str) -> tuple[dict[str, Any], Any]:
@@ -174,20 +174,6 @@ def _parse(reference: str) -> HubReference:
     named, _, revision = reference.partition("#")
     dataset_id, _, split = named.partition("@")
     return HubReference(dataset_id, split, revision or None)
-
-
-@contextmanager
-def _without_progress_bars() -> Iterator[None]:
-    """Silence the progress bars of `datasets`, which only flicker for local files."""
-    import datasets
-
-    were_disabled = datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if not were_disabled:
-            datasets.enable_progress_bars()
 
 
 def _labelled(dataset: Any, origin: str, stamp: str, split: str, wanted: str) -> LabelledImages:
