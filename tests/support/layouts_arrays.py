@@ -159,7 +159,7 @@ ARRAY_LAYOUTS = (
     _refused(
         "only_the_training_split",
         npz("set.npz", x_train=colored(), y_train=LABELS),
-        "has only the split 'train', where 'test' is wanted.\nStore one of them as x and y in a file of its own",
+        "has only the split 'train', where 'test' is wanted.\nStore one pair of arrays as x and y in a file of its own",
     ),
     _right("capital_x", npz("set.npz", X_test=colored(), Y_test=LABELS)),
     _right("validation_for_test", npz("a.npz", x_train=grey()[::-1], y_train=LABELS[::-1], x_val=grey(), y_val=LABELS)),

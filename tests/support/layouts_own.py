@@ -105,7 +105,7 @@ OWN_LAYOUTS = (
     WorldLayout(
         name="training_images_only",
         make=_only_training_images,
-        refusal=r"has only the split 'train', where 'test' is wanted.\nPass the folder of one, such as .*train",
+        refusal=r"has only the split 'train', where 'test' is wanted.\nPass the folder of one split, such as .*train",
     ),
     WorldLayout(name="class_without_images", make=_empty_class, count=4),
     WorldLayout(

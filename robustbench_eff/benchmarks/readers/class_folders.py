@@ -130,7 +130,7 @@ def _open(path: Path, split: str) -> LabelledImages:
     )
     if not splits:
         return open_class_folders(path)
-    chosen = path / pick_split(split, splits, str(path), f"Pass the folder of one, such as {path / splits[0]}.")
+    chosen = path / pick_split(split, splits, str(path), f"Pass the folder of one split, such as {path / splits[0]}.")
     opened = CSV_FOLDER.open(chosen, split) if CSV_FOLDER.understands(chosen) else open_class_folders(chosen)
     return replace(opened, split=f"local files, split {chosen.name}")
 

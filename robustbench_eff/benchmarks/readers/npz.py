@@ -35,7 +35,7 @@ def open_npz(path: Path, split: str) -> LabelledImages:
         pairs = find_pairs(archive.files)
         if not pairs:
             _refuse_names(path, archive.files)
-        pair = pick_pair(pairs, split, str(path), "Store one of them as x and y in a file of its own.")
+        pair = pick_pair(pairs, split, str(path), "Store one pair of arrays as x and y in a file of its own.")
         if not pair.split:
             named_split(split, path.stem, str(path))
         images, labels = (_entry(path, archive, name) for name in (pair.images, pair.labels))
