@@ -17,7 +17,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from published_sets import outcomes, shade_model
-from robustbench_eff import evaluate
+from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.benchmarks.data_fingerprint import content_of
 from robustbench_eff.benchmarks.labels import resolve_labels
 from robustbench_eff.benchmarks.readers.decode import decode
@@ -31,6 +31,7 @@ from robustbench_eff.generation.corrupted_files import CorruptionSettings, write
 from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.open_benchmark import open_benchmark
 from robustbench_eff.registry.perturbation import parse_perturbation
+from world_layouts import SeesClasses
 
 TEXT = "fog(severity=3, constants='by_size')"
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3), dtype=np.uint8)
@@ -130,6 +131,24 @@ def test_the_written_set_has_the_numbers_of_the_generated_one(tmp_path: Path) ->
         key: values[:2] for key, values in found["own-c"].items()
     }
     assert found["own"] == found["both"], "clean predictions are joined by name"
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["with clean images", "alone"])
+def test_a_stated_order_holds_for_clean_and_corrupted_images(tmp_path: Path, together: bool) -> None:
+    clean, out = class_folders(tmp_path), tmp_path / "out"
+    write_corrupted("own", out, {"own": str(clean)}, CorruptionSettings(corruptions=[TEXT]))
+    (tmp_path / "names.txt").write_text("chair\nbee\napple pie\n")
+    data = {"own-c": str(out), **({"own": str(clean)} if together else {})}
+    options = {"benchmarks": ["own-c"], "corruptions": [TEXT], "class_order": str(tmp_path / "names.txt")}
+    model = load_classifier(SeesClasses(3).eval(), input_size=32, device="cpu")
+    evaluate(model, data=data, store=tmp_path / "store", device="cpu", **options)
+    cells = outcomes(tmp_path / "store")
+    assert len(cells) == 1 + together
+    for cell, rows in cells.values():
+        assert "classes in the order of names.txt: chair, bee, apple pie" in str(cell.protocol)
+        folders = [Path(sample).parts[0] for sample in rows["sample_id"].to_pylist()]
+        numbers = {"chair": 0, "bee": 1, "apple pie": 2}
+        assert rows["label"].to_pylist() == [numbers[folder] for folder in folders]
 
 
 COLUMNS = ("sample_id", "prediction", "label", "clean_prediction")

@@ -14,7 +14,7 @@ from .layout import Layout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Benchmark:
-    """A named, labelled image set. Every benchmark but a user's own set knows its classes."""
+    """A named, labelled image set. All but a user's own set know their classes, by name or by number only."""
 
     name: str
     """Name in the table of benchmarks, such as `imagenet-c`; `vendor/name` for a plugin's benchmark."""

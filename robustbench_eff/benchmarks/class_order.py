@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,9 @@ def in_class_order(opened: LabelledImages, order: str) -> LabelledImages:
     labels = _as_texts(opened)
     if order == "numeric":
         return _numeric(opened, labels)
-    present = set(opened.class_names) or set(labels)
+    present = sorted(set(opened.class_names) or set(labels))
     if order == "sorted":
-        names = tuple(sorted(present))
+        names = tuple(present)
     elif order == "natural":
         names = tuple(sorted(present, key=_natural))
     else:
@@ -103,10 +103,12 @@ def _numbered(opened: LabelledImages, labels: list[str], names: tuple[str, ...],
 
 
 def _as_texts(opened: LabelledImages) -> list[str]:
-    """Return all labels, then all textures, as the source writes them; whole numbers without a decimal point."""
+    """Return all labels, then all textures, as texts: names as written, whole numbers without a decimal point."""
     written = [*opened.labels, *(opened.textures or ())]
+    if opened.class_names:  # labels may be positions among the names
+        return [label.strip() if isinstance(label, str) else opened.class_names[int(label)] for label in written]
     return [
-        label.strip() if isinstance(label, str) else str(plain)
+        label.strip() if isinstance(label, str) and "." not in label else str(plain)
         for label, plain in zip(written, plain_labels(opened), strict=True)
     ]
 
@@ -131,7 +133,7 @@ def _numeric(opened: LabelledImages, labels: list[str]) -> LabelledImages:
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
     parts = re.split(r"(\d+)", name.lower())
-    return [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+    return [(not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in parts]
 
 
 def _names_of_file(order: str) -> tuple[str, ...]:
@@ -155,7 +157,10 @@ def _names_of_file(order: str) -> tuple[str, ...]:
 def _listed(content: Any, path: Path) -> list[str]:
     """The names of a list, of an object from names to numbers, or of one from numbers to names or lists of names."""
     if isinstance(content, dict) and all(str(key).isdecimal() for key in content):
-        content = {value[0] if isinstance(value, list) and value else value: int(key) for key, value in content.items()}
+        numbered = sorted((int(key), value) for key, value in content.items())
+        if [number for number, _ in numbered] != list(range(len(numbered))):
+            raise UsageError(f"{path} does not number its classes from 0 to {len(content) - 1}, each once.")
+        return [str(value[0] if isinstance(value, list) and value else value) for _, value in numbered]
     if isinstance(content, dict):
         if sorted(content.values(), key=str) != sorted(range(len(content)), key=str):
             raise UsageError(f"{path} does not number its classes from 0 to {len(content) - 1}, each once.")
@@ -169,20 +174,7 @@ def _outputs_of_file(path: Path) -> Mapping[str, tuple[int, ...]]:
     if not path.is_file():
         raise UsageError(f"--class-map {path} does not exist.", 'It is a JSON object, such as {"cat": [281, 282]}.')
     text = _text(path)
-    if _is_json(text):
-        content = json.loads(text)
-        rows = (
-            []
-            if not isinstance(content, dict)
-            else [
-                (name, output)
-                for name, value in content.items()
-                for output in (value if isinstance(value, list) else [value])
-            ]
-        )
-    else:
-        rows = [(row[0], row[1]) for row in csv.reader(text.splitlines()) if len(row) == 2]
-        rows = rows[1:] if rows and not rows[0][1].strip().isdecimal() else rows
+    rows = list(_rows_of_json(text, path) if _is_json(text) else _rows_of_csv(text, path))
     outputs: dict[str, tuple[int, ...]] = {}
     for name, output in rows:
         if isinstance(output, bool) or not str(output).strip().isdecimal():
@@ -197,6 +189,34 @@ def _outputs_of_file(path: Path) -> Mapping[str, tuple[int, ...]]:
             'Write {"cat": [281, 282], "dog": [151]}, or a CSV with a class and an output per row.',
         )
     return outputs
+
+
+def _rows_of_json(text: str, path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield a class and an output at a time."""
+    content = json.loads(text)
+    if not isinstance(content, dict):
+        raise UsageError(
+            f"{path} is a list.", 'Write an object from classes to outputs: {"cat": [281, 282], "dog": 151}.'
+        )
+    for name, value in content.items():
+        for output in value if isinstance(value, list) else [value]:
+            yield name, output
+
+
+def _rows_of_csv(text: str, path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield a class and an output at a time; a row may have several outputs, and the first may be a heading."""
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    rows = csv.reader(text.splitlines(), delimiter=separator)
+    for row in rows:
+        name, *outputs = [cell.strip() for cell in row] or [""]
+        if rows.line_num == 1 and outputs and re.fullmatch(r"[A-Za-z_ ]+", outputs[0]):
+            continue
+        if not any(row):
+            continue
+        if not name or not any(outputs):
+            raise UsageError(f"{path}, line {rows.line_num}: a class and its outputs are needed, got {row}.")
+        for output in filter(None, outputs):
+            yield name, output
 
 
 def _check_known(opened: LabelledImages, labels: Iterable[str], names: tuple[str, ...], file: str) -> None:

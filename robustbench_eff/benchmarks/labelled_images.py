@@ -51,7 +51,8 @@ class LabelledImages:
     """Number of images of the source that do not belong to the benchmark."""
     class_names: tuple[str, ...] = ()
     """Name of every class in the order of the source's own numbers, where it states one; else empty. The labels are
-    then names among these, or their positions as whole numbers. A class without images keeps its number."""
+    then names among these, or, for images of the user's own, their positions as whole numbers. A class without images
+    keeps its number."""
     outputs: tuple[tuple[int, ...], ...] = ()
     """The outputs of a model that stand for each of `class_names`, where the user said so; else empty."""
     class_order: str = ""

@@ -31,7 +31,7 @@ class ResolvedLabels:
     class_names: tuple[str, ...] = ()
     """Name of every class, where the images or the model decided the order; else empty."""
     class_order: str = ""
-    """Where the numbers of the classes come from, for the protocol; empty where the benchmark numbers its own."""
+    """Where the numbers of the classes come from, for the protocol; empty where the benchmark numbers them."""
 
 
 def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabels:
@@ -59,11 +59,21 @@ def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabe
         )
     index_of = dict(benchmark.class_index())
     numeric = all(isinstance(label, int) for label in labels)
-    if not index_of and (opened.class_names or not numeric):
-        return _in_own_order(benchmark, with_class_names(opened))
+    if not index_of and not numeric and benchmark.num_classes is not None:
+        name = next(label for label in labels if isinstance(label, str))
+        raise DataError(
+            f"{opened.origin} has the class {name!r}; the classes of {benchmark.name} are known by their numbers only.",
+            "Label the images by these numbers, or pass them as images of your own, such as --data mine=PATH.",
+        )
+    if benchmark.num_classes is None and (opened.class_names or not numeric):
+        return _in_own_order(with_class_names(opened))
     known = known_names({label for label in labels if isinstance(label, str)}, index_of, opened.class_names)
+    known |= {str(label): index_of[str(label)] for label in labels if str(label) in index_of}
     indices = [
-        label if isinstance(label, int) else _index(label, known, index_of, benchmark, opened) for label in labels
+        label
+        if isinstance(label, int) and str(label) not in known
+        else _index(str(label), known, index_of, benchmark, opened)
+        for label in labels
     ]
     num_classes = benchmark.num_classes or max(indices) + 1
     for position, index in enumerate(indices):
@@ -97,7 +107,7 @@ def with_class_names(opened: LabelledImages) -> LabelledImages:
     return replace(in_class_order(opened, "sorted"), class_order="class names in sorted order", order_is_stated=False)
 
 
-def _in_own_order(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabels:
+def _in_own_order(opened: LabelledImages) -> ResolvedLabels:
     """Return the class indices by the source's own order of its classes."""
     names = opened.class_names
     index_of = {name: index for index, name in enumerate(names)}
@@ -115,7 +125,7 @@ def _in_own_order(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabel
     return ResolvedLabels(
         labels=resolved[: len(opened)],
         textures=None if opened.textures is None else resolved[len(opened) :],
-        num_classes=benchmark.num_classes or len(names),
+        num_classes=len(names),
         all_known=True,
         class_names=names,
         class_order=opened.class_order,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.class_order import in_class_map, in_class_order, other_orders
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
-from robustbench_eff.core.errors import RobustEvalWarning, UsageError
+from robustbench_eff.core.errors import DataError, RobustEvalWarning, UsageError
 
 from .open_images import open_clean
 from .settings import Settings
@@ -39,14 +39,26 @@ def open_all_clean(wanted: Mapping[str, Benchmark], settings: Settings) -> dict[
     for images in opened.values():
         if images is not None and images.ignored:
             _warn(_ignored(images))
-    for name in own:
-        opened[name] = _in_stated_order(opened[name], settings)
-    return opened
+    return {
+        name: images if images is None else in_stated_order(wanted[name], images, settings)
+        for name, images in opened.items()
+    }
 
 
-def _in_stated_order(images: LabelledImages | None, settings: Settings) -> LabelledImages | None:
-    if images is None:
-        return None
+def in_stated_order(benchmark: Benchmark, images: LabelledImages, settings: Settings) -> LabelledImages:
+    """Return the user's own images with their classes in the order that the user stated; any others unchanged.
+
+    Args:
+        benchmark: The benchmark of the images.
+        images: The images, clean or corrupted.
+        settings: The options of the run.
+
+    Raises:
+        UsageError: The class order or map is not valid.
+        DataError: It does not fit the images.
+    """
+    if benchmark.num_classes is not None:
+        return images
     if settings.class_map is not None:
         return in_class_map(images, str(settings.class_map))
     if settings.class_order is not None:
@@ -54,6 +66,23 @@ def _in_stated_order(images: LabelledImages | None, settings: Settings) -> Label
     if others := other_orders(images):
         _warn(f"{images.origin}: {others}")
     return images
+
+
+def check_same_order(clean: LabelledImages, files: LabelledImages) -> None:
+    """Check that corrupted images have the classes of the clean ones, in the same order.
+
+    Args:
+        clean: The clean images of the user's own.
+        files: Corrupted images that were made from them.
+
+    Raises:
+        DataError: Names or order differ.
+    """
+    if clean.class_names and files.class_names and clean.class_names != files.class_names:
+        raise DataError(
+            f"{files.origin} numbers its classes in another order than {clean.origin}.",
+            "State one for both: --class-order sorted, natural, or a file with the names.",
+        )
 
 
 def _ignored(images: LabelledImages) -> str:

@@ -18,7 +18,7 @@ from robustbench_eff.registry.perturbation import Perturbation, expand_sets, per
 from robustbench_eff.registry.suite import Suite
 
 from .open_images import available, missing_files, open_files
-from .own_images import open_all_clean
+from .own_images import check_same_order, in_stated_order, open_all_clean
 from .settings import Settings
 from .suggested_command import suggested_commands
 
@@ -205,7 +205,7 @@ def _opened(
     wanted = {benchmark.name: benchmark for model in models for benchmark in model.benchmarks}
     clean = open_all_clean(wanted, settings)
     files = {
-        (name, change.text): open_files(benchmark, str(locations.place(benchmark, settings.data)), change, clean[name])
+        (name, change.text): _open_files(benchmark, change, clean[name], settings)
         for name, benchmark in wanted.items()
         for change in published[name]
     }
@@ -217,3 +217,13 @@ def _opened(
         published=files,
         missing=missing.all(),
     )
+
+
+def _open_files(
+    benchmark: Benchmark, change: Perturbation, clean: LabelledImages | None, settings: Settings
+) -> LabelledImages:
+    place = str(locations.place(benchmark, settings.data))
+    opened = in_stated_order(benchmark, open_files(benchmark, place, change, clean), settings)
+    if clean is not None and benchmark.num_classes is None:
+        check_same_order(clean, opened)
+    return opened

@@ -60,30 +60,30 @@ def _check_outputs(classifier: Classifier, opened: LabelledImages) -> None:
 
 
 def _over(benchmark: Benchmark, class_map: ClassMap, names: tuple[str, ...]) -> Benchmark:
-    return replace(benchmark, num_classes=len(names), class_map=lambda: class_map, class_names=names)
+    return replace(benchmark, class_map=lambda: class_map, class_names=names)
 
 
 def _by_names(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> Benchmark:
     """Match the names of the images' classes with those that the classifier has for its outputs."""
     labels = opened.class_names or tuple(sorted({str(label) for label in plain_labels(opened)}))
-    if not classifier.class_names or any(name.isdecimal() for name in labels):
+    if not classifier.class_names or all(name.isdecimal() for name in labels):
         return benchmark
     outputs = _positions(classifier.class_names)
     index_of = {name: outputs[plain(name)] for name in labels if plain(name) in outputs}
     if opened.order_is_stated:
         return replace(benchmark, flags=_contradictions(classifier, labels, index_of))
     if not index_of:
-        return benchmark
+        own = ", ".join(map(repr, classifier.class_names[:_SHOWN]))
+        flag = f"class names differ: the model names its outputs {own}, ...; none of these is a class of the images"
+        return replace(benchmark, flags=(flag,))
     if unknown := [name for name in labels if name not in index_of]:
         raise _some_unknown(classifier, opened, unknown, len(labels))
     kept = tuple(sorted(set(index_of.values())))
-    if len(kept) < len(index_of):
-        return benchmark  # two names of the images are one name of the model
     if 1 < len(kept) < classifier.num_classes:
         names = tuple(classifier.class_names[index] for index in kept)
         position_of = {name: kept.index(index) for name, index in index_of.items()}
         mapped = _over(benchmark, restricted(classifier.num_classes, kept), names)
-        return replace(mapped, class_index=partial(dict, position_of))
+        return replace(mapped, num_classes=len(kept), class_index=partial(dict, position_of))
     return replace(
         benchmark,
         num_classes=classifier.num_classes,

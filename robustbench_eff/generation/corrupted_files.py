@@ -130,7 +130,7 @@ def _write_own(
     files = own_files(benchmark, opened, images.sample_ids)
     record = {
         "classes": files.classes,
-        "num_classes": files.num_classes,
+        "class_names": list(files.class_names),
         "size": list(geometry.shape),
         "constants": constants[0],
     }

@@ -26,8 +26,8 @@ class OwnFiles:
 
     classes: dict[str, int]
     """Class index by the name of its folder."""
-    num_classes: int | None
-    """Number of classes; None where the source only has numbers of some of them."""
+    class_names: tuple[str, ...]
+    """Name of every class in order; empty where the source has numbers only."""
     names: list[str]
     """Path of every image below the folder of a severity."""
 
@@ -75,8 +75,7 @@ def own_files(benchmark: Benchmark, opened: LabelledImages, sample_ids: Sequence
     ]
     if len(set(names)) < len(names):
         raise UsageError("Two images of one class have the same name.", "Rename them: each becomes a file.")
-    num_classes = resolved.num_classes if resolved.all_known else None
-    return OwnFiles({folders[index]: index for index in sorted(folders)}, num_classes, names)
+    return OwnFiles({folders[index]: index for index in sorted(folders)}, resolved.class_names, names)
 
 
 def _file(folder: str, label: str, sample: str) -> str:

@@ -54,7 +54,7 @@ _FINDERS: tuple[Callable[[nn.Module], Any], ...] = (
 
 
 def _plain(names: Any) -> tuple[str, ...]:
-    """Return names in their order; empty for anything else than distinct names numbered from 0."""
+    """Return names in their order; empty for anything else than names numbered from 0."""
     if isinstance(names, Mapping):
         numbered = {int(index): name for index, name in names.items() if str(index).isdecimal()}
         names = [numbered[index] for index in sorted(numbered)] if set(numbered) == set(range(len(names))) else ()

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import binom
 
 from robustbench_eff.core.flags import AT_CHANCE
+from robustbench_eff.core.statistics import wilson
 
 from .cell_groups import CellOutcomes
 
@@ -18,10 +19,12 @@ _ADVERSARIALLY_SELECTED = ("imagenet-a", "imagenet-a-1000way")
 
 
 def chance_flag(item: CellOutcomes) -> tuple[str, ...]:
-    """Return a flag for an accuracy that is not above chance, by an exact binomial test; empty for any other.
+    """Return a flag for an accuracy at chance; empty for any other.
 
-    Chance is one over the number of classes that the images have, or, for a model that gives every image one class,
-    whatever share that class has.
+    It is at chance if an exact binomial test does not find it above, and if its 95 % interval ends below the middle
+    between chance and 1: a few images alone cannot tell a good model of two classes from a coin. Chance is one over the
+    number of classes that the images have. A model that gives every image one class is at chance, whatever share of the
+    images that class has.
 
     Args:
         item: A clean cell with its outcomes.
@@ -32,7 +35,7 @@ def chance_flag(item: CellOutcomes) -> tuple[str, ...]:
         return ()
     if len(np.unique(predictions)) == 1:
         return (f"{AT_CHANCE}all {n} images are given class {predictions[0]}",)
-    right = int(np.sum(labels == predictions))
-    if binom.sf(right - 1, n, 1 / classes) <= _LEVEL:
+    right, chance = int(np.sum(labels == predictions)), 1 / classes
+    if binom.sf(right - 1, n, chance) <= _LEVEL or wilson(right, n)[1] >= (1 + chance) / 2:
         return ()
     return (f"{AT_CHANCE}{right} of {n} right, guessing among {classes} classes gives {n / classes:.3g}",)

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.benchmarks.class_order import in_class_order
 from robustbench_eff.benchmarks.definitions.cifar10 import CLASSES
 from robustbench_eff.benchmarks.definitions.imagenet import facts
 from robustbench_eff.core.errors import RobustEvalError, RobustEvalWarning, UsageError
 from robustbench_eff.core.flags import AT_CHANCE
+from robustbench_eff.registry.open_benchmark import open_location
 from running import accuracies
 from world_layouts import SeesClasses, folders, seeing, shown
 
@@ -108,6 +110,7 @@ def test_a_folder_without_images_keeps_its_place(tmp_path: Path) -> None:
         ("map.json", json.dumps({"pet": [0, 1], "bird": 4})),
         ("map.csv", "class,output\npet,0\npet,1\nbird,4\n"),
         ("map.csv", "pet,0\nbird,4\npet,1\n"),
+        ("map.csv", "class;outputs\npet;0;1\n\nbird;4\n"),
     ],
 )
 def test_a_class_map_gives_each_class_its_outputs(tmp_path: Path, name: str, content: str) -> None:
@@ -138,6 +141,10 @@ def test_labels_that_are_numbers_have_a_class_map_too(tmp_path: Path) -> None:
         ({"class_map": "one.json"}, "two classes or more"),
         ({"class_map": "far.json"}, "gives 'dog' the output 2, and SeesClasses has 0 to 1"),
         ({"class_map": "shared.json"}, "gives output 0 to two classes"),
+        ({"class_map": "gap.csv"}, "line 2: a class and its outputs are needed"),
+        ({"class_map": "wnids.csv"}, "'cat' has the output 'n0123'"),
+        ({"class_map": "list.json"}, "is a list"),
+        ({"class_order": "doubled.json"}, "names 'cat' twice"),
         ({"class_map": "words.json"}, "'cat' has the output 'first'"),
         ({"class_map": "far.json", "class_order": "sorted"}, "exclude each other"),
     ],
@@ -155,6 +162,10 @@ def test_what_cannot_be_an_order_is_one_sentence(
         "one.json": '{"cat": 0}',
         "far.json": '{"cat": 0, "dog": 2}',
         "shared.json": '{"cat": 0, "dog": [1, 0]}',
+        "gap.csv": "cat,0\n,1\n",
+        "wnids.csv": "cat,n0123\ndog,1\n",
+        "list.json": "[0, 1]",
+        "doubled.json": '{"0": "cat", "1": "cat"}',
         "words.json": '{"cat": "first", "dog": 1}',
     }
     for name, content in contents.items():
@@ -224,6 +235,42 @@ def test_names_of_which_only_some_are_the_models_are_refused(tmp_path: Path) -> 
     assert mapped.value == 1
 
 
+def test_two_folders_may_be_one_output(tmp_path: Path) -> None:
+    where = folders(tmp_path / "set", {"cat": 1, "dog": 0, "kitten": 1})
+    assert accuracy(tmp_path, named(["dog", "cat, kitten", "bird"], [0, 1, 2]), where).value == 1
+
+
+def test_a_name_may_be_a_number(tmp_path: Path) -> None:
+    where = folders(tmp_path / "set", {"1": 2, "cat": 1, "dog": 0})
+    assert accuracy(tmp_path, named(["dog", "cat", "1"], [0, 1, 2]), where).value == 1
+
+
+def test_names_that_have_nothing_in_common_are_flagged(tmp_path: Path) -> None:
+    where = folders(tmp_path / "set", {"Hund": 0, "Katze": 1})
+    (flag,) = accuracy(tmp_path, named(["cat", "dog"], [1, 0]), where).flags
+    assert "the model names its outputs 'cat', 'dog', ...; none of these is a class of the images" in flag
+
+
+def test_capitals_alone_make_an_order_of_their_own(tmp_path: Path) -> None:
+    """Two names that differ in capitals only come in the same order in every process."""
+    opened = open_location(str(folders(tmp_path / "set", {"cat": 0, "Cat": 1, "dog": 2})), "test")
+    assert in_class_order(opened, "natural").class_names == ("Cat", "cat", "dog")
+
+
+@pytest.mark.parametrize("labels", [["0.0", "1.0", "2.0"], [0.0, 1.0, 2.0]])
+def test_numbers_may_have_a_decimal_point(tmp_path: Path, labels: list) -> None:
+    where = own_labels(tmp_path / "set.npz", labels, [0, 1, 2])
+    (tmp_path / "names.txt").write_text("0\n1\n2\n")
+    for order in ("numeric", str(tmp_path / "names.txt")):
+        assert accuracy(tmp_path, seeing(3), where, class_order=order).value == 1
+
+
+def test_classes_known_by_number_only_are_not_numbered_by_name(tmp_path: Path) -> None:
+    where = folders(tmp_path / "set", {"zero": 0, "one": 1})
+    with pytest.raises(RobustEvalError, match="the classes of digits are known by their numbers only"):
+        accuracy(tmp_path, seeing(10), where, data={"digits": str(where)}, benchmarks=["digits"])
+
+
 def test_placeholders_are_no_names(tmp_path: Path) -> None:
     where = folders(tmp_path / "set", {"cat": 0, "dog": 1})
     found = accuracy(tmp_path, named(["LABEL_0", "LABEL_1"], [0, 1], "hugging_face"), where)
@@ -284,6 +331,16 @@ def test_a_right_or_a_small_number_is_not_at_chance(tmp_path: Path, count: int) 
     labels = [number % 10 for number in range(count)]
     where = own_labels(tmp_path / "set.npz", labels, labels if count > 10 else [9, 8])
     assert not any(flag.startswith(AT_CHANCE) for flag in accuracy(tmp_path, seeing(10), where).flags)
+
+
+@pytest.mark.parametrize(("right", "n", "flagged"), [(8, 10, False), (14, 20, False), (11, 20, True), (0, 10, True)])
+def test_a_few_images_of_two_classes_are_not_at_chance_for_sure(
+    tmp_path: Path, right: int, n: int, flagged: bool
+) -> None:
+    labels = [number % 2 for number in range(n)]
+    classes = [label if number < right else 1 - label for number, label in enumerate(labels)]
+    flags = accuracy(tmp_path, seeing(2), own_labels(tmp_path / "set.npz", labels, classes)).flags
+    assert any(flag.startswith(AT_CHANCE) for flag in flags) is flagged
 
 
 def test_an_image_without_a_label_is_refused(tmp_path: Path) -> None:

@@ -28,9 +28,10 @@ def facts(name: str) -> dict[str, Any]:
 
 
 def class_index() -> dict[str, int]:
-    """Return the index of every wnid, of every name that stands for one class only in public lists, and of every lemma.
+    """Return the index of every wnid, of every name that public lists give to one class only, and of every synonym.
 
-    A lemma of several classes is left out, unless it is the whole name of one of them: `harp` is no mouth organ.
+    Synonyms are the lemmas of WordNet. A synonym of several classes is left out, unless it is the whole name of one:
+    `harp` is class 594, although it is also a synonym of class 593, the harmonica.
     """
     whole = _whole_names()
     taken = {name for name, _ in whole}
@@ -74,9 +75,9 @@ IMAGENET = Benchmark(
     size="50,000 images, 6.3 GB (unverified)",
     num_classes=OUTPUTS,
     class_index=class_index,
-    labels_from_one="Labels that count from 1 are one of two. The devkit's ILSVRC2012_ID has an order of its own: "
-    "replace each by the WNID that the devkit's meta.mat gives it. TensorFlow's numbers begin with a background class: "
-    "subtract 1.",
+    labels_from_one="Labels from 1 to 1000 may be the devkit's ILSVRC2012_ID, which has an order of its own: replace "
+    "each by the WNID that the devkit's meta.mat gives it. Or they may be TensorFlow's numbers, in which 0 is the "
+    "background: subtract 1.",
 )
 
 IMAGENET_SKETCH = dataclasses.replace(

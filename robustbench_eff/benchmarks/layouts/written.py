@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.preprocessing import Geometry
 
 from ..benchmark import Benchmark
+from ..labelled_images import LabelledImages
 from .published import IMAGE_FOLDERS
 
 RECORD = "made-from.json"
 """File that records what the images of a folder were made from, and how."""
 _SEVERITY = re.compile(r"\w+/[1-5]")
-_WNID = re.compile(r"n\d{8}")
 
 
 def written_set(name: str, place: str) -> Benchmark | None:
@@ -41,14 +43,12 @@ def written_set(name: str, place: str) -> Benchmark | None:
                 f"{place} holds corrupted images of {published}.",
                 f"Read them with --benchmark {published} --data {published}={place}.",
             )
-        classes: dict[str, int] = record["classes"]
-        num_classes: int | None = record["num_classes"]
+        index_of: dict[str, int] = record["classes"]
+        names = tuple(record["class_names"])
         height, width = record["size"]
         source, constants = str(record["benchmark"]), str(record["constants"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file} cannot be read: {type(error).__name__}: {error}.", "Write the set again.") from error
-    # Of a classifier of ImageNet, outputs are found by the wnids of the folders, as for the clean images.
-    is_open = num_classes is None or all(map(_WNID.fullmatch, classes))
     return Benchmark(
         name=name,
         title=f"corrupted images of {source}, the user's own",
@@ -56,9 +56,23 @@ def written_set(name: str, place: str) -> Benchmark | None:
         licence="the user's",
         download_url=place,
         size="",
-        num_classes=None if is_open else num_classes,
-        class_index=dict if is_open else classes.copy,
+        num_classes=None,
         source_benchmark=source,
         geometry=Geometry(size=(height, width), mode="none"),
-        layout=replace(IMAGE_FOLDERS, constants=constants),
+        layout=replace(IMAGE_FOLDERS, constants=constants, open=partial(_open, index_of, names)),
+    )
+
+
+def _open(index_of: Mapping[str, int], names: tuple[str, ...], folder: Path, level: int) -> LabelledImages:
+    """Open the class folders of a severity, with the classes in the order of the images they were made from."""
+    opened = IMAGE_FOLDERS.open(folder, level)
+    if unknown := sorted(set(opened.labels) - index_of.keys()):
+        raise DataError(f"{folder} has a class folder {unknown[0]!r} that {RECORD} does not name.", "Remove it.")
+    indices = [index_of[label] for label in opened.labels]
+    order = f"in the order of {RECORD}"
+    return replace(
+        opened,
+        labels=[names[index] for index in indices] if names else indices,
+        class_names=names,
+        class_order=order if names else f"labels as numbers {order}",
     )
