@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,8 +18,8 @@ from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
 from .hub_folders import BUILDERS, by_split, data_files, is_hub_cache, is_saved, refuse_configurations, snapshot
+from .hub_references import parse_reference
 from .placeholder import refuse_placeholder
-from .progress_bars import without_progress_bars
 from .splits import SPLITS, named_split, pick_split, rows_of_split, split_column
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp", "JPG", "JPEG", "PNG")
@@ -29,17 +30,6 @@ LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label", SHAPE_COLUMN)
 """Names of the column with labels, in order of preference."""
 ID_COLUMNS = ("id", "__key__", "name", "file_name")
 """Names of a column with sample ids, in order of preference."""
-
-
-class HubReference(NamedTuple):
-    """A dataset on the hub, written `ID[@SPLIT][#REVISION]`."""
-
-    dataset_id: str
-    """Such as `uoft-cs/cifar10`."""
-    split: str
-    """Name of the split; empty for the benchmark's own."""
-    revision: str | None
-    """Branch, tag or commit; None for the newest."""
 
 
 def understands(path: Path) -> bool:
@@ -69,7 +59,7 @@ def open_files(path: Path, split: str) -> LabelledImages:
     files, features = data_files(path), None
     for file in files:
         refuse_placeholder(file)
-    with without_progress_bars():
+    with _without_progress_bars():
         if not files:
             files, saved = sorted(path.rglob("*.arrow")), load_from_disk(str(path))
             splits = dict(saved) if isinstance(saved, Mapping) else {"": saved}
@@ -123,7 +113,7 @@ def missing_dataset(name: str, reference: str) -> list[Missing]:
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-    dataset_id, _, revision = _parse(reference)
+    dataset_id, _, revision = parse_reference(reference)
     page = f"https://huggingface.co/datasets/{dataset_id}"
     how = f"--data {name}=PATH with a local copy, or run where the hub can be reached"
     cached = Path(constants.HF_HUB_CACHE) / f"datasets--{dataset_id.replace('/', '--')}"
@@ -157,7 +147,7 @@ def open_hub(reference: str, split: str) -> LabelledImages:
     """
     from datasets import get_dataset_split_names, load_dataset
 
-    dataset_id, named, revision = _parse(reference)
+    dataset_id, named, revision = parse_reference(reference)
     available = get_dataset_split_names(dataset_id, revision=revision)
     origin = f"hf:{dataset_id}"
     if named and named not in available:
@@ -170,10 +160,18 @@ def open_hub(reference: str, split: str) -> LabelledImages:
     return _labelled(dataset, origin, f"{origin} {dataset._fingerprint}", origin, split)
 
 
-def _parse(reference: str) -> HubReference:
-    named, _, revision = reference.partition("#")
-    dataset_id, _, split = named.partition("@")
-    return HubReference(dataset_id, split, revision or None)
+@contextmanager
+def _without_progress_bars() -> Iterator[None]:
+    """Silence the progress bars of `datasets`, which only flicker for local files."""
+    import datasets
+
+    were_disabled = datasets.are_progress_bars_disabled()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if not were_disabled:
+            datasets.enable_progress_bars()
 
 
 def _labelled(dataset: Any, origin: str, stamp: str, split: str, wanted: str) -> LabelledImages:
