@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 
 from layouts_arrays import npy, npz, stl10, svhn
 from layouts_downloaded import gtsrb, tiny_imagenet
@@ -185,6 +185,7 @@ def tar_of_training(folder: Path) -> Path:
         tar_of_training,
         lambda at: parquet(at / "test-00000-of-00001.parquet"),
         lambda at: parquet(at / "test-00000-of-00001.parquet").parent,
+        lambda at: parquet(at / "test" / "test-00000-of-00001.parquet").parent,
     ],
 )
 def test_training_never_opens_other_images(tmp_path: Path, make: Callable[[Path], Path]) -> None:
@@ -194,6 +195,12 @@ def test_training_never_opens_other_images(tmp_path: Path, make: Callable[[Path]
     assert len(opened(where)) > 0
 
 
+def saved_training(folder: Path) -> Path:
+    rows = {"image": [{"bytes": encoded(0), "path": None}], "label": [0]}
+    DatasetDict({"train": Dataset.from_dict(rows)}).save_to_disk(str(folder / "saved"))
+    return folder / "saved"
+
+
 @pytest.mark.parametrize(
     ("make", "named"),
     [
@@ -201,6 +208,7 @@ def test_training_never_opens_other_images(tmp_path: Path, make: Callable[[Path]
         (lambda at: parquet(at / "train-00000-of-00001.parquet").parent, "train-00000-of-00001.parquet"),
         (lambda at: folders(at / "train", CLASSES).parent, "train"),
         (npy(x_train=GREY, y_train=[0, 1]), "x_train.npy"),
+        (saved_training, "train"),
     ],
 )
 def test_training_images_alone_are_opened_for_a_test_if_the_user_names_them(

@@ -22,10 +22,10 @@ from .cifar_pickles import PICKLE, VALUES, PickledArray, names_in, read_pickle
 from .placeholder import refuse_placeholder
 from .splits import named_split, pick_split
 
-_TEN = tuple(f"data_batch_{number}" for number in range(1, 6))
+_BATCHES = tuple(f"data_batch_{number}" for number in range(1, 6))
 FILES = {
     "test": (("test_batch.bin",), ("test.bin",), ("test_batch",), ("test",)),
-    "train": (tuple(f"{name}.bin" for name in _TEN), ("train.bin",), _TEN, ("train",)),
+    "train": (tuple(f"{name}.bin" for name in _BATCHES), ("train.bin",), _BATCHES, ("train",)),
 }
 """Names of the files with the images of a split, of CIFAR-10 and CIFAR-100 in the binary and the python version."""
 BATCH = re.compile(r"(test_batch|data_batch_[1-5]|test|train)(\.bin)?")

@@ -68,8 +68,9 @@ def open_files(path: Path, split: str) -> LabelledImages:
         else:
             splits, features = _files_by_split(path, files, cache)
         # A file, or a folder named by the split that it holds, is what the user named.
-        is_named = len(splits) == 1 and (path.is_file() or path.name.lower() in SPLITS)
-        choose = f"Pass one of its files, such as {files[0]}."
+        is_named = path.is_file() or (split != "train" and len(splits) == 1 and path.name.lower() in SPLITS)
+        example = files[0].parent if is_saved(path) else files[0]
+        choose = f"Pass the files of one split, such as {example}."
         picked = next(iter(splits)) if is_named else pick_split(split, splits, str(path), choose)
         dataset = splits[picked]
         if isinstance(dataset, list):
