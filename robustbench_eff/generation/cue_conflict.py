@@ -18,7 +18,7 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.data_fingerprint import hash_strings
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
-from robustbench_eff.benchmarks.layouts.written import RECORD
+from robustbench_eff.benchmarks.readers.image_files import RECORD
 from robustbench_eff.core.disk import atomic_write, cache_folder, store_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress

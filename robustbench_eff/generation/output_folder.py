@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from robustbench_eff.benchmarks.layouts.written import RECORD
+from robustbench_eff.benchmarks.readers.image_files import RECORD
 from robustbench_eff.core.disk import atomic_write
 from robustbench_eff.core.errors import UsageError
 

@@ -128,6 +128,7 @@ def test_a_pickle_of_anything_else_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "test").write_bytes(content)
+    (tmp_path / "meta").write_bytes(b"")
     with pytest.raises(DataError, match=words):
         opened(tmp_path)
     assert not (tmp_path / "ran").exists()
@@ -135,6 +136,7 @@ def test_a_pickle_of_anything_else_is_refused(
 
 def test_a_cut_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "test.bin").write_bytes(records(FINE)[:-1])
+    (tmp_path / "fine_label_names.txt").touch()
     with pytest.raises(DataError, match="not a whole number of CIFAR's records"):
         opened(tmp_path)
 

@@ -86,7 +86,7 @@ def test_images_of_emnist_lie_as_in_torchvision(tmp_path: Path, monkeypatch: pyt
         (flowers, "test of Flowers-102", "numbers of the dataset, minus 1"),
         (cifar102, "test of CIFAR-10.2", ""),
         (npy(cifar10__1_v6_data=np.zeros((1, 32, 32, 3), np.uint8), cifar10__1_v6_labels=[0]), "CIFAR-10.1 v6", ""),
-        (npz("x.npz", train_images=np.zeros((2, 8, 8), np.uint8), train_labels=[[0], [1]]), "train", ""),
+        (npz("x.npz", val_images=np.zeros((2, 8, 8), np.uint8), val_labels=[[0], [1]]), "validation", ""),
         (npz("x.npz", x=np.zeros((2, 8, 8), np.uint8), y=np.eye(2)), "local files", "positions in one-hot labels"),
         (hub_download, "test", "numbers of the dataset"),
     ],

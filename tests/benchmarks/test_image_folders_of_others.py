@@ -22,6 +22,7 @@ from torchvision.datasets import ImageFolder
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from robustbench_eff.benchmarks.labels import resolve_labels
+from robustbench_eff.benchmarks.readers.class_folders import EMPTY_CLASS
 from robustbench_eff.benchmarks.readers.image_files import SUFFIXES
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.registry import build_benchmark
@@ -68,7 +69,9 @@ def read(root: Path) -> tuple[dict[str, int], int]:
         assert "no images in them" in error.message
         return {}, 0
     labels = resolve_labels(build_benchmark.benchmark("mine", str(root)), opened).labels.tolist()
-    return dict(zip(opened.ids, labels, strict=True)), sum(item.count for item in opened.ignored)
+    return dict(zip(opened.ids, labels, strict=True)), sum(
+        item.count for item in opened.ignored if item.reason != EMPTY_CLASS
+    )
 
 
 def is_hidden(path: str) -> bool:

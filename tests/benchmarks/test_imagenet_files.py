@@ -125,7 +125,7 @@ def test_of_several_splits_in_a_tar_the_benchmarks_own_is_opened(tmp_path: Path)
 @pytest.mark.parametrize(
     ("members", "words"),
     [
-        (["set/train/a/1.png", "set/training/a/2.png"], "holds splits"),
+        (["set/train/a/1.png", "set/training/a/2.png"], "has the splits train, training, not 'test'"),
         (["set/a/1.png", "set/2.png"], "outside of any class folder"),
     ],
 )

@@ -97,5 +97,5 @@ def test_of_a_folder_of_splits_the_benchmarks_own_is_opened(tmp_path: Path) -> N
 
 def test_training_images_are_not_taken_for_test_images(tmp_path: Path) -> None:
     class_folders(tmp_path / "train", ["a", "b"])
-    with pytest.raises(DataError, match=r"holds splits \(train\), not classes"):
+    with pytest.raises(DataError, match="has only the split 'train', where 'test' is wanted"):
         open_location(str(tmp_path), "test")

@@ -156,7 +156,11 @@ ARRAY_LAYOUTS = (
     _right("keras_channels_first", npz("set.npz", x=grey()[:, None], y=LABELS)),
     _right("floats_to_255", npz("set.npz", x=colored().astype(np.float32), y=LABELS)),
     _right("one_hot_labels", npz("set.npz", x=colored(), y=_ONE_HOT)),
-    _right("only_the_training_split", npz("set.npz", x_train=colored(), y_train=LABELS)),
+    _refused(
+        "only_the_training_split",
+        npz("set.npz", x_train=colored(), y_train=LABELS),
+        "has only the split 'train', where 'test' is wanted.\nStore one pair of arrays as x and y in a file of its own",
+    ),
     _right("capital_x", npz("set.npz", X_test=colored(), Y_test=LABELS)),
     _right("validation_for_test", npz("a.npz", x_train=grey()[::-1], y_train=LABELS[::-1], x_val=grey(), y_val=LABELS)),
     _right("medmnist", npz("pathmnist.npz", **_MEDICAL)),

@@ -103,7 +103,9 @@ OWN_LAYOUTS = (
     WorldLayout(name="hidden_and_foreign_files", make=_hidden_and_foreign_files, count=4),
     WorldLayout(name="folders_of_splits", make=_splits, count=4),
     WorldLayout(
-        name="training_images_only", make=_only_training_images, refusal=r"holds splits \(train\), not classes"
+        name="training_images_only",
+        make=_only_training_images,
+        refusal=r"has only the split 'train', where 'test' is wanted.\nPass the folder of one split, such as .*train",
     ),
     WorldLayout(name="class_without_images", make=_empty_class, count=4),
     WorldLayout(

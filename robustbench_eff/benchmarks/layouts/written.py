@@ -14,10 +14,9 @@ from robustbench_eff.core.preprocessing import Geometry
 
 from ..benchmark import Benchmark
 from ..labelled_images import LabelledImages
+from ..readers.image_files import RECORD
 from .published import IMAGE_FOLDERS
 
-RECORD = "made-from.json"
-"""File that records what the images of a folder were made from, and how."""
 _SEVERITY = re.compile(r"\w+/[1-5]")
 
 

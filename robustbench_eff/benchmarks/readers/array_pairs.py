@@ -13,6 +13,7 @@ from ..reader import DocumentedLayout, Reader
 from .arrays import Pair, find_pairs, labelled_arrays, pick_pair
 from .npz import objects_refused, refuse_other_labels
 from .placeholder import refuse_placeholder
+from .splits import named_split
 from .stray_files import refuse_class_folders
 
 _CIFAR_10_1 = re.compile(r"cifar10\.1_(v[46])_data")
@@ -39,7 +40,9 @@ def open_pair(path: Path, split: str) -> LabelledImages:
         DataError: Several pairs fit, class folders lie beside them, an array holds Python objects, or has another form
             than `labelled_arrays` takes.
     """
-    pair = pick_pair(_pairs(path), split, str(path), "Pass the .npy file with the images of one of them.")
+    pairs = _pairs(path)
+    wanted = (named_split(split, path.stem, str(path)) or split) if path.is_file() else split
+    pair = pick_pair(pairs, wanted, str(path), "Pass the .npy file with the images of one of them.")
     folder = path if path.is_dir() else path.parent
     if path.is_dir():
         refuse_class_folders(path, path / f"{pair.images}.npy")

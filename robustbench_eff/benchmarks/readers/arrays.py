@@ -46,20 +46,18 @@ def find_pairs(names: Iterable[str]) -> dict[str, Pair]:
 
 
 def pick_pair(pairs: dict[str, Pair], split: str, origin: str, hint: str) -> Pair:
-    """Return the pair of the benchmark's own split, else the only one.
+    """Return the pair of the split to open, by the policy of `splits.pick_split`.
 
     Args:
         pairs: The result of `find_pairs`, not empty.
-        split: The benchmark's own split.
+        split: The wanted split.
         origin: File or folder that holds the arrays.
-        hint: What to do if several pairs fit.
+        hint: What to do if several pairs fit, or none.
 
     Raises:
-        DataError: Several pairs are of the same split, or none of several is of the benchmark's own.
+        DataError: Several pairs are of the same split, or none is of the split to open.
     """
-    if len(pairs) == 1:
-        return next(iter(pairs.values()))
-    picked = pick_split(split, (pair.split for pair in pairs.values()), origin)
+    picked = pick_split(split, (pair.split for pair in pairs.values()), origin, hint)
     matching = [pair for pair in pairs.values() if pair.split == picked]
     if len(matching) > 1:
         names = ", ".join(f"{pair.images} with {pair.labels}" for pair in matching)

@@ -16,6 +16,8 @@ from robustbench_eff.core.errors import DataError
 
 VALUES = 3 * 32 * 32
 """Number of pixel values of an image."""
+PICKLE = b"\x80"
+"""First byte of a pickle, in every version that a file of CIFAR has."""
 
 
 def read_pickle(content: bytes) -> dict[str, Any]:

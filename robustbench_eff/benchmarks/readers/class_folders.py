@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import LabelledImages
 from ..reader import DocumentedLayout, Reader
-from .image_files import HIDDEN, SUFFIXES, find_images, from_paths, summary
+from .csv_folder import CSV_FOLDER
+from .image_files import HIDDEN, SUFFIXES, find_images, from_paths, holds_images, summary
+from .splits import SPLITS, pick_split
 
-SPLITS = {
-    "train": "train",
-    "training": "train",
-    "val": "validation",
-    "valid": "validation",
-    "validation": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-}
-"""Names of folders that are splits and not classes, and the split that each holds."""
-FALLBACK = {"test": "validation", "validation": "test"}
-"""The split that is opened where the wanted one is not there: one that nobody trained on."""
+EMPTY_CLASS = "class folder without images, which keeps its number"
+"""Reason for which a folder stands among the ignored files."""
+NOT_IN_A_CLASS = "not in a class folder"
+"""Reason to ignore an image beside the class folders."""
+_Image = TypeVar("_Image")
 
 
 class _SortKey(NamedTuple):
@@ -37,6 +32,36 @@ class _SortKey(NamedTuple):
     """The number; 0 for a name."""
     name: str
     """Name of the folder."""
+
+
+class DealtClasses(NamedTuple, Generic[_Image]):
+    """The images of class folders in the order in which they are listed, and the order of the classes."""
+
+    images: list[_Image]
+    """One per class in turn: the first of each class, then the second, ..."""
+    names: tuple[str, ...]
+    """Names of the classes in their order; empty where they are numbers."""
+    order: str
+    """Where the numbers of the classes come from."""
+    empty: list[str]
+    """Names of the classes without images."""
+
+
+def deal(by_class: Mapping[str, Sequence[_Image]]) -> DealtClasses[_Image]:
+    """Deal images one per class in turn, so that the first N images hold all classes equally.
+
+    Args:
+        by_class: The images of every class folder, which may be none.
+    """
+    classes = sorted(by_class, key=sort_key)
+    turns = zip_longest(*(by_class[name] for name in classes))
+    numbers = all(name.isdecimal() for name in classes)
+    return DealtClasses(
+        images=[image for turn in turns for image in turn if image is not None],
+        names=() if numbers else tuple(sorted(classes)),
+        order="folder names as numbers" if numbers else "class folders in sorted order",
+        empty=[name for name in classes if not by_class[name]],
+    )
 
 
 def open_class_folders(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> LabelledImages:
@@ -61,22 +86,24 @@ def open_class_folders(folder: Path, suffixes: frozenset[str] = SUFFIXES) -> Lab
         if below:
             by_class[name].append(path)
         else:
-            ignored.append(("not in a class folder", path))
-    paths = [path for turn in zip_longest(*by_class.values()) for path in turn if path is not None]
-    if not paths:
-        raise DataError(f"{folder} has class folders but no images in them.", _hint(found.ignored))
-    opened = from_paths(folder, paths, [path.relative_to(folder).parts[0] for path in paths])
-    numbers = all(name.isdecimal() for name in by_class)
-    return replace(
-        opened,
-        class_names=() if numbers else tuple(sorted(by_class)),
-        class_order="folder names as numbers" if numbers else "class folders in sorted order",
-        ignored=summary(ignored, folder),
+            ignored.append((NOT_IN_A_CLASS, path))
+    dealt = deal(by_class)
+    if not dealt.images:
+        raise _without_images(folder, bool(by_class), found.ignored)
+    ignored += [(EMPTY_CLASS, folder / name) for name in dealt.empty]
+    opened = from_paths(folder, dealt.images, [path.relative_to(folder).parts[0] for path in dealt.images])
+    return replace(opened, class_names=dealt.names, class_order=dealt.order, ignored=summary(ignored, folder))
+
+
+def _without_images(folder: Path, has_folders: bool, ignored: list[tuple[str, Path]]) -> DataError:
+    """Return the error for a folder without images in class folders."""
+    if has_folders:
+        hint = f"{ignored[0][1]} is ignored: {ignored[0][0]}." if ignored else ""
+        return DataError(f"{folder} has class folders but no images in them.", hint)
+    return DataError(
+        f"{folder} has neither class folders nor a table of labels.",
+        "Put each image into a folder named by its class, or list them in labels.csv.",
     )
-
-
-def _hint(ignored: list[tuple[str, Path]]) -> str:
-    return f"{ignored[0][1]} is ignored: {ignored[0][0]}." if ignored else ""
 
 
 def _class_names(folder: Path) -> list[str]:
@@ -94,31 +121,50 @@ def sort_key(name: str) -> _SortKey:
 
 
 def _open(path: Path, split: str) -> LabelledImages:
-    """Open class folders, or the folder of a split that holds them."""
-    chosen = split_among(_class_names(path), split, path)
-    if chosen is None:
+    """Open class folders, or the folder of a split that holds them or a table."""
+    splits = split_folders(
+        _class_names(path),
+        lambda name: holds_images(path / name),
+        lambda name: any(holds_images(path / name / child) for child in _class_names(path / name)),
+        str(path),
+    )
+    if not splits:
         return open_class_folders(path)
-    return replace(open_class_folders(path / chosen), split=f"local files, split {chosen}")
+    chosen = path / pick_split(split, splits, str(path), f"Pass the folder of one split, such as {path / splits[0]}.")
+    opened = CSV_FOLDER.open(chosen, split) if CSV_FOLDER.understands(chosen) else open_class_folders(chosen)
+    return replace(opened, split=f"local files, split {chosen.name}")
 
 
-def split_among(names: list[str], split: str, origin: Path) -> str | None:
-    """Return the folder that holds a split; None where the folders are classes.
+def split_folders(
+    names: Sequence[str],
+    holds_images: Callable[[str], bool],
+    holds_classes: Callable[[str], bool],
+    origin: str,
+) -> list[str]:
+    """Return the folders that are splits; none where the folders are classes.
+
+    Folders without any images, such as `logs`, do not keep the others from being splits.
 
     Args:
         names: Names of the folders.
-        split: The wanted split; test and validation images stand in for one another.
+        holds_images: Whether there are images at any depth below a folder.
+        holds_classes: Whether there are folders of images in a folder.
         origin: What holds the folders, for the message.
 
     Raises:
-        DataError: None of the splits, or more than one, is the wanted one.
+        DataError: Some of the folders are splits that hold class folders, and others hold images, too.
     """
-    if not names or not {name.lower() for name in names} <= SPLITS.keys():
-        return None
-    for wanted in (split, FALLBACK.get(split)):
-        chosen = [name for name in names if SPLITS[name.lower()] == wanted]
-        if len(chosen) == 1:
-            return chosen[0]
-    raise DataError(f"{origin} holds splits ({', '.join(names)}), not classes.", "Pass one of them.")
+    splits = [name for name in names if name.lower() in SPLITS]
+    others = [name for name in names if name.lower() not in SPLITS]
+    if not splits or not others or not any(map(holds_classes, splits)):
+        return [] if others else splits
+    if beside := next(filter(holds_images, others), None):
+        raise DataError(
+            f"{origin} holds splits ({', '.join(splits)}) beside {beside}, which is none, so that the classes are "
+            "unclear.",
+            f"Pass the folder of one split, or move {beside} elsewhere.",
+        )
+    return splits
 
 
 def _has_folders(path: Path) -> bool:

@@ -5,21 +5,24 @@ from __future__ import annotations
 import csv
 import os
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple, TextIO, TypeAlias
 
 from robustbench_eff.core.errors import DataError
 
-from ..labelled_images import IgnoredFiles, LabelledImages, file_stamp
-from ..layouts.written import RECORD
+from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
-from .image_files import SUFFIXES, find_images, summary
+from .image_files import SUFFIXES
 from .placeholder import refuse_placeholder
-from .stray_files import holds_class_folders
+from .splits import rows_of_split, split_column
+from .stray_files import absolute, holds_class_folders, unlisted_files
 
+_Row: TypeAlias = tuple[int, dict[str, str]]
+"""Number of a line, and its cells by column."""
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "imageid", "id", "name")
 """Names of the column with file names, in order of preference."""
 SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
@@ -73,20 +76,21 @@ def _names_files(table: Path, folder: Path) -> bool:
     return any(name and _candidates(folder, name) for name in names)
 
 
-def open_csv_folder(path: Path) -> LabelledImages:
+def open_csv_folder(path: Path, split: str) -> LabelledImages:
     """List the images of a folder in the order of its CSV.
 
     Args:
         path: A folder in which `find_csv` finds a table, or the table.
+        split: The split to take where a column of the table states the split of every row.
 
     Raises:
         DataError: The table is missing or one of several, or `open_table` refuses it.
     """
     if path.is_file():
-        return replace(open_table(path, path.parent), origin=str(path))
+        return replace(open_table(path, path.parent, wanted=split), origin=str(path))
     table = find_csv(path) or path / TABLE
     if table.is_file():
-        return open_table(table, path, searched=path)
+        return open_table(table, path, searched=path, wanted=split)
     tables = [table for table in sorted(path.glob("*.csv")) if _is_table(table)]
     names = ", ".join(table.name for table in tables)
     raise DataError(f"{path} holds several tables: {names}.", f"Pass one of them, such as {tables[0]}.")
@@ -98,6 +102,7 @@ def open_table(
     split: str = "local files",
     names: tuple[str, ...] = LABEL_COLUMNS,
     searched: Path | None = None,
+    wanted: str = "test",
 ) -> LabelledImages:
     """List images in the order of a table.
 
@@ -107,6 +112,7 @@ def open_table(
         split: The split of `LabelledImages`.
         names: Names of the column with labels, in order of preference, in lower case.
         searched: Folder whose other files are told as ignored; None where the table alone says what is read.
+        wanted: The split to take where a column states the split of every row.
 
     Raises:
         DataError: The table is empty or not UTF-8, two of its columns may be the labels or share their name, a row
@@ -135,7 +141,8 @@ def open_table(
     has_textures = label_column.strip().lower() == SHAPE_COLUMN
     texture_column = _column(header.columns, (TEXTURE_COLUMN,)) if has_textures else None
     paths, labels, textures = [], [], []
-    for line, row in rows:
+    kept, split = _rows_of_split(table, rows, header.columns, wanted, split)
+    for line, row in kept:
         name, label = row.get(file_column), row.get(label_column)
         texture = row.get(texture_column or "")
         if not name or not (label or "").strip():
@@ -150,7 +157,8 @@ def open_table(
         paths.append(_image(folder, name, table))
         labels.append(label)
         textures.append(texture)
-    _refuse_repeated(table, paths, [line for line, _ in rows])
+    _refuse_repeated(table, paths, [line for line, _ in kept])
+    others = [path for _, row in rows if len(kept) < len(rows) for path in _candidates(folder, row[file_column] or "")]
     return LabelledImages(
         origin=str(folder),
         ids=_ids(folder, paths),
@@ -159,7 +167,7 @@ def open_table(
         stamp="\n".join(map(file_stamp, paths)),
         split=split,
         textures=None if texture_column is None else textures,
-        ignored=() if searched is None else _others(searched, table, paths),
+        ignored=() if searched is None else unlisted_files(searched, table, [*paths, *others]),
     )
 
 
@@ -176,13 +184,15 @@ def _refuse_equal_names(table: Path, columns: list[str], used: list[str]) -> Non
         raise DataError(f"{table} has {counts[equal[0].lower()]} columns named {equal[0]!r}.", "Rename all but one.")
 
 
-def _others(folder: Path, table: Path, listed: list[Path]) -> tuple[IgnoredFiles, ...]:
-    """The files of a folder that are not read, other than the table and the record of how the images were made."""
-    found = find_images(folder)
-    places = set(map(_place, listed))
-    unlisted = [(f"not listed in {table.name}", path) for path in found.images if _place(path) not in places]
-    others = [(reason, path) for reason, path in found.ignored if path not in (table, folder / RECORD)]
-    return summary([*unlisted, *others], folder)
+def _rows_of_split(
+    table: Path, rows: list[_Row], columns: Iterable[str], wanted: str, split: str
+) -> tuple[list[_Row], str]:
+    """Return the rows of the wanted split, and the split of `LabelledImages`; all rows where no column states one."""
+    column = split_column(columns)
+    if column is None:
+        return rows, split
+    found = rows_of_split(wanted, column, [row.get(column) for _, row in rows], str(table))
+    return [rows[position] for position in found.rows], f"{split}, {found.text}"
 
 
 def _header(table: Path) -> _Header:
@@ -248,15 +258,10 @@ def _refuse_repeated(table: Path, paths: list[Path], numbers: list[int]) -> None
 
 def _ids(folder: Path, paths: list[Path]) -> list[str]:
     """Return the paths below the folder, or below what all files have in common where some lie elsewhere."""
-    places, root = list(map(_place, paths)), _place(folder)
+    places, root = list(map(absolute, paths)), absolute(folder)
     if not all(place.is_relative_to(root) for place in places):
         root = Path(os.path.commonpath([place.parent for place in places]))
     return [place.relative_to(root).as_posix() for place in places]
-
-
-def _place(path: Path) -> Path:
-    """The absolute path, without following links."""
-    return Path(os.path.normpath(path.absolute()))
 
 
 def _understands(path: Path) -> bool:
@@ -271,7 +276,7 @@ def _understands(path: Path) -> bool:
 
 CSV_FOLDER = Reader(
     understands=_understands,
-    open=lambda path, _: open_csv_folder(path),
+    open=open_csv_folder,
     layouts=(
         DocumentedLayout(
             files="a folder with `labels.csv` or a single CSV, or the CSV (`,`, `;` or tab); names of files start from "

@@ -1,10 +1,11 @@
-"""Reader of GTSRB's test images: the official files, torchvision's root, and the copy on Kaggle.
+"""Reader of GTSRB: the official files, torchvision's root, and the copy on Kaggle.
 
 Source: Stallkamp et al. 2012, https://benchmark.ini.rub.de/gtsrb_dataset.html; torchvision.datasets.GTSRB.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import LabelledImages
 from ..reader import DocumentedLayout, Reader
+from .class_folders import open_class_folders
 from .csv_folder import open_table
 from .placeholder import refuse_placeholder
 
@@ -54,10 +56,21 @@ def _is_from_kaggle(table: Path) -> bool:
         return file.readline(512).strip().endswith(_KAGGLE_COLUMNS)
 
 
+def _training(place: _Place) -> Path | None:
+    """Return the class folders of the training images beside the test images; None where they are missing."""
+    root = place.folder if place.folder.name != "Images" else place.folder.parent.parent
+    folders = (root / "Final_Training" / "Images", root / "Training", root / "Train")
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
 def _open(path: Path, split: str) -> LabelledImages:
-    del split  # the training images are class folders
     place = _find(path)
     assert place is not None, f"{path} is not understood"
+    if split == "train":
+        training = _training(place)
+        if training is None:
+            raise DataError(f"{path} has only the split 'test', where 'train' is wanted.", "Pass training images.")
+        return replace(open_class_folders(training), split="train of GTSRB")
     if place.table is None:
         raise DataError(
             f"{place.folder} has no labels: {_LABELS} is missing.",
@@ -73,8 +86,9 @@ GTSRB = Reader(
     layouts=(
         DocumentedLayout(
             files="GTSRB: `GTSRB/Final_Test/Images/*.ppm` and `GT-final_test.csv` in one of these "
-            "folders or above them; or the copy on Kaggle, `Test.csv` and `Test/*.png`",
-            labels="`ClassId` in the table",
+            "folders or above them; or the copy on Kaggle, `Test.csv` and `Test/*.png`; for a training "
+            "the class folders beside them",
+            labels="`ClassId` in the table; the folder",
             class_order="numbers of the labels",
         ),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,7 +18,9 @@ from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
 from .hub_folders import BUILDERS, by_split, data_files, is_hub_cache, is_saved, refuse_configurations, snapshot
+from .hub_references import parse_reference
 from .placeholder import refuse_placeholder
+from .splits import SPLITS, named_split, pick_split, rows_of_split, split_column
 
 IMAGE_COLUMNS = ("image", "img", "jpg", "jpeg", "png", "webp", "JPG", "JPEG", "PNG")
 """Names of the column with images, in order of preference; a tar has the suffixes of its files."""
@@ -28,17 +30,6 @@ LABEL_COLUMNS = ("label", "cls", "class_id", "wnid", "fine_label", SHAPE_COLUMN)
 """Names of the column with labels, in order of preference."""
 ID_COLUMNS = ("id", "__key__", "name", "file_name")
 """Names of a column with sample ids, in order of preference."""
-
-
-class HubReference(NamedTuple):
-    """A dataset on the hub, written `ID[@SPLIT][#REVISION]`."""
-
-    dataset_id: str
-    """Such as `uoft-cs/cifar10`."""
-    split: str
-    """Name of the split; empty for the benchmark's own."""
-    revision: str | None
-    """Branch, tag or commit; None for the newest."""
 
 
 def understands(path: Path) -> bool:
@@ -71,20 +62,24 @@ def open_files(path: Path, split: str) -> LabelledImages:
     with _without_progress_bars():
         if not files:
             files, saved = sorted(path.rglob("*.arrow")), load_from_disk(str(path))
-            splits = dict(saved) if isinstance(saved, Mapping) else {"train": saved}
+            splits = dict(saved) if isinstance(saved, Mapping) else {"": saved}
         elif path.is_file():
-            splits = {"train": files}
+            splits = {named_split(split, path.stem, str(path)): files}
         else:
             splits, features = _files_by_split(path, files, cache)
-        picked = _pick(split, "", list(splits), str(path))
+        # A file, or a folder named by the split that it holds, is what the user named.
+        is_named = path.is_file() or (split != "train" and len(splits) == 1 and path.name.lower() in SPLITS)
+        example = files[0].parent if is_saved(path) else files[0]
+        choose = f"Pass the files of one split, such as {example}."
+        picked = next(iter(splits)) if is_named else pick_split(split, splits, str(path), choose)
         dataset = splits[picked]
         if isinstance(dataset, list):
             builder, chosen = BUILDERS[files[0].suffix], [str(file) for file in dataset]
             dataset = load_dataset(builder, data_files=chosen, features=features, split="train", cache_dir=cache)
     stamp = "\n".join(file_stamp(file) for file in files)
-    if len(splits) == 1 and picked in ("train", split):  # a folder without splits is all "train"
-        return _labelled(dataset, str(path), stamp)
-    return _labelled(dataset, str(path), f"{picked}\n{stamp}", picked)
+    if not picked:
+        return _labelled(dataset, str(path), stamp, "local files", split)
+    return _labelled(dataset, str(path), f"{picked}\n{stamp}", picked, split)
 
 
 def _files_by_split(path: Path, files: list[Path], cache: str) -> tuple[dict[str, Any], Any]:
@@ -103,9 +98,12 @@ def _files_by_split(path: Path, files: list[Path], cache: str) -> tuple[dict[str
         return named, None
     listed, suffix = dict(builder.config.data_files or {}), files[0].suffix
     found = {str(name): [file for file in listed[name] if file.endswith(suffix)] for name in listed}
-    if not any(found.values()):
+    splits = {name: stored for name, stored in found.items() if stored}
+    if not splits:
         raise DataError(f"{path} holds {files[0].name} beside other data files.", f"Pass {files[0]} by itself.")
-    return {name: stored for name, stored in found.items() if stored}, builder.info.features
+    if list(splits) == ["train"] and "" in by_split(path, files):  # the library's name for files that name no split
+        splits = {"": splits["train"]}
+    return splits, builder.info.features
 
 
 def missing_dataset(name: str, reference: str) -> list[Missing]:
@@ -118,7 +116,7 @@ def missing_dataset(name: str, reference: str) -> list[Missing]:
     from huggingface_hub import HfApi, constants
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
-    dataset_id, _, revision = _parse(reference)
+    dataset_id, _, revision = parse_reference(reference)
     page = f"https://huggingface.co/datasets/{dataset_id}"
     how = f"--data {name}=PATH with a local copy, or run where the hub can be reached"
     cached = Path(constants.HF_HUB_CACHE) / f"datasets--{dataset_id.replace('/', '--')}"
@@ -152,28 +150,17 @@ def open_hub(reference: str, split: str) -> LabelledImages:
     """
     from datasets import get_dataset_split_names, load_dataset
 
-    dataset_id, named_split, revision = _parse(reference)
+    dataset_id, named, revision = parse_reference(reference)
     available = get_dataset_split_names(dataset_id, revision=revision)
-    picked = _pick(split, named_split, available, f"hf:{dataset_id}")
+    origin = f"hf:{dataset_id}"
+    if named and named not in available:
+        raise DataError(
+            f"{origin} has the splits {', '.join(available)}, not {named!r}.", f"Choose one: {origin}@SPLIT"
+        )
+    picked = named or pick_split(split, available, origin, f"Choose one: {origin}@SPLIT")
     dataset = load_dataset(dataset_id, split=picked, revision=revision)
     opened = f"{dataset_id}@{picked}" + ("" if revision is None else f"#{revision}")
-    return _labelled(dataset, f"hf:{opened}", f"{opened} {dataset._fingerprint}", opened)
-
-
-def _parse(reference: str) -> HubReference:
-    named, _, revision = reference.partition("#")
-    dataset_id, _, split = named.partition("@")
-    return HubReference(dataset_id, split, revision or None)
-
-
-def _pick(split: str, named_split: str, available: list[str], origin: str) -> str:
-    """Return the split that the user named, else the benchmark's own, else the only one."""
-    only = available[0] if len(available) == 1 else split
-    picked = named_split or (split if split in available else only)
-    if picked not in available:
-        hint = f"Choose one: {origin}@SPLIT" if origin.startswith("hf:") else "Pass the files of one split."
-        raise DataError(f"{origin} has the splits {', '.join(available)}, not {picked!r}.", hint)
-    return picked
+    return _labelled(dataset, f"hf:{opened}", f"{opened} {dataset._fingerprint}", opened, split)
 
 
 @contextmanager
@@ -190,9 +177,12 @@ def _without_progress_bars() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _labelled(dataset: Any, origin: str, stamp: str, split: str = "local files") -> LabelledImages:
+def _labelled(dataset: Any, origin: str, stamp: str, split: str, wanted: str) -> LabelledImages:
     from datasets import Image
 
+    if column := split_column(dataset.column_names):
+        found = rows_of_split(wanted, column, _labels(dataset, column), origin)
+        dataset, split, stamp = dataset.select(found.rows), f"{split}, {found.text}", f"{stamp}\n{found.text}"
     image_column = _column(dataset, IMAGE_COLUMNS, origin)
     label_column = _label_column(dataset, origin)
     class_names = _class_names(dataset, label_column)
@@ -218,6 +208,11 @@ def _has_textures(dataset: Any, label_column: str) -> bool:
 def _label_column(dataset: Any, origin: str) -> str:
     """Return the column with labels, and say so where others could be it."""
     found = label_columns(dataset.column_names, LABEL_COLUMNS)
+    if not found and "__key__" in dataset.column_names:
+        raise DataError(
+            f"{origin} is a tar without labels: no image has a file such as .cls beside it, and none is in a folder.",
+            "Pack a folder of class folders.",
+        )
     if not found:
         return _column(dataset, LABEL_COLUMNS, origin)
     warn_of_other_labels(found, LABEL_COLUMNS, origin)

@@ -21,7 +21,7 @@ from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .arrays import labelled_arrays
 from .placeholder import refuse_placeholder
-from .splits import pick_split, split_named
+from .splits import named_split, pick_split, split_named
 
 _IMAGES = re.compile(r"(?P<set>.+)[-_]images[-.]idx3-ubyte(\.gz)?")
 """Names of files with images, such as `t10k-images-idx3-ubyte.gz`; the Kaggle copies have a dot."""
@@ -48,7 +48,11 @@ def _files(path: Path) -> dict[str, Path]:
 
 def _open(path: Path, split: str) -> LabelledImages:
     files = _files(path)
-    picked = pick_split(split, map(split_named, files), str(path))
+    if path.is_file():
+        picked = named_split(split, path.name, str(path))
+    else:
+        choose = f"Pass the file of one, such as {next(iter(files.values()))}."
+        picked = pick_split(split, map(split_named, files), str(path), choose)
     matching = [file for name, file in sorted(files.items()) if split_named(name) == picked]
     if len(matching) > 1:
         names = ", ".join(file.name for file in matching)

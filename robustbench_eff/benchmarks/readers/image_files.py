@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..labelled_images import IgnoredFiles, LabelledImages, file_stamp
 
@@ -19,8 +19,10 @@ NOT_DECODED = frozenset(
 """Suffixes of files with pictures in a format that cannot be decoded."""
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"RIFF")
 """First bytes of JPEG, PNG, GIF, BMP and WebP files, by which files without a suffix are recognised."""
-HIDDEN = (".", "__MACOSX")
-"""Beginnings of the names of hidden files and folders."""
+RECORD = "made-from.json"
+"""File that records what the images of a folder were made from, and how."""
+HIDDEN = (".", "__MACOSX", "@eaDir")
+"""Beginnings of the names of hidden files and folders; `@eaDir` is what Synology's storage writes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,14 @@ def holds_images(folder: Path) -> bool:
     return any(not (hidden or _reason_to_ignore(path, SUFFIXES)) for path, hidden in _files(folder, frozenset()))
 
 
-def summary(ignored: Iterable[tuple[str, Path]], folder: Path) -> tuple[IgnoredFiles, ...]:
+def summary(ignored: Iterable[tuple[str, PurePath]], folder: PurePath) -> tuple[IgnoredFiles, ...]:
     """Return ignored files, counted by their reason.
 
     Args:
         ignored: Each file after its reason.
         folder: Folder that holds all of them.
     """
-    examples: dict[str, Path] = {}
+    examples: dict[str, PurePath] = {}
     counts: dict[str, int] = {}
     for reason, path in ignored:
         examples.setdefault(reason, path)

@@ -15,7 +15,7 @@ from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .arrays import IMAGE_WORDS, LABEL_WORDS, Pair, find_pairs, labelled_arrays, pick_pair
 from .placeholder import refuse_placeholder
-from .splits import split_named, words_of
+from .splits import named_split, split_named, words_of
 
 _CIFAR_10_2 = re.compile(r"cifar102_(train|test)\.npz")
 """The files of CIFAR-10.2."""
@@ -36,7 +36,9 @@ def open_npz(path: Path, split: str) -> LabelledImages:
         pairs = find_pairs(archive.files)
         if not pairs:
             _refuse_names(path, archive.files)
-        pair = pick_pair(pairs, split, str(path), "Store one of them in a file of its own.")
+        pair = pick_pair(pairs, split, str(path), "Store one pair of arrays as x and y in a file of its own.")
+        if not pair.split:
+            named_split(split, path.stem, str(path))
         images, labels = (_entry(path, archive, name) for name in (pair.images, pair.labels))
         refuse_other_labels(str(path), pair, archive.files, lambda name: _entry(path, archive, name))
     return labelled_arrays(

@@ -14,21 +14,25 @@ from robustbench_eff.core.errors import DataError
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .placeholder import refuse_placeholder
+from .splits import named_split, pick_split
 
 _SIZE = 96
 """Height and width of the images in pixels."""
 
 
-def _find(path: Path) -> Path | None:
-    """Return a file with labelled images: of a folder the test images, or the file itself; else None."""
-    file = path / "test_X.bin" if path.is_dir() else path
-    return file if file.name in ("test_X.bin", "train_X.bin") and file.is_file() else None
+def _files(path: Path) -> dict[str, Path]:
+    """Return the files with labelled images by their split: those of a folder, or the file itself."""
+    files = {split: path / f"{split}_X.bin" if path.is_dir() else path for split in ("test", "train")}
+    return {split: file for split, file in files.items() if file.name == f"{split}_X.bin" and file.is_file()}
 
 
 def _open(path: Path, split: str) -> LabelledImages:
-    del split  # a folder is opened for its test images, and a file holds one split
-    file = _find(path)
-    assert file is not None, f"{path} is not understood"
+    files = _files(path)
+    if path.is_file():
+        file = files[named_split(split, path.name, str(path))]
+    else:
+        first = next(iter(files.values()))
+        file = files[pick_split(split, files, str(path), f"Pass the file of one, such as {first}.")]
     split_name = file.name.partition("_")[0]
     labels_file, names_file = file.with_name(f"{split_name}_y.bin"), file.with_name("class_names.txt")
     if not labels_file.is_file():
@@ -56,7 +60,7 @@ def _open(path: Path, split: str) -> LabelledImages:
 
 
 STL10 = Reader(
-    understands=lambda path: _find(path) is not None,
+    understands=lambda path: bool(_files(path)),
     open=_open,
     layouts=(
         DocumentedLayout(

@@ -1,14 +1,16 @@
-"""Class folders with other files beside them, which must not be opened in their place."""
+"""Files beside those that are read: class folders beside a data set, and images that a table does not list."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from pathlib import Path
 
 from robustbench_eff.core.errors import DataError
 
-from .class_folders import SPLITS
-from .image_files import HIDDEN, holds_images
+from ..labelled_images import IgnoredFiles
+from .image_files import HIDDEN, RECORD, find_images, holds_images, summary
+from .splits import SPLITS
 
 
 def holds_class_folders(folder: Path, without: Collection[Path] = ()) -> bool:
@@ -44,3 +46,27 @@ def refuse_class_folders(folder: Path, file: Path, without: Collection[Path] = (
             f"{folder} holds both {file.name} and folders with images.",
             f"Pass {file}, or move it elsewhere to read the folders.",
         )
+
+
+def unlisted_files(folder: Path, table: Path, listed: Collection[Path]) -> tuple[IgnoredFiles, ...]:
+    """Return the files of a folder that a table does not list, besides the record of how the images were made.
+
+    Args:
+        folder: The folder to search.
+        table: The table.
+        listed: The files that it lists.
+    """
+    found = find_images(folder)
+    places = set(map(absolute, listed))
+    unlisted = [(f"not listed in {table.name}", path) for path in found.images if absolute(path) not in places]
+    others = [(reason, path) for reason, path in found.ignored if path not in (table, folder / RECORD)]
+    return summary([*unlisted, *others], folder)
+
+
+def absolute(path: Path) -> Path:
+    """Return an absolute path; links are not followed.
+
+    Args:
+        path: Any path.
+    """
+    return Path(os.path.normpath(path.absolute()))

@@ -17,6 +17,7 @@ from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .arrays import labelled_arrays
 from .placeholder import refuse_placeholder
+from .splits import named_split
 
 FILE = re.compile(r"(train|test|extra)_32x32\.mat")
 """Names of the files, which are the names of the splits."""
@@ -27,7 +28,7 @@ _ZERO = 10
 def _open(path: Path, split: str) -> LabelledImages:
     from scipy.io import loadmat  # the import takes a second
 
-    del split  # a file holds one split
+    named_split(split, path.name, str(path))
     refuse_placeholder(path)
     content = loadmat(path, variable_names=["X", "y"])
     if "X" not in content or "y" not in content:

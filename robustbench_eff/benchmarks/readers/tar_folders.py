@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import posixpath
-from collections import defaultdict
 from collections.abc import Iterable
-from itertools import zip_longest
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from robustbench_eff.core.errors import DataError
 
 from ..labelled_images import IgnoredFiles, LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
-from .class_folders import sort_key, split_among
-from .image_files import SUFFIXES
-from .tar_members import first_files, members, read_member
+from .class_folders import EMPTY_CLASS, deal, split_folders
+from .image_files import HIDDEN, SUFFIXES, summary
+from .splits import SPLITS, pick_split
+from .tar_members import Member, contents, first_files, read_member
+
+_LOOKED_AT = 1000
+"""Number of files in a tar that tell whether it holds class folders."""
 
 
 def understands(path: Path) -> bool:
@@ -23,10 +26,31 @@ def understands(path: Path) -> bool:
     Args:
         path: Any path.
     """
-    names = [PurePosixPath(name) for name in first_files(path)]
+    names = [name for name in map(PurePosixPath, first_files(path, _LOOKED_AT)) if not _is_hidden(name)]
     images = [name for name in names if _is_image(name)]
-    stems = [name.with_suffix("") for name in names]
-    return bool(images) and all(len(name.parts) > 1 and stems.count(name.with_suffix("")) == 1 for name in images)
+    beside = {name.with_suffix("") for name in names if not _is_image(name)}
+    return bool(images) and all(len(name.parts) > 1 and name.with_suffix("") not in beside for name in images)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tree:
+    """The files and folders of a tar."""
+
+    images: dict[PurePosixPath, Member]
+    """The images by their path."""
+    folders: list[PurePosixPath]
+    """The folders that the tar lists, and those that hold images."""
+    ignored: list[tuple[str, PurePosixPath]]
+    """Every other file, after the reason why it is not read."""
+
+    def children(self, folder: PurePosixPath) -> list[str]:
+        """The names of the folders in a folder."""
+        below = (each.relative_to(folder).parts for each in self.folders if each.is_relative_to(folder))
+        return sorted({parts[0] for parts in below if parts})
+
+    def holds_images(self, folder: PurePosixPath) -> bool:
+        """Whether there are images at any depth below a folder."""
+        return any(name.is_relative_to(folder) for name in self.images)
 
 
 def open_tar(path: Path, split: str) -> LabelledImages:
@@ -39,44 +63,73 @@ def open_tar(path: Path, split: str) -> LabelledImages:
     Raises:
         DataError: The tar is cut short, an image lies in no class folder, or the folders are other splits.
     """
-    files = [(PurePosixPath(member.name), member) for member in members(path)]
-    images = {name: member for name, member in files if _is_image(name)}
-    root = _root(images)
-    folders = sorted({name.relative_to(root).parts[0] for name in images}, key=sort_key)
-    chosen = split_among(folders, split, path)
-    if chosen is not None:
-        root /= chosen
-        images = {name: member for name, member in images.items() if name.is_relative_to(root)}
-    by_class: dict[str, list[PurePosixPath]] = defaultdict(list)
+    tree = _tree(path)
+    root = _root(tree.images)
+    splits = split_folders(
+        tree.children(root),
+        lambda name: tree.holds_images(root / name),
+        lambda name: any(tree.holds_images(root / name / child) for child in tree.children(root / name)),
+        str(path),
+    )
+    chosen = pick_split(split, splits, str(path), "Unpack it, and pass the folder of one split.") if splits else None
+    folder = root / (chosen or "")
+    images = {name: member for name, member in tree.images.items() if name.is_relative_to(folder)}
+    by_class: dict[str, list[PurePosixPath]] = {name: [] for name in tree.children(folder)}
     for name in sorted(images):
-        label, *below = name.relative_to(root).parts
+        label, *below = name.relative_to(folder).parts
         if not below:
             raise DataError(f"{path} holds {name} outside of any class folder.", "Unpack it, and remove that file.")
         by_class[label].append(name)
-    classes = sorted(by_class, key=sort_key)
-    listed = [
-        name for turn in zip_longest(*(by_class[label] for label in classes)) for name in turn if name is not None
-    ]
-    numbers = all(label.isdecimal() for label in classes)
-    others = [name for name, _ in files if not _is_image(name)]
+    dealt = deal(by_class)
+    listed = dealt.images
+    if not listed:
+        raise DataError(f"{path} holds no images in {folder}.", "Unpack it, and pass the folder with the images.")
     return LabelledImages(
         origin=str(path),
-        ids=[str(name.relative_to(root)) for name in listed],
-        labels=[name.relative_to(root).parts[0] for name in listed],
+        ids=[str(name.relative_to(folder)) for name in listed],
+        labels=[name.relative_to(folder).parts[0] for name in listed],
         read=lambda position: read_member(path, images[listed[position]]),
         stamp=file_stamp(path),
         split="local files" if chosen is None else f"local files, split {chosen}",
-        class_names=() if numbers else tuple(sorted(classes)),
-        class_order="folder names as numbers" if numbers else "class folders in sorted order",
-        ignored=(IgnoredFiles("not an image", len(others), str(others[0])),) if others else (),
+        class_names=dealt.names,
+        class_order=dealt.order,
+        ignored=_summary(tree, folder, dealt.empty),
     )
 
 
-def _root(names: Iterable[PurePosixPath]) -> PurePosixPath:
-    """The folder that holds the class folders: that which all images share, or the one above a single class."""
-    folders = {name.parent for name in names}
+def _tree(path: Path) -> _Tree:
+    found = contents(path)
+    images: dict[PurePosixPath, Member] = {}
+    ignored = []
+    for member in found.files:
+        name = PurePosixPath(member.name)
+        if _is_hidden(name):
+            ignored.append(("hidden", name))
+        elif _is_image(name):
+            images[name] = member
+        else:
+            ignored.append((f"not an image ({name.suffix.lower() or 'no suffix'})", name))
+    listed = [name for name in map(PurePosixPath, found.folders) if not _is_hidden(name)]
+    return _Tree(images, [*listed, *dict.fromkeys(name.parent for name in images)], ignored)
+
+
+def _summary(tree: _Tree, folder: PurePosixPath, empty: list[str]) -> tuple[IgnoredFiles, ...]:
+    return summary([*sorted(tree.ignored), *((EMPTY_CLASS, folder / name) for name in empty)], PurePosixPath())
+
+
+def _root(images: Iterable[PurePosixPath]) -> PurePosixPath:
+    """The folder that holds the class folders: that which all images share, or the one above a single class.
+
+    It is never the folder of a split, so that a tar of training images alone is seen as such.
+    """
+    folders = {name.parent for name in images}
     shared = PurePosixPath(posixpath.commonpath(folders))
-    return shared.parent if folders == {shared} else shared
+    root = shared.parent if folders == {shared} else shared
+    return root.parent if root.name.lower() in SPLITS else root
+
+
+def _is_hidden(name: PurePosixPath) -> bool:
+    return any(part.startswith(HIDDEN) for part in name.parts)
 
 
 def _is_image(name: PurePosixPath) -> bool:
@@ -90,7 +143,7 @@ TAR_FOLDERS = Reader(
         DocumentedLayout(
             files="a `.tar` of class folders, such as that of ImageNet-R, as it is",
             labels="names of the folders",
-            class_order="as for class folders, of those with images",
+            class_order="as for class folders",
         ),
     ),
 )

@@ -41,7 +41,7 @@ def first_files(path: Path, count: int = 8) -> list[str]:
 
 
 def members(path: Path) -> list[Member]:
-    """Return all files in a tar, in its order.
+    """Return all files in a tar, in its order, without the side files that macOS adds.
 
     Args:
         path: An uncompressed tar.
@@ -49,12 +49,38 @@ def members(path: Path) -> list[Member]:
     Raises:
         DataError: The tar is cut short.
     """
+    return [member for member in contents(path).files if not _is_side_file(member.name)]
+
+
+class Contents(NamedTuple):
+    """What a tar holds."""
+
+    files: list[Member]
+    """All files, in its order."""
+    folders: list[str]
+    """The folders that it lists; a tar need not list those that hold files."""
+
+
+def contents(path: Path) -> Contents:
+    """Return all files and folders in a tar.
+
+    Args:
+        path: An uncompressed tar.
+
+    Raises:
+        DataError: The tar is cut short.
+    """
+    found = Contents([], [])
     with tarfile.open(path, "r:") as archive:
-        found = [Member(member.name, member.offset_data, member.size) for member in archive if _counts(member)]
+        for member in archive:
+            if member.isfile():
+                found.files.append(Member(member.name, member.offset_data, member.size))
+            elif member.isdir():
+                found.folders.append(member.name)
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _END))
         if file.read().strip(b"\0"):
-            raise DataError(f"{path} is cut short after {len(found)} files.", "Download it again.")
+            raise DataError(f"{path} is cut short after {len(found.files)} files.", "Download it again.")
     return found
 
 
@@ -72,4 +98,8 @@ def read_member(path: Path, member: Member) -> bytes:
 
 def _counts(member: tarfile.TarInfo) -> bool:
     """False for folders and links, and for the side files that macOS adds."""
-    return member.isfile() and not PurePosixPath(member.name).name.startswith("._")
+    return member.isfile() and not _is_side_file(member.name)
+
+
+def _is_side_file(name: str) -> bool:
+    return PurePosixPath(name).name.startswith("._")

@@ -18,6 +18,7 @@ from ..reader import DocumentedLayout, Reader
 from .class_folders import open_class_folders
 from .image_files import from_paths
 from .placeholder import refuse_placeholder
+from .splits import named_split
 
 _WNIDS, _ANNOTATIONS = "wnids.txt", "val_annotations.txt"
 _SPLITS = ("train", "val", "test")
@@ -42,6 +43,7 @@ def _open(path: Path, split: str) -> LabelledImages:
     folder = path if root is None or path != root else root / ("train" if split == "train" else "val")
     if folder.name == "test" and root is not None:
         raise DataError(f"{folder} has no labels: those of the test images are not public.", f"Pass {root / 'val'}.")
+    named_split(split, folder.name if folder.name in _SPLITS else "val", str(folder))
     # Moving the images into class folders may leave the list, and an empty folder of images, behind.
     listed = _is_validation(folder) and any((folder / "images").iterdir())
     opened = _validation(folder) if listed else open_class_folders(folder)
