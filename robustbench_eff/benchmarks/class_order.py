@@ -12,7 +12,7 @@ from typing import Any
 
 from robustbench_eff.core.errors import DataError, UsageError, did_you_mean
 
-from .labelled_images import LabelledImages, plain_labels
+from .labelled_images import NUMBERED_FOLDERS, SORTED_FOLDERS, LabelledImages, plain_labels
 
 ORDERS = ("sorted", "natural", "numeric")
 """Names of the orders: words by code point, as torchvision's ImageFolder and Keras; numbers within words by value and
@@ -75,7 +75,7 @@ def other_orders(opened: LabelledImages) -> str:
     Args:
         opened: The user's own images, in the order of their layout.
     """
-    if "folder" not in opened.class_order:
+    if opened.class_order not in (SORTED_FOLDERS, NUMBERED_FOLDERS):
         return ""
     if opened.class_names:
         number_of = {name: number for number, name in enumerate(opened.class_names)}

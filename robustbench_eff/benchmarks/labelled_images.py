@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 from robustbench_eff.core.errors import DataError
 
+SORTED_FOLDERS, NUMBERED_FOLDERS = "class folders in sorted order", "folder names as numbers"
+"""Orders of the classes that a reader of class folders makes itself, and other programs in their own ways."""
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+(\.0+)?")
 
 

@@ -87,11 +87,9 @@ def check_same_order(clean: LabelledImages, files: LabelledImages) -> None:
 
 def _ignored(images: LabelledImages) -> str:
     groups = [f"{item.count} {item.reason}, such as {item.example}" for item in images.ignored[:_SHOWN]]
-    count = sum(item.count for item in images.ignored)
     rest = sum(item.count for item in images.ignored[_SHOWN:])
     more = [f"{rest} for other reasons"] if rest else []
-    files = "1 file is" if count == 1 else f"{count} files are"
-    return f"{images.origin}: {files} ignored: {'; '.join([*groups, *more])}."
+    return f"{images.origin}: ignored are {'; '.join([*groups, *more])}."
 
 
 def _warn(message: str) -> None:

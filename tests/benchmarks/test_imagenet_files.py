@@ -9,7 +9,21 @@ import numpy as np
 import pytest
 
 from labelled_sets import own
-from layouts_imagenet import SHOWN, WNIDS, caffe, flat, folders, jpeg, kaggle, name, official_tar, packed, tar, write
+from layouts_imagenet import (
+    SHOWN,
+    WNIDS,
+    caffe,
+    flat,
+    flat_with_devkit_inside,
+    folders,
+    jpeg,
+    kaggle,
+    name,
+    official_tar,
+    packed,
+    tar,
+    write,
+)
 from robustbench_eff import evaluate
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET
 from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
@@ -165,3 +179,9 @@ class _Ids:
 )
 def test_clean_images_without_class_folders_match_by_their_names(corrupted, clean, expected) -> None:
     assert np.array_equal(clean_positions(_Ids(*corrupted), _Ids(*clean)), expected)  # type: ignore[arg-type]
+
+
+def test_validation_images_are_not_trained_on(tmp_path: Path) -> None:
+    where = flat_with_devkit_inside(tmp_path)
+    with pytest.raises(DataError, match="holds validation images, not those for training"):
+        open_location(str(where), "train")

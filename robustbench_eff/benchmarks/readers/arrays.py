@@ -104,7 +104,7 @@ def labelled_arrays(
     return LabelledImages(
         origin=origin,
         ids=[f"{row:08d}" for row in range(len(pixels))],
-        labels=_one_a_image(origin, labels, len(pixels)),
+        labels=_one_per_image(origin, labels, len(pixels)),
         read=lambda position: np.ascontiguousarray(pixels[position]),
         stamp=stamp,
         split=split,
@@ -112,7 +112,7 @@ def labelled_arrays(
     )
 
 
-def _one_a_image(origin: str, labels: npt.NDArray[np.generic], count: int) -> list[object]:
+def _one_per_image(origin: str, labels: npt.NDArray[np.generic], count: int) -> list[object]:
     """Return one label for each image."""
     if labels.shape in ((count,), (count, 1)):
         listed: list[object] = labels.reshape(count).tolist()
@@ -125,7 +125,7 @@ def _one_a_image(origin: str, labels: npt.NDArray[np.generic], count: int) -> li
     if not is_one_hot:
         raise DataError(
             f"{origin}: labels of shape {labels.shape} do not give every image one class.",
-            "Store one class index an image; sets with several right answers an image have no accuracy.",
+            "Store one class index per image. A set whose images have several labels has no accuracy.",
         )
     positions: list[object] = labels.argmax(axis=1).tolist()
     return positions

@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from robustbench_eff.core.errors import DataError
 
-from ..labelled_images import LabelledImages
+from ..labelled_images import NUMBERED_FOLDERS, SORTED_FOLDERS, LabelledImages
 from ..reader import DocumentedLayout, Reader
 from .csv_folder import CSV_FOLDER
 from .image_files import HIDDEN, SUFFIXES, find_images, from_paths, holds_images, summary
@@ -59,7 +59,7 @@ def deal(by_class: Mapping[str, Sequence[_Image]]) -> DealtClasses[_Image]:
     return DealtClasses(
         images=[image for turn in turns for image in turn if image is not None],
         names=() if numbers else tuple(sorted(classes)),
-        order="folder names as numbers" if numbers else "class folders in sorted order",
+        order=NUMBERED_FOLDERS if numbers else SORTED_FOLDERS,
         empty=[name for name in classes if not by_class[name]],
     )
 

@@ -31,7 +31,7 @@ def warn_of_other_labels(found: Sequence[str], names: Sequence[str], origin: str
         origin: The table, for the message.
 
     Raises:
-        DataError: Several columns have weak names, and none a better one.
+        DataError: Several columns have names that may mean labels, and none has a name that does.
     """
     picked, *others = found
     shown = " or ".join(map(repr, others))

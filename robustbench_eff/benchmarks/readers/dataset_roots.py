@@ -105,7 +105,8 @@ DATASET_ROOTS = Reader(
     open=_open,
     layouts=(
         DocumentedLayout(
-            files="torchvision's `root=` folder with one of its data sets: CIFAR, MNIST and its kin, SVHN, STL-10, "
+            files="torchvision's `root=` folder with one of its data sets: CIFAR, MNIST, Fashion-MNIST, KMNIST, "
+            "EMNIST, SVHN, STL-10, "
             "GTSRB, Food-101, Oxford-IIIT Pet, Flowers-102, Imagenette (its `val`); a folder with one `.npz`",
             labels="as for that data set",
             class_order="as for that data set",

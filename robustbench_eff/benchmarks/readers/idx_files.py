@@ -1,6 +1,6 @@
 """Reader of the IDX files of MNIST and of sets in its format: Fashion-MNIST, Kuzushiji-MNIST and EMNIST.
 
-EMNIST's images lie transposed in the files, and are read as they lie, as torchvision reads them.
+EMNIST's files hold transposed images; they stay transposed, as in torchvision.
 
 Source: "THE IDX FILE FORMAT", http://yann.lecun.com/exdb/mnist; names of the files as in
 torchvision.datasets.mnist.

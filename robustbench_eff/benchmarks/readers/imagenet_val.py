@@ -46,14 +46,21 @@ def open_validation(path: Path, split: str) -> LabelledImages:
         split: `train` for the training images of Kaggle's copy; any other for the validation images.
 
     Raises:
-        DataError: No file with labels is found, or it does not fit the images; or the images have no public labels.
+        DataError: No file with labels is found, or it does not fit the images; or the images have no public labels; or
+            training images are wanted and are not there.
     """
     if (place := _place(path)) is None:
         raise DataError(f"{path} holds no validation images of ILSVRC 2012.")
+    if split == "train":
+        train = place.with_name("train")
+        if place == path or not train.is_dir():
+            raise DataError(
+                f"{path} holds validation images, not those for training.",
+                "Pass the folder of the training images, unpacked into class folders.",
+            )
+        return replace(open_class_folders(train), split="local files, split train")
     if place == path:
         return _open_tar(place) if place.is_file() else _open_folder(place)
-    if split == "train" and (train := place.with_name("train")).is_dir():
-        return replace(open_class_folders(train), split="local files, split train")
     if place.is_file():
         opened = _open_tar(place)
     else:
@@ -158,7 +165,7 @@ def _labelled(
     if missing := [name for name in ids if Path(name).stem not in labels.label_of]:
         raise DataError(
             f"{labels.path} has no label for {missing[0]}" + (f" and {len(missing) - 1} more." if missing[1:] else "."),
-            "Check that it is whole, and that it belongs to these images.",
+            "Check that it is complete, and that it belongs to these images.",
         )
     others = [name for name in names if not _IMAGE.fullmatch(name)]
     return LabelledImages(
