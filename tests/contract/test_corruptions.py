@@ -70,7 +70,7 @@ def test_a_corruption_of_published_files_alone_is_refused_where_it_would_be_gene
         corruption(torch.zeros(1, 8, 8, 3, dtype=torch.uint8))
     with pytest.raises(SpecError, match="does not have 'near_fokus'"):
         parse_perturbation("near_fokus(severity=2, constants='imagenet_3dcc')")
-    with pytest.raises(SpecError, match=r"write near_focus\(severity=1, constants='imagenet_3dcc'\)"):
+    with pytest.raises(SpecError, match=r"write near_focus\(severity=3, constants='imagenet_3dcc'\)"):
         parse_perturbation("near_focus(severity=3)")
     with pytest.raises(SpecError, match="severity must be 1 to 5"):
         parse_corruption("fog(severity=6, constants='tiny_imagenet')")
