@@ -12,7 +12,7 @@ from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET, OUTPUTS
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
-from robustbench_eff.benchmarks.labels import resolve_labels
+from robustbench_eff.benchmarks.labels import ResolvedLabels, resolve_labels
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.registry.perturbation import Perturbation
@@ -101,12 +101,15 @@ def check_classes(classifier: Classifier, benchmark: Benchmark, opened: Labelled
     if classifier.num_classes < needed or (exactly and classifier.num_classes != needed):
         raise UsageError(
             f"{classifier.name} has {classifier.num_classes} outputs, but {benchmark.name} has {needed} classes.",
-            _other_outputs_hint(classifier, benchmark),
+            _other_outputs_hint(classifier, benchmark, resolved),
         )
 
 
-def _other_outputs_hint(classifier: Classifier, benchmark: Benchmark) -> str:
+def _other_outputs_hint(classifier: Classifier, benchmark: Benchmark, resolved: ResolvedLabels) -> str:
     own_images = benchmark.num_classes is None
+    is_one_too_many = resolved.num_classes == classifier.num_classes + 1
+    if own_images and not resolved.class_names and is_one_too_many and resolved.labels.min() == 1:
+        return "The labels seem to count from 1: --class-order natural numbers them from 0."
     other_classes = "Choose a benchmark of the model's own classes with --benchmark, or a model of these classes."
     if not own_images:
         return other_classes

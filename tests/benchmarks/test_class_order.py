@@ -265,6 +265,14 @@ def test_numbers_may_have_a_decimal_point(tmp_path: Path, labels: list) -> None:
         assert accuracy(tmp_path, seeing(3), where, class_order=order).value == 1
 
 
+def test_labels_from_one_have_a_hint_that_works(tmp_path: Path) -> None:
+    where = own_labels(tmp_path / "set.npz", [1, 2, 3], [0, 1, 2])
+    with pytest.raises(UsageError, match="has 3 outputs, but mine has 4 classes") as caught:
+        accuracy(tmp_path, seeing(3), where)
+    assert "--class-order natural" in caught.value.hint
+    assert accuracy(tmp_path, seeing(3), where, class_order="natural").value == 1
+
+
 def test_classes_known_by_number_only_are_not_numbered_by_name(tmp_path: Path) -> None:
     where = folders(tmp_path / "set", {"zero": 0, "one": 1})
     with pytest.raises(RobustEvalError, match="the classes of digits are known by their numbers only"):
