@@ -75,6 +75,7 @@ def test_mobilenet_is_as_accurate_as_stated(shared: Path, tmp_path: Path, geomet
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_pgd_takes_the_first_64_to_zero(shared: Path, tmp_path: Path) -> None:
     data = {"imagenet": str(shared / "nips17_dev_400_png.parquet")}
     attack = "pgd(eps=1/255, steps=10)"
@@ -157,6 +158,7 @@ def test_pgd_agrees_with_foolbox_on_a_robust_network(shared: Path) -> None:
     assert robust(ours) == pytest.approx(robust(theirs), abs=0.005)
 
 
+@pytest.mark.slow
 def test_real_stimuli_give_the_stated_shape_bias(shared: Path, tmp_path: Path) -> None:
     classifier = mobilenet(shared, "crop")
     data = {"cue-conflict": str(shared / "cue_conflict_640.parquet")}

@@ -122,6 +122,7 @@ def test_sat_needs_the_authors_batch_norm_epsilon(tmp_path: Path) -> None:
     assert found.preprocessing.mean == (0.5, 0.5, 0.5)
 
 
+@pytest.mark.slow
 def test_torchvision_models_get_what_their_weights_need(tmp_path: Path) -> None:
     import torchvision
 
@@ -134,6 +135,7 @@ def test_torchvision_models_get_what_their_weights_need(tmp_path: Path) -> None:
     assert found.preprocessing.geometry.size == 384
 
 
+@pytest.mark.slow
 def test_open_clip_builds_a_zero_shot_head(tmp_path: Path) -> None:
     open_clip = pytest.importorskip("open_clip")
     torch.manual_seed(0)

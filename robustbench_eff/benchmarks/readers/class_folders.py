@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -34,7 +34,8 @@ class _SortKey(NamedTuple):
     """Name of the folder."""
 
 
-class DealtClasses(NamedTuple, Generic[_Image]):
+@dataclass(frozen=True, slots=True)
+class DealtClasses(Generic[_Image]):
     """The images of class folders in the order in which they are listed, and the order of the classes."""
 
     images: list[_Image]
