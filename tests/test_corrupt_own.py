@@ -221,3 +221,12 @@ def test_what_cannot_be_written_is_said(tmp_path: Path) -> None:
     settings = CorruptionSettings(corruptions=["fog"], geometry=Geometry(size=8))
     with pytest.raises(UsageError, match="has the geometry of the published set"):
         write_corrupted("imagenet-c-generated", tmp_path / "d", {"imagenet": str(imagenet)}, settings)
+
+
+def test_a_written_set_does_not_take_the_name_of_its_source(tmp_path: Path) -> None:
+    place, out = str(archive(tmp_path)), tmp_path / "out"
+    write_corrupted("own", out, {"own": place}, CorruptionSettings(corruptions=[TEXT]))
+    with pytest.raises(DataError, match="corrupted images that were made from own") as caught:
+        build_benchmark.benchmark("own", str(out))
+    assert f"--data own-c={out}" in caught.value.hint
+    assert build_benchmark.benchmark("own-c", str(out)).source_benchmark == "own"

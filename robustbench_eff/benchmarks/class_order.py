@@ -17,6 +17,13 @@ from .labelled_images import NUMBERED_FOLDERS, SORTED_FOLDERS, LabelledImages, p
 ORDERS = ("sorted", "natural", "numeric")
 """Names of the orders: words by code point, as torchvision's ImageFolder and Keras; numbers within words by value and
 capitals like small letters, as timm; the number itself as the index."""
+_ORDER_FORMATS = (
+    "Write one class name per line in the order of the outputs, or JSON: a list of names, an object from names to "
+    "numbers from 0, or one from numbers to names."
+)
+"""What a file for --class-order holds."""
+_MAP_FORMATS = 'Write {"cat": [281, 282], "dog": 151}, or a CSV with a class and its outputs per row.'
+"""What a file for --class-map holds."""
 _SHOWN = 5
 """Number of names that a message lists."""
 
@@ -46,7 +53,7 @@ def in_class_order(opened: LabelledImages, order: str) -> LabelledImages:
         names = tuple(sorted(present, key=_natural))
     else:
         names = _names_of_file(order)
-        _check_known(opened, labels, names, order)
+        _check_known(opened, labels, names, order, _ORDER_FORMATS)
     words = f"classes in {order} order" if order in ORDERS else f"classes in the order of {Path(order).name}"
     return _numbered(opened, labels, names, words)
 
@@ -65,7 +72,7 @@ def in_class_map(opened: LabelledImages, file: str) -> LabelledImages:
     """
     outputs = _outputs_of_file(Path(file))
     labels = _as_texts(opened)
-    _check_known(opened, labels, tuple(outputs), file)
+    _check_known(opened, labels, tuple(outputs), file, _MAP_FORMATS)
     return replace(_numbered(opened, labels, tuple(outputs), ""), outputs=tuple(outputs.values()))
 
 
@@ -156,14 +163,20 @@ def _names_of_file(order: str) -> tuple[str, ...]:
 
 def _listed(content: Any, path: Path) -> list[str]:
     """The names of a list, of an object from names to numbers, or of one from numbers to names or lists of names."""
+    if isinstance(content, dict) and isinstance(content.get("id2label"), dict):  # config.json of Hugging Face
+        content = content["id2label"]
     if isinstance(content, dict) and all(str(key).isdecimal() for key in content):
         numbered = sorted((int(key), value) for key, value in content.items())
         if [number for number, _ in numbered] != list(range(len(numbered))):
-            raise UsageError(f"{path} does not number its classes from 0 to {len(content) - 1}, each once.")
+            raise UsageError(
+                f"{path} does not number its classes from 0 to {len(content) - 1}, each once.", _ORDER_FORMATS
+            )
         return [str(value[0] if isinstance(value, list) and value else value) for _, value in numbered]
     if isinstance(content, dict):
         if sorted(content.values(), key=str) != sorted(range(len(content)), key=str):
-            raise UsageError(f"{path} does not number its classes from 0 to {len(content) - 1}, each once.")
+            raise UsageError(
+                f"{path} does not number its classes from 0 to {len(content) - 1}, each once.", _ORDER_FORMATS
+            )
         content = sorted(content, key=content.__getitem__)
     if not isinstance(content, list):
         raise UsageError(f"{path} holds neither a list of names nor an object from names to numbers.")
@@ -186,7 +199,7 @@ def _outputs_of_file(path: Path) -> Mapping[str, tuple[int, ...]]:
     if len(outputs) < 2:
         raise UsageError(
             f"{path} does not give outputs to two classes or more.",
-            'Write {"cat": [281, 282], "dog": [151]}, or a CSV with a class and an output per row.',
+            _MAP_FORMATS,
         )
     return outputs
 
@@ -219,12 +232,16 @@ def _rows_of_csv(text: str, path: Path) -> Iterator[tuple[str, Any]]:
             yield name, output
 
 
-def _check_known(opened: LabelledImages, labels: Iterable[str], names: tuple[str, ...], file: str) -> None:
+def _check_known(
+    opened: LabelledImages, labels: Iterable[str], names: tuple[str, ...], file: str, formats: str
+) -> None:
     if unknown := sorted(set(labels) - set(names)):
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
+        shown = f"It names {', '.join(map(repr, names[:_SHOWN]))}, ..."
+        hint = did_you_mean(unknown[0], names) or shown if set(labels) & set(names) else f"{shown} {formats}"
         raise DataError(
             f"{opened.origin} has classes that {file} does not name: {', '.join(map(repr, unknown[:_SHOWN]))}{more}.",
-            did_you_mean(unknown[0], names) or f"It names {', '.join(map(repr, names[:_SHOWN]))}, ...",
+            hint,
         )
 
 

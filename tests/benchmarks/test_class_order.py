@@ -78,6 +78,7 @@ def test_another_programs_order_is_named_with_the_option_for_it(
         ("names.json", json.dumps(["dog", "cat", "bird"])),
         ("class_to_idx.json", json.dumps({"cat": 1, "dog": 0, "bird": 2})),
         ("id2label.json", json.dumps({"0": "dog", "2": "bird", "1": "cat"})),
+        ("config.json", json.dumps({"num_labels": 3, "id2label": {"0": "dog", "1": "cat", "2": "bird"}})),
         ("imagenet_class_index.json", json.dumps({"0": ["dog", "a dog"], "1": ["cat", "x"], "2": ["bird", "y"]})),
     ],
 )
@@ -96,6 +97,13 @@ def test_a_file_may_name_classes_without_images(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"has 7 outputs, but mine has 6 classes.*(.|\n)*--class-order"):
         accuracy(tmp_path, seeing(7), where)
     assert accuracy(tmp_path, seeing(7), where, class_order=str(tmp_path / "names.txt")).value == 1
+
+
+def test_one_file_in_two_classes_is_refused(tmp_path: Path) -> None:
+    where = folders(tmp_path / "set", {"ant": 0, "bee": 1})
+    (where / "emu").symlink_to(where / "ant")
+    with pytest.raises(RobustEvalError, match=r"ant/0.png and emu/0.png are one file, through a link"):
+        accuracy(tmp_path, seeing(3), where)
 
 
 def test_a_folder_without_images_keeps_its_place(tmp_path: Path) -> None:
@@ -141,6 +149,7 @@ def test_labels_that_are_numbers_have_a_class_map_too(tmp_path: Path) -> None:
         ({"class_map": "one.json"}, "two classes or more"),
         ({"class_map": "far.json"}, "gives 'dog' the output 2, and SeesClasses has 0 to 1"),
         ({"class_map": "shared.json"}, "gives output 0 to two classes"),
+        ({"class_order": "numbered.txt"}, "(?s)does not name: 'cat', 'dog'.*one class name per line"),
         ({"class_map": "gap.csv"}, "line 2: a class and its outputs are needed"),
         ({"class_map": "wnids.csv"}, "'cat' has the output 'n0123'"),
         ({"class_map": "list.json"}, "is a list"),
@@ -162,6 +171,7 @@ def test_what_cannot_be_an_order_is_one_sentence(
         "one.json": '{"cat": 0}',
         "far.json": '{"cat": 0, "dog": 2}',
         "shared.json": '{"cat": 0, "dog": [1, 0]}',
+        "numbered.txt": "0 cat\n1 dog\n",
         "gap.csv": "cat,0\n,1\n",
         "wnids.csv": "cat,n0123\ndog,1\n",
         "list.json": "[0, 1]",

@@ -46,6 +46,11 @@ def written_set(name: str, place: str) -> Benchmark | None:
         names = tuple(record["class_names"])
         height, width = record["size"]
         source, constants = str(record["benchmark"]), str(record["constants"])
+        if source == name:
+            raise DataError(
+                f"{place} holds corrupted images that were made from {name}.",
+                f"Give them a name of their own: --benchmark {name}-c --suite corruptions --data {name}-c={place}.",
+            )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file} cannot be read: {type(error).__name__}: {error}.", "Write the set again.") from error
     return Benchmark(

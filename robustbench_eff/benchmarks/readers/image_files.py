@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from robustbench_eff.core.errors import DataError
+
 from ..labelled_images import IgnoredFiles, LabelledImages, file_stamp
 
 _JPEG, _NETPBM, _JPEG_2000 = {".jpg", ".jpeg", ".jpe", ".jfif"}, {".ppm", ".pgm", ".pbm", ".pnm"}, {".jp2", ".j2k"}
@@ -86,14 +88,25 @@ def from_paths(folder: Path, paths: list[Path], labels: list[str]) -> LabelledIm
         folder: A folder that holds all files.
         paths: The files.
         labels: Label of each file.
+
+    Raises:
+        DataError: Two of the paths are one file, through a link.
     """
     ids = [path.relative_to(folder).as_posix() for path in paths]
+    stamps = [file_stamp(path) for path in paths]
+    first: dict[str, str] = {}
+    for name, stamp in zip(ids, stamps, strict=True):
+        if first.setdefault(stamp, name) != name:
+            raise DataError(
+                f"{folder}: {first[stamp]} and {name} are one file, through a link.",
+                "Remove one of them: the image would count twice.",
+            )
     return LabelledImages(
         origin=str(folder),
         ids=ids,
         labels=list(labels),
         read=lambda position: paths[position].read_bytes(),
-        stamp="\n".join(file_stamp(path) for path in paths),
+        stamp="\n".join(stamps),
     )
 
 
