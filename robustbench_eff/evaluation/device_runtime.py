@@ -117,9 +117,10 @@ class DeviceRuntime:
             cell = self._planned(index, runtime, clean.get((*subject, perturbation.after or "")))
             planned.setdefault(runtime.cell.id, cell)  # the same model or benchmark may be named twice
         if not planned:
+            source = next(str(row.source_benchmark) for model in self._ready.models for row in model.benchmarks)
             raise UsageError(
                 "There is nothing to evaluate: published files are corrupted, and no clean images were given.",
-                "Add --data imagenet=PATH, or the clean set of the benchmark in question, for clean accuracy.",
+                f"Add --data {source}=PATH of the clean images for clean accuracy, or name corruptions.",
             )
         hardware = devices.describe(self._device)
         return Plan(
