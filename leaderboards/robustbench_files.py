@@ -37,7 +37,7 @@ TABLES = {
 }
 """By threat model, what RobustBench's files hold: suffix of the benchmark, published name of the metric, field."""
 _ABSENT = (None, "", "null")
-"""What RobustBench's files have in place of a number that does not exist."""
+"""Values that stand for a missing number in RobustBench's files."""
 _DATASETS = ("cifar10", "cifar100", "imagenet")
 """Folders of RobustBench's files below `model_info`, each with the models of one dataset."""
 

@@ -35,7 +35,7 @@ class Benchmark:
     class_index: Callable[[], Mapping[str, int]] = dict
     """Return the index of every class name and wnid; names of more than one class are left out."""
     labels_from_one: str = "The labels seem to count from 1: subtract 1."
-    """What to do about labels from 1 to the number of classes."""
+    """Hint of the error about labels that run from 1 to the number of classes."""
     open_bundled: Callable[..., LabelledImages] | None = None
     """Open the copy that is installed with the package: its test split, or the split named by the only argument. None
     where no copy is installed."""
@@ -49,9 +49,9 @@ class Benchmark:
     """Name of each class, where the user's own images or the model decided which classes there are; else empty. The
     protocol names them."""
     class_order: str = ""
-    """Where the numbers of these classes come from, for the protocol; empty where the images decide."""
+    """How these classes are numbered, as the protocol says it; empty where the source of the images decides."""
     flags: tuple[str, ...] = ()
-    """What a reader must know before trusting a number on these images; they stand on every row."""
+    """Warnings about these images, which are shown beside every number on them."""
     select_images: Callable[[LabelledImages], LabelledImages] | None = None
     """Keep only the images of the benchmark, with their labels, where a source holds more; else None."""
     crop_border: int = 0

@@ -31,8 +31,8 @@ def known_names(names: Iterable[str], index_of: Mapping[str, int], listed: Seque
     class; else by the wnid that it begins with, as in `n01440764 tench`; else by its position in the source's own list.
 
     Positions count only in a list of all classes in the benchmark's order: at least nine in ten of its names must be
-    known, and every known name must stand at its own index. A list with one entry more has a background class in
-    front, which is no class of the benchmark; its names must stand one place after their index.
+    known, and every known name must stand at its own index. A list with one entry more begins with a background class,
+    which the benchmark does not have; every known name must then stand one place after its index.
 
     Args:
         names: Names as the source writes them.
@@ -40,6 +40,8 @@ def known_names(names: Iterable[str], index_of: Mapping[str, int], listed: Seque
         listed: All class names of the source in its own order, if it states one.
     """
     names = list(dict.fromkeys(names))
+    if not names:
+        return {}
     plain_index_of = unambiguous((plain(name), index) for name, index in index_of.items())
     found = {name: index for name in names if (index := _index(name, index_of, plain_index_of)) is not None}
     if unknown := [name for name in names if name not in found]:

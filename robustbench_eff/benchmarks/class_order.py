@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from robustbench_eff.core.errors import DataError, UsageError, did_you_mean
+from robustbench_eff.core.errors import DataError, UsageError, did_you_mean, first_few
 
 from .labelled_images import NUMBERED_FOLDERS, SORTED_FOLDERS, LabelledImages, plain_labels
 
@@ -21,9 +21,9 @@ _ORDER_FORMATS = (
     "Write one class name per line in the order of the outputs, or JSON: a list of names, an object from names to "
     "numbers from 0, or one from numbers to names."
 )
-"""What a file for --class-order holds."""
+"""Hint that describes the formats of a file for --class-order."""
 _MAP_FORMATS = 'Write {"cat": [281, 282], "dog": 151}, or a CSV with a class and its outputs per row.'
-"""What a file for --class-map holds."""
+"""Hint that describes the formats of a file for --class-map."""
 _SHOWN = 5
 """Number of names that a message lists."""
 
@@ -101,7 +101,10 @@ def other_orders(opened: LabelledImages) -> str:
     return f"{opened.class_order}. A model may have been trained with another order: {'; '.join(notes)}."
 
 
-def _numbered(opened: LabelledImages, labels: list[str], names: tuple[str, ...], words: str) -> LabelledImages:
+def _numbered(
+    opened: LabelledImages, labels: Sequence[str | int], names: tuple[str, ...], words: str
+) -> LabelledImages:
+    """The images with all their labels, then all their textures, replaced, and with the classes in a stated order."""
     count = len(opened)
     textures = None if opened.textures is None else labels[count:]
     return replace(
@@ -126,16 +129,7 @@ def _numeric(opened: LabelledImages, labels: list[str]) -> LabelledImages:
             f"{opened.origin}: {names[0]!r} is not a number, so its classes have no numeric order.",
             "Pass --class-order sorted, natural, or a file with the names in the order of the model's outputs.",
         )
-    count, numbers = len(opened), list(map(int, labels))
-    textures = None if opened.textures is None else numbers[count:]
-    return replace(
-        opened,
-        labels=numbers[:count],
-        textures=textures,
-        class_names=(),
-        class_order="labels as numbers",
-        order_is_stated=True,
-    )
+    return _numbered(opened, list(map(int, labels)), (), "labels as numbers")
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:
@@ -236,11 +230,10 @@ def _check_known(
     opened: LabelledImages, labels: Iterable[str], names: tuple[str, ...], file: str, formats: str
 ) -> None:
     if unknown := sorted(set(labels) - set(names)):
-        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         shown = f"It names {', '.join(map(repr, names[:_SHOWN]))}, ..."
         hint = did_you_mean(unknown[0], names) or shown if set(labels) & set(names) else f"{shown} {formats}"
         raise DataError(
-            f"{opened.origin} has classes that {file} does not name: {', '.join(map(repr, unknown[:_SHOWN]))}{more}.",
+            f"{opened.origin} has classes that {file} does not name: {first_few(unknown, _SHOWN)}.",
             hint,
         )
 

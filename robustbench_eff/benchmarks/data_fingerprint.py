@@ -1,4 +1,4 @@
-"""What is known of a set of samples once their bytes were read: a hash of ids, labels and bytes, stored for later."""
+"""The fingerprint of a set of samples: a hash of their ids, labels and bytes, stored so that it is computed once."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NoReturn
 
-from robustbench_eff.core.errors import DataError, did_you_mean
+from robustbench_eff.core.errors import DataError, did_you_mean, first_few
 from robustbench_eff.models.class_map import restricted
 
 from .benchmark import Benchmark
@@ -87,7 +87,7 @@ def _check_numbers(numbers: Collection[int], benchmark: Benchmark, opened: Label
 
 
 def _refuse(unknown: list[str], known: Collection[str], benchmark: Benchmark, opened: LabelledImages) -> NoReturn:
-    shown = ", ".join(map(repr, unknown[:3])) + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
+    shown = first_few(unknown, 3)
     verb = "is not a class" if len(unknown) == 1 else "are not classes"
     shared = [name for name in unknown if name in names_of_several_classes()]
     if shared:

@@ -68,11 +68,8 @@ def resolve_labels(benchmark: Benchmark, opened: LabelledImages) -> ResolvedLabe
     if benchmark.num_classes is None and (opened.class_names or not numeric):
         return _in_own_order(with_class_names(opened))
     known = known_names({label for label in labels if isinstance(label, str)}, index_of, opened.class_names)
-    known |= {str(label): index_of[str(label)] for label in labels if str(label) in index_of}
     indices = [
-        label
-        if isinstance(label, int) and str(label) not in known
-        else _index(str(label), known, index_of, benchmark, opened)
+        index_of.get(str(label), label) if isinstance(label, int) else _index(label, known, index_of, benchmark, opened)
         for label in labels
     ]
     num_classes = benchmark.num_classes or max(indices) + 1

@@ -166,6 +166,17 @@ def did_you_mean(word: str, known: Iterable[str], *, count: int = 3) -> str:
     return "Did you mean " + " or ".join(map(repr, ranked[:count])) + "?" if ranked else ""
 
 
+def first_few(names: Sequence[str], count: int) -> str:
+    """Return the first names, each in quotation marks, and how many more there are.
+
+    Args:
+        names: All names.
+        count: Maximum number of names to show.
+    """
+    more = f" and {len(names) - count} more" if len(names) > count else ""
+    return ", ".join(map(repr, names[:count])) + more
+
+
 def misspelled(word: str, known: Iterable[str]) -> str | None:
     """Return the known name that a word most likely is: other capitals or separators, a letter missing, or two swapped.
 

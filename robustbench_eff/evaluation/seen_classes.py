@@ -11,7 +11,7 @@ from robustbench_eff.benchmarks.class_names import MOSTLY_KNOWN, known_names, pl
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET
 from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
 from robustbench_eff.benchmarks.labelled_images import LabelledImages, plain_labels
-from robustbench_eff.core.errors import DataError, UsageError
+from robustbench_eff.core.errors import DataError, UsageError, first_few
 from robustbench_eff.models.class_map import ClassMap, restricted
 from robustbench_eff.models.classifier import Classifier
 
@@ -95,8 +95,11 @@ def _by_names(classifier: Classifier, benchmark: Benchmark, opened: LabelledImag
 
 def _in_own_order(classifier: Classifier, benchmark: Benchmark) -> Benchmark:
     """Return a benchmark that knows its classes, over the outputs that the classifier names as these classes."""
+    names = classifier.class_names
+    if not names:
+        return benchmark
     base = IMAGENET if benchmark.label_space == IMAGENET.label_space else benchmark
-    names, count = classifier.class_names, base.num_classes or 0
+    count = base.num_classes or 0
     class_of = known_names(names, base.class_index(), names)
     pairs = [(class_of[name], output) for output, name in enumerate(names) if name in class_of]
     output_of = _complete(pairs, count)
@@ -142,13 +145,10 @@ def _contradictions(classifier: Classifier, labels: Sequence[str], index_of: dic
 
 
 def _some_unknown(classifier: Classifier, opened: LabelledImages, unknown: list[str], count: int) -> DataError:
-    shown = ", ".join(map(repr, unknown[:_SHOWN])) + (
-        f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-    )
     own = ", ".join(map(repr, classifier.class_names[:_SHOWN]))
     return DataError(
         f"{opened.origin}: {count - len(unknown)} of its {count} class names are names of {classifier.name}'s outputs, "
-        f"and {shown} {'is' if len(unknown) == 1 else 'are'} not.",
+        f"and {first_few(unknown, _SHOWN)} {'is' if len(unknown) == 1 else 'are'} not.",
         f"The outputs are {own}, ... Say which output each class is with --class-map FILE, or name all classes in the "
         "order of the outputs with --class-order FILE.",
     )
