@@ -44,12 +44,12 @@ class _Key(NamedTuple):
     protocol: Protocol
 
 
-def problems(entry: Entry, wilson: Interval, metric_of: MetricLookup) -> list[ValidationIssue]:
+def problems(entry: Entry, interval_of: Interval, metric_of: MetricLookup) -> list[ValidationIssue]:
     """Return everything wrong with an entry that shows without its outcomes.
 
     Args:
         entry: The entry.
-        wilson: Returns Wilson's interval, which measured proportions must have.
+        interval_of: Returns the interval that measured proportions must have.
         metric_of: Looks up metrics, those of plugins included.
     """
     issues = _entry_issues(entry)
@@ -59,7 +59,7 @@ def problems(entry: Entry, wilson: Interval, metric_of: MetricLookup) -> list[Va
         metric = metric_of(result.metric)
         messages = [*_metric_issues(result, metric, kind), *_value_issues(result), *_strength_issues(result)]
         if kind == "measured":
-            messages += _count_issues(result, metric, wilson)
+            messages += _count_issues(result, metric, interval_of)
             messages += _cell_issues(result, metric, entry.provenance.cells if entry.provenance else {})
         clean_result = clean.get(_clean_key(kind, result))
         votes_differ = _has_votes(result) and clean_result is not None and _is_within(result.value, clean_result)
@@ -191,8 +191,8 @@ def _value_issues(result: Result) -> Iterator[str]:
         yield "has a value although n is 0"
 
 
-def _count_issues(result: Result, metric: Metric | None, wilson: Interval) -> Iterator[str]:
-    """Yield what is wrong with a measured proportion, a count of its samples with Wilson's interval."""
+def _count_issues(result: Result, metric: Metric | None, interval_of: Interval) -> Iterator[str]:
+    """Yield what is wrong with a measured proportion, a count of its samples with the exact interval."""
     value, n = result.value, result.n
     if metric is None or not metric.is_proportion or value is None or n == 0:
         return
@@ -200,7 +200,7 @@ def _count_issues(result: Result, metric: Metric | None, wilson: Interval) -> It
         yield "does not give the number of samples"
     elif not _has_votes(result) and abs(value * n - round(value * n)) > 1e-6:
         yield f"value {value} is not a count of {n} samples"
-    elif not 0 <= value <= 1 or not _has_interval(result, wilson(_count(result, value * n), n)):
+    elif not 0 <= value <= 1 or not _has_interval(result, interval_of(_count(result, value * n), n)):
         yield f"the interval of {value} with n = {n} is not [{result.low}, {result.high}]"
     if not result.cell and not result.perturbation.startswith("worst of "):
         yield "does not name the cell from which it was computed"

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.metric import metric_of
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.leaderboards.published import FILE, SCHEMA
 from robustbench_eff.leaderboards.published_names import UNRELIABLE_AUTOATTACK, Name, name_of, sized
 from robustbench_eff.registry.perturbation import parse_perturbation
@@ -101,7 +101,7 @@ def _record(row: dict[str, str], sizes: dict[str, int]) -> dict[str, Any]:
     size = _SIZE.search(row["source_detail"])
     model = sized(row["model"], int(size[1]), sizes[row["model"]]) if size else row["model"]
     n = None if is_claim else _images(table, name, row["source_detail"])
-    low, high = wilson(value * n, n) if n is not None and _is_proportion(name.metric) else (None, None)
+    low, high = proportion_interval(value * n, n) if n is not None and _is_proportion(name.metric) else (None, None)
     return {
         "model": model,
         "alias": "" if ANOTHER in row["source_detail"] else row["alias"],

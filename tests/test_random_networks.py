@@ -14,7 +14,7 @@ from random_networks import KINDS, Drawing, noisy
 from robustbench_eff import Settings, evaluate, load_classifier
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import ModelError
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.evaluation.device_runtime import DeviceRuntime
 from robustbench_eff.evaluation.referee import judge
 from robustbench_eff.evaluation.votes import ask, votes_for
@@ -89,7 +89,7 @@ def test_scores_are_means_of_the_stored_votes_and_a_rerun_repeats_them(tmp_path:
         metric = "accuracy" if cell.kind == "none" else "robust_accuracy"
         score, strict = (scores[cell.perturbation, name] for name in (metric, f"{metric}_every_vote"))
         assert score.value == pytest.approx(votes.mean())
-        assert (score.low, score.high) == pytest.approx(wilson(votes.mean() * 12, 12))
+        assert (score.low, score.high) == pytest.approx(proportion_interval(votes.mean() * 12, 12))
         assert strict.value == votes.all(axis=1).mean()
         right = (votes.mean(axis=1) > 0.5) & (np.array(outcomes["clean_prediction"]) == np.array(outcomes["label"]))
         assert outcomes["correct"].to_pylist() == right.tolist()

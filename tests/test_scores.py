@@ -13,7 +13,7 @@ from scipy.stats import binomtest
 
 from outcome_tables import attack_cell, cell, item
 from robustbench_eff.core import spec
-from robustbench_eff.core.statistics import median_interval, wilson
+from robustbench_eff.core.statistics import median_interval, proportion_interval
 from robustbench_eff.scores.accuracy import accuracy_scores
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.distances import distance_scores
@@ -28,13 +28,13 @@ CELL = attack_cell(4, "fgsm(eps=1/255)", 1 / 255, protocol="test, 4 images", see
 def test_wilson_agrees_with_scipy(counts: tuple[int, int]) -> None:
     successes, n = counts
     reference = binomtest(successes, n).proportion_ci(method="wilson")
-    assert wilson(successes, n) == pytest.approx((reference.low, reference.high), abs=1e-12)
+    assert proportion_interval(successes, n) == pytest.approx((reference.low, reference.high), abs=1e-12)
 
 
 def test_wilson_refuses_impossible_counts() -> None:
     for successes, n in ((1, 0), (-1, 3), (4, 3)):
         with pytest.raises(ValueError, match="0 <= successes <= n"):
-            wilson(successes, n)
+            proportion_interval(successes, n)
 
 
 def rows(*correct: bool, flag: str = ""):
@@ -50,7 +50,7 @@ def rows(*correct: bool, flag: str = ""):
 def test_a_score_is_what_the_rows_say() -> None:
     plain, rounded = accuracy_scores(item(CELL, rows(True, False, True, True)))
     assert (plain.metric, plain.value, plain.n) == ("robust_accuracy", 0.75, 4)
-    assert (plain.low, plain.high) == wilson(3, 4)
+    assert (plain.low, plain.high) == proportion_interval(3, 4)
     assert (rounded.metric, rounded.value) == ("robust_accuracy_8bit", 1.0)
     assert str(plain.protocol) == "test, 4 images · seed 0"
     assert plain.flags == ()
@@ -108,7 +108,7 @@ def test_a_security_curve_counts_what_lies_on_a_sphere_as_inside() -> None:
     points = distance_scores(item(curve, distances("linf", on_spheres, wrong=1, survived=1)))[1:-1]
     assert [score.metric for score in points] == [f"robust_accuracy@{spec.literal(eps)}" for eps in radii]
     assert [score.value for score in points] == [3 / 5, 2 / 5, 1 / 5]
-    assert (points[0].low, points[0].high) == wilson(3, 5)
+    assert (points[0].low, points[0].high) == proportion_interval(3, 5)
 
 
 def test_attacks_in_one_ball_are_scored_as_accuracy() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,11 +20,12 @@ class Ranks(NamedTuple):
     worst: int
 
 
-def wilson(successes: int | float, n: int | float, confidence: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's score interval of a proportion, without continuity correction.
+def proportion_interval(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the exact interval of a proportion, which covers it with at least the given probability at every n.
 
     Args:
-        successes: Number of successes, from 0 to `n`. A fraction is allowed, for effective sample sizes.
+        successes: Number of successes, from 0 to `n`. A fraction is allowed, for the sum of fractions of right
+            votes and for effective sample sizes.
         n: Number of trials, at least 1.
         confidence: Coverage of the interval, in (0, 1).
 
@@ -35,16 +35,15 @@ def wilson(successes: int | float, n: int | float, confidence: float = 0.95) -> 
     Raises:
         ValueError: `successes` is not in [0, n], or `n` is less than 1.
 
-    Source: Wilson 1927, JASA 22(158), equation for p given the observed rate.
+    Source: Clopper & Pearson 1934, Biometrika 26(4).
     """
+    from scipy.special import betaincinv
+
     if not 0 <= successes <= n or n < 1:
         raise ValueError(f"0 <= successes <= n and n >= 1 are needed, got {successes} of {n}.")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    rate = successes / n
-    center = (rate + z * z / (2 * n)) / (1 + z * z / n)
-    half_width = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    low = 0.0 if successes == 0 else max(0.0, center - half_width)
-    high = 1.0 if successes == n else min(1.0, center + half_width)
+    tail = (1 - confidence) / 2
+    low = float(betaincinv(successes, n - successes + 1, tail)) if successes > 0 else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - tail)) if successes < n else 1.0
     return low, high
 
 

@@ -122,7 +122,7 @@ def validate_entries(sources: Sequence[Path], stores: Sequence[Path | str] = ())
     Raises:
         UsageError: A source is neither a file nor a folder of entries, or a store does not exist.
     """
-    from robustbench_eff.core.statistics import wilson
+    from robustbench_eff.core.statistics import proportion_interval
 
     recomputed = {}
     if stores:
@@ -138,7 +138,7 @@ def validate_entries(sources: Sequence[Path], stores: Sequence[Path | str] = ())
             issues.append((str(path), ValidationIssue("the file", error.message.removeprefix(f"{path} "))))
             continue
         entries.append(entry)
-        issues += [(str(path), issue) for issue in problems(entry, wilson, find_metric)]
+        issues += [(str(path), issue) for issue in problems(entry, proportion_interval, find_metric)]
         if stores:
             issues += [(str(path), issue) for issue in differences(entry, recomputed.get(entry.model))]
     return issues + [("all files", issue) for issue in repeated(entries)]

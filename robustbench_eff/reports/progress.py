@@ -14,7 +14,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 from .formatting import percent
 
@@ -105,6 +105,6 @@ def _accuracy(progress: ShardProgress) -> str:
     """The accuracy so far, with the half-width of its interval if the samples are drawn at random."""
     if progress.drawn and progress.drawn[0]:
         done, correct = progress.drawn
-        low, high = wilson(correct, done)
+        low, high = proportion_interval(correct, done)
         return f": {percent(correct / done, 1)} ±{percent((high - low) / 2, 1)} % of {done} drawn"
     return f": {percent(progress.correct / progress.done, 1)} % of {progress.done}" if progress.done else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 from .build_score import score_of
 from .cell_groups import CellOutcomes
@@ -47,7 +47,7 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
     n, scores = len(item), []
     for name, right in shares.items():
         total = float(right.sum())
-        interval = wilson(total, n) if n else (None, None)
+        interval = proportion_interval(total, n) if n else (None, None)
         scores.append(score_of(item, name, total / n if n else None, interval))
     if item.kind == "smoothed attack" and (abstained := int((item.column("prediction") < 0).sum())):
         scores = [replace(score, flags=(*score.flags, f"abstained: {abstained}")) for score in scores]

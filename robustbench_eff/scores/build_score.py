@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from robustbench_eff.core.protocol import Protocol
@@ -15,14 +13,14 @@ from robustbench_eff.core.shuffle import drawn_fairly
 from robustbench_eff.storage.outcomes import as_numpy
 from robustbench_eff.storage.stored_cell import StoredCell
 
-from .bootstrap import mean_intervals
+from .bounded_means import Contribution, mean_interval
 from .cell_groups import CellOutcomes, seeds_of
 from .score import Score
 
 Interval: TypeAlias = tuple[float | None, float | None]
 """Lower and upper end; None where there is none."""
-Contributions: TypeAlias = Mapping[tuple[str, str], npt.NDArray[np.float64]]
-"""What each sample adds to a score, shape (n,), by perturbation and metric."""
+Contributions: TypeAlias = Mapping[tuple[str, str], Contribution]
+"""What each sample adds to a score, by perturbation and metric."""
 ScoreFlags: TypeAlias = Mapping[tuple[str, str], tuple[str, ...]]
 """Flags of scores by perturbation and metric."""
 
@@ -87,15 +85,12 @@ def _smoothing_sentence(smoothing: Mapping[str, Any] | None) -> str:
 def scores_over(cells: Sequence[CellOutcomes], contributions: Contributions, flags: ScoreFlags) -> list[Score]:
     """Return scores over several cells on the same images, each the mean of what its samples add.
 
-    The intervals are the bootstrap's over samples.
-
     Args:
         cells: The cells, drawn with one seed.
         contributions: What each sample adds to a score.
         flags: Flags of the scores, besides those of the first cell.
     """
     first = cells[0].cell
-    intervals = mean_intervals(np.stack([*contributions.values()]))
     return [
         Score(
             model=first.model,
@@ -103,14 +98,15 @@ def scores_over(cells: Sequence[CellOutcomes], contributions: Contributions, fla
             perturbation=perturbation,
             kind="several",
             metric=metric,
-            value=float(values.mean()),
+            value=float(added.values.mean()),
             low=low,
             high=high,
-            n=len(values),
+            n=len(added.values),
             protocol=protocol_over([item.cell for item in cells]),
             flags=first.flags + flags[perturbation, metric],
         )
-        for ((perturbation, metric), values), (low, high) in zip(contributions.items(), intervals, strict=True)
+        for (perturbation, metric), added in contributions.items()
+        for low, high in [mean_interval(*added)]
     ]
 
 

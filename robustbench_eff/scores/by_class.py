@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainccinv, betaincinv
 
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -69,7 +69,7 @@ def balanced_accuracy_interval(labels: Array, correct: Array, confidence: float 
     mean, variance = float((right / n).mean()), float((shrunk * (1 - shrunk) / n).sum()) / len(n) ** 2
     samples = mean * (1 - mean) / variance if variance else float(n.sum())
     samples = max(samples, 1.0)
-    return wilson(mean * samples, samples, confidence)
+    return proportion_interval(mean * samples, samples, confidence)
 
 
 def worst_class_accuracy(labels: Array, correct: Array) -> WorstClass:

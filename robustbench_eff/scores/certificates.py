@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import EvaluationError
-from robustbench_eff.core.statistics import binomial_lower_bound, certified_radius, wilson
+from robustbench_eff.core.statistics import binomial_lower_bound, certified_radius, proportion_interval
 
-from .bootstrap import mean_intervals
+from .bounded_means import mean_interval
 from .build_score import score_of
 from .cell_groups import CellOutcomes, subject_of
 from .score import Score
@@ -69,7 +69,7 @@ def radii_of(item: CellOutcomes) -> tuple[float, ...]:
     Args:
         item: A cell of certificates.
     """
-    sigma, largest = _field(item, "sigma"), _largest_radius(item)
+    sigma, largest = _field(item, "sigma"), largest_radius(item)
     step = min(sigma, max(0.25, sigma / 2))
     return tuple(float(round(step * k, 10)) for k in range(int(largest / step) + 1))
 
@@ -156,26 +156,33 @@ def _probability_of_more(count: int, n: int, probability: float) -> float:
 
 
 def _certified(item: CellOutcomes, radii: Sequence[float]) -> list[Score]:
-    n, largest, scores = len(item), _largest_radius(item), []
+    n, largest, scores = len(item), largest_radius(item), []
     for radius in radii or radii_of(item):
         count = int(certified(item, radius).sum())
-        interval = wilson(count, n) if n else (None, None)
+        interval = proportion_interval(count, n) if n else (None, None)
         metric = f"certified_accuracy@{spec.literal(float(radius))}"
         score = score_of(item, metric, count / n if n else None, interval)
         if radius > largest:
             score = replace(score, flags=(*score.flags, f"no radius above {largest:.4g} can be certified"))
         scores.append(score)
     mean = certified_radii(item)
-    low_high = mean_intervals(mean[None, :])[0] if n else (None, None)
+    low_high = mean_interval(mean, high=largest) if n else (None, None)
     return [*scores, score_of(item, "average_certified_radius", float(mean.mean()) if n else None, low_high)]
 
 
 def _abstention_rate(item: CellOutcomes) -> Score:
     n, count = len(item), int((item.column("prediction") == ABSTAINED).sum())
-    return score_of(item, "abstention_rate", count / n if n else None, wilson(count, n) if n else (None, None))
+    return score_of(
+        item, "abstention_rate", count / n if n else None, proportion_interval(count, n) if n else (None, None)
+    )
 
 
-def _largest_radius(item: CellOutcomes) -> float:
+def largest_radius(item: CellOutcomes) -> float:
+    """Return the largest L2 radius that can be certified: that of a sample of which all draws vote for one class.
+
+    Args:
+        item: A cell of certificates.
+    """
     n = int(_field(item, "n"))
     return float(certified_radius(n, n, _field(item, "alpha"), _field(item, "sigma")))
 

@@ -13,6 +13,7 @@ import numpy as np
 from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS
 
 from .alexnet import AlexNet, published
+from .bounded_means import Contribution
 from .build_score import Contributions, ScoreFlags, scores_over
 from .cell_groups import CellOutcomes
 from .score import Score
@@ -73,7 +74,7 @@ def relative_mean_corruption_error(errors: Mapping[str, Any], clean_error: Any, 
 def corruption_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
     """Return `mean_accuracy`, `mCE`, `relative_mCE` and every `CE` of one model on one set of corrupted images.
 
-    Every score is a mean over samples, and its interval the bootstrap's of that mean.
+    Every score is a mean over samples.
 
     Args:
         cells: A group of comparable finished cells.
@@ -115,12 +116,13 @@ def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) ->
     is_gradual = any(item.cell.configuration.get("adaptation", {}).get("order") == "gradual" for item in cells)
     if is_gradual:
         return {}, {}
-    means: dict[tuple[str, str], np.ndarray] = {}
+    means: dict[tuple[str, str], Contribution] = {}
     for name, tested in CORRUPTION_SETS.items():
         if tested.constants == cells[0].cell.constants and all(
             len(wrong.get(of, ())) == SEVERITIES for of in tested.names
         ):
-            means[name, "mean_accuracy"] = 1 - np.mean([_summed(wrong[of]) for of in tested.names], axis=0) / SEVERITIES
+            errors = np.mean([_summed(wrong[of]) for of in tested.names], axis=0) / SEVERITIES
+            means[name, "mean_accuracy"] = Contribution(1 - errors)
     if ("imagenet_c", "mean_accuracy") in means and cells[0].cell.benchmark in AGAINST_ALEXNET:
         means |= _against_alexnet(cells[0], {name: _summed(wrong[name]) for name in alexnet.errors}, alexnet)
     return means, {key: of_all + _joined(flags, _members(key[0])) for key in means}
@@ -143,14 +145,26 @@ def _summed(by_severity: Mapping[int, np.ndarray]) -> np.ndarray:
 
 def _against_alexnet(
     first: CellOutcomes, errors: Mapping[str, np.ndarray], alexnet: AlexNet
-) -> dict[tuple[str, str], np.ndarray]:
-    """The scores relative to AlexNet; `first` is any of the cells."""
-    found = {("imagenet_c", "mCE"): mean_corruption_error(errors, alexnet)}
+) -> dict[tuple[str, str], Contribution]:
+    """The scores relative to AlexNet; `first` is any of the cells. The bounds are those of all errors and of none."""
+    all_wrong, all_right = (dict.fromkeys(errors, float(sum_of)) for sum_of in (SEVERITIES, 0))
+    most = corruption_errors(all_wrong, alexnet)
+    found = {
+        ("imagenet_c", "mCE"): Contribution(
+            mean_corruption_error(errors, alexnet), high=float(mean_corruption_error(all_wrong, alexnet))
+        )
+    }
     clean_prediction = first.column("clean_prediction")
     if (clean_prediction >= 0).all() and not first.has_votes:
         clean_wrong = clean_prediction != first.column("label")
-        found["imagenet_c", "relative_mCE"] = relative_mean_corruption_error(errors, clean_wrong, alexnet)
-    return found | {(name, "CE"): values for name, values in corruption_errors(errors, alexnet).items()}
+        ends = (
+            float(relative_mean_corruption_error(all_right, 1.0, alexnet)),
+            float(relative_mean_corruption_error(all_wrong, 0.0, alexnet)),
+        )
+        relative = relative_mean_corruption_error(errors, clean_wrong, alexnet)
+        found["imagenet_c", "relative_mCE"] = Contribution(relative, *ends)
+    by_name = corruption_errors(errors, alexnet)
+    return found | {(name, "CE"): Contribution(values, high=float(most[name])) for name, values in by_name.items()}
 
 
 CORRUPTION_ERROR = GroupScores(compute=corruption_scores, kinds=("corruption",), over="comparable cells")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy.typing as npt
 
 from robustbench_eff.benchmarks.definitions.cue_conflict import class_name
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 from .build_score import score_of
 from .cell_groups import CellOutcomes
@@ -71,7 +71,7 @@ def cue_conflict_scores(item: CellOutcomes) -> list[Score]:
     scores = [_bias(item, "shape_bias", overall)]
     for metric, count in (("shape_decisions", overall.shape), ("texture_decisions", overall.texture)):
         value = count / overall.trials if overall.trials else None
-        interval = wilson(count, overall.trials) if overall.trials else (None, None)
+        interval = proportion_interval(count, overall.trials) if overall.trials else (None, None)
         scores.append(score_of(item, metric, value, interval, n=overall.trials))
     for index in sorted(set(shapes.tolist())):
         of_class = shapes == index
@@ -82,7 +82,7 @@ def cue_conflict_scores(item: CellOutcomes) -> list[Score]:
 
 def _bias(item: CellOutcomes, metric: str, counts: ShapeTextureCounts) -> Score:
     decided = counts.shape + counts.texture
-    interval = wilson(counts.shape, decided) if decided else (None, None)
+    interval = proportion_interval(counts.shape, decided) if decided else (None, None)
     return score_of(item, metric, counts.shape_bias, interval, n=decided)
 
 

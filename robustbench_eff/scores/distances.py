@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from robustbench_eff.core import spec
-from robustbench_eff.core.statistics import median_interval, wilson
+from robustbench_eff.core.statistics import median_interval, proportion_interval
 
-from .bootstrap import mean_intervals
+from .bounded_means import mean_interval
 from .build_score import score_of
 from .cell_groups import CellOutcomes
 from .score import Score
@@ -60,12 +60,11 @@ def distance_scores(item: CellOutcomes) -> list[Score]:
     scores = []
     if radii:
         areas = _areas(distance, sorted(radii))
-        (interval,) = mean_intervals(areas[None, :])
-        scores.append(score_of(item, "security_curve_area", float(areas.mean()), interval))
+        scores.append(score_of(item, "security_curve_area", float(areas.mean()), mean_interval(areas)))
     for eps in radii:
         survivors = int(survives(distance, eps).sum())
         metric = f"robust_accuracy@{spec.literal(eps)}"
-        scores.append(score_of(item, metric, survivors / n, wilson(survivors, n)))
+        scores.append(score_of(item, metric, survivors / n, proportion_interval(survivors, n)))
     median = _finite(float(np.median(distance))) if n else None
     low, high = median_interval(distance) if n else (math.inf, math.inf)
     return [*scores, score_of(item, f"median_distance_{item.cell.norm}", median, (_finite(low), _finite(high)))]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from robustbench_eff.core.protocol import Protocol
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 from .bootstrap import ratio_intervals, resampled_sums
 from .build_score import Interval, score_of
@@ -94,7 +94,7 @@ def _scores(observer: Observer, origin: str) -> list[Score]:
 
 
 def _fraction(count: int, n: int) -> tuple[float | None, Interval]:
-    return (count / n, wilson(count, n)) if n else (None, (None, None))
+    return (count / n, proportion_interval(count, n)) if n else (None, (None, None))
 
 
 def _together(people: Sequence[Observer], origin: str) -> list[Score]:

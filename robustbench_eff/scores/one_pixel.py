@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 from .bootstrap import ratio_intervals
 from .build_score import score_of
@@ -48,7 +48,7 @@ def one_pixel_scores(item: CellOutcomes) -> list[Score]:
     )
     of_confidence = score_of(item, "mean_confidence", mean, interval, n=successes)
     return [
-        score_of(item, "any_target_success_rate", rate, wilson(successes, n) if n else (None, None), n=n),
+        score_of(item, "any_target_success_rate", rate, proportion_interval(successes, n) if n else (None, None), n=n),
         replace(of_confidence, flags=(*of_confidence.flags, UNLIKE_THE_PAPER)),
     ]
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 
 def interval_over_orders(votes: npt.NDArray[np.bool_], confidence: float = 0.95) -> tuple[float, float]:
@@ -29,7 +29,7 @@ def interval_over_orders(votes: npt.NDArray[np.bool_], confidence: float = 0.95)
     samples, orders = votes.shape
     accuracies = votes.mean(axis=0)
     mean = float(accuracies.mean())
-    low, high = wilson(mean * samples, samples, confidence)
+    low, high = proportion_interval(mean * samples, samples, confidence)
     half_width = 0.0
     if orders > 1:
         quantile = float(student.ppf((1 + confidence) / 2, orders - 1))

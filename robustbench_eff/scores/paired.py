@@ -6,7 +6,7 @@ import math
 
 from scipy.stats import binom
 
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -51,7 +51,10 @@ def newcombe(both: int, only_a: int, only_b: int, neither: int, confidence: floa
     if min(both, only_a, only_b, neither) < 0 or n < 1:
         raise ValueError(f"Counts must be at least 0 and not all 0, got {both}, {only_a}, {only_b}, {neither}.")
     a, b = (both + only_a) / n, (both + only_b) / n
-    (low_a, high_a), (low_b, high_b) = wilson(both + only_a, n, confidence), wilson(both + only_b, n, confidence)
+    (low_a, high_a), (low_b, high_b) = (
+        proportion_interval(both + only_a, n, confidence),
+        proportion_interval(both + only_b, n, confidence),
+    )
     margins = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
     covariance = float(both * neither - only_a * only_b)
     if covariance > 0:

@@ -19,9 +19,10 @@ from robustbench_eff.registry.metrics import metric_of
 from robustbench_eff.storage.store import Store
 
 from .alexnet import AlexNet, published
+from .bounded_means import Contribution
 from .build_score import Contributions, ScoreFlags, protocol_over
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
-from .certificates import certified, certified_radii, radii_of
+from .certificates import certified, certified_radii, largest_radius, radii_of
 from .corruptions import corruption_contributions
 from .distances import distances, survives
 from .masking_checks import store_verdicts, suspicions
@@ -43,6 +44,8 @@ class SampleContributions:
     """Shape (n,)."""
     weights: Values | None = None
     """Shape (n,); None for a plain mean."""
+    bounds: tuple[float, float] = (0.0, 1.0)
+    """The smallest and the largest value that a sample can have."""
     labels: Sequence[int] | None = None
     """Labels, where single predictions are compared."""
     predictions: Sequence[int] | None = None
@@ -165,7 +168,7 @@ _SINGLE: Sequence[CellKind] = ("clean", "attack", "smoothed attack", "corruption
 
 def _of_cell(item: CellOutcomes) -> tuple[str, SampleContributions]:
     metric = "robust_accuracy" if item.cell.kind == "attack" else "accuracy"
-    entry = _entry([item], item.cell.perturbation, metric, item.right_shares)
+    entry = _entry([item], item.cell.perturbation, metric, Contribution(item.right_shares))
     entry = replace(entry, **_answers(item))
     return _key([item], entry), entry
 
@@ -175,7 +178,7 @@ def _of_conflict(item: CellOutcomes) -> tuple[str, SampleContributions]:
     shape, texture, guess = (item.column(name) for name in ("label", "texture", "prediction"))
     values = ((shape != texture) & (guess == shape)).astype(np.float64)
     weights = values + ((shape != texture) & (guess == texture))
-    entry = _entry([item], item.cell.perturbation, "shape_bias", values)
+    entry = _entry([item], item.cell.perturbation, "shape_bias", Contribution(values))
     entry = replace(entry, weights=weights, **_answers(item))
     return _key([item], entry), entry
 
@@ -192,23 +195,26 @@ def _within_radii(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions
     distance = distances(item)
     for eps in item.cell.radii:
         values = survives(distance, eps).astype(np.float64)
-        entry = _entry([item], item.cell.perturbation, f"robust_accuracy@{spec.literal(eps)}", values)
+        entry = _entry([item], item.cell.perturbation, f"robust_accuracy@{spec.literal(eps)}", Contribution(values))
         yield _key([item], entry), entry
 
 
 def _of_certificates(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions]]:
     """Certified accuracy at the default radii, and the mean radius."""
     at_radii = {f"certified_accuracy@{spec.literal(radius)}": certified(item, radius) for radius in radii_of(item)}
-    for metric, values in {**at_radii, "average_certified_radius": certified_radii(item)}.items():
-        entry = _entry([item], item.cell.perturbation, metric, values.astype(np.float64))
+    contributions = {metric: Contribution(values.astype(np.float64)) for metric, values in at_radii.items()}
+    contributions["average_certified_radius"] = Contribution(certified_radii(item), high=largest_radius(item))
+    for metric, added in contributions.items():
+        entry = _entry([item], item.cell.perturbation, metric, added)
         yield _key([item], entry), entry
 
 
 def _of_frames(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions]]:
     """How stable predictions are over one sequence, and whether all its frames are correct."""
     stable = {f"{name}{suffix(difficulty)}": values for (name, difficulty), values in stabilities(item).items()}
-    for metric, values in {"accuracy_all_frames": item.correct.astype(np.float64), **stable}.items():
-        entry = _entry([item], item.cell.perturbation, metric, values)
+    all_frames = Contribution(item.correct.astype(np.float64))
+    for metric, added in {"accuracy_all_frames": all_frames, **stable}.items():
+        entry = _entry([item], item.cell.perturbation, metric, added)
         yield _key([item], entry), entry
 
 
@@ -218,13 +224,13 @@ def _over_cells(
     flags: ScoreFlags,
 ) -> Iterator[tuple[str, SampleContributions]]:
     """Scores over corruptions or sequences."""
-    for (perturbation, metric), values in contributions.items():
-        entry = _entry(group, perturbation, metric, values)
+    for (perturbation, metric), added in contributions.items():
+        entry = _entry(group, perturbation, metric, added)
         entry = replace(entry, flags=entry.flags + flags[perturbation, metric])
         yield _key(group, entry), entry
 
 
-def _entry(group: Sequence[CellOutcomes], perturbation: str, metric: str, values: Values) -> SampleContributions:
+def _entry(group: Sequence[CellOutcomes], perturbation: str, metric: str, added: Contribution) -> SampleContributions:
     first = group[0]
     return SampleContributions(
         benchmark=first.cell.benchmark,
@@ -232,7 +238,8 @@ def _entry(group: Sequence[CellOutcomes], perturbation: str, metric: str, values
         metric=metric,
         protocol=protocol_over([item.cell for item in group]),
         sample_ids=first.outcomes["sample_id"].to_pylist(),
-        values=values,
+        values=added.values,
+        bounds=(added.low, added.high),
         flags=first.cell.flags,
     )
 

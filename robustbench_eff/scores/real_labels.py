@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 from .build_score import score_of
 from .cell_groups import CellOutcomes
@@ -66,7 +66,7 @@ def real_scores(item: CellOutcomes) -> list[Score]:
 
 def _score(item: CellOutcomes, correct: Sequence[bool], flags: tuple[str, ...]) -> Score:
     n = len(correct)
-    value, interval = (float(np.mean(correct)), wilson(sum(correct), n)) if n else (None, (None, None))
+    value, interval = (float(np.mean(correct)), proportion_interval(sum(correct), n)) if n else (None, (None, None))
     score = score_of(item, "accuracy", value, interval, n=n)
     protocol = replace(score.protocol, labels="ReaL labels, images without one left out")
     return replace(score, benchmark=BENCHMARK, protocol=protocol, flags=score.flags + flags)

@@ -11,18 +11,20 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.registry.perturbation_sets import SEQUENCE_SETS
 from robustbench_eff.storage.outcomes import as_numpy
 
 from .alexnet import AlexNet
-from .bootstrap import mean_intervals
+from .bounded_means import Contribution, mean_interval
 from .build_score import Contributions, ScoreFlags, score_of, scores_over
 from .cell_groups import CellOutcomes
 from .score import Score
 from .score_function import CellScores, GroupScores, ScoreContext
 
 BEST = 5
+MOST_TOP5_DISTANCE = 15.0
+"""Top-5 distance of two rankings that share none of their best five."""
 DIFFICULTIES = (1, 2, 3)
 AGAINST_ALEXNET = ("imagenet-p", "imagenet-p-generated")
 """Benchmarks with AlexNet's classes."""
@@ -70,7 +72,7 @@ def _pairs(frames: Classes, with_first: bool, difficulty: int) -> tuple[Classes,
 def sequence_scores(item: CellOutcomes) -> list[Score]:
     """Return `accuracy_all_frames`, and at every difficulty `flip_probability` and `top5_distance`, of one cell.
 
-    The distance needs five classes. Intervals are Wilson's for the accuracy, and the bootstrap's over videos.
+    The distance needs five classes. Intervals are over videos.
 
     Args:
         item: A cell of frame sequences with its outcomes.
@@ -80,10 +82,9 @@ def sequence_scores(item: CellOutcomes) -> list[Score]:
     if not n:
         return [score_of(item, metric, None, (None, None)) for metric in ("accuracy_all_frames", *contributions)]
     correct = int(item.correct.sum())
-    scores = [score_of(item, "accuracy_all_frames", correct / n, wilson(correct, n))]
-    intervals = mean_intervals(np.stack([*contributions.values()]))
-    for (metric, values), interval in zip(contributions.items(), intervals, strict=True):
-        scores.append(score_of(item, metric, float(values.mean()), interval))
+    scores = [score_of(item, "accuracy_all_frames", correct / n, proportion_interval(correct, n))]
+    for metric, added in contributions.items():
+        scores.append(score_of(item, metric, float(added.values.mean()), mean_interval(*added)))
     return scores
 
 
@@ -117,7 +118,7 @@ def mean_sequence_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet)
     first = cells[0].cell
     set_name = f"{first.constants}_p"
     tested = SEQUENCE_SETS[set_name].names
-    by_sequence: dict[tuple[str, int], dict[str, PerVideo]] = {}
+    by_sequence: dict[tuple[str, int], dict[str, Contribution]] = {}
     flags: tuple[str, ...] = ()
     for item in cells:
         name = item.cell.sequence
@@ -125,23 +126,27 @@ def mean_sequence_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet)
             if name in tested and key[0] == "flip_probability" and name in by_sequence.get(key, ()):
                 flags += (f"{name} {key[1]} was read from several files, of which the last counts",)
             by_sequence.setdefault(key, {})[name] = values
-    contributions: dict[str, PerVideo] = {}
+    contributions: dict[str, Contribution] = {}
     figures = {"flip_probability": alexnet.flip_probabilities, "top5_distance": alexnet.top5_distances}
     for (metric, difficulty), of in sorted(by_sequence.items(), key=lambda entry: entry[0][1]):
         if not set(tested) <= set(of):
             continue
-        contributions[f"mean_{metric}{suffix(difficulty)}"] = np.mean([of[name] for name in tested], axis=0)
+        highest = of[tested[0]].high
+        mean = np.mean([of[name].values for name in tested], axis=0)
+        contributions[f"mean_{metric}{suffix(difficulty)}"] = Contribution(mean, high=highest)
         of_alexnet = figures[metric]
         if difficulty == 1 and first.benchmark in AGAINST_ALEXNET and set(tested) <= set(of_alexnet):
-            contributions[RATES[metric]] = np.mean([of[name] / of_alexnet[name] for name in tested], axis=0)
+            relative = np.mean([of[name].values / of_alexnet[name] for name in tested], axis=0)
+            most = float(np.mean([highest / of_alexnet[name] for name in tested]))
+            contributions[RATES[metric]] = Contribution(relative, high=most)
     return (
         {(set_name, metric): values for metric, values in contributions.items()},
         {(set_name, metric): flags + (alexnet.flags if metric in RATES.values() else ()) for metric in contributions},
     )
 
 
-def stabilities(item: CellOutcomes) -> dict[tuple[str, int], PerVideo]:
-    """Return the flip probability and top-5 distance of every video, shape (videos,), by metric and difficulty.
+def stabilities(item: CellOutcomes) -> dict[tuple[str, int], Contribution]:
+    """Return the flip probability and top-5 distance of every video, by metric and difficulty.
 
     Args:
         item: A cell of frame sequences with its outcomes.
@@ -150,15 +155,16 @@ def stabilities(item: CellOutcomes) -> dict[tuple[str, int], PerVideo]:
     with_first = configuration["compared_with"] == "first"
     flat = as_numpy(item.outcomes["ranking"].combine_chunks().flatten()).astype(np.int64)
     rankings = flat.reshape(len(item), configuration["frames"], -1) if len(flat) else None
-    values: dict[tuple[str, int], PerVideo] = {}
+    values: dict[tuple[str, int], Contribution] = {}
     for difficulty in (configuration["difficulty"],) if with_first else DIFFICULTIES:
         if rankings is None:
-            values["flip_probability", difficulty] = np.empty(0)
+            values["flip_probability", difficulty] = Contribution(np.empty(0))
             continue
         compared = {"with_first": with_first, "difficulty": difficulty}
-        values["flip_probability", difficulty] = flip_probability(rankings, **compared)
+        values["flip_probability", difficulty] = Contribution(flip_probability(rankings, **compared))
         if rankings.shape[2] >= BEST:
-            values["top5_distance", difficulty] = top5_distance(rankings, **compared)
+            moved = top5_distance(rankings, **compared)
+            values["top5_distance", difficulty] = Contribution(moved, high=MOST_TOP5_DISTANCE)
     return values
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core import spec
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 from .build_score import flags_of, protocol_over
 from .cell_groups import CellOutcomes, subject_of
@@ -86,7 +86,7 @@ def _score(attacks: Sequence[CellOutcomes], shares: Shares, eps: float, flags: t
     different = len({item.cell.perturbation for item in attacks})
     runs = f" in {len(attacks)} runs" if len(attacks) > different else ""
     ball = f"{cell.norm} {spec.literal(eps)}"
-    low, high = wilson(survivors, n)
+    low, high = proportion_interval(survivors, n)
     return Score(
         model=cell.model,
         benchmark=cell.benchmark,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 
 RUNS, SHARD, UNTIL = 8000, 64, 0.02
 
@@ -17,7 +17,7 @@ def test_an_interval_after_an_early_stop_nearly_keeps_its_nominal_coverage(rate:
     num_correct = random.binomial(SHARD, rate, (RUNS, len(looks))).cumsum(1)
     narrow, covering = np.zeros_like(num_correct, bool), np.zeros_like(num_correct, bool)
     for look, n in enumerate(looks.tolist()):
-        intervals = np.array([wilson(count, n) for count in range(n + 1)])[num_correct[:, look]]
+        intervals = np.array([proportion_interval(count, n) for count in range(n + 1)])[num_correct[:, look]]
         narrow[:, look] = (intervals[:, 1] - intervals[:, 0]) / 2 <= UNTIL
         covering[:, look] = (intervals[:, 0] <= rate) & (rate <= intervals[:, 1])
     assert narrow[:, -1].all()

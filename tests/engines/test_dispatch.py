@@ -9,7 +9,7 @@ import pytest
 
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.shuffle import UnbiasedPrefix, drawn_fairly, shuffled
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.evaluation.engines import dispatch
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.storage.store import Store
@@ -69,7 +69,7 @@ def test_a_cell_stops_when_its_interval_is_narrow_enough_and_resumes_later(
     right = np.array(all_rows["correct"].to_pylist())[shuffled(360)[: robust.n]]
     assert robust.value == right.mean()
     earlier = right[: robust.n - 60]  # two further shards were dispatched already
-    low, high = wilson(int(earlier.sum()), len(earlier))
+    low, high = proportion_interval(int(earlier.sum()), len(earlier))
     assert 100 * (high - low) / 2 > 5
     assert len(list(store.glob("cells/*/*.parquet"))) == 2, "a cell that stopped early is merged into one file, too"
     again = run(store, attacks=[ATTACK], limit=None, target_ci=5, shard_size=20)

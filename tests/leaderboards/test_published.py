@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pytest
 
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.leaderboards.build_table import build_table
 from robustbench_eff.leaderboards.columns import layout
 from robustbench_eff.leaderboards.published import SCHEMA, entries, published, select
@@ -106,7 +106,7 @@ def test_a_proportion_of_known_images_has_wilsons_interval() -> None:
     rows = select(models=("rb_imagenet_linf_salman2020do_r50",), benchmarks=("imagenet",)).to_pylist()
     (row,) = [row for row in rows if row["perturbation"] == "autoattack(eps=4/255)"]
     assert (row["value"], row["n"]) == (0.3496, 5000)
-    assert (row["low"], row["high"]) == pytest.approx(wilson(1748, 5000))
+    assert (row["low"], row["high"]) == pytest.approx(proportion_interval(1748, 5000))
 
 
 @pytest.mark.shared

@@ -10,7 +10,7 @@ import pytest
 
 from board_entries import IMAGES, counted, measured
 from robustbench_eff.core.metric import Metric, metric_of
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.leaderboards.entry import Check, Entry, Result
 from robustbench_eff.leaderboards.validation import differences, problems, repeated
 
@@ -25,7 +25,11 @@ def changed(number: int, **fields: object) -> Entry:
 
 
 def test_a_sound_entry_has_no_issues() -> None:
-    assert problems(GOOD, wilson, metric_of) == [] and differences(GOOD, GOOD) == [] and repeated([GOOD]) == []
+    assert (
+        problems(GOOD, proportion_interval, metric_of) == []
+        and differences(GOOD, GOOD) == []
+        and repeated([GOOD]) == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -57,7 +61,7 @@ def test_a_sound_entry_has_no_issues() -> None:
     ],
 )
 def test_an_impossible_number_is_found_with_its_row(number: int, fields: dict[str, object], words: str) -> None:
-    issues = problems(changed(number, **fields), wilson, metric_of)
+    issues = problems(changed(number, **fields), proportion_interval, metric_of)
     assert any(words in issue.what and issue.where.startswith(f"measured[{number}] (digits, ") for issue in issues), [
         asdict(issue) for issue in issues
     ]
@@ -67,17 +71,17 @@ def test_a_metric_must_be_known_where_it_was_measured() -> None:
     fields = {"benchmark": "digits", "metric": "stability", "value": 2.5, "protocol": "test", "n": 9}
     odd = Result(**fields, unit="number")
     entry = GOOD.model_copy(update={"measured": (odd,), "published": (odd,), "claimed": (odd,)}).with_checksum()
-    issues = problems(entry, wilson, metric_of)
+    issues = problems(entry, proportion_interval, metric_of)
     assert [(issue.where.partition(" ")[0], issue.what.partition(":")[0]) for issue in issues] == [
         ("measured[0]", "metric stability is unknown")
     ]
     stability = Metric(name="stability", summary="a plugin's", unit="number", high=2.0)
-    issues = problems(entry, wilson, partial(metric_of, plugins=(stability,)))
+    issues = problems(entry, proportion_interval, partial(metric_of, plugins=(stability,)))
     assert {issue.what for issue in issues} == {"value 2.5 is above 2"}
 
 
 def test_unit_and_direction_are_those_of_the_metric() -> None:
-    issues = problems(changed(0, unit="number", higher_is_better=False), wilson, metric_of)
+    issues = problems(changed(0, unit="number", higher_is_better=False), proportion_interval, metric_of)
     assert [issue.what for issue in issues] == [
         "unit is number, expected fraction for accuracy",
         "higher_is_better is False, expected True for accuracy",
@@ -90,39 +94,39 @@ def test_a_number_within_the_bounds_of_its_metric_is_sound(metric: str, value: f
     assert known is not None
     fields = {"metric": metric, "value": value, "low": None, "high": None}
     entry = changed(0, **fields, higher_is_better=known.higher_is_better)
-    assert problems(entry, wilson, metric_of) == []
+    assert problems(entry, proportion_interval, metric_of) == []
 
 
 def test_other_labels_may_leave_out_samples_and_are_not_the_clean_accuracy() -> None:
     labels = replace(IMAGES, labels="ReaL labels")
     fewer = counted(300, 900, cell="aaaa", protocol=labels)
     entry = GOOD.model_copy(update={"measured": (*GOOD.measured, fewer)}).with_checksum()
-    assert problems(entry, wilson, metric_of) == []
+    assert problems(entry, proportion_interval, metric_of) == []
     more = GOOD.model_copy(update={"measured": (*GOOD.measured, counted(300, 1100, cell="aaaa", protocol=labels))})
-    assert [issue.what for issue in problems(more.with_checksum(), wilson, metric_of)] == [
+    assert [issue.what for issue in problems(more.with_checksum(), proportion_interval, metric_of)] == [
         "n is 1100, its cell has 1000 samples"
     ]
 
 
 def test_a_change_after_writing_is_found() -> None:
     tampered = GOOD.model_copy(update={"measured": (counted(950, 1000), GOOD.measured[1])})
-    assert [issue.where for issue in problems(tampered, wilson, metric_of)] == ["checksum"]
+    assert [issue.where for issue in problems(tampered, proportion_interval, metric_of)] == ["checksum"]
 
 
 def test_a_repeated_number_is_found_except_for_claims() -> None:
     twice = GOOD.model_copy(update={"measured": GOOD.measured * 2}).with_checksum()
-    assert [issue.where for issue in problems(twice, wilson, metric_of)] == [
+    assert [issue.where for issue in problems(twice, proportion_interval, metric_of)] == [
         "measured[2] (digits, none, accuracy)",
         "measured[3] (digits, pgd(eps=8/255), robust_accuracy)",
     ]
     claim = Result(benchmark="digits", metric="accuracy", value=0.99, protocol="a paper", source="abstract")
-    assert problems(Entry(model="m", claimed=(claim, claim)), wilson, metric_of) == []
+    assert problems(Entry(model="m", claimed=(claim, claim)), proportion_interval, metric_of) == []
 
 
 def test_rows_are_counted_within_their_kind() -> None:
     odd = Result(benchmark="digits", metric="accuracy", value=99, protocol="a paper")
     entry = GOOD.model_copy(update={"published": (odd,), "claimed": (odd,)}).with_checksum()
-    assert {issue.where.partition(" ")[0] for issue in problems(entry, wilson, metric_of)} == {
+    assert {issue.where.partition(" ")[0] for issue in problems(entry, proportion_interval, metric_of)} == {
         "published[0]",
         "claimed[0]",
     }
@@ -130,7 +134,7 @@ def test_rows_are_counted_within_their_kind() -> None:
 
 def test_results_without_provenance_and_repeated_models_are_found() -> None:
     bare = GOOD.model_copy(update={"provenance": None}).with_checksum()
-    assert "provenance" in {issue.where for issue in problems(bare, wilson, metric_of)}
+    assert "provenance" in {issue.where for issue in problems(bare, proportion_interval, metric_of)}
     assert [issue.what for issue in repeated([GOOD, GOOD])] == ["has 2 entries"]
 
 

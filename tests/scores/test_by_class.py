@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score
 
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.scores.by_class import (
     balanced_accuracy,
     balanced_accuracy_interval,
@@ -41,9 +41,9 @@ def test_balanced_accuracy_is_scikit_learns() -> None:
 def test_with_equal_classes_alike_it_is_wilsons_interval() -> None:
     """Two classes of 200 with 150 right each: the interval of 300 of 400."""
     labels, correct = np.repeat([0, 1], 200), np.tile(np.arange(200) < 150, 2)
-    assert balanced_accuracy_interval(labels, correct) == pytest.approx(wilson(300, 400), abs=1e-9)
-    assert balanced_accuracy_interval(labels, np.ones(400)) == wilson(400, 400)
-    assert balanced_accuracy_interval(np.array([3]), np.array([False])) == wilson(0, 1)
+    assert balanced_accuracy_interval(labels, correct) == pytest.approx(proportion_interval(300, 400), abs=1e-9)
+    assert balanced_accuracy_interval(labels, np.ones(400)) == proportion_interval(400, 400)
+    assert balanced_accuracy_interval(np.array([3]), np.array([False])) == proportion_interval(0, 1)
 
 
 CLASSES = {
@@ -85,7 +85,7 @@ def test_the_interval_of_the_worst_class_covers_the_lowest_true_accuracy(spread:
         low, high = worst_class_interval(labels, correct)
         covered.append(low <= accuracies.min() <= high)
         worst = worst_class_accuracy(labels, correct)
-        low, high = wilson(round(worst.accuracy * worst.n), worst.n)
+        low, high = proportion_interval(round(worst.accuracy * worst.n), worst.n)
         naive.append(low <= accuracies.min() <= high)
     assert np.mean(covered) >= 0.95
     assert spread != "equal" or np.mean(naive) < 0.8

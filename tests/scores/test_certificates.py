@@ -10,7 +10,7 @@ from scipy import stats
 
 from outcome_tables import attack_cell, cell, table
 from robustbench_eff.core.errors import EvaluationError
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.scores.cell_groups import CellOutcomes
 from robustbench_eff.scores.certificates import certificate_scores, contradictions, radii_of
 from robustbench_eff.scores.score import Score
@@ -66,7 +66,7 @@ def test_the_scores_are_those_computed_by_hand() -> None:
         "0.25": 2 / 5,
         "0.5": 2 / 5,
     }
-    assert (scores["certified_accuracy@0.25"].low, scores["certified_accuracy@0.25"].high) == wilson(2, 5)
+    assert (scores["certified_accuracy@0.25"].low, scores["certified_accuracy@0.25"].high) == proportion_interval(2, 5)
     expected = (radius(1000) + radius(700) + radius(999)) / 5
     assert scores["average_certified_radius"].value == pytest.approx(expected, rel=1e-6)
     assert scores["average_certified_radius"].low < expected < scores["average_certified_radius"].high

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from outcome_tables import cell, item, table
 from robustbench_eff.cli.main import app
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.scores.accuracy import accuracy_scores
 from robustbench_eff.scores.clean import class_scores, confidence_scores
 from robustbench_eff.scores.effective import Count, baselines, effective_robustness, effective_scores
@@ -71,7 +71,7 @@ def test_real_accuracy_by_hand() -> None:
     outcomes = table(3, sample_id=names, prediction=guesses, prediction_confidence=[0.5] * 3)
     (score,) = real_scores(item(cell(3, benchmark="imagenet"), outcomes))
     assert (score.benchmark, score.metric, score.value, score.n) == ("imagenet-real", "accuracy", 0.5, 2)
-    assert (score.low, score.high) == wilson(1, 2)
+    assert (score.low, score.high) == proportion_interval(1, 2)
     assert "ReaL labels, images without one left out" in str(score.protocol)
     assert real_scores(item(cell(3), outcomes)) == [], "only for ImageNet"
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from robustbench_eff.core.statistics import holm, wilson
+from robustbench_eff.core.statistics import holm, proportion_interval
 from robustbench_eff.scores import alexnet
 from robustbench_eff.scores.bootstrap import mean_intervals, paired_difference, ratio_intervals
 from robustbench_eff.scores.corruptions import mean_corruption_error
@@ -36,7 +36,7 @@ def holds(share: float) -> bool:
 
 def wilson_coverage(p: float, n: int, confidence: float) -> float:
     right = np.random.default_rng(0).binomial(n, p, size=SIMULATIONS)
-    return covered([wilson(int(number), n, confidence) for number in right], p)
+    return covered([proportion_interval(int(number), n, confidence) for number in right], p)
 
 
 @pytest.mark.parametrize(("p", "n"), [(0.76, 500), (0.97, 360)])
@@ -83,7 +83,7 @@ def test_shape_bias(method: str) -> None:
     def share(confidence: float) -> float:
         if method == "ratio":
             return covered(ratio_intervals(shape, decided, confidence), truth)
-        return covered([wilson(int(a), int(a + b), confidence) for a, b, _ in drawn], truth)
+        return covered([proportion_interval(int(a), int(a + b), confidence) for a, b, _ in drawn], truth)
 
     assert holds(share(0.95))
     assert not holds(share(0.80))

@@ -17,7 +17,7 @@ from outcome_tables import cell, item, table
 from robustbench_eff.benchmarks.definitions.cue_conflict import categories, stimulus
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import UsageError
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.scores.cell_groups import CellOutcomes
 from robustbench_eff.scores.cue_conflict import ShapeTextureCounts, cue_conflict_scores, decisions
 from robustbench_eff.scores.observers import consistency_scores, counted, observer_scores
@@ -60,7 +60,7 @@ def conflicts() -> CellOutcomes:
 def test_scores_of_a_cell_by_hand() -> None:
     scores = {score.metric: score for score in cue_conflict_scores(conflicts())}
     bias = scores["shape_bias"]
-    assert (bias.value, bias.n, (bias.low, bias.high)) == (1 / 3, 3, wilson(1, 3))
+    assert (bias.value, bias.n, (bias.low, bias.high)) == (1 / 3, 3, proportion_interval(1, 3))
     assert (scores["shape_decisions"].value, scores["texture_decisions"].value) == (1 / 4, 2 / 4)
     assert scores["shape_decisions"].n == 4
     by_class = {name: scores[f"shape_bias of {name}"] for name in ("cat", "dog", "car")}

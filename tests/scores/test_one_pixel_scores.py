@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from outcome_tables import attack_cell, item, table
 from robustbench_eff.cli.main import app
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.leaderboards import audit as auditing
 from robustbench_eff.leaderboards.entry import Entry, Result
 from robustbench_eff.leaderboards.published import entries, select
@@ -47,7 +47,7 @@ def scored(labels: list[int], clean: list[int], correct: list[bool], confidence:
 def test_by_hand() -> None:
     scores = scored([0, 0, 0, 1, 2], [0, 0, 0, 0, 2], [False, False, True, False, True], [0.9, 0.5, 1.0, 0.7, 1.0])
     rate, confidence = scores["any_target_success_rate"], scores["mean_confidence"]
-    assert (rate.value, rate.n) == (0.5, 4) and (rate.low, rate.high) == pytest.approx(wilson(2, 4))
+    assert (rate.value, rate.n) == (0.5, 4) and (rate.low, rate.high) == pytest.approx(proportion_interval(2, 4))
     assert confidence.value == pytest.approx(0.7) and confidence.n == 2 and UNLIKE_THE_PAPER in confidence.flags
     assert "one success per image" in UNLIKE_THE_PAPER and "all successful pairs" in UNLIKE_THE_PAPER
     assert "first misclassification" in UNLIKE_THE_PAPER and "end of its search" in UNLIKE_THE_PAPER

@@ -6,21 +6,21 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.scores.order_votes import interval_over_orders
 
 
 def test_without_spread_over_orders_it_is_wilsons() -> None:
     votes = np.repeat([[True]] * 70 + [[False]] * 30, 3, axis=1)
-    assert interval_over_orders(votes) == pytest.approx(wilson(70, 100))
-    assert interval_over_orders(votes[:, :1]) == pytest.approx(wilson(70, 100))
-    assert interval_over_orders(np.ones((20, 3), bool)) == pytest.approx(wilson(20, 20))
+    assert interval_over_orders(votes) == pytest.approx(proportion_interval(70, 100))
+    assert interval_over_orders(votes[:, :1]) == pytest.approx(proportion_interval(70, 100))
+    assert interval_over_orders(np.ones((20, 3), bool)) == pytest.approx(proportion_interval(20, 20))
 
 
 def test_it_equals_the_formula_written_out() -> None:
     votes = np.zeros((100, 3), bool)
     votes[:60, 0] = votes[:70, 1] = votes[:80, 2] = True
-    low, high = wilson(70, 100)
+    low, high = proportion_interval(70, 100)
     spread = student.ppf(0.975, 2) * 0.1 / np.sqrt(3)
     expected = 0.7 - np.hypot(0.7 - low, spread), min(1.0, 0.7 + np.hypot(high - 0.7, spread))
     assert interval_over_orders(votes) == pytest.approx(expected)

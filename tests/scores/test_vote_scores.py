@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from outcome_tables import attack_cell, cell, table
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.scores.accuracy import accuracy_scores
 from robustbench_eff.scores.cell_groups import CellOutcomes
 from robustbench_eff.scores.clean import class_scores
@@ -25,7 +25,7 @@ def voted(**given: object) -> CellOutcomes:
 def test_accuracy_is_the_mean_of_votes_and_every_vote_its_strict_form() -> None:
     scores = {score.metric: score for score in accuracy_scores(voted())}
     assert {name: score.value for name, score in scores.items()} == {"accuracy": 0.5, "accuracy_every_vote": 0.25}
-    assert (scores["accuracy"].low, scores["accuracy"].high) == wilson(2.0, 4)
+    assert (scores["accuracy"].low, scores["accuracy"].high) == proportion_interval(2.0, 4)
 
 
 def test_accuracies_of_classes_are_means_of_votes() -> None:
@@ -79,7 +79,7 @@ def test_wilson_intervals_cover_the_expected_accuracy_over_samples_and_draws(
     random = np.random.default_rng(0)
     truth = float(RATES[kind](random, (200_000,)).mean())
     means = random.binomial(votes, RATES[kind](random, (2000, samples))).mean(axis=1) / votes
-    intervals = [wilson(mean * samples, samples) for mean in means]
+    intervals = [proportion_interval(mean * samples, samples) for mean in means]
     covered = np.mean([low <= truth <= high for low, high in intervals])
     assert covered > 0.93
 

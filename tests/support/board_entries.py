@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from robustbench_eff.core.protocol import Protocol
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.leaderboards.entry import Cell, Entry, Provenance, Result
 
 CELLS = {"none": "aaaa", "pgd(eps=8/255)": "bbbb"}
@@ -14,7 +14,7 @@ IMAGES = Protocol(split="test")
 
 def counted(right: int, n: int, perturbation: str = "none", **fields: object) -> Result:
     """Return a measured proportion with its interval."""
-    low, high = wilson(right, n)
+    low, high = proportion_interval(right, n)
     metric = "accuracy" if perturbation == "none" else "robust_accuracy"
     values = {"benchmark": "digits", "protocol": IMAGES if metric == "accuracy" else replace(IMAGES, seeds=(0,))}
     values |= {"metric": metric, "perturbation": perturbation, "cell": CELLS.get(perturbation, "")}

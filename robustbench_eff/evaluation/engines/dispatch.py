@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from robustbench_eff.core.errors import EvaluationError
-from robustbench_eff.core.statistics import wilson
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.storage.store import Store
 
 from ..failures import FailedCell, FailedShard, dependent_failure
@@ -175,7 +175,7 @@ class _Run:
             return
         num_samples, num_correct = cell.prefix.counts if cell.prefix is not None else (0, 0)
         if num_samples and cell.is_unbiased:
-            low, high = wilson(num_correct, num_samples)
+            low, high = proportion_interval(num_correct, num_samples)
             if (high - low) / 2 <= self.target_ci:
                 cell.remaining.clear()
 

@@ -1,0 +1,60 @@
+"""Means of bounded values, such as fractions of right votes or corruption errors: their intervals at any n."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from robustbench_eff.core.statistics import proportion_interval
+
+Array: TypeAlias = npt.NDArray[Any]
+PRIOR = 2.0
+"""What is added to the sum of squared deviations, and to the largest that it could be with this mean, on a scale on which
+the bounds are 0 and 1: a few equal values do not pass for certainty."""
+
+
+class Contribution(NamedTuple):
+    """What each sample adds to a score that is a mean, and the bounds of what a sample can add."""
+
+    values: npt.NDArray[np.float64]
+    """Shape (n,)."""
+    low: float = 0.0
+    high: float = 1.0
+
+
+def mean_interval(values: Array, low: float = 0.0, high: float = 1.0, confidence: float = 0.95) -> tuple[float, float]:
+    """Return an interval of the mean of bounded values.
+
+    It is the exact interval of a proportion with the effective number of samples: with that many zeros and ones a mean
+    would vary as much as the mean of these values does. For zeros and ones it is the exact interval itself. A
+    simulation in `tests/scores` holds its coverage to 93 % or more from 5 samples up.
+
+    Args:
+        values: What each sample adds, shape (n,), n at least 1.
+        low: The smallest value that a sample can have.
+        high: The largest value that a sample can have, above `low`.
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Returns:
+        Both ends, within [low, high].
+
+    Raises:
+        ValueError: There are no values, or one lies outside the bounds.
+
+    Source: Korn & Graubard 1998, Survey Methodology 24(2), for the effective number of samples.
+    Differs: `PRIOR` is added to the variance, and the degrees of freedom are not corrected, which that replaces.
+    """
+    scaled = (np.asarray(values, dtype=np.float64) - low) / (high - low)
+    if not len(scaled) or not (scaled.min() >= -_ROUNDING and scaled.max() <= 1 + _ROUNDING):
+        raise ValueError(f"At least one value is needed, and all must be in [{low}, {high}], got {values}.")
+    n, mean = len(scaled), float(np.clip(scaled.mean(), 0.0, 1.0))
+    most = n * mean * (1 - mean)
+    ratio = min((float(((scaled - mean) ** 2).sum()) + PRIOR) / (most + PRIOR), 1.0)
+    start, end = proportion_interval(mean * n / ratio, n / ratio, confidence)
+    return low + (high - low) * start, low + (high - low) * end
+
+
+_ROUNDING = 1e-6
+"""What float32 may add to a value at a bound, relative to the distance of the bounds."""
