@@ -11,8 +11,8 @@ from robustbench_eff.core.statistics import proportion_interval
 
 Array: TypeAlias = npt.NDArray[Any]
 PRIOR = 2.0
-"""What is added to the sum of squared deviations, and to the largest that it could be with this mean, on a scale on which
-the bounds are 0 and 1: a few equal values do not pass for certainty."""
+"""What is added to the sum of squared deviations, and to the largest that it could be with this mean, on a scale on
+which the bounds are 0 and 1: a few equal values do not pass for certainty."""
 
 
 class Contribution(NamedTuple):
