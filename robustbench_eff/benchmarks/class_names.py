@@ -71,6 +71,18 @@ def _positions(listed: Sequence[str], index_of: Mapping[str, int], plain_index_o
     return unambiguous((name, position) for position, name in enumerate(stripped))
 
 
+def short_names(index_of: Mapping[str, int]) -> dict[int, str]:
+    """Return the shortest name of every class; a wnid only where there is no other.
+
+    Args:
+        index_of: Index of every name, from `Benchmark.class_index`.
+    """
+    names: dict[int, str] = {}
+    for name, index in sorted(index_of.items(), key=lambda item: (item[0][1:].isdigit(), len(item[0]))):
+        names.setdefault(index, name)
+    return names
+
+
 def plain(name: str) -> str:
     """Return a name without capitals, and with one space where it has spaces, hyphens or underscores.
 

@@ -13,6 +13,7 @@ Section = Literal[
     "accuracy",
     "success",
     "distance",
+    "by class",
     "clean",
     "effective",
     "cue conflict",
@@ -93,10 +94,22 @@ METRICS: Mapping[str, Metric] = _table(
     Metric(
         name="balanced_accuracy",
         summary="mean over classes of the accuracy of each",
-        section="clean",
+        section="by class",
         source="Brodersen et al. 2010, ICPR",
     ),
-    Metric(name="worst_class_accuracy", summary="lowest accuracy of any class", section="clean"),
+    Metric(name="worst_class_accuracy", summary="lowest accuracy of any class", section="by class"),
+    Metric(
+        name="balanced_robust_accuracy",
+        summary="mean over classes of the robust accuracy of each",
+        section="by class",
+        source="Brodersen et al. 2010, ICPR",
+    ),
+    Metric(
+        name="worst_class_robust_accuracy",
+        summary="lowest robust accuracy of any class",
+        section="by class",
+        source="Xu et al. 2021, arXiv:2010.06121",
+    ),
     Metric(
         name="expected_calibration_error",
         summary="mean difference between confidence and accuracy over bins (ECE)",
@@ -138,7 +151,7 @@ METRICS: Mapping[str, Metric] = _table(
     ),
     _errors(
         name="error_consistency",
-        summary="Cohen's kappa of correctness with human observers",
+        summary="Cohen's kappa of correctness with human observers, of people with each other",
         low=-1.0,
         section="cue conflict",
     ),

@@ -11,7 +11,9 @@ SCORES = Table(
         "accuracy": Row("robustbench_eff.scores.accuracy:CLEAN_ACCURACY", "accuracy on clean and corrupted images"),
         "robust_accuracy": Row("robustbench_eff.scores.accuracy:ROBUST_ACCURACY", "accuracy under one attack"),
         "one_pixel": Row("robustbench_eff.scores.one_pixel:ONE_PIXEL", "success rate and confidence of one_pixel"),
-        "by_class": Row("robustbench_eff.scores.clean:BY_CLASS", "balanced and worst-class accuracy"),
+        "by_class": Row(
+            "robustbench_eff.scores.class_scores:BY_CLASS", "balanced and worst-class accuracy, clean and under attack"
+        ),
         "confidence": Row("robustbench_eff.scores.clean:CONFIDENCE", "calibration errors and AURC"),
         "real_labels": Row("robustbench_eff.scores.real_labels:REAL_LABELS", "ImageNet accuracy by the ReaL labels"),
         "cue_conflict": Row("robustbench_eff.scores.cue_conflict:CUE_CONFLICT", "shape bias"),

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.benchmarks.benchmark import Benchmark
+from robustbench_eff.benchmarks.class_names import short_names
 from robustbench_eff.benchmarks.data_fingerprint import content_of
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.readers.decode import decode
@@ -116,19 +116,11 @@ def _open_images(names: Sequence[str], data: Mapping[str, str]) -> dict[str, _Im
         benchmark.name: _Images(
             source=source,
             positions={sample: position for position, sample in enumerate(source.ids)},
-            class_names=_class_names(benchmark),
+            class_names=short_names(benchmark.class_index()),
         )
         for benchmark in benchmarks
         if (source := open_clean(benchmark, data)) is not None
     }
-
-
-def _class_names(benchmark: Benchmark) -> dict[int, str]:
-    """A short name for every class; a WordNet ID only where there is no other."""
-    names: dict[int, str] = {}
-    for name, index in sorted(benchmark.class_index().items(), key=lambda item: (item[0][1:].isdigit(), len(item[0]))):
-        names.setdefault(index, name)
-    return names
 
 
 def _thumbnail(images: _Images, sample: str) -> Image.Image:

@@ -27,6 +27,10 @@ class WorstClass(NamedTuple):
     """Index of the class."""
     n: int
     """Number of samples of the class."""
+    tied: int
+    """Number of other classes with the same accuracy."""
+    classes: int
+    """Number of classes that occur."""
 
 
 def balanced_accuracy(labels: Array, correct: Array) -> float:
@@ -86,7 +90,9 @@ def worst_class_accuracy(labels: Array, correct: Array) -> WorstClass:
     """
     classes, right, n = _by_class(labels, correct)
     worst = int(np.argmin(right / n))
-    return WorstClass(float(right[worst] / n[worst]), int(classes[worst]), int(n[worst]))
+    accuracy = float(right[worst] / n[worst])
+    tied = int((right / n == accuracy).sum()) - 1
+    return WorstClass(accuracy, int(classes[worst]), int(n[worst]), tied, len(classes))
 
 
 def worst_class_interval(labels: Array, correct: Array, confidence: float = 0.95) -> tuple[float, float]:

@@ -1,11 +1,10 @@
-"""Scores of clean images besides accuracy: accuracy by class, and calibration of the model's confidence."""
+"""Scores of clean images besides accuracy: calibration of the model's confidence, and its use for abstaining."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from .build_score import score_of
-from .by_class import balanced_accuracy, balanced_accuracy_interval, worst_class_accuracy, worst_class_interval
 from .calibration import calibration_intervals, expected_calibration_error, rms_calibration_error
 from .cell_groups import CellOutcomes
 from .score import Score
@@ -13,24 +12,6 @@ from .score_function import CellScores
 from .selective import aurc
 
 CONFIDENCE_METRICS = ("expected_calibration_error", "rms_calibration_error", "aurc")
-
-
-def class_scores(item: CellOutcomes) -> list[Score]:
-    """Return `balanced_accuracy` and `worst_class_accuracy` of a cell; nothing without samples.
-
-    Args:
-        item: A clean cell with its outcomes.
-    """
-    if not len(item):
-        return []
-    labels, correct = item.column("label"), item.right_shares
-    worst = worst_class_accuracy(labels, correct).accuracy
-    return [
-        score_of(
-            item, "balanced_accuracy", balanced_accuracy(labels, correct), balanced_accuracy_interval(labels, correct)
-        ),
-        score_of(item, "worst_class_accuracy", worst, worst_class_interval(labels, correct)),
-    ]
 
 
 def confidence_scores(item: CellOutcomes) -> list[Score]:
@@ -53,5 +34,4 @@ def confidence_scores(item: CellOutcomes) -> list[Score]:
     ]
 
 
-BY_CLASS = CellScores(compute=class_scores, kinds=("clean",))
 CONFIDENCE = CellScores(compute=confidence_scores, kinds=("clean",), columns=("prediction_confidence",))

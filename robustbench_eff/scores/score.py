@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from robustbench_eff.core.metric import Metric
 from robustbench_eff.core.protocol import Protocol
@@ -12,6 +12,15 @@ from robustbench_eff.registry.metrics import metric_of
 
 ScoreKind = Literal["none", "attack", "corruption", "sequence", "certificate", "several"]
 """What changed the images: nothing, one perturbation of that kind, or several perturbations together."""
+
+
+class Ball(NamedTuple):
+    """The images that an attack may propose: those within a distance of the clean one."""
+
+    norm: str
+    """linf, l2, l1 or l0."""
+    eps: float
+    """Radius in units of [0, 1] pixels, of l0 in pixels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,11 @@ class Score:
     """Id of the cell in its store; empty for a number over several cells."""
     configuration: Mapping[str, Any] = field(default_factory=dict)
     """Configuration of the cell; empty for a number over several cells."""
+    ball: Ball | None = None
+    """The ball of a number over all attacks inside it; None for any other."""
+    detail: str = ""
+    """What the value is of, where the metric leaves that open: the worst class, with its number of samples; else
+    empty."""
 
     @property
     def definition(self) -> Metric:

@@ -12,8 +12,9 @@ from robustbench_eff.core.statistics import proportion_interval
 
 from .build_score import flags_of, protocol_over
 from .cell_groups import CellOutcomes, subject_of
+from .class_scores import class_scores_of_union
 from .distances import distances, survives
-from .score import Score
+from .score import Ball, Score
 from .score_function import GroupScores, ScoreContext
 
 Shares = npt.NDArray[np.float64]
@@ -41,7 +42,7 @@ def worst_case(votes: Sequence[Votes]) -> Shares:
 
 
 def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
-    """Return `robust_accuracy` of every model in every ball that one of its attacks searched, under all attacks in it.
+    """Return robust accuracy, also by class, of every model in every ball that one of its attacks searched, under all attacks in it.
 
     An image found within a smaller radius counts for the larger ones; attacks on other samples are never combined. The
     score has the flags of its cells and what is suspected of them; unfinished cells are left out, and a flag says so.
@@ -67,7 +68,8 @@ def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
                 flags = [flag for item in taken for flag in flags_of(item.outcomes, len(item))]
                 flags += [flag for item in taken for flag in context.suspicions.get(item.cell.id, ())]
                 shares = worst_case([*inside.values()])
-                scores.append(_score(taken, shares, eps, (*taken[0].cell.flags, *left_out, *dict.fromkeys(flags))))
+                score = _score(taken, shares, eps, (*taken[0].cell.flags, *left_out, *dict.fromkeys(flags)))
+                scores += [score, *class_scores_of_union(score, taken[0], shares)]
     return scores
 
 
@@ -92,6 +94,7 @@ def _score(attacks: Sequence[CellOutcomes], shares: Shares, eps: float, flags: t
         benchmark=cell.benchmark,
         perturbation=f"worst of {different} attack{'s' if different > 1 else ''}{runs}, {ball}",
         kind="several",
+        ball=Ball(cell.norm, eps),
         metric="robust_accuracy",
         value=survivors / n,
         low=low,

@@ -13,7 +13,8 @@ from outcome_tables import cell, item, table
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.scores.accuracy import accuracy_scores
-from robustbench_eff.scores.clean import class_scores, confidence_scores
+from robustbench_eff.scores.class_scores import class_scores
+from robustbench_eff.scores.clean import confidence_scores
 from robustbench_eff.scores.effective import Count, baselines, effective_robustness, effective_scores
 from robustbench_eff.scores.real_labels import real_labels, real_scores
 from robustbench_eff.scores.score_function import ScoreContext

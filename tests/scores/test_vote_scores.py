@@ -11,7 +11,7 @@ from outcome_tables import attack_cell, cell, table
 from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.scores.accuracy import accuracy_scores
 from robustbench_eff.scores.cell_groups import CellOutcomes
-from robustbench_eff.scores.clean import class_scores
+from robustbench_eff.scores.class_scores import class_scores
 from robustbench_eff.scores.score_function import ScoreContext
 from robustbench_eff.scores.worst_case import worst_case, worst_case_scores
 
