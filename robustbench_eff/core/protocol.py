@@ -52,6 +52,8 @@ class Protocol:
     """Seeds of the random draws; empty where nothing was drawn."""
     attack_precision: tuple[str, ...] = ("float32",)
     """Precisions of the networks that attacks queried; the referee always classifies in float32."""
+    attacks: tuple[str, ...] = ()
+    """Canonical texts of the attacks of which the worst counts for each image, sorted; empty for a single one."""
     smoothing: str = ""
     """Noise, draws and error probability of the smoothed classifier that was evaluated; empty without one."""
     baseline: str = ""
@@ -60,7 +62,7 @@ class Protocol:
     """The observers whose answers the model was compared with; else empty."""
 
     def of_images(self) -> Protocol:
-        """Return the protocol of the images and their stream: without seeds, precision, smoothing, labels and so on."""
+        """Return the protocol of the images and their stream: without seeds, precision, attacks, labels and so on."""
         names = ("description", "split", "count", "total", "excluded", "classes", "geometry", "jpeg_quality")
         more = ("class_order", "class_names", "turned", "model_size", "stream")
         return Protocol(**{name: getattr(self, name) for name in (*names, *more)})
@@ -119,6 +121,9 @@ class Protocol:
             parts.append(f"seed {', '.join(map(str, self.seeds))}")
         if self.attack_precision != ("float32",):
             parts.append(f"attacked in {' and '.join(self.attack_precision)}, judged in float32")
+        if self.attacks:
+            *first, last = self.attacks
+            parts.append(f"worst of {', '.join(first)} and {last}" if first else f"worst of {last}")
         return " · ".join(part for part in (*parts, self.smoothing, self.labels, self.baseline, self.observers) if part)
 
     def _classes(self) -> str:

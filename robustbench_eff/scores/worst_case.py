@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,36 +45,68 @@ def worst_case(votes: Sequence[Votes]) -> Shares:
     return shares
 
 
-def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
-    """Return robust accuracy, also by class, of every model in every ball that one of its attacks searched, under all attacks in it.
+class Union(NamedTuple):
+    """The finished attacks of a model in one ball together."""
 
-    An image found within a smaller radius counts for the larger ones; attacks on other samples are never combined. The
-    score has the flags of its cells and what is suspected of them; unfinished cells are left out, and a flag says so.
-    There is no score where only one cell lies in the ball: its own score says the same.
+    ball: Ball
+    attacks: Sequence[CellOutcomes]
+    """At least two."""
+    shares: Shares
+    """Fraction of right votes of each sample under its strongest attack, shape (n,)."""
+    left_out: tuple[str, ...]
+    """A flag for every unfinished attack in the ball."""
+
+
+def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
+    """Return robust accuracy of every model in every ball that one of its attacks searched, under all attacks in it.
+
+    The scores are `robust_accuracy`, `balanced_robust_accuracy` and `worst_class_robust_accuracy`. The perturbation has
+    the names of the attacks, and the protocol their full texts, so that the worst of other attacks is another column.
+    A score has the flags of its cells and what is suspected of them; unfinished cells in the ball are left out, and a
+    flag says so.
 
     Args:
         cells: Cells of attacks with their outcomes.
         context: Its suspicions become flags.
     """
+    scores = []
+    for union in unions(cells):
+        flags = [flag for item in union.attacks for flag in _flags(item, context)]
+        score = _score(union, (*union.left_out, *dict.fromkeys(flags)))
+        scores += [score, *class_scores_of_union(score, union.attacks[0], union.shares)]
+    return scores
+
+
+def unions(cells: Sequence[CellOutcomes]) -> Iterator[Union]:
+    """Yield the attacks of every model in every ball that one of them searched, where at least two lie in it.
+
+    An image found within a smaller radius counts for the larger ones; attacks on other samples are never combined. With
+    a single attack in the ball, its own score says the same.
+
+    Args:
+        cells: Cells of attacks with their outcomes.
+    """
     groups: dict[tuple[object, ...], list[CellOutcomes]] = {}
     for item in cells:
         groups.setdefault((*subject_of(item.cell), item.cell.norm), []).append(item)
-    scores = []
     for attacks in groups.values():
         finished = [item for item in attacks if item.finished]
-        left_out = tuple(
-            f"{item.cell.perturbation} is incomplete and left out" for item in attacks if not item.finished
-        )
+        unfinished = [item for item in attacks if not item.finished]
         for eps in sorted({item.cell.eps for item in finished if not item.cell.is_minimum_norm}):
             inside = {item.cell.id: votes for item in finished if (votes := _votes(item, eps)) is not None}
-            taken = [item for item in finished if item.cell.id in inside]
-            if len(taken) > 1:
-                flags = [flag for item in taken for flag in flags_of(item.outcomes, len(item))]
-                flags += [flag for item in taken for flag in context.suspicions.get(item.cell.id, ())]
-                shares = worst_case([*inside.values()])
-                score = _score(taken, shares, eps, (*taken[0].cell.flags, *left_out, *dict.fromkeys(flags)))
-                scores += [score, *class_scores_of_union(score, taken[0], shares)]
-    return scores
+            if len(inside) > 1:
+                left_out = (
+                    f"{item.cell.perturbation} is incomplete and left out"
+                    for item in unfinished
+                    if item.cell.is_minimum_norm or item.cell.eps <= eps
+                )
+                taken = [item for item in finished if item.cell.id in inside]
+                yield Union(Ball(attacks[0].cell.norm, eps), taken, worst_case([*inside.values()]), tuple(left_out))
+
+
+def _flags(item: CellOutcomes, context: ScoreContext) -> tuple[str, ...]:
+    """The flags of a cell, of its outcomes, and what is suspected of it."""
+    return (*item.cell.flags, *flags_of(item.outcomes, len(item)), *context.suspicions.get(item.cell.id, ()))
 
 
 def _votes(item: CellOutcomes, eps: float) -> Votes | None:
@@ -83,26 +119,36 @@ def _votes(item: CellOutcomes, eps: float) -> Votes | None:
     return item.votes if item.cell.eps <= eps else None
 
 
-def _score(attacks: Sequence[CellOutcomes], shares: Shares, eps: float, flags: tuple[str, ...]) -> Score:
-    cell, n, survivors = attacks[0].cell, len(shares), float(shares.sum())
-    different = len({item.cell.perturbation for item in attacks})
-    runs = f" in {len(attacks)} runs" if len(attacks) > different else ""
-    ball = f"{cell.norm} {spec.literal(eps)}"
+def _score(union: Union, flags: tuple[str, ...]) -> Score:
+    cells, n, survivors = [item.cell for item in union.attacks], len(union.shares), float(union.shares.sum())
+    texts = tuple(sorted({cell.perturbation for cell in cells}))
+    runs = f" in {len(cells)} runs" if len(cells) > len(texts) else ""
     low, high = proportion_interval(survivors, n)
     return Score(
-        model=cell.model,
-        benchmark=cell.benchmark,
-        perturbation=f"worst of {different} attack{'s' if different > 1 else ''}{runs}, {ball}",
+        model=cells[0].model,
+        benchmark=cells[0].benchmark,
+        perturbation=f"worst of {_names(texts)}{runs}, {union.ball.norm} {spec.literal(union.ball.eps)}",
         kind="several",
-        ball=Ball(cell.norm, eps),
+        ball=union.ball,
         metric="robust_accuracy",
         value=survivors / n,
         low=low,
         high=high,
         n=n,
-        protocol=protocol_over([item.cell for item in attacks]),
+        protocol=replace(protocol_over(cells), attacks=texts),
         flags=flags,
     )
+
+
+def _names(texts: Iterable[str]) -> str:
+    """The names of attacks, sorted, with how many different ones have the same: `fgsm, pgd ×2`."""
+    counts = Counter(_name(text) for text in texts)
+    return ", ".join(name if number == 1 else f"{name} ×{number}" for name, number in sorted(counts.items()))
+
+
+def _name(text: str) -> str:
+    """The name of an attack without its arguments, with the model that its images were found on, if any."""
+    return re.sub(r"\(.*\)", "", text)
 
 
 WORST_CASE = GroupScores(compute=worst_case_scores, kinds=("attack", "minimum norm"), over="store")

@@ -43,7 +43,7 @@ def test_it_is_a_brute_force_count_and_never_above_the_smallest(found: list[list
     survivors = sum(all(right[row] for right in found) for row in range(len(found[0])))
     assert score.value == survivors / len(found[0])
     assert score.value <= min(np.mean(right) for right in found)
-    assert (score.perturbation, score.n) == (f"worst of {len(found)} attacks, linf 8/255", len(found[0]))
+    assert (score.perturbation, score.n) == (f"worst of {', '.join(f'attack{number}' for number in range(len(found)))}, linf 8/255", len(found[0]))
 
 
 def test_what_breaks_a_sample_in_a_smaller_ball_breaks_it_in_a_larger_one() -> None:
@@ -51,7 +51,7 @@ def test_what_breaks_a_sample_in_a_smaller_ball_breaks_it_in_a_larger_one() -> N
     large = (attack_cell(4, "large", EPS), table(4, correct=[True, False, True, True]))
     other = (attack_cell(4, "other", 0.5, "l2"), table(4, correct=[False] * 4))
     (score,) = worst(small, large, other)
-    assert (score.value, score.perturbation) == (0.5, "worst of 2 attacks, linf 8/255")
+    assert (score.value, score.perturbation) == (0.5, "worst of large, small, linf 8/255")
 
 
 def test_a_search_for_the_nearest_image_counts_with_what_it_found_inside_the_ball() -> None:
@@ -77,7 +77,7 @@ def test_runs_of_one_attack_are_one_attack() -> None:
         (attack_cell(4, "pgd(eps=8/255)", EPS, seed=seed), table(4, correct=np.arange(4) != seed)) for seed in (0, 1)
     ]
     (score,) = worst(*runs)
-    assert (score.perturbation, score.value) == ("worst of 1 attack in 2 runs, linf 8/255", 0.5)
+    assert (score.perturbation, score.value) == ("worst of pgd in 2 runs, linf 8/255", 0.5)
     assert score.protocol.seeds == (0, 1)
 
 
@@ -85,9 +85,9 @@ def test_seeds_and_precisions_of_the_attacks_are_those_of_the_worst_case() -> No
     right = table(4, correct=[True] * 4)
     half = {"configuration": {"precision": "float16"}}
     (score,) = worst((attack_cell(4, "a", EPS, seed=0, **half), right), (attack_cell(4, "b", EPS, **half), right))
-    assert str(score.protocol) == "4 images · seed 0 · attacked in float16, judged in float32"
+    assert str(score.protocol) == "4 images · seed 0 · attacked in float16, judged in float32 · worst of a and b"
     (score,) = worst((attack_cell(4, "a", EPS, **half), right), (attack_cell(4, "b", EPS), right))
-    assert str(score.protocol) == "4 images · attacked in float16 and float32, judged in float32"
+    assert str(score.protocol) == "4 images · attacked in float16 and float32, judged in float32 · worst of a and b"
 
 
 def test_what_is_known_of_an_attack_is_known_of_the_worst_case() -> None:
@@ -114,10 +114,10 @@ def test_of_a_real_run_it_is_what_the_outcomes_say(tmp_path) -> None:
     store = Store(tmp_path / "store")
     tables = [store.outcomes(key) for key, cell in store.cells().items() if cell.perturbation != "none"]
     survivors = sum(all(rows) for rows in zip(*(one["correct"].to_pylist() for one in tables), strict=True))
-    assert found["worst of 4 attacks, linf 16/255"] == survivors / 64
+    assert found["worst of fgsm, pgd ×2, square, linf 16/255"] == survivors / 64
     single = [value for text, value in found.items() if not text.startswith("worst")]
     assert len(single) == 4
-    assert found["worst of 4 attacks, linf 16/255"] <= min(single)
+    assert found["worst of fgsm, pgd ×2, square, linf 16/255"] <= min(single)
 
 
 @pytest.mark.parametrize("radii", [(0.25, 0.5, 1.0), (1.0, 0.5, 0.25)])
