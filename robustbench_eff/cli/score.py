@@ -32,6 +32,15 @@ def score(
     heat_map: Annotated[
         Path | None, typer.Option(help="PNG file: also draw the accuracy under every corruption.")
     ] = None,
+    by_class: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV file: also write the accuracy of every class, clean and under every corruption and attack."
+        ),
+    ] = None,
+    confusion: Annotated[
+        Path | None, typer.Option(help="CSV file: also write how often each class is predicted for each true class.")
+    ] = None,
     radii: RadiiOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,11 +61,24 @@ def score(
             from robustbench_eff.reports import heat_map as heat_map_report
 
             heat_map_report.write(scores, heat_map)
+        if by_class is not None or confusion is not None:
+            _write_classes(opened, by_class, confusion)
         if as_json:
             print(json_report.json_object(scores, str(store), [], verdicts))
         else:
             score_tables.score_table(scores, output_console())
             verdict_report.verdict_lines(verdicts, output_console())
+
+
+def _write_classes(store: Store, by_class: Path | None, confusion: Path | None) -> None:
+    from robustbench_eff.reports import class_files
+    from robustbench_eff.scores.class_tables import class_tables
+
+    tables = class_tables(store)
+    if by_class is not None:
+        class_files.write(tables.by_class, class_files.BY_CLASS, by_class)
+    if confusion is not None:
+        class_files.write(tables.confusion, class_files.CONFUSION, confusion)
 
 
 def _trial_scores(store: Store, path: Path) -> list[Score]:

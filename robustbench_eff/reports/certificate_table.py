@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from robustbench_eff.core import spec
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
-from .score_rows import Marks, Printed, add_row, row_table
+from .score_rows import Marks, Printed, Row, table_of_rows
 
 AT_RADIUS = "certified_accuracy@"
 BELOW = (
@@ -26,22 +27,21 @@ def certificate_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
     """
     rows: dict[tuple[str, str], dict[str, Score]] = {}
     for score in scores:
-        rows.setdefault((score.model, score.cell), {})[score.metric] = score
+        rows.setdefault((score.model, score.cell), {})[_heading(score.metric)] = score
     radii = sorted({_radius(score.metric) for score in scores if score.metric.startswith(AT_RADIUS)})
-    columns = [*(f"at {radius:g}" for radius in radii), "mean radius", "abstained"]
-    table = row_table("Certified accuracy in % at L2 radii, with 95 % intervals", columns, scores)
-    for by_metric in rows.values():
-        at_radius = {_radius(metric): score for metric, score in by_metric.items() if metric.startswith(AT_RADIUS)}
-        cells = [with_interval(at_radius.get(radius), ends=0) for radius in radii]
-        cells += [with_interval(by_metric.get(name), ends=ends) for name, ends in _LAST.items()]
-        flags = dict.fromkeys(flag for score in by_metric.values() for flag in score.flags)
-        first = by_metric["abstention_rate"]
-        add_row(table, first, cells, marks, tuple(flags))
-    return [Printed(table, BELOW)]
+    columns = {f"at {radius:g}": partial(with_interval, ends=0) for radius in radii} | LAST_COLUMNS
+    title = "Certified accuracy in % at L2 radii, with 95 % intervals"
+    printed = table_of_rows(title, columns, [Row(next(iter(cells.values())), cells) for cells in rows.values()], marks)
+    return [Printed(printed.table, "\n".join(filter(None, (BELOW, printed.below))))]
 
 
-_LAST = {"average_certified_radius": 2, "abstention_rate": 0}
-"""Digits of the ends of the intervals in the last columns, by metric."""
+LAST = {"average_certified_radius": "mean radius", "abstention_rate": "abstained"}
+"""Headings of the last columns, by metric."""
+LAST_COLUMNS = {"mean radius": partial(with_interval, ends=2), "abstained": partial(with_interval, ends=0)}
+
+
+def _heading(metric: str) -> str:
+    return f"at {_radius(metric):g}" if metric.startswith(AT_RADIUS) else LAST[metric]
 
 
 def _radius(metric: str) -> float:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
 from rich.table import Table
@@ -12,6 +13,16 @@ from robustbench_eff.core.flags import flag_lines, mark_of
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.scores.score import Score
 
+NAMES = ("model", "benchmark", "perturbation")
+"""The columns before the numbers."""
+SHARED = ("model", "benchmark", "n", "protocol")
+"""Columns that go to the title if all rows have the same there."""
+HEADLINE = "►"
+HEADLINE_MEANS = (
+    f"{HEADLINE} The headline of a ball: robust accuracy under all attacks in it together, those of smaller balls "
+    "included; below it each alone."
+)
+"""The mark of a headline, and the line that explains it."""
 Marks: TypeAlias = Mapping[Protocol, str]
 """The mark of every protocol, such as `(1)`, under which it is spelled out below the tables."""
 
@@ -21,6 +32,90 @@ class Printed(NamedTuple):
 
     table: Table
     below: str = ""
+
+
+class Row(NamedTuple):
+    """A row of a table: what it is about, and its numbers."""
+
+    score: Score
+    """Names the model, the benchmark and the perturbation of the row, with n and protocol."""
+    cells: Mapping[str, Score]
+    """Scores by the heading of their column, of which some may be missing."""
+    is_headline: bool = False
+
+
+def table_of_rows(
+    title: str,
+    columns: Mapping[str, Callable[[Score], str]],
+    rows: Sequence[Row],
+    marks: Marks,
+    names: Sequence[str] = NAMES,
+    notes: Mapping[str, Callable[[Score], str]] = MappingProxyType({}),
+) -> Printed:
+    """Return a table with its flags below. Model, benchmark, n and protocol that all rows share stand in the title.
+
+    Headlines are bold and begin with HEADLINE, which a line below explains.
+
+    Args:
+        title: Title of the table.
+        columns: How the numbers of each column are written, by heading.
+        rows: The rows, at least one.
+        marks: The marks of protocols.
+        names: The columns before the numbers, of `model`, `benchmark`, `perturbation` and `metric`.
+        notes: Columns of text after the numbers, from the score that names the row.
+    """
+    texts = [_texts(row.score, marks) for row in rows]
+    shared = {name for name in SHARED if len({text[name] for text in texts}) == 1}
+    before = [name for name in names if name not in shared]
+    after = [name for name in ("n", "protocol") if name not in shared]
+    table = Table(title=Text(_title(title, texts[0], shared & {*names, "n", "protocol"})), title_justify="left")
+    for name in before:
+        table.add_column(name, overflow="fold")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    for name in notes:
+        table.add_column(name, overflow="fold")
+    for name in after:
+        table.add_column(name, justify="right", no_wrap=True)
+    has_headlines = any(row.is_headline for row in rows)
+    bearers: dict[tuple[str, str], Score] = {}
+    for row, text in zip(rows, texts, strict=True):
+        found = [row.cells.get(heading) for heading in columns]
+        numbers = [
+            "" if score is None else marked(columns[heading](score), score)
+            for heading, score in zip(columns, found, strict=True)
+        ]
+        line = [*(text[name] for name in before), *numbers, *(write(row.score) for write in notes.values())]
+        line += [text[name] for name in after]
+        if has_headlines:
+            indent = (HEADLINE if row.is_headline else "").ljust(len(HEADLINE) + 1)
+            line[before.index("perturbation")] = indent + text["perturbation"]
+        table.add_row(*(Text(cell, "bold" if row.is_headline else "") for cell in line))
+        name = ", ".join(text[name] for name in before) or text["model"]
+        bearers |= {(name, heading): score for heading, score in row.cells.items() if heading in columns}
+    below = [HEADLINE_MEANS] if has_headlines else []
+    return Printed(table, "\n".join(filter(None, (*below, flags_below(bearers)))))
+
+
+def _title(title: str, text: Mapping[str, str], shared: Set[str]) -> str:
+    """The title with what all rows share."""
+    subject = " on ".join(text[name] for name in ("model", "benchmark") if name in shared)
+    if subject == text["benchmark"] and "model" not in shared:
+        subject = f"on {subject}"
+    n = f"n = {text['n']}" if "n" in shared else ""
+    return " · ".join(part for part in (title, subject, n, text["protocol"] if "protocol" in shared else "") if part)
+
+
+def _texts(score: Score, marks: Marks) -> dict[str, str]:
+    """What the columns besides the numbers say of a score."""
+    return {
+        "model": score.model,
+        "benchmark": score.benchmark,
+        "perturbation": perturbation(score),
+        "metric": f"{score.metric} in %" if score.definition.unit == "fraction" else score.metric,
+        "n": str(score.n),
+        "protocol": marks[score.protocol],
+    }
 
 
 def row_table(title: str, columns: Sequence[str], scores: Sequence[Score]) -> Table:
@@ -53,7 +148,7 @@ def add_row(
         marks: The marks of protocols.
         flags: Flags of the row; None for those of the score.
     """
-    row = [score.model, score.benchmark, _perturbation(score), *cells, str(score.n), marks[score.protocol]]
+    row = [score.model, score.benchmark, perturbation(score), *cells, str(score.n), marks[score.protocol]]
     if len(table.columns) > len(row):
         row.append(", ".join(score.flags if flags is None else flags))
     table.add_row(*map(Text, row))
@@ -79,8 +174,13 @@ def flags_below(scores: Mapping[tuple[str, str], Score]) -> str:
     return "\n".join(flag_lines({name: score.flags for name, score in scores.items()}))
 
 
-def _perturbation(score: Score) -> str:
+def perturbation(score: Score) -> str:
+    """Return the perturbation of a row, with the radius where the metric has one.
+
+    Args:
+        score: The score that names the row.
+    """
     _, at, radius = score.metric.partition("@")
-    if at:
+    if at and score.kind == "attack":
         return f"{score.perturbation} at ε = {radius}"
     return f"{score.perturbation}, mean over ε" if score.metric == "security_curve_area" else score.perturbation

@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from rich.console import Console
 
 from robustbench_eff.core.flags import AT_CHANCE, CAUSES_OF_CHANCE
 from robustbench_eff.core.metric import Section
+from robustbench_eff.scores.headline import by_ball, headlines
 from robustbench_eff.scores.score import Score
 
 from .certificate_table import certificate_tables
+from .class_table import class_tables
 from .clean_table import clean_tables
 from .cue_conflict_table import cue_conflict_tables
-from .formatting import interval, number, percent
-from .score_rows import Marks, Printed, add_row, row_table
+from .fit_table import print_table
+from .formatting import percent, with_interval
+from .headline_line import headline_lines
+from .score_rows import NAMES, Marks, Printed, Row, add_row, row_table, table_of_rows
 from .sequence_table import sequence_tables
 from .severity_table import severity_tables
 
+ROUNDED = "8-bit: the perturbed images rounded to 8 bits, as files would hold them."
+ALIKE = "With the perturbed images rounded to 8 bits, as files would hold them, each attack leaves the same accuracy."
+VOTES = "Accuracy over votes is the expected one of a single draw; every vote: samples that all votes get right."
+"""Lines below the table of accuracies."""
+
 
 def score_table(scores: Sequence[Score], console: Console) -> None:
-    """Print the scores section by section.
+    """Print one sentence per model and benchmark that was attacked, then the scores section by section.
 
     Protocols are numbered, and spelled out below the tables, so that a reader sees which rows are comparable.
 
@@ -33,22 +43,17 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
     sections: dict[Section, list[Score]] = {section: [] for section in SECTIONS}
     for score in scores:
         sections[section_of(score)].append(score)
+    for line in headline_lines(scores):
+        console.print(line, style="bold", highlight=False, markup=False, soft_wrap=True)
     for section, group in sections.items():
         for printed in SECTIONS[section](group, marks) if group else ():
-            console.print(printed.table)
+            print_table(printed.table, console)
             if printed.below:
                 console.print(printed.below, highlight=False, markup=False, soft_wrap=True)
     for protocol, mark in marks.items():
         console.print(f"{mark} {protocol}", style="dim", highlight=False, markup=False)
     if any(flag.startswith(AT_CHANCE) for score in scores for flag in score.flags):
         console.print(CAUSES_OF_CHANCE, style="bold", highlight=False)
-    if any(score.metric.endswith("_8bit") for score in scores):
-        console.print("8-bit: the perturbed images rounded to 8 bits, as files would hold them.", style="dim")
-    if any(score.metric.endswith("_every_vote") for score in scores):
-        sentence = (
-            "Accuracy over votes is the expected one of a single draw; every vote: samples that all votes get right."
-        )
-        console.print(sentence, style="dim")
 
 
 def section_of(score: Score) -> Section:
@@ -72,19 +77,46 @@ def length(value: float | None) -> str:
 
 
 def _accuracy_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
+    """Clean accuracy, then ball by ball the headline and its parts; beside each the accuracy of the rounded images."""
     beside = {"_8bit": "8-bit", "_every_vote": "every vote"}
-    values = {
-        (score.cell, ending): score.value for score in scores for ending in beside if score.metric.endswith(ending)
+    others = {
+        (score.cell, heading): score
+        for score in scores
+        for ending, heading in beside.items()
+        if score.metric.endswith(ending)
     }
-    endings = [ending for ending in beside if ending == "_8bit" or any(ending == other for _, other in values)]
-    columns = ("accuracy", "interval", *(beside[ending] for ending in endings))
-    table = row_table("Accuracy in %, with its 95 % interval", columns, scores)
-    for score in scores:
-        if not score.metric.endswith(tuple(beside)):
-            keys = [(score.cell, ending) for ending in endings]
-            others = [percent(values[key]) if score.cell and key in values else "" for key in keys]
-            add_row(table, score, [percent(score.value), interval(score), *others], marks)
-    return [Printed(table)]
+    rows = [score for score in by_ball(scores) if not score.metric.endswith(tuple(beside))]
+    shown = [heading for heading in beside.values() if any(heading == other for _, other in others)]
+    values = {score.cell: score.value for score in rows if "@" not in score.metric}
+    rounded_alike = all(
+        score.value == values.get(cell) for (cell, heading), score in others.items() if heading == "8-bit"
+    )
+    columns: dict[str, Callable[[Score], str]] = {"accuracy": partial(with_interval, digits=2, ends=1)}
+    columns |= {heading: _value for heading in shown if heading != "8-bit" or not rounded_alike}
+    found = [
+        Row(
+            score,
+            {"accuracy": score}
+            | {
+                heading: others[score.cell, heading]
+                for heading in shown
+                if score.cell and (score.cell, heading) in others
+            },
+            leads,
+        )
+        for score, leads in zip(rows, headlines(rows), strict=True)
+    ]
+    printed = table_of_rows("Accuracy in %, with 95 % intervals", columns, found, marks)
+    below = [printed.below]
+    if "8-bit" in shown:
+        below.append(ALIKE if rounded_alike else ROUNDED)
+    if "every vote" in shown:
+        below.append(VOTES)
+    return [Printed(printed.table, "\n".join(filter(None, below)))]
+
+
+def _value(score: Score) -> str:
+    return percent(score.value)
 
 
 def _distance_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
@@ -98,11 +130,9 @@ def _distance_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
 
 
 def _effective_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
-    title = "Effective robustness in points, with its 95 % interval"
-    table = row_table(title, ("effective robustness", "interval"), scores)
-    for score in scores:
-        add_row(table, score, [percent(score.value), interval(score)], marks)
-    return [Printed(table)]
+    columns = {"effective robustness": partial(with_interval, digits=2)}
+    rows = [Row(score, {"effective robustness": score}) for score in scores]
+    return [table_of_rows("Effective robustness in points, with 95 % intervals", columns, rows, marks)]
 
 
 def _success_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
@@ -111,17 +141,13 @@ def _success_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
 
 def _other_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
     """Metrics without a table of their own, such as those of plugins."""
-    return _by_name("Other metrics, with their 95 % intervals", scores, marks)
+    return _by_name("Other metrics, with 95 % intervals", scores, marks)
 
 
 def _by_name(title: str, scores: Sequence[Score], marks: Marks) -> list[Printed]:
     """Return one table with a line for every metric."""
-    table = row_table(title, ("metric", "value", "interval"), scores)
-    for score in scores:
-        name = f"{score.metric} in %" if score.definition.unit == "fraction" else score.metric
-        value = "-" if score.value is None else number(score.value, score.definition.unit)
-        add_row(table, score, [name, value, interval(score)], marks)
-    return [Printed(table)]
+    rows = [Row(score, {"value": score}) for score in scores]
+    return [table_of_rows(title, {"value": partial(with_interval, digits=2)}, rows, marks, (*NAMES, "metric"))]
 
 
 SECTIONS: Mapping[Section, Callable[[Sequence[Score], Marks], list[Printed]]] = {
@@ -129,6 +155,7 @@ SECTIONS: Mapping[Section, Callable[[Sequence[Score], Marks], list[Printed]]] = 
     "success": _success_tables,
     "certificate": certificate_tables,
     "distance": _distance_tables,
+    "by class": class_tables,
     "clean": clean_tables,
     "effective": _effective_tables,
     "cue conflict": cue_conflict_tables,

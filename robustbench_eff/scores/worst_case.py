@@ -72,7 +72,7 @@ def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
     scores = []
     for union in unions(cells):
         flags = [flag for item in union.attacks for flag in _flags(item, context)]
-        score = _score(union, (*union.left_out, *dict.fromkeys(flags)))
+        score = score_of_union(union, (*union.left_out, *dict.fromkeys(flags)))
         scores += [score, *class_scores_of_union(score, union.attacks[0], union.shares)]
     return scores
 
@@ -119,7 +119,13 @@ def _votes(item: CellOutcomes, eps: float) -> Votes | None:
     return item.votes if item.cell.eps <= eps else None
 
 
-def _score(union: Union, flags: tuple[str, ...]) -> Score:
+def score_of_union(union: Union, flags: tuple[str, ...]) -> Score:
+    """Return the robust accuracy under several attacks together.
+
+    Args:
+        union: The attacks.
+        flags: What a reader must know of them.
+    """
     cells, n, survivors = [item.cell for item in union.attacks], len(union.shares), float(union.shares.sum())
     texts = tuple(sorted({cell.perturbation for cell in cells}))
     runs = f" in {len(cells)} runs" if len(cells) > len(texts) else ""

@@ -1,0 +1,62 @@
+"""Accuracy by class and the confusion of classes as CSV files."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+from robustbench_eff.core.errors import UsageError
+from robustbench_eff.scores.class_tables import Values
+
+BY_CLASS = (
+    "model",
+    "benchmark",
+    "perturbation",
+    "class",
+    "name",
+    "n",
+    "right_clean",
+    "right",
+    "accuracy",
+    "low",
+    "high",
+    "most_frequent_wrong",
+    "wrong_name",
+    "wrong_count",
+    "protocol",
+    "flags",
+)
+CONFUSION = (
+    "model",
+    "benchmark",
+    "perturbation",
+    "class",
+    "name",
+    "predicted",
+    "predicted_name",
+    "count",
+    "protocol",
+    "flags",
+)
+"""Columns of the two files, in their order."""
+
+
+def write(rows: Sequence[Values], columns: Sequence[str], path: Path) -> None:
+    """Write rows as a CSV file in UTF-8; None becomes an empty field.
+
+    Args:
+        rows: Values by the names of their columns.
+        columns: Names of the columns, in the order of the file.
+        path: The file; one that exists is replaced.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(rows)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
