@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 import warnings
@@ -202,8 +203,8 @@ def parse_radii(text: str | None) -> tuple[float, ...]:
 
 
 def output_console() -> Console:
-    """Return the console of stdout: 160 columns wide if stdout is not a terminal."""
-    return Console(width=None if sys.stdout.isatty() else 160)
+    """Return the console of stdout: 160 columns wide if stdout is not a terminal, unless COLUMNS says otherwise."""
+    return Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal() else 160)
 
 
 def error_console() -> Console:

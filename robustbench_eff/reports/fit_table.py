@@ -1,82 +1,91 @@
-"""Tables that are too wide for the terminal: numbers are never cut; intervals go below their values instead."""
+"""Tables that are too wide for the terminal: numbers are never cut, because intervals and columns move down instead."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
+from rich.segment import Segments
+from rich.table import Column, Table
 from rich.text import Text
 
 NARROWEST = 10
-"""Columns of the terminal below which a name is not folded."""
+"""Columns of the terminal into which a name is folded at most."""
 
 
 def print_table(table: Table, console: Console) -> None:
-    """Print a table so that no number is cut, at any width of the console.
+    """Print a table so that no number is cut, whatever the width of the console.
 
-    Where it does not fit, each interval goes to a line below its value, and headings get a line per word; where it
-    still does not, the table has no lines. Where even that does not fit, the lines are longer than the console is wide.
+    Where the table does not fit, every interval goes to the line below its value and headings get a line per word.
+    Where it still does not fit, its last columns follow in further tables, which repeat the names. A single column that
+    is too wide has lines longer than the console.
 
     Args:
-        table: The table; columns of numbers are those with `no_wrap`.
+        table: The table; columns that are not to be folded have `no_wrap`, and those of names come first without.
         console: Where to print.
     """
-    for shape in (table, _stacked(table), _without_lines(_stacked(table))):
-        needed = _narrowest(shape)
-        if needed <= console.width:
-            console.print(shape)
-            return
-    console.print(shape, width=needed, crop=False)
+    if _needed(table.columns) <= console.width:
+        console.print(table)
+        return
+    for part in _parts(_stacked(table), console.width):
+        width = max(_needed(part.columns), console.width)
+        lines = console.render(part, console.options.update(width=width))
+        console.print(Segments(lines), soft_wrap=True, end="")
 
 
 def _stacked(table: Table) -> Table:
-    """The table with every interval below its value, and the words of each heading below each other."""
-    narrow = Table(title=table.title, title_justify=table.title_justify)
+    """The table with every interval below its value, and the words of headings below each other."""
+    stacked = Table(title=table.title, title_justify=table.title_justify)
     for column in table.columns:
         header = _text(column.header)
-        narrow.add_column(
-            Text("\n".join(header.plain.split(" ")), header.style) if column.no_wrap else header,
-            justify=column.justify,
-            no_wrap=column.no_wrap,
-            overflow=column.overflow,
+        heading = Text("\n".join(header.plain.split(" ")), header.style) if column.no_wrap else header
+        stacked.add_column(heading, justify=column.justify, no_wrap=column.no_wrap, overflow=column.overflow)
+    for row in zip(*(column.cells for column in table.columns), strict=True):
+        cells = map(_text, row)
+        stacked.add_row(
+            *(_broken(text) if column.no_wrap else text for text, column in zip(cells, table.columns, strict=True))
         )
-    for row in _rows(table):
-        cells = [_broken(text) if column.no_wrap else text for text, column in zip(row, table.columns, strict=True)]
-        narrow.add_row(*cells)
-    return narrow
+    return stacked
 
 
-def _without_lines(table: Table) -> Table:
-    plain = Table(title=table.title, title_justify=table.title_justify, box=None, padding=(0, 2, 0, 0))
-    plain.columns = [replace(column) for column in table.columns]
-    plain.rows = table.rows
-    return plain
+def _parts(table: Table, width: int) -> Iterator[Table]:
+    """The table in parts that fit, as far as a single column with the names does."""
+    count = next((index for index, column in enumerate(table.columns) if column.no_wrap), len(table.columns))
+    names, others = table.columns[:count], table.columns[count:]
+    taken: list[Column] = []
+    title = table.title
+    for column in others:
+        if taken and _needed([*names, *taken, column]) > width:
+            yield _of_columns([*names, *taken], title)
+            taken, title = [], None
+        taken.append(column)
+    yield _of_columns([*names, *taken], title)
 
 
-def _rows(table: Table) -> list[list[Text]]:
-    return [[_text(cell) for cell in row] for row in zip(*(column.cells for column in table.columns), strict=True)]
+def _of_columns(columns: Sequence[Column], title: object) -> Table:
+    part = Table(title=_text(title) if title else None, title_justify="left")
+    for column in columns:
+        part.add_column(column.header, justify=column.justify, no_wrap=column.no_wrap, overflow=column.overflow)
+    for row in zip(*(column.cells for column in columns), strict=True):
+        part.add_row(*row)
+    return part
 
 
 def _broken(text: Text) -> Text:
-    """The text with a new line before its interval, and before what stands in brackets behind that."""
-    plain = text.plain.replace(" [", "\n[").replace("] (", "]\n(")
-    return Text(plain, text.style)
+    """The text with its interval on a line of its own."""
+    return Text(text.plain.replace(" [", "\n["), text.style)
 
 
 def _text(cell: object) -> Text:
     return cell if isinstance(cell, Text) else Text(str(cell))
 
 
-def _narrowest(table: Table) -> int:
-    """The width below which a number would be cut, or a name folded into columns of fewer than NARROWEST."""
-    width = 0
-    for column in table.columns:
-        texts = [_text(column.header), *map(_text, column.cells)]
-        if column.no_wrap:
-            width += max(cell_len(line) for text in texts for line in text.plain.split("\n"))
-        else:
-            width += min(NARROWEST, max(cell_len(text.plain) for text in texts))
-    borders = 3 * len(table.columns) + 1 if table.box else 2 * len(table.columns)
-    return width + borders
+def _needed(columns: Sequence[Column]) -> int:
+    """The width below which something would be cut, or a name folded into fewer than NARROWEST."""
+    width = 3 * len(columns) + 1
+    for column in columns:
+        lines = [line for cell in (column.header, *column.cells) for line in _text(cell).plain.split("\n")]
+        widest = max(map(cell_len, lines))
+        width += widest if column.no_wrap else min(NARROWEST, widest)
+    return width

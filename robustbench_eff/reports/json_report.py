@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import Missing
+from robustbench_eff.scores.headline import headlines
 from robustbench_eff.scores.masking_checks import Verdict
 from robustbench_eff.scores.score import Score
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def json_object(
-    scores: Iterable[Score],
+    scores: Sequence[Score],
     store: str,
     missing: Iterable[Missing],
     verdicts: Iterable[Verdict],
@@ -33,7 +34,7 @@ def json_object(
     """
     return json.dumps(
         {
-            "scores": [_score(score) for score in scores],
+            "scores": [_score(score, leads) for score, leads in zip(scores, headlines(scores), strict=True)],
             "checks": [_check(verdict) for verdict in verdicts],
             "store": store,
             "failed": [_failure(item) for item in failed],
@@ -52,7 +53,7 @@ def _check(verdict: Verdict) -> dict[str, Any]:
     return dataclasses.asdict(verdict) | {"protocol": str(verdict.protocol), "remedy": verdict.remedy}
 
 
-def _score(score: Score) -> dict[str, Any]:
-    names = ("model", "benchmark", "perturbation", "metric", "value", "low", "high", "n")
+def _score(score: Score, leads: bool) -> dict[str, Any]:
+    names = ("model", "benchmark", "perturbation", "metric", "value", "low", "high", "n", "detail")
     plain = {name: getattr(score, name) for name in names}
-    return plain | {"protocol": str(score.protocol), "flags": list(score.flags)}
+    return plain | {"headline": leads, "protocol": str(score.protocol), "flags": list(score.flags)}

@@ -26,7 +26,8 @@ def test_the_mean_and_the_worst_agree_with_loops(drawn: list[tuple[int, bool]]) 
     assert balanced_accuracy(labels, correct) == pytest.approx(np.mean([of.mean() for of in by_class.values()]))
     lowest = min(by_class, key=lambda label: by_class[label].mean())
     found = worst_class_accuracy(labels, correct)
-    assert found == (by_class[lowest].mean(), lowest, len(by_class[lowest]))
+    tied = sum(of.mean() == by_class[lowest].mean() for of in by_class.values()) - 1
+    assert found == (by_class[lowest].mean(), lowest, len(by_class[lowest]), tied, len(by_class))
     low, high = worst_class_interval(labels, correct)
     assert 0 <= low <= found.accuracy <= high <= 1
 
