@@ -97,19 +97,9 @@ METRICS: Mapping[str, Metric] = _table(
         section="by class",
         source="Brodersen et al. 2010, ICPR",
     ),
+    Metric(name="balanced_robust_accuracy", summary="the same under attack", section="by class"),
     Metric(name="worst_class_accuracy", summary="lowest accuracy of any class", section="by class"),
-    Metric(
-        name="balanced_robust_accuracy",
-        summary="mean over classes of the robust accuracy of each",
-        section="by class",
-        source="Brodersen et al. 2010, ICPR",
-    ),
-    Metric(
-        name="worst_class_robust_accuracy",
-        summary="lowest robust accuracy of any class",
-        section="by class",
-        source="Xu et al. 2021, arXiv:2010.06121",
-    ),
+    Metric(name="worst_class_robust_accuracy", summary="the same under attack", section="by class"),
     Metric(
         name="expected_calibration_error",
         summary="mean difference between confidence and accuracy over bins (ECE)",

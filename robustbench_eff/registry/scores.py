@@ -24,6 +24,9 @@ SCORES = Table(
             "robustbench_eff.scores.effective:EFFECTIVE_ROBUSTNESS", "accuracy beyond what clean accuracy predicts"
         ),
         "worst_case": Row("robustbench_eff.scores.worst_case:WORST_CASE", "accuracy under several attacks together"),
+        "worst_case_by_class": Row(
+            "robustbench_eff.scores.worst_case:WORST_CASE_BY_CLASS", "the same by class: the mean and the worst"
+        ),
         "corruption_error": Row("robustbench_eff.scores.corruptions:CORRUPTION_ERROR", "mCE and mean accuracy"),
         "flip_rate": Row("robustbench_eff.scores.sequences:FLIP_RATE", "mFR, mT5D and means over sequences"),
     },

@@ -58,23 +58,37 @@ class Union(NamedTuple):
 
 
 def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
-    """Return robust accuracy of every model in every ball that one of its attacks searched, under all attacks in it.
+    """Return `robust_accuracy` of every model in every ball that one of its attacks searched, under all attacks in it.
 
-    The scores are `robust_accuracy`, `balanced_robust_accuracy` and `worst_class_robust_accuracy`. The perturbation has
-    the names of the attacks, and the protocol their full texts, so that the worst of other attacks is another column.
-    A score has the flags of its cells and what is suspected of them; unfinished cells in the ball are left out, and a
-    flag says so.
+    The perturbation has the names of the attacks, and the protocol their full texts, so that the worst of other attacks
+    is another column. The score has the flags of its cells and what is suspected of them; unfinished cells in the ball
+    are left out, and a flag says so.
 
     Args:
         cells: Cells of attacks with their outcomes.
         context: Its suspicions become flags.
     """
-    scores = []
-    for union in unions(cells):
-        flags = [flag for item in union.attacks for flag in _flags(item, context)]
-        score = score_of_union(union, (*union.left_out, *dict.fromkeys(flags)))
-        scores += [score, *class_scores_of_union(score, union.attacks[0], union.shares)]
-    return scores
+    return [_scored(union, context) for union in unions(cells)]
+
+
+def worst_case_class_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
+    """Return `balanced_robust_accuracy` and `worst_class_robust_accuracy` under all attacks in every ball.
+
+    Args:
+        cells: Cells of attacks with their outcomes.
+        context: Its suspicions become flags.
+    """
+    return [
+        score
+        for union in unions(cells)
+        for score in class_scores_of_union(_scored(union, context), union.attacks[0], union.shares)
+    ]
+
+
+def _scored(union: Union, context: ScoreContext) -> Score:
+    """The robust accuracy with the flags of its cells."""
+    flags = [flag for item in union.attacks for flag in _flags(item, context)]
+    return score_of_union(union, (*union.left_out, *dict.fromkeys(flags)))
 
 
 def unions(cells: Sequence[CellOutcomes]) -> Iterator[Union]:
@@ -158,3 +172,4 @@ def _name(text: str) -> str:
 
 
 WORST_CASE = GroupScores(compute=worst_case_scores, kinds=("attack", "minimum norm"), over="store")
+WORST_CASE_BY_CLASS = GroupScores(compute=worst_case_class_scores, kinds=("attack", "minimum norm"), over="store")
