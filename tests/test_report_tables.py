@@ -115,7 +115,7 @@ def test_the_report_at_80_columns() -> None:
     lines = [line.rstrip() for line in shown(scores, 80).splitlines()]
     worst = "worst of fgsm, pgd, linf 8/255"
     first = "digits_standard on cifar10: robust accuracy 62.50 % [55.4, 69.2] (worst of fgsm, pgd, linf 8/255), clean "
-    assert lines[0] == f"{first}100.00 % [98.2, 100.0], n = 200. 1 more ball below."
+    assert lines[0] == f"{first}100.00 % [98.2, 100.0], n = 200. Other balls: linf 16/255 26.00 % [20.1, 32.7]."
     assert lines[1].startswith("Accuracy in %, with 95 % intervals · digits_standard on cifar10 · n = 200")
     rows = [re.split(r"\s*│\s*", line.strip("│ "))[0] for line in lines if line.startswith("│")]
     assert [row for row in rows if row] == [

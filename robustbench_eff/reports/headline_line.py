@@ -4,43 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from robustbench_eff.scores.headline import ball_of, headlines, leading, subject_of
+from robustbench_eff.core import spec
+from robustbench_eff.scores.headline import ball_of, by_ball, headlines, leading, subject_of
 from robustbench_eff.scores.score import Score
 
 from .formatting import interval, percent
 from .score_rows import perturbation
 
+OTHERS_NAMED = 3
+"""Other balls whose headlines the sentence names."""
+
 
 def headline_lines(scores: Sequence[Score]) -> list[str]:
-    """Return a sentence for each model and benchmark with its headline, its clean accuracy, and all flags of both.
+    """Return a sentence for each model and benchmark that was attacked, with the flags of its numbers.
+
+    The headline of the ball that most attacks searched comes first, then clean accuracy, then the other balls.
 
     Args:
         scores: All scores of a report.
     """
-    leads = headlines(scores)
+    ordered = by_ball(scores)
+    heads = [score for score, leads in zip(ordered, headlines(ordered), strict=True) if leads]
     lines = []
-    for score in leading(scores):
+    for score in leading(ordered):
         subject = subject_of(score)
         clean = [
             other
-            for other in scores
+            for other in ordered
             if (other.metric, other.kind, subject_of(other)) == ("accuracy", "none", subject)
             and other.value is not None
-        ]
-        balls = {
-            ball_of(other)
-            for other, is_one in zip(scores, leads, strict=True)
-            if is_one and subject_of(other) == subject
-        }
-        parts = [f"robust accuracy {_text(score)} ({perturbation(score)})"]
-        parts += [f"clean {_text(other)}" for other in clean[:1]]
-        sentence = f"{score.model} on {score.benchmark}: {', '.join(parts)}, n = {score.n}."
-        if len(balls) > 1:
-            sentence += f" {len(balls) - 1} more {'ball' if len(balls) == 2 else 'balls'} below."
-        flags = dict.fromkeys(flag for other in (score, *clean[:1]) for flag in other.flags)
-        lines.append(" ".join([sentence, *([f"Flags: {'; '.join(flags)}."] if flags else [])]))
+        ][:1]
+        others = [other for other in heads if other is not score and subject_of(other) == subject]
+        parts = [f"robust accuracy {_text(score)} ({perturbation(score)})", *(f"clean {_text(of)}" for of in clean)]
+        sentences = [f"{score.model} on {score.benchmark}: {', '.join(parts)}, n = {score.n}."]
+        if others:
+            more = len(others) - OTHERS_NAMED
+            named = ", ".join(f"{_ball(other)} {_text(other)}" for other in others[:OTHERS_NAMED])
+            sentences.append(f"Other balls: {named}{f' and {more} more below' if more > 0 else ''}.")
+        named_scores = (score, *clean, *others[:OTHERS_NAMED])
+        flags = dict.fromkeys(flag for of_one in named_scores for flag in of_one.flags)
+        lines.append(" ".join([*sentences, *([f"Flags: {'; '.join(flags)}."] if flags else [])]))
     return lines
 
 
 def _text(score: Score) -> str:
     return f"{percent(score.value)} % {interval(score, 1)}"
+
+
+def _ball(score: Score) -> str:
+    ball = ball_of(score)
+    return "" if ball is None else f"{ball.norm} {spec.literal(ball.eps)}"
