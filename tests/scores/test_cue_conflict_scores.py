@@ -234,7 +234,7 @@ def test_a_kappa_that_is_nowhere_defined_has_no_value_and_says_why() -> None:
     score = between({"1": "+++", "2": "+++"})
     assert score is not None
     assert (score.value, score.low, score.high) == (None, None, None)
-    assert score.flags[0].endswith("1 of 1 pairs, whose answers are all right or all wrong")
+    assert score.flags[0].endswith("1 of 1 pair, whose answers are all right or all wrong")
 
 
 @pytest.mark.parametrize(
