@@ -79,10 +79,14 @@ def test_json_prints_one_object_and_nothing_else(tmp_path: Path) -> None:
         ),
         ("fgsm(eps=8/255)", "robust_accuracy"),
         ("fgsm(eps=8/255)", "robust_accuracy_8bit"),
+        ("fgsm(eps=8/255)", "balanced_robust_accuracy"),
+        ("fgsm(eps=8/255)", "worst_class_robust_accuracy"),
     ]
+    assert [score["metric"] for score in found["scores"] if score["headline"]] == ["robust_accuracy"]
     for score in found["scores"]:
         assert set(score) == {
-            *("model", "benchmark", "perturbation", "metric", "value", "low", "high", "n", "protocol", "flags")
+            *("model", "benchmark", "perturbation", "metric", "value", "low", "high", "n", "protocol", "flags"),
+            *("detail", "headline"),
         }
         assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
         assert score["n"] == 16

@@ -74,4 +74,4 @@ def _detail(worst: WorstClass, item: CellOutcomes) -> str:
     return f"{named(worst.label, names_of_classes(item.cell))}{others}, n = {worst.n}"
 
 
-BY_CLASS = CellScores(compute=class_scores, kinds=("clean", "attack", "smoothed attack"))
+BY_CLASS = CellScores(compute=class_scores, kinds=("clean", "attack"))
