@@ -27,6 +27,7 @@ TEMPLATE = Path(__file__).parent / "templates" / "run.html.j2"
 NUMBERS = {
     "Accuracy, clean and attacked": (
         Pattern(label="clean", perturbation="none", metric="accuracy"),
+        Pattern(perturbation="worst of *", metric="robust_accuracy"),
         Pattern(metric="robust_accuracy"),
     ),
     "Attacks at several radii, and closest adversarial images": (
@@ -41,6 +42,8 @@ NUMBERS = {
     "Shape and texture": (Pattern(metric="shape_bias*|*consistency*"),),
     "Classes and confidence": (
         Pattern(metric="balanced_accuracy|worst_class_accuracy"),
+        Pattern(perturbation="worst of *", metric="balanced_robust_accuracy|worst_class_robust_accuracy"),
+        Pattern(metric="balanced_robust_accuracy|worst_class_robust_accuracy"),
         Pattern(metric="expected_calibration_error|rms_calibration_error|aurc|effective_robustness"),
     ),
 }
