@@ -16,7 +16,9 @@ from robustbench_eff.core.flags import MASKING_SUSPECTED, flag_lines, flags_over
         (("not_finite: 2", "incomplete: 4 of 9", f"{MASKING_SUSPECTED}black_box"), "*†"),
     ],
 )
-def test_a_number_that_may_be_too_high_has_a_dagger_and_any_other_flag_a_star(flags: tuple[str, ...], mark: str) -> None:
+def test_a_number_that_may_be_too_high_has_a_dagger_and_any_other_flag_a_star(
+    flags: tuple[str, ...], mark: str
+) -> None:
     assert mark_of(flags) == mark
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from robustbench_eff.core import spec
 from robustbench_eff.core.statistics import proportion_interval
 
-from .build_score import flags_of, protocol_over
+from .build_score import cell_flags, protocol_over
 from .cell_groups import CellOutcomes, subject_of
 from .distances import distances, survives
 from .score import Score
@@ -71,14 +71,11 @@ def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
                     for item in unfinished
                     if item.cell.is_minimum_norm or item.cell.eps <= eps
                 ]
-                flags = [flag for item in taken for flag in _flags(item, context)]
+                flags = [
+                    flag for item in taken for flag in (*cell_flags(item), *context.suspicions.get(item.cell.id, ()))
+                ]
                 scores.append(_score(taken, worst_case([*inside.values()]), eps, (*left_out, *dict.fromkeys(flags))))
     return scores
-
-
-def _flags(item: CellOutcomes, context: ScoreContext) -> tuple[str, ...]:
-    """The flags of a cell, of its outcomes, and what is suspected of it."""
-    return (*item.cell.flags, *flags_of(item.outcomes, len(item)), *context.suspicions.get(item.cell.id, ()))
 
 
 def _votes(item: CellOutcomes, eps: float) -> Votes | None:

@@ -43,7 +43,10 @@ def test_it_is_a_brute_force_count_and_never_above_the_smallest(found: list[list
     survivors = sum(all(right[row] for right in found) for row in range(len(found[0])))
     assert score.value == survivors / len(found[0])
     assert score.value <= min(np.mean(right) for right in found)
-    assert (score.perturbation, score.n) == (f"worst of {', '.join(f'attack{number}' for number in range(len(found)))}, linf 8/255", len(found[0]))
+    assert (score.perturbation, score.n) == (
+        f"worst of {', '.join(f'attack{number}' for number in range(len(found)))}, linf 8/255",
+        len(found[0]),
+    )
 
 
 def test_what_breaks_a_sample_in_a_smaller_ball_breaks_it_in_a_larger_one() -> None:
