@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.flags import FAILED
+from robustbench_eff.core.protocol import RISING_SEVERITY
 from robustbench_eff.core.protocol import Protocol as ImageProtocol
 from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS, SEQUENCE_SETS, AveragedSet
 
@@ -87,7 +88,8 @@ class _Member(NamedTuple):
 def gaps(numbers: Iterable[Measured]) -> list[Gap]:
     """Return every set of corruptions or sequences that was begun and is not complete, each once.
 
-    There is one for every benchmark, protocol and seed; cells that draw nothing belong to every seed.
+    There is one for every benchmark, protocol and seed; cells that draw nothing belong to every seed. Streams of rising
+    severity have no means, so that nothing is missing.
 
     Args:
         numbers: The numbers of one model.
@@ -95,7 +97,7 @@ def gaps(numbers: Iterable[Measured]) -> list[Gap]:
     places: dict[_Place, dict[tuple[int, ...], dict[_Member, str]]] = {}
     for number in numbers:
         found = _member(number)
-        if found is not None:
+        if found is not None and RISING_SEVERITY not in number.protocol.stream:
             constants, member = found
             place = _Place(_METRICS[number.metric], number.benchmark, constants, number.protocol.unseeded())
             places.setdefault(place, {}).setdefault(number.protocol.seeds, {})[member] = _reason(number)
