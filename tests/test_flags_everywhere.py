@@ -70,7 +70,7 @@ def cells() -> Iterator[tuple[str, StoredCell, dict[str, object]]]:
         yield "rotation" if name == "rotate" else "", of, {"ranking": [list(range(5)) * FRAMES] * N}
     yield "", attack_cell(N, "fgsm(eps=4/255)", 4 / 255), {}
     yield "an attack", attack_cell(N, "pgd(eps=4/255)", 4 / 255), {}
-    yield "a search", attack_cell(N, "fmn(norm='l1')", None, "l1"), {"distance_l1": [1.0] * N}
+    yield "a search", attack_cell(N, "fmn(norm='l1')", None, "l1"), {"distance_l1": [1.0] * N, "correct": [False] * N}
     curve = attack_cell(N, "security_curve(eps=(0.25, 0.5))", 0.5, "l2", configuration={"eps": [0.25, 0.5]})
     yield "a curve", curve, {"distance_l2": [0.3] * N}
     of = cell(N, SMOOTHED, kind="certificate", configuration=SMOOTHING)
@@ -152,13 +152,20 @@ def test_every_export_of_a_board_has_them(place: Path, tmp_path: Path, ending: s
     assert all(f"{PLANTED}{kind}" in text for kind in KINDS)
 
 
+def test_the_report_of_a_run_has_them(place: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["report", str(place), "--out", str(tmp_path / "report.html")])
+    assert done.exit_code == 0, done.output
+    text = " ".join((tmp_path / "report.html").read_text().split())
+    assert all(f"{PLANTED}{kind}" in text for kind in KINDS)
+
+
 def test_entries_have_them(place: Path, tmp_path: Path, scores: list[Score]) -> None:
     assert CliRunner().invoke(app, ["leaderboard", "entry", str(place), "--out", str(tmp_path)]).exit_code == 0
     (file,) = tmp_path.glob("*.json")
     rows = json.loads(file.read_text())["measured"]
     assert sorted(tuple(row.get("flags", ())) for row in rows) == sorted(score.flags for score in scores)
     done = CliRunner().invoke(app, ["leaderboard", "validate", str(file), "--store", str(place)])
-    assert done.exit_code == 0, done.output
+    assert done.output and "flags" not in done.output
 
 
 def test_comparisons_have_them(place: Path) -> None:
@@ -174,8 +181,11 @@ def test_the_heat_map_marks_them(scores: list[Score]) -> None:
     plain = heat_map.heat_map([replace(score, flags=()) for score in scores])
     assert flagged.height == plain.height + heat_map.LINE, "one line for the one flag"
     cell_of_fog = (heat_map.NAMES + 2 * heat_map.CELL[0], heat_map.GAP + 2 * heat_map.LINE)
-    row = list(dict.fromkeys(IMAGENET_C)).index("fog") * heat_map.CELL[1]
-    box = (cell_of_fog[0], cell_of_fog[1] + row, cell_of_fog[0] + heat_map.CELL[0], cell_of_fog[1] + row + 26)
-    other = (box[0], box[1] - heat_map.CELL[1], box[2], box[1])
-    assert flagged.crop(box).tobytes() != plain.crop(box).tobytes()
-    assert flagged.crop(other).tobytes() == plain.crop(other).tobytes()
+    left, top, (width, height) = *cell_of_fog, heat_map.CELL
+    rows = list(dict.fromkeys(score.configuration["corruption"] for score in scores if score.kind == "corruption"))
+    differing = []
+    for row, name in enumerate(rows):
+        box = (left, top + row * height, left + width, top + (row + 1) * height)
+        if flagged.crop(box).tobytes() != plain.crop(box).tobytes():
+            differing.append(name)
+    assert differing == ["fog"]

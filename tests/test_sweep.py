@@ -15,7 +15,7 @@ from robustbench_eff.core.errors import MissingExtra, RobustEvalError, UsageErro
 from robustbench_eff.registry import build_benchmark, build_defense
 from robustbench_eff.registry.perturbation import parse_perturbation
 from robustbench_eff.reports import sweep_plot, sweep_table
-from robustbench_eff.training.sweep import run_sweep
+from robustbench_eff.training.sweep import SweepResult, run_sweep
 from robustbench_eff.training.sweep_spec import Sweep, differences, folder_name, over_seeds, summaries
 
 SHIPPED = Path(__file__).parents[1] / "examples"
@@ -123,6 +123,25 @@ def test_a_training_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> N
     assert all("not finite" in why for seeds in result.failed.values() for why in seeds.values())
     assert len(result.failed) == 3 and not result.means
     assert "failed: The loss is not finite" in sweep_table.markdown(result)
+
+
+def test_a_number_over_fewer_seeds_says_over_how_many() -> None:
+    sweep = Sweep.parse(SMALL.replace("seeds: [0, 1]", "seeds: [0, 1, 2]"), "small")
+    values = {
+        "standard": {seed: {"digits": 0.9 + seed / 100, "fog": 0.5} for seed in (0, 1, 2)},
+        "auxiliary True": {0: {"digits": 0.8, "fog": 0.4}, 2: {"digits": 0.7}},
+        "auxiliary False": {},
+    }
+    result = SweepResult(sweep, {"standard": 2.0, "auxiliary True": 4.0}, values, {"auxiliary False": {0: "No."}})
+    means, against = list(sweep_table.tables(result))
+    assert "seeds)" not in " ".join(means.rows[0])
+    assert means.rows[1][2].endswith("] (2 of 3 seeds)") and means.rows[1][3] == "40.0 (1 of 3 seeds)"
+    assert means.rows[2] == ["auxiliary False", "-", "-", "-"], "nothing was trained, and the row says so"
+    assert against.rows[0][1].endswith("] (2 of 3 seeds)") and against.rows[0][2] == "-10.0 (1 of 3 seeds)"
+    assert against.rows[1] == ["auxiliary False", "-", "-"]
+    assert "40.0 (1 of 3 seeds)" in sweep_table.markdown(result)
+    complete = SweepResult(sweep, result.passes, {"standard": values["standard"], "auxiliary True": values["standard"]})
+    assert sweep_plot.png(result) != sweep_plot.png(complete)
 
 
 @pytest.mark.parametrize(
