@@ -48,8 +48,8 @@ def test_one_missing_cell_of_75_is_named() -> None:
     (line,) = lines(corrupted("fog(severity=3)"))
     assert line == (
         "m on imagenet-c: a mean (mean_accuracy, mCE, relative_mCE) needs 15 corruptions at 5 severities each (75 "
-        "cells), of which 74 are complete; missing: fog 3. Repeat the run with --corruption imagenet_c and the same --store to "
-        "add the others."
+        "cells), of which 74 are complete; missing: fog 3. Repeat the run with --corruption imagenet_c and the same "
+        "--store to add the others."
     )
 
 

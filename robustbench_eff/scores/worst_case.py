@@ -90,7 +90,7 @@ def _votes(item: CellOutcomes, eps: float) -> Votes | None:
 
 def _score(attacks: Sequence[CellOutcomes], shares: Shares, eps: float, flags: tuple[str, ...]) -> Score:
     cell, n, survivors = attacks[0].cell, len(shares), float(shares.sum())
-    texts = tuple(sorted({item.cell.perturbation for item in attacks}))
+    texts = tuple(sorted({item.cell.perturbation for item in attacks}, key=_numbered))
     runs = f" in {len(attacks)} runs" if len(attacks) > len(texts) else ""
     low, high = proportion_interval(survivors, n)
     return Score(
@@ -112,6 +112,12 @@ def _names(texts: Iterable[str]) -> str:
     """The names of attacks, sorted, with how many different ones have the same: `fgsm, pgd ×2`."""
     counts = Counter(_name(text) for text in texts)
     return ", ".join(name if number == 1 else f"{name} ×{number}" for name, number in sorted(counts.items()))
+
+
+def _numbered(text: str) -> tuple[str, list[float], str]:
+    """A key by which texts are sorted that differ in numbers alone: by size, 4/255 before 16/255."""
+    numbers = re.findall(r"\d+\.?\d*", text)
+    return re.sub(r"\d+\.?\d*", "#", text), [float(number) for number in numbers], text
 
 
 def _name(text: str) -> str:
