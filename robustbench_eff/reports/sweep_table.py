@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_eff.core.flags import flag_lines, flags_over, mark_of
+
 from .formatting import percent
 
 if TYPE_CHECKING:
@@ -23,25 +25,33 @@ class TextTable:
     title: str
     columns: list[str]
     rows: list[list[str]]
+    below: list[str]
+    """Lines below the table: what a reader must know of its numbers."""
 
 
 def tables(result: SweepResult) -> Iterator[TextTable]:
     """Yield the table of means; then, with more than one seed, the table of differences from the baseline.
 
-    A number over fewer seeds than the sweep has says over how many.
+    A number over fewer seeds than the sweep has says over how many. One with flags has a mark, and a line below the
+    first table says which.
 
     Args:
         result: The result of a sweep.
     """
     means, seeds = result.means, len(result.sweep.seeds)
     columns = list(dict.fromkeys(column for summaries in means.values() for column in summaries))
+    flags = {(row, column): _flags(result, row, column) for row in result.values for column in columns}
     rows = [[row, _passes(result, row), *_cells(means.get(row, {}), columns, seeds)] for row in result.values]
-    yield TextTable(f"Mean over {seeds} seeds in %, with its 95 % interval", ["row", "passes", *columns], rows)
+    for cells in rows:
+        for place, column in enumerate(columns, 2):
+            cells[place] = " ".join(filter(None, (cells[place], mark_of(flags[cells[0], column]))))
+    title = f"Mean over {seeds} seeds in %, with its 95 % interval"
+    yield TextTable(title, ["row", "passes", *columns], rows, flag_lines(flags))
     if seeds > 1 and len(means) > 1:
         baseline = result.sweep.compared_with
         others = [[row, *_cells(of_row, columns, seeds, "+")] for row, of_row in result.differences.items()]
         title = f"Points more than {baseline} with the same seed, with the 95 % interval"
-        yield TextTable(title, ["row", *columns], others)
+        yield TextTable(title, ["row", *columns], others, [])
 
 
 def of_seeds(summary: Summary, seeds: int) -> str:
@@ -52,6 +62,12 @@ def of_seeds(summary: Summary, seeds: int) -> str:
         seeds: How many seeds the sweep has.
     """
     return "" if summary.n == seeds else f"{summary.n} of {seeds} seeds"
+
+
+def _flags(result: SweepResult, row: str, column: str) -> tuple[str, ...]:
+    """Flags of the values of all seeds."""
+    by_seed, measured = result.flags.get(row, {}), result.values[row]
+    return flags_over([by_seed.get(seed, {}).get(column, ()) for seed in measured if column in measured[seed]], "seeds")
 
 
 def _passes(result: SweepResult, row: str) -> str:
@@ -97,6 +113,7 @@ def markdown(result: SweepResult) -> str:
     for plain in tables(result):
         lines = [plain.columns, ["---", *["---:"] * (len(plain.columns) - 1)], *plain.rows]
         parts.append(f"{plain.title}\n\n" + "\n".join(f"| {' | '.join(map(_escaped, cells))} |" for cells in lines))
+        parts += [line.replace("*", "\\*") for line in plain.below]
     for row, seeds in result.failed.items():
         parts += [f"{row}, seed {seed}, failed: {why}" for seed, why in seeds.items()]
     parts.append("Recipes: " + "; ".join(f"{row}: `{text}`" for row, text in result.sweep.recipes().items()) + ".")

@@ -13,9 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit, stdtrit
 
-from robustbench_eff.core.statistics import proportion_interval
-
 from robustbench_eff.core.flags import flags_over
+from robustbench_eff.core.statistics import proportion_interval
 
 from .build_score import cell_flags, score_of
 from .cell_groups import CellOutcomes
