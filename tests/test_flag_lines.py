@@ -37,7 +37,7 @@ def test_each_flag_has_one_line_that_names_rows_and_columns() -> None:
 
 def test_many_rows_are_counted() -> None:
     bearers = {(f"row{index}", "1"): ("seen",) if index else () for index in range(12)}
-    assert flag_lines(bearers) == ["* row1, row2, row3, row4, row5, row6 and 5 more rows: seen."]
+    assert flag_lines(bearers) == ["* row1, row2, row3, row4, row5, row6 and 5 more: seen."]
 
 
 def test_a_number_over_others_has_their_flags_with_how_many_have_them() -> None:

@@ -107,7 +107,7 @@ def _named(names: Sequence[tuple[str, str]], bearers: Iterable[tuple[str, str]])
     for row, column in names:
         found.setdefault(row, []).append(column)
     texts = [row if of == columns[row] else f"{row} {', '.join(of)}" for row, of in found.items()]
-    more = f" and {len(texts) - NAMES_LISTED} more rows" if len(texts) > NAMES_LISTED else ""
+    more = f" and {len(texts) - NAMES_LISTED} more" if len(texts) > NAMES_LISTED else ""
     return ", ".join(texts[:NAMES_LISTED]) + more
 
 

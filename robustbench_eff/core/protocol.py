@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 _NAMES_SHOWN = 3
 """Number of classes that a sentence names."""
+RISING_SEVERITY = "order of rising severity"
+"""What a protocol says of a stream in which the severity of a corruption rises."""
+_RADIUS = re.compile(r"(?<=\beps=)[^,()|]+(?=[,)])")
+_HERE = "\0"
+"""Stands in a text where its radius was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,7 +129,7 @@ class Protocol:
         if self.attack_precision != ("float32",):
             parts.append(f"attacked in {' and '.join(self.attack_precision)}, judged in float32")
         if self.attacks:
-            *first, last = self.attacks
+            *first, last = _by_radius(self.attacks)
             parts.append(f"worst of {', '.join(first)} and {last}" if first else f"worst of {last}")
         return " · ".join(part for part in (*parts, self.smoothing, self.labels, self.baseline, self.observers) if part)
 
@@ -146,3 +153,12 @@ class Protocol:
         whole = self.total is None or self.count == self.total
         images = f"{self.count} images" if whole else f"first {self.count} of {self.total} images"
         return f"{images} ({self.excluded} of other classes left out)" if self.excluded else images
+
+
+def _by_radius(attacks: Sequence[str]) -> list[str]:
+    """Texts of attacks, those that differ in their radius alone as one: `fgsm(eps=4/255|8/255)`."""
+    radii: dict[str, list[str]] = {}
+    for text in attacks:
+        found = _RADIUS.search(text)
+        radii.setdefault(_RADIUS.sub(_HERE, text, count=1), []).append(found.group() if found else "")
+    return [text.replace(_HERE, "|".join(of)) for text, of in radii.items()]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.storage.store import Store
 
-from .build_score import flags_of, score_of
+from .build_score import cell_flags, score_of
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, columns_of, kind_of
 from .class_names import names_of_classes
 from .score import Score
@@ -80,9 +80,7 @@ def _of_cell(item: CellOutcomes) -> Iterator[Values]:
 def _of_union(union: Union) -> Iterator[Values]:
     first = union.attacks[0]
     labels, clean = first.column("label"), first.column("clean_prediction")
-    flags = dict.fromkeys(
-        flag for item in union.attacks for flag in (*item.cell.flags, *flags_of(item.outcomes, len(item)))
-    )
+    flags = dict.fromkeys(flag for item in union.attacks for flag in cell_flags(item))
     for row in _accuracies(score_of_union(union, (*union.left_out, *flags)), first, union.shares):
         of_class = labels == row["class"]
         right_clean = int((clean[of_class] == labels[of_class]).sum())

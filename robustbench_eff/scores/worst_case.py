@@ -14,7 +14,7 @@ import numpy.typing as npt
 from robustbench_eff.core import spec
 from robustbench_eff.core.statistics import proportion_interval
 
-from .build_score import flags_of, protocol_over
+from .build_score import cell_flags, protocol_over
 from .cell_groups import CellOutcomes, subject_of
 from .class_scores import class_scores_of_union
 from .distances import distances, survives
@@ -87,7 +87,7 @@ def worst_case_class_scores(cells: Sequence[CellOutcomes], context: ScoreContext
 
 def _scored(union: Union, context: ScoreContext) -> Score:
     """The robust accuracy with the flags of its cells."""
-    flags = [flag for item in union.attacks for flag in _flags(item, context)]
+    flags = [flag for item in union.attacks for flag in (*cell_flags(item), *context.suspicions.get(item.cell.id, ()))]
     return score_of_union(union, (*union.left_out, *dict.fromkeys(flags)))
 
 
@@ -118,11 +118,6 @@ def unions(cells: Sequence[CellOutcomes]) -> Iterator[Union]:
                 yield Union(Ball(attacks[0].cell.norm, eps), taken, worst_case([*inside.values()]), tuple(left_out))
 
 
-def _flags(item: CellOutcomes, context: ScoreContext) -> tuple[str, ...]:
-    """The flags of a cell, of its outcomes, and what is suspected of it."""
-    return (*item.cell.flags, *flags_of(item.outcomes, len(item)), *context.suspicions.get(item.cell.id, ()))
-
-
 def _votes(item: CellOutcomes, eps: float) -> Votes | None:
     """Votes on the images found within `eps`, right where there is none; None if it was not searched.
 
@@ -141,7 +136,7 @@ def score_of_union(union: Union, flags: tuple[str, ...]) -> Score:
         flags: What a reader must know of them.
     """
     cells, n, survivors = [item.cell for item in union.attacks], len(union.shares), float(union.shares.sum())
-    texts = tuple(sorted({cell.perturbation for cell in cells}))
+    texts = tuple(sorted({cell.perturbation for cell in cells}, key=_numbered))
     runs = f" in {len(cells)} runs" if len(cells) > len(texts) else ""
     low, high = proportion_interval(survivors, n)
     return Score(
@@ -164,6 +159,12 @@ def _names(texts: Iterable[str]) -> str:
     """The names of attacks, sorted, with how many different ones have the same: `fgsm, pgd ×2`."""
     counts = Counter(_name(text) for text in texts)
     return ", ".join(name if number == 1 else f"{name} ×{number}" for name, number in sorted(counts.items()))
+
+
+def _numbered(text: str) -> tuple[str, list[float], str]:
+    """A key by which texts are sorted that differ in numbers alone: by size, 4/255 before 16/255."""
+    numbers = re.findall(r"\d+\.?\d*", text)
+    return re.sub(r"\d+\.?\d*", "#", text), [float(number) for number in numbers], text
 
 
 def _name(text: str) -> str:
