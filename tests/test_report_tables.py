@@ -171,3 +171,29 @@ def test_the_worst_class_is_named_with_its_n_and_parts_of_a_worst_case_have_no_r
     assert len(rows) == 3
     assert re.search(r'[0-9] "[a-z]+", n = \d+', rows[1])
     assert "all 10 classes" in rows[0]
+
+
+def test_severities_and_corruption_errors_fit_80_columns_with_their_unit() -> None:
+    random = np.random.default_rng(0)
+    scores = []
+    for severity in range(1, 6):
+        configuration = {"corruption": "elastic_transform", "severity": severity, "constants": "imagenet"}
+        record = cell(
+            200,
+            f"elastic_transform(severity={severity})",
+            id=str(severity),
+            kind="corruption",
+            configuration=configuration,
+        )
+        scores += accuracy_scores(item(record, table(200, correct=random.random(200) < 1 - severity / 10)))
+    error = {"kind": "several", "cell": "", "configuration": {}, "value": 1.2345, "low": 1.1, "high": 1.3}
+    scores.append(replace(scores[0], perturbation="elastic_transform", metric="CE", **error))
+    scores.append(replace(scores[0], perturbation="imagenet_c", metric="mCE", **error))
+    text = shown(scores, 80)
+    assert "…" not in text
+    assert max(len(line) for line in text.splitlines() if line[:1] in "┏┃│") <= 80
+    for score in scores[:5]:
+        assert f"[{100 * score.low:.0f}, {100 * score.high:.0f}]" in text
+    assert "[110, 130]" in text
+    assert "CE, % of AlexNet's" in shown(scores, 140)
+    assert "mCE 123.45 [110.00, 130.00] % of AlexNet's." in text

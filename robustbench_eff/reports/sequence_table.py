@@ -60,7 +60,7 @@ def _table(title: str, scores: Sequence[Score]) -> Printed:
     table = Table(title=f"{title}: stability over frames, with 95 % intervals", title_justify="left")
     table.add_column("sequence", overflow="fold")
     for heading in COLUMNS.values():
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in dict.fromkeys(row for row, _ in cells):
         found = [cells.get((row, column)) for column in COLUMNS.values()]
         table.add_row(row, *(marked(with_interval(score), score) for score in found))

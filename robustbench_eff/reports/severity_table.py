@@ -17,6 +17,9 @@ from .score_rows import Marks, Printed, flags_below, marked
 SEVERITIES = range(1, 6)
 OVERALL = {"mean_accuracy": "mean accuracy", "mCE": "mCE", "relative_mCE": "relative mCE"}
 """Headings of the scores over all corruptions of a set."""
+OF_ALEXNET = "% of AlexNet's"
+UNITS = {"mean_accuracy": "%", "mCE": OF_ALEXNET, "relative_mCE": OF_ALEXNET}
+"""Their units."""
 
 
 def severity_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
@@ -89,7 +92,8 @@ def _table(title: str, scores: Sequence[Score]) -> Printed:
     table.add_column("corruption", overflow="fold")
     columns = [*map(str, SEVERITIES), *(["CE"] if errors else [])]
     for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
+        heading = f"CE, {OF_ALEXNET}" if name == "CE" else name
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in rows:
         found = [cells.get((row, column)) for column in columns]
         table.add_row(row, *(marked(with_interval(score, ends=0), score) for score in found))
@@ -113,6 +117,6 @@ def _overall(scores: Sequence[Score]) -> str:
     found: dict[str, list[str]] = {}
     for score in scores:
         if score.metric in OVERALL:
-            sentence = f"{OVERALL[score.metric]} {marked(with_interval(score, 2), score)}"
+            sentence = f"{OVERALL[score.metric]} {marked(with_interval(score, 2), score)} {UNITS[score.metric]}"
             found.setdefault(score.perturbation, []).append(sentence)
     return "\n".join(f"{CORRUPTION_SETS[name].title}: {', '.join(overall)}." for name, overall in found.items())

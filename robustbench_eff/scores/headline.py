@@ -24,7 +24,9 @@ def ball_of(score: Score) -> Ball | None:
     """
     if score.ball is not None or score.kind != "attack":
         return score.ball
-    threat = score.configuration["threat"]
+    threat = score.configuration.get("threat")
+    if threat is None:
+        return None
     radius = score.metric.partition("@")[2]
     if radius:
         return Ball(str(threat["norm"]), spec.number(radius))
@@ -115,5 +117,5 @@ def _ball_key(score: Score) -> tuple[int, str, float]:
     """Norm and radius of a ball; infinity where an attack has no radius, and the first of all for clean images."""
     if score.kind != "attack" and score.ball is None:
         return (-1, "", 0.0)
-    ball = ball_of(score) or Ball(str(score.configuration["threat"]["norm"]), math.inf)
+    ball = ball_of(score) or Ball(str(score.configuration.get("threat", {}).get("norm", "")), math.inf)
     return (NORMS.index(ball.norm) if ball.norm in NORMS else len(NORMS), ball.norm, ball.eps)

@@ -81,10 +81,16 @@ def test_other_models_images_and_classifiers_have_headlines_of_their_own() -> No
         (attack("pgd", 0.1, metric="worst_class_robust_accuracy"), Ball("linf", 0.1)),
         (union(0.1, "l2"), Ball("l2", 0.1)),
         (CLEAN, None),
+        (score("of a plugin", kind="attack"), None),
     ],
 )
 def test_the_ball_of_a_score(found: Score, ball: Ball | None) -> None:
     assert ball_of(found) == ball
+
+
+def test_searches_without_a_radius_follow_the_balls_of_their_norm() -> None:
+    scores = [attack("fmn", None), attack("two", 0.5, "l2"), attack("a", 0.1), score("of a plugin", kind="attack")]
+    assert names(by_ball(scores)) == ["a", "fmn", "two", "of a plugin"]
 
 
 def test_the_ball_that_most_attacks_search_leads() -> None:
