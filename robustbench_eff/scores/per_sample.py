@@ -22,7 +22,7 @@ from .alexnet import AlexNet, published
 from .bounded_means import Contribution
 from .build_score import Contributions, ScoreFlags, cell_flags, protocol_over
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
-from .certificates import certified, certified_radii, largest_radius, radii_of
+from .certificates import certified, radii_of, radius_contribution
 from .corruptions import corruption_contributions
 from .distances import distances, survives
 from .masking_checks import store_verdicts, suspicions
@@ -203,7 +203,7 @@ def _of_certificates(item: CellOutcomes) -> Iterator[tuple[str, SampleContributi
     """Certified accuracy at the default radii, and the mean radius."""
     at_radii = {f"certified_accuracy@{spec.literal(radius)}": certified(item, radius) for radius in radii_of(item)}
     contributions = {metric: Contribution(values.astype(np.float64)) for metric, values in at_radii.items()}
-    contributions["average_certified_radius"] = Contribution(certified_radii(item), high=largest_radius(item))
+    contributions["average_certified_radius"] = radius_contribution(item)
     for metric, added in contributions.items():
         entry = _entry([item], item.cell.perturbation, metric, added)
         yield _key([item], entry), entry
