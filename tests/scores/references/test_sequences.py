@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from importlib.resources import files
-from itertools import product
+from itertools import permutations, product
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,7 +16,8 @@ import pytest
 
 from outcome_tables import cell, table
 from reference_cases import Array
-from robustbench_eff.scores.alexnet import AlexNet, published
+from robustbench_eff.core.metric import METRICS
+from robustbench_eff.scores.alexnet import MAX_TOP5_DISTANCE, AlexNet, published
 from robustbench_eff.scores.score import Score
 from scored_cells import Case, assert_same_from_disk, case, one, scored
 
@@ -195,9 +196,24 @@ def test_rates_are_relative_to_alexnet(metric: str, of_ten: list[tuple[list[Film
         assert one(scores, metric=metric).value == pytest.approx(expected)
 
 
+def test_the_largest_distance_is_that_of_all_rankings_and_a_score_may_have_it() -> None:
+    """Not that of rankings without a class in common: 15."""
+    before = -np.arange(10.0)
+    rankings = [np.array(of) for of in permutations(range(10), BEST)]
+    after = np.full((len(rankings), 10), -9.0)
+    for logits, ranking in zip(after, rankings, strict=True):
+        logits[ranking] = -np.arange(BEST)
+    most = max(moved(before, logits) for logits in after[::7])
+    assert most == MAX_TOP5_DISTANCE == METRICS["top5_distance"].high == METRICS["mean_top5_distance"].high
+    farthest = next(logits for logits in after if moved(before, logits) == most)
+    film = Filmed("farthest", np.stack([before, *[farthest] * 3])[None], sequence="shot_noise")
+    score = one(scored([film.case])["farthest"], metric="top5_distance")
+    assert (score.value, score.high) == pytest.approx((most, most))
+
+
 def test_without_one_of_the_ten_there_is_no_mean(of_ten: list[tuple[list[Filmed], list[Score]]]) -> None:
     films, _ = of_ten[2]
-    for left_out in (0, 5, len(films) - 1):
+    for left_out in (0, 3, len(films) - 1):
         part = [film.case for number, film in enumerate(films) if number != left_out]
         scores = scored(part, alexnet=alexnets())[films[0].case.model]
         assert not any(score.value is not None and score.metric in ("mFR", "mT5D") for score in scores)
