@@ -1,4 +1,4 @@
-"""Accuracies against scikit-learn and counts of rows: clean, attacked, voted, over attacks and over orders of a stream."""
+"""Accuracies against scikit-learn and counts of rows: clean, attacked, voted, over several attacks or orders."""
 
 from __future__ import annotations
 
@@ -153,7 +153,9 @@ def test_real_accuracy_is_that_of_the_authors_labels() -> None:
         images[0] = (labels.index([]), 1)[number % 2]
         guesses = [random.choice([*labels[image], 0, 1]) for image in images]
         names = [f"val/ILSVRC2012_val_{image + 1:08d}.JPEG" for image in images]
-        cases.append(case(f"real {number}", cell(n, benchmark="imagenet"), table(n, sample_id=names, prediction=guesses)))
+        cases.append(
+            case(f"real {number}", cell(n, benchmark="imagenet"), table(n, sample_id=names, prediction=guesses))
+        )
         right = [guess in labels[image] for image, guess in zip(images, guesses, strict=True) if labels[image]]
         expected[f"real {number}"] = (fmean(right) if right else None, len(right))
     for model, scores in scored(cases).items():

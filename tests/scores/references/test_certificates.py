@@ -1,4 +1,4 @@
-"""Certificates from counts of votes by statsmodels and SciPy, as algorithm CERTIFY of Cohen et al. 2019 defines them."""
+"""Certificates from counts of votes by statsmodels and SciPy, as CERTIFY of Cohen et al. 2019 defines them."""
 
 from __future__ import annotations
 

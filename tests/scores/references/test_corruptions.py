@@ -14,6 +14,7 @@ import pytest
 
 from outcome_tables import cell, table
 from reference_cases import Array
+from robustbench_eff.scores import corruptions
 from robustbench_eff.scores.alexnet import measured
 from robustbench_eff.scores.score import Score
 from scored_cells import Case, assert_same_from_disk, case, one, scored
@@ -113,7 +114,7 @@ REFERENCES = {
     "relative_mCE": relative_mean_corruption_error,
     "mean_accuracy": mean_accuracy,
 }
-MODELS = [corrupted(number) for number in range(24)] + [corrupted(number, votes=4) for number in range(6)]
+MODELS = [corrupted(number) for number in range(12)] + [corrupted(number, votes=4) for number in range(4)]
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +138,20 @@ def test_corruption_errors_are_the_papers(metric: str, found: Mapping[str, list[
         for corruption in CORRUPTIONS:
             score = one(found[model.name], metric=metric, perturbation=corruption)
             assert score.value == pytest.approx(corruption_error(model, corruption), abs=1e-9)
+
+
+def test_of_hundreds_of_models_the_functions_give_the_papers_numbers() -> None:
+    """Of numbers of models, and of samples, whose mean is that of the model."""
+    for model in map(corrupted, range(100, 300)):
+        rows = {name: np.stack([model.right[name, severity] for severity in SEVERITIES]) for name in CORRUPTIONS}
+        sums = {name: (1 - right).sum(axis=0) for name, right in rows.items()}
+        means = {name: float(of.mean()) for name, of in sums.items()}
+        expected = mean_corruption_error(model)
+        assert corruptions.mean_corruption_error(means) == pytest.approx(expected)
+        assert corruptions.mean_corruption_error(sums).mean() == pytest.approx(expected)
+        expected = relative_mean_corruption_error(model)
+        assert corruptions.relative_mean_corruption_error(means, model.clean_error) == pytest.approx(expected)
+        assert corruptions.relative_mean_corruption_error(sums, ~model.clean).mean() == pytest.approx(expected)
 
 
 def test_a_measured_alexnet_takes_the_place_of_the_published_one(tmp_path: Path) -> None:
