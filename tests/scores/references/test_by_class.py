@@ -33,7 +33,7 @@ def worst(answers: Answers) -> float:
 
 REFERENCES = {"balanced_accuracy": balanced, "worst_class_accuracy": worst}
 ANSWERS = list(every_kind(seed=10))
-STORED = {f"by class {number}": answers for number, answers in enumerate(ANSWERS[::12])}
+STORED = {f"by class {number}": answers for number, answers in enumerate(ANSWERS)}
 
 
 def case_of(name: str, answers: Answers) -> Case:
@@ -79,4 +79,4 @@ def recall(labels: np.ndarray, right: np.ndarray, of: int) -> float:
 
 
 def test_a_store_gives_the_same(tmp_path: Path) -> None:
-    assert_same_from_disk(tmp_path, [case_of(name, STORED[name]) for name in list(STORED)[-2:]])
+    assert_same_from_disk(tmp_path, [case_of(name, STORED[name]) for name in list(STORED)[5::40]])
