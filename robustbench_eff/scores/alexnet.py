@@ -14,6 +14,8 @@ from robustbench_eff.core.errors import UsageError
 
 NAMES = ("imagenet_c", "imagenet_p")
 SEVERITIES = 5
+ROUNDING = 1e-9
+"""Relative error of a sum of errors."""
 MAX_TOP5_DISTANCE = 18.0
 """Largest top-5 distance of two rankings: the three best leave the best five, and the other two take the first places.
 Rankings that share none of their best five are only 15 apart."""
@@ -33,6 +35,12 @@ class AlexNet:
     """Top-5 distances on the same sequences, from 0 to 18; empty where they are unknown."""
     flags: tuple[str, ...]
     """Sentences that a reader must know before trusting a score relative to the last two."""
+
+    @property
+    def not_above_clean(self) -> tuple[str, ...]:
+        """Corruptions on which it errs no more often than on clean images: nothing can be relative to what they add."""
+        least = SEVERITIES * self.clean_error * (1 + ROUNDING)
+        return tuple(name for name, error in self.errors.items() if error <= least)
 
 
 @cache
