@@ -75,5 +75,10 @@ def test_the_papers_numbers_are_counts(metric: str, found: Mapping[str, list[Sco
     assert 0 < without < 0.6 * len(CASES)
 
 
+def test_without_rows_there_is_neither() -> None:
+    scores = scored([CASES[0]._replace(outcomes=CASES[0].outcomes[:0])])[CASES[0].model]
+    assert {score.value for score in scores} == {None} and REFERENCES.keys() <= {score.metric for score in scores}
+
+
 def test_a_store_gives_the_same(tmp_path: Path) -> None:
     assert_same_from_disk(tmp_path, CASES[::45])

@@ -219,5 +219,11 @@ def test_without_one_of_the_ten_there_is_no_mean(of_ten: list[tuple[list[Filmed]
         assert not any(score.value is not None and score.metric in ("mFR", "mT5D") for score in scores)
 
 
+def test_without_rows_there_is_no_stability() -> None:
+    for of in FILMED[:2]:
+        scores = scored([of.case._replace(outcomes=of.case.outcomes[:0])])[of.case.model]
+        assert scores and {score.value for score in scores} == {None}
+
+
 def test_a_store_gives_the_same(tmp_path: Path) -> None:
     assert_same_from_disk(tmp_path, [of.case for of in FILMED[::25]])
