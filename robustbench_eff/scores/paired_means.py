@@ -112,7 +112,7 @@ def paired_differences(sums: SampleSums, confidence: float = 0.95) -> Difference
     unit = np.where(np.nan_to_num(values) > 0, below, above)
     events = squares / unit**2
     p_values = np.minimum(2 * gammaincc(events + 1, events + total / unit), 1.0)
-    p_values = np.maximum(p_values, 2.0 ** (1 - _num_differing(sums.parts, first, second)))
+    p_values = np.maximum(p_values, 2.0 ** (1 - _num_differing(sums.parts)))
     p_values = np.where(np.isnan(values), 1.0, np.minimum(p_values, 1.0))
     tail = (1 - confidence) / 2
     low, high = values - _arm(squares, below, tail) / samples, values + _arm(squares, above, tail) / samples
@@ -150,9 +150,10 @@ def _arm(squares: Floats, unit: Floats, tail: float) -> Floats:
     return arm
 
 
-def _num_differing(parts: Sequence[Values], first: Indices, second: Indices) -> Floats:
-    pairs = zip(first.tolist(), second.tolist(), strict=True)
+def _num_differing(parts: Sequence[Values]) -> Floats:
+    """Return on how many samples the models of each pair differ."""
     counts = [
-        np.count_nonzero(np.logical_or.reduce([part[one] != part[other] for part in parts])) for one, other in pairs
+        np.count_nonzero(np.logical_or.reduce([part[model] != part[model + 1 :] for part in parts]), axis=1)
+        for model in range(len(parts[0]))
     ]
-    return np.array(counts, dtype=np.float64)
+    return np.concatenate(counts).astype(np.float64)

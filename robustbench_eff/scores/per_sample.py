@@ -128,15 +128,16 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
         cell = replace(cell, flags=cell.flags + suspected.get(cell.id, ()))
         item = CellOutcomes(cell, store.outcomes(cell.id))
         if not item.finished:
-            left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete in {store.place}")
+            stored = f"{len(item)} of {cell.samples} samples"
+            left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete for {model}, {stored}")
         elif cell.is_minimum_norm and not cell.radii:
-            left_out.append(f"{cell.benchmark}, {cell.perturbation}: only a median distance")
+            left_out.append(f"{cell.benchmark}, {cell.perturbation}: {model} has only a median distance")
         else:
             by_kind[item.kind].append(item)
     contributions: dict[str, SampleContributions] = {}
     for key, entry in _all(by_kind, alexnet or published()):
         if not len(entry.values) or not np.isfinite((*entry.values, *entry.bounds)).all():
-            left_out.append(f"{entry.benchmark}, {entry.perturbation}: {entry.metric} is not a finite number")
+            left_out.append(f"{entry.benchmark}, {entry.perturbation}: {entry.metric} of {model} is not finite")
         elif contributions.setdefault(key, entry) is not entry:
             left_out.append(f"{entry.benchmark}, {entry.perturbation}: twice in {store.place}, the first counts")
     return Contributed(contributions, left_out)
@@ -244,6 +245,10 @@ def _entry(group: Sequence[CellOutcomes], perturbation: str, metric: str, added:
         bounds=(added.low, added.high),
         flags=first.cell.flags,
     )
+
+
+KEY_FIELDS = ("benchmark", "classes", "images", "order of images", "perturbation", "metric", "seeds", "settings")
+"""What the elements of a key are, which is a JSON list."""
 
 
 def _key(group: Sequence[CellOutcomes], entry: SampleContributions) -> str:
