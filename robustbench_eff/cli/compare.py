@@ -95,11 +95,9 @@ def _comparable(models: Sequence[str], store: str, alexnet_baseline: Path | None
         opened, wanted = _store_and_model(text, store)
         name = model_named(opened, wanted)
         place = os.path.realpath(opened.place)
-        if (place, name) in texts:
-            raise UsageError(
-                f"{text} is the same model as {texts[place, name]}, which does not differ from itself.",
-                "Name each model once.",
-            )
+        if (earlier := texts.get((place, name))) is not None:
+            what = "is named twice" if earlier == text else f"is the same model as {earlier}"
+            raise UsageError(f"{text} {what}: a model does not differ from itself.", "Name each model once.")
         texts[place, name] = text
         by_model.append(sample_contributions(opened, name, alexnet))
     contributions = [scores.contributions for scores in by_model]

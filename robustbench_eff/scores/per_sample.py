@@ -255,7 +255,8 @@ def _key(group: Sequence[CellOutcomes], entry: SampleContributions) -> str:
     """Equal for what may be compared; published files are identified by their samples, others by their bytes too."""
     cell = group[0].cell
     samples = hashlib.blake2b("\n".join(entry.sample_ids).encode(), digest_size=16).hexdigest()
-    images = [cell.benchmark, cell.classes, samples if cell.is_published else cell.data, cell.protocol.stream]
+    identity = samples if cell.is_published else [cell.data, len(entry.sample_ids)]
+    images = [cell.benchmark, cell.classes, identity, cell.protocol.stream]
     names = ("constants", "jpeg_quality", "surrogate", *(("version",) if len(group) == 1 else ()))
     made_with = {name: cell.configuration.get(name) for name in names}
     seeds = seeds_of([item.cell for item in group])

@@ -33,7 +33,7 @@ Table = Callable[[Random, int, int], list[PairTests]]
 SIZES = (5, 10, 20, 50, 200)
 TABLES = {2: 150, 5: 80, 20: 20, 100: 4}
 """How many tables the short simulations draw, by number of models."""
-SLOW_TABLES = {2: 2000, 5: 2000, 20: 500, 100: 80}
+SLOW_TABLES = {2: 1000, 5: 600, 20: 200, 100: 40}
 cached_interval = lru_cache(maxsize=None)(proportion_interval)
 
 
