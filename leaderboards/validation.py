@@ -21,6 +21,8 @@ from .perturbations import as_radius, as_severity, metric_at_radius
 COMPARED = ("value", "low", "high", "n", "unit", "higher_is_better", "flags", "cell")
 """Fields of a result that follow from the outcomes."""
 TOLERANCE = 1e-9
+UNION = "worst of "
+"""How the perturbation of a number under the worst of several attacks begins."""
 Interval = Callable[[float, int], tuple[float, float]]
 """Returns the 95 % interval of a proportion, given the number of successes and of samples."""
 MetricLookup = Callable[[str], Metric | None]
@@ -202,7 +204,7 @@ def _count_issues(result: Result, metric: Metric | None, interval_of: Interval) 
         yield f"value {value} is not a count of {n} samples"
     elif not 0 <= value <= 1 or not _has_interval(result, interval_of(_count(result, value * n), n)):
         yield f"the interval of {value} with n = {n} is not [{result.low}, {result.high}]"
-    if not result.cell and not result.perturbation.startswith("worst of "):
+    if not result.cell and not result.perturbation.startswith(UNION):
         yield "does not name the cell from which it was computed"
 
 
@@ -221,7 +223,7 @@ def _strength_issues(result: Result) -> Iterator[str]:
         return
     if result.metric.startswith("robust_accuracy@") and metric_at_radius(result.metric) is None:
         yield "the metric's radius must be a finite number above 0, such as robust_accuracy@4/255"
-    if not any(name in result.perturbation for name in ("eps", "severity=")):
+    if not any(name in result.perturbation for name in ("eps", "severity=")) or result.perturbation.startswith(UNION):
         return
     try:
         arguments = spec.parse(re.split(" from | on ", result.perturbation)[0]).arguments

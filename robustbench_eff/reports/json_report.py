@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import Missing
 from robustbench_eff.scores.masking_checks import Verdict
+from robustbench_eff.scores.missing_means import plain
 from robustbench_eff.scores.score import Score
+
+from .incomplete_means import incomplete_means
 
 if TYPE_CHECKING:
     from robustbench_eff.evaluation.failures import FailedCell
@@ -31,15 +34,18 @@ def json_object(
         verdicts: Findings of the gradient-masking checks.
         failed: Evaluations without a number.
     """
+    listed = list(scores)
     return json.dumps(
         {
-            "scores": [_score(score) for score in scores],
+            "scores": [_score(score) for score in listed],
+            "incomplete_means": [plain(gap, model) for model, gap in incomplete_means(listed)],
             "checks": [_check(verdict) for verdict in verdicts],
             "store": store,
             "failed": [_failure(item) for item in failed],
             "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],
         },
         ensure_ascii=False,
+        allow_nan=False,  # a NaN is not JSON: no score may be one
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .build_score import score_of
 from .by_class import balanced_accuracy, balanced_accuracy_interval, worst_class_accuracy, worst_class_interval
 from .calibration import calibration_intervals, expected_calibration_error, rms_calibration_error
 from .cell_groups import CellOutcomes
+from .confidences import unusable
 from .score import Score
 from .score_function import CellScores
 from .selective import aurc
@@ -36,15 +39,19 @@ def class_scores(item: CellOutcomes) -> list[Score]:
 def confidence_scores(item: CellOutcomes) -> list[Score]:
     """Return `expected_calibration_error`, `rms_calibration_error` and `aurc` of a cell; nothing without samples.
 
-    Of several votes they are those of the most frequent prediction, with its mean probability for confidence.
+    Of several votes they are those of the most frequent prediction, with its mean probability for confidence. If some
+    confidence is not a number from 0 to 1, they have no values, and a flag says how many samples that are.
 
     Args:
         item: A clean cell with its outcomes.
     """
     if not len(item):
         return []
-    correct = item.correct
-    confidence = np.minimum(item.column("prediction_confidence"), 1.0)  # a softmax may round to more
+    correct, confidence = item.correct, item.column("prediction_confidence")
+    if flags := unusable(confidence):
+        unknown = [score_of(item, metric, None, (None, None)) for metric in CONFIDENCE_METRICS]
+        return [replace(score, flags=(*score.flags, *flags)) for score in unknown]
+    confidence = np.minimum(confidence, 1.0)
     values = (measure(confidence, correct) for measure in (expected_calibration_error, rms_calibration_error, aurc))
     intervals = calibration_intervals(confidence, correct)
     return [

@@ -13,10 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit, stdtrit
 
+from robustbench_eff.core.flags import flags_over
 from robustbench_eff.core.statistics import proportion_interval
 
-from .build_score import score_of
+from .build_score import cell_flags, score_of
 from .cell_groups import CellOutcomes
+from .chance import chance_flag
 from .score import Score
 from .score_function import GroupScores, ScoreContext
 
@@ -143,13 +145,12 @@ def effective_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> li
     """Return `effective_robustness` of every model that was evaluated both under a shift and on its clean benchmark.
 
     Unfinished cells do not count. If a model has several sets of clean images, such as the first 1,000 and all, the
-    largest is taken, and the protocol says how many images it has.
+    largest is taken, and the protocol says how many images it has. The score has the flags of both accuracies.
 
     Args:
         cells: Clean cells with their outcomes.
-        context: Not used.
+        context: Its suspicions become flags.
     """
-    del context
     finished = [item for item in cells if item.finished]
     clean: dict[tuple[object, ...], CellOutcomes] = {}
     for item in sorted(finished, key=len):
@@ -163,6 +164,8 @@ def effective_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> li
             continue
         estimate = effective_robustness(baseline, _count(item), _count(compared))
         score = replace(score_of(item, "effective_robustness", estimate.value, (estimate.low, estimate.high)), cell="")
+        both = [(*cell_flags(of), *chance_flag(of), *context.suspicions.get(of.cell.id, ())) for of in (item, compared)]
+        score = replace(score, flags=flags_over(both, "accuracies"))
         line = f"beyond the line of {baseline.models} standard models, r {baseline.r:.3f}"
         line += f", through {baseline.clean} with n = {len(compared)}"
         scores.append(replace(score, protocol=replace(score.protocol, baseline=line)))

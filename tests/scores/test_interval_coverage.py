@@ -1,7 +1,7 @@
-"""95 % intervals hold the truth in at least 93 % of simulated data sets, from 5 samples up and at rates from .5 to .999.
+"""95 % intervals hold the truth in at least 93 % of data sets, from 5 samples up and at rates from .5 to .999.
 
-Accuracies are computed exactly, over all counts; all else is simulated with fixed seeds. The short simulations allow for
-three standard errors; the long ones, marked slow, have a finer grid. Every table of cases has a control that fails.
+Accuracies are computed exactly, over all counts; all else is simulated with fixed seeds, allowing for three standard
+errors. Numbers of samples between these are marked slow. Two controls show that narrower intervals fail.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def bounded(kind: str, rate: float, n: int, random: np.random.Generator) -> tupl
     ["all or nothing", "a part", "a small part", "rarely all", "beta", "hard images", "hard cells", "independent"],
 )
 def test_means_of_bounded_values(kind: str, n: int) -> None:
-    """Mean accuracies, flip probabilities, areas, radii: no interval may shrink because the few values seen are equal."""
+    """Mean accuracies, flip probabilities, areas, radii: intervals must not shrink because a few values are equal."""
     random = np.random.default_rng(n)
     for rate in RATES:
         drawn = [bounded(kind, rate, n, random) for _ in range(300)]
