@@ -136,7 +136,7 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
             by_kind[item.kind].append(item)
     contributions: dict[str, SampleContributions] = {}
     for key, entry in _all(by_kind, alexnet or published()):
-        if not len(entry.values) or not np.isfinite((*entry.values, *entry.bounds)).all():
+        if not (len(entry.values) and np.isfinite(entry.values).all() and np.isfinite(entry.bounds).all()):
             left_out.append(f"{entry.benchmark}, {entry.perturbation}: {entry.metric} of {model} is not finite")
         elif contributions.setdefault(key, entry) is not entry:
             left_out.append(f"{entry.benchmark}, {entry.perturbation}: twice in {store.place}, the first counts")

@@ -189,6 +189,17 @@ def test_models_without_a_common_score_are_told_why(tmp_path: Path, one, two, re
     assert reason in result.output
 
 
+def test_numbers_that_are_not_finite_are_not_compared(tmp_path: Path) -> None:
+    """A radius in a store of another program; the accuracies at radii remain."""
+    configuration = {"smoothing": {"sigma": 0.25, "n": 1000, "n0": 100, "alpha": 0.001, "version": 1}}
+    record = cell(2, "smoothing(sigma=0.25, n=1000)", kind="certificate", configuration=configuration)
+    outcomes = table(2, correct=[True, True], radius=[np.nan, 0.5])
+    found, left_out = sample_contributions(by_hand(tmp_path / "store", {"a": [(record, outcomes)]}), "a")
+    name = "digits, smoothing(sigma=0.25, n=1000)"
+    assert left_out == [f"{name}: average_certified_radius of a is not finite"]
+    assert found and all(entry.metric.startswith("certified_accuracy") for entry in found.values())
+
+
 def test_another_seed_is_another_draw_and_not_compared(tmp_path: Path) -> None:
     right = table(4, correct=[True] * 4)
     cells = {
