@@ -51,7 +51,7 @@ def from_timm(path: Path) -> list[Entry]:
 def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:
     """Yield the metadata block of a Hugging Face model card, as the path of its file and its content.
 
-    It holds every measured number with its interval and protocol; without measured numbers nothing is yielded.
+    It holds every measured number with its interval, protocol and flags; without measured numbers nothing is yielded.
 
     Args:
         entry: Entry of a model.
@@ -65,7 +65,8 @@ def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:
                     "type": result.metric,
                     "value": result.value,
                     "name": f"{result.metric} of {result.benchmark}, {result.perturbation}",
-                    "args": {"low": result.low, "high": result.high, "n": result.n, "protocol": str(result.protocol)},
+                    "args": {"low": result.low, "high": result.high, "n": result.n, "protocol": str(result.protocol)}
+                    | ({"flags": list(result.flags)} if result.flags else {}),
                 }
             ],
         }
