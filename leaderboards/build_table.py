@@ -14,7 +14,7 @@ from robustbench_eff.core.statistics import Ranks
 from .columns import Layout, Pattern
 from .entry import Entry, Kind, Result, Unit
 from .published_names import best_known_attack
-from .ranking import ranks
+from .ranking import ranks_of
 from .table import Column, Estimate, Row, Table, TableValue, number_text
 
 OVER_CONSTANTS = ("mean_accuracy", "mean_flip_probability", "mean_top5_distance")
@@ -70,11 +70,11 @@ def build_table(entries: Sequence[Entry], layout: Layout) -> Table:
         for number, entry in enumerate(entries)
     ]
     sorting = _sorting(layout, places)
-    rows = _sorted([row for row in rows if any(row.figures)], sorting, columns)
-    rows = [row for row in rows if row.ranks is not None or not layout.complete]
+    rows = [row for row in rows if any(row.figures) and (_sorted_by(row, sorting) or not layout.complete)]
     if not rows:
         label = columns[sorting[0]].label
         raise EmptyTable(f"No model has a number in {label}.", "Sort by another column, or leave out `complete: true`.")
+    rows = _ranked(_sorted(rows, sorting, columns), sorting, columns)
     return Table(title=layout.title, columns=columns, rows=tuple(rows), digits=layout.digits)
 
 
@@ -147,7 +147,7 @@ def _best_known(entries: Sequence[Entry], key: Key) -> dict[int, Estimate]:
     attack = best_known_attack(key.perturbation)
     wanted = key._replace(perturbation=attack)
     return {
-        number: Estimate(result.value, result.low, result.high)
+        number: Estimate(result.value, result.low, result.high, result.n)
         for number, entry in enumerate(entries if attack else ())
         for kind, result in reversed(entry.results())
         if result.value is not None and result.perturbation == attack and _key(kind, result) == wanted
@@ -155,24 +155,12 @@ def _best_known(entries: Sequence[Entry], key: Key) -> dict[int, Estimate]:
 
 
 def _figures(results: dict[int, list[Result]], key: Key, best_known: Mapping[int, Estimate]) -> dict[int, TableValue]:
-    """Return the values of a column by index of the entry; claims are not ranked, each being from another paper."""
-    figures = {number: _figure(candidates, best_known.get(number), key) for number, candidates in results.items()}
-    if key.kind == "claimed":
-        return figures
-    ranking = {number: estimate for number, figure in figures.items() if (estimate := figure.ranking) is not None}
-    ranked = dict(zip(ranking, _ranks([*ranking.values()], key.higher_is_better), strict=True))
-    return figures | {
-        number: replace(figures[number], ranks=rank, is_best=rank.best == 1) for number, rank in ranked.items()
-    }
-
-
-def _ranks(estimates: Sequence[Estimate], higher_is_better: bool) -> list[Ranks]:
-    intervals = [None if low is None or high is None else (low, high) for _, low, high in estimates]
-    return ranks([estimate.value for estimate in estimates], intervals, higher_is_better=higher_is_better)
+    """Return the values of a column by index of the entry, not yet ranked."""
+    return {number: _figure(candidates, best_known.get(number), key) for number, candidates in results.items()}
 
 
 def _figure(candidates: Sequence[Result], best_known: Estimate | None, key: Key) -> TableValue:
-    """Return the first of several numbers for one place, not yet ranked, with flags about other numbers."""
+    """Return the first of several numbers for one place, with flags about other numbers."""
     first, *others = candidates
     differing = [number_text(other.value, key.unit, 2) for other in others if other.value not in (None, first.value)]
     flags = [f"elsewhere {', '.join(dict.fromkeys(differing))}"] if differing else []
@@ -204,18 +192,39 @@ def _sorting(layout: Layout, places: Sequence[_Place]) -> list[int]:
 
 
 def _sorted(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Column]) -> list[Row]:
-    """Return the rows with their ranks, the best first; rows without a number last, ties in the order of entries."""
-    higher_is_better = columns[sorting[0]].higher_is_better
-    ranking = {
-        number: estimate
-        for number, row in enumerate(rows)
-        if (estimate := next(filter(None, (_ranking(row.figures[index]) for index in sorting)), None)) is not None
-    }
-    rank_of = dict(zip(ranking, _ranks([*ranking.values()], higher_is_better), strict=True))
-    worth = {number: value if higher_is_better else -value for number, (value, _, _) in ranking.items()}
-    order = sorted(range(len(rows)), key=lambda number: -worth.get(number, -math.inf))
-    return [replace(rows[number], ranks=rank_of.get(number)) for number in order]
+    """Return the rows, the best first; rows without a number last, ties in the order of entries."""
+    sign = 1.0 if columns[sorting[0]].higher_is_better else -1.0
+    worth = [-math.inf if (of := _sorted_by(row, sorting)) is None else sign * of.value for row in rows]
+    return [rows[number] for number in sorted(range(len(rows)), key=lambda number: -worth[number])]
+
+
+def _sorted_by(row: Row, sorting: Sequence[int]) -> Estimate | None:
+    return next((of for index in sorting if (of := _ranking(row.figures[index])) is not None), None)
 
 
 def _ranking(figure: TableValue | None) -> Estimate | None:
     return None if figure is None else figure.ranking
+
+
+def _ranked(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Column]) -> list[Row]:
+    """Return the rows with their ranks and those of their numbers; claims have none, each being from another paper.
+
+    Rows that are sorted by one column have its ranks.
+    """
+    numbers = [
+        [None if column.kind == "claimed" else _ranking(row.figures[index]) for row in rows]
+        for index, column in enumerate(columns)
+    ]
+    first = columns[sorting[0]]
+    of_rows = [None if first.kind == "claimed" else _sorted_by(row, sorting) for row in rows]
+    of_rows = next((numbers[index] for index in sorting if numbers[index] == of_rows), of_rows)
+    directions = [column.higher_is_better for column in (*columns, first)]
+    *of_columns, of_rows_found = ranks_of([*numbers, of_rows], directions)
+    return [
+        replace(row, ranks=of_row, figures=tuple(map(_with_rank, row.figures, found)))
+        for row, of_row, *found in zip(rows, of_rows_found, *of_columns, strict=True)
+    ]
+
+
+def _with_rank(figure: TableValue | None, ranks: Ranks | None) -> TableValue | None:
+    return None if figure is None else replace(figure, ranks=ranks, is_best=ranks is not None and ranks.best == 1)

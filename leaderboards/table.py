@@ -28,11 +28,12 @@ class Column:
 
 
 class Estimate(NamedTuple):
-    """A number and its 95 % interval."""
+    """A number, its 95 % interval, and the number of samples."""
 
     value: float
     low: float | None
     high: float | None
+    n: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class TableValue:
     source: str
     flags: tuple[str, ...]
     ranks: Ranks | None
-    """Ranks that the model may have in this column; None without a value."""
+    """Ranks that the model may have in this column; None without a value and for claims."""
     is_best: bool
     """Whether no other number of the column is significantly better."""
     best_known: Estimate | None = None
@@ -55,7 +56,7 @@ class TableValue:
     @property
     def ranking(self) -> Estimate | None:
         """The number by which the model is ranked; None without a value."""
-        return None if self.value is None else self.best_known or Estimate(self.value, self.low, self.high)
+        return None if self.value is None else self.best_known or Estimate(self.value, self.low, self.high, self.n)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ class Row:
     figures: tuple[TableValue | None, ...]
     """One number per column; None where the model does not have one."""
     ranks: Ranks | None = None
-    """Ranks that the model may have in the column that the table is sorted by; None without a number there."""
+    """Ranks that the model may have in the columns that the table is sorted by; None without a number there."""
     suspected: tuple[str, ...] = ()
     """Checks that suspect gradient masking."""
 

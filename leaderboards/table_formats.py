@@ -17,7 +17,10 @@ from .grid import Cell, Label, by_model, by_number
 from .latex import latex
 from .table import Table
 
-LEGEND = "With 95 % intervals. Bold: no other is known to be better."
+LEGEND = (
+    "With 95 % intervals. Bold: no other is known to be better. All ranks of this table hold at once, with 95 % "
+    "confidence; a number without an interval counts as exact."
+)
 _MARKDOWN = {mark: f"\\{mark}" for mark in "\\|*_`<>[]~&$"}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -21,8 +22,12 @@ from .options import AlexNetOption, JsonOption, StoreOption
 
 if TYPE_CHECKING:
     from robustbench_eff.scores.compare import Flip, RankedScore
-    from robustbench_eff.scores.per_sample import SampleContributions
+    from robustbench_eff.scores.per_sample import Contributed, SampleContributions
     from robustbench_eff.storage.store import Store
+
+
+REASONS = 8
+"""Number of reasons that a message about models without a common score shows."""
 
 
 def compare(
@@ -80,24 +85,28 @@ def _check_arguments(models: Sequence[str], flips: Path | None, pictures: Path |
 
 def _comparable(models: Sequence[str], store: str, alexnet_baseline: Path | None) -> _Comparable:
     from robustbench_eff.scores.alexnet import measured
+    from robustbench_eff.scores.not_shared import not_shared
     from robustbench_eff.scores.per_sample import model_named, sample_contributions
 
     alexnet = None if alexnet_baseline is None else measured(alexnet_baseline)
-    by_model = []
+    by_model: list[Contributed] = []
+    texts: dict[tuple[str, str], str] = {}
     for text in models:
-        opened, name = _store_and_model(text, store)
-        by_model.append(sample_contributions(opened, model_named(opened, name), alexnet))
+        opened, wanted = _store_and_model(text, store)
+        name = model_named(opened, wanted)
+        place = os.path.realpath(opened.place)
+        if (earlier := texts.get((place, name))) is not None:
+            what = "is named twice" if earlier == text else f"is the same model as {earlier}"
+            raise UsageError(f"{text} {what}: a model does not differ from itself.", "Name each model once.")
+        texts[place, name] = text
+        by_model.append(sample_contributions(opened, name, alexnet))
     contributions = [scores.contributions for scores in by_model]
     left_out = [message for scores in by_model for message in scores.left_out]
-    shared = [key for key in contributions[0] if all(key in other for other in contributions)]
-    if not shared:
-        raise UsageError(
-            "These models do not have a score on the same samples.",
-            "Evaluate them with the same suite, data, limit and seed.",
-        )
-    for scores_of_model, name in zip(contributions, models, strict=True):
-        only = [score for key, score in scores_of_model.items() if key not in shared]
-        left_out += [f"{score.benchmark}, {score.perturbation}: only {name}" for score in only]
+    left_out += not_shared(contributions, models)
+    if not any(all(key in other for other in contributions) for key in contributions[0]):
+        few = [*left_out[:REASONS], *([f"and {len(left_out) - REASONS} more"] if len(left_out) > REASONS else [])]
+        hint = "Evaluate them with the same suite, data, limit and seed."
+        raise UsageError("These models do not have a score on the same samples.", "\n".join([*few, hint]))
     return _Comparable(contributions, left_out)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 LEVEL = 0.05
-"""Family-wise error rate of the rank intervals."""
+"""Family-wise error rate of the ranks, and of the differences, of a whole table."""
 
 
 class Ranks(NamedTuple):
@@ -18,6 +18,15 @@ class Ranks(NamedTuple):
 
     best: int
     worst: int
+
+
+class PairTests(NamedTuple):
+    """The tests of all pairs of the models in one column of a table."""
+
+    scores: npt.NDArray[Any]
+    """Score of every model, shape (models,); rank 1 is the highest. NaN where a model has none."""
+    p_values: npt.NDArray[Any]
+    """Unadjusted p-values in [0, 1], shape (pairs,), in the order of `numpy.triu_indices(models, 1)`."""
 
 
 def proportion_interval(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
@@ -70,13 +79,13 @@ def median_interval(values: np.ndarray, confidence: float = 0.95) -> tuple[float
     return float(ordered[rank - 1]), float(ordered[len(values) - rank])
 
 
-def holm(p_values: Sequence[float] | npt.NDArray[Any]) -> list[float]:
+def holm(p_values: Sequence[float] | npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Return the p-values of several tests adjusted by Holm's step-down procedure.
 
     Rejecting every hypothesis whose adjusted p-value is below a level keeps the family-wise error rate at that level.
 
     Args:
-        p_values: P-values in [0, 1].
+        p_values: P-values in [0, 1], shape (tests,).
 
     Returns:
         The adjusted p-values in the order of `p_values`, each at most 1.
@@ -88,39 +97,38 @@ def holm(p_values: Sequence[float] | npt.NDArray[Any]) -> list[float]:
     stepped = p[order] * np.arange(len(p), 0, -1)
     adjusted = np.empty_like(p)
     adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1.0)
-    result: list[float] = adjusted.tolist()
-    return result
+    return adjusted
 
 
-def ranks_from_pairs(
-    scores: npt.NDArray[Any],
-    first: npt.NDArray[np.int64],
-    second: npt.NDArray[np.int64],
-    p_values: Sequence[float] | npt.NDArray[Any],
-) -> list[Ranks]:
-    """Return the ranks that models may have, given a test of every pair of them.
+def table_ranks(columns: Sequence[PairTests]) -> list[list[Ranks]]:
+    """Return the ranks that models may have in every column of a table, given the tests of all pairs of models.
 
-    A model ranks behind all models that are significantly better and before all that are significantly worse, so all
-    true ranks lie within the returned ones simultaneously, with a probability of at least 1 - LEVEL.
+    A model ranks behind all models that are significantly better and before all that are significantly worse. Holm's
+    adjustment covers all pairs of all columns, so all true ranks of the whole table lie within the returned ones
+    simultaneously, with a probability of at least 1 - LEVEL.
 
     Args:
-        scores: Score of every model, shape (models,); higher is better.
-        first: Index of the first model of every pair.
-        second: Index of the second model of every pair.
-        p_values: Unadjusted p-value of every pair; Holm's adjustment is applied here.
+        columns: The tests of every column; columns may have different models.
 
     Returns:
-        The best and the worst rank of every model.
+        For every column the best and the worst rank of every model.
 
     Source: Mogstad, Romano, Shaikh & Wilhelm 2024, Review of Economic Studies 91(1), on simultaneous confidence sets
     for ranks.
-    Differs: Holm in place of their bootstrap step-down, so the ranks are a little wider.
+    Differs: Holm in place of their bootstrap step-down, so the ranks are a little wider; several columns at once.
     """
-    significant = np.asarray(holm(p_values)) < LEVEL
-    first_wins, second_wins = (
-        significant & (scores[first] > scores[second]),
-        significant & (scores[first] < scores[second]),
-    )
+    if not columns:
+        return []
+    significant = holm(np.concatenate([column.p_values for column in columns])) < LEVEL
+    ends = np.cumsum([len(column.p_values) for column in columns])[:-1]
+    return [_ranks(column.scores, found) for column, found in zip(columns, np.split(significant, ends), strict=True)]
+
+
+def _ranks(scores: npt.NDArray[Any], significant: npt.NDArray[np.bool_]) -> list[Ranks]:
+    """Count for every model the models that are significantly better and worse, given which pairs are different."""
+    first, second = np.triu_indices(len(scores), 1)
+    first_wins = significant & (scores[first] > scores[second])
+    second_wins = significant & (scores[first] < scores[second])
     winners = np.concatenate((first[first_wins], second[second_wins]))
     losers = np.concatenate((second[first_wins], first[second_wins]))
     num_better = np.bincount(losers, minlength=len(scores))

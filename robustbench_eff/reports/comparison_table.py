@@ -8,13 +8,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_eff.core.statistics import LEVEL
 from robustbench_eff.registry.metrics import metric_of
 from robustbench_eff.scores.compare import Comparison, RankedScore
 
 from .formatting import interval, number
 
-SIGNIFICANT = 0.05
-"""Adjusted p-value below which one model is called better."""
+PAIR_TITLE = "In %, differences in points with 95 % intervals; all that is called better holds at once, with 95 %"
+RANK_TITLE = "In %, and the ranks that each may have: all true ranks of this table lie within them at once, with 95 %"
 
 
 def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> None:
@@ -26,8 +27,7 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
         b: Name of the second model.
         console: Where to print.
     """
-    title = "In %, differences in points with 95 % intervals"
-    table = Table(title=f"A = {a}\nB = {b}\n{title}", title_justify="left")
+    table = Table(title=f"A = {a}\nB = {b}\n{PAIR_TITLE}", title_justify="left")
     for name in ("benchmark", "perturbation", "score"):
         table.add_column(name, overflow="fold")
     for name in ("A", "B", "A - B", "interval", "p, Holm", "only A", "only B", "κ of errors", "n", "better"):
@@ -57,15 +57,15 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
 
 
 def rank_table(rows: Sequence[RankedScore], models: Sequence[str], console: Console) -> None:
-    """Print one row per score: every model's value and the ranks it may have.
+    """Print one row per score: every model's value and the ranks it may have; an arrow says which way rank 1 is.
 
     Args:
         rows: The scores that all models have.
         models: Names of the models.
         console: Where to print.
     """
-    title = "In %, and the ranks that each may have: all true ranks lie within them at once, with 95 %"
-    table = Table(title=title, title_justify="left")
+    arrows = "Rank 1 is the highest value (↑) or the lowest (↓)"
+    table = Table(title=f"{RANK_TITLE}\n{arrows}", title_justify="left")
     for name in ("benchmark", "perturbation", "score"):
         table.add_column(name, overflow="fold")
     for name in models:
@@ -78,7 +78,8 @@ def rank_table(rows: Sequence[RankedScore], models: Sequence[str], console: Cons
             else f"{number(value, unit)} ({ranks.best})"
             for value, ranks in zip(row.values, row.ranks, strict=True)
         ]
-        table.add_row(*map(Text, (row.score.benchmark, row.score.perturbation, row.score.metric, *cells)))
+        score = f"{row.score.metric} {'↑' if row.score.higher_is_better else '↓'}"
+        table.add_row(*map(Text, (row.score.benchmark, row.score.perturbation, score, *cells)))
     console.print(table)
 
 
@@ -98,6 +99,6 @@ def _p(value: float | None) -> str:
 
 def _better(row: Comparison) -> str:
     """The better model if the adjusted p-value is small; more shape bias is neither better nor worse."""
-    if row.p_holm is None or row.difference is None or row.p_holm >= SIGNIFICANT or row.metric == "shape_bias":
+    if row.p_holm is None or row.difference is None or row.p_holm >= LEVEL or row.metric == "shape_bias":
         return ""
     return "A" if (row.difference > 0) == row.higher_is_better else "B"

@@ -1,11 +1,10 @@
-"""The bootstrap over samples: intervals of means and of ratios of means, and paired differences of two models.
+"""The bootstrap over samples: intervals of means and of ratios of means.
 
-Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapters 13 (percentile interval) and 16 (tests).
+Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, chapter 13 (percentile interval).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -22,21 +21,6 @@ DRAWS_AT_ONCE = 500
 Values: TypeAlias = npt.NDArray[Any]
 Draws: TypeAlias = npt.NDArray[np.float64]
 Interval: TypeAlias = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """The difference of a score between two models on the same samples, with its interval.
-
-    All fields are None where the denominator of a ratio is 0.
-    """
-
-    value: float | None
-    """The first model's score minus the second's."""
-    low: float | None
-    high: float | None
-    p: float | None
-    """Two-sided p-value of the hypothesis of no difference; at least 2 / (draws + 1)."""
 
 
 def mean_intervals(values: Values, confidence: float = 0.95) -> list[Interval]:
@@ -72,63 +56,6 @@ def ratio_intervals(
     draws = _ratios(resampled_sums(numerators), resampled_sums(denominators))
     finite_draws = [column[np.isfinite(column)] for column in draws.T]
     return [_interval(column, confidence) if len(column) else (None, None) for column in finite_draws]
-
-
-def paired_difference(
-    a: Values | tuple[Values, Values], b: Values | tuple[Values, Values], confidence: float = 0.95
-) -> Difference:
-    """Return the difference between the scores of two models on the same samples.
-
-    A score is a mean over samples, or a ratio of two means. Both models are resampled together. The p-value is twice
-    the smaller tail of the resampled differences beyond 0, with one draw added to each tail, and at least `smallest_p`
-    of the number of samples that differ.
-
-    Args:
-        a: Values of the first model, shape (samples,); or numerators and denominators of that shape, as in
-            `ratio_intervals`.
-        b: Values of the second model, of the same form.
-        confidence: Coverage of the interval, between 0 and 1.
-
-    Raises:
-        ValueError: One score is a mean and the other a ratio.
-    """
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        rows = np.stack([*a, *b])
-        differing = int(((a[0] != b[0]) | (a[1] != b[1])).sum())
-        value = float(_difference(rows.sum(axis=1)[None, :])[0])
-        draws = _difference(resampled_sums(rows))
-        draws = draws[np.isfinite(draws)]
-    elif not isinstance(a, tuple) and not isinstance(b, tuple):
-        differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-        value, differing = float(differences.mean()), int((differences != 0).sum())
-        draws = resampled_sums(differences[None, :])[:, 0] / len(differences)
-    else:
-        raise ValueError("Two means or two ratios are needed, got a mean and a ratio.")
-    if not np.isfinite(value) or not len(draws):
-        return Difference(value=None, low=None, high=None, p=None)
-    low, high = _interval(draws, confidence)
-    p = max(float(two_sided_p(draws[:, None])[0]), smallest_p(differing))
-    return Difference(value=value, low=low, high=high, p=p)
-
-
-def smallest_p(differing: int) -> float:
-    """Return the smallest p-value of a two-sided sign test, at which all differences have the same sign by chance.
-
-    Args:
-        differing: Number of samples on which two models differ.
-    """
-    return float(min(1.0, 2.0 ** (1 - differing)))
-
-
-def two_sided_p(draws: Draws) -> Draws:
-    """Return the two-sided p-value of the hypothesis that a quantity is 0, shape (quantities,).
-
-    Args:
-        draws: Resampled values of each quantity, shape (draws, quantities).
-    """
-    tails = np.minimum((draws <= 0).sum(axis=0), (draws >= 0).sum(axis=0))
-    p: Draws = np.minimum(2 * (tails + 1) / (len(draws) + 1), 1.0)
-    return p
 
 
 def resampled_sums(values: Values) -> Draws:
@@ -185,11 +112,6 @@ def resample_counts(samples: int, draws: int = DRAWS) -> npt.NDArray[np.uint8]:
         draw[:] = np.bincount(random.integers(samples, size=samples), minlength=samples)
     counts.setflags(write=False)
     return counts
-
-
-def _difference(sums: Draws) -> Draws:
-    """Return the ratio of columns 0 and 1 minus that of columns 2 and 3."""
-    return _ratios(sums[:, 0], sums[:, 1]) - _ratios(sums[:, 2], sums[:, 3])
 
 
 def _ratios(numerators: Draws, denominators: Draws) -> Draws:

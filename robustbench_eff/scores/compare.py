@@ -9,20 +9,21 @@ from typing import NamedTuple
 import numpy as np
 
 from robustbench_eff.core.protocol import Protocol
-from robustbench_eff.core.statistics import Ranks, holm
+from robustbench_eff.core.statistics import Ranks, holm, table_ranks
 
-from .bootstrap import paired_difference
 from .consistency import ErrorConsistency, error_consistency
 from .paired import mcnemar, newcombe
+from .paired_means import paired_differences
 from .per_sample import SampleContributions, Values
-from .ranks import rank_intervals
+from .ranks import pair_tests, sample_sums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """A score of two models and their difference.
 
-    The 95 % interval is Newcombe's where every sample is either right or wrong, else the paired bootstrap's.
+    The 95 % interval is Newcombe's where every sample is either right or wrong, else that of `paired_differences`. It
+    excludes 0 only where p < 0.05.
     """
 
     benchmark: str
@@ -39,7 +40,8 @@ class Comparison:
     low: float | None
     high: float | None
     p: float | None
-    """Two-sided p-value of no difference: exact McNemar where every sample is right or wrong, else the bootstrap."""
+    """Two-sided p-value of no difference: exact McNemar where every sample is right or wrong, else that of
+    `paired_differences`."""
     p_holm: float | None
     """The p-value adjusted by Holm for all comparisons that were made together."""
     only_a: int | None
@@ -89,7 +91,7 @@ def compare(a: Mapping[str, SampleContributions], b: Mapping[str, SampleContribu
     """
     comparisons = [_compared(a[key], b[key]) for key in a if key in b]
     p_values = [row.p for row in comparisons if row.p is not None]
-    adjusted = iter(holm(p_values))
+    adjusted = iter(holm(p_values).tolist())
     return [row if row.p is None else replace(row, p_holm=next(adjusted)) for row in comparisons]
 
 
@@ -121,25 +123,23 @@ def flips(a: Mapping[str, SampleContributions], b: Mapping[str, SampleContributi
 def ranked(models: Sequence[Mapping[str, SampleContributions]]) -> list[RankedScore]:
     """Return every score that all models have, with the ranks that each model may have.
 
+    With 95 % confidence all true ranks of all scores lie within the returned ones at once.
+
     Args:
         models: Contributions of each model, by key.
     """
     shared = [key for key in models[0] if all(key in model for model in models)]
     rows = [[model[key] for model in models] for key in shared]
-    return [RankedScore(row[0], [entry.value for entry in row], _ranks(row)) for row in rows]
-
-
-def _ranks(row: Sequence[SampleContributions]) -> list[Ranks]:
-    values = np.stack([entry.values for entry in row])
-    weights = [entry.weights for entry in row if entry.weights is not None]
-    return rank_intervals(values, row[0].higher_is_better, np.stack(weights) if weights else None)
+    ranks = table_ranks([pair_tests(row) for row in rows])
+    return [
+        RankedScore(row[0], [entry.value for entry in row], of_row) for row, of_row in zip(rows, ranks, strict=True)
+    ]
 
 
 def _compared(a: SampleContributions, b: SampleContributions) -> Comparison:
-    if a.weights is None or b.weights is None:
-        difference = paired_difference(a.values, b.values)
-    else:
-        difference = paired_difference((a.values, a.weights), (b.values, b.weights))
+    difference = paired_differences(sample_sums((a, b)))
+    known = a.value is not None and b.value is not None
+    value, low, high, p = (float(of[0]) if known else None for of in difference)
     comparison = Comparison(
         benchmark=a.benchmark,
         perturbation=a.perturbation,
@@ -147,10 +147,10 @@ def _compared(a: SampleContributions, b: SampleContributions) -> Comparison:
         n=len(a.values),
         a=a.value,
         b=b.value,
-        difference=difference.value,
-        low=difference.low,
-        high=difference.high,
-        p=difference.p,
+        difference=value,
+        low=low,
+        high=high,
+        p=p,
         p_holm=None,
         only_a=None,
         only_b=None,
@@ -174,7 +174,7 @@ def _of_binary(comparison: Comparison, a: Values, b: Values) -> Comparison:
         comparison,
         low=low,
         high=high,
-        p=mcnemar(only_a, only_b),
+        p=float(mcnemar(only_a, only_b)),
         only_a=only_a,
         only_b=only_b,
         consistency=error_consistency(a, b),

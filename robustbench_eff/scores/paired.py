@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 import math
+from typing import Any, TypeAlias
 
-from scipy.stats import binom
+import numpy as np
+import numpy.typing as npt
+from scipy.special import bdtr
 
 from robustbench_eff.core.statistics import proportion_interval
 
+Counts: TypeAlias = int | npt.NDArray[np.integer[Any]]
 
-def mcnemar(only_a: int, only_b: int) -> float:
+
+def mcnemar(only_a: Counts, only_b: Counts) -> npt.NDArray[np.float64]:
     """Return the exact two-sided p-value of the hypothesis that two models have the same accuracy.
 
     Args:
-        only_a: Number of samples that only the first model classifies correctly.
+        only_a: Number of samples that only the first model classifies correctly, for one or several pairs of models.
         only_b: Number of samples that only the second model classifies correctly.
 
     Returns:
-        A number in [0, 1]; 1 if the models never differ.
+        Numbers in [0, 1], in the shape that the arguments broadcast to; 1 if the models never differ.
 
     Raises:
         ValueError: A count is negative.
 
     Source: McNemar 1947, Psychometrika 12(2); exact by the binomial of the samples on which they differ.
     """
-    if only_a < 0 or only_b < 0:
+    one, other = np.asarray(only_a), np.asarray(only_b)
+    if (one < 0).any() or (other < 0).any():
         raise ValueError(f"Counts must be at least 0, got {only_a} and {only_b}.")
-    tail = float(binom.cdf(min(only_a, only_b), only_a + only_b, 0.5))
-    return min(1.0, 2 * tail)
+    tail = bdtr(np.minimum(one, other), one + other, 0.5)
+    return np.asarray(np.minimum(1.0, 2 * tail), dtype=np.float64)
 
 
 def newcombe(both: int, only_a: int, only_b: int, neither: int, confidence: float = 0.95) -> tuple[float, float]:
     """Return the confidence interval of the difference of two models' accuracies on the same samples, within [-1, 1].
 
-    Unlike the bootstrap's, this interval has a positive width even if hardly any samples differ.
+    It has a positive width even if no samples differ. It contains 0 wherever the exact McNemar test does not reject at
+    the same level, for which it is widened to 0 if need be.
 
     Args:
         both: Number of samples that both models classify correctly.
@@ -45,7 +52,8 @@ def newcombe(both: int, only_a: int, only_b: int, neither: int, confidence: floa
     Raises:
         ValueError: A count is negative, or all are 0.
 
-    Source: Newcombe 1998, Statistics in Medicine 17(22), method 10 (hybrid score, continuity-corrected correlation).
+    Source: Newcombe 1998, Statistics in Medicine 17(22), method 10 (hybrid, continuity-corrected correlation).
+    Differs: exact limits of both accuracies in place of Wilson's.
     """
     n = both + only_a + only_b + neither
     if min(both, only_a, only_b, neither) < 0 or n < 1:
@@ -62,4 +70,5 @@ def newcombe(both: int, only_a: int, only_b: int, neither: int, confidence: floa
     correlation = covariance / math.sqrt(margins) if margins else 0.0
     down, up = (a - low_a, high_b - b), (high_a - a, b - low_b)
     below, above = (math.sqrt(x * x - 2 * correlation * x * y + y * y) for x, y in (down, up))
-    return a - b - below, a - b + above
+    low, high = a - b - below, a - b + above
+    return (low, high) if mcnemar(only_a, only_b) < 1 - confidence else (min(low, 0.0), max(high, 0.0))

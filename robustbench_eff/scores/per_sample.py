@@ -128,14 +128,17 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
         cell = replace(cell, flags=cell.flags + suspected.get(cell.id, ()))
         item = CellOutcomes(cell, store.outcomes(cell.id))
         if not item.finished:
-            left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete in {store.place}")
+            stored = f"{len(item)} of {cell.samples} samples"
+            left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete for {model}, {stored}")
         elif cell.is_minimum_norm and not cell.radii:
-            left_out.append(f"{cell.benchmark}, {cell.perturbation}: only a median distance")
+            left_out.append(f"{cell.benchmark}, {cell.perturbation}: {model} has only a median distance")
         else:
             by_kind[item.kind].append(item)
     contributions: dict[str, SampleContributions] = {}
     for key, entry in _all(by_kind, alexnet or published()):
-        if contributions.setdefault(key, entry) is not entry:
+        if not (len(entry.values) and np.isfinite(entry.values).all() and np.isfinite(entry.bounds).all()):
+            left_out.append(f"{entry.benchmark}, {entry.perturbation}: {entry.metric} of {model} is not finite")
+        elif contributions.setdefault(key, entry) is not entry:
             left_out.append(f"{entry.benchmark}, {entry.perturbation}: twice in {store.place}, the first counts")
     return Contributed(contributions, left_out)
 
@@ -244,11 +247,16 @@ def _entry(group: Sequence[CellOutcomes], perturbation: str, metric: str, added:
     )
 
 
+KEY_FIELDS = ("benchmark", "classes", "images", "order of images", "perturbation", "metric", "seeds", "settings")
+"""What the elements of a key are, which is a JSON list."""
+
+
 def _key(group: Sequence[CellOutcomes], entry: SampleContributions) -> str:
     """Equal for what may be compared; published files are identified by their samples, others by their bytes too."""
     cell = group[0].cell
     samples = hashlib.blake2b("\n".join(entry.sample_ids).encode(), digest_size=16).hexdigest()
-    images = [cell.benchmark, cell.classes, samples if cell.is_published else cell.data, cell.protocol.stream]
+    identity = samples if cell.is_published else [cell.data, len(entry.sample_ids)]
+    images = [cell.benchmark, cell.classes, identity, cell.protocol.stream]
     names = ("constants", "jpeg_quality", "surrogate", *(("version",) if len(group) == 1 else ()))
     made_with = {name: cell.configuration.get(name) for name in names}
     seeds = seeds_of([item.cell for item in group])

@@ -12,12 +12,10 @@ from robustbench_eff.scores import bootstrap
 from robustbench_eff.scores.bootstrap import (
     DRAWS,
     mean_intervals,
-    paired_difference,
     ratio_intervals,
     resample_counts,
     resampled_sums,
 )
-from robustbench_eff.scores.ranks import rank_intervals
 
 
 def means_drawn_one_by_one(values: np.ndarray) -> np.ndarray:
@@ -84,43 +82,6 @@ def test_sums_of_whole_numbers_are_exact() -> None:
     assert (resampled_sums(values) == expected).all()
 
 
-def test_a_difference_is_that_of_the_same_resample_for_both() -> None:
-    random = np.random.default_rng(5)
-    a, b = (random.random(90) < 0.7).astype(float), (random.random(90) < 0.6).astype(float)
-    draws = means_drawn_one_by_one(a - b)
-    found = paired_difference(a, b)
-    assert found.value == pytest.approx(a.mean() - b.mean())
-    assert (found.low, found.high) == pytest.approx(np.quantile(draws, [0.025, 0.975]))
-    tail = min((draws < 1e-12).sum(), (draws > -1e-12).sum())
-    assert found.p == pytest.approx(2 * (tail + 1) / (DRAWS + 1))
-    turned = paired_difference(b, a)
-    assert (turned.value, turned.low, turned.p) == pytest.approx((-found.value, -found.high, found.p))
-
-
-def test_equal_models_do_not_differ_and_unequal_ones_do() -> None:
-    right = np.arange(100) % 3 > 0
-    assert paired_difference(right, right).p == 1.0
-    assert paired_difference(np.ones(100), np.zeros(100)).p == 2 / (DRAWS + 1)
-
-
-def test_a_difference_of_ratios_is_drawn_with_all_four_parts() -> None:
-    random = np.random.default_rng(6)
-    a = (random.integers(0, 3, 40), random.integers(0, 2, 40))
-    b = (random.integers(0, 2, 40), random.integers(0, 3, 40))
-    parts = np.array([[np.repeat(part, draw).sum() for part in (*a, *b)] for draw in resample_counts(40)])
-    draws = parts[:, 0] / parts[:, 1] - parts[:, 2] / parts[:, 3]
-    found = paired_difference(a, b)
-    assert found.value == pytest.approx(a[0].mean() / a[1].mean() - b[0].mean() / b[1].mean())
-    assert (found.low, found.high) == pytest.approx(np.quantile(draws, [0.025, 0.975]))
-    nothing = paired_difference((a[0], np.zeros(40)), b)
-    assert (nothing.value, nothing.low, nothing.high, nothing.p) == (None,) * 4
-
-
-def test_a_mean_and_a_ratio_are_not_compared() -> None:
-    with pytest.raises(ValueError, match="a mean and a ratio"):
-        paired_difference(np.ones(3), (np.ones(3), np.ones(3)))
-
-
 def test_twenty_scores_of_twelve_models_take_less_than_two_seconds() -> None:
     values = np.random.default_rng(7).random((20, 5000))
     resample_counts.cache_clear()
@@ -128,21 +89,6 @@ def test_twenty_scores_of_twelve_models_take_less_than_two_seconds() -> None:
     for _ in range(12):
         mean_intervals(values)
     assert time.process_time() - begun < 4  # 0.9 measured; machines differ
-
-
-def test_few_differences_are_never_significant() -> None:
-    """Five differences of one sign come up by chance once in 16, however far apart the values are."""
-    for n in (1, 2, 5):
-        found = paired_difference(np.full(n, 0.5), np.zeros(n))
-        assert found.p == 2.0 ** (1 - n)
-    assert paired_difference(np.zeros(3), np.zeros(3)).p == 1.0
-    assert rank_intervals(np.array([[0.1], [0.3], [0.5]])) == [(1, 3)] * 3
-
-
-def test_small_samples_reject_a_true_null_no_more_than_the_least_p_allows() -> None:
-    random = np.random.default_rng(0)
-    rejected = [paired_difference(random.normal(size=5), np.zeros(5)).p < 0.05 for _ in range(300)]
-    assert not any(rejected)
 
 
 def test_ends_do_not_leave_the_range_of_the_values() -> None:

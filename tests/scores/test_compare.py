@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,13 +106,26 @@ def test_stores_of_one_model_each_are_compared_by_folder(store: Path, tmp_path: 
     assert rows[0]["consistency"]["kappa"] in (1.0, None)
 
 
-def test_more_than_two_models_get_ranks(store: Path) -> None:
-    names = ["digits_standard", "Centroids", f"{store}::digits_standard"]
+def test_more_than_two_models_get_ranks(store: Path, tmp_path: Path) -> None:
+    shutil.copytree(store, tmp_path / "again")
+    names = ["digits_standard", "Centroids", f"{tmp_path / 'again'}::digits_standard"]
     rows = json.loads(run(*names, "--store", str(store), "--json").output)
     (fgsm,) = [row for row in rows if row["perturbation"] == "fgsm(eps=16/255)"]
     ranks = [(model["best_rank"], model["worst_rank"]) for model in fgsm["models"]]
     assert ranks == [(2, 3), (1, 1), (2, 3)]
-    assert "all true ranks lie within them" in run(*names, "--store", str(store)).output
+    printed = " ".join(run(*names, "--store", str(store)).output.split())
+    assert "all true ranks of this table lie within them at once" in printed
+    assert "Rank 1 is the highest value (↑) or the lowest (↓)" in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("digits_standard", "is named twice"), ("{store}::digits_standard", "is the same model as digits_standard")],
+)
+def test_a_model_is_not_compared_with_itself(store: Path, name: str, words: str) -> None:
+    result = run("digits_standard", "Centroids", name.format(store=store), "--store", str(store))
+    assert result.exit_code == 2
+    assert f"{words}: a model does not differ from itself" in " ".join(result.output.split())
 
 
 @pytest.mark.parametrize(
@@ -141,15 +155,49 @@ def test_what_only_one_has_or_is_unfinished_is_said(tmp_path: Path) -> None:
     half = [(clean, table(4, correct=[False] * 4)), (pgd, table(2, correct=[True] * 2))]
     store = by_hand(tmp_path / "store", {"whole": whole, "half": half})
     result = run("whole", "half", "--store", str(Path(store.place)))
-    assert "not compared: digits, pgd(eps=8/255): incomplete in" in result.output
+    assert "not compared: digits, pgd(eps=8/255): incomplete for half, 2 of 4 samples" in result.output
     assert "not compared: digits, pgd(eps=8/255): only whole" in result.output
 
 
-def test_models_on_other_samples_have_nothing_to_compare(tmp_path: Path) -> None:
-    one, two = cell(4), cell(4, data="other")
-    cells = {"one": [(one, table(4, correct=[True] * 4))], "two": [(two, table(4, correct=[True] * 4))]}
-    result = run("one", "two", "--store", str(by_hand(tmp_path / "store", cells).place))
+def pgd(samples: int = 4, stored: int | None = None, **fields):
+    """An attack on `samples` images, of which the store holds the first `stored`."""
+    cell_of_attack = attack_cell(samples, "pgd(eps=8/255)", 8 / 255, **{"seed": 0} | fields)
+    return cell_of_attack, table(stored or samples, correct=[True] * (stored or samples))
+
+
+def searched():
+    record = attack_cell(4, "fmn", None)
+    return record, table(4, correct=[True] * 4, distance=np.arange(4.0))
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "reason"),
+    [
+        (pgd(), pgd(4, 2), "digits, pgd(eps=8/255): incomplete for two, 2 of 4 samples"),
+        (pgd(), pgd(8), "digits, pgd(eps=8/255): 4 and 8 samples"),
+        (pgd(), pgd(data="other"), "digits, pgd(eps=8/255): other images"),
+        (pgd(), pgd(seed=1), "digits, pgd(eps=8/255): seeds 0 and 1"),
+        (pgd(), pgd(configuration={"surrogate": "b"}), "digits, pgd(eps=8/255): surrogate None and b"),
+        (searched(), searched(), "digits, fmn: two has only a median distance"),
+        (pgd(), (cell(4), table(4, correct=[True] * 4)), "digits, none: only two"),
+    ],
+)
+def test_models_without_a_common_score_are_told_why(tmp_path: Path, one, two, reason: str) -> None:
+    store = by_hand(tmp_path / "store", {"one": [one], "two": [two]})
+    result = run("one", "two", "--store", str(store.place))
     assert (result.exit_code, "do not have a score on the same samples" in result.output) == (2, True)
+    assert reason in result.output
+
+
+def test_numbers_that_are_not_finite_are_not_compared(tmp_path: Path) -> None:
+    """A radius in a store of another program; the accuracies at radii remain."""
+    configuration = {"smoothing": {"sigma": 0.25, "n": 1000, "n0": 100, "alpha": 0.001, "version": 1}}
+    record = cell(2, "smoothing(sigma=0.25, n=1000)", kind="certificate", configuration=configuration)
+    outcomes = table(2, correct=[True, True], radius=[np.nan, 0.5])
+    found, left_out = sample_contributions(by_hand(tmp_path / "store", {"a": [(record, outcomes)]}), "a")
+    name = "digits, smoothing(sigma=0.25, n=1000)"
+    assert left_out == [f"{name}: average_certified_radius of a is not finite"]
+    assert found and all(entry.metric.startswith("certified_accuracy") for entry in found.values())
 
 
 def test_another_seed_is_another_draw_and_not_compared(tmp_path: Path) -> None:
