@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import Missing
+from robustbench_eff.core.infinity import strict_json
 from robustbench_eff.scores.masking_checks import Verdict
 from robustbench_eff.scores.score import Score
 
@@ -22,7 +23,7 @@ def json_object(
     verdicts: Iterable[Verdict],
     failed: Iterable[FailedCell] = (),
 ) -> str:
-    """Return one JSON object; values are fractions or numbers as their metrics say.
+    """Return one JSON object; values are fractions or numbers as their metrics say, an infinite one the text `inf`.
 
     Args:
         scores: The scores.
@@ -31,16 +32,14 @@ def json_object(
         verdicts: Findings of the gradient-masking checks.
         failed: Evaluations without a number.
     """
-    return json.dumps(
-        {
-            "scores": [_score(score) for score in scores],
-            "checks": [_check(verdict) for verdict in verdicts],
-            "store": store,
-            "failed": [_failure(item) for item in failed],
-            "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],
-        },
-        ensure_ascii=False,
-    )
+    content = {
+        "scores": [_score(score) for score in scores],
+        "checks": [_check(verdict) for verdict in verdicts],
+        "store": store,
+        "failed": [_failure(item) for item in failed],
+        "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],
+    }
+    return json.dumps(strict_json(content), ensure_ascii=False, allow_nan=False)
 
 
 def _failure(item: FailedCell) -> dict[str, str]:
@@ -53,6 +52,6 @@ def _check(verdict: Verdict) -> dict[str, Any]:
 
 
 def _score(score: Score) -> dict[str, Any]:
-    names = ("model", "benchmark", "perturbation", "metric", "value", "low", "high", "n")
+    names = ("model", "benchmark", "perturbation", "metric", "value", "low", "high", "searched_to", "n")
     plain = {name: getattr(score, name) for name in names}
     return plain | {"protocol": str(score.protocol), "flags": list(score.flags)}

@@ -13,6 +13,7 @@ from robustbench_eff.scores.score import Score
 from .certificate_table import certificate_tables
 from .clean_table import clean_tables
 from .cue_conflict_table import cue_conflict_tables
+from .distance_table import distance_tables
 from .formatting import interval, number, percent
 from .score_rows import Marks, Printed, add_row, row_table
 from .sequence_table import sequence_tables
@@ -62,15 +63,6 @@ def section_of(score: Score) -> Section:
     return score.definition.section
 
 
-def length(value: float | None) -> str:
-    """Return a distance as text, infinity for None.
-
-    Args:
-        value: Distance in units of [0, 1] pixels.
-    """
-    return "∞" if value is None else f"{value:.4g}"
-
-
 def _accuracy_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
     beside = {"_8bit": "8-bit", "_every_vote": "every vote"}
     values = {
@@ -84,16 +76,6 @@ def _accuracy_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
             keys = [(score.cell, ending) for ending in endings]
             others = [percent(values[key]) if score.cell and key in values else "" for key in keys]
             add_row(table, score, [percent(score.value), interval(score), *others], marks)
-    return [Printed(table)]
-
-
-def _distance_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
-    title = "Median distance of the closest adversarial image found, in [0, 1] pixels, with its 95 % interval"
-    table = row_table(title, ("norm", "median", "interval"), scores)
-    for score in scores:
-        ends = f"[{length(score.low)}, {length(score.high)}]" if score.n else "-"
-        median = length(score.value) if score.n else "-"
-        add_row(table, score, [score.metric.rpartition("_")[2], median, ends], marks)
     return [Printed(table)]
 
 
@@ -128,7 +110,7 @@ SECTIONS: Mapping[Section, Callable[[Sequence[Score], Marks], list[Printed]]] = 
     "accuracy": _accuracy_tables,
     "success": _success_tables,
     "certificate": certificate_tables,
-    "distance": _distance_tables,
+    "distance": distance_tables,
     "clean": clean_tables,
     "effective": _effective_tables,
     "cue conflict": cue_conflict_tables,
