@@ -16,6 +16,8 @@ from .perturbations import as_radius, as_severity, metric_at_radius
 TOLERANCE = 1e-9
 FLOAT32 = 1e-6
 """Relative error of a distance that was computed in float32."""
+UNION = "worst of "
+"""How the perturbation of a number under the worst of several attacks begins."""
 Interval = Callable[[float, int], tuple[float, float]]
 """Returns the 95 % interval of a proportion, given the number of successes and of samples."""
 _SEVERAL_ORDERS = re.compile(r", in \d+ .*orders\b")
@@ -141,7 +143,7 @@ def _count_issues(result: Result, metric: Metric | None, interval_of: Interval) 
         is_right = is_same(result.low, low) and is_same(result.high, high)
         if not is_right and not (over_orders and _contains(result, low, high)):
             yield f"the interval of {value} with n = {n} is not [{result.low}, {result.high}]"
-    if not result.cell and not result.perturbation.startswith("worst of "):
+    if not result.cell and not result.perturbation.startswith(UNION):
         yield "does not name the cell from which it was computed"
 
 
@@ -158,7 +160,7 @@ def _strength_issues(result: Result, metric: Metric | None) -> Iterator[str]:
         return
     if result.metric.startswith("robust_accuracy@") and metric_at_radius(result.metric) is None:
         yield "the metric's radius must be a finite number above 0, such as robust_accuracy@4/255"
-    if not any(name in result.perturbation for name in ("eps", "severity=")):
+    if not any(name in result.perturbation for name in ("eps", "severity=")) or result.perturbation.startswith(UNION):
         return
     try:
         arguments = spec.parse(re.split(" from | on ", result.perturbation)[0]).arguments

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from rich.console import Console
 
 import outcome_tables
 from masked_models import Quantised, Randomised, Tampered, masked
 from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.reports.verdicts import verdict_lines
 from robustbench_eff.scores.cell_groups import CellOutcomes
+from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.masking_checks import (
     CHECKS,
     Verdict,
@@ -146,3 +151,34 @@ def test_images_of_a_better_attacked_surrogate_count_as_black_box(tmp_path: Path
     found = findings(masked(Quantised), tmp_path, attacks)
     assert found["black_box"].finding == "suspect"
     assert "fell to transfer" in found["black_box"].evidence
+
+
+def test_two_models_of_one_name_have_a_line_each(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store")
+    with store.lock():
+        for digest in ("one", "two"):
+            for of in (
+                outcome_tables.cell(4, model_digest=digest),
+                outcome_tables.attack_cell(4, "square(eps=8/255)", 8 / 255, model_digest=digest),
+                outcome_tables.attack_cell(4, "pgd(eps=8/255)", 8 / 255, model_digest=digest),
+            ):
+                stored = of.identified()
+                store.write_cell(stored)
+                store.write_shard(stored.id, outcome_tables.table(4, correct=[True] * 4))
+    names = {score.model for score in store_scores(store)}
+    assert len(names) == 2 and all(name.startswith("model #") for name in names)
+    found = store_verdicts(store)
+    assert {verdict.model for verdict in found} == names
+    file = io.StringIO()
+    verdict_lines(found, Console(file=file, width=400))
+    printed = file.getvalue().splitlines()
+    assert len(printed) == 2 and all(any(f"{name} ·" in line for line in printed) for name in names)
+    assert all(line.count("black_box") == 1 for line in printed)
+
+
+def test_one_model_on_two_sets_of_images_has_a_line_each() -> None:
+    verdict = Verdict(model="m", benchmark="b", protocol=Protocol(), check="black_box", finding="passed", evidence="")
+    file = io.StringIO()
+    verdict_lines([verdict, verdict], Console(file=file, width=400))
+    first, second = file.getvalue().splitlines()
+    assert first.count("black_box") == 1 and "set 2 of images" in second

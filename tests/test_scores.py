@@ -26,13 +26,13 @@ CELL = attack_cell(4, "fgsm(eps=1/255)", 1 / 255, protocol="test, 4 images", see
 
 
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_agrees_with_scipy(counts: tuple[int, int]) -> None:
+def test_the_interval_of_a_proportion_is_scipys_exact_one(counts: tuple[int, int]) -> None:
     successes, n = counts
-    reference = binomtest(successes, n).proportion_ci(method="wilson")
-    assert proportion_interval(successes, n) == pytest.approx((reference.low, reference.high), abs=1e-12)
+    reference = binomtest(successes, n).proportion_ci(method="exact")
+    assert proportion_interval(successes, n) == pytest.approx((reference.low, reference.high), abs=1e-9)
 
 
-def test_wilson_refuses_impossible_counts() -> None:
+def test_an_interval_of_impossible_counts_is_refused() -> None:
     for successes, n in ((1, 0), (-1, 3), (4, 3)):
         with pytest.raises(ValueError, match="0 <= successes <= n"):
             proportion_interval(successes, n)

@@ -12,10 +12,12 @@ from typer.testing import CliRunner
 
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import MissingExtra, RobustEvalError, UsageError
+from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.registry import build_benchmark, build_defense
 from robustbench_eff.registry.perturbation import parse_perturbation
 from robustbench_eff.reports import sweep_plot, sweep_table
-from robustbench_eff.training.sweep import run_sweep
+from robustbench_eff.scores.score import Score
+from robustbench_eff.training.sweep import SweepResult, column_flags, columns, run_sweep
 from robustbench_eff.training.sweep_spec import Sweep, differences, folder_name, over_seeds, summaries
 
 SHIPPED = Path(__file__).parents[1] / "examples"
@@ -86,8 +88,8 @@ def test_differences_are_between_equal_seeds() -> None:
 
 def test_a_sweep_trains_evaluates_and_goes_on(finished) -> None:
     out, result = finished
-    columns = {"digits", "digits, fgsm(eps=8/255)", "digits, mean of 2 corruptions"}
-    assert all(set(result.values[row][seed]) == columns for row in result.sweep.recipes() for seed in (0, 1))
+    named = {"digits", "digits, fgsm(eps=8/255)", "digits, mean of 2 corruptions"}
+    assert all(set(result.values[row][seed]) == named for row in result.sweep.recipes() for seed in (0, 1))
     assert (out / "standard-seed1" / "model.json").is_file() and not result.failed
     before = {path: path.stat().st_mtime_ns for path in out.glob("*/model.safetensors")}
     again = run_sweep(result.sweep, out)
@@ -96,6 +98,18 @@ def test_a_sweep_trains_evaluates_and_goes_on(finished) -> None:
     written = json.loads((out / "results.json").read_text())
     assert written["values"]["standard"]["1"] == result.values["standard"][1]
     assert written["means"]["standard"]["digits"]["mean"] == pytest.approx(result.means["standard"]["digits"].mean)
+
+
+def test_flags_of_scores_are_flags_of_their_column() -> None:
+    common = {"model": "m", "benchmark": "digits", "low": None, "high": None, "n": 9, "protocol": Protocol()}
+    scores = [
+        Score(perturbation="none", metric="accuracy", value=0.5, flags=("random weights",), **common),
+        Score(perturbation="fog", metric="accuracy", value=0.5, kind="corruption", flags=("not_finite: 2",), **common),
+        Score(perturbation="snow", metric="accuracy", value=0.25, kind="corruption", **common),
+    ]
+    assert columns(scores) == {"digits": 0.5, "digits, mean of 2 corruptions": 0.375}
+    flags = {"digits": ("random weights",), "digits, mean of 2 corruptions": ("not_finite: 2 (in 1 of 2 cells)",)}
+    assert column_flags(scores) == flags
 
 
 def test_several_workers_find_the_same(finished, tmp_path: Path) -> None:
@@ -123,6 +137,31 @@ def test_a_training_that_fails_is_said_and_the_others_go_on(tmp_path: Path) -> N
     assert all("not finite" in why for seeds in result.failed.values() for why in seeds.values())
     assert len(result.failed) == 3 and not result.means
     assert "failed: The loss is not finite" in sweep_table.markdown(result)
+
+
+def test_a_number_over_fewer_seeds_says_over_how_many() -> None:
+    sweep = Sweep.parse(SMALL.replace("seeds: [0, 1]", "seeds: [0, 1, 2]"), "small")
+    values = {
+        "standard": {seed: {"digits": 0.9 + seed / 100, "fog": 0.5} for seed in (0, 1, 2)},
+        "auxiliary True": {0: {"digits": 0.8, "fog": 0.4}, 2: {"digits": 0.7}},
+        "auxiliary False": {},
+    }
+    result = SweepResult(sweep, {"standard": 2.0, "auxiliary True": 4.0}, values, {"auxiliary False": {0: "No."}})
+    means, against = list(sweep_table.tables(result))
+    assert "seeds)" not in " ".join(means.rows[0])
+    assert means.rows[1][2].endswith("] (2 of 3 seeds)") and means.rows[1][3] == "40.0 (1 of 3 seeds)"
+    assert means.rows[2] == ["auxiliary False", "-", "-", "-"], "nothing was trained, and the row says so"
+    assert against.rows[0][1].endswith("] (2 of 3 seeds)") and against.rows[0][2] == "-10.0 (1 of 3 seeds)"
+    assert against.rows[1] == ["auxiliary False", "-", "-"]
+    assert "40.0 (1 of 3 seeds)" in sweep_table.markdown(result)
+    assert means.below == []
+    result.flags = {"standard": {1: {"digits": ("not_finite: 3",)}}}
+    flagged = next(sweep_table.tables(result))
+    assert flagged.rows[0][2].endswith("] *")
+    assert flagged.below == ["* standard digits: not_finite: 3 (in 1 of 3 seeds)."]
+    assert "\\* standard digits: not_finite: 3 (in 1 of 3 seeds)." in sweep_table.markdown(result)
+    complete = SweepResult(sweep, result.passes, {"standard": values["standard"], "auxiliary True": values["standard"]})
+    assert sweep_plot.png(result) != sweep_plot.png(complete)
 
 
 @pytest.mark.parametrize(

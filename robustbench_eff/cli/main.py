@@ -13,7 +13,7 @@ from rich.text import Text
 from robustbench_eff import __version__
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
-from robustbench_eff.reports import json_report, progress, score_tables, verdicts
+from robustbench_eff.reports import incomplete_means, json_report, progress, score_tables, verdicts
 
 from .certify import certify
 from .common import error_boundary, error_console, interrupted, output_console, print_line
@@ -199,6 +199,7 @@ def run_and_print(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
         result.check()
         return
     score_tables.score_table(result.scores, output_console())
+    incomplete_means.incomplete_lines(result.scores, output_console())
     verdicts.verdict_lines(result.verdicts, output_console())
     if result.other_seeds and not quiet:
         seeds = ", ".join(map(str, result.other_seeds))

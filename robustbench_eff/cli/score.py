@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robustbench_eff.reports import json_report, score_tables
+from robustbench_eff.reports import incomplete_means, json_report, score_tables
 from robustbench_eff.reports import verdicts as verdict_report
 
 from .common import error_boundary, output_console, parse_radii
@@ -56,6 +56,7 @@ def score(
             print(json_report.json_object(scores, str(store), [], verdicts))
         else:
             score_tables.score_table(scores, output_console())
+            incomplete_means.incomplete_lines(scores, output_console())
             verdict_report.verdict_lines(verdicts, output_console())
 
 

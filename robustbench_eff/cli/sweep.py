@@ -40,6 +40,8 @@ def sweep(
             result = run_sweep(plan, out, workers, on_job)
         for table in sweep_table.tables(result):
             output_console().print(sweep_table.rich_table(table))
+            for line in table.below:
+                print_line(output_console(), line)
         written = _write_results(result, out)
         print_line(output_console(), f"Written to {out}: {', '.join(written)}.")
     if result.failed:

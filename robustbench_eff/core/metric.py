@@ -41,7 +41,7 @@ class Metric:
     arguments: str = ""
     """Argument that follows the name, such as `@EPS` or ` of CLASS`; empty for a metric without one."""
     is_proportion: bool = False
-    """Whether the value is the fraction of samples with a property, so that its interval is Wilson's."""
+    """Whether the value is the fraction of samples with a property, so that its interval is the exact one."""
     source: str = ""
     """Where it is defined: authors, year and section; empty where it is elementary."""
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 _NAMES_SHOWN = 3
 """Number of classes that a sentence names."""
+RISING_SEVERITY = "order of rising severity"
+"""What a protocol says of a stream in which the severity of a corruption rises."""
+_RADIUS = re.compile(r"(?<=\beps=)[^,()|]+(?=[,)])")
+_HERE = "\0"
+"""Stands in a text where its radius was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +59,8 @@ class Protocol:
     """Seeds of the random draws; empty where nothing was drawn."""
     attack_precision: tuple[str, ...] = ("float32",)
     """Precisions of the networks that attacks queried; the referee always classifies in float32."""
+    attacks: tuple[str, ...] = ()
+    """Canonical texts of the attacks of which the worst counts for each image, sorted; empty for a single one."""
     smoothing: str = ""
     """Noise, draws and error probability of the smoothed classifier that was evaluated; empty without one."""
     baseline: str = ""
@@ -60,7 +69,7 @@ class Protocol:
     """The observers whose answers the model was compared with; else empty."""
 
     def of_images(self) -> Protocol:
-        """Return the protocol of the images and their stream: without seeds, precision, smoothing, labels and so on."""
+        """Return the protocol of the images and their stream: without seeds, precision, attacks, labels and so on."""
         names = ("description", "split", "count", "total", "excluded", "classes", "geometry", "jpeg_quality")
         more = ("class_order", "class_names", "turned", "model_size", "stream")
         return Protocol(**{name: getattr(self, name) for name in (*names, *more)})
@@ -119,6 +128,9 @@ class Protocol:
             parts.append(f"seed {', '.join(map(str, self.seeds))}")
         if self.attack_precision != ("float32",):
             parts.append(f"attacked in {' and '.join(self.attack_precision)}, judged in float32")
+        if self.attacks:
+            *first, last = _by_radius(self.attacks)
+            parts.append(f"worst of {', '.join(first)} and {last}" if first else f"worst of {last}")
         return " · ".join(part for part in (*parts, self.smoothing, self.labels, self.baseline, self.observers) if part)
 
     def _classes(self) -> str:
@@ -141,3 +153,12 @@ class Protocol:
         whole = self.total is None or self.count == self.total
         images = f"{self.count} images" if whole else f"first {self.count} of {self.total} images"
         return f"{images} ({self.excluded} of other classes left out)" if self.excluded else images
+
+
+def _by_radius(attacks: Sequence[str]) -> list[str]:
+    """Texts of attacks, those that differ in their radius alone as one: `fgsm(eps=4/255|8/255)`."""
+    radii: dict[str, list[str]] = {}
+    for text in attacks:
+        found = _RADIUS.search(text)
+        radii.setdefault(_RADIUS.sub(_HERE, text, count=1), []).append(found.group() if found else "")
+    return [text.replace(_HERE, "|".join(of)) for text, of in radii.items()]

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import SpecError
+from .protocol import RISING_SEVERITY
 from .rng import RandomStreams
 
 Order = Literal["given", "iid", "class_sorted", "gradual"]
@@ -20,7 +21,7 @@ Reset = Literal["batch", "never"]
 start of the cell (online)."""
 DRAWN_ORDERS = 3
 """Number of orders that are evaluated by default where the order is drawn at random."""
-_ORDER_WORDS = {"iid": "i.i.d. order", "class_sorted": "order sorted by class", "gradual": "order of rising severity"}
+_ORDER_WORDS = {"iid": "i.i.d. order", "class_sorted": "order sorted by class", "gradual": RISING_SEVERITY}
 _RESET_WORDS = {"batch": "reset after every batch", "never": "never reset"}
 
 

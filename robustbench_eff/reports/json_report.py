@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from robustbench_eff.core.errors import Missing
 from robustbench_eff.core.infinity import strict_json
 from robustbench_eff.scores.masking_checks import Verdict
+from robustbench_eff.scores.missing_means import plain
 from robustbench_eff.scores.score import Score
+
+from .incomplete_means import incomplete_means
 
 if TYPE_CHECKING:
     from robustbench_eff.evaluation.failures import FailedCell
@@ -32,14 +35,16 @@ def json_object(
         verdicts: Findings of the gradient-masking checks.
         failed: Evaluations without a number.
     """
+    listed = list(scores)
     content = {
-        "scores": [_score(score) for score in scores],
+        "scores": [_score(score) for score in listed],
+        "incomplete_means": [plain(gap, model) for model, gap in incomplete_means(listed)],
         "checks": [_check(verdict) for verdict in verdicts],
         "store": store,
         "failed": [_failure(item) for item in failed],
         "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],
     }
-    return json.dumps(strict_json(content), ensure_ascii=False, allow_nan=False)
+    return json.dumps(strict_json(content), ensure_ascii=False, allow_nan=False)  # no score may be NaN
 
 
 def _failure(item: FailedCell) -> dict[str, str]:
@@ -53,5 +58,5 @@ def _check(verdict: Verdict) -> dict[str, Any]:
 
 def _score(score: Score) -> dict[str, Any]:
     names = ("model", "benchmark", "perturbation", "metric", "value", "low", "high", "searched_to", "n")
-    plain = {name: getattr(score, name) for name in names}
-    return plain | {"protocol": str(score.protocol), "flags": list(score.flags)}
+    fields = {name: getattr(score, name) for name in names}
+    return fields | {"protocol": str(score.protocol), "flags": list(score.flags)}

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_eff.core.flags import flag_lines, mark_of
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.scores.score import Score
 
@@ -58,19 +59,24 @@ def add_row(
     table.add_row(*map(Text, row))
 
 
-def flags_below(scores: Mapping[str, Score]) -> str:
-    """Return the flags of a table without a column for them, one per line; empty without flags.
+def marked(text: str, *scores: Score | None) -> str:
+    """Return the text of a number with a mark for its flags: † if it may be too high, * for any other.
 
     Args:
-        scores: The scores by the name of their row or column.
+        text: The number as text; an empty one stays empty.
+        scores: The scores that the number stands for, of which some may be missing.
     """
-    bearers: dict[str, list[str]] = {}
-    for name, score in scores.items():
-        for flag in score.flags:
-            bearers.setdefault(flag, []).append(name)
-    return "\n".join(
-        f"{'All' if len(names) == len(scores) else ', '.join(names)}: {flag}." for flag, names in bearers.items()
-    )
+    mark = mark_of(flag for score in scores if score is not None for flag in score.flags)
+    return f"{text} {mark}" if text and mark else text
+
+
+def flags_below(scores: Mapping[tuple[str, str], Score]) -> str:
+    """Return the flags of a table whose numbers are `marked`, one per line with its mark; empty without flags.
+
+    Args:
+        scores: The scores by the names of their row and column; an empty column for a row that is one number.
+    """
+    return "\n".join(flag_lines({name: score.flags for name, score in scores.items()}))
 
 
 def _perturbation(score: Score) -> str:

@@ -11,8 +11,8 @@ from robustbench_eff.registry.perturbation_sets import SEQUENCE_SETS
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
-from .score_rows import Marks, Printed, flags_below
-from .severity_table import by_subject, row_name
+from .score_rows import Marks, Printed, flags_below, marked
+from .severity_table import by_subject, of_set, row_name
 
 OVERALL = {
     "mean_flip_probability": "mean flip probability",
@@ -49,32 +49,35 @@ def sequence_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
 
 
 def _table(title: str, scores: Sequence[Score]) -> Printed:
-    rows: dict[str, dict[tuple[str, int], Score]] = {}
+    cells: dict[tuple[str, str], Score] = {}
     single = [score for score in scores if _metric(score).name not in OVERALL]
     for score in single:
         metric = _metric(score)
-        difficulty = max(metric.difficulty, score.configuration["difficulty"])
-        rows.setdefault(row_name(score, single), {})[metric.name, difficulty] = score
+        of_frames = metric.name == "accuracy_all_frames"
+        difficulty = 1 if of_frames else max(metric.difficulty, score.configuration["difficulty"])
+        if (metric.name, difficulty) in COLUMNS:
+            cells[row_name(score, single), COLUMNS[metric.name, difficulty]] = score
     table = Table(title=f"{title}: stability over frames, with 95 % intervals", title_justify="left")
     table.add_column("sequence", overflow="fold")
     for heading in COLUMNS.values():
         table.add_column(heading, justify="right")
-    for name, by_metric in rows.items():
-        table.add_row(name, *(with_interval(by_metric.get(column)) for column in COLUMNS))
+    for row in dict.fromkeys(row for row, _ in cells):
+        found = [cells.get((row, column)) for column in COLUMNS.values()]
+        table.add_row(row, *(marked(with_interval(score), score) for score in found))
     overall: dict[str, list[str]] = {}
     for score in scores:
         if _metric(score).name in OVERALL:
-            overall.setdefault(SEQUENCE_SETS[score.perturbation].title, []).append(_overall(score))
-    flags = flags_below({name: next(iter(by_metric.values())) for name, by_metric in rows.items()})
+            sentence = f"{_heading(score)} {marked(with_interval(score, 2), score)}"
+            overall.setdefault(SEQUENCE_SETS[score.perturbation].title, []).append(sentence)
+            cells[_heading(score), of_set(score, scores)] = score
     over = [f"Over the 10 sequences of {name}: {', '.join(sentences)}." for name, sentences in overall.items()]
-    return Printed(table, "\n".join(filter(None, (*over, flags))))
+    return Printed(table, "\n".join(filter(None, (*over, flags_below(cells)))))
 
 
-def _overall(score: Score) -> str:
+def _heading(score: Score) -> str:
+    """The name of a score over the 10 sequences, with its difficulty."""
     metric = _metric(score)
-    heading = OVERALL[metric.name] + ("" if metric.difficulty == 1 else f" at difficulty {metric.difficulty}")
-    flags = f" ({', '.join(score.flags)})" if score.flags else ""
-    return f"{heading} {with_interval(score, 2)}{flags}"
+    return OVERALL[metric.name] + ("" if metric.difficulty == 1 else f" at difficulty {metric.difficulty}")
 
 
 def _metric(score: Score) -> _Metric:

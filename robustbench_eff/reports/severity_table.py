@@ -12,7 +12,7 @@ from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS
 from robustbench_eff.scores.score import Score
 
 from .formatting import with_interval
-from .score_rows import Marks, Printed, flags_below
+from .score_rows import Marks, Printed, flags_below, marked
 
 SEVERITIES = range(1, 6)
 OVERALL = {"mean_accuracy": "mean accuracy", "mCE": "mCE", "relative_mCE": "relative mCE"}
@@ -77,26 +77,35 @@ def constants_of(scores: Sequence[Score]) -> str:
 
 
 def _table(title: str, scores: Sequence[Score]) -> Printed:
-    by_severity: dict[str, dict[int, Score]] = {}
     accuracies = [score for score in scores if score.metric == "accuracy"]
-    for score in accuracies:
-        by_severity.setdefault(row_name(score, accuracies), {})[score.configuration["severity"]] = score
     errors = {score.perturbation: score for score in scores if score.metric == "CE"}
+    cells: dict[tuple[str, str], Score] = {}
+    for score in accuracies:
+        cells[row_name(score, accuracies), str(score.configuration["severity"])] = score
+    rows = list(dict.fromkeys(row for row, _ in cells))
+    cells |= {(row, "CE"): errors[name] for row in rows if (name := row.removesuffix(", imagenet")) in errors}
     heading = f"accuracy in % by severity{constants_of(accuracies)}, with 95 % intervals"
     table = Table(title=f"{title}: {heading}", title_justify="left")
     table.add_column("corruption", overflow="fold")
-    for name in (*map(str, SEVERITIES), *(["CE"] if errors else [])):
+    columns = [*map(str, SEVERITIES), *(["CE"] if errors else [])]
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
-    for name, severities in by_severity.items():
-        row = [
-            *(severities.get(severity) for severity in SEVERITIES),
-            *([errors.get(name.removesuffix(", imagenet"))] if errors else []),
-        ]
-        table.add_row(name, *(with_interval(score, ends=0) for score in row))
-    flags = flags_below(
-        {f"{name} {severity}": score for name, row in by_severity.items() for severity, score in row.items()}
-    )
-    return Printed(table, "\n".join(filter(None, (_overall(scores), flags))))
+    for row in rows:
+        found = [cells.get((row, column)) for column in columns]
+        table.add_row(row, *(marked(with_interval(score, ends=0), score) for score in found))
+    overall = {(OVERALL[score.metric], of_set(score, scores)): score for score in scores if score.metric in OVERALL}
+    return Printed(table, "\n".join(filter(None, (_overall(scores), flags_below(cells | overall)))))
+
+
+def of_set(score: Score, scores: Sequence[Score]) -> str:
+    """Return what follows the name of a mean where a table has it over several sets: the name of the set.
+
+    Args:
+        score: A score over a set.
+        scores: All scores of the table.
+    """
+    several = len({other.perturbation for other in scores if other.metric == score.metric}) > 1
+    return f"over {score.perturbation}" if several else ""
 
 
 def _overall(scores: Sequence[Score]) -> str:
@@ -104,6 +113,6 @@ def _overall(scores: Sequence[Score]) -> str:
     found: dict[str, list[str]] = {}
     for score in scores:
         if score.metric in OVERALL:
-            sentence = f"{OVERALL[score.metric]} {with_interval(score, 2)}"
+            sentence = f"{OVERALL[score.metric]} {marked(with_interval(score, 2), score)}"
             found.setdefault(score.perturbation, []).append(sentence)
     return "\n".join(f"{CORRUPTION_SETS[name].title}: {', '.join(overall)}." for name, overall in found.items())

@@ -6,6 +6,8 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from .sweep_table import of_seeds
+
 if TYPE_CHECKING:
     from robustbench_eff.training.sweep import SweepResult
 
@@ -52,3 +54,7 @@ def _draw_panel(panel: Any, column: str, rows: Sequence[str], result: SweepResul
         if summary.low is not None and summary.high is not None:
             panel.plot([100 * summary.low, 100 * summary.high], [height, height], color="C0", linewidth=1.5)
         panel.plot([100 * summary.mean], [height], "o", color="C0", markersize=4)
+        if few := of_seeds(summary, len(result.sweep.seeds)):
+            panel.annotate(
+                few, (100 * summary.mean, height), (0, 4), textcoords="offset points", ha="center", fontsize=7
+            )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_eff.core.flags import flag_lines, flags_over, mark_of
+
 from .formatting import percent
 
 if TYPE_CHECKING:
@@ -23,38 +25,66 @@ class TextTable:
     title: str
     columns: list[str]
     rows: list[list[str]]
+    below: list[str]
+    """Lines below the table: what a reader must know of its numbers."""
 
 
 def tables(result: SweepResult) -> Iterator[TextTable]:
     """Yield the table of means; then, with more than one seed, the table of differences from the baseline.
 
+    A number over fewer seeds than the sweep has says over how many. One with flags has a mark, and a line below the
+    first table says which.
+
     Args:
         result: The result of a sweep.
     """
-    means = result.means
+    means, seeds = result.means, len(result.sweep.seeds)
     columns = list(dict.fromkeys(column for summaries in means.values() for column in summaries))
-    seeds = len(result.sweep.seeds)
-    rows = [
-        [row, f"{result.passes.get(row, 0):g}", *_cells(summaries, columns, "")] for row, summaries in means.items()
-    ]
-    yield TextTable(f"Mean over {seeds} seeds in %, with its 95 % interval", ["row", "passes", *columns], rows)
+    flags = {(row, column): _flags(result, row, column) for row in result.values for column in columns}
+    rows = [[row, _passes(result, row), *_cells(means.get(row, {}), columns, seeds)] for row in result.values]
+    for cells in rows:
+        for place, column in enumerate(columns, 2):
+            cells[place] = " ".join(filter(None, (cells[place], mark_of(flags[cells[0], column]))))
+    title = f"Mean over {seeds} seeds in %, with its 95 % interval"
+    yield TextTable(title, ["row", "passes", *columns], rows, flag_lines(flags))
     if seeds > 1 and len(means) > 1:
         baseline = result.sweep.compared_with
-        others = [[row, *_cells(of_row, columns, "+")] for row, of_row in result.differences.items() if of_row]
+        others = [[row, *_cells(of_row, columns, seeds, "+")] for row, of_row in result.differences.items()]
         title = f"Points more than {baseline} with the same seed, with the 95 % interval"
-        yield TextTable(title, ["row", *columns], others)
+        yield TextTable(title, ["row", *columns], others, [])
 
 
-def _cells(summaries: Mapping[str, Summary], columns: list[str], sign: str) -> list[str]:
-    return [_cell(summaries[column], sign) if column in summaries else "-" for column in columns]
+def of_seeds(summary: Summary, seeds: int) -> str:
+    """Return over how many seeds a number is, if not over all; else an empty text.
+
+    Args:
+        summary: The number.
+        seeds: How many seeds the sweep has.
+    """
+    return "" if summary.n == seeds else f"{summary.n} of {seeds} seeds"
 
 
-def _cell(summary: Summary, sign: str) -> str:
-    mean = percent(summary.mean, 1, sign)
-    if summary.low is None or summary.high is None:
-        return mean
-    ends = f"[{percent(summary.low, 1, sign)}, {percent(summary.high, 1, sign)}]"
-    return f"{mean} {ends}"
+def _flags(result: SweepResult, row: str, column: str) -> tuple[str, ...]:
+    """Flags of the values of all seeds."""
+    by_seed, measured = result.flags.get(row, {}), result.values[row]
+    return flags_over([by_seed.get(seed, {}).get(column, ()) for seed in measured if column in measured[seed]], "seeds")
+
+
+def _passes(result: SweepResult, row: str) -> str:
+    return f"{result.passes[row]:g}" if row in result.passes else "-"
+
+
+def _cells(summaries: Mapping[str, Summary], columns: list[str], seeds: int, sign: str = "") -> list[str]:
+    return [_cell(summaries[column], seeds, sign) if column in summaries else "-" for column in columns]
+
+
+def _cell(summary: Summary, seeds: int, sign: str) -> str:
+    parts = [percent(summary.mean, 1, sign)]
+    if summary.low is not None and summary.high is not None:
+        parts.append(f"[{percent(summary.low, 1, sign)}, {percent(summary.high, 1, sign)}]")
+    if few := of_seeds(summary, seeds):
+        parts.append(f"({few})")
+    return " ".join(parts)
 
 
 def rich_table(plain: TextTable) -> Table:
@@ -83,6 +113,7 @@ def markdown(result: SweepResult) -> str:
     for plain in tables(result):
         lines = [plain.columns, ["---", *["---:"] * (len(plain.columns) - 1)], *plain.rows]
         parts.append(f"{plain.title}\n\n" + "\n".join(f"| {' | '.join(map(_escaped, cells))} |" for cells in lines))
+        parts += [line.replace("*", "\\*") for line in plain.below]
     for row, seeds in result.failed.items():
         parts += [f"{row}, seed {seed}, failed: {why}" for seed, why in seeds.items()]
     parts.append("Recipes: " + "; ".join(f"{row}: `{text}`" for row, text in result.sweep.recipes().items()) + ".")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from rich.console import Console
@@ -13,6 +13,8 @@ from robustbench_eff.scores.masking_checks import Verdict
 def verdict_lines(verdicts: Sequence[Verdict], console: Console) -> None:
     """Print the findings of the checks: one line per suspicion, and one sentence per model and benchmark for the rest.
 
+    Of one model on several sets of images with the same protocol, each set has a sentence with its number.
+
     Models that were not attacked are left out, unless they answer at random.
 
     Args:
@@ -20,8 +22,12 @@ def verdict_lines(verdicts: Sequence[Verdict], console: Console) -> None:
         console: Where to print.
     """
     subjects: dict[str, list[Verdict]] = defaultdict(list)
+    seen: Counter[tuple[str, str]] = Counter()
     for verdict in verdicts:
-        subjects[f"{verdict.model} · {verdict.benchmark} · {verdict.protocol}"].append(verdict)
+        subject = f"{verdict.model} · {verdict.benchmark} · {verdict.protocol}"
+        seen[subject, verdict.check] += 1
+        number = seen[subject, verdict.check]
+        subjects[subject if number == 1 else f"{subject} · set {number} of images"].append(verdict)
     for subject, group in subjects.items():
         attacked = any(verdict.finding != "not run" for verdict in group if verdict.check != "random_outputs")
         suspect = [verdict for verdict in group if verdict.finding == "suspect"]

@@ -14,6 +14,8 @@ from robustbench_eff.core.errors import UsageError
 
 NAMES = ("imagenet_c", "imagenet_p")
 SEVERITIES = 5
+ROUNDING = 1e-9
+"""Relative error of a sum of errors."""
 MAX_TOP5_DISTANCE = 15.0
 """Top-5 distance of two rankings that share none of their best five."""
 
@@ -32,6 +34,12 @@ class AlexNet:
     """Top-5 distances on the same sequences, from 0 to 15; empty where they are unknown."""
     flags: tuple[str, ...]
     """Sentences that a reader must know before trusting a score relative to the last two."""
+
+    @property
+    def not_above_clean(self) -> tuple[str, ...]:
+        """Corruptions on which it errs no more often than on clean images: nothing can be relative to what they add."""
+        least = SEVERITIES * self.clean_error * (1 + ROUNDING)
+        return tuple(name for name, error in self.errors.items() if error <= least)
 
 
 @cache

@@ -49,11 +49,40 @@ def mean_interval(values: Array, low: float = 0.0, high: float = 1.0, confidence
     scaled = (np.asarray(values, dtype=np.float64) - low) / (high - low)
     if not len(scaled) or not (scaled.min() >= -_ROUNDING and scaled.max() <= 1 + _ROUNDING):
         raise ValueError(f"At least one value is needed, and all must be in [{low}, {high}], got {values}.")
-    n, mean = len(scaled), float(np.clip(scaled.mean(), 0.0, 1.0))
-    most = n * mean * (1 - mean)
-    ratio = min((float(((scaled - mean) ** 2).sum()) + PRIOR) / (most + PRIOR), 1.0)
-    start, end = proportion_interval(mean * n / ratio, n / ratio, confidence)
+    mean = float(np.clip(scaled.mean(), 0.0, 1.0))
+    start, end = interval_from_spread(mean, float(((scaled - mean) ** 2).sum()), len(scaled), confidence=confidence)
     return low + (high - low) * start, low + (high - low) * end
+
+
+def interval_from_spread(
+    mean: float, squares: float, n: float, *, prior: float = PRIOR, confidence: float = 0.95
+) -> tuple[float, float]:
+    """Return the interval of `mean_interval` for a number that varies as a mean of values in [0, 1] does.
+
+    Args:
+        mean: The number, in [0, 1].
+        squares: Sum over the samples of the squared deviation of what each adds, n times which the number is a mean of.
+        n: Number of samples, at least 1; need not be whole.
+        prior: What is added to `squares`, and to the largest that they could be.
+        confidence: Coverage of the interval, between 0 and 1.
+    """
+    ratio = min((squares + prior) / (n * mean * (1 - mean) + prior), 1.0)
+    return proportion_interval(mean * n / ratio, n / ratio, confidence)
+
+
+def ratio_interval(numerators: Array, denominators: Array, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of the ratio of two sums over the same samples.
+
+    Args:
+        numerators: What each sample adds to the numerator, from 0 to its denominator, shape (n,).
+        denominators: What each sample adds to the denominator, shape (n,), not all 0.
+        confidence: Coverage of the interval, between 0 and 1.
+    """
+    total = float(denominators.sum())
+    ratio = float(numerators.sum()) / total
+    n = total**2 / float((denominators**2).sum())  # as many samples of equal weight
+    squares = float(((numerators - ratio * denominators) ** 2).sum()) * (n / total) ** 2
+    return interval_from_spread(ratio, squares, n, confidence=confidence)
 
 
 _ROUNDING = 1e-6

@@ -49,8 +49,7 @@ def score_of(item: CellOutcomes, metric: str, value: float | None, interval: Int
         n=len(item) if n is None else n,
         protocol=protocol_over([cell]),
         flags=(
-            *cell.flags,
-            *flags_of(item.outcomes, cell.samples),
+            *cell_flags(item),
             *([f"of the first of {cell.orders} orders"] if of_one_order else []),
         ),
         cell=cell.id,
@@ -88,7 +87,7 @@ def scores_over(cells: Sequence[CellOutcomes], contributions: Contributions, fla
     Args:
         cells: The cells, drawn with one seed.
         contributions: What each sample adds to a score.
-        flags: Flags of the scores, besides those of the first cell.
+        flags: Flags of the scores, with those of all cells that each is computed from.
     """
     first = cells[0].cell
     return [
@@ -103,11 +102,20 @@ def scores_over(cells: Sequence[CellOutcomes], contributions: Contributions, fla
             high=high,
             n=len(added.values),
             protocol=protocol_over([item.cell for item in cells]),
-            flags=first.flags + flags[perturbation, metric],
+            flags=flags[perturbation, metric],
         )
         for (perturbation, metric), added in contributions.items()
         for low, high in [mean_interval(*added)]
     ]
+
+
+def cell_flags(item: CellOutcomes) -> tuple[str, ...]:
+    """Return the flags of a cell and of its outcomes.
+
+    Args:
+        item: The cell with its outcomes.
+    """
+    return (*item.cell.flags, *flags_of(item.outcomes, item.cell.samples))
 
 
 def flags_of(outcomes: pa.Table, samples: int) -> tuple[str, ...]:

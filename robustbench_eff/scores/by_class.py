@@ -11,12 +11,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import betainccinv, betaincinv
 
-from robustbench_eff.core.statistics import proportion_interval
+from .bounded_means import interval_from_spread
 
 Array: TypeAlias = npt.NDArray[Any]
-
-PRIOR = 2.0
-"""Pseudo-samples with the overall accuracy that are added to each class."""
 
 
 class WorstClass(NamedTuple):
@@ -46,13 +43,12 @@ def balanced_accuracy(labels: Array, correct: Array) -> float:
 
 
 def balanced_accuracy_interval(labels: Array, correct: Array, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the confidence interval of balanced accuracy: Wilson's, for the effective number of samples.
+    """Return the confidence interval of balanced accuracy.
 
-    That is the number of samples with which an accuracy would have the variance of balanced accuracy, which follows
-    from the variances of the accuracies of all classes. Two pseudo-samples with the overall accuracy are added to each
-    class, because a class of three correct samples does not have a variance of 0. The simulated coverage is 94 to 99 %,
-    with classes of one sample or of many, of equal or different accuracy; that of the ordinary bootstrap is 88 % if
-    most classes have one sample.
+    Balanced accuracy is a mean over samples, each weighted by the size of its class: the interval is that of
+    `bounded_means.mean_interval`, with the weight of a sample of the smallest class for the largest value. A sample
+    deviates from the accuracy of the other samples of its class and one sample with the overall accuracy, so a class of
+    one sample has a variance, too. Rights are counted, or errors where these are fewer.
 
     Args:
         labels: Label of each sample, int, shape (samples,).
@@ -62,14 +58,19 @@ def balanced_accuracy_interval(labels: Array, correct: Array, confidence: float 
     Raises:
         ValueError: The shapes differ, or there are no samples.
 
-    Source: Wilson 1927, JASA 22(158); Cochran 1977, Sampling Techniques, section 5.3 (stratified means).
+    Source: Cochran 1977, Sampling Techniques, section 5.3 (stratified means).
     """
-    _, right, n = _by_class(labels, correct)
-    shrunk = (right + PRIOR * right.sum() / n.sum()) / (n + PRIOR)
-    mean, variance = float((right / n).mean()), float((shrunk * (1 - shrunk) / n).sum()) / len(n) ** 2
-    samples = mean * (1 - mean) / variance if variance else float(n.sum())
-    samples = max(samples, 1.0)
-    return proportion_interval(mean * samples, samples, confidence)
+    correct = np.asarray(correct, dtype=float)
+    classes, right, n = _by_class(labels, correct)
+    index = np.searchsorted(classes, labels)
+    others = (right[index] - correct + correct.mean()) / n[index]
+    squares = float((((correct - others) * n.min() / n[index]) ** 2).sum())
+    largest = len(correct) / (len(n) * n.min())
+    mean = float((right / n).mean())
+    rarer = min(mean, 1 - mean)
+    low, high = interval_from_spread(rarer / largest, squares, len(correct), confidence=confidence)
+    low, high = low * largest, min(high * largest, 1.0)
+    return (low, high) if mean == rarer else (1 - high, 1 - low)
 
 
 def worst_class_accuracy(labels: Array, correct: Array) -> WorstClass:

@@ -13,7 +13,7 @@ from robustbench_eff.core import spec
 from robustbench_eff.core.errors import EvaluationError
 from robustbench_eff.core.statistics import binomial_lower_bound, certified_radius, proportion_interval
 
-from .bounded_means import mean_interval
+from .bounded_means import Contribution, mean_interval
 from .build_score import score_of
 from .cell_groups import CellOutcomes, subject_of
 from .score import Score
@@ -69,9 +69,19 @@ def radii_of(item: CellOutcomes) -> tuple[float, ...]:
     Args:
         item: A cell of certificates.
     """
-    sigma, largest = _field(item, "sigma"), largest_radius(item)
+    sigma, largest = _field(item, "sigma"), _largest_radius(item)
     step = min(sigma, max(0.25, sigma / 2))
     return tuple(float(round(step * k, 10)) for k in range(int(largest / step) + 1))
+
+
+def radius_contribution(item: CellOutcomes) -> Contribution:
+    """Return what each sample adds to the average certified radius.
+
+    Args:
+        item: A cell of certificates with its outcomes, at least one.
+    """
+    radii = certified_radii(item)
+    return Contribution(radii, high=max(_largest_radius(item), float(radii.max())))
 
 
 def certified(item: CellOutcomes, radius: float) -> npt.NDArray[np.bool_]:
@@ -156,7 +166,7 @@ def _probability_of_more(count: int, n: int, probability: float) -> float:
 
 
 def _certified(item: CellOutcomes, radii: Sequence[float]) -> list[Score]:
-    n, largest, scores = len(item), largest_radius(item), []
+    n, largest, scores = len(item), _largest_radius(item), []
     for radius in radii or radii_of(item):
         count = int(certified(item, radius).sum())
         interval = proportion_interval(count, n) if n else (None, None)
@@ -165,9 +175,9 @@ def _certified(item: CellOutcomes, radii: Sequence[float]) -> list[Score]:
         if radius > largest:
             score = replace(score, flags=(*score.flags, f"no radius above {largest:.4g} can be certified"))
         scores.append(score)
-    mean = certified_radii(item)
-    low_high = mean_interval(mean, high=largest) if n else (None, None)
-    return [*scores, score_of(item, "average_certified_radius", float(mean.mean()) if n else None, low_high)]
+    radii_found = radius_contribution(item)
+    mean, interval = (float(radii_found.values.mean()), mean_interval(*radii_found)) if n else (None, (None, None))
+    return [*scores, score_of(item, "average_certified_radius", mean, interval)]
 
 
 def _abstention_rate(item: CellOutcomes) -> Score:
@@ -177,12 +187,8 @@ def _abstention_rate(item: CellOutcomes) -> Score:
     )
 
 
-def largest_radius(item: CellOutcomes) -> float:
-    """Return the largest L2 radius that can be certified: that of a sample of which all draws vote for one class.
-
-    Args:
-        item: A cell of certificates.
-    """
+def _largest_radius(item: CellOutcomes) -> float:
+    """Return the largest L2 radius that can be certified: that of a sample of which all draws vote for one class."""
     n = int(_field(item, "n"))
     return float(certified_radius(n, n, _field(item, "alpha"), _field(item, "sigma")))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from .build_score import score_of
@@ -12,6 +14,8 @@ from .score import Score
 from .score_function import CellScores
 from .selective import aurc
 
+ROUNDING = 1e-3
+"""By how much the probability of a softmax in float32 or less may exceed 1."""
 CONFIDENCE_METRICS = ("expected_calibration_error", "rms_calibration_error", "aurc")
 
 
@@ -36,15 +40,20 @@ def class_scores(item: CellOutcomes) -> list[Score]:
 def confidence_scores(item: CellOutcomes) -> list[Score]:
     """Return `expected_calibration_error`, `rms_calibration_error` and `aurc` of a cell; nothing without samples.
 
-    Of several votes they are those of the most frequent prediction, with its mean probability for confidence.
+    Of several votes they are those of the most frequent prediction, with its mean probability for confidence. If some
+    confidence is not a number from 0 to 1, they have no values, and a flag says how many samples that are.
 
     Args:
         item: A clean cell with its outcomes.
     """
     if not len(item):
         return []
-    correct = item.correct
-    confidence = np.minimum(item.column("prediction_confidence"), 1.0)  # a softmax may round to more
+    correct, confidence = item.correct, item.column("prediction_confidence")
+    if wrong := int((~((confidence >= 0) & (confidence <= 1 + ROUNDING))).sum()):
+        flag = f"the confidence of {wrong} of {len(item)} samples is not a number from 0 to 1"
+        unknown = [score_of(item, metric, None, (None, None)) for metric in CONFIDENCE_METRICS]
+        return [replace(score, flags=(*score.flags, flag)) for score in unknown]
+    confidence = np.minimum(confidence, 1.0)
     values = (measure(confidence, correct) for measure in (expected_calibration_error, rms_calibration_error, aurc))
     intervals = calibration_intervals(confidence, correct)
     return [

@@ -58,21 +58,3 @@ def group_by_confidence(confidence: Array, correct: Array) -> Groups:
     """
     values, group, size = np.unique(confidence, return_inverse=True, return_counts=True)
     return Groups(values, size, np.bincount(group, weights=correct) / size)
-
-
-def resampled(groups: Groups, counts: Array) -> Groups:
-    """Return the groups of a resample; a group may be empty.
-
-    Args:
-        groups: The groups of all samples.
-        counts: How often each sample is drawn, shape (samples,); samples are in order of confidence, and in each group
-            the correct ones come first.
-    """
-    if len(groups.size) == len(counts):
-        return groups._replace(size=counts)
-    before = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
-    ends = np.cumsum(groups.size)
-    starts = ends - groups.size
-    right = before[starts + np.rint(groups.share * groups.size).astype(np.int64)] - before[starts]
-    size = before[ends] - before[starts]
-    return groups._replace(size=size, share=right / np.maximum(size, 1))

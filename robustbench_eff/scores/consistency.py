@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-DRAWS = 10_000
-"""Number of resamples."""
+from .bounded_means import interval_from_spread
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -33,21 +33,27 @@ class ErrorConsistency:
     """Number of samples."""
 
 
-class Agreement(NamedTuple):
-    """Kappa and its parts for several tables of counts; each of shape (rows,)."""
+class Answers(NamedTuple):
+    """Whether two observers are right on the same samples; bool arrays of shape (samples,)."""
 
-    kappa: Array
-    """NaN where the expected agreement is 1, or nothing was counted."""
-    observed: Array
-    """Fraction of samples on which both are right or both are wrong."""
-    expected: Array
-    """The same fraction for independent observers with these accuracies."""
+    a: Array
+    b: Array
+    seen: Array
+    """Whether both answered."""
+
+
+class MeanConsistency(NamedTuple):
+    """The mean of kappa over pairs of observers, with its interval; None without a pair for which it is defined."""
+
+    kappa: float | None
+    low: float | None
+    high: float | None
+    undefined: int
+    """Number of pairs left out, because kappa is not defined for them."""
 
 
 def error_consistency(correct_a: Array, correct_b: Array, confidence: float = 0.95) -> ErrorConsistency:
-    """Return kappa of two observers on the same samples, with its percentile bootstrap interval over samples.
-
-    Resamples in which kappa is not defined are left out.
+    """Return kappa of two observers on the same samples, with its interval over samples.
 
     Args:
         correct_a: Whether the first observer is right on each sample, bool, shape (samples,).
@@ -62,36 +68,70 @@ def error_consistency(correct_a: Array, correct_b: Array, confidence: float = 0.
     a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
     if a.shape != b.shape or a.ndim != 1 or not len(a):
         raise ValueError(f"Two arrays of the same length are needed, got shapes {a.shape} and {b.shape}.")
-    counts = np.bincount(2 * a + b, minlength=4)
-    agreement = agreement_of(counts[None, :])
-    low = high = kappa = None
-    if np.isfinite(agreement.kappa[0]):
-        kappa = float(agreement.kappa[0])
-        random = np.random.Generator(np.random.SFC64(0))
-        draws = agreement_of(random.multinomial(len(a), counts / len(a), size=DRAWS)).kappa
-        draws = draws[np.isfinite(draws)]
-        if draws.std():
-            low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2]).tolist()
+    pair = Answers(a, b, np.ones(len(a), dtype=bool))
+    agreement = _agreement(pair)
+    mean = mean_consistency([pair], confidence)
+    varies = 0 < a.sum() < len(a) and 0 < b.sum() < len(b)
     return ErrorConsistency(
-        kappa=kappa,
-        low=low,
-        high=high,
-        observed=float(agreement.observed[0]),
-        expected=float(agreement.expected[0]),
+        kappa=mean.kappa,
+        low=mean.low if varies else None,
+        high=mean.high if varies else None,
+        observed=agreement.observed,
+        expected=agreement.expected,
         n=len(a),
     )
 
 
-def agreement_of(counts: Array) -> Agreement:
-    """Return kappa and the agreement of two observers.
+def mean_consistency(pairs: Sequence[Answers], confidence: float = 0.95) -> MeanConsistency:
+    """Return the mean of kappa over pairs of observers, with its interval over samples.
+
+    Kappa is linear in what each sample adds for small changes of their weights. Only samples on which independent
+    observers may differ tell anything about it: their expected number is the number of samples of the interval, so it
+    is wide for observers that are nearly always right.
 
     Args:
-        counts: Number of samples on which neither is right, only b is, only a is, and both are, shape (rows, 4).
+        pairs: Answers of each pair to the same samples.
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Source: Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, chapter 6 (infinitesimal jackknife).
     """
-    neither, only_b, only_a, both = counts.T / np.maximum(counts.sum(axis=1), 1)
-    right_a, right_b = only_a + both, only_b + both
-    observed = neither + both
-    expected = right_a * right_b + (1 - right_a) * (1 - right_b)
-    kappa = np.full(len(counts), np.nan)
-    np.divide(observed - expected, 1 - expected, out=kappa, where=expected < 1)
-    return Agreement(kappa, observed, expected)
+    known = [pair for pair in pairs if _agreement(pair).expected < 1]
+    if not known:
+        return MeanConsistency(None, None, None, len(pairs))
+    agreements = [_agreement(pair) for pair in known]
+    kappas = [(of.observed - of.expected) / (1 - of.expected) for of in agreements]
+    added = np.mean([_influence(pair, of, kappa) for pair, of, kappa in zip(known, agreements, kappas, strict=True)], 0)
+    telling = max(1.0, float(np.mean([of.n * (1 - of.expected) for of in agreements])))
+    kappa = float(np.mean(kappas))
+    squares = float((added**2).sum()) * (telling / 2) ** 2
+    low, high = interval_from_spread((kappa + 1) / 2, squares, telling, confidence=confidence)
+    return MeanConsistency(kappa, 2 * low - 1, 2 * high - 1, len(pairs) - len(known))
+
+
+class _Agreement(NamedTuple):
+    """How often two observers are both right or both wrong, and the accuracy of each."""
+
+    observed: float
+    expected: float
+    """1 if both are always right or both always wrong, or nothing was seen by both."""
+    accuracy_a: float
+    accuracy_b: float
+    n: int
+
+
+def _agreement(pair: Answers) -> _Agreement:
+    n = int(pair.seen.sum())
+    if not n:
+        return _Agreement(1.0, 1.0, 1.0, 1.0, 0)
+    right_a, right_b = (float((of & pair.seen).sum()) / n for of in (pair.a, pair.b))
+    observed = float(((pair.a == pair.b) & pair.seen).sum()) / n
+    return _Agreement(observed, right_a * right_b + (1 - right_a) * (1 - right_b), right_a, right_b, n)
+
+
+def _influence(pair: Answers, agreement: _Agreement, kappa: float) -> Array:
+    """Return by how much kappa changes per unit of weight of each sample, divided by their number; shape (samples,)."""
+    _, expected, right_a, right_b, n = agreement
+    observed_change = (pair.a == pair.b) - agreement.observed
+    expected_change = (pair.a - right_a) * (2 * right_b - 1) + (pair.b - right_b) * (2 * right_a - 1)
+    change: Array = pair.seen * (observed_change - (1 - kappa) * expected_change) / (n * (1 - expected))
+    return change

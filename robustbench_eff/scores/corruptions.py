@@ -5,16 +5,17 @@ Source: Hendrycks & Dietterich 2019, arXiv:1903.12261, section 4.2 (CE, mCE, rel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from robustbench_eff.core.flags import flags_over
 from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS
 
 from .alexnet import AlexNet, published
 from .bounded_means import Contribution
-from .build_score import Contributions, ScoreFlags, scores_over
+from .build_score import Contributions, ScoreFlags, cell_flags, scores_over
 from .cell_groups import CellOutcomes
 from .score import Score
 from .score_function import GroupScores, ScoreContext
@@ -62,13 +63,21 @@ def relative_mean_corruption_error(errors: Mapping[str, Any], clean_error: Any, 
 
     Raises:
         KeyError: One of the 15 corruptions is missing.
+        ValueError: AlexNet errs no more often on some corruption than on clean images.
     """
     alexnet = alexnet or published()
+    if alexnet.not_above_clean:
+        raise ValueError(_no_relative(alexnet))
     added = [
         (errors[name] - SEVERITIES * clean_error) / (alexnets - SEVERITIES * alexnet.clean_error)
         for name, alexnets in alexnet.errors.items()
     ]
     return np.mean(added, axis=0)
+
+
+def _no_relative(alexnet: AlexNet) -> str:
+    names = ", ".join(alexnet.not_above_clean)
+    return f"no relative mCE: AlexNet's error on {names} is not above its error on clean images"
 
 
 def corruption_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
@@ -87,60 +96,62 @@ def corruption_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
 def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) -> tuple[Contributions, ScoreFlags]:
     """Return what every sample adds to each score over corruptions, and the flags of these scores.
 
-    A flag about a corruption belongs to the scores that contain it.
+    A flag of a cell, or about a corruption, belongs to the scores that contain it.
 
     There is nothing without every corruption of a set at all severities, or if severities rise within cells. A mean is
     named for the set, and so for the constants of its corruptions; numbers relative to AlexNet exist only for
     benchmarks with its classes and the constants of ImageNet-C. Of a network that draws at random, errors are
-    expected ones, and there is no relative mCE: these cells know the most frequent clean prediction only.
+    expected ones, and there is no relative mCE: these cells know the most frequent clean prediction only. Neither is
+    there one if AlexNet errs no more often on a corruption than on clean images; a flag of the mCE says so.
 
     Args:
         cells: A group of comparable finished cells.
         alexnet: Errors of AlexNet.
     """
-    wrong: dict[str, dict[int, np.ndarray]] = {}
-    flags: dict[str, tuple[str, ...]] = {}
-    of_all: tuple[str, ...] = ()
-    orders = max((item.cell.orders for item in cells), default=1)
-    if orders > 1:
-        of_all = (f"the interval is over samples, not over the {orders} orders",)
-    for item in cells:
-        name, severity = item.cell.corruption, item.cell.severity
-        if severity in wrong.setdefault(name, {}):
-            read_twice = f"{name} {severity} was read from several files, of which the last counts"
-            flags[name] = (*flags.get(name, ()), read_twice)
-        wrong[name][severity] = 1 - item.right_shares
-    if "frost" not in wrong and "frost_published" in wrong:
-        wrong["frost"] = wrong["frost_published"]
-        flags["frost"] = (*flags.get("frost_published", ()), "frost with the published pictures")
-    is_gradual = any(item.cell.configuration.get("adaptation", {}).get("order") == "gradual" for item in cells)
-    if is_gradual:
+    if any(item.cell.configuration.get("adaptation", {}).get("order") == "gradual" for item in cells):
         return {}, {}
+    found, flags = _by_corruption(cells)
+    wrong = {
+        name: np.sum([1 - item.right_shares for item in by_severity.values()], axis=0)
+        for name, by_severity in found.items()
+        if len(by_severity) == SEVERITIES
+    }
     means: dict[tuple[str, str], Contribution] = {}
     for name, tested in CORRUPTION_SETS.items():
-        if tested.constants == cells[0].cell.constants and all(
-            len(wrong.get(of, ())) == SEVERITIES for of in tested.names
-        ):
-            errors = np.mean([_summed(wrong[of]) for of in tested.names], axis=0) / SEVERITIES
+        if tested.constants == cells[0].cell.constants and all(of in wrong for of in tested.names):
+            errors = np.mean([wrong[of] for of in tested.names], axis=0) / SEVERITIES
             means[name, "mean_accuracy"] = Contribution(1 - errors)
     if ("imagenet_c", "mean_accuracy") in means and cells[0].cell.benchmark in AGAINST_ALEXNET:
-        means |= _against_alexnet(cells[0], {name: _summed(wrong[name]) for name in alexnet.errors}, alexnet)
-    return means, {key: of_all + _joined(flags, _members(key[0])) for key in means}
+        means |= _against_alexnet(cells[0], {name: wrong[name] for name in alexnet.errors}, alexnet)
+    orders = max((item.cell.orders for item in cells), default=1)
+    of_all = (f"the interval is over samples, not over the {orders} orders",) if orders > 1 else ()
+    score_flags: dict[tuple[str, str], tuple[str, ...]] = {}
+    for key in means:
+        members = CORRUPTION_SETS[key[0]].names if key[0] in CORRUPTION_SETS else (key[0],)
+        of_cells = flags_over([cell_flags(item) for name in members for item in found[name].values()])
+        about = tuple(flag for name in members for flag in flags.get(name, ()))
+        score_flags[key] = (*of_cells, *of_all, *about)
+    if ("imagenet_c", "mCE") in means and alexnet.not_above_clean:
+        score_flags["imagenet_c", "mCE"] += (_no_relative(alexnet),)
+    return means, score_flags
 
 
-def _members(name: str) -> tuple[str, ...]:
-    """Return the corruptions behind a score: those of a set, or one."""
-    return CORRUPTION_SETS[name].names if name in CORRUPTION_SETS else (name,)
-
-
-def _joined(flags: Mapping[str, tuple[str, ...]], names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(flag for name in names for flag in flags.get(name, ()))
-
-
-def _summed(by_severity: Mapping[int, np.ndarray]) -> np.ndarray:
-    """Errors summed over severities, shape (n,)."""
-    total: np.ndarray = np.sum([*by_severity.values()], axis=0)
-    return total
+def _by_corruption(
+    cells: Sequence[CellOutcomes],
+) -> tuple[dict[str, dict[int, CellOutcomes]], dict[str, tuple[str, ...]]]:
+    """Cells by corruption and severity, and flags about a corruption; `frost` may be the one of published pictures."""
+    found: dict[str, dict[int, CellOutcomes]] = {}
+    flags: dict[str, tuple[str, ...]] = {}
+    for item in cells:
+        name, severity = item.cell.corruption, item.cell.severity
+        if severity in found.setdefault(name, {}):
+            read_twice = f"{name} {severity} was read from several files, of which the last counts"
+            flags[name] = (*flags.get(name, ()), read_twice)
+        found[name][severity] = item
+    if "frost" not in found and "frost_published" in found:
+        found["frost"] = found["frost_published"]
+        flags["frost"] = (*flags.get("frost_published", ()), "frost with the published pictures")
+    return found, flags
 
 
 def _against_alexnet(
@@ -155,7 +166,7 @@ def _against_alexnet(
         )
     }
     clean_prediction = first.column("clean_prediction")
-    if (clean_prediction >= 0).all() and not first.has_votes:
+    if (clean_prediction >= 0).all() and not first.has_votes and not alexnet.not_above_clean:
         clean_wrong = clean_prediction != first.column("label")
         ends = (
             float(relative_mean_corruption_error(all_right, 1.0, alexnet)),

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit, logit, stdtrit
 
-from .build_score import score_of
+from robustbench_eff.core.flags import flags_over
+from robustbench_eff.core.statistics import proportion_interval
+
+from .build_score import cell_flags, score_of
 from .cell_groups import CellOutcomes
+from .chance import chance_flag
 from .score import Score
 from .score_function import GroupScores, ScoreContext
-
-DRAWS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +37,26 @@ class Baseline:
     """Correlation of the logits."""
     models: int
     """Number of models that the line was fitted to."""
+    deviation: float
+    """Standard deviation of the models' logits around the line, with two degrees of freedom less than models."""
+    center: float
+    """Mean of the models' logits on clean images."""
+    squares: float
+    """Sum of their squared distances from the mean."""
 
-    def expected(self, clean_accuracy: Any) -> Any:
+    def expected(self, clean_accuracy: float, quantile: float = 0.0) -> float:
         """Return the accuracy of a standard model under the shift; 0 and 1 stay as they are.
 
         Args:
-            clean_accuracy: A fraction, or an array of fractions.
+            clean_accuracy: A fraction.
+            quantile: Standard errors above the line, those of a prediction: they hold the spread of the models around
+                the line and the uncertainty of the line.
         """
-        return expit(self.slope * logit(clean_accuracy) + self.intercept)
+        distance = float(logit(clean_accuracy))
+        if math.isinf(distance):
+            return clean_accuracy
+        error = self.deviation * math.sqrt(1 + 1 / self.models + (distance - self.center) ** 2 / self.squares)
+        return float(expit(self.slope * distance + self.intercept + quantile * error))
 
 
 @cache
@@ -77,14 +92,17 @@ class Estimate(NamedTuple):
 def effective_robustness(baseline: Baseline, shifted: Count, clean: Count, confidence: float = 0.95) -> Estimate:
     """Return the accuracy under a shift minus the expected one, in [-1, 1], with its interval.
 
-    The interval is that of 10,000 binomial draws of both accuracies: an accuracy of 0 or 1 has no spread, and the line
-    is taken as given, although it stands on few models.
+    A standard model lies within the interval around 0 with the given probability: the interval joins those of both
+    accuracies and that of the prediction for one more standard model, which holds the spread of these models around
+    the line.
 
     Args:
         baseline: The line of standard models.
         shifted: Correctly classified images under the shift.
         clean: Correctly classified clean images, which are other images.
         confidence: Coverage of the interval.
+
+    Source: Zou & Donner 2008, Statistics in Medicine 27(10), for the interval of a difference from those of its parts.
 
     Raises:
         ValueError: Not 0 <= correct <= n, or n < 1.
@@ -93,11 +111,15 @@ def effective_robustness(baseline: Baseline, shifted: Count, clean: Count, confi
         if not 0 <= correct <= n or n < 1:
             raise ValueError(f"0 <= correct <= n and n >= 1 are needed, got {correct} of {n}.")
     rate, clean_rate = shifted.correct / shifted.n, clean.correct / clean.n
-    random = np.random.Generator(np.random.SFC64(0))
-    draws = random.binomial(shifted.n, rate, size=DRAWS) / shifted.n
-    draws = draws - baseline.expected(random.binomial(clean.n, clean_rate, size=DRAWS) / clean.n)
-    low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Estimate(rate - float(baseline.expected(clean_rate)), float(low), float(high))
+    expected = baseline.expected(clean_rate)
+    value = rate - expected
+    low, high = proportion_interval(*shifted, confidence)
+    clean_low, clean_high = proportion_interval(*clean, confidence)
+    quantile = float(stdtrit(baseline.models - 2, (1 + confidence) / 2))
+    below = math.hypot(expected - baseline.expected(clean_low), expected - baseline.expected(clean_rate, -quantile))
+    above = math.hypot(baseline.expected(clean_high) - expected, baseline.expected(clean_rate, quantile) - expected)
+    down, up = math.hypot(rate - low, above), math.hypot(high - rate, below)
+    return Estimate(value, max(-1.0, value - down), min(1.0, value + up))
 
 
 def _fitted(shift: str, clean: str, accuracies: Mapping[str, Mapping[str, float]]) -> Baseline:
@@ -105,6 +127,7 @@ def _fitted(shift: str, clean: str, accuracies: Mapping[str, Mapping[str, float]
     measured = [model for model in accuracies.values() if shift in model and clean in model]
     on_clean, shifted = (logit([model[name] for model in measured]) for name in (clean, shift))
     slope, intercept = np.polyfit(on_clean, shifted, 1)
+    residuals = shifted - slope * on_clean - intercept
     return Baseline(
         shift=shift,
         clean=clean,
@@ -112,6 +135,9 @@ def _fitted(shift: str, clean: str, accuracies: Mapping[str, Mapping[str, float]
         intercept=float(intercept),
         r=float(np.corrcoef(on_clean, shifted)[0, 1]),
         models=len(measured),
+        deviation=float(np.sqrt((residuals**2).sum() / (len(measured) - 2))),
+        center=float(on_clean.mean()),
+        squares=float(((on_clean - on_clean.mean()) ** 2).sum()),
     )
 
 
@@ -119,13 +145,12 @@ def effective_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> li
     """Return `effective_robustness` of every model that was evaluated both under a shift and on its clean benchmark.
 
     Unfinished cells do not count. If a model has several sets of clean images, such as the first 1,000 and all, the
-    largest is taken, and the protocol says how many images it has.
+    largest is taken, and the protocol says how many images it has. The score has the flags of both accuracies.
 
     Args:
         cells: Clean cells with their outcomes.
-        context: Not used.
+        context: Its suspicions become flags.
     """
-    del context
     finished = [item for item in cells if item.finished]
     clean: dict[tuple[object, ...], CellOutcomes] = {}
     for item in sorted(finished, key=len):
@@ -139,6 +164,8 @@ def effective_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> li
             continue
         estimate = effective_robustness(baseline, _count(item), _count(compared))
         score = replace(score_of(item, "effective_robustness", estimate.value, (estimate.low, estimate.high)), cell="")
+        both = [(*cell_flags(of), *chance_flag(of), *context.suspicions.get(of.cell.id, ())) for of in (item, compared)]
+        score = replace(score, flags=flags_over(both, "accuracies"))
         line = f"beyond the line of {baseline.models} standard models, r {baseline.r:.3f}"
         line += f", through {baseline.clean} with n = {len(compared)}"
         scores.append(replace(score, protocol=replace(score.protocol, baseline=line)))

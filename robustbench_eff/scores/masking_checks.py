@@ -18,7 +18,7 @@ from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
-from .cell_groups import CellOutcomes, kind_of, subject_of
+from .cell_groups import CellOutcomes, cells_with_unique_names, kind_of, subject_of
 from .doubts import DOUBTED, follows_gradients, is_black_box, stalled
 
 FindingKind = Literal["passed", "suspect", "not run"]
@@ -92,8 +92,9 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
     Args:
         store: The store.
         names: Ids of cells with the names of their models: only models and benchmarks with such a cell are judged,
-            under these names. None for all.
+            under these names. None for all. Two models of one name are told apart as in scores.
     """
+    renamed = cells_with_unique_names(store, names)
     subjects: dict[tuple[object, ...], list[StoredCell]] = {}
     for cell in store.cells().values():
         if kind_of(cell) in ("clean", "attack", "minimum norm"):
@@ -103,7 +104,7 @@ def store_verdicts(store: Store, names: Mapping[str, str] | None = None) -> list
         chosen = [cell for cell in cells if names is None or cell.id in names]
         if not chosen:
             continue
-        name = chosen[0].model if names is None else names[chosen[0].id]
+        name = renamed[chosen[0].id].model
         ordered = sorted(
             cells, key=lambda cell: (cell.perturbation, cell.id)
         )  # so that ties are always decided in the same way

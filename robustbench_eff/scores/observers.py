@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.statistics import proportion_interval
 
-from .bootstrap import ratio_intervals, resampled_sums
+from .bounded_means import ratio_interval
 from .build_score import Interval, score_of
 from .cell_groups import CellOutcomes
-from .consistency import agreement_of
+from .consistency import Answers, MeanConsistency, mean_consistency
 from .cue_conflict import ShapeTextureCounts, decisions
 from .score import Score
 from .trials import Observer, Trial, named_shape, observer_of
@@ -26,8 +25,7 @@ PEOPLE = "humans"
 def observer_scores(observers: Sequence[Observer], origin: str) -> list[Score]:
     """Return `shape_bias`, `shape_decisions` and `texture_decisions` of every observer, and of all people together.
 
-    The intervals of one observer are Wilson's; those of people together are the bootstrap's over stimuli, because each
-    of them saw the same ones.
+    The intervals of people together are over stimuli, because each of them saw the same ones.
 
     Args:
         observers: People and models whose trials were read.
@@ -41,8 +39,8 @@ def observer_scores(observers: Sequence[Observer], origin: str) -> list[Score]:
 def consistency_scores(cells: Mapping[str, CellOutcomes], observers: Sequence[Observer], origin: str) -> list[Score]:
     """Return `error_consistency` of every model with people: the mean kappa over them, on stimuli that both answered.
 
-    An answer is correct if it names the shape, as in model-vs-human. The interval is the bootstrap's over stimuli.
-    There is no score without people, or without stimuli in common.
+    An answer is correct if it names the shape, as in model-vs-human. The interval is over stimuli. There
+    is no score without people, or without stimuli in common.
 
     Args:
         cells: Cue-conflict cells with their outcomes, by id.
@@ -58,7 +56,7 @@ def consistency_scores(cells: Mapping[str, CellOutcomes], observers: Sequence[Ob
         stimuli = sorted(key for key in model.trials if any(key in person.trials for person in people))
         if stimuli:
             kappa = _mean_kappa(model, people, stimuli)
-            score = score_of(item, "error_consistency", kappa.value, (kappa.low, kappa.high), n=len(stimuli))
+            score = score_of(item, "error_consistency", kappa.kappa, (kappa.low, kappa.high), n=len(stimuli))
             protocol = replace(score.protocol, observers=f"with {len(people)} people from {origin}")
             scores.append(replace(score, protocol=protocol))
     return scores
@@ -72,14 +70,6 @@ def counted(trials: Sequence[Trial]) -> ShapeTextureCounts:
     """
     shapes, textures, responses = np.array([(trial.shape, trial.texture, trial.response) for trial in trials]).T
     return decisions(shapes, textures, responses)
-
-
-class _MeanKappa(NamedTuple):
-    """The mean of kappa over people with its interval; None where it is not defined."""
-
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 def _scores(observer: Observer, origin: str) -> list[Score]:
@@ -106,37 +96,18 @@ def _together(people: Sequence[Observer], origin: str) -> list[Score]:
     shape, texture, trials = sums
     ratios = {"shape_bias": (shape, shape + texture), "shape_decisions": (shape, trials)}
     ratios["texture_decisions"] = (texture, trials)
-    numerators, denominators = (np.stack(part) for part in zip(*ratios.values(), strict=True))
-    intervals = ratio_intervals(numerators, denominators)
     name, protocol = f"{PEOPLE} ({len(people)})", Protocol(description=f"trials from {origin}, all people")
     return [
-        _score(name, metric, float(above.sum() / below.sum()), interval, protocol, int(below.sum()))
-        for (metric, (above, below)), interval in zip(ratios.items(), intervals, strict=True)
+        _score(name, metric, float(above.sum() / below.sum()), ratio_interval(above, below), protocol, int(below.sum()))
+        for metric, (above, below) in ratios.items()
         if below.sum()
     ]
 
 
-def _mean_kappa(model: Observer, people: Sequence[Observer], stimuli: Sequence[str]) -> _MeanKappa:
+def _mean_kappa(model: Observer, people: Sequence[Observer], stimuli: Sequence[str]) -> MeanConsistency:
     own, _ = named_shape(model, stimuli)
     theirs = [named_shape(person, stimuli) for person in people]
-    rows = np.concatenate(
-        [[seen & ~own & ~right, seen & ~own & right, seen & own & ~right, seen & own & right] for right, seen in theirs]
-    ).astype(np.float64)
-    value = _kappas(rows.sum(1)[None, :])[0]
-    draws = _kappas(resampled_sums(rows))
-    draws = draws[np.isfinite(draws)]
-    if not np.isfinite(value) or not len(draws):
-        return _MeanKappa(None, None, None)
-    low, high = np.quantile(draws, [0.025, 0.975])
-    return _MeanKappa(float(value), float(low), float(high))
-
-
-def _kappas(sums: np.ndarray) -> np.ndarray:
-    """The mean of Cohen's kappa over people, from counts (draws, 4 times people); undefined ones are left out."""
-    kappas = agreement_of(sums.reshape(-1, 4)).kappa.reshape(len(sums), -1)
-    known = np.isfinite(kappas)
-    means: np.ndarray = np.where(known, kappas, 0).sum(1) / np.where(known.any(1), known.sum(1), np.nan)
-    return means
+    return mean_consistency([Answers(own, right, seen) for right, seen in theirs])
 
 
 def _score(model: str, metric: str, value: float | None, interval: Interval, protocol: Protocol, n: int) -> Score:

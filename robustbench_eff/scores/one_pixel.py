@@ -11,7 +11,7 @@ import numpy as np
 
 from robustbench_eff.core.statistics import proportion_interval
 
-from .bootstrap import ratio_intervals
+from .bounded_means import mean_interval
 from .build_score import score_of
 from .cell_groups import CellOutcomes
 from .score import Score
@@ -30,7 +30,7 @@ def one_pixel_scores(item: CellOutcomes) -> list[Score]:
 
     The rate is the fraction of the samples classified correctly when clean that the attack moved to any other class; of
     a targeted attack, too, any class counts. The confidence is the mean, over these successes, of the probability of
-    the class predicted then; its interval is the bootstrap's over samples.
+    the class predicted then.
 
     Args:
         item: A cell with its outcomes.
@@ -40,12 +40,10 @@ def one_pixel_scores(item: CellOutcomes) -> list[Score]:
     attacked = item.column("clean_prediction") == item.column("label")
     moved = attacked & ~item.correct
     n, successes = int(attacked.sum()), int(moved.sum())
-    confidence = np.where(moved, item.column("prediction_confidence").astype(np.float64), 0.0)
+    confidence = np.minimum(item.column("prediction_confidence")[moved].astype(np.float64), 1.0)  # a softmax may round
     rate = successes / n if n else None
-    mean = min(float(confidence.sum()) / successes, 1.0) if successes else None  # a softmax may round to more
-    (interval,) = (
-        ratio_intervals(confidence[None, :], moved[None, :].astype(np.float64)) if successes else [(None, None)]
-    )
+    mean = float(confidence.mean()) if successes else None
+    interval = mean_interval(confidence) if successes else (None, None)
     of_confidence = score_of(item, "mean_confidence", mean, interval, n=successes)
     return [
         score_of(item, "any_target_success_rate", rate, proportion_interval(successes, n) if n else (None, None), n=n),

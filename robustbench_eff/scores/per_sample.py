@@ -20,9 +20,9 @@ from robustbench_eff.storage.store import Store
 
 from .alexnet import AlexNet, published
 from .bounded_means import Contribution
-from .build_score import Contributions, ScoreFlags, protocol_over
+from .build_score import Contributions, ScoreFlags, cell_flags, protocol_over
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
-from .certificates import certified, certified_radii, largest_radius, radii_of
+from .certificates import certified, radii_of, radius_contribution
 from .corruptions import corruption_contributions
 from .distances import distances, survives
 from .masking_checks import store_verdicts, suspicions
@@ -208,7 +208,7 @@ def _of_certificates(item: CellOutcomes) -> Iterator[tuple[str, SampleContributi
     """Certified accuracy at the default radii, and the mean radius."""
     at_radii = {f"certified_accuracy@{spec.literal(radius)}": certified(item, radius) for radius in radii_of(item)}
     contributions = {metric: Contribution(values.astype(np.float64)) for metric, values in at_radii.items()}
-    contributions["average_certified_radius"] = Contribution(certified_radii(item), high=largest_radius(item))
+    contributions["average_certified_radius"] = radius_contribution(item)
     for metric, added in contributions.items():
         entry = _entry([item], item.cell.perturbation, metric, added)
         yield _key([item], entry), entry
@@ -231,7 +231,7 @@ def _over_cells(
     """Scores over corruptions or sequences."""
     for (perturbation, metric), added in contributions.items():
         entry = _entry(group, perturbation, metric, added)
-        entry = replace(entry, flags=entry.flags + flags[perturbation, metric])
+        entry = replace(entry, flags=flags[perturbation, metric])
         yield _key(group, entry), entry
 
 
@@ -245,7 +245,7 @@ def _entry(group: Sequence[CellOutcomes], perturbation: str, metric: str, added:
         sample_ids=first.outcomes["sample_id"].to_pylist(),
         values=added.values,
         bounds=(added.low, added.high),
-        flags=first.cell.flags,
+        flags=cell_flags(first),
     )
 
 

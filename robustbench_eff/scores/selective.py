@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from .bounded_means import interval_from_spread
 from .confidences import Array, Groups, group_by_confidence, validated
+
+_PRIOR = 0.5
+"""Prior of the interval: less than that of other means, because it counts in errors of the most confident sample."""
 
 
 def aurc(confidence: Array, correct: Array) -> float:
@@ -23,6 +27,34 @@ def aurc(confidence: Array, correct: Array) -> float:
     """
     groups = group_by_confidence(*validated(confidence, correct))
     return area_under_curve(groups, groups.ends(), cumulative_weights(len(confidence)))
+
+
+def aurc_interval(groups: Groups, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the interval of the AURC.
+
+    The AURC varies as the mean of what each sample adds to it: its own error, weighted by how many samples are more
+    confident, and its share of the coverage of all less confident ones. A single error adds at most the weight of the
+    most confident sample, so no interval is narrower than a rare error there allows.
+
+    Args:
+        groups: The samples.
+        confidence: Coverage of the interval, between 0 and 1.
+
+    Source: Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, chapter 6 (infinitesimal jackknife).
+    """
+    ends, errors = groups.ends(), 1 - groups.share
+    n = int(ends[-1])
+    weights = cumulative_weights(n)
+    area = area_under_curve(groups, ends, weights)
+    own = n * np.diff(weights[ends]) / groups.size  # the mean weight of the samples of a group
+    rank = n - ends[:-1] - (groups.size - 1) / 2  # their mean rank, the most confident first
+    below = np.cumsum(errors * groups.size / rank)  # a more confident sample pushes these to larger coverage
+    shift = errors @ groups.size / n - area - below
+    squares = groups.share * shift**2 + errors * (own + shift) ** 2
+    largest = n * float(weights[-1] - weights[-2])
+    spread = float(squares @ groups.size) / largest**2
+    low, high = interval_from_spread(area / largest, spread, n, prior=_PRIOR, confidence=confidence)
+    return low * largest, min(high * largest, 1.0)
 
 
 def area_under_curve(groups: Groups, ends: Array, weights: Array) -> float:

@@ -7,17 +7,19 @@ hendrycks/robustness 8190fe3, by which frames of noise are compared with the fir
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from robustbench_eff.core.flags import flags_over
 from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.registry.perturbation_sets import SEQUENCE_SETS
 from robustbench_eff.storage.outcomes import as_numpy
 
 from .alexnet import AlexNet
 from .bounded_means import Contribution, mean_interval
-from .build_score import Contributions, ScoreFlags, score_of, scores_over
+from .build_score import Contributions, ScoreFlags, cell_flags, score_of, scores_over
 from .cell_groups import CellOutcomes
 from .score import Score
 from .score_function import CellScores, GroupScores, ScoreContext
@@ -72,7 +74,8 @@ def _pairs(frames: Classes, with_first: bool, difficulty: int) -> tuple[Classes,
 def sequence_scores(item: CellOutcomes) -> list[Score]:
     """Return `accuracy_all_frames`, and at every difficulty `flip_probability` and `top5_distance`, of one cell.
 
-    The distance needs five classes. Intervals are over videos.
+    The distance needs five classes, and a difficulty more frames than its distance between compared frames; a flag says
+    so where there are too few for any. Intervals are over videos.
 
     Args:
         item: A cell of frame sequences with its outcomes.
@@ -82,10 +85,19 @@ def sequence_scores(item: CellOutcomes) -> list[Score]:
     if not n:
         return [score_of(item, metric, None, (None, None)) for metric in ("accuracy_all_frames", *contributions)]
     correct = int(item.correct.sum())
-    scores = [score_of(item, "accuracy_all_frames", correct / n, proportion_interval(correct, n))]
+    accuracy = score_of(item, "accuracy_all_frames", correct / n, proportion_interval(correct, n))
+    if not contributions:
+        accuracy = replace(accuracy, flags=(*accuracy.flags, _why_no_flips(item)))
+    scores = [accuracy]
     for metric, added in contributions.items():
         scores.append(score_of(item, metric, float(added.values.mean()), mean_interval(*added)))
     return scores
+
+
+def _why_no_flips(item: CellOutcomes) -> str:
+    frames = item.cell.configuration["frames"]
+    reason = f"{frames} frames are too few to compare" if frames <= DIFFICULTIES[0] else "no rankings are stored"
+    return f"no flips: {reason}"
 
 
 def mean_sequence_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
@@ -119,9 +131,11 @@ def mean_sequence_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet)
     set_name = f"{first.constants}_p"
     tested = SEQUENCE_SETS[set_name].names
     by_sequence: dict[tuple[str, int], dict[str, Contribution]] = {}
+    members: dict[str, CellOutcomes] = {}
     flags: tuple[str, ...] = ()
     for item in cells:
         name = item.cell.sequence
+        members[name] = item
         for key, values in stabilities(item).items():
             if name in tested and key[0] == "flip_probability" and name in by_sequence.get(key, ()):
                 flags += (f"{name} {key[1]} was read from several files, of which the last counts",)
@@ -139,6 +153,7 @@ def mean_sequence_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet)
             relative = np.mean([of[name].values / of_alexnet[name] for name in tested], axis=0)
             most = float(np.mean([highest / of_alexnet[name] for name in tested]))
             contributions[RATES[metric]] = Contribution(relative, high=most)
+    flags = (*flags_over([cell_flags(members[name]) for name in tested if name in members]), *flags)
     return (
         {(set_name, metric): values for metric, values in contributions.items()},
         {(set_name, metric): flags + (alexnet.flags if metric in RATES.values() else ()) for metric in contributions},
@@ -147,6 +162,8 @@ def mean_sequence_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet)
 
 def stabilities(item: CellOutcomes) -> dict[tuple[str, int], Contribution]:
     """Return the flip probability and top-5 distance of every video, by metric and difficulty.
+
+    Difficulties for which there are too few frames are left out, and all if no rankings are stored.
 
     Args:
         item: A cell of frame sequences with its outcomes.
@@ -157,8 +174,10 @@ def stabilities(item: CellOutcomes) -> dict[tuple[str, int], Contribution]:
     rankings = flat.reshape(len(item), configuration["frames"], -1) if len(flat) else None
     values: dict[tuple[str, int], Contribution] = {}
     for difficulty in (configuration["difficulty"],) if with_first else DIFFICULTIES:
-        if rankings is None:
+        if not len(item):
             values["flip_probability", difficulty] = Contribution(np.empty(0))
+            continue
+        if rankings is None or configuration["frames"] <= (1 if with_first else difficulty):
             continue
         compared = {"with_first": with_first, "difficulty": difficulty}
         values["flip_probability", difficulty] = Contribution(flip_probability(rankings, **compared))

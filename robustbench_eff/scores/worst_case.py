@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +13,7 @@ import numpy.typing as npt
 from robustbench_eff.core import spec
 from robustbench_eff.core.statistics import proportion_interval
 
-from .build_score import flags_of, protocol_over
+from .build_score import cell_flags, protocol_over
 from .cell_groups import CellOutcomes, subject_of
 from .distances import distances, survives
 from .score import Score
@@ -44,8 +47,9 @@ def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
     """Return `robust_accuracy` of every model in every ball that one of its attacks searched, under all attacks in it.
 
     An image found within a smaller radius counts for the larger ones; attacks on other samples are never combined. The
-    score has the flags of its cells and what is suspected of them; unfinished cells are left out, and a flag says so.
-    There is no score where only one cell lies in the ball: its own score says the same.
+    perturbation has the names of the attacks, and the protocol their full texts, so that the worst of other attacks is
+    another column. The score has the flags of its cells and what is suspected of them; unfinished cells in the ball are
+    left out, and a flag says so. There is no score where only one cell lies in the ball: its own score says the same.
 
     Args:
         cells: Cells of attacks with their outcomes.
@@ -57,17 +61,20 @@ def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> l
     scores = []
     for attacks in groups.values():
         finished = [item for item in attacks if item.finished]
-        left_out = tuple(
-            f"{item.cell.perturbation} is incomplete and left out" for item in attacks if not item.finished
-        )
+        unfinished = [item for item in attacks if not item.finished]
         for eps in sorted({item.cell.eps for item in finished if not item.cell.is_minimum_norm}):
             inside = {item.cell.id: votes for item in finished if (votes := _votes(item, eps)) is not None}
             taken = [item for item in finished if item.cell.id in inside]
             if len(taken) > 1:
-                flags = [flag for item in taken for flag in flags_of(item.outcomes, len(item))]
-                flags += [flag for item in taken for flag in context.suspicions.get(item.cell.id, ())]
-                shares = worst_case([*inside.values()])
-                scores.append(_score(taken, shares, eps, (*taken[0].cell.flags, *left_out, *dict.fromkeys(flags))))
+                left_out = [
+                    f"{item.cell.perturbation} is incomplete and left out"
+                    for item in unfinished
+                    if item.cell.is_minimum_norm or item.cell.eps <= eps
+                ]
+                flags = [
+                    flag for item in taken for flag in (*cell_flags(item), *context.suspicions.get(item.cell.id, ()))
+                ]
+                scores.append(_score(taken, worst_case([*inside.values()]), eps, (*left_out, *dict.fromkeys(flags))))
     return scores
 
 
@@ -83,23 +90,39 @@ def _votes(item: CellOutcomes, eps: float) -> Votes | None:
 
 def _score(attacks: Sequence[CellOutcomes], shares: Shares, eps: float, flags: tuple[str, ...]) -> Score:
     cell, n, survivors = attacks[0].cell, len(shares), float(shares.sum())
-    different = len({item.cell.perturbation for item in attacks})
-    runs = f" in {len(attacks)} runs" if len(attacks) > different else ""
-    ball = f"{cell.norm} {spec.literal(eps)}"
+    texts = tuple(sorted({item.cell.perturbation for item in attacks}, key=_numbered))
+    runs = f" in {len(attacks)} runs" if len(attacks) > len(texts) else ""
     low, high = proportion_interval(survivors, n)
     return Score(
         model=cell.model,
         benchmark=cell.benchmark,
-        perturbation=f"worst of {different} attack{'s' if different > 1 else ''}{runs}, {ball}",
+        perturbation=f"worst of {_names(texts)}{runs}, {cell.norm} {spec.literal(eps)}",
         kind="several",
         metric="robust_accuracy",
         value=survivors / n,
         low=low,
         high=high,
         n=n,
-        protocol=protocol_over([item.cell for item in attacks]),
+        protocol=replace(protocol_over([item.cell for item in attacks]), attacks=texts),
         flags=flags,
     )
+
+
+def _names(texts: Iterable[str]) -> str:
+    """The names of attacks, sorted, with how many different ones have the same: `fgsm, pgd ×2`."""
+    counts = Counter(_name(text) for text in texts)
+    return ", ".join(name if number == 1 else f"{name} ×{number}" for name, number in sorted(counts.items()))
+
+
+def _numbered(text: str) -> tuple[str, list[float], str]:
+    """A key by which texts are sorted that differ in numbers alone: by size, 4/255 before 16/255."""
+    numbers = re.findall(r"\d+\.?\d*", text)
+    return re.sub(r"\d+\.?\d*", "#", text), [float(number) for number in numbers], text
+
+
+def _name(text: str) -> str:
+    """The name of an attack without its arguments, with the model that its images were found on, if any."""
+    return re.sub(r"\(.*\)", "", text)
 
 
 WORST_CASE = GroupScores(compute=worst_case_scores, kinds=("attack", "minimum norm"), over="store")

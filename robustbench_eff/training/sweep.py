@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
 from robustbench_eff.core.disk import atomic_write
 from robustbench_eff.core.errors import Missing, MissingInputs, RobustEvalError, UsageError
+from robustbench_eff.core.flags import flags_over
 from robustbench_eff.evaluation.evaluate import evaluate
 from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.models import architectures
@@ -54,6 +56,8 @@ class Outcome(NamedTuple):
     """Forward and backward passes of the training per image."""
     values: dict[str, float]
     """Values by column, as fractions."""
+    flags: dict[str, tuple[str, ...]]
+    """Flags of the values by column."""
 
 
 SweepCallback = Callable[[str, int, str], None]
@@ -72,6 +76,8 @@ class SweepResult:
     """Values by row, seed and column."""
     failed: dict[str, dict[int, str]] = field(default_factory=dict)
     """Error messages by row and seed."""
+    flags: dict[str, dict[int, dict[str, tuple[str, ...]]]] = field(default_factory=dict)
+    """Flags of the values by row, seed and column; without those that have none."""
 
     @property
     def means(self) -> dict[str, dict[str, Summary]]:
@@ -103,6 +109,7 @@ class SweepResult:
             "means": plain(self.means),
             "differences": plain(self.differences),
             "failed": self.failed,
+            "flags": self.flags,
         }
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
@@ -146,7 +153,10 @@ def _collect(
     values: dict[Job, dict[str, float]] = {}
     for job, get_outcome in outcomes:
         try:
-            result.passes[job.row], values[job] = get_outcome()
+            outcome = get_outcome()
+            result.passes[job.row], values[job] = outcome.passes, outcome.values
+            if outcome.flags:
+                result.flags.setdefault(job.row, {})[job.seed] = outcome.flags
             message = "done"
         except (RobustEvalError, RuntimeError, AssertionError) as error:  # also of torch, timm and lost workers
             message = error.message if isinstance(error, RobustEvalError) else f"{type(error).__name__}: {error}"
@@ -197,6 +207,7 @@ def train_and_evaluate(settings: TrainSettings, sweep: Sweep) -> Outcome:
     """
     card = train(settings)
     values: dict[str, float] = {}
+    flags: dict[str, tuple[str, ...]] = {}
     for part in sweep.evaluate:
         options = Settings(
             benchmarks=part.benchmarks,
@@ -209,7 +220,8 @@ def train_and_evaluate(settings: TrainSettings, sweep: Sweep) -> Outcome:
         result = evaluate(str(settings.out), settings=options)
         result.check()
         values |= columns(result.scores)
-    return Outcome(card.passes_per_sample, values)
+        flags |= column_flags(result.scores)
+    return Outcome(card.passes_per_sample, values, flags)
 
 
 def columns(scores: list[Score]) -> dict[str, float]:
@@ -220,22 +232,39 @@ def columns(scores: list[Score]) -> dict[str, float]:
     Args:
         scores: The scores of an evaluation.
     """
-    values: dict[str, float] = {}
-    corrupted: dict[str, list[float]] = {}
+    return {name: fmean(values) for name, of in _by_column(scores).items() if (values := _values(of))}
+
+
+def column_flags(scores: list[Score]) -> dict[str, tuple[str, ...]]:
+    """Return the flags of the values by column; columns without flags are left out.
+
+    Args:
+        scores: The scores of an evaluation.
+    """
+    found = {name: flags_over([score.flags for score in of]) for name, of in _by_column(scores).items()}
+    return {name: flags for name, flags in found.items() if flags}
+
+
+def _values(scores: Sequence[Score]) -> list[float]:
+    return [score.value for score in scores if score.value is not None]
+
+
+def _by_column(scores: Sequence[Score]) -> dict[str, list[Score]]:
+    """Scores with a value by the column that they belong to; of several for one column of a single cell, the last."""
+    found: dict[str, list[Score]] = {}
+    corrupted: dict[str, list[Score]] = {}
     for score in scores:
         if score.metric not in MEASURED or score.value is None:
             continue
         if score.metric == "shape_bias":
-            values[f"{score.benchmark}, shape bias"] = score.value
+            found[f"{score.benchmark}, shape bias"] = [score]
         elif score.kind == "corruption":
-            corrupted.setdefault(score.benchmark, []).append(score.value)
+            corrupted.setdefault(score.benchmark, []).append(score)
         elif score.kind == "attack":
-            values[f"{score.benchmark}, {score.perturbation}"] = score.value
+            found[f"{score.benchmark}, {score.perturbation}"] = [score]
         elif score.kind == "none":
-            values[score.benchmark] = score.value
-    for benchmark, accuracies in corrupted.items():
-        values[f"{benchmark}, mean of {len(accuracies)} corruptions"] = sum(accuracies) / len(accuracies)
-    return values
+            found[score.benchmark] = [score]
+    return found | {f"{name}, mean of {len(of)} corruptions": of for name, of in corrupted.items()}
 
 
 def _settings(sweep: Sweep, defense: str, out: Path, seed: int) -> TrainSettings:

@@ -210,7 +210,7 @@ def test_an_audit_lists_differences_with_intervals() -> None:
     assert (alone.low, alone.high) == pytest.approx((low - 0.95, high - 0.95))
     assert both.high is not None and both.high - both.value > high - 0.9
     text = auditing.markdown(differences)
-    assert "| **-5.00** | [-7.02, -3.29] | test | published: a paper |" in text
+    assert "| **-5.00** | [-7.03, -3.21] | test | published: a paper |" in text
     rows = list(csv.DictReader(io.StringIO(auditing.as_csv(differences))))
     assert float(rows[0]["measured"]) == 0.9 and len(json.loads(auditing.as_json(differences))) == 3
 

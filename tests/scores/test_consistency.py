@@ -31,7 +31,8 @@ def test_agreement_expected_of_independent_observers() -> None:
     assert found.expected == pytest.approx(0.8 * 0.6 + 0.2 * 0.4)
     assert found.kappa == pytest.approx(0.0, abs=1e-12)
     assert found.low < 0 < found.high
-    assert (error_consistency(a, a).kappa, error_consistency(a, a).low) == (1.0, None)
+    same = error_consistency(a, a)
+    assert (same.kappa, same.high) == (1.0, 1.0) and 0.7 < same.low < 1
 
 
 def test_the_interval_covers_kappa_as_often_as_it_says() -> None:
@@ -45,7 +46,7 @@ def test_the_interval_covers_kappa_as_often_as_it_says() -> None:
         drawn = np.repeat(range(4), random.multinomial(500, cells))
         found = error_consistency(drawn >= 2, drawn % 2 == 1)
         covered.append(found.low <= kappa <= found.high)
-    assert 0.92 <= np.mean(covered) <= 0.98
+    assert np.mean(covered) >= 0.93
 
 
 def test_observers_of_different_samples_are_refused() -> None:

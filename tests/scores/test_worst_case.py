@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from outcome_tables import attack_cell, table
 from robustbench_eff import evaluate
+from robustbench_eff.core.metric import metric_of
+from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.core.statistics import proportion_interval
+from robustbench_eff.leaderboards.build_table import build_table
+from robustbench_eff.leaderboards.columns import layout
+from robustbench_eff.leaderboards.entry import Entry, Result
+from robustbench_eff.leaderboards.entry import shipped as all_shipped
+from robustbench_eff.leaderboards.validation import problems
 from robustbench_eff.scores.cell_groups import CellOutcomes
+from robustbench_eff.scores.score import Score
 from robustbench_eff.scores.score_function import ScoreContext
 from robustbench_eff.scores.worst_case import worst_case_scores
 from robustbench_eff.storage.store import Store
@@ -23,6 +32,12 @@ def worst(*cells, **options):
     """The scores of these cells, whose ids are their numbers."""
     items = [CellOutcomes(replace(cell, id=str(number)), outcomes) for number, (cell, outcomes) in enumerate(cells)]
     return worst_case_scores(items, ScoreContext(**options))
+
+
+def as_result(score: Score) -> Result:
+    """The score as it stands in an entry."""
+    names = ("benchmark", "perturbation", "metric", "value", "low", "high", "n", "protocol", "flags")
+    return Result(**{name: getattr(score, name) for name in names})
 
 
 rights = st.integers(2, 5).flatmap(
@@ -43,7 +58,10 @@ def test_it_is_a_brute_force_count_and_never_above_the_smallest(found: list[list
     survivors = sum(all(right[row] for right in found) for row in range(len(found[0])))
     assert score.value == survivors / len(found[0])
     assert score.value <= min(np.mean(right) for right in found)
-    assert (score.perturbation, score.n) == (f"worst of {len(found)} attacks, linf 8/255", len(found[0]))
+    assert (score.perturbation, score.n) == (
+        f"worst of {', '.join(f'attack{number}' for number in range(len(found)))}, linf 8/255",
+        len(found[0]),
+    )
 
 
 def test_what_breaks_a_sample_in_a_smaller_ball_breaks_it_in_a_larger_one() -> None:
@@ -51,7 +69,7 @@ def test_what_breaks_a_sample_in_a_smaller_ball_breaks_it_in_a_larger_one() -> N
     large = (attack_cell(4, "large", EPS), table(4, correct=[True, False, True, True]))
     other = (attack_cell(4, "other", 0.5, "l2"), table(4, correct=[False] * 4))
     (score,) = worst(small, large, other)
-    assert (score.value, score.perturbation) == (0.5, "worst of 2 attacks, linf 8/255")
+    assert (score.value, score.perturbation) == (0.5, "worst of large, small, linf 8/255")
 
 
 def test_a_search_for_the_nearest_image_counts_with_what_it_found_inside_the_ball() -> None:
@@ -77,7 +95,7 @@ def test_runs_of_one_attack_are_one_attack() -> None:
         (attack_cell(4, "pgd(eps=8/255)", EPS, seed=seed), table(4, correct=np.arange(4) != seed)) for seed in (0, 1)
     ]
     (score,) = worst(*runs)
-    assert (score.perturbation, score.value) == ("worst of 1 attack in 2 runs, linf 8/255", 0.5)
+    assert (score.perturbation, score.value) == ("worst of pgd in 2 runs, linf 8/255", 0.5)
     assert score.protocol.seeds == (0, 1)
 
 
@@ -85,9 +103,9 @@ def test_seeds_and_precisions_of_the_attacks_are_those_of_the_worst_case() -> No
     right = table(4, correct=[True] * 4)
     half = {"configuration": {"precision": "float16"}}
     (score,) = worst((attack_cell(4, "a", EPS, seed=0, **half), right), (attack_cell(4, "b", EPS, **half), right))
-    assert str(score.protocol) == "4 images · seed 0 · attacked in float16, judged in float32"
+    assert str(score.protocol) == "4 images · seed 0 · attacked in float16, judged in float32 · worst of a and b"
     (score,) = worst((attack_cell(4, "a", EPS, **half), right), (attack_cell(4, "b", EPS), right))
-    assert str(score.protocol) == "4 images · attacked in float16 and float32, judged in float32"
+    assert str(score.protocol) == "4 images · attacked in float16 and float32, judged in float32 · worst of a and b"
 
 
 def test_what_is_known_of_an_attack_is_known_of_the_worst_case() -> None:
@@ -114,10 +132,10 @@ def test_of_a_real_run_it_is_what_the_outcomes_say(tmp_path) -> None:
     store = Store(tmp_path / "store")
     tables = [store.outcomes(key) for key, cell in store.cells().items() if cell.perturbation != "none"]
     survivors = sum(all(rows) for rows in zip(*(one["correct"].to_pylist() for one in tables), strict=True))
-    assert found["worst of 4 attacks, linf 16/255"] == survivors / 64
+    assert found["worst of fgsm, pgd ×2, square, linf 16/255"] == survivors / 64
     single = [value for text, value in found.items() if not text.startswith("worst")]
     assert len(single) == 4
-    assert found["worst of 4 attacks, linf 16/255"] <= min(single)
+    assert found["worst of fgsm, pgd ×2, square, linf 16/255"] <= min(single)
 
 
 @pytest.mark.parametrize("radii", [(0.25, 0.5, 1.0), (1.0, 0.5, 0.25)])
@@ -133,3 +151,78 @@ def test_the_area_under_a_security_curve_is_that_of_the_trapezoids(radii: tuple[
     area = scores["security_curve_area"]
     assert area.value == pytest.approx(np.trapezoid(accuracies, [0, 0.25, 0.5, 1.0]))
     assert area.low <= area.value <= area.high
+
+
+def test_attacks_of_one_name_are_counted_and_the_protocol_has_their_texts() -> None:
+    right = table(4, correct=[True] * 4)
+    texts = ["pgd(eps=8/255, steps=5)", "fgsm(eps=8/255)", "pgd(eps=4/255)", "fgsm(eps=8/255)"]
+    cells = [(attack_cell(4, text, EPS, seed=seed), right) for seed, text in enumerate(texts)]
+    (score,) = worst(*cells)
+    assert score.perturbation == "worst of fgsm, pgd ×2 in 4 runs, linf 8/255"
+    assert score.protocol.attacks == ("fgsm(eps=8/255)", "pgd(eps=4/255)", "pgd(eps=8/255, steps=5)")
+    assert worst(*cells[::-1])[0].protocol == score.protocol
+    assert Protocol.from_record(score.protocol.changed_fields()) == score.protocol
+    assert score.protocol.of_images().attacks == ()
+
+
+def test_a_surrogate_is_part_of_the_name() -> None:
+    right = table(4, correct=[True] * 4)
+    (score,) = worst(*((attack_cell(4, text, EPS), right) for text in ("pgd(eps=8/255) from vgg16", "fgsm(eps=8/255)")))
+    assert score.perturbation == "worst of fgsm, pgd from vgg16, linf 8/255"
+
+
+def test_an_unfinished_attack_of_a_larger_ball_is_not_missing() -> None:
+    done = [(attack_cell(4, f"attack{n}", EPS), table(4, correct=[True] * 4)) for n in range(2)]
+    larger = (attack_cell(4, "square", 2 * EPS), table(2, correct=[False] * 2))
+    (score,) = worst(*done, larger)
+    assert score.flags == ()
+
+
+def test_flags_of_every_attack_are_flags_of_the_worst_case() -> None:
+    right = table(2, correct=[True] * 2)
+    (score,) = worst((attack_cell(2, "a", EPS), right), (attack_cell(2, "b", EPS, flags=["random weights"]), right))
+    assert score.flags == ("random weights",)
+
+
+def test_other_attacks_are_other_columns_and_a_weak_union_is_never_best_of_a_strong_one() -> None:
+    def entry(model: str, texts: tuple[str, ...], right: int) -> Entry:
+        cells = [
+            (attack_cell(100, text, EPS, model=model), table(100, correct=np.arange(100) < right)) for text in texts
+        ]
+        (score,) = worst(*cells)
+        return Entry(model=model, measured=(as_result(score),))
+
+    weak, strong = ("fgsm(eps=8/255)", "pgd(eps=8/255, steps=1)"), ("fgsm(eps=8/255)", "pgd(eps=8/255, steps=50)")
+    other = ("bim(eps=8/255)", "fgsm(eps=8/255)")
+    entries = [entry("a", weak, 90), entry("b", strong, 40), entry("c", strong, 10), entry("d", other, 99)]
+    board = build_table(entries, layout("attacks"))
+    assert sorted(column.label for column in board.columns) == [
+        "attacked, worst of bim, fgsm, linf 8/255",
+        *["attacked, worst of fgsm, pgd, linf 8/255"] * 2,
+    ]
+    assert len(board.protocols) == 3
+    of_model = {row.model: [figure for figure in row.figures if figure is not None] for row in board.rows}
+    assert all(len(figures) == 1 for figures in of_model.values())
+    assert of_model["b"][0].is_best and not of_model["c"][0].is_best, "compared with the same attacks alone"
+    for one in entries:
+        again = Entry.model_validate_json(one.text())
+        assert again.measured[0].protocol.attacks == one.measured[0].protocol.attacks
+        assert [issue.where for issue in problems(again, proportion_interval, metric_of)] == ["provenance"]
+
+
+def result_of(*names: str) -> Result:
+    (score,) = worst(
+        *((attack_cell(4, f"{name}(eps=16/255)", 16 / 255), table(4, correct=[True] * 4)) for name in names)
+    )
+    return as_result(score)
+
+
+def test_old_entries_that_count_attacks_are_valid_and_in_a_column_of_their_own() -> None:
+    shipped = {entry.model: entry for entry in all_shipped()}
+    old = shipped["digits_pgd_at"]
+    assert any(result.perturbation.startswith("worst of 4 attacks") for result in old.measured)
+    issues = [issue for issue in problems(old, proportion_interval, metric_of) if "worst of" in issue.where]
+    assert all(issue.what.startswith("the interval of") for issue in issues), "of an earlier formula"
+    newer = old.model_copy(update={"model": "newer", "measured": (result_of("fgsm", "pgd", "square", "apgd"),)})
+    board = build_table([old, newer], layout("defenses"))
+    assert len({column.perturbation for column in board.columns if column.perturbation.startswith("worst of")}) > 1

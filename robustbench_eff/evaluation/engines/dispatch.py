@@ -48,7 +48,7 @@ def run(
         store: Store of the outcomes, locked by the caller.
         report: Called after every stored shard, in another thread, one call at a time.
         drawn: Evaluate the samples of a cell in the order of `shuffled` instead of the benchmark's order.
-        target_ci: Half-width of the Wilson interval, as a fraction, at which a cell whose score is an accuracy stops
+        target_ci: Half-width of the exact interval, as a fraction, at which a cell whose score is an accuracy stops
             early. Clean cells, on which the others depend, always finish. Stopping by the width alone keeps the
             coverage of the interval as the number of samples grows.
 
