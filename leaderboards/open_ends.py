@@ -1,4 +1,4 @@
-"""Infinite numbers of a column as finite ones, so that they can be ranked."""
+"""Infinite values of a column as finite ones, so that they can be ranked."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ BEYOND = 2.0
 
 
 def finite(estimates: Sequence[Estimate]) -> list[Estimate]:
-    """Return the numbers of a column with every infinite value and end replaced by one number above all others.
+    """Return the numbers of a column with every infinite value replaced by one number above all others.
 
-    An infinite median says that more than half of the distances are beyond everything that the search looked at, and
-    an infinite end that this cannot be ruled out. How far beyond does not change an order: as in a winsorised median,
-    one number stands for all of them. It is twice the largest finite number or limit of a search in the column. So
-    infinite values stay ties of one another and above every finite one, and an open interval reaches beyond all finite
-    numbers instead of counting as none. As much room as an infinite value has below it in its interval is added above.
+    An infinite median says that at least half of the distances are beyond everything that the search looked at. How far
+    beyond does not change an order: as in a winsorised median, one number stands for all of them. It is twice the
+    largest finite number or limit of a search in the column. So infinite values are ties of one another, and above
+    every finite one by as much as the lower end of their interval allows. As much room as an infinite value has below
+    it in its interval is added above.
 
-    An interval of which one end is unknown, as in files of others, counts as open at that end.
+    The infinite end of the interval of a finite value stays, as does an end that is unknown, as in files of others:
+    such an interval reaches beyond all numbers, and is not that of an exact one.
 
     Args:
         estimates: The numbers of a column.
@@ -33,9 +34,11 @@ def finite(estimates: Sequence[Estimate]) -> list[Estimate]:
 
 
 def _finite(estimate: Estimate, beyond: float) -> Estimate:
-    if estimate.low is None and estimate.high is None:
-        return estimate._replace(value=min(estimate.value, beyond))
-    value = min(estimate.value, beyond)
-    low = -beyond if estimate.low is None else min(estimate.low, beyond)
-    high = beyond if estimate.high is None else min(estimate.high, beyond)
-    return estimate._replace(value=value, low=low, high=2 * value - low if math.isinf(estimate.value) else high)
+    value, low, high, _ = estimate
+    if low is None and high is None:
+        return estimate._replace(value=min(value, beyond))
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
+    if not math.isinf(value):
+        return estimate._replace(low=low, high=high)
+    low = min(low, beyond)
+    return estimate._replace(value=beyond, low=low, high=2 * beyond - low)

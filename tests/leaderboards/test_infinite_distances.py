@@ -92,6 +92,17 @@ def test_an_infinite_median_that_may_be_small_is_not_better() -> None:
     assert ranked(*entries) == {"a": (1, 2), "b": (1, 2)}
 
 
+def test_an_interval_that_reaches_beyond_all_is_behind_no_model() -> None:
+    entries = [
+        distance("endless", 0.0365, 0.036, math.inf),
+        distance("precise", 0.05, 0.0495, 0.0505),
+        distance("beyond", math.inf, math.inf, math.inf),
+        distance("weak", 0.01, 0.0099, 0.0101),
+    ]
+    assert ranked(*entries)["endless"][0] == 1
+    assert ranked(*entries)["beyond"] != ranked(*entries)["precise"]
+
+
 def test_infinite_medians_are_ties() -> None:
     entries = [distance(name, math.inf, low, math.inf) for name, low in (("a", math.inf), ("b", 0.05), ("c", 0.01))]
     assert set(ranked(*entries).values()) == {(1, 3)}
