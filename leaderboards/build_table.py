@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from robustbench_eff.core.statistics import Ranks
 
 from .columns import Layout, Pattern
 from .entry import Entry, Kind, Result, Unit
+from .open_ends import finite
 from .published_names import best_known_attack
 from .ranking import ranks
 from .table import Column, Estimate, Row, Table, TableValue, number_text
@@ -147,7 +147,7 @@ def _best_known(entries: Sequence[Entry], key: Key) -> dict[int, Estimate]:
     attack = best_known_attack(key.perturbation)
     wanted = key._replace(perturbation=attack)
     return {
-        number: Estimate(result.value, result.low, result.high)
+        number: Estimate(result.value, result.low, result.high, result.searched_to)
         for number, entry in enumerate(entries if attack else ())
         for kind, result in reversed(entry.results())
         if result.value is not None and result.perturbation == attack and _key(kind, result) == wanted
@@ -167,14 +167,19 @@ def _figures(results: dict[int, list[Result]], key: Key, best_known: Mapping[int
 
 
 def _ranks(estimates: Sequence[Estimate], higher_is_better: bool) -> list[Ranks]:
-    intervals = [None if low is None or high is None else (low, high) for _, low, high in estimates]
-    return ranks([estimate.value for estimate in estimates], intervals, higher_is_better=higher_is_better)
+    numbers = finite(estimates)
+    intervals = [None if low is None or high is None else (low, high) for _, low, high, _ in numbers]
+    return ranks([estimate.value for estimate in numbers], intervals, higher_is_better=higher_is_better)
 
 
 def _figure(candidates: Sequence[Result], best_known: Estimate | None, key: Key) -> TableValue:
     """Return the first of several numbers for one place, not yet ranked, with flags about other numbers."""
     first, *others = candidates
-    differing = [number_text(other.value, key.unit, 2) for other in others if other.value not in (None, first.value)]
+    differing = [
+        number_text(other.value, key.unit, 2, other.searched_to)
+        for other in others
+        if other.value not in (None, first.value)
+    ]
     flags = [f"elsewhere {', '.join(dict.fromkeys(differing))}"] if differing else []
     if best_known is not None and best_known.value != first.value:
         flags.append(f"ranked by {number_text(best_known.value, key.unit, 2)}, the best known attack's number")
@@ -182,6 +187,7 @@ def _figure(candidates: Sequence[Result], best_known: Estimate | None, key: Key)
         value=first.value,
         low=first.low,
         high=first.high,
+        searched_to=first.searched_to,
         n=first.n,
         source=first.source,
         flags=(*first.flags, *flags),
@@ -212,8 +218,11 @@ def _sorted(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Colum
         if (estimate := next(filter(None, (_ranking(row.figures[index]) for index in sorting)), None)) is not None
     }
     rank_of = dict(zip(ranking, _ranks([*ranking.values()], higher_is_better), strict=True))
-    worth = {number: value if higher_is_better else -value for number, (value, _, _) in ranking.items()}
-    order = sorted(range(len(rows)), key=lambda number: -worth.get(number, -math.inf))
+    sign = -1 if higher_is_better else 1
+    order = sorted(
+        range(len(rows)),
+        key=lambda number: (number not in ranking, sign * ranking[number].value if number in ranking else 0.0),
+    )
     return [replace(rows[number], ranks=rank_of.get(number)) for number in order]
 
 

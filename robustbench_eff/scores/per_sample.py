@@ -29,6 +29,11 @@ from .masking_checks import store_verdicts, suspicions
 from .sequences import mean_sequence_contributions, stabilities, suffix
 
 Values = npt.NDArray[np.float64]
+ONLY_A_MEDIAN = (
+    "it has only a median distance, which is not a mean over samples that could be paired; "
+    "`robust-eval leaderboard build` ranks median distances by their intervals, and `security_curve` can be compared"
+)
+"""Why a search for the closest adversarial image is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +135,7 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
         if not item.finished:
             left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete in {store.place}")
         elif cell.is_minimum_norm and not cell.radii:
-            left_out.append(f"{cell.benchmark}, {cell.perturbation}: only a median distance")
+            left_out.append(f"{cell.benchmark}, {cell.perturbation}: {ONLY_A_MEDIAN}")
         else:
             by_kind[item.kind].append(item)
     contributions: dict[str, SampleContributions] = {}
