@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import Missing
-from robustbench_eff.scores.headline import headlines
 from robustbench_eff.core.infinity import strict_json
+from robustbench_eff.scores.headline import headlines
 from robustbench_eff.scores.masking_checks import Verdict
 from robustbench_eff.scores.missing_means import plain
 from robustbench_eff.scores.score import Score
