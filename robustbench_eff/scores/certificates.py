@@ -78,10 +78,10 @@ def radius_contribution(item: CellOutcomes) -> Contribution:
     """Return what each sample adds to the average certified radius.
 
     Args:
-        item: A cell of certificates with its outcomes, at least one.
+        item: A cell of certificates with its outcomes.
     """
     radii = certified_radii(item)
-    return Contribution(radii, high=max(_largest_radius(item), float(radii.max())))
+    return Contribution(radii, high=max(_largest_radius(item), float(radii.max(initial=0.0))))
 
 
 def certified(item: CellOutcomes, radius: float) -> npt.NDArray[np.bool_]:

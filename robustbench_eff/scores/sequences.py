@@ -17,7 +17,7 @@ from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.registry.perturbation_sets import SEQUENCE_SETS
 from robustbench_eff.storage.outcomes import as_numpy
 
-from .alexnet import AlexNet
+from .alexnet import MAX_TOP5_DISTANCE, AlexNet
 from .bounded_means import Contribution, mean_interval
 from .build_score import Contributions, ScoreFlags, cell_flags, score_of, scores_over
 from .cell_groups import CellOutcomes
@@ -25,8 +25,6 @@ from .score import Score
 from .score_function import CellScores, GroupScores, ScoreContext
 
 BEST = 5
-MOST_TOP5_DISTANCE = 15.0
-"""Top-5 distance of two rankings that share none of their best five."""
 DIFFICULTIES = (1, 2, 3)
 AGAINST_ALEXNET = ("imagenet-p", "imagenet-p-generated")
 """Benchmarks with AlexNet's classes."""
@@ -182,7 +180,7 @@ def stabilities(item: CellOutcomes) -> dict[tuple[str, int], Contribution]:
         values["flip_probability", difficulty] = Contribution(flip_probability(rankings, **compared))
         if rankings.shape[2] >= BEST:
             moved = top5_distance(rankings, **compared)
-            values["top5_distance", difficulty] = Contribution(moved, high=MOST_TOP5_DISTANCE)
+            values["top5_distance", difficulty] = Contribution(moved, high=MAX_TOP5_DISTANCE)
     return values
 
 
