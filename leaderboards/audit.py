@@ -9,12 +9,15 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from robustbench_eff.core.infinity import strict_json
+
 from .entry import Entry, Kind, Result, Unit
 from .table import number_text
 from .table_formats import as_text, no_formula
 
 ATTACK = "attack"
 """Family of entries whose published numbers are those of an attack on several models."""
+NO_DIFFERENCE = "an infinite number has no difference from another"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +34,8 @@ class Difference:
     measured_under: str
     """Protocol of the measured number."""
     theirs: float
-    value: float
-    """The difference."""
+    value: float | None
+    """The difference; None where a number is infinite, which a flag says."""
     low: float | None
     """Lower end of its interval; None if neither number has an interval."""
     high: float | None
@@ -89,7 +92,8 @@ def _is_of_the_same(ours: Result, theirs: Result) -> bool:
 
 def _difference(model: str, ours: Result, kind: str, theirs: Result) -> Difference:
     assert ours.value is not None and theirs.value is not None
-    value = ours.value - theirs.value
+    is_finite = math.isfinite(ours.value) and math.isfinite(theirs.value)
+    value = ours.value - theirs.value if is_finite else None
     below = [arm for arm in (_arm(ours, "low"), _arm(theirs, "high")) if arm is not None]
     above = [arm for arm in (_arm(ours, "high"), _arm(theirs, "low")) if arm is not None]
     return Difference(
@@ -102,12 +106,12 @@ def _difference(model: str, ours: Result, kind: str, theirs: Result) -> Differen
         measured_under=str(ours.protocol),
         theirs=theirs.value,
         value=value,
-        low=value - math.hypot(*below) if below else None,
-        high=value + math.hypot(*above) if above else None,
+        low=value - math.hypot(*below) if below and value is not None else None,
+        high=value + math.hypot(*above) if above and value is not None else None,
         unit=ours.unit,
         protocol=str(theirs.protocol),
         kind=kind,
-        flags=tuple(dict.fromkeys(ours.flags + theirs.flags)),
+        flags=tuple(dict.fromkeys([*ours.flags, *theirs.flags, *([] if is_finite else [NO_DIFFERENCE])])),
     )
 
 
@@ -143,7 +147,7 @@ def lines(differences: Sequence[Difference], digits: int = 2) -> list[list[str]]
     for difference in differences:
         unit = difference.unit
         numbers = [number_text(number, unit, digits) for number in (difference.measured, difference.theirs)]
-        sign = "+" if difference.value > 0 else ""
+        sign = "+" if (difference.value or 0) > 0 else ""
         value = f"{sign}{number_text(difference.value, unit, digits)}"
         names = (difference.model, difference.benchmark, difference.perturbation, difference.metric)
         protocols = (difference.measured_under, f"{difference.kind}: {difference.protocol}")
@@ -192,12 +196,13 @@ def as_csv(differences: Sequence[Difference]) -> str:
 
 
 def as_json(differences: Sequence[Difference]) -> str:
-    """Return a JSON list of objects with all fields, unrounded.
+    """Return a JSON list of objects with all fields, unrounded; an infinite number is the text `inf`.
 
     Args:
         differences: The objects.
     """
-    return json.dumps([asdict(difference) for difference in differences], indent=1, ensure_ascii=False) + "\n"
+    content = strict_json([asdict(difference) for difference in differences])
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Difference]], str]] = {"csv": as_csv, "json": as_json, "md": markdown}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -147,7 +146,7 @@ def _best_known(entries: Sequence[Entry], key: Key) -> dict[int, Estimate]:
     attack = best_known_attack(key.perturbation)
     wanted = key._replace(perturbation=attack)
     return {
-        number: Estimate(result.value, result.low, result.high, result.n)
+        number: Estimate(result.value, result.low, result.high, result.n, result.searched_to)
         for number, entry in enumerate(entries if attack else ())
         for kind, result in reversed(entry.results())
         if result.value is not None and result.perturbation == attack and _key(kind, result) == wanted
@@ -162,7 +161,11 @@ def _figures(results: dict[int, list[Result]], key: Key, best_known: Mapping[int
 def _figure(candidates: Sequence[Result], best_known: Estimate | None, key: Key) -> TableValue:
     """Return the first of several numbers for one place, with flags about other numbers."""
     first, *others = candidates
-    differing = [number_text(other.value, key.unit, 2) for other in others if other.value not in (None, first.value)]
+    differing = [
+        number_text(other.value, key.unit, 2, other.searched_to)
+        for other in others
+        if other.value not in (None, first.value)
+    ]
     flags = [f"elsewhere {', '.join(dict.fromkeys(differing))}"] if differing else []
     if best_known is not None and best_known.value != first.value:
         flags.append(f"ranked by {number_text(best_known.value, key.unit, 2)}, the best known attack's number")
@@ -170,6 +173,7 @@ def _figure(candidates: Sequence[Result], best_known: Estimate | None, key: Key)
         value=first.value,
         low=first.low,
         high=first.high,
+        searched_to=first.searched_to,
         n=first.n,
         source=first.source,
         flags=(*first.flags, *flags),
@@ -193,9 +197,10 @@ def _sorting(layout: Layout, places: Sequence[_Place]) -> list[int]:
 
 def _sorted(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Column]) -> list[Row]:
     """Return the rows, the best first; rows without a number last, ties in the order of entries."""
-    sign = 1.0 if columns[sorting[0]].higher_is_better else -1.0
-    worth = [-math.inf if (of := _sorted_by(row, sorting)) is None else sign * of.value for row in rows]
-    return [rows[number] for number in sorted(range(len(rows)), key=lambda number: -worth[number])]
+    sign = -1.0 if columns[sorting[0]].higher_is_better else 1.0
+    numbers = [_sorted_by(row, sorting) for row in rows]
+    keys = [(True, 0.0) if number is None else (False, sign * number.value) for number in numbers]
+    return [rows[index] for index in sorted(range(len(rows)), key=keys.__getitem__)]
 
 
 def _sorted_by(row: Row, sorting: Sequence[int]) -> Estimate | None:

@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
-from robustbench_eff.core.errors import EntryError, did_you_mean
-from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.core.errors import EntryError
+
+from .entry_fields import Number, ProtocolField
 
 Kind = Literal["measured", "published", "claimed"]
 Unit = Literal["fraction", "number"]
 Globs: TypeAlias = Sequence[str]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
-_PROTOCOL_FIELDS = tuple(field.name for field in dataclasses.fields(Protocol))
-
-
-def _read_protocol(value: Any) -> Any:
-    """Turn a sentence into a protocol, and an object of a file into its fields; pydantic checks their types."""
-    if isinstance(value, str):
-        return Protocol(description=value)
-    if isinstance(value, Protocol):
-        return value
-    if not isinstance(value, Mapping):
-        raise PydanticCustomError("protocol_type", "Input should be a sentence or an object with the protocol's fields")
-    for name in value:
-        if name not in _PROTOCOL_FIELDS:
-            hint = did_you_mean(str(name), _PROTOCOL_FIELDS) or f"Fields: {', '.join(_PROTOCOL_FIELDS)}."
-            raise PydanticCustomError(
-                "unknown_protocol_field",
-                "A protocol does not have a field {name}. {hint}",
-                {"name": repr(name), "hint": hint},
-            )
-    return {name: tuple(item) if isinstance(item, list) else item for name, item in value.items()}
-
-
-def _write_protocol(protocol: Protocol) -> str | dict[str, Any]:
-    """Return the sentence of a protocol that has only a description, else the fields that differ from defaults."""
-    changed = protocol.changed_fields()
-    return changed if changed.keys() - {"description"} else protocol.description
-
-
-ProtocolField = Annotated[
-    Protocol,
-    BeforeValidator(_read_protocol, json_schema_input_type=str | Protocol),
-    PlainSerializer(_write_protocol, return_type=str | dict[str, Any]),
-]
-"""A protocol that files give as a sentence, which becomes its description, or as an object of its fields."""
 
 
 class Strict(BaseModel):
@@ -70,12 +35,15 @@ class Result(Strict):
     perturbation: str = "none"
     """Spec text of the perturbation; `none` for clean images."""
     metric: str = Field(min_length=1)
-    value: float | None
-    """A fraction if `unit` is `fraction`; None if nothing was measured or a median distance is infinite."""
-    low: float | None = None
+    value: Number
+    """A fraction if `unit` is `fraction`; None if nothing was measured. A median distance may be infinite."""
+    low: Number = None
     """Lower end of the 95 % interval."""
-    high: float | None = None
-    """Upper end of the 95 % interval."""
+    high: Number = None
+    """Upper end of the 95 % interval; that of a distance may be infinite."""
+    searched_to: float | None = Field(default=None, gt=0)
+    """Largest distance that the search allowed; an infinite value or end is above it. None if the search had no limit;
+    then left out of files."""
     n: int | None = Field(default=None, ge=0)
     """Number of samples behind the value; None if the source does not give it."""
     protocol: ProtocolField
@@ -88,6 +56,14 @@ class Result(Strict):
     """What a reader must know before trusting the value."""
     cell: str = ""
     """Id of the cell that the value was computed from; empty if it was computed from several or from none."""
+
+    @model_serializer(mode="wrap")
+    def _without_a_limit(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `searched_to` where there is none, so that checksums of format 1 stay right."""
+        fields: dict[str, Any] = write(self)
+        if self.searched_to is None:
+            fields.pop("searched_to", None)
+        return fields
 
 
 class Cell(Strict):
@@ -131,7 +107,8 @@ class Provenance(Strict):
 class Entry(Strict):
     """Everything known about one model: one file of a leaderboard."""
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
+    """1 for entries of earlier versions: their proportions have Wilson's intervals, and infinite distances are null."""
     model: str = Field(min_length=1)
     family: str = ""
     defense: str = ""

@@ -6,12 +6,14 @@ import csv
 import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from robustbench_eff.core.errors import EntryError
+from robustbench_eff.core.infinity import strict_json
 
-from .entry import Entry, plain_name
+from .entry import Entry, Result, plain_name
 from .published_files import published_result, text_of
 from .published_names import sized
 from .robustbench_files import from_robustbench, to_robustbench, wrong_datasets
@@ -51,7 +53,8 @@ def from_timm(path: Path) -> list[Entry]:
 def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:
     """Yield the metadata block of a Hugging Face model card, as the path of its file and its content.
 
-    It holds every measured number with its interval, protocol and flags; without measured numbers nothing is yielded.
+    It holds every measured number with its interval, protocol and flags, an infinite one as the text `inf`; without
+    measured numbers nothing is yielded.
 
     Args:
         entry: Entry of a model.
@@ -63,10 +66,9 @@ def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:
             "metrics": [
                 {
                     "type": result.metric,
-                    "value": result.value,
+                    "value": strict_json(result.value),
                     "name": f"{result.metric} of {result.benchmark}, {result.perturbation}",
-                    "args": {"low": result.low, "high": result.high, "n": result.n, "protocol": str(result.protocol)}
-                    | ({"flags": list(result.flags)} if result.flags else {}),
+                    "args": _arguments(result),
                 }
             ],
         }
@@ -77,6 +79,14 @@ def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:
         content = {"model-index": [{"name": entry.model, "results": results}]}
         block = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
         yield Path(plain_name(entry.model), "README.md"), f"---\n{block}---\n"
+
+
+def _arguments(result: Result) -> dict[str, Any]:
+    """Interval, number of samples, protocol and flags of a result, and the limit of a search that had one."""
+    limit = {} if result.searched_to is None else {"searched_to": result.searched_to}
+    ends = {"low": strict_json(result.low), "high": strict_json(result.high)}
+    flags = {"flags": list(result.flags)} if result.flags else {}
+    return ends | limit | {"n": result.n, "protocol": str(result.protocol)} | flags
 
 
 READERS: Mapping[str, Callable[[Path], list[Entry]]] = {"robustbench": from_robustbench, "timm": from_timm}

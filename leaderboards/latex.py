@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import cache
 
 from .grid import Cell, Grid, Label, by_model, by_number
-from .latex_text import tex, width
+from .latex_text import bound, tex, width
 from .table import Table
 
 PAGE_WIDTH = 345.0
@@ -33,6 +33,7 @@ SHORTEST_PREFIX = 8
 NOTE = 8.0
 """Width of the number of a footnote."""
 DISTANCES = r"Raised and lowered: the distances to the ends of the 95\% interval, where there is one."
+OPEN = r"In brackets: a 95\% interval that reaches beyond all distances that were searched."
 HEAD = (
     "% Packages: \\usepackage{booktabs,longtable}. Any engine; one column of at least "
     f"{PAGE_WIDTH:.0f} pt, as in the class article at 10 pt."
@@ -152,17 +153,23 @@ def _widest(head: str) -> float:
 def _cell_width(cell: Cell) -> float:
     ends = _ends(cell)
     if ends is None:
-        return _stack_width(cell.number, WIDEST_OTHER)
+        return _stack_width(cell.number, WIDEST_OTHER) + (FONT * width(f" {cell.interval}") if cell.interval else 0)
     return FONT * width(cell.number) * (BOLD if cell.is_separated else 1) + SMALL * max(map(width, ends))
 
 
 def _ends(cell: Cell) -> tuple[str, str] | None:
-    """Return the signed distances from a number to the ends of its interval, the upper first; None without one."""
-    if not cell.interval:
+    """Return the signed distances from a number to the ends of its interval, the upper first; None without both."""
+    if not cell.interval or _is_open(cell):
         return None
     value = Decimal(cell.number.rstrip("†*"))
     low, high = (Decimal(end) for end in cell.interval[1:-1].split(", "))
     return f"{high - value:+f}", f"{(value - low).copy_negate():+f}"  # where the lower one is 0, it is `-0.00`
+
+
+def _is_open(cell: Cell) -> bool:
+    """Return whether an end of the interval is infinite or unknown, so that it has no distance from the number."""
+    ends = cell.interval[1:-1].split(", ")
+    return any(end == "-" or end.startswith(">") or end.endswith("∞") for end in ends)
 
 
 @cache
@@ -204,11 +211,16 @@ def _name(label: Label, head: str) -> str:
 
 def _number(cell: Cell) -> str:
     ends = _ends(cell)
+    value = cell.number.rstrip("†*")
+    marks = tex(cell.number[len(value) :])
+    if _is_open(cell) or value.startswith((">", "∞")):
+        bold = rf"\textbf{{\boldmath{bound(value)}}}" if cell.is_separated else bound(value)
+        low, _, high = cell.interval[1:-1].partition(", ")
+        return f"{bold}{marks}" + (f" {{[}}{bound(low)}, {bound(high)}{{]}}" if cell.interval else "")
     if ends is None:
         return _stacked(Label(cell.number), WIDEST_OTHER, "r")
-    value = cell.number.rstrip("†*")
     shown = rf"\textbf{{{tex(value)}}}" if cell.is_separated else tex(value)
-    return f"{shown}$^{{{ends[0]}}}_{{{ends[1]}}}${tex(cell.number[len(value) :])}"
+    return f"{shown}$^{{{ends[0]}}}_{{{ends[1]}}}${marks}"
 
 
 def _none_bold(table: Table, grid: Grid) -> bool:
@@ -225,7 +237,8 @@ def _legend(block: Grid, none_bold: bool) -> str:
     """Return what a reader must know about the numbers of a part of a table."""
     cells = [cell for line in block.lines for cell in line.cells]
     has_intervals, has_bold = any(cell.interval for cell in cells), any(cell.is_separated for cell in cells)
-    sentences = [DISTANCES] if has_intervals else []
+    sentences = [DISTANCES] if any(_ends(cell) for cell in cells) else []
+    sentences += [OPEN] if any(map(_is_open, cells)) else []
     if has_bold:
         sentences.append(r"Bold: better than every other model, by tests at 5\% with Holm's correction.")
     elif has_intervals and none_bold:

@@ -98,6 +98,15 @@ def tex(text: str) -> str:
     return "".join(map(_character, unicodedata.normalize("NFC", text)))
 
 
+def bound(number: str) -> str:
+    r"""Return a number as LaTeX, of which `> 0.0627` is one formula.
+
+    Args:
+        number: A number, `∞`, or a number after `> `.
+    """
+    return f"${number}$" if number.startswith(">") else tex(number)
+
+
 def _character(mark: str) -> str:
     if mark in _SPECIAL:
         return _SPECIAL[mark]

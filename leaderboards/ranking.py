@@ -9,6 +9,7 @@ from scipy.special import stdtr, stdtrit
 
 from robustbench_eff.core.statistics import PairTests, Ranks, table_ranks
 
+from .open_ends import finite
 from .table import Estimate
 
 
@@ -51,6 +52,7 @@ def pair_tests(estimates: Sequence[Estimate], *, higher_is_better: bool) -> Pair
     Source: Zou & Donner 2008, Statistics in Medicine 27(10), for the arms.
     Differs: Student's t in place of the normal distribution, so that no two of few samples are told apart too easily.
     """
+    estimates = finite(estimates)
     sign = 1.0 if higher_is_better else -1.0
     values = sign * np.array([estimate.value for estimate in estimates], dtype=np.float64)
     arms = np.array([_arms(estimate) for estimate in estimates], dtype=np.float64).reshape(-1, 2)
@@ -68,7 +70,7 @@ def pair_tests(estimates: Sequence[Estimate], *, higher_is_better: bool) -> Pair
 
 def _arms(estimate: Estimate) -> tuple[float, float]:
     """Return how far the interval reaches below and above the number; its width for a number that it does not hold."""
-    value, low, high, _ = estimate
+    value, low, high = estimate[:3]
     if low is None and high is None:
         return 0.0, 0.0
     below = np.inf if low is None else value - low

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from robustbench_eff.core.flags import is_doubted
+from robustbench_eff.core.infinity import infinite_text
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.statistics import Ranks
 
@@ -34,6 +36,8 @@ class Estimate(NamedTuple):
     low: float | None
     high: float | None
     n: int | None
+    searched_to: float | None = None
+    """Largest distance that the search allowed, which an infinite value or end exceeds; None without a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +47,8 @@ class TableValue:
     value: float | None
     low: float | None
     high: float | None
+    searched_to: float | None
+    """Largest distance that the search allowed, which an infinite value or end exceeds; None without a limit."""
     n: int | None
     source: str
     flags: tuple[str, ...]
@@ -56,7 +62,9 @@ class TableValue:
     @property
     def ranking(self) -> Estimate | None:
         """The number by which the model is ranked; None without a value."""
-        return None if self.value is None else self.best_known or Estimate(self.value, self.low, self.high, self.n)
+        if self.value is None:
+            return None
+        return self.best_known or Estimate(self.value, self.low, self.high, self.n, self.searched_to)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,31 +130,37 @@ def figure_text(figure: TableValue | None, column: Column, digits: int) -> str:
     """
     if figure is None:
         return ""
-    number = "-" if figure.value is None else number_text(figure.value, column.unit, digits)
+    number = number_text(figure.value, column.unit, digits, figure.searched_to)
     return number + "".join(_by_mark(figure.flags))
 
 
 def interval_text(figure: TableValue | None, column: Column, digits: int) -> str:
-    """Return the interval of a number as text, such as `[48.07, 50.85]`; empty without an interval.
+    """Return the interval of a number as text, such as `[48.07, 50.85]` or `[0.029, > 0.0627]`; empty without one.
 
     Args:
         figure: The number, or None.
         column: Its column.
         digits: Digits after the point of fractions, which are written in percent.
     """
-    if figure is None or figure.low is None or figure.high is None:
+    if figure is None or (figure.low is None and figure.high is None):
         return ""
-    return f"[{number_text(figure.low, column.unit, digits)}, {number_text(figure.high, column.unit, digits)}]"
+    ends = [number_text(end, column.unit, digits, figure.searched_to) for end in (figure.low, figure.high)]
+    return f"[{', '.join(ends)}]"
 
 
-def number_text(value: float, unit: Unit, digits: int) -> str:
-    """Return a fraction in percent, any other number with four significant digits.
+def number_text(value: float | None, unit: Unit, digits: int, searched_to: float | None = None) -> str:
+    """Return a fraction in percent, any other number with four significant digits; a dash for None.
 
     Args:
-        value: The number.
+        value: The number. Infinity is `> 0.0627`, or `∞` if the search had no limit.
         unit: Its unit.
         digits: Digits after the point of a percentage.
+        searched_to: Largest distance that the search allowed; None without a limit.
     """
+    if value is None:
+        return "-"
+    if math.isinf(value):
+        return infinite_text(searched_to) if value > 0 else "-∞"
     return f"{100 * value:.{digits}f}" if unit == "fraction" else f"{value:.4g}"
 
 

@@ -13,6 +13,8 @@ from itertools import product
 from operator import itemgetter
 from typing import Any
 
+from robustbench_eff.core.infinity import strict_json
+
 from .grid import Cell, Label, by_model, by_number
 from .latex import latex
 from .table import Table
@@ -89,7 +91,7 @@ def _html_name(label: Label, head: str) -> str:
 
 def _html_cell(cell: Cell) -> str:
     number = f"<b>{escape(cell.number)}</b>" if cell.is_best else escape(cell.number)
-    return f"<td>{number} <small>{cell.interval}</small></td>" if cell.interval else f"<td>{number}</td>"
+    return f"<td>{number} <small>{escape(cell.interval)}</small></td>" if cell.interval else f"<td>{number}</td>"
 
 
 def _element(table: Table, heads: str, rows: str) -> str:
@@ -105,14 +107,14 @@ def _element(table: Table, heads: str, rows: str) -> str:
 
 
 def as_csv(table: Table, *, transposed: bool = False) -> str:
-    """Return CSV with a line for every number, unrounded.
+    """Return CSV with a line for every number, unrounded; `inf` is an infinite one.
 
     Args:
         table: The table.
         transposed: Whether the lines are in the order of the table's columns, and not of its models.
     """
     column_fields = ("benchmark", "perturbation", "metric", "unit", "higher_is_better", "kind")
-    figure_fields = ("value", "low", "high", "n", "source")
+    figure_fields = ("value", "low", "high", "searched_to", "n", "source")
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     head = ["model", "family", "defense", *column_fields, "protocol", *figure_fields]
@@ -129,7 +131,7 @@ def as_csv(table: Table, *, transposed: bool = False) -> str:
 
 
 def as_json(table: Table) -> str:
-    """Return the fields of the table as JSON, unrounded, with protocols as sentences.
+    """Return the fields of the table as JSON, unrounded, with protocols as sentences; an infinite number is `"inf"`.
 
     Args:
         table: The table.
@@ -139,7 +141,7 @@ def as_json(table: Table) -> str:
         {**fields, "protocol": str(column.protocol)}
         for fields, column in zip(content["columns"], table.columns, strict=True)
     ]
-    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(strict_json(content), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 FORMATS: Mapping[str, Callable[[Table], str]] = {

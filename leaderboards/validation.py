@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import NamedTuple
 
-from robustbench_eff.core import spec
-from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.metric import Metric
 from robustbench_eff.core.protocol import Protocol
 
 from .curves import CleanKey
-from .entry import Cell, Entry, Kind, Result
-from .perturbations import as_radius, as_severity, metric_at_radius
+from .entry import Entry, Kind, Result
+from .row_checks import TOLERANCE, Interval, has_votes, is_same, measured_issues, row_issues
 
-COMPARED = ("value", "low", "high", "n", "unit", "higher_is_better", "flags", "cell")
+COMPARED = ("value", "low", "high", "searched_to", "n", "unit", "higher_is_better", "flags", "cell")
 """Fields of a result that follow from the outcomes."""
-TOLERANCE = 1e-9
-UNION = "worst of "
-"""How the perturbation of a number under the worst of several attacks begins."""
-Interval = Callable[[float, int], tuple[float, float]]
-"""Returns the 95 % interval of a proportion, given the number of successes and of samples."""
+CHANGED_SINCE_FORMAT_1 = ("low", "high", "searched_to")
+"""Those of them that earlier versions computed otherwise."""
 MetricLookup = Callable[[str], Metric | None]
 """Returns the metric that the name of a score stands for; None for an unknown name."""
 
@@ -51,7 +46,7 @@ def problems(entry: Entry, interval_of: Interval, metric_of: MetricLookup) -> li
 
     Args:
         entry: The entry.
-        interval_of: Returns the interval that measured proportions must have.
+        interval_of: Returns the interval that measured proportions must have; those of format 1 have Wilson's.
         metric_of: Looks up metrics, those of plugins included.
     """
     issues = _entry_issues(entry)
@@ -59,12 +54,12 @@ def problems(entry: Entry, interval_of: Interval, metric_of: MetricLookup) -> li
     clean = _clean_results(entry)
     for number, (kind, result) in enumerate(entry.results()):
         metric = metric_of(result.metric)
-        messages = [*_metric_issues(result, metric, kind), *_value_issues(result), *_strength_issues(result)]
+        messages = [*row_issues(kind, result, metric, has_open_ends=entry.format == 1)]
         if kind == "measured":
-            messages += _count_issues(result, metric, interval_of)
-            messages += _cell_issues(result, metric, entry.provenance.cells if entry.provenance else {})
+            cells = entry.provenance.cells if entry.provenance else {}
+            messages += measured_issues(result, metric, cells, _wilson if entry.format == 1 else interval_of)
         clean_result = clean.get(_clean_key(kind, result))
-        votes_differ = _has_votes(result) and clean_result is not None and _is_within(result.value, clean_result)
+        votes_differ = has_votes(result) and clean_result is not None and _is_within(result.value, clean_result)
         if result.metric.startswith("robust_accuracy") and _is_greater(result, clean_result) and not votes_differ:
             messages.append(f"robust accuracy {result.value} is above the clean {clean_result and clean_result.value}")
         if kind != "claimed":
@@ -75,6 +70,18 @@ def problems(entry: Entry, interval_of: Interval, metric_of: MetricLookup) -> li
         where = f"{kind}[{index}] ({result.benchmark}, {result.perturbation}, {result.metric})"
         issues += [ValidationIssue(where, message) for message in messages]
     return issues
+
+
+def _wilson(successes: float, n: int) -> tuple[float, float]:
+    """Return the 95 % interval that proportions of format 1 have.
+
+    Source: Wilson 1927, JASA 22(158).
+    """
+    z = NormalDist().inv_cdf(0.975)
+    centre, spread = (successes + z * z / 2) / (n + z * z), successes * (n - successes) / n + z * z / 4
+    half_width = z * math.sqrt(max(spread, 0.0)) / (n + z * z)
+    low, high = max(0.0, centre - half_width), min(1.0, centre + half_width)
+    return 0.0 if successes == 0 else low, 1.0 if successes == n else high
 
 
 def repeated(entries: Sequence[Entry]) -> list[ValidationIssue]:
@@ -90,7 +97,8 @@ def repeated(entries: Sequence[Entry]) -> list[ValidationIssue]:
 def differences(entry: Entry, recomputed: Entry | None) -> list[ValidationIssue]:
     """Return where the measured part of an entry does not follow from the outcomes.
 
-    Versions, hardware, published and claimed results are not compared.
+    Versions, hardware, published and claimed results are not compared; of an entry of format 1 neither are intervals,
+    which earlier versions computed otherwise.
 
     Args:
         entry: The entry.
@@ -113,7 +121,9 @@ def differences(entry: Entry, recomputed: Entry | None) -> list[ValidationIssue]
             continue
         for name in COMPARED:
             value, from_outcomes = getattr(result, name), getattr(expected, name)
-            if not _is_same(value, from_outcomes):
+            if entry.format == 1 and (name in CHANGED_SINCE_FORMAT_1 or (value is None and from_outcomes == math.inf)):
+                continue
+            if not is_same(value, from_outcomes):
                 issues.append(ValidationIssue(where, f"{name} is {value}, the outcomes give {from_outcomes}"))
     issues += [ValidationIssue(f"({', '.join(key[:3])})", "follows from the outcomes and is missing") for key in scored]
     return issues
@@ -158,113 +168,15 @@ def _provenance_differences(entry: Entry, recomputed: Entry) -> list[ValidationI
     return issues
 
 
-def _metric_issues(result: Result, metric: Metric | None, kind: Kind) -> Iterator[str]:
-    """Yield what contradicts the metric: unit, direction and bounds. Others may publish metrics unknown here."""
-    if metric is None:
-        if kind == "measured":
-            yield f"metric {result.metric} is unknown: install the plugin that computes it"
-        return
-    if result.unit != metric.unit:
-        yield f"unit is {result.unit}, expected {metric.unit} for {metric.name}"
-    if result.higher_is_better != metric.higher_is_better:
-        yield f"higher_is_better is {result.higher_is_better}, expected {metric.higher_is_better} for {metric.name}"
-    if result.value is None:
-        return
-    if metric.low is not None and result.value < metric.low - TOLERANCE:
-        yield f"value {result.value} is below {metric.low:g}"
-    if metric.high is not None and result.value > metric.high + TOLERANCE:
-        percent = ": expected a fraction, not percent" if metric.unit == "fraction" else ""
-        yield f"value {result.value} is above {metric.high:g}{percent}"
-
-
-def _value_issues(result: Result) -> Iterator[str]:
-    """Yield what contradicts the interval or the number of samples."""
-    if (result.low is None) != (result.high is None):
-        yield "has only one end of an interval"
-    if result.value is None:
-        return
-    if (
-        result.low is not None
-        and result.high is not None
-        and not result.low - TOLERANCE <= result.value <= result.high + TOLERANCE
-    ):
-        yield f"value {result.value} lies outside its interval [{result.low}, {result.high}]"
-    if result.n == 0:
-        yield "has a value although n is 0"
-
-
-def _count_issues(result: Result, metric: Metric | None, interval_of: Interval) -> Iterator[str]:
-    """Yield what is wrong with a measured proportion, a count of its samples with the exact interval."""
-    value, n = result.value, result.n
-    if metric is None or not metric.is_proportion or value is None or n == 0:
-        return
-    if n is None:
-        yield "does not give the number of samples"
-    elif not _has_votes(result) and abs(value * n - round(value * n)) > 1e-6:
-        yield f"value {value} is not a count of {n} samples"
-    elif not 0 <= value <= 1 or not _has_interval(result, interval_of(_count(result, value * n), n)):
-        yield f"the interval of {value} with n = {n} is not [{result.low}, {result.high}]"
-    if not result.cell and not result.perturbation.startswith(UNION):
-        yield "does not name the cell from which it was computed"
-
-
-def _has_votes(result: Result) -> bool:
-    """Return whether a result is a mean of votes, so that it need not be a whole number of samples."""
-    return any(flag.startswith("draws at random: ") and flag.endswith("votes per image") for flag in result.flags)
-
-
-def _count(result: Result, number: float) -> float:
-    return number if _has_votes(result) else round(number)
-
-
-def _strength_issues(result: Result) -> Iterator[str]:
-    """Yield severities and radii that tables and plots cannot place."""
-    if result.value is None:
-        return
-    if result.metric.startswith("robust_accuracy@") and metric_at_radius(result.metric) is None:
-        yield "the metric's radius must be a finite number above 0, such as robust_accuracy@4/255"
-    if not any(name in result.perturbation for name in ("eps", "severity=")) or result.perturbation.startswith(UNION):
-        return
-    try:
-        arguments = spec.parse(re.split(" from | on ", result.perturbation)[0]).arguments
-    except SpecError as error:
-        yield f"the perturbation cannot be read: {error.message}"
-        return
-    eps, severity = arguments.get("eps", 1), arguments.get("severity", 1)
-    if any(as_radius(radius) is None for radius in (eps if isinstance(eps, tuple) else (eps,))):
-        yield f"eps must be a finite number above 0, such as 4/255, got {eps!r}"
-    if as_severity(severity) is None:
-        yield f"severity must be an integer from 1 to 5, got {severity!r}"
-
-
-def _cell_issues(result: Result, metric: Metric | None, cells: dict[str, Cell]) -> Iterator[str]:
-    if not result.cell:
-        return
-    cell = cells.get(result.cell)
-    if cell is None:
-        yield f"its cell {result.cell} is not among the cells of the provenance"
-    elif (cell.benchmark, cell.perturbation) != (result.benchmark, result.perturbation):
-        yield f"its cell {result.cell} belongs to {cell.benchmark}, {cell.perturbation}"
-    elif metric is not None and metric.is_proportion and not _counts_samples_of(result, cell):
-        yield f"n is {result.n}, its cell has {cell.samples} samples"
-
-
-def _counts_samples_of(result: Result, cell: Cell) -> bool:
-    """Return whether n is that of the cell; labels other than the benchmark's may leave out samples."""
-    return result.n == cell.samples or (bool(result.protocol.labels) and (result.n or 0) < cell.samples)
-
-
-def _has_interval(result: Result, interval: tuple[float, float]) -> bool:
-    return _is_same(result.low, interval[0]) and _is_same(result.high, interval[1])
-
-
 def _is_within(value: float | None, other: Result) -> bool:
     return value is not None and other.low is not None and other.high is not None and other.low <= value <= other.high
 
 
 def _is_greater(result: Result, clean: Result | None) -> bool:
+    """Return whether a robust accuracy is above the clean one; on part of the images it may be."""
     return (
         clean is not None
+        and (result.n == clean.n or None in (result.n, clean.n))
         and clean.value is not None
         and result.value is not None
         and result.value > clean.value + TOLERANCE
@@ -273,9 +185,3 @@ def _is_greater(result: Result, clean: Result | None) -> bool:
 
 def _key(result: Result) -> _Key:
     return _Key(result.benchmark, result.perturbation, result.metric, result.protocol)
-
-
-def _is_same(first: object, second: object) -> bool:
-    if isinstance(first, float) and isinstance(second, float):
-        return math.isclose(first, second, rel_tol=0, abs_tol=TOLERANCE)
-    return first == second

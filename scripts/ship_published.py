@@ -3,7 +3,7 @@
     python scripts/ship_published.py FOLDER
 
 Names become those used here, percentages become fractions, and a proportion of a known number of images gets its
-Wilson interval. Nothing else changes; the published names are a column of the result.
+exact interval. Nothing else changes; the published names are a column of the result.
 """
 
 from __future__ import annotations

@@ -41,6 +41,7 @@ HOME_OF = {
         "registry/suite.py",
         "training/sweep_spec.py",
         "leaderboards/entry.py",
+        "leaderboards/entry_fields.py",
         "leaderboards/columns.py",
     },
     "matplotlib": {"reports/sweep_plot.py", "leaderboards/curves.py"},

@@ -86,7 +86,7 @@ def test_json_prints_one_object_and_nothing_else(tmp_path: Path) -> None:
     for score in found["scores"]:
         assert set(score) == {
             *("model", "benchmark", "perturbation", "metric", "value", "low", "high", "n", "protocol", "flags"),
-            *("detail", "headline"),
+            *("detail", "headline", "searched_to"),
         }
         assert 0 <= score["low"] <= score["value"] <= score["high"] <= 1
         assert score["n"] == 16

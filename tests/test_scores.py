@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -91,14 +92,34 @@ def distances(norm: str, values: list[float], *, wrong: int = 0, survived: int =
     return table
 
 
-def test_the_median_distance_counts_wrong_samples_as_zero_and_survivors_as_endless() -> None:
+def test_the_median_distance_counts_wrong_samples_as_zero_and_survivors_as_infinitely_far() -> None:
     search = attack_cell(4, "fmn", None, "l2", configuration={"eps": None})
     assert search.is_minimum_norm
     (score,) = distance_scores(item(search, distances("l2", [1.0, 2.0, 3.0, 4.0, 5.0], wrong=2, survived=2)))
     assert (score.metric, score.value, score.n) == ("median_distance_l2", 3.0, 9)
-    assert (score.low, score.high) == (0.0, None)
+    assert (score.low, score.high, score.searched_to) == (0.0, math.inf, None)
     (score,) = distance_scores(item(search, distances("l2", [1.0], survived=3)))
-    assert score.value is None
+    assert (score.value, score.low, score.high) == (math.inf, 0.0, math.inf)
+
+
+def test_a_security_curve_says_how_far_it_searched() -> None:
+    curve = attack_cell(4, "security_curve", 16 / 255, configuration={"eps": [8 / 255, 16 / 255]})
+    *_, median = distance_scores(item(curve, distances("linf", [0.01], survived=19)))
+    assert (median.value, median.low, median.high, median.searched_to) == (math.inf, math.inf, math.inf, 16 / 255)
+
+
+def test_nothing_measured_has_no_median_and_says_how_far_it_would_have_searched() -> None:
+    curve = attack_cell(4, "security_curve", 16 / 255, configuration={"eps": [8 / 255, 16 / 255]})
+    (median,) = distance_scores(item(curve, distances("linf", [])))
+    assert (median.value, median.low, median.high, median.n) == (None, None, None, 0)
+
+
+@pytest.mark.parametrize(("norm", "unknown"), [("linf", math.nan), ("l0", -1)])
+def test_unknown_distances_are_a_flag_and_not_a_number(norm: str, unknown: float) -> None:
+    search = attack_cell(3, "foreign", None, norm, configuration={"eps": None})
+    (score,) = distance_scores(item(search, distances(norm, [1.0, unknown, 2.0])))
+    assert (score.value, score.low, score.high) == (None, None, None)
+    assert score.flags == ("unknown distances: 1",)
 
 
 def test_a_security_curve_counts_what_lies_on_a_sphere_as_inside() -> None:

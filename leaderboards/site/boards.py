@@ -20,6 +20,8 @@ FIRST = "paper"
 
 DIGITS = 8
 """Decimals of the values that a browser sorts by: finer than any interval."""
+ABOVE_ALL = 1e300
+"""What a browser sorts an infinite value by."""
 
 
 class Board(NamedTuple):
@@ -128,8 +130,9 @@ def _numbers(figures: _Figures, digits: int, pages: Mapping[str, str]) -> list[A
 
 
 def _cell(index: int, column: Column, figure: TableValue, digits: int) -> list[Any]:
+    ranking = figure.ranking
     return [
-        *(index, None if figure.ranking is None else round(figure.ranking.value, DIGITS)),
+        *(index, None if ranking is None else round(min(ranking.value, ABOVE_ALL), DIGITS)),
         figure_text(figure, column, digits),
         *(interval_text(figure, column, digits), int(figure.is_best), figure.n, rank_text(figure.ranks)),
         *figure.flags,

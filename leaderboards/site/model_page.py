@@ -132,9 +132,13 @@ def _severities(results: Sequence[Result], notes: Mapping[Note, int]) -> Iterato
 
 
 def _number(result: Result) -> Number:
-    ends = [number_text(end, result.unit, DIGITS) for end in (result.low, result.high) if end is not None]
+    ends = [
+        number_text(end, result.unit, DIGITS, result.searched_to)
+        for end in (result.low, result.high)
+        if end is not None
+    ]
     return Number(
-        text="none" if result.value is None else number_text(result.value, result.unit, DIGITS),
+        text="none" if result.value is None else number_text(result.value, result.unit, DIGITS, result.searched_to),
         interval=f"{ends[0]}–{ends[1]}" if len(ends) == 2 else "",
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from robustbench_eff.core.infinity import infinite_text
 from robustbench_eff.core.metric import Unit
 from robustbench_eff.registry.metrics import metric_of
 from robustbench_eff.scores.score import Score
@@ -33,6 +35,18 @@ def number(value: float | None, unit: Unit, digits: int = 2, sign: str = "") -> 
         sign: `+` to write the sign of positive values too.
     """
     return f"{value:{sign}.2f}" if value is not None and unit == "number" else percent(value, digits, sign)
+
+
+def distance(value: float | None, searched_to: float | None) -> str:
+    """Return a distance with four significant digits; a dash for None, `> 0.0627` or `∞` for infinity.
+
+    Args:
+        value: Distance of an adversarial image, in units of [0, 1] pixels.
+        searched_to: Largest distance that the search allowed; None if it had no limit.
+    """
+    if value is None:
+        return "-"
+    return infinite_text(searched_to) if math.isinf(value) else f"{value:.4g}"
 
 
 def interval(score: Score | Comparison, digits: int = 2) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import Missing
+from robustbench_eff.core.infinity import strict_json
 from robustbench_eff.scores.headline import headlines
 from robustbench_eff.scores.masking_checks import Verdict
 from robustbench_eff.scores.missing_means import plain
@@ -26,7 +27,7 @@ def json_object(
     verdicts: Iterable[Verdict],
     failed: Iterable[FailedCell] = (),
 ) -> str:
-    """Return one JSON object; values are fractions or numbers as their metrics say.
+    """Return one JSON object; values are fractions or numbers as their metrics say, an infinite one the text `inf`.
 
     Args:
         scores: The scores.
@@ -36,18 +37,15 @@ def json_object(
         failed: Evaluations without a number.
     """
     listed = list(scores)
-    return json.dumps(
-        {
-            "scores": [_score(score, leads) for score, leads in zip(listed, headlines(listed), strict=True)],
-            "incomplete_means": [plain(gap, model) for model, gap in incomplete_means(listed)],
-            "checks": [_check(verdict) for verdict in verdicts],
-            "store": store,
-            "failed": [_failure(item) for item in failed],
-            "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],
-        },
-        ensure_ascii=False,
-        allow_nan=False,  # a NaN is not JSON: no score may be one
-    )
+    content = {
+        "scores": [_score(score, leads) for score, leads in zip(listed, headlines(listed), strict=True)],
+        "incomplete_means": [plain(gap, model) for model, gap in incomplete_means(listed)],
+        "checks": [_check(verdict) for verdict in verdicts],
+        "store": store,
+        "failed": [_failure(item) for item in failed],
+        "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],
+    }
+    return json.dumps(strict_json(content), ensure_ascii=False, allow_nan=False)  # no score may be NaN
 
 
 def _failure(item: FailedCell) -> dict[str, str]:
@@ -60,6 +58,6 @@ def _check(verdict: Verdict) -> dict[str, Any]:
 
 
 def _score(score: Score, leads: bool) -> dict[str, Any]:
-    names = ("model", "benchmark", "perturbation", "metric", "value", "low", "high", "n", "detail")
-    plain = {name: getattr(score, name) for name in names}
-    return plain | {"headline": leads, "protocol": str(score.protocol), "flags": list(score.flags)}
+    names = ("model", "benchmark", "perturbation", "metric", "value", "low", "high", "searched_to", "n", "detail")
+    fields = {name: getattr(score, name) for name in names}
+    return fields | {"headline": leads, "protocol": str(score.protocol), "flags": list(score.flags)}

@@ -118,42 +118,6 @@ def _texts(score: Score, marks: Marks) -> dict[str, str]:
     }
 
 
-def row_table(title: str, columns: Sequence[str], scores: Sequence[Score]) -> Table:
-    """Return an empty table with one row per score to come.
-
-    Args:
-        title: Title of the table.
-        columns: Names of the columns between the perturbation and n.
-        scores: The scores; a column for flags is added if one of them has any.
-    """
-    table = Table(title=title, title_justify="left")
-    for name in ("model", "benchmark", "perturbation"):
-        table.add_column(name, overflow="fold")
-    for name in (*columns, "n", "protocol"):
-        table.add_column(name, justify="right", no_wrap=True)
-    if any(score.flags for score in scores):
-        table.add_column("flags", overflow="fold")
-    return table
-
-
-def add_row(
-    table: Table, score: Score, cells: Sequence[str], marks: Marks, flags: tuple[str, ...] | None = None
-) -> None:
-    """Add the row of a score to a table that `row_table` returned.
-
-    Args:
-        table: The table.
-        score: The score.
-        cells: Texts of the columns between the perturbation and n.
-        marks: The marks of protocols.
-        flags: Flags of the row; None for those of the score.
-    """
-    row = [score.model, score.benchmark, perturbation(score), *cells, str(score.n), marks[score.protocol]]
-    if len(table.columns) > len(row):
-        row.append(", ".join(score.flags if flags is None else flags))
-    table.add_row(*map(Text, row))
-
-
 def marked(text: str, *scores: Score | None) -> str:
     """Return the text of a number with a mark for its flags: † if it may be too high, * for any other.
 

@@ -16,10 +16,11 @@ from .certificate_table import certificate_tables
 from .class_table import class_tables
 from .clean_table import clean_tables
 from .cue_conflict_table import cue_conflict_tables
+from .distance_table import distance_tables
 from .fit_table import print_table
 from .formatting import percent, with_interval
 from .headline_line import headline_lines
-from .score_rows import NAMES, Marks, Printed, Row, add_row, row_table, table_of_rows
+from .score_rows import NAMES, Marks, Printed, Row, table_of_rows
 from .sequence_table import sequence_tables
 from .severity_table import severity_tables
 
@@ -67,15 +68,6 @@ def section_of(score: Score) -> Section:
     return score.definition.section
 
 
-def length(value: float | None) -> str:
-    """Return a distance as text, infinity for None.
-
-    Args:
-        value: Distance in units of [0, 1] pixels.
-    """
-    return "∞" if value is None else f"{value:.4g}"
-
-
 def _accuracy_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
     """Clean accuracy, then ball by ball the headline and its parts; beside each the accuracy of the rounded images."""
     beside = {"_8bit": "8-bit", "_every_vote": "every vote"}
@@ -119,16 +111,6 @@ def _value(score: Score) -> str:
     return percent(score.value)
 
 
-def _distance_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
-    title = "Median distance of the closest adversarial image found, in [0, 1] pixels, with its 95 % interval"
-    table = row_table(title, ("norm", "median", "interval"), scores)
-    for score in scores:
-        ends = f"[{length(score.low)}, {length(score.high)}]" if score.n else "-"
-        median = length(score.value) if score.n else "-"
-        add_row(table, score, [score.metric.rpartition("_")[2], median, ends], marks)
-    return [Printed(table)]
-
-
 def _effective_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
     columns = {"effective robustness": partial(with_interval, digits=2)}
     rows = [Row(score, {"effective robustness": score}) for score in scores]
@@ -154,7 +136,7 @@ SECTIONS: Mapping[Section, Callable[[Sequence[Score], Marks], list[Printed]]] = 
     "accuracy": _accuracy_tables,
     "success": _success_tables,
     "certificate": certificate_tables,
-    "distance": _distance_tables,
+    "distance": distance_tables,
     "by class": class_tables,
     "clean": clean_tables,
     "effective": _effective_tables,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -48,26 +50,40 @@ def survives(distance: np.ndarray, eps: float) -> np.ndarray:
 def distance_scores(item: CellOutcomes) -> list[Score]:
     """Return the median distance of the adversarial images, and for a security curve the accuracy at every radius.
 
-    `median_distance_NORM` is in units of [0, 1] pixels (L0: pixels), with the interval of order statistics; an infinite
-    end is None. `robust_accuracy@EPS` is the fraction of samples without an adversarial image within EPS, and
-    `security_curve_area` the mean of that fraction from no perturbation to the largest EPS, linear between the radii.
+    `median_distance_NORM` is in units of [0, 1] pixels (L0: pixels), with the interval of order statistics. It is
+    infinite where the search found an adversarial image of at most half of the samples: a security curve inside its
+    largest radius, which is the score's `searched_to`; an attack without a radius anywhere. `robust_accuracy@EPS` is
+    the fraction of samples without an adversarial image within EPS, and `security_curve_area` the mean of that fraction
+    from no perturbation to the largest EPS, linear between the radii. Where a distance is unknown, no score has a
+    value, and a flag says why.
 
     Args:
         item: A cell of a minimum-norm attack with its outcomes.
     """
-    distance, n = distances(item), len(item)
-    radii = item.cell.radii if n else ()
-    scores = []
+    distance, metric = distances(item), f"median_distance_{item.cell.norm}"
+    unknown = int((~(distance >= 0)).sum())  # NaN, or -1 pixels
+    if unknown or not len(item):
+        score = replace(score_of(item, metric, None, (None, None)), searched_to=_limit(item))
+        return [replace(score, flags=(*score.flags, f"unknown distances: {unknown}"))] if unknown else [score]
+    median = score_of(item, metric, float(np.median(distance)), median_interval(distance))
+    return [*_at_radii(item, distance), replace(median, searched_to=_limit(item))]
+
+
+def _limit(item: CellOutcomes) -> float | None:
+    """The largest distance that the search allowed; None without a limit."""
+    return None if math.isinf(item.cell.eps) else item.cell.eps
+
+
+def _at_radii(item: CellOutcomes, distance: np.ndarray) -> Iterator[Score]:
+    """Yield the scores of a security curve: the area under it, and robust accuracy at every radius."""
+    radii, n = item.cell.radii, len(item)
     if radii:
         areas = _areas(distance, sorted(radii))
-        scores.append(score_of(item, "security_curve_area", float(areas.mean()), mean_interval(areas)))
+        yield score_of(item, "security_curve_area", float(areas.mean()), mean_interval(areas))
     for eps in radii:
         survivors = int(survives(distance, eps).sum())
         metric = f"robust_accuracy@{spec.literal(eps)}"
-        scores.append(score_of(item, metric, survivors / n, proportion_interval(survivors, n)))
-    median = _finite(float(np.median(distance))) if n else None
-    low, high = median_interval(distance) if n else (math.inf, math.inf)
-    return [*scores, score_of(item, f"median_distance_{item.cell.norm}", median, (_finite(low), _finite(high)))]
+        yield score_of(item, metric, survivors / n, proportion_interval(survivors, n))
 
 
 def _areas(distance: np.ndarray, radii: list[float]) -> np.ndarray:
@@ -75,10 +91,6 @@ def _areas(distance: np.ndarray, radii: list[float]) -> np.ndarray:
     survivors = np.stack([distance > 0, *(survives(distance, eps) for eps in radii)]).astype(float)
     areas: np.ndarray = np.diff([0.0, *radii]) @ (survivors[1:] + survivors[:-1]) / (2 * radii[-1])
     return areas
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 DISTANCE = CellScores(compute=distance_scores, kinds=("minimum norm",))

@@ -29,6 +29,11 @@ from .masking_checks import store_verdicts, suspicions
 from .sequences import mean_sequence_contributions, stabilities, suffix
 
 Values = npt.NDArray[np.float64]
+NOT_PAIRED = (
+    "which is not a mean over samples that could be paired; "
+    "`robust-eval leaderboard build` ranks median distances by their intervals, and `security_curve` can be compared"
+)
+"""Why a search for the closest adversarial image is left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,7 +136,7 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
             stored = f"{len(item)} of {cell.samples} samples"
             left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete for {model}, {stored}")
         elif cell.is_minimum_norm and not cell.radii:
-            left_out.append(f"{cell.benchmark}, {cell.perturbation}: {model} has only a median distance")
+            left_out.append(f"{cell.benchmark}, {cell.perturbation}: {model} has only a median distance, {NOT_PAIRED}")
         else:
             by_kind[item.kind].append(item)
     contributions: dict[str, SampleContributions] = {}

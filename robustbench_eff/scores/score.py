@@ -34,12 +34,16 @@ class Score:
     metric: str
     """Name of the metric with its arguments, such as `robust_accuracy@8/255`."""
     value: float | None
-    """A fraction or a number, as the metric says; None where nothing was measured, or for an infinite distance."""
+    """A fraction or a number, as the metric says; None where nothing was measured. A distance may be infinite."""
     low: float | None
+    """Lower end of the interval; None where there is none."""
     high: float | None
+    """Upper end of the interval; that of a distance may be infinite."""
     n: int
     """Number of samples."""
     protocol: Protocol
+    searched_to: float | None = None
+    """Largest distance that the search allowed; an infinite value or end is above it. None if it had no limit."""
     kind: ScoreKind = "none"
     flags: tuple[str, ...] = ()
     """Sentences that a reader must know before trusting the value."""

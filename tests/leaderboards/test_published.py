@@ -102,7 +102,7 @@ def test_all_rows_are_there_with_their_sources() -> None:
     assert pc.min(proportions["value"]).as_py() >= 0 and pc.max(proportions["value"]).as_py() <= 1
 
 
-def test_a_proportion_of_known_images_has_wilsons_interval() -> None:
+def test_a_proportion_of_known_images_has_its_exact_interval() -> None:
     rows = select(models=("rb_imagenet_linf_salman2020do_r50",), benchmarks=("imagenet",)).to_pylist()
     (row,) = [row for row in rows if row["perturbation"] == "autoattack(eps=4/255)"]
     assert (row["value"], row["n"]) == (0.3496, 5000)

@@ -1,0 +1,36 @@
+"""Infinite numbers as text and as JSON: distances beyond everything that a search looked at."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from decimal import ROUND_DOWN, Context
+from typing import Any
+
+INFINITE = "inf"
+"""Infinity in JSON, which has no number for it; Python's `float` reads it."""
+_ROUNDED_DOWN = Context(prec=3, rounding=ROUND_DOWN)
+
+
+def infinite_text(searched_to: float | None) -> str:
+    """Return an infinite number as text: `> 0.0627` above the limit of a search, else `∞`.
+
+    The limit has three significant digits, rounded down, so that the text never claims more than was searched.
+
+    Args:
+        searched_to: The limit, at least 0; None without one.
+    """
+    return "∞" if searched_to is None else f"> {float(_ROUNDED_DOWN.create_decimal(repr(searched_to))):.4g}"
+
+
+def strict_json(content: Any) -> Any:
+    """Return plain JSON types in which every infinite number is the text `inf` or `-inf`.
+
+    Args:
+        content: Numbers, texts, and lists, tuples and mappings of them.
+    """
+    if isinstance(content, float) and math.isinf(content):
+        return INFINITE if content > 0 else f"-{INFINITE}"
+    if isinstance(content, Mapping):
+        return {key: strict_json(value) for key, value in content.items()}
+    return [strict_json(value) for value in content] if isinstance(content, list | tuple) else content
