@@ -53,8 +53,8 @@ def from_timm(path: Path) -> list[Entry]:
 def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:
     """Yield the metadata block of a Hugging Face model card, as the path of its file and its content.
 
-    It holds every measured number with its interval and protocol, an infinite one as the text `inf`; without measured
-    numbers nothing is yielded.
+    It holds every measured number with its interval, protocol and flags, an infinite one as the text `inf`; without
+    measured numbers nothing is yielded.
 
     Args:
         entry: Entry of a model.
@@ -82,10 +82,11 @@ def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:
 
 
 def _arguments(result: Result) -> dict[str, Any]:
-    """Interval, number of samples and protocol of a result, and the limit of a search that had one."""
+    """Interval, number of samples and protocol of a result, the limit of a search that had one, and flags if any."""
     limit = {} if result.searched_to is None else {"searched_to": result.searched_to}
     ends = {"low": strict_json(result.low), "high": strict_json(result.high)}
-    return ends | limit | {"n": result.n, "protocol": str(result.protocol)}
+    flags = {"flags": list(result.flags)} if result.flags else {}
+    return ends | limit | {"n": result.n, "protocol": str(result.protocol)} | flags
 
 
 READERS: Mapping[str, Callable[[Path], list[Entry]]] = {"robustbench": from_robustbench, "timm": from_timm}

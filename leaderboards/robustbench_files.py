@@ -130,7 +130,7 @@ def to_robustbench(entry: Entry) -> Iterator[tuple[Path, str]]:
 
     There is one file for every ball in which the standard AutoAttack was measured on the same images as the clean
     accuracy, and one for every file of RobustBench that the entry was read from, with the numbers that it had. Fields
-    that only the model's authors can fill in are empty.
+    that only the model's authors can fill in are empty. The footnote has the flags of both numbers.
 
     Args:
         entry: Entry of a model.
@@ -157,7 +157,9 @@ def to_robustbench(entry: Entry) -> Iterator[tuple[Path, str]]:
             "unreliable": any(
                 check.finding == "suspect" and check.benchmark == result.benchmark for check in entry.checks
             ),
-            "footnote": f"{result.n} images; {result.protocol}",
+            "footnote": "; ".join(
+                [f"{result.n} images", str(result.protocol), *dict.fromkeys(clean.flags + result.flags)]
+            ),
         }
         name = plain_name(f"{entry.model}_{attack['eps'].replace('/', '-')}")
         threat = "L2" if attack["norm"] else "Linf"

@@ -11,9 +11,8 @@ _NAMES_SHOWN = 3
 """Number of classes that a sentence names."""
 RISING_SEVERITY = "order of rising severity"
 """What a protocol says of a stream in which the severity of a corruption rises."""
-_RADIUS = re.compile(r"(?<=\beps=)[^,()|]+(?=[,)])")
-_HERE = "\0"
-"""Stands in a text where its radius was."""
+_RADIUS = re.compile(r"\(eps=([^,()]+)\)|(?<=\()eps=([^,()]+), |, eps=([^,()]+)(?=[,)])")
+"""The radius in the text of an attack, with what would remain of the list of arguments without it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,8 +128,7 @@ class Protocol:
         if self.attack_precision != ("float32",):
             parts.append(f"attacked in {' and '.join(self.attack_precision)}, judged in float32")
         if self.attacks:
-            *first, last = _by_radius(self.attacks)
-            parts.append(f"worst of {', '.join(first)} and {last}" if first else f"worst of {last}")
+            parts.append(f"worst of {_union(self.attacks)}")
         return " · ".join(part for part in (*parts, self.smoothing, self.labels, self.baseline, self.observers) if part)
 
     def _classes(self) -> str:
@@ -155,10 +153,22 @@ class Protocol:
         return f"{images} ({self.excluded} of other classes left out)" if self.excluded else images
 
 
-def _by_radius(attacks: Sequence[str]) -> list[str]:
-    """Texts of attacks, those that differ in their radius alone as one: `fgsm(eps=4/255|8/255)`."""
+def _union(attacks: Sequence[str]) -> str:
+    """Attacks as a list; first those at several radii, such as `fgsm and pgd(steps=50) at eps = 4/255 and 8/255`."""
     radii: dict[str, list[str]] = {}
     for text in attacks:
-        found = _RADIUS.search(text)
-        radii.setdefault(_RADIUS.sub(_HERE, text, count=1), []).append(found.group() if found else "")
-    return [text.replace(_HERE, "|".join(of)) for text, of in radii.items()]
+        if found := _RADIUS.search(text):
+            radii.setdefault(_RADIUS.sub("", text, count=1), []).append(next(filter(None, found.groups())))
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, of in radii.items():
+        if len(of) > 1:
+            alike.setdefault(tuple(of), []).append(name)
+    parts = [f"{_listed(names)} at eps = {_listed(of)}" for of, names in alike.items()]
+    several = {name for names in alike.values() for name in names}
+    single = [text for text in attacks if not _RADIUS.search(text) or _RADIUS.sub("", text, count=1) not in several]
+    return "; ".join([*parts, *([_listed(single)] if single else [])])
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

@@ -91,7 +91,8 @@ def certified(item: CellOutcomes, radius: float) -> npt.NDArray[np.bool_]:
         item: A cell of certificates.
         radius: L2 radius in units of [0, 1] pixels, at least 0.
     """
-    enough: npt.NDArray[np.bool_] = item.correct & (item.column("radius") >= radius)
+    radii = item.column("radius")
+    enough: npt.NDArray[np.bool_] = item.correct & np.isfinite(radii) & (radii >= radius)
     return enough
 
 
@@ -175,8 +176,13 @@ def _certified(item: CellOutcomes, radii: Sequence[float]) -> list[Score]:
         if radius > largest:
             score = replace(score, flags=(*score.flags, f"no radius above {largest:.4g} can be certified"))
         scores.append(score)
+    wrong = int((~np.isfinite(certified_radii(item))).sum())
+    if not n or wrong:
+        scores.append(score_of(item, "average_certified_radius", None, (None, None)))
+        flag = (f"the radius of {wrong} of {n} samples is not a number, and they are not certified",) if wrong else ()
+        return [replace(score, flags=score.flags + flag) for score in scores]
     radii_found = radius_contribution(item)
-    mean, interval = (float(radii_found.values.mean()), mean_interval(*radii_found)) if n else (None, (None, None))
+    mean, interval = float(radii_found.values.mean()), mean_interval(*radii_found)
     return [*scores, score_of(item, "average_certified_radius", mean, interval)]
 
 

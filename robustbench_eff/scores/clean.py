@@ -10,12 +10,11 @@ from .build_score import score_of
 from .by_class import balanced_accuracy, balanced_accuracy_interval, worst_class_accuracy, worst_class_interval
 from .calibration import calibration_intervals, expected_calibration_error, rms_calibration_error
 from .cell_groups import CellOutcomes
+from .confidences import unusable
 from .score import Score
 from .score_function import CellScores
 from .selective import aurc
 
-ROUNDING = 1e-3
-"""By how much the probability of a softmax in float32 or less may exceed 1."""
 CONFIDENCE_METRICS = ("expected_calibration_error", "rms_calibration_error", "aurc")
 
 
@@ -49,10 +48,9 @@ def confidence_scores(item: CellOutcomes) -> list[Score]:
     if not len(item):
         return []
     correct, confidence = item.correct, item.column("prediction_confidence")
-    if wrong := int((~((confidence >= 0) & (confidence <= 1 + ROUNDING))).sum()):
-        flag = f"the confidence of {wrong} of {len(item)} samples is not a number from 0 to 1"
+    if flags := unusable(confidence):
         unknown = [score_of(item, metric, None, (None, None)) for metric in CONFIDENCE_METRICS]
-        return [replace(score, flags=(*score.flags, flag)) for score in unknown]
+        return [replace(score, flags=(*score.flags, *flags)) for score in unknown]
     confidence = np.minimum(confidence, 1.0)
     values = (measure(confidence, correct) for measure in (expected_calibration_error, rms_calibration_error, aurc))
     intervals = calibration_intervals(confidence, correct)

@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
+ROUNDING = 1e-3
+"""By how much the probability of a softmax in float32 or less may exceed 1."""
 
 
 class Groups(NamedTuple):
@@ -58,3 +60,13 @@ def group_by_confidence(confidence: Array, correct: Array) -> Groups:
     """
     values, group, size = np.unique(confidence, return_inverse=True, return_counts=True)
     return Groups(values, size, np.bincount(group, weights=correct) / size)
+
+
+def unusable(confidence: Array) -> tuple[str, ...]:
+    """Return a flag that counts the confidences that are not a number from 0 to 1; empty if all are.
+
+    Args:
+        confidence: Stored confidences, shape (samples,).
+    """
+    wrong = int((~((confidence >= 0) & (confidence <= 1 + ROUNDING))).sum())
+    return (f"the confidence of {wrong} of {len(confidence)} samples is not a number from 0 to 1",) if wrong else ()

@@ -60,8 +60,7 @@ def decisions(shapes: Classes, textures: Classes, predictions: Classes) -> Shape
 def cue_conflict_scores(item: CellOutcomes) -> list[Score]:
     """Return `shape_bias`, `shape_decisions`, `texture_decisions`, and `shape_bias of` each shape's class.
 
-    Intervals are Wilson's. The interval of a bias takes the number of decided trials as given: the bootstrap would have
-    no width where a class was decided one way only.
+    The interval of a bias takes the number of decided trials as given.
 
     Args:
         item: A cell of cue-conflict images with its outcomes.

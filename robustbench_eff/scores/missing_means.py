@@ -123,7 +123,7 @@ def sentence(gap: Gap, models: Sequence[str]) -> str:
     listed = f"; missing: {_listed(gap.missing)}" if few else f": {_listed(gap.complete)}" if gap.complete else ""
     return (
         f"{', '.join(models)} on {gap.benchmark}: a mean ({', '.join(means)}) needs {needed}, of which "
-        f"{len(gap.complete)} are complete{listed}. "
+        f"{len(gap.complete)} {'is' if len(gap.complete) == 1 else 'are'} complete{listed}. "
         f"Repeat the run with --corruption {gap.set_name} and the same --store to add the others"
     )
 

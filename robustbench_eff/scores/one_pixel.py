@@ -14,6 +14,7 @@ from robustbench_eff.core.statistics import proportion_interval
 from .bounded_means import mean_interval
 from .build_score import score_of
 from .cell_groups import CellOutcomes
+from .confidences import unusable
 from .score import Score
 from .score_function import CellScores
 
@@ -30,7 +31,7 @@ def one_pixel_scores(item: CellOutcomes) -> list[Score]:
 
     The rate is the fraction of the samples classified correctly when clean that the attack moved to any other class; of
     a targeted attack, too, any class counts. The confidence is the mean, over these successes, of the probability of
-    the class predicted then.
+    the class predicted then; without a value, and with a flag, if one of these is not a number from 0 to 1.
 
     Args:
         item: A cell with its outcomes.
@@ -40,14 +41,15 @@ def one_pixel_scores(item: CellOutcomes) -> list[Score]:
     attacked = item.column("clean_prediction") == item.column("label")
     moved = attacked & ~item.correct
     n, successes = int(attacked.sum()), int(moved.sum())
-    confidence = np.minimum(item.column("prediction_confidence")[moved].astype(np.float64), 1.0)  # a softmax may round
+    confidence = item.column("prediction_confidence")[moved].astype(np.float64)
+    flags = unusable(confidence)
+    known = np.minimum(confidence, 1.0) if successes and not flags else None
     rate = successes / n if n else None
-    mean = float(confidence.mean()) if successes else None
-    interval = mean_interval(confidence) if successes else (None, None)
+    mean, interval = (None, (None, None)) if known is None else (float(known.mean()), mean_interval(known))
     of_confidence = score_of(item, "mean_confidence", mean, interval, n=successes)
     return [
         score_of(item, "any_target_success_rate", rate, proportion_interval(successes, n) if n else (None, None), n=n),
-        replace(of_confidence, flags=(*of_confidence.flags, UNLIKE_THE_PAPER)),
+        replace(of_confidence, flags=(*of_confidence.flags, *flags, UNLIKE_THE_PAPER)),
     ]
 
 

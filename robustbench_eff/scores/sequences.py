@@ -95,9 +95,8 @@ def sequence_scores(item: CellOutcomes) -> list[Score]:
 
 
 def _why_no_flips(item: CellOutcomes) -> str:
-    frames = item.cell.configuration["frames"]
-    reason = f"{frames} frames are too few to compare" if frames <= DIFFICULTIES[0] else "no rankings are stored"
-    return f"no flips: {reason}"
+    too_few = item.cell.configuration["frames"] <= DIFFICULTIES[0]
+    return f"no flips: {'one frame has no other to be compared with' if too_few else 'no rankings are stored'}"
 
 
 def mean_sequence_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:

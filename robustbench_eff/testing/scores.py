@@ -74,7 +74,7 @@ def stays_within_the_bounds_of_its_metrics(function: ScoreFunction) -> None:
             assert metric.low is None or score.value >= metric.low - 1e-9, f"{score.metric} is below its bound"
             assert metric.high is None or score.value <= metric.high + 1e-9, f"{score.metric} is above its bound"
             if score.low is not None and score.high is not None:
-                inside = score.low - 1e-6 <= score.value <= score.high + 1e-6  # the bootstrap adds up in float32
+                inside = score.low - 1e-9 <= score.value <= score.high + 1e-9
                 assert inside, f"{score.metric} lies outside its interval"
 
 

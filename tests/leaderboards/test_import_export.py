@@ -187,6 +187,22 @@ def test_a_model_card_has_every_measured_number() -> None:
     assert model["results"][1]["metrics"][0]["args"]["n"] == 1000
 
 
+def test_flags_stand_in_files_of_other_projects() -> None:
+    flagged = Entry(
+        model="m",
+        measured=(
+            counted(9, 10, benchmark="cifar10", flags=("random weights",)),
+            counted(5, 10, "autoattack(eps=8/255)", benchmark="cifar10", flags=("random weights", "not_finite: 2")),
+        ),
+    )
+    ((_, text),) = to_robustbench(flagged)
+    assert json.loads(text)["footnote"].endswith("; random weights; not_finite: 2")
+    ((_, text),) = to_model_index(flagged)
+    (model,) = yaml.safe_load(text.strip().strip("-"))["model-index"]
+    found = [result["metrics"][0]["args"]["flags"] for result in model["results"]]
+    assert found == [["random weights"], ["random weights", "not_finite: 2"]]
+
+
 def published(value: float, n: int | None = None, **fields: object) -> Result:
     values = {"benchmark": "digits", "metric": "accuracy", "value": value, "protocol": "a paper"}
     ends = counted(round(value * n), n) if n else None

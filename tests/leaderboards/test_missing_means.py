@@ -47,7 +47,7 @@ def test_a_sentence_names_the_set_and_what_there_is_of_it() -> None:
         (corrupted("a", *without_extra("imagenet_c")[:-1]), "paper", "of which 74 are complete"),
         (corrupted("a", *without_extra("cifar10_c")[:6]), "default", "--corruption cifar10_c"),
         (corrupted("a", "fog(severity=1)", benchmark="imagenet-c"), "shifts", "(mean_accuracy, mCE, relative_mCE)"),
-        (corrupted("a", "rotate_sequence(difficulty=1)"), "sequences", "10 sequences, of which 1 are complete: rotate"),
+        (corrupted("a", "rotate_sequence(difficulty=1)"), "sequences", "10 sequences, of which 1 is complete: rotate"),
         (corrupted("a", "rotate_sequence(difficulty=1)", benchmark="imagenet-p"), "shifts", "--corruption imagenet_p"),
         (
             corrupted("a", "rotate_sequence(difficulty=1)", benchmark="imagenet-p"),

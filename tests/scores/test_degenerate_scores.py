@@ -16,6 +16,7 @@ from robustbench_eff.registry.perturbation_sets import IMAGENET_C, SEQUENCE_SETS
 from robustbench_eff.reports import json_report
 from robustbench_eff.scores.alexnet import AlexNet, measured, published
 from robustbench_eff.scores.cell_groups import CellOutcomes
+from robustbench_eff.scores.certificates import certificate_scores
 from robustbench_eff.scores.clean import CONFIDENCE_METRICS, confidence_scores
 from robustbench_eff.scores.corruptions import corruption_scores, relative_mean_corruption_error
 from robustbench_eff.scores.score import Score
@@ -100,7 +101,7 @@ def test_short_sequences_have_the_difficulties_for_which_there_are_frames(
     scores = sequence_scores(sequence(frames, compared_with=compared_with))
     assert sum(score.metric.startswith("flip_probability") for score in scores) == difficulties
     assert all(score.value is not None and np.isfinite(score.value) for score in scores)
-    few = ("no flips: 1 frames are too few to compare",)
+    few = ("no flips: one frame has no other to be compared with",)
     assert scores[0].metric == "accuracy_all_frames" and scores[0].flags == (() if difficulties else few)
 
 
@@ -120,6 +121,18 @@ def test_a_store_without_rankings_says_so() -> None:
     found = sequence(4)
     (score,) = sequence_scores(item(found.cell, table(2, correct=[True, False])))
     assert score.metric == "accuracy_all_frames" and score.flags == ("no flips: no rankings are stored",)
+
+
+def test_a_certificate_without_a_radius_counts_as_none_and_says_so() -> None:
+    smoothing = {"smoothing": {"sigma": 0.25, "n": 1000, "n0": 100, "alpha": 0.001, "version": 1}}
+    of = cell(4, "smoothing(sigma=0.25, n=1000)", kind="certificate", configuration=smoothing)
+    outcomes = table(4, correct=[True] * 4, prediction_confidence=[1.0] * 4, radius=[0.1, float("nan"), 0.1, 0.1])
+    scores = {score.metric: score for score in certificate_scores([item(of, outcomes)], ScoreContext())}
+    flag = "the radius of 1 of 4 samples is not a number, and they are not certified"
+    assert scores["average_certified_radius"].value is None and scores["average_certified_radius"].flags == (flag,)
+    assert scores["certified_accuracy@0.0"].value == 0.75 and scores["certified_accuracy@0.0"].flags == (flag,)
+    empty = {score.metric: score.value for score in certificate_scores([item(of, table(0))], ScoreContext())}
+    assert empty["average_certified_radius"] is None and empty["certified_accuracy@0.0"] is None
 
 
 def test_no_nan_is_written_as_json(tmp_path: Path) -> None:

@@ -115,3 +115,9 @@ def test_a_run_gives_the_numbers_and_the_audit_compares_them(tmp_path: Path, mon
     lines = (tmp_path / "audit.csv").read_text().splitlines()
     assert any(f'"{TARGETED}",any_target_success_rate,1.0,5' in line and ",0.6797," in line for line in lines), lines
     assert any("mean_confidence" in line and ",0.7403," in line and UNLIKE_THE_PAPER in line for line in lines)
+
+
+def test_a_confidence_that_is_not_a_number_leaves_the_rate() -> None:
+    scores = scored([0, 0], [0, 0], [False, False], [0.9, float("nan")])
+    assert scores["any_target_success_rate"].value == 1.0 and scores["mean_confidence"].value is None
+    assert "the confidence of 1 of 2 samples is not a number from 0 to 1" in scores["mean_confidence"].flags

@@ -165,6 +165,23 @@ def test_attacks_of_one_name_are_counted_and_the_protocol_has_their_texts() -> N
     assert score.protocol.of_images().attacks == ()
 
 
+@pytest.mark.parametrize(
+    ("attacks", "sentence"),
+    [
+        (("fgsm(eps=4/255)",), "worst of fgsm(eps=4/255)"),
+        (("fgsm(eps=4/255)", "pgd(eps=4/255, steps=5)"), "worst of fgsm(eps=4/255) and pgd(eps=4/255, steps=5)"),
+        (("fmn", "fgsm(eps=1)", "fgsm(eps=2)"), "worst of fgsm at eps = 1 and 2; fmn"),
+        (("fgsm", "fgsm(eps=1)", "fgsm(eps=2)"), "worst of fgsm at eps = 1 and 2; fgsm"),
+        (
+            ("a(eps=1, b=2)", "a(eps=2, b=2)", "c(b=2, eps=1)", "c(b=2, eps=2)", "security_curve(eps=(0.1, 0.2))"),
+            "worst of a(b=2) and c(b=2) at eps = 1 and 2; security_curve(eps=(0.1, 0.2))",
+        ),
+    ],
+)
+def test_the_sentence_has_attacks_at_several_radii_once(attacks: tuple[str, ...], sentence: str) -> None:
+    assert str(Protocol(attacks=attacks)) == sentence
+
+
 def test_a_surrogate_is_part_of_the_name() -> None:
     right = table(4, correct=[True] * 4)
     (score,) = worst(*((attack_cell(4, text, EPS), right) for text in ("pgd(eps=8/255) from vgg16", "fgsm(eps=8/255)")))
