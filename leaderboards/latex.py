@@ -227,7 +227,7 @@ def _legend(block: Grid, none_bold: bool) -> str:
     has_intervals, has_bold = any(cell.interval for cell in cells), any(cell.is_separated for cell in cells)
     sentences = [DISTANCES] if has_intervals else []
     if has_bold:
-        sentences.append(r"Bold: better than every other model, by tests at 5\% with Holm's correction.")
+        sentences.append(r"Bold: better than every other model, by tests of all columns at 5\% with Holm's correction.")
     elif has_intervals and none_bold:
         sentences.append("None is bold, because the intervals separate no best model from the next.")
     return " ".join(sentences)
