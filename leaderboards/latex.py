@@ -240,7 +240,7 @@ def _legend(block: Grid, none_bold: bool) -> str:
     sentences = [DISTANCES] if any(_ends(cell) for cell in cells) else []
     sentences += [OPEN] if any(map(_is_open, cells)) else []
     if has_bold:
-        sentences.append(r"Bold: better than every other model, by tests at 5\% with Holm's correction.")
+        sentences.append(r"Bold: better than every other model, by tests of all columns at 5\% with Holm's correction.")
     elif has_intervals and none_bold:
         sentences.append("None is bold, because the intervals separate no best model from the next.")
     return " ".join(sentences)

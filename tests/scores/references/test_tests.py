@@ -56,4 +56,4 @@ def test_holm_is_statsmodels(monkeypatch: pytest.MonkeyPatch) -> None:
         found = np.array(holm(p))
         assert found == pytest.approx(adjusted, rel=1e-12, abs=1e-15)
         assert ((found < 0.05) <= rejected).all()
-    assert holm([]) == []
+    assert holm([]).shape == (0,)
