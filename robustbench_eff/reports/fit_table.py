@@ -10,7 +10,7 @@ from rich.segment import Segments
 from rich.table import Column, Table
 from rich.text import Text
 
-NARROWEST = 10
+NARROWEST = 14
 """Columns of the terminal into which a name is folded at most."""
 
 
