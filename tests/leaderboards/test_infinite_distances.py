@@ -120,10 +120,10 @@ def test_an_end_that_is_missing_is_no_exact_number() -> None:
 
 
 def test_numbers_without_infinity_stay_as_they_are() -> None:
-    numbers = [Estimate(0.3, 0.2, 0.4), Estimate(0.5, None, None), Estimate(-0.1, -0.2, 0.0)]
+    numbers = [Estimate(0.3, 0.2, 0.4, 9), Estimate(0.5, None, None, 9), Estimate(-0.1, -0.2, 0.0, 9)]
     assert finite(numbers) == numbers
     assert finite([]) == []
-    assert finite([Estimate(0.0, 0.0, 0.0), Estimate(math.inf, 0.0, math.inf)])[1].value > 0
+    assert finite([Estimate(0.0, 0.0, 0.0, 9), Estimate(math.inf, 0.0, math.inf, 9)])[1].value > 0
 
 
 @pytest.mark.parametrize(
