@@ -66,8 +66,9 @@ def interval_from_spread(
         prior: What is added to `squares`, and to the largest that they could be.
         confidence: Coverage of the interval, between 0 and 1.
     """
-    ratio = min((squares + prior) / (n * mean * (1 - mean) + prior), 1.0)
-    return proportion_interval(mean * n / ratio, n / ratio, confidence)
+    mean, n = min(max(mean, 0.0), 1.0), max(n, 1.0)  # sums of floats may be off by a rounding
+    effective = n / min((squares + prior) / (n * mean * (1 - mean) + prior), 1.0)
+    return proportion_interval(mean * effective, effective, confidence)
 
 
 def ratio_interval(numerators: Array, denominators: Array, confidence: float = 0.95) -> tuple[float, float]:
