@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.flags import FAILED
+from robustbench_eff.core.flags import FAILED, PARTIAL
 from robustbench_eff.core.protocol import RISING_SEVERITY
 from robustbench_eff.core.protocol import Protocol as ImageProtocol
 from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS, SEQUENCE_SETS, AveragedSet
@@ -159,7 +159,7 @@ def _reason(number: Measured) -> str:
     """Why a number is not one of a complete cell; empty if it is."""
     if any(flag.startswith(FAILED) for flag in number.flags):
         return "failed"
-    return next((flag for flag in number.flags if flag.startswith(("incomplete: ", "drawn at random: "))), "")
+    return next((flag for flag in number.flags if flag.startswith(PARTIAL)), "")
 
 
 def _gaps_of(place: _Place, stored: Mapping[_Member, str]) -> Iterator[Gap]:
