@@ -154,7 +154,7 @@ def _why_left_out(item: CellOutcomes) -> str:
     if cell.is_minimum_norm and not cell.radii:
         return f"{cell.model} has only a median distance, {NOT_PAIRED}"
     unknown = number_unknown(item) if cell.is_minimum_norm else 0
-    return f"{unknown} distances of {cell.model} are unknown" if unknown else ""
+    return f"unknown distances of {cell.model}: {unknown}" if unknown else ""
 
 
 def _all(
