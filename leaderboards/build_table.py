@@ -13,9 +13,11 @@ from robustbench_eff.core.statistics import Ranks
 from .columns import Layout, Pattern
 from .entry import Entry, Kind, Result, Unit
 from .published_names import best_known_attack
-from .ranking import ranks_of
+from .ranking import RankedColumn, ranks_of
 from .table import Column, Estimate, Row, Table, TableValue, number_text
 
+MEDIAN = "median_distance"
+"""How metrics begin whose intervals are from order statistics."""
 OVER_CONSTANTS = ("mean_accuracy", "mean_flip_probability", "mean_top5_distance")
 """How metrics begin that exist for several sets of constants, so that their columns always name the set."""
 
@@ -223,11 +225,15 @@ def _ranked(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Colum
     first = columns[sorting[0]]
     of_rows = [None if first.kind == "claimed" else _sorted_by(row, sorting) for row in rows]
     of_rows = next((numbers[index] for index in sorting if numbers[index] == of_rows), of_rows)
-    directions = [column.higher_is_better for column in (*columns, first)]
-    *of_columns, of_rows_found = ranks_of([*numbers, of_rows], directions)
+    *in_columns, in_rows = ranks_of(
+        [
+            RankedColumn(estimates, column.higher_is_better, column.metric.startswith(MEDIAN))
+            for estimates, column in zip([*numbers, of_rows], (*columns, first), strict=True)
+        ]
+    )
     return [
-        replace(row, ranks=of_row, figures=tuple(map(_with_rank, row.figures, found)))
-        for row, of_row, *found in zip(rows, of_rows_found, *of_columns, strict=True)
+        replace(row, ranks=ranks, figures=tuple(map(_with_rank, row.figures, of_row)))
+        for row, ranks, *of_row in zip(rows, in_rows, *in_columns, strict=True)
     ]
 
 
