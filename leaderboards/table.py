@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from robustbench_eff.core.flags import is_doubted
-from robustbench_eff.core.infinity import infinite_text
+from robustbench_eff.core.infinity import distance_text
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.statistics import Ranks
 
@@ -159,9 +159,11 @@ def number_text(value: float | None, unit: Unit, digits: int, searched_to: float
     """
     if value is None:
         return "-"
-    if math.isinf(value):
-        return infinite_text(searched_to) if value > 0 else "-∞"
-    return f"{100 * value:.{digits}f}" if unit == "fraction" else f"{value:.4g}"
+    if value == -math.inf:
+        return "-∞"
+    if math.isinf(value) or unit == "number":
+        return distance_text(value, searched_to)
+    return f"{100 * value:.{digits}f}"
 
 
 def unit_text(unit: Unit, higher_is_better: bool) -> str:

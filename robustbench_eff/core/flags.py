@@ -18,6 +18,8 @@ CAUSES_OF_CHANCE = (
 """What to check where a clean accuracy is not above chance."""
 FAILED = "failed: "
 """Followed by the reason why there is no number."""
+PARTIAL = ("incomplete: ", "drawn at random: ")
+"""Followed by how many samples of how many a number stands on, where not all are evaluated."""
 NAMES_LISTED = 6
 """Most bearers of a flag that a line names."""
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")

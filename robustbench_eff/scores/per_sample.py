@@ -24,7 +24,7 @@ from .build_score import Contributions, ScoreFlags, cell_flags, protocol_over
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
 from .certificates import certified, radii_of, radius_contribution
 from .corruptions import corruption_contributions
-from .distances import distances, survives
+from .distances import distances, number_unknown, survives
 from .masking_checks import store_verdicts, suspicions
 from .sequences import mean_sequence_contributions, stabilities, suffix
 
@@ -116,8 +116,9 @@ def model_named(store: Store, name: str | None) -> str:
 def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = None) -> Contributed:
     """Return everything that a model can be compared by on the same samples.
 
-    Unfinished cells and searches for the closest image without radii are left out. So are all but the first of cells
-    that differ only in the precision of their attacks, which, like the size of the images, is the model's own.
+    Unfinished cells are left out, and searches for the closest image without radii or with unknown distances. So are
+    all but the first of cells that differ only in the precision of their attacks, which, like the size of the images,
+    is the model's own.
 
     Args:
         store: The store.
@@ -132,11 +133,8 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
             continue
         cell = replace(cell, flags=cell.flags + suspected.get(cell.id, ()))
         item = CellOutcomes(cell, store.outcomes(cell.id))
-        if not item.finished:
-            stored = f"{len(item)} of {cell.samples} samples"
-            left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete for {model}, {stored}")
-        elif cell.is_minimum_norm and not cell.radii:
-            left_out.append(f"{cell.benchmark}, {cell.perturbation}: {model} has only a median distance, {NOT_PAIRED}")
+        if reason := _why_left_out(item):
+            left_out.append(f"{cell.benchmark}, {cell.perturbation}: {reason}")
         else:
             by_kind[item.kind].append(item)
     contributions: dict[str, SampleContributions] = {}
@@ -146,6 +144,17 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
         elif contributions.setdefault(key, entry) is not entry:
             left_out.append(f"{entry.benchmark}, {entry.perturbation}: twice in {store.place}, the first counts")
     return Contributed(contributions, left_out)
+
+
+def _why_left_out(item: CellOutcomes) -> str:
+    """Why a cell cannot be compared; empty if it can."""
+    cell = item.cell
+    if not item.finished:
+        return f"incomplete for {cell.model}, {len(item)} of {cell.samples} samples"
+    if cell.is_minimum_norm and not cell.radii:
+        return f"{cell.model} has only a median distance, {NOT_PAIRED}"
+    unknown = number_unknown(item) if cell.is_minimum_norm else 0
+    return f"unknown distances of {cell.model}: {unknown}" if unknown else ""
 
 
 def _all(
