@@ -56,13 +56,16 @@ class Result(Strict):
     """What a reader must know before trusting the value."""
     cell: str = ""
     """Id of the cell that the value was computed from; empty if it was computed from several or from none."""
+    detail: str = ""
+    """What the value is of, where the metric leaves that open: the worst class; else empty, then left out of files."""
 
     @model_serializer(mode="wrap")
-    def _without_a_limit(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `searched_to` where there is none, so that checksums of format 1 stay right."""
+    def _without_empty_fields(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `searched_to` and `detail` where there is none, so that checksums of format 1 stay right."""
         fields: dict[str, Any] = write(self)
-        if self.searched_to is None:
-            fields.pop("searched_to", None)
+        for name, value in (("searched_to", self.searched_to), ("detail", self.detail or None)):
+            if value is None:
+                fields.pop(name, None)
         return fields
 
 

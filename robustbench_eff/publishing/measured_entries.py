@@ -113,7 +113,7 @@ def _sort_key(result: Result) -> tuple[object, ...]:
 def _result(score: Score) -> Result:
     names = ("benchmark", "perturbation", "metric", "value", "low", "high", "searched_to", "n", "protocol")
     return Result(
-        **{name: getattr(score, name) for name in (*names, "flags", "cell")},
+        **{name: getattr(score, name) for name in (*names, "flags", "cell", "detail")},
         unit=score.definition.unit,
         higher_is_better=score.higher_is_better,
     )
