@@ -1,4 +1,4 @@
-"""Clean and robust accuracy with Wilson intervals; of a stream in several orders, over these too."""
+"""Clean and robust accuracy with exact intervals; of a stream in several orders, over these too."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def accuracy_scores(item: CellOutcomes) -> list[Score]:
     one draw: the mean over samples of the fraction of right votes. `accuracy_every_vote` and
     `robust_accuracy_every_vote` are the fraction of samples of which all votes are right, in place of `_8bit`.
 
-    Wilson's interval of the mean of votes is conservative: a mean of numbers in [0, 1] varies at most as much as one of
-    zeros and ones, over samples and draws together.
+    The exact interval at the mean of votes is conservative: a mean of numbers in [0, 1] varies at most as much as one
+    of zeros and ones, over samples and draws together.
 
     A smoothed classifier is not asked about the rounded image, and its abstentions are not correct; a flag
     counts them.

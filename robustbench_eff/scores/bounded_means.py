@@ -14,6 +14,9 @@ PRIOR = 2.0
 """What is added to the sum of squared deviations, and to the largest that it could be with this mean, on a scale on
 which the bounds are 0 and 1: a few equal values do not pass for certainty."""
 
+_ROUNDING = 1e-6
+"""What float32 may add to a value at a bound, relative to the distance of the bounds."""
+
 
 class Contribution(NamedTuple):
     """What each sample adds to a score that is a mean, and the bounds of what a sample can add."""
@@ -84,7 +87,3 @@ def ratio_interval(numerators: Array, denominators: Array, confidence: float = 0
     n = total**2 / float((denominators**2).sum())  # as many samples of equal weight
     squares = float(((numerators - ratio * denominators) ** 2).sum()) * (n / total) ** 2
     return interval_from_spread(ratio, squares, n, confidence=confidence)
-
-
-_ROUNDING = 1e-6
-"""What float32 may add to a value at a bound, relative to the distance of the bounds."""

@@ -52,7 +52,8 @@ def balanced_accuracy_interval(labels: Array, correct: Array, confidence: float 
     Balanced accuracy is a mean over samples, each weighted by the size of its class: the interval is that of
     `bounded_means.mean_interval`, with the weight of a sample of the smallest class for the largest value. A sample
     deviates from the accuracy of the other samples of its class and one sample with the overall accuracy, so a class of
-    one sample has a variance, too. Rights are counted, or errors where these are fewer.
+    one sample has a variance, too. The interval is computed for the
+    accuracy or for the error, whichever is smaller.
 
     Args:
         labels: Label of each sample, int, shape (samples,).

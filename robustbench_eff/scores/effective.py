@@ -102,10 +102,10 @@ def effective_robustness(baseline: Baseline, shifted: Count, clean: Count, confi
         clean: Correctly classified clean images, which are other images.
         confidence: Coverage of the interval.
 
-    Source: Zou & Donner 2008, Statistics in Medicine 27(10), for the interval of a difference from those of its parts.
-
     Raises:
         ValueError: Not 0 <= correct <= n, or n < 1.
+
+    Source: Zou & Donner 2008, Statistics in Medicine 27(10), for the interval of a difference from those of its parts.
     """
     for correct, n in (shifted, clean):
         if not 0 <= correct <= n or n < 1:

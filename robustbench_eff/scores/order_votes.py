@@ -13,9 +13,9 @@ from robustbench_eff.core.statistics import proportion_interval
 def interval_over_orders(votes: npt.NDArray[np.bool_], confidence: float = 0.95) -> tuple[float, float]:
     """Return the interval of the mean accuracy over orders that were drawn at random, on samples that were too.
 
-    The distance of each end from the mean is the root of a sum of two squares: that of Wilson's interval over the
+    The distance of each end from the mean is the root of a sum of two squares: that of the exact interval over the
     samples, at the mean accuracy; and that of Student's t interval over the accuracies of the orders, with one degree
-    of freedom less than there are orders. If all orders agree, it is Wilson's interval.
+    of freedom less than there are orders. If all orders agree, it is the exact interval.
 
     Args:
         votes: Whether each sample was right in each order, shape (n, orders), n at least 1.

@@ -1,4 +1,4 @@
-"""The interval over orders and samples: it covers the truth, equals Wilson's without spread, and widens with it."""
+"""The interval over orders and samples: it covers the truth, is the exact one without spread, and widens with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.scores.order_votes import interval_over_orders
 
 
-def test_without_spread_over_orders_it_is_wilsons() -> None:
+def test_without_spread_over_orders_it_is_the_exact_one() -> None:
     votes = np.repeat([[True]] * 70 + [[False]] * 30, 3, axis=1)
     assert interval_over_orders(votes) == pytest.approx(proportion_interval(70, 100))
     assert interval_over_orders(votes[:, :1]) == pytest.approx(proportion_interval(70, 100))

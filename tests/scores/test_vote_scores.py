@@ -72,10 +72,8 @@ RATES = {
 
 @pytest.mark.parametrize(("samples", "votes"), [(64, 151), (1000, 10)])
 @pytest.mark.parametrize("kind", RATES)
-def test_wilson_intervals_cover_the_expected_accuracy_over_samples_and_draws(
-    kind: str, samples: int, votes: int
-) -> None:
-    """Where samples are right or wrong for good they cover as Wilson's do; where draws decide, always."""
+def test_intervals_cover_the_expected_accuracy_over_samples_and_draws(kind: str, samples: int, votes: int) -> None:
+    """Where samples are right or wrong for good they cover as those of accuracies do; where draws decide, always."""
     random = np.random.default_rng(0)
     truth = float(RATES[kind](random, (200_000,)).mean())
     means = random.binomial(votes, RATES[kind](random, (2000, samples))).mean(axis=1) / votes
