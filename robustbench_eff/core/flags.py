@@ -18,6 +18,8 @@ CAUSES_OF_CHANCE = (
 """What to check where a clean accuracy is not above chance."""
 FAILED = "failed: "
 """Followed by the reason why there is no number."""
+NOT_FINITE = " is not a finite number"
+"""Preceded by what was left out: the value of a score, or an end of its interval."""
 NAMES_LISTED = 6
 """Most bearers of a flag that a line names."""
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
