@@ -181,6 +181,7 @@ def _figure(candidates: Sequence[Result], best_known: Estimate | None, key: Key)
         flags=(*first.flags, *flags),
         ranks=None,
         is_best=False,
+        detail=first.detail,
         best_known=best_known,
     )
 

@@ -56,13 +56,16 @@ class Result(Strict):
     """What a reader must know before trusting the value."""
     cell: str = ""
     """Id of the cell that the value was computed from; empty if it was computed from several or from none."""
+    detail: str = ""
+    """What the value is of, where the metric leaves that open: the worst class; else empty, then left out of files."""
 
     @model_serializer(mode="wrap")
-    def _without_a_limit(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out `searched_to` where there is none, so that checksums of format 1 stay right."""
+    def _without_empty_fields(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `searched_to` and `detail` where there is none, so that checksums of format 1 stay right."""
         fields: dict[str, Any] = write(self)
-        if self.searched_to is None:
-            fields.pop("searched_to", None)
+        for name, value in (("searched_to", self.searched_to), ("detail", self.detail or None)):
+            if value is None:
+                fields.pop(name, None)
         return fields
 
 
@@ -158,7 +161,10 @@ class Entry(Strict):
         return self.model_copy(update=remaining)
 
     def with_results_of(self, other: Entry) -> Entry:
-        """Return one entry with the results of both, each result once.
+        """Return one entry with the results of both, each once, in the newer of the formats of what was measured.
+
+        A number that both have under one protocol, with the same value, source and number of samples, is one result if
+        their formats differ: that of the newer format, whose interval may be another.
 
         Args:
             other: Entry of the same model. Its family, defense and provenance fill in those that this entry lacks.
@@ -174,9 +180,9 @@ class Entry(Strict):
                     "Give one of them another name.",
                 )
             ours = ours.model_copy(update={"cells": {**theirs.cells, **ours.cells}})
-        joined: dict[str, Any] = {
-            kind: tuple(dict.fromkeys(getattr(self, kind) + getattr(other, kind))) for kind in get_args(Kind)
-        }
+        joined: dict[str, Any] = {kind: _joined(kind, self, other) for kind in get_args(Kind)}
+        formats = [entry.format for entry in (self, other) if entry.measured]
+        joined |= {"format": max(formats, default=max(self.format, other.format))}
         joined |= {name: getattr(self, name) or getattr(other, name) for name in ("family", "defense")}
         joined |= {"provenance": ours or theirs}
         return self.model_copy(update={**joined, "checks": tuple(dict.fromkeys(self.checks + other.checks))})
@@ -184,6 +190,23 @@ class Entry(Strict):
     def text(self) -> str:
         """Return the content of the entry's file, with its checksum; equal entries give equal bytes."""
         return self.with_checksum().model_dump_json(indent=1) + "\n"
+
+
+def _joined(kind: Kind, ours: Entry, theirs: Entry) -> tuple[Result, ...]:
+    """Return the results of both entries, each at its first place."""
+    found: dict[object, Result] = {}
+    for entry, other in ((ours, theirs), (theirs, ours)):
+        for result in getattr(entry, kind):
+            is_newest = entry.format >= other.format
+            key = result if entry.format == other.format else _number(result)
+            found[key] = result if is_newest or key not in found else found[key]
+    return tuple(found.values())
+
+
+def _number(result: Result) -> tuple[object, ...]:
+    """Return what tells two numbers apart, whichever format they have."""
+    names = ("benchmark", "perturbation", "metric", "protocol", "value", "n", "source")
+    return tuple(getattr(result, name) for name in names)
 
 
 def matches(name: str, globs: Globs) -> bool:

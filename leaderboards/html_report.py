@@ -62,6 +62,7 @@ def run_page(
     runs: Sequence[Mapping[str, Any]],
     pictures: Mapping[str, Sequence[tuple[str, bytes]]],
     title: str,
+    headlines: Sequence[str] = (),
 ) -> str:
     """Return the report as an HTML page.
 
@@ -70,10 +71,12 @@ def run_page(
         runs: Records of the runs, as a store holds them.
         pictures: Captions and PNG files by model.
         title: Title of the page.
+        headlines: Sentences above the first table: the number that leads for each model and benchmark.
     """
     return page(
         TEMPLATE,
         title=title,
+        headlines=headlines,
         entries=entries,
         runs=[{**run, "command": command(run["command"])} for run in runs],
         tables=[(heading, Markup(table)) for heading, table in _tables(entries)],

@@ -84,13 +84,21 @@ def _metric_issues(result: Result, metric: Metric | None, kind: Kind) -> Iterato
         yield f"unit is {result.unit}, expected {metric.unit} for {metric.name}"
     if result.higher_is_better != metric.higher_is_better:
         yield f"higher_is_better is {result.higher_is_better}, expected {metric.higher_is_better} for {metric.name}"
-    if result.value is None:
-        return
-    if metric.low is not None and result.value < metric.low - TOLERANCE:
-        yield f"value {result.value} is below {metric.low:g}"
-    if metric.high is not None and result.value > metric.high + TOLERANCE:
-        percent = ": expected a fraction, not percent" if metric.unit == "fraction" else ""
-        yield f"value {result.value} is above {metric.high:g}{percent}"
+    for name in ("value", "low", "high"):
+        number = getattr(result, name)
+        if number is not None:
+            yield from _bound_issues(name, number, metric)
+
+
+def _bound_issues(name: str, number: float, metric: Metric) -> Iterator[str]:
+    """Yield what contradicts the bounds of the metric in a value or in an end of its interval."""
+    is_percent = name == "value" and metric.unit == "fraction"
+    if metric.low is not None and number < metric.low - TOLERANCE:
+        yield f"{name} {number} is below {metric.low:g}"
+    elif metric.high is not None and number > metric.high + TOLERANCE:
+        yield f"{name} {number} is above {metric.high:g}{': expected a fraction, not percent' if is_percent else ''}"
+    elif math.isinf(number) and not _is_distance(metric):
+        yield f"{name} is infinite, which only distances may be"
 
 
 def _value_issues(result: Result, *, may_be_open: bool) -> Iterator[str]:

@@ -56,6 +56,8 @@ class TableValue:
     """Ranks that the model may have in this column; None without a value and for claims."""
     is_best: bool
     """Whether no other number of the column is significantly better."""
+    detail: str = ""
+    """What the value is of, where the metric leaves that open: the worst class; else empty."""
     best_known: Estimate | None = None
     """The number of a stronger attack in the same ball, which ranks the model in place of this one; else None."""
 
@@ -105,7 +107,7 @@ class Table:
 
     @property
     def warnings(self) -> list[str]:
-        """What a reader must know before trusting a model or a number: one sentence each, in the order of the rows."""
+        """What a reader must know of a model or a number, one sentence each: first flags, then what a value is of."""
         warnings = []
         for row in self.rows:
             if row.suspected:
@@ -115,6 +117,13 @@ class Table:
                 for mark, flags in _by_mark(figure.flags if figure is not None else ()).items():
                     labels.setdefault((mark, "; ".join(flags)), []).append(column.label)
             warnings += [f"{mark} {row.model}, {', '.join(named)}: {text}." for (mark, text), named in labels.items()]
+            details: dict[str, list[str]] = {}
+            for column, figure in zip(self.columns, row.figures, strict=True):
+                if figure is not None and figure.detail:
+                    is_class = column.metric.startswith("worst_class")
+                    text = f"worst class: {figure.detail.removeprefix('class ')}" if is_class else figure.detail
+                    details.setdefault(text, []).append(column.label)
+            warnings += [f"{row.model}, {', '.join(named)}: {text}." for text, named in details.items()]
         return warnings
 
 

@@ -118,14 +118,14 @@ def as_csv(table: Table, *, transposed: bool = False) -> str:
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     head = ["model", "family", "defense", *column_fields, "protocol", *figure_fields]
-    writer.writerow([*head, "best_rank", "worst_rank", "flags", "suspected"])
+    writer.writerow([*head, "best_rank", "worst_rank", "flags", "suspected", "detail"])
     places = list(product(range(len(table.rows)), range(len(table.columns))))
     for number, index in sorted(places, key=itemgetter(1)) if transposed else places:
         row, column = table.rows[number], table.columns[index]
         if (figure := row.figures[index]) is not None:
             values = [row.model, row.family, row.defense, *(getattr(column, name) for name in column_fields)]
             values += [str(column.protocol), *(getattr(figure, name) for name in figure_fields)]
-            values += [*(figure.ranks or ("", "")), "; ".join(figure.flags), "; ".join(row.suspected)]
+            values += [*(figure.ranks or ("", "")), "; ".join(figure.flags), "; ".join(row.suspected), figure.detail]
             writer.writerow([no_formula(value) for value in values])
     return file.getvalue()
 

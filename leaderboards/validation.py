@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import NamedTuple
 
 from robustbench_eff.core.metric import Metric
 from robustbench_eff.core.protocol import Protocol
 
 from .curves import CleanKey
+from .earlier_format import as_format_1, is_compared, wilson_interval
 from .entry import Entry, Kind, Result
 from .row_checks import TOLERANCE, Interval, has_votes, is_same, measured_issues, row_issues
 
-COMPARED = ("value", "low", "high", "searched_to", "n", "unit", "higher_is_better", "flags", "cell")
+COMPARED = ("value", "low", "high", "searched_to", "n", "unit", "higher_is_better", "flags", "cell", "detail")
 """Fields of a result that follow from the outcomes."""
-CHANGED_SINCE_FORMAT_1 = ("low", "high", "searched_to")
-"""Those of them that earlier versions computed otherwise."""
 MetricLookup = Callable[[str], Metric | None]
 """Returns the metric that the name of a score stands for; None for an unknown name."""
 
@@ -57,7 +54,7 @@ def problems(entry: Entry, interval_of: Interval, metric_of: MetricLookup) -> li
         messages = [*row_issues(kind, result, metric, has_open_ends=entry.format == 1)]
         if kind == "measured":
             cells = entry.provenance.cells if entry.provenance else {}
-            messages += measured_issues(result, metric, cells, _wilson if entry.format == 1 else interval_of)
+            messages += measured_issues(result, metric, cells, wilson_interval if entry.format == 1 else interval_of)
         clean_result = clean.get(_clean_key(kind, result))
         votes_differ = has_votes(result) and clean_result is not None and _is_within(result.value, clean_result)
         if result.metric.startswith("robust_accuracy") and _is_greater(result, clean_result) and not votes_differ:
@@ -70,18 +67,6 @@ def problems(entry: Entry, interval_of: Interval, metric_of: MetricLookup) -> li
         where = f"{kind}[{index}] ({result.benchmark}, {result.perturbation}, {result.metric})"
         issues += [ValidationIssue(where, message) for message in messages]
     return issues
-
-
-def _wilson(successes: float, n: int) -> tuple[float, float]:
-    """Return the 95 % interval that proportions of format 1 have.
-
-    Source: Wilson 1927, JASA 22(158).
-    """
-    z = NormalDist().inv_cdf(0.975)
-    centre, spread = (successes + z * z / 2) / (n + z * z), successes * (n - successes) / n + z * z / 4
-    half_width = z * math.sqrt(max(spread, 0.0)) / (n + z * z)
-    low, high = max(0.0, centre - half_width), min(1.0, centre + half_width)
-    return 0.0 if successes == 0 else low, 1.0 if successes == n else high
 
 
 def repeated(entries: Sequence[Entry]) -> list[ValidationIssue]:
@@ -97,8 +82,8 @@ def repeated(entries: Sequence[Entry]) -> list[ValidationIssue]:
 def differences(entry: Entry, recomputed: Entry | None) -> list[ValidationIssue]:
     """Return where the measured part of an entry does not follow from the outcomes.
 
-    Versions, hardware, published and claimed results are not compared; of an entry of format 1 neither are intervals,
-    which earlier versions computed otherwise.
+    Versions, hardware, published and claimed results are not compared; of an entry of format 1 neither is what earlier
+    versions computed otherwise: intervals, the names of attacks of which the worst counts, and flags of several cells.
 
     Args:
         entry: The entry.
@@ -112,7 +97,10 @@ def differences(entry: Entry, recomputed: Entry | None) -> list[ValidationIssue]
         issues.append(
             ValidationIssue("checks", f"{', '.join(names)}: the outcomes give another finding or other evidence")
         )
-    scored = {_key(result): result for result in recomputed.measured}
+    present = recomputed.measured
+    if entry.format == 1:
+        present = tuple(result for of_today in present if (result := as_format_1(of_today)) is not None)
+    scored = {_key(result): result for result in present}
     for index, result in enumerate(entry.measured):
         where = f"measured[{index}] ({result.benchmark}, {result.perturbation}, {result.metric})"
         expected = scored.pop(_key(result), None)
@@ -121,7 +109,7 @@ def differences(entry: Entry, recomputed: Entry | None) -> list[ValidationIssue]
             continue
         for name in COMPARED:
             value, from_outcomes = getattr(result, name), getattr(expected, name)
-            if entry.format == 1 and (name in CHANGED_SINCE_FORMAT_1 or (value is None and from_outcomes == math.inf)):
+            if entry.format == 1 and not is_compared(result, name, from_outcomes):
                 continue
             if not is_same(value, from_outcomes):
                 issues.append(ValidationIssue(where, f"{name} is {value}, the outcomes give {from_outcomes}"))

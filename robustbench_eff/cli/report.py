@@ -19,12 +19,14 @@ def report(
     with error_boundary():
         from robustbench_eff.core.disk import reporting_os_errors
         from robustbench_eff.leaderboards.html_report import run_page
-        from robustbench_eff.publishing.measured_entries import measured_entries, pictures
+        from robustbench_eff.publishing.measured_entries import headlines, measured_entries, pictures
         from robustbench_eff.storage.store import Store
 
         opened = Store.existing(store)
         entries = measured_entries([store])
-        page = run_page(entries, opened.runs(), pictures(opened), title or f"Robustness: {opened.name}")
+        page = run_page(
+            entries, opened.runs(), pictures(opened), title or f"Robustness: {opened.name}", headlines(opened)
+        )
         with reporting_os_errors(out):
             out.write_text(page, encoding="utf-8")
         print_line(output_console(), f"Written to {out}.")

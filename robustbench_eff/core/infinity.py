@@ -12,6 +12,16 @@ INFINITE = "inf"
 _ROUNDED_DOWN = Context(prec=3, rounding=ROUND_DOWN)
 
 
+def is_number(value: float | None, *, may_be_infinite: bool) -> bool:
+    """Return whether a value may stand in a report: None, a finite number, or infinity where that has a meaning.
+
+    Args:
+        value: The value.
+        may_be_infinite: Whether plus infinity is a value, as of a distance. NaN and minus infinity never are.
+    """
+    return value is None or math.isfinite(value) or (may_be_infinite and value == math.inf)
+
+
 def infinite_text(searched_to: float | None) -> str:
     """Return an infinite number as text: `> 0.0627` above the limit of a search, else `∞`.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.leaderboards.entry import Cell, Check, Entry, Provenance, Result
+from robustbench_eff.reports.headline_line import headline_lines
 from robustbench_eff.scores.alexnet import AlexNet
 from robustbench_eff.scores.cell_groups import cells_with_unique_names
 from robustbench_eff.scores.compute import store_scores
@@ -113,7 +115,7 @@ def _sort_key(result: Result) -> tuple[object, ...]:
 def _result(score: Score) -> Result:
     names = ("benchmark", "perturbation", "metric", "value", "low", "high", "searched_to", "n", "protocol")
     return Result(
-        **{name: getattr(score, name) for name in (*names, "flags", "cell")},
+        **{name: getattr(score, name) for name in (*names, "flags", "cell", "detail")},
         unit=score.definition.unit,
         higher_is_better=score.higher_is_better,
     )
@@ -132,6 +134,17 @@ def _cell(store: Store, cell_id: str, cell: StoredCell) -> Cell:
         outcomes=outcomes.digest(rows),
         won_by=dict(sorted(won_by.items())),
     )
+
+
+def headlines(store: Store) -> list[str]:
+    """Return a sentence for each model and benchmark that was attacked, with the models' names in entries.
+
+    Args:
+        store: The store.
+    """
+    sources = {cell.model: cell.model_source for cell in cells_with_unique_names(store).values()}
+    scores = store_scores(store, verdicts=store_verdicts(store))
+    return headline_lines([replace(score, model=measured_name(score.model, sources[score.model])) for score in scores])
 
 
 def pictures(store: Store) -> dict[str, list[tuple[str, bytes]]]:

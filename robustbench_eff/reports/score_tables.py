@@ -8,7 +8,7 @@ from functools import partial
 from rich.console import Console
 
 from robustbench_eff.core.flags import AT_CHANCE, CAUSES_OF_CHANCE
-from robustbench_eff.core.metric import Section
+from robustbench_eff.core.metric import METRICS, Section
 from robustbench_eff.scores.headline import by_ball, headlines
 from robustbench_eff.scores.score import Score
 
@@ -58,11 +58,15 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
 
 
 def section_of(score: Score) -> Section:
-    """Return the section of the report in which a score stands.
+    """Return the section of the report in which a score stands; that of metrics of plugins is always "other".
+
+    The tables of the other sections lay out the metrics of the package, each in a place of its own.
 
     Args:
         score: The score.
     """
+    if score.definition.name not in METRICS:
+        return "other"
     if score.metric == "accuracy" and score.kind == "corruption":
         return "corruption"
     return score.definition.section

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
-from robustbench_eff.core.flags import FAILED
+from robustbench_eff.core.flags import FAILED, NOT_FINITE
+from robustbench_eff.core.infinity import is_number
 from robustbench_eff.registry.scores import SCORES
 from robustbench_eff.storage.store import Store
 
@@ -26,7 +28,8 @@ def store_scores(
     """Return the scores of cells in the order in which they were begun, then those over several cells.
 
     Two models with one name are told apart by a few digits of their hash. A cell that failed has a score without a
-    value, whose flag gives the reason.
+    value, whose flag gives the reason. A value or an interval that is not finite, of a plugin, is left out with a flag;
+    distances may be infinite.
 
     Args:
         store: The store.
@@ -54,7 +57,7 @@ def store_scores(
             cells = [item for item in items if item.kind in function.kinds]
             groups = comparable(cells) if function.over == "comparable cells" else [cells]
             scores += [score for group in groups if group for score in function.compute(group, context)]
-    return scores
+    return [_with_finite_numbers(score) for score in scores]
 
 
 def failures(store: Store) -> dict[str, str]:
@@ -77,6 +80,17 @@ def _of_cell(item: CellOutcomes, functions: Sequence[ScoreFunction]) -> list[Sco
         if isinstance(function, CellScores) and item.kind in function.kinds
         for score in function.compute(item)
     ]
+
+
+def _with_finite_numbers(score: Score) -> Score:
+    """Leave out what is not a number, or infinite though not a distance; without a value there is no interval."""
+    is_sound = partial(is_number, may_be_infinite=score.definition.section == "distance")
+    if not is_sound(score.value):
+        flags = (*score.flags, f"the value{NOT_FINITE}")
+        return replace(score, value=None, low=None, high=None, flags=flags)
+    if not (is_sound(score.low) and is_sound(score.high)):
+        return replace(score, low=None, high=None, flags=(*score.flags, f"an end of the interval{NOT_FINITE}"))
+    return score
 
 
 def _columns(functions: Sequence[ScoreFunction], kind: CellKind) -> list[str]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from robustbench_eff.core.flags import NOT_FINITE
+from robustbench_eff.core.infinity import is_number
 from robustbench_eff.core.metric import METRICS, Metric, metric_of
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_P
@@ -78,6 +81,25 @@ def stays_within_the_bounds_of_its_metrics(function: ScoreFunction) -> None:
                 assert inside, f"{score.metric} lies outside its interval"
 
 
+def has_finite_numbers(function: ScoreFunction) -> None:
+    """Check that values and intervals are finite numbers or None; distances and their upper ends may be infinite.
+
+    Args:
+        function: A row of the table of scores.
+
+    Raises:
+        AssertionError: A value or an end is NaN, or infinite where its metric is not a distance.
+    """
+    for accuracy, samples in product((0.0, 0.6, 1.0), (0, 1, SAMPLES)):
+        for score in made_up_scores(function, samples=samples, accuracy=accuracy):
+            metric = _metric(function, score)
+            is_distance = metric is not None and metric.section == "distance"
+            for name in ("value", "low", "high"):
+                number = getattr(score, name)
+                sound = is_number(number, may_be_infinite=is_distance)
+                assert sound, f"{name} of {score.metric}{NOT_FINITE}: {number}"
+
+
 def has_no_number_without_samples(function: ScoreFunction) -> None:
     """Check that cells without finished samples give no value, and no error.
 
@@ -93,6 +115,7 @@ def has_no_number_without_samples(function: ScoreFunction) -> None:
 SCORE_CHECKS: tuple[Callable[[ScoreFunction], None], ...] = (
     declares_its_metrics,
     reads_only_columns_that_it_declares,
+    has_finite_numbers,
     stays_within_the_bounds_of_its_metrics,
     has_no_number_without_samples,
 )

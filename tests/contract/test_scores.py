@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
 
+from metric_sets import PUBLISHED_ONLY, WITH_PEOPLE
 from robustbench_eff.core.metric import METRICS, Metric, metric_of
 from robustbench_eff.registry.metrics import find_metric
 from robustbench_eff.registry.scores import SCORES
@@ -16,28 +18,6 @@ from robustbench_eff.scores.score import Score
 from robustbench_eff.scores.score_function import CellScores, GroupScores, ScoreContext, ScoreFunction
 from robustbench_eff.testing import SCORE_CHECKS
 from robustbench_eff.testing.scores import made_up_scores
-
-WITH_PEOPLE = {"error_consistency"}
-"""Metrics that need the trials of human observers besides a store."""
-PUBLISHED_ONLY = {
-    "top5_accuracy",
-    "error",
-    "mCE_3D",
-    "map",
-    "ap",
-    "map_delta",
-    "ap_delta",
-    "top1_delta",
-    "robust_top1_delta",
-    "mce_improvement",
-    "zero_shot_top1",
-    "linear_top1",
-    "accuracy_difference",
-    "observed_consistency",
-    "mean_rank",
-    "ood_accuracy_fraction",
-}
-"""Metrics that only published tables hold."""
 
 
 @pytest.mark.parametrize("check", SCORE_CHECKS, ids=lambda check: check.__name__)
@@ -113,6 +93,13 @@ def test_the_function_that_the_broken_ones_are_made_from_is_good(check: Callable
         ("stays_within_the_bounds_of_its_metrics", good(compute=scoring("acme/gap", 1.5)), "above its bound"),
         ("stays_within_the_bounds_of_its_metrics", good(compute=scoring("acme/gap", -1.5)), "below its bound"),
         ("stays_within_the_bounds_of_its_metrics", good(compute=scoring("acme/gap", -0.5)), "outside its interval"),
+        ("has_finite_numbers", good(compute=scoring("acme/gap", math.nan)), "value of acme/gap is not a finite number"),
+        ("has_finite_numbers", good(compute=scoring("acme/gap", math.inf)), "value of acme/gap is not a finite number"),
+        (
+            "has_finite_numbers",
+            good(compute=scoring("acme/gap", 0.5, (0.0, math.nan))),
+            "high of acme/gap is not",
+        ),
         ("has_no_number_without_samples", good(compute=never_empty), "a value without any sample"),
         (
             "has_no_number_without_samples",

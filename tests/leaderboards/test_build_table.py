@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 
@@ -60,6 +61,19 @@ def test_a_second_number_for_one_place_becomes_a_flag() -> None:
     (row,) = build_table([Entry(model="m", claimed=twice)], layout("default")).rows
     (figure,) = row.figures
     assert figure is not None and (figure.value, figure.flags) == (0.5, ("elsewhere 25.00",))
+
+
+@pytest.mark.parametrize("ending", FORMATS)
+def test_the_worst_class_is_named_with_the_table(ending: str) -> None:
+    fields = {"benchmark": "b", "metric": "worst_class_accuracy", "protocol": "p"}
+    details = {"a": '3 "cat", n = 13', "b": "class 4 and 1 more, n = 7", "c": ""}
+    entries = [
+        Entry(model=name, measured=(Result(**fields, value=0.5, detail=detail),)) for name, detail in details.items()
+    ]
+    table = build_table(entries, Layout.parse("{title: T, columns: [{label: worst, metric: worst_class_*}]}", "x"))
+    assert table.warnings == ['a, worst: worst class: 3 "cat", n = 13.', "b, worst: worst class: 4 and 1 more, n = 7."]
+    text = html.unescape(FORMATS[ending](table))
+    assert "cat" in text and ("n = 13" in text or "n = 13" in text.replace("\\,", " "))
 
 
 def test_models_without_a_number_are_left_out_if_the_layout_is_complete() -> None:

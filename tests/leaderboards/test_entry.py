@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from board_entries import counted, measured
+from earlier_entries import old
 from robustbench_eff.core.errors import EntryError
+from robustbench_eff.core.metric import metric_of
 from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.leaderboards.entry import Entry, Result, plain_name, read_entry
+from robustbench_eff.leaderboards.validation import problems
 
 
 def test_an_entry_comes_back_from_its_file(tmp_path: Path) -> None:
@@ -106,6 +110,35 @@ def test_results_of_two_entries_are_kept_apart_by_kind() -> None:
     both = measured("mine", 900, 400).with_results_of(Entry(model="mine", family="cnn", claimed=(claim,)))
     assert [kind for kind, _ in both.results()] == ["measured", "measured", "claimed"]
     assert both.family == "cnn" and both.provenance is not None
+
+
+@pytest.mark.parametrize("newer_first", [True, False])
+def test_a_number_in_two_formats_is_one_result_of_the_newer_format(newer_first: bool) -> None:
+    new = measured("mine", 900, 400)
+    earlier = old(new)
+    assert earlier.measured[0].low != new.measured[0].low
+    both = new.with_results_of(earlier) if newer_first else earlier.with_results_of(new)
+    assert both.format == 2 and both.measured == new.measured
+    assert problems(both.with_checksum(), proportion_interval, metric_of) == []
+
+
+def test_numbers_that_differ_in_more_than_their_format_are_both_kept() -> None:
+    new, earlier = measured("mine", 900, 400), old(measured("mine", 901, 400))
+    both = earlier.with_results_of(new)
+    assert [result.value for result in both.measured] == [0.901, 0.4, 0.9]
+    assert both.measured[1:] == (new.measured[1], new.measured[0])
+    claims = [Result(benchmark="digits", metric="accuracy", value=0.9, protocol="test", source=of) for of in "ab"]
+    joined = Entry(model="m", format=1, claimed=tuple(claims[:1])).with_results_of(
+        Entry(model="m", claimed=tuple(claims[1:]))
+    )
+    assert joined.claimed == tuple(claims) and joined.format == 2
+
+
+def test_published_numbers_do_not_change_the_format_of_what_was_measured() -> None:
+    earlier = old(measured("mine", 900, 400))
+    published = Result(benchmark="digits", metric="accuracy", value=0.9, protocol="test")
+    both = Entry(model="mine", published=(published,)).with_results_of(earlier)
+    assert both.format == 1 and problems(both.with_checksum(), proportion_interval, metric_of) == []
 
 
 def test_globs_select_models_and_results() -> None:

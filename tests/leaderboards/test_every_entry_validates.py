@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from earlier_entries import old
 from entry_stores import STORES, write
+from metric_sets import PUBLISHED_ONLY, WITH_PEOPLE
 from robustbench_eff.core.metric import METRICS, Metric, metric_of
 from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.leaderboards.entry import Entry, read_entry
@@ -24,28 +26,6 @@ from robustbench_eff.scores.build_score import score_of
 from robustbench_eff.scores.cell_groups import CellOutcomes
 from robustbench_eff.scores.score import Score
 from robustbench_eff.scores.score_function import CellScores
-
-WITH_PEOPLE = {"error_consistency"}
-"""Metrics that need a file of people's trials besides a store, and so are not in an entry."""
-PUBLISHED_ONLY = {
-    "accuracy_difference",
-    "ap",
-    "ap_delta",
-    "error",
-    "linear_top1",
-    "mCE_3D",
-    "map",
-    "map_delta",
-    "mce_improvement",
-    "mean_rank",
-    "observed_consistency",
-    "ood_accuracy_fraction",
-    "robust_top1_delta",
-    "top1_delta",
-    "top5_accuracy",
-    "zero_shot_top1",
-}
-"""Metrics that only published tables hold."""
 
 
 def alexnet() -> AlexNet:
@@ -73,6 +53,12 @@ def test_an_entry_validates_alone_and_against_its_outcomes(name: str, tmp_path: 
         assert issues_of(read) == []
         assert differences(read, again[entry.model]) == []
         assert entry.measured
+        earlier = old(read)
+        assert json.loads(earlier.text())["format"] == 1 and not any(
+            "detail" in row for row in json.loads(earlier.text())["measured"]
+        )
+        assert issues_of(earlier) == []
+        assert differences(earlier, again[entry.model]) == []
 
 
 @pytest.mark.parametrize("name", [name for name in STORES if name != "sequences"])
@@ -80,6 +66,44 @@ def test_the_command_finds_nothing_wrong_with_what_it_wrote(name: str, tmp_path:
     store = write(tmp_path / "store", STORES[name])
     write_entries(measured_entries([store]), tmp_path / "entries")
     assert validate_entries([tmp_path / "entries"], [store]) == []
+
+
+def test_the_worst_of_attacks_of_an_earlier_version_is_compared_with_the_outcomes(tmp_path: Path) -> None:
+    (entry,) = entries_of("accuracies", tmp_path)
+    earlier = old(entry)
+    (union,) = (result for result in earlier.measured if result.perturbation.startswith("worst of "))
+    assert union.perturbation == "worst of 2 attacks in 4 runs, linf 8/255"
+
+    def changed(**fields: object) -> Entry:
+        results = [union.model_copy(update=fields) if result is union else result for result in earlier.measured]
+        return earlier.model_copy(update={"measured": tuple(results)}).with_checksum()
+
+    messages = [issue.what for issue in differences(changed(value=0.5), entry)]
+    assert messages == ["value is 0.5, the outcomes give 0.375"]
+    assert differences(changed(flags=("fewer flags than today",)), entry) == []
+    other = differences(changed(perturbation="worst of 3 attacks, linf 8/255"), entry)
+    assert [issue.what for issue in other] == [
+        "does not follow from the outcomes",
+        "follows from the outcomes and is missing",
+    ]
+    without = earlier.model_copy(update={"measured": earlier.measured[1:]}).with_checksum()
+    assert [issue.what for issue in differences(without, entry)] == ["follows from the outcomes and is missing"]
+
+
+def test_the_worst_class_is_named_in_the_entry_and_compared(tmp_path: Path) -> None:
+    (entry,) = entries_of("accuracies", tmp_path)
+    worst = {result.perturbation: result for result in entry.measured if result.metric.startswith("worst_class")}
+    assert worst["none"].detail == "class 2 and 1 more, n = 10"
+    others = [result.detail for result in entry.measured if not result.metric.startswith("worst_class")]
+    assert all(result.detail for result in worst.values()) and set(others) == {""}
+    results = tuple(
+        result.model_copy(update={"detail": "class 1, n = 10"}) if result == worst["none"] else result
+        for result in entry.measured
+    )
+    changed = entry.model_copy(update={"measured": results}).with_checksum()
+    assert [issue.what for issue in differences(changed, entry)] == [
+        "detail is class 1, n = 10, the outcomes give class 2 and 1 more, n = 10"
+    ]
 
 
 def test_every_metric_that_the_package_computes_is_in_one_of_these_entries(tmp_path: Path) -> None:
@@ -153,6 +177,9 @@ def test_the_metric_of_a_plugin_validates_too(tmp_path: Path, monkeypatch: pytes
         ("median_distance_linf", {"value": math.inf, "high": 0.5}, "lies outside its interval"),
         ("median_distance_linf", {"searched_to": 0.001}, "is above 0.001, the limit of the search"),
         ("accuracy", {"value": math.inf, "high": math.inf}, "is above 1"),
+        ("accuracy", {"low": -3.0}, "low -3.0 is below 0"),
+        ("accuracy", {"high": 9.0}, "high 9.0 is above 1"),
+        ("median_distance_linf", {"low": -0.1}, "low -0.1 is below 0"),
         ("accuracy", {"searched_to": 0.5}, "has the limit of a search, which only distances have"),
     ],
 )

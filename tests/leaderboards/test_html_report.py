@@ -87,7 +87,7 @@ def test_a_report_is_complete_and_self_contained() -> None:
 
 def test_names_are_text() -> None:
     nasty = measured("<script>alert(1)</script>", 900, 400)
-    text = run_page([nasty], [], {nasty.model: [("<img onerror=alert(1)>", b"")]}, "<b>title</b>")
+    text = run_page([nasty], [], {nasty.model: [("<img onerror=alert(1)>", b"")]}, "<b>title</b>", ["<script>x"])
     assert "<script" not in text and "<img onerror" not in text and "<b>title" not in text
 
 
@@ -147,5 +147,10 @@ def test_the_command_writes_the_report_of_a_store(tmp_path: Path) -> None:
     text = (tmp_path / "page.html").read_text()
     assert "digits_standard" in text and "data:image/png;base64," in text and "<svg" in text
     assert Elements(text).open == []
+    printed = CliRunner().invoke(app, ["score", str(tmp_path / "store")]).stdout
+    first = printed.splitlines()[0]
+    assert first.startswith("digits_standard on digits: robust accuracy ")
+    assert 0 < text.index(first) < text.index("<table"), "the headline stands above the first table"
+    assert "worst class: " in text
     answer = CliRunner().invoke(app, ["report", str(tmp_path / "nowhere")])
     assert (answer.exit_code, "is not a store of outcomes" in answer.output) == (2, True)

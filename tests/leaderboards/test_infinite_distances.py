@@ -14,6 +14,7 @@ from rich.console import Console
 from scipy.stats import binomtest
 
 from board_entries import IMAGES, measured
+from earlier_entries import old, wilson
 from robustbench_eff.core.errors import EntryError
 from robustbench_eff.core.infinity import distance_text, infinite_text, strict_json
 from robustbench_eff.core.metric import metric_of
@@ -265,19 +266,6 @@ def test_nan_is_refused_in_python_too() -> None:
         distance("a", math.nan, None, None)
 
 
-def old(entry: Entry) -> Entry:
-    """Return an entry as an earlier version wrote it: Wilson's intervals, and null for an infinite distance."""
-    results = []
-    for result in entry.measured:
-        changed = {"searched_to": None}
-        changed |= {name: None for name in ("value", "high") if getattr(result, name) == math.inf}
-        if result.unit == "fraction" and result.n and result.value is not None:
-            wilson = binomtest(round(result.value * result.n), result.n).proportion_ci(method="wilson")
-            changed |= {"low": wilson.low, "high": wilson.high}
-        results.append(result.model_copy(update=changed))
-    return entry.model_copy(update={"format": 1, "measured": tuple(results)}).with_checksum()
-
-
 @pytest.mark.parametrize("shown", SHOWN)
 @pytest.mark.parametrize("right", [0, 1, 900, 1000])
 def test_an_entry_of_an_earlier_version_is_still_valid(shown: Entry, right: int, tmp_path: Path) -> None:
@@ -287,6 +275,12 @@ def test_an_entry_of_an_earlier_version_is_still_valid(shown: Entry, right: int,
     read = read_entry(tmp_path / "old.json")
     assert read.format == 1
     assert problems(read, proportion_interval, metric_of) == []
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 1), (1, 1), (7, 40), (1000, 1000)])
+def test_intervals_of_an_earlier_version_are_wilsons(right: int, n: int) -> None:
+    expected = binomtest(right, n).proportion_ci(method="wilson")
+    assert wilson(right / n, n) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_each_version_has_its_own_intervals() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -95,6 +96,32 @@ def test_a_number_within_the_bounds_of_its_metric_is_sound(metric: str, value: f
     fields = {"metric": metric, "value": value, "low": None, "high": None}
     entry = changed(0, **fields, higher_is_better=known.higher_is_better)
     assert problems(entry, proportion_interval, metric_of) == []
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "low", "high", "words"),
+    [
+        ("mCE", math.inf, None, None, ["value is infinite, which only distances may be"]),
+        ("mFR", 1.0, 0.5, math.inf, ["high is infinite, which only distances may be"]),
+        ("average_certified_radius", 0.5, 0.1, math.inf, ["high is infinite, which only distances may be"]),
+        ("relative_mCE", -math.inf, None, None, ["value is infinite, which only distances may be"]),
+        ("aurc", 0.2, -3.0, 9.0, ["low -3.0 is below 0", "high 9.0 is above 1"]),
+        ("aurc", 0.2, 0.1, math.inf, ["high inf is above 1"]),
+        ("median_distance_linf", math.inf, 0.1, math.inf, []),
+        ("mCE", 1.5, 0.5, 2.5, []),
+    ],
+)
+@pytest.mark.parametrize("kind", ["measured", "published", "claimed"])
+def test_only_distances_are_infinite_and_intervals_lie_within_the_bounds(
+    kind: str, metric: str, value: float, low: float | None, high: float | None, words: list[str]
+) -> None:
+    known = metric_of(metric)
+    assert known is not None
+    fields = {"benchmark": "digits", "metric": metric, "value": 0.1, "protocol": "test", "n": 9, "unit": known.unit}
+    result = Result(**fields, higher_is_better=known.higher_is_better)
+    result = result.model_copy(update={"value": value, "low": low, "high": high})
+    entry = GOOD.model_copy(update={"measured": (), kind: (result,)}).with_checksum()
+    assert [issue.what for issue in problems(entry, proportion_interval, metric_of)] == words
 
 
 def test_other_labels_may_leave_out_samples_and_are_not_the_clean_accuracy() -> None:
