@@ -90,8 +90,7 @@ def leading(scores: Sequence[Score]) -> list[Score]:
     """Return the headline that leads the report of each classifier on the same images, without those nobody attacked.
 
     With several balls it is that of the radius at which most attacks ran: of the finished attacks that the headline
-    counts, those of this very radius and the security curves that have it. Of equally many it is the first in the order
-    of `by_ball`.
+    counts, those of this very radius and the security curves that have it. Of equally many it is the lowest number.
 
     Args:
         scores: Scores of any models.
@@ -105,7 +104,7 @@ def leading(scores: Sequence[Score]) -> list[Score]:
     ordered = by_ball(scores)
     for score, leads in zip(ordered, headlines(ordered), strict=True):
         subject = subject_of(score)
-        if leads and (subject not in found or _searches(score, attacks) > _searches(found[subject], attacks)):
+        if leads and (subject not in found or _lead(score, attacks) > _lead(found[subject], attacks)):
             found[subject] = score
     return [*found.values()]
 
@@ -116,9 +115,10 @@ def _counts(score: Score) -> bool:
     return is_robust and not any(flag.startswith(PARTIAL) for flag in score.flags)
 
 
-def _searches(score: Score, attacks: dict[tuple[Subject, Ball], int]) -> int:
+def _lead(score: Score, attacks: dict[tuple[Subject, Ball], int]) -> tuple[int, float]:
+    """How many attacks ran at the radius of a headline, and how low it is."""
     ball = ball_of(score)
-    return 0 if ball is None else attacks.get((subject_of(score), ball), 0)
+    return (0 if ball is None else attacks.get((subject_of(score), ball), 0)), -(score.value or 0.0)
 
 
 def _ball_key(score: Score) -> tuple[int, str, float]:

@@ -27,6 +27,7 @@ from .corruptions import corruption_contributions
 from .distances import distances, number_unknown, survives
 from .masking_checks import store_verdicts, suspicions
 from .sequences import mean_sequence_contributions, stabilities, suffix
+from .worst_case import Union, score_of_union, unions
 
 Values = npt.NDArray[np.float64]
 NOT_PAIRED = (
@@ -135,7 +136,7 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
         item = CellOutcomes(cell, store.outcomes(cell.id))
         if reason := _why_left_out(item):
             left_out.append(f"{cell.benchmark}, {cell.perturbation}: {reason}")
-        else:
+        if item.finished:
             by_kind[item.kind].append(item)
     contributions: dict[str, SampleContributions] = {}
     for key, entry in _all(by_kind, alexnet or published()):
@@ -166,7 +167,10 @@ def _all(
     for item in by_kind.get("cue conflict", ()):
         yield _of_conflict(item)
     for item in by_kind.get("minimum norm", ()):
-        yield from _within_radii(item)
+        if not _why_left_out(item):
+            yield from _within_radii(item)
+    for union in unions([*by_kind.get("attack", ()), *by_kind.get("minimum norm", ())]):
+        yield _under_all_attacks(union)
     for item in by_kind.get("certificate", ()):
         yield from _of_certificates(item)
     for item in by_kind.get("sequence", ()):
@@ -205,6 +209,15 @@ def _answers(item: CellOutcomes) -> dict[str, Any]:
 
 
 _ANSWERS = {"labels": "label", "predictions": "prediction"}
+
+
+def _under_all_attacks(union: Union) -> tuple[str, SampleContributions]:
+    """Robust accuracy under all attacks in a ball."""
+    score = score_of_union(union, ())
+    entry = _entry(union.attacks, score.perturbation, score.metric, Contribution(union.shares))
+    flags = dict.fromkeys(flag for item in union.attacks for flag in cell_flags(item))
+    entry = replace(entry, protocol=score.protocol, flags=(*union.left_out, *flags))
+    return _key(union.attacks, entry), entry
 
 
 def _within_radii(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions]]:
@@ -274,4 +287,5 @@ def _key(group: Sequence[CellOutcomes], entry: SampleContributions) -> str:
     names = ("constants", "jpeg_quality", "surrogate", *(("version",) if len(group) == 1 else ()))
     made_with = {name: cell.configuration.get(name) for name in names}
     seeds = seeds_of([item.cell for item in group])
+    made_with |= {"attacks": entry.protocol.attacks} if entry.protocol.attacks else {}
     return json.dumps([*images, entry.perturbation, entry.metric, seeds, made_with])
