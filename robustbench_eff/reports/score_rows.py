@@ -80,14 +80,8 @@ def table_of_rows(
         line = [named[name] for name in before] + _numbers(row, columns)
         line += [*(write(row.score) for write in notes.values()), *(text[name] for name in after)]
         table.add_row(*(Text(cell, "bold" if row.is_headline else "") for cell in line))
-    bearers = {
-        (name, heading): score
-        for name, row in zip(_row_names(texts, before), rows, strict=True)
-        for heading, score in row.cells.items()
-        if heading in columns
-    }
-    below = [HEADLINE_MEANS] if has_headlines else []
-    return Printed(table, "\n".join(filter(None, (*below, flags_below(bearers)))))
+    flags = _flags_of_rows(dict(zip(_row_names(texts, before), rows, strict=True)), columns)
+    return Printed(table, "\n".join(filter(None, (HEADLINE_MEANS if has_headlines else "", flags))))
 
 
 def _header(
@@ -110,6 +104,12 @@ def _numbers(row: Row, columns: Mapping[str, Callable[[Score], str]]) -> list[st
     """The numbers of a row with the marks of their flags, empty where there is none."""
     found = [(row.cells.get(heading), write) for heading, write in columns.items()]
     return ["" if score is None else marked(write(score), score) for score, write in found]
+
+
+def _flags_of_rows(rows: Mapping[str, Row], columns: Iterable[str]) -> str:
+    """The flags of the numbers that are shown, by the names of their rows."""
+    shown = {(name, heading): row.cells.get(heading) for name, row in rows.items() for heading in columns}
+    return flags_below({name: score for name, score in shown.items() if score is not None})
 
 
 def _row_names(texts: Sequence[Mapping[str, str]], before: Sequence[str]) -> list[str]:
