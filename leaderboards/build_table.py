@@ -13,9 +13,13 @@ from robustbench_eff.core.statistics import Ranks
 from .columns import Layout, Pattern
 from .entry import Entry, Kind, Result, Unit
 from .published_names import best_known_attack
-from .ranking import ranks_of
+from .ranking import RankedColumn, ranks_of
 from .table import Column, Estimate, Row, Table, TableValue, number_text
 
+UNION = "worst of "
+"""How the worst of several attacks begins, whose column always names them."""
+MEDIAN = "median_distance"
+"""How metrics begin whose intervals are from order statistics."""
 OVER_CONSTANTS = ("mean_accuracy", "mean_flip_probability", "mean_top5_distance")
 """How metrics begin that exist for several sets of constants, so that their columns always name the set."""
 
@@ -55,7 +59,7 @@ def build_table(entries: Sequence[Entry], layout: Layout) -> Table:
         raise EmptyTable(
             "None of the results match these columns.", "Choose others: --columns, --benchmark, or fewer filters."
         )
-    places = sorted(results, key=lambda place: (place.pattern, -len(results[place]), _sortable(place.key)))
+    places = sorted(results, key=lambda place: _order(place, len(results[place])))
     columns = _labelled(places, layout.columns)
     figures = [_figures(results[place], place.key, _best_known(entries, place.key)) for place in places]
     rows = [
@@ -74,7 +78,13 @@ def build_table(entries: Sequence[Entry], layout: Layout) -> Table:
         label = columns[sorting[0]].label
         raise EmptyTable(f"No model has a number in {label}.", "Sort by another column, or leave out `complete: true`.")
     rows = _ranked(_sorted(rows, sorting, columns), sorting, columns)
-    return Table(title=layout.title, columns=columns, rows=tuple(rows), digits=layout.digits)
+    return Table(
+        title=layout.title,
+        columns=columns,
+        rows=tuple(rows),
+        digits=layout.digits,
+        ranked_by=columns[sorting[0]].label,
+    )
 
 
 def _by_place(entries: Sequence[Entry], patterns: Sequence[Pattern]) -> dict[_Place, dict[int, list[Result]]]:
@@ -107,6 +117,11 @@ def _key(kind: Kind, result: Result) -> Key:
     )
 
 
+def _order(place: _Place, num_models: int) -> tuple[object, ...]:
+    """Put the fullest columns of a pattern first, and of the worst of several attacks that of most."""
+    return place.pattern, -num_models, -len(place.key.protocol.attacks), _sortable(place.key)
+
+
 def _sortable(key: Key) -> tuple[object, ...]:
     """Return the fields of a key in their order, the protocol as a sentence."""
     return tuple(str(field) if isinstance(field, Protocol) else field for field in key)
@@ -134,7 +149,8 @@ def _labelled(places: Sequence[_Place], patterns: Sequence[Pattern]) -> tuple[Co
 
 
 def _is_named(name: str, key: Key, keys: Iterable[Key]) -> bool:
-    return _varies(keys, name) or (name == "perturbation" and key.metric.startswith(OVER_CONSTANTS))
+    is_ambiguous = key.metric.startswith(OVER_CONSTANTS) or key.perturbation.startswith(UNION)
+    return _varies(keys, name) or (name == "perturbation" and is_ambiguous)
 
 
 def _varies(keys: Iterable[Key], name: str) -> bool:
@@ -224,11 +240,15 @@ def _ranked(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Colum
     first = columns[sorting[0]]
     of_rows = [None if first.kind == "claimed" else _sorted_by(row, sorting) for row in rows]
     of_rows = next((numbers[index] for index in sorting if numbers[index] == of_rows), of_rows)
-    directions = [column.higher_is_better for column in (*columns, first)]
-    *of_columns, of_rows_found = ranks_of([*numbers, of_rows], directions)
+    *in_columns, in_rows = ranks_of(
+        [
+            RankedColumn(estimates, column.higher_is_better, column.metric.startswith(MEDIAN))
+            for estimates, column in zip([*numbers, of_rows], (*columns, first), strict=True)
+        ]
+    )
     return [
-        replace(row, ranks=of_row, figures=tuple(map(_with_rank, row.figures, found)))
-        for row, of_row, *found in zip(rows, of_rows_found, *of_columns, strict=True)
+        replace(row, ranks=ranks, figures=tuple(map(_with_rank, row.figures, of_row)))
+        for row, ranks, *of_row in zip(rows, in_rows, *in_columns, strict=True)
     ]
 
 

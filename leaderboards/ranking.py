@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -12,32 +13,46 @@ from robustbench_eff.core.statistics import PairTests, Ranks, table_ranks
 from .open_ends import finite
 from .table import Estimate
 
+LEAST_P_OF_MEDIANS = 2 * 0.025**2
+"""Smallest p-value that two 95 % intervals from order statistics prove: that both miss towards each other. Beyond them
+nothing is known, because distances may have a gap there that the width of an interval does not show."""
 
-def ranks_of(
-    columns: Sequence[Sequence[Estimate | None]], higher_is_better: Sequence[bool]
-) -> list[list[Ranks | None]]:
+
+class RankedColumn(NamedTuple):
+    """The numbers of one column of a table."""
+
+    numbers: Sequence[Estimate | None]
+    """None where a model is not ranked."""
+    higher_is_better: bool
+    is_median: bool = False
+    """Whether their intervals are from order statistics."""
+
+
+def ranks_of(columns: Sequence[RankedColumn]) -> list[list[Ranks | None]]:
     """Return the best and the worst rank that every number of a table may have in its column.
 
     With 95 % confidence all true ranks of all columns lie within them at once.
 
     Args:
-        columns: Numbers of every column; None where a model is not ranked. A column that is given twice, as the same
-            object, is tested once.
-        higher_is_better: For every column, whether its largest number is the best.
+        columns: The columns. One whose numbers are given twice, as the same object, is tested once.
     """
-    once = {id(column): (column, higher) for column, higher in zip(columns, higher_is_better, strict=True)}
+    once = {id(column.numbers): column for column in columns}
     tests = [
-        pair_tests([number for number in column if number is not None], higher_is_better=higher)
-        for column, higher in once.values()
+        pair_tests(
+            [number for number in column.numbers if number is not None],
+            higher_is_better=column.higher_is_better,
+            least_p=LEAST_P_OF_MEDIANS if column.is_median else 0.0,
+        )
+        for column in once.values()
     ]
-    found = dict(zip(once, map(iter, table_ranks(tests)), strict=True))
+    ranks = dict(zip(once, map(iter, table_ranks(tests)), strict=True))
     placed = {
-        key: [None if number is None else next(found[key]) for number in column] for key, (column, _) in once.items()
+        key: [None if number is None else next(ranks[key]) for number in column.numbers] for key, column in once.items()
     }
-    return [placed[id(column)] for column in columns]
+    return [placed[id(column.numbers)] for column in columns]
 
 
-def pair_tests(estimates: Sequence[Estimate], *, higher_is_better: bool) -> PairTests:
+def pair_tests(estimates: Sequence[Estimate], *, higher_is_better: bool, least_p: float = 0.0) -> PairTests:
     """Return the tests of all pairs of a column, whose ranks `core.statistics.table_ranks` gives.
 
     The difference of two numbers is divided by the root of the sum of squares of the arms of their 95 % intervals that
@@ -46,12 +61,16 @@ def pair_tests(estimates: Sequence[Estimate], *, higher_is_better: bool) -> Pair
 
     Args:
         estimates: Numbers of the column. One without an interval counts as exact, one with an interval and without a
-            number of samples as one of many samples. An end that is missing or not finite distinguishes from no other.
+            number of samples as one of many samples. An end that is missing or not finite distinguishes from no other,
+            nor does an infinite value from numbers beyond the limit of its search.
         higher_is_better: True if the largest number is the best.
+        least_p: The smallest p-value of a pair.
 
     Source: Zou & Donner 2008, Statistics in Medicine 27(10), for the arms.
     Differs: Student's t in place of the normal distribution, so that no two of few samples are told apart too easily.
     """
+    limits = np.array([np.inf if of.searched_to is None else of.searched_to for of in estimates])
+    unbounded = np.array([np.isinf(of.value) for of in estimates], dtype=bool)
     estimates = finite(estimates)
     sign = 1.0 if higher_is_better else -1.0
     values = sign * np.array([estimate.value for estimate in estimates], dtype=np.float64)
@@ -64,8 +83,10 @@ def pair_tests(estimates: Sequence[Estimate], *, higher_is_better: bool) -> Pair
     with np.errstate(divide="ignore", invalid="ignore"):
         spread = np.hypot(down[better], up[worse]) / stdtrit(of_pair, 0.975)
         p_values = 2 * stdtr(of_pair, -(values[better] - values[worse]) / spread)
-    undecided = (values[first] == values[second]) | np.isnan(p_values) | (of_pair < 1)
-    return PairTests(values, np.where(undecided, 1.0, p_values))
+    beyond = np.abs(values) > limits[:, None]  # where another number lies beyond the limit of a search
+    unknown = (unbounded[first] & beyond[first, second]) | (unbounded[second] & beyond[second, first])
+    undecided = (values[first] == values[second]) | np.isnan(p_values) | (of_pair < 1) | unknown
+    return PairTests(values, np.where(undecided, 1.0, np.maximum(p_values, least_p)))
 
 
 def _arms(estimate: Estimate) -> tuple[float, float]:

@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from robustbench_eff.core.flags import is_doubted
-from robustbench_eff.core.infinity import infinite_text
+from robustbench_eff.core.infinity import distance_text
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.statistics import Ranks
 
 from .entry import Kind, Unit
+
+LEGEND = (
+    "With 95 % intervals. Bold: no other is known to be better. All ranks of this table hold at once, with 95 % "
+    "confidence; a number without an interval counts as exact."
+)
+"""What the numbers of every table mean."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +104,27 @@ class Table:
     rows: tuple[Row, ...]
     digits: int = 2
     """Digits after the point of fractions, which are written in percent."""
+    ranked_by: str = ""
+    """Label of the column by which the rows are ranked."""
 
     @property
     def protocols(self) -> dict[tuple[Kind, Protocol], int]:
         """Numbers of the footnotes that give the protocol of each column."""
         keys = dict.fromkeys((column.kind, column.protocol) for column in self.columns)
         return {key: number for number, key in enumerate(keys, start=1)}
+
+    @property
+    def legend(self) -> str:
+        """What the numbers mean, in some sentences below every format."""
+        ends = [end for row in self.rows for figure in row.figures if figure for end in (figure.value, figure.high)]
+        is_infinite = any(end is not None and math.isinf(end) for end in ends)
+        return " ".join(
+            [
+                LEGEND,
+                *([f"Rows are ranked by {self.ranked_by}."] if self.ranked_by else []),
+                *(["> and ∞: no adversarial image was found up to this distance, or at any."] if is_infinite else []),
+            ]
+        )
 
     @property
     def warnings(self) -> list[str]:
@@ -168,9 +189,11 @@ def number_text(value: float | None, unit: Unit, digits: int, searched_to: float
     """
     if value is None:
         return "-"
-    if math.isinf(value):
-        return infinite_text(searched_to) if value > 0 else "-∞"
-    return f"{100 * value:.{digits}f}" if unit == "fraction" else f"{value:.4g}"
+    if value == -math.inf:
+        return "-∞"
+    if math.isinf(value) or unit == "number":
+        return distance_text(value, searched_to)
+    return f"{100 * value:.{digits}f}"
 
 
 def unit_text(unit: Unit, higher_is_better: bool) -> str:

@@ -19,10 +19,6 @@ from .grid import Cell, Label, by_model, by_number
 from .latex import latex
 from .table import Table
 
-LEGEND = (
-    "With 95 % intervals. Bold: no other is known to be better. All ranks of this table hold at once, with 95 % "
-    "confidence; a number without an interval counts as exact."
-)
 _MARKDOWN = {mark: f"\\{mark}" for mark in "\\|*_`<>[]~&$"}
 
 
@@ -43,7 +39,7 @@ def markdown(table: Table, *, transposed: bool = False) -> str:
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return (
         f"**{as_text(table.title)}**\n\n{body}\n\n"
-        + "<br>\n".join([*notes, *map(as_text, table.warnings), LEGEND])
+        + "<br>\n".join([*notes, *map(as_text, (*table.warnings, table.legend))])
         + "\n"
     )
 
@@ -102,7 +98,7 @@ def _element(table: Table, heads: str, rows: str) -> str:
     notes += "".join(f"\n<p>{escape(warning)}</p>" for warning in table.warnings)
     return (
         f"<table>\n<caption>{escape(table.title)}</caption>\n<thead><tr>{heads}</tr></thead>\n"
-        f"<tbody>\n{rows}\n</tbody>\n</table>\n{notes}\n<p>{escape(LEGEND)}</p>\n"
+        f"<tbody>\n{rows}\n</tbody>\n</table>\n{notes}\n<p>{escape(table.legend)}</p>\n"
     )
 
 

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from .grid import Cell, Grid, Label, by_model, by_number
 from .table import Table
-from .table_formats import LEGEND
 
 MOST_PARTS = 4
 """Maximum number of tables shown one below the other."""
@@ -37,7 +36,7 @@ def show(table: Table, console: Console, *, transposed: bool = False) -> None:
         console.print(f"({number}) {kind}: {protocol}", style="dim", highlight=False, markup=False)
     for warning in table.warnings:
         console.print(warning, style="bold", highlight=False, markup=False)
-    console.print(LEGEND, style="dim")
+    console.print(table.legend, style="dim", highlight=False, markup=False)
     if left_out:
         hint = "Select fewer by --benchmark, --family, --model or --columns, or write all with --out FILE.csv."
         console.print(f"{left_out} further columns are not shown. {hint}", style="bold", highlight=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 from typer.testing import CliRunner
 
 from robustbench_eff.cli import app
+from robustbench_eff.cli.common import error_console, output_console
 from robustbench_eff.scores.clean import CONFIDENCE_METRICS
 
 MODEL = ["--model", "digits_standard"]
@@ -291,3 +293,15 @@ def test_the_installed_command_completes_names(tmp_path: Path) -> None:
     command = [str(Path(sys.executable).parent / "robust-eval")]
     answer = subprocess.run(command, capture_output=True, text=True, env=os.environ | variables, timeout=60)
     assert answer.stdout.split() == ["effnet_b7_aa", "effnet_b7_advprop"]
+
+
+@pytest.mark.parametrize(("columns", "width"), [("0", 160), ("", 160), ("wide", 160), ("-5", 160), ("100", 100)])
+def test_only_a_positive_number_of_columns_is_a_width(
+    columns: str, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the first case nothing at all was printed."""
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    assert output_console().width == width
+    assert error_console().width > 0

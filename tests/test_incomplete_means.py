@@ -63,6 +63,16 @@ def test_a_cell_that_was_begun_or_failed_or_drawn_is_missing_with_its_reason() -
         assert f"missing: fog 3 ({reason})." in line
 
 
+def test_cells_that_were_begun_are_named_even_where_most_are_missing() -> None:
+    scores = [score("fog(severity=1)"), score("snow(severity=2)", "failed: out of memory")]
+    scores += [score("frost(severity=5)", "incomplete: 40 of 100")]
+    (line,) = lines(scores)
+    missing = "snow 2 (failed), frost 5 (incomplete: 40 of 100), gaussian_noise 1, gaussian_noise 2 and 70 more"
+    assert f"of which 1 is complete: fog 1; missing: {missing}. Repeat" in line
+    (line,) = lines([score("snow(severity=2)", "failed: out of memory")])
+    assert "of which 0 are complete; missing: snow 2 (failed), " in line
+
+
 def test_nothing_is_said_of_a_whole_set_or_of_none() -> None:
     assert lines(corrupted()) == lines([]) == lines([score("saturate(severity=1)")]) == []
     assert lines([score("fog(severity=3)", protocol=Protocol(split="test", stream=f"x, {RISING_SEVERITY}"))]) == []
@@ -94,8 +104,8 @@ def test_sequences_likewise() -> None:
 
 def test_json_lists_them() -> None:
     printed = json.loads(json_object(corrupted("fog(severity=3)", "snow(severity=1)"), "runs/x", [], []))
-    (gap,) = printed["incomplete_means"]
-    assert (gap["model"], gap["benchmark"], gap["set"]) == ("m", "imagenet-c", "imagenet_c")
-    assert gap["means"] == ["mean_accuracy", "mCE", "relative_mCE"] and len(gap["complete"]) == 73
-    assert sorted(gap["missing"]) == ["fog 3", "snow 1"]
+    (incomplete,) = printed["incomplete_means"]
+    assert (incomplete["model"], incomplete["benchmark"], incomplete["set"]) == ("m", "imagenet-c", "imagenet_c")
+    assert incomplete["means"] == ["mean_accuracy", "mCE", "relative_mCE"] and len(incomplete["complete"]) == 73
+    assert sorted(incomplete["missing"]) == ["fog 3", "snow 1"]
     assert json.loads(json_object(corrupted(), "runs/x", [], []))["incomplete_means"] == []

@@ -156,6 +156,52 @@ def test_the_flags_of_every_number_in_a_row_stand_below() -> None:
     assert "* m AURC: of the first of 3 orders." in text
 
 
+def test_the_flags_of_rows_with_one_name_stand_below() -> None:
+    first, second = (
+        item(
+            attack_cell(4, "pgd(eps=8/255)", 8 / 255, id=f"seed {seed}", seed=seed),
+            table(stored, correct=[True] * stored),
+        )
+        for seed, stored in ((0, 2), (1, 4))
+    )
+    scores = [score for one in (first, second) for score in accuracy_scores(one) if score.metric == "robust_accuracy"]
+    assert "* pgd(eps=8/255) (1): incomplete: 2 of 4." in _one_line(shown(scores, 140))
+    assert "* pgd(eps=8/255) (2): incomplete: 2 of 4." in _one_line(shown(scores[::-1], 140))
+    alike = [replace(score, protocol=scores[0].protocol, n=4) for score in scores]
+    assert "* pgd(eps=8/255) in row 1: incomplete: 2 of 4." in _one_line(shown(alike, 140))
+
+
+def test_the_flags_of_confidence_under_two_protocols_stand_below() -> None:
+    clean = [score for score in scores_of("m", flags=("of one",)) if score.definition.section == "clean"]
+    other = [
+        replace(score, flags=(), cell="other", protocol=replace(score.protocol, description="others"))
+        for score in clean
+    ]
+    assert "* m (1): of one." in shown([*clean, *other], 100)
+    assert "* m (2): of one." in shown([*other, *clean], 100)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_other_labels_have_no_column_of_the_first() -> None:
+    """Accuracy by the ReaL labels is of the same cell, under another benchmark."""
+    votes = item(
+        cell(4, id="a", configuration={"votes_per_image": 2}), table(4, correct=[True] * 4, votes=[[True, False]] * 4)
+    )
+    scores = [*accuracy_scores(votes)]
+    real = replace(scores[0], benchmark="other labels", value=0.25, low=0.0, high=0.9)
+    text = shown([*scores, real], 140)
+    assert "every vote" in text
+    (row,) = [line for line in text.splitlines() if "other labels" in line and "25.00" in line]
+    (header,) = [line for line in text.splitlines() if "every vote" in line and "┃" in line]
+    column = [part.strip() for part in header.split("┃")].index("every vote")
+    assert row.split("│")[column].strip() == ""
+    of_votes = next(line for line in text.splitlines() if line.startswith("│") and "other labels" not in line)
+    assert of_votes.split("│")[column].strip() != ""
+
+
 def test_rounding_is_a_column_only_where_it_changes_something() -> None:
     scores = [score for score in scores_of("m") if score.definition.section == "accuracy"]
     values = {score.cell: score.value for score in scores if score.metric == "robust_accuracy"}

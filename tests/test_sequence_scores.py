@@ -180,6 +180,27 @@ def test_noise_is_scored_at_its_own_difficulty(logits: np.ndarray) -> None:
     assert metrics == {"accuracy_all_frames", "flip_probability_difficulty_2", "top5_distance_difficulty_2"}
 
 
+def test_flags_of_a_noise_sequence_are_those_of_its_cell_at_that_difficulty(logits: np.ndarray) -> None:
+    """A sequence that is compared with the first frame has a cell for every difficulty."""
+    names = SEQUENCE_SETS["imagenet_p"].names
+    cells = [item(cell(name), outcomes(logits)) for name in names if "noise" not in name]
+    for difficulty in (1, 2, 3):
+        for name in (name for name in names if "noise" in name):
+            rows = outcomes(logits)
+            if difficulty < 3 and name == "shot_noise":
+                note = pa.array([f"of difficulty {difficulty}"] * len(logits))
+                rows = rows.set_column(rows.column_names.index("note"), "note", note)
+            cells.append(item(cell(name, difficulty), rows))
+    cells.append(item(cell("gaussian_noise", 2), outcomes(logits)))
+    scores = {score.metric: score.flags for score in mean_sequence_scores(cells, ScoreContext())}
+    of_first = "of difficulty 1 (in 1 of 10 cells)"
+    assert scores["mean_flip_probability"] == scores["mean_top5_distance"] == (of_first,)
+    assert scores["mFR"][0] == of_first
+    twice = "gaussian_noise 2 was read from several files, of which the last counts"
+    assert scores["mean_flip_probability_difficulty_2"] == ("of difficulty 2 (in 1 of 10 cells)", twice)
+    assert scores["mean_top5_distance_difficulty_3"] == ()
+
+
 def test_a_run_stores_the_ranking_of_every_frame(tmp_path: Path) -> None:
     texts = ("translate_sequence(constants='cifar10')", "gaussian_noise_sequence(constants='cifar10')")
     options: dict[str, Any] = {"corruptions": texts, "limit": 12, "store": tmp_path / "whole"}

@@ -67,6 +67,7 @@ def test_means_over_seeds_have_students_interval() -> None:
     half = 4.302652729911275 * np.std([0.1, 0.2, 0.4], ddof=1) / np.sqrt(3)
     assert (found.mean, found.low, found.high) == pytest.approx((0.7 / 3, 0.7 / 3 - half, 0.7 / 3 + half))
     assert over_seeds([0.5]).low is None
+    assert over_seeds([0.97] * 3).low is None, "equal values show nothing of how seeds differ"
 
 
 def test_the_interval_covers_the_mean_as_often_as_it_says() -> None:

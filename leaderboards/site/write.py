@@ -11,7 +11,7 @@ from ..entry import Entry, Kind
 from ..file_names import file_names
 from ..perturbations import SEVERITIES
 from ..render import page
-from ..table_formats import LEGEND
+from ..table import LEGEND
 from .boards import Board, DataChunks, as_data, boards
 from .data import Piece, piece
 from .folder import FIRST_PAGE, earlier, put

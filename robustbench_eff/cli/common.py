@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 from rich.console import Console
@@ -203,13 +203,24 @@ def parse_radii(text: str | None) -> tuple[float, ...]:
 
 
 def output_console() -> Console:
-    """Return the console of stdout: 160 columns wide if stdout is not a terminal, unless COLUMNS says otherwise."""
-    return Console(width=None if sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdecimal() else 160)
+    """Return the console of stdout: COLUMNS wide if that is a positive number, else 160 if stdout is not a terminal."""
+    return Console(width=_width(sys.stdout, 160))
 
 
 def error_console() -> Console:
     """Return the console of stderr."""
-    return Console(stderr=True)
+    return Console(stderr=True, width=_width(sys.stderr, None))
+
+
+def _width(stream: TextIO, otherwise: int | None) -> int | None:
+    """The width of a console, None for the one that rich finds; it would take COLUMNS=0 for no columns at all."""
+    columns = os.environ.get("COLUMNS", "")
+    is_number = columns.isdecimal()
+    if is_number and int(columns) > 0:
+        return None
+    if stream.isatty():
+        return os.get_terminal_size(stream.fileno()).columns or 80 if is_number else None
+    return otherwise or (80 if is_number else None)
 
 
 def print_line(console: Console, text: str) -> None:

@@ -131,7 +131,8 @@ def _print_pair(
 
     rows = comparison.compare(*contributions)
     if as_json:
-        plain = [dataclasses.asdict(row) | {"protocols": list(map(str, row.protocols))} for row in rows]
+        names = {"models": list(models)}
+        plain = [names | dataclasses.asdict(row) | {"protocols": list(map(str, row.protocols))} for row in rows]
         print(json.dumps(plain, ensure_ascii=False))
     else:
         comparison_table.pair_table(rows, models[0], models[1], output_console())

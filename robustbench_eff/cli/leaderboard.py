@@ -52,7 +52,7 @@ def build(
         from robustbench_eff.leaderboards.columns import layout
         from robustbench_eff.leaderboards.table_formats import FORMATS
         from robustbench_eff.publishing.collect import collect_entries
-        from robustbench_eff.publishing.missing_means import columns_with_results, missing_means
+        from robustbench_eff.publishing.incomplete_means import columns_with_results, incomplete_means
 
         for path in out or ():
             _writer_for(FORMATS, path)
@@ -65,7 +65,7 @@ def build(
             models=tuple(model or ()),
             benchmarks=tuple(benchmark or ()),
         )
-        remarks = missing_means(entries, wanted)
+        remarks = incomplete_means(entries, wanted)
         try:
             table = build_table(entries, wanted)
         except EmptyTable as error:

@@ -18,6 +18,8 @@ CAUSES_OF_CHANCE = (
 """What to check where a clean accuracy is not above chance."""
 FAILED = "failed: "
 """Followed by the reason why there is no number."""
+PARTIAL = ("incomplete: ", "drawn at random: ")
+"""Followed by how many samples of how many a number stands on, where not all are evaluated."""
 NOT_FINITE = " is not a finite number"
 """Preceded by what was left out: the value of a score, or an end of its interval."""
 NAMES_LISTED = 6

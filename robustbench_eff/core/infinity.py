@@ -30,7 +30,27 @@ def infinite_text(searched_to: float | None) -> str:
     Args:
         searched_to: The limit, at least 0; None without one.
     """
-    return "∞" if searched_to is None else f"> {float(_ROUNDED_DOWN.create_decimal(repr(searched_to))):.4g}"
+    return "∞" if searched_to is None else f"> {_rounded_down(searched_to):.4g}"
+
+
+def distance_text(value: float, searched_to: float | None) -> str:
+    """Return a distance with four significant digits, or as `infinite_text`.
+
+    One that is hardly below the limit of the search is written as the limit is, so that no finite number looks larger
+    than `> 0.0627`.
+
+    Args:
+        value: The distance, at least 0.
+        searched_to: The limit, at least 0; None without one.
+    """
+    if math.isinf(value):
+        return infinite_text(searched_to)
+    return f"{value if searched_to is None else min(value, _rounded_down(searched_to)):.4g}"
+
+
+def _rounded_down(limit: float) -> float:
+    """The limit with three significant digits."""
+    return float(_ROUNDED_DOWN.create_decimal(repr(limit)))
 
 
 def strict_json(content: Any) -> Any:

@@ -11,8 +11,9 @@ _NAMES_SHOWN = 3
 """Number of classes that a sentence names."""
 RISING_SEVERITY = "order of rising severity"
 """What a protocol says of a stream in which the severity of a corruption rises."""
-_RADIUS = re.compile(r"\(eps=([^,()]+)\)|(?<=\()eps=([^,()]+), |, eps=([^,()]+)(?=[,)])")
-"""The radius in the text of an attack, with what would remain of the list of arguments without it."""
+_VALUE = r"(?!None\b)([^,()]+)"
+_RADIUS = re.compile(rf"\(eps={_VALUE}\)|(?<=\()eps={_VALUE}, |, eps={_VALUE}(?=[,)])")
+"""The radius in the text of an attack, with what remains of the list of arguments without it; None is no radius."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -30,7 +30,7 @@ def collect_entries(
     Args:
         sources: Stores of outcomes (folders or URLs), files of entries, and folders of such files.
         published: Whether to add the results that come with the package: published ones, and the measured ones of the
-            shipped models.
+            shipped models. Measurements in the sources replace these.
         families: Globs of architecture families; empty for all.
         defenses: Globs of defenses; empty for all.
         models: Globs of model names; empty for all.
@@ -48,7 +48,8 @@ def collect_entries(
         entries += measured_entries(stores, with_cells=False)
     if published:
         rows = published_results.select(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
-        entries += shipped() + published_results.entries(rows)
+        measured = {entry.model for entry in merge_entries(entries) if entry.provenance is not None}
+        entries += [entry for entry in shipped() if entry.model not in measured] + published_results.entries(rows)
     selected = [
         entry.filtered(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
         for entry in merge_entries(entries)

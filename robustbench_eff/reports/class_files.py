@@ -27,6 +27,7 @@ BY_CLASS = (
     "protocol",
     "flags",
 )
+"""Columns of the file of accuracies by class, in their order."""
 CONFUSION = (
     "model",
     "benchmark",
@@ -39,7 +40,7 @@ CONFUSION = (
     "protocol",
     "flags",
 )
-"""Columns of the two files, in their order."""
+"""Columns of the file of the confusion of classes, in their order."""
 
 
 def write(rows: Sequence[Values], columns: Sequence[str], path: Path) -> None:

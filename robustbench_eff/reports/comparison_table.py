@@ -12,6 +12,7 @@ from robustbench_eff.core.statistics import LEVEL
 from robustbench_eff.registry.metrics import metric_of
 from robustbench_eff.scores.compare import Comparison, RankedScore
 
+from .fit_table import print_table
 from .formatting import interval, number
 
 PAIR_TITLE = "In %, differences in points with 95 % intervals; all that is called better holds at once, with 95 %"
@@ -27,25 +28,29 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
         b: Name of the second model.
         console: Where to print.
     """
-    table = Table(title=f"A = {a}\nB = {b}\n{PAIR_TITLE}", title_justify="left")
-    for name in ("benchmark", "perturbation", "score"):
+    benchmarks, sizes = {row.benchmark for row in rows}, {row.n for row in rows}
+    shared = [*(benchmarks if len(benchmarks) == 1 else ()), *(f"n = {n}" for n in sizes if len(sizes) == 1)]
+    title = "\n".join(filter(None, (f"A = {a}", f"B = {b}", PAIR_TITLE, " · ".join(shared))))
+    table = Table(title=title, title_justify="left")
+    for name in (*(["benchmark"] if len(benchmarks) > 1 else []), "perturbation", "score"):
         table.add_column(name, overflow="fold")
-    for name in ("A", "B", "A - B", "interval", "p, Holm", "only A", "only B", "κ of errors", "n", "better"):
-        table.add_column(name, justify="right")
+    numbers = ("A", "B", "A−B", "p, Holm", "better", "only A", "only B", "κ of errors")
+    for name in (*numbers, *(["n"] if len(sizes) > 1 else [])):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
         unit = metric_of(row.metric).unit
         cells = [
             *(number(value, unit) for value in (row.a, row.b)),
-            number(row.difference, unit, sign="+"),
-            interval(row),
+            f"{number(row.difference, unit, sign='+')} {interval(row)}",
             _p(row.p_holm),
+            _better(row),
             *("" if count is None else str(count) for count in (row.only_a, row.only_b)),
             _kappa(row),
-            str(row.n),
-            _better(row),
+            *([str(row.n)] if len(sizes) > 1 else []),
         ]
-        table.add_row(*map(Text, (row.benchmark, row.perturbation, row.metric, *cells)))
-    console.print(table)
+        names = [*([row.benchmark] if len(benchmarks) > 1 else []), row.perturbation, row.metric]
+        table.add_row(*map(Text, (*names, *cells)))
+    print_table(table, console)
     for row in rows:
         if len(row.protocols) > 1:
             a_protocol, b_protocol = row.protocols
@@ -69,7 +74,7 @@ def rank_table(rows: Sequence[RankedScore], models: Sequence[str], console: Cons
     for name in ("benchmark", "perturbation", "score"):
         table.add_column(name, overflow="fold")
     for name in models:
-        table.add_column(Text(name), justify="right", overflow="fold")
+        table.add_column(Text(name), justify="right", no_wrap=True)
     for row in rows:
         unit = metric_of(row.score.metric).unit
         cells = [
@@ -80,7 +85,7 @@ def rank_table(rows: Sequence[RankedScore], models: Sequence[str], console: Cons
         ]
         score = f"{row.score.metric} {'↑' if row.score.higher_is_better else '↓'}"
         table.add_row(*map(Text, (row.score.benchmark, row.score.perturbation, score, *cells)))
-    console.print(table)
+    print_table(table, console)
 
 
 def _kappa(row: Comparison) -> str:

@@ -12,8 +12,8 @@ from .formatting import distance
 from .score_rows import Marks, Printed, Row, table_of_rows
 
 INFINITE = (
-    "> and ∞: the search found an adversarial image of at most half of the samples, up to this distance or at all; "
-    "as the end of an interval: this cannot be ruled out."
+    "> and ∞: for at least half of the samples no adversarial image was found up to this distance, or at any distance. "
+    "As the end of an interval: the true median may be that large."
 )
 
 

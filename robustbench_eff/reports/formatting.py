@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from robustbench_eff.core.infinity import infinite_text
+from robustbench_eff.core.infinity import distance_text
 from robustbench_eff.core.metric import Unit
 from robustbench_eff.registry.metrics import metric_of
 from robustbench_eff.scores.score import Score
@@ -44,9 +43,7 @@ def distance(value: float | None, searched_to: float | None) -> str:
         value: Distance of an adversarial image, in units of [0, 1] pixels.
         searched_to: Largest distance that the search allowed; None if it had no limit.
     """
-    if value is None:
-        return "-"
-    return infinite_text(searched_to) if math.isinf(value) else f"{value:.4g}"
+    return "-" if value is None else distance_text(value, searched_to)
 
 
 def interval(score: Score | Comparison, digits: int = 2) -> str:

@@ -18,7 +18,7 @@ OTHERS_NAMED = 3
 def headline_lines(scores: Sequence[Score]) -> list[str]:
     """Return a sentence for each model and benchmark that was attacked, with the flags of its numbers.
 
-    The headline of the ball that most attacks searched comes first, then clean accuracy, then the other balls.
+    The headline of the radius at which most attacks ran comes first, then clean accuracy, then the other balls.
 
     Args:
         scores: All scores of a report.

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 
-from robustbench_eff.scores.missing_means import Gap, gaps, sentence
+from robustbench_eff.scores.incomplete_means import IncompleteSet, incomplete_sets, sentence
 from robustbench_eff.scores.score import Score
 
 
-def incomplete_means(scores: Iterable[Score]) -> Iterator[tuple[str, Gap]]:
+def incomplete_means(scores: Iterable[Score]) -> Iterator[tuple[str, IncompleteSet]]:
     """Yield the name of a model and a set that is not complete, for every such set.
 
     Args:
@@ -20,8 +20,8 @@ def incomplete_means(scores: Iterable[Score]) -> Iterator[tuple[str, Gap]]:
     for score in scores:
         of_models.setdefault(score.model, []).append(score)
     for model, group in of_models.items():
-        for gap in gaps(group):
-            yield model, gap
+        for incomplete in incomplete_sets(group):
+            yield model, incomplete
 
 
 def incomplete_lines(scores: Iterable[Score], console: Console) -> None:
@@ -31,8 +31,8 @@ def incomplete_lines(scores: Iterable[Score], console: Console) -> None:
         scores: Scores of any models.
         console: Where to print.
     """
-    models: dict[Gap, list[str]] = {}
-    for model, gap in incomplete_means(scores):
-        models.setdefault(gap, []).append(model)
-    for gap, names in models.items():
-        console.print(f"{sentence(gap, names)}.", markup=False, highlight=False, soft_wrap=True)
+    models: dict[IncompleteSet, list[str]] = {}
+    for model, incomplete in incomplete_means(scores):
+        models.setdefault(incomplete, []).append(model)
+    for incomplete, names in models.items():
+        console.print(f"{sentence(incomplete, names)}.", markup=False, highlight=False, soft_wrap=True)

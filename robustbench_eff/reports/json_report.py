@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from robustbench_eff.core.errors import Missing
 from robustbench_eff.core.infinity import strict_json
 from robustbench_eff.scores.headline import headlines
+from robustbench_eff.scores.incomplete_means import plain
 from robustbench_eff.scores.masking_checks import Verdict
-from robustbench_eff.scores.missing_means import plain
 from robustbench_eff.scores.score import Score
 
 from .incomplete_means import incomplete_means
@@ -39,7 +39,7 @@ def json_object(
     listed = list(scores)
     content = {
         "scores": [_score(score, leads) for score, leads in zip(listed, headlines(listed), strict=True)],
-        "incomplete_means": [plain(gap, model) for model, gap in incomplete_means(listed)],
+        "incomplete_means": [plain(incomplete, model) for model, incomplete in incomplete_means(listed)],
         "checks": [_check(verdict) for verdict in verdicts],
         "store": store,
         "failed": [_failure(item) for item in failed],

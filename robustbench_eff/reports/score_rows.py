@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from types import MappingProxyType
 from typing import NamedTuple, TypeAlias
 
@@ -20,7 +21,7 @@ SHARED = ("model", "benchmark", "n", "protocol")
 HEADLINE = "►"
 HEADLINE_MEANS = (
     f"{HEADLINE} The headline of a ball: robust accuracy under all attacks in it together, those of smaller balls "
-    "included; below it each alone."
+    "included; below it the attacks of this radius, each alone."
 )
 """The mark of a headline, and the line that explains it."""
 Marks: TypeAlias = Mapping[Protocol, str]
@@ -68,7 +69,32 @@ def table_of_rows(
     shared = {name for name in SHARED if len({text[name] for text in texts}) == 1}
     before = [name for name in names if name not in shared]
     after = [name for name in ("n", "protocol") if name not in shared]
-    table = Table(title=Text(_title(title, texts[0], shared & {*names, "n", "protocol"})), title_justify="left")
+    table = _header(_title(title, texts[0], shared & {*names, "n", "protocol"}), before, columns, [*notes], after)
+    has_headlines = any(row.is_headline for row in rows)
+    for row, text in zip(rows, texts, strict=True):
+        named = dict(text)
+        if has_headlines:
+            named["perturbation"] = (HEADLINE if row.is_headline else "").ljust(len(HEADLINE) + 1) + text[
+                "perturbation"
+            ]
+        line = [named[name] for name in before] + _numbers(row, columns)
+        line += [*(write(row.score) for write in notes.values()), *(text[name] for name in after)]
+        table.add_row(*(Text(cell, "bold" if row.is_headline else "") for cell in line))
+    bearers = {
+        (name, heading): score
+        for name, row in zip(_row_names(texts, before), rows, strict=True)
+        for heading, score in row.cells.items()
+        if heading in columns
+    }
+    below = [HEADLINE_MEANS] if has_headlines else []
+    return Printed(table, "\n".join(filter(None, (*below, flags_below(bearers)))))
+
+
+def _header(
+    title: str, before: Sequence[str], columns: Iterable[str], notes: Sequence[str], after: Sequence[str]
+) -> Table:
+    """A table without rows; texts fold, and numbers are never cut."""
+    table = Table(title=Text(title), title_justify="left")
     for name in before:
         table.add_column(name, overflow="fold")
     for name in columns:
@@ -77,24 +103,23 @@ def table_of_rows(
         table.add_column(name, overflow="fold")
     for name in after:
         table.add_column(name, justify="right", no_wrap=True)
-    has_headlines = any(row.is_headline for row in rows)
-    bearers: dict[tuple[str, str], Score] = {}
-    for row, text in zip(rows, texts, strict=True):
-        found = [row.cells.get(heading) for heading in columns]
-        numbers = [
-            "" if score is None else marked(columns[heading](score), score)
-            for heading, score in zip(columns, found, strict=True)
-        ]
-        line = [*(text[name] for name in before), *numbers, *(write(row.score) for write in notes.values())]
-        line += [text[name] for name in after]
-        if has_headlines:
-            indent = (HEADLINE if row.is_headline else "").ljust(len(HEADLINE) + 1)
-            line[before.index("perturbation")] = indent + text["perturbation"]
-        table.add_row(*(Text(cell, "bold" if row.is_headline else "") for cell in line))
-        name = ", ".join(text[name] for name in before) or text["model"]
-        bearers |= {(name, heading): score for heading, score in row.cells.items() if heading in columns}
-    below = [HEADLINE_MEANS] if has_headlines else []
-    return Printed(table, "\n".join(filter(None, (*below, flags_below(bearers)))))
+    return table
+
+
+def _numbers(row: Row, columns: Mapping[str, Callable[[Score], str]]) -> list[str]:
+    """The numbers of a row with the marks of their flags, empty where there is none."""
+    found = [(row.cells.get(heading), write) for heading, write in columns.items()]
+    return ["" if score is None else marked(write(score), score) for score, write in found]
+
+
+def _row_names(texts: Sequence[Mapping[str, str]], before: Sequence[str]) -> list[str]:
+    """How lines below the table name its rows: where names repeat, with the protocol, or else with the row's place."""
+    names = [", ".join(text[name] for name in before) or text["model"] for text in texts]
+    for more in ([text["protocol"] for text in texts], [f"in row {place}" for place in range(1, len(texts) + 1)]):
+        several = {name for name, count in Counter(names).items() if count > 1}
+        tells = len(set(more)) > 1
+        names = [f"{name} {of}" if tells and name in several else name for name, of in zip(names, more, strict=True)]
+    return names
 
 
 def _title(title: str, text: Mapping[str, str], shared: Set[str]) -> str:

@@ -76,16 +76,18 @@ def _accuracy_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
     """Clean accuracy, then ball by ball the headline and its parts; beside each the accuracy of the rounded images."""
     beside = {"_8bit": "8-bit", "_every_vote": "every vote"}
     others = {
-        (score.cell, heading): score
+        (score.cell, score.benchmark, heading): score
         for score in scores
         for ending, heading in beside.items()
         if score.metric.endswith(ending)
     }
     rows = [score for score in by_ball(scores) if not score.metric.endswith(tuple(beside))]
-    shown = [heading for heading in beside.values() if any(heading == other for _, other in others)]
-    values = {score.cell: score.value for score in rows if "@" not in score.metric}
+    shown = [heading for heading in beside.values() if any(heading == other for *_, other in others)]
+    values = {(score.cell, score.benchmark): score.value for score in rows if "@" not in score.metric}
     rounded_alike = all(
-        score.value == values.get(cell) for (cell, heading), score in others.items() if heading == "8-bit"
+        score.value == values.get((score.cell, score.benchmark))
+        for (*_, heading), score in others.items()
+        if heading == "8-bit"
     )
     columns: dict[str, Callable[[Score], str]] = {"accuracy": partial(with_interval, digits=2, ends=1)}
     columns |= {heading: _value for heading in shown if heading != "8-bit" or not rounded_alike}
@@ -94,9 +96,9 @@ def _accuracy_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:
             score,
             {"accuracy": score}
             | {
-                heading: others[score.cell, heading]
+                heading: others[score.cell, score.benchmark, heading]
                 for heading in shown
-                if score.cell and (score.cell, heading) in others
+                if score.cell and (score.cell, score.benchmark, heading) in others
             },
             leads,
         )

@@ -90,7 +90,7 @@ def calibration_intervals(confidence: Array, correct: Array, level: float = 0.95
     group = np.searchsorted(groups.confidence, confidence)
     gaps = confidence - correct
     signs = np.sign(_gap_of_bin(groups, np.searchsorted(_edges(BINS), groups.confidence)))
-    in_bins = _gap_of_bin(groups, groups.ends()[:-1] // PER_BIN)
+    in_bins = _gap_in_full_bins(groups)
     rms = _root_mean_square(groups, groups.ends(), groups.gaps(), PER_BIN)
     weights = in_bins / rms if rms else np.ones_like(in_bins)
     return CalibrationIntervals(
@@ -114,6 +114,14 @@ def _gap_of_bin(groups: Groups, bin_of_group: Array) -> Array:
     gaps = np.bincount(bin_of_group, weights=(groups.confidence - groups.share) * groups.size)
     sizes = np.bincount(bin_of_group, weights=groups.size)
     mean: Array = (gaps / np.maximum(sizes, 1))[bin_of_group]
+    return mean
+
+
+def _gap_in_full_bins(groups: Groups) -> Array:
+    """Return the gap of the RMS bins that each group lies in, the mean over its samples, shape (groups,)."""
+    gap, bin_of = np.repeat(groups.confidence - groups.share, groups.size), np.arange(groups.size.sum()) // PER_BIN
+    of_samples = (np.bincount(bin_of, gap) / np.bincount(bin_of))[bin_of]
+    mean: Array = np.add.reduceat(of_samples, groups.ends()[:-1]) / groups.size
     return mean
 
 

@@ -12,7 +12,7 @@ from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.statistics import Ranks, holm, table_ranks
 
 from .consistency import ErrorConsistency, error_consistency
-from .paired import mcnemar, newcombe
+from .paired import difference_interval, mcnemar
 from .paired_means import paired_differences
 from .per_sample import SampleContributions, Values
 from .ranks import pair_tests, sample_sums
@@ -22,8 +22,8 @@ from .ranks import pair_tests, sample_sums
 class Comparison:
     """A score of two models and their difference.
 
-    The 95 % interval is Newcombe's where every sample is either right or wrong, else that of `paired_differences`. It
-    excludes 0 only where p < 0.05.
+    The 95 % interval is that of `difference_interval` where every sample is either right or wrong, else that of
+    `paired_differences`. It excludes 0 only where p < 0.05.
     """
 
     benchmark: str
@@ -169,7 +169,7 @@ def _compared(a: SampleContributions, b: SampleContributions) -> Comparison:
 def _of_binary(comparison: Comparison, a: Values, b: Values) -> Comparison:
     """The comparison with exact tests, for samples that are right or wrong."""
     only_a, only_b, both = int((a > b).sum()), int((b > a).sum()), int((a * b).sum())
-    low, high = newcombe(both, only_a, only_b, len(a) - both - only_a - only_b)
+    low, high = difference_interval(both, only_a, only_b, len(a) - both - only_a - only_b)
     return replace(
         comparison,
         low=low,

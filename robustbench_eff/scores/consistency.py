@@ -86,8 +86,8 @@ def mean_consistency(pairs: Sequence[Answers], confidence: float = 0.95) -> Mean
     """Return the mean of kappa over pairs of observers, with its interval over samples.
 
     Kappa is linear in what each sample adds for small changes of their weights. Only samples on which independent
-    observers may differ tell anything about it: their expected number is the number of samples of the interval, so it
-    is wide for observers that are nearly always right.
+    observers may differ tell anything about it: their expected number, of pairs the harmonic mean, is the number of
+    samples of the interval, so it is wide for observers that are nearly always right or answered little together.
 
     Args:
         pairs: Answers of each pair to the same samples.
@@ -101,7 +101,7 @@ def mean_consistency(pairs: Sequence[Answers], confidence: float = 0.95) -> Mean
     agreements = [_agreement(pair) for pair in known]
     kappas = [(of.observed - of.expected) / (1 - of.expected) for of in agreements]
     added = np.mean([_influence(pair, of, kappa) for pair, of, kappa in zip(known, agreements, kappas, strict=True)], 0)
-    telling = max(1.0, float(np.mean([of.n * (1 - of.expected) for of in agreements])))
+    telling = max(1.0, 1 / float(np.mean([1 / (of.n * (1 - of.expected)) for of in agreements])))
     kappa = float(np.mean(kappas))
     squares = float((added**2).sum()) * (telling / 2) ** 2
     low, high = interval_from_spread((kappa + 1) / 2, squares, telling, confidence=confidence)

@@ -123,17 +123,22 @@ def corruption_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet) ->
             means[name, "mean_accuracy"] = Contribution(1 - errors)
     if ("imagenet_c", "mean_accuracy") in means and cells[0].cell.benchmark in AGAINST_ALEXNET:
         means |= _against_alexnet(cells[0], {name: wrong[name] for name in alexnet.errors}, alexnet)
-    orders = max((item.cell.orders for item in cells), default=1)
-    of_all = (f"the interval is over samples, not over the {orders} orders",) if orders > 1 else ()
-    score_flags: dict[tuple[str, str], tuple[str, ...]] = {}
-    for key in means:
-        members = CORRUPTION_SETS[key[0]].names if key[0] in CORRUPTION_SETS else (key[0],)
-        of_cells = flags_over([cell_flags(item) for name in members for item in found[name].values()])
-        about = tuple(flag for name in members for flag in flags.get(name, ()))
-        score_flags[key] = (*of_cells, *of_all, *about)
+    score_flags = {key: _flags(key[0], found, flags) for key in means}
     if ("imagenet_c", "mCE") in means and alexnet.not_above_clean:
         score_flags["imagenet_c", "mCE"] += (_no_relative(alexnet),)
     return means, score_flags
+
+
+def _flags(
+    name: str, found: Mapping[str, Mapping[int, CellOutcomes]], about: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Flags of a score over a corruption, or over a set of them: those of its cells, and about its corruptions."""
+    members = CORRUPTION_SETS[name].names if name in CORRUPTION_SETS else (name,)
+    cells = [item for member in members for item in found[member].values()]
+    orders = max(item.cell.orders for item in cells)
+    of_all = (f"the interval is over samples, not over the {orders} orders",) if orders > 1 else ()
+    about_them = (flag for member in members for flag in about.get(member, ()))
+    return (*flags_over([cell_flags(item) for item in cells]), *of_all, *about_them)
 
 
 def _by_corruption(

@@ -34,6 +34,15 @@ def distances(item: CellOutcomes) -> np.ndarray:
     return np.where(misclassified, 0.0, np.where(item.correct, math.inf, length))
 
 
+def number_unknown(item: CellOutcomes) -> int:
+    """Return of how many samples the distance is unknown, which a store of another program may hold.
+
+    Args:
+        item: A cell of a minimum-norm attack with its outcomes.
+    """
+    return int((~(distances(item) >= 0)).sum())  # NaN, or -1 pixels
+
+
 def survives(distance: np.ndarray, eps: float) -> np.ndarray:
     """Return which samples have no adversarial image within a radius, bool, shape (n,).
 
@@ -61,12 +70,23 @@ def distance_scores(item: CellOutcomes) -> list[Score]:
         item: A cell of a minimum-norm attack with its outcomes.
     """
     distance, metric = distances(item), f"median_distance_{item.cell.norm}"
-    unknown = int((~(distance >= 0)).sum())  # NaN, or -1 pixels
-    if unknown or not len(item):
-        score = replace(score_of(item, metric, None, (None, None)), searched_to=_limit(item))
-        return [replace(score, flags=(*score.flags, f"unknown distances: {unknown}"))] if unknown else [score]
+    if number_unknown(item) or not len(item):
+        return _without_values(item, metric)
     median = score_of(item, metric, float(np.median(distance)), median_interval(distance))
     return [*_at_radii(item, distance), replace(median, searched_to=_limit(item))]
+
+
+def _without_values(item: CellOutcomes, metric: str) -> list[Score]:
+    """The same scores where nothing is stored, or with a flag where distances are unknown."""
+    unknown, radii = number_unknown(item), item.cell.radii
+    flags = (f"unknown distances: {unknown}",) if unknown else ()
+    at_radii = [f"robust_accuracy@{spec.literal(eps)}" for eps in radii]
+    scores = [
+        score_of(item, name, None, (None, None))
+        for name in (*(["security_curve_area"] if radii else []), *at_radii, metric)
+    ]
+    scores[-1] = replace(scores[-1], searched_to=_limit(item))
+    return [replace(score, flags=(*score.flags, *flags)) for score in scores]
 
 
 def _limit(item: CellOutcomes) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from robustbench_eff.core import spec
+from robustbench_eff.core.flags import PARTIAL
 
 from .score import Ball, Score
 
@@ -88,8 +89,8 @@ def by_ball(scores: Sequence[Score]) -> list[Score]:
 def leading(scores: Sequence[Score]) -> list[Score]:
     """Return the headline that leads the report of each classifier on the same images, without those nobody attacked.
 
-    With several balls it is that of the ball that most attacks searched; of equally many the first in the order of
-    `by_ball`.
+    With several balls it is that of the radius at which most attacks ran: of the finished attacks that the headline
+    counts, those of this very radius and the security curves that have it. Of equally many it is the lowest number.
 
     Args:
         scores: Scores of any models.
@@ -97,20 +98,27 @@ def leading(scores: Sequence[Score]) -> list[Score]:
     attacks: dict[tuple[Subject, Ball], int] = {}
     for score in scores:
         ball = ball_of(score)
-        if ball is not None and score.metric == ROBUST and score.ball is None:
+        if ball is not None and score.ball is None and _counts(score):
             attacks[subject_of(score), ball] = attacks.get((subject_of(score), ball), 0) + 1
     found: dict[Subject, Score] = {}
     ordered = by_ball(scores)
     for score, leads in zip(ordered, headlines(ordered), strict=True):
         subject = subject_of(score)
-        if leads and (subject not in found or _searches(score, attacks) > _searches(found[subject], attacks)):
+        if leads and (subject not in found or _lead(score, attacks) > _lead(found[subject], attacks)):
             found[subject] = score
     return [*found.values()]
 
 
-def _searches(score: Score, attacks: dict[tuple[Subject, Ball], int]) -> int:
+def _counts(score: Score) -> bool:
+    """Whether a score is the robust accuracy under one attack that is finished."""
+    is_robust = score.metric.partition("@")[0] == ROBUST and score.value is not None
+    return is_robust and not any(flag.startswith(PARTIAL) for flag in score.flags)
+
+
+def _lead(score: Score, attacks: dict[tuple[Subject, Ball], int]) -> tuple[int, float]:
+    """How many attacks ran at the radius of a headline, and how low it is."""
     ball = ball_of(score)
-    return 0 if ball is None else attacks.get((subject_of(score), ball), 0)
+    return (0 if ball is None else attacks.get((subject_of(score), ball), 0)), -(score.value or 0.0)
 
 
 def _ball_key(score: Score) -> tuple[int, str, float]:

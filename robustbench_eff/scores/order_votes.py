@@ -15,7 +15,8 @@ def interval_over_orders(votes: npt.NDArray[np.bool_], confidence: float = 0.95)
 
     The distance of each end from the mean is the root of a sum of two squares: that of the exact interval over the
     samples, at the mean accuracy; and that of Student's t interval over the accuracies of the orders, with one degree
-    of freedom less than there are orders. If all orders agree, it is the exact interval.
+    of freedom less than there are orders. If all orders agree, it is the exact interval. Student's t
+    assumes that orders do not rarely collapse: no interval from three orders can show what none of them did.
 
     Args:
         votes: Whether each sample was right in each order, shape (n, orders), n at least 1.

@@ -36,11 +36,14 @@ def mcnemar(only_a: Counts, only_b: Counts) -> npt.NDArray[np.float64]:
     return np.asarray(np.minimum(1.0, 2 * tail), dtype=np.float64)
 
 
-def newcombe(both: int, only_a: int, only_b: int, neither: int, confidence: float = 0.95) -> tuple[float, float]:
+def difference_interval(
+    both: int, only_a: int, only_b: int, neither: int, confidence: float = 0.95
+) -> tuple[float, float]:
     """Return the confidence interval of the difference of two models' accuracies on the same samples, within [-1, 1].
 
-    It has a positive width even if no samples differ. It contains 0 wherever the exact McNemar test does not reject at
-    the same level, for which it is widened to 0 if need be.
+    It is the interval of the difference of two fractions, those of the samples on which only one of the models is
+    right, from the exact interval of each. It has a positive width even if no samples differ. It contains 0 wherever
+    the exact McNemar test does not reject at the same level, for which it is widened to 0 if need be.
 
     Args:
         both: Number of samples that both models classify correctly.
@@ -52,23 +55,19 @@ def newcombe(both: int, only_a: int, only_b: int, neither: int, confidence: floa
     Raises:
         ValueError: A count is negative, or all are 0.
 
-    Source: Newcombe 1998, Statistics in Medicine 17(22), method 10 (hybrid, continuity-corrected correlation).
-    Differs: exact limits of both accuracies in place of Wilson's.
+    Source: Zou & Donner 2008, Statistics in Medicine 27(10), for limits of a difference from those of its parts, with
+    the correlation of two fractions of one multinomial distribution.
     """
     n = both + only_a + only_b + neither
     if min(both, only_a, only_b, neither) < 0 or n < 1:
         raise ValueError(f"Counts must be at least 0 and not all 0, got {both}, {only_a}, {only_b}, {neither}.")
-    a, b = (both + only_a) / n, (both + only_b) / n
-    (low_a, high_a), (low_b, high_b) = (
-        proportion_interval(both + only_a, n, confidence),
-        proportion_interval(both + only_b, n, confidence),
+    a, b = only_a / n, only_b / n
+    low_a, high_a = proportion_interval(only_a, n, confidence)
+    low_b, high_b = proportion_interval(only_b, n, confidence)
+    correlation = -math.sqrt(a * b / ((1 - a) * (1 - b))) if max(a, b) < 1 else 0.0
+    below, above = (
+        math.sqrt(x * x - 2 * correlation * x * y + y * y)
+        for x, y in ((a - low_a, high_b - b), (high_a - a, b - low_b))
     )
-    margins = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
-    covariance = float(both * neither - only_a * only_b)
-    if covariance > 0:
-        covariance = max(covariance - n / 2, 0.0)
-    correlation = covariance / math.sqrt(margins) if margins else 0.0
-    down, up = (a - low_a, high_b - b), (high_a - a, b - low_b)
-    below, above = (math.sqrt(x * x - 2 * correlation * x * y + y * y) for x, y in (down, up))
-    low, high = a - b - below, a - b + above
+    low, high = max(a - b - below, -1.0), min(a - b + above, 1.0)
     return (low, high) if mcnemar(only_a, only_b) < 1 - confidence else (min(low, 0.0), max(high, 0.0))

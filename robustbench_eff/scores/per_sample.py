@@ -24,9 +24,10 @@ from .build_score import Contributions, ScoreFlags, cell_flags, protocol_over
 from .cell_groups import CellKind, CellOutcomes, cells_with_unique_names, comparable, seeds_of
 from .certificates import certified, radii_of, radius_contribution
 from .corruptions import corruption_contributions
-from .distances import distances, survives
+from .distances import distances, number_unknown, survives
 from .masking_checks import store_verdicts, suspicions
 from .sequences import mean_sequence_contributions, stabilities, suffix
+from .worst_case import Union, score_of_union, unions
 
 Values = npt.NDArray[np.float64]
 NOT_PAIRED = (
@@ -116,8 +117,9 @@ def model_named(store: Store, name: str | None) -> str:
 def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = None) -> Contributed:
     """Return everything that a model can be compared by on the same samples.
 
-    Unfinished cells and searches for the closest image without radii are left out. So are all but the first of cells
-    that differ only in the precision of their attacks, which, like the size of the images, is the model's own.
+    Unfinished cells are left out, and searches for the closest image without radii or with unknown distances. So are
+    all but the first of cells that differ only in the precision of their attacks, which, like the size of the images,
+    is the model's own.
 
     Args:
         store: The store.
@@ -132,12 +134,9 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
             continue
         cell = replace(cell, flags=cell.flags + suspected.get(cell.id, ()))
         item = CellOutcomes(cell, store.outcomes(cell.id))
-        if not item.finished:
-            stored = f"{len(item)} of {cell.samples} samples"
-            left_out.append(f"{cell.benchmark}, {cell.perturbation}: incomplete for {model}, {stored}")
-        elif cell.is_minimum_norm and not cell.radii:
-            left_out.append(f"{cell.benchmark}, {cell.perturbation}: {model} has only a median distance, {NOT_PAIRED}")
-        else:
+        if reason := _why_left_out(item):
+            left_out.append(f"{cell.benchmark}, {cell.perturbation}: {reason}")
+        if item.finished:
             by_kind[item.kind].append(item)
     contributions: dict[str, SampleContributions] = {}
     for key, entry in _all(by_kind, alexnet or published()):
@@ -146,6 +145,17 @@ def sample_contributions(store: Store, model: str, alexnet: AlexNet | None = Non
         elif contributions.setdefault(key, entry) is not entry:
             left_out.append(f"{entry.benchmark}, {entry.perturbation}: twice in {store.place}, the first counts")
     return Contributed(contributions, left_out)
+
+
+def _why_left_out(item: CellOutcomes) -> str:
+    """Why a cell cannot be compared; empty if it can."""
+    cell = item.cell
+    if not item.finished:
+        return f"incomplete for {cell.model}, {len(item)} of {cell.samples} samples"
+    if cell.is_minimum_norm and not cell.radii:
+        return f"{cell.model} has only a median distance, {NOT_PAIRED}"
+    unknown = number_unknown(item) if cell.is_minimum_norm else 0
+    return f"unknown distances of {cell.model}: {unknown}" if unknown else ""
 
 
 def _all(
@@ -157,7 +167,10 @@ def _all(
     for item in by_kind.get("cue conflict", ()):
         yield _of_conflict(item)
     for item in by_kind.get("minimum norm", ()):
-        yield from _within_radii(item)
+        if not _why_left_out(item):
+            yield from _within_radii(item)
+    for union in unions([*by_kind.get("attack", ()), *by_kind.get("minimum norm", ())]):
+        yield _under_all_attacks(union)
     for item in by_kind.get("certificate", ()):
         yield from _of_certificates(item)
     for item in by_kind.get("sequence", ()):
@@ -196,6 +209,15 @@ def _answers(item: CellOutcomes) -> dict[str, Any]:
 
 
 _ANSWERS = {"labels": "label", "predictions": "prediction"}
+
+
+def _under_all_attacks(union: Union) -> tuple[str, SampleContributions]:
+    """Robust accuracy under all attacks in a ball."""
+    score = score_of_union(union, ())
+    entry = _entry(union.attacks, score.perturbation, score.metric, Contribution(union.shares))
+    flags = dict.fromkeys(flag for item in union.attacks for flag in cell_flags(item))
+    entry = replace(entry, protocol=score.protocol, flags=(*union.left_out, *flags))
+    return _key(union.attacks, entry), entry
 
 
 def _within_radii(item: CellOutcomes) -> Iterator[tuple[str, SampleContributions]]:
@@ -265,4 +287,5 @@ def _key(group: Sequence[CellOutcomes], entry: SampleContributions) -> str:
     names = ("constants", "jpeg_quality", "surrogate", *(("version",) if len(group) == 1 else ()))
     made_with = {name: cell.configuration.get(name) for name in names}
     seeds = seeds_of([item.cell for item in group])
+    made_with |= {"attacks": entry.protocol.attacks} if entry.protocol.attacks else {}
     return json.dumps([*images, entry.perturbation, entry.metric, seeds, made_with])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -127,34 +128,53 @@ def mean_sequence_contributions(cells: Sequence[CellOutcomes], alexnet: AlexNet)
     first = cells[0].cell
     set_name = f"{first.constants}_p"
     tested = SEQUENCE_SETS[set_name].names
-    by_sequence: dict[tuple[str, int], dict[str, Contribution]] = {}
-    members: dict[str, CellOutcomes] = {}
-    flags: tuple[str, ...] = ()
-    for item in cells:
-        name = item.cell.sequence
-        members[name] = item
-        for key, values in stabilities(item).items():
-            if name in tested and key[0] == "flip_probability" and name in by_sequence.get(key, ()):
-                flags += (f"{name} {key[1]} was read from several files, of which the last counts",)
-            by_sequence.setdefault(key, {})[name] = values
-    contributions: dict[str, Contribution] = {}
+    contributions: dict[tuple[str, str], Contribution] = {}
+    flags: dict[tuple[str, str], tuple[str, ...]] = {}
     figures = {"flip_probability": alexnet.flip_probabilities, "top5_distance": alexnet.top5_distances}
-    for (metric, difficulty), of in sorted(by_sequence.items(), key=lambda entry: entry[0][1]):
-        if not set(tested) <= set(of):
+    for (metric, difficulty), members in sorted(_by_stability(cells).items(), key=lambda entry: entry[0][1]):
+        if not set(tested) <= set(members):
             continue
-        highest = of[tested[0]].high
-        mean = np.mean([of[name].values for name in tested], axis=0)
-        contributions[f"mean_{metric}{suffix(difficulty)}"] = Contribution(mean, high=highest)
+        of = {name: members[name][-1].values for name in tested}
+        mean_name = (set_name, f"mean_{metric}{suffix(difficulty)}")
+        highest = members[tested[0]][-1].values.high
+        contributions[mean_name] = Contribution(np.mean([of[name].values for name in tested], axis=0), high=highest)
+        flags[mean_name] = _flags([members[name] for name in tested], difficulty)
         of_alexnet = figures[metric]
         if difficulty == 1 and first.benchmark in AGAINST_ALEXNET and set(tested) <= set(of_alexnet):
             relative = np.mean([of[name].values / of_alexnet[name] for name in tested], axis=0)
             most = float(np.mean([highest / of_alexnet[name] for name in tested]))
-            contributions[RATES[metric]] = Contribution(relative, high=most)
-    flags = (*flags_over([cell_flags(members[name]) for name in tested if name in members]), *flags)
-    return (
-        {(set_name, metric): values for metric, values in contributions.items()},
-        {(set_name, metric): flags + (alexnet.flags if metric in RATES.values() else ()) for metric in contributions},
+            contributions[set_name, RATES[metric]] = Contribution(relative, high=most)
+            flags[set_name, RATES[metric]] = flags[mean_name] + alexnet.flags
+    return contributions, flags
+
+
+class _Member(NamedTuple):
+    """A cell of a sequence, and what its videos add at one difficulty."""
+
+    item: CellOutcomes
+    values: Contribution
+
+
+def _by_stability(cells: Sequence[CellOutcomes]) -> dict[tuple[str, int], dict[str, list[_Member]]]:
+    """By metric and difficulty, then by sequence, the cells that have it, of which the last counts.
+
+    Sequences that are compared with the first frame have a cell for every difficulty, others one for all.
+    """
+    found: dict[tuple[str, int], dict[str, list[_Member]]] = {}
+    for item in cells:
+        for key, values in stabilities(item).items():
+            found.setdefault(key, {}).setdefault(item.cell.sequence, []).append(_Member(item, values))
+    return found
+
+
+def _flags(members: Sequence[Sequence[_Member]], difficulty: int) -> tuple[str, ...]:
+    """Flags of a mean over sequences at a difficulty, from the cells of each sequence."""
+    read_twice = tuple(
+        f"{of[-1].item.cell.sequence} {difficulty} was read from several files, of which the last counts"
+        for of in members
+        if len(of) > 1
     )
+    return (*flags_over([cell_flags(of[-1].item) for of in members]), *read_twice)
 
 
 def stabilities(item: CellOutcomes) -> dict[tuple[str, int], Contribution]:

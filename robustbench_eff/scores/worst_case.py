@@ -17,7 +17,7 @@ from robustbench_eff.core.statistics import proportion_interval
 from .build_score import cell_flags, protocol_over
 from .cell_groups import CellOutcomes, subject_of
 from .class_scores import class_scores_of_union
-from .distances import distances, survives
+from .distances import distances, number_unknown, survives
 from .score import Ball, Score
 from .score_function import GroupScores, ScoreContext
 
@@ -54,15 +54,17 @@ class Union(NamedTuple):
     shares: Shares
     """Fraction of right votes of each sample under its strongest attack, shape (n,)."""
     left_out: tuple[str, ...]
-    """A flag for every unfinished attack in the ball."""
+    """A flag for every attack in the ball that is unfinished, or of which distances are unknown."""
 
 
 def worst_case_scores(cells: Sequence[CellOutcomes], context: ScoreContext) -> list[Score]:
     """Return `robust_accuracy` of every model in every ball that one of its attacks searched, under all attacks in it.
 
+    The balls are those of the radii of attacks inside a ball, and of every radius of security curves.
+
     The perturbation has the names of the attacks, and the protocol their full texts, so that the worst of other attacks
     is another column. The score has the flags of its cells and what is suspected of them; unfinished cells in the ball
-    are left out, and a flag says so.
+    and those with unknown distances are left out, and a flag says so.
 
     Args:
         cells: Cells of attacks with their outcomes.
@@ -94,8 +96,9 @@ def _scored(union: Union, context: ScoreContext) -> Score:
 def unions(cells: Sequence[CellOutcomes]) -> Iterator[Union]:
     """Yield the attacks of every model in every ball that one of them searched, where at least two lie in it.
 
-    An image found within a smaller radius counts for the larger ones; attacks on other samples are never combined. With
-    a single attack in the ball, its own score says the same.
+    A security curve searched the ball of each of its radii. An image found within a smaller radius counts for the
+    larger ones; attacks on other samples are never combined. With a single attack in the ball, its own score says the
+    same.
 
     Args:
         cells: Cells of attacks with their outcomes.
@@ -104,28 +107,44 @@ def unions(cells: Sequence[CellOutcomes]) -> Iterator[Union]:
     for item in cells:
         groups.setdefault((*subject_of(item.cell), item.cell.norm), []).append(item)
     for attacks in groups.values():
-        finished = [item for item in attacks if item.finished]
-        unfinished = [item for item in attacks if not item.finished]
-        for eps in sorted({item.cell.eps for item in finished if not item.cell.is_minimum_norm}):
-            inside = {item.cell.id: votes for item in finished if (votes := _votes(item, eps)) is not None}
+        usable = [item for item in attacks if not _why_left_out(item)]
+        for eps in sorted({radius for item in usable for radius in _radii(item)}):
+            inside = [item for item in usable if _searched(item, eps)]
             if len(inside) > 1:
-                left_out = (
-                    f"{item.cell.perturbation} is incomplete and left out"
-                    for item in unfinished
-                    if item.cell.is_minimum_norm or item.cell.eps <= eps
+                left_out = tuple(
+                    f"{item.cell.perturbation} {reason}"
+                    for item in attacks
+                    if (reason := _why_left_out(item)) and _searched(item, eps)
                 )
-                taken = [item for item in finished if item.cell.id in inside]
-                yield Union(Ball(attacks[0].cell.norm, eps), taken, worst_case([*inside.values()]), tuple(left_out))
+                shares = worst_case([_votes(item, eps) for item in inside])
+                yield Union(Ball(attacks[0].cell.norm, eps), inside, shares, left_out)
 
 
-def _votes(item: CellOutcomes, eps: float) -> Votes | None:
-    """Votes on the images found within `eps`, right where there is none; None if it was not searched.
+def _why_left_out(item: CellOutcomes) -> str:
+    """How a flag goes on after the text of an attack that cannot be taken; empty if it can."""
+    if not item.finished:
+        return "is incomplete and left out"
+    return "has unknown distances and is left out" if item.cell.is_minimum_norm and number_unknown(item) else ""
+
+
+def _radii(item: CellOutcomes) -> tuple[float, ...]:
+    """The radii of the balls that an attack searched; none of a search without a radius."""
+    return item.cell.radii if item.cell.is_minimum_norm else (item.cell.eps,)
+
+
+def _searched(item: CellOutcomes, eps: float) -> bool:
+    """Whether an attack looked for images within a radius."""
+    return item.cell.is_minimum_norm or item.cell.eps <= eps
+
+
+def _votes(item: CellOutcomes, eps: float) -> Votes:
+    """Votes on the images found within `eps`, right where there is none.
 
     A search for the closest image says only whether most votes are right.
     """
     if item.cell.is_minimum_norm:
         return survives(distances(item), eps)[:, None]
-    return item.votes if item.cell.eps <= eps else None
+    return item.votes
 
 
 def score_of_union(union: Union, flags: tuple[str, ...]) -> Score:

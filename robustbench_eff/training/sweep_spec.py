@@ -113,7 +113,7 @@ def folder_name(row: str, seed: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A mean over seeds with its 95 % confidence interval, which a single seed does not have."""
+    """A mean over seeds with its 95 % confidence interval, which a single seed and equal values do not have."""
 
     mean: float
     """Mean over the seeds."""
@@ -128,6 +128,8 @@ class Summary:
 def over_seeds(values: Sequence[float]) -> Summary:
     """Return the mean and Student's t interval, which covers the variation between seeds.
 
+    Equal values have no interval: the number of images is too small to show how seeds differ.
+
     Args:
         values: One value per seed.
 
@@ -137,8 +139,8 @@ def over_seeds(values: Sequence[float]) -> Summary:
     if not values:
         raise ValueError("There are no values.")
     mean = fmean(values)
-    if len(values) == 1:
-        return Summary(mean, None, None, 1)
+    if len(set(values)) == 1:
+        return Summary(mean, None, None, len(values))
     half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
     return Summary(mean, mean - half, mean + half, len(values))
 

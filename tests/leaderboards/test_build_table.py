@@ -16,7 +16,7 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.leaderboards.build_table import build_table
 from robustbench_eff.leaderboards.columns import Layout, layout, presets
 from robustbench_eff.leaderboards.entry import Check, Entry, Result
-from robustbench_eff.leaderboards.ranking import ranks_of
+from robustbench_eff.leaderboards.ranking import RankedColumn, ranks_of
 from robustbench_eff.leaderboards.table import Estimate
 from robustbench_eff.leaderboards.table_formats import FORMATS
 
@@ -98,7 +98,7 @@ def test_ranges_of_ranks_cover_the_true_ranks_in_95_percent() -> None:
         values = random.binomial(n, truth) / n
         half = 1.96 * np.sqrt(values * (1 - values) / n)
         estimates = [Estimate(*of, n) for of in zip(values, values - half, values + half, strict=True)]
-        (ranges,) = ranks_of([estimates], [True])
+        (ranges,) = ranks_of([RankedColumn(estimates, True)])
         covered += all(best <= true <= worst for true, (best, worst) in zip(true_ranks, ranges, strict=True))
     assert covered / 400 >= 0.95
     assert ranges[3].best == 1 and ranges[0].worst == 4
@@ -106,7 +106,7 @@ def test_ranges_of_ranks_cover_the_true_ranks_in_95_percent() -> None:
 
 def test_a_number_without_an_interval_counts_as_exact() -> None:
     bare = [Estimate(value, None, None, None) for value in (0.1, 0.3, 0.3)]
-    assert ranks_of([bare], [False]) == [[(1, 1), (2, 3), (2, 3)]]
+    assert ranks_of([RankedColumn(bare, False)]) == [[(1, 1), (2, 3), (2, 3)]]
 
 
 @pytest.mark.parametrize("name", presets())

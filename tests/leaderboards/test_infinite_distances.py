@@ -16,7 +16,7 @@ from scipy.stats import binomtest
 from board_entries import IMAGES, measured
 from earlier_entries import old, wilson
 from robustbench_eff.core.errors import EntryError
-from robustbench_eff.core.infinity import infinite_text, strict_json
+from robustbench_eff.core.infinity import distance_text, infinite_text, strict_json
 from robustbench_eff.core.metric import metric_of
 from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.leaderboards import terminal
@@ -29,7 +29,7 @@ from robustbench_eff.leaderboards.html_report import run_page
 from robustbench_eff.leaderboards.import_export import to_model_index
 from robustbench_eff.leaderboards.open_ends import finite
 from robustbench_eff.leaderboards.site.boards import as_data, boards
-from robustbench_eff.leaderboards.table import Estimate, Table
+from robustbench_eff.leaderboards.table import Estimate, Table, number_text
 from robustbench_eff.leaderboards.table_formats import FORMATS
 from robustbench_eff.leaderboards.validation import differences, problems
 
@@ -134,6 +134,23 @@ def test_numbers_without_infinity_stay_as_they_are() -> None:
 def test_a_limit_is_rounded_down(limit: float, text: str) -> None:
     assert infinite_text(limit) == text
     assert float(text.removeprefix("> ")) <= limit
+
+
+@pytest.mark.parametrize(
+    ("distance", "limit", "text"),
+    [
+        (12 / 255, 12 / 255, "0.047"),
+        (0.04703, 12 / 255, "0.047"),
+        (0.04699, 12 / 255, "0.04699"),
+        (12 / 255 * (1 + 1e-7), 12 / 255, "0.047"),
+        (math.inf, 12 / 255, "> 0.047"),
+        (12 / 255, None, "0.04706"),
+        (math.inf, None, "∞"),
+        (0.0, 12 / 255, "0"),
+    ],
+)
+def test_no_finite_distance_looks_larger_than_the_limit(distance: float, limit: float | None, text: str) -> None:
+    assert distance_text(distance, limit) == text == number_text(distance, "number", 2, limit)
 
 
 def test_infinity_in_json_is_a_text_that_python_reads() -> None:

@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from robustbench_eff import evaluate
 from robustbench_eff.cli.main import app
 from robustbench_eff.leaderboards.entry import read_entry
+from robustbench_eff.publishing.collect import collect_entries
 from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.perturbation import expand_sets, parse_perturbation
 
@@ -103,6 +104,13 @@ def test_a_path_is_printed_as_it_is(store: Path, tmp_path: Path, words: tuple[st
     out = tmp_path / "[red]mine[-" / "table.md"
     out.parent.mkdir()
     assert str(out) in run(words[0], store, *words[1:], "--out", out).output
+
+
+def test_own_outcomes_of_a_shipped_model_replace_its_shipped_entry(store: Path) -> None:
+    shipped = collect_entries([], published=True, models=["digits_standard"])
+    both = collect_entries([store], published=True, models=["digits_standard"])
+    (own,) = collect_entries([store], published=False, models=["digits_standard"])
+    assert [entry.measured for entry in both] == [own.measured] != [entry.measured for entry in shipped]
 
 
 def test_the_schema_of_an_entry_is_printed() -> None:

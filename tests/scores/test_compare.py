@@ -196,6 +196,15 @@ def test_scores_over_corruptions_pair_one_seed_with_the_same(tmp_path: Path) -> 
     assert (mean.difference, [str(of) for of in mean.protocols]) == (0.0, ["8 images · seed 0"])
 
 
+def test_a_security_curve_with_unknown_distances_is_not_compared(tmp_path: Path) -> None:
+    radii = {"configuration": {"eps": [4 / 255, 8 / 255]}}
+    outcomes = table(3, correct=[False, False, True], distance_linf=[np.nan, 0.01, 0.0])
+    record = attack_cell(3, "security_curve(eps=(4/255, 8/255))", 8 / 255, **radii)
+    found, left_out = sample_contributions(by_hand(tmp_path / "store", {"a": [(record, outcomes)]}), "a")
+    assert found == {}
+    assert left_out == ["digits, security_curve(eps=(4/255, 8/255)): unknown distances of a: 1"]
+
+
 def test_an_attack_in_two_precisions_is_compared_once_and_said(tmp_path: Path) -> None:
     def attacked(precision: str, right: int):
         configuration = {"precision": precision}

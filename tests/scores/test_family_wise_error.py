@@ -17,11 +17,12 @@ from scipy.stats import norm
 
 from robustbench_eff.core import statistics
 from robustbench_eff.core.protocol import Protocol
-from robustbench_eff.core.statistics import LEVEL, PairTests, proportion_interval, table_ranks
+from robustbench_eff.core.statistics import LEVEL, PairTests, median_interval, proportion_interval, table_ranks
+from robustbench_eff.leaderboards.ranking import LEAST_P_OF_MEDIANS
 from robustbench_eff.leaderboards.ranking import pair_tests as board_tests
 from robustbench_eff.leaderboards.table import Estimate
 from robustbench_eff.scores.bounded_means import mean_interval
-from robustbench_eff.scores.paired import newcombe
+from robustbench_eff.scores.paired import difference_interval
 from robustbench_eff.scores.paired_means import means, paired_differences, ratios
 from robustbench_eff.scores.per_sample import SampleContributions
 from robustbench_eff.scores.ranks import pair_tests
@@ -111,6 +112,14 @@ def board_of_means(draw: Callable[[Random, int, int], Array]) -> Table:
     return tests
 
 
+def board_of_medians(random: Random, n: int, models: int) -> list[PairTests]:
+    """Half of the images survive, so that there is a gap above the median."""
+    infinite = random.random((models, n)) < 0.5
+    distances = np.where(infinite, np.inf, random.uniform(0, 0.0627, size=(models, n)))
+    numbers = [Estimate(float(np.median(of)), *median_interval(of), n, 0.0627) for of in distances]
+    return [board_tests(numbers, higher_is_better=True, least_p=LEAST_P_OF_MEDIANS)]
+
+
 def several_columns(random: Random, n: int, models: int) -> list[PairTests]:
     """A board of six columns."""
     return [proportions(random, rate, n, models) for rate in (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)]
@@ -135,6 +144,7 @@ EQUAL: Mapping[str, Table] = {
     "board: accuracy .95": board_of_proportions(0.95),
     "board: means with errors on 6 %": board_of_means(inflated),
     "board: means of unlike models": board_of_means(skewed),
+    "board: medians": board_of_medians,
     "board: several columns": several_columns,
 }
 
@@ -241,14 +251,14 @@ def test_intervals_of_differences_cover_them(n: int, times: int) -> None:
         assert covers(low, high, truth) >= 0.93 - 3 * math.sqrt(0.93 * 0.07 / len(low)), name
 
 
-cached_newcombe = lru_cache(maxsize=None)(newcombe)
+cached_difference = lru_cache(maxsize=None)(difference_interval)
 
 
 @pytest.mark.parametrize("times", [150, pytest.param(4000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("n", SIZES)
 @pytest.mark.parametrize("kind", ["independent", "correlated", "nested"])
 def test_intervals_of_accuracies_on_the_same_samples_cover_their_difference(kind: str, n: int, times: int) -> None:
-    rates = (0.5, 0.9, 0.99, 0.999)
+    rates = (0.5, 0.51, 0.55, 0.9, 0.99, 0.999)
     random = np.random.default_rng(n)
     for one in rates:
         for other in (rate for rate in rates if rate <= one):
@@ -257,5 +267,5 @@ def test_intervals_of_accuracies_on_the_same_samples_cover_their_difference(kind
             own = random.normal(size=(2, times, n)) * math.sqrt(1 - share)
             a, b = (difficulty * math.sqrt(share) + own) < norm.ppf([one, other])[:, None, None]
             counts = [((a == x) & (b == y)).sum(axis=1) for x, y in ((1, 1), (1, 0), (0, 1), (0, 0))]
-            low, high = np.array([cached_newcombe(*map(int, of)) for of in zip(*counts, strict=True)]).T
+            low, high = np.array([cached_difference(*map(int, of)) for of in zip(*counts, strict=True)]).T
             assert covers(low, high, one - other) >= 0.93 - 3 * math.sqrt(0.93 * 0.07 / times), (one, other)

@@ -98,3 +98,16 @@ def test_the_ball_that_most_attacks_search_leads() -> None:
     assert names(leading(scores)) == ["worst of some, linf 0.2"]
     assert names(leading([CLEAN, attack("two", 0.5, "l2"), attack("a", 0.1)])) == ["a"], "equally many: by norm"
     assert leading([CLEAN]) == []
+
+
+def test_curves_count_at_each_of_their_radii_and_unfinished_attacks_do_not() -> None:
+    def curve(name: str, **given) -> list[Score]:
+        radii = {"configuration": {"eps": [0.1, 0.3]}} | given
+        return [attack(name, 0.3, metric=f"robust_accuracy@{eps}", **radii) for eps in (0.1, 0.3)]
+
+    scores = [attack("a", 0.1), attack("b", 0.2), attack("c", 0.2), union(0.1), union(0.2), union(0.3)]
+    assert names(leading([*scores, *curve("d")])) == ["worst of some, linf 0.1"], "equally many: the smaller radius"
+    assert names(leading([*scores, *curve("d"), *curve("e")])) == ["worst of some, linf 0.1"]
+    for left_out in ({"flags": ("incomplete: 5 of 100",)}, {"value": None}):
+        assert names(leading([*scores, *curve("d", **left_out)])) == ["worst of some, linf 0.2"]
+    assert names(leading([*scores, *curve("d"), attack("f", 0.2)])) == ["worst of some, linf 0.2"]

@@ -21,7 +21,7 @@ from robustbench_eff.scores import alexnet
 from robustbench_eff.scores.bounded_means import mean_interval, ratio_interval
 from robustbench_eff.scores.by_class import balanced_accuracy_interval
 from robustbench_eff.scores.calibration import calibration_intervals, expected_calibration_error, rms_calibration_error
-from robustbench_eff.scores.consistency import error_consistency
+from robustbench_eff.scores.consistency import Answers, error_consistency, mean_consistency
 from robustbench_eff.scores.corruptions import mean_corruption_error
 
 Array = npt.NDArray[np.float64]
@@ -157,6 +157,9 @@ def answers(kind: str, rate: float, n: int, random: np.random.Generator) -> tupl
             return 0.99 + 0.0099 * random.random(n), random.random(n) < rate
         case "equal":
             return np.full(n, rate), random.random(n) < rate
+        case "saturated":  # most confidences of a softmax in float32 are exactly 1
+            certain = random.random(n) < 0.8
+            return np.where(certain, 1.0, 0.6), random.random(n) < np.where(certain, rate, 0.4)
         case "errors first":
             right = random.random(n) < rate
             return np.where(right, 0.5, 0.9) + 0.09 * random.random(n), right
@@ -166,7 +169,7 @@ def answers(kind: str, rate: float, n: int, random: np.random.Generator) -> tupl
             return {"calibrated": known, "overconfident": np.sqrt(known), "unsure": known**2}[kind], right
 
 
-KINDS = ("certain", "equal", "errors first", "calibrated", "overconfident", "unsure")
+KINDS = ("certain", "equal", "saturated", "errors first", "calibrated", "overconfident", "unsure")
 
 
 @cache
@@ -240,4 +243,22 @@ def test_median(draw: str, n: int) -> None:
     truths = {"lognormal": 1.0, "half are infinite": 1.0, "ties": 2.0}
     random = np.random.default_rng(n)
     hits = [holds(median_interval(make[draw](random)), truths[draw]) for _ in range(500)]
+    assert share(hits) >= PROMISED
+
+
+@pytest.mark.parametrize("seen", [20, 400, 1280])
+def test_mean_consistency_of_people_of_whom_one_saw_few_stimuli(seen: int) -> None:
+    random, hits = np.random.default_rng(seen), []
+
+    def people(n: int) -> npt.NDArray[np.bool_]:
+        answers: npt.NDArray[np.bool_] = random.normal(size=n) + random.normal(size=(3, n)) < 0.95
+        return answers
+
+    truth = error_consistency(*people(1_000_000)[:2]).kappa
+    for _ in range(300):
+        right = people(1280)
+        there = np.arange(1280) < np.array([[seen], [1280], [1280]])
+        pairs = [Answers(right[a], right[b], there[a] & there[b]) for a, b in itertools.combinations(range(3), 2)]
+        found = mean_consistency(pairs)
+        hits.append(holds((found.low, found.high), truth))
     assert share(hits) >= PROMISED

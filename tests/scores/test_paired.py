@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from robustbench_eff.core.statistics import holm
-from robustbench_eff.scores.paired import mcnemar, newcombe
+from robustbench_eff.scores.paired import difference_interval, mcnemar
 
 
 @given(st.integers(0, 400), st.integers(0, 400))
@@ -68,11 +68,11 @@ counts = st.lists(st.integers(0, 40), min_size=4, max_size=4).filter(lambda foun
 @given(counts)
 def test_the_interval_of_a_paired_difference_holds_it_and_turns_with_the_models(found: list[int]) -> None:
     both, only_a, only_b, neither = found
-    low, high = newcombe(both, only_a, only_b, neither)
+    low, high = difference_interval(both, only_a, only_b, neither)
     assert -1 <= low <= (only_a - only_b) / sum(found) <= high <= 1
     assert low < high
     assert (low > 0 or high < 0) == (mcnemar(only_a, only_b) < 0.05)
-    assert newcombe(both, only_b, only_a, neither) == pytest.approx((-high, -low))
+    assert difference_interval(both, only_b, only_a, neither) == pytest.approx((-high, -low))
 
 
 def test_the_interval_of_a_paired_difference_covers_it() -> None:
@@ -81,7 +81,7 @@ def test_the_interval_of_a_paired_difference_covers_it() -> None:
     for cells, n in (((0.7, 0.1, 0.05, 0.15), 100), ((0.9, 0.02, 0.01, 0.07), 60), ((0.5, 0.2, 0.2, 0.1), 20)):
         truth = cells[1] - cells[2]
         for confidence, least, most in ((0.95, 0.93, 1.0), (0.5, 0.4, 0.8)):
-            drawn = [newcombe(*row, confidence) for row in random.multinomial(n, cells, size=2000).tolist()]
+            drawn = [difference_interval(*row, confidence) for row in random.multinomial(n, cells, size=2000).tolist()]
             covered = np.mean([low <= truth <= high for low, high in drawn])
             assert least <= covered <= most, (cells, confidence)
 
@@ -89,4 +89,4 @@ def test_the_interval_of_a_paired_difference_covers_it() -> None:
 @pytest.mark.parametrize("found", [(0, 0, 0, 0), (1, -1, 0, 0)])
 def test_counts_of_nothing_have_no_interval(found: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="at least 0 and not all 0"):
-        newcombe(*found)
+        difference_interval(*found)

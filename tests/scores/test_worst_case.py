@@ -82,6 +82,54 @@ def test_a_search_for_the_nearest_image_counts_with_what_it_found_inside_the_bal
     assert score.value == 0.5, "found within: the first; found beyond: the second; wrong when clean: the fourth"
 
 
+def curve(radii: list[float], distances: list[float]):
+    """A finished security curve of samples that are right when clean."""
+    n = len(distances)
+    outcomes = table(n, correct=[not np.isfinite(of) for of in distances], distance_linf=distances)
+    return attack_cell(n, f"security_curve(eps={tuple(radii)})", max(radii), configuration={"eps": radii}), outcomes
+
+
+def test_at_a_radius_of_a_curve_alone_everything_found_inside_counts() -> None:
+    weak = curve([EPS, 12 / 255], [0.02, np.inf, np.inf, np.inf])
+    small = (attack_cell(4, "pgd", 6 / 255), table(4, correct=[True, False, True, True]))
+    nearest = (
+        attack_cell(4, "fmn", None),
+        table(4, correct=[False] * 4, distance_linf=[0.5, 0.5, 11 / 255, 13 / 255]),
+    )
+    found = {score.ball.eps: score for score in worst(weak, small, nearest)}
+    assert {eps: score.value for eps, score in found.items()} == {6 / 255: 0.5, EPS: 0.5, 12 / 255: 0.25}
+    assert found[12 / 255].perturbation == "worst of fmn, pgd, security_curve, linf 12/255"
+    assert worst(weak) == [], "one attack alone is no worst case"
+    assert [score.ball.eps for score in worst(weak, nearest)] == [EPS, 12 / 255]
+
+
+@pytest.mark.parametrize("unknown", [np.nan, -1.0])
+def test_an_attack_with_unknown_distances_is_left_out_and_said(unknown: float) -> None:
+    done = [(attack_cell(2, f"attack{n}", EPS), table(2, correct=[True] * 2)) for n in range(2)]
+    broken = (attack_cell(2, "fmn", None), table(2, correct=[False] * 2, distance_linf=[unknown, 0.5]))
+    (score,) = worst(*done, broken)
+    assert (score.value, score.flags) == (1.0, ("fmn has unknown distances and is left out",))
+    assert worst(done[0], broken) == []
+
+
+def test_a_curve_with_unknown_distances_has_its_scores_without_values() -> None:
+    from robustbench_eff.scores.distances import distance_scores
+
+    cell, outcomes = curve([EPS, 12 / 255], [0.02, np.nan, np.inf])
+    outcomes = outcomes.set_column(outcomes.column_names.index("correct"), "correct", [[False, False, True]])
+    scores = distance_scores(CellOutcomes(cell, outcomes))
+    assert [score.metric for score in scores] == [
+        "security_curve_area",
+        "robust_accuracy@8/255",
+        "robust_accuracy@12/255",
+        "median_distance_linf",
+    ]
+    assert {(score.value, score.low, score.high, score.flags) for score in scores} == {
+        (None, None, None, ("unknown distances: 1",))
+    }
+    assert scores[-1].searched_to == 12 / 255
+
+
 def test_an_unfinished_attack_is_left_out_and_said() -> None:
     done = [(attack_cell(4, f"attack{n}", EPS), table(4, correct=[True] * 4)) for n in range(2)]
     half = (attack_cell(4, "square", EPS), table(2, correct=[False] * 2))
@@ -171,6 +219,9 @@ def test_attacks_of_one_name_are_counted_and_the_protocol_has_their_texts() -> N
         (("fgsm(eps=4/255)",), "worst of fgsm(eps=4/255)"),
         (("fgsm(eps=4/255)", "pgd(eps=4/255, steps=5)"), "worst of fgsm(eps=4/255) and pgd(eps=4/255, steps=5)"),
         (("fmn", "fgsm(eps=1)", "fgsm(eps=2)"), "worst of fgsm at eps = 1 and 2; fmn"),
+        (("fmn(eps=None, steps=9)", "fmn(eps=2, steps=9)"), "worst of fmn(eps=None, steps=9) and fmn(eps=2, steps=9)"),
+        (("fmn(eps=None)", "fmn(eps=1)", "fmn(eps=2)"), "worst of fmn at eps = 1 and 2; fmn(eps=None)"),
+        (("fmn(steps=9, eps=None)", "fmn(eps=2)"), "worst of fmn(steps=9, eps=None) and fmn(eps=2)"),
         (("fgsm", "fgsm(eps=1)", "fgsm(eps=2)"), "worst of fgsm at eps = 1 and 2; fgsm"),
         (
             ("a(eps=1, b=2)", "a(eps=2, b=2)", "c(b=2, eps=1)", "c(b=2, eps=2)", "security_curve(eps=(0.1, 0.2))"),

@@ -132,7 +132,7 @@ def test_over_seeds_the_interval_is_students() -> None:
                 assert (found.low, found.high) == pytest.approx(expected)
                 assert (found.low, found.high) == pytest.approx(statsmodels.tconfint_mean())
             else:
-                assert (found.low, found.high) == pytest.approx((values.mean(), values.mean()))
+                assert (found.low, found.high) == (None, None)
     alone = over_seeds([0.7])
     assert (alone.mean, alone.low, alone.high) == (0.7, None, None)
 

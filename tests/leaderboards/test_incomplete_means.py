@@ -13,7 +13,7 @@ from robustbench_eff.cli.main import app
 from robustbench_eff.core import spec
 from robustbench_eff.leaderboards.columns import layout, presets
 from robustbench_eff.leaderboards.entry import Entry, Result
-from robustbench_eff.publishing.missing_means import columns_with_results, missing_means
+from robustbench_eff.publishing.incomplete_means import columns_with_results, incomplete_means
 from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS, IMAGENET_C, PERTURBATION_SETS
 
 
@@ -33,10 +33,11 @@ def without_extra(name: str) -> list[str]:
 
 def test_a_sentence_names_the_set_and_what_there_is_of_it() -> None:
     partial = [corrupted(name, "fog(severity=3)", "frost_published(severity=5)") for name in ("a", "b")]
-    (sentence,) = missing_means(partial, layout("default"))
+    (sentence,) = incomplete_means(partial, layout("default"))
     assert sentence == (
         "a, b on cifar10-c: a mean (mean_accuracy) needs 15 corruptions at 5 severities each (75 cells), of which 2 "
-        "are complete: fog 3, frost 5. Repeat the run with --corruption imagenet_c and the same --store to add the "
+        "are complete: fog 3, frost 5; missing: gaussian_noise 1, gaussian_noise 2, gaussian_noise 3, gaussian_noise 4 "
+        "and 69 more. Repeat the run with --corruption imagenet_c and the same --store to add the "
         "others; --columns corruptions shows those that are there."
     )
 
@@ -66,7 +67,7 @@ def test_a_sentence_names_the_set_and_what_there_is_of_it() -> None:
     ],
 )
 def test_sets_of_every_kind_are_recognised(entry: Entry, columns: str, words: str) -> None:
-    (sentence,) = missing_means([entry], layout(columns))
+    (sentence,) = incomplete_means([entry], layout(columns))
     assert words in sentence
 
 
@@ -82,13 +83,13 @@ def test_sets_of_every_kind_are_recognised(entry: Entry, columns: str, words: st
     ],
 )
 def test_nothing_is_said_where_nothing_is_missing_or_asked_for(entry: Entry, columns: str) -> None:
-    assert missing_means([entry], layout(columns)) == []
+    assert incomplete_means([entry], layout(columns)) == []
 
 
 def test_an_incomplete_cell_does_not_count() -> None:
     complete, part = without_extra("imagenet_c"), ("incomplete: 9 of 10",)
     both = corrupted("a", *complete[1:]).measured + corrupted("a", complete[0], flags=part).measured
-    (sentence,) = missing_means([Entry(model="a", measured=both)], layout("default"))
+    (sentence,) = incomplete_means([Entry(model="a", measured=both)], layout("default"))
     assert "of which 74 are complete" in sentence
 
 

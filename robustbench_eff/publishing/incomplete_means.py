@@ -7,24 +7,24 @@ from collections.abc import Iterable, Sequence
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.leaderboards.columns import Layout, layout, presets
 from robustbench_eff.leaderboards.entry import Entry, Result
-from robustbench_eff.scores.missing_means import Gap, gaps, sentence
+from robustbench_eff.scores.incomplete_means import IncompleteSet, incomplete_sets, sentence
 
 
-def missing_means(entries: Iterable[Entry], wanted: Layout) -> list[str]:
+def incomplete_means(entries: Iterable[Entry], wanted: Layout) -> list[str]:
     """Return a sentence for every incomplete set of corruptions or sequences of which columns would show a mean.
 
     Args:
         entries: One entry per model, of which the measured results count.
         wanted: The columns.
     """
-    models: dict[Gap, list[str]] = {}
+    models: dict[IncompleteSet, list[str]] = {}
     for entry in entries:
-        for gap in gaps(entry.measured):
-            models.setdefault(gap, []).append(entry.model)
+        for incomplete in incomplete_sets(entry.measured):
+            models.setdefault(incomplete, []).append(entry.model)
     return [
-        f"{sentence(gap, names)}; --columns {gap.kind}s shows those that are there."
-        for gap, names in models.items()
-        if _shows_means(wanted, gap)
+        f"{sentence(incomplete, names)}; --columns {incomplete.kind}s shows those that are there."
+        for incomplete, names in models.items()
+        if _shows_means(wanted, incomplete)
     ]
 
 
@@ -42,10 +42,16 @@ def columns_with_results(entries: Sequence[Entry]) -> list[str]:
     ]
 
 
-def _shows_means(wanted: Layout, gap: Gap) -> bool:
+def _shows_means(wanted: Layout, incomplete: IncompleteSet) -> bool:
     """Return whether one of the columns would show a mean over the set."""
     means = [
-        Result(benchmark=gap.benchmark, perturbation=gap.set_name, metric=metric, value=None, protocol=Protocol())
-        for metric in gap.means
+        Result(
+            benchmark=incomplete.benchmark,
+            perturbation=incomplete.set_name,
+            metric=metric,
+            value=None,
+            protocol=Protocol(),
+        )
+        for metric in incomplete.means
     ]
     return any(pattern.matches("measured", result) for pattern in wanted.columns for result in means)

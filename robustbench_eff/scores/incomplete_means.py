@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import SpecError
-from robustbench_eff.core.flags import FAILED
+from robustbench_eff.core.flags import FAILED, PARTIAL
 from robustbench_eff.core.protocol import RISING_SEVERITY
 from robustbench_eff.core.protocol import Protocol as ImageProtocol
 from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS, SEQUENCE_SETS, AveragedSet
@@ -46,7 +46,7 @@ class Measured(Protocol):
     def flags(self) -> tuple[str, ...]: ...  # noqa: D102
 
 
-class Gap(NamedTuple):
+class IncompleteSet(NamedTuple):
     """A set that was begun and of which some members are missing."""
 
     kind: str
@@ -85,7 +85,7 @@ class _Member(NamedTuple):
         return self.name if self.severity is None else f"{self.name} {self.severity}"
 
 
-def gaps(numbers: Iterable[Measured]) -> list[Gap]:
+def incomplete_sets(numbers: Iterable[Measured]) -> list[IncompleteSet]:
     """Return every set of corruptions or sequences that was begun and is not complete, each once.
 
     There is one for every benchmark, protocol and seed; cells that draw nothing belong to every seed. Streams of rising
@@ -101,42 +101,44 @@ def gaps(numbers: Iterable[Measured]) -> list[Gap]:
             constants, member = found
             place = _Place(_METRICS[number.metric], number.benchmark, constants, number.protocol.unseeded())
             places.setdefault(place, {}).setdefault(number.protocol.seeds, {})[member] = _reason(number)
-    result: dict[Gap, None] = {}
+    result: dict[IncompleteSet, None] = {}
     for place, by_seed in places.items():
         for seeds in sorted(set(by_seed) - {()}) or [()]:
-            result |= dict.fromkeys(_gaps_of(place, by_seed.get((), {}) | by_seed.get(seeds, {})))
+            result |= dict.fromkeys(_incomplete_of(place, by_seed.get((), {}) | by_seed.get(seeds, {})))
     return list(result)
 
 
-def sentence(gap: Gap, models: Sequence[str]) -> str:
-    """Return what the means of a gap need, what is missing, and how to add it.
+def sentence(incomplete: IncompleteSet, models: Sequence[str]) -> str:
+    """Return what the means of an incomplete set need, what is missing, begun cells first, and how to add it.
 
     Args:
-        gap: The gap.
+        incomplete: The set.
         models: Names of the models that have it.
     """
-    total = len(gap.complete) + len(gap.missing)
+    total = len(incomplete.complete) + len(incomplete.missing)
     at_severities = f"{total // len(SEVERITIES)} corruptions at {len(SEVERITIES)} severities each"
-    needed = f"{at_severities} ({total} cells)" if gap.kind == "corruption" else f"{total} sequences"
-    means = [f"{name} with --alexnet-baseline" if name in WITH_BASELINE else name for name in gap.means]
-    few = len(gap.missing) < len(gap.complete)
-    listed = f"; missing: {_listed(gap.missing)}" if few else f": {_listed(gap.complete)}" if gap.complete else ""
+    needed = f"{at_severities} ({total} cells)" if incomplete.kind == "corruption" else f"{total} sequences"
+    means = [f"{name} with --alexnet-baseline" if name in WITH_BASELINE else name for name in incomplete.means]
+    few = 0 < len(incomplete.complete) <= len(incomplete.missing)
+    complete = f": {_listed(incomplete.complete)}" if few else ""
+    begun_first = sorted(incomplete.missing, key=lambda member: not member.endswith(")"))
     return (
-        f"{', '.join(models)} on {gap.benchmark}: a mean ({', '.join(means)}) needs {needed}, of which "
-        f"{len(gap.complete)} {'is' if len(gap.complete) == 1 else 'are'} complete{listed}. "
-        f"Repeat the run with --corruption {gap.set_name} and the same --store to add the others"
+        f"{', '.join(models)} on {incomplete.benchmark}: a mean ({', '.join(means)}) needs {needed}, of which "
+        f"{len(incomplete.complete)} {'is' if len(incomplete.complete) == 1 else 'are'} complete{complete}; "
+        f"missing: {_listed(begun_first)}. "
+        f"Repeat the run with --corruption {incomplete.set_name} and the same --store to add the others"
     )
 
 
-def plain(gap: Gap, model: str) -> dict[str, Any]:
-    """Return a gap as plain JSON types.
+def plain(incomplete: IncompleteSet, model: str) -> dict[str, Any]:
+    """Return an incomplete set as plain JSON types.
 
     Args:
-        gap: The gap.
+        incomplete: The set.
         model: Name of the model that has it.
     """
-    fields = {"benchmark": gap.benchmark, "set": gap.set_name, "means": list(gap.means)}
-    return {"model": model, **fields, "complete": list(gap.complete), "missing": list(gap.missing)}
+    fields = {"benchmark": incomplete.benchmark, "set": incomplete.set_name, "means": list(incomplete.means)}
+    return {"model": model, **fields, "complete": list(incomplete.complete), "missing": list(incomplete.missing)}
 
 
 def _member(number: Measured) -> tuple[str, _Member] | None:
@@ -159,10 +161,10 @@ def _reason(number: Measured) -> str:
     """Why a number is not one of a complete cell; empty if it is."""
     if any(flag.startswith(FAILED) for flag in number.flags):
         return "failed"
-    return next((flag for flag in number.flags if flag.startswith(("incomplete: ", "drawn at random: "))), "")
+    return next((flag for flag in number.flags if flag.startswith(PARTIAL)), "")
 
 
-def _gaps_of(place: _Place, stored: Mapping[_Member, str]) -> Iterator[Gap]:
+def _incomplete_of(place: _Place, stored: Mapping[_Member, str]) -> Iterator[IncompleteSet]:
     """The sets with these constants of which something is stored, but not all."""
     for set_name, of in _SETS[place.kind].items():
         severities = SEVERITIES if place.kind == "corruption" else (None,)
@@ -176,7 +178,7 @@ def _gaps_of(place: _Place, stored: Mapping[_Member, str]) -> Iterator[Gap]:
             if str(member) not in complete
         ]
         if missing:
-            yield Gap(place.kind, place.benchmark, set_name, tuple(complete), tuple(missing))
+            yield IncompleteSet(place.kind, place.benchmark, set_name, tuple(complete), tuple(missing))
 
 
 def _listed(names: Sequence[str]) -> str:
