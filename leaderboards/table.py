@@ -144,7 +144,7 @@ class Table:
                     is_class = column.metric.startswith("worst_class")
                     text = f"worst class: {figure.detail.removeprefix('class ')}" if is_class else figure.detail
                     details.setdefault(text, []).append(column.label)
-            warnings += [f"{row.model}, {', '.join(named)}: {text}." for text, named in details.items()]
+            warnings += [f"{row.model}, {'; '.join(named)}: {text}." for text, named in details.items()]
         return warnings
 
 

@@ -13,7 +13,7 @@ from robustbench_eff.core.protocol import Protocol
 from .curves import CleanKey
 from .earlier_format import as_format_1, is_compared, wilson_interval
 from .entry import Entry, Kind, Result
-from .row_checks import TOLERANCE, Interval, has_votes, is_same, measured_issues, row_issues
+from .row_checks import TOLERANCE, UNION, Interval, has_votes, is_same, measured_issues, row_issues
 
 COMPARED = ("value", "low", "high", "searched_to", "n", "unit", "higher_is_better", "flags", "cell", "detail")
 """Fields of a result that follow from the outcomes."""
@@ -83,7 +83,7 @@ def differences(entry: Entry, recomputed: Entry | None) -> list[ValidationIssue]
     """Return where the measured part of an entry does not follow from the outcomes.
 
     Versions, hardware, published and claimed results are not compared; of an entry of format 1 neither is what earlier
-    versions computed otherwise: intervals, the names of attacks of which the worst counts, and flags of several cells.
+    versions computed otherwise: intervals, flags of several cells, and attacks that are not taken together today.
 
     Args:
         entry: The entry.
@@ -104,6 +104,8 @@ def differences(entry: Entry, recomputed: Entry | None) -> list[ValidationIssue]
     for index, result in enumerate(entry.measured):
         where = f"measured[{index}] ({result.benchmark}, {result.perturbation}, {result.metric})"
         expected = scored.pop(_key(result), None)
+        if expected is None and entry.format == 1 and result.perturbation.startswith(UNION):
+            continue  # other attacks were taken together then
         if expected is None:
             issues.append(ValidationIssue(where, "does not follow from the outcomes"))
             continue
@@ -113,7 +115,11 @@ def differences(entry: Entry, recomputed: Entry | None) -> list[ValidationIssue]
                 continue
             if not is_same(value, from_outcomes):
                 issues.append(ValidationIssue(where, f"{name} is {value}, the outcomes give {from_outcomes}"))
-    issues += [ValidationIssue(f"({', '.join(key[:3])})", "follows from the outcomes and is missing") for key in scored]
+    issues += [
+        ValidationIssue(f"({', '.join(key[:3])})", "follows from the outcomes and is missing")
+        for key in scored
+        if entry.format > 1 or not key.perturbation.startswith(UNION)
+    ]
     return issues
 
 

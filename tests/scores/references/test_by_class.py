@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, recall_score
 
-from outcome_tables import cell, table
+from outcome_tables import attack_cell, cell, table
 from reference_cases import SIZES, Answers, every_kind
 from robustbench_eff.scores.by_class import balanced_accuracy, worst_class_accuracy
 from robustbench_eff.scores.score import Score
@@ -52,6 +52,26 @@ def found() -> Mapping[str, list[Score]]:
 def test_scores_of_clean_images_are_scikit_learns(metric: str, found: Mapping[str, list[Score]]) -> None:
     for model, answers in STORED.items():
         assert one(found[model], metric=metric).value == pytest.approx(REFERENCES[metric](answers), abs=1e-12)
+
+
+UNDER_ATTACK = {"balanced_robust_accuracy": balanced, "worst_class_robust_accuracy": worst}
+
+
+@pytest.mark.parametrize("metric", UNDER_ATTACK)
+def test_scores_of_attacked_images_are_scikit_learns(metric: str) -> None:
+    """A sample counts if it is right clean and attacked; so the clean answer stands for the other where it is wrong."""
+    random = np.random.default_rng(12)
+    kept, cases = {}, []
+    for name, (labels, predictions, confidence) in STORED.items():
+        attacked = np.where(random.random(len(labels)) < 0.6, predictions, (labels + 1) % (labels.max() + 2))
+        right = (predictions == labels) & (attacked == labels)
+        given = {"label": labels, "clean_prediction": predictions, "prediction": attacked, "correct": right}
+        outcomes = table(len(labels), prediction_confidence=confidence, **given)
+        cases.append(case(name, attack_cell(len(labels), "fgsm(eps=8/255)", 8 / 255), outcomes))
+        kept[name] = Answers(labels, np.where(predictions == labels, attacked, predictions), confidence)
+    of_models = scored(cases)
+    for name, answers in kept.items():
+        assert one(of_models[name], metric=metric).value == pytest.approx(UNDER_ATTACK[metric](answers), abs=1e-12)
 
 
 def test_accuracies_by_class_are_scikit_learns_whatever_their_type() -> None:
