@@ -33,7 +33,11 @@ def test_the_values_are_those_of_the_report(store: Store) -> None:
     (row,) = [
         row for row in compare(*(sample_contributions(store, name)[0] for name in models)) if row.perturbation == UNION
     ]
-    scores = {score.model: score for score in store_scores(store) if score.perturbation == UNION}
+    scores = {
+        score.model: score
+        for score in store_scores(store)
+        if (score.perturbation, score.metric) == (UNION, "robust_accuracy")
+    }
     assert (row.a, row.b) == tuple(scores[name].value for name in models)
     assert row.only_a is not None and row.low <= row.difference <= row.high
     assert row.protocols == (scores["digits_standard"].protocol,) and len(row.protocols[0].attacks) == 2
