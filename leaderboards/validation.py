@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -109,18 +109,23 @@ def differences(entry: Entry, recomputed: Entry | None) -> list[ValidationIssue]
         if expected is None:
             issues.append(ValidationIssue(where, "does not follow from the outcomes"))
             continue
-        for name in COMPARED:
-            value, from_outcomes = getattr(result, name), getattr(expected, name)
-            if entry.format == 1 and not is_compared(result, name, from_outcomes):
-                continue
-            if not is_same(value, from_outcomes):
-                issues.append(ValidationIssue(where, f"{name} is {value}, the outcomes give {from_outcomes}"))
+        issues += [ValidationIssue(where, what) for what in _changed(result, expected, entry.format)]
     issues += [
         ValidationIssue(f"({', '.join(key[:3])})", "follows from the outcomes and is missing")
         for key in scored
         if entry.format > 1 or not key.perturbation.startswith(UNION)
     ]
     return issues
+
+
+def _changed(result: Result, expected: Result, of_format: int) -> Iterator[str]:
+    """Yield which fields of a result differ from those that the outcomes give."""
+    for name in COMPARED:
+        value, from_outcomes = getattr(result, name), getattr(expected, name)
+        if of_format == 1 and not is_compared(result, name, from_outcomes):
+            continue
+        if not is_same(value, from_outcomes):
+            yield f"{name} is {value}, the outcomes give {from_outcomes}"
 
 
 def _entry_issues(entry: Entry) -> list[ValidationIssue]:
