@@ -15,6 +15,8 @@ MOST_PARTS = 4
 """Maximum number of tables shown one below the other."""
 GAP = 2
 """Characters between two columns."""
+NARROWEST = 12
+"""Characters into which a name is folded at most."""
 
 
 def show(table: Table, console: Console, *, transposed: bool = False) -> None:
@@ -31,7 +33,7 @@ def show(table: Table, console: Console, *, transposed: bool = False) -> None:
     parts = parts[:MOST_PARTS]
     for number, columns in enumerate(parts, start=1):
         suffix = f", part {number} of {len(parts)}" if len(parts) > 1 else ""
-        console.print(_rich_table(grid, columns, f"{table.title}{suffix}"))
+        console.print(_rich_table(grid, columns, f"{table.title}{suffix}", console.width))
     for (kind, protocol), number in table.protocols.items():
         console.print(f"({number}) {kind}: {protocol}", style="dim", highlight=False, markup=False)
     for warning in table.warnings:
@@ -44,8 +46,7 @@ def show(table: Table, console: Console, *, transposed: bool = False) -> None:
 
 def _parts(grid: Grid, width: int) -> Iterator[Sequence[int]]:
     """Yield indices of columns, as many at a time as fit next to the names of the lines."""
-    names = [max(len(text) for text in (head, *_names(grid, index))) for index, head in enumerate(grid.corner)]
-    available = width - sum(names) - GAP * len(names)
+    available = width - sum(_name_widths(grid, width)) - GAP * len(grid.corner)
     part: list[int] = []
     used = 0
     for index in range(len(grid.heads)):
@@ -58,6 +59,16 @@ def _parts(grid: Grid, width: int) -> Iterator[Sequence[int]]:
     yield part
 
 
+def _name_widths(grid: Grid, width: int) -> list[int]:
+    """Return the widths of the columns of names, the widest of which are folded if no number fits beside them."""
+    widths = [max(len(text) for text in (head, *_names(grid, index))) for index, head in enumerate(grid.corner)]
+    available = width - GAP * (len(widths) + 1) - max(_width(grid, index) for index in range(len(grid.heads)))
+    while sum(widths) > available and max(widths) > NARROWEST:
+        widest = widths.index(max(widths))
+        widths[widest] = max(NARROWEST, widths[widest] - 1)
+    return widths
+
+
 def _names(grid: Grid, index: int) -> Iterator[str]:
     return (_text(line.names[index]) for line in grid.lines)
 
@@ -68,12 +79,12 @@ def _width(grid: Grid, index: int) -> int:
     return max(len(text) for text in (*_text(grid.heads[index]).split(), *cells))
 
 
-def _rich_table(grid: Grid, columns: Sequence[int], title: str) -> RichTable:
+def _rich_table(grid: Grid, columns: Sequence[int], title: str, width: int) -> RichTable:
     shown = RichTable(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, GAP, 0, 0))
-    for head in grid.corner:
-        shown.add_column(head, justify="right" if head == "rank" else "left", no_wrap=True)
+    for head, name_width in zip(grid.corner, _name_widths(grid, width), strict=True):
+        shown.add_column(head, justify="right" if head == "rank" else "left", width=name_width, overflow="fold")
     for index in columns:
-        shown.add_column(Text(_text(grid.heads[index])), justify="right", min_width=_width(grid, index))
+        shown.add_column(Text(_text(grid.heads[index])), justify="right", width=_width(grid, index))
     for line in grid.lines:
         shown.add_row(*(Text(_text(name)) for name in line.names), *(_cell(line.cells[index]) for index in columns))
     return shown
