@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,7 @@ PEOPLE = "humans"
 def observer_scores(observers: Sequence[Observer], origin: str) -> list[Score]:
     """Return `shape_bias`, `shape_decisions` and `texture_decisions` of every observer, and of all people together.
 
+    Models whose trials were read also have `error_consistency` with the people, as those of `consistency_scores` have.
     All people together also have `error_consistency`: the mean kappa over all pairs of people, on the stimuli that both
     answered. A model that errs as one more person does would reach it, so it is the ceiling of a model's own kappa.
 
@@ -39,6 +41,12 @@ def observer_scores(observers: Sequence[Observer], origin: str) -> list[Score]:
     """
     people = [observer for observer in observers if observer.is_human]
     scores = [score for observer in observers for score in _scores(observer, origin)]
+    for observer in (observer for observer in observers if not observer.is_human):
+        if found := _with_people(observer, people):
+            protocol = Protocol(description=f"trials from {origin}", observers=_origin_of(people, origin))
+            interval = (found.kappa.low, found.kappa.high)
+            score = _score(observer.name, "error_consistency", found.kappa.kappa, interval, protocol, found.n)
+            scores.append(replace(score, flags=found.flags))
     return scores + ([*_together(people, origin), *_between(people, origin)] if len(people) > 1 else [])
 
 
@@ -58,15 +66,34 @@ def consistency_scores(cells: Mapping[str, CellOutcomes], observers: Sequence[Ob
     people = [observer for observer in observers if observer.is_human]
     scores = []
     for item in cells.values():
-        model = observer_of(item)
-        stimuli = sorted(key for key in model.trials if any(key in person.trials for person in people))
-        if stimuli:
-            met = [person for person in people if model.trials.keys() & person.trials.keys()]
-            kappa = _mean_kappa([(model, person) for person in met], stimuli)
-            score = score_of(item, "error_consistency", kappa.kappa, (kappa.low, kappa.high), n=len(stimuli))
-            protocol = replace(score.protocol, observers=f"with {len(people)} people from {origin}")
-            scores.append(replace(score, protocol=protocol, flags=score.flags + _left_out(kappa, len(met))))
+        if found := _with_people(observer_of(item), people):
+            interval = (found.kappa.low, found.kappa.high)
+            score = score_of(item, "error_consistency", found.kappa.kappa, interval, n=found.n)
+            protocol = replace(score.protocol, observers=_origin_of(people, origin))
+            scores.append(replace(score, protocol=protocol, flags=score.flags + found.flags))
     return scores
+
+
+class _Agreement(NamedTuple):
+    """How consistently a model errs with people, on how many stimuli, and what a reader must know."""
+
+    kappa: MeanConsistency
+    n: int
+    flags: tuple[str, ...]
+
+
+def _with_people(model: Observer, people: Sequence[Observer]) -> _Agreement | None:
+    """The mean kappa over people; None without stimuli in common."""
+    stimuli = sorted(key for key in model.trials if any(key in person.trials for person in people))
+    if not stimuli:
+        return None
+    met = [person for person in people if model.trials.keys() & person.trials.keys()]
+    kappa = _mean_kappa([(model, person) for person in met], stimuli)
+    return _Agreement(kappa, len(stimuli), _left_out(kappa, len(met)))
+
+
+def _origin_of(people: Sequence[Observer], origin: str) -> str:
+    return f"with {len(people)} people from {origin}"
 
 
 def counted(trials: Sequence[Trial]) -> ShapeTextureCounts:

@@ -22,8 +22,12 @@ def observers(shared: Path):
 @pytest.mark.shared
 def test_people_agree_with_each_other_as_their_pairs_do_on_average(observers) -> None:
     """The mean over the 45 pairs of 10 people, as in the paper, against scikit-learn's kappa."""
-    (score,) = [score for score in observer_scores(observers, "here") if score.metric == "error_consistency"]
     people = [observer for observer in observers if observer.is_human]
+    scores = {one.model: one for one in observer_scores(observers, "here") if one.metric == "error_consistency"}
+    score = scores["humans (10)"]
+    models = {observer.name for observer in observers if not observer.is_human}
+    assert scores.keys() == models | {"humans (10)"}
+    assert all(scores[name].value < score.value for name in models), "no network of the file errs as people do"
     stimuli = sorted(people[0].trials)
     named = [[person.trials[key].response == person.trials[key].shape for key in stimuli] for person in people]
     kappas = [cohen_kappa_score(a, b) for a, b in combinations(named, 2)]
