@@ -110,8 +110,9 @@ def test_a_security_curve_says_how_far_it_searched() -> None:
 
 def test_nothing_measured_has_no_median_and_says_how_far_it_would_have_searched() -> None:
     curve = attack_cell(4, "security_curve", 16 / 255, configuration={"eps": [8 / 255, 16 / 255]})
-    (median,) = distance_scores(item(curve, distances("linf", [])))
+    *at_radii, median = distance_scores(item(curve, distances("linf", [])))
     assert (median.value, median.low, median.high, median.n) == (None, None, None, 0)
+    assert [(score.value, score.n) for score in at_radii] == [(None, 0)] * 3
 
 
 @pytest.mark.parametrize(("norm", "unknown"), [("linf", math.nan), ("l0", -1)])

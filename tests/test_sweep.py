@@ -82,7 +82,7 @@ def test_the_interval_covers_the_mean_as_often_as_it_says() -> None:
 def test_differences_are_between_equal_seeds() -> None:
     values = {"a": {0: {"x": 0.5}, 1: {"x": 0.9}, 2: {"x": 0.1}}, "b": {0: {"x": 0.6}, 1: {"x": 1.0}}}
     found = differences(values, "a")["b"]["x"]
-    assert (found.mean, found.low, found.high, found.n) == pytest.approx((0.1, 0.1, 0.1, 2))
+    assert (found.mean, found.low, found.high, found.n) == (pytest.approx(0.1), None, None, 2), "equal differences"
     ends = summaries(values)["a"]["x"]
     assert ends.low == 0 and ends.high == 1 and ends.n == 3
 
@@ -125,7 +125,7 @@ def test_tables_and_picture_say_the_same_numbers(finished) -> None:
     _, result = finished
     means, against = list(sweep_table.tables(result))
     assert [row[0] for row in means.rows] == ["standard", "auxiliary True", "auxiliary False"]
-    assert means.rows[0][2].startswith(f"{100 * result.means['standard']['digits'].mean:.1f} [")
+    assert means.rows[0][2].startswith(f"{100 * result.means['standard']['digits'].mean:.1f} ")
     assert [row[0] for row in against.rows] == ["auxiliary True", "auxiliary False"]
     text = sweep_table.markdown(result)
     assert means.rows[0][2] in text and "`advprop(steps=1, eps=8/255, auxiliary=True)`" in text

@@ -139,7 +139,7 @@ def over_seeds(values: Sequence[float]) -> Summary:
     if not values:
         raise ValueError("There are no values.")
     mean = fmean(values)
-    if len(set(values)) == 1:
+    if max(values) - min(values) < 1e-12:  # equal but for rounding
         return Summary(mean, None, None, len(values))
     half = float(student.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
     return Summary(mean, mean - half, mean + half, len(values))

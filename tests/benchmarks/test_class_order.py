@@ -351,7 +351,9 @@ def test_a_right_or_a_small_number_is_not_at_chance(tmp_path: Path, count: int) 
     assert not any(flag.startswith(AT_CHANCE) for flag in accuracy(tmp_path, seeing(10), where).flags)
 
 
-@pytest.mark.parametrize(("right", "n", "flagged"), [(8, 10, False), (14, 20, False), (11, 20, True), (0, 10, True)])
+@pytest.mark.parametrize(
+    ("right", "n", "flagged"), [(8, 10, False), (14, 20, False), (11, 20, False), (10, 20, True), (0, 10, True)]
+)
 def test_a_few_images_of_two_classes_are_not_at_chance_for_sure(
     tmp_path: Path, right: int, n: int, flagged: bool
 ) -> None:

@@ -103,7 +103,7 @@ def test_a_cell_that_was_begun_in_another_order_is_not_stopped_early(tmp_path: P
     table = Store(store).outcomes(cell)
     path.unlink()
     Store(store).write_shard(cell, table.slice(0, 40))
-    (score, _) = (score for score in store_scores(Store(store)) if score.perturbation == ATTACK)
+    score, *_ = (score for score in store_scores(Store(store)) if score.perturbation == ATTACK)
     assert score.flags == ("incomplete: 40 of 360",)
     run(store, attacks=[ATTACK], limit=None, target_ci=5)
     assert outcomes(store)[ATTACK].num_rows == 360

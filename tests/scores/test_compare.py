@@ -213,7 +213,8 @@ def test_an_attack_in_two_precisions_is_compared_once_and_said(tmp_path: Path) -
 
     store = by_hand(tmp_path / "store", {"a": [attacked("float16", 3), attacked("bfloat16", 1)]})
     found, left_out = sample_contributions(store, "a")
-    assert [measure.value for measure in found.values()] == [0.75]
+    alone, union = found.values()
+    assert (alone.value, union.value) == (0.75, 0.25) and union.perturbation == "worst of pgd in 2 runs, linf 8/255"
     assert left_out == [f"digits, pgd(eps=8/255): twice in {Path(store.place)}, the first counts"]
 
 

@@ -174,7 +174,8 @@ def test_people_are_compared_with_the_models_of_a_store(store: Path, tmp_path: P
         "model": pytest.approx(np.mean([cohen_kappa_score(mine, of_one) for of_one in theirs])),
         "humans (2)": pytest.approx(between),
     }
-    shown = CliRunner().invoke(app, ["score", str(store), "--trials", str(tmp_path)])
+    words = ["score", str(store), "--trials", str(tmp_path)]
+    shown = CliRunner().invoke(app, words, env={"COLUMNS": "160"})
     assert "κ with people" in shown.output
     assert f"{between:.3f}" in shown.output
     assert "κ of humans is between people" in shown.output
@@ -224,7 +225,7 @@ def test_sets_of_other_classes_and_unfinished_ones_are_shown_as_what_they_are(tm
             store.write_shard(f"cell{number}", outcomes)
     found = json.loads(CliRunner().invoke(app, ["score", str(Path(store.place)), "--json"]).output)["scores"]
     assert {one["metric"] for one in found if " of " in one["metric"]} == {"shape_bias of 2", "shape_bias of 300"}
-    shown = CliRunner().invoke(app, ["score", str(Path(store.place))]).output
+    shown = CliRunner().invoke(app, ["score", str(Path(store.place))], env={"COLUMNS": "160"}).output
     assert shown.count("75.0 [") == 3 * 2, "bias and shapes named, of each"
     assert "incomplete: 4 of 6" in shown
 

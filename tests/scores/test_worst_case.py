@@ -265,8 +265,8 @@ def test_other_attacks_are_other_columns_and_a_weak_union_is_never_best_of_a_str
     entries = [entry("a", weak, 90), entry("b", strong, 40), entry("c", strong, 10), entry("d", other, 99)]
     board = build_table(entries, layout("attacks"))
     assert sorted(column.label for column in board.columns) == [
-        "attacked, worst of bim, fgsm, linf 8/255",
-        *["attacked, worst of fgsm, pgd, linf 8/255"] * 2,
+        "robust, worst of bim, fgsm, linf 8/255",
+        *["robust, worst of fgsm, pgd, linf 8/255"] * 2,
     ]
     assert len(board.protocols) == 3
     of_model = {row.model: [figure for figure in row.figures if figure is not None] for row in board.rows}
