@@ -29,7 +29,7 @@ class PairTests(NamedTuple):
     """Unadjusted p-values in [0, 1], shape (pairs,), in the order of `numpy.triu_indices(models, 1)`."""
 
 
-def proportion_interval(successes: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
+def proportion_interval(successes: int | float, n: int | float, confidence: float = 0.95) -> tuple[float, float]:
     """Return the exact interval of a proportion, which covers it with at least the given probability at every n.
 
     Args:

@@ -58,7 +58,7 @@ def mean_interval(values: Array, low: float = 0.0, high: float = 1.0, confidence
 
 
 def interval_from_spread(
-    mean: float, squares: float, n: float, *, prior: float = PRIOR, confidence: float = 0.95
+    mean: float, squares: float, n: int | float, *, prior: float = PRIOR, confidence: float = 0.95
 ) -> tuple[float, float]:
     """Return the interval of `mean_interval` for a number that varies as a mean of values in [0, 1] does.
 
