@@ -14,10 +14,9 @@ from .columns import Layout, Pattern
 from .entry import Entry, Kind, Result, Unit
 from .published_names import best_known_attack
 from .ranking import RankedColumn, ranks_of
+from .row_checks import UNION
 from .table import Column, Estimate, Row, Table, TableValue, number_text
 
-UNION = "worst of "
-"""How the worst of several attacks begins, whose column always names them."""
 MEDIAN = "median_distance"
 """How metrics begin whose intervals are from order statistics."""
 OVER_CONSTANTS = ("mean_accuracy", "mean_flip_probability", "mean_top5_distance")

@@ -1,4 +1,4 @@
-"""What entries of format 1 hold otherwise than those of today, so that they are validated by what was right then."""
+"""How entries of format 1 differ from those of today, so that they are validated by the rules of their time."""
 
 from __future__ import annotations
 

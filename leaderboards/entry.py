@@ -57,7 +57,7 @@ class Result(Strict):
     cell: str = ""
     """Id of the cell that the value was computed from; empty if it was computed from several or from none."""
     detail: str = ""
-    """What the value is of, where the metric leaves that open: the worst class; else empty, then left out of files."""
+    """The class that a worst-class accuracy belongs to, with its number of samples; left out of files where empty."""
 
     @model_serializer(mode="wrap")
     def _without_empty_fields(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

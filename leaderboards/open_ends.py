@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from .table import Estimate
 
 BEYOND = 2.0
-"""What stands for infinity, as a multiple of the largest finite number or limit of a search in the column."""
+"""Infinity is replaced by this multiple of the largest finite number or search limit of the column."""
 
 
 def finite(estimates: Sequence[Estimate]) -> list[Estimate]:

@@ -1,4 +1,4 @@
-"""What is wrong with one result of an entry, by itself and by its cell."""
+"""Checks of one result of an entry, alone and against its cell."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from robustbench_eff.core.flags import is_doubted
+from robustbench_eff.core.flags import mark_of
 from robustbench_eff.core.infinity import distance_text
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.core.statistics import Ranks
@@ -18,7 +18,7 @@ LEGEND = (
     "With 95 % intervals. Bold: no other is known to be better. All ranks of this table hold at once, with 95 % "
     "confidence; a number without an interval counts as exact."
 )
-"""What the numbers of every table mean."""
+"""The legend below every table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class TableValue:
     is_best: bool
     """Whether no other number of the column is significantly better."""
     detail: str = ""
-    """What the value is of, where the metric leaves that open: the worst class; else empty."""
+    """The class that a worst-class accuracy belongs to, with its number of samples; else empty."""
     best_known: Estimate | None = None
     """The number of a stronger attack in the same ball, which ranks the model in place of this one; else None."""
 
@@ -161,7 +161,7 @@ def figure_text(figure: TableValue | None, column: Column, digits: int) -> str:
     if figure is None:
         return ""
     number = number_text(figure.value, column.unit, digits, figure.searched_to)
-    return number + "".join(_by_mark(figure.flags))
+    return number + mark_of(figure.flags)
 
 
 def interval_text(figure: TableValue | None, column: Column, digits: int) -> str:
@@ -221,5 +221,5 @@ def _by_mark(flags: Sequence[str]) -> dict[str, list[str]]:
     """Return the flags by the mark that a number with them gets."""
     marked: dict[str, list[str]] = {}
     for flag in flags:
-        marked.setdefault("†" if is_doubted([flag]) else "*", []).append(flag)
+        marked.setdefault(mark_of([flag]), []).append(flag)
     return marked

@@ -21,7 +21,7 @@ FIRST = "paper"
 DIGITS = 8
 """Decimals of the values that a browser sorts by: finer than any interval."""
 ABOVE_ALL = 1e300
-"""What a browser sorts an infinite value by."""
+"""Number by which a browser sorts an infinite value."""
 
 
 class Board(NamedTuple):

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.scores.class_tables import Values
 
 BY_CLASS = (
@@ -54,10 +54,7 @@ def write(rows: Sequence[Values], columns: Sequence[str], path: Path) -> None:
     Raises:
         UsageError: The file cannot be written.
     """
-    try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror}.") from error
+    with reporting_os_errors(path), path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)

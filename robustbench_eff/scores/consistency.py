@@ -95,16 +95,16 @@ def mean_consistency(pairs: Sequence[Answers], confidence: float = 0.95) -> Mean
 
     Source: Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, chapter 6 (infinitesimal jackknife).
     """
-    known = [pair for pair in pairs if _agreement(pair).expected < 1]
+    known = [(pair, agreement) for pair in pairs if (agreement := _agreement(pair)).expected < 1]
     if not known:
         return MeanConsistency(None, None, None, len(pairs))
-    agreements = [_agreement(pair) for pair in known]
-    kappas = [(of.observed - of.expected) / (1 - of.expected) for of in agreements]
-    added = np.mean([_influence(pair, of, kappa) for pair, of, kappa in zip(known, agreements, kappas, strict=True)], 0)
-    telling = max(1.0, 1 / float(np.mean([1 / (of.n * (1 - of.expected)) for of in agreements])))
+    kappas = [(agreement.observed - agreement.expected) / (1 - agreement.expected) for _, agreement in known]
+    added = np.mean([_influence(*of_pair, kappa) for of_pair, kappa in zip(known, kappas, strict=True)], 0)
+    informative = [agreement.n * (1 - agreement.expected) for _, agreement in known]
+    samples = max(1.0, 1 / float(np.mean([1 / number for number in informative])))
     kappa = float(np.mean(kappas))
-    squares = float((added**2).sum()) * (telling / 2) ** 2
-    low, high = interval_from_spread((kappa + 1) / 2, squares, telling, confidence=confidence)
+    squares = float((added**2).sum()) * (samples / 2) ** 2
+    low, high = interval_from_spread((kappa + 1) / 2, squares, samples, confidence=confidence)
     return MeanConsistency(kappa, 2 * low - 1, 2 * high - 1, len(pairs) - len(known))
 
 
