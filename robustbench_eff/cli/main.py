@@ -66,6 +66,7 @@ from .options import (
 from .plan import plan
 from .report import report as write_report
 from .score import score
+from .store import store_app
 from .sweep import sweep
 from .train import train
 from .trials import trials
@@ -96,6 +97,7 @@ app = typer.Typer(
 )
 app.add_typer(list_app, name="list")
 app.add_typer(leaderboard_app, name="leaderboard")
+app.add_typer(store_app, name="store")
 app.command()(certify)
 app.command()(compare)
 app.command()(corrupt)

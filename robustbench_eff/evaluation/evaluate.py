@@ -165,6 +165,7 @@ def evaluate(
         plan = pool.plan(listener.preparing)
         with store.lock():
             plan = recognised(plan, store)
+            store.restore_cells({planned.cell.id: planned.cell for planned in plan.cells})
             failed = _run(plan, pool, store, settings, listener, run_id)
     names = {planned.cell.id: planned.cell.model for planned in plan.cells}
     verdicts = store_verdicts(store, names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import fields, replace
 
 from robustbench_eff.core.errors import EvaluationError
+from robustbench_eff.storage.answers import SEPARATOR
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
@@ -14,8 +15,6 @@ WORKER_MISMATCH_HINT = (
     "All workers need the same weights, images and versions of packages; devices of several kinds need "
     "--precision float32, since with auto each takes what it is fastest in."
 )
-SEPARATOR = "+"
-"""Between a digest and the number of the model, where several have the same."""
 ANOTHER_MODEL = "another model than the one stored under the same hash: it answers otherwise to the same images"
 """Flag of such a model."""
 

@@ -49,7 +49,7 @@ SCHEMA = pa.schema(
         _column("votes", pa.list_(pa.bool_()), "of several evaluations, whether each was correct; else empty"),
         _column("radius", pa.float32(), "certified L2 radius around the image, 0 if abstained; -1 if not certified"),
     ],
-    metadata={"format": "robustbench_eff outcomes 6"},
+    metadata={"format": "robustbench_eff outcomes 7"},
 )
 
 ADDED_IN_FORMAT_6 = ("votes", "radius")
@@ -98,18 +98,30 @@ def right_shares(outcomes: pa.Table) -> npt.NDArray[np.float64]:
     return as_numpy(outcomes["correct"]).astype(np.float64)
 
 
-def concatenate(tables: list[pa.Table], columns: list[str]) -> pa.Table:
+def concatenate(tables: list[pa.Table], columns: list[str]) -> tuple[pa.Table, list[int]]:
     """Return the rows of all tables in the order of the benchmark, the first row of each sample.
 
     Args:
         tables: Outcomes, each in the order of the benchmark.
         columns: Columns to return, with `index` among them.
+
+    Returns:
+        The rows, and the indices of samples whose outcomes differ between tables.
     """
     schema = pa.schema([SCHEMA.field(name) for name in columns], SCHEMA.metadata)
     if not tables:
-        return schema.empty_table()
+        return schema.empty_table(), []
     if len(tables) == 1:  # a shard is written in that order
-        return tables[0].cast(schema)
+        return tables[0].cast(schema), []
     rows = pa.concat_tables([table.cast(schema) for table in tables]).sort_by("index")
     repeated = np.diff(as_numpy(rows["index"]), prepend=-1) == 0
-    return rows.filter(pa.array(~repeated)) if repeated.any() else rows
+    if not repeated.any():
+        return rows, []
+    return rows.filter(pa.array(~repeated)), _contradicted(rows, np.flatnonzero(repeated))
+
+
+def _contradicted(rows: pa.Table, repeated: npt.NDArray[np.int64]) -> list[int]:
+    """The indices of samples of which a repeated row differs from the one before, apart from rounding."""
+    compared = rows.select([name for name in ("index", *IDENTIFYING) if name in rows.column_names])
+    here, before = (compared.take(pa.array(positions)).to_pylist() for positions in (repeated, repeated - 1))
+    return sorted({row["index"] for row, other in zip(here, before, strict=True) if row != other})

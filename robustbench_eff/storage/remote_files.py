@@ -5,9 +5,11 @@ Source of the interface: fsspec (filesystem_spec), whose backends are maintained
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -16,10 +18,13 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from robustbench_eff.core.disk import atomic_write, nearest, store_errors
-from robustbench_eff.core.errors import StoreError, StoreUnavailable, UsageError
+from robustbench_eff.core.errors import StoreError, StoreUnavailable, UsageError, reason
+from robustbench_eff.core.outside_files import check_file
 
 OBJECT_STORES = {"s3", "gs", "abfs", "oci", "oss"}
 """Protocols without folders. A missing path there means a missing bucket, which must not be created in passing."""
+_FILES = (".json", ".parquet", ".png")
+"""Endings of the files of a store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Files:
     fs: fsspec.AbstractFileSystem
     root: str
     """Path of the folder in the file system."""
+    before_change: Callable[[], None] = lambda: None
+    """Called before every change of a file; raises StoreError if this process may not write any more."""
 
     @classmethod
     def at(cls, place: Path | str) -> Files:
@@ -57,6 +64,8 @@ class Files:
         except ValueError as error:
             hint = "Give a folder or a URL such as s3://BUCKET/NAME."
             raise UsageError(f"{address} cannot be read: {error}.", hint) from error
+        except Exception as error:  # a backend opens what the URL names, such as an archive, and raises its own errors
+            raise UsageError(f"{address} cannot be opened: {reason(error)}.", "Check the URL.") from error
         return cls(address, fs, root.rstrip("/"))
 
     @property
@@ -90,15 +99,30 @@ class Files:
         """
         folder, _, file_pattern = pattern.rpartition("/")
         with self._errors():
+            if self.folder is not None and "*" in folder:
+                found = glob.iglob(pattern, root_dir=self.root, include_hidden=True)  # noqa: PTH207 - relative names
+                return sorted(found)
             if "*" in folder:
                 paths = self.fs.glob(f"{_escaped(self.root)}/{pattern}")
             else:
                 try:
                     paths = self.fs.ls(f"{self.root}/{folder}", detail=False)
-                except FileNotFoundError:
+                except (FileNotFoundError, NotADirectoryError):
                     paths = []
         names = [str(path).removeprefix(f"{self.root}/") for path in paths]
         return sorted(name for name in names if PurePosixPath(name).match(file_pattern))
+
+    def all(self) -> list[str]:
+        """Return the sorted names of all files, and of links to folders and folders that are named as files."""
+        with self._errors():
+            if self.folder is None:
+                return sorted(str(path).removeprefix(f"{self.root}/") for path in self.fs.find(self.root))
+            names = []
+            for top, folders, files in os.walk(self.root, onerror=_raise):
+                odd = [name for name in folders if Path(top, name).is_symlink() or Path(name).suffix in _FILES]
+                folders[:] = [name for name in folders if name not in odd]
+                names += [Path(top, name).relative_to(self.root).as_posix() for name in (*files, *odd)]
+            return sorted(names)
 
     def read(self, name: str) -> bytes:
         """Return the content of a file.
@@ -109,9 +133,31 @@ class Files:
         Raises:
             FileNotFoundError: If the file does not exist.
         """
-        with self._errors():
-            content: bytes = self.fs.cat_file(f"{self.root}/{name}")
-            return content
+        path = f"{self.root}/{name}"
+        with self._errors(name):
+            if self.folder is None:
+                content: bytes = self.fs.cat_file(path)
+                return content
+            local = Path(path)
+            if not stat.S_ISREG(local.stat().st_mode):
+                check_file(local, StoreError)
+            return local.read_bytes()
+
+    def read_existing(self, names: Sequence[str]) -> list[bytes]:
+        """Return the contents of files that were listed.
+
+        Args:
+            names: Names below the root.
+
+        Raises:
+            StoreError: A file cannot be found any more, or is a link to nothing.
+        """
+        try:
+            return self.read_all(names)
+        except FileNotFoundError as error:
+            what = error.filename or self.place
+            message = f"{what} is a link that leads nowhere, or another process has just removed it."
+            raise StoreError(message, "Repeat the command, or remove the link.") from error
 
     def read_all(self, names: Sequence[str]) -> list[bytes]:
         """Return the contents of several files, read concurrently from a remote store.
@@ -139,6 +185,7 @@ class Files:
             name: Name below the root; folders are created.
             content: Content of the file, which replaces an existing one.
         """
+        self.before_change()
         if (folder := self.folder) is not None:
             with store_errors(folder):
                 atomic_write(folder / name, content, synced=True)
@@ -160,7 +207,8 @@ class Files:
         Args:
             name: Name of an existing file below the root.
         """
-        with self._errors():
+        self.before_change()
+        with self._errors(name):
             self.fs.rm_file(f"{self.root}/{name}")
 
     def rename(self, name: str, other: str) -> None:
@@ -168,10 +216,15 @@ class Files:
 
         Args:
             name: Name of an existing file below the root.
-            other: New name below the root.
+            other: New name below the root; folders are created.
         """
-        with self._errors():
-            self.fs.mv(f"{self.root}/{name}", f"{self.root}/{other}")
+        self.before_change()
+        with self._errors(name):
+            if (folder := self.folder) is not None:
+                (folder / other).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).rename(folder / other)  # a link itself, not what it leads to
+            else:
+                self.fs.mv(f"{self.root}/{name}", f"{self.root}/{other}")
 
     def check_writable(self) -> None:
         """Check that files can be written, without leaving a trace.
@@ -191,14 +244,36 @@ class Files:
         if not (existing.is_dir() and os.access(existing, os.W_OK)):
             raise StoreUnavailable(f"Cannot write to {self.place}: {existing} is not a writable folder.")
 
+    def create(self, name: str, content: bytes) -> bool:
+        """Write a file that does not exist; of two processes that try it at once, one succeeds.
+
+        Args:
+            name: Name below the root.
+            content: Content of the file.
+
+        Returns:
+            Whether it was written. A backend that cannot write only what does not exist replaces the file.
+        """
+        try:
+            self.fs.pipe_file(f"{self.root}/{name}", content, mode="create")
+        except FileExistsError:
+            return False
+        except Exception:  # noqa: BLE001 - such as an unknown mode or no folder; `write` raises what is really wrong
+            self.write(name, content)
+        return True
+
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, name: str = "") -> Iterator[None]:
         """Turn the errors of a backend into StoreError; FileNotFoundError stays as it is."""
         try:
             yield
-        except FileNotFoundError:
+        except (FileNotFoundError, StoreError):
             raise
         except Exception as error:  # every backend raises errors of its own
+            if self.folder is not None and isinstance(error, OSError):
+                path = self.path(name) if name else self.place
+                hint = "Check its permissions, and what it is."
+                raise StoreError(f"{path} cannot be read or changed: {error.strerror or error}.", hint) from error
             raise StoreError(
                 f"{self.place} cannot be reached: {type(error).__name__}: {error}",
                 "Check the address, the credentials and the network, and repeat the same command.",
@@ -208,3 +283,7 @@ class Files:
 def _escaped(path: str) -> str:
     """Return a glob pattern that matches only this path."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in path)
+
+
+def _raise(error: OSError) -> None:
+    raise error

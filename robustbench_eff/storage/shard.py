@@ -8,14 +8,20 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from robustbench_eff.core.errors import StoreError
+from robustbench_eff.core.errors import reason
 
-from .outcomes import ADDED_IN_FORMAT_6, SCHEMA, concatenate
+from .outcomes import ADDED_IN_FORMAT_6, SCHEMA, as_numpy
+from .record import FIRST_FORMAT_WITH_CHECKSUMS
 from .remote_files import Files
 
+_CELL = b"cell"
+"""Key of the Parquet metadata under which a shard names its cell."""
+_COLUMNS_BEFORE_FORMAT_6 = [name for name in SCHEMA.names if name not in ADDED_IN_FORMAT_6]
+_TYPES_BEFORE_FORMAT_6 = [SCHEMA.field(name).type for name in _COLUMNS_BEFORE_FORMAT_6]
 _NAME = re.compile(r"(\d{8,})-(\d{8,})(?:x(\d+))?\.([0-9a-f]{16})\.parquet")
 
 
@@ -43,8 +49,10 @@ class ReadShard(NamedTuple):
     """A shard that was read."""
 
     shard: Shard
-    content: bytes | None
-    """Content of the file; None if it is corrupt: it does not have the checksum of the name."""
+    outcomes: pa.Table | None
+    """Its outcomes; None if something is wrong with it."""
+    problem: str = ""
+    """What is wrong with it, as the end of a sentence that begins with its name; empty if nothing is."""
 
 
 class EncodedShard(NamedTuple):
@@ -54,14 +62,27 @@ class EncodedShard(NamedTuple):
     content: bytes
 
 
-def encode(outcomes: pa.Table) -> EncodedShard:
-    """Return the file for outcomes.
+class Expected(NamedTuple):
+    """What a shard must be."""
+
+    cell_id: str
+    """The cell that it must name."""
+    samples: int | None
+    """Number of samples of the cell; None if unknown."""
+    oldest: int
+    """Format of the oldest files that the store may hold."""
+
+
+def encode(cell_id: str, outcomes: pa.Table) -> EncodedShard:
+    """Return the file for outcomes, which names their cell.
 
     Args:
+        cell_id: Id of the cell.
         outcomes: At least one row, sorted by `index`, with the columns of `SCHEMA`.
     """
     buffer = io.BytesIO()
-    pq.write_table(outcomes, buffer, compression="zstd")
+    named = outcomes.replace_schema_metadata({**(SCHEMA.metadata or {}), _CELL: cell_id.encode()})
+    pq.write_table(named, buffer, compression="zstd")
     content, index = buffer.getvalue(), outcomes["index"]
     start, stop, count = index[0].as_py(), index[-1].as_py() + 1, len(index)
     scattered = "" if count == stop - start else f"x{count}"
@@ -69,76 +90,128 @@ def encode(outcomes: pa.Table) -> EncodedShard:
 
 
 def list_shards(files: Files, cell_id: str) -> list[Shard]:
-    """Return the shards of a cell, those with the most samples first.
+    """Return the shards of a cell, those with the most samples first; files that are not named as shards have size 0.
 
     Args:
         files: Files of the store.
         cell_id: Id of the cell.
-
-    Raises:
-        StoreError: A Parquet file does not have the name of a shard.
     """
-    shards = []
-    for name in files.matching(f"cells/{cell_id}/*.parquet"):
-        match = _NAME.fullmatch(name.rpartition("/")[2])
-        if match is None:
-            raise StoreError(f"{files.path(name)} is not a shard of this format.", "Move it out of the store.")
-        start, stop = int(match[1]), int(match[2])
-        shards.append(Shard(name, start, stop, int(match[3] or stop - start), match[4]))
+    shards = [parse_name(name) for name in files.matching(f"cells/{cell_id}/*.parquet")]
     return sorted(shards, key=lambda shard: (-shard.size, shard))
 
 
-def read_all(files: Files, cell_id: str) -> list[ReadShard]:
-    """Return the shards of a cell with their contents.
+def parse_name(name: str) -> Shard:
+    """Return a shard as its name describes it; one of size 0 if it is not the name of a shard.
+
+    Args:
+        name: Name of the file within the store.
+    """
+    match = _NAME.fullmatch(name.rpartition("/")[2])
+    if match is None:
+        return Shard(name, 0, 0, 0, "")
+    start, stop = int(match[1]), int(match[2])
+    return Shard(name, start, stop, int(match[3] or stop - start), match[4])
+
+
+def read_all(files: Files, expected: Expected, columns: Sequence[str]) -> list[ReadShard]:
+    """Return the shards of a cell with their outcomes.
 
     If a file disappears before it is read, another process is merging the shards and has written the merged file.
 
     Args:
         files: Files of the store.
-        cell_id: Id of the cell.
+        expected: The cell, and what its shards must be.
+        columns: Columns to read, with `index` among them.
 
     Raises:
-        StoreError: A Parquet file does not have the name of a shard.
+        StoreError: A file cannot be read.
     """
     try:
-        return _read_all(files, cell_id)
+        shards = list_shards(files, expected.cell_id)
+        contents = files.read_all([shard.name for shard in shards])
     except FileNotFoundError:
-        return _read_all(files, cell_id)
+        shards = list_shards(files, expected.cell_id)
+        contents = files.read_existing([shard.name for shard in shards])
+    return [read(shard, content, expected, columns) for shard, content in zip(shards, contents, strict=True)]
 
 
-def _read_all(files: Files, cell_id: str) -> list[ReadShard]:
-    shards = list_shards(files, cell_id)
-    contents = files.read_all([shard.name for shard in shards])
-    return [
-        ReadShard(shard, content if _checksum(content) == shard.checksum else None)
-        for shard, content in zip(shards, contents, strict=True)
-    ]
-
-
-def decode(contents: Sequence[bytes], columns: list[str]) -> pa.Table:
-    """Return the outcomes of several shards in the order of the benchmark, the first row of each sample.
+def read(shard: Shard, content: bytes, expected: Expected, columns: Sequence[str]) -> ReadShard:
+    """Return a shard with its outcomes, or what is wrong with it.
 
     Args:
-        contents: Contents of the files.
-        columns: Columns to return, with `index` among them.
-
-    Raises:
-        StoreError: A file has other columns than this version writes.
+        shard: What its name says.
+        content: Content of the file.
+        expected: What it must be.
+        columns: Columns to read, with `index` among them.
     """
-    return concatenate([_table(content, columns) for content in contents], columns)
+    if not shard.size:
+        return ReadShard(shard, None, "is not named as a shard is")
+    if _checksum(content) != shard.checksum:
+        return ReadShard(shard, None, "is corrupt")
+    try:
+        file = pq.ParquetFile(pa.BufferReader(content))
+        schema = file.schema_arrow
+        if problem := _misplaced(schema, expected) or _other_columns(schema, expected.oldest):
+            return ReadShard(shard, None, problem)
+        table = _filled(file.read([name for name in columns if name in schema.names], use_threads=False), columns)
+        problem = _other_rows(table, shard, expected.samples)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        return ReadShard(shard, None, f"cannot be read as Parquet ({reason(error)})")
+    return ReadShard(shard, None if problem else table, problem)
 
 
-def _table(content: bytes, columns: list[str]) -> pa.Table:
-    file = pq.ParquetFile(pa.BufferReader(content))
-    names = file.schema_arrow.names
-    if names not in (SCHEMA.names, [name for name in SCHEMA.names if name not in ADDED_IN_FORMAT_6]):
-        raise StoreError("The store has other columns than this version writes.", "Use a new --store.")
-    table = file.read([name for name in columns if name in names], use_threads=False)
-    for name in (name for name in columns if name not in names):
+def names_cell(content: bytes) -> bool:
+    """Return whether a shard names its cell, as those of older formats do not.
+
+    Args:
+        content: Content of a sound shard.
+    """
+    return _CELL in (pq.ParquetFile(pa.BufferReader(content)).schema_arrow.metadata or {})
+
+
+def _misplaced(schema: pa.Schema, expected: Expected) -> str:
+    """What is wrong with the cell that a shard names; shards of older formats name none."""
+    cell_id = (schema.metadata or {}).get(_CELL)
+    if cell_id is None:
+        return "does not name its cell" if expected.oldest >= FIRST_FORMAT_WITH_CHECKSUMS else ""
+    if cell_id != expected.cell_id.encode():
+        return f"holds outcomes of another cell, {cell_id.decode(errors='replace')}"
+    return ""
+
+
+def _other_columns(schema: pa.Schema, oldest: int) -> str:
+    """What is wrong with the columns of a shard."""
+    if schema.names != SCHEMA.names and not (oldest < 6 and schema.names == _COLUMNS_BEFORE_FORMAT_6):
+        return "has other columns than this version writes"
+    if schema.types != (SCHEMA.types if len(schema.names) == len(SCHEMA.names) else _TYPES_BEFORE_FORMAT_6):
+        return "has columns of other types than this version writes"
+    return ""
+
+
+def _filled(table: pa.Table, columns: Sequence[str]) -> pa.Table:
+    """Return a table with those columns too that older formats lack."""
+    for name in (name for name in columns if name not in table.column_names):
         field = SCHEMA.field(name)
         absent: Any = [] if pa.types.is_list(field.type) else -1.0
         table = table.append_column(field, pa.array([absent] * table.num_rows, field.type))
-    return table.select(columns)
+    return table.select(list(columns))
+
+
+def _other_rows(table: pa.Table, shard: Shard, samples: int | None) -> str:
+    """What is wrong with the rows of a shard."""
+    if any(column.null_count for column in table.columns):
+        return "lacks values"
+    index = as_numpy(table["index"])
+    is_whole = len(index) == shard.size and index[0] == shard.start and index[-1] == shard.stop - 1
+    if not is_whole or (np.diff(index) <= 0).any():
+        return "does not hold the samples that its name says"
+    if samples is not None and shard.stop > samples:
+        return f"holds samples beyond the {samples} of its cell"
+    if "votes" in table.column_names:
+        ends = as_numpy(table["votes"].combine_chunks().offsets)
+        if (np.diff(ends, n=2) != 0).any():
+            return "has more votes on some samples than on others"
+    return ""
 
 
 def _checksum(content: bytes) -> str:

@@ -1,12 +1,15 @@
 """Store: outcomes in Parquet shards, each written atomically and checked by its checksum.
 
-STORE/store.json                                                       the format of the store
+Every JSON file holds a checksum of itself, and every shard names its cell.
+
+STORE/store.json                                                       the format of the store and of its oldest files
 STORE/cells/<cell id>/cell.json                                        the record of the cell
 STORE/cells/<cell id>/<start>-<stop>.<checksum>.parquet                outcomes; one file once the cell is finished
 STORE/cells/<cell id>/<start>-<stop>x<count>.<checksum>.parquet        outcomes of `count` of the samples in that range
 STORE/cells/<cell id>/gallery.png                                      a picture of images that fooled the model
 STORE/models/<hash>.json                                               answers of a model to a few fixed images
 STORE/runs/<time>-<id>.json                                            command, versions, device and time of each run
+STORE/set-aside/...                                                    damaged and foreign files that were moved away
 
 STORE is a folder or any URL that fsspec supports.
 """
@@ -14,10 +17,8 @@ STORE is a folder or any URL that fsspec supports.
 from __future__ import annotations
 
 import contextlib
-import json
-import secrets
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,14 @@ import pyarrow as pa
 
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError, StoreUnavailable, UsageError
 
-from . import lease, shard
+from . import cell_outcomes, cell_records, lease, shard, store_format
 from .answers import Answers, variant
+from .manifest import read_manifests, write_manifest
 from .outcomes import SCHEMA
+from .picture import is_picture
 from .remote_files import Files
-from .shard import ReadShard
+from .shard import Expected
 from .stored_cell import StoredCell
-
-_FORMAT = 6
-_READABLE = (4, 5, 6)
-"""Formats that this version reads; a store of an older format gets the newer one when it is first written to."""
 
 
 class Store:
@@ -48,6 +47,8 @@ class Store:
         """
         self.place = str(place)
         self._files = Files.at(place)
+        self._oldest_format: int | None = None
+        self._samples: dict[str, int] = {}
 
     @classmethod
     def existing(cls, place: Path | str) -> Store:
@@ -61,15 +62,21 @@ class Store:
             StoreError: The store has a format that this version cannot read.
         """
         store = cls(place)
-        if not store._files.exists("store.json"):
+        if store_format.read(store._files) is None:
             raise UsageError(f"{place} is not a store of outcomes.", "Pass the store that a run printed at its end.")
-        store._check_format()
         return store
 
     @property
     def name(self) -> str:
         """The last part of the store's path or URL."""
         return self._files.root.rpartition("/")[2]
+
+    @property
+    def _oldest(self) -> int:
+        """Format of the oldest files that the store may hold, which never changes once the store exists."""
+        if self._oldest_format is None and (found := store_format.read(self._files)) is not None:
+            self._oldest_format = found.oldest
+        return self._oldest_format or store_format.FORMAT
 
     def check_writable(self) -> None:
         """Check that the store can be written now; where no store exists yet, nothing is left behind.
@@ -92,11 +99,16 @@ class Store:
         Raises:
             StoreError: Another process holds the lock, the store cannot be written, or it has an unknown format.
         """
-        with lease.held(self._files):
-            self._check_format()
-            if self._format() != _FORMAT:
-                self._write_format()
-            yield
+        unlocked = self._files
+        with lease.held(unlocked) as self._files:
+            try:
+                found = store_format.read(self._files)
+                if found is None or found.newest < store_format.FORMAT:
+                    found = store_format.write(self._files, found.oldest if found else store_format.FORMAT)
+                self._oldest_format = found.oldest
+                yield
+            finally:
+                self._files = unlocked
 
     def variant(self, digest: str, preprocessing: str, answers: Answers) -> int:
         """Return which of the models with a digest gave some answers; see `answers.variant`.
@@ -106,7 +118,7 @@ class Store:
             preprocessing: How images are resized, cropped and normalized for it.
             answers: Its answers now, which are stored if they are new.
         """
-        return variant(self._files, digest, preprocessing, answers)
+        return variant(self._files, digest, preprocessing, answers, self._oldest)
 
     def write_cell(self, cell: StoredCell) -> None:
         """Write the record of a cell; a record that exists already stays as it is.
@@ -114,9 +126,27 @@ class Store:
         Args:
             cell: The cell, with its id.
         """
-        name = f"cells/{cell.id}/cell.json"
-        if not self._files.exists(name):
-            self._files.write(name, json.dumps(cell.record(), indent=2).encode())
+        if not self._files.exists(f"cells/{cell.id}/{cell_records.NAME}"):
+            cell_records.write_record(self._files, cell)
+
+    def restore_cells(self, planned: Mapping[str, StoredCell]) -> None:
+        """Replace damaged and missing records of cells that a run is about to continue, with a warning for each.
+
+        Args:
+            planned: The cells of the run by their ids.
+
+        Raises:
+            StoreError: The record of another cell is damaged.
+        """
+        found = cell_records.read_records(self._files, self._oldest)
+        for cell_id, problem in found.problems.items():
+            if cell_id not in planned:
+                raise problem
+            name = f"cells/{cell_id}/{cell_records.NAME}"
+            if self._files.exists(name):
+                cell_outcomes.set_aside(self._files, name)
+            cell_records.write_record(self._files, planned[cell_id])
+            warnings.warn(f"{problem.message} It is written anew.", RobustEvalWarning, stacklevel=2)
 
     def write_shard(self, cell_id: str, outcomes: pa.Table) -> str:
         """Write outcomes of some samples atomically.
@@ -131,7 +161,7 @@ class Store:
         Raises:
             StoreError: The disk is full, or the store cannot be written.
         """
-        encoded = shard.encode(outcomes)
+        encoded = shard.encode(cell_id, outcomes)
         name = f"cells/{cell_id}/{encoded.file_name}"
         self._files.write(name, encoded.content)
         return name
@@ -146,15 +176,14 @@ class Store:
         """
         if len(shard.list_shards(self._files, cell_id)) < 2:
             return
-        shards = shard.read_all(self._files, cell_id)
-        contents = self._intact(shards)
-        if len(contents) < len(shards):
+        if (found := cell_outcomes.read_to_merge(self._files, self._expected(cell_id), SCHEMA.names)) is None:
             return
-        merged = self.write_shard(cell_id, shard.decode(contents, SCHEMA.names))
-        for item, _ in shards:
-            if item.name != merged:
+        outcomes, names = found
+        merged = self.write_shard(cell_id, outcomes)
+        for name in names:
+            if name != merged:
                 with contextlib.suppress(FileNotFoundError):  # another process may be merging them, too
-                    self._files.remove(item.name)
+                    self._files.remove(name)
 
     def write_picture(self, cell_id: str, png: bytes) -> None:
         """Write a picture of a cell's successful adversarial images, unless there is one already.
@@ -175,12 +204,20 @@ class Store:
         return self._files.exists(f"cells/{cell_id}/gallery.png")
 
     def picture(self, cell_id: str) -> bytes | None:
-        """Return the picture of a cell as PNG, or None if there is none.
+        """Return the picture of a cell as PNG, or None if there is none. A damaged one is left out with a warning.
 
         Args:
             cell_id: Id of the cell.
         """
-        return self._files.read(f"cells/{cell_id}/gallery.png") if self.has_picture(cell_id) else None
+        name = f"cells/{cell_id}/gallery.png"
+        try:
+            content = self._files.read(name)
+        except FileNotFoundError:
+            return None
+        if is_picture(content):
+            return content
+        warnings.warn(f"{self._files.path(name)} is no intact PNG file: left out.", RobustEvalWarning, stacklevel=2)
+        return None
 
     def write_run(self, run_id: str, manifest: dict[str, Any]) -> None:
         """Write the record of a run, at its start and again at its end.
@@ -189,49 +226,52 @@ class Store:
             run_id: Name from `manifest.new_run_id`.
             manifest: Command, versions, device, time and cells of the run.
         """
-        self._files.write(f"runs/{run_id}.json", json.dumps(manifest, indent=2, default=str).encode())
+        write_manifest(self._files, run_id, manifest)
 
     def runs(self) -> list[dict[str, Any]]:
         """Return the records of all runs, the earliest first.
 
         Raises:
-            StoreError: A record cannot be read.
+            StoreError: A record is damaged.
         """
-        return self._json(self._files.matching("runs/*.json"))
+        return read_manifests(self._files, self._oldest)
 
     def cells(self) -> dict[str, StoredCell]:
         """Return every cell by its id, in the order in which runs planned them.
 
+        Folders that are copies of another cell's are left out with a warning.
+
         Raises:
-            StoreError: A record cannot be read.
+            StoreError: A record is damaged.
         """
-        names = self._files.matching("cells/*/cell.json")
-        ids = [name.split("/")[1] for name in names]
-        records = zip(ids, self._json(names), strict=True)
-        cells = {cell_id: StoredCell.from_record(cell_id, record) for cell_id, record in records}
+        found = cell_records.read_records(self._files, self._oldest)
+        for problem in found.problems.values():
+            raise problem
+        found.warn_of_copies(self._files)
+        self._samples |= {cell_id: cell.samples for cell_id, cell in found.cells.items()}
         planned = dict.fromkeys(cell_id for run in self.runs() for cell_id in run.get("cells", []))
-        return {cell_id: cells[cell_id] for cell_id in [*planned, *cells] if cell_id in cells}
+        return {cell_id: found.cells[cell_id] for cell_id in [*planned, *found.cells] if cell_id in found.cells}
 
     def outcomes(self, cell_id: str, columns: Sequence[str] | None = None) -> pa.Table:
         """Return all finished outcomes of a cell, in the order of the benchmark.
 
-        Corrupt shards are left out with a warning.
+        Shards that are corrupt, belong to another cell, or are none of this format are left out with a warning.
 
         Args:
             cell_id: Id of the cell.
             columns: Columns to read besides `index`; None for all.
 
         Raises:
-            StoreError: A file is not a shard, or has other columns than this version writes.
+            StoreError: A file cannot be read.
         """
         names = list(SCHEMA.names if columns is None else dict.fromkeys(["index", *columns]))
-        return shard.decode(self._intact(shard.read_all(self._files, cell_id)), names)
+        return cell_outcomes.read_outcomes(self._files, self._expected(cell_id), names)
 
     def load_for_resume(self, cell_id: str, columns: Sequence[str]) -> tuple[pa.Table, int]:
         """Return the finished outcomes of a cell that a run is about to resume.
 
-        Temporary files that a killed run left behind are removed, and corrupt shards are renamed with a warning: their
-        samples are computed again.
+        Temporary files that a killed run left behind are removed, and shards with which something is wrong are set
+        aside with a warning: their samples are computed again.
 
         Args:
             cell_id: Id of the cell.
@@ -241,54 +281,20 @@ class Store:
             The outcomes, and the number of files that hold them.
 
         Raises:
-            StoreError: A file is not a shard, or has other columns than this version writes.
+            StoreError: A file cannot be read.
         """
         for temporary in self._files.matching(f"cells/{cell_id}/.*.part") if self._files.folder else ():
             self._files.remove(temporary)
-        intact = []
-        for item, content in shard.read_all(self._files, cell_id):
-            if content is None:
-                self._files.rename(item.name, f"{item.name}.corrupt-{secrets.token_hex(3)}")
-                _warn_corrupt(self._files.path(item.name), f"it is set aside, and {item.samples} are computed again")
-            else:
-                intact.append(content)
-        return shard.decode(intact, list(dict.fromkeys(["index", *columns]))), len(intact)
+        names = list(dict.fromkeys(["index", *columns]))
+        return cell_outcomes.read_and_set_aside(self._files, self._expected(cell_id), names)
 
-    def _intact(self, shards: Sequence[ReadShard]) -> list[bytes]:
-        """Return the contents of the shards without the corrupt ones, of which it warns."""
-        intact = []
-        for item, content in shards:
-            if content is None:
-                _warn_corrupt(self._files.path(item.name), f"{item.samples} are left out until the run is repeated")
-            else:
-                intact.append(content)
-        return intact
+    def _expected(self, cell_id: str) -> Expected:
+        return Expected(cell_id, self._size(cell_id), self._oldest)
 
-    def _check_format(self) -> None:
-        if not self._files.exists("store.json"):
-            self._write_format()
-        elif (stored := self._format()) not in _READABLE:
-            raise StoreError(
-                f"{self.place} has store format {stored}; this version reads formats {_READABLE[0]} to {_FORMAT}.",
-                "Evaluate into a new --store.",
-            )
-
-    def _format(self) -> Any:
-        return self._json(["store.json"])[0].get("format")
-
-    def _write_format(self) -> None:
-        self._files.write("store.json", json.dumps({"format": _FORMAT}).encode())
-
-    def _json(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        records: list[dict[str, Any]] = []
-        for name, content in zip(names, self._files.read_all(names), strict=True):
-            try:
-                records.append(json.loads(content))
-            except ValueError as error:
-                message = f"{self._files.path(name)} cannot be read: {error}."
-                raise StoreError(message, "Move it out of the store, or use a new --store.") from error
-        return records
-
-
-def _warn_corrupt(path: str, consequence: str) -> None:
-    warnings.warn(f"{path} is corrupt: {consequence}.", RobustEvalWarning, stacklevel=4)
+    def _size(self, cell_id: str) -> int | None:
+        """Number of samples of a cell, None without a record of it."""
+        name = f"cells/{cell_id}/{cell_records.NAME}"
+        if cell_id not in self._samples and self._files.exists(name):
+            record = cell_records.read_record(self._files.path(name), cell_id, self._files.read(name), self._oldest)
+            self._samples[cell_id] = record.samples
+        return self._samples.get(cell_id)

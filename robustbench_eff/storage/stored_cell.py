@@ -7,10 +7,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from robustbench_eff.core.errors import StoreError
 from robustbench_eff.core.protocol import Protocol
+
+from .record import REPAIR_HINT
 
 if TYPE_CHECKING:
     from robustbench_eff.core.types import AttackUses
@@ -36,6 +38,7 @@ _USES_OF_FORMAT_4: Mapping[AttackUses, tuple[str, ...]] = {
     "logits": ("square", "one_pixel", "autoattack:square"),
 }
 _NOT_IDENTITY = ("id", "model", "kind", "uses", "flags")
+_TEXTS = {"model", "model_source", "model_digest", "preprocessing", "benchmark", "data", "classes", "perturbation"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +172,7 @@ class StoredCell:
             record: Content of `cell.json`. In format 4 the protocol is a sentence, and `kind` and `uses` are missing.
 
         Raises:
-            StoreError: A field is missing, or the record has one that a cell or its protocol does not have.
+            StoreError: A field is missing, has a value of another type, or is none of a cell or its protocol.
         """
         fields = dict(record)
         try:
@@ -177,12 +180,26 @@ class StoredCell:
             fields.setdefault("kind", _kind(fields["configuration"]))
             fields.setdefault("uses", _uses(fields["perturbation"]) if fields["kind"] == "attack" else None)
             fields["flags"] = tuple(fields.get("flags", ()))
+            _check_types(fields)
             return cls(id=cell_id, **fields)
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise StoreError(
-                f"The record of cell {cell_id} does not fit this version: {type(error).__name__}: {error}.",
-                "Move it out of the store, or use a new --store.",
+                f"The record of cell {cell_id} does not fit this version: {type(error).__name__}: {error}.", REPAIR_HINT
             ) from error
+
+
+def _check_types(fields: Mapping[str, Any]) -> None:
+    """Raise TypeError if the value of a field is of another type, ValueError if it is none of its values."""
+    for name, value in fields.items():
+        if name in _TEXTS and not isinstance(value, str):
+            raise TypeError(f"{name} is a text, got {value!r}")
+    if not isinstance(fields["configuration"], dict) or not all(isinstance(flag, str) for flag in fields["flags"]):
+        raise TypeError("configuration is an object, and flags are texts")
+    samples, seed = fields["samples"], fields["seed"]
+    if type(samples) is not int or samples < 0 or not (seed is None or type(seed) is int):
+        raise TypeError(f"samples and seed are whole numbers, got {samples!r} and {seed!r}")
+    if fields["kind"] not in get_args(PerturbationKind) or not isinstance(fields["uses"], str | None):
+        raise ValueError(f"{fields['kind']!r} that uses {fields['uses']!r} is no kind of perturbation")
 
 
 def _kind(configuration: Mapping[str, Any]) -> PerturbationKind:

@@ -52,7 +52,7 @@ def test_a_repeated_run_leaves_the_old_cells_alone_and_computes_its_own(old_stor
     assert result.exit_code == 0, result.output
     after = contents(old_store)
     assert before.items() <= after.items()
-    assert json.loads((old_store / "store.json").read_text()) == {"format": 6}
+    assert json.loads((old_store / "store.json").read_text()).items() > {"format": 7, "oldest": 4}.items()
     cells = Store.existing(old_store).cells()
     assert len(cells) == 2 * len([name for name in before if name.endswith("cell.json")])
     assert len({cell.model_digest for cell in cells.values()}) == 2
