@@ -35,7 +35,7 @@ def main() -> None:
     arguments = parser.parse_args()
     names, end = arguments.kind or NAMES, time.monotonic() + 3600 * arguments.hours
     inputs, faults = 0, 0
-    for round_number, name in itertools.product(itertools.count(), names):
+    for round_number, name in ((number, name) for number in itertools.count() for name in names):
         if time.monotonic() > end:
             break
         status = _in_own_process(name, arguments.seed, range(round_number * STEP, (round_number + 1) * STEP))
