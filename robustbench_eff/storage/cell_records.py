@@ -12,7 +12,7 @@ from robustbench_eff.core.errors import RobustEvalWarning, StoreError
 
 from .record import REPAIR_HINT, check_sealed, sealed, unsealed
 from .remote_files import Files
-from .stored_cell import StoredCell
+from .stored_cell import StoredCell, kind_of_configuration
 
 NAME = "cell.json"
 _ADDED: Mapping[str, int] = {"kind": 5, "uses": 5, "flags": 6}
@@ -117,8 +117,11 @@ def _identified(cell: StoredCell, record: Mapping[str, Any], oldest: int) -> Sto
     """Return the cell of a record of an older format with the id that follows from its fields."""
     allowed = {name for name, since in _ADDED.items() if since > oldest}
     missing = {field.name for field in fields(StoredCell)} - {"id"} - record.keys() - allowed
-    if missing or cell.uses not in _USES:
-        raise StoreError(f"{', '.join(sorted(missing)) or 'the value of uses'} is missing.")
+    if missing:
+        raise StoreError(f"{', '.join(sorted(missing))} is missing.")
+    likely = kind_of_configuration(cell.configuration)
+    if cell.uses not in _USES or cell.kind not in (likely, "certificate" if likely == "none" else likely):
+        raise StoreError(f"a cell of kind {cell.kind!r} that uses {cell.uses!r} has another configuration.")
     return cell.identified()
 
 

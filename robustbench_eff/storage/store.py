@@ -63,7 +63,8 @@ class Store:
         """
         store = cls(place)
         if store_format.read(store._files) is None:
-            raise UsageError(f"{place} is not a store of outcomes.", "Pass the store that a run printed at its end.")
+            hint = "Pass the store that a run printed at its end."
+            raise UsageError(f"{place} is not a store of outcomes: no {store_format.NAME}.", hint)
         return store
 
     @property

@@ -177,7 +177,7 @@ class StoredCell:
         fields = dict(record)
         try:
             fields["protocol"] = Protocol.from_record(fields["protocol"])
-            fields.setdefault("kind", _kind(fields["configuration"]))
+            fields.setdefault("kind", kind_of_configuration(fields["configuration"]))
             fields.setdefault("uses", _uses(fields["perturbation"]) if fields["kind"] == "attack" else None)
             fields["flags"] = tuple(fields.get("flags", ()))
             _check_types(fields)
@@ -202,8 +202,12 @@ def _check_types(fields: Mapping[str, Any]) -> None:
         raise ValueError(f"{fields['kind']!r} that uses {fields['uses']!r} is no kind of perturbation")
 
 
-def _kind(configuration: Mapping[str, Any]) -> PerturbationKind:
-    """Return the kind of a cell of format 4, by the fields of its perturbation."""
+def kind_of_configuration(configuration: Mapping[str, Any]) -> PerturbationKind:
+    """Return the kind of a cell of format 4, by the fields of its perturbation.
+
+    Args:
+        configuration: Every field of the perturbation.
+    """
     kinds: Mapping[str, PerturbationKind] = {"threat": "attack", "corruption": "corruption", "sequence": "sequence"}
     return next((kind for field, kind in kinds.items() if field in configuration), "none")
 
