@@ -106,7 +106,9 @@ def save(
     columns |= {"sample_id": [f"n01440764/ILSVRC2012_val_{row:08d}.JPEG" for row in range(samples)]}
     columns |= {"clean_prediction": clean, "prediction": found, "correct": right, "correct_8bit": right}
     columns |= {"prediction_confidence": confidence, "margin": confidence, "num_forwards": np.ones(samples)}
-    columns |= {name: [""] * samples for name in ("won_by", "note", "flag")} | {"ranking": [[]] * samples}
+    columns |= {name: [""] * samples for name in ("won_by", "note", "flag")} | dict.fromkeys(
+        ("ranking", "votes"), [[]] * samples
+    )
     arrays = [pa.array(columns[field.name]).cast(field.type) for field in SCHEMA]
     cell_id = f"{model}-{perturbation}".replace("(", "-").replace(")", "")
     store.write_cell(StoredCell.from_record(cell_id, record))

@@ -30,8 +30,10 @@ HARMLESS = {
     "Thumbs.db next to a record",
     ".cell.json.ab.part next to a record",
     "answers of a model copied",
+    "models/*.json: link to nothing",
+    "uneven votes",
 }
-"""Damages after which every number is the same without a word."""
+"""Damages after which every number is the same without a word; of the cells here no votes are read."""
 FLIPS = 25
 """Flipped bits for each kind of file; scripts/stores_that_lie.py flips more."""
 
@@ -58,7 +60,7 @@ def test_no_flipped_bit_changes_a_number_in_silence(kind: str, store: Path) -> N
     assert set(flips(store, kind, FLIPS)) <= {"same", "said"}
 
 
-@pytest.mark.parametrize(("name", "damage"), damages())
+@pytest.mark.parametrize(("name", "damage"), [*damages()])
 def test_no_damage_changes_a_number_in_silence(
     name: str, damage: Damage, store: Path, sound: tuple[Path, Reading]
 ) -> None:

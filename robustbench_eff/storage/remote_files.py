@@ -176,7 +176,8 @@ class Files:
         paths = [f"{self.root}/{name}" for name in names]
         with self._errors():
             contents = self.fs.cat([_escaped(path) for path in paths])
-        return [contents[path] for path in paths]
+        by_path = {path.lstrip("/"): content for path, content in contents.items()}  # archives leave the slash out
+        return [by_path[path.lstrip("/")] for path in paths]
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file atomically: on a disk by renaming a temporary file, in an object store as a single object.

@@ -86,7 +86,7 @@ def encode(cell_id: str, outcomes: pa.Table) -> EncodedShard:
     content, index = buffer.getvalue(), outcomes["index"]
     start, stop, count = index[0].as_py(), index[-1].as_py() + 1, len(index)
     scattered = "" if count == stop - start else f"x{count}"
-    return EncodedShard(f"{start:08d}-{stop:08d}{scattered}.{_checksum(content)}.parquet", content)
+    return EncodedShard(f"{start:08d}-{stop:08d}{scattered}.{checksum(content)}.parquet", content)
 
 
 def list_shards(files: Files, cell_id: str) -> list[Shard]:
@@ -146,7 +146,7 @@ def read(shard: Shard, content: bytes, expected: Expected, columns: Sequence[str
     """
     if not shard.size:
         return ReadShard(shard, None, "is not named as a shard is")
-    if _checksum(content) != shard.checksum:
+    if checksum(content) != shard.checksum:
         return ReadShard(shard, None, "is corrupt")
     try:
         file = pq.ParquetFile(pa.BufferReader(content))
@@ -214,5 +214,10 @@ def _other_rows(table: pa.Table, shard: Shard, samples: int | None) -> str:
     return ""
 
 
-def _checksum(content: bytes) -> str:
+def checksum(content: bytes) -> str:
+    """Return the checksum in the name of a shard.
+
+    Args:
+        content: Content of the file.
+    """
     return hashlib.blake2b(content, digest_size=8).hexdigest()

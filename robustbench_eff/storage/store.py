@@ -63,8 +63,7 @@ class Store:
         """
         store = cls(place)
         if store_format.read(store._files) is None:
-            hint = "Pass the store that a run printed at its end."
-            raise UsageError(f"{place} is not a store of outcomes: no {store_format.NAME}.", hint)
+            raise UsageError(f"{place} is not a store of outcomes: no {store_format.NAME}.", "Pass what a run printed.")
         return store
 
     @property
@@ -286,8 +285,8 @@ class Store:
         """
         for temporary in self._files.matching(f"cells/{cell_id}/.*.part") if self._files.folder else ():
             self._files.remove(temporary)
-        names = list(dict.fromkeys(["index", *columns]))
-        return cell_outcomes.read_and_set_aside(self._files, self._expected(cell_id), names)
+        names = dict.fromkeys(["index", *columns])
+        return cell_outcomes.read_and_set_aside(self._files, self._expected(cell_id), list(names))
 
     def _expected(self, cell_id: str) -> Expected:
         return Expected(cell_id, self._size(cell_id), self._oldest)
@@ -296,6 +295,6 @@ class Store:
         """Number of samples of a cell, None without a record of it."""
         name = f"cells/{cell_id}/{cell_records.NAME}"
         if cell_id not in self._samples and self._files.exists(name):
-            record = cell_records.read_record(self._files.path(name), cell_id, self._files.read(name), self._oldest)
-            self._samples[cell_id] = record.samples
+            path, content = self._files.path(name), self._files.read(name)
+            self._samples[cell_id] = cell_records.read_record(path, cell_id, content, self._oldest).samples
         return self._samples.get(cell_id)

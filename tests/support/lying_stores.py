@@ -20,7 +20,7 @@ from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.masking_checks import store_verdicts
 from robustbench_eff.storage.answers import Answers
 from robustbench_eff.storage.record import sealed
-from robustbench_eff.storage.shard import _checksum
+from robustbench_eff.storage.shard import checksum
 from robustbench_eff.storage.store import Store
 
 SAMPLES = 12
@@ -159,7 +159,7 @@ def rewritten(change: Callable[[pa.Table], pa.Table]) -> Damage:
 
 def renamed(shard: Path, span: str = "") -> None:
     """Give a shard the checksum of its content."""
-    shard.rename(shard.with_name(f"{span or shard.name.split('.')[0]}.{_checksum(shard.read_bytes())}.parquet"))
+    shard.rename(shard.with_name(f"{span or shard.name.split('.')[0]}.{checksum(shard.read_bytes())}.parquet"))
 
 
 def retyped(column: str, kind: pa.DataType) -> Damage:

@@ -6,7 +6,7 @@ from importlib import import_module
 
 from fuzzing import Kind
 
-NAMES = ("suite",)
+NAMES = ("suite", "cell_record", "run_record", "store_json", "model_answers", "shard", "lease_file")
 
 
 def kind(name: str) -> Kind:
