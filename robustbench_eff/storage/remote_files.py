@@ -88,7 +88,7 @@ class Files:
             name: Name below the root; empty means the root itself.
         """
         with self._errors():
-            return bool(self.fs.exists(f"{self.root}/{name}".rstrip("/")))
+            return bool(self.fs.exists(self._at(name).rstrip("/")))
 
     def matching(self, pattern: str) -> list[str]:
         """Return the sorted names that match a pattern.
@@ -106,7 +106,7 @@ class Files:
                 paths = self.fs.glob(f"{_escaped(self.root)}/{pattern}")
             else:
                 try:
-                    paths = self.fs.ls(f"{self.root}/{folder}", detail=False)
+                    paths = self.fs.ls(self._at(folder), detail=False)
                 except (FileNotFoundError, NotADirectoryError):
                     paths = []
         names = [str(path).removeprefix(f"{self.root}/") for path in paths]
@@ -133,7 +133,7 @@ class Files:
         Raises:
             FileNotFoundError: If the file does not exist.
         """
-        path = f"{self.root}/{name}"
+        path = self._at(name)
         with self._errors(name):
             if self.folder is None:
                 content: bytes = self.fs.cat_file(path)
@@ -173,7 +173,7 @@ class Files:
         """
         if len(names) < 2 or self.folder is not None:
             return [self.read(name) for name in names]
-        paths = [f"{self.root}/{name}" for name in names]
+        paths = [self._at(name) for name in names]
         with self._errors():
             contents = self.fs.cat([_escaped(path) for path in paths])
         by_path = {path.lstrip("/"): content for path, content in contents.items()}  # archives leave the slash out
@@ -191,7 +191,7 @@ class Files:
             with store_errors(folder):
                 atomic_write(folder / name, content, synced=True)
             return
-        path = f"{self.root}/{name}"
+        path = self._at(name)
         with self._errors():
             try:
                 self.fs.pipe_file(path, content)
@@ -210,7 +210,7 @@ class Files:
         """
         self.before_change()
         with self._errors(name):
-            self.fs.rm_file(f"{self.root}/{name}")
+            self.fs.rm_file(self._at(name))
 
     def rename(self, name: str, other: str) -> None:
         """Rename a file.
@@ -225,7 +225,7 @@ class Files:
                 (folder / other).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).rename(folder / other)  # a link itself, not what it leads to
             else:
-                self.fs.mv(f"{self.root}/{name}", f"{self.root}/{other}")
+                self.fs.mv(self._at(name), self._at(other))
 
     def check_writable(self) -> None:
         """Check that files can be written, without leaving a trace.
@@ -256,12 +256,16 @@ class Files:
             Whether it was written. A backend that cannot write only what does not exist replaces the file.
         """
         try:
-            self.fs.pipe_file(f"{self.root}/{name}", content, mode="create")
+            self.fs.pipe_file(self._at(name), content, mode="create")
         except FileExistsError:
             return False
         except Exception:  # noqa: BLE001 - such as an unknown mode or no folder; `write` raises what is really wrong
             self.write(name, content)
         return True
+
+    def _at(self, name: str) -> str:
+        """The path of a file; paths in an archive do not begin with a slash."""
+        return f"{self.root}/{name}" if self.root else name
 
     @contextmanager
     def _errors(self, name: str = "") -> Iterator[None]:

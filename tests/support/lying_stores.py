@@ -157,6 +157,10 @@ def rewritten(change: Callable[[pa.Table], pa.Table]) -> Damage:
     return damage
 
 
+def cut(place: Path) -> None:
+    shard_of(place).write_bytes(shard_of(place).read_bytes()[:-5])
+
+
 def renamed(shard: Path, span: str = "") -> None:
     """Give a shard the checksum of its content."""
     shard.rename(shard.with_name(f"{span or shard.name.split('.')[0]}.{checksum(shard.read_bytes())}.parquet"))
@@ -253,6 +257,44 @@ def added(shift: int, **columns: Any) -> Damage:
     return damage
 
 
+def other(place: Path) -> Path:
+    return shard_of(place, 0)
+
+
+def named(suffix: str) -> Callable[[Path], Path]:
+    return lambda place: shard_of(place).with_name(f"{shard_of(place).stem}{suffix}.parquet")
+
+
+def run(name: str) -> Callable[[Path], Path]:
+    return lambda place: place / "runs" / f"{name}.json"
+
+
+def answers(place: Path) -> Path:
+    return min(place.glob("models/*.json"))
+
+
+def content_of_shard(content: str | bytes) -> Damage:
+    """A shard with another content, and its checksum."""
+
+    def damage(place: Path) -> None:
+        shard_of(place).write_bytes(content.encode() if isinstance(content, str) else content)
+        renamed(shard_of(place))
+
+    return damage
+
+
+def named_for(span: str) -> Damage:
+    return lambda place: renamed(shard_of(place), span)
+
+
+def without(column: str) -> Damage:
+    return rewritten(lambda table: table.drop_columns([column]))
+
+
+def doubled(column: str) -> Damage:
+    return rewritten(lambda table: table.append_column(column, table[column]))
+
+
 def beside(name: str) -> Callable[[Path], Path]:
     return lambda place: cell_folders(place)[1] / name
 
@@ -276,7 +318,8 @@ def damages() -> Iterator[tuple[str, Damage]]:
 def _of_formats() -> Iterator[tuple[str, Damage]]:
     for content in ("", "[]", "{}", "null", "7", "{", '{"format": 7, "format": 6}', "\ufeff{}", "[" * 5000):
         yield f"store.json is {content[:30]!r}", text("store.json", content)
-    for value in ("7", 7.0, True, None, [7], {}, 8, 3, -1, 10**30, 7):
+    odd_formats: list[Any] = ["7", 7.0, True, None, [7], {}, 8, 3, -1, 10**30, 7]
+    for value in odd_formats:
         yield f"store.json states {value!r} without checksum", text("store.json", json.dumps({"format": value}))
     for value in (4, 5, 6):
         yield f"store.json states {value}, as an earlier version did", text("store.json", json.dumps({"format": value}))
@@ -302,10 +345,12 @@ def _of_records() -> Iterator[tuple[str, Damage]]:
     yield "a cell with a field of the future", field(cell, "new", 1)
     for key, value in (("cells", {}), ("failed", []), ("failed", {"a": 1}), ("command", 1)):
         yield f"a run whose {key} is {value!r}", field("runs/*.json", key, value)
-    for value in ({}, [{"noise": [[1], [1, 2]]}], [{"noise": "x"}], [[]], [{"noise": [["x"]]}]):
-        yield f"answers are {value!r}", field("models/*.json", "answers", value)
-    for content in ("", "no picture", PNG[:-9], PNG + b"x"):
-        yield f"a gallery is {content[-20:]!r}", text("cells/*/gallery.png", content)
+    odd_answers: list[Any] = [{}, [{"noise": [[1], [1, 2]]}], [{"noise": "x"}], [[]], [{"noise": [["x"]]}]]
+    for answer in odd_answers:
+        yield f"answers are {answer!r}", field("models/*.json", "answers", answer)
+    pictures: list[str | bytes] = ["", "no picture", PNG[:-9], PNG + b"x"]
+    for picture in pictures:
+        yield f"a gallery is {picture[-20:]!r}", text("cells/*/gallery.png", picture)
 
 
 def _of_shards() -> Iterator[tuple[str, Damage]]:
@@ -323,10 +368,10 @@ def _of_shards() -> Iterator[tuple[str, Damage]]:
         ),
     )
     for column in ("index", "label", "correct", "won_by", "votes", "radius"):
-        yield f"column {column} missing", rewritten(lambda table, column=column: table.drop_columns([column]))
+        yield f"column {column} missing", without(column)
         yield (
             f"column {column} twice",
-            rewritten(lambda table, column=column: table.append_column(column, table[column])),
+            doubled(column),
         )
     for column, kind in (
         ("label", pa.int64()),
@@ -348,16 +393,11 @@ def _of_shards() -> Iterator[tuple[str, Damage]]:
     yield "one row less", rewritten(lambda table: table.slice(1))
     yield "no row", rewritten(lambda table: table.slice(0, 0))
     for content in ("", "no Parquet", "PAR1PAR1", b"PAR1" + b"\xff" * 40 + b"PAR1"):
-
-        def other(place: Path, content: str | bytes = content) -> None:
-            shard_of(place).write_bytes(content.encode() if isinstance(content, str) else content)
-            renamed(shard_of(place))
-
-        yield f"a shard is {content[:12]!r} with its checksum", other
-    yield "a shard with another checksum", lambda place: shard_of(place).write_bytes(b"")
-    yield "a shard cut short", lambda place: shard_of(place).write_bytes(shard_of(place).read_bytes()[:-5])
-    yield "a shard named for other samples", lambda place: renamed(shard_of(place), "00000100-00000112")
-    yield "a shard named for fewer samples", lambda place: renamed(shard_of(place), "00000000-00000012x3")
+        yield f"a shard is {content[:12]!r} with its checksum", content_of_shard(content)
+    yield "a shard with another checksum", text("cells/*/*.parquet", "")
+    yield "a shard cut short", cut
+    yield "a shard named for other samples", named_for("00000100-00000112")
+    yield "a shard named for fewer samples", named_for("00000000-00000012x3")
     for kind in ("folder", "link to nothing"):
         yield f"a shard: {kind}", odd("cells/*/*.parquet", kind)
     yield "samples beyond the benchmark", added(SAMPLES)
@@ -366,21 +406,13 @@ def _of_shards() -> Iterator[tuple[str, Damage]]:
 
 
 def _of_copies() -> Iterator[tuple[str, Damage]]:
-    one, other = shard_of, lambda place: shard_of(place, 0)
+    one = shard_of
     yield "shards of two cells exchanged", moved(one, other, how="exchange")
     yield "a shard of another cell", moved(other, lambda place: cell_folders(place)[1] / other(place).name, how="copy")
     yield "a shard that is a link to another cell's", moved(other, one, how="link")
     for name in (" (1)", " copy", " (conflicted copy 2026-11-30)", "~", ".sync-conflict-20261130"):
-        yield (
-            f"a shard copied: {name}",
-            moved(one, lambda place, name=name: one(place).with_name(one(place).stem + name + ".parquet"), how="copy"),
-        )
-        yield (
-            f"a shard renamed: {name}",
-            moved(
-                one, lambda place, name=name: one(place).with_name(one(place).stem + name + ".parquet"), how="rename"
-            ),
-        )
+        yield f"a shard copied: {name}", moved(one, named(name), how="copy")
+        yield f"a shard renamed: {name}", moved(one, named(name), how="rename")
         yield f"a cell copied: {name}", moved(_folder(""), _folder(name), how="copy")
         yield f"a cell renamed: {name}", moved(_folder(""), _folder(name), how="rename")
     yield (
@@ -390,9 +422,7 @@ def _of_copies() -> Iterator[tuple[str, Damage]]:
     yield "folders of two cells exchanged", moved(_folder(""), lambda place: cell_folders(place)[2], how="exchange")
     for name in ("cell (1).json", "cell copy.json", ".nfs000000000001", ".DS_Store", "Thumbs.db", ".cell.json.ab.part"):
         yield f"{name} next to a record", moved(beside("cell.json"), beside(name), how="copy")
-    run = lambda name: lambda place: place / "runs" / f"{name}.json"  # noqa: E731
     yield "a run copied", moved(run(RUN), run(f"{RUN} (1)"), how="copy")
     yield "a run renamed", moved(run(RUN), run(f"{RUN} (1)"), how="rename")
-    answers = lambda place: min(place.glob("models/*.json"))  # noqa: E731
     yield "answers of a model copied", moved(answers, lambda place: place / "models" / "x (1).json", how="copy")
     yield "a shard missing", odd("cells/*/00000000-00000012.*.parquet", "missing")

@@ -39,7 +39,7 @@ def cell(samples: int, perturbation: str = "none", **given: Any) -> StoredCell:
         "configuration": {},
         "seed": None,
     } | given
-    return StoredCell.from_record(record.pop("id", ""), record)
+    return StoredCell.from_record(str(record.pop("id", "")), record)
 
 
 def attack_cell(samples: int, perturbation: str, eps: float | None, norm: str = "linf", **given: Any) -> StoredCell:
