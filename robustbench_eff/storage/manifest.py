@@ -8,6 +8,9 @@ import secrets
 import time
 from typing import Any
 
+STARTED = "started"
+"""Status of a run until it ends. A run that was killed keeps it."""
+
 
 def new_run_id() -> str:
     """Return a new name for a run; names sort by time, those of one second by its microseconds."""

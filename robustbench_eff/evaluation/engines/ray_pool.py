@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -264,16 +267,26 @@ def _lacking(resources: Mapping[str, float], device: str) -> str | None:
 def _connect(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        if address is None:
-            ray.init("local", include_dashboard=False, logging_level=logging.ERROR)
-        else:
-            ray.init(address=address, logging_level=logging.ERROR)
+        with _own_sigterm():
+            if address is None:
+                ray.init("local", include_dashboard=False, logging_level=logging.ERROR)
+            else:
+                ray.init(address=address, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         if address is None:
             raise UsageError(f"Ray cannot be started here: {error}", "Leave out --engine ray.") from error
         raise UsageError(
             f"No Ray cluster at {address}: {error}", "Start one with `ray start --head`, or leave out --ray-address."
         ) from error
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Keep the handler of SIGTERM, which Ray replaces by an exit that closes nothing."""
+    handler = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _shared(opening: Callable[[], WorkerRuntime]) -> Any:
