@@ -58,8 +58,7 @@ def atomic_write(path: Path, content: bytes, *, synced: bool = False) -> None:
         synced: Wait until the content and the name are on the disk: after a power cut the file is there, and complete.
             What is written or removed later never survives without it.
     """
-    made = [folder for folder in (path.parent, *path.parent.parents) if not folder.exists()] if synced else []
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, synced=synced)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with partial.open("xb") as file:
@@ -71,8 +70,21 @@ def atomic_write(path: Path, content: bytes, *, synced: bool = False) -> None:
     finally:
         partial.unlink(missing_ok=True)
     if synced:
-        for folder in (path.parent, *(folder.parent for folder in made)):
-            sync_folder(folder)
+        sync_folder(path.parent)
+
+
+def make_folder(folder: Path, *, synced: bool = False) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Args:
+        folder: Folder that may exist.
+        synced: Wait until the new names are on the disk.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    if synced:
+        for path in made:
+            sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

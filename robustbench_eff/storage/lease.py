@@ -15,7 +15,7 @@ from typing import Any
 
 import filelock
 
-from robustbench_eff.core.disk import store_errors
+from robustbench_eff.core.disk import make_folder, store_errors
 from robustbench_eff.core.errors import StoreError
 
 from .remote_files import Files
@@ -48,7 +48,7 @@ def held(files: Files) -> Iterator[None]:
         return
     lock = filelock.FileLock(files.folder / NAME, timeout=0)
     with store_errors(files.folder):
-        files.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(files.folder, synced=True)
         try:
             lock.acquire()
         except filelock.Timeout as error:

@@ -8,7 +8,7 @@ changes may be lost, and later ones survive without earlier ones.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -31,13 +31,20 @@ class Disk:
     contents: dict[int, bytes] = field(default_factory=dict)
     safe_contents: dict[int, bytes] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, state: Mapping[str, bytes | None]) -> Disk:
+        """Return the disk of a machine that has started again with this state."""
+        names = {name: FOLDER if content is None else number for number, (name, content) in enumerate(state.items())}
+        contents = {names[name]: content for name, content in state.items() if content is not None}
+        return cls(dict(names), dict(names), [], dict(contents), dict(contents))
+
     def apply(self, operation: Operation) -> None:
         """Carry out an operation."""
         match operation.kind:
             case "make":
                 self._change([(operation.path, FOLDER)])
             case "create":
-                number = len(self.contents)
+                number = max(self.contents, default=0) + 1
                 self.contents[number] = b""
                 self._change([(operation.path, number)])
             case "sync":
@@ -54,6 +61,10 @@ class Disk:
                     _make(self.safe_names, [change for change in changes if change[0] == operation.path])
                 left = [[change for change in changes if change[0] != operation.path] for changes in self.pending]
                 self.pending = [changes for changes in left if changes]
+
+    def settle(self) -> None:
+        """Let the system write everything, as it does within some seconds."""
+        self.safe_names, self.safe_contents, self.pending = dict(self.names), dict(self.contents), []
 
     def _change(self, changes: Sequence[tuple[str, int | None]]) -> None:
         made: list[Change] = [(_folder(name), name, number) for name, number in changes]
