@@ -185,7 +185,7 @@ def killed_behind(number: int, kind: str, place: Path) -> str:
 def without_process(share: float, workers: int, name: str, place: Path) -> str:
     """Kill a child of the run with this in its command once a shard is stored; the run itself must end well."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    options = {"engine": "ray"} if name == "raylet" else {}
+    options: dict[str, Any] = {"engine": "ray"} if name == "raylet" else {}
     process = start(place, workers, **options)
     peek = os.WEXITED | os.WNOHANG | os.WNOWAIT
     while not list(place.glob("cells/*/*.parquet")) and not os.waitid(os.P_PID, process, peek):
