@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 from torch import Tensor, nn
 
-from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import DataError, ModelError
 from robustbench_eff.core.outputs import logits_of
 from robustbench_eff.core.probabilities import RETURN_LOGITS, RETURNED_PROBABILITIES, is_probability
+from robustbench_eff.core.shortages import out_of_memory
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits
 
 WRITES_INTO_LEAF = "is being used in an in-place operation"

@@ -78,7 +78,7 @@ def run_page(
         title=title,
         headlines=headlines,
         entries=entries,
-        runs=[{**run, "command": command(run["command"])} for run in runs],
+        runs=[{**run, "command": command(run["command"]), "status": status(run, run is runs[-1])} for run in runs],
         tables=[(heading, Markup(table)) for heading, table in _tables(entries)],
         drawings=[*_drawings(entries), *map(Markup, certified_drawings(entries))],
         heat_maps=heat_maps(entries),
@@ -96,6 +96,18 @@ def command(arguments: Sequence[str]) -> str:
         arguments: The program, with or without its folder, and its arguments; empty if it was not recorded.
     """
     return shlex.join([PurePath(arguments[0]).name, *arguments[1:]]) if arguments else ""
+
+
+def status(run: Mapping[str, Any], is_last: bool) -> str:
+    """Return how a run ended.
+
+    Args:
+        run: Record of the run, as a store holds it.
+        is_last: Whether no later run has written the store; it may be running.
+    """
+    if run["status"] != "started":
+        return str(run["status"])
+    return "running, or killed before its end," if is_last else "killed before its end,"
 
 
 def heat_maps(entries: Sequence[Entry]) -> list[HeatMap]:

@@ -30,7 +30,7 @@ HOME_OF = {
     "great_tables": set(),  # only its scripts are read
     "http": {"cli/serve_site.py"},
     "jinja2": {"leaderboards/render.py"},
-    "ray": {"evaluation/engines/ray_pool.py"},
+    "ray": {"evaluation/engines/ray_connection.py", "evaluation/engines/ray_pool.py"},
     "fsspec": {"storage/remote_files.py"},
     "open_clip": {"models/sources/open_clip_models.py"},
     "timm": {"models/sources/timm_models.py", "models/sources/sat_architectures.py", "models/architectures.py"},

@@ -233,7 +233,7 @@ def test_an_interrupted_run_can_be_resumed(tmp_path: Path) -> None:
     assert "Interrupted. The outcomes so far are in s." in errors
     assert "robust-eval --model digits_standard --attack 'pgd(eps=4/255, steps=200)' --store s" in errors
     (manifest,) = (json.loads(path.read_text()) for path in tmp_path.glob("s/runs/*.json"))
-    assert manifest["status"] == "interrupted"
+    assert manifest["status"] == "interrupted by SIGINT"
     again = robust_eval("score", "s", folder=tmp_path)
     assert "incomplete" in again.stdout or "pgd" not in again.stdout
 

@@ -24,7 +24,7 @@ from robustbench_eff.defenses.network import Network
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.training_batch import Batch
 from robustbench_eff.models.card import Card
-from robustbench_eff.registry import build_defense, table
+from robustbench_eff.registry import build_defense, plugins
 from robustbench_eff.testing import DEFENSE_CHECKS
 from robustbench_eff.training.data import open_training_data
 from robustbench_eff.training.settings import TrainOptions
@@ -347,9 +347,9 @@ def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         "[robustbench_eff.defenses]\nvendor/sharpened = vendor_recipes:Sharpened\n"
     )
     monkeypatch.syspath_prepend(site)
-    table._plugins.cache_clear()
+    plugins.plugins.cache_clear()
     yield "vendor/sharpened"
-    table._plugins.cache_clear()
+    plugins.plugins.cache_clear()
 
 
 def test_a_plugins_recipe_declares_its_stages_and_is_trained_by_name(plugin: str, tmp_path: Path) -> None:

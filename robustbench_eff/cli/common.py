@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,6 +18,8 @@ from rich.console import Console
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import Interrupted, RobustEvalError, RobustEvalWarning, SpecError, UsageError
 from robustbench_eff.core.preprocessing import Size
+from robustbench_eff.core.shortages import shortage
+from robustbench_eff.core.stops import signal_of
 from robustbench_eff.reports import errors
 
 
@@ -33,13 +36,25 @@ def error_boundary() -> Iterator[None]:
         try:
             yield
         except RobustEvalError as error:
-            errors.print_error(error, console)
-            raise typer.Exit(error.exit_code) from error
+            raise _told(error, console) from error
+        except KeyboardInterrupt as interrupt:
+            raise _told(interrupted("", interrupt), console) from interrupt
+        except (MemoryError, OSError, RuntimeError, ImportError) as error:
+            if (lack := shortage(error)) is None:
+                raise
+            raise _told(lack, console) from error
         finally:
             for warning in caught:
                 is_ours = issubclass(warning.category, RobustEvalWarning)
                 kind = "note" if is_ours else f"{warning.category.__name__} in {warning.filename}"
                 print_line(console, f"{kind}: {warning.message}")
+
+
+def _told(error: RobustEvalError, console: Console) -> typer.Exit:
+    """Print an error, and return the exception that ends the command; a terminal that is gone is told nothing."""
+    with suppress(OSError):
+        errors.print_error(error, console)
+    return typer.Exit(error.exit_code)
 
 
 @contextmanager
@@ -55,17 +70,20 @@ def resumable(out: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        raise interrupted(f"The files written so far are in {out}.") from interrupt
+        raise interrupted(f"The files written so far are in {out}.", interrupt) from interrupt
 
 
-def interrupted(message: str) -> Interrupted:
-    """Return the error for Ctrl-C, whose hint repeats the command.
+def interrupted(message: str, interrupt: KeyboardInterrupt) -> Interrupted:
+    """Return the error for Ctrl-C or another signal, whose hint repeats the command.
 
     Args:
         message: Sentence about what was finished.
+        interrupt: What was caught.
     """
     command = shlex.join(["robust-eval", *sys.argv[1:]])
-    return Interrupted(f"Interrupted. {message}", f"To resume, repeat the command:\n  {command}")
+    number = signal_of(interrupt)
+    begin = "Interrupted." if number == signal.SIGINT else f"Interrupted by {number.name}."
+    return Interrupted(f"{begin} {message}".strip(), f"To resume, repeat the command:\n  {command}", number)
 
 
 def print_progress(title: str, done: int, total: int) -> None:

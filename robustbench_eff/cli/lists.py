@@ -71,8 +71,8 @@ def _benchmark_table() -> Table:
     table.add_column("benchmark", width=max(map(len, BENCHMARKS)), overflow="fold")
     table.add_column("images", ratio=5, overflow="fold")
     table.add_column("size, licence", ratio=4, overflow="fold")
-    for name, row in BENCHMARKS.items():
-        item = build_benchmark.benchmark(name)
+    for name, item in BENCHMARKS.loaded():
+        row = BENCHMARKS[name]
         status, where = _images(item)
         images = Text.assemble((status, "green" if status == FOUND else "yellow"), f"\n{where}")
         table.add_row(Text.assemble((name, "bold"), f"\n{row.summary}"), images, Text(f"{item.size}\n{item.licence}"))
@@ -84,7 +84,7 @@ def _benchmark_table() -> Table:
 def _described(item: Benchmark) -> Table:
     """A table of everything that defines a benchmark, one line each."""
     status, where = _images(item)
-    derived = [name for name, row in BENCHMARKS.items() if row.load().source_benchmark == item.name]
+    derived = [name for name, row in BENCHMARKS.loaded() if row.source_benchmark == item.name]
     same = build_benchmark.other_protocols(item)
     scored = [name for name, scored_with in SCORED_WITH.items() if scored_with == item.name]
     classes = f"{item.num_classes}, the outputs of the model" if item.class_map is None else str(item.class_map())

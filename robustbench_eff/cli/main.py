@@ -12,6 +12,7 @@ from rich.text import Text
 
 from robustbench_eff import __version__
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.stops import raise_stops
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from robustbench_eff.reports import incomplete_means, json_report, progress, score_tables, verdicts
 
@@ -89,7 +90,8 @@ How robust is this image classifier, really?
     robust-eval score robust-eval-store
 
 Repeat a command to resume it. Exit codes: 0 success, 1 failure while running,
-2 wrong usage or missing input, 130 interrupted.
+2 wrong usage or missing input, 128 and the number of the
+signal if one stopped the run (130 for Ctrl-C).
 """
 
 app = typer.Typer(
@@ -113,6 +115,7 @@ app.command()(convert)
 
 def main() -> None:
     """Entry point of the console script."""
+    raise_stops()
     app(prog_name="robust-eval")
 
 
@@ -195,7 +198,7 @@ def run_and_print(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
         with redirect_stdout(sys.stderr):  # the user's model may print; stdout is for the result
             result = evaluate_models(*run.models, settings=run.settings, listener=display)
     except KeyboardInterrupt as interrupt:
-        raise interrupted(f"The outcomes so far are in {run.settings.store}.") from interrupt
+        raise interrupted(f"The outcomes so far are in {run.settings.store}.", interrupt) from interrupt
     if as_json:
         print(json_report.json_object(result.scores, result.store, result.missing, result.verdicts, result.failed))
         result.check()

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from .errors import EvaluationError, RobustEvalWarning
+from .errors import EvaluationError, RobustEvalWarning, reason
+from .shortages import chain, out_of_memory
 
 Answer = TypeVar("Answer")
-OOM_MESSAGES = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""Out-of-memory messages of the CPU's allocator, the GPU driver and cuBLAS."""
 
 
 @dataclass(slots=True)
@@ -42,7 +41,7 @@ class Batches:
             try:
                 answers.append(function(*(tensor[start : start + self.size] for tensor in tensors)))
                 start += self.size
-            except (RuntimeError, EvaluationError) as error:  # torch.OutOfMemoryError is a RuntimeError
+            except (RuntimeError, MemoryError, OSError, EvaluationError) as error:  # torch's error is a RuntimeError
                 if not out_of_memory(error):
                     raise
                 self._halve(min(self.size, stop - start), error)
@@ -68,9 +67,10 @@ class Batches:
                 "Choose a smaller size with --adapt, which makes another protocol, or --device cpu.",
             ) from error
         if tried <= 1:
+            *_, root = chain(error)
             raise EvaluationError(
-                "Memory is too small for one sample of this model.",
-                "Use a smaller model or input size, or --device cpu.",
+                f"Memory is too small for one sample of this model ({reason(root)}).",
+                "Use a smaller model or input size, fewer --workers, or another --device.",
             ) from error
         self.size = tried // 2
         if torch.cuda.is_available():
@@ -93,26 +93,4 @@ def cuda_error_message(error: BaseException | None) -> str | None:
     """
     if out_of_memory(error):
         return None
-    return next((str(cause).partition("\n")[0] for cause in _chain(error) if str(cause).startswith("CUDA error")), None)
-
-
-def out_of_memory(error: BaseException | None) -> bool:
-    """Return True if an error is, or was caused by, a lack of memory.
-
-    Torch raises `OutOfMemoryError` for GPUs; elsewhere only the message tells.
-
-    Args:
-        error: Exception, whose causes are searched too.
-    """
-    return any(
-        isinstance(cause, torch.OutOfMemoryError)
-        or (isinstance(cause, RuntimeError) and any(message in str(cause) for message in OOM_MESSAGES))
-        for cause in _chain(error)
-    )
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and its causes."""
-    while error is not None:
-        yield error
-        error = error.__cause__
+    return next((str(cause).partition("\n")[0] for cause in chain(error) if str(cause).startswith("CUDA error")), None)

@@ -55,9 +55,10 @@ def atomic_write(path: Path, content: bytes, *, synced: bool = False) -> None:
     Args:
         path: File to write; missing folders are created.
         content: The whole content.
-        synced: Wait until the content is on the disk, so that even a power cut does not leave an empty file.
+        synced: Wait until the content and the name are on the disk: after a power cut the file is there, and complete.
+            What is written or removed later never survives without it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent, synced=synced)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with partial.open("xb") as file:
@@ -68,6 +69,40 @@ def atomic_write(path: Path, content: bytes, *, synced: bool = False) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+    if synced:
+        sync_folder(path.parent)
+
+
+def make_folder(folder: Path, *, synced: bool = False) -> None:
+    """Make a folder, and those above it, where they are missing.
+
+    Args:
+        folder: Folder that may exist.
+        synced: Wait until the new names are on the disk.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    if synced:
+        for path in made:
+            sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names of a folder's files are on the disk, where the system can be asked for that.
+
+    Args:
+        folder: Existing folder.
+    """
+    if os.name == "nt":
+        return  # a folder cannot be opened there, and renaming is synchronous
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems have nothing to synchronize
+            raise
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager

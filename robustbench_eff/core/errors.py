@@ -103,9 +103,18 @@ class TrainingError(RobustEvalError):
 
 
 class Interrupted(RobustEvalError):
-    """The user stopped the run; the store can be resumed."""
+    """A signal stopped the run; the store can be resumed."""
 
-    exit_code = 130
+    def __init__(self, message: str, hint: str = "", number: int = 2) -> None:
+        """Make an error.
+
+        Args:
+            message: What was expected and what came, as a sentence.
+            hint: What to do next; empty if unknown.
+            number: Number of the signal, 2 for Ctrl-C; the exit code is 128 more.
+        """
+        super().__init__(message, hint)
+        self.exit_code = 128 + number
 
 
 class RobustEvalWarning(UserWarning):

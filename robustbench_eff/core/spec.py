@@ -7,11 +7,12 @@ import dataclasses
 import re
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
-from .errors import SpecError, did_you_mean
+from .errors import RobustEvalError, SpecError, did_you_mean, reason
 
 Item = TypeVar("Item")
 _USER_FILE = r"(?:[A-Za-z]:)?[^\s(),:='\"]+\.py:\w+"
@@ -81,7 +82,8 @@ def build(kind: type[Item], spec: Spec, **given: Any) -> Item:
     Raises:
         SpecError: The dataclass does not have a field, a value has the wrong type, or the dataclass refuses it.
     """
-    hints = typing.get_type_hints(kind)
+    with _refusals(spec.name):
+        hints = typing.get_type_hints(kind)
     known = [field.name for field in dataclasses.fields(kind) if field.name not in given]  # type: ignore[arg-type]
     arguments = {}
     for key, value in spec.arguments.items():
@@ -89,7 +91,20 @@ def build(kind: type[Item], spec: Spec, **given: Any) -> Item:
             hint = did_you_mean(key, known) or f"Fields: {', '.join(known)}."
             raise SpecError(f"{spec.name} does not have a field {key!r}.", hint)
         arguments[key] = _coerced(value, hints[key], f"{spec.name}({key}=...)")
-    return kind(**arguments, **given)
+    with _refusals(spec.name):
+        return kind(**arguments, **given)
+
+
+@contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    """Turn what a component raises while it is made into SpecError; it may be that of a plugin or of the user."""
+    try:
+        yield
+    except RobustEvalError:
+        raise
+    except Exception as error:
+        message = f"{name} cannot be made: {reason(error)}"
+        raise SpecError(message, "Set ROBUST_EVAL_TRACEBACK=1 to see where.") from error
 
 
 def required_fields(kind: Any) -> list[str]:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol, Unpack, runtime_checkable
 
-from robustbench_eff.core.errors import EvaluationError, Missing, UsageError
+from robustbench_eff.core.errors import EvaluationError, Missing, RobustEvalWarning, UsageError
+from robustbench_eff.core.stops import signal_of
 from robustbench_eff.registry.load_classifier import Model, ModelLike, classifiers, portable
 from robustbench_eff.registry.perturbation import as_perturbation
 from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.masking_checks import Verdict, store_verdicts
 from robustbench_eff.scores.score import Score
-from robustbench_eff.storage.manifest import jsonable, new_run_id
+from robustbench_eff.storage.manifest import STARTED, jsonable, new_run_id
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 from robustbench_eff.system import devices, environment
@@ -166,6 +168,7 @@ def evaluate(
         with store.lock():
             plan = recognised(plan, store)
             store.restore_cells({planned.cell.id: planned.cell for planned in plan.cells})
+            _note_killed_run(store)
             failed = _run(plan, pool, store, settings, listener, run_id)
     names = {planned.cell.id: planned.cell.model for planned in plan.cells}
     verdicts = store_verdicts(store, names)
@@ -217,7 +220,7 @@ def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Lis
         "cells": [planned.cell.id for planned in plan.cells],
         "queried": {planned.cell.id: planned.query_mode for planned in plan.cells if planned.query_mode},
     }
-    store.write_run(run_id, manifest | {"status": "started"})
+    store.write_run(run_id, manifest | {"status": STARTED})
     listener.planned(plan)
     status, failed = "failed", list[FailedCell]()
     target_ci = None if settings.target_ci is None else settings.target_ci / 100
@@ -227,8 +230,8 @@ def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Lis
         if len(failed) == len(plan.cells):
             raise failed[0].error
         status = f"finished, {len(failed)} of {len(plan.cells)} failed" if failed else "finished"
-    except KeyboardInterrupt:
-        status = "interrupted"
+    except KeyboardInterrupt as interrupt:
+        status = f"interrupted by {signal_of(interrupt).name}"
         raise
     finally:
         listener.ended()
@@ -236,6 +239,19 @@ def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Lis
         ending = {"status": status, "wall_seconds": time.monotonic() - started, "failed": reasons}
         store.write_run(run_id, manifest | ending)
     return failed
+
+
+def _note_killed_run(store: Store) -> None:
+    """Say that the last run never ended, which this process knows because it holds the lock of the store."""
+    runs = store.runs()
+    if runs and runs[-1].get("status") == STARTED:
+        warnings.warn(
+            f"The last run into {store.place} never ended: it was killed, or "
+            "the machine failed. Its finished outcomes are used. If memory ran out, use a smaller --batch-size or "
+            "fewer --workers.",
+            RobustEvalWarning,
+            stacklevel=3,
+        )
 
 
 def _settings_record(settings: Settings) -> dict[str, Any]:

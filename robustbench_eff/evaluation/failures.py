@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from robustbench_eff.core.batching import cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError
+from robustbench_eff.core.shortages import shortage
 from robustbench_eff.core.types import Pixels
 from robustbench_eff.storage.stored_cell import StoredCell
 
@@ -73,6 +74,8 @@ def dependent_failure(cell: StoredCell) -> EvaluationError:
 
 def _as_evaluation_error(error: Exception, cell: StoredCell) -> RobustEvalError:
     """Return an error of this package as it is, any other as a sentence."""
+    if (lack := shortage(error)) is not None and not isinstance(error, RobustEvalError):
+        return EvaluationError(f"{cell.perturbation} on {cell.model} failed: {lack.message}", lack.hint)
     if not isinstance(error, RobustEvalError):
         return EvaluationError(
             f"{cell.perturbation} on {cell.model} failed: {type(error).__name__}: {error}",

@@ -9,7 +9,7 @@ from functools import cache, partial
 import torch
 
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.core.batching import out_of_memory
+from robustbench_eff.core.shortages import out_of_memory
 from robustbench_eff.core.types import Pixels, RawImage
 
 from .plan import SampleIndices
@@ -71,7 +71,7 @@ def arrived(coming: Future[Pixels]) -> Pixels | None:
     """
     try:
         return coming.result()
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError, OSError) as error:
         if not out_of_memory(error):
             raise
         return None

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from robustbench_eff.core.batching import Batches, out_of_memory
+from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError
 from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.rng import RandomStreams, global_generators
+from robustbench_eff.core.shortages import out_of_memory
 from robustbench_eff.core.types import Images, Pixels
 from robustbench_eff.models.adaptation.adapted_network import adapted_network
 

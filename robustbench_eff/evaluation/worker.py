@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from robustbench_eff.core.batching import out_of_memory
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError
 from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.shortages import out_of_memory
 from robustbench_eff.core.threat import Threat
 from robustbench_eff.core.types import FrameGenerator, Images, Labels, PerSample, Pixels, QueryCountingModel, QueryStats
 
@@ -249,6 +249,11 @@ def _call_attack(
     except Exception as error:  # the attack or the model may be the user's
         if out_of_memory(error) and not work.per_shard_randomness:
             raise
+        if out_of_memory(error):
+            raise EvaluationError(
+                f"{name} on {work.cell.model} failed: memory ran out, and its random draws do not allow smaller parts.",
+                f"Try --shard-size {max(1, len(images) // 2)}, which then is part of its draws, or fewer --workers.",
+            ) from error
         raise EvaluationError(
             f"{name} on {work.cell.model} failed: {type(error).__name__}: {error}",
             "Set ROBUST_EVAL_TRACEBACK=1 to see where.",

@@ -21,4 +21,6 @@ ADAPTATIONS = Table(
             "entropy minimisation on the affine parameters of batch norms (Wang et al. 2021)",
         ),
     },
+    is_class=True,
+    needs=("__dataclass_fields__", "version", "stream"),
 )

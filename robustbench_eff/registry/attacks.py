@@ -38,6 +38,8 @@ ATTACKS = Table(
             "robustbench_eff.attacks.square:Square", "random search, no gradients (Andriushchenko et al. 2020)"
         ),
     },
+    is_class=True,
+    needs=("__dataclass_fields__", "version", "uses", "threat", "stochastic", "max_passes"),
 )
 
 

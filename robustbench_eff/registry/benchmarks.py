@@ -199,6 +199,7 @@ BENCHMARKS = Table(
             "TissueMNIST-C of MedMNIST-C, the published archives",
         ),
     },
+    needs=("label_space", "source_benchmark", "layout", "num_classes"),
 )
 
 

@@ -52,5 +52,5 @@ def adaptation(text: str) -> NamedAdaptation:
     lacking = [name for name in spec.required_fields(kind) if name not in parsed.arguments]
     if lacking:
         raise SpecError(f"{parsed.name} needs a value for {lacking[0]}.", f"Write {parsed.name}({lacking[0]}=...).")
-    built: Adaptation = spec.build(kind, parsed)
+    built: Adaptation = ADAPTATIONS.build(parsed)
     return NamedAdaptation(spec.text_of(parsed.name, built), built, built.stream)

@@ -76,7 +76,7 @@ def other_protocols(benchmark: Benchmark) -> list[str]:
     Args:
         benchmark: A benchmark of the table.
     """
-    others = (row.load() for name, row in BENCHMARKS.items() if name != benchmark.name)
+    others = (row for name, row in BENCHMARKS.loaded() if name != benchmark.name)
     return [
         other.name
         for other in others

@@ -22,7 +22,7 @@ def defense(text: str) -> Recipe:
         SpecError: The name is not in the table, or a field is unknown or has a wrong value.
     """
     parsed = spec.parse(text)
-    built: Recipe = spec.build(DEFENSES.find(parsed.name).load(), parsed)
+    built: Recipe = DEFENSES.build(parsed)
     return built
 
 

@@ -14,6 +14,7 @@ from robustbench_eff.models.sources.trained import is_trained
 from robustbench_eff.models.unloaded_weights import accounted_for
 
 from .model_sources import MODEL_SOURCES, PUBLISHED, TRAINED, UNPREFIXED_SOURCES, USER
+from .plugins import Plugin
 from .table import Row
 
 
@@ -99,7 +100,7 @@ def _resolve(name: str) -> _Resolved:
     return _Resolved(source, target)
 
 
-def _find(name: str) -> tuple[Row, str]:
+def _find(name: str) -> tuple[Row | Plugin, str]:
     if name in aliases():
         alias = aliases()[name]
         if alias.source in MODEL_SOURCES:

@@ -22,5 +22,5 @@ def styliser(text: str) -> Styliser:
         SpecError: The name is not in the table, or a field is unknown or has a wrong value.
     """
     parsed = spec.parse(text)
-    built: Styliser = spec.build(STYLISERS.find(parsed.name).load(), parsed)
+    built: Styliser = STYLISERS.build(parsed)
     return built

@@ -83,6 +83,7 @@ CORRUPTIONS = Table(
             "colours magnified differently",
         ),
     },
+    needs=("__dataclass_fields__", "name"),
 )
 """The 15 corruptions of ImageNet-C in its order, its 4 extra ones, and variants of three of them; then the 10 of
 ImageNet-C-bar, and 5 that only CIFAR-10-C-bar has."""

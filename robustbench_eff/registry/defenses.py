@@ -48,4 +48,6 @@ DEFENSES = Table(
         ),
         "trades": Row("robustbench_eff.defenses.trades:Trades", "consistent around clean images (Zhang et al. 2019)"),
     },
+    is_class=True,
+    needs=("__dataclass_fields__",),
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.metric import METRICS, Metric
 from robustbench_eff.core.metric import metric_of as known_metric
 
+from .plugins import leave_out
 from .scores import SCORES
 
 
@@ -37,14 +39,22 @@ def find_metric(name: str) -> Metric | None:
 
 @cache
 def plugin_metrics() -> tuple[Metric, ...]:
-    """Return the metrics that the score functions of plugins declare.
+    """Return the metrics that the score functions of plugins declare."""
+    functions = [function for name, function in score_functions() if name not in SCORES.own]
+    return tuple(metric for function in functions for metric in function.metrics)
 
-    Raises:
-        UsageError: A metric of a plugin is not named `vendor/name`.
+
+@cache
+def score_functions() -> tuple[tuple[str, Any], ...]:
+    """Return the score functions by name; a plugin that cannot be used is left out with a warning.
+
+    A metric of a plugin must be named `vendor/name`.
     """
-    functions = {name: row.load() for name, row in SCORES.items() if name not in SCORES.own}
-    for name, function in functions.items():
-        for metric in function.metrics:
-            if "/" not in metric.name or metric.name in METRICS:
-                raise UsageError(f"Plugin {name!r}: its metric {metric.name!r} must be named vendor/name.")
-    return tuple(metric for function in functions.values() for metric in function.metrics)
+    usable = []
+    for name, function in SCORES.loaded():
+        wrong = [metric.name for metric in function.metrics if "/" not in metric.name or metric.name in METRICS]
+        if wrong and name not in SCORES.own:
+            leave_out(UsageError(f"Plugin {name!r}: its metric {wrong[0]!r} must be named vendor/name."))
+        else:
+            usable.append((name, function))
+    return tuple(usable)

@@ -30,6 +30,7 @@ MODEL_SOURCES = Table(
             "any classifier of torchvision: torchvision:NAME",
         ),
     },
+    needs=("missing", "build", "label_space"),
 )
 """Sources by the prefix of their names; a plugin named `vendor/name` is used as `vendor/name:TARGET`."""
 

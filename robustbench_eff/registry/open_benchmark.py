@@ -86,8 +86,7 @@ def open_location(location: str, split: str) -> LabelledImages:
 
 
 def _open_path(path: Path, split: str) -> LabelledImages:
-    for row in READERS.values():
-        reader: Reader = row.load()
+    for _, reader in READERS.loaded():
         if reader.understands(path):
             return _stamped(reader.open(path, split), reader)
     refuse_placeholder(path)

@@ -237,7 +237,7 @@ def _plain_attack(parsed: spec.Spec) -> Attack:
     """An attack of the table or of the user."""
     name = parsed.name
     if name in ATTACKS:
-        return cast("Attack", spec.build(ATTACKS[name].load(), parsed))
+        return cast("Attack", ATTACKS.build(parsed))
     refuse_set(parsed)
     if ":" in name:
         return _user_attack(parsed)

@@ -38,4 +38,5 @@ READERS = Table(
         ),
         "class_folders": Row(f"{_READERS_MODULE}.class_folders:CLASS_FOLDERS", "a folder of class folders"),
     },
+    needs=("understands", "open"),
 )

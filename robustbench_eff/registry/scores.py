@@ -30,4 +30,5 @@ SCORES = Table(
         "corruption_error": Row("robustbench_eff.scores.corruptions:CORRUPTION_ERROR", "mCE and mean accuracy"),
         "flip_rate": Row("robustbench_eff.scores.sequences:FLIP_RATE", "mFR, mT5D and means over sequences"),
     },
+    needs=("compute", "kinds", "columns", "metrics"),
 )

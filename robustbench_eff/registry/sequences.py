@@ -39,5 +39,6 @@ SEQUENCES = Table(
         "spatter_sequence": Row(f"{_SEQUENCES_MODULE}.spatter:SPATTER", "drops of water that run down"),
         "shear_sequence": Row(f"{_SEQUENCES_MODULE}.shear:SHEAR", "leans to one side, then to the other"),
     },
+    needs=("__dataclass_fields__", "name"),
 )
 """The 10 sequences of ImageNet-P in its order, then its 4 extra ones."""

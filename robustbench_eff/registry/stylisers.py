@@ -24,6 +24,8 @@ STYLISERS = Table(
             "texture of random phases (after Galerne et al. 2011)",
         ),
     },
+    is_class=True,
+    needs=("__dataclass_fields__",),
 )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from robustbench_eff.core.flags import FAILED, NOT_FINITE
 from robustbench_eff.core.infinity import is_number
-from robustbench_eff.registry.scores import SCORES
+from robustbench_eff.registry.metrics import score_functions
 from robustbench_eff.storage.store import Store
 
 from .alexnet import AlexNet, published
@@ -42,7 +42,7 @@ def store_scores(
         EvaluationError: An attack on a smoothed classifier contradicts its certificates.
     """
     context = ScoreContext(alexnet=alexnet or published(), suspicions=suspicions(verdicts), radii=radii)
-    functions: list[ScoreFunction] = [row.load() for row in SCORES.values()]
+    functions: list[ScoreFunction] = [function for _, function in score_functions()]
     reasons = {cell_id: (f"{FAILED}{' '.join(why.split())}",) for cell_id, why in failures(store).items()}
     scores: list[Score] = []
     items: list[CellOutcomes] = []

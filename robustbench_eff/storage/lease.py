@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import filelock
 
-from robustbench_eff.core.disk import store_errors
+from robustbench_eff.core.disk import make_folder, store_errors
 from robustbench_eff.core.errors import StoreError
 from robustbench_eff.core.outside_files import parse_json
 
@@ -62,7 +62,7 @@ def held(files: Files) -> Iterator[Files]:
         return
     lock = filelock.FileLock(files.folder / NAME, timeout=0)
     with store_errors(files.folder):
-        files.folder.mkdir(parents=True, exist_ok=True)
+        make_folder(files.folder, synced=True)
         try:
             lock.acquire()
         except filelock.Timeout as error:

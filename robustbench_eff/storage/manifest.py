@@ -22,6 +22,9 @@ _RUN = "run"
 _FACTS = {"command": list, "versions": dict, "cells": list}
 """Fields that every run has recorded, by their types."""
 
+STARTED = "started"
+"""Status of a run until it ends. A run that was killed keeps it."""
+
 
 def new_run_id() -> str:
     """Return a new name for a run; names sort by time, those of one second by its microseconds."""

@@ -88,8 +88,8 @@ def _claim_folder(out: Path, provenance: dict[str, Any], processes: Processes) -
 def _write(out: Path, module: nn.Module, card: Card) -> None:
     """Write weights and card, then delete the checkpoints."""
     tensors = {name: value.cpu().clone().contiguous() for name, value in module.state_dict().items()}
-    atomic_write(out / WEIGHTS, save(tensors))
-    atomic_write(out / CARD, card.text().encode())
+    atomic_write(out / WEIGHTS, save(tensors), synced=True)
+    atomic_write(out / CARD, card.text().encode(), synced=True)
     for path in out.glob("training-*.pt"):
         path.unlink()
 

@@ -11,9 +11,10 @@ from robustbench_eff.attacks.losses import cross_entropy
 from robustbench_eff.attacks.reduced_precision import accelerated
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
-from robustbench_eff.core.batching import Batches, cuda_error_message, out_of_memory
+from robustbench_eff.core.batching import Batches, cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, RobustEvalWarning
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
+from robustbench_eff.core.shortages import out_of_memory
 from robustbench_eff.models.classifier import Classifier, Provenance
 
 

@@ -12,7 +12,7 @@ import torch
 from robustbench_eff.core.errors import DataError, SpecError, UsageError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.corruptions import GAUSSIAN_NOISE, Corruption, Kernel
-from robustbench_eff.registry import table
+from robustbench_eff.registry import plugins
 from robustbench_eff.registry.build_corruption import parse_corruption
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.medmnist_c import MEDMNIST_C
@@ -138,10 +138,10 @@ RAIN = Kernel(name="rain", severities={"imagenet": (10, 20, 30, 40, 50)}, apply=
 def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The kernel above, installed as an entry point."""
     point = EntryPoint("acme/rain", f"{__name__}:RAIN", "robustbench_eff.corruptions")
-    monkeypatch.setattr(table, "entry_points", lambda group: [point] if group == point.group else [])
-    table._plugins.cache_clear()
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == point.group else [])
+    plugins.plugins.cache_clear()
     yield point.name
-    table._plugins.cache_clear()
+    plugins.plugins.cache_clear()
 
 
 def test_a_plugin_works_under_the_name_of_its_entry_point(plugin: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -19,9 +20,8 @@ from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 from robustbench_eff.models.aliases import checkpoints
 from robustbench_eff.models.request import LoadedModule, ModelRequest
 from robustbench_eff.models.source import ModelSource
-from robustbench_eff.registry import build_model, table
+from robustbench_eff.registry import build_model, plugins
 from robustbench_eff.registry.model_sources import MODEL_SOURCES, UNPREFIXED_SOURCES
-from robustbench_eff.registry.table import Row
 from robustbench_eff.testing import MODEL_SOURCE_CHECKS, ModelExample
 from small_models import USER_MODEL, random_weights
 
@@ -200,15 +200,13 @@ def test_every_check_can_fail() -> None:
 
 
 @pytest.fixture
-def plugin(monkeypatch: pytest.MonkeyPatch) -> None:
+def plugin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An installed package with the source `vendor/net`."""
-    row = Row(f"{__name__}:VENDOR", "plugin")
-    monkeypatch.setattr(Row, "load", lambda self: VENDOR if self is row else RowLoad(self))
-    groups = {MODEL_SOURCES.group: {"vendor/net": row}}
-    monkeypatch.setattr(table, "_plugins", lambda group: groups.get(group, {}))
-
-
-RowLoad = Row.load
+    point = EntryPoint("vendor/net", f"{__name__}:VENDOR", MODEL_SOURCES.group)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == point.group else [])
+    plugins.plugins.cache_clear()
+    yield
+    plugins.plugins.cache_clear()
 
 
 def test_a_plugins_source_is_used_by_its_prefix(plugin: None) -> None:

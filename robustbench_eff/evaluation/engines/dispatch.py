@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from robustbench_eff.core.errors import EvaluationError
+from robustbench_eff.core.shortages import NO_MEMORY_HINT
 from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.storage.store import Store
 
@@ -252,8 +253,7 @@ class _Run:
             cause = f"on the same samples, {event.tasks[0].cell.perturbation} on {event.tasks[0].cell.model}"
         raise EvaluationError(
             f"{MAX_DEATHS} workers died {cause}: {event.why}.",
-            "They usually run out of memory: try a smaller --batch-size, or fewer workers. "
-            "The finished outcomes are in the store.",
+            f"Workers usually die because the system runs out of memory. {NO_MEMORY_HINT}",
         )
 
     def _cell_of(self, task: Task) -> OpenCell:

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from robustbench_eff.core.batching import cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError, RobustEvalWarning
+from robustbench_eff.core.shortages import NO_MEMORY_HINT, shortage
 
 from ..plan import Plan, Task
 from ..shard_columns import ShardColumns
@@ -101,10 +102,11 @@ class Processes:
         except _DeviceFailed as error:
             raise EvaluationError(f"The device of the first worker failed while it made the plan: {error}.") from error
         except (EOFError, OSError) as error:
-            raise EvaluationError(
-                f"The first worker died while it made the plan ({self._cause_of_death(0, error)}).",
-                "In a script, call evaluate under `if __name__ == '__main__':`, which new processes do not run.",
-            ) from error
+            cause = self._cause_of_death(0, error)
+            hint = "In a script, call evaluate under `if __name__ == '__main__':`, which new processes do not run."
+            if cause == "killed by SIGKILL":
+                hint = f"Most likely the system ran out of memory. {NO_MEMORY_HINT}"
+            raise EvaluationError(f"The first worker died while it made the plan ({cause}).", hint) from error
 
     def free(self) -> Sequence[int]:
         """See `Pool`."""
@@ -263,6 +265,8 @@ def _sendable(error: Exception) -> Exception:
         return error
     if isinstance(error, RobustEvalError):
         return EvaluationError(error.message, error.hint)
+    if (lack := shortage(error)) is not None:
+        return EvaluationError(f"In a worker: {lack.message}", lack.hint)
     return RuntimeError(f"in a worker: {''.join(traceback.format_exception(error))}")
 
 

@@ -19,6 +19,7 @@ from ..plan import Plan, Task
 from ..shard_columns import ShardResult
 from .inline import WorkerRuntime, cannot_be_sent
 from .pool import MAX_DEATHS, TASKS_PER_WORKER, WorkerLost
+from .ray_connection import connect
 from .store_writer import TaskFinished
 
 try:
@@ -110,7 +111,7 @@ class RayCluster:
         """
         self._owns_connection = not ray.is_initialized()
         if self._owns_connection:
-            _connect(address)
+            connect(address)
         try:
             device = resolve_device(device)
             self.size = wait_for_room(device) if workers is None else workers
@@ -259,21 +260,6 @@ def wait_for_room(device: str) -> int:
 def _lacking(resources: Mapping[str, float], device: str) -> str | None:
     """Return the first resource of which there is not enough for a worker; None if a worker fits."""
     return next((name for name in RESOURCES[device] if resources.get(name, 0) < 1), None)
-
-
-def _connect(address: str | None) -> None:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        if address is None:
-            ray.init("local", include_dashboard=False, logging_level=logging.ERROR)
-        else:
-            ray.init(address=address, logging_level=logging.ERROR)
-    except (ConnectionError, ValueError, RuntimeError) as error:
-        if address is None:
-            raise UsageError(f"Ray cannot be started here: {error}", "Leave out --engine ray.") from error
-        raise UsageError(
-            f"No Ray cluster at {address}: {error}", "Start one with `ray start --head`, or leave out --ray-address."
-        ) from error
 
 
 def _shared(opening: Callable[[], WorkerRuntime]) -> Any:
