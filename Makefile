@@ -11,7 +11,7 @@ SHAPES := --jaxtyping-packages=robustbench_eff,beartype.beartype tests/contract 
 # Many tests start a process, which would otherwise compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all check docs coverage wheel install
+.PHONY: demo test test-all fuzz check docs coverage wheel install
 
 demo: $(VENV)/.demo
 	$(BIN)/robust-eval --model digits_standard --suite standard --store runs/demo
@@ -24,6 +24,11 @@ test: check
 test-all: check
 	$(BIN)/pytest -n auto -m ''
 	$(BIN)/pytest -q -n auto $(SHAPES)
+
+# Changed files of every kind for hours; `make test` reads the first 500 of each kind.
+HOURS := 2
+fuzz: $(VENV)/.dev
+	$(BIN)/python scripts/fuzz.py --hours $(HOURS)
 
 check: $(VENV)/.dev docs
 	$(BIN)/ruff format --check .

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.outside_files import parse_yaml
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -70,9 +70,7 @@ def read_yaml(model: type[Model], text: str, name: str, hint: str) -> Model:
         UsageError: The text is not YAML, or a field is unknown, missing or wrong; the message names the field.
     """
     try:
-        return model.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise UsageError(f"{name} is not YAML: {error}") from error
+        return model.model_validate(parse_yaml(text, name, UsageError, hint))
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(step) for step in problem['loc']) or 'the file'}: {problem['msg']}"

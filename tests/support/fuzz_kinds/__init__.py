@@ -1,0 +1,19 @@
+"""The kinds of input of the fuzz battery: one file and one row each. A file defines `KIND`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from fuzzing import Kind
+
+NAMES = ("suite",)
+
+
+def kind(name: str) -> Kind:
+    """Return a kind by its name.
+
+    Args:
+        name: One of `NAMES`.
+    """
+    found: Kind = import_module(f"fuzz_kinds.{name}").KIND
+    return found
