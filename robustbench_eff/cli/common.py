@@ -6,18 +6,23 @@ import os
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+import click
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import Interrupted, RobustEvalError, RobustEvalWarning, SpecError, UsageError
 from robustbench_eff.core.preprocessing import Size
+from robustbench_eff.core.visible_text import visible
 from robustbench_eff.reports import errors
+
+from .streams import VisibleConsole
 
 
 @contextmanager
@@ -40,6 +45,34 @@ def error_boundary() -> Iterator[None]:
                 is_ours = issubclass(warning.category, RobustEvalWarning)
                 kind = "note" if is_ours else f"{warning.category.__name__} in {warning.filename}"
                 print_line(console, f"{kind}: {warning.message}")
+
+
+class Commands(TyperGroup):
+    """Commands whose arguments may not be empty: an empty path would be the current folder, an empty list all."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Return the arguments that are left once the options of the group are read.
+
+        Args:
+            ctx: The call.
+            args: All arguments.
+
+        Raises:
+            typer.Exit: One is empty; with status 2.
+        """
+        with error_boundary():
+            _refuse_empty(args)
+        return super().parse_args(ctx, args)
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option, equals, value = argument.partition("=")
+        if not argument.strip():
+            where = f"The text after {before}" if before.startswith("-") else "An argument"
+            raise UsageError(f"{where} is empty.", "Leave it out, or give it a value.")
+        if option.startswith("--") and equals and not value.strip():
+            raise UsageError(f"The text after {option} is empty.", "Leave it out, or give it a value.")
 
 
 @contextmanager
@@ -204,12 +237,12 @@ def parse_radii(text: str | None) -> tuple[float, ...]:
 
 def output_console() -> Console:
     """Return the console of stdout: COLUMNS wide if that is a positive number, else 160 if stdout is not a terminal."""
-    return Console(width=_width(sys.stdout, 160))
+    return VisibleConsole(width=_width(sys.stdout, 160))
 
 
 def error_console() -> Console:
     """Return the console of stderr."""
-    return Console(stderr=True, width=_width(sys.stderr, None))
+    return VisibleConsole(stderr=True, width=_width(sys.stderr, None))
 
 
 def _width(stream: TextIO, otherwise: int | None) -> int | None:
@@ -224,10 +257,10 @@ def _width(stream: TextIO, otherwise: int | None) -> int | None:
 
 
 def print_line(console: Console, text: str) -> None:
-    """Print a text exactly as it is: paths and names are neither wrapped nor read as markup.
+    """Print a text as it is: paths and names are neither wrapped nor read as markup, and cannot steer the terminal.
 
     Args:
         console: Where to print.
         text: The text.
     """
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(visible(text), markup=False, highlight=False, soft_wrap=True)

@@ -16,7 +16,7 @@ from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from robustbench_eff.reports import incomplete_means, json_report, progress, score_tables, verdicts
 
 from .certify import certify
-from .common import error_boundary, error_console, interrupted, output_console, print_line
+from .common import Commands, error_boundary, error_console, interrupted, output_console, print_line
 from .compare import compare
 from .conflict import conflict
 from .convert import convert
@@ -66,6 +66,7 @@ from .options import (
 from .plan import plan
 from .report import report as write_report
 from .score import score
+from .streams import reported_output
 from .sweep import sweep
 from .train import train
 from .trials import trials
@@ -92,7 +93,7 @@ Repeat a command to resume it. Exit codes: 0 success, 1 failure while running,
 """
 
 app = typer.Typer(
-    add_completion=True, no_args_is_help=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
+    cls=Commands, add_completion=True, no_args_is_help=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
 )
 app.add_typer(list_app, name="list")
 app.add_typer(leaderboard_app, name="leaderboard")
@@ -111,7 +112,8 @@ app.command()(convert)
 
 def main() -> None:
     """Entry point of the console script."""
-    app(prog_name="robust-eval")
+    with reported_output():
+        app(prog_name="robust-eval")
 
 
 @app.callback(invoke_without_command=True, help=EXAMPLES)
