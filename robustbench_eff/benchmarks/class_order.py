@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_eff.core.errors import DataError, UsageError, did_you_mean, first_few
+from robustbench_eff.core.outside_files import parse_json, read_text
 
 from .labelled_images import NUMBERED_FOLDERS, SORTED_FOLDERS, LabelledImages, plain_labels
 
@@ -139,13 +139,17 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
 
 def _names_of_file(order: str) -> tuple[str, ...]:
     path = Path(order)
-    if not path.is_file():
+    if not path.exists():
         known = f"It is one of {', '.join(ORDERS)}, or a file with one class name per line."
         raise UsageError(
             f"--class-order {order!r} is neither an order nor a file.", did_you_mean(order, ORDERS) or known
         )
-    text = _text(path)
-    names = _listed(json.loads(text), path) if _is_json(text) else [line.strip() for line in text.splitlines()]
+    text = read_text(path, UsageError)
+    names = (
+        _listed(parse_json(text, str(path), UsageError), path)
+        if _is_json(text)
+        else [line.strip() for line in text.splitlines()]
+    )
     while names and not names[-1]:
         names.pop()
     if not names or not all(names):
@@ -178,9 +182,9 @@ def _listed(content: Any, path: Path) -> list[str]:
 
 
 def _outputs_of_file(path: Path) -> Mapping[str, tuple[int, ...]]:
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"--class-map {path} does not exist.", 'It is a JSON object, such as {"cat": [281, 282]}.')
-    text = _text(path)
+    text = read_text(path, UsageError)
     rows = list(_rows_of_json(text, path) if _is_json(text) else _rows_of_csv(text, path))
     outputs: dict[str, tuple[int, ...]] = {}
     for name, output in rows:
@@ -200,7 +204,7 @@ def _outputs_of_file(path: Path) -> Mapping[str, tuple[int, ...]]:
 
 def _rows_of_json(text: str, path: Path) -> Iterator[tuple[str, Any]]:
     """Yield a class and an output at a time."""
-    content = json.loads(text)
+    content = parse_json(text, str(path), UsageError)
     if not isinstance(content, dict):
         raise UsageError(
             f"{path} is a list.", 'Write an object from classes to outputs: {"cat": [281, 282], "dog": 151}.'
@@ -240,13 +244,3 @@ def _check_known(
 
 def _is_json(text: str) -> bool:
     return text.lstrip().startswith(("{", "["))
-
-
-def _text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if _is_json(text):
-            json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    return text

@@ -93,7 +93,11 @@ Repeat a command to resume it. Exit codes: 0 success, 1 failure while running,
 """
 
 app = typer.Typer(
-    cls=Commands, add_completion=True, no_args_is_help=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
+    cls=Commands,
+    add_completion=True,
+    no_args_is_help=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
 )
 app.add_typer(list_app, name="list")
 app.add_typer(leaderboard_app, name="leaderboard")

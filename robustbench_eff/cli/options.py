@@ -257,5 +257,5 @@ def _components(option: str, texts: Sequence[str] | None) -> tuple[str, ...]:
     """The components that an option names; one that names none would stand for all of the suite's."""
     for text in texts or ():
         if not spec.split(text):
-            raise UsageError(f"{option} {text!r} names nothing.", "Leave it out, or name one, such as 'fgsm(eps=8/255)'.")
+            raise UsageError(f"{option} {text!r} names nothing.", "Leave it out, or name one.")
     return tuple(part for text in texts or () for part in spec.split(text))

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -49,7 +50,7 @@ class _Output(io.TextIOWrapper):
         try:
             return step()
         except OSError as error:
-            with open(os.devnull, "wb") as nowhere:  # what is still buffered would fail again at the end
+            with Path(os.devnull).open("wb") as nowhere:  # what is still buffered would fail again at the end
                 os.dup2(nowhere.fileno(), self.fileno())
             if isinstance(error, BrokenPipeError):
                 raise OutputError("The program that reads the output ended before all was written.") from error
@@ -65,7 +66,7 @@ def reported_output() -> Iterator[None]:
     """
     before = sys.stdout
     if not isinstance(before, io.TextIOWrapper):  # closed, or replaced by a test
-        with open(os.devnull, "w") as nowhere:
+        with Path(os.devnull).open("w") as nowhere:
             sys.stdout = before or nowhere
             yield
         return

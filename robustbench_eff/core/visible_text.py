@@ -13,7 +13,7 @@ and halves of characters that no encoding can write."""
 
 
 def visible(text: str) -> str:
-    """Return a text with every character that a terminal obeys instead of showing it as its number, such as `\\x1b`.
+    """Return a text with every character that a terminal obeys instead of showing it as its number.
 
     Args:
         text: Any text.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.outside_files import read_json
 
 NAMES = ("imagenet_c", "imagenet_p")
 SEVERITIES = 5
@@ -63,7 +64,7 @@ def measured(path: Path | str) -> AlexNet:
     """
     facts = _shipped()
     try:
-        given = json.loads(Path(path).read_text())
+        given = read_json(Path(path), UsageError)
         corrupted, filmed = (_part(given, name, facts) for name in NAMES)
         flips = _figures(filmed, "flip_probability", facts["imagenet_p"]["flip_probability"])
         distances = _figures(filmed, "top5_distance", facts["imagenet_p"]["flip_probability"], most=MAX_TOP5_DISTANCE)

@@ -9,13 +9,23 @@ import pickle
 import struct
 import tarfile
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from strange_files import LARGE, Strange, deflated_zeros, endless, gzip_bomb, npy, npy_header, npz, pipe, written, zip_bomb
+from strange_files import (
+    LARGE,
+    Strange,
+    endless,
+    gzip_bomb,
+    npy,
+    npy_header,
+    npz,
+    pipe,
+    written,
+    zip_bomb,
+)
 
 IMAGES = np.arange(4 * 8 * 8 * 3, dtype=np.uint32).reshape(4, 8, 8, 3).astype(np.uint8)
 LABELS = np.array([1, 0, 1, 2])
@@ -76,8 +86,8 @@ NUMPY = {
     "16-bit images": Strange(_npz(IMAGES.astype(np.uint16)), "must be uint8 or float, got uint16"),
     "complex images": Strange(_npz(IMAGES.astype(complex)), "must be uint8 or float, got complex"),
     "no images": Strange(_npz(IMAGES[:0], LABELS[:0]), "holds no images"),
-    "no pixels": Strange(_npz(IMAGES[:, :0], LABELS), "no pixels"),
-    "no pixels of floats": Strange(_npz(IMAGES[:, :0].astype(float), LABELS), "no pixels"),
+    "no pixels": Strange(_npz(IMAGES[:, :0], LABELS), "without pixels"),
+    "no pixels of floats": Strange(_npz(IMAGES[:, :0].astype(float), LABELS), "without pixels"),
     "a number": Strange(_npz(7, LABELS), "must have shape"),
     "many dimensions": Strange(_npz(np.zeros((1,) * 32, np.uint8), LABELS), "must have shape"),
     "objects": Strange(_npz(y=_objects([1, 2, 3, 4])), "pickled Python objects"),
@@ -90,36 +100,46 @@ NUMPY = {
     "NaN labels": Strange(_npz(y=np.full(4, np.nan)), "label nan, which is not a class index"),
     "whole labels as texts": Strange(_npz(y=np.array(["1.0", "0", "1", "2.0"])), READ),
     "fewer values than declared": Strange(_npz(npy_header(_header("(1000000000, 32, 32, 3)"), bytes(9))), "declares"),
-    "a shape beyond all numbers": Strange(_npz(npy_header(_header("(9999999999999, 99999999999)"), bytes(9))), "declare"),
-    "a negative shape": Strange(_npz(npy_header(_header("(-4, 8, 8, 3)"), bytes(768))), "cannot be read"),
-    "a wide element": Strange(_npz(npy_header(_header("(1,)", "'|S4000000000'"))), "declares"),
-    "code in the header": Strange(_npz(npy_header("__import__('os').abort()")), "cannot be read"),
-    "brackets in the header": Strange(_npz(npy_header("(" * 9000)), "cannot be read"),
-    "a long header": Strange(_npz(npy_header(" " * 10**6, version=2)), "cannot be read"),
-    "another version": Strange(_npz(npy_header(_header("(1,)"), version=9)), "cannot be read"),
-    "zip bomb": Strange(
-        written(zip_bomb("x.npy", npy_header(_header(f"({LARGE // 192}, 8, 8, 3)"))), "set.npz"), "needs an array of labels"
+    "a shape beyond all numbers": Strange(
+        _npz(npy_header(_header("(9999999999999, 99999999999)"), bytes(9))), "declare"
     ),
-    "zip bomb with labels": Strange(
-        written(zip_bomb("x_y.npy", npy_header(_header(f"({LARGE},)"))), "set.npz"), "images"
+    "a negative shape": Strange(_npz(npy_header(_header("(-4, 8, 8, 3)"), bytes(768))), "declares -768 bytes"),
+    "a wide element": Strange(_npz(npy_header(_header("(1,)", "'|S4000000000'"))), "is not an array of NumPy"),
+    "code in the header": Strange(_npz(npy_header("__import__('os').abort()")), "is not an array of NumPy"),
+    "brackets in the header": Strange(_npz(npy_header("(" * 9000)), "is not an array of NumPy"),
+    "a long header": Strange(_npz(npy_header(" " * 10**6, version=2)), "is not an array of NumPy"),
+    "another version": Strange(_npz(npy_header(_header("(1,)"), version=9)), "declares|is not an array"),
+    "zip bomb": Strange(
+        written(
+            zip_bomb("x.npy", npy_header(_header(f"({LARGE // 192}, 8, 8, 3)")), ("y.npy", npy(LABELS))), "set.npz"
+        ),
+        "unpacks to 3,072 MiB",
+    ),
+    "zip bomb of labels": Strange(
+        written(zip_bomb("y.npy", npy_header(_header(f"({LARGE},)")), ("x.npy", npy(IMAGES))), "set.npz"),
+        "unpacks to 3,072 MiB",
     ),
     "the same name twice": Strange(
-        written(npz(("x.npy", npy(IMAGES)), ("y.npy", npy(LABELS)), ("y.npy", npy(LABELS * 0))), "set.npz"), "twice"
+        written(
+            npz(("x.npy", npy(IMAGES)), ("y.npy", npy(LABELS)), ("z.npy", npy(LABELS * 0))).replace(b"z.npy", b"y.npy"),
+            "set.npz",
+        ),
+        "twice",
     ),
     "encrypted": Strange(_encrypted, "encrypted"),
-    "truncated": Strange(written(npz(("x.npy", npy(IMAGES)))[:-30], "set.npz"), "cannot be read"),
-    "one array as npz": Strange(written(npy(IMAGES), "set.npz"), "not an archive|cannot be read"),
-    "a pickle as npz": Strange(written(pickle.dumps({}), "set.npz"), "cannot be read"),
+    "truncated": Strange(written(npz(("x.npy", npy(IMAGES)))[:-30], "set.npz"), "not an archive"),
+    "one array as npz": Strange(written(npy(IMAGES), "set.npz"), "not an archive"),
+    "a pickle as npz": Strange(written(pickle.dumps({}), "set.npz"), "not an archive"),
     "empty": Strange(written(b"", "set.npz"), "is empty"),
     "named pipe": Strange(pipe("set.npz"), "is a named pipe"),
     "endless": Strange(endless("set.npz"), "is a device"),
     "pair of files": Strange(_pair(), READ),
     "pair with objects": Strange(_pair(y=_objects([1, 2, 3, 4])), "pickled Python objects"),
-    "pair cut short": Strange(_pair(npy(IMAGES)[:-1]), "cannot be read"),
-    "pair with a shape beyond the file": Strange(_pair(npy_header(_header("(10**9, 3)"))), "cannot be read"),
+    "pair cut short": Strange(_pair(npy(IMAGES)[:-1]), "declares 768 bytes, and holds 767"),
+    "pair with a shape beyond the file": Strange(_pair(npy_header(_header("(10**9, 3)"))), "is not an array of NumPy"),
     "pair with a pipe": Strange(_pair_with_pipe, "is a named pipe"),
     "pair of 0 dimensions": Strange(_pair(npy(np.uint8(3))), "must have shape"),
-}  # fmt: skip
+}
 
 
 def _batch(**entries: Any) -> dict[bytes, Any]:
@@ -194,19 +214,23 @@ CONTAINERS = {
     "batch": Strange(_pickle(_PIXELS), r"read \[1, 0\]"),
     "batch with names": Strange(_pickle(_PIXELS, batches_meta=_META), r"read \[1, 0\]"),
     "batch that runs code": Strange(_pickle(_batch(labels=_Runs())), "asks for posix.system"),
-    "batch with a key that doubles": Strange(_pickle(_DOUBLING_KEY), "cannot be read|not a pickle"),
+    "batch with a key that doubles": Strange(_pickle(_DOUBLING_KEY), "uses a tuple twice"),
     "batch with labels that double": Strange(_pickle(_batch(labels=_doubling())), "labels|cannot be read"),
     "batch with names that double": Strange(
         _pickle(_PIXELS, batches_meta=pickle.dumps({"label_names": [_doubling()]}, 2)), "names"
     ),
-    "batch with a far place in memory": Strange(_pickle(b"\x80\x02]r\xff\xff\xff\x7f."), "cannot be read|not a pickle"),
+    "batch with a far place in memory": Strange(_pickle(b"\x80\x02]r\xff\xff\xff\x7f."), "more memory than"),
     "batch with many rows": Strange(
         _pickle(_PIXELS.replace(b"K\x02M\x00\x0c\x86", b"J\xff\xff\xff\x7fM\x00\x0c\x86")), "CIFAR's data is uint8"
     ),
-    "batch with a text of rows": Strange(_pickle(_PIXELS.replace(b"K\x02M\x00\x0c\x86", b"U\x02abM\x00\x0c\x86")), "CIFAR"),
+    "batch with a text of rows": Strange(
+        _pickle(_PIXELS.replace(b"K\x02M\x00\x0c\x86", b"U\x02abM\x00\x0c\x86")), "CIFAR"
+    ),
     "batch cut short": Strange(_pickle(_PIXELS[:-20]), "cannot be read|not a whole pickle"),
     "batch of a list": Strange(_pickle([1, 2]), "does not hold the data and labels"),
-    "batch nested deep": Strange(_pickle(b"\x80\x02" + b"]" * 10**6 + b"a" * (10**6 - 1) + b"."), "does not hold|cannot"),
+    "batch nested deep": Strange(
+        _pickle(b"\x80\x02" + b"]" * 10**6 + b"a" * (10**6 - 1) + b"."), "steps|does not hold"
+    ),
     "batch of digits": Strange(_pickle(b"\x80\x02L" + b"9" * 10**6 + b"L\n."), "cannot be read|not a pickle"),
     "records cut short": Strange(written(bytes(3073 * 2 + 5), "test_batch.bin"), "not a whole number"),
     "records": Strange(written(bytes(3073 * 2), "test_batch.bin"), r"read \[0, 0\]"),
@@ -224,17 +248,22 @@ CONTAINERS = {
         _tgz("cifar-10-python.tar.gz", ("a/test_batch", _PIXELS), ("b/test_batch", _PIXELS)), "twice"
     ),
     "archive of something else": Strange(written(b"something else", "cifar-10-python.tar.gz"), "cannot be read"),
-    "archive cut short": Strange(written(gzip.compress(_tar_start("test_batch", 9))[:-9], "cifar-10-python.tar.gz"), "cannot"),
+    "archive cut short": Strange(
+        written(gzip.compress(_tar_start("test_batch", 9))[:-9], "cifar-10-python.tar.gz"), "cannot"
+    ),
     "IDX": Strange(_idx(_idx_of(2, 8, 8) + bytes(128), _idx_of(2) + bytes(2)), r"read \[0, 0\]"),
     "IDX bomb": Strange(
         _idx(gzip_bomb(start=_idx_of(2, 8, 8)), gzip.compress(_idx_of(2) + bytes(2)), ".gz"), "not a complete IDX"
     ),
     "IDX that declares a bomb": Strange(
-        _idx(gzip_bomb(start=_idx_of(LARGE // 64, 8, 8)), gzip.compress(_idx_of(2) + bytes(2)), ".gz"), "MiB|not a complete"
+        _idx(gzip_bomb(start=_idx_of(LARGE // 64, 8, 8)), gzip.compress(_idx_of(2) + bytes(2)), ".gz"),
+        "MiB|not a complete",
     ),
-    "IDX of no pixels": Strange(_idx(_idx_of(2**31, 0, 0), _idx_of(2) + bytes(2)), "no pixels|not a complete"),
-    "IDX of many dimensions": Strange(_idx(b"\0\0\x08\xff" + bytes(1020), _idx_of(2) + bytes(2)), "not a complete|shape"),
+    "IDX of no pixels": Strange(_idx(_idx_of(2**31, 0, 0), _idx_of(2) + bytes(2)), "without pixels"),
+    "IDX of many dimensions": Strange(
+        _idx(b"\0\0\x08\xff" + bytes(1020), _idx_of(2) + bytes(2)), "not a complete|shape"
+    ),
     "MATLAB cut short": Strange(written(b"MATLAB 5.0 MAT-file" + bytes(200), "test_32x32.mat"), "cannot be read"),
     "MATLAB noise": Strange(written(os.urandom(999), "test_32x32.mat"), "cannot be read"),
     "STL-10 without labels": Strange(written(bytes(27648), "test_X.bin"), "needs its labels"),
-}  # fmt: skip
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -74,7 +75,9 @@ def npy(array: np.ndarray) -> bytes:
 def npy_header(text: str, values: bytes = b"", version: int = 1) -> bytes:
     """An array of NumPy with any header."""
     header = text.encode() + b"\n"
-    return b"\x93NUMPY" + bytes([version, 0]) + len(header).to_bytes(2 if version == 1 else 4, "little") + header + values
+    return (
+        b"\x93NUMPY" + bytes([version, 0]) + len(header).to_bytes(2 if version == 1 else 4, "little") + header + values
+    )
 
 
 def npz(*members: tuple[str, bytes]) -> bytes:
@@ -99,13 +102,17 @@ def gzip_bomb(size: int = LARGE, start: bytes = b"") -> bytes:
     return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + deflated_zeros(size, start) + bytes(8)
 
 
-def zip_bomb(name: str, start: bytes, size: int = LARGE) -> bytes:
-    """A zip archive with one member that unpacks to some bytes and then zeros."""
-    packed = deflated_zeros(size, start)
-    total = len(start) + size // 2**24 * 2**24
-    sizes = bytes(4) + len(packed).to_bytes(4, "little") + total.to_bytes(4, "little")
-    common = b"\x14\0\0\0\x08\0\0\0\0\0" + sizes + len(name).to_bytes(2, "little")
-    local = b"PK\x03\x04" + common + b"\0\0" + name.encode() + packed
-    entry = b"PK\x01\x02\x14\0" + common + bytes(2 + 2 + 2 + 2 + 4) + bytes(4) + name.encode()
-    end = b"PK\x05\x06" + bytes(4) + b"\x01\0\x01\0" + len(entry).to_bytes(4, "little") + len(local).to_bytes(4, "little")
-    return local + entry + end + bytes(2)
+def zip_bomb(name: str, start: bytes, *others: tuple[str, bytes]) -> bytes:
+    """A zip archive with one member that unpacks to some bytes and then zeros, and others."""
+    bomb = deflated_zeros(LARGE, start)
+    members = [(name, 8, bomb, len(start) + LARGE), *((other, 0, content, len(content)) for other, content in others)]
+    content, entries = b"", b""
+    for each, method, packed, size in members:
+        checksum = zlib.crc32(packed) if method == 0 else 0  # that of the bomb is wrong, which is found at its end only
+        common = struct.pack("<HHHHHIIIHH", 20, 0, method, 0, 0, checksum, len(packed), size, len(each), 0)
+        entries += b"PK\x01\x02\x14\0" + common + struct.pack("<HHHII", 0, 0, 0, 0, len(content)) + each.encode()
+        content += b"PK\x03\x04" + common + each.encode() + packed
+    count = len(members)
+    return (
+        content + entries + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, count, count, len(entries), len(content), 0)
+    )

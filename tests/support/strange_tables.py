@@ -94,14 +94,16 @@ CSV = {
     "huge number": Strange(_csv(f"file,label\n0.png,{'9' * 5000}\n1.png,1\n"), "label|read"),
     "float label": Strange(_csv("file,label\n0.png,1.0\n1.png,0\n"), r"read \[1, 0\]"),
     "Arabic digits": Strange(_csv("file,label\n0.png,٣\n1.png,٤\n"), r"read \[0, 1\]"),
-    "name of a folder above": Strange(_csv("file,label\n../../../../etc/passwd,1\n1.png,0\n"), "not an image|cannot be decoded"),
+    "name of a folder above": Strange(
+        _csv("file,label\n../../../../etc/passwd,1\n1.png,0\n"), "not an image|cannot be decoded"
+    ),
     "name of a device": Strange(_csv("file,label\n/dev/zero,1\n"), "/dev/zero"),
     "named pipe": Strange(pipe("labels.csv"), "is a named pipe"),
     "named pipe in a folder": Strange(_pipe_beside, "named pipe|cannot be read as labelled"),
     "named pipe as an image": Strange(_pipe_as_image, "2.png"),
     "endless": Strange(endless("labels.csv"), "is a device"),
     "escape sequences": Strange(_csv("file,label\n0.png,\x1b[31mred\x07\n1.png,\u202egreen\n"), r"read \[0, 1\]"),
-}  # fmt: skip
+}
 
 
 def _parquet(labels: Any, images: Any = None, **options: Any) -> Callable[[Path], Path]:
@@ -174,7 +176,9 @@ PARQUET = {
     "texts as images": Strange(_parquet(_LABELS, ["a", "b", "c", "d"]), "row 0|cannot be read"),
     "numbers as images": Strange(_parquet(_LABELS, _LABELS), "cannot be read|row 0"),
     "lists as images": Strange(_parquet(_LABELS, [[1, 2]] * 4), "cannot be read|row 0"),
-    "no rows": Strange(_table(("image", pa.array([], pa.binary())), ("label", pa.array([], pa.int64()))), "no images|not have any"),
+    "no rows": Strange(
+        _table(("image", pa.array([], pa.binary())), ("label", pa.array([], pa.int64()))), "no images|not have any"
+    ),
     "no columns": Strange(_table(), "needs a column|cannot be read"),
     "equal columns": Strange(_table(("image", _BYTES), ("label", _LABELS), ("label", [0] * 4)), "named|cannot be read"),
     "no labels": Strange(_table(("image", _BYTES)), "needs a column label"),
@@ -190,7 +194,7 @@ PARQUET = {
     "named pipe": Strange(pipe("test.parquet"), "is a named pipe"),
     "endless": Strange(endless("test.parquet"), "is a device"),
     "Arrow noise": Strange(written(b"ARROW1\0\0" + bytes(500), "test.arrow"), "cannot be read"),
-}  # fmt: skip
+}
 
 
 def _member(name: str, content: bytes = b"", **fields: Any) -> tuple[tarfile.TarInfo, bytes]:
@@ -201,7 +205,9 @@ def _member(name: str, content: bytes = b"", **fields: Any) -> tuple[tarfile.Tar
     return info, content
 
 
-def _tar(members: Iterable[tuple[tarfile.TarInfo, bytes]], change: Callable[[bytes], bytes] = bytes) -> Callable[[Path], Path]:
+def _tar(
+    members: Iterable[tuple[tarfile.TarInfo, bytes]], change: Callable[[bytes], bytes] = bytes
+) -> Callable[[Path], Path]:
     def make(folder: Path) -> Path:
         file = io.BytesIO()
         with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
@@ -241,30 +247,43 @@ def _sparse(folder: Path) -> Path:
     return folder / "set.tar"
 
 
+def _samples(names: str) -> list[tuple[tarfile.TarInfo, bytes]]:
+    return [
+        _member(f"{name}.{suffix}", content) for name in names for suffix, content in (("png", png()), ("cls", b"1"))
+    ]
+
+
 _CLASSES = [_member(f"{label}/{row}.png", png(row)) for row, label in enumerate("baab")]
 TAR = {
     "plain": Strange(_tar(_CLASSES), r"read \[0, 1, 0, 1\]"),
     "a folder above": Strange(_tar([*_CLASSES, _member("../../c/9.png", png())]), "names|outside|leads"),
     "an absolute path": Strange(_tar([*_CLASSES, _member("/etc/c/9.png", png())]), "names|outside|absolute"),
-    "a link": Strange(_tar([*_CLASSES, _member("c/9.png", type=tarfile.SYMTYPE, linkname="/etc/passwd")]), r"read \[0, 1, 0, 1\]"),
-    "a hard link": Strange(_tar([*_CLASSES, _member("c/9.png", type=tarfile.LNKTYPE, linkname="b/0.png")]), r"read \[0, 1, 0, 1\]"),
+    "a link": Strange(
+        _tar([*_CLASSES, _member("c/9.png", type=tarfile.SYMTYPE, linkname="/etc/passwd")]), r"read \[0, 1, 0, 1\]"
+    ),
+    "a hard link": Strange(
+        _tar([*_CLASSES, _member("c/9.png", type=tarfile.LNKTYPE, linkname="b/0.png")]), r"read \[0, 1, 0, 1\]"
+    ),
     "a device": Strange(_tar([*_CLASSES, _member("c/9.png", type=tarfile.CHRTYPE)]), r"read \[0, 1, 0, 1\]"),
     "only links": Strange(_many_links, "cannot be read|without labels|no image|needs"),
     "many files": Strange(_many_files, "twice|files"),
     "sparse": Strange(_sparse, "sparse"),
     "a name twice": Strange(_tar([*_CLASSES, _member("a/1.png", png(9))]), "twice"),
     "a sample twice": Strange(
-        _tar([_member(f"{name}.{suffix}", png() if suffix == "png" else b"1") for name in "aba" for suffix in ("png", "cls")]),
+        _tar(_samples("aba")),
         "twice",
     ),
     "webdataset": Strange(
-        _tar([_member(f"{name}.{suffix}", png() if suffix == "png" else b"1") for name in "ab" for suffix in ("png", "cls")]),
+        _tar(_samples("ab")),
         r"read \[1, 1\]",
     ),
-    "a label that is no number": Strange(_tar([_member("a.png", png()), _member("a.cls", b"\xff\xfe")]), "cannot be read"),
+    "a label that is no number": Strange(
+        _tar([_member("a.png", png()), _member("a.cls", b"\xff\xfe")]), "cannot be read"
+    ),
     "a label of JSON": Strange(_tar([_member("a.png", png()), _member("a.json", b"[" * 10**5)]), "cannot be read"),
     "a pickle beside an image": Strange(
-        _tar([_member("a.png", png()), _member("a.cls", b"1"), _member("a.pyd", b"cos\nabort\n(tR.")]), r"read \[1\]|cannot"
+        _tar([_member("a.png", png()), _member("a.cls", b"1"), _member("a.pyd", b"cos\nabort\n(tR.")]),
+        r"read \[1\]|cannot",
     ),
     "arrays beside an image": Strange(
         _tar([_member("a.png", png()), _member("a.cls", b"1"), _member("a.npz", npz(("x", b"")))]), r"read \[1\]|cannot"
@@ -276,4 +295,4 @@ TAR = {
     "empty": Strange(written(b"", "set.tar"), "empty|cannot be read"),
     "named pipe": Strange(pipe("set.tar"), "is a named pipe"),
     "endless": Strange(endless("set.tar"), "is a device"),
-}  # fmt: skip
+}
