@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,8 @@ _ORDER_FORMATS = (
 """Hint that describes the formats of a file for --class-order."""
 _MAP_FORMATS = 'Write {"cat": [281, 282], "dog": 151}, or a CSV with a class and its outputs per row.'
 """Hint that describes the formats of a file for --class-map."""
+_MAX_DIGITS = 9
+"""Digits of the largest output."""
 _SHOWN = 5
 """Number of names that a message lists."""
 
@@ -154,7 +157,7 @@ def _names_of_file(order: str) -> tuple[str, ...]:
         names.pop()
     if not names or not all(names):
         raise UsageError(f"{path} has an empty line.", "Write one class name per line, in the order of the outputs.")
-    if twice := sorted(name for name in set(names) if names.count(name) > 1):
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise UsageError(f"{path} names {twice[0]!r} twice.", "Every class needs a name of its own.")
     return tuple(names)
 
@@ -163,7 +166,7 @@ def _listed(content: Any, path: Path) -> list[str]:
     """The names of a list, of an object from names to numbers, or of one from numbers to names or lists of names."""
     if isinstance(content, dict) and isinstance(content.get("id2label"), dict):  # config.json of Hugging Face
         content = content["id2label"]
-    if isinstance(content, dict) and all(str(key).isdecimal() for key in content):
+    if isinstance(content, dict) and all(str(key).isdecimal() and len(str(key)) <= _MAX_DIGITS for key in content):
         numbered = sorted((int(key), value) for key, value in content.items())
         if [number for number, _ in numbered] != list(range(len(numbered))):
             raise UsageError(
@@ -188,11 +191,13 @@ def _outputs_of_file(path: Path) -> Mapping[str, tuple[int, ...]]:
     rows = list(_rows_of_json(text, path) if _is_json(text) else _rows_of_csv(text, path))
     outputs: dict[str, tuple[int, ...]] = {}
     for name, output in rows:
-        if isinstance(output, bool) or not str(output).strip().isdecimal():
-            raise UsageError(f"{path}: {name!r} has the output {output!r}.", "Outputs are numbers from 0.")
+        digits = str(output).strip()
+        if isinstance(output, bool) or not digits.isdecimal() or len(digits) > _MAX_DIGITS:
+            shown = repr(output)[:100]
+            raise UsageError(f"{path}: {str(name)[:100]!r} has the output {shown}.", "Outputs are numbers from 0.")
         outputs[str(name).strip()] = (*outputs.get(str(name).strip(), ()), int(output))
     used = [output for group in outputs.values() for output in group]
-    if shared := sorted(output for output in set(used) if used.count(output) > 1):
+    if shared := sorted(output for output, count in Counter(used).items() if count > 1):
         raise UsageError(f"{path} gives output {shared[0]} to two classes.", "An output can stand for one class only.")
     if len(outputs) < 2:
         raise UsageError(
@@ -218,6 +223,13 @@ def _rows_of_csv(text: str, path: Path) -> Iterator[tuple[str, Any]]:
     """Yield a class and an output at a time; a row may have several outputs, and the first may be a heading."""
     separator = max(",;\t", key=text.partition("\n")[0].count)
     rows = csv.reader(text.splitlines(), delimiter=separator)
+    try:
+        yield from _rows(rows, path)
+    except csv.Error as error:
+        raise UsageError(f"{path} cannot be read as CSV: {error}.", "Check its quotation marks.") from error
+
+
+def _rows(rows: Any, path: Path) -> Iterator[tuple[str, Any]]:
     for row in rows:
         name, *outputs = [cell.strip() for cell in row] or [""]
         if rows.line_num == 1 and outputs and re.fullmatch(r"[A-Za-z_ ]+", outputs[0]):
@@ -225,7 +237,7 @@ def _rows_of_csv(text: str, path: Path) -> Iterator[tuple[str, Any]]:
         if not any(row):
             continue
         if not name or not any(outputs):
-            raise UsageError(f"{path}, line {rows.line_num}: a class and its outputs are needed, got {row}.")
+            raise UsageError(f"{path}, line {rows.line_num}: a class and its outputs are needed, got {str(row)[:200]}.")
         for output in filter(None, outputs):
             yield name, output
 

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-import click
 import typer
 from rich.console import Console
 from typer.core import TyperGroup
@@ -50,11 +49,11 @@ def error_boundary() -> Iterator[None]:
 class Commands(TyperGroup):
     """Commands whose arguments may not be empty: an empty path would be the current folder, an empty list all."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Return the arguments that are left once the options of the group are read.
 
         Args:
-            ctx: The call.
+            ctx: The call, a context of click.
             args: All arguments.
 
         Raises:

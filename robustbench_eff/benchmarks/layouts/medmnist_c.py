@@ -51,6 +51,7 @@ def _open_archive(path: Path, level: int) -> LabelledImages:
     with np.load(path, allow_pickle=False) as archive:
         if missing := [name for name in (IMAGES, LABELS) if name not in archive]:
             raise DataError(f"{path} needs arrays named {IMAGES} and {LABELS}; {' and '.join(missing)} is missing.")
+        assert archive.zip is not None, "np.load opened the archive"
         check_member(archive.zip, LABELS, str(path))
         labels = archive[LABELS]
         count = _shape(path, archive.zip)[0] // SEVERITIES

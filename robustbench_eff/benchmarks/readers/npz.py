@@ -107,6 +107,7 @@ def _classes(labels: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
 
 
 def _entry(path: Path, archive: np.lib.npyio.NpzFile, name: str) -> npt.NDArray[np.generic]:
+    assert archive.zip is not None, "np.load opened the archive"
     check_member(archive.zip, name, str(path))
     return np.asarray(archive[name])
 

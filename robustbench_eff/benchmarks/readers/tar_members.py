@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from robustbench_eff.core.errors import DataError, reason
-from robustbench_eff.core.outside_archives import MAX_FILES
+from robustbench_eff.core.outside_archives import MAX_FILES, members_of
 from robustbench_eff.core.outside_files import check_file
 
 _LOOKED_AT = 100_000
@@ -82,8 +82,7 @@ def contents(path: Path) -> Contents:
     found = Contents([], [])
     try:
         with tarfile.open(path, "r:") as archive:
-            for number, member in enumerate(archive):
-                archive.members.clear()  # tarfile would keep all of them
+            for number, member in enumerate(members_of(archive)):
                 _check_member(path, member, number)
                 if member.isfile():
                     found.files.append(Member(member.name, member.offset_data, member.size))
