@@ -108,14 +108,14 @@ def _figures(part: Mapping[str, Any], key: str, known: Mapping[str, float], most
     """Return positive figures by the name of a sequence."""
     figures: dict[str, float] = part.get(key, {})
     for name, figure in figures.items():
-        if name not in known or not isinstance(figure, (int, float)) or not 0 < figure <= most:
+        if name not in known or not isinstance(figure, (int, float)) or figure is True or not 0 < figure <= most:
             expected = f"expected one of the 10 sequences and a number above 0 and at most {most:g}"
             raise ValueError(f"imagenet_p, {key}, {name}: {expected}, got {figure!r}")
     return figures
 
 
 def _is_share(value: Any) -> bool:
-    return isinstance(value, (int, float)) and 0 < value <= 1
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
 
 
 def _shipped() -> dict[str, Any]:

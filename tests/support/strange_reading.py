@@ -14,23 +14,9 @@ import datasets  # imported here, once for all files
 import scipy.io  # noqa: F401
 import torch
 
-from robustbench_eff.benchmarks.labels import resolve_labels
-from robustbench_eff.benchmarks.readers.decode import decode
-from robustbench_eff.registry import build_benchmark
-from robustbench_eff.registry.open_benchmark import open_location
+from read_images import read_images
 from strange_files import Strange
 from watchdog import limit_memory, main
-
-_SHOWN = 20
-
-
-def read_images(path: Path) -> str:
-    """Open a location as a user's own images, and decode the first of them."""
-    opened = open_location(str(path), "test")
-    resolved = resolve_labels(build_benchmark.benchmark("mine", str(path)), opened)
-    for position in range(min(len(opened), _SHOWN)):
-        decode(opened.read(position), opened.ids[position])
-    return f"read {resolved.labels[:_SHOWN].tolist()}"
 
 
 def _work(strange: Strange, read: Callable[[Path], str]) -> str:

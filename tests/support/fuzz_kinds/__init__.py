@@ -6,7 +6,26 @@ from importlib import import_module
 
 from fuzzing import Kind
 
-NAMES = ("suite",)
+NAMES = (
+    "alexnet",
+    "cifar_pickle",
+    "cifar_records",
+    "class_map",
+    "class_order",
+    "columns",
+    "component",
+    "csv_table",
+    "entry",
+    "image",
+    "npy_pair",
+    "npz",
+    "parquet",
+    "published_file",
+    "suite",
+    "tar",
+    "timm_table",
+    "trials",
+)
 
 
 def kind(name: str) -> Kind:
