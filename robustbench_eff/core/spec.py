@@ -17,7 +17,7 @@ from .errors import SpecError, did_you_mean
 Item = TypeVar("Item")
 _USER_FILE = r"(?:[A-Za-z]:)?[^\s(),:='\"]+\.py:\w+"
 """`path/to/file.py:name`, relative, absolute or below `~`."""
-MAX_LENGTH = 10_000
+MAX_LENGTH = 20_000
 """Characters of the longest text that is read."""
 _SHOWN = 200
 """Characters of a text that a message quotes."""
