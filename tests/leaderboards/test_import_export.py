@@ -168,7 +168,7 @@ def test_the_folder_of_a_file_gives_the_threat_model(tmp_path: Path, monkeypatch
         from_robustbench(robustbench_file(tmp_path, clean_acc="inf"))
     path.write_bytes(b"\xff\xfe")
     for read in (from_robustbench, from_timm):
-        with pytest.raises(EntryError, match="is not text in UTF-8|cannot be read"):
+        with pytest.raises(EntryError, match="is not text in UTF-8"):
             read(path)
 
 
