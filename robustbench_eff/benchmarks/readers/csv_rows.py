@@ -73,16 +73,15 @@ def read_rows(table: Path, header: Header, *, lossy: bool = False) -> Iterator[R
         DataError: It is not UTF-8, or larger than the limits of this module; or a quotation mark has no end.
     """
     check_file(table, limit=MAX_BYTES)
+    _check_lines(table)
     with _sentences(table), table.open(newline="", encoding="utf-8-sig", errors="replace" if lossy else None) as file:
         for _ in range(header.lines):
             file.readline()
         lines = _Lines(file, table)
         reader = csv.reader(lines, delimiter=header.separator, skipinitialspace=True)
         broken, before = 0, header.lines
-        for number, cells in enumerate(reader):
+        for cells in reader:
             line = header.lines + reader.line_num
-            if number >= MAX_ROWS:
-                raise DataError(f"{table} has more than {MAX_ROWS:,} rows.", "Split it into several tables.")
             if line > before + 1 and not broken:
                 broken = before + 1
             before = line
@@ -90,6 +89,14 @@ def read_rows(table: Path, header: Header, *, lossy: bool = False) -> Iterator[R
                 yield Row(line, dict(zip(header.columns, cells, strict=False)))
         if broken and lines.quotes % 2:  # balanced ones may hold the ends of lines
             raise DataError(f"{table}, line {broken}: a quotation mark has no end.", "Remove it.")
+
+
+def _check_lines(table: Path) -> None:
+    with table.open("rb") as file:
+        parts = iter(lambda: file.read(2**20), b"")
+        lines = sum(max(part.count(b"\n"), part.count(b"\r")) for part in parts)
+    if lines > MAX_ROWS:
+        raise DataError(f"{table} has more than {MAX_ROWS:,} rows.", "Split it into several tables.")
 
 
 class _Lines:
