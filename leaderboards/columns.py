@@ -6,10 +6,10 @@ from fnmatch import fnmatchcase
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from robustbench_eff.core.errors import UsageError, did_you_mean
+from robustbench_eff.core.outside_files import parse_yaml, read_text
 
 from .entry import Kind, Result, field_path
 
@@ -72,9 +72,7 @@ class Layout(BaseModel):
             UsageError: The text is not YAML or not a layout; the message names every invalid field.
         """
         try:
-            layout = cls.model_validate(yaml.safe_load(text))
-        except yaml.YAMLError as error:
-            raise UsageError(f"{name} is not YAML: {error}") from error
+            layout = cls.model_validate(parse_yaml(text, name, UsageError))
         except ValidationError as error:
             messages = "; ".join(f"{field_path(detail['loc'])}: {detail['msg']}" for detail in error.errors())
             raise UsageError(f"{name}: {messages}.", "See docs/leaderboards.md for the form.") from error
@@ -107,12 +105,9 @@ def layout(name: str) -> Layout:
     """
     if name.endswith((".yaml", ".yml")):
         path = Path(name)
-        if not path.is_file():
+        if not path.exists():
             raise UsageError(f"{name} does not exist.", f"Shipped: {', '.join(presets())}.")
-        try:
-            return Layout.parse(path.read_text(encoding="utf-8"), name)
-        except UnicodeError as error:
-            raise UsageError(f"{name} is not text in UTF-8.") from error
+        return Layout.parse(read_text(path, UsageError), name)
     shipped = presets()
     if name not in shipped:
         hint = did_you_mean(name, shipped) or f"Shipped: {', '.join(shipped)}; or a YAML file."

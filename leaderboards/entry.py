@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from robustbench_eff.core.errors import EntryError
+from robustbench_eff.core.outside_files import parse_json, read_bytes
 
 from .entry_fields import Number, ProtocolField
 
@@ -19,6 +20,8 @@ Kind = Literal["measured", "published", "claimed"]
 Unit = Literal["fraction", "number"]
 Globs: TypeAlias = Sequence[str]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
+_SHOWN = 20
+"""Number of invalid fields that a message names."""
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -235,14 +238,16 @@ def read_entry(path: Path) -> Entry:
         path: A JSON file.
 
     Raises:
-        EntryError: The file cannot be read or is not an entry; the message names every invalid field.
+        EntryError: The file cannot be read or is not an entry; the message names the invalid fields.
     """
+    content = read_bytes(path, EntryError)
+    parse_json(content, str(path), EntryError)  # pydantic takes the last of repeated keys
     try:
-        return Entry.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise EntryError(f"{path} cannot be read: {error.strerror}.") from error
+        return Entry.model_validate_json(content)
     except ValidationError as error:
-        messages = "\n".join(f"{field_path(detail['loc'])}: {detail['msg']}" for detail in error.errors())
+        details = error.errors()
+        messages = "\n".join(f"{field_path(detail['loc'])}: {detail['msg']}" for detail in details[:_SHOWN])
+        messages += f"\nand {len(details) - _SHOWN} more" if len(details) > _SHOWN else ""
         raise EntryError(f"{path} is not a leaderboard entry:\n{messages}") from error
 
 

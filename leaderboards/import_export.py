@@ -19,6 +19,8 @@ from .published_names import sized
 from .robustbench_files import from_robustbench, to_robustbench, wrong_datasets
 
 TIMM = "timm results csv"
+_MAX_DIGITS = 6
+"""Digits of the largest size of images."""
 TIMM_TABLES = {"results-sketch": "imagenet-sketch"}
 """Benchmarks of the tables that are not named after their benchmark."""
 
@@ -33,21 +35,31 @@ def from_timm(path: Path) -> list[Entry]:
         EntryError: The file cannot be read or does not have this form.
     """
     benchmark = TIMM_TABLES.get(path.stem, path.stem.removeprefix("results-"))
-    rows = list(csv.DictReader(io.StringIO(text_of(path))))
+    try:
+        rows = list(csv.DictReader(io.StringIO(text_of(path), newline="")))
+    except csv.Error as error:
+        raise EntryError(f"{path} cannot be read as CSV: {error}.", "Check its quotation marks.") from error
     if not rows or not {"model", "top1", "top5"} <= rows[0].keys():
         raise EntryError(f"{path} is not a table of timm's results: columns model, top1 or top5 are missing.")
     largest: dict[str, int] = {}
     for row in rows:
-        largest[row["model"]] = max(largest.get(row["model"], 0), int(row.get("img_size") or 0))
+        largest[row["model"]] = max(largest.get(row["model"], 0), _image_size(row, path))
     return [
         Entry(
-            model=sized(row["model"], int(row.get("img_size") or 0), largest[row["model"]]),
+            model=sized(row["model"], _image_size(row, path), largest[row["model"]]),
             published=tuple(
                 published_result(benchmark, metric, row[metric], path, TIMM) for metric in ("top1", "top5")
             ),
         )
         for row in rows
     ]
+
+
+def _image_size(row: Mapping[str, Any], path: Path) -> int:
+    size, name = row.get("img_size") or "0", row["model"]
+    if not name or not (size.isascii() and size.isdecimal() and len(size) <= _MAX_DIGITS):
+        raise EntryError(f"{path}: the model {str(name)[:100]!r} has the img_size {size[:100]!r}, expected pixels.")
+    return int(size)
 
 
 def to_model_index(entry: Entry) -> Iterator[tuple[Path, str]]:

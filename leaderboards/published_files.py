@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from robustbench_eff.core.errors import EntryError
 from robustbench_eff.core.metric import METRICS
+from robustbench_eff.core.outside_files import read_json, read_text
 from robustbench_eff.core.protocol import Protocol
 
 from .entry import Result
@@ -32,8 +32,8 @@ def published_result(benchmark: str, published_metric: str, value: Any, path: Pa
     metric = METRICS[name.metric]
     try:
         number = float(value)
-    except (TypeError, ValueError) as error:
-        raise EntryError(f"{path}: {published_metric} is {value!r}, expected a number.") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise EntryError(f"{path}: {published_metric} is {str(value)[:100]!r}, expected a number.") from error
     if not 0 <= number <= (math.inf if metric.high is None else 100 * metric.high) or math.isinf(number):
         raise EntryError(f"{path}: {published_metric} is {value!r}, expected a percentage.")
     return Result(
@@ -56,10 +56,7 @@ def json_of(path: Path) -> Any:
     Raises:
         EntryError: The file cannot be read or is not JSON.
     """
-    try:
-        return json.loads(text_of(path))
-    except ValueError as error:
-        raise EntryError(f"{path} cannot be read: {error}.") from error
+    return read_json(path, EntryError)
 
 
 def text_of(path: Path) -> str:
@@ -71,7 +68,4 @@ def text_of(path: Path) -> str:
     Raises:
         EntryError: The file cannot be read or is not UTF-8.
     """
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise EntryError(f"{path} cannot be read: {error}.") from error
+    return read_text(path, EntryError)

@@ -81,8 +81,8 @@ def test_broken_arrays_are_refused(model: ModelRequest, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "spoil", "words"),
     [
-        ("contrast", lambda file: file.write_bytes(b"nothing"), "cannot be read"),
-        ("contrast", lambda file: file.write_bytes(b""), "cannot be read"),
+        ("contrast", lambda file: file.write_bytes(b"nothing"), "is not an array of NumPy"),
+        ("contrast", lambda file: file.write_bytes(b""), "is empty"),
         ("labels", lambda file: np.save(file, np.array(3)), "has labels of shape ()"),
         ("labels", lambda file: np.save(file, np.arange(20) % 10), "does not hold five severities"),
         ("labels", lambda file: np.save(file, np.arange(5)), "needs (4,) or (20,)"),

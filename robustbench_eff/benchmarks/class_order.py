@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from robustbench_eff.core.errors import DataError, UsageError, did_you_mean, first_few
+from robustbench_eff.core.outside_files import parse_json, read_text
 
 from .labelled_images import NUMBERED_FOLDERS, SORTED_FOLDERS, LabelledImages, plain_labels
 
@@ -24,6 +25,8 @@ _ORDER_FORMATS = (
 """Hint that describes the formats of a file for --class-order."""
 _MAP_FORMATS = 'Write {"cat": [281, 282], "dog": 151}, or a CSV with a class and its outputs per row.'
 """Hint that describes the formats of a file for --class-map."""
+_MAX_DIGITS = 9
+"""Digits of the largest output."""
 _SHOWN = 5
 """Number of names that a message lists."""
 
@@ -139,18 +142,22 @@ def _natural(name: str) -> list[tuple[bool, int, str]]:
 
 def _names_of_file(order: str) -> tuple[str, ...]:
     path = Path(order)
-    if not path.is_file():
+    if not path.exists():
         known = f"It is one of {', '.join(ORDERS)}, or a file with one class name per line."
         raise UsageError(
             f"--class-order {order!r} is neither an order nor a file.", did_you_mean(order, ORDERS) or known
         )
-    text = _text(path)
-    names = _listed(json.loads(text), path) if _is_json(text) else [line.strip() for line in text.splitlines()]
+    text = read_text(path, UsageError)
+    names = (
+        _listed(parse_json(text, str(path), UsageError), path)
+        if _is_json(text)
+        else [line.strip() for line in text.splitlines()]
+    )
     while names and not names[-1]:
         names.pop()
     if not names or not all(names):
         raise UsageError(f"{path} has an empty line.", "Write one class name per line, in the order of the outputs.")
-    if twice := sorted(name for name in set(names) if names.count(name) > 1):
+    if twice := sorted(name for name, count in Counter(names).items() if count > 1):
         raise UsageError(f"{path} names {twice[0]!r} twice.", "Every class needs a name of its own.")
     return tuple(names)
 
@@ -159,7 +166,7 @@ def _listed(content: Any, path: Path) -> list[str]:
     """The names of a list, of an object from names to numbers, or of one from numbers to names or lists of names."""
     if isinstance(content, dict) and isinstance(content.get("id2label"), dict):  # config.json of Hugging Face
         content = content["id2label"]
-    if isinstance(content, dict) and all(str(key).isdecimal() for key in content):
+    if isinstance(content, dict) and all(str(key).isdecimal() and len(str(key)) <= _MAX_DIGITS for key in content):
         numbered = sorted((int(key), value) for key, value in content.items())
         if [number for number, _ in numbered] != list(range(len(numbered))):
             raise UsageError(
@@ -178,17 +185,19 @@ def _listed(content: Any, path: Path) -> list[str]:
 
 
 def _outputs_of_file(path: Path) -> Mapping[str, tuple[int, ...]]:
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"--class-map {path} does not exist.", 'It is a JSON object, such as {"cat": [281, 282]}.')
-    text = _text(path)
+    text = read_text(path, UsageError)
     rows = list(_rows_of_json(text, path) if _is_json(text) else _rows_of_csv(text, path))
     outputs: dict[str, tuple[int, ...]] = {}
     for name, output in rows:
-        if isinstance(output, bool) or not str(output).strip().isdecimal():
-            raise UsageError(f"{path}: {name!r} has the output {output!r}.", "Outputs are numbers from 0.")
+        digits = str(output).strip()
+        if isinstance(output, bool) or not digits.isdecimal() or len(digits) > _MAX_DIGITS:
+            shown = repr(output)[:100]
+            raise UsageError(f"{path}: {str(name)[:100]!r} has the output {shown}.", "Outputs are numbers from 0.")
         outputs[str(name).strip()] = (*outputs.get(str(name).strip(), ()), int(output))
     used = [output for group in outputs.values() for output in group]
-    if shared := sorted(output for output in set(used) if used.count(output) > 1):
+    if shared := sorted(output for output, count in Counter(used).items() if count > 1):
         raise UsageError(f"{path} gives output {shared[0]} to two classes.", "An output can stand for one class only.")
     if len(outputs) < 2:
         raise UsageError(
@@ -200,7 +209,7 @@ def _outputs_of_file(path: Path) -> Mapping[str, tuple[int, ...]]:
 
 def _rows_of_json(text: str, path: Path) -> Iterator[tuple[str, Any]]:
     """Yield a class and an output at a time."""
-    content = json.loads(text)
+    content = parse_json(text, str(path), UsageError)
     if not isinstance(content, dict):
         raise UsageError(
             f"{path} is a list.", 'Write an object from classes to outputs: {"cat": [281, 282], "dog": 151}.'
@@ -214,6 +223,13 @@ def _rows_of_csv(text: str, path: Path) -> Iterator[tuple[str, Any]]:
     """Yield a class and an output at a time; a row may have several outputs, and the first may be a heading."""
     separator = max(",;\t", key=text.partition("\n")[0].count)
     rows = csv.reader(text.splitlines(), delimiter=separator)
+    try:
+        yield from _rows(rows, path)
+    except csv.Error as error:
+        raise UsageError(f"{path} cannot be read as CSV: {error}.", "Check its quotation marks.") from error
+
+
+def _rows(rows: Any, path: Path) -> Iterator[tuple[str, Any]]:
     for row in rows:
         name, *outputs = [cell.strip() for cell in row] or [""]
         if rows.line_num == 1 and outputs and re.fullmatch(r"[A-Za-z_ ]+", outputs[0]):
@@ -221,7 +237,7 @@ def _rows_of_csv(text: str, path: Path) -> Iterator[tuple[str, Any]]:
         if not any(row):
             continue
         if not name or not any(outputs):
-            raise UsageError(f"{path}, line {rows.line_num}: a class and its outputs are needed, got {row}.")
+            raise UsageError(f"{path}, line {rows.line_num}: a class and its outputs are needed, got {str(row)[:200]}.")
         for output in filter(None, outputs):
             yield name, output
 
@@ -240,13 +256,3 @@ def _check_known(
 
 def _is_json(text: str) -> bool:
     return text.lstrip().startswith(("{", "["))
-
-
-def _text(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        if _is_json(text):
-            json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"{path} cannot be read: {error}") from error
-    return text

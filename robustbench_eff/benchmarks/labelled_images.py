@@ -16,6 +16,10 @@ from robustbench_eff.core.errors import DataError
 SORTED_FOLDERS, NUMBERED_FOLDERS = "class folders in sorted order", "folder names as numbers"
 """Orders of the classes that a reader of class folders makes itself, and other programs in their own ways."""
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+(\.0+)?")
+_SHOWN = 200
+"""Characters of a label that a message quotes."""
+_LONGEST_NUMBER, _LARGEST = 100, 2**53
+"""Characters of a label that is read as a number exactly, and the largest class index: floats beyond skip numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +115,16 @@ def _plain(label: Any, opened: LabelledImages, position: int) -> int | str:
         label = label.decode(errors="replace")
     if isinstance(label, str):
         name = label.strip()
-        return int(name.partition(".")[0]) if _WHOLE_NUMBER.fullmatch(name) else name
-    if isinstance(label, (int, np.integer)) and not isinstance(label, bool):
-        return int(label)
-    if isinstance(label, (float, np.floating)) and float(label).is_integer():
-        return int(label)
+        if not _WHOLE_NUMBER.fullmatch(name):
+            return name
+        label = int(name.partition(".")[0]) if len(name) <= _LONGEST_NUMBER else label
+    is_int = isinstance(label, (int, np.integer)) and not isinstance(label, bool)
+    is_whole = is_int or (isinstance(label, (float, np.floating)) and float(label).is_integer())
+    if is_whole and abs(number := int(label)) <= _LARGEST:
+        return number
+    shown = repr(label)[:_SHOWN]
     raise DataError(
-        f"{opened.origin}: {opened.ids[position]} has the label {label!r}, which is not a class index or name."
+        f"{opened.origin}: {opened.ids[position]} has the label {shown}, which is not a class index or name."
     )
 
 

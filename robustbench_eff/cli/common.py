@@ -7,20 +7,24 @@ import shlex
 import signal
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TextIO
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import Interrupted, RobustEvalError, RobustEvalWarning, SpecError, UsageError
 from robustbench_eff.core.preprocessing import Size
 from robustbench_eff.core.shortages import shortage
 from robustbench_eff.core.stops import signal_of
+from robustbench_eff.core.visible_text import visible
 from robustbench_eff.reports import errors
+
+from .streams import VisibleConsole
 
 
 @contextmanager
@@ -55,6 +59,34 @@ def _told(error: RobustEvalError, console: Console) -> typer.Exit:
     with suppress(OSError):
         errors.print_error(error, console)
     return typer.Exit(error.exit_code)
+
+
+class Commands(TyperGroup):
+    """Commands whose arguments may not be empty: an empty path would be the current folder, an empty list all."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return the arguments that are left once the options of the group are read.
+
+        Args:
+            ctx: The call, a context of click.
+            args: All arguments.
+
+        Raises:
+            typer.Exit: One is empty; with status 2.
+        """
+        with error_boundary():
+            _refuse_empty(args)
+        return super().parse_args(ctx, args)
+
+
+def _refuse_empty(arguments: Sequence[str]) -> None:
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        option, equals, value = argument.partition("=")
+        if not argument.strip():
+            where = f"The text after {before}" if before.startswith("-") else "An argument"
+            raise UsageError(f"{where} is empty.", "Leave it out, or give it a value.")
+        if option.startswith("--") and equals and not value.strip():
+            raise UsageError(f"The text after {option} is empty.", "Leave it out, or give it a value.")
 
 
 @contextmanager
@@ -222,12 +254,12 @@ def parse_radii(text: str | None) -> tuple[float, ...]:
 
 def output_console() -> Console:
     """Return the console of stdout: COLUMNS wide if that is a positive number, else 160 if stdout is not a terminal."""
-    return Console(width=_width(sys.stdout, 160))
+    return VisibleConsole(width=_width(sys.stdout, 160))
 
 
 def error_console() -> Console:
     """Return the console of stderr."""
-    return Console(stderr=True, width=_width(sys.stderr, None))
+    return VisibleConsole(stderr=True, width=_width(sys.stderr, None))
 
 
 def _width(stream: TextIO, otherwise: int | None) -> int | None:
@@ -242,10 +274,10 @@ def _width(stream: TextIO, otherwise: int | None) -> int | None:
 
 
 def print_line(console: Console, text: str) -> None:
-    """Print a text exactly as it is: paths and names are neither wrapped nor read as markup.
+    """Print a text as it is: paths and names are neither wrapped nor read as markup, and cannot steer the terminal.
 
     Args:
         console: Where to print.
         text: The text.
     """
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(visible(text), markup=False, highlight=False, soft_wrap=True)

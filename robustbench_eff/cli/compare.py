@@ -118,7 +118,7 @@ def _print_ranks(
 
     rows = ranked(contributions)
     if as_json:
-        print(json.dumps([_plain(row, models) for row in rows], ensure_ascii=False))
+        print(json.dumps([_plain(row, models) for row in rows]))
     else:
         comparison_table.rank_table(rows, models, output_console())
 
@@ -133,7 +133,7 @@ def _print_pair(
     if as_json:
         names = {"models": list(models)}
         plain = [names | dataclasses.asdict(row) | {"protocols": list(map(str, row.protocols))} for row in rows]
-        print(json.dumps(plain, ensure_ascii=False))
+        print(json.dumps(plain))
     else:
         comparison_table.pair_table(rows, models[0], models[1], output_console())
     return list(comparison.flips(*contributions))

@@ -17,7 +17,7 @@ from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from robustbench_eff.reports import incomplete_means, json_report, progress, score_tables, verdicts
 
 from .certify import certify
-from .common import error_boundary, error_console, interrupted, output_console, print_line
+from .common import Commands, error_boundary, error_console, interrupted, output_console, print_line
 from .compare import compare
 from .conflict import conflict
 from .convert import convert
@@ -68,6 +68,7 @@ from .plan import plan
 from .report import report as write_report
 from .score import score
 from .store import store_app
+from .streams import reported_output
 from .sweep import sweep
 from .train import train
 from .trials import trials
@@ -95,7 +96,11 @@ signal if one stopped the run (130 for Ctrl-C).
 """
 
 app = typer.Typer(
-    add_completion=True, no_args_is_help=False, rich_markup_mode="markdown", pretty_exceptions_enable=False
+    cls=Commands,
+    add_completion=True,
+    no_args_is_help=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
 )
 app.add_typer(list_app, name="list")
 app.add_typer(leaderboard_app, name="leaderboard")
@@ -116,7 +121,8 @@ app.command()(convert)
 def main() -> None:
     """Entry point of the console script."""
     raise_stops()
-    app(prog_name="robust-eval")
+    with reported_output():
+        app(prog_name="robust-eval")
 
 
 @app.callback(invoke_without_command=True, help=EXAMPLES)

@@ -241,8 +241,8 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
     }
     settings = Settings(
         benchmarks=tuple(options["benchmark"] or ()),
-        attacks=tuple(part for text in options["attack"] or () for part in spec.split(text)),
-        corruptions=tuple(part for text in options["corruption"] or () for part in spec.split(text)),
+        attacks=_components("--attack", options["attack"]),
+        corruptions=_components("--corruption", options["corruption"]),
         data=locations.from_options(options["data"] or []),
         batch_size=parse_batch_size(options["batch_size"]),
         compile=options["compile_model"],
@@ -251,3 +251,11 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         **{name: options[name] for name in _PLAIN},
     )
     return RunOptions([ModelRequest(name=name, **model_fields) for name in models], settings)
+
+
+def _components(option: str, texts: Sequence[str] | None) -> tuple[str, ...]:
+    """The components that an option names; one that names none would stand for all of the suite's."""
+    for text in texts or ():
+        if not spec.split(text):
+            raise UsageError(f"{option} {text!r} names nothing.", "Leave it out, or name one.")
+    return tuple(part for text in texts or () for part in spec.split(text))

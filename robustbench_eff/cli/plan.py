@@ -112,7 +112,7 @@ def _plan(run: RunOptions, price: float | None, *, as_json: bool) -> None:
     with redirect_stdout(sys.stderr):  # the user's model may print; stdout is for the result
         forecasts = estimate_cost(*run.models, settings=run.settings, preparing=display.preparing)
     if as_json:
-        print(json.dumps({"devices": cost_table.plan_rows(forecasts, price)}, ensure_ascii=False))
+        print(json.dumps({"devices": cost_table.plan_rows(forecasts, price)}))
         return
     for forecast in cost_table.plan_tables(forecasts, price):
         output_console().print(forecast.table)

@@ -10,6 +10,7 @@ import typer
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.outside_files import read_text
 
 from .common import error_boundary, error_console, output_console, print_line, resumable
 
@@ -27,13 +28,13 @@ def sweep(
 ) -> None:
     """Train and evaluate a grid of recipes with several seeds (resumable)."""
     with error_boundary():
-        if not file.is_file():
+        if not file.exists():
             raise UsageError(f"{file} does not exist.", "The repository has examples in examples/ablations.")
         from robustbench_eff.reports import sweep_table
         from robustbench_eff.training.sweep import run_sweep
         from robustbench_eff.training.sweep_spec import Sweep
 
-        plan = Sweep.parse(file.read_text(encoding="utf-8"), str(file))
+        plan = Sweep.parse(read_text(file, UsageError), str(file))
         plan = plan.located(locations.from_options(train_data or []), locations.from_options(data or []))
         with resumable(out):
             on_job = None if quiet else _job_printer(len(plan.recipes()) * len(plan.seeds))

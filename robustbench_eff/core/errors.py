@@ -167,7 +167,9 @@ def did_you_mean(word: str, known: Iterable[str], *, count: int = 3) -> str:
         known: Names that are.
         count: Maximum number of names to offer.
     """
-    letters = {name: _letters(name) for name in known}
+    if len(word) > _LONGEST_NAME:
+        return ""
+    letters = {name: _letters(name) for name in known if len(name) <= _LONGEST_NAME}
     plain = _letters(word)
     same = [name for name in letters if letters[name] == plain]
     close = same or [name for name in letters if _shares_a_part(word, name) or _is_close(plain, letters[name])]
@@ -194,7 +196,7 @@ def misspelled(word: str, known: Iterable[str]) -> str | None:
         known: Names that are.
     """
     plain = _letters(word)
-    for name in known:
+    for name in known if len(word) <= _LONGEST_NAME else ():
         letters = _letters(name)
         rearranged = sorted(plain) == sorted(letters) or len(plain) < len(letters)
         if plain == letters or (rearranged and _edits(plain, letters) == 1):
@@ -236,6 +238,8 @@ def _edits(word: str, name: str) -> int:
     return last[-1]
 
 
+_LONGEST_NAME = 200
+"""Number of letters of the longest name that is compared: the work grows with the square."""
 _SHORTEST_BEGINNING = 3
 """Number of letters from which on the beginning of a name stands for the name."""
 

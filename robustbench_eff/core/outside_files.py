@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import stat
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,8 +133,7 @@ def parse_json(content: bytes | str, name: str, error: type[RobustEvalError] = D
     def without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         fields = dict(pairs)
         if len(fields) < len(pairs):
-            keys = [key for key, _ in pairs]
-            repeated = next(key for key in keys if keys.count(key) > 1)
+            repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
             raise error(f"{name} states {repeated!r} twice.", hint or "Keep one of the two.")
         return fields
 
@@ -188,8 +188,8 @@ class _Loader(yaml.SafeLoader):
             yaml.YAMLError: A key is stated twice, or is not a plain value.
         """
         keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]
-        for key in keys:
-            if keys.count(key) > 1:
+        for key, count in Counter(keys).items():
+            if count > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"{key!r} is stated twice", node.start_mark)
         return super().construct_mapping(node, deep)
 

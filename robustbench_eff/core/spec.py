@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import math
 import re
 import types
 import typing
@@ -17,6 +18,10 @@ from .errors import RobustEvalError, SpecError, did_you_mean, reason
 Item = TypeVar("Item")
 _USER_FILE = r"(?:[A-Za-z]:)?[^\s(),:='\"]+\.py:\w+"
 """`path/to/file.py:name`, relative, absolute or below `~`."""
+MAX_LENGTH = 20_000
+"""Characters of the longest text that is read."""
+_SHOWN = 200
+"""Characters of a text that a message quotes."""
 _FORM = re.compile(rf"\s*(?P<name>{_USER_FILE}|[A-Za-z0-9_][\w./:-]*)\s*(?:\((?P<arguments>.*)\))?\s*", re.DOTALL)
 
 
@@ -38,8 +43,10 @@ def parse(text: str) -> Spec:
             them. The name may be `path/to/file.py:name`, without spaces.
 
     Raises:
-        SpecError: The text does not have that form.
+        SpecError: The text does not have that form, is longer than `MAX_LENGTH`, or states an argument twice.
     """
+    if len(text) > MAX_LENGTH:
+        raise SpecError(f"A text of {len(text):,} characters, {text[:_SHOWN]!r} ..., is longer than {MAX_LENGTH:,}.")
     form = _FORM.fullmatch(text)
     if form is None:
         hint = "Write name(key=value, ...), for example pgd(eps=4/255, steps=50)."
@@ -50,8 +57,11 @@ def parse(text: str) -> Spec:
         call = ast.parse(f"_({form['arguments'] or ''})", mode="eval").body
         if not isinstance(call, ast.Call) or call.args or any(item.arg is None for item in call.keywords):
             raise SpecError(f"{text!r}: arguments are written as key=value.")
+        names = [item.arg for item in call.keywords]
+        if repeated := [name for name in names if names.count(name) > 1]:
+            raise SpecError(f"{text!r} states {repeated[0]!r} twice.", "Keep one of the two.")
         return Spec(form["name"], {str(item.arg): _value(item.value, text) for item in call.keywords})
-    except (SyntaxError, UnicodeError, OverflowError, RecursionError, MemoryError) as error:
+    except (SyntaxError, ValueError, OverflowError, RecursionError, MemoryError) as error:  # ValueError: a null byte
         why = error.msg if isinstance(error, SyntaxError) else str(error) or "nested too deeply"
         raise SpecError(f"Cannot read the arguments of {text!r}: {why}.") from error
 
@@ -162,12 +172,14 @@ def number(text: str) -> float:
     value = parse(f"number(value={text})").arguments["value"]
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise SpecError(f"{text!r} is not a number.")
-    return float(value)
+    return _as_float(value, repr(text))
 
 
 def _value(node: ast.expr, text: str) -> Any:
     """The value of a literal, a fraction or a list of them; SpecError, which quotes the text, for anything else."""
     match node:
+        case ast.Constant(value=float(value)) if math.isinf(value):
+            raise SpecError(f"{text!r}: a number is too large.", "The largest is 1.8e308.")
         case ast.Constant(value=value) if isinstance(value, (bool, int, float, str, type(None))):
             return value
         case ast.Name(id=word):  # norm=l2 means norm='l2'; YAML's constants mean Python's
@@ -193,12 +205,19 @@ def _coerced(value: Any, kind: Any, where: str) -> Any:
             if value in get_args(option):
                 return value
         elif option is float and type(value) is int:
-            return float(value)
+            return _as_float(value, where)
         elif get_origin(option) is tuple and type(value) is tuple:
             return tuple(_coerced(item, get_args(option)[0], where) for item in value)
         elif type(value) is option:
             return value
     raise SpecError(f"{where} must be {_alternatives(options)}, got {value!r}.")
+
+
+def _as_float(value: float, where: str) -> float:
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise SpecError(f"{where} is too large a number.", "The largest is 1.8e308.") from error
 
 
 def _alternatives(options: Iterable[Any]) -> str:

@@ -96,6 +96,8 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Check the values."""
+        if not str(self.store).strip():
+            raise UsageError("store is empty.", f"Leave it out for {DEFAULT_STORE}.")
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if value not in choices:

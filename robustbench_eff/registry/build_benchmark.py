@@ -8,6 +8,7 @@ from pathlib import Path
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.layouts.written import written_set
 from robustbench_eff.core.errors import UsageError, did_you_mean, misspelled
+from robustbench_eff.core.outside_files import read_text
 
 from .benchmarks import BENCHMARKS, SCORED_WITH
 from .perturbation_sets import CORRUPTION_SETS
@@ -101,7 +102,7 @@ def suite(name: str) -> Suite:
     if name in SUITES:
         return Suite.parse((files("robustbench_eff") / "suites" / f"{name}.yaml").read_text(), name)
     path = Path(name)
-    if path.suffix in (".yaml", ".yml") and path.is_file():
-        return Suite.parse(path.read_text(), name)
+    if path.suffix in (".yaml", ".yml") and path.exists():
+        return Suite.parse(read_text(path, UsageError), name)
     hint = did_you_mean(name, SUITES) or f"Known: {', '.join(SUITES)}; or the path of a YAML file."
     raise UsageError(f"Unknown suite {name!r}.", hint)

@@ -11,6 +11,7 @@ from robustbench_eff.benchmarks.reader import Reader
 from robustbench_eff.benchmarks.readers.placeholder import refuse_placeholder
 from robustbench_eff.core.errors import DataError, Missing, RobustEvalError, UsageError
 from robustbench_eff.core.object_digest import foreign_digest
+from robustbench_eff.core.outside_files import check_file
 
 from .readers import READERS
 
@@ -86,6 +87,8 @@ def open_location(location: str, split: str) -> LabelledImages:
 
 
 def _open_path(path: Path, split: str) -> LabelledImages:
+    if path.exists() and not path.is_dir():
+        check_file(path)
     for _, reader in READERS.loaded():
         if reader.understands(path):
             return _stamped(reader.open(path, split), reader)

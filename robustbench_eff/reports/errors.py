@@ -8,6 +8,7 @@ import traceback
 from rich.console import Console
 
 from robustbench_eff.core.errors import RobustEvalError
+from robustbench_eff.core.visible_text import visible
 
 
 def print_error(error: RobustEvalError, console: Console) -> None:
@@ -20,6 +21,6 @@ def print_error(error: RobustEvalError, console: Console) -> None:
     if os.environ.get("ROBUST_EVAL_TRACEBACK") == "1":
         console.print("".join(traceback.format_exception(error)), markup=False, highlight=False, soft_wrap=True)
     console.print("error: ", style="bold red", end="")
-    console.print(error.message, markup=False, highlight=False, soft_wrap=True)
+    console.print(visible(error.message), markup=False, highlight=False, soft_wrap=True)
     if error.hint:
-        console.print(error.hint, markup=False, highlight=False, soft_wrap=True)
+        console.print(visible(error.hint), markup=False, highlight=False, soft_wrap=True)

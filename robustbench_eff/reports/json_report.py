@@ -45,7 +45,7 @@ def json_object(
         "failed": [_failure(item) for item in failed],
         "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],
     }
-    return json.dumps(strict_json(content), ensure_ascii=False, allow_nan=False)  # no score may be NaN
+    return json.dumps(strict_json(content), allow_nan=False)  # no score may be NaN
 
 
 def _failure(item: FailedCell) -> dict[str, str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.outside_files import read_json
 
 NAMES = ("imagenet_c", "imagenet_p")
 SEVERITIES = 5
@@ -63,7 +64,7 @@ def measured(path: Path | str) -> AlexNet:
     """
     facts = _shipped()
     try:
-        given = json.loads(Path(path).read_text())
+        given = read_json(Path(path), UsageError)
         corrupted, filmed = (_part(given, name, facts) for name in NAMES)
         flips = _figures(filmed, "flip_probability", facts["imagenet_p"]["flip_probability"])
         distances = _figures(filmed, "top5_distance", facts["imagenet_p"]["flip_probability"], most=MAX_TOP5_DISTANCE)
@@ -107,14 +108,14 @@ def _figures(part: Mapping[str, Any], key: str, known: Mapping[str, float], most
     """Return positive figures by the name of a sequence."""
     figures: dict[str, float] = part.get(key, {})
     for name, figure in figures.items():
-        if name not in known or not isinstance(figure, (int, float)) or not 0 < figure <= most:
+        if name not in known or not isinstance(figure, (int, float)) or figure is True or not 0 < figure <= most:
             expected = f"expected one of the 10 sequences and a number above 0 and at most {most:g}"
             raise ValueError(f"imagenet_p, {key}, {name}: {expected}, got {figure!r}")
     return figures
 
 
 def _is_share(value: Any) -> bool:
-    return isinstance(value, (int, float)) and 0 < value <= 1
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1
 
 
 def _shipped() -> dict[str, Any]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import tarfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,8 @@ import numpy as np
 
 from robustbench_eff.benchmarks.definitions.cue_conflict import class_name, shape_and_texture, stimulus
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.outside_archives import files_of_tar
+from robustbench_eff.core.outside_files import as_text, read_text
 from robustbench_eff.storage.store import Store
 
 from .cell_groups import CellOutcomes, cells_with_unique_names
@@ -26,6 +26,8 @@ from .cell_groups import CellOutcomes, cells_with_unique_names
 COLUMNS = ("subj", "session", "trial", "rt", "object_response", "category", "condition", "imagename")
 ANSWERS = ("sample_id", "label", "texture", "prediction", "note", "flag")
 """Columns of the outcomes that trials and their flags are made of."""
+_ARCHIVES = (".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
+"""Ends of the names of archives of CSV files."""
 HUMAN = "subject-"
 """Prefix of the names of people."""
 
@@ -94,7 +96,13 @@ def read_trials(path: Path | str) -> list[Observer]:
 
 def _read(name: str, text: str) -> dict[str, dict[str, Trial]]:
     """Return the trials of one CSV file by observer."""
-    reader = csv.DictReader(io.StringIO(text))
+    try:
+        return _sessions(name, csv.DictReader(io.StringIO(text, newline="")))
+    except csv.Error as error:
+        raise UsageError(f"{name} cannot be read as CSV: {error}.", "Check its quotation marks.") from error
+
+
+def _sessions(name: str, reader: csv.DictReader[str]) -> dict[str, dict[str, Trial]]:
     if lacking := [column for column in COLUMNS if column not in (reader.fieldnames or ())]:
         raise UsageError(f"{name} lacks the column {', '.join(lacking)}.", f"Trials have {', '.join(COLUMNS)}.")
     by_observer: dict[str, dict[str, Trial]] = {}
@@ -168,25 +176,16 @@ def named_shape(observer: Observer, stimuli: Sequence[str]) -> tuple[np.ndarray,
 
 def _texts(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the name and text of every CSV file."""
-    try:
-        yield from _files(path)
-    except (OSError, UnicodeDecodeError, tarfile.TarError, EOFError, zlib.error) as error:
-        raise UsageError(f"{path} cannot be read as trials: {error}.", "CSV files are in UTF-8.") from error
-
-
-def _files(path: Path) -> Iterator[tuple[str, str]]:
     if path.is_dir():
         paths = sorted(path.rglob("*.csv"))
         if not paths:
             raise UsageError(f"{path} does not hold CSV files of trials.")
-        yield from ((str(file), file.read_text(encoding="utf-8-sig")) for file in paths)
-    elif not path.is_file():
+        yield from ((str(file), read_text(file, UsageError)) for file in paths)
+    elif not path.exists():
         raise UsageError(f"{path} does not exist.", "Give a CSV file of trials, a folder of them, or a .tgz of them.")
-    elif tarfile.is_tarfile(path):
-        with tarfile.open(path) as archive:
-            for member in sorted(archive.getmembers(), key=lambda member: member.name):
-                content = archive.extractfile(member) if member.name.endswith(".csv") else None
-                if content is not None:
-                    yield f"{path}: {member.name}", content.read().decode("utf-8-sig")
+    elif path.name.endswith(_ARCHIVES):
+        files = ((file.name, file.content) for file in files_of_tar(path, ".csv", UsageError))
+        for name, content in sorted((name, content) for name, content in files if content is not None):
+            yield f"{path}: {name}", as_text(content, f"{path}: {name}", UsageError)
     else:
-        yield str(path), path.read_text(encoding="utf-8-sig")
+        yield str(path), read_text(path, UsageError)

@@ -119,7 +119,7 @@ class Attack:
         (pickle.dumps({"data": FLAT}, protocol=2), "not hold the data and labels of CIFAR"),
         (pickle.dumps([1]), "not hold the data and labels of CIFAR"),
         (b"", "test is empty"),
-        (b"\x80", "pickle data was truncated"),
+        (b"\x80", "A pickle of CIFAR cannot be read"),
         (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of git LFS"),
     ],
 )

@@ -143,7 +143,7 @@ def test_labels_that_are_numbers_have_a_class_map_too(tmp_path: Path) -> None:
         ({"class_order": "short.txt"}, "classes that .*short.txt does not name: 'dog'"),
         ({"class_order": "twice.txt"}, "names 'cat' twice"),
         ({"class_order": "gap.txt"}, "has an empty line"),
-        ({"class_order": "broken.json"}, "cannot be read"),
+        ({"class_order": "broken.json"}, "broken.json is not JSON"),
         ({"class_order": "gap.json"}, "does not number its classes from 0 to 1"),
         ({"class_map": "absent.json"}, "does not exist"),
         ({"class_map": "one.json"}, "two classes or more"),

@@ -95,7 +95,7 @@ def test_a_missing_file_and_a_file_that_is_not_json_are_errors(tmp_path: Path) -
     with pytest.raises(EntryError, match="cannot be read: No such file"):
         read_entry(tmp_path / "gone.json")
     (tmp_path / "text.json").write_text("hello")
-    with pytest.raises(EntryError, match="is not a leaderboard entry:\nthe file: Invalid JSON"):
+    with pytest.raises(EntryError, match="is not JSON"):
         read_entry(tmp_path / "text.json")
 
 

@@ -98,7 +98,7 @@ def test_a_model_is_identified_by_its_source() -> None:
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("{", "cannot be read"), ("{}", "dataset or clean_acc is missing"), ("[]", "is not an entry of RobustBench")],
+    [("{", "is not JSON"), ("{}", "dataset or clean_acc is missing"), ("[]", "is not an entry of RobustBench")],
 )
 def test_a_file_of_another_form_is_an_error(tmp_path: Path, content: str, words: str) -> None:
     path = robustbench_file(tmp_path)
@@ -168,7 +168,7 @@ def test_the_folder_of_a_file_gives_the_threat_model(tmp_path: Path, monkeypatch
         from_robustbench(robustbench_file(tmp_path, clean_acc="inf"))
     path.write_bytes(b"\xff\xfe")
     for read in (from_robustbench, from_timm):
-        with pytest.raises(EntryError, match="cannot be read"):
+        with pytest.raises(EntryError, match="is not text in UTF-8"):
             read(path)
 
 

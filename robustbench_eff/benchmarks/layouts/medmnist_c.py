@@ -7,16 +7,17 @@ import zipfile
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import check_file
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..layout import Layout
 from ..reader import DocumentedLayout
+from ..readers.npy_headers import check_member, read_header
 from .published import SEVERITIES
 
 IMAGES, LABELS = "test_images", "test_labels"
@@ -46,12 +47,14 @@ def _archive(dataset: str, root: Path, name: str, level: int) -> Path:
 
 
 def _open_archive(path: Path, level: int) -> LabelledImages:
+    check_file(path)
     with np.load(path, allow_pickle=False) as archive:
         if missing := [name for name in (IMAGES, LABELS) if name not in archive]:
             raise DataError(f"{path} needs arrays named {IMAGES} and {LABELS}; {' and '.join(missing)} is missing.")
+        assert archive.zip is not None, "np.load opened the archive"
+        check_member(archive.zip, LABELS, str(path))
         labels = archive[LABELS]
-    with zipfile.ZipFile(path) as archive, archive.open(f"{IMAGES}.npy") as member:
-        count = _shape(path, member)[0] // SEVERITIES
+        count = _shape(path, archive.zip)[0] // SEVERITIES
     stamp = file_stamp(path)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -86,18 +89,18 @@ _LOCK = Lock()
 def _severity(path: Path, level: int, stamp: str) -> npt.NDArray[np.uint8]:
     """Return the images of one severity, uint8 (N, H, W) or (N, H, W, 3)."""
     del stamp  # changes with the file
-    with zipfile.ZipFile(path) as archive, archive.open(f"{IMAGES}.npy") as member:
-        shape = _shape(path, member)
+    stored = f"{IMAGES}.npy"
+    with zipfile.ZipFile(path) as archive, archive.open(stored) as member:
+        shape = _shape(path, archive)
+        read_header(member, str(path), archive.getinfo(stored).file_size)
         count, size = shape[0] // SEVERITIES, math.prod(shape[1:])
         member.seek(count * size * (level - 1), 1)
         return np.frombuffer(member.read(count * size), np.uint8).reshape(count, *shape[1:])
 
 
-def _shape(path: Path, member: Any) -> tuple[int, ...]:
-    """Read the header of the images; what follows are their values."""
-    version = np.lib.format.read_magic(member)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, is_fortran_ordered, dtype = read(member)
+def _shape(path: Path, archive: zipfile.ZipFile) -> tuple[int, ...]:
+    """Return the shape of the images."""
+    shape, is_fortran_ordered, dtype = check_member(archive, IMAGES, str(path))
     is_image = len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)
     if dtype != np.uint8 or is_fortran_ordered or not is_image or shape[0] % SEVERITIES:
         raise DataError(f"{path}: {IMAGES} are {dtype} {shape}, not five severities of 8-bit images in row order.")

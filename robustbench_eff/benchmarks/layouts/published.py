@@ -18,6 +18,7 @@ from ..labelled_images import LabelledImages, file_stamp
 from ..layout import Layout
 from ..reader import DocumentedLayout
 from ..readers.class_folders import open_class_folders
+from ..readers.npy_headers import open_array
 
 VIDEOS = frozenset({".mp4"})
 """Suffixes of videos."""
@@ -99,7 +100,7 @@ def _open_videos(folder: Path, level: int) -> LabelledImages:
 
 def _open_array(path: Path, level: int, *, sequences: bool) -> LabelledImages:
     """Open an array of sequences (N, F, H, W, 3), or the images of one severity of an array (5 N, H, W, 3)."""
-    arrays = np.load(path, mmap_mode="r")
+    arrays = open_array(path)
     if arrays.dtype != np.uint8 or arrays.ndim != (5 if sequences else 4) or arrays.shape[-1] != 3:
         raise DataError(
             f"{path} holds {arrays.dtype} {arrays.shape}, not 8-bit {'sequences' if sequences else 'images'}."
@@ -122,7 +123,7 @@ def _open_array(path: Path, level: int, *, sequences: bool) -> LabelledImages:
 
 def _labels(file: Path, path: Path, count: int, repeats: int) -> list[Any]:
     """Return the labels of one severity from a file that has them once, or once for each severity."""
-    labels = np.load(file)
+    labels = open_array(file)
     if labels.shape == (count,):
         return list(labels.tolist())
     if labels.shape != (count * repeats,):

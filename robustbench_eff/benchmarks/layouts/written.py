@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import read_json
 from robustbench_eff.core.preprocessing import Geometry
 
 from ..benchmark import Benchmark
@@ -33,7 +33,7 @@ def written_set(name: str, place: str) -> Benchmark | None:
     """
     file = Path(place) / RECORD
     try:
-        record = json.loads(file.read_text()) if file.is_file() else {}
+        record = read_json(file) if file.exists() else {}
         if not any(_SEVERITY.fullmatch(key) for key in record):
             return None
         if "classes" not in record:
@@ -51,7 +51,7 @@ def written_set(name: str, place: str) -> Benchmark | None:
                 f"{place} holds corrupted images that were made from {name}.",
                 f"Give them a name of their own: --benchmark {name}-c --suite corruptions --data {name}-c={place}.",
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{file} cannot be read: {type(error).__name__}: {error}.", "Write the set again.") from error
     return Benchmark(
         name=name,

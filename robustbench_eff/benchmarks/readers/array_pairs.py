@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .arrays import Pair, find_pairs, labelled_arrays, pick_pair
-from .npz import objects_refused, refuse_other_labels
-from .placeholder import refuse_placeholder
+from .npy_headers import open_array
+from .npz import refuse_other_labels
 from .splits import named_split
 from .stray_files import refuse_class_folders
 
@@ -48,25 +45,15 @@ def open_pair(path: Path, split: str) -> LabelledImages:
         refuse_class_folders(path, path / f"{pair.images}.npy")
     images, labels = (folder / f"{name}.npy" for name in (pair.images, pair.labels))
     names = [file.stem for file in sorted(folder.glob("*.npy"))]
-    refuse_other_labels(str(folder), pair, names, lambda name: _array(folder / f"{name}.npy"))
+    refuse_other_labels(str(folder), pair, names, lambda name: open_array(folder / f"{name}.npy"))
     version = _CIFAR_10_1.fullmatch(pair.images)
     return labelled_arrays(
         str(images),
-        _array(images),
-        _array(labels),
+        open_array(images),
+        open_array(labels),
         stamp=f"{file_stamp(images)}\n{file_stamp(labels)}",
         split=f"CIFAR-10.1 {version[1]}" if version else pair.split or "local files",
     )
-
-
-def _array(path: Path) -> npt.NDArray[np.generic]:
-    refuse_placeholder(path)
-    try:
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
-    except ValueError as error:
-        if "objects" not in str(error) and "allow_pickle" not in str(error):
-            raise
-        raise objects_refused(str(path)) from error
 
 
 ARRAY_PAIRS = Reader(

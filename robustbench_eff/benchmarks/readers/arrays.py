@@ -19,6 +19,10 @@ LABEL_WORDS = ("y", "labels", "label", "targets", "target")
 """Words for labels in the name of an array, in order of preference."""
 
 
+_AT_ONCE = 256
+"""Images that are rounded at a time: a copy of all as 64-bit floats might not fit into memory."""
+
+
 class Pair(NamedTuple):
     """The names of two arrays that belong together."""
 
@@ -100,7 +104,11 @@ def labelled_arrays(
     Raises:
         DataError: An array has another shape, or images are not 8-bit values: they would be rounded silently.
     """
-    pixels = _as_bytes(origin, _as_rgb(origin, images))
+    shaped = _as_rgb(origin, images)
+    if not shaped.size:
+        what = "images without pixels" if len(shaped) else "no images"
+        raise DataError(f"{origin} holds {what}: its array has the shape {images.shape}.")
+    pixels = _as_bytes(origin, shaped)
     return LabelledImages(
         origin=origin,
         ids=[f"{row:08d}" for row in range(len(pixels))],
@@ -154,17 +162,21 @@ def _as_bytes(origin: str, images: npt.NDArray[np.generic]) -> npt.NDArray[np.ui
         raise DataError(
             f"{origin}: images must be uint8 or float, got {images.dtype}.", "Store pixels as uint8 from 0 to 255."
         )
-    if not images.size:
-        raise DataError(f"{origin} holds no images.")
-    values = images.astype(np.float64)
-    low, high = values.min(), values.max()
+    low, high = float(images.min()), float(images.max())
+    if np.isnan(low):
+        raise DataError(f"{origin} holds pixels that are NaN.", "Store pixels as uint8 from 0 to 255.")
     if not (low >= 0 and high <= 255):
         raise DataError(
             f"{origin}: images outside [0, 1]: values from {low:.3g} to {high:.3g}.",
             "Store unnormalised pixels, as uint8 or as float in [0, 1].",
         )
-    if high <= 1:
-        values *= 255
-    if np.abs(values - np.round(values)).max() > 1e-3:
-        raise DataError(f"{origin}: float images must hold 8-bit values (k/255, or 0 to 255).", "Store them as uint8.")
-    return np.round(values).astype(np.uint8)
+    pixels = np.empty(images.shape, np.uint8)
+    for start in range(0, len(images), _AT_ONCE):
+        values = images[start : start + _AT_ONCE].astype(np.float64) * (255 if high <= 1 else 1)
+        rounded = np.round(values)
+        if np.abs(values - rounded).max() > 1e-3:
+            raise DataError(
+                f"{origin}: float images must hold 8-bit values (k/255, or 0 to 255).", "Store them as uint8."
+            )
+        pixels[start : start + _AT_ONCE] = rounded
+    return pixels

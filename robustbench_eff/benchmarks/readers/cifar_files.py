@@ -6,7 +6,6 @@ Source: https://www.cs.toronto.edu/~kriz/cifar.html, "Dataset layout".
 from __future__ import annotations
 
 import re
-import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -15,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_archives import files_of_tar
+from robustbench_eff.core.outside_files import as_text, read_bytes
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
@@ -45,6 +46,8 @@ LABEL_BYTES = {VALUES + 1: 1, VALUES + 2: 2}
 """Number of label bytes by size of a record: CIFAR-100 has the coarse class before the fine class."""
 LABEL_KEYS = ("labels", "fine_labels")
 """Names of the labels in a pickle, of CIFAR-10 and CIFAR-100."""
+_MAX_BYTES = 2**30
+"""Largest file with images; that of CIFAR-100 has 148 MiB."""
 _Content = TypeVar("_Content")
 
 
@@ -109,8 +112,8 @@ def _open(path: Path, split: str) -> LabelledImages:
     for file in place.files:
         refuse_placeholder(file)
     beside = {name: place.files[0].parent / name for name in CLASS_NAMES}
-    named = {name: file.read_bytes() for name, file in beside.items() if file.is_file()}
-    batches = {file.name: file.read_bytes() for file in place.files}
+    named = {name: read_bytes(file) for name, file in beside.items() if file.exists()}
+    batches = {file.name: read_bytes(file, limit=_MAX_BYTES) for file in place.files}
     origin = path if len(place.files) > 1 else place.files[0]
     return _labelled(origin, batches, named, place.split, "\n".join(map(file_stamp, place.files)))
 
@@ -149,13 +152,13 @@ def _unpacked(archive: Path, wanted: Sequence[str]) -> tuple[dict[str, bytes], s
     """Return the content of the wanted files and of those with class names, and the names of all files."""
     found: dict[str, bytes] = {}
     names: set[str] = set()
-    with tarfile.open(archive) as opened:
-        for member in opened:
-            name = Path(member.name).name
-            if member.isfile():
-                names.add(name)
-                if (name in wanted or name in CLASS_NAMES) and (file := opened.extractfile(member)):
-                    found[name] = file.read()
+    for file in files_of_tar(archive, (*wanted, *CLASS_NAMES)):
+        name = Path(file.name).name
+        names.add(name)
+        if file.content is not None and (name in wanted or name in CLASS_NAMES):
+            if name in found:
+                raise DataError(f"{archive} holds {name} twice.", "Unpack it, and pass the folder of one set.")
+            found[name] = file.content
     return found, names
 
 
@@ -194,7 +197,7 @@ def _class_names(named: Mapping[str, bytes], is_cifar100: bool) -> tuple[str, ..
     for name in wanted:
         if name in named:
             content, key = named[name], CLASS_NAMES[name]
-            return names_in(content, key) if key else tuple(content.decode().split())
+            return names_in(content, key) if key else tuple(as_text(content, name).split())
     return ()
 
 
@@ -220,7 +223,7 @@ def _pickled(origin: Path, batch: bytes) -> Batch:
     entries = read_pickle(batch)
     data = entries.get("data")
     labels = next((entries[key] for key in LABEL_KEYS if key in entries), None)
-    if not isinstance(data, PickledArray) or not isinstance(labels, list):
+    if not (isinstance(data, PickledArray) and isinstance(labels, list) and all(type(each) is int for each in labels)):
         raise DataError(
             f"{origin} does not hold the data and labels of CIFAR.", "Pass the test batch of the python version."
         )

@@ -7,17 +7,35 @@ from __future__ import annotations
 
 import io
 import pickle
+import pickletools
+import re
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.errors import DataError, reason
 
 VALUES = 3 * 32 * 32
 """Number of pixel values of an image."""
 PICKLE = b"\x80"
 """First byte of a pickle, in every version that a file of CIFAR has."""
+
+
+_AGAIN = "Take the file from https://www.cs.toronto.edu/~kriz/cifar.html."
+_DAMAGED = (
+    *(pickle.UnpicklingError, EOFError, ValueError, TypeError, AttributeError, KeyError, IndexError),
+    *(OverflowError, MemoryError, RecursionError, ImportError),
+)
+"""What Python raises for a damaged pickle."""
+_MAX_STEPS = 1_000_000
+"""Most steps of a pickle; that of CIFAR-100's training images has 250,000."""
+_STEPS = re.compile(
+    "PROTO|FRAME|STOP|MARK|POP|POP_MARK|NONE|NEWTRUE|NEWFALSE|INT|BININT[12]?|LONG[14]?|FLOAT|BINFLOAT|STRING|"
+    "(SHORT_)?BINSTRING|(SHORT_)?BINBYTES8?|UNICODE|(SHORT_)?BINUNICODE8?|(EMPTY_)?(LIST|DICT)|APPENDS?|SETITEMS?|"
+    "(EMPTY_)?TUPLE[123]?|(LONG_)?(BIN)?(GET|PUT)|MEMOIZE|(STACK_)?GLOBAL|REDUCE|BUILD"
+)
+"""Steps of a pickle that mappings, lists, texts, numbers and arrays need; copies on the stack are not among them."""
 
 
 def read_pickle(content: bytes) -> dict[str, Any]:
@@ -27,9 +45,13 @@ def read_pickle(content: bytes) -> dict[str, Any]:
         content: The file.
 
     Raises:
-        DataError: The pickle names anything but arrays of numbers.
+        DataError: The pickle is damaged, or holds anything but mappings, lists and arrays of numbers.
     """
-    loaded = _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
+    _check_steps(content)
+    try:
+        loaded = _ArrayUnpickler(io.BytesIO(content), encoding="bytes").load()
+    except _DAMAGED as error:
+        raise DataError(f"A pickle of CIFAR cannot be read: {reason(error)[:200]}.", _AGAIN) from error
     return {_decoded(key): value for key, value in loaded.items()} if isinstance(loaded, dict) else {}
 
 
@@ -44,7 +66,36 @@ def names_in(content: bytes, key: str) -> tuple[str, ...]:
         DataError: The pickle names anything but arrays of numbers.
     """
     names = read_pickle(content).get(key)
-    return tuple(_decoded(name) for name in names) if isinstance(names, list) else ()
+    if not isinstance(names, list):
+        return ()
+    if not all(isinstance(name, str | bytes) for name in names):
+        raise DataError(f"{key} holds names of classes that are no texts.", _AGAIN)
+    return tuple(_decoded(name) for name in names)
+
+
+def _check_steps(content: bytes) -> None:
+    """Refuse a pickle whose reading takes more time or memory than its size: pairs of a pair, places far in memory."""
+    tuples: set[int] = set()
+    before, stored = "", 0
+    try:
+        for number, (step, argument, _) in enumerate(pickletools.genops(content)):
+            name = step.name
+            if number > _MAX_STEPS:
+                raise DataError(f"A pickle of CIFAR has more than {_MAX_STEPS:,} steps.", _AGAIN)
+            if not _STEPS.fullmatch(name):
+                raise DataError(f"A pickle of CIFAR has the step {name}, which no file of CIFAR needs.", _AGAIN)
+            if name in ("BINPUT", "LONG_BINPUT", "PUT", "MEMOIZE"):
+                place = stored if argument is None else int(argument)
+                stored += 1
+                if place > len(content):
+                    raise DataError("A pickle of CIFAR asks for more memory than any file of CIFAR needs.", _AGAIN)
+                if "TUPLE" in before:
+                    tuples.add(place)
+            elif name in ("BINGET", "LONG_BINGET", "GET") and int(argument or 0) in tuples:
+                raise DataError("A pickle of CIFAR uses a tuple twice, which no file of CIFAR needs.", _AGAIN)
+            before = name
+    except (ValueError, UnicodeError, OverflowError) as error:
+        raise DataError(f"A pickle of CIFAR cannot be read: {reason(error)[:200]}.", _AGAIN) from error
 
 
 def _decoded(key: Any) -> str:
@@ -74,7 +125,7 @@ class PickledArray:
     def pixels(self) -> npt.NDArray[np.uint8] | None:
         """Return uint8 (N, 3072), or None for any other array."""
         match self.state:
-            case (_, (rows, columns), _DType(name="u1" | b"u1" | "|u1"), bool(column_major), bytes(content)):
+            case (_, (int(rows), int(columns)), _DType(name="u1" | b"u1" | "|u1"), bool(column_major), bytes(content)):
                 if columns == VALUES and len(content) == rows * VALUES:
                     flat = np.frombuffer(content, np.uint8)
                     return flat.reshape(VALUES, rows).T if column_major else flat.reshape(rows, VALUES)
@@ -112,6 +163,6 @@ class _ArrayUnpickler(pickle.Unpickler):
         if (module, name) not in _STAND_INS:
             raise DataError(
                 f"The pickle asks for {module}.{name}, which no file of CIFAR needs; nothing of it was run.",
-                "Take the file from https://www.cs.toronto.edu/~kriz/cifar.html.",
+                _AGAIN,
             )
         return _STAND_INS[module, name]

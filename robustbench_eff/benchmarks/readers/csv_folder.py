@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TextIO, TypeAlias
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import read_bytes
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
-from .image_files import SUFFIXES
+from .csv_rows import Row, read_header, read_rows
+from .image_files import MAX_IMAGE_BYTES, SUFFIXES
 from .placeholder import refuse_placeholder
 from .splits import rows_of_split, split_column
 from .stray_files import absolute, holds_class_folders, unlisted_files
 
-_Row: TypeAlias = tuple[int, dict[str, str]]
-"""Number of a line, and its cells by column."""
 FILE_COLUMNS = ("file_name", "filename", "file", "path", "image", "image_id", "imageid", "id", "name")
 """Names of the column with file names, in order of preference."""
 SHAPE_COLUMN, TEXTURE_COLUMN = "shape", "texture"
@@ -31,18 +29,10 @@ LABEL_COLUMNS = ("label", "cls", "class_id", "classid", "class", "wnid", SHAPE_C
 """Names of the column with labels, in order of preference."""
 TABLE = "labels.csv"
 """Name of the table where a folder holds several."""
-_SEPARATORS = ",;\t"
+_SHOWN = 300
+"""Characters of a text from a table that a message quotes."""
 _LOOKED_AT = 100
 """Rows of a table that are looked up to see whether it names files."""
-
-
-class _Header(NamedTuple):
-    """The first line of a table."""
-
-    columns: list[str]
-    """Names of the columns."""
-    separator: str
-    """What separates columns."""
 
 
 def find_csv(folder: Path) -> Path | None:
@@ -63,16 +53,15 @@ def find_csv(folder: Path) -> Path | None:
 
 def _is_table(path: Path) -> bool:
     """Whether the columns of a file name files and labels."""
-    columns = _header(path).columns
+    columns = read_header(path).columns
     return _column(columns, FILE_COLUMNS) is not None and bool(label_columns(columns, LABEL_COLUMNS))
 
 
 def _names_files(table: Path, folder: Path) -> bool:
     """Whether one of the first rows of a table names a file that exists."""
-    header = _header(table)
+    header = read_header(table)
     column = _column(header.columns, FILE_COLUMNS)
-    with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        names = [row.get(column or "") for row in islice(_rows(file, header), _LOOKED_AT)]
+    names = [row.cells.get(column or "") for row in islice(read_rows(table, header, lossy=True), _LOOKED_AT)]
     return any(name and _candidates(folder, name) for name in names)
 
 
@@ -119,19 +108,15 @@ def open_table(
             lacks its file, label or texture, or two rows name one file.
     """
     refuse_placeholder(table)
-    header = _header(table)
-    try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = _rows(file, header)
-            rows = [(reader.line_num, row) for row in reader]
-    except UnicodeDecodeError as error:
-        raise DataError(f"{table} is not UTF-8 text.", 'Save it as "CSV UTF-8".') from error
+    header = read_header(table)
+    rows = list(read_rows(table, header))
     if not rows:
         raise DataError(f"{table} does not have any rows.")
     file_column, found = _column(header.columns, FILE_COLUMNS), label_columns(header.columns, names)
     if file_column is None or not found:
         raise DataError(
-            f"{table} has the columns {', '.join(header.columns)}; it needs one with file names and one with labels.",
+            f"{table} has the columns {', '.join(header.columns)[:_SHOWN]}; "
+            "it needs one with file names and one with labels.",
             f"Name them {FILE_COLUMNS[1]} and {names[0]}.",
         )
     _refuse_equal_names(table, header.columns, [file_column, *found])
@@ -158,24 +143,19 @@ def open_table(
         labels.append(label)
         textures.append(texture)
     _refuse_repeated(table, paths, [line for line, _ in kept])
-    others = [path for _, row in rows if len(kept) < len(rows) for path in _candidates(folder, row[file_column] or "")]
+    others = [
+        path for _, row in rows if len(kept) < len(rows) for path in _candidates(folder, row.get(file_column, ""))
+    ]
     return LabelledImages(
         origin=str(folder),
         ids=_ids(folder, paths),
         labels=labels,
-        read=lambda position: paths[position].read_bytes(),
+        read=lambda position: read_bytes(paths[position], limit=MAX_IMAGE_BYTES),
         stamp="\n".join(map(file_stamp, paths)),
         split=split,
         textures=None if texture_column is None else textures,
         ignored=() if searched is None else unlisted_files(searched, table, [*paths, *others]),
     )
-
-
-def _rows(file: TextIO, header: _Header) -> csv.DictReader[str]:
-    """A reader of the rows of a table, after its header."""
-    reader = csv.DictReader(file, header.columns, delimiter=header.separator, skipinitialspace=True)
-    next(reader, None)
-    return reader
 
 
 def _refuse_equal_names(table: Path, columns: list[str], used: list[str]) -> None:
@@ -185,23 +165,14 @@ def _refuse_equal_names(table: Path, columns: list[str], used: list[str]) -> Non
 
 
 def _rows_of_split(
-    table: Path, rows: list[_Row], columns: Iterable[str], wanted: str, split: str
-) -> tuple[list[_Row], str]:
+    table: Path, rows: list[Row], columns: Iterable[str], wanted: str, split: str
+) -> tuple[list[Row], str]:
     """Return the rows of the wanted split, and the split of `LabelledImages`; all rows where no column states one."""
     column = split_column(columns)
     if column is None:
         return rows, split
     found = rows_of_split(wanted, column, [row.get(column) for _, row in rows], str(table))
     return [rows[position] for position in found.rows], f"{split}, {found.text}"
-
-
-def _header(table: Path) -> _Header:
-    """The columns of a table, split at the separator that gives most of them."""
-    with table.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        line = file.readline()
-    split = {separator: next(csv.reader([line], delimiter=separator), []) for separator in _SEPARATORS}
-    separator = max(_SEPARATORS, key=lambda each: len(split[each]))
-    return _Header([column.strip() for column in split[separator]], separator)
 
 
 def _column(columns: list[str], names: tuple[str, ...]) -> str | None:
@@ -218,7 +189,7 @@ def _image(folder: Path, name: str, table: Path) -> Path:
         raise DataError(f"{table} names {name!r}, which may be {names}.", "Write the suffix into the table.")
     if not found:
         absent = "does not exist" if Path(name).is_absolute() else f"is not in {folder}"
-        raise DataError(f"{table} names {name!r}, which {absent}.", _where_it_is(folder, name))
+        raise DataError(f"{table} names {name[:_SHOWN]!r}, which {absent}.", _where_it_is(folder, name))
     return found[0]
 
 
@@ -235,13 +206,13 @@ def _candidates(folder: Path, name: str) -> list[Path]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a text that is too long for a name
+    except (OSError, ValueError):  # a text that is too long for a name, or has a null byte
         return False
 
 
 def _where_it_is(folder: Path, name: str) -> str:
     """Return a hint if the file lies in one of the folders beside the table."""
-    found = [child for child in sorted(folder.iterdir()) if child.is_dir() and (child / name).is_file()]
+    found = [child for child in sorted(folder.iterdir()) if child.is_dir() and _is_file(child / name)]
     return f"It is in {found[0]}: write {found[0].name}/ before the names, or move the table there." if found else ""
 
 

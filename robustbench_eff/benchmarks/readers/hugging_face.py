@@ -12,13 +12,16 @@ import pyarrow.compute as pc
 
 from robustbench_eff.core.disk import cache_folder
 from robustbench_eff.core.errors import DataError, Missing
+from robustbench_eff.core.outside_files import read_bytes
 from robustbench_eff.system import network
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
+from .hub_files import check_data_file
 from .hub_folders import BUILDERS, by_split, data_files, is_hub_cache, is_saved, refuse_configurations, snapshot
 from .hub_references import parse_reference
+from .image_files import MAX_IMAGE_BYTES
 from .placeholder import refuse_placeholder
 from .splits import SPLITS, named_split, pick_split, rows_of_split, split_column
 
@@ -59,6 +62,7 @@ def open_files(path: Path, split: str) -> LabelledImages:
     files, features = data_files(path), None
     for file in files:
         refuse_placeholder(file)
+        check_data_file(file)
     with _without_progress_bars():
         if not files:
             files, saved = sorted(path.rglob("*.arrow")), load_from_disk(str(path))
@@ -268,7 +272,9 @@ def _labels(dataset: Any, column: str) -> list[Any]:
 def _content(value: dict[str, Any] | None, origin: str, position: int) -> bytes:
     if value is None:
         raise DataError(f"{origin}: row {position} holds no image.")
-    content = value["bytes"] if value["bytes"] is not None else Path(value["path"]).read_bytes()
+    content, path = value["bytes"], value["path"]
+    if content is None and path is not None:
+        content = read_bytes(Path(path), limit=MAX_IMAGE_BYTES)
     if not isinstance(content, bytes):
         raise DataError(f"{origin}: row {position} holds no encoded image.")
     return content

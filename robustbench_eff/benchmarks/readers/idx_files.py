@@ -8,14 +8,17 @@ torchvision.datasets.mnist.
 
 from __future__ import annotations
 
-import gzip
+import math
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.errors import DataError, reason
+from robustbench_eff.core.outside_archives import largest_unpacked, unpacking_stream
+from robustbench_eff.core.outside_files import check_file
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
@@ -27,6 +30,8 @@ _IMAGES = re.compile(r"(?P<set>.+)[-_]images[-.]idx3-ubyte(\.gz)?")
 """Names of files with images, such as `t10k-images-idx3-ubyte.gz`; the Kaggle copies have a dot."""
 _FOLDERS = ("", "raw", "gzip")
 """Where the files lie below the folder of a set, in order of preference."""
+_DIMENSIONS = 4
+"""Most dimensions of an array of images or labels."""
 _BYTES = b"\0\0\x08"
 """First bytes of an array of unsigned bytes."""
 
@@ -79,16 +84,27 @@ def _labels_beside(images: Path) -> Path:
 
 def _array(path: Path) -> npt.NDArray[np.uint8]:
     """Read an array: two zero bytes, the type, the number of dimensions, their sizes (big endian), and the values."""
+    check_file(path)
     refuse_placeholder(path)
-    content = path.read_bytes()
-    if content.startswith(b"\x1f\x8b"):
-        content = gzip.decompress(content)
-    start = 4 + 4 * content[3] if len(content) > 3 else 4
-    is_complete = content[:3] == _BYTES and len(content) >= start
-    shape = np.frombuffer(content[4:start], ">u4") if is_complete else ()
-    if not is_complete or len(content) - start != np.prod(shape, dtype=np.int64):
-        raise DataError(f"{path} is not a complete IDX file of bytes.", "Download it again.")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    try:
+        with unpacking_stream(path) as file:
+            start = file.read(4)
+            dimensions = start[3] if start[:3] == _BYTES and len(start) == 4 else 0
+            shape = tuple(np.frombuffer(file.read(4 * dimensions), ">u4").tolist())
+            declared = math.prod(shape)
+            if 0 < dimensions <= _DIMENSIONS and len(shape) == dimensions:
+                _check_size(path, declared)
+                content = file.read(declared + 1)
+                if len(content) == declared:
+                    return np.frombuffer(content, np.uint8).reshape(shape)
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise DataError(f"{path} cannot be unpacked: {reason(error)}.", "Download it again.") from error
+    raise DataError(f"{path} is not a complete IDX file of bytes.", "Download it again.")
+
+
+def _check_size(path: Path, declared: int) -> None:
+    if declared > largest_unpacked(path.stat().st_size):
+        raise DataError(f"{path} declares {declared // 2**20:,} MiB, too much for its size.", "Download it again.")
 
 
 IDX_FILES = Reader(

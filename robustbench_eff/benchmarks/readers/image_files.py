@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import read_bytes
 
 from ..labelled_images import IgnoredFiles, LabelledImages, file_stamp
 
@@ -23,6 +24,8 @@ _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"RIFF")
 """First bytes of JPEG, PNG, GIF, BMP and WebP files, by which files without a suffix are recognised."""
 RECORD = "made-from.json"
 """File that records what the images of a folder were made from, and how."""
+MAX_IMAGE_BYTES = 2**30
+"""Largest file with an image, in bytes."""
 HIDDEN = (".", "__MACOSX", "@eaDir")
 """Beginnings of the names of hidden files and folders; `@eaDir` is what Synology's storage writes."""
 
@@ -105,7 +108,7 @@ def from_paths(folder: Path, paths: list[Path], labels: list[str]) -> LabelledIm
         origin=str(folder),
         ids=ids,
         labels=list(labels),
-        read=lambda position: paths[position].read_bytes(),
+        read=lambda position: read_bytes(paths[position], limit=MAX_IMAGE_BYTES),
         stamp="\n".join(stamps),
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-import tarfile
 from pathlib import Path, PurePosixPath
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_archives import files_of_tar
+from robustbench_eff.core.outside_files import as_text, read_bytes, read_text
 
 ARCHIVE = "ILSVRC2012_devkit_t12.tar.gz"
 """Name of the kit as it is downloaded."""
@@ -29,7 +30,7 @@ def wnids_of_folder(ground_truth: Path) -> list[str]:
             f"{ground_truth} holds the devkit's own numbers, which are not those of a model's outputs.",
             f"Put the devkit's {META} next to it: it says which wnid each number stands for.",
         )
-    return _wnids(ground_truth.read_text("utf-8-sig"), meta.read_bytes(), ground_truth)
+    return _wnids(read_text(ground_truth), read_bytes(meta), ground_truth)
 
 
 def wnids_of_archive(path: Path) -> list[str]:
@@ -42,14 +43,13 @@ def wnids_of_archive(path: Path) -> list[str]:
         DataError: A file is missing in it, or the two do not fit.
     """
     contents: dict[str, bytes] = {}
-    with tarfile.open(path, "r:*") as archive:
-        for member in archive:
-            name = PurePosixPath(member.name).name
-            if name in (GROUND_TRUTH, META) and (file := archive.extractfile(member)) is not None:
-                contents[name] = file.read()
+    for file in files_of_tar(path, (GROUND_TRUTH, META)):
+        name = PurePosixPath(file.name).name
+        if name in (GROUND_TRUTH, META) and file.content is not None:
+            contents[name] = file.content
     if missing := {GROUND_TRUTH, META} - contents.keys():
         raise DataError(f"{path} does not hold {min(missing)}.", f"Download {ARCHIVE} again.")
-    return _wnids(contents[GROUND_TRUTH].decode("utf-8-sig"), contents[META], path)
+    return _wnids(as_text(contents[GROUND_TRUTH], str(path)), contents[META], path)
 
 
 def _wnids(ground_truth: str, meta: bytes, origin: Path) -> list[str]:

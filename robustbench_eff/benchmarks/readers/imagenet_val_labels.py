@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from robustbench_eff.core.errors import DataError, RobustEvalError
+from robustbench_eff.core.outside_files import read_text
 
 from ..definitions.imagenet import IMAGENET, OUTPUTS
 from .imagenet_devkit import ARCHIVE, GROUND_TRUTH, wnids_of_archive, wnids_of_folder
@@ -56,7 +58,7 @@ def _read(path: Path, read: Callable[[Path], Mapping[str, str]]) -> Mapping[str,
 
 def _listed(path: Path) -> dict[str, str]:
     """Lines of a file name and a label, as in Caffe's val.txt."""
-    rows = [line.split() for line in path.read_text("utf-8-sig").splitlines() if line.strip()]
+    rows = [line.split() for line in read_text(path).splitlines() if line.strip()]
     for number, row in enumerate(rows, 1):
         if len(row) != 2:
             raise DataError(
@@ -77,7 +79,7 @@ def _listed(path: Path) -> dict[str, str]:
 
 
 def _one_per_line(path: Path) -> dict[str, str]:
-    wnids = path.read_text("utf-8-sig").split()
+    wnids = read_text(path).split()
     if wrong := [wnid for wnid in wnids if not _WNID.fullmatch(wnid)]:
         raise DataError(f"{path} holds {wrong[0]!r}, which is not a wnid such as n01440764.")
     return _in_order(wnids)
@@ -85,8 +87,7 @@ def _one_per_line(path: Path) -> dict[str, str]:
 
 def _solution(path: Path) -> dict[str, str]:
     """Kaggle's rows of an image and its boxes, each a wnid and four numbers; all boxes of an image have one class."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    rows = list(csv.DictReader(io.StringIO(read_text(path), newline="")))
     boxes = [(row.get("ImageId") or "", (row.get("PredictionString") or "").split()) for row in rows]
     if bad := next((line for line, (name, words) in enumerate(boxes, 2) if not (name and words)), None):
         raise DataError(f"{path}, line {bad}: there is no ImageId, or no wnid in PredictionString.")

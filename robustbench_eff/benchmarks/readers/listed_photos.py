@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import read_text
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
@@ -50,10 +51,10 @@ class _Set(NamedTuple):
 
 def _food(folder: Path, split: str) -> _Listed:
     """Lines such as `apple_pie/1011328`; all classes in the order of `classes.txt`, else those listed, sorted."""
-    lines = (folder / "meta" / f"{split}.txt").read_text().split()
+    lines = read_text(folder / "meta" / f"{split}.txt").split()
     labels = [line.partition("/")[0] for line in lines]
     file = folder / "meta" / "classes.txt"
-    classes = tuple(file.read_text().split()) if file.is_file() else tuple(sorted(set(labels)))
+    classes = tuple(read_text(file).split()) if file.is_file() else tuple(sorted(set(labels)))
     if unknown := sorted(set(labels) - set(classes)):
         raise DataError(f"{file} lacks {unknown[0]}, a class of {split}.txt.", "Take both from the same archive.")
     if len(set(classes)) < len(classes):
@@ -65,7 +66,7 @@ def _food(folder: Path, split: str) -> _Listed:
 def _pets(folder: Path, split: str) -> _Listed:
     """Lines such as `Abyssinian_201 1 1 1`: a photo, its breed counted from 1, the species, the breed within that."""
     name = "trainval.txt" if split == "train" else "test.txt"
-    lines = (folder / "annotations" / name).read_text().splitlines()
+    lines = read_text(folder / "annotations" / name).splitlines()
     if wrong := [line for line in lines if line.strip() and not _PET.fullmatch(line.strip())]:
         raise DataError(
             f"{folder / 'annotations' / name} has the line {wrong[0]!r}; Oxford-IIIT Pet's have a photo and three "

@@ -17,6 +17,8 @@ from .csv_folder import open_table
 COLUMNS = {"imageid", "truelabel", "targetclass"}
 """Columns by which the table is known, in lower case."""
 _CLASSES = 1000
+_LONGEST_LINE = 10_000
+"""Characters of the first line of a table that are read."""
 
 
 def _table(path: Path) -> Path | None:
@@ -25,7 +27,7 @@ def _table(path: Path) -> Path | None:
     if len(tables) != 1 or not tables[0].is_file():
         return None
     with tables[0].open(encoding="utf-8-sig", errors="replace") as file:
-        columns = {column.strip().lower() for column in file.readline().split(",")}
+        columns = {column.strip().lower() for column in file.readline(_LONGEST_LINE).split(",")}
     return tables[0] if columns >= COLUMNS else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import check_file
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .arrays import IMAGE_WORDS, LABEL_WORDS, Pair, find_pairs, labelled_arrays, pick_pair
+from .npy_headers import check_member
 from .placeholder import refuse_placeholder
 from .splits import named_split, split_named, words_of
 
@@ -31,7 +34,10 @@ def open_npz(path: Path, split: str) -> LabelledImages:
     Raises:
         DataError: An array is missing, holds Python objects, or has another form than `labelled_arrays` takes.
     """
+    check_file(path)
     refuse_placeholder(path)
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is not an archive of NumPy.", "Save the arrays with np.savez.")
     with np.load(path, allow_pickle=False) as archive:
         pairs = find_pairs(archive.files)
         if not pairs:
@@ -101,24 +107,9 @@ def _classes(labels: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
 
 
 def _entry(path: Path, archive: np.lib.npyio.NpzFile, name: str) -> npt.NDArray[np.generic]:
-    try:
-        return np.asarray(archive[name])
-    except ValueError as error:
-        if "allow_pickle" not in str(error):
-            raise
-        raise objects_refused(f"{path}: {name}") from error
-
-
-def objects_refused(origin: str) -> DataError:
-    """Return the error for an array of Python objects, which could run code when they are read.
-
-    Args:
-        origin: The array, for the message.
-    """
-    return DataError(
-        f"{origin} holds pickled Python objects, which can run code; nothing of it was read.",
-        "Store arrays of numbers.",
-    )
+    assert archive.zip is not None, "np.load opened the archive"
+    check_member(archive.zip, name, str(path))
+    return np.asarray(archive[name])
 
 
 NPZ = Reader(

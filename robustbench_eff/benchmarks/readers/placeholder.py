@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import check_file
 
 _HEAD_BYTES = 512
 """Number of bytes that are looked at."""
@@ -42,13 +43,14 @@ def refuse_placeholder(path: Path) -> None:
     """Refuse a file that stands in place of a download.
 
     Args:
-        path: A file; any other path is left alone.
+        path: A file; a folder, and a path that does not exist, are left alone.
 
     Raises:
-        DataError: The file is empty, a web page or a pointer of git LFS.
+        DataError: It is a named pipe or a device, or the file is empty, a web page or a pointer of git LFS.
     """
-    if not path.is_file():
+    if not path.exists() or path.is_dir():
         return
+    check_file(path)
     with path.open("rb") as file:
         placeholder = placeholder_in(file.read(_HEAD_BYTES))
     if placeholder is not None:

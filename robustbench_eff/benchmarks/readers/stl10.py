@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import read_text
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
@@ -42,7 +43,7 @@ def _open(path: Path, split: str) -> LabelledImages:
     content, numbers = np.memmap(file, np.uint8, mode="r"), np.fromfile(labels_file, np.uint8).astype(int)
     if len(content) != len(numbers) * 3 * _SIZE * _SIZE:
         raise DataError(f"{file} does not hold one image for each of {len(numbers)} labels.", "Download it again.")
-    names = tuple(names_file.read_text().split()) if names_file.is_file() else ()
+    names = tuple(read_text(names_file).split()) if names_file.is_file() else ()
     if numbers.min() < 1 or (names and numbers.max() > len(names)):
         raise DataError(f"{labels_file} has labels outside of 1 to {len(names) or 10}.", "Download it again.")
     # Channels come first, and within a channel columns come first.

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import tarfile
+from collections import Counter
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.errors import DataError, reason
+from robustbench_eff.core.outside_archives import MAX_FILES, members_of
+from robustbench_eff.core.outside_files import check_file
 
+_LOOKED_AT = 100_000
+"""Members of a tar that are looked at to tell what it holds: links and folders count, too."""
+_UNREADABLE = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError)
+"""What Python raises for a damaged tar."""
 _END = 1024
 """Bytes of zeros at the end of a whole tar."""
 
@@ -35,8 +42,8 @@ def first_files(path: Path, count: int = 8) -> list[str]:
         return []
     try:
         with tarfile.open(path, "r:") as archive:
-            return [member.name for member in islice(filter(_counts, archive), count)]
-    except (tarfile.TarError, OSError):
+            return [member.name for member in islice(filter(_counts, islice(archive, _LOOKED_AT)), count)]
+    except _UNREADABLE:
         return []
 
 
@@ -68,20 +75,38 @@ def contents(path: Path) -> Contents:
         path: An uncompressed tar.
 
     Raises:
-        DataError: The tar is cut short.
+        DataError: The tar is damaged or cut short, or holds more than `MAX_FILES` files, a file twice, a sparse one, or
+            one that leads out of it.
     """
+    check_file(path)
     found = Contents([], [])
-    with tarfile.open(path, "r:") as archive:
-        for member in archive:
-            if member.isfile():
-                found.files.append(Member(member.name, member.offset_data, member.size))
-            elif member.isdir():
-                found.folders.append(member.name)
+    try:
+        with tarfile.open(path, "r:") as archive:
+            for number, member in enumerate(members_of(archive)):
+                _check_member(path, member, number)
+                if member.isfile():
+                    found.files.append(Member(member.name, member.offset_data, member.size))
+                elif member.isdir():
+                    found.folders.append(member.name)
+    except _UNREADABLE as error:
+        raise DataError(f"{path} cannot be read: {reason(error)}.", "Download it again.") from error
+    counts = Counter(member.name for member in found.files)
+    if counts and (most := counts.most_common(1)[0])[1] > 1:
+        raise DataError(f"{path} holds {most[0]} twice.", "Pack it again, with every file once.")
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _END))
         if file.read().strip(b"\0"):
             raise DataError(f"{path} is cut short after {len(found.files)} files.", "Download it again.")
     return found
+
+
+def _check_member(path: Path, member: tarfile.TarInfo, number: int) -> None:
+    if number >= MAX_FILES:
+        raise DataError(f"{path} holds more than {MAX_FILES:,} files.", "Unpack it, and pass the folder.")
+    if member.issparse():
+        raise DataError(f"{path}: {member.name} is a sparse file.", "Pack it again without --sparse.")
+    if member.isfile() and (member.name.startswith("/") or ".." in PurePosixPath(member.name).parts):
+        raise DataError(f"{path}: {member.name[:200]} leads out of the archive.", "Pack it again from its own folder.")
 
 
 def read_member(path: Path, member: Member) -> bytes:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import read_text
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
@@ -51,7 +52,7 @@ def _open(path: Path, split: str) -> LabelledImages:
         names = sorted(set(map(str, opened.labels)))
         stamp = opened.stamp
     else:
-        names = sorted((root / _WNIDS).read_text().split())
+        names = sorted(read_text(root / _WNIDS).split())
         stamp = f"{opened.stamp}\n{file_stamp(root / _WNIDS)}"
     title = f"{folder.name} of Tiny-ImageNet"
     return replace(opened, stamp=stamp, split=title, class_names=tuple(names), class_order="sorted wnids")
@@ -62,7 +63,7 @@ def _validation(folder: Path) -> LabelledImages:
     table = folder / _ANNOTATIONS
     refuse_placeholder(table)
     paths, labels = [], []
-    for line, text in enumerate(table.read_text().splitlines(), 1):
+    for line, text in enumerate(read_text(table).splitlines(), 1):
         columns = text.split("\t")
         if len(columns) < 2 or not (folder / "images" / columns[0]).is_file():
             raise DataError(
