@@ -144,7 +144,7 @@ def test_an_infinite_buffer_may_be_a_mask(tmp_path: Path) -> None:
     load_weights(module, tmp_path / "w.pth")
     assert torch.equal(module.mask, state["mask"])
     torch.save(state | {"mask": torch.tensor([0.0, torch.nan])}, tmp_path / "w.pth")
-    with pytest.raises(ModelError, match="mask of .* holds NaN, in 1 of 2 numbers"):
+    with pytest.raises(ModelError, match=r"mask of .* holds NaN, in 1 of 2 numbers"):
         load_weights(module, tmp_path / "w.pth")
 
 
@@ -164,7 +164,7 @@ def test_a_trusted_file_may_run_code_and_a_safetensors_file_never(tmp_path: Path
     options = {"input_size": 8, "trust_checkpoint": True}
     assert load_classifier(f"{tmp_path}/net.py:build", weights=tmp_path / "w.pth", **options).num_classes == 10
     (tmp_path / "w.pth").rename(tmp_path / "w.safetensors")
-    with pytest.raises(ModelError, match="is a PyTorch file under the name of a safetensors file"):
+    with pytest.raises(ModelError, match=r"is a PyTorch file under the name of a safetensors file"):
         load_classifier(f"{tmp_path}/net.py:build", weights=tmp_path / "w.safetensors", **options)
 
 

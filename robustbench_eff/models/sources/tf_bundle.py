@@ -138,8 +138,10 @@ def _entries(table: bytes) -> Iterator[tuple[str, Entry]]:
     """Name and entry of every variable of the index."""
     if len(table) < FOOTER or struct.unpack("<Q", table[-8:])[0] != MAGIC:
         raise ValueError("the last bytes are not those of a LevelDB table")
-    _, position = _handle(table, len(table) - FOOTER)
+    meta_block, position = _handle(table, len(table) - FOOTER)
     index_block, _ = _handle(table, position)
+    for _ in _block(table, meta_block):  # of no use here, but a changed byte is to be said
+        pass
     end, last, count = 0, b"", 0
     for _, handle in _block(table, index_block):
         data_block, _ = _handle(handle, 0)

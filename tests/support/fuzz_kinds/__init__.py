@@ -6,7 +6,17 @@ from importlib import import_module
 
 from fuzzing import Kind
 
-NAMES = ("suite",)
+NAMES = (
+    "card",
+    "suite",
+    "tensorflow_data",
+    "tensorflow_index",
+    "training_state",
+    "weights_legacy",
+    "weights_pytorch",
+    "weights_safetensors",
+    "weights_torchscript",
+)
 
 
 def kind(name: str) -> Kind:
