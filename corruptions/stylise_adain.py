@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.rng import RandomStreams
+from robustbench_eff.core.tensor_files import is_plain, read_tensor_file
 from robustbench_eff.core.types import Images
 
 from .stylise import check
@@ -91,26 +91,25 @@ def _statistics(features: Features) -> tuple[Tensor, Tensor]:
 @lru_cache(maxsize=4)
 def _loaded(build: Callable[[], nn.Sequential], weights: Path, device: torch.device) -> nn.Sequential:
     """The network with the weights of the file; further entries of the file (deeper layers) are ignored."""
-    if not weights.is_file():
+    if not weights.exists():
         raise DataError(f"AdaIN needs the file {weights}, which does not exist.", WHERE)
-    try:
-        state = torch.load(weights, map_location=device, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise DataError(f"{weights} cannot be read as PyTorch weights: {str(error).splitlines()[0]}", WHERE) from error
+    state = read_tensor_file(weights, DataError)
     network = build()
     expected = network.state_dict()
     stored = {name: state[name] for name in expected if name in state} if isinstance(state, dict) else {}
     for name, tensor in expected.items():
         value = stored.get(name)
-        if not isinstance(value, Tensor) or value.shape != tensor.shape:
-            shape = tuple(value.shape) if isinstance(value, Tensor) else "nothing"
+        if not is_plain(value) or value.shape != tensor.shape:
+            shape = tuple(value.shape) if is_plain(value) else "nothing, or no plain tensor"
             raise DataError(
                 f"{weights} does not contain the weights of AdaIN's {build.__name__[1:]}: "
                 f"{name} should have shape {tuple(tensor.shape)}, got {shape}.",
                 WHERE,
             )
-    network.load_state_dict(stored, assign=True)
-    return network.eval().requires_grad_(False)
+        if not bool(value.isfinite().all()):
+            raise DataError(f"{name} of {weights} holds numbers that are not finite.", WHERE)
+    network.load_state_dict({name: value.float() for name, value in stored.items()}, assign=True)
+    return network.eval().requires_grad_(False).to(device)
 
 
 def _encoder() -> nn.Sequential:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,9 @@ from typing import Any
 import torch
 
 from robustbench_eff.core.errors import TrainingError
+from robustbench_eff.core.tensor_files import read_tensor_file
+
+AGAIN = "Delete it to start again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +70,16 @@ def load(path: Path) -> Checkpoint:
         path: A file that `save` wrote.
 
     Raises:
-        TrainingError: The file cannot be read.
+        TrainingError: The file cannot be read, or is not the state of a training.
     """
+    fields = read_tensor_file(path, TrainingError)
+    if not isinstance(fields, dict) or fields.keys() != {field.name for field in dataclasses.fields(Checkpoint)}:
+        raise TrainingError(f"{path} is not the state of a training.", AGAIN)
     try:
-        fields = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise TrainingError(f"{path} cannot be read: {error}", "Delete it to start again.") from error
-    history = [Epoch(**epoch) for epoch in fields.pop("history")]
-    return Checkpoint(**fields, history=history)
+        history = [Epoch(**epoch) for epoch in fields["history"]]
+    except TypeError as error:
+        raise TrainingError(f"{path} is not the state of a training: {error}.", AGAIN) from error
+    kinds = {"step": int, "module": dict, "optimizer": dict, "rates": dict, "average": dict | None}
+    if wrong := [name for name, kind in kinds.items() if not isinstance(fields[name], kind)]:
+        raise TrainingError(f"{path} is not the state of a training: {wrong[0]} is of another type.", AGAIN)
+    return Checkpoint(**{**fields, "history": history})

@@ -38,6 +38,7 @@ HOME_OF = {
     "filelock": {"storage/lease.py", "benchmarks/image_cache.py"},
     "typer": {f"cli/{path.name}" for path in (ROOT / PACKAGE / "cli").glob("*.py")},
     "pydantic": {
+        "models/card.py",
         "registry/suite.py",
         "training/sweep_spec.py",
         "leaderboards/entry.py",

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from robustbench_eff.core import spec
-from robustbench_eff.core.errors import ModelError, UsageError, did_you_mean
+from robustbench_eff.core.errors import ModelError, UsageError, did_you_mean, reason
 
 from .request import ModelRequest
 from .small_cnn import SmallCNN
@@ -98,5 +98,5 @@ def _build_users(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 def _call(factory: Callable[..., nn.Module], text: str, arguments: Mapping[str, Any]) -> nn.Module:
     try:
         return factory(**arguments).eval()
-    except (TypeError, ValueError) as error:
-        raise ModelError(f"{text} cannot be built: {error}") from error
+    except (TypeError, ValueError, RuntimeError, MemoryError, ZeroDivisionError) as error:
+        raise ModelError(f"{text} cannot be built: {reason(error)}.") from error

@@ -7,14 +7,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from robustbench_eff.core.errors import ModelError
-from robustbench_eff.core.preprocessing import Geometry, Preprocessing
+from pydantic import Field, TypeAdapter, ValidationError
+
+from robustbench_eff.core.errors import ModelError, UsageError
+from robustbench_eff.core.outside_files import read_json
+from robustbench_eff.core.preprocessing import Preprocessing
 
 CARD, WEIGHTS = "model.json", "model.safetensors"
 """Names of the files in a folder that a training wrote."""
+MAX_CLASSES = 1_000_000
+"""Largest number of outputs of a card."""
 _FORMAT = 1
+_AGAIN = "Train the network again, or update."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +31,7 @@ class Card:
     """Name of the network."""
     architecture: str
     """Text of an architecture, such as `small_cnn(width=16)`."""
-    num_classes: int
+    num_classes: Annotated[int, Field(ge=1, le=MAX_CLASSES)]
     """Number of outputs."""
     label_space: str
     """Label space of its classes, such as `digits`."""
@@ -74,15 +80,24 @@ class Card:
         Raises:
             ModelError: The file cannot be read, is not a card, or has another format version.
         """
+        fields = read_json(path, ModelError)
+        if not isinstance(fields, dict) or "format" not in fields:
+            raise ModelError(f"{path} is not the card of a trained network: it has no format.", "Pass another folder.")
+        if fields.pop("format") != _FORMAT:
+            raise ModelError(f"{path} has another format version.", _AGAIN)
+        known = {item.name for item in dataclasses.fields(cls)}
+        if unknown := [key for key in fields if key not in known]:
+            raise ModelError(f"{path} is not the card of a trained network: {unknown[0][:80]!r} is unknown.", _AGAIN)
         try:
-            fields = json.loads(path.read_text(encoding="utf-8"))
-            if fields.pop("format") != _FORMAT:
-                raise ModelError(f"{path} has another format version.", "Train the network again, or update.")
-            preprocessing = fields.pop("preprocessing")
-            geometry = Geometry(**preprocessing.pop("geometry"))
-            mean, std = (tuple(preprocessing[name]) for name in ("mean", "std"))
-            for name in ("notes", "class_names"):
-                fields[name] = tuple(fields.get(name, ()))
-            return cls(**fields, preprocessing=Preprocessing(geometry=geometry, mean=mean, std=std))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{path} is not the card of a trained network: {type(error).__name__}: {error}") from error
+            return _CARD.validate_python(fields)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = ".".join(map(str, first["loc"]))
+            raise ModelError(
+                f"{path} is not the card of a trained network: {place}: {first['msg']}.", _AGAIN
+            ) from error
+        except UsageError as error:
+            raise ModelError(f"{path}: {error.message}", error.hint) from error
+
+
+_CARD = TypeAdapter(Card)

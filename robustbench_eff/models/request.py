@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from robustbench_eff.core.errors import Missing, ModelError, UsageError
+from robustbench_eff.core.outside_files import check_file
 from robustbench_eff.core.preprocessing import Mode, PerChannel, Preprocessing, Size, size_before_crop
 
 if TYPE_CHECKING:
     from torch import nn
+
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".bin", ".index")
+"""Ends of the names of weights files."""
 
 
 class ModelOptions(TypedDict, total=False):
@@ -104,10 +108,33 @@ class ModelRequest:
         return cls(name=name, **values)
 
     def missing_weights_file(self) -> list[Missing]:
-        """Return the weights file if the user named one that does not exist."""
+        """Return the weights file if the user named one that does not exist.
+
+        Raises:
+            ModelError: It exists, and is no file: a folder, a named pipe, a device.
+        """
         if self.weights is None or self.weights.is_file():
             return []
+        if self.weights.is_dir():
+            files = sorted(path.name for path in self.weights.iterdir() if path.suffix in WEIGHT_SUFFIXES)
+            inside = f"Pass the file in it: {', '.join(files[:3])}." if files else "Pass the file of weights."
+            raise ModelError(f"{self.weights} is a folder, not a file of weights.", inside)
+        if self.weights.exists():
+            check_file(self.weights, ModelError)
         return [Missing(f"weights file {self.weights}", "on this machine", "--weights FILE")]
+
+    def refuse_model_args(self, why: str) -> None:
+        """Raise an error if there are model arguments, which this model cannot take.
+
+        Args:
+            why: Sentence that says why not.
+
+        Raises:
+            UsageError: There are.
+        """
+        if self.model_args:
+            given = ", ".join(f"{key}={value!r}" for key, value in self.model_args.items())
+            raise UsageError(f"{self.name} takes no --model-arg, got {given}: {why}.", "Leave it out.")
 
     def label_space(self, default: str) -> str:
         """Return the label space that the number of classes suggests.

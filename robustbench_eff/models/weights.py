@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
-import pickle
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
-import torch
 from torch import Tensor, nn
 
-from robustbench_eff.core.errors import ModelError
+from robustbench_eff.core.errors import ModelError, reason
+from robustbench_eff.core.tensor_files import read_tensor_file
+
+from .shards import is_list_of_shards, read_shards
+from .weight_values import check_values, has_shape, shape_text, shown
 
 CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "params")
 """Entries of a checkpoint that may hold the state_dict, in order of preference."""
 PREFIXES = ("module.", "_orig_mod.", "model.")
 """Prefixes that wrappers such as DataParallel and torch.compile add to all keys."""
+SHOWN = 8
+"""Number of names of a checkpoint's entries in a message."""
+_ALONE = "Save the state_dict of the model alone: torch.save(model.state_dict(), FILE)."
 
 StateDict = dict[str, Tensor]
 """Parameters and buffers by name."""
 
 
 def load_weights(module: nn.Module, path: Path, *, trust: bool = False, drop: str | None = None) -> tuple[str, ...]:
-    """Load a .safetensors or PyTorch file into a module.
+    """Load a .safetensors or PyTorch file, or the list of a safetensors file in parts, into a module.
 
     Only tensors are read. Every key must fit, except BatchNorm's `num_batches_tracked`, which evaluation does not use.
 
@@ -35,39 +42,35 @@ def load_weights(module: nn.Module, path: Path, *, trust: bool = False, drop: st
         Notes on the file and on what was done to it.
 
     Raises:
-        ModelError: The file cannot be read, needs unpickling without `trust`, or does not fit the module.
+        ModelError: The file cannot be read, needs unpickling without `trust`, does not fit the module, or has tensors
+            that are no weights of it.
     """
-    state, notes = _state_dict(_read(path, trust), path)
+    content = read_shards(path) if is_list_of_shards(path) else read_tensor_file(path, ModelError, trust=trust)
+    state, notes = _state_dict(content, path)
     if drop is not None and (dropped := [key for key in state if drop in key]):
         state = {key: value for key, value in state.items() if drop not in key}
         notes = (*notes, f"{len(dropped)} entries dropped, such as {dropped[0]}")
-    state, stripped = _without_prefix(state, set(module.state_dict()))
+    wanted = _tensors_of(module)
+    state, stripped = _without_prefix(state, set(wanted))
     if stripped:
         notes = (*notes, f"prefix {stripped!r} removed")
-    _check(module.state_dict(), state, path)
-    module.load_state_dict({**counters(module), **state}, strict=True)
+    _check(wanted, state, path)
+    notes = (*notes, *check_values(wanted, state, dict(module.named_parameters()).keys(), path))
+    try:
+        module.load_state_dict({**counters(module), **state}, strict=True)
+    except RuntimeError as error:  # such as a tensor of a class that cannot be copied
+        raise ModelError(f"{path} cannot be loaded into the model: {reason(error)}.") from error
     return (f"weights from {path.name}", *notes)
 
 
-def _read(path: Path, trust: bool) -> Any:
-    if path.suffix == ".safetensors":
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
-        try:
-            return load_file(path)
-        except (OSError, SafetensorError) as error:
-            raise ModelError(f"{path} is not a safetensors file: {error}") from error
-    try:
-        return torch.load(path, map_location="cpu", weights_only=not trust)
-    except pickle.UnpicklingError as error:
-        reason = str(error).partition("\n")[0]
+def _tensors_of(module: nn.Module) -> StateDict:
+    wanted: dict[str, Any] = module.state_dict()
+    if others := [name for name, value in wanted.items() if not isinstance(value, Tensor)]:
         raise ModelError(
-            f"{path} is refused: reading it would run code that the file contains ({reason}).",
-            "Save its state_dict as .safetensors; or pass --trust-checkpoint if you trust the author of the file.",
-        ) from error
-    except Exception as error:
-        raise ModelError(f"{path} cannot be read as a PyTorch checkpoint: {type(error).__name__}: {error}") from error
+            f"{type(module).__name__} keeps {others[0]}, which is no tensor, among its weights.",
+            "Load its weights in the factory, and leave out --weights.",
+        )
+    return wanted
 
 
 def _state_dict(content: Any, path: Path) -> tuple[StateDict, tuple[str, ...]]:
@@ -75,21 +78,50 @@ def _state_dict(content: Any, path: Path) -> tuple[StateDict, tuple[str, ...]]:
     if isinstance(content, nn.Module):
         return dict(content.state_dict()), ("a pickled module: its state_dict",)
     if not isinstance(content, dict):
-        raise ModelError(f"{path} holds a {type(content).__name__}, not a state_dict.")
-    if content and all(isinstance(value, Tensor) for value in content.values()):
-        return dict(content), ()
+        raise ModelError(f"{path} holds a {type(content).__name__}, not a state_dict.", _ALONE)
+    if not content:
+        raise ModelError(f"{path} holds an empty dictionary, not a state_dict.", _ALONE)
+    if _is_state_dict(content):
+        return _with_names(content, path), ()
     for name in CONTAINERS:
         inner = content.get(name)
         inner = inner.state_dict() if isinstance(inner, nn.Module) else inner
-        if isinstance(inner, dict) and inner and all(isinstance(value, Tensor) for value in inner.values()):
-            others = sorted(str(key) for key in content if key != name)
-            note = f"entry {name!r}" + (f" (others left: {', '.join(others)})" if others else "")
-            return dict(inner), (note,)
-    keys = ", ".join(str(key) for key in list(content)[:8])
+        if _is_state_dict(inner):
+            others = [key for key in content if key != name]
+            note = f"entry {name!r}" + (f" (others left: {_listed(others, SHOWN)})" if others else "")
+            return _with_names(inner, path), (note,)
+    if any(isinstance(value, Tensor) for value in content.values()):
+        others = [key for key, value in content.items() if not isinstance(value, Tensor)]
+        kinds = f"{len(others)} of its {len(content)} entries are no tensors, such as"
+        raise ModelError(
+            f"{path} is not a state_dict: {kinds} {shown(others[0])!r} of type {type(content[others[0]]).__name__}.",
+            _ALONE,
+        )
     raise ModelError(
-        f"{path} does not contain a state_dict under {', '.join(CONTAINERS)}; it contains {keys}.",
-        "Save the state_dict of the model alone.",
+        f"{path} does not contain a state_dict under {', '.join(CONTAINERS)}; it contains {_listed(content, SHOWN)}.",
+        _ALONE,
     )
+
+
+def _is_state_dict(content: Any) -> TypeGuard[dict[Any, Tensor]]:
+    return isinstance(content, dict) and bool(content) and all(isinstance(value, Tensor) for value in content.values())
+
+
+def _with_names(state: dict[Any, Tensor], path: Path) -> StateDict:
+    """The state_dict itself; ModelError if a key is no text."""
+    for key in state:
+        if not isinstance(key, str):
+            name = f"{key}" if isinstance(key, int) else ""
+            raise ModelError(
+                f"{path} names an entry {name}{' ' if name else ''}of type {type(key).__name__}; names are texts.",
+                "Save the state_dict of the model: torch.save(model.state_dict(), FILE).",
+            )
+    return dict(state)
+
+
+def _listed(names: Iterable[Any], count: int) -> str:
+    few = [shown(name) for name in islice(names, count + 1)]
+    return ", ".join(few[:count]) + (", …" if len(few) > count else "")
 
 
 def _without_prefix(state: StateDict, wanted: set[str]) -> tuple[StateDict, str]:
@@ -106,11 +138,11 @@ def _without_prefix(state: StateDict, wanted: set[str]) -> tuple[StateDict, str]
 
 def _check(wanted: StateDict, state: StateDict, path: Path) -> None:
     missing = [key for key in wanted if key not in state and not key.endswith("num_batches_tracked")]
-    extra = [key for key in state if key not in wanted]
+    extra = [shown(key) for key in state if key not in wanted]
     shapes = [
-        f"{key}: file {tuple(state[key].shape)}, model {tuple(wanted[key].shape)}"
+        f"{key}: file {shape_text(state[key])}, model {shape_text(wanted[key])}"
         for key in wanted
-        if key in state and state[key].shape != wanted[key].shape
+        if key in state and not has_shape(state[key], wanted[key])
     ]
     problems = [
         f"{len(keys)} {what}, such as {', '.join(keys[:3])}"

@@ -10,8 +10,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from robustbench_eff.core.errors import DataError, RobustEvalError
-
-from .placeholder import placeholder_in
+from robustbench_eff.core.file_kinds import placeholder_in
 
 
 def decode(content: bytes | npt.NDArray[np.uint8], name: str) -> Image.Image:

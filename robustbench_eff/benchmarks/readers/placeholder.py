@@ -3,40 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.file_kinds import HEAD_BYTES, placeholder_in
 from robustbench_eff.core.outside_files import check_file
-
-_HEAD_BYTES = 512
-"""Number of bytes that are looked at."""
-_PAGE_STARTS = (b"<!doctype html", b"<html", b"<head", b"<?xml version")
-_LFS_START = b"version https://git-lfs.github.com/spec/"
-
-
-class Placeholder(NamedTuple):
-    """What a file is in place of the expected one."""
-
-    what: str
-    """End of a sentence that begins with the name of the file, such as "is empty"."""
-    remedy: str
-    """What to do."""
-
-
-def placeholder_in(content: bytes) -> Placeholder | None:
-    """Return what stands in place of a download, or None for anything else.
-
-    Args:
-        content: The file, or its first 512 bytes.
-    """
-    if not content:
-        return Placeholder("is empty (0 bytes)", "Download it again.")
-    head = content[:_HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if head.startswith(_PAGE_STARTS):
-        return Placeholder("is a web page", "Download it again; the site may ask for a login or a confirmation.")
-    if content.startswith(_LFS_START):
-        return Placeholder("is a pointer of git LFS, not the file itself", "Run `git lfs pull` in its repository.")
-    return None
 
 
 def refuse_placeholder(path: Path) -> None:
@@ -52,6 +22,6 @@ def refuse_placeholder(path: Path) -> None:
         return
     check_file(path)
     with path.open("rb") as file:
-        placeholder = placeholder_in(file.read(_HEAD_BYTES))
+        placeholder = placeholder_in(file.read(HEAD_BYTES))
     if placeholder is not None:
         raise DataError(f"{path} {placeholder.what}.", placeholder.remedy)

@@ -19,7 +19,9 @@ from torch import Tensor, nn
 
 from robustbench_eff.core.disk import cache_folder
 from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, did_you_mean
+from robustbench_eff.core.outside_files import read_text
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
+from robustbench_eff.core.tensor_files import read_tensor_file
 from robustbench_eff.system import network
 
 from ..request import LoadedModule, ModelRequest, source_text
@@ -148,13 +150,13 @@ def _preprocessing(config: dict[str, Any]) -> Preprocessing:
     return Preprocessing(geometry=geometry, mean=tuple(config["mean"]), std=tuple(config["std"]))
 
 
-def _lines(path: str | None) -> list[str] | None:
+def _lines(path: Any) -> list[str] | None:
     if path is None:
         return None
-    try:
-        return [line.strip() for line in Path(path).read_text().splitlines() if line.strip()]
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}.") from error
+    lines = [line.strip() for line in read_text(Path(str(path)), ModelError).splitlines() if line.strip()]
+    if not lines:
+        raise ModelError(f"{path} has no lines.", "Write one class name or template per line.")
+    return lines
 
 
 def _class_features(model: nn.Module, tokenizer: Any, names: list[str], templates: list[str]) -> Tensor:
@@ -166,7 +168,7 @@ def _class_features(model: nn.Module, tokenizer: Any, names: list[str], template
             digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     path = cache_folder() / "zero_shot" / f"{digest.hexdigest()}.pt"
     if path.is_file():
-        cached: Tensor = torch.load(path, weights_only=True)
+        cached: Tensor = read_tensor_file(path, ModelError)
         return cached
     rows = []
     names_per_batch = math.ceil(TEXTS_PER_BATCH / len(templates))

@@ -136,6 +136,8 @@ def _load(module: nn.Module, alias: Alias, weights: Path, trust: bool) -> tuple[
         state, notes = state_of(read_bundle(weights), module, weights)
         module.load_state_dict({**counters(module), **state}, strict=True)
         return (f"weights from {weights.name}, a TensorFlow checkpoint", *notes)
+    if alias.source == "sat_tf_ckpt" and (".data-" in weights.name or weights.suffix == ".meta"):
+        raise ModelError(f"{weights} is not the index of the checkpoint.", "Give NAME.index, in the same folder.")
     # Evaluation does not use the auxiliary batch norms of debiased training.
     return load_weights(module, weights, trust=trust, drop=".aux_bn." if alias.source == "debiased_pth" else None)
 

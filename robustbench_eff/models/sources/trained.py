@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from robustbench_eff.core import activations
-from robustbench_eff.core.errors import Missing
+from robustbench_eff.core.errors import Missing, ModelError
+from robustbench_eff.core.outside_files import check_file
 
 from .. import architectures
 from ..card import CARD, WEIGHTS, Card
@@ -76,11 +79,16 @@ def build_from_card(card: Card, weights: Path, source: str, request: ModelReques
 
     Raises:
         ModelError: The network cannot be built, or the weights do not fit it.
+        UsageError: There are model arguments.
     """
+    request.refuse_model_args(f"its card says which network it is, {card.architecture}")
+    weights = request.weights or weights
+    check_file(weights, ModelError)
+    _check_size(card, weights)
     module = architectures.build(card.architecture, card.num_classes)
     if card.activation is not None:
         activations.smooth_activations(module, card.activation)
-    notes = load_weights(module, request.weights or weights, trust=request.trust_checkpoint)
+    notes = load_weights(module, weights, trust=request.trust_checkpoint)
     return LoadedModule(
         module=module.eval(),
         preprocessing=request.adapt(card.preprocessing, 1.0),
@@ -90,3 +98,17 @@ def build_from_card(card: Card, weights: Path, source: str, request: ModelReques
         notes=notes,
         all_loaded=True,
     )
+
+
+def _check_size(card: Card, weights: Path) -> None:
+    """Refuse a card that describes a larger network than the file can hold, before it takes memory."""
+    if ":" in card.architecture:  # another library's or the user's network may need values to be built
+        return
+    with torch.device("meta"):
+        module = architectures.build(card.architecture, card.num_classes)
+    numbers, size = sum(parameter.numel() for parameter in module.parameters()), weights.stat().st_size
+    if numbers > size:
+        raise ModelError(
+            f"The card of {card.name} describes {numbers:,} numbers, and {weights} has {size:,} bytes.",
+            "Is it the file of this card, and complete?",
+        )

@@ -52,6 +52,8 @@ class UserModules:
         code = load_module(place)
         factory = get_attribute(code, attribute, place)
         factory = as_module(factory)
+        if isinstance(factory, nn.Module):
+            request.refuse_model_args(f"{attribute} is a finished module, not a function")
         module = factory if isinstance(factory, nn.Module) else as_module(_call(factory, target, request))
         if not isinstance(module, nn.Module):
             raise ModelError(f"{target} returned a {type(module).__name__}, not a torch.nn.Module.")

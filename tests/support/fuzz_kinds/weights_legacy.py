@@ -1,0 +1,7 @@
+"""Files that torch.save wrote before version 1.6."""
+
+from __future__ import annotations
+
+from .weights import legacy
+
+KIND = legacy()

@@ -1,0 +1,7 @@
+"""Files of safetensors."""
+
+from __future__ import annotations
+
+from .weights import safetensors
+
+KIND = safetensors()
