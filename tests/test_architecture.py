@@ -35,7 +35,7 @@ HOME_OF = {
     "open_clip": {"models/sources/open_clip_models.py"},
     "timm": {"models/sources/timm_models.py", "models/sources/sat_architectures.py", "models/architectures.py"},
     "datasets": {"benchmarks/readers/hugging_face.py"},
-    "filelock": {"storage/lease.py", "benchmarks/image_cache.py"},
+    "filelock": {"storage/lease.py", "benchmarks/unfinished_file.py"},
     "typer": {f"cli/{path.name}" for path in (ROOT / PACKAGE / "cli").glob("*.py")},
     "pydantic": {
         "registry/suite.py",
