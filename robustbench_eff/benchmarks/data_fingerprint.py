@@ -120,9 +120,19 @@ def discard(path: Path, cause: str) -> None:
     Raises:
         StoreError: It cannot be deleted.
     """
-    warnings.warn(f"{path} of the image cache is damaged: {cause}. Its images are read again.", RobustEvalWarning, 3)
+    warn_of_damage(path, cause)
     with store_errors(path.parent, OTHER_CACHE):
         path.unlink(missing_ok=True)
+
+
+def warn_of_damage(path: Path, cause: str) -> None:
+    """Say that a file or folder of the cache is damaged, and what is done about it.
+
+    Args:
+        path: The file or folder.
+        cause: What is wrong with it, as in "it has 12 bytes, not 34".
+    """
+    warnings.warn(f"{path} of the image cache is damaged: {cause}. Its images are read again.", RobustEvalWarning, 4)
 
 
 def read_samples(

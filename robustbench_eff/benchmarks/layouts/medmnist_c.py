@@ -17,6 +17,7 @@ from robustbench_eff.core.errors import DataError
 from ..labelled_images import LabelledImages, file_stamp
 from ..layout import Layout
 from ..reader import DocumentedLayout
+from ..readers.placeholder import refuse_placeholder
 from .published import SEVERITIES
 
 IMAGES, LABELS = "test_images", "test_labels"
@@ -46,6 +47,7 @@ def _archive(dataset: str, root: Path, name: str, level: int) -> Path:
 
 
 def _open_archive(path: Path, level: int) -> LabelledImages:
+    refuse_placeholder(path)
     with np.load(path, allow_pickle=False) as archive:
         if missing := [name for name in (IMAGES, LABELS) if name not in archive]:
             raise DataError(f"{path} needs arrays named {IMAGES} and {LABELS}; {' and '.join(missing)} is missing.")

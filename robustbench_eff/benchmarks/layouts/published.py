@@ -18,6 +18,7 @@ from ..labelled_images import LabelledImages, file_stamp
 from ..layout import Layout
 from ..reader import DocumentedLayout
 from ..readers.class_folders import open_class_folders
+from ..readers.placeholder import refuse_placeholder
 
 VIDEOS = frozenset({".mp4"})
 """Suffixes of videos."""
@@ -99,6 +100,7 @@ def _open_videos(folder: Path, level: int) -> LabelledImages:
 
 def _open_array(path: Path, level: int, *, sequences: bool) -> LabelledImages:
     """Open an array of sequences (N, F, H, W, 3), or the images of one severity of an array (5 N, H, W, 3)."""
+    refuse_placeholder(path)
     arrays = np.load(path, mmap_mode="r")
     if arrays.dtype != np.uint8 or arrays.ndim != (5 if sequences else 4) or arrays.shape[-1] != 3:
         raise DataError(
@@ -122,6 +124,7 @@ def _open_array(path: Path, level: int, *, sequences: bool) -> LabelledImages:
 
 def _labels(file: Path, path: Path, count: int, repeats: int) -> list[Any]:
     """Return the labels of one severity from a file that has them once, or once for each severity."""
+    refuse_placeholder(file)
     labels = np.load(file)
     if labels.shape == (count,):
         return list(labels.tolist())

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import check_file
 
 from ..labelled_images import IgnoredFiles, LabelledImages, file_stamp
 
@@ -21,6 +22,8 @@ NOT_DECODED = frozenset(
 """Suffixes of files with pictures in a format that cannot be decoded."""
 _BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM", b"RIFF")
 """First bytes of JPEG, PNG, GIF, BMP and WebP files, by which files without a suffix are recognised."""
+MAX_IMAGE_BYTES = 2**30
+"""Largest image file that is read, in bytes."""
 RECORD = "made-from.json"
 """File that records what the images of a folder were made from, and how."""
 HIDDEN = (".", "__MACOSX", "@eaDir")
@@ -105,9 +108,24 @@ def from_paths(folder: Path, paths: list[Path], labels: list[str]) -> LabelledIm
         origin=str(folder),
         ids=ids,
         labels=list(labels),
-        read=lambda position: paths[position].read_bytes(),
+        read=lambda position: read_image(paths[position]),
         stamp="\n".join(stamps),
     )
+
+
+def read_image(path: Path) -> bytes:
+    """Return the bytes of an image file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DataError: It is no regular file, such as a named pipe, or larger than `MAX_IMAGE_BYTES`.
+        OSError: It cannot be read.
+    """
+    if path.exists():
+        check_file(path, limit=MAX_IMAGE_BYTES)
+    return path.read_bytes()
 
 
 def _files(folder: Path, above: frozenset[Path]) -> Iterator[tuple[Path, str]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import check_file
 
 _HEAD_BYTES = 512
 """Number of bytes that are looked at."""
@@ -39,16 +40,17 @@ def placeholder_in(content: bytes) -> Placeholder | None:
 
 
 def refuse_placeholder(path: Path) -> None:
-    """Refuse a file that stands in place of a download.
+    """Refuse a file that stands in place of a download, or that never ends.
 
     Args:
-        path: A file; any other path is left alone.
+        path: A file; a folder or a path that does not exist is left alone.
 
     Raises:
-        DataError: The file is empty, a web page or a pointer of git LFS.
+        DataError: The file is empty, a web page, a pointer of git LFS, a named pipe or a device.
     """
-    if not path.is_file():
+    if path.is_dir() or not path.exists():
         return
+    check_file(path)
     with path.open("rb") as file:
         placeholder = placeholder_in(file.read(_HEAD_BYTES))
     if placeholder is not None:
