@@ -25,6 +25,8 @@ from .readers.decode import is_turned
 
 CHECKSUM = "checksum"
 """Key of a record with the hash of all others."""
+EARLIER = {"fingerprint", "turned"}
+"""Keys of the records of earlier versions, without a checksum."""
 
 
 class ReadSamples(NamedTuple):
@@ -78,12 +80,12 @@ class FingerprintRecord:
             return None
         try:
             record = json.loads(read_bytes(self.path, StoreError))
-            if CHECKSUM not in record:
+            if record.keys() <= EARLIER:
                 return None
             samples = ReadSamples(str(record["fingerprint"]), int(record["turned"]))
             if record[CHECKSUM] == self._checksum(samples):
                 return samples
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             pass  # said below
         discard(self.path, "it does not fit its checksum")
         return None

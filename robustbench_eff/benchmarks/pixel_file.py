@@ -64,7 +64,7 @@ class CheckedPixels:
         """
         positions = range(self.shape[0])[rows] if isinstance(rows, slice) else rows
         images, cause = self._read(positions)
-        bad = [row for row, image in enumerate(images) if zlib.crc32(image.data) != self.checksums[positions[row]]]
+        bad = unfitting(images, [self.checksums[position] for position in positions])
         if bad:
             what = cause or "does not fit its checksums"
             warnings.warn(
@@ -125,6 +125,17 @@ class CheckedPixels:
                     file.write(image)
         except OSError:
             return  # the warning was given, and the images that were decoded are right
+
+
+def unfitting(images: npt.NDArray[np.uint8], checksums: Sequence[int]) -> list[int]:
+    """Return the rows of the images that do not fit their checksums.
+
+    Args:
+        images: uint8 (n, H, W, 3).
+        checksums: CRC-32 of each.
+    """
+    rows = enumerate(zip(images, checksums, strict=True))
+    return [row for row, (image, checksum) in rows if zlib.crc32(image.data) != checksum]
 
 
 def open_pixels(path: Path, shape: Shape, decode: Callable[[int], npt.NDArray[np.uint8]]) -> CheckedPixels | None:
