@@ -34,8 +34,8 @@ HOME_OF = {
     "fsspec": {"storage/remote_files.py"},
     "open_clip": {"models/sources/open_clip_models.py"},
     "timm": {"models/sources/timm_models.py", "models/sources/sat_architectures.py", "models/architectures.py"},
-    "datasets": {"benchmarks/readers/hugging_face.py"},
-    "filelock": {"storage/lease.py", "benchmarks/image_cache.py"},
+    "datasets": {"benchmarks/readers/hugging_face.py", "benchmarks/readers/hub_sources.py"},
+    "filelock": {"storage/lease.py", "benchmarks/unfinished_file.py"},
     "typer": {f"cli/{path.name}" for path in (ROOT / PACKAGE / "cli").glob("*.py")},
     "pydantic": {
         "models/card.py",
@@ -48,7 +48,11 @@ HOME_OF = {
     "matplotlib": {"reports/sweep_plot.py", "leaderboards/curves.py"},
     "sklearn": set(),  # only its digits are read; the tests import it
     "statsmodels": set(),  # for the tests
-    "huggingface_hub": {"system/network.py", "benchmarks/readers/hugging_face.py"},
+    "huggingface_hub": {
+        "system/network.py",
+        "benchmarks/readers/hugging_face.py",
+        "benchmarks/readers/hub_sources.py",
+    },
     "socket": {"system/network.py"},
     "urllib": {"system/network.py"},
     "vl_convert": {"leaderboards/site/vendored_js.py"},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,12 +15,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from robustbench_eff.core.disk import atomic_write, cache_folder, store_errors
-from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.disk import OTHER_CACHE, atomic_write, cache_folder, store_errors
+from robustbench_eff.core.errors import DataError, RobustEvalWarning, StoreError
+from robustbench_eff.core.outside_files import read_bytes
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 
 from .labelled_images import LabelledImages
 from .readers.decode import is_turned
+
+CHECKSUM = "checksum"
+"""Key of a record with the hash of all others."""
+EARLIER = {"fingerprint", "turned"}
+"""Keys of the records of earlier versions, without a checksum."""
 
 
 class ReadSamples(NamedTuple):
@@ -61,11 +68,31 @@ class FingerprintRecord:
             lines = [f"{line} {texture}" for line, texture in zip(lines, textures, strict=False)]
         return cls(cache_folder() / "fingerprints" / f"{hash_strings(opened.stamp, *lines)}.json", lines)
 
-    @property
     def stored(self) -> ReadSamples | None:
-        """What is stored, or None; a record of an earlier version, without orientations, is none."""
-        record = json.loads(self.path.read_text()) if self.path.exists() else {}
-        return ReadSamples(str(record["fingerprint"]), int(record["turned"])) if "turned" in record else None
+        """Return what is stored; None for nothing, for a record of an earlier version, and for a damaged one.
+
+        A damaged record is said and deleted.
+
+        Raises:
+            StoreError: The record cannot be read.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            record = json.loads(read_bytes(self.path, StoreError))
+            if record.keys() <= EARLIER:
+                return None
+            samples = ReadSamples(str(record["fingerprint"]), int(record["turned"]))
+            if record[CHECKSUM] == self._checksum(samples):
+                return samples
+        except (ValueError, TypeError, KeyError, AttributeError):
+            pass  # said below
+        discard(self.path, "it does not fit its checksum")
+        return None
+
+    def _checksum(self, samples: ReadSamples) -> str:
+        """A hash of what is stored, and of the name of the record."""
+        return hash_strings(self.path.stem, samples.fingerprint, str(samples.turned))
 
     def fingerprint(self, digests: Sequence[str]) -> str:
         """Return the fingerprint of the samples.
@@ -82,7 +109,32 @@ class FingerprintRecord:
         Args:
             samples: The fingerprint, as `fingerprint` returns it, and the orientations.
         """
-        atomic_write(self.path, json.dumps(samples._asdict()).encode())
+        atomic_write(self.path, json.dumps({**samples._asdict(), CHECKSUM: self._checksum(samples)}).encode())
+
+
+def discard(path: Path, cause: str) -> None:
+    """Delete a damaged file of the cache, and say so.
+
+    Args:
+        path: The file.
+        cause: What is wrong with it, as in "it has 12 bytes, not 34".
+
+    Raises:
+        StoreError: It cannot be deleted.
+    """
+    warn_of_damage(path, cause)
+    with store_errors(path.parent, OTHER_CACHE):
+        path.unlink(missing_ok=True)
+
+
+def warn_of_damage(path: Path, cause: str) -> None:
+    """Say that a file or folder of the cache is damaged, and what is done about it.
+
+    Args:
+        path: The file or folder.
+        cause: What is wrong with it, as in "it has 12 bytes, not 34".
+    """
+    warnings.warn(f"{path} of the image cache is damaged: {cause}. Its images are read again.", RobustEvalWarning, 4)
 
 
 def read_samples(
@@ -106,7 +158,7 @@ def read_samples(
         StoreError: The cache cannot be written.
     """
     record = FingerprintRecord.of(opened, ids, labels)
-    if (stored := record.stored) is not None:
+    if (stored := record.stored()) is not None:
         return stored
 
     def read_one(position: int) -> tuple[str, bool]:
@@ -114,7 +166,7 @@ def read_samples(
         return digest(content), is_turned(content)
 
     digests, turned = [], 0
-    with store_errors(cache_folder()), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with store_errors(cache_folder(), OTHER_CACHE), ThreadPoolExecutor(os.cpu_count()) as pool:
         for sample_digest, was_turned in pool.map(read_one, range(len(ids))):
             digests.append(sample_digest)
             turned += was_turned

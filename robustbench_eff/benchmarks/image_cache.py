@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
-import filelock
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from robustbench_eff.core.center_crop import crop_corner
-from robustbench_eff.core.disk import cache_folder, free_bytes, reserve, store_errors
+from robustbench_eff.core.disk import OTHER_CACHE, cache_folder, free_bytes, store_errors
 from robustbench_eff.core.errors import DataError, RobustEvalWarning, SizeError, StoreError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.protocol import Protocol
 
 from .benchmark import Benchmark
-from .data_fingerprint import FingerprintRecord, ReadSamples, content_of, digest, hash_strings
+from .data_fingerprint import FingerprintRecord, ReadSamples, content_of, digest, discard, hash_strings
 from .image_set import ImageSet, protocol_of
 from .labelled_images import LabelledImages
 from .labels import ResolvedLabels, resolve_labels
+from .pixel_file import CheckedPixels, DamagedFileError, PixelWriter, Shape, open_pixels
 from .readers.decode import decode, is_turned
+from .resized_images import crop, cropped, whole
+from .unfinished_file import unfinished
 
+FOLDER = "images"
+"""Folder of the cache with decoded images."""
 MAX_UNREADABLE = 20
 """Number of unreadable files after which no more are looked for."""
 _Count: TypeAlias = Callable[[int, int], None]
@@ -68,7 +68,7 @@ def prepare(
     ids, labels = shared_ids(opened, limit), resolved.labels[:limit]
     decoded = benchmark.geometry or replace(geometry, border=benchmark.crop_border)
     record = FingerprintRecord.of(opened, ids, labels, resolved.textures)
-    samples, path = _cached(opened, ids, decoded, record, partial(progress, benchmark.name))
+    samples, pixels = _cached(opened, ids, decoded, record, partial(progress, benchmark.name))
     protocol = replace(protocol_of(opened, len(ids), decoded, geometry, channels), turned=samples.turned)
     return ImageSet(
         benchmark=benchmark.name,
@@ -76,11 +76,11 @@ def prepare(
         protocol=with_benchmark(protocol, benchmark, resolved),
         sample_ids=ids,
         labels=labels,
-        pixels=np.load(path, mmap_mode="r"),
+        pixels=pixels,
         fingerprint=samples.fingerprint,
         input_size=geometry.shape,
         channels=channels,
-        full_image=partial(_whole, opened, decoded),
+        full_image=partial(whole, opened, decoded),
         textures=None if resolved.textures is None else resolved.textures[:limit],
         interpolation=geometry.interpolation,
         flags=benchmark.flags,
@@ -143,65 +143,79 @@ def warn_if_sorted(opened: LabelledImages, labels: npt.NDArray[np.int64], limit:
 
 def _cached(
     opened: LabelledImages, ids: list[str], geometry: Geometry, record: FingerprintRecord, count: _Count
-) -> tuple[ReadSamples, Path]:
-    """Return what the samples told and the file with their pixels, which is made if it does not exist."""
-    folder = cache_folder()
-    if (cached := _lookup(folder, geometry, record)) is not None:
+) -> tuple[ReadSamples, CheckedPixels]:
+    """Return what the samples told, and their pixels, which are decoded where they are not in the cache."""
+    folder, decode_again = cache_folder(), partial(cropped, opened, geometry)
+    shape = (len(ids), *geometry.shape, 3)
+    if (cached := _lookup(record, geometry, shape, decode_again)) is not None:
         return cached
-    with _locked(folder, record):
-        # Another process may have decoded the same images while this one waited for the lock.
-        if (cached := _lookup(folder, geometry, record)) is not None:
+    with store_errors(folder, OTHER_CACHE), unfinished(folder / FOLDER, record.path.stem) as path:
+        # Another process may have decoded the same images while this one waited for it.
+        if (cached := _lookup(record, geometry, shape, decode_again)) is not None:
             return cached
-        return _decode_all(opened, ids, geometry, record, count)
+        _check_space(folder / FOLDER, math.prod(shape))
+        with path.open("xb") as file:
+            writer = PixelWriter(file, shape)
+            samples = _decode_all(opened, ids, geometry, record, count, writer)
+            finished = _pixels_path(samples.fingerprint, geometry)
+            writer.finish(finished)
+        path.replace(finished)
+        record.save(samples)
+        finished.with_suffix(".npy").unlink(missing_ok=True)  # what earlier versions wrote, without checksums
+    pixels = open_pixels(finished, shape, decode_again)
+    if pixels is None:
+        raise StoreError(f"The image cache {finished} was deleted.", "Repeat the command.")
+    return samples, pixels
 
 
-def _lookup(folder: Path, geometry: Geometry, record: FingerprintRecord) -> tuple[ReadSamples, Path] | None:
-    samples = record.stored
-    if samples is None or not (path := _pixels_path(folder, samples.fingerprint, geometry)).exists():
+def _lookup(
+    record: FingerprintRecord, geometry: Geometry, shape: Shape, decode_again: Callable[[int], npt.NDArray[np.uint8]]
+) -> tuple[ReadSamples, CheckedPixels] | None:
+    """Return what is in the cache; None for nothing, or for a damaged file, which is said and deleted."""
+    if (samples := record.stored()) is None:
         return None
-    return samples, path
+    path = _pixels_path(samples.fingerprint, geometry)
+    try:
+        pixels = open_pixels(path, shape, decode_again)
+    except DamagedFileError as error:
+        discard(path, str(error))
+        return None
+    return None if pixels is None else (samples, pixels)
 
 
 def _decode_all(
-    opened: LabelledImages, ids: list[str], geometry: Geometry, record: FingerprintRecord, count: _Count
-) -> tuple[ReadSamples, Path]:
-    folder = cache_folder()
-    shape = (len(ids), *geometry.shape, 3)
-    _check_space(folder, math.prod(shape))
-    with store_errors(folder), _temporary(folder) as temporary:
-        pixels = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        reserve(temporary)
+    opened: LabelledImages,
+    ids: list[str],
+    geometry: Geometry,
+    record: FingerprintRecord,
+    count: _Count,
+    writer: PixelWriter,
+) -> ReadSamples:
+    """Decode and write all images, and return what their bytes told."""
+    unreadable: list[DataError] = []
 
-        unreadable: list[DataError] = []
+    def decode_one(position: int) -> tuple[str, bool]:
+        if len(unreadable) >= MAX_UNREADABLE:
+            return "", False
+        name = f"{opened.origin}: {ids[position]}"
+        try:
+            content = content_of(opened, position)
+            writer.write(position, crop(decode(content, name), geometry, name))
+        except SizeError:
+            raise
+        except DataError as error:
+            unreadable.append(error)
+            return "", False
+        return digest(content), is_turned(content)
 
-        def decode_one(position: int) -> tuple[str, bool]:
-            if len(unreadable) >= MAX_UNREADABLE:
-                return "", False
-            name = f"{opened.origin}: {ids[position]}"
-            try:
-                content = content_of(opened, position)
-                pixels[position] = _crop(decode(content, name), geometry, name)
-            except SizeError:
-                raise
-            except DataError as error:
-                unreadable.append(error)
-                return "", False
-            return digest(content), is_turned(content)
-
-        digests, turned = [], 0
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            for sample_digest, was_turned in pool.map(decode_one, range(len(ids))):
-                digests.append(sample_digest)
-                turned += was_turned
-                count(len(digests), len(ids))
-        _refuse_unreadable(opened, unreadable)
-        pixels.flush()
-        samples = ReadSamples(record.fingerprint(digests), turned)
-        path = _pixels_path(folder, samples.fingerprint, geometry)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.replace(path)
-        record.save(samples)
-    return samples, path
+    digests, turned = [], 0
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for sample_digest, was_turned in pool.map(decode_one, range(len(ids))):
+            digests.append(sample_digest)
+            turned += was_turned
+            count(len(digests), len(ids))
+    _refuse_unreadable(opened, unreadable)
+    return ReadSamples(record.fingerprint(digests), turned)
 
 
 def _refuse_unreadable(opened: LabelledImages, errors: list[DataError]) -> None:
@@ -215,49 +229,8 @@ def _refuse_unreadable(opened: LabelledImages, errors: list[DataError]) -> None:
     raise DataError(f"{count} of {opened.origin} cannot be read:\n{listed}", "Replace the files, or leave them out.")
 
 
-def _whole(opened: LabelledImages, geometry: Geometry, position: int) -> npt.NDArray[np.uint8]:
-    """Return the whole image at the scale of the geometry, before its centre is cut out."""
-    name = f"{opened.origin}: {opened.ids[position]}"
-    return np.asarray(_resize(decode(content_of(opened, position), name), geometry, name))
-
-
-def _crop(picture: Image.Image, geometry: Geometry, name: str) -> npt.NDArray[np.uint8]:
-    """Return the image at the geometry, uint8 (height, width, 3)."""
-    picture, (height, width) = _resize(picture, geometry, name), geometry.shape
-    top, left = crop_corner(picture.height, picture.width, height, width)
-    return np.asarray(picture.crop((left, top, left + width, top + height)))
-
-
-def _resize(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
-    """Return the image before its centre is cut out, resized as torchvision's transforms resize PIL images."""
-    if edge := geometry.border:
-        picture = picture.crop((edge, edge, picture.width - edge, picture.height - edge))
-    height, width = geometry.shape
-    method = Image.Resampling[geometry.interpolation.upper()]
-    if geometry.mode == "none":
-        if picture.size != (width, height):
-            raise SizeError(
-                f"{name} is {picture.width}×{picture.height}, not {width}×{height}"
-                + ("." if height == width else " (width × height)."),
-                "Pass --geometry crop or --geometry squash, or bring all images to one size.",
-            )
-        return picture
-    if geometry.mode == "squash":
-        return picture.resize((width, height), method)
-    scaled = _covering(picture.size, geometry.covered)
-    return picture.resize(scaled, method) if scaled != picture.size else picture
-
-
-def _covering(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:
-    """The smallest width and height of an image's aspect ratio that cover a box, which is a height and a width."""
-    (width, height), (box_height, box_width) = size, box
-    if width * box_height <= height * box_width:
-        return box_width, int(box_width * height / width)
-    return int(box_height * width / height), box_height
-
-
-def _pixels_path(folder: Path, fingerprint: str, geometry: Geometry) -> Path:
-    return folder / "images" / f"{hash_strings(fingerprint, repr(geometry))}.npy"
+def _pixels_path(fingerprint: str, geometry: Geometry) -> Path:
+    return cache_folder() / FOLDER / f"{hash_strings(fingerprint, repr(geometry))}.pixels"
 
 
 def _check_space(folder: Path, needed: int) -> None:
@@ -267,27 +240,3 @@ def _check_space(folder: Path, needed: int) -> None:
             f"The image cache {folder} needs {needed / 2**30:.1f} GB and has {free / 2**30:.1f} GB.",
             "Make room, or set ROBUST_EVAL_CACHE to another folder.",
         )
-
-
-@contextmanager
-def _locked(folder: Path, record: FingerprintRecord) -> Iterator[None]:
-    """Wait while another process of this machine decodes the same images."""
-    with store_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(folder / f".{record.path.stem}.lock")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def _temporary(folder: Path) -> Iterator[Path]:
-    """Give a path inside the cache, and delete it afterwards unless it was renamed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f".{secrets.token_hex(8)}.part"
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)

@@ -6,9 +6,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import yaml
-
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.outside_files import parse_yaml, read_text
 
 from .benchmark import Benchmark
 
@@ -88,11 +87,11 @@ def from_config() -> dict[str, str]:
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "robustbench_eff" / "config.yaml"
     for path in (Path(CONFIG), home):
         if path.is_file():
-            try:
-                data = (yaml.safe_load(path.read_text()) or {}).get("data", {})
-            except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError) as error:
-                raise UsageError(f"{path} is not a YAML mapping: {error}") from error
-            if not isinstance(data, dict):
+            content = parse_yaml(read_text(path, UsageError), str(path), UsageError)
+            if not isinstance(content, dict | None):
+                raise UsageError(f"{path} is not a YAML mapping.")
+            data = (content or {}).get("data", {})
+            if not isinstance(data, dict) or not all(isinstance(place, str) and place for place in data.values()):
                 raise UsageError(f"{path}: data must map benchmark names to paths.")
-            return {str(key): str(value) for key, value in data.items()}
+            return {str(key): place for key, place in data.items()}
     return {}

@@ -12,12 +12,24 @@ from pathlib import Path
 
 from .errors import StoreError, UsageError
 
+OTHER_CACHE = "Set ROBUST_EVAL_CACHE to another folder."
+"""What to do about a cache that cannot be used."""
+
 
 def cache_folder() -> Path:
-    """Return `ROBUST_EVAL_CACHE`, or by default `robustbench_eff` in the user's cache folder."""
-    if folder := os.environ.get("ROBUST_EVAL_CACHE"):
-        return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robustbench_eff"
+    """Return `ROBUST_EVAL_CACHE`, or by default `robustbench_eff` in the user's cache folder.
+
+    Raises:
+        UsageError: The user has no home folder, and named no other one.
+    """
+    try:
+        if folder := os.environ.get("ROBUST_EVAL_CACHE"):
+            return Path(folder).expanduser()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "robustbench_eff"
+    except RuntimeError as error:  # the user id of a container may have no home
+        raise UsageError(
+            f"The folder of the cache is unknown: {error}", "Set ROBUST_EVAL_CACHE to a folder."
+        ) from error
 
 
 def nearest(folder: Path) -> Path:
@@ -38,15 +50,22 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(nearest(folder)).free
 
 
-def reserve(path: Path) -> None:
-    """Allocate the blocks of a sparse file, so that a full disk raises OSError now instead of crashing a later write.
+def reserve(descriptor: int, num_bytes: int) -> None:
+    """Allocate the blocks of a file, so that a full disk is told before the work begins; not all file systems can.
 
     Args:
-        path: Existing file.
+        descriptor: The file, open for writing.
+        num_bytes: Its later size, at least 1.
+
+    Raises:
+        OSError: The disk is full.
     """
     if hasattr(os, "posix_fallocate"):
-        with path.open("r+b") as file:
-            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        try:
+            os.posix_fallocate(descriptor, 0, num_bytes)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
 
 
 def atomic_write(path: Path, content: bytes, *, synced: bool = False) -> None:
@@ -122,11 +141,12 @@ def reporting_os_errors(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def store_errors(folder: Path) -> Iterator[None]:
+def store_errors(folder: Path, hint: str = "") -> Iterator[None]:
     """Turn an OSError within a `with` block into a StoreError.
 
     Args:
         folder: Folder to name in the message.
+        hint: What to do where the disk is not full.
 
     Raises:
         StoreError: The folder cannot be written; the message distinguishes a full disk.
@@ -139,4 +159,4 @@ def store_errors(folder: Path) -> Iterator[None]:
                 f"The disk of {folder} is full ({free_bytes(folder) // 2**20} MB free). All finished results are safe.",
                 "Free some space and repeat the same command: it resumes.",
             ) from error
-        raise StoreError(f"Cannot write to {folder}: {error.strerror or error}.") from error
+        raise StoreError(f"Cannot write to {folder}: {error.strerror or error}.", hint) from error

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from pathlib import Path
 from urllib.parse import urlparse
 
 TIMEOUT_SECONDS = 5.0
+
+
+HUB_HOST = "huggingface.co"
+OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
+"""Environment variables by which users forbid requests to the Hugging Face hub."""
+_TRUE = {"1", "ON", "YES", "TRUE"}
+
+
+def offline() -> str:
+    """Return the environment variable that forbids requests to the Hugging Face hub; empty where none does."""
+    return next((name for name in OFFLINE if os.environ.get(name, "").upper() in _TRUE), "")
 
 
 def cached_on_hugging_face(repository: str, filenames: tuple[str, ...]) -> bool:
@@ -35,11 +47,15 @@ def cached_by_torch(url: str) -> bool:
 def reachable(host: str) -> bool:
     """Return True if a connection to a host opens within `TIMEOUT_SECONDS`, directly or through the system's proxy.
 
+    The Hugging Face hub is not asked where the user forbids it.
+
     Args:
         host: Name of the host, without scheme or port.
     """
     from urllib.request import getproxies, proxy_bypass
 
+    if host == HUB_HOST and offline():
+        return False
     proxy = None if proxy_bypass(host) else getproxies().get("https")
     if proxy:
         target = urlparse(proxy if "://" in proxy else f"http://{proxy}")

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 from robustbench_eff.benchmarks import locations
@@ -17,6 +16,7 @@ from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.benchmarks.labelled_images import LabelledImages, select
 from robustbench_eff.benchmarks.labels import resolve_labels, with_class_names
+from robustbench_eff.benchmarks.pixel_file import CheckedPixels
 from robustbench_eff.core.errors import DataError, Missing, UsageError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.defenses.training_batch import Samples
@@ -158,11 +158,11 @@ def samples_of(images: ImageSet, num_classes: int) -> Samples:
         DataError: The images are decoded on demand.
     """
     pixels = images.pixels
-    if not isinstance(pixels, np.ndarray):
+    if not isinstance(pixels, CheckedPixels):
         raise DataError(f"The images of {images.benchmark} are decoded on demand and cannot be trained on.")
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        tensor = torch.from_numpy(np.array(pixels) if pixels.nbytes <= IN_MEMORY else pixels)
+        tensor = torch.from_numpy(pixels[:] if pixels.nbytes <= IN_MEMORY else pixels.mapped())
     return Samples(pixels=tensor, labels=torch.from_numpy(images.labels), num_classes=num_classes)
 
 

@@ -80,7 +80,7 @@ def test_files_of_cifar10_are_not_taken_for_cifar100(tmp_path: Path) -> None:
 def test_the_published_files_are_read(tmp_path: Path, write) -> None:
     write(tmp_path)
     found = opened(tmp_path)
-    assert np.array_equal(found.pixels, IMAGES)
+    assert np.array_equal(found.pixels[:], IMAGES)
     assert found.labels.tolist() == FINE
     assert str(found.protocol) == "test of CIFAR-100, 6 images, 32×32 as it is"
     (file,) = tmp_path.iterdir()
@@ -99,7 +99,7 @@ def test_cifar10_has_one_label_an_image(tmp_path: Path) -> None:
     assert opened(tmp_path, "cifar10").labels.tolist() == labels
     (tmp_path / "test_batch.bin").unlink()
     (tmp_path / "test_batch").write_bytes(as_python_2_wrote_it(b"labels", labels))
-    assert np.array_equal(opened(tmp_path, "cifar10").pixels, IMAGES)
+    assert np.array_equal(opened(tmp_path, "cifar10").pixels[:], IMAGES)
 
 
 class Attack:

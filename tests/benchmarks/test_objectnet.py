@@ -57,7 +57,7 @@ def test_the_border_of_objectnet_is_gone_before_anything_else(tmp_path: Path) ->
     benchmark = build_benchmark.benchmark("objectnet")
     opened = open_benchmark(benchmark, str(objectnet(tmp_path / "images")))
     prepared = prepare(benchmark, opened, Geometry(size=8, mode="none"))
-    by_name = dict(zip(prepared.sample_ids, np.asarray(prepared.pixels), strict=True))
+    by_name = dict(zip(prepared.sample_ids, prepared.pixels[:], strict=True))
     assert np.array_equal(by_name["backpack/2.png"], pixels(2))
 
 

@@ -14,7 +14,7 @@ from torchvision.transforms.functional import InterpolationMode, center_crop, re
 
 from plain_networks import Features, grey_digits, l2_survivors, solved
 from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.benchmarks.image_cache import _crop
+from robustbench_eff.benchmarks.resized_images import crop
 from robustbench_eff.cli.common import parse_input_size
 from robustbench_eff.core.errors import ModelError, SizeError, UsageError
 from robustbench_eff.core.preprocessing import Geometry, size_before_crop
@@ -111,13 +111,13 @@ def test_a_crop_is_the_centre_of_the_smallest_resized_image_that_covers_it(width
     scale = max(73 / height, 45 / width)
     covering = [int(scale * height + 1e-9), int(scale * width + 1e-9)]
     expected = center_crop(resize(picture, covering, InterpolationMode.BILINEAR), [64, 40])
-    ours = _crop(picture, geometry, "picture")
+    ours = crop(picture, geometry, "picture")
     assert ours.shape == (64, 40, 3)
     assert (ours == np.asarray(expected)).all()
-    squashed = _crop(picture, Geometry(size=(64, 40), mode="squash", interpolation="bilinear"), "picture")
+    squashed = crop(picture, Geometry(size=(64, 40), mode="squash", interpolation="bilinear"), "picture")
     assert (squashed == np.asarray(picture.resize((40, 64), Image.Resampling.BILINEAR))).all()
     with pytest.raises(SizeError, match=rf"{width}×{height}, not 40×64 \(width × height\)"):
-        _crop(picture, Geometry(size=(64, 40), mode="none"), "picture")
+        crop(picture, Geometry(size=(64, 40), mode="none"), "picture")
 
 
 def test_sizes_are_written_in_one_way() -> None:

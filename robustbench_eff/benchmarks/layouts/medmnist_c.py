@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.outside_files import check_file
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..layout import Layout
 from ..reader import DocumentedLayout
 from ..readers.npy_headers import check_member, read_header
+from ..readers.placeholder import refuse_placeholder
 from .published import SEVERITIES
 
 IMAGES, LABELS = "test_images", "test_labels"
@@ -47,7 +47,7 @@ def _archive(dataset: str, root: Path, name: str, level: int) -> Path:
 
 
 def _open_archive(path: Path, level: int) -> LabelledImages:
-    check_file(path)
+    refuse_placeholder(path)
     with np.load(path, allow_pickle=False) as archive:
         if missing := [name for name in (IMAGES, LABELS) if name not in archive]:
             raise DataError(f"{path} needs arrays named {IMAGES} and {LABELS}; {' and '.join(missing)} is missing.")

@@ -10,13 +10,12 @@ from itertools import islice
 from pathlib import Path
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.outside_files import read_bytes
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
 from .csv_rows import Row, read_header, read_rows
-from .image_files import MAX_IMAGE_BYTES, SUFFIXES
+from .image_files import SUFFIXES, read_image
 from .placeholder import refuse_placeholder
 from .splits import rows_of_split, split_column
 from .stray_files import absolute, holds_class_folders, unlisted_files
@@ -43,7 +42,7 @@ def find_csv(folder: Path) -> Path | None:
     Args:
         folder: The folder to search.
     """
-    candidates = sorted(folder.glob("*.csv"))
+    candidates = sorted(filter(_is_file, folder.glob("*.csv")))
     only = candidates[0] if len(candidates) == 1 else None
     table = next((path for path in candidates if path.name == TABLE), only)
     if table is None or not _is_table(table):
@@ -80,7 +79,7 @@ def open_csv_folder(path: Path, split: str) -> LabelledImages:
     table = find_csv(path) or path / TABLE
     if table.is_file():
         return open_table(table, path, searched=path, wanted=split)
-    tables = [table for table in sorted(path.glob("*.csv")) if _is_table(table)]
+    tables = [table for table in sorted(filter(_is_file, path.glob("*.csv"))) if _is_table(table)]
     names = ", ".join(table.name for table in tables)
     raise DataError(f"{path} holds several tables: {names}.", f"Pass one of them, such as {tables[0]}.")
 
@@ -150,7 +149,7 @@ def open_table(
         origin=str(folder),
         ids=_ids(folder, paths),
         labels=labels,
-        read=lambda position: read_bytes(paths[position], limit=MAX_IMAGE_BYTES),
+        read=lambda position: read_image(paths[position]),
         stamp="\n".join(map(file_stamp, paths)),
         split=split,
         textures=None if texture_column is None else textures,
@@ -240,7 +239,7 @@ def _understands(path: Path) -> bool:
         return path.suffix == ".csv" and path.is_file()
     if find_csv(path) is not None:
         return True
-    has_table = (path / TABLE).is_file() or any(map(_is_table, path.glob("*.csv")))
+    has_table = (path / TABLE).is_file() or any(map(_is_table, filter(_is_file, path.glob("*.csv"))))
     has_images = has_table and any(child.suffix.lower() in SUFFIXES for child in path.iterdir())
     return has_images and not holds_class_folders(path)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,18 @@ import pyarrow.compute as pc
 
 from robustbench_eff.core.disk import cache_folder
 from robustbench_eff.core.errors import DataError, Missing
-from robustbench_eff.core.outside_files import read_bytes
 from robustbench_eff.system import network
 
-from ..labelled_images import LabelledImages, file_stamp
+from ..data_fingerprint import hash_strings
+from ..labelled_images import LabelledImages
 from ..reader import DocumentedLayout, Reader
+from .arrow_copies import load_checked
 from .columns import WEAK_NAMES, label_columns, warn_of_other_labels
 from .hub_files import check_data_file
 from .hub_folders import BUILDERS, by_split, data_files, is_hub_cache, is_saved, refuse_configurations, snapshot
 from .hub_references import parse_reference
-from .image_files import MAX_IMAGE_BYTES
+from .hub_sources import local_only, named_images, refuse_remote_files, stamp_of
+from .image_files import read_image
 from .placeholder import refuse_placeholder
 from .splits import SPLITS, named_split, pick_split, rows_of_split, split_column
 
@@ -58,19 +60,20 @@ def open_files(path: Path, split: str) -> LabelledImages:
     """
     from datasets import load_dataset, load_from_disk
 
-    path, cache = snapshot(path), str(cache_folder() / "datasets")
+    path = snapshot(path)
     files, features = data_files(path), None
     for file in files:
         refuse_placeholder(file)
         check_data_file(file)
-    with _without_progress_bars():
+    with local_only():
         if not files:
             files, saved = sorted(path.rglob("*.arrow")), load_from_disk(str(path))
             splits = dict(saved) if isinstance(saved, Mapping) else {"": saved}
         elif path.is_file():
             splits = {named_split(split, path.stem, str(path)): files}
         else:
-            splits, features = _files_by_split(path, files, cache)
+            refuse_remote_files(path)
+            splits, features = _files_by_split(path, files)
         # A file, or a folder named by the split that it holds, is what the user named.
         is_named = path.is_file() or (split != "train" and len(splits) == 1 and path.name.lower() in SPLITS)
         example = files[0].parent if is_saved(path) else files[0]
@@ -79,20 +82,29 @@ def open_files(path: Path, split: str) -> LabelledImages:
         dataset = splits[picked]
         if isinstance(dataset, list):
             builder, chosen = BUILDERS[files[0].suffix], [str(file) for file in dataset]
-            dataset = load_dataset(builder, data_files=chosen, features=features, split="train", cache_dir=cache)
-    stamp = "\n".join(file_stamp(file) for file in files)
+            stamp = stamp_of(map(Path, chosen))
+            # The library knows a file by its time alone, so that each stamp has a copy of its own.
+            cache, options = _cache() / hash_strings(stamp), {"features": features, "split": "train"}
+            load = partial(load_dataset, builder, data_files=chosen, cache_dir=str(cache), **options)
+            dataset = load_checked(cache, load)
+        else:
+            stamp = stamp_of(Path(each["filename"]) for each in dataset.cache_files)
     if not picked:
         return _labelled(dataset, str(path), stamp, "local files", split)
     return _labelled(dataset, str(path), f"{picked}\n{stamp}", picked, split)
 
 
-def _files_by_split(path: Path, files: list[Path], cache: str) -> tuple[dict[str, Any], Any]:
+def _cache() -> Path:
+    return cache_folder() / "datasets"
+
+
+def _files_by_split(path: Path, files: list[Path]) -> tuple[dict[str, Any], Any]:
     """Return the files of every split of a folder, and the features that its description states, or None."""
     from datasets import get_dataset_config_names, load_dataset_builder
 
     try:
         refuse_configurations(path, files, get_dataset_config_names(str(path)))
-        builder = load_dataset_builder(str(path), cache_dir=cache)
+        builder = load_dataset_builder(str(path), cache_dir=str(_cache()))
     except (ValueError, FileNotFoundError):
         # The description may name splits that were not downloaded. Names of files then tell the split.
         refuse_configurations(path, files, [])
@@ -127,6 +139,8 @@ def missing_dataset(name: str, reference: str) -> list[Missing]:
     snapshots = ("snapshots/*",) if revision is None else (f"refs/{revision}", f"snapshots/{revision}")
     if any(any(cached.glob(snapshot)) for snapshot in snapshots):
         return []
+    if variable := network.offline():
+        return [Missing(f"dataset {name!r} ({dataset_id}): it is not in the cache, and {variable} is set", page, how)]
     if not network.reachable("huggingface.co"):
         return [Missing(f"dataset {name!r} ({dataset_id}): the hub cannot be reached", page, how)]
     try:
@@ -167,20 +181,6 @@ def open_hub(reference: str, split: str) -> LabelledImages:
     return _labelled(dataset, f"hf:{opened}", f"{opened} {dataset._fingerprint}", opened, split)
 
 
-@contextmanager
-def _without_progress_bars() -> Iterator[None]:
-    """Silence the progress bars of `datasets`, which only flicker for local files."""
-    import datasets
-
-    were_disabled = datasets.are_progress_bars_disabled()
-    datasets.disable_progress_bars()
-    try:
-        yield
-    finally:
-        if not were_disabled:
-            datasets.enable_progress_bars()
-
-
 def _labelled(dataset: Any, origin: str, stamp: str, split: str, wanted: str) -> LabelledImages:
     from datasets import Image
 
@@ -191,6 +191,7 @@ def _labelled(dataset: Any, origin: str, stamp: str, split: str, wanted: str) ->
     label_column = _label_column(dataset, origin)
     class_names = _class_names(dataset, label_column)
     encoded = dataset.select_columns([image_column]).cast_column(image_column, Image(decode=False))
+    stamp = f"{stamp}\n{stamp_of(named_images(encoded, image_column, origin))}"
     return LabelledImages(
         origin=origin,
         ids=_ids(dataset, image_column),
@@ -272,9 +273,7 @@ def _labels(dataset: Any, column: str) -> list[Any]:
 def _content(value: dict[str, Any] | None, origin: str, position: int) -> bytes:
     if value is None:
         raise DataError(f"{origin}: row {position} holds no image.")
-    content, path = value["bytes"], value["path"]
-    if content is None and path is not None:
-        content = read_bytes(Path(path), limit=MAX_IMAGE_BYTES)
+    content = value["bytes"] if value["bytes"] is not None else read_image(Path(value["path"]))
     if not isinstance(content, bytes):
         raise DataError(f"{origin}: row {position} holds no encoded image.")
     return content

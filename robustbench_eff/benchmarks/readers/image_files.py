@@ -108,9 +108,21 @@ def from_paths(folder: Path, paths: list[Path], labels: list[str]) -> LabelledIm
         origin=str(folder),
         ids=ids,
         labels=list(labels),
-        read=lambda position: read_bytes(paths[position], limit=MAX_IMAGE_BYTES),
+        read=lambda position: read_image(paths[position]),
         stamp="\n".join(stamps),
     )
+
+
+def read_image(path: Path) -> bytes:
+    """Return the bytes of an image file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        DataError: It cannot be read, is no regular file, such as a named pipe, or is larger than `MAX_IMAGE_BYTES`.
+    """
+    return read_bytes(path, limit=MAX_IMAGE_BYTES)
 
 
 def _files(folder: Path, above: frozenset[Path]) -> Iterator[tuple[Path, str]]:

@@ -9,13 +9,12 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.outside_files import read_bytes
 
 from ..labelled_images import IgnoredFiles, LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .class_folders import open_class_folders
 from .csv_folder import find_csv
-from .image_files import MAX_IMAGE_BYTES, SUFFIXES
+from .image_files import SUFFIXES, read_image
 from .imagenet_devkit import ARCHIVE
 from .imagenet_val_labels import SOLUTION, find_labels
 from .tar_members import first_files, members, read_member
@@ -126,7 +125,7 @@ def _open_folder(folder: Path) -> LabelledImages:
         folder,
         names,
         [folder, *above],
-        lambda row: read_bytes(paths[row], limit=MAX_IMAGE_BYTES),
+        lambda row: read_image(paths[row]),
         lambda: [file_stamp(path) for path in paths],
     )
 

@@ -10,7 +10,7 @@ from robustbench_eff.core.outside_files import check_file
 
 
 def refuse_placeholder(path: Path) -> None:
-    """Refuse a file that stands in place of a download.
+    """Refuse a file that stands in place of a download, or that never ends.
 
     Args:
         path: A file; a folder, and a path that does not exist, are left alone.

@@ -7,8 +7,10 @@ normalised text features of its prompts; logits are cosine similarities times th
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import math
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,11 +19,10 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff.core.disk import cache_folder
-from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, did_you_mean
-from robustbench_eff.core.outside_files import read_text
+from robustbench_eff.core.disk import OTHER_CACHE, atomic_write, cache_folder, store_errors
+from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, RobustEvalWarning, StoreError, did_you_mean
+from robustbench_eff.core.outside_files import read_bytes, read_text
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
-from robustbench_eff.core.tensor_files import read_tensor_file
 from robustbench_eff.system import network
 
 from ..request import LoadedModule, ModelRequest, source_text
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 TEXTS_PER_BATCH = 256
+MAX_FEATURES_BYTES = 2**30
+"""Largest file of class features that is read, in bytes."""
 
 
 class ZeroShot(nn.Module):
@@ -166,9 +169,8 @@ def _class_features(model: nn.Module, tokenizer: Any, names: list[str], template
         if not key.startswith("visual."):
             digest.update(key.encode())
             digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    path = cache_folder() / "zero_shot" / f"{digest.hexdigest()}.pt"
-    if path.is_file():
-        cached: Tensor = read_tensor_file(path, ModelError)
+    path = cache_folder() / "zero_shot" / f"{digest.hexdigest()}.features"
+    if (cached := _stored(path)) is not None:
         return cached
     rows = []
     names_per_batch = math.ceil(TEXTS_PER_BATCH / len(templates))
@@ -179,10 +181,23 @@ def _class_features(model: nn.Module, tokenizer: Any, names: list[str], template
             encoded = functional.normalize(model.encode_text(tokenizer(texts)), dim=-1)  # type: ignore[operator]
             rows.append(encoded.reshape(len(batch), len(templates), -1).mean(1))
     features = functional.normalize(torch.cat(rows), dim=-1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    torch.save(features, partial)
-    partial.replace(path)
+    buffer = io.BytesIO()
+    torch.save(features, buffer)
+    with store_errors(path.parent, OTHER_CACHE):
+        atomic_write(path, hashlib.blake2b(buffer.getvalue()).digest() + buffer.getvalue())
+    return features
+
+
+def _stored(path: Path) -> Tensor | None:
+    """The features of a file that begins with their hash; None where there is none, or a damaged one, which is said."""
+    if not path.is_file():
+        return None
+    content = read_bytes(path, StoreError, limit=MAX_FEATURES_BYTES)
+    stored = content[hashlib.blake2b().digest_size :]
+    if not content.startswith(hashlib.blake2b(stored).digest()):
+        warnings.warn(f"{path} of the cache is damaged; it is computed again.", RobustEvalWarning, 2)
+        return None
+    features: Tensor = torch.load(io.BytesIO(stored), weights_only=True)
     return features
 
 
