@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robustbench_eff.core import activations
+from robustbench_eff.core.code_origin import CodeOrigin
 from robustbench_eff.core.errors import Missing
 
 from .. import architectures
@@ -48,7 +49,7 @@ class TrainedModels:
             request: The user's options.
         """
         folder = Path(target)
-        return build_from_card(Card.read(folder / CARD), folder / WEIGHTS, f"trained:{folder.name}", request)
+        return build_from_card(folder / CARD, folder / WEIGHTS, f"trained:{folder.name}", request)
 
     def label_space(self, target: str, request: ModelRequest) -> str:
         """Return the label space of the card, or a guess if the training is not finished. See `ModelSource`.
@@ -65,19 +66,21 @@ class TrainedModels:
 TRAINED = TrainedModels()
 
 
-def build_from_card(card: Card, weights: Path, source: str, request: ModelRequest) -> LoadedModule:
+def build_from_card(file: Path, weights: Path, source: str, request: ModelRequest) -> LoadedModule:
     """Return the network that a card describes.
 
     Args:
-        card: Card of the network.
+        file: Card of the network.
         weights: File of its weights, unless the request names another one.
         source: How manifests name the network, such as `trained:mine`.
         request: The user's options.
 
     Raises:
-        ModelError: The network cannot be built, or the weights do not fit it.
+        ModelError: The file is not a card, the network cannot be built, or the weights do not fit it.
+        UsageError: The architecture is a program, and the user does not trust the card.
     """
-    module = architectures.build(card.architecture, card.num_classes)
+    card = Card.read(file)
+    module = architectures.build(card.architecture, card.num_classes, CodeOrigin(str(file), request.trust_code))
     if card.activation is not None:
         activations.smooth_activations(module, card.activation)
     notes = load_weights(module, request.weights or weights, trust=request.trust_checkpoint)
