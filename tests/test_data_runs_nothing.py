@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import subprocess
@@ -109,6 +110,9 @@ def test_a_sweep_cannot_trust_itself() -> None:
     content["evaluate"] = [{"benchmarks": ["digits"], "perturbations": ["fgsm"]}]
     with pytest.raises(UsageError, match="does not have a field 'trust_code'"):
         run_sweep(Sweep.parse(yaml.safe_dump(content), "sweep.yaml"), Path("out"))
+    content |= {"train": {}, "rows": {"row": "noisy_student(teacher='payload.py:build')"}}
+    with pytest.raises(UsageError, match=r"Sweep 'Shared' would run the file .*payload.py and then its build"):
+        run_sweep(Sweep.parse(yaml.safe_dump(content), "sweep.yaml"), Path("out"))
     assert not ran()
 
 
@@ -166,7 +170,7 @@ INERT = {
     "a checkpoint called safetensors": (
         lambda: torch.save(Calls(), "weights.safetensors"),
         ["--model", "digits_standard", "--weights", "weights.safetensors", *RUN],
-        lambda: torch.load(Path("weights.safetensors").open("rb"), weights_only=False),
+        lambda: torch.load(io.BytesIO(Path("weights.safetensors").read_bytes()), weights_only=False),
     ),
     "pickles of CIFAR": (
         lambda: write("cifar-10-batches-py/test_batch", pickled()),

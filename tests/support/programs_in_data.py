@@ -63,8 +63,12 @@ def suite(perturbation: str, *others: Callable[[], None]) -> Callable[[], None]:
     return write
 
 
-def sweep(perturbation: str = "fgsm", recipe: str = "standard", **train: str) -> Callable[[], None]:
+def sweep(
+    perturbation: str = "fgsm", recipe: str = "standard", *others: Callable[[], None], **train: str
+) -> Callable[[], None]:
     def write() -> None:
+        for other in others:
+            other()
         fields = {"arch": "small_cnn(width=4)", "limit": 40, "schedule": "epochs=1, batch_size=32", "device": "cpu"}
         content = {
             "title": "Shared",
@@ -123,8 +127,8 @@ OTHER_COMMANDS = {
     ),
     "a sweep with an attack": Shared(sweep("payload.py:Mine(eps=0.1)"), SWEEPING, SWEEP + "Mine;"),
     "a sweep with the network of an attack": Shared(sweep("fgsm from payload.py:build"), SWEEPING, SWEEP + "build;"),
-    "a sweep with a teacher": Shared(
-        sweep(recipe="noisy_student(teacher='payload.py:build')"), SWEEPING, SWEEP + "build;"
+    "a sweep with the folder of a teacher": Shared(
+        sweep("fgsm", "noisy_student(teacher=shared)", card("payload.py:build")), SWEEPING, CARD
     ),
     "the card of a certified network": Shared(
         card("payload.py:build"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from robustbench_eff.core import activations
 from robustbench_eff.core.code_origin import CodeOrigin
 from robustbench_eff.core.errors import Missing
+from robustbench_eff.core.user_code import split_place
 
 from .. import architectures
 from ..card import CARD, WEIGHTS, Card
@@ -34,7 +35,11 @@ class TrainedModels:
         Args:
             target: Folder of the training.
             request: The user's options.
+
+        Raises:
+            UsageError: The architecture is a program, and the user does not trust the card.
         """
+        _check_architecture(Path(target) / CARD, request)
         files = [Path(target) / CARD, *([Path(target) / WEIGHTS] if request.weights is None else [])]
         how = f"repeat the command that trains {target}: it resumes"
         return request.missing_weights_file() + [
@@ -64,6 +69,13 @@ class TrainedModels:
 
 
 TRAINED = TrainedModels()
+
+
+def _check_architecture(file: Path, request: ModelRequest) -> None:
+    """Refuse a program that a card names before anything else is done; without a card there is nothing to refuse."""
+    code = architectures.users_code(Card.read(file).architecture) if file.is_file() else None
+    if code is not None:
+        CodeOrigin(str(file), request.trust_code).check(*split_place(code.name))
 
 
 def build_from_card(file: Path, weights: Path, source: str, request: ModelRequest) -> LoadedModule:
