@@ -8,9 +8,10 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.outside_files import read_bytes
+from robustbench_eff.core.pictures import open_picture
 
 from .frost_pictures import Picture
 
@@ -48,10 +49,11 @@ def published_frost() -> tuple[Picture, ...]:
 def _read(folder: Path) -> tuple[Picture, ...]:
     if missing := [name for name in FILES if not (folder / name).is_file()]:
         raise DataError(f"{folder} does not contain {', '.join(missing)}.", WHERE)
+    contents = {name: read_bytes(folder / name) for name in FILES}
     for name, expected in FILES.items():
-        if hashlib.blake2b((folder / name).read_bytes(), digest_size=8).hexdigest() != expected:
+        if hashlib.blake2b(contents[name], digest_size=8).hexdigest() != expected:
             raise DataError(
                 f"{folder / name} is not the published picture of that name.",
                 f"{WHERE}\nTo use pictures of your own, call robustbench_eff.corruptions.frost_of in Python.",
             )
-    return tuple(np.asarray(Image.open(folder / name).convert("RGB")) for name in FILES)
+    return tuple(np.asarray(open_picture(content).convert("RGB")) for content in contents.values())

@@ -17,7 +17,8 @@ from robustbench_eff.registry import build_benchmark, build_defense
 from robustbench_eff.registry.perturbation import parse_perturbation
 from robustbench_eff.reports import sweep_plot, sweep_table
 from robustbench_eff.scores.score import Score
-from robustbench_eff.training.sweep import SweepResult, column_flags, columns, run_sweep
+from robustbench_eff.training.sweep import SweepResult, run_sweep
+from robustbench_eff.training.sweep_columns import column_flags, columns
 from robustbench_eff.training.sweep_spec import Sweep, differences, folder_name, over_seeds, summaries
 
 SHIPPED = Path(__file__).parents[1] / "examples"

@@ -215,7 +215,7 @@ def test_a_network_of_ones_own_with_shared_weights_is_trained_and_saved(tmp_path
         "    def forward(self, x):\n        return self.a(x.flatten(1)) + self.b(x.flatten(1))\n"
     )
     train(settings(tmp_path / "mine", arch=f"{tmp_path / 'own net.py'}:Net", schedule="epochs=1, batch_size=32"))
-    assert load_classifier(str(tmp_path / "mine")).num_classes == 10
+    assert load_classifier(str(tmp_path / "mine"), trust_code=True).num_classes == 10
 
 
 def test_images_of_another_size_are_refused_in_words(images: Path, tmp_path: Path) -> None:

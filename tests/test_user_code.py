@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from robustbench_eff.core.code_origin import BY_USER
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.user_code import load_object
 
@@ -30,23 +31,23 @@ def python_path(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_path_may_be_absolute_relative_or_in_the_home_folder(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
     monkeypatch.setenv("HOME", str(file.parent))
-    absolute = load_object(f"{file}:Mine")
+    absolute = load_object(f"{file}:Mine", BY_USER)
     assert absolute.value == 3
     for place in ("./my_code.py:Mine", "my_code.py:Mine", "~/my_code.py:Mine"):
-        assert load_object(place) is absolute
+        assert load_object(place, BY_USER) is absolute
 
 
 def test_a_module_is_found_in_the_working_directory(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
-    assert load_object("helper_of_mine:VALUE") == 3
-    assert load_object("torch.nn:Linear").__name__ == "Linear"
+    assert load_object("helper_of_mine:VALUE", BY_USER) == 3
+    assert load_object("torch.nn:Linear", BY_USER).__name__ == "Linear"
 
 
 def test_a_file_is_executed_again_only_after_a_change(file: Path) -> None:
-    first = load_object(f"{file}:Mine")
-    assert load_object(f"{file}:Mine") is first
+    first = load_object(f"{file}:Mine", BY_USER)
+    assert load_object(f"{file}:Mine", BY_USER) is first
     file.write_text(SOURCE + "# changed\n")
-    assert load_object(f"{file}:Mine") is not first
+    assert load_object(f"{file}:Mine", BY_USER) is not first
 
 
 @pytest.mark.parametrize(
@@ -66,4 +67,4 @@ def test_what_cannot_be_loaded_is_refused_with_a_reason(
     monkeypatch.chdir(file.parent)
     (file.parent / "broken.py").write_text("class (")
     with pytest.raises(UsageError, match=message):
-        load_object(place)
+        load_object(place, BY_USER)

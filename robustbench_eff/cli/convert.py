@@ -11,6 +11,7 @@ from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import MissingInputs, UsageError
 
 from .common import error_boundary, output_console, print_line
+from .options import TrustCodeOption
 
 
 def convert(
@@ -22,6 +23,7 @@ def convert(
     trust_checkpoint: Annotated[
         bool, typer.Option("--trust-checkpoint", help="Unpickle the checkpoint, which can run code.")
     ] = False,
+    trust_code: TrustCodeOption = False,
 ) -> None:
     """Write the checkpoint of a published model as safetensors, with the parameter names of its architecture."""
     with error_boundary():
@@ -32,7 +34,7 @@ def convert(
         from robustbench_eff.models.request import ModelRequest
         from robustbench_eff.registry import build_model
 
-        request = ModelRequest(name=model, weights=weights, trust_checkpoint=trust_checkpoint)
+        request = ModelRequest(name=model, weights=weights, trust_checkpoint=trust_checkpoint, trust_code=trust_code)
         if missing := build_model.missing(request):
             raise MissingInputs(missing)
         classifier = build_model.load(request)

@@ -59,6 +59,7 @@ _PLAIN = (
     "store",
     "votes",
     "alexnet_baseline",
+    "trust_code",
     "skip_missing",
 )
 """Options that become fields of `Settings` unchanged."""
@@ -126,6 +127,13 @@ ClassMapOption: TypeAlias = Annotated[
 WeightsOption: TypeAlias = Annotated[Path | None, typer.Option(help="Weights: safetensors file or PyTorch state_dict.")]
 TrustOption: TypeAlias = Annotated[
     bool, typer.Option("--trust-checkpoint", help="Unpickle --weights, which can run code.")
+]
+TrustCodeOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code",
+        help="Run the programs that files name, such as a suite or the folder of a model; they can do anything.",
+    ),
 ]
 RandomWeightsOption: TypeAlias = Annotated[
     bool,

@@ -13,6 +13,7 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.outside_files import read_text
 
 from .common import error_boundary, error_console, output_console, print_line, resumable
+from .options import QuietOption, TrustCodeOption
 
 if TYPE_CHECKING:
     from robustbench_eff.training.sweep import SweepCallback, SweepResult
@@ -24,7 +25,8 @@ def sweep(
     train_data: Annotated[list[str] | None, typer.Option(help="Training images: NAME=PATH.")] = None,
     data: Annotated[list[str] | None, typer.Option(help="Images to evaluate on: NAME=PATH.")] = None,
     workers: Annotated[int, typer.Option(help="Number of trainings that run at the same time.")] = 1,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+    trust_code: TrustCodeOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Train and evaluate a grid of recipes with several seeds (resumable)."""
     with error_boundary():
@@ -38,7 +40,7 @@ def sweep(
         plan = plan.located(locations.from_options(train_data or []), locations.from_options(data or []))
         with resumable(out):
             on_job = None if quiet else _job_printer(len(plan.recipes()) * len(plan.seeds))
-            result = run_sweep(plan, out, workers, on_job)
+            result = run_sweep(plan, out, workers, on_job, trust_code=trust_code)
         for table in sweep_table.tables(result):
             output_console().print(sweep_table.rich_table(table))
             for line in table.below:

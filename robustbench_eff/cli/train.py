@@ -14,6 +14,7 @@ from robustbench_eff.registry.defenses import DEFENSES
 from robustbench_eff.reports.formatting import percent
 
 from .common import error_boundary, error_console, output_console, print_line, resumable
+from .options import QuietOption, TrustCodeOption
 
 if TYPE_CHECKING:
     from robustbench_eff.defenses.training_state import Epoch
@@ -65,7 +66,8 @@ def train(
         int, typer.Option(help="Seed of the initialization, the order of images, augmentation and attacks.")
     ] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")] = False,
+    trust_code: TrustCodeOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Train a network with a defense (resumable); start it with torchrun for several processes."""
     with error_boundary():
@@ -82,6 +84,7 @@ def train(
 
 
 def _train(settings: TrainSettings, *, quiet: bool) -> None:
+    from robustbench_eff.models.architectures import users_code
     from robustbench_eff.system import devices
     from robustbench_eff.training.train import train as run
 
@@ -95,7 +98,8 @@ def _train(settings: TrainSettings, *, quiet: bool) -> None:
         print_line(console, f"{name}: {percent(accuracy)} %")
     passes = f"{card.passes_per_sample:g} passes per image"
     print_line(console, f"{card.defense}, {passes}. Written to {settings.out}.")
-    print_line(console, f"To evaluate it: robust-eval --model {settings.out}")
+    trust = "" if users_code(settings.arch) is None else " --trust-code"
+    print_line(console, f"To evaluate it: robust-eval --model {settings.out}{trust}")
 
 
 def _print_epoch(stage: str, epoch: Epoch, total: int) -> None:

@@ -7,12 +7,15 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
+from .code_origin import CodeOrigin
 from .errors import RobustEvalError, UsageError, did_you_mean
 from .source_code import is_users
 
@@ -20,21 +23,23 @@ FORMS = "Write path/to/file.py:NAME or package.module:NAME."
 TRACEBACK = "ROBUST_EVAL_TRACEBACK=1 prints the whole traceback."
 
 
-def load_object(place: str) -> Any:
+def load_object(place: str, origin: CodeOrigin) -> Any:
     """Return an object of the user's code.
 
     A file is executed once per content: loading it again returns the same objects until the file changes.
 
     Args:
         place: `path/to/file.py:name`, where the path may be relative, absolute or begin with `~`, or
-            `package.module:name`. Both the folder of a file and, for a module, the working directory are added to the
-            Python path.
+            `package.module:name`. The folder of a file and, for a module, the working directory are added to the end
+            of the Python path.
+        origin: Who names the place.
 
     Raises:
-        UsageError: The text does not have that form, the file or module cannot be imported, or it does not define the
-            name.
+        UsageError: The text does not have that form, a file names the place and is not trusted, the file or module
+            cannot be imported, or it does not define the name.
     """
     code, name = split_place(place)
+    origin.check(code, name)
     path = Path(code).expanduser()
     module = _executed(path.resolve(), path.read_bytes()) if _is_file(code) and path.is_file() else load_module(code)
     return get_attribute(module, name, code)
@@ -114,6 +119,28 @@ def raised_at(error: Exception) -> str:
     return f"{frame.filename}:{frame.lineno}"
 
 
+@contextmanager
+def neighbours_first(path: Path) -> Iterator[None]:
+    """Let code of a file import its neighbours as a script does: before any installed package of the same name.
+
+    Afterwards they come last, so that a library that is imported later is the installed one.
+
+    Args:
+        path: The file; anything else changes nothing.
+    """
+    if not path.is_file():
+        yield
+        return
+    folder = str(path.parent.resolve())
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        if folder in sys.path:
+            sys.path.remove(folder)
+        _add_to_path(Path(folder))
+
+
 def _is_file(code: str) -> bool:
     return code.endswith(".py")
 
@@ -126,7 +153,6 @@ def _executed(path: Path, content: bytes) -> ModuleType:
 
 
 def _execute(path: Path) -> ModuleType:
-    _add_to_path(path.parent.resolve())
     # A unique name: a file called copy.py must not replace the standard library's copy, nor another file of that name.
     path_hash = hashlib.blake2b(str(path.resolve()).encode(), digest_size=4).hexdigest()
     name = f"_robust_eval_user_{path.stem}_{path_hash}"
@@ -136,7 +162,8 @@ def _execute(path: Path) -> ModuleType:
             raise UsageError(f"{path} cannot be imported.")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module  # dataclasses and pickle look a module up by name
-        spec.loader.exec_module(module)
+        with neighbours_first(path):
+            spec.loader.exec_module(module)
     except RobustEvalError:
         raise
     except Exception as error:
@@ -159,8 +186,9 @@ class _FromSource(SourceFileLoader):
 
 
 def _add_to_path(folder: Path) -> None:
+    """Add a folder to the end of the Python path, where its files cannot take the place of an installed package."""
     if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+        sys.path.append(str(folder))
 
 
 def _import_error(code: str, error: Exception) -> UsageError:

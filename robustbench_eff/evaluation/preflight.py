@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
+from robustbench_eff.core.code_origin import BY_USER, CodeOrigin
 from robustbench_eff.core.errors import Missing, MissingInputs, UsageError
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.request import ModelRequest
@@ -78,7 +79,7 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Preflight
     requested = _requested_models(models, settings, device)
     named = {benchmark.name: benchmark for model in requested for benchmark in model.benchmarks}
     changes = _perturbations(named, settings)
-    surrogates = _surrogates(changes)
+    surrogates = _surrogates(changes, settings)
     published = {
         name: available(benchmark, locations.place(benchmark, settings.data), changes[name])
         for name, benchmark in named.items()
@@ -106,6 +107,8 @@ def _requested_models(models: Sequence[Model], settings: Settings, device: str) 
         subject: ModelOrRequest = ModelRequest(name=model) if isinstance(model, str) else model
         if isinstance(subject, Classifier):
             subject = subject.placed(device)
+        elif settings.trust_code:
+            subject = replace(subject, trust_code=True)
         names = dict.fromkeys(settings.benchmarks or _own_benchmarks(subject, suite.benchmarks(), settings.data))
         rows = [build_benchmark.benchmark(name, locations.location(name, settings.data)) for name in names]
         requested.append(RequestedModel(subject, rows))
@@ -142,7 +145,7 @@ def _perturbations(named: Mapping[str, Benchmark], settings: Settings) -> dict[s
         return dict.fromkeys(named, explicit)
     suite = build_benchmark.suite(settings.suite)
     texts = {name: _texts(suite, name, settings) for name in named}
-    read = {group: perturbations(group) for group in set(map(tuple, texts.values()))}
+    read = {group: perturbations(group, _origin(settings)) for group in set(map(tuple, texts.values()))}
     return {name: read[tuple(group)] for name, group in texts.items()}
 
 
@@ -155,9 +158,15 @@ def _texts(suite: Suite, benchmark: str, settings: Settings) -> list[str]:
     return expand_sets(texts)
 
 
-def _surrogates(changes: Mapping[str, Sequence[Perturbation]]) -> dict[str, ModelRequest]:
+def _surrogates(changes: Mapping[str, Sequence[Perturbation]], settings: Settings) -> dict[str, ModelRequest]:
     names = [change.transfer_from for group in changes.values() for change in group if change.transfer_from]
-    return {name: ModelRequest(name=name) for name in names}
+    file = _origin(settings).file
+    return {name: ModelRequest(name=name, named_in=file, trust_code=settings.trust_code) for name in names}
+
+
+def _origin(settings: Settings) -> CodeOrigin:
+    """Who wrote the texts of the perturbations."""
+    return BY_USER if settings.explicit_perturbations else CodeOrigin(f"Suite {settings.suite}", settings.trust_code)
 
 
 def _find_missing(

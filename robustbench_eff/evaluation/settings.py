@@ -86,6 +86,8 @@ class Settings:
     """How often the referee classifies each image; None for once, or for a network that draws random numbers for enough
     votes that they move an accuracy by at most one percentage point. A number makes every model count as such a
     network."""
+    trust_code: bool = False
+    """Run the programs that files name: a suite an attack or a model, the folder of a training its architecture."""
     skip_missing: bool = False
     """Evaluate what is available if something is missing, and report what was skipped."""
 
@@ -153,4 +155,5 @@ class EvaluateOptions(TypedDict, total=False):
     shuffle_shards: bool
     target_ci: float | None
     votes: int | None
+    trust_code: bool
     skip_missing: bool

@@ -7,8 +7,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from robustbench_eff.benchmarks.readers.decode import decode
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.outside_files import read_bytes
 from robustbench_eff.registry import build_styliser
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.perturbation_sets import constants_for
@@ -26,8 +28,9 @@ def sheet(photograph: Path, corruptions: Sequence[str]) -> Image.Image:
             leaves the constants open, those for the size of the sheet's photographs.
 
     Raises:
-        UsageError: The file is not an image, or the corruptions are none, cannot be generated, or have several sets of
+        UsageError: The file cannot be read, or the corruptions are none, cannot be generated, or have several sets of
             constants.
+        DataError: The file is not an image.
         SpecError: A corruption is unknown.
     """
     from robustbench_eff.corruptions.contact_sheet import SIDE, contact_sheet
@@ -51,9 +54,9 @@ def style_sheet(photograph: Path, style: Path, stylisers: Sequence[str] = ()) ->
         stylisers: Spec texts of stylisers; empty for all that need no weights.
 
     Raises:
-        UsageError: A file is not an image.
+        UsageError: A file cannot be read.
         SpecError: A styliser is unknown.
-        DataError: The weights of a styliser are missing.
+        DataError: A file is not an image, or the weights of a styliser are missing.
     """
     from robustbench_eff.corruptions import contact_sheet as sheets
 
@@ -62,9 +65,4 @@ def style_sheet(photograph: Path, style: Path, stylisers: Sequence[str] = ()) ->
 
 
 def _picture(path: Path) -> Image.Image:
-    try:
-        picture = Image.open(path)
-        picture.load()
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read as a picture: {error}.") from error
-    return picture
+    return decode(read_bytes(path, UsageError), str(path))

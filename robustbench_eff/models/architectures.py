@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from robustbench_eff.core import spec
+from robustbench_eff.core.code_origin import BY_USER, CodeOrigin
 from robustbench_eff.core.errors import ModelError, UsageError, did_you_mean, reason
 
 from .request import ModelRequest
@@ -54,23 +55,26 @@ def effnet_micro(
 
 OWN: Mapping[str, Callable[..., nn.Module]] = {"effnet_micro": effnet_micro, "small_cnn": SmallCNN}
 """Architectures of this package, by name."""
+LIBRARIES = ("timm", "torchvision")
+"""Prefixes of the architectures of other libraries."""
 
 
-def build(text: str, num_classes: int) -> nn.Module:
+def build(text: str, num_classes: int, origin: CodeOrigin = BY_USER) -> nn.Module:
     """Return a network in eval mode with its own initialization, drawn from torch's global generator.
 
     Args:
         text: One of `OWN`, `timm:NAME` or `torchvision:NAME`, each with arguments in parentheses if needed, or
             `path/to/file.py:factory`, whose factory must know the number of classes itself.
         num_classes: Number of outputs, for all but a user's factory.
+        origin: Who wrote the text.
 
     Raises:
         SpecError: The text cannot be read.
-        UsageError: The name is unknown, or the user's code cannot be imported.
+        UsageError: The name is unknown, the user's code cannot be imported, or a file names it and is not trusted.
         ModelError: The network cannot be built.
     """
-    if ".py:" in text and "(" not in text:  # such a path may contain characters that a spec text may not
-        return _build_users(text, {})
+    if (code := users_code(text)) is not None:
+        return _build_users(code, origin)
     parsed = spec.parse(text)
     prefix, colon, name = parsed.name.partition(":")
     arguments = {"num_classes": num_classes, **parsed.arguments}
@@ -81,18 +85,32 @@ def build(text: str, num_classes: int) -> nn.Module:
         return _call(OWN[parsed.name], text, arguments)
     if prefix == "timm":
         return timm_models.untrained(name, arguments)
-    if prefix == "torchvision":
-        from torchvision import models
+    from torchvision import models
 
-        return _call(models.get_model, text, {"name": name, "weights": None, **arguments})
-    return _build_users(parsed.name, parsed.arguments)
+    return _call(models.get_model, text, {"name": name, "weights": None, **arguments})
 
 
-def _build_users(name: str, arguments: Mapping[str, Any]) -> nn.Module:
-    request = ModelRequest(name=name, model_args=arguments)
-    if missing := USER_MODULES.missing(name, request):
+def users_code(text: str) -> spec.Spec | None:
+    """Return the place of the factory that an architecture names, and its arguments; None for one of a library.
+
+    Args:
+        text: As for `build`.
+
+    Raises:
+        SpecError: The text cannot be read.
+    """
+    if ".py:" in text and "(" not in text:  # such a path may contain characters that a spec text may not
+        return spec.Spec(text, {})
+    parsed = spec.parse(text)
+    prefix, colon, _ = parsed.name.partition(":")
+    return parsed if colon and prefix not in LIBRARIES else None
+
+
+def _build_users(code: spec.Spec, origin: CodeOrigin) -> nn.Module:
+    request = ModelRequest(name=code.name, model_args=code.arguments, named_in=origin.file, trust_code=origin.trusted)
+    if missing := USER_MODULES.missing(code.name, request):
         raise UsageError(f"{missing[0].what} does not exist.", missing[0].how)
-    return USER_MODULES.build(name, request).module
+    return USER_MODULES.build(code.name, request).module
 
 
 def _call(factory: Callable[..., nn.Module], text: str, arguments: Mapping[str, Any]) -> nn.Module:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from robustbench_eff.core.code_origin import CodeOrigin
 from robustbench_eff.core.errors import Missing, ModelError, UsageError
 from robustbench_eff.core.outside_files import check_file
 from robustbench_eff.core.preprocessing import Mode, PerChannel, Preprocessing, Size, size_before_crop
@@ -38,6 +39,8 @@ class ModelOptions(TypedDict, total=False):
     """Keyword arguments for the function that builds the network."""
     trust_checkpoint: bool
     """Unpickle a weights file that contains more than tensors, which may run code."""
+    trust_code: bool
+    """Run the program that the model's folder names as its architecture."""
     random_weights: bool
     """Draw the weights that no file gives at random, under a fixed seed; every row then says so."""
 
@@ -68,8 +71,17 @@ class ModelRequest:
     """Keyword arguments for the function that builds the network."""
     trust_checkpoint: bool = False
     """Unpickle a weights file that contains more than tensors, which may run code."""
+    trust_code: bool = False
+    """Run the programs that files name: the folder of the model, or the file in `named_in`."""
+    named_in: str = ""
+    """The file that names the model, such as a suite; empty where the user does."""
     random_weights: bool = False
     """Draw the weights that no file gives at random, under a fixed seed; every row then says so."""
+
+    @property
+    def origin(self) -> CodeOrigin:
+        """Who names the model, and with it the program that it may be."""
+        return CodeOrigin(self.named_in, self.trust_code)
 
     def __post_init__(self) -> None:
         """Check that mean and std come together, in units of pixels in [0, 1]."""

@@ -31,8 +31,8 @@ def load_classifier(model: str | nn.Module, *, device: str = "auto", **options: 
             that returns logits.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         **options: `weights`, `num_classes`, `mean`, `std`, `input_size`, `geometry`, `model_args`,
-            `trust_checkpoint` and `random_weights`; see `ModelOptions`. A module gets pixels in [0, 1] unless `mean`
-            and `std` are given.
+            `trust_checkpoint`, `trust_code` and `random_weights`; see `ModelOptions`. A module gets pixels in [0, 1]
+            unless `mean` and `std` are given.
 
     Raises:
         MissingInputs: A file or a download that the model needs is missing.

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, cast
 
 from robustbench_eff.core import spec
+from robustbench_eff.core.code_origin import BY_USER, CodeOrigin
 from robustbench_eff.core.errors import SpecError, UsageError, did_you_mean
 from robustbench_eff.storage.stored_cell import CLEAN, PerturbationKind
 
@@ -78,7 +79,7 @@ class Perturbation:
 UNPERTURBED = Perturbation(text=CLEAN, kind="none")
 
 
-def parse_perturbation(text: str) -> Perturbation:
+def parse_perturbation(text: str, origin: CodeOrigin = BY_USER) -> Perturbation:
     """Return the perturbation that a text describes.
 
     Args:
@@ -86,9 +87,11 @@ def parse_perturbation(text: str) -> Perturbation:
             `pgd(eps=4/255, steps=50)`; `foolbox:NAME(...)` for an attack of Foolbox; `path/to/file.py:CLASS(...)` for
             an attack of the user; an attack may be followed by ` from MODEL` or ` on smoothing(...)`; `smoothing(...)`
             for a certificate.
+        origin: Who wrote the text.
 
     Raises:
         SpecError: The text cannot be read, its name is not in the tables, or a field is unknown or has a wrong value.
+        UsageError: An attack of the user cannot be loaded, or a file names it and is not trusted.
     """
     if text == CLEAN:
         return UNPERTURBED
@@ -97,7 +100,7 @@ def parse_perturbation(text: str) -> Perturbation:
     if smoothed or parsed.name == SMOOTHING:
         from .smoothed import parse_smoothed
 
-        return parse_smoothed(text)
+        return parse_smoothed(text, origin)
     constants = parsed.arguments.get("constants")
     if constants == BY_SIZE:
         return _by_size(parsed)
@@ -105,7 +108,7 @@ def parse_perturbation(text: str) -> Perturbation:
         return _described("corruption", parsed.name, parse_corruption(text))
     if parsed.name in SEQUENCES:
         return _described("sequence", parsed.name, parse_sequence(text))
-    return _attack(text)
+    return _attack(text, origin)
 
 
 def with_constants(perturbation: Perturbation, constants: str) -> Perturbation:
@@ -125,19 +128,21 @@ def with_constants(perturbation: Perturbation, constants: str) -> Perturbation:
     )
 
 
-def as_perturbation(value: str | Component) -> Perturbation:
+def as_perturbation(value: str | Component, origin: CodeOrigin = BY_USER) -> Perturbation:
     """Return the perturbation that a text describes, or that an object of the user is.
 
     Args:
         value: A text as for `parse_perturbation`, or an attack, a corruption, a frame sequence or a `Smoothing`. An
             instance of a row's class gets the text that would build it; any other is named `module:CLASS`.
+        origin: Who wrote the text.
 
     Raises:
         SpecError: As for `parse_perturbation`.
-        UsageError: The object is neither a corruption nor a sequence, and `check_attack` refuses it.
+        UsageError: As for `parse_perturbation`; or the object is neither a corruption nor a sequence, and
+            `check_attack` refuses it.
     """
     if isinstance(value, str):
-        return parse_perturbation(value)
+        return parse_perturbation(value, origin)
     from robustbench_eff.core.types import FrameGenerator, ImageCorruption
 
     name = ATTACKS.name_of(value)
@@ -153,18 +158,19 @@ def as_perturbation(value: str | Component) -> Perturbation:
     return _described("attack", name, value)
 
 
-def perturbations(values: Iterable[str | Component]) -> list[Perturbation]:
+def perturbations(values: Iterable[str | Component], origin: CodeOrigin = BY_USER) -> list[Perturbation]:
     """Return the perturbations of a run: the clean images first, sets replaced by their members, nothing twice.
 
     Args:
         values: Texts, names of perturbation sets, or objects as for `as_perturbation`.
+        origin: Who wrote the texts.
 
     Raises:
         SpecError: As for `parse_perturbation`.
         UsageError: As for `as_perturbation`.
     """
     ordered = [UNPERTURBED]
-    for change in map(as_perturbation, expand_sets(values)):
+    for change in (as_perturbation(value, origin) for value in expand_sets(values)):
         ordered += [change] if change.after is None else [parse_perturbation(change.after), change]
     return list(dict.fromkeys(ordered))
 
@@ -182,18 +188,20 @@ def expand_sets(values: Iterable[Any]) -> list[Any]:
     ]
 
 
-def parse_attack(text: str) -> Attack:
+def parse_attack(text: str, origin: CodeOrigin = BY_USER) -> Attack:
     """Return the attack that a text describes.
 
     Args:
         text: Name and fields as for `parse_perturbation`. For `ATTACK from MODEL` early stopping is switched off,
             because examples that stop at the surrogate's decision boundary transfer poorly.
+        origin: Who wrote the text.
 
     Raises:
         SpecError: The name is not in the table, a field is unknown or has a wrong value, or the attack cannot run
             without early stopping on a surrogate.
+        UsageError: As for `parse_perturbation`.
     """
-    return _attack(text).attack
+    return _attack(text, origin).attack
 
 
 def attack_names() -> dict[str, str]:
@@ -208,13 +216,13 @@ def _by_size(parsed: spec.Spec) -> Perturbation:
     return replace(at_imagenet, text=text_with_constants(spec.parse(at_imagenet.text), BY_SIZE), by_size=True)
 
 
-def _attack(text: str) -> Perturbation:
+def _attack(text: str, origin: CodeOrigin) -> Perturbation:
     written, _, surrogate = text.partition(TRANSFER)
     surrogate = surrogate.strip()
     parsed = spec.parse(written)
     prefix, _, rest = parsed.name.partition(":")
     is_adapted = bool(rest) and prefix in ADAPTERS
-    component: Any = _adapted(ADAPTERS[prefix].load(), rest, parsed) if is_adapted else _plain_attack(parsed)
+    component: Any = _adapted(ADAPTERS[prefix].load(), rest, parsed) if is_adapted else _plain_attack(parsed, origin)
     if surrogate and component.max_passes > ONE_STEP:
         if not hasattr(component, "early_stop"):
             raise SpecError(
@@ -233,14 +241,14 @@ def _attack(text: str) -> Perturbation:
     )
 
 
-def _plain_attack(parsed: spec.Spec) -> Attack:
+def _plain_attack(parsed: spec.Spec, origin: CodeOrigin) -> Attack:
     """An attack of the table or of the user."""
     name = parsed.name
     if name in ATTACKS:
         return cast("Attack", ATTACKS.build(parsed))
     refuse_set(parsed)
     if ":" in name:
-        return _user_attack(parsed)
+        return _user_attack(parsed, origin)
     if name.endswith(".py"):
         raise SpecError(f"{name} does not name a class of the file.", f"Write {name}:CLASS.")
     known = attack_names()
@@ -255,11 +263,11 @@ def _plain_attack(parsed: spec.Spec) -> Attack:
     )
 
 
-def _user_attack(parsed: spec.Spec) -> Attack:
+def _user_attack(parsed: spec.Spec, origin: CodeOrigin) -> Attack:
     from .user_attack import load_attack
 
     try:
-        return load_attack(parsed)
+        return load_attack(parsed, origin)
     except UsageError as error:
         prefix = parsed.name.partition(":")[0]
         hint = did_you_mean(prefix, ADAPTERS)

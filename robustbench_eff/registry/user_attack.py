@@ -7,6 +7,7 @@ import inspect
 from typing import Any, cast, get_args
 
 from robustbench_eff.core import spec
+from robustbench_eff.core.code_origin import CodeOrigin
 from robustbench_eff.core.errors import RobustEvalError, SpecError, UsageError
 from robustbench_eff.core.types import Attack, AttackUses
 from robustbench_eff.core.user_code import load_object
@@ -15,18 +16,20 @@ ATTRIBUTES = ("version", "threat", "uses", "stochastic", "max_passes")
 """Attributes that every attack has besides its fields."""
 
 
-def load_attack(parsed: spec.Spec) -> Attack:
+def load_attack(parsed: spec.Spec, origin: CodeOrigin) -> Attack:
     """Return an attack of the user's own class.
 
     Args:
         parsed: Name `path/to/file.py:CLASS` or `package.module:CLASS`, and values of the class's fields.
+        origin: Who names the class.
 
     Raises:
         SpecError: The class is not a dataclass, a field is unknown, lacks a value or has a wrong one, or the class
             refuses the values.
-        UsageError: The class cannot be loaded, or is not an attack; see `check_attack`.
+        UsageError: The class cannot be loaded, a file names it and is not trusted, or it is not an attack; see
+            `check_attack`.
     """
-    kind = load_object(parsed.name)
+    kind = load_object(parsed.name, origin)
     if not inspect.isclass(kind) or not dataclasses.is_dataclass(kind):
         raise SpecError(
             f"{parsed.name} is not a dataclass.", "Write an attack as a class with @dataclass(frozen=True)."

@@ -11,7 +11,7 @@ from typing import Any
 from robustbench_eff.core.errors import Missing, MissingInputs, UsageError
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.defenses.network import Dependencies
-from robustbench_eff.defenses.recipe import Recipe, Requirements
+from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.models import aliases, architectures
 from robustbench_eff.models.classifier import Classifier
@@ -81,7 +81,7 @@ def missing_inputs(settings: TrainSettings) -> list[Missing]:
     """
     missing = missing_images(settings.benchmark, settings.data, settings.validation, settings.unlabelled)
     teacher = settings.recipe.requirements.teacher
-    return missing if teacher is None else missing + build_model.missing(ModelRequest(name=teacher))
+    return missing if teacher is None else missing + build_model.missing(settings.request(teacher))
 
 
 def open_inputs(settings: TrainSettings) -> TrainingInputs:
@@ -99,12 +99,12 @@ def open_inputs(settings: TrainSettings) -> TrainingInputs:
     """
     recipe = settings.recipe
     _check(settings, recipe)
-    architectures.build(settings.arch, PROBE_NUM_CLASSES)  # before images are decoded
+    architectures.build(settings.arch, PROBE_NUM_CLASSES, settings.origin)  # before images are decoded
     schedule = settings.plan(recipe.passes)
     device = _device(settings.device)
     request = ModelRequest(name=settings.arch, input_size=settings.input_size, mean=(0.5,), std=(0.5,))
     preprocessing = plain_preprocessing(request)
-    dependencies = _load(recipe.requirements, preprocessing, device)
+    dependencies = _load(settings, preprocessing, device)
     data = open_training_data(
         settings.benchmark,
         settings.data,
@@ -146,16 +146,17 @@ def _device(name: str) -> str:
     return f"cuda:{os.environ['LOCAL_RANK']}" if device == "cuda" and "LOCAL_RANK" in os.environ else device
 
 
-def _load(requirements: Requirements, preprocessing: Preprocessing, device: str) -> Dependencies:
-    styliser, teacher = requirements.styliser, requirements.teacher
+def _load(settings: TrainSettings, preprocessing: Preprocessing, device: str) -> Dependencies:
+    styliser, teacher = settings.recipe.requirements.styliser, settings.recipe.requirements.teacher
     return Dependencies(
         styliser=None if styliser is None else build_styliser.styliser(styliser),
-        teacher=None if teacher is None else _teacher(teacher, preprocessing, device),
+        teacher=None if teacher is None else _teacher(settings.request(teacher), preprocessing, device),
     )
 
 
-def _teacher(name: str, preprocessing: Preprocessing, device: str) -> Classifier:
-    teacher = build_model.load(ModelRequest(name=name), device)
+def _teacher(request: ModelRequest, preprocessing: Preprocessing, device: str) -> Classifier:
+    name = request.name
+    teacher = build_model.load(request, device)
     size = teacher.preprocessing.geometry.size
     if size != preprocessing.geometry.size:
         raise UsageError(f"The teacher {name} wants images of {size} pixels.", f"Train with --input-size {size}.")

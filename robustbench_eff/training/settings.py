@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from robustbench_eff.core import spec
+from robustbench_eff.core.code_origin import CodeOrigin
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.threat import Threat
 from robustbench_eff.defenses.recipe import Recipe
 from robustbench_eff.defenses.schedule import Schedule
+from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import build_defense
 from robustbench_eff.registry.perturbation import parse_attack, parse_perturbation
 
@@ -38,6 +40,7 @@ class TrainOptions(TypedDict, total=False):
     input_size: int
     seed: int
     device: str
+    trust_code: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,11 @@ class TrainSettings:
     """Seed of initialization, order, augmentation and attacks."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
+    trust_code: bool = False
+    """Run the programs that files name: a sweep an architecture, an attack or a teacher, a teacher's folder its
+    architecture."""
+    named_in: str = ""
+    """The file that holds these settings, such as a sweep; empty where the user does."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.defense, str) and not _is_recipe(self.defense):
@@ -89,6 +97,19 @@ class TrainSettings:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
 
     @property
+    def origin(self) -> CodeOrigin:
+        """Who names the programs in the settings."""
+        return CodeOrigin(self.named_in, self.trust_code)
+
+    def request(self, name: str) -> ModelRequest:
+        """Return the request for a model that the settings name.
+
+        Args:
+            name: Name of the model.
+        """
+        return ModelRequest(name=name, named_in=self.named_in, trust_code=self.trust_code)
+
+    @property
     def recipe(self) -> Recipe:
         """The recipe; raises SpecError for a text with an unknown name or field."""
         return build_defense.defense(self.defense) if isinstance(self.defense, str) else self.defense
@@ -102,8 +123,9 @@ class TrainSettings:
     def validation_attack_text(self) -> str:
         """The canonical spec text of the validation attack, which needs linf or l2 and an eps (else UsageError)."""
         own = self.recipe.threat or DEFAULT_THREAT
-        text = parse_perturbation(self.validation_attack or f"pgd(eps={own.eps}, norm={own.norm}, steps=10)").text
-        threat = parse_attack(text).threat
+        written = self.validation_attack or f"pgd(eps={own.eps}, norm={own.norm}, steps=10)"
+        text = parse_perturbation(written, self.origin).text
+        threat = parse_attack(text, self.origin).threat
         if threat.eps == math.inf or threat.norm not in ("linf", "l2"):
             raise UsageError(
                 f"{text} cannot be used for validation.", "Choose an attack in linf or l2 with an eps, such as pgd."

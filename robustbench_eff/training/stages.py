@@ -165,7 +165,7 @@ class TrainingStages:
     def _build(self) -> nn.Module:
         settings = self.inputs.settings
         with rng.global_generators(settings.seed, "initialisation"):
-            return architectures.build(settings.arch, self.labelled.num_classes).to(self.inputs.device)
+            return architectures.build(settings.arch, self.labelled.num_classes, settings.origin).to(self.inputs.device)
 
     def validate(self, module: nn.Module, count: int = FINAL_VALIDATION_IMAGES) -> ValidationMetrics:
         """Return the accuracy on held-out images, clean and under the validation attack.
@@ -176,7 +176,7 @@ class TrainingStages:
         """
         settings, classify = self.inputs.settings, self._classifier(module)
         images, labels = self.validation_images[:count], self.validation_labels[:count]
-        attack = parse_attack(settings.validation_attack_text)
+        attack = parse_attack(settings.validation_attack_text, settings.origin)
         threat = attack.threat
         variants = [images, attack(classify, images, labels)]
         if settings.validation_attack is None:  # only at the recipe's own radius is a step of that length fair

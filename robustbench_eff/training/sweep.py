@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean
 from typing import Any, NamedTuple
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
 from robustbench_eff.core.disk import atomic_write
 from robustbench_eff.core.errors import Missing, MissingInputs, RobustEvalError, UsageError
-from robustbench_eff.core.flags import flags_over
 from robustbench_eff.evaluation.evaluate import evaluate
 from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.models import architectures
-from robustbench_eff.registry import build_benchmark
+from robustbench_eff.registry import build_benchmark, build_model
 from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.registry.perturbation import perturbations
-from robustbench_eff.scores.score import Score
 from robustbench_eff.system import devices
+from robustbench_eff.system.child_processes import safe_path
 
 from .inputs import PROBE_NUM_CLASSES, missing_inputs
 from .settings import TrainSettings
+from .sweep_columns import column_flags, columns
 from .sweep_spec import Summary, Sweep, differences, folder_name, summaries
 from .train import train
 
@@ -36,8 +35,6 @@ RESULTS = "results.json"
 """File name of the results in the folder of a sweep."""
 DATA_FIELDS = ("data", "validation", "unlabelled")
 """Fields of a training that hold locations on this machine, which are left out of the results."""
-MEASURED = ("accuracy", "robust_accuracy", "shape_bias")
-"""Metrics that become columns."""
 
 
 class Job(NamedTuple):
@@ -114,7 +111,14 @@ class SweepResult:
         return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def run_sweep(sweep: Sweep, out: Path, workers: int = 1, on_job: SweepCallback | None = None) -> SweepResult:
+def run_sweep(
+    sweep: Sweep,
+    out: Path,
+    workers: int = 1,
+    on_job: SweepCallback | None = None,
+    *,
+    trust_code: bool = False,
+) -> SweepResult:
     """Train and evaluate everything that is not finished yet, and write OUT/results.json.
 
     The sweep continues when a training fails.
@@ -124,19 +128,20 @@ def run_sweep(sweep: Sweep, out: Path, workers: int = 1, on_job: SweepCallback |
         out: Folder of the sweep, with one folder per training.
         workers: Number of trainings that run at the same time, at least 1.
         on_job: Called after every job.
+        trust_code: Run the programs that the sweep names as an architecture, an attack or a model.
 
     Returns:
         The results, including the error messages of failed jobs.
 
     Raises:
-        UsageError: A setting is wrong, an input is missing, or a text has an unknown name or field (SpecError,
-            MissingInputs); before any work.
+        UsageError: A setting is wrong, an input is missing, a text has an unknown name or field (SpecError,
+            MissingInputs), or the sweep names a program and is not trusted; before any work.
     """
     if workers < 1:
         raise UsageError(f"workers must be at least 1, got {workers}.")
     recipes = sweep.recipes()
     jobs = {
-        Job(row, seed): _settings(sweep, text, out / folder_name(row, seed), seed)
+        Job(row, seed): replace(_settings(sweep, text, out / folder_name(row, seed), seed), trust_code=trust_code)
         for seed in sweep.seeds
         for row, text in recipes.items()
     }
@@ -182,7 +187,8 @@ def _run_jobs(
             yield job, partial(train_and_evaluate, settings, sweep)
         return
     pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
-    futures = {pool.submit(train_and_evaluate, settings, sweep): job for job, settings in jobs.items()}
+    with safe_path():
+        futures = {pool.submit(train_and_evaluate, settings, sweep): job for job, settings in jobs.items()}
     try:
         for future in as_completed(futures):
             yield futures[future], future.result
@@ -216,6 +222,7 @@ def train_and_evaluate(settings: TrainSettings, sweep: Sweep) -> Outcome:
             limit=sweep.limit,
             store=settings.out / "store",
             device=settings.device,
+            trust_code=settings.trust_code,
         )
         result = evaluate(str(settings.out), settings=options)
         result.check()
@@ -224,55 +231,14 @@ def train_and_evaluate(settings: TrainSettings, sweep: Sweep) -> Outcome:
     return Outcome(card.passes_per_sample, values, flags)
 
 
-def columns(scores: list[Score]) -> dict[str, float]:
-    """Return values by column: accuracies by benchmark and perturbation, and shape biases.
-
-    Accuracies under corruptions become a single column, their mean.
-
-    Args:
-        scores: The scores of an evaluation.
-    """
-    return {name: fmean(values) for name, of in _by_column(scores).items() if (values := _values(of))}
-
-
-def column_flags(scores: list[Score]) -> dict[str, tuple[str, ...]]:
-    """Return the flags of the values by column; columns without flags are left out.
-
-    Args:
-        scores: The scores of an evaluation.
-    """
-    found = {name: flags_over([score.flags for score in of]) for name, of in _by_column(scores).items()}
-    return {name: flags for name, flags in found.items() if flags}
-
-
-def _values(scores: Sequence[Score]) -> list[float]:
-    return [score.value for score in scores if score.value is not None]
-
-
-def _by_column(scores: Sequence[Score]) -> dict[str, list[Score]]:
-    """Scores with a value by the column that they belong to; of several for one column of a single cell, the last."""
-    found: dict[str, list[Score]] = {}
-    corrupted: dict[str, list[Score]] = {}
-    for score in scores:
-        if score.metric not in MEASURED or score.value is None:
-            continue
-        if score.metric == "shape_bias":
-            found[f"{score.benchmark}, shape bias"] = [score]
-        elif score.kind == "corruption":
-            corrupted.setdefault(score.benchmark, []).append(score)
-        elif score.kind == "attack":
-            found[f"{score.benchmark}, {score.perturbation}"] = [score]
-        elif score.kind == "none":
-            found[score.benchmark] = [score]
-    return found | {f"{name}, mean of {len(of)} corruptions": of for name, of in corrupted.items()}
-
-
 def _settings(sweep: Sweep, defense: str, out: Path, seed: int) -> TrainSettings:
     fields = dict(sweep.train)
     data = fields.pop("data", {})
     if not isinstance(data, dict):
         raise UsageError(f"train: data must map names to places, got {data!r}.")
-    return spec.build(TrainSettings, spec.Spec("train", fields), data=data, defense=defense, out=out, seed=seed)
+    given = {"data": data, "defense": defense, "out": out, "seed": seed}
+    own = {"named_in": f"Sweep {sweep.title!r}", "trust_code": False}  # not for the file to say
+    return spec.build(TrainSettings, spec.Spec("train", fields), **given, **own)
 
 
 def _check(sweep: Sweep, settings_of_jobs: list[TrainSettings]) -> None:
@@ -282,10 +248,13 @@ def _check(sweep: Sweep, settings_of_jobs: list[TrainSettings]) -> None:
         settings.plan(settings.recipe.passes)
         _ = settings.validation_attack_text
         missing += missing_inputs(settings)
-    architectures.build(settings_of_jobs[0].arch, PROBE_NUM_CLASSES)
-    devices.resolve_device(settings_of_jobs[0].device)
+    first = settings_of_jobs[0]
+    architectures.build(first.arch, PROBE_NUM_CLASSES, first.origin)
+    devices.resolve_device(first.device)
     for part in sweep.evaluate:
-        perturbations(part.perturbations)
+        for change in perturbations(part.perturbations, first.origin):
+            if change.transfer_from is not None:
+                missing += build_model.missing(first.request(change.transfer_from))
         for name in part.benchmarks:
             benchmark = build_benchmark.benchmark(name, sweep.data.get(name))
             missing += missing_data(benchmark, locations.place(benchmark, sweep.data))

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from robustbench_eff.core.batching import cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError, RobustEvalWarning
 from robustbench_eff.core.shortages import NO_MEMORY_HINT, shortage
+from robustbench_eff.system.child_processes import safe_path
 
 from ..plan import Plan, Task
 from ..shard_columns import ShardColumns
@@ -182,7 +183,8 @@ class Processes:
         """
         own_end, worker_end = SPAWN.Pipe()
         process = SPAWN.Process(target=_serve, args=(worker_end, self._settling), daemon=True)
-        process.start()
+        with safe_path():
+            process.start()
         worker_end.close()  # so that the pipe closes with the process
         return _Worker(process, own_end)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from robustbench_eff.core.errors import Missing
 
 from ..aliases import checkpoints
-from ..card import Card
 from ..request import LoadedModule, ModelRequest
 from .trained import build_from_card
 
@@ -34,8 +33,9 @@ class ShippedModels:
             request: The user's options.
         """
         folder = checkpoints()
-        card = Card.read(folder / f"{target}.json")
-        return build_from_card(card, folder / f"{target}.safetensors", f"shipped:{target}", request)
+        return build_from_card(
+            folder / f"{target}.json", folder / f"{target}.safetensors", f"shipped:{target}", request
+        )
 
     def label_space(self, target: str, request: ModelRequest) -> str:
         """Return `digits`. See `ModelSource`.

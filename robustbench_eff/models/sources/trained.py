@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 
 from robustbench_eff.core import activations
+from robustbench_eff.core.code_origin import CodeOrigin
 from robustbench_eff.core.errors import Missing, ModelError
 from robustbench_eff.core.outside_files import check_file
+from robustbench_eff.core.user_code import split_place
 
 from .. import architectures
 from ..card import CARD, WEIGHTS, Card
@@ -36,7 +38,11 @@ class TrainedModels:
         Args:
             target: Folder of the training.
             request: The user's options.
+
+        Raises:
+            UsageError: The architecture is a program, and the user does not trust the card.
         """
+        _check_architecture(Path(target) / CARD, request)
         files = [Path(target) / CARD, *([Path(target) / WEIGHTS] if request.weights is None else [])]
         how = f"repeat the command that trains {target}: it resumes"
         return request.missing_weights_file() + [
@@ -51,7 +57,7 @@ class TrainedModels:
             request: The user's options.
         """
         folder = Path(target)
-        return build_from_card(Card.read(folder / CARD), folder / WEIGHTS, f"trained:{folder.name}", request)
+        return build_from_card(folder / CARD, folder / WEIGHTS, f"trained:{folder.name}", request)
 
     def label_space(self, target: str, request: ModelRequest) -> str:
         """Return the label space of the card, or a guess if the training is not finished. See `ModelSource`.
@@ -68,24 +74,32 @@ class TrainedModels:
 TRAINED = TrainedModels()
 
 
-def build_from_card(card: Card, weights: Path, source: str, request: ModelRequest) -> LoadedModule:
+def _check_architecture(file: Path, request: ModelRequest) -> None:
+    """Refuse a program that a card names before anything else is done; without a card there is nothing to refuse."""
+    code = architectures.users_code(Card.read(file).architecture) if file.is_file() else None
+    if code is not None:
+        CodeOrigin(str(file), request.trust_code).check(*split_place(code.name))
+
+
+def build_from_card(file: Path, weights: Path, source: str, request: ModelRequest) -> LoadedModule:
     """Return the network that a card describes.
 
     Args:
-        card: Card of the network.
+        file: Card of the network.
         weights: File of its weights, unless the request names another one.
         source: How manifests name the network, such as `trained:mine`.
         request: The user's options.
 
     Raises:
-        ModelError: The network cannot be built, or the weights do not fit it.
-        UsageError: There are model arguments.
+        ModelError: The file is not a card, the network cannot be built, or the weights do not fit it.
+        UsageError: The architecture is a program, and the user does not trust the card; or there are model arguments.
     """
+    card = Card.read(file)
     request.refuse_model_args(f"its card says which network it is, {card.architecture}")
     weights = request.weights or weights
     check_file(weights, ModelError)
     _check_size(card, weights)
-    module = architectures.build(card.architecture, card.num_classes)
+    module = architectures.build(card.architecture, card.num_classes, CodeOrigin(str(file), request.trust_code))
     if card.activation is not None:
         activations.smooth_activations(module, card.activation)
     notes = load_weights(module, weights, trust=request.trust_checkpoint)

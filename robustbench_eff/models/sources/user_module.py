@@ -11,7 +11,14 @@ from torch import nn
 
 from robustbench_eff.core.errors import Missing, ModelError, RobustEvalError
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing, size_before_crop
-from robustbench_eff.core.user_code import TRACEBACK, get_attribute, load_module, raised_at, split_place
+from robustbench_eff.core.user_code import (
+    TRACEBACK,
+    get_attribute,
+    load_module,
+    neighbours_first,
+    raised_at,
+    split_place,
+)
 
 from ..exported import as_module, set_eval
 from ..request import LoadedModule, ModelRequest, source_text
@@ -33,6 +40,7 @@ class UserModules:
             target: `path/to/file.py:factory` or `package.module:factory`.
             request: The user's options.
         """
+        request.origin.check(*split_place(target))
         file = target.rpartition(":")[0]
         absent = request.missing_weights_file()
         if file.endswith(".py") and not Path(file).expanduser().is_file():
@@ -49,12 +57,14 @@ class UserModules:
             request: The user's options.
         """
         place, attribute = split_place(target)
+        request.origin.check(place, attribute)
         code = load_module(place)
         factory = get_attribute(code, attribute, place)
         factory = as_module(factory)
         if isinstance(factory, nn.Module):
             request.refuse_model_args(f"{attribute} is a finished module, not a function")
-        module = factory if isinstance(factory, nn.Module) else as_module(_call(factory, target, request))
+        with neighbours_first(Path(place).expanduser()):
+            module = factory if isinstance(factory, nn.Module) else as_module(_call(factory, target, request))
         if not isinstance(module, nn.Module):
             raise ModelError(f"{target} returned a {type(module).__name__}, not a torch.nn.Module.")
         set_eval(module)
