@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
-from robustbench_eff.core.disk import atomic_write
+from robustbench_eff.core.disk import atomic_write, store_errors
 from robustbench_eff.core.errors import Missing, MissingInputs, RobustEvalError, UsageError
 from robustbench_eff.core.flags import flags_over
 from robustbench_eff.evaluation.evaluate import evaluate
@@ -131,6 +131,7 @@ def run_sweep(sweep: Sweep, out: Path, workers: int = 1, on_job: SweepCallback |
     Raises:
         UsageError: A setting is wrong, an input is missing, or a text has an unknown name or field (SpecError,
             MissingInputs); before any work.
+        StoreError: The results cannot be written.
     """
     if workers < 1:
         raise UsageError(f"workers must be at least 1, got {workers}.")
@@ -142,7 +143,8 @@ def run_sweep(sweep: Sweep, out: Path, workers: int = 1, on_job: SweepCallback |
     }
     _check(sweep, list(jobs.values()))
     result = _collect(sweep, _run_jobs(jobs, sweep, workers), on_job)
-    atomic_write(out / RESULTS, result.text().encode())
+    with store_errors(out):
+        atomic_write(out / RESULTS, result.text().encode())
     return result
 
 

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff.core.disk import cache_folder
+from robustbench_eff.core.disk import cache_folder, replacing, store_errors
 from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, did_you_mean
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 from robustbench_eff.system import network
@@ -177,10 +177,10 @@ def _class_features(model: nn.Module, tokenizer: Any, names: list[str], template
             encoded = functional.normalize(model.encode_text(tokenizer(texts)), dim=-1)  # type: ignore[operator]
             rows.append(encoded.reshape(len(batch), len(templates), -1).mean(1))
     features = functional.normalize(torch.cat(rows), dim=-1)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    torch.save(features, partial)
-    partial.replace(path)
+    with store_errors(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            torch.save(features, file)
     return features
 
 
