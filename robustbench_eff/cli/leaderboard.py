@@ -132,17 +132,22 @@ def site(
 def serve(
     folder: Annotated[Path, typer.Argument(help="Folder that `robust-eval leaderboard site` wrote.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at, such as ::1; 0.0.0.0 lets other machines reach it.")
+    ] = "127.0.0.1",
 ) -> None:
     """Serve a site to a browser on this machine, until Ctrl-C."""
     with error_boundary():
         from .serve_site import server
 
-        with server(folder, port) as running:
-            print_line(output_console(), f"http://127.0.0.1:{running.server_port}/ (stop with Ctrl-C)")
+        with server(folder, port, host) as running:
             try:
+                print_line(output_console(), f"{running.url} (stop with Ctrl-C)")
+                if running.is_open:
+                    print_line(error_console(), "Other machines can reach this server, too.")
                 running.serve_forever()
             except KeyboardInterrupt:
-                raise typer.Exit(0) from None
+                print_line(output_console(), "Stopped.")
 
 
 @leaderboard_app.command()
