@@ -97,12 +97,16 @@ def test_other_names_are_refused(running: SiteServer, host: str) -> None:
         "GET index.html HTTP/1.1|HOST",
         "GET / HTTP/1.1|HOST|Content-Length: 5",
         "GET / HTTP/1.1|HOST|Transfer-Encoding: chunked",
-        "GET / HTTP/x|HOST",
     ],
 )
 def test_malformed_requests_are_refused(running: SiteServer, request_: str) -> None:
     answer = ask(running, request_)
     assert status(answer) == 400 and PAGE not in answer
+
+
+@pytest.mark.parametrize("request_", ["GET /", "GET / HTTP/x|HOST", "", "GET"])
+def test_what_is_not_http_gets_no_page(running: SiteServer, request_: str) -> None:
+    assert PAGE not in ask(running, request_)
 
 
 @pytest.mark.parametrize(
