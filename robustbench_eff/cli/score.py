@@ -52,9 +52,9 @@ def score(
         from robustbench_eff.scores.masking_checks import store_verdicts
         from robustbench_eff.storage.store import Store
 
-        used = [store, alexnet_baseline, trials_file, heat_map, by_class, confusion]
-        for position, out in enumerate(used[3:], 3):
-            refuse_to_overwrite(out, used[:position])
+        outs = (heat_map, by_class, confusion)
+        for number, out in enumerate(outs):
+            refuse_to_overwrite(out, [store, alexnet_baseline, trials_file, *outs[:number]])
         opened = Store.existing(store)
         verdicts = store_verdicts(opened)
         alexnet = None if alexnet_baseline is None else measured(alexnet_baseline)

@@ -39,7 +39,7 @@ class SiteServer(ThreadingHTTPServer):
         self.names = {*LOOPBACK, host.lower()}
         if not ipaddress.ip_address(address[0]).is_loopback:
             self.names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
-        super().__init__(address, partial(_SiteHandler, directory=str(folder)))  # type: ignore[arg-type]
+        super().__init__(address, partial(_SiteHandler, directory=str(folder)))
 
     @property
     def url(self) -> str:
@@ -51,7 +51,7 @@ class SiteServer(ThreadingHTTPServer):
     @property
     def is_open(self) -> bool:
         """Whether other machines can reach the server."""
-        return not ipaddress.ip_address(self.server_address[0]).is_loopback
+        return not ipaddress.ip_address(str(self.server_address[0])).is_loopback
 
     def server_bind(self) -> None:
         """Bind without asking a name server for the name of the address."""
