@@ -11,7 +11,7 @@ SHAPES := --jaxtyping-packages=robustbench_eff,beartype.beartype tests/contract 
 # Many tests start a process, which would otherwise compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all fuzz check docs coverage wheel install
+.PHONY: demo test test-all test-oldest test-newest fuzz check docs coverage wheel install install-hashed audit
 
 demo: $(VENV)/.demo
 	$(BIN)/robust-eval --model digits_standard --suite standard --store runs/demo
@@ -44,6 +44,24 @@ docs: $(VENV)/.dev
 coverage: $(VENV)/.dev
 	$(BIN)/pytest -n auto --cov --cov-report=term:skip-covered --cov-report=html:build/coverage
 
+# Other versions of the dependencies, each in an environment of its own. Both ignore the tested versions in
+# pyproject.toml (--no-config); they run CORE, the tests that touch every dependency, or what TESTS names.
+OLDEST := build/oldest
+NEWEST := build/newest
+CORE := tests/attacks tests/models tests/benchmarks tests/leaderboards tests/golden tests/scores tests/test_evaluate.py \
+	tests/test_store.py tests/test_object_store.py tests/test_cli.py tests/test_scores.py tests/test_corrupt.py tests/test_train.py
+TESTS ?= $(CORE)
+
+test-oldest: $(BIN)/uv
+	$(BIN)/uv venv --quiet --clear --no-config --python $(BIN)/python $(OLDEST)
+	$(BIN)/uv pip install --quiet --no-config --python $(OLDEST) --resolution lowest-direct -e '.[dev]'
+	$(OLDEST)/bin/pytest -n auto $(TESTS)
+
+test-newest: $(BIN)/uv
+	$(BIN)/uv venv --quiet --clear --no-config --python $(BIN)/python $(NEWEST)
+	$(BIN)/uv pip install --quiet --no-config --python $(NEWEST) --upgrade -e '.[dev]'
+	$(NEWEST)/bin/pytest -n auto $(TESTS)
+
 # Build the package, and run it where nothing but its wheel is installed.
 wheel: $(BIN)/uv
 	rm -rf dist build/wheel
@@ -53,6 +71,26 @@ wheel: $(BIN)/uv
 	cd build/wheel && bin/robust-eval --model digits_standard
 
 install: $(VENV)/.dev
+
+# What CI installs: uv by its hashes in .github/uv.txt, then every package by its hash, from wheels alone. The hashes of
+# the packages are those that the registry states; CONTRIBUTING.md says what that protects from.
+REQUIREMENTS := build/requirements.txt
+
+install-hashed: $(REQUIREMENTS)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --only-binary :all: -r $(REQUIREMENTS)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	touch $(VENV)/.demo $(VENV)/.dev
+
+$(REQUIREMENTS): pyproject.toml .github/uv.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r .github/uv.txt
+	mkdir -p $(@D)
+	$(BIN)/uv pip compile --quiet --no-header --python $(BIN)/python --only-binary :all: --generate-hashes --extra dev \
+		pyproject.toml --output-file $@
+
+# Known vulnerabilities in what is installed by `make install-hashed`.
+audit: $(REQUIREMENTS)
+	$(BIN)/uv tool run pip-audit==2.10.1 --strict --disable-pip --require-hashes --requirement $(REQUIREMENTS)
 
 # uv reads the tested versions from [tool.uv] in pyproject.toml; plain pip does not.
 $(BIN)/uv:

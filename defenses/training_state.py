@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from robustbench_eff.core.disk import replacing, store_errors
 from robustbench_eff.core.errors import TrainingError
 from robustbench_eff.core.tensor_files import read_tensor_file
 
@@ -50,17 +51,19 @@ class Checkpoint:
 
 
 def save(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint to a temporary file and rename it, so that an interruption leaves the previous one intact.
+    """Write a checkpoint; an interruption or a full disk leaves the previous one intact.
 
     Args:
         path: The file to write.
         checkpoint: The state to save.
+
+    Raises:
+        StoreError: The disk is full, or the folder cannot be written.
     """
     fields = {field.name: getattr(checkpoint, field.name) for field in dataclasses.fields(checkpoint)}
     fields["history"] = [dataclasses.asdict(epoch) for epoch in checkpoint.history]
-    temporary = path.with_name(f"{path.name}.part")
-    torch.save(fields, temporary)
-    temporary.replace(path)
+    with store_errors(path.parent), replacing(path) as file:
+        torch.save(fields, file)
 
 
 def load(path: Path) -> Checkpoint:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -25,6 +25,7 @@ from running import accuracies
 CELL = attack_cell(4, "fgsm(eps=1/255)", 1 / 255, protocol="test, 4 images", seed=0)
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_interval_of_a_proportion_is_scipys_exact_one(counts: tuple[int, int]) -> None:
     successes, n = counts

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import json
 import os
@@ -13,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.result_file import refuse_to_overwrite
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 
 from .common import error_boundary, error_console, output_console, print_line
@@ -49,6 +48,8 @@ def compare(
     """Compare models on the same samples: paired differences and tests for two, rank intervals for more."""
     with error_boundary():
         _check_arguments(models, flips, pictures)
+        refuse_to_overwrite(flips, [store, *models, alexnet_baseline, pictures])
+        refuse_to_overwrite(pictures, [store, *models])
         comparable = _comparable(models, store, alexnet_baseline)
         flipped: list[Flip] = []
         if len(models) > 2:
@@ -61,10 +62,10 @@ def compare(
             _write_flips(flipped, flips)
         if pictures is not None:
             from robustbench_eff.reports.disagreement_sheet import draw_flips
+            from robustbench_eff.reports.png_file import write_png
 
             sheet = draw_flips(flipped, models[0], models[1], locations.from_options(data or []))
-            with reporting_os_errors(pictures):
-                sheet.save(pictures)
+            write_png(sheet, pictures)
 
 
 class _Comparable(NamedTuple):
@@ -162,9 +163,8 @@ def _plain(row: RankedScore, models: Sequence[str]) -> dict[str, Any]:
 
 
 def _write_flips(flips: Sequence[Flip], path: Path) -> None:
+    from robustbench_eff.reports import csv_file
     from robustbench_eff.scores.compare import Flip
 
-    with reporting_os_errors(path), path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Flip)])
-        writer.writeheader()
-        writer.writerows(dataclasses.asdict(flip) for flip in flips)
+    columns = [field.name for field in dataclasses.fields(Flip)]
+    csv_file.write((dataclasses.asdict(flip) for flip in flips), columns, path)

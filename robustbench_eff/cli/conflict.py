@@ -11,6 +11,7 @@ import typer
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.progress import ignore_progress
+from robustbench_eff.core.result_file import refuse_to_overwrite
 from robustbench_eff.registry.stylisers import DEFAULT_STYLISER
 
 from .common import error_boundary, output_console, print_line, print_progress, resumable
@@ -40,6 +41,7 @@ def conflict(
         paths = locations.from_options(data or [])
         if benchmark is None and len(paths) > 1:
             raise UsageError(f"--data names several sets: {', '.join(paths)}.", "Choose one with --benchmark NAME.")
+        refuse_to_overwrite(out, paths.values())
         from robustbench_eff.generation.conflict_plan import ConflictSettings
         from robustbench_eff.generation.cue_conflict import write_conflicts
         from robustbench_eff.system import devices

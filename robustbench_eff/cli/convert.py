@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import MissingInputs, UsageError
+from robustbench_eff.core.result_file import refuse_to_overwrite, write_result
 
 from .common import error_boundary, output_console, print_line
 from .options import TrustCodeOption
@@ -29,7 +29,8 @@ def convert(
     with error_boundary():
         if out.suffix != ".safetensors":
             raise UsageError(f"--out must be a .safetensors file, got {out}.", "For example weights.safetensors.")
-        from safetensors.torch import save_file
+        refuse_to_overwrite(out, [model, weights])
+        from safetensors.torch import save
 
         from robustbench_eff.models.request import ModelRequest
         from robustbench_eff.registry import build_model
@@ -39,8 +40,7 @@ def convert(
             raise MissingInputs(missing)
         classifier = build_model.load(request)
         tensors = {name: value.contiguous() for name, value in classifier.model.state_dict().items()}
-        with reporting_os_errors(out):
-            save_file(tensors, out)
+        write_result(out, save(tensors))
         for note in classifier.provenance.notes:
             print_line(output_console(), note)
         print_line(output_console(), f"{len(tensors)} tensors written to {out}.")

@@ -10,10 +10,10 @@ import typer
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
-from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.preprocessing import Geometry, Mode, Size
 from robustbench_eff.core.progress import ignore_progress
+from robustbench_eff.core.result_file import refuse_to_overwrite
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 
 from .common import (
@@ -64,6 +64,7 @@ def corrupt(
         paths = locations.from_options(data or [])
         _check_images(paths, sheet)
         _check_style(style, sheet, corruption, styliser)
+        refuse_to_overwrite(out, [sheet, style, *paths.values()])
         corruptions = tuple(part for text in corruption or ("common_corruptions",) for part in spec.split(text))
         if sheet is not None:
             _check_sheet({"--input-size": input_size, "--geometry": geometry, "--limit": limit, "--seed": seed or None})
@@ -124,10 +125,10 @@ def _draw_sheet(
     out: Path, photograph: Path, corruptions: Sequence[str], style: Path | None, stylisers: Sequence[str]
 ) -> None:
     from robustbench_eff.generation.sheets import sheet, style_sheet
+    from robustbench_eff.reports.png_file import write_png
 
     if out.suffix.lower() != ".png":
         raise UsageError(f"The sheet must be a PNG file, got --out {out}.", "For example --out sheet.png.")
     drawn = sheet(photograph, corruptions) if style is None else style_sheet(photograph, style, stylisers)
-    with reporting_os_errors(out):
-        drawn.save(out)
+    write_png(drawn, out)
     print_line(output_console(), str(out))

@@ -48,6 +48,7 @@ def build(
 ) -> None:
     """Build a table of measured, published and claimed results, with an interval for every number that has one."""
     with error_boundary():
+        from robustbench_eff.core.result_file import refuse_to_overwrite
         from robustbench_eff.leaderboards.build_table import build_table
         from robustbench_eff.leaderboards.columns import layout
         from robustbench_eff.leaderboards.table_formats import FORMATS
@@ -56,6 +57,7 @@ def build(
 
         for path in out or ():
             _writer_for(FORMATS, path)
+            refuse_to_overwrite(path, [*(sources or ()), columns])
         wanted = layout(columns)
         entries = collect_entries(
             sources or (),
@@ -79,13 +81,12 @@ def build(
 
 def _show_table(table: Table, out: list[Path], *, transposed: bool) -> None:
     """Write a table to files, or print it if there are none."""
-    from robustbench_eff.core.disk import reporting_os_errors
+    from robustbench_eff.core.result_file import write_result
     from robustbench_eff.leaderboards import terminal
     from robustbench_eff.leaderboards.table_formats import FORMATS, TRANSPOSED
 
     for path in out:
-        with reporting_os_errors(path):
-            path.write_text(_writer_for(TRANSPOSED if transposed else FORMATS, path)(table), encoding="utf-8")
+        write_result(path, _writer_for(TRANSPOSED if transposed else FORMATS, path)(table).encode())
         print_line(error_console(), f"{len(table.rows)} models written to {path}.")
     if not out:
         terminal.show(table, output_console(), transposed=transposed)
@@ -101,7 +102,7 @@ def entry(
         from robustbench_eff.publishing.collect import write_entries
         from robustbench_eff.publishing.measured_entries import measured_entries
 
-        for path in write_entries(measured_entries(stores), out):
+        for path in write_entries(measured_entries(stores), out, [f"{store}/store.json" for store in stores]):
             print_line(output_console(), str(path))
 
 
@@ -131,17 +132,22 @@ def site(
 def serve(
     folder: Annotated[Path, typer.Argument(help="Folder that `robust-eval leaderboard site` wrote.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free one.")] = 8000,
+    host: Annotated[
+        str, typer.Option(help="Address to listen at, such as ::1; 0.0.0.0 lets other machines reach it.")
+    ] = "127.0.0.1",
 ) -> None:
     """Serve a site to a browser on this machine, until Ctrl-C."""
     with error_boundary():
         from .serve_site import server
 
-        with server(folder, port) as running:
-            print_line(output_console(), f"http://127.0.0.1:{running.server_port}/ (stop with Ctrl-C)")
+        with server(folder, port, host) as running:
             try:
+                print_line(output_console(), f"{running.url} (stop with Ctrl-C)")
+                if running.is_open:
+                    print_line(error_console(), "Other machines can reach this server, too.")
                 running.serve_forever()
             except KeyboardInterrupt:
-                raise typer.Exit(0) from None
+                print_line(output_console(), "Stopped.")
 
 
 @leaderboard_app.command()
@@ -182,16 +188,16 @@ def audit(
 ) -> None:
     """Subtract published from measured results of the same models, with the interval of each difference."""
     with error_boundary():
-        from robustbench_eff.core.disk import reporting_os_errors
+        from robustbench_eff.core.result_file import refuse_to_overwrite, write_result
         from robustbench_eff.leaderboards.audit import FORMATS, markdown
         from robustbench_eff.leaderboards.audit import audit as differences_of
         from robustbench_eff.publishing.collect import collect_entries
 
         write = markdown if out is None else _writer_for(FORMATS, out)
+        refuse_to_overwrite(out, sources)
         differences = differences_of(collect_entries(sources, published=True))
         if out is not None:
-            with reporting_os_errors(out):
-                out.write_text(write(differences), encoding="utf-8")
+            write_result(out, write(differences).encode())
         elif differences:
             print_line(output_console(), write(differences))
         if not differences:
@@ -219,7 +225,7 @@ def import_(
         contradictions = CONTRADICTIONS[form](files) if form in CONTRADICTIONS else []
         for remark in (*contradictions, *imported.remarks):
             print_line(error_console(), remark)
-        written = write_entries(imported.entries, out)
+        written = write_entries(imported.entries, out, files)
         files_read = "1 file" if imported.files == 1 else f"{imported.files} files"
         entries = "1 entry" if len(written) == 1 else f"{len(written)} entries"
         print_line(output_console(), f"{files_read} read, {entries} written to {out}.")
@@ -236,6 +242,7 @@ def export(
     """Write measured results in the formats of other projects."""
     with error_boundary():
         from robustbench_eff.core.disk import atomic_write, reporting_os_errors
+        from robustbench_eff.core.result_file import refuse_to_overwrite
         from robustbench_eff.leaderboards.import_export import WRITERS
         from robustbench_eff.publishing.collect import collect_entries
 
@@ -248,6 +255,7 @@ def export(
                         f"{entry.model} and another model would both be written to {path}.",
                         "Export them to different folders.",
                     )
+                refuse_to_overwrite(out / path, sources)
                 with reporting_os_errors(out / path):
                     atomic_write(out / path, text.encode())
                 written.add(path)

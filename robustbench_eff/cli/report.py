@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .common import error_boundary, output_console, print_line
+from .common import error_boundary, error_console, print_line
 
 
 def report(
@@ -17,16 +17,16 @@ def report(
 ) -> None:
     """Write one self-contained HTML file about a store: settings, numbers, curves, pictures, verdicts."""
     with error_boundary():
-        from robustbench_eff.core.disk import reporting_os_errors
+        from robustbench_eff.core.result_file import refuse_to_overwrite, write_result
         from robustbench_eff.leaderboards.html_report import run_page
         from robustbench_eff.publishing.measured_entries import headlines, measured_entries, pictures
         from robustbench_eff.storage.store import Store
 
+        refuse_to_overwrite(out, [store])
         opened = Store.existing(store)
         entries = measured_entries([store])
         page = run_page(
             entries, opened.runs(), pictures(opened), title or f"Robustness: {opened.name}", headlines(opened)
         )
-        with reporting_os_errors(out):
-            out.write_text(page, encoding="utf-8")
-        print_line(output_console(), f"Written to {out}.")
+        write_result(out, page.encode())
+        print_line(error_console(), f"Written to {out}.")

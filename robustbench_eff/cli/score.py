@@ -46,11 +46,15 @@ def score(
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
     with error_boundary():
+        from robustbench_eff.core.result_file import refuse_to_overwrite
         from robustbench_eff.scores.alexnet import measured
         from robustbench_eff.scores.compute import store_scores
         from robustbench_eff.scores.masking_checks import store_verdicts
         from robustbench_eff.storage.store import Store
 
+        outs = (heat_map, by_class, confusion)
+        for number, out in enumerate(outs):
+            refuse_to_overwrite(out, [store, alexnet_baseline, trials_file, *outs[:number]])
         opened = Store.existing(store)
         verdicts = store_verdicts(opened)
         alexnet = None if alexnet_baseline is None else measured(alexnet_baseline)
@@ -72,14 +76,14 @@ def score(
 
 
 def _write_classes(store: Store, by_class: Path | None, confusion: Path | None) -> None:
-    from robustbench_eff.reports import class_files
+    from robustbench_eff.reports import class_files, csv_file
     from robustbench_eff.scores.class_tables import class_tables
 
     tables = class_tables(store)
     if by_class is not None:
-        class_files.write(tables.by_class, class_files.BY_CLASS, by_class)
+        csv_file.write(tables.by_class, class_files.BY_CLASS, by_class)
     if confusion is not None:
-        class_files.write(tables.confusion, class_files.CONFUSION, confusion)
+        csv_file.write(tables.confusion, class_files.CONFUSION, confusion)
 
 
 def _trial_scores(store: Store, path: Path) -> list[Score]:

@@ -62,11 +62,13 @@ def _job_printer(total: int) -> SweepCallback:
 
 def _write_results(result: SweepResult, out: Path) -> list[str]:
     """Write the table, and the plot if a training succeeded; return the names of all files of the results."""
-    from robustbench_eff.core.disk import atomic_write
+    from robustbench_eff.core.disk import atomic_write, reporting_os_errors
     from robustbench_eff.reports import sweep_plot, sweep_table
 
-    atomic_write(out / "table.md", sweep_table.markdown(result).encode())
+    with reporting_os_errors(out / "table.md"):
+        atomic_write(out / "table.md", sweep_table.markdown(result).encode())
     if not result.means:
         return ["results.json", "table.md"]
-    atomic_write(out / "plot.png", sweep_plot.png(result))
+    with reporting_os_errors(out / "plot.png"):
+        atomic_write(out / "plot.png", sweep_plot.png(result))
     return ["results.json", "table.md", "plot.png"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +20,7 @@ def trials(
 ) -> None:
     """Write every model's trials on cue-conflict images as a CSV file in the format of model-vs-human."""
     with error_boundary():
+        from robustbench_eff.reports import csv_file
         from robustbench_eff.scores.trials import COLUMNS, cue_conflict_cells, observer_of, rows_of
         from robustbench_eff.storage.store import Store
 
@@ -39,12 +39,9 @@ def trials(
                 )
             observer = observer_of(outcomes)
             path = out / f"{cell.benchmark}_{_file_name_part(observer.name)}_{cell.id[:6]}_session-1.csv"
-            with reporting_os_errors(path):
+            with reporting_os_errors(out):
                 out.mkdir(parents=True, exist_ok=True)
-                with path.open("w", newline="", encoding="utf-8") as file:
-                    writer = csv.DictWriter(file, COLUMNS)
-                    writer.writeheader()
-                    writer.writerows(rows_of(observer, outcomes.outcomes["sample_id"].to_pylist()))
+            csv_file.write(rows_of(observer, outcomes.outcomes["sample_id"].to_pylist()), COLUMNS, path)
             print_line(output_console(), str(path))
 
 

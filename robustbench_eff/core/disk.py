@@ -6,14 +6,19 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import StoreError, UsageError
 
 OTHER_CACHE = "Set ROBUST_EVAL_CACHE to another folder."
 """What to do about a cache that cannot be used."""
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says when a disk is full, or a user's share of it."""
 
 
 def cache_folder() -> Path:
@@ -68,6 +73,36 @@ def reserve(descriptor: int, num_bytes: int) -> None:
                 raise
 
 
+@contextmanager
+def replacing(path: Path, *, synced: bool = False) -> Iterator[BinaryIO]:
+    """Give a file to write to, which takes the name and the permissions of another when the `with` block succeeds.
+
+    Args:
+        path: File to replace or to create; what stands there stays as it is if the block fails or is interrupted.
+        synced: Wait until the content and the name are on the disk, so that they survive a power cut.
+    """
+    partial = path.with_name(f".{path.name[:50]}.{secrets.token_hex(4)}.part")
+    try:
+        with partial.open("xb") as file:
+            yield file
+            _keep_permissions(file.fileno(), path)
+            if synced:
+                file.flush()
+                os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    if synced:
+        sync_folder(path.parent)
+
+
+def _keep_permissions(descriptor: int, path: Path) -> None:
+    with suppress(FileNotFoundError):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode != stat.S_IMODE(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, mode)
+
+
 def atomic_write(path: Path, content: bytes, *, synced: bool = False) -> None:
     """Write a file completely or not at all: under another name first, then renamed.
 
@@ -78,18 +113,8 @@ def atomic_write(path: Path, content: bytes, *, synced: bool = False) -> None:
             What is written or removed later never survives without it.
     """
     make_folder(path.parent, synced=synced)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-    try:
-        with partial.open("xb") as file:
-            file.write(content)
-            if synced:
-                file.flush()
-                os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    if synced:
-        sync_folder(path.parent)
+    with replacing(path, synced=synced) as file:
+        file.write(content)
 
 
 def make_folder(folder: Path, *, synced: bool = False) -> None:
@@ -137,7 +162,8 @@ def reporting_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from error
+        hint = "Free some space, or write to another disk." if error.errno in FULL else ""
+        raise UsageError(f"{path} cannot be written: {error.strerror or error}.", hint) from error
 
 
 @contextmanager
@@ -154,7 +180,7 @@ def store_errors(folder: Path, hint: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise StoreError(
                 f"The disk of {folder} is full ({free_bytes(folder) // 2**20} MB free). All finished results are safe.",
                 "Free some space and repeat the same command: it resumes.",

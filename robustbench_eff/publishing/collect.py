@@ -7,6 +7,7 @@ from pathlib import Path
 
 from robustbench_eff.core.disk import atomic_write, reporting_os_errors
 from robustbench_eff.core.errors import EntryError, UsageError
+from robustbench_eff.core.result_file import refuse_to_overwrite
 from robustbench_eff.leaderboards import published as published_results
 from robustbench_eff.leaderboards.entry import Entry, read_entry, shipped
 from robustbench_eff.leaderboards.file_names import file_names
@@ -84,18 +85,21 @@ def _stores(sources: Sequence[Path | str]) -> list[Path | str]:
     return [source for source in sources if "://" in str(source) or (Path(source) / "store.json").is_file()]
 
 
-def write_entries(entries: Sequence[Entry], out: Path) -> list[Path]:
+def write_entries(entries: Sequence[Entry], out: Path, inputs: Sequence[Path | str] = ()) -> list[Path]:
     """Write a file for every model and return the paths; names never collide or leave the folder.
 
     Args:
         entries: One entry per model.
         out: The folder; created if it does not exist.
+        inputs: Files that the entries were made from.
 
     Raises:
-        UsageError: A file cannot be written.
+        UsageError: A file cannot be written, or is one of the inputs.
     """
     names = file_names([entry.model for entry in entries])
     paths = [out / f"{names[entry.model]}.json" for entry in entries]
+    for path in paths:
+        refuse_to_overwrite(path, inputs)
     for path, entry in zip(paths, entries, strict=True):
         with reporting_os_errors(path):
             atomic_write(path, entry.text().encode())

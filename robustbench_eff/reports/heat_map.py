@@ -9,11 +9,11 @@ from typing import TypeAlias
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from robustbench_eff.core.disk import reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.scores.score import Score
 
 from .formatting import percent
+from .png_file import write_png
 from .score_rows import flags_below, marked
 from .severity_table import by_subject, constants_of, row_name
 
@@ -38,8 +38,7 @@ def write(scores: Sequence[Score], path: Path) -> None:
     if path.suffix.lower() != ".png":
         raise UsageError(f"The heat map is a PNG file, got {path}.", "For example heat-map.png.")
     picture = heat_map(scores)
-    with reporting_os_errors(path):
-        picture.save(path)
+    write_png(picture, path)
 
 
 def heat_map(scores: Sequence[Score]) -> Image.Image:

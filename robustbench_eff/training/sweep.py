@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
-from robustbench_eff.core.disk import atomic_write
+from robustbench_eff.core.disk import atomic_write, store_errors
 from robustbench_eff.core.errors import Missing, MissingInputs, RobustEvalError, UsageError
 from robustbench_eff.evaluation.evaluate import evaluate
 from robustbench_eff.evaluation.settings import Settings
@@ -136,6 +136,7 @@ def run_sweep(
     Raises:
         UsageError: A setting is wrong, an input is missing, a text has an unknown name or field (SpecError,
             MissingInputs), or the sweep names a program and is not trusted; before any work.
+        StoreError: The results cannot be written.
     """
     if workers < 1:
         raise UsageError(f"workers must be at least 1, got {workers}.")
@@ -147,7 +148,8 @@ def run_sweep(
     }
     _check(sweep, list(jobs.values()))
     result = _collect(sweep, _run_jobs(jobs, sweep, workers), on_job)
-    atomic_write(out / RESULTS, result.text().encode())
+    with store_errors(out):
+        atomic_write(out / RESULTS, result.text().encode())
     return result
 
 

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import nn
 
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.core.disk import atomic_write
+from robustbench_eff.core.disk import atomic_write, reporting_os_errors, store_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.defenses.distributed import Processes, process_group
 from robustbench_eff.defenses.trainer import ValidationMetrics
@@ -40,12 +40,13 @@ def train(
         The card of the trained network, which is also written to the folder.
 
     Raises:
-        UsageError: The settings are wrong, or the folder belongs to another training.
+        UsageError: The settings are wrong, or the folder belongs to another training or cannot be written.
         SpecError: A spec text has an unknown name or field.
         DataError: The images cannot be read, or do not fit.
         ModelError: The architecture does not fit the images, the classes or the recipe.
         MissingInputs: Images or a teacher do not exist. This and all of the above are raised before any work.
         TrainingError: As `defenses.trainer.train`.
+        StoreError: The disk is full, or the folder cannot be written any more.
     """
     settings = _settings(settings, options)
     inputs = open_inputs(settings)
@@ -78,7 +79,8 @@ def _claim_folder(out: Path, provenance: dict[str, Any], processes: Processes) -
     refusal = None
     if processes.first:
         try:
-            write_or_check_provenance(out, provenance)
+            with reporting_os_errors(out):
+                write_or_check_provenance(out, provenance)
         except UsageError as error:
             refusal = error
     if (refusal := processes.broadcast(refusal)) is not None:
@@ -88,8 +90,9 @@ def _claim_folder(out: Path, provenance: dict[str, Any], processes: Processes) -
 def _write(out: Path, module: nn.Module, card: Card) -> None:
     """Write weights and card, then delete the checkpoints."""
     tensors = {name: value.cpu().clone().contiguous() for name, value in module.state_dict().items()}
-    atomic_write(out / WEIGHTS, save(tensors), synced=True)
-    atomic_write(out / CARD, card.text().encode(), synced=True)
+    with store_errors(out):
+        atomic_write(out / WEIGHTS, save(tensors), synced=True)
+        atomic_write(out / CARD, card.text().encode(), synced=True)
     for path in out.glob("training-*.pt"):
         path.unlink()
 
