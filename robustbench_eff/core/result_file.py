@@ -111,12 +111,11 @@ def _replace(target: Path, there: os.stat_result | None, content: bytes) -> None
 
 def _overwrite(target: Path, size: int, content: bytes) -> None:
     """Overwrite a file that cannot be replaced; a full disk is found out before its content is touched."""
-    try:
-        os.truncate(target, max(size, len(content)))
-        reserve(target)
-    except OSError:
-        os.truncate(target, size)
-        raise
     with target.open("r+b") as file:
+        try:
+            reserve(file.fileno(), max(size, len(content), 1))
+        except OSError:
+            file.truncate(size)
+            raise
         file.write(content)
         file.truncate()
