@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,20 +13,34 @@ import torch
 
 from robustbench_eff import load_classifier
 from robustbench_eff.attacks import FGSM
-from robustbench_eff.core.errors import RobustEvalWarning
+from robustbench_eff.core.errors import ModelError, RobustEvalWarning
 from robustbench_eff.corruptions.corruption import Corruption
-from running import assert_same, by_cell, run
+from running import assert_same, by_cell, outcomes, run
 
 CAPACITY = 10
 OPTIONS: dict[str, Any] = {"attacks": ["fgsm(eps=8/255)"], "corruptions": ["fog(severity=3)"], "limit": 64}
 
 
-def narrow(function: Callable[..., torch.Tensor], images: int) -> Callable[..., torch.Tensor]:
+GPU = torch.OutOfMemoryError("CUDA out of memory.")
+ON_CPUS = {
+    "Python": MemoryError(),
+    "the system": OSError(errno.ENOMEM, "Cannot allocate memory"),
+    "torch": RuntimeError("[enforce fail at alloc_cpu.cpp:118] err == 0. DefaultCPUAllocator: can't allocate memory"),
+    "C++": RuntimeError("std::bad_alloc"),
+    "oneDNN": RuntimeError("could not create a primitive"),
+    "oneDNN, too": RuntimeError("could not create a memory object"),
+}
+"""What is raised when the memory of a CPU runs out, by who says it."""
+
+
+def narrow(
+    function: Callable[..., torch.Tensor], images: int, error: Exception = GPU, capacity: int = CAPACITY
+) -> Callable[..., torch.Tensor]:
     """Return the function with a memory limit: `images` is the position of its argument that holds the images."""
 
     def narrowed(*arguments: Any) -> torch.Tensor:
-        if len(arguments[images]) > CAPACITY:
-            raise torch.OutOfMemoryError("CUDA out of memory.")
+        if len(arguments[images]) > capacity:
+            raise error
         return function(*arguments)
 
     return narrowed
@@ -57,3 +72,19 @@ def test_the_batch_size_that_fits_is_remembered_between_shards(tmp_path: Path) -
     messages = [str(warning.message) for warning in caught if "Memory ran out" in str(warning.message)]
     assert len(messages) == 2, "once for the referee and once for the attack"
     assert set(messages) == {"Memory ran out: continuing with batches of 8. No outcome changes."}
+
+
+@pytest.mark.parametrize("said_by", ON_CPUS)
+def test_the_memory_of_a_cpu_runs_out(said_by: str, whole: Path, tmp_path: Path) -> None:
+    classifier = load_classifier("digits_standard")
+    classifier.model.forward = narrow(classifier.model.forward, 0, ON_CPUS[said_by])
+    with pytest.warns(RobustEvalWarning, match="continuing with batches of 8"):
+        run(tmp_path / "store", classifier, **OPTIONS, benchmarks=["digits"])
+    assert_same(outcomes(tmp_path / "store"), outcomes(whole))
+
+
+def test_the_memory_of_a_cpu_is_too_small_for_one_sample(tmp_path: Path) -> None:
+    classifier = load_classifier("digits_standard")
+    classifier.model.forward = narrow(classifier.model.forward, 0, ON_CPUS["oneDNN"], capacity=0)
+    with pytest.raises(ModelError, match=r"fails on the first images of digits: .*could not create a primitive"):
+        run(tmp_path / "store", classifier, limit=4, attacks=["fgsm(eps=8/255)"], benchmarks=["digits"])
