@@ -346,4 +346,4 @@ def _write(file: Path, source: str) -> None:
 def _install(monkeypatch: pytest.MonkeyPatch, group: str, name: str, place: str) -> None:
     """As if an installed package had this entry point."""
     groups = {group: {name: Row(place, "plugin")}}
-    monkeypatch.setattr(table, "_plugins", lambda asked: groups.get(asked, {}))
+    monkeypatch.setattr(table, "plugins", lambda asked, *_: groups.get(asked, {}))

@@ -7,12 +7,12 @@ from functools import cache
 
 from PIL import Image
 
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP", "TGA")
 """Pillow's names of the formats that are read, if it was built with them. JPEG includes MPO; PPM includes PBM and PGM.
 
 EPS and PostScript are programs, and Pillow starts Ghostscript for them; WMF and others need libraries of the system.
 """
-READ = "AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM and PGM, TIFF, WebP"
+READ = "AVIF, BMP, GIF, JPEG, JPEG 2000, PNG, PPM and PGM, TIFF, TGA, WebP"
 """The formats as messages and the documentation write them."""
 _SIZ = b"\xff\x4f\xff\x51"
 """Beginning of the code stream of a JPEG 2000, whose bits per channel stand 42 bytes further."""

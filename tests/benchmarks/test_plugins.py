@@ -15,7 +15,7 @@ from robustbench_eff import evaluate
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import MissingInputs, UsageError
-from robustbench_eff.registry import build_benchmark, table
+from robustbench_eff.registry import build_benchmark, plugins
 from robustbench_eff.registry.open_benchmark import open_location
 from robustbench_eff.registry.readers import READERS
 from robustbench_eff.storage.store import Store
@@ -76,12 +76,12 @@ def blob(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (site / "acme_pairs-1.0.dist-info" / "entry_points.txt").write_text(ENTRY_POINTS)
     monkeypatch.syspath_prepend(site)
     monkeypatch.delitem(sys.modules, "acme_pairs", raising=False)
-    table._plugins.cache_clear()
+    plugins.plugins.cache_clear()
     records = np.random.default_rng(0).integers(0, 256, (COUNT, 1 + 32 * 32 * 3), dtype=np.uint8)
     records[:, 0] %= 10
     (tmp_path / "pairs.blob").write_bytes(records.tobytes())
     yield tmp_path / "pairs.blob"
-    table._plugins.cache_clear()
+    plugins.plugins.cache_clear()
 
 
 def test_the_plugin_keeps_the_contracts(blob: Path) -> None:

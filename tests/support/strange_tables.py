@@ -175,11 +175,11 @@ PARQUET = {
     "dates as labels": Strange(_parquet(pa.array([0, 1, 2, 3], pa.timestamp("s"))), "label datetime"),
     "texts as images": Strange(_parquet(_LABELS, ["a", "b", "c", "d"]), "row 0|cannot be read"),
     "numbers as images": Strange(_parquet(_LABELS, _LABELS), "cannot be read|row 0"),
-    "lists as images": Strange(_parquet(_LABELS, [[1, 2]] * 4), "cannot be read|row 0"),
+    "lists as images": Strange(_parquet(_LABELS, [[1, 2]] * 4), "more than 8 bits"),
     "no rows": Strange(
         _table(("image", pa.array([], pa.binary())), ("label", pa.array([], pa.int64()))), "no images|not have any"
     ),
-    "no columns": Strange(_table(), "needs a column|cannot be read"),
+    "no columns": Strange(_table(), "not have any rows"),
     "equal columns": Strange(_table(("image", _BYTES), ("label", _LABELS), ("label", [0] * 4)), "named|cannot be read"),
     "no labels": Strange(_table(("image", _BYTES)), "needs a column label"),
     "one value that fills memory": Strange(_repeated_value, "MiB|cannot be read|rows"),
@@ -223,7 +223,7 @@ def _many_links(folder: Path) -> Path:
     header = tarfile.TarInfo("a/link")
     header.type, header.linkname = tarfile.SYMTYPE, "b"
     with (folder / "set.tar").open("wb") as file:
-        file.write(header.tobuf() * 10**6 + bytes(1024))
+        file.write(header.tobuf() * 10**5 + bytes(1024))
     return folder / "set.tar"
 
 
@@ -231,7 +231,7 @@ def _many_files(folder: Path) -> Path:
     """Many members of no bytes, in a class folder."""
     block = tarfile.TarInfo("a/image.png").tobuf()
     with (folder / "set.tar").open("wb") as file:
-        file.writelines([block * 10**5] * 25)
+        file.writelines([block * 10**5] * 2)
         file.write(bytes(1024))
     return folder / "set.tar"
 
@@ -257,7 +257,7 @@ _CLASSES = [_member(f"{label}/{row}.png", png(row)) for row, label in enumerate(
 TAR = {
     "plain": Strange(_tar(_CLASSES), r"read \[0, 1, 0, 1\]"),
     "a folder above": Strange(_tar([*_CLASSES, _member("../../c/9.png", png())]), "names|outside|leads"),
-    "an absolute path": Strange(_tar([*_CLASSES, _member("/etc/c/9.png", png())]), "names|outside|absolute"),
+    "an absolute path": Strange(_tar([*_CLASSES, _member("/etc/c/9.png", png())]), "leads out"),
     "a link": Strange(
         _tar([*_CLASSES, _member("c/9.png", type=tarfile.SYMTYPE, linkname="/etc/passwd")]), r"read \[0, 1, 0, 1\]"
     ),

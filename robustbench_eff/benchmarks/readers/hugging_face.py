@@ -64,7 +64,6 @@ def open_files(path: Path, split: str) -> LabelledImages:
     files, features = data_files(path), None
     for file in files:
         refuse_placeholder(file)
-        check_data_file(file)
     with local_only():
         if not files:
             files, saved = sorted(path.rglob("*.arrow")), load_from_disk(str(path))
@@ -82,6 +81,8 @@ def open_files(path: Path, split: str) -> LabelledImages:
         dataset = splits[picked]
         if isinstance(dataset, list):
             builder, chosen = BUILDERS[files[0].suffix], [str(file) for file in dataset]
+            for file in map(Path, chosen):
+                check_data_file(file)
             stamp = stamp_of(map(Path, chosen))
             # The library knows a file by its time alone, so that each stamp has a copy of its own.
             cache, options = _cache() / hash_strings(stamp), {"features": features, "split": "train"}
@@ -273,7 +274,9 @@ def _labels(dataset: Any, column: str) -> list[Any]:
 def _content(value: dict[str, Any] | None, origin: str, position: int) -> bytes:
     if value is None:
         raise DataError(f"{origin}: row {position} holds no image.")
-    content = value["bytes"] if value["bytes"] is not None else read_image(Path(value["path"]))
+    content, path = value["bytes"], value["path"]
+    if content is None and path is not None:
+        content = read_image(Path(path))
     if not isinstance(content, bytes):
         raise DataError(f"{origin}: row {position} holds no encoded image.")
     return content
