@@ -189,8 +189,8 @@ def test_a_sheet_of_styles_has_a_row_a_styliser_and_ends_with_the_style(clean: P
             ["--out", "x.png", "--sheet", "PHOTO", "--input-size", "64", "--geometry", "crop", "--seed", "1"],
             "cannot be combined with --input-size and --geometry and --seed",
         ),
-        (["--out", "x.png", "--sheet", "PHOTO", "--corruption", ""], "No corruption is named"),
-        (["--out", "x", "--data", "imagenet=CLEAN", "--corruption", ""], "No corruption is named"),
+        (["--out", "x.png", "--sheet", "PHOTO", "--corruption", ""], "The text after --corruption is empty"),
+        (["--out", "x", "--data", "imagenet=CLEAN", "--corruption", ""], "The text after --corruption is empty"),
     ],
 )
 def test_wrong_arguments_are_said(

@@ -242,7 +242,7 @@ def test_data_is_refused_in_a_sentence_and_runs_nothing(
 def test_trusting_a_checkpoint_is_not_trusting_a_card_and_the_reverse() -> None:
     card("payload.py:build")()
     assert "would run the file" in refusal(["--model", "shared", "--trust-checkpoint", *RUN])
-    torch.save({"state_dict": Calls()}, "weights.pt")
+    torch.save({"state_dict": Calls(), "padding": torch.zeros(30_000)}, "weights.pt")
     words = ["--model", "digits_standard", "--weights", "weights.pt", "--trust-code", *RUN]
     assert "--trust-checkpoint" in refusal(words)
 

@@ -15,6 +15,7 @@ import places_of_settings
 from places_of_settings import HIGH, LOW, PLACES
 from plain_digits import base, images_and_labels, predictions
 from robustbench_eff import evaluate, load_classifier
+from robustbench_eff.core.code_origin import BY_USER
 from robustbench_eff.core.types import Attack, ImageCorruption
 from robustbench_eff.evaluation.engines.store_writer import Progress
 from robustbench_eff.evaluation.evaluate import NullListener
@@ -287,7 +288,7 @@ def test_an_edited_corruption_is_another_one_without_a_new_version(tmp_path: Pat
 
     def corruption(value: float) -> ImageCorruption:
         _write(tmp_path / "corruption_of_mine.py", CORRUPTION.replace("AMOUNT", str(value)))
-        return load_object(f"{tmp_path}/corruption_of_mine.py:Brighter")()
+        return load_object(f"{tmp_path}/corruption_of_mine.py:Brighter", BY_USER)()
 
     def numbers(value: float, store: str) -> tuple[list[float | None], int]:
         options = {"attacks": [], "corruptions": [corruption(value)]}

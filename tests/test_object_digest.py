@@ -23,6 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from robustbench_eff.attacks import PGD, Oracle
+from robustbench_eff.core.code_origin import BY_USER
 from robustbench_eff.core.object_digest import foreign_digest, object_digest
 from robustbench_eff.core.user_code import load_module, load_object
 from robustbench_eff.models.fingerprint import identity, model_digest
@@ -316,6 +317,6 @@ def test_the_code_of_a_users_attack_is_its_foreign_digest(tmp_path: Path) -> Non
             "from dataclasses import dataclass\n@dataclass(frozen=True)\nclass Mine:\n    eps: float = 0.1\n"
             f"    def __call__(self, classifier, images, labels, draws=None):\n        return {body}\n"
         )
-        return foreign_digest(load_object(f"{file}:Mine")())
+        return foreign_digest(load_object(f"{file}:Mine", BY_USER)())
 
     assert "" != digest_of("images") == digest_of("images") != digest_of("images.flip(0)")

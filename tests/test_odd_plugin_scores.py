@@ -16,8 +16,7 @@ from robustbench_eff.core.metric import Metric, Section
 from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.leaderboards.validation import problems
 from robustbench_eff.publishing.measured_entries import measured_entries
-from robustbench_eff.registry.metrics import find_metric
-from robustbench_eff.registry.scores import SCORES
+from robustbench_eff.registry.metrics import find_metric, score_functions
 from robustbench_eff.reports.json_report import json_object
 from robustbench_eff.reports.score_tables import score_table
 from robustbench_eff.scores.build_score import score_of
@@ -42,7 +41,8 @@ def plug_in(monkeypatch: pytest.MonkeyPatch, metric: Metric, value: float, ends:
         def load(self) -> CellScores:
             return CellScores(compute=compute, kinds=("clean",), metrics=(metric,))
 
-    monkeypatch.setattr("robustbench_eff.scores.compute.SCORES", {**SCORES, metric.name: Row()})
+    both = (*score_functions(), (metric.name, Row().load()))
+    monkeypatch.setattr("robustbench_eff.scores.compute.score_functions", lambda: both)
     monkeypatch.setattr("robustbench_eff.registry.metrics.plugin_metrics", lambda: (metric,))
 
 

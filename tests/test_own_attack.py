@@ -134,7 +134,7 @@ def test_a_field_without_a_default_can_be_given() -> None:
         ("variants.py:Uncallable", "variants.py:Uncallable is not an attack: it cannot be called."),
         ("variants.py:UsesAnything", "'logits', 'decisions', got 'anything'."),
         ("variants.py:NeedsSteps", "needs a value for steps.\nWrite variants.py:NeedsSteps(steps=...)"),
-        ("variants.py:Refuses", "variants.py:Refuses cannot be built: ValueError: eps is too large"),
+        ("variants.py:Refuses", "variants.py:Refuses cannot be made: ValueError: eps is too large"),
         ("variants.py:Mutable", "is not a frozen dataclass.\nDecorate the class with @dataclass(frozen=True)."),
     ],
 )

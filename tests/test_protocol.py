@@ -73,7 +73,7 @@ def test_the_id_of_a_cell_is_the_same_for_a_protocol_of_fields_and_its_sentence(
 def test_a_record_with_unknown_fields_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(StoreError, match=message) as error:
         StoredCell.from_record("abc", cell(4).record() | change)
-    assert "new --store" in str(error.value)
+    assert "store check STORE --repair" in str(error.value)
 
 
 @pytest.mark.parametrize("field", ["samples", "perturbation", "protocol"])

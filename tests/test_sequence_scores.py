@@ -151,7 +151,7 @@ def test_figures_are_replaced_one_by_one(tmp_path: Path) -> None:
     ("figures", "words"),
     [
         ("[]", "AlexNet"),
-        ("nothing", "AlexNet"),
+        ("nothing", "is not JSON"),
         ({"imagenet": {}}, "unknown imagenet"),
         ({"imagenet_c": {"per_severity": 3}}, "AlexNet"),
         ({"imagenet_c": {"per_severity": {"fog": [0.5]}}}, "five fractions"),

@@ -179,7 +179,7 @@ def test_effnet_micro_trains_with_auxiliary_norms(tmp_path: Path) -> None:
         ({"arch": "small_cnn(num_classes=5)"}, "one logit for each"),
         ({"validation": "/nowhere"}, "its own validation images"),
         ({"passes_per_image": float("inf"), "schedule": ""}, "passes_per_image must be > 0"),
-        ({"schedule": "epochs=1e400"}, "epochs must be > 0"),
+        ({"schedule": "epochs=1e400"}, "a number is too large"),
     ],
 )
 def test_what_cannot_be_trained_is_said(tmp_path: Path, options: dict[str, str], words: str) -> None:
@@ -247,7 +247,7 @@ def test_the_command_says_how_it_goes_and_what_to_do_next(tmp_path: Path) -> Non
 def test_the_keyword_arguments_of_train_are_the_fields_of_its_settings() -> None:
     hints = get_type_hints(TrainSettings)
     assert get_type_hints(TrainOptions) == {
-        field.name: hints[field.name] for field in dataclasses.fields(TrainSettings)
+        field.name: hints[field.name] for field in dataclasses.fields(TrainSettings) if field.name != "named_in"
     }
 
 

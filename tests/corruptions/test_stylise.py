@@ -176,7 +176,7 @@ def test_wrong_weights_are_said(files: tuple[Path, Path], tmp_path: Path) -> Non
     encoder, decoder = map(str, files)
     for given, words in [
         ({}, r"needs the file vgg_normalised.pth, which does not exist(.|\n)*releases of github.com/naoto0804"),
-        ({"encoder": str(tmp_path / "text.pth")}, "text.pth cannot be read as PyTorch weights"),
+        ({"encoder": str(tmp_path / "text.pth")}, "text.pth cannot be read as weights: it is text"),
         ({"encoder": str(tmp_path / "list.pth")}, r"0.weight should have shape \(3, 3, 1, 1\), got nothing"),
         ({"encoder": decoder, "decoder": encoder}, "does not contain the weights of AdaIN's encoder"),
         (

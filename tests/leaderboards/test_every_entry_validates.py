@@ -19,8 +19,7 @@ from robustbench_eff.leaderboards.entry import Entry, read_entry
 from robustbench_eff.leaderboards.validation import ValidationIssue, differences, problems
 from robustbench_eff.publishing.collect import validate_entries, write_entries
 from robustbench_eff.publishing.measured_entries import measured_entries
-from robustbench_eff.registry.metrics import find_metric
-from robustbench_eff.registry.scores import SCORES
+from robustbench_eff.registry.metrics import find_metric, score_functions
 from robustbench_eff.scores.alexnet import AlexNet, published
 from robustbench_eff.scores.build_score import score_of
 from robustbench_eff.scores.cell_groups import CellOutcomes
@@ -156,7 +155,8 @@ def test_the_metric_of_a_plugin_validates_too(tmp_path: Path, monkeypatch: pytes
         def load(self) -> CellScores:
             return CellScores(compute=compute, kinds=("clean",), metrics=(gap,))
 
-    monkeypatch.setattr("robustbench_eff.scores.compute.SCORES", {**SCORES, "acme/gap": Row()})
+    both = (*score_functions(), ("acme/gap", Row().load()))
+    monkeypatch.setattr("robustbench_eff.scores.compute.score_functions", lambda: both)
     monkeypatch.setattr("robustbench_eff.registry.metrics.plugin_metrics", lambda: (gap,))
     (entry,) = entries_of("accuracies", tmp_path)
     assert -0.25 in {result.value for result in entry.measured if result.metric == "acme/gap"}

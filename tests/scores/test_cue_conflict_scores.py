@@ -201,7 +201,7 @@ def test_files_that_cannot_be_read_are_said(shared: Path, tmp_path: Path) -> Non
     (tmp_path / "latin.csv").write_bytes(HEADER.encode() + "x,1,1,NaN,Bär,cat,0,cat1-dog1.png\n".encode("latin1"))
     (tmp_path / "cut.tgz").write_bytes((shared / "cue-conflict-csv.tgz").read_bytes()[:40_000])
     for name in ("latin.csv", "cut.tgz"):
-        with pytest.raises(UsageError, match="cannot be read as trials"):
+        with pytest.raises(UsageError, match=r"cannot be read|is not text in UTF-8"):
             read_trials(tmp_path / name)
 
 

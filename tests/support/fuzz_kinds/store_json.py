@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fuzz_kinds.store_files import kind_of_file
+from fuzz_store_files import kind_of_file
 
 KIND = kind_of_file("format")

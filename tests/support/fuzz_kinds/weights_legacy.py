@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .weights import legacy
+from fuzz_weights import legacy
 
 KIND = legacy()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .weights import pytorch
+from fuzz_weights import pytorch
 
 KIND = pytorch()

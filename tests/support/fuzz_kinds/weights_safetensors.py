@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .weights import safetensors
+from fuzz_weights import safetensors
 
 KIND = safetensors()

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .weights import torchscript
+from fuzz_weights import torchscript
 
 KIND = torchscript()
