@@ -76,12 +76,15 @@ def read_tensor_file(path: Path, error: type[RobustEvalError], *, trust: bool = 
     except OSError as failure:
         raise error(f"{path} cannot be read: {failure.strerror or failure}.") from failure
     named = path.suffix.lower() == SUFFIX
+    # A safetensors file begins with the length of its header, which may look like the first byte of a pickle.
+    if _is_safetensors(head, path.stat().st_size):
+        return _safetensors(path, head, error)
     is_torch = head.startswith((b"PK\x03\x04", b"\x80"))
-    if named and is_torch:
+    if named and is_torch and head[8:9] != b"{":
         raise error(
             f"{path} is a PyTorch file under the name of a safetensors file.", "Rename it so that it ends in .pth."
         )
-    if _is_safetensors(head, path.stat().st_size) or (named and kind_of(head) is None):
+    if named and (is_torch or kind_of(head) is None):
         return _safetensors(path, head, error)
     if not is_torch and not (trust and head[257:262] == b"ustar"):
         raise _other(path, kind_of(head), tail, error)

@@ -72,6 +72,6 @@ def test_a_users_model_keeps_its_digest(tmp_path: Path, monkeypatch: pytest.Monk
         for value in module.state_dict().values():
             value.zero_()
         module.head.bias.copy_(torch.arange(10.0))
-    weights = random_weights(tmp_path / "w.pth", module)
+    weights = random_weights(tmp_path / "w.safetensors", module)
     classifier = load_classifier(f"{tmp_path}/held.py:build", input_size=32, weights=weights)
     assert classifier.digest == "da82781fe73e16be2a3cbb5b0e447b5d"
