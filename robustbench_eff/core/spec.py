@@ -213,7 +213,7 @@ def _coerced(value: Any, kind: Any, where: str) -> Any:
     raise SpecError(f"{where} must be {_alternatives(options)}, got {value!r}.")
 
 
-def _as_float(value: int, where: str) -> float:
+def _as_float(value: int | float, where: str) -> float:
     try:
         return float(value)
     except OverflowError as error:
