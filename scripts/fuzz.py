@@ -7,7 +7,6 @@ hundred inputs are read by a process of their own, so that a crash of the interp
 from __future__ import annotations
 
 import argparse
-import hashlib
 import itertools
 import os
 import sys
@@ -18,10 +17,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from fuzz_kinds import NAMES, kind
-from fuzzing import check
+from fuzzing import check, keep
 
-FOUND = Path("build") / "fuzz"
-"""Where inputs that are not taken well are stored."""
 STEP = 100
 """Number of inputs that one process reads."""
 
@@ -58,10 +55,7 @@ def _read(name: str, seed: int, numbers: range) -> int:
     status = 0
     with tempfile.TemporaryDirectory() as folder:
         for number, content, fault in check(kind(name), name, Path(folder), seed=seed, numbers=numbers):
-            path = FOUND / name / hashlib.blake2b(content, digest_size=6).hexdigest()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            print(f"{name}, seed {seed}, input {number}: {fault} ({path})", flush=True)
+            print(f"{name}, seed {seed}, input {number}: {fault} ({keep(name, content)})", flush=True)
             status = 1
     return status
 

@@ -210,7 +210,11 @@ def test_two_that_want_a_lease_at_once_do_not_both_get_it(monkeypatch: pytest.Mo
         pass
 
 
-def test_an_archive_is_read_or_refused_in_one_sentence(store: Path, tmp_path: Path) -> None:
+def test_an_archive_is_read_or_refused_in_one_sentence(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lease, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(lease, "LEASE_TIMEOUT_SECONDS", 0.1)
     archive = shutil.make_archive(str(tmp_path / "archive"), "zip", store)
     with pytest.raises(UsageError, match="cannot be opened"):
         Store(f"zip://::{tmp_path / 'nothing.zip'}")

@@ -180,7 +180,7 @@ class PixelWriter:
     _lock: Lock = field(init=False, default_factory=Lock)
 
     def __post_init__(self) -> None:
-        """Reserve the space, so that a full disk is told before anything is decoded."""
+        """Reserve the space, so that a full disk is reported before anything is decoded."""
         object.__setattr__(self, "_checksums", np.zeros(self.shape[0], _CHECKSUM))
         reserve(self.file.fileno(), math.prod(self.shape))
 

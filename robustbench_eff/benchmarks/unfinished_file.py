@@ -20,7 +20,7 @@ ABANDONED_SECONDS = 7 * 24 * 3600
 """Age of a file that no lock belongs to, as earlier versions left them, after which nobody writes it any more."""
 _SUFFIX = ".part"
 _WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
-"""What a file system without locks answers."""
+"""Error numbers of a file system without locks."""
 
 
 @contextmanager

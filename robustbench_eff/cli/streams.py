@@ -1,4 +1,4 @@
-"""What the command prints to: names from files cannot steer the terminal, and a full disk is told in one sentence."""
+"""What the command prints to: names from files cannot steer the terminal, and a full disk ends in one sentence."""
 
 from __future__ import annotations
 

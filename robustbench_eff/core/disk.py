@@ -56,7 +56,7 @@ def free_bytes(folder: Path) -> int:
 
 
 def reserve(descriptor: int, num_bytes: int) -> None:
-    """Allocate the blocks of a file, so that a full disk is told before the work begins; not all file systems can.
+    """Allocate the blocks of a file, so that a full disk shows before the work begins; not all file systems can.
 
     Args:
         descriptor: The file, open for writing.

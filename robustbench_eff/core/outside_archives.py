@@ -20,7 +20,7 @@ MAX_RATIO = 100
 """How many times its own size a file may unpack to where that is more than `MAX_UNPACKED_BYTES`; photos reach 3."""
 MAX_FILES = 2_000_000
 """Files and folders of an archive that are listed."""
-_UNREADABLE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError)
+UNREADABLE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError)
 """What Python's readers raise for damaged archives."""
 _PACKED: dict[bytes, Callable[[Path], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
 """First bytes of a compressed file, and what unpacks it."""
@@ -80,7 +80,7 @@ def files_of_tar(
                     if member.isfile() and not member.issparse():
                         opened = archive.extractfile(member) if member.name.endswith(wanted) else None
                         yield ArchivedFile(member.name, None if opened is None else opened.read())
-    except _UNREADABLE as failure:
+    except UNREADABLE as failure:
         raise error(f"{path} cannot be read: {reason(failure)}.", "Download it again.") from failure
 
 

@@ -22,6 +22,7 @@ from .errors import RobustEvalError, reason
 from .file_kinds import HEAD_BYTES, FileKind, kind_of
 from .outside_files import check_file
 from .pickle_size import RefusedPickle, check_pickle
+from .shortages import out_of_memory
 
 MAX_HEADER_BYTES = 16 * 2**20
 """Largest header of a safetensors file and largest pickle of an archive, in bytes: about 100,000 tensors."""
@@ -217,8 +218,7 @@ def _unpickling(path: Path, failure: Exception, error: type[RobustEvalError]) ->
 
 
 def _failure(path: Path, failure: Exception, error: type[RobustEvalError]) -> RobustEvalError:
-    text = str(failure)
-    if isinstance(failure, MemoryError) or "allocate memory" in text or "not enough memory" in text:
+    if out_of_memory(failure):
         return error(
             f"{path} has {path.stat().st_size:,} bytes, and needs more memory than there is.",
             "Free some memory; if the file is small, it is damaged: download or save it again.",

@@ -246,9 +246,8 @@ def _note_killed_run(store: Store) -> None:
     runs = store.runs()
     if runs and runs[-1].get("status") == STARTED:
         warnings.warn(
-            f"The last run into {store.place} never ended: it was killed, or "
-            "the machine failed. Its finished outcomes are used. If memory ran out, use a smaller --batch-size or "
-            "fewer --workers.",
+            f"The last run into {store.place} never ended: it was killed, or the machine failed. Its finished outcomes "
+            "are used. If memory ran out, use a smaller --batch-size or fewer --workers.",
             RobustEvalWarning,
             stacklevel=3,
         )

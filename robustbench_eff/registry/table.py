@@ -58,6 +58,9 @@ class Table(Mapping[str, Row | Plugin]):
     def loaded(self) -> Iterator[tuple[str, Any]]:
         """Yield every name with its object; a plugin that cannot be used is left out with a warning."""
         yield from ((name, row.load()) for name, row in self.own.items())
+        yield from self._loaded_plugins()
+
+    def _loaded_plugins(self) -> Iterator[tuple[str, Any]]:
         for name, plugin in self.plugins.items():
             try:
                 yield name, plugin.load()
@@ -103,8 +106,8 @@ class Table(Mapping[str, Row | Plugin]):
         path = f"{kind.__module__}:{kind.__qualname__}"
         names = [name for name, row in self.own.items() if row.path == path]
         names += [name for name, plugin in self.plugins.items() if plugin.path == path]
-        if not names and self.plugins:
-            names = [name for name, loaded in self.loaded() if loaded is kind]
+        if not names:
+            names = [name for name, loaded in self._loaded_plugins() if loaded is kind]
         return names[0] if names else path
 
     def __getitem__(self, name: str) -> Row | Plugin:

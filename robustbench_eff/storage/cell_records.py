@@ -87,6 +87,21 @@ def read_records(files: Files, oldest: int) -> CellRecords:
     return found
 
 
+def read_one(files: Files, cell_id: str, oldest: int) -> StoredCell | None:
+    """Return a cell by its id; None if it has no record.
+
+    Args:
+        files: Files of the store.
+        cell_id: Id of the cell.
+        oldest: Format of the oldest files that the store may hold.
+
+    Raises:
+        StoreError: The record is damaged.
+    """
+    name = f"cells/{cell_id}/{NAME}"
+    return read_record(files.path(name), cell_id, files.read(name), oldest) if files.exists(name) else None
+
+
 def read_record(path: str, folder: str, content: bytes, oldest: int) -> StoredCell:
     """Return the cell of a record.
 

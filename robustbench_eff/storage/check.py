@@ -43,7 +43,7 @@ class Finding:
     note: str = ""
     """What a reader should know of a file with which nothing is wrong."""
     moved_to: str = ""
-    """Where `repair_store` has put it."""
+    """Where `repair.check_store` has put it."""
 
 
 @dataclass(frozen=True, slots=True)

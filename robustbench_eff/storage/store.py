@@ -138,8 +138,7 @@ class Store:
         Raises:
             StoreError: The record of another cell is damaged.
         """
-        found = cell_records.read_records(self._files, self._oldest)
-        for cell_id, problem in found.problems.items():
+        for cell_id, problem in self._records().problems.items():
             if cell_id not in planned:
                 raise problem
             name = f"cells/{cell_id}/{cell_records.NAME}"
@@ -244,11 +243,10 @@ class Store:
         Raises:
             StoreError: A record is damaged.
         """
-        found = cell_records.read_records(self._files, self._oldest)
+        found = self._records()
         for problem in found.problems.values():
             raise problem
         found.warn_of_copies(self._files)
-        self._samples |= {cell_id: cell.samples for cell_id, cell in found.cells.items()}
         planned = dict.fromkeys(cell_id for run in self.runs() for cell_id in run.get("cells", []))
         return {cell_id: found.cells[cell_id] for cell_id in [*planned, *found.cells] if cell_id in found.cells}
 
@@ -288,13 +286,14 @@ class Store:
         names = dict.fromkeys(["index", *columns])
         return cell_outcomes.read_and_set_aside(self._files, self._expected(cell_id), list(names))
 
-    def _expected(self, cell_id: str) -> Expected:
-        return Expected(cell_id, self._size(cell_id), self._oldest)
+    def _records(self) -> cell_records.CellRecords:
+        """The records of all cells, whose sizes are remembered."""
+        found = cell_records.read_records(self._files, self._oldest)
+        self._samples |= {cell_id: cell.samples for cell_id, cell in found.cells.items()}
+        return found
 
-    def _size(self, cell_id: str) -> int | None:
-        """Number of samples of a cell, None without a record of it."""
-        name = f"cells/{cell_id}/{cell_records.NAME}"
-        if cell_id not in self._samples and self._files.exists(name):
-            path, content = self._files.path(name), self._files.read(name)
-            self._samples[cell_id] = cell_records.read_record(path, cell_id, content, self._oldest).samples
-        return self._samples.get(cell_id)
+    def _expected(self, cell_id: str) -> Expected:
+        """What the shards of a cell must be; their number of samples is unknown without a record of the cell."""
+        if cell_id not in self._samples and (cell := cell_records.read_one(self._files, cell_id, self._oldest)):
+            self._samples[cell_id] = cell.samples
+        return Expected(cell_id, self._samples.get(cell_id), self._oldest)

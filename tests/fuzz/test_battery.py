@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pytest
 
 from fuzz_kinds import NAMES, kind
-from fuzzing import check, failure
+from fuzzing import check, failure, keep
 
 INPUTS = 500
 """Inputs per kind; `make fuzz` reads many more."""
@@ -20,10 +19,7 @@ CASES = Path(__file__).parent / "cases"
 def test_changed_files_are_read_or_refused(name: str, tmp_path: Path) -> None:
     faults = []
     for number, content, fault in check(kind(name), name, tmp_path, seed=0, numbers=range(INPUTS)):
-        case = Path("build") / "fuzz" / name / hashlib.blake2b(content, digest_size=6).hexdigest()
-        case.parent.mkdir(parents=True, exist_ok=True)
-        case.write_bytes(content)
-        faults.append(f"input {number}: {fault} (move {case} to {CASES / name} once it is mended)")
+        faults.append(f"input {number}: {fault} (move {keep(name, content)} to {CASES / name} once it is mended)")
     assert not faults, "\n".join(faults)
 
 

@@ -6,8 +6,6 @@ import contextlib
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from robustbench_eff.cli import serve_site
 from robustbench_eff.cli.serve_site import SiteServer, server
 from robustbench_eff.core.errors import UsageError
+from serving import start_serving
 
 PAGE = b"<h1>models</h1>"
 
@@ -244,16 +243,7 @@ def test_ipv6_is_listened_at(tmp_path: Path) -> None:
 
 def test_ctrl_c_ends_at_once_with_a_client_connected(tmp_path: Path) -> None:
     (tmp_path / "index.html").write_bytes(PAGE)
-    words = ["leaderboard", "serve", str(tmp_path), "--port", "0"]
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-c", "from robustbench_eff import cli; cli.main()", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stdout is not None
-    address = process.stdout.readline().split()[0]
+    process, address = start_serving(tmp_path)
     with socket.create_connection(("127.0.0.1", int(address.rstrip("/").rpartition(":")[2])), timeout=20) as client:
         client.sendall(b"GET / HT")
         process.send_signal(signal.SIGINT)

@@ -14,6 +14,7 @@ import pytest
 from robustbench_eff.cli.serve_site import server
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.leaderboards.site.write import write_site
+from serving import start_serving
 from site_entries import entry
 
 
@@ -33,18 +34,7 @@ def test_the_command_writes_a_site_without_torch(tmp_path: Path) -> None:
 
 def test_a_site_is_served_on_this_machine_until_ctrl_c(tmp_path: Path) -> None:
     write_site([entry("m")], tmp_path / "site")
-    script = "from robustbench_eff import cli; cli.main()"
-    words = ["leaderboard", "serve", str(tmp_path / "site"), "--port", "0"]
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-c", script, *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A background job of a shell ignores Ctrl-C, and so would what it starts.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    assert process.stdout is not None
-    address = process.stdout.readline().split()[0]
+    process, address = start_serving(tmp_path / "site")
     assert address.startswith("http://127.0.0.1:")
     assert b"<h1>" in urllib.request.urlopen(address, timeout=10).read()
     with pytest.raises(urllib.error.HTTPError, match="404"):

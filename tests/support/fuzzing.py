@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import random
 import resource
 import signal
@@ -20,6 +21,8 @@ from types import FrameType
 
 from robustbench_eff.core.errors import RobustEvalError
 
+FOUND = Path("build") / "fuzz"
+"""Where inputs that are not taken well are stored."""
 SECONDS = 10.0
 """Longest time, in seconds, that a reader may take for one input; all samples are small."""
 MEMORY = 2 * 2**30
@@ -71,6 +74,37 @@ class Kind:
     """Opens an input as the package does for a user; takes a folder that earlier inputs have left files in."""
     is_text: bool = False
     """Whether lines and tokens are changed, too."""
+
+
+def text_file(name: str, samples: Sequence[bytes], read: Callable[[Path], object]) -> Kind:
+    """Return the kind of a text file that a reader takes by its path.
+
+    Args:
+        name: Path of the file below the folder for inputs.
+        samples: A few small valid files.
+        read: The reader.
+    """
+
+    def read_content(content: bytes, folder: Path) -> object:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return read(path)
+
+    return Kind(lambda _folder: samples, read_content, is_text=True)
+
+
+def keep(name: str, content: bytes) -> Path:
+    """Store an input that was taken badly, and return its path.
+
+    Args:
+        name: Name of its kind.
+        content: The input.
+    """
+    path = FOUND / name / hashlib.blake2b(content, digest_size=6).hexdigest()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
 
 
 class TooSlow(BaseException):

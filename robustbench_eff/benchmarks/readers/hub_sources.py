@@ -1,4 +1,4 @@
-"""What a local copy of a hub dataset reads: files of this machine only, and every one of them belongs to its stamp."""
+"""The files of a local copy of a hub dataset: none is fetched from elsewhere, and each of them is in the stamp."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.outside_files import check_file
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
@@ -34,7 +33,6 @@ def open_npz(path: Path, split: str) -> LabelledImages:
     Raises:
         DataError: An array is missing, holds Python objects, or has another form than `labelled_arrays` takes.
     """
-    check_file(path)
     refuse_placeholder(path)
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path} is not an archive of NumPy.", "Save the arrays with np.savez.")

@@ -9,13 +9,11 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from robustbench_eff.core.errors import DataError, reason
-from robustbench_eff.core.outside_archives import MAX_FILES, members_of
+from robustbench_eff.core.outside_archives import MAX_FILES, UNREADABLE, members_of
 from robustbench_eff.core.outside_files import check_file
 
 _LOOKED_AT = 100_000
 """Members of a tar that are looked at to tell what it holds: links and folders count, too."""
-_UNREADABLE = (tarfile.TarError, OSError, EOFError, ValueError, OverflowError)
-"""What Python raises for a damaged tar."""
 _END = 1024
 """Bytes of zeros at the end of a whole tar."""
 
@@ -43,7 +41,7 @@ def first_files(path: Path, count: int = 8) -> list[str]:
     try:
         with tarfile.open(path, "r:") as archive:
             return [member.name for member in islice(filter(_counts, islice(archive, _LOOKED_AT)), count)]
-    except _UNREADABLE:
+    except UNREADABLE:
         return []
 
 
@@ -88,7 +86,7 @@ def contents(path: Path) -> Contents:
                     found.files.append(Member(member.name, member.offset_data, member.size))
                 elif member.isdir():
                     found.folders.append(member.name)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise DataError(f"{path} cannot be read: {reason(error)}.", "Download it again.") from error
     counts = Counter(member.name for member in found.files)
     if counts and (most := counts.most_common(1)[0])[1] > 1:
