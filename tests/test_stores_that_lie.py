@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lying_stores import KINDS, RUN, Damage, Reading, cell_folders, damages, flips, make, moved, read, shard_of, verdict
+from lying_stores import KINDS, Damage, Reading, cell_folders, damages, flips, make, moved, read, shard_of, verdict
 from robustbench_eff.cli import app
 from robustbench_eff.core.errors import StoreError, UsageError
 from robustbench_eff.storage import lease
@@ -116,6 +116,15 @@ def test_copies_of_a_cell_are_no_second_run_of_it(store: Path, sound: tuple[Path
         shutil.copytree(folder, folder.with_name(folder.name + suffix))
     with pytest.warns(match="is a copy of cell"):
         assert Store(store).cells().keys() == Store(sound[0]).cells().keys()
+
+
+def test_check_names_a_finished_cell_whose_folder_is_gone(store: Path) -> None:
+    gone = cell_folders(store)[2]
+    shutil.rmtree(gone)
+    notes = {finding.name: finding.note for finding in check_store(store) if finding.note}
+    assert notes == {f"cells/{gone.name}": "finished by a run and now missing; the same command computes it again"}
+    shutil.rmtree(cell_folders(store)[1])  # this one the run reports as failed
+    assert len([finding for finding in check_store(store) if finding.note]) == len(notes)
 
 
 def test_check_names_what_is_wrong_and_repair_sets_it_aside(store: Path) -> None:
@@ -227,4 +236,3 @@ def test_an_archive_is_read_or_refused_in_one_sentence(
             assert opened.outcomes(cell).equals(Store(store).outcomes(cell))
     with pytest.raises(StoreError), opened.lock():
         pass
-    assert RUN

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
 import pyarrow as pa
 
 from robustbench_eff.core.errors import StoreError
 
-from . import answers, cell_records, lease, shard, store_format
+from . import answers, cell_records, lease, picture, shard, store_format
 from .manifest import read_manifest
 from .outcomes import IDENTIFYING, SCHEMA, concatenate
-from .picture import is_picture
 from .record import unsealed
 from .remote_files import Files
 from .shard import Expected
@@ -24,6 +23,7 @@ from .stored_cell import StoredCell
 FOREIGN = "foreign"
 SET_ASIDE = "set aside"
 OWN_FOLDERS = ("cells", "runs", "models")
+_MISSING = "finished by a run and now missing; the same command computes it again"
 _WITHOUT_CHECKSUM = "of an older format, without a checksum"
 _WITHOUT_CELL = (
     "of an older format, which does not name its cell: if it were exchanged for another's, nobody would know"
@@ -57,6 +57,10 @@ class _Store:
     """Cells whose records are sound."""
     copies: Mapping[str, str]
     """Folders that are copies of another cell's, and its id."""
+    first_runs: dict[bytes, str] = field(default_factory=dict)
+    """Records of runs that do not hold the name of their run, as those of older formats, and the first file of each."""
+    finished: set[str] = field(default_factory=set)
+    """Cells that a run has finished, as its record says."""
 
 
 def check_files(files: Files) -> list[Finding]:
@@ -79,7 +83,13 @@ def check_files(files: Files) -> list[Finding]:
             by_folder[str(PurePosixPath(name).parent)].append(name)
     for of_folder in by_folder.values():
         found += _without_contradictions(store, [_finding(store, name) for name in of_folder])
-    return sorted(found, key=lambda finding: finding.name)
+    return sorted([*found, *_missing_cells(store)], key=lambda finding: finding.name)
+
+
+def _missing_cells(store: _Store) -> list[Finding]:
+    """What is known of cells only because a run has finished them."""
+    folders = {name.split("/")[1] for name in store.names if name.startswith("cells/")}
+    return [Finding(name=f"cells/{cell}", kind="cell", note=_MISSING) for cell in store.finished - folders]
 
 
 def _format(files: Files) -> tuple[StoreFormat | None, str]:
@@ -182,19 +192,21 @@ def _picture(store: _Store, name: str, content: bytes) -> Finding:
     path, folder = store.files.path(name), PurePosixPath(name).parent.name
     if folder in store.copies:
         return _wrong(name, f"{path} is in a copy of cell {store.copies[folder]}")
-    return _sound(name) if is_picture(content) else _wrong(name, f"{path} is no intact PNG file")
+    problem = picture.problem(content, folder)
+    return _wrong(name, f"{path} {problem}") if problem else _sound(name)
 
 
 def _run(store: _Store, name: str, content: bytes) -> Finding:
     path = store.files.path(name)
-    run_id, _ = read_manifest(store.files, name, content, store.oldest)
+    run_id, record = read_manifest(store.files, name, content, store.oldest)
     if run_id != PurePosixPath(name).stem:
         return _wrong(name, f"{path} is the record of run {run_id} under another name")
+    if str(record.get("status")).startswith("finished"):
+        store.finished.update(set(record.get("cells", [])) - set(record.get("failed", {})))
     if unsealed(content, path)[1]:
         return _sound(name)
-    for other in store.names:  # the records of older formats do not hold the name of the run
-        if other < name and PurePosixPath(other).match("runs/*.json") and store.files.read(other) == content:
-            return _wrong(name, f"{path} is a copy of {other}")
+    if (first := store.first_runs.setdefault(content, name)) != name:
+        return _wrong(name, f"{path} is a copy of {first}")
     return _sound(name, _WITHOUT_CHECKSUM)
 
 

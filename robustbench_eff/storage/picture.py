@@ -1,29 +1,64 @@
-"""Pictures in a store: PNG files, whose chunks have checksums of their own."""
+"""Pictures in a store: PNG files, whose chunks have checksums of their own, and which name their cell.
+
+Source: W3C, Portable Network Graphics, section 5: length, type, data and CRC-32 of type and data; section 11.3.3: tEXt.
+"""
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_TEXT, _END = b"tEXt", b"IEND"
+_CELL = b"Cell\0"
+"""Keyword of the text that holds the id of the cell, and the separator behind it."""
 
 
-def is_picture(content: bytes) -> bool:
-    """Return whether this is a PNG file of which every chunk has its checksum, up to the end.
+def named(png: bytes, cell_id: str) -> bytes:
+    """Return a picture that names its cell.
 
-    Source: W3C, Portable Network Graphics, section 5: length, type, data and CRC-32 of type and data.
+    Args:
+        png: Intact PNG file.
+        cell_id: Id of the cell.
+    """
+    end = len(png) - len(_chunk(_END, b""))
+    return png[:end] + _chunk(_TEXT, _CELL + cell_id.encode("ascii")) + png[end:]
+
+
+def problem(content: bytes, cell_id: str) -> str:
+    """Return what is wrong with the picture of a cell, as a predicate; empty if nothing is.
+
+    A picture that names no cell was written by an earlier version: it is taken as it is.
 
     Args:
         content: Content of the file.
+        cell_id: Id of the cell.
     """
+    chunks = dict[bytes, list[bytes]]()
+    for kind, data in _chunks(content):
+        chunks.setdefault(kind, []).append(data)
+    if _END not in chunks:
+        return "is no intact PNG file"
+    texts = chunks.get(_TEXT, [])
+    named_cells = [text.removeprefix(_CELL) for text in texts if text.startswith(_CELL)]
+    return "" if set(named_cells) <= {cell_id.encode()} else "is the picture of another cell"
+
+
+def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The type and data of every chunk as long as they are intact; the last one, only if nothing follows."""
     if not content.startswith(SIGNATURE):
-        return False
+        return
     position = len(SIGNATURE)
     while position + 12 <= len(content):
         length = int.from_bytes(content[position : position + 4], "big")
         kind, end = content[position + 4 : position + 8], position + 8 + length
         if zlib.crc32(content[position + 4 : end]) != int.from_bytes(content[end : end + 4], "big"):
-            return False
+            return
         position = end + 4
-        if kind == b"IEND":
-            return position == len(content)
-    return False
+        if kind == _END and position != len(content):
+            return
+        yield kind, content[end - length : end]
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")

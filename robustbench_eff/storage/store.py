@@ -26,11 +26,10 @@ import pyarrow as pa
 
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError, StoreUnavailable, UsageError
 
-from . import cell_outcomes, cell_records, lease, shard, store_format
+from . import cell_outcomes, cell_records, lease, picture, shard, store_format
 from .answers import Answers, variant
 from .manifest import read_manifests, write_manifest
 from .outcomes import SCHEMA
-from .picture import is_picture
 from .remote_files import Files
 from .shard import Expected
 from .stored_cell import StoredCell
@@ -192,7 +191,7 @@ class Store:
             png: The picture as PNG.
         """
         if not self.has_picture(cell_id):
-            self._files.write(f"cells/{cell_id}/gallery.png", png)
+            self._files.write(f"cells/{cell_id}/gallery.png", picture.named(png, cell_id))
 
     def has_picture(self, cell_id: str) -> bool:
         """Return whether the store has a picture of a cell.
@@ -203,7 +202,7 @@ class Store:
         return self._files.exists(f"cells/{cell_id}/gallery.png")
 
     def picture(self, cell_id: str) -> bytes | None:
-        """Return the picture of a cell as PNG, or None if there is none. A damaged one is left out with a warning.
+        """Return the picture of a cell as PNG, or None. A damaged one, or another cell's, is left out with a warning.
 
         Args:
             cell_id: Id of the cell.
@@ -213,9 +212,9 @@ class Store:
             content = self._files.read(name)
         except FileNotFoundError:
             return None
-        if is_picture(content):
+        if not (problem := picture.problem(content, cell_id)):
             return content
-        warnings.warn(f"{self._files.path(name)} is no intact PNG file: left out.", RobustEvalWarning, stacklevel=2)
+        warnings.warn(f"{self._files.path(name)} {problem}: left out.", RobustEvalWarning, stacklevel=2)
         return None
 
     def write_run(self, run_id: str, manifest: dict[str, Any]) -> None:

@@ -60,7 +60,7 @@ def make(place: Path) -> Path:
                 store.write_shard(part.cell.id, half)
             store.write_picture(part.cell.id, PNG)
         run = {"command": ["robust-eval"], "versions": {"torch": "2"}, "cells": [part.cell.id for part in parts]}
-        store.write_run(RUN, run | {"failed": {parts[1].cell.id: "it gave up"}})
+        store.write_run(RUN, run | {"status": "finished", "failed": {parts[1].cell.id: "it gave up"}})
         store.variant("digest", "as it is", ANSWERS)
         store.variant("digest", "as it is", OTHER_ANSWERS)
     return place
@@ -303,6 +303,10 @@ def _folder(suffix: str) -> Callable[[Path], Path]:
     return lambda place: cell_folders(place)[1].with_name(cell_folders(place)[1].name + suffix)
 
 
+def _gallery(number: int) -> Callable[[Path], Path]:
+    return lambda place: cell_folders(place)[number] / "gallery.png"
+
+
 def _format(**fields: Any) -> Damage:
     return text("store.json", sealed(fields))
 
@@ -408,6 +412,7 @@ def _of_shards() -> Iterator[tuple[str, Damage]]:
 def _of_copies() -> Iterator[tuple[str, Damage]]:
     one = shard_of
     yield "shards of two cells exchanged", moved(one, other, how="exchange")
+    yield "pictures of two cells exchanged", moved(_gallery(1), _gallery(2), how="exchange")
     yield "a shard of another cell", moved(other, lambda place: cell_folders(place)[1] / other(place).name, how="copy")
     yield "a shard that is a link to another cell's", moved(other, one, how="link")
     for name in (" (1)", " copy", " (conflicted copy 2026-11-30)", "~", ".sync-conflict-20261130"):
