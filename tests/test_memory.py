@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from robustbench_eff import load_classifier
 from robustbench_eff.attacks import FGSM
 from robustbench_eff.core.errors import ModelError, RobustEvalWarning
 from robustbench_eff.corruptions.corruption import Corruption
+from robustbench_eff.storage.store import Store
 from running import assert_same, by_cell, outcomes, run
 
 CAPACITY = 10
@@ -88,3 +91,20 @@ def test_the_memory_of_a_cpu_is_too_small_for_one_sample(tmp_path: Path) -> None
     classifier.model.forward = narrow(classifier.model.forward, 0, ON_CPUS["oneDNN"], capacity=0)
     with pytest.raises(ModelError, match=r"fails on the first images of digits: .*could not create a primitive"):
         run(tmp_path / "store", classifier, limit=4, attacks=["fgsm(eps=8/255)"], benchmarks=["digits"])
+
+
+def test_a_library_that_does_not_fit_into_the_address_space_is_named() -> None:
+    command = f"ulimit -v 1200000; exec {Path(sys.executable).with_name('robust-eval')} --model digits_standard"
+    ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: The system refuses the memory for a library: lib")
+    assert "ulimit -v unlimited" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_few_file_descriptors_are_enough(tmp_path: Path) -> None:
+    command = f"ulimit -n 16; exec {Path(sys.executable).with_name('robust-eval')} --model digits_standard"
+    options = f"--attack fgsm --limit 20 --quiet --store {tmp_path / 'store'}"
+    ended = subprocess.run(["bash", "-c", f"{command} {options}"], capture_output=True, text=True, timeout=300)
+    assert ended.returncode == 0, ended.stderr
+    assert len(Store(tmp_path / "store").cells()) == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -174,6 +175,16 @@ def test_a_corrupt_shard_is_never_read_and_said(store: Store) -> None:
     assert not path.exists()
     assert list(Path(store.place).glob(f"set-aside/cells/abc/{path.name}.*"))
     assert store.outcomes("abc").num_rows == 4
+
+
+def test_equal_records_of_two_killed_runs_are_two_runs(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    with store.lock():
+        for run_id in ("1-x", "2-x"):
+            store.write_run(run_id, {"command": ["robust-eval"], "cells": ["a"], "status": "started"})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert len(store.runs()) == 2
 
 
 def test_what_a_killed_run_left_is_removed(store: Store) -> None:

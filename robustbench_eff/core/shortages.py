@@ -24,6 +24,8 @@ OUT_OF_MEMORY = (
 """Parts of messages in small letters: of CUDA, MPS and XPU; of torch's CPU allocator; of the C library; of the CPU
 allocator on Windows; of C++; of oneDNN, twice; of cuBLAS and cuDNN; of MKL."""
 NO_THREAD = "can't start new thread"
+NOT_MAPPED = "failed to map segment from shared object"
+"""What the dynamic linker says of a library for which the address space is too small."""
 NO_MEMORY_HINT = (
     "Try a smaller --batch-size and --shard-size, or fewer --workers. What is finished is kept: repeat the command."
 )
@@ -54,6 +56,12 @@ def shortage(error: BaseException) -> RobustEvalError | None:
                 "The system refuses another thread.",
                 "Raise the limit (`ulimit -u`, or the pids limit of the container), or use fewer --workers and set "
                 "OMP_NUM_THREADS=1.",
+            )
+        if isinstance(cause, ImportError | OSError) and NOT_MAPPED in str(cause):
+            return EvaluationError(
+                f"The system refuses the memory for a library: {cause}.",
+                "Raise the limit of the address space (`ulimit -v unlimited`, or the memory of the job). If no limit is "
+                "set, the file system of the library is mounted with noexec: install the package elsewhere.",
             )
         too_many = isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE)
         if too_many or "Too many open files" in str(cause):

@@ -64,15 +64,15 @@ def read_manifests(files: Files, oldest: int) -> list[dict[str, Any]]:
         StoreError: A record is damaged, or is a copy of one that does not exist.
     """
     names = files.matching("runs/*.json")
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[bytes, dict[str, Any]] = {}
     for name, content in zip(names, files.read_existing(names), strict=True):
         of, record = read_manifest(files, name, content, oldest)
         if of != PurePosixPath(name).stem and f"runs/{of}.json" not in names:
             raise StoreError(f"{files.path(name)} is the record of run {of} under another name.", REPAIR_HINT)
-        if of != PurePosixPath(name).stem or record in found.values():
+        if of != PurePosixPath(name).stem or content in found:
             warnings.warn(f"{files.path(name)} is a copy of another record: left out.", RobustEvalWarning, stacklevel=3)
         else:
-            found[name] = record
+            found[content] = record
     return list(found.values())
 
 

@@ -24,7 +24,8 @@ from world_layouts import SeesClasses
 
 CLIP = runpy.run_path(str(Path(importlib.util.find_spec("open_clip").origin).with_name("zero_shot_metadata.py")))
 """A file of open_clip, whose import takes seconds."""
-TIMM = [ImageNetInfo("imagenet-1k").index_to_description(index, detailed=False) for index in range(1000)]
+INFO = ImageNetInfo("imagenet-1k")
+TIMM = [INFO.index_to_description(index, detailed=False) for index in range(1000)]
 HUB = [name if index != 517 else "crane2" for index, name in enumerate(TIMM)]
 KERAS = [lemmas.split(", ")[0].replace(" ", "_") for lemmas in TIMM]
 LISTS = {
