@@ -17,6 +17,7 @@ from PIL import Image
 
 from published_sets import outcomes, run, shade_model
 from robustbench_eff.benchmarks import locations
+from robustbench_eff.benchmarks.layouts import published
 from robustbench_eff.benchmarks.layouts.published import IMAGE_FOLDERS, frames_of
 from robustbench_eff.core.errors import DataError, MissingExtra, MissingInputs, RobustEvalError, UsageError
 from robustbench_eff.evaluation.open_images import missing_files
@@ -201,6 +202,23 @@ def test_what_is_no_video_is_named() -> None:
     pytest.importorskip("av")
     with pytest.raises(DataError, match=r"a\.mp4 cannot be decoded"):
         frames_of(b"nothing", "a.mp4")
+
+
+def test_a_playlist_named_as_a_video_opens_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    (tmp_path / "secret.mp4").write_bytes(video(np.zeros((2, 32, 32, 3), dtype=np.uint8)))
+    playlist = f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{tmp_path}/secret.mp4\n#EXT-X-ENDLIST\n"
+    with pytest.raises(DataError, match=r"a\.mp4 cannot be decoded"):
+        frames_of(playlist.encode(), "a.mp4")
+
+
+def test_the_frames_of_a_video_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("av")
+    content = video(np.zeros((3, 32, 32, 3), dtype=np.uint8))
+    assert len(frames_of(content, "a.mp4")) == 3
+    monkeypatch.setattr(published, "MAX_VIDEO_BYTES", 2 * 32 * 32 * 3)
+    with pytest.raises(DataError, match="decodes to more than 6,144 bytes"):
+        frames_of(content, "a.mp4")
 
 
 def test_without_pyav_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,7 +60,7 @@ def shortage(error: BaseException) -> RobustEvalError | None:
         if isinstance(cause, ImportError | OSError) and NOT_MAPPED in str(cause):
             return EvaluationError(
                 f"The system refuses the memory for a library: {cause}.",
-                "Raise the limit of the address space (`ulimit -v unlimited`, or the memory of the job). If no limit is "
+                "Raise the limit of the address space (`ulimit -v unlimited`, or the memory of the job). Where none is "
                 "set, the file system of the library is mounted with noexec: install the package elsewhere.",
             )
         too_many = isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE)

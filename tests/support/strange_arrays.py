@@ -263,7 +263,9 @@ CONTAINERS = {
     "IDX of many dimensions": Strange(
         _idx(b"\0\0\x08\xff" + bytes(1020), _idx_of(2) + bytes(2)), "not a complete|shape"
     ),
-    "MATLAB cut short": Strange(written(b"MATLAB 5.0 MAT-file" + bytes(200), "test_32x32.mat"), "cannot be read"),
-    "MATLAB noise": Strange(written(os.urandom(999), "test_32x32.mat"), "cannot be read"),
+    "MATLAB cut short": Strange(
+        written(b"MATLAB 5.0 MAT-file" + bytes(200), "test_32x32.mat"), "is not a MATLAB file of version 5"
+    ),
+    "MATLAB noise": Strange(written(os.urandom(999), "test_32x32.mat"), "is not a MATLAB file of version 5"),
     "STL-10 without labels": Strange(written(bytes(27648), "test_X.bin"), "needs its labels"),
 }

@@ -20,6 +20,8 @@ from ..reader import DocumentedLayout
 from ..readers.class_folders import open_class_folders
 from ..readers.npy_headers import open_array
 
+MAX_VIDEO_BYTES = 2**30
+"""Bytes of all frames of a video; those of ImageNet-P have 5 MB."""
 VIDEOS = frozenset({".mp4"})
 """Suffixes of videos."""
 SEVERITIES = 5
@@ -45,8 +47,13 @@ def frames_of(content: bytes | npt.NDArray[np.uint8], name: str) -> npt.NDArray[
     except ImportError as error:
         raise MissingExtra("PyAV, which reads videos,", "video") from error
     try:
-        with av.open(io.BytesIO(content), "r") as video:
-            frames: list[npt.NDArray[Any]] = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+        with av.open(io.BytesIO(content), "r", format="mp4") as video:  # other formats may name files and addresses
+            frames, left = list[npt.NDArray[Any]](), MAX_VIDEO_BYTES
+            for frame in video.decode(video=0):
+                frames.append(frame.to_ndarray(format="rgb24"))
+                left -= frames[-1].nbytes
+                if left < 0:
+                    raise DataError(f"{name} decodes to more than {MAX_VIDEO_BYTES:,} bytes.", "Leave it out.")
         return np.stack(frames)
     except (av.error.FFmpegError, ValueError, IndexError) as error:
         raise DataError(f"{name} cannot be decoded: {error}", "Replace the file, or leave it out.") from error

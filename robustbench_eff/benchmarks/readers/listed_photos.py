@@ -11,12 +11,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from robustbench_eff.core.errors import DataError
 from robustbench_eff.core.outside_files import read_text
 
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .image_files import from_paths
+from .matlab_files import read_matlab
 from .placeholder import refuse_placeholder
 
 _PET = re.compile(r"\S+\s+[1-9]\d*\s+\d+\s+\d+")
@@ -83,13 +86,22 @@ def _pets(folder: Path, split: str) -> _Listed:
 
 def _flowers(folder: Path, split: str) -> _Listed:
     """MATLAB files with the class of every photo, counted from 1, and the numbers of the photos of each split."""
-    from scipy.io import loadmat  # the import takes a second
-
-    key = "trnid" if split == "train" else "tstid"
-    numbers = loadmat(folder / "setid.mat")[key].reshape(-1).tolist()
-    classes = loadmat(folder / "imagelabels.mat")["labels"].reshape(-1).tolist()
+    numbers = _numbers(folder / "setid.mat", "trnid" if split == "train" else "tstid")
+    classes = _numbers(folder / "imagelabels.mat", "labels")
+    if not all(1 <= number <= len(classes) for number in numbers):
+        raise DataError(
+            f"{folder} lists photos in setid.mat without a class in imagelabels.mat.", "Download both again."
+        )
     photos = [f"jpg/image_{number:05d}.jpg" for number in numbers]
-    return _Listed(photos, [int(classes[number - 1]) - 1 for number in numbers], ())
+    return _Listed(photos, [classes[number - 1] - 1 for number in numbers], ())
+
+
+def _numbers(path: Path, name: str) -> list[int]:
+    """The whole numbers of a variable of a MATLAB file."""
+    values = read_matlab(path).get(name)
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf" or (values != np.round(values)).any():
+        raise DataError(f"{path} does not hold the whole numbers {name}.", "Download it again.")
+    return [int(value) for value in values.ravel()]
 
 
 _SETS = (

@@ -16,6 +16,7 @@ from robustbench_eff.core.errors import DataError
 from ..labelled_images import LabelledImages, file_stamp
 from ..reader import DocumentedLayout, Reader
 from .arrays import labelled_arrays
+from .matlab_files import read_matlab
 from .placeholder import refuse_placeholder
 from .splits import named_split
 
@@ -26,11 +27,9 @@ _ZERO = 10
 
 
 def _open(path: Path, split: str) -> LabelledImages:
-    from scipy.io import loadmat  # the import takes a second
-
     named_split(split, path.name, str(path))
     refuse_placeholder(path)
-    content = loadmat(path, variable_names=["X", "y"])
+    content = read_matlab(path)
     if "X" not in content or "y" not in content:
         raise DataError(f"{path} does not hold SVHN's X and y.", "Download it again.")
     labels = content["y"].reshape(-1)
