@@ -61,6 +61,10 @@ class FoolboxAttack:
     """Names and values of further arguments of the attack's constructor."""
 
     def __post_init__(self) -> None:
+        if dict(self.options).get("tensorboard", False) is not False:
+            raise SpecError(
+                f"foolbox:{self.name}: tensorboard would write files wherever the attack's text says.", "Leave it out."
+            )
         self._build()
         Threat.within(self._norm(), self.eps)
 

@@ -147,6 +147,7 @@ def test_foreign_attacks_query_the_plain_network(digits_standard: Classifier, sa
         ("foolbox:LinfPGD(step=3)", "unexpected keyword argument 'step'"),
         ("foolbox:GaussianBlurAttack", "does not define a norm"),
         ("foolbox:LinfPGD(eps=8)", "Did you mean 8/255"),
+        ("foolbox:BoundaryAttack(eps=none, tensorboard=logs)", "would write files"),
         ("autoattack:standart", "does not have 'standart'"),
         ("autoattack:standard(epz=1)", "does not have a field 'epz'"),
     ],
