@@ -65,6 +65,7 @@ def mobilenet(shared: Path, geometry: str) -> Classifier:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 @pytest.mark.parametrize(("geometry", "right"), [("squash", 333), ("crop", 318)])
 def test_mobilenet_is_as_accurate_as_stated(shared: Path, tmp_path: Path, geometry: str, right: int) -> None:

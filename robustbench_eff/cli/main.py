@@ -238,9 +238,9 @@ def verify() -> None:
             counts[check.status] += 1
         failed, skipped = counts[Status.FAILED], counts[Status.SKIPPED]
         output_console().print(table)
-        output_console().print(f"{failed} checks failed." if failed else "All checks passed.")
+        output_console().print(f"Failed checks: {failed}." if failed else "All checks passed.")
         if skipped:
-            output_console().print(f"{skipped} checks were skipped: they have no stored reference.")
+            output_console().print(f"Skipped for lack of a stored reference: {skipped}.")
     raise typer.Exit(1 if failed else 0)
 
 

@@ -21,7 +21,14 @@ TABLES = (
 )
 
 
-@pytest.mark.parametrize(("module", "name"), TABLES, ids=[name for _, name in TABLES])
+SLOW = ("NUMPY", "PARQUET", "TAR")
+"""Tables of many files; `tests/fuzz` reads changed files of the same kinds."""
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [pytest.param(*row, id=row[1], marks=[pytest.mark.slow] * (row[1] in SLOW)) for row in TABLES],
+)
 def test_odd_files_end_in_their_sentence(module: object, name: str) -> None:
     assert faults(module.__name__, name, getattr(module, name)) == {}
 

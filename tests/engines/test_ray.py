@@ -61,7 +61,7 @@ def kill_a_worker_of(cluster) -> None:
     raise AssertionError("There is no worker to kill.")
 
 
-@pytest.mark.parametrize("dies", ["the only worker", "a node"])
+@pytest.mark.parametrize("dies", ["a node", pytest.param("the only worker", marks=pytest.mark.slow)])
 def test_nothing_is_lost_or_computed_twice(cluster, reference: Path, tmp_path: Path, dies: str) -> None:
     node = cluster.add_node(num_cpus=1) if dies == "a node" else None
     disturbing = {

@@ -160,7 +160,7 @@ def allowed(tables: int) -> float:
     return LEVEL + 3 * math.sqrt(LEVEL * (1 - LEVEL) / tables)
 
 
-@pytest.mark.parametrize("n", SIZES)
+@pytest.mark.parametrize("n", [5, 20, 200])
 @pytest.mark.parametrize("name", EQUAL)
 def test_equal_models_are_not_told_apart(name: str, n: int) -> None:
     for models, tables in TABLES.items():
