@@ -30,6 +30,19 @@ def outside_torch(network: object) -> str:
     return next((name for part in network.modules() if isinstance(name := vars(part).get("outside_torch"), str)), "")
 
 
+def without_gradient(network: object) -> str:
+    """Return why a network has no gradient, such as `computes with integers in fc`; empty if nothing is known.
+
+    Args:
+        network: Any network.
+    """
+    if layer := integer_layer(network):
+        return f"computes with integers in {layer}"
+    if runtime := outside_torch(network):
+        return f"runs in {runtime}, outside of torch"
+    return ""
+
+
 def has_no_mode(part: nn.Module) -> bool:
     """Return whether a module computes the same in train mode: torch's own integer layers, and the identity.
 

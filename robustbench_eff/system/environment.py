@@ -14,6 +14,8 @@ PACKAGES = (
     "robustbench-eff",
     "torch",
     "torchvision",
+    "onnxruntime",
+    "ai-edge-litert",
     "timm",
     "numpy",
     "pillow",
