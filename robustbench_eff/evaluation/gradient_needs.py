@@ -40,7 +40,7 @@ def refuse_gradients(asked: Iterable[Asked]) -> None:
         if reasons and all(reasons):
             raise ModelError(
                 f"{items[0].attacked.name} {reasons[0]}, which has no gradient: {WITHOUT_GRADIENTS}.",
-                f"{_named(items)} would have no number. {ON_ITS_TWIN}",
+                f"{_named(items)} would have no number. {ON_ITS_TWIN} For the clean accuracy alone: --attack none.",
             )
 
 

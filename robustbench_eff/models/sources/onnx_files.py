@@ -15,6 +15,7 @@ from robustbench_eff.core.outside_files import check_file
 
 from ..black_box import AnswerFormat, Array, BlackBox, ImageFormat
 from ..model_file import MAX_MODEL_BYTES, PIXELS, finished, missing_file, preprocessing_for, read_model, source_of
+from ..native_trial import check_survives
 from ..request import LoadedModule, ModelRequest
 
 TYPES: Mapping[str, str] = {
@@ -123,6 +124,7 @@ class OnnxFiles:
         """
         file = Path(target).expanduser()
         content = _self_contained(read_model(file), file)
+        check_survives(content, OnnxNetwork.library, str(file))
         network = OnnxNetwork(content, str(file))
         images = _images(network)
         preprocessing = preprocessing_for(request, images.size, images.format.channels)

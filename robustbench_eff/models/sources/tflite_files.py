@@ -15,6 +15,7 @@ from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, reaso
 
 from ..black_box import AnswerFormat, Array, BlackBox, ImageFormat
 from ..model_file import PIXELS, finished, missing_file, preprocessing_for, read_model, source_of
+from ..native_trial import check_survives
 from ..request import LoadedModule, ModelRequest
 
 IDENTIFIER = b"TFL3"
@@ -122,6 +123,7 @@ class TfliteFiles:
         content = read_model(file)
         if content[4:8] != IDENTIFIER:
             raise ModelError(f"{file} is not a file of TensorFlow Lite: its bytes 4 to 7 are not TFL3.")
+        check_survives(content, TfliteNetwork.library, str(file))
         network = TfliteNetwork(content, str(file))
         interpreter = network.interpreter()
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
