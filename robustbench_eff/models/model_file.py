@@ -24,6 +24,8 @@ from .sources.user_module import plain_preprocessing
 
 MAX_MODEL_BYTES = 2**31 - 1
 """Largest network that is read, in bytes: the largest message of protocol buffers."""
+PART_BYTES = 2**24
+"""Bytes that are read at once: a reader sets aside as much memory as it is asked to read."""
 IMAGENET, WITH_BACKGROUND = 1000, 1001
 """Outputs of networks for ImageNet, and of TensorFlow's, whose first is a class for the background."""
 PIXELS = "no --mean and --std given: the network gets pixels in [0, 1]"
@@ -64,12 +66,14 @@ def read_model(file: Path) -> bytes:
     check_file(file, ModelError, limit=MAX_MODEL_BYTES)
     try:
         with unpacking_stream(file) as stream:
-            content = stream.read(MAX_MODEL_BYTES + 1)
+            content = bytearray()
+            while len(content) <= MAX_MODEL_BYTES and (part := stream.read(PART_BYTES)):
+                content += part
     except UNREADABLE as error:
         raise ModelError(f"{file} cannot be read: {reason(error)}.", "Is the file complete?") from error
     if len(content) > MAX_MODEL_BYTES:
         raise ModelError(f"{file} unpacks to more than 2 GiB.", "Such a large network is not read.")
-    return content
+    return bytes(content)
 
 
 def source_of(prefix: str, content: bytes) -> str:

@@ -15,4 +15,4 @@ def _read(content: bytes, folder: Path) -> object:
     return load_classifier(f"onnx:{file}", device="cpu", input_size=8)
 
 
-KIND = Kind(lambda _folder: [small_onnx(last="Softmax").SerializeToString()], _read, inputs=12)
+KIND = Kind(lambda _folder: [small_onnx(last="Softmax").SerializeToString()], _read, inputs=8)

@@ -19,4 +19,4 @@ def _read(content: bytes, folder: Path) -> object:
     return load_classifier(f"tflite:{file}", device="cpu", input_size=8)
 
 
-KIND = Kind(_samples, _read, inputs=12)
+KIND = Kind(_samples, _read, inputs=8)
