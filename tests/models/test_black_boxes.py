@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 from pathlib import Path
 
@@ -12,6 +13,8 @@ import torch
 from onnx import TensorProto
 
 from robustbench_eff import load_classifier
+from robustbench_eff.attacks.pgd import PGD
+from robustbench_eff.attacks.square import Square
 from robustbench_eff.core.errors import ModelError, RobustEvalError, UsageError
 from robustbench_eff.models.native_trial import check_survives
 from small_onnx import answers, small_onnx
@@ -213,3 +216,43 @@ def test_a_trial_that_dies_or_does_not_end_is_said(does: str, text: str, tmp_pat
     monkeypatch.setattr("robustbench_eff.models.native_trial.MAX_SECONDS", 2)
     with pytest.raises(ModelError, match=text):
         load(small_onnx(), tmp_path)
+
+
+def in_torch(images):
+    return images.flatten(1)[:, :5] * torch.arange(1, 6)
+
+
+def in_numpy(images: np.ndarray):
+    assert isinstance(images, np.ndarray)
+    return images.reshape(len(images), -1)[:, :5] * np.arange(1, 6, dtype=np.float32)
+
+
+@pytest.mark.parametrize("function", [in_torch, in_numpy])
+def test_any_function_of_images_is_a_network(function, tmp_path: Path) -> None:
+    expected = in_torch(IMAGES)
+    model = load_classifier(function, input_size=8, device="cpu")
+    assert torch.equal(model(IMAGES), expected)
+    assert model.name == function.__name__
+    assert not model.opaque
+    assert torch.equal(pickle.loads(pickle.dumps(model))(IMAGES), expected)
+    source = "import numpy as np\nimport torch\n\n\n" + inspect.getsource(function)
+    (tmp_path / "mine.py").write_text(source + f"\n\ndef build():\n    return {function.__name__}\n")
+    for name in (function.__name__, "build"):
+        model = load_classifier(f"{tmp_path}/mine.py:{name}", input_size=8, device="cpu")
+        assert torch.equal(model(IMAGES), expected)
+    labels = expected.argmax(1)
+    if function is in_torch:
+        assert PGD(eps=0.1)(model, IMAGES, labels).shape == IMAGES.shape
+    else:
+        with pytest.raises(ModelError, match="runs in NumPy, outside of torch, which has no gradient"):
+            PGD(eps=0.1)(model, IMAGES, labels)
+    assert Square(eps=0.1, queries=3)(model, IMAGES, labels).shape == IMAGES.shape
+
+
+def test_a_class_and_a_factory_that_lacks_an_argument_are_told_from_functions(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="Flatten is a class, and not a network"):
+        load_classifier(torch.nn.Flatten, device="cpu")
+    (tmp_path / "mine.py").write_text("def build(width):\n    return None\n")
+    with pytest.raises(ModelError, match="cannot be called with") as refused:
+        load_classifier(f"{tmp_path}/mine.py:build", device="cpu")
+    assert "call its parameter `images`" in refused.value.hint
