@@ -14,8 +14,6 @@ PACKAGES = (
     "robustbench-eff",
     "torch",
     "torchvision",
-    "onnxruntime",
-    "ai-edge-litert",
     "timm",
     "numpy",
     "pillow",
@@ -23,6 +21,10 @@ PACKAGES = (
     "datasets",
     "scikit-learn",
 )
+
+
+RUNTIMES = ("onnxruntime", "ai-edge-litert")
+"""Optional packages that compute networks in torch's place."""
 
 
 def describe() -> dict[str, Any]:
@@ -33,7 +35,7 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": processor(),
         "cores": os.cpu_count(),
-        "versions": versions(),
+        "versions": versions() | {name: found for name in RUNTIMES if (found := installed(name))},
         "git": git_state(Path(__file__).parents[1]),
     }
 
