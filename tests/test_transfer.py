@@ -76,5 +76,5 @@ def test_compare_says_how_attacks_transfer_both_ways(models: Path, tmp_path: Pat
     right = round(blind.value * 32)
     assert re.search(rf"of 32 images that pgd\(eps=16/255.*\) found on A, B classifies {right} correctly", output)
     assert re.search(r"of 32 images that pgd\(eps=16/255.*\) found on B, A classifies \d+ correctly", output)
-    (row, *_) = json.loads(CliRunner().invoke(app, [*words, "--json"]).output)
+    (row, *_) = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
     assert row["differ"] >= row["only_a"] + row["only_b"]
