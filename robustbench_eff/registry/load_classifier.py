@@ -44,14 +44,14 @@ def load_classifier(
         UsageError: The name or an option is not valid.
         TypeError: There is no option of that name.
     """
-    model = as_network(model)
-    name = model if isinstance(model, str) else name_of(model)
+    network = as_network(model)
+    name = network if isinstance(network, str) else name_of(network)
     request = ModelRequest.from_options(name, options)
     torch_device = resolve_device(device)
-    if isinstance(model, nn.Module):
+    if isinstance(network, nn.Module):
         if request.weights is not None or request.model_args:
             raise UsageError("weights and model_args go with a model's name, not with a module.")
-        return from_module(model, request).placed(torch_device)
+        return from_module(network, request).placed(torch_device)
     if missing := build_model.missing(request):
         raise MissingInputs(missing)
     return build_model.load(request, torch_device)
