@@ -36,8 +36,12 @@ def clean(shared: Path, folder: Path, name: str, limit: int, **options) -> int:
     ("name", "limit", "right", "options"),
     [
         ("onnx:{}/vit_pgd_2_3_16_cifar10.onnx", 1000, 601, CIFAR10),
-        ("onnx:{}/sri_resnet_a_cifar10.onnx.gz", 1000, 785, CIFAR10),
-        ("tflite:{}/mlperf_tiny_resnet8_cifar10_float.tflite", 1000, 775, {"mean": (0.0,), "std": (1 / 255,)}),
+        pytest.param("onnx:{}/sri_resnet_a_cifar10.onnx.gz", 1000, 785, CIFAR10, marks=pytest.mark.slow),
+        pytest.param(
+            *("tflite:{}/mlperf_tiny_resnet8_cifar10_float.tflite", 1000, 775),
+            {"mean": (0.0,), "std": (1 / 255,)},
+            marks=pytest.mark.slow,
+        ),
         ("tflite:{}/mlperf_tiny_resnet8_cifar10_int8.tflite", 1000, 765, {}),
     ],
 )
@@ -67,6 +71,7 @@ def test_int8_mobilenet_is_as_accurate_as_stated_and_is_fooled_through_its_twin(
     assert fooled.value < clean_32.value - 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dynamic", [True, False])
 def test_resnet20_exported_to_onnx_predicts_what_resnet20_does(shared: Path, tmp_path: Path, dynamic: bool) -> None:
     network = ResNet20()

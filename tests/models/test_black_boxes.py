@@ -13,6 +13,7 @@ import torch
 from onnx import TensorProto
 
 from robustbench_eff import load_classifier
+from robustbench_eff.attacks.foolbox_adapter import FoolboxAttack
 from robustbench_eff.attacks.pgd import PGD
 from robustbench_eff.attacks.square import Square
 from robustbench_eff.core.errors import ModelError, RobustEvalError, UsageError
@@ -91,6 +92,22 @@ def test_the_background_of_tensorflow_is_left_out_unless_it_is_asked_for(tmp_pat
     assert load(network, tmp_path, num_classes=1001).num_classes == 1001
     with pytest.raises(ModelError, match="has 1001 outputs, not the 10 of --num-classes"):
         load(network, tmp_path, num_classes=10)
+
+
+def test_the_first_of_several_outputs_is_taken_and_said(tmp_path: Path) -> None:
+    network = small_onnx((2, 3, 8, 8))
+    network.graph.node.append(onnx.helper.make_node("Neg", ["logits"], ["others"]))
+    network.graph.output.append(onnx.helper.make_tensor_value_info("others", TensorProto.FLOAT, [2, 5]))
+    model = load(network, tmp_path)
+    assert np.allclose(model(IMAGES), answers(network, IMAGES.numpy()), atol=1e-6)
+    assert any("first tensor of its tuple of 2" in flag for flag in model.provenance.flags)
+
+
+def test_an_attack_on_decisions_runs(tmp_path: Path) -> None:
+    model = load(small_onnx(), tmp_path)
+    attack = FoolboxAttack(name="BoundaryAttack", eps=None, options=(("steps", 3),))
+    labels = model(IMAGES).argmax(1)
+    assert (model(attack(model, IMAGES, labels)).argmax(1) != labels).any()
 
 
 @pytest.mark.parametrize("batch", [1, 4])
