@@ -8,7 +8,7 @@ import torch
 
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import ModelError
-from robustbench_eff.core.quantized import integer_layer
+from robustbench_eff.core.quantized import without_gradient
 from robustbench_eff.core.types import Images, ImagesToLogits, Logits
 
 from .losses import Classes, Loss
@@ -17,22 +17,25 @@ NO_GRADIENT = (
     "The model's output does not depend on its input through autograd.",
     "Remove torch.no_grad() or detach() from its forward, or use an attack without gradients: square or one_pixel.",
 )
+WITHOUT_GRADIENTS = (
+    "the attacks that work on it are those without gradients, square and one_pixel, and of Foolbox those on decisions, "
+    "such as foolbox:BoundaryAttack"
+)
+"""What a message says about a network that has no gradient."""
+ON_ITS_TWIN = "Or find images on the float32 network: 'pgd(eps=4/255) from path/to/file.py:factory'."
+"""The hint beside it."""
 LARGEST_EXPONENT = 100
 """Bound on the exponents of the powers of two that scale slopes, so that their inverses are float32 numbers too."""
 
 
 def check_differentiable(model: object) -> None:
-    """Raise ModelError for a network with integer layers: its gradient would be missing, or lack a part.
+    """Raise ModelError for a network with integer layers or outside of torch: its gradient is missing, or lacks a part.
 
     Args:
         model: Any network.
     """
-    if layer := integer_layer(model):
-        raise ModelError(
-            f"The network computes with integers in {layer}, which has no gradient: the attacks that work on it are "
-            "those without gradients, square and one_pixel.",
-            "Or find images on the float32 network: 'pgd(eps=4/255) from path/to/file.py:factory'.",
-        )
+    if why := without_gradient(model):
+        raise ModelError(f"The network {why}, which has no gradient: {WITHOUT_GRADIENTS}.", ON_ITS_TWIN)
 
 
 def gradient_in_batches(

@@ -13,7 +13,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor, nn
 
-from robustbench_eff.core.quantized import integer_layer
+from robustbench_eff.core.quantized import without_gradient
 from robustbench_eff.core.types import Images, ImagesToLogits, Logits, NormalisedModel
 
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
@@ -62,8 +62,8 @@ def accelerated(
     """
     if not isinstance(classifier, nn.Module):
         return classifier, "float32, as it is: not an nn.Module"
-    if layer := integer_layer(classifier):
-        return classifier, f"as it is: it computes with integers in {layer}"
+    if why := without_gradient(classifier):
+        return classifier, f"as it is: it {why}"
     with torch.no_grad():
         expected = classifier(probe)
     scale = float(expected.std()) if expected.numel() > 1 else 1.0

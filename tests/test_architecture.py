@@ -24,6 +24,7 @@ NETWORK_USERS = {"models", "benchmarks", "diagnostics"}
 LEADERBOARD_USERS = {"leaderboards", "publishing", "cli"}
 PRINTERS = {"cli", "reports"}
 HOME_OF = {
+    "ai_edge_litert": {"models/sources/tflite_files.py", "models/native_trial.py"},
     "foolbox": {"attacks/foolbox_adapter.py"},
     "numba": {f"corruptions/compiled/{path.name}" for path in (ROOT / "corruptions" / "compiled").glob("*.py")},
     "pyautoattack": {"attacks/pyautoattack_adapter.py"},
@@ -32,6 +33,8 @@ HOME_OF = {
     "jinja2": {"leaderboards/render.py"},
     "ray": {"evaluation/engines/ray_connection.py", "evaluation/engines/ray_pool.py"},
     "fsspec": {"storage/remote_files.py"},
+    "onnx": {"models/sources/onnx_files.py"},
+    "onnxruntime": {"models/sources/onnx_files.py", "models/native_trial.py"},
     "open_clip": {"models/sources/open_clip_models.py"},
     "timm": {"models/sources/timm_models.py", "models/sources/sat_architectures.py", "models/architectures.py"},
     "datasets": {"benchmarks/readers/hugging_face.py", "benchmarks/readers/hub_sources.py"},

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from robustbench_eff import evaluate
+from robustbench_eff.cli.main import app
 from robustbench_eff.core.errors import MissingInputs, UsageError
+from robustbench_eff.models.request import ModelRequest
 from running import accuracies
 
 MODELS = """
@@ -57,3 +62,19 @@ def test_a_missing_surrogate_can_be_skipped(tmp_path: Path) -> None:
     result = evaluate("digits_standard", attacks=["fgsm", "pgd from nowhere.py:build"], **options)
     assert [score.perturbation for score in accuracies(result.scores)] == ["none", *["fgsm(eps=4/255)"] * 2]
     assert len(result.missing) == 1
+
+
+def test_compare_says_how_attacks_transfer_both_ways(models: Path, tmp_path: Path) -> None:
+    other, attack = f"{models}:blind", "pgd(eps=16/255)"
+    for model, surrogate in (("digits_standard", other), (other, "digits_standard")):
+        options = {"benchmarks": ["digits"], "limit": 32, "store": tmp_path / "store"}
+        request = ModelRequest(name=model, input_size=32) if model == other else model
+        scores = accuracies(evaluate(request, attacks=[f"{attack} from {surrogate}"], **options).scores)
+    blind = next(score for score in scores if score.metric == "robust_accuracy")
+    words = ["compare", "digits_standard", other, "--store", str(tmp_path / "store")]
+    output = CliRunner().invoke(app, words).output
+    right = round(blind.value * 32)
+    assert re.search(rf"of 32 images that pgd\(eps=16/255.*\) found on A, B classifies {right} correctly", output)
+    assert re.search(r"of 32 images that pgd\(eps=16/255.*\) found on B, A classifies \d+ correctly", output)
+    (row, *_) = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert row["differ"] >= row["only_a"] + row["only_b"]

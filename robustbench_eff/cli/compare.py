@@ -55,7 +55,7 @@ def compare(
         if len(models) > 2:
             _print_ranks(comparable.contributions, models, as_json=as_json)
         else:
-            flipped = _print_pair(comparable.contributions, models, as_json=as_json)
+            flipped = _print_pair(comparable, models, as_json=as_json)
         for message in dict.fromkeys(comparable.left_out):
             print_line(error_console(), f"not compared: {message}")
         if flips is not None:
@@ -73,6 +73,8 @@ class _Comparable(NamedTuple):
 
     contributions: list[dict[str, SampleContributions]]
     left_out: list[str]
+    names: list[str]
+    """The names of the models, as attacks on them name them."""
 
 
 def _check_arguments(models: Sequence[str], flips: Path | None, pictures: Path | None) -> None:
@@ -108,7 +110,7 @@ def _comparable(models: Sequence[str], store: str, alexnet_baseline: Path | None
         few = [*left_out[:REASONS], *([f"and {len(left_out) - REASONS} more"] if len(left_out) > REASONS else [])]
         hint = "Evaluate them with the same suite, data, limit and seed."
         raise UsageError("These models do not have a score on the same samples.", "\n".join([*few, hint]))
-    return _Comparable(contributions, left_out)
+    return _Comparable(contributions, left_out, [name for _, name in texts])
 
 
 def _print_ranks(
@@ -124,12 +126,12 @@ def _print_ranks(
         comparison_table.rank_table(rows, models, output_console())
 
 
-def _print_pair(
-    contributions: Sequence[dict[str, SampleContributions]], models: Sequence[str], *, as_json: bool
-) -> list[Flip]:
+def _print_pair(comparable: _Comparable, models: Sequence[str], *, as_json: bool) -> list[Flip]:
     from robustbench_eff.reports import comparison_table
     from robustbench_eff.scores import compare as comparison
+    from robustbench_eff.scores.transfers import transfers
 
+    contributions = comparable.contributions
     rows = comparison.compare(*contributions)
     if as_json:
         names = {"models": list(models)}
@@ -137,6 +139,7 @@ def _print_pair(
         print(json.dumps(plain))
     else:
         comparison_table.pair_table(rows, models[0], models[1], output_console())
+        comparison_table.transfer_lines(transfers(contributions, comparable.names), output_console())
     return list(comparison.flips(*contributions))
 
 

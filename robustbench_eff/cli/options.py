@@ -72,8 +72,9 @@ def _complete_model(incomplete: str) -> list[str]:
 ModelOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        help="Model: alias, timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, package.module:factory, "
-        "path/to/file.py:factory, or a folder written by `robust-eval train`; may be repeated.",
+        help="Model: alias, timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, onnx:FILE, tflite:FILE, torchscript:FILE, "
+        "exported:FILE, package.module:factory, path/to/file.py:factory, or a folder written by `robust-eval train`; "
+        "may be repeated.",
         autocompletion=_complete_model,
     ),
 ]

@@ -27,15 +27,17 @@ class CodeOrigin:
         """Refuse a program that a file names without being trusted.
 
         Args:
-            code: `path/to/file.py` or `package.module`.
-            name: Name of the object in it.
+            code: `path/to/file.py`, `package.module`, or the path of a file that is itself a program.
+            name: Name of the object in it; empty for such a file.
 
         Raises:
             UsageError: A file names the program and is not trusted; the message says what would be run.
         """
         if not self.file or self.trusted:
             return
-        if code.endswith(".py"):
+        if not name:
+            would = f"load and run the program {Path(code).expanduser().resolve()}"
+        elif code.endswith(".py"):
             would = f"run the file {Path(code).expanduser().resolve()} and then its {name}"
         else:
             would = f"import the module {code} and run its {name}"

@@ -1,4 +1,4 @@
-"""Which networks compute with integers: they run on a CPU only, and no gradient flows through their layers."""
+"""Which networks have no gradient: those that compute with integers, on a CPU only, and those outside of torch."""
 
 from __future__ import annotations
 
@@ -17,6 +17,30 @@ def integer_layer(network: object) -> str:
     if not isinstance(network, nn.Module):
         return ""
     return next((name or type(part).__name__ for name, part in network.named_modules() if _is_integer(part)), "")
+
+
+def outside_torch(network: object) -> str:
+    """Return the name of the runtime that computes a network in torch's place, empty if torch does.
+
+    Args:
+        network: Any network; one that is not an `nn.Module` is torch's.
+    """
+    if not isinstance(network, nn.Module):
+        return ""
+    return next((name for part in network.modules() if isinstance(name := vars(part).get("outside_torch"), str)), "")
+
+
+def without_gradient(network: object) -> str:
+    """Return why a network has no gradient, such as `computes with integers in fc`; empty if nothing is known.
+
+    Args:
+        network: Any network.
+    """
+    if layer := integer_layer(network):
+        return f"computes with integers in {layer}"
+    if runtime := outside_torch(network):
+        return f"runs in {runtime}, outside of torch"
+    return ""
 
 
 def has_no_mode(part: nn.Module) -> bool:

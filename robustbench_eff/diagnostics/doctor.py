@@ -17,7 +17,7 @@ from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.system import environment
 from robustbench_eff.system.network import reachable
 
-EXTRAS = {"clip": "open_clip", "ray": "ray", "video": "av"}
+EXTRAS = {"clip": "open_clip", "onnx": "onnxruntime", "ray": "ray", "tflite": "ai_edge_litert", "video": "av"}
 """Optional dependencies: the module that each extra installs."""
 HOSTS = ("huggingface.co", "download.pytorch.org")
 """Hosts that weights and images are downloaded from."""

@@ -28,6 +28,7 @@ from robustbench_eff.system import devices
 from .adapted_cells import evaluable_cells, stream_of, stream_shard_size
 from .answers import ModelAnswers
 from .failures import FailedShard, attempt_shard
+from .gradient_needs import Asked, refuse_gradients
 from .identify_cell import cell_of
 from .model_cache import LoadedModel, ModelCache
 from .plan import CellRuntime, Plan, PlannedCell, Queried, Task
@@ -173,8 +174,10 @@ class DeviceRuntime:
                 for opened in all_opened(self._ready, benchmark):
                     classifier = self._loaded(index).classifier
                     check_classes(classifier, self._as_seen_by(classifier, benchmark), opened)
-        for requested in self._requested:
-            self._surrogate(requested)
+        refuse_gradients(
+            Asked(item.model, item.perturbation, (self._surrogate(item) or self._loaded(item.model)).classifier)
+            for item in self._requested
+        )
 
     def _planned(self, index: int, runtime: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
         same_images = clean is None or clean.images is runtime.images

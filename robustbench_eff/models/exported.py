@@ -90,13 +90,10 @@ def check_shape(module: nn.Module, shape: tuple[int, int]) -> None:
     Raises:
         ModelError: It does not.
     """
-    if not any(part is module for part in _exported_parts(module)):
+    stated = _image_shape(module)
+    if stated is None:
         return
-    assert isinstance(module, GraphModule)
-    inputs = [node.meta["val"].shape for node in module.graph.nodes if node.op == "placeholder" and "val" in node.meta]
-    if len(inputs) != 1 or len(inputs[0]) != 4:
-        return
-    batch, *image = inputs[0]
+    batch, *image = stated
     if isinstance(batch, int):
         raise ModelError(
             f"The network was exported for batches of exactly {batch} image{'' if batch == 1 else 's'}.",
@@ -109,6 +106,26 @@ def check_shape(module: nn.Module, shape: tuple[int, int]) -> None:
             "(height × width).",
             f"Pass --input-size {height}x{width}, or input_size=({height}, {width}) in Python.",
         )
+
+
+def fixed_batch(module: nn.Module) -> int | None:
+    """Return the number of images that a network takes if it was exported for batches of one size; None for any.
+
+    Args:
+        module: Any network; only one that is exported as a whole is looked at.
+    """
+    shape = _image_shape(module)
+    return shape[0] if shape is not None and isinstance(shape[0], int) else None
+
+
+def stated_size(module: nn.Module) -> tuple[int, int] | None:
+    """Return the height and width of the images that a network was exported for; None if it takes any.
+
+    Args:
+        module: Any network; only one that is exported as a whole is looked at.
+    """
+    height, width = (_image_shape(module) or (None, None, None, None))[2:]
+    return (height, width) if isinstance(height, int) and isinstance(width, int) else None
 
 
 def failure_hint(module: nn.Module, device: torch.device) -> str:
@@ -126,6 +143,14 @@ def failure_hint(module: nn.Module, device: torch.device) -> str:
             "original network; the image size is set with --input-size."
         )
     return "Its forward must take the images alone, at this size: see --input-size and --model-arg."
+
+
+def _image_shape(module: nn.Module) -> tuple[Any, ...] | None:
+    """The shape of the images that a network was exported for as a whole, with symbols for what may vary."""
+    if not isinstance(module, GraphModule) or not any(part is module for part in _exported_parts(module)):
+        return None
+    inputs = [node.meta["val"].shape for node in module.graph.nodes if node.op == "placeholder" and "val" in node.meta]
+    return tuple(inputs[0]) if len(inputs) == 1 and len(inputs[0]) == 4 else None
 
 
 def _exported_parts(module: nn.Module) -> list[GraphModule]:

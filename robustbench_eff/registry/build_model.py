@@ -62,7 +62,7 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
     )
     classifier = Classifier(built.module.to(device), built.preprocessing, provenance, built.class_names)
     check_outputs(classifier, request)
-    return classifier
+    return classifier.to(device)  # a black box has no tensors that say where its images are
 
 
 def check_outputs(classifier: Classifier, request: ModelRequest) -> None:
@@ -117,6 +117,6 @@ def _find(name: str) -> tuple[Row | Plugin, str]:
     raise UsageError(
         f"Unknown model {name!r}.",
         f"{did_you_mean(name, known)}\nList the names with `robust-eval list models PATTERN`; "
-        "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, path/to/file.py:factory, "
-        "the folder of a training.".lstrip(),
+        "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, onnx:FILE, tflite:FILE, torchscript:FILE, "
+        "exported:FILE, path/to/file.py:factory, the folder of a training.".lstrip(),
     )

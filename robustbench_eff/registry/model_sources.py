@@ -13,6 +13,11 @@ MODEL_SOURCES = Table(
     "model source",
     "robustbench_eff.model_sources",
     {
+        "exported": Row(
+            "robustbench_eff.models.sources.program_files:EXPORTED_FILES",
+            "a program of torch.export: exported:FILE.pt2",
+        ),
+        "onnx": Row("robustbench_eff.models.sources.onnx_files:ONNX_FILES", "a black box in ONNX: onnx:FILE"),
         "open_clip": Row(
             "robustbench_eff.models.sources.open_clip_models:OPEN_CLIP",
             "CLIP with a zero-shot head: open_clip:ARCH/TAG",
@@ -24,7 +29,13 @@ MODEL_SOURCES = Table(
         "shipped": Row(
             "robustbench_eff.models.sources.shipped:SHIPPED", "digits classifiers that are installed with the package"
         ),
+        "tflite": Row(
+            "robustbench_eff.models.sources.tflite_files:TFLITE_FILES", "a black box of TensorFlow Lite: tflite:FILE"
+        ),
         "timm": Row("robustbench_eff.models.sources.timm_models:TIMM", "any model of timm: timm:NAME"),
+        "torchscript": Row(
+            "robustbench_eff.models.sources.program_files:TORCHSCRIPT_FILES", "a TorchScript program: torchscript:FILE"
+        ),
         "torchvision": Row(
             "robustbench_eff.models.sources.torchvision_models:TORCHVISION",
             "any classifier of torchvision: torchvision:NAME",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -11,6 +11,7 @@ from rich.text import Text
 from robustbench_eff.core.statistics import LEVEL
 from robustbench_eff.registry.metrics import metric_of
 from robustbench_eff.scores.compare import Comparison, RankedScore
+from robustbench_eff.scores.transfers import Transfer
 
 from .fit_table import print_table
 from .formatting import interval, number
@@ -34,7 +35,7 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
     table = Table(title=title, title_justify="left")
     for name in (*(["benchmark"] if len(benchmarks) > 1 else []), "perturbation", "score"):
         table.add_column(name, overflow="fold")
-    numbers = ("A", "B", "A−B", "p, Holm", "better", "only A", "only B", "κ of errors")
+    numbers = ("A", "B", "A−B", "p, Holm", "better", "only A", "only B", "differ", "κ of errors")
     for name in (*numbers, *(["n"] if len(sizes) > 1 else [])):
         table.add_column(name, justify="right", no_wrap=True)
     for row in rows:
@@ -44,7 +45,7 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
             f"{number(row.difference, unit, sign='+')} {interval(row)}",
             _p(row.p_holm),
             _better(row),
-            *("" if count is None else str(count) for count in (row.only_a, row.only_b)),
+            *("" if count is None else str(count) for count in (row.only_a, row.only_b, row.differ)),
             _kappa(row),
             *([str(row.n)] if len(sizes) > 1 else []),
         ]
@@ -59,6 +60,23 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
         for flag in row.flags:
             text = f"{row.benchmark}, {row.perturbation}: {flag}."
             console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def transfer_lines(rows: Iterable[Transfer], console: Console) -> None:
+    """Print one line per attack that was found on one model and judged on the other.
+
+    Args:
+        rows: The attacks.
+        console: Where to print.
+    """
+    for row in rows:
+        found_on, judge = ("A", "B") if row.found_on == 0 else ("B", "A")
+        ends = f"[{100 * row.low:.1f}, {100 * row.high:.1f}]"
+        text = (
+            f"Transfer, {row.benchmark}: of {row.n} images that {row.attack} found on {found_on}, {judge} classifies "
+            f"{row.right} correctly: {100 * row.right / row.n:.2f} % {ends}."
+        )
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def rank_table(rows: Sequence[RankedScore], models: Sequence[str], console: Console) -> None:

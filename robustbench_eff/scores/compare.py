@@ -48,6 +48,8 @@ class Comparison:
     """Samples that only the first model classifies correctly; None where samples are not right or wrong."""
     only_b: int | None
     """Samples that only the second model classifies correctly."""
+    differ: int | None
+    """Samples for which they predict different classes, of which both may be wrong; None where that is unknown."""
     consistency: ErrorConsistency | None
     """Whether they err on the same samples."""
     higher_is_better: bool
@@ -154,6 +156,7 @@ def _compared(a: SampleContributions, b: SampleContributions) -> Comparison:
         p_holm=None,
         only_a=None,
         only_b=None,
+        differ=_differing(a, b),
         consistency=None,
         higher_is_better=a.higher_is_better,
         protocols=tuple(dict.fromkeys((a.protocol, b.protocol))),
@@ -164,6 +167,13 @@ def _compared(a: SampleContributions, b: SampleContributions) -> Comparison:
     if a.label_was_predicted is not None and b.label_was_predicted is not None:
         return replace(comparison, consistency=error_consistency(a.label_was_predicted, b.label_was_predicted))
     return comparison
+
+
+def _differing(a: SampleContributions, b: SampleContributions) -> int | None:
+    """The number of samples for which the models predict different classes."""
+    if a.predictions is None or b.predictions is None:
+        return None
+    return int((np.asarray(a.predictions) != np.asarray(b.predictions)).sum())
 
 
 def _of_binary(comparison: Comparison, a: Values, b: Values) -> Comparison:

@@ -23,6 +23,10 @@ PACKAGES = (
 )
 
 
+RUNTIMES = ("onnxruntime", "ai-edge-litert")
+"""Optional packages that compute networks in torch's place."""
+
+
 def describe() -> dict[str, Any]:
     """Return versions, processor, command line and git state for the run manifest; torch is not imported."""
     return {
@@ -31,7 +35,7 @@ def describe() -> dict[str, Any]:
         "platform": platform.platform(),
         "processor": processor(),
         "cores": os.cpu_count(),
-        "versions": versions(),
+        "versions": versions() | {name: found for name in RUNTIMES if (found := installed(name))},
         "git": git_state(Path(__file__).parents[1]),
     }
 

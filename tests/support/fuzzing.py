@@ -74,6 +74,8 @@ class Kind:
     """Opens an input as the package does for a user; takes a folder that earlier inputs have left files in."""
     is_text: bool = False
     """Whether lines and tokens are changed, too."""
+    inputs: int = 500
+    """Inputs in every run of the tests; `make fuzz` reads many more."""
 
 
 def text_file(name: str, samples: Sequence[bytes], read: Callable[[Path], object]) -> Kind:

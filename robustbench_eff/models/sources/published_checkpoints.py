@@ -26,6 +26,7 @@ REASONS = {
     "easyrobust_pth": "published only on a download host that no model library knows",
     "clovaai_pth": "published only in a Dropbox folder",
     "robustbench": "published only on Google Drive, for the model code of the robustbench package",
+    "unpublished": "its authors have published no weights",
 }
 PAGES = {
     "sat_tf_ckpt": "https://github.com/cihangxie/SmoothAdversarialTraining",
@@ -33,6 +34,7 @@ PAGES = {
     "easyrobust_pth": "https://github.com/alibaba/easyrobust",
     "clovaai_pth": "https://github.com/clovaai/CutMix-PyTorch",
     "robustbench": "https://github.com/RobustBench/robustbench",
+    "unpublished": "https://arxiv.org/abs/2103.13322",  # DQA: DNN Quantization with Attention (Hacene et al. 2021)
 }
 SKELETONS = {
     "ResNet-50": "resnet50",

@@ -1,9 +1,10 @@
-"""`path/to/file.py:factory` or `package.module:factory`: the user's own `nn.Module`."""
+"""`path/to/file.py:factory` or `package.module:factory`: the user's own `nn.Module`, or function of the images."""
 
 from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from robustbench_eff.core.user_code import (
 )
 
 from ..exported import as_module, set_eval
+from ..function_network import FunctionNetwork, takes_images
 from ..request import LoadedModule, ModelRequest, source_text
 from ..weights import load_weights
 
@@ -31,7 +33,7 @@ SMALL = 64
 
 @dataclass(frozen=True, slots=True)
 class UserModules:
-    """Factories, or finished modules, in the user's code. See `ModelSource`."""
+    """Factories, finished modules, or functions from images to logits, in the user's code. See `ModelSource`."""
 
     def missing(self, target: str, request: ModelRequest) -> list[Missing]:
         """Return the source file and the weights file if they do not exist. See `ModelSource`.
@@ -63,8 +65,13 @@ class UserModules:
         factory = as_module(factory)
         if isinstance(factory, nn.Module):
             request.refuse_model_args(f"{attribute} is a finished module, not a function")
+        elif callable(factory) and not isinstance(factory, type):
+            given = partial(factory, **request.model_args) if request.model_args else factory
+            factory = FunctionNetwork(given) if takes_images(given) else factory
         with neighbours_first(Path(place).expanduser()):
             module = factory if isinstance(factory, nn.Module) else as_module(_call(factory, target, request))
+        if callable(module) and not isinstance(module, nn.Module | type):
+            module = FunctionNetwork(module)
         if not isinstance(module, nn.Module):
             raise ModelError(f"{target} returned a {type(module).__name__}, not a torch.nn.Module.")
         set_eval(module)
@@ -121,7 +128,8 @@ def _call(factory: Any, target: str, request: ModelRequest) -> Any:
     except TypeError as error:
         arguments = ", ".join(f"{key}={value!r}" for key, value in request.model_args.items())
         raise ModelError(
-            f"{target} cannot be called with ({arguments}): {error}.", "Pass its arguments with --model-arg KEY=VALUE."
+            f"{target} cannot be called with ({arguments}): {error}.",
+            "Pass its arguments with --model-arg KEY=VALUE; if it is itself the network, call its parameter `images`.",
         ) from error
     except ValueError:
         pass  # the signature of a function in C is not known
