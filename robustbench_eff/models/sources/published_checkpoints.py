@@ -25,14 +25,12 @@ REASONS = {
     "debiased_pth": "published only behind SharePoint links that need a browser",
     "easyrobust_pth": "published only on a download host that no model library knows",
     "clovaai_pth": "published only in a Dropbox folder",
-    "robustbench": "published only on Google Drive, for the model code of the robustbench package",
 }
 PAGES = {
     "sat_tf_ckpt": "https://github.com/cihangxie/SmoothAdversarialTraining",
     "debiased_pth": "https://github.com/LiYingwei/ShapeTextureDebiasedTraining",
     "easyrobust_pth": "https://github.com/alibaba/easyrobust",
     "clovaai_pth": "https://github.com/clovaai/CutMix-PyTorch",
-    "robustbench": "https://github.com/RobustBench/robustbench",
 }
 SKELETONS = {
     "ResNet-50": "resnet50",
