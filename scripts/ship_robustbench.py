@@ -92,12 +92,13 @@ def of_timm(name: str) -> str:
 def build(name: str, row: Mapping[str, Any]) -> nn.Module:
     """Return RobustBench's network."""
     if timm.is_model(of_timm(name)):
-        return timm.create_model(of_timm(name), num_classes=CLASSES[name.split("/")[0]])
+        registered: nn.Module = timm.create_model(of_timm(name), num_classes=CLASSES[name.split("/")[0]])
+        return registered
     network: nn.Module = row["model"]()
     return network
 
 
-def wide(module: nn.Module, stage: nn.Module, stem: int, **options: Any) -> str:
+def wide(module: nn.Module, stage: nn.Sequential, stem: int, **options: Any) -> str:
     """Return the text of a wide ResNet from the number of its blocks and channels."""
     depth = 6 * len(stage) + 4
     name = "deepmind_wide_resnet" if hasattr(module, "init_conv") else "wide_resnet"

@@ -121,6 +121,7 @@ def _plain(name: str) -> str:
 
 def _entry(row: dict[str, Any]) -> RobustBenchEntry:
     geometry = {key: row[key] for key in ("size", "mode", "resize", "interpolation") if key in row}
-    others = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
-    fields = {key: value for key, value in others.items() if key not in geometry}
+    fields: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in row.items() if key not in geometry
+    }
     return RobustBenchEntry(**fields, geometry=Geometry(**(geometry or {"size": 32, "mode": "none"})))

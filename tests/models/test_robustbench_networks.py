@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 import torch
-from robustbench_eff.models.networks.wrappers import Standardised
-from robustbench_eff.models.robustbench_table import PACKAGE, RobustBenchEntry, robustbench_entries
-from robustbench_eff.models.sources.robustbench_models import build_network
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from robustbench_eff.models.networks.wrappers import Standardised
+from robustbench_eff.models.robustbench_table import PACKAGE, RobustBenchEntry, robustbench_entries
+from robustbench_eff.models.sources.robustbench_models import build_network
 from seeded_networks import images_of, seeded_state, shapes_digest
 
 REFERENCE = json.loads((Path(__file__).parent / "data" / "robustbench_reference.json").read_text())
@@ -83,8 +83,7 @@ def test_models_by_how_they_load() -> None:
         ),
         "have no published weights": sum(not entry.weights for entry in entries),
     }
-    print(*(f"{count:4} {what}" for what, count in counts.items()), sep="\n")
-    assert list(counts.values()) == [192, 11, 3, 30]
+    assert list(counts.values()) == [192, 11, 3, 30], counts
 
 
 @pytest.mark.parametrize(
@@ -93,7 +92,7 @@ def test_models_by_how_they_load() -> None:
 )
 def test_logits_are_those_of_robustbench(name: str) -> None:
     entry = robustbench_entries()[name]
-    network = network_of(entry)
+    network = build_network(entry).eval()
     inner = network.network if isinstance(network, Standardised) else network
     inner.load_state_dict(seeded_state(inner.state_dict()), assign=True)
     mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (entry.mean, entry.std))

@@ -95,8 +95,9 @@ class PreActBottleneck(nn.Module):
         active = functional.relu(self.bn0(x))
         features = functional.relu(self.bn1(self.conv1(active)))
         features = self.conv3(functional.relu(self.bn2(self.conv2(features))))
-        shortcut: Tensor = self.shortcut(active) if len(self.shortcut) else x
-        return shortcut + features
+        shortcut = self.shortcut(active) if len(self.shortcut) else x
+        merged: Tensor = shortcut + features
+        return merged
 
 
 class CifarResNet(nn.Module):

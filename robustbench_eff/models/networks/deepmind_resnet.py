@@ -106,7 +106,10 @@ class DeepMindWideResNet(nn.Module):
         channels = (16, 16 * width, 32 * width, 64 * width)
         self.init_conv = nn.Conv2d(3, channels[0], 3, padding=1, bias=False)
         self.layer = nn.Sequential(
-            *(_Stage((depth - 4) // 6, *channels[i : i + 2], min(i + 1, 2), mean_sparse=mean_sparse) for i in range(3))
+            *(
+                _Stage((depth - 4) // 6, channels[i], channels[i + 1], min(i + 1, 2), mean_sparse=mean_sparse)
+                for i in range(3)
+            )
         )
         self.batchnorm = nn.BatchNorm2d(channels[3])
         self.meansparse_end = MeanSparse(channels[3]) if mean_sparse else nn.Identity()

@@ -57,7 +57,8 @@ def convnext_convstem(size: str, num_classes: int = 1000) -> nn.Module:
     network.stem = (
         _Stem((width, width * 3 // 2, width * 2), (2, 2, 1)) if narrow is None else _Stem((narrow, narrow * 2), (2, 2))
     )
-    return network
+    built: nn.Module = network
+    return built
 
 
 def vit_convstem(size: str, num_classes: int = 1000) -> nn.Module:
@@ -72,7 +73,8 @@ def vit_convstem(size: str, num_classes: int = 1000) -> nn.Module:
     name = {"small": "deit_small_patch16_224", "base": "vit_base_patch16_224"}[size]
     network = _timm(name, num_classes=num_classes)
     network.patch_embed.proj = _Stem((48, 96, 192, 384), (2, 2, 2, 2), last={"small": 384, "base": 768}[size])
-    return network
+    built: nn.Module = network
+    return built
 
 
 def xcit(embed_dim: int, num_heads: int, num_classes: int = 1000, patch_size: int = 16) -> nn.Module:

@@ -99,11 +99,12 @@ class WideResNet(nn.Module):
         super().__init__()
         channels = (16, 16 * width, 32 * width, 64 * width)
         activation = ScaledSiLU() if scaled_silu else nn.ReLU()
-        stages = [_wide_stage((depth - 4) // 6, *channels[i : i + 2], min(i + 1, 2), activation) for i in range(3)]
+        blocks = (depth - 4) // 6
+        stages = [_wide_stage(blocks, channels[i], channels[i + 1], min(i + 1, 2), activation) for i in range(3)]
         self.conv1 = conv3x3(3, channels[0])
         self.block1, self.block2, self.block3 = stages
         if unused_block:
-            self.sub_block1 = _wide_stage((depth - 4) // 6, *channels[:2], 1, activation)
+            self.sub_block1 = _wide_stage(blocks, channels[0], channels[1], 1, activation)
         self.bn1 = nn.BatchNorm2d(channels[3])
         self.activation = activation
         self.fc = nn.Linear(channels[3], num_classes, bias=not on_sphere)
