@@ -15,6 +15,11 @@ PREFIX = "robustbench:"
 """Start of a name on the command line."""
 PACKAGE = "robustbench"
 """Network of an entry that only RobustBench's own package can build."""
+INSTALL = (
+    "pip install torchdiffeq geotorch gdown pandas jinja2 requests tqdm, then pip install --no-deps 'setuptools<81' "
+    "git+https://github.com/RobustBench/robustbench git+https://github.com/fra31/auto-attack"
+)
+"""Commands that install RobustBench's package beside the timm of this one."""
 NUM_CLASSES = {"cifar10": 10, "cifar100": 100, "imagenet": 1000}
 """Number of classes of every dataset."""
 THREATS = ("Linf", "L2", "corruptions")

@@ -133,7 +133,7 @@ class _PreActBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         active = functional.silu(self.batchnorm_0(x))
-        shortcut = x if self.shortcut is None else self.shortcut(active)
+        shortcut = x if self.shortcut is None else self.shortcut(x)
         features: Tensor = self.conv_2d_2(functional.silu(self.batchnorm_1(self.conv_2d_1(active))))
         return features + shortcut
 

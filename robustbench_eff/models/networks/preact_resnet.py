@@ -49,7 +49,8 @@ class PreActBlock(nn.Module):
             stride: Stride of its first convolution.
             activation: Function after both batch norms.
             early_shortcut: Whether a convolved shortcut starts before the first batch norm.
-            plain_norms: Whether the batch norms have no weights, and the shortcut has one of its own.
+            plain_norms: Whether the batch norms have no weights, a convolved shortcut has one of its own, and every
+                shortcut starts after the first activation.
         """
         super().__init__()
         self.bn1 = nn.BatchNorm2d(inputs, affine=not plain_norms)
@@ -62,6 +63,8 @@ class PreActBlock(nn.Module):
         if stride != 1 or inputs != outputs:
             norms = [nn.BatchNorm2d(outputs, affine=False)] if plain_norms else []
             self.shortcut = nn.Sequential(conv1x1(inputs, outputs, stride), *norms)
+        elif plain_norms:
+            self.shortcut = nn.Sequential()
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the features, shape (batch, outputs, height / stride, width / stride)."""

@@ -17,16 +17,11 @@ from ..networks.catalog import NETWORKS
 from ..networks.wrappers import MeanOfProbabilities, Standardised
 from ..request import LoadedModule, ModelRequest
 from ..robustbench_numbers import published_numbers
-from ..robustbench_table import PACKAGE, RobustBenchEntry, find_entry
+from ..robustbench_table import INSTALL, PACKAGE, RobustBenchEntry, find_entry
 from ..weights import CONTAINERS, StateDict, load_state, read_state
 from .robustbench_files import WeightsFiles, find_files, named_after_another
 from .robustbench_state import PreparedState, prepare_state
 
-INSTALL = (
-    "pip install --no-deps git+https://github.com/RobustBench/robustbench git+https://github.com/fra31/auto-attack, "
-    "then pip install torchdiffeq geotorch gdown pandas jinja2 requests tqdm 'setuptools<81'"
-)
-"""Commands that install RobustBench's package beside the timm of this one."""
 MEAN = "the logarithm of the mean of its members' probabilities, where RobustBench's network returns that mean"
 
 
