@@ -24,8 +24,9 @@ from seeded_networks import images_of, seeded_state, shapes_digest
 
 REFERENCE = json.loads((Path(__file__).parent / "data" / "robustbench_reference.json").read_text())
 OURS = [entry for entry in robustbench_entries().values() if entry.network not in ("", PACKAGE)]
-SMALL = 12_000_000
-"""Most parameters of a network that the default tests ask for logits."""
+SMALL = 13_000_000
+"""Most parameters of a network that the default tests ask for logits; one wide ResNet with SiLU is an exception."""
+WIDE = "deepmind_wide_resnet(depth=28, width=10)"
 
 
 def kind(entry: RobustBenchEntry) -> tuple[object, ...]:
@@ -58,7 +59,9 @@ def network_of(entry: RobustBenchEntry) -> nn.Module:
         return build_network(entry).eval()
 
 
-@pytest.mark.parametrize("name", REFERENCE)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (not name.startswith("cifar10/"))) for name in REFERENCE]
+)
 def test_names_shapes_and_sizes_are_those_of_robustbench(name: str) -> None:
     entry = robustbench_entries()[name]
     network = network_of(entry)
@@ -86,10 +89,13 @@ def test_models_by_how_they_load() -> None:
     assert list(counts.values()) == [192, 11, 3, 30], counts
 
 
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] * (row["parameters"] > SMALL)) for name, row in REFERENCE.items()],
-)
+def is_slow(name: str) -> bool:
+    """Whether the logits of a network are left to the slow tests."""
+    row = REFERENCE[name]
+    return not name.startswith("cifar10/") or (row["parameters"] > SMALL and row["network"] != WIDE)
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * is_slow(name)) for name in REFERENCE])
 def test_logits_are_those_of_robustbench(name: str) -> None:
     entry = robustbench_entries()[name]
     network = build_network(entry).eval()
@@ -99,6 +105,6 @@ def test_logits_are_those_of_robustbench(name: str) -> None:
     with torch.no_grad():
         logits = network((images_of(entry.geometry.shape[0]) - mean) / std)[:, :10]
     expected = torch.tensor(REFERENCE[name]["logits"])
-    tolerance = 2e-3 * float(expected.abs().max())
+    tolerance = 2e-3 * float(expected.max() - expected.min())
     assert float((logits - expected).abs().max()) < tolerance
     assert float((expected[0] - expected[1]).abs().max()) > 2 * tolerance, "the two images must tell networks apart"
