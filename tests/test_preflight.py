@@ -120,7 +120,7 @@ def test_the_missing_command_keeps_what_was_given(monkeypatch: pytest.MonkeyPatc
     )
     with pytest.raises(MissingInputs) as caught:
         evaluate(
-            *(request, "rb_imagenet_linf_wong2020fast"), attacks=["fgsm"], limit=5, store=Path(DEFAULT_STORE),
+            *(request, "debiased_resnext101_cutmix"), attacks=["fgsm"], limit=5, store=Path(DEFAULT_STORE),
             device="cpu", batch_size=4, skip_missing=True,
         )  # fmt: skip
     assert caught.value.hint.splitlines() == [

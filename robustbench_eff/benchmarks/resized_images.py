@@ -77,8 +77,20 @@ def _resize(picture: Image.Image, geometry: Geometry, name: str) -> Image.Image:
         return picture
     if geometry.mode == "squash":
         return picture.resize((width, height), method)
+    if geometry.mode == "center":
+        return _at_least(picture, width, height)
     scaled = _covering(picture.size, geometry.covered)
     return picture.resize(scaled, method) if scaled != picture.size else picture
+
+
+def _at_least(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """An image with black around it where it is smaller, as torchvision's CenterCrop pads it."""
+    wide, high = max(width, picture.width), max(height, picture.height)
+    if (wide, high) == picture.size:
+        return picture
+    padded = Image.new(picture.mode, (wide, high))
+    padded.paste(picture, ((wide - picture.width) // 2, (high - picture.height) // 2))
+    return padded
 
 
 def _covering(size: tuple[int, int], box: tuple[int, int]) -> tuple[int, int]:

@@ -26,6 +26,7 @@ from robustbench_eff.registry.stylisers import STYLISERS
 from robustbench_eff.registry.suites import SUITES
 
 from .common import error_boundary, output_console
+from .robustbench_list import HEADER, is_robustbench, robustbench_rows
 
 FOUND, NOT_FOUND = "found", "not found"
 
@@ -39,11 +40,17 @@ list_app = typer.Typer(
 def list_models(
     pattern: Annotated[str | None, typer.Argument(help="Part of a name or defense, or a glob.")] = None,
 ) -> None:
-    """List the aliases of models and the sources of their weights."""
+    """List the aliases of models and the sources of their weights; with `robustbench:*`, those of RobustBench."""
     with error_boundary():
+        if is_robustbench(pattern):
+            _print_rows(HEADER, robustbench_rows(str(pattern)))
+            return
         matching = aliases.matching(pattern)
         if not matching:
-            raise UsageError(f"No alias matches {pattern!r}.", "Any timm:NAME or torchvision:NAME works too.")
+            raise UsageError(
+                f"No alias matches {pattern!r}.",
+                "Any timm:NAME or torchvision:NAME works too; `robustbench:*` lists RobustBench's models.",
+            )
         rows = [(alias.name, f"{alias.source}:{alias.target}", alias.defense) for alias in matching]
         _print_rows(("alias", "stands for", "defense"), rows)
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 
 from .errors import UsageError
 
-Mode = Literal["crop", "squash", "none"]
+Mode = Literal["crop", "squash", "none", "center"]
 MODES: tuple[str, ...] = get_args(Mode)
 Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos"]
 PerChannel: TypeAlias = tuple[float, ...]
@@ -25,7 +25,8 @@ class Geometry:
     """How an image of any size becomes `size` pixels, which is a square or a height and a width.
 
     `crop` resizes the image so that it just covers `resize` and cuts out the center, `squash` resizes the whole image
-    regardless of its aspect ratio, `none` requires images of that size.
+    regardless of its aspect ratio, `none` requires images of that size, `center` cuts out the center without resizing
+    and surrounds a smaller image with black.
 
     Raises:
         UsageError: The mode is unknown, `size` is less than 1, or the crop is larger than the resized image.
@@ -75,6 +76,8 @@ class Geometry:
         match self.mode:
             case "none":
                 return f"{border}{size} as it is"
+            case "center":
+                return f"{border}centre {size}, not resized"
             case "squash":
                 return f"{border}squashed to {size}, {self.interpolation}"
             case "crop":

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core.disk import cache_folder, free_bytes, nearest
+from robustbench_eff.models.robustbench_table import INSTALL, PACKAGE, robustbench_entries
 from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.open_benchmark import missing_data
@@ -43,6 +44,7 @@ def findings() -> Iterator[Finding]:
     for extra, module in EXTRAS.items():
         installed = importlib.util.find_spec(module) is not None
         yield Finding(f"extra {extra}", "installed" if installed else f"pip install 'robustbench-eff[{extra}]'", True)
+    yield _robustbench()
     yield _cache()
     for host in HOSTS:
         yield Finding(host, "reachable" if reachable(host) else "not reachable: use local files", True)
@@ -56,6 +58,13 @@ def _devices() -> Iterator[Finding]:
     yield Finding("processor", f"{environment.processor()}, {os.cpu_count()} cores", True)
     gpus = [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())]
     yield Finding("GPU", ", ".join(gpus) or "none", True)
+
+
+def _robustbench() -> Finding:
+    count = sum(entry.network == PACKAGE for entry in robustbench_entries().values())
+    installed = importlib.util.find_spec("robustbench") is not None
+    need = f"not installed; {count} of its {len(robustbench_entries())} models need it: {INSTALL}"
+    return Finding("package robustbench", "installed" if installed else need, True)
 
 
 def _cache() -> Finding:

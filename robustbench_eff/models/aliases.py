@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from .robustbench_table import robustbench_entries
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
@@ -38,7 +40,7 @@ class Alias:
 def aliases() -> dict[str, Alias]:
     """Return all aliases by name, sorted."""
     rows = json.loads((files("robustbench_eff") / "facts" / "aliases.json").read_text())["aliases"]
-    table = [*_shipped(), *(_alias(row) for row in rows)]
+    table = [*_shipped(), *_of_robustbench(), *(_alias(row) for row in rows)]
     return {alias.name: alias for alias in sorted(table, key=lambda alias: alias.name)}
 
 
@@ -78,6 +80,14 @@ def _shipped() -> list[Alias]:
             defense=card["defense"].partition("(")[0],
         )
         for name, card in cards.items()
+    ]
+
+
+def _of_robustbench() -> list[Alias]:
+    """The names of RobustBench's models in the published results."""
+    return [
+        Alias(name=entry.alias, source="robustbench", target=entry.name, family=entry.family, defense=entry.defense)
+        for entry in robustbench_entries().values()
     ]
 
 

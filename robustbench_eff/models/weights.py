@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -45,22 +45,55 @@ def load_weights(module: nn.Module, path: Path, *, trust: bool = False, drop: st
         ModelError: The file cannot be read, needs unpickling without `trust`, does not fit the module, or has tensors
             that are no weights of it.
     """
-    content = read_shards(path) if is_list_of_shards(path) else read_tensor_file(path, ModelError, trust=trust)
-    state, notes = _state_dict(content, path)
+    state, notes = read_state(path, trust=trust)
     if drop is not None and (dropped := [key for key in state if drop in key]):
         state = {key: value for key, value in state.items() if drop not in key}
         notes = (*notes, f"{len(dropped)} entries dropped, such as {dropped[0]}")
-    wanted = _tensors_of(module)
-    state, stripped = _without_prefix(state, set(wanted))
+    state, stripped = _without_prefix(state, set(_tensors_of(module)))
     if stripped:
         notes = (*notes, f"prefix {stripped!r} removed")
+    return (f"weights from {path.name}", *notes, *load_state(module, state, path))
+
+
+def read_state(
+    path: Path, *, trust: bool = False, containers: Sequence[str] = CONTAINERS
+) -> tuple[StateDict, tuple[str, ...]]:
+    """Return the tensors of a file by name, and notes on where they were.
+
+    Args:
+        path: File of weights.
+        trust: Unpickle a file that contains more than tensors, which may run code from it.
+        containers: Entries of a checkpoint that may hold the state_dict, in order of preference.
+
+    Raises:
+        ModelError: The file cannot be read, needs unpickling without `trust`, or has no state_dict.
+    """
+    content = read_shards(path) if is_list_of_shards(path) else read_tensor_file(path, ModelError, trust=trust)
+    return _state_dict(content, path, containers)
+
+
+def load_state(module: nn.Module, state: StateDict, path: Path) -> tuple[str, ...]:
+    """Load tensors into a module. Every name must fit, except BatchNorm's `num_batches_tracked`.
+
+    Args:
+        module: Network to load into.
+        state: Tensors by the names of the network.
+        path: Their file, for messages.
+
+    Returns:
+        Notes on numbers that were converted to another type.
+
+    Raises:
+        ModelError: A tensor is missing, unexpected, of another shape, or no weight of the network.
+    """
+    wanted = _tensors_of(module)
     _check(wanted, state, path)
-    notes = (*notes, *check_values(wanted, state, dict(module.named_parameters()).keys(), path))
+    notes = check_values(wanted, state, dict(module.named_parameters()).keys(), path)
     try:
         module.load_state_dict({**counters(module), **state}, strict=True)
     except RuntimeError as error:  # such as a tensor of a class that cannot be copied
         raise ModelError(f"{path} cannot be loaded into the model: {reason(error)}.") from error
-    return (f"weights from {path.name}", *notes)
+    return notes
 
 
 def _tensors_of(module: nn.Module) -> StateDict:
@@ -73,7 +106,7 @@ def _tensors_of(module: nn.Module) -> StateDict:
     return wanted
 
 
-def _state_dict(content: Any, path: Path) -> tuple[StateDict, tuple[str, ...]]:
+def _state_dict(content: Any, path: Path, containers: Sequence[str]) -> tuple[StateDict, tuple[str, ...]]:
     """The state_dict inside a checkpoint, and notes on where it was."""
     if isinstance(content, nn.Module):
         return dict(content.state_dict()), ("a pickled module: its state_dict",)
@@ -83,7 +116,7 @@ def _state_dict(content: Any, path: Path) -> tuple[StateDict, tuple[str, ...]]:
         raise ModelError(f"{path} holds an empty dictionary, not a state_dict.", _ALONE)
     if _is_state_dict(content):
         return _with_names(content, path), ()
-    for name in CONTAINERS:
+    for name in containers:
         inner = content.get(name)
         inner = inner.state_dict() if isinstance(inner, nn.Module) else inner
         if _is_state_dict(inner):
@@ -98,7 +131,7 @@ def _state_dict(content: Any, path: Path) -> tuple[StateDict, tuple[str, ...]]:
             _ALONE,
         )
     raise ModelError(
-        f"{path} does not contain a state_dict under {', '.join(CONTAINERS)}; it contains {_listed(content, SHOWN)}.",
+        f"{path} does not contain a state_dict under {', '.join(containers)}; it contains {_listed(content, SHOWN)}.",
         _ALONE,
     )
 

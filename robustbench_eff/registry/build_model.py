@@ -118,5 +118,5 @@ def _find(name: str) -> tuple[Row | Plugin, str]:
         f"Unknown model {name!r}.",
         f"{did_you_mean(name, known)}\nList the names with `robust-eval list models PATTERN`; "
         "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, onnx:FILE, tflite:FILE, torchscript:FILE, "
-        "exported:FILE, path/to/file.py:factory, the folder of a training.".lstrip(),
+        "exported:FILE, robustbench:NAME, path/to/file.py:factory, the folder of a training.".lstrip(),
     )

@@ -26,6 +26,10 @@ MODEL_SOURCES = Table(
             "robustbench_eff.models.sources.published_checkpoints:PUBLISHED_CHECKPOINTS",
             "published checkpoints that must be downloaded by hand, by alias",
         ),
+        "robustbench": Row(
+            "robustbench_eff.models.sources.robustbench_models:ROBUSTBENCH",
+            "models of RobustBench with its published weights: robustbench:NAME",
+        ),
         "shipped": Row(
             "robustbench_eff.models.sources.shipped:SHIPPED", "digits classifiers that are installed with the package"
         ),

@@ -39,9 +39,18 @@ def cached_by_torch(url: str) -> bool:
     Args:
         url: Address of the file.
     """
+    return torch_cache_path(url).is_file()
+
+
+def torch_cache_path(url: str) -> Path:
+    """Return where torch.hub keeps a file that it downloads.
+
+    Args:
+        url: Address of the file.
+    """
     import torch
 
-    return (Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name).is_file()
+    return Path(torch.hub.get_dir()) / "checkpoints" / Path(urlparse(url).path).name
 
 
 def reachable(host: str) -> bool:

@@ -19,7 +19,9 @@ from robustbench_eff.core.errors import Missing, ModelError, UsageError
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 from robustbench_eff.models.aliases import checkpoints
 from robustbench_eff.models.request import LoadedModule, ModelRequest
+from robustbench_eff.models.robustbench_table import find_entry
 from robustbench_eff.models.source import ModelSource
+from robustbench_eff.models.sources.robustbench_models import build_network
 from robustbench_eff.registry import build_model, plugins
 from robustbench_eff.registry.model_sources import MODEL_SOURCES, UNPREFIXED_SOURCES
 from robustbench_eff.testing import MODEL_SOURCE_CHECKS, ModelExample
@@ -67,6 +69,11 @@ def _open_clip(folder: Path) -> tuple[str, Path, dict]:
 def _published(folder: Path) -> tuple[str, Path, dict]:
     module = timm.create_model("tf_efficientnet_b0")
     return "sat_effnet_b0", _weights(folder / "sat.safetensors", module), {"input_size": 64}
+
+
+def _robustbench(folder: Path) -> tuple[str, Path, dict]:
+    target = "cifar10/corruptions/Hendrycks2020AugMix_WRN"
+    return target, _weights(folder / "robustbench.safetensors", build_network(find_entry(target))), {}
 
 
 def _shipped(_: Path) -> tuple[str, None, dict]:

@@ -25,7 +25,6 @@ REASONS = {
     "debiased_pth": "published only behind SharePoint links that need a browser",
     "easyrobust_pth": "published only on a download host that no model library knows",
     "clovaai_pth": "published only in a Dropbox folder",
-    "robustbench": "published only on Google Drive, for the model code of the robustbench package",
     "unpublished": "its authors have published no weights",
 }
 PAGES = {
@@ -33,7 +32,6 @@ PAGES = {
     "debiased_pth": "https://github.com/LiYingwei/ShapeTextureDebiasedTraining",
     "easyrobust_pth": "https://github.com/alibaba/easyrobust",
     "clovaai_pth": "https://github.com/clovaai/CutMix-PyTorch",
-    "robustbench": "https://github.com/RobustBench/robustbench",
     "unpublished": "https://arxiv.org/abs/2103.13322",  # DQA: DNN Quantization with Attention (Hacene et al. 2021)
 }
 SKELETONS = {
