@@ -46,7 +46,7 @@ def load_weights(module: nn.Module, path: Path, *, trust: bool = False, drop: st
             that are no weights of it.
     """
     content = read_shards(path) if is_list_of_shards(path) else read_tensor_file(path, ModelError, trust=trust)
-    state, notes = _state_dict(content, path)
+    state, notes = state_dict_of(content, path)
     if drop is not None and (dropped := [key for key in state if drop in key]):
         state = {key: value for key, value in state.items() if drop not in key}
         notes = (*notes, f"{len(dropped)} entries dropped, such as {dropped[0]}")
@@ -73,8 +73,16 @@ def _tensors_of(module: nn.Module) -> StateDict:
     return wanted
 
 
-def _state_dict(content: Any, path: Path) -> tuple[StateDict, tuple[str, ...]]:
-    """The state_dict inside a checkpoint, and notes on where it was."""
+def state_dict_of(content: Any, path: Path) -> tuple[StateDict, tuple[str, ...]]:
+    """Return the state_dict inside a checkpoint, and notes on where it was.
+
+    Args:
+        content: What `read_tensor_file` returned.
+        path: The file, for messages.
+
+    Raises:
+        ModelError: There is none.
+    """
     if isinstance(content, nn.Module):
         return dict(content.state_dict()), ("a pickled module: its state_dict",)
     if not isinstance(content, dict):

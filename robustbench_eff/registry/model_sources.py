@@ -13,6 +13,10 @@ MODEL_SOURCES = Table(
     "model source",
     "robustbench_eff.model_sources",
     {
+        "hf": Row(
+            "robustbench_eff.models.sources.hugging_face:HUGGING_FACE_MODELS",
+            "image classifiers of transformers: hf:ORG/NAME[@REVISION] of the hub, hf:./FOLDER",
+        ),
         "open_clip": Row(
             "robustbench_eff.models.sources.open_clip_models:OPEN_CLIP",
             "CLIP with a zero-shot head: open_clip:ARCH/TAG",
