@@ -36,7 +36,7 @@ class CodeOrigin:
         if not self.file or self.trusted:
             return
         if code.endswith(".py"):
-            would = f"run the file {Path(code).expanduser().resolve()} and then its {name}"
+            would = f"run the file {Path(code).expanduser().absolute()} and then its {name}"
         else:
             would = f"import the module {code} and run its {name}"
         raise UsageError(f"{self.file} would {would}; nothing was run.", TRUST_HINT)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from robustbench_eff.core.code_origin import CodeOrigin
-from robustbench_eff.core.errors import MissingExtra, ModelError, reason
+from robustbench_eff.core.errors import MissingExtra, ModelError, in_one_line
 from robustbench_eff.core.outside_files import read_json
 from robustbench_eff.core.tensor_files import read_tensor_file
 
@@ -24,7 +24,7 @@ from .class_names import plain_names
 from .request import ModelRequest
 from .shards import is_list_of_shards, read_shards
 from .weight_values import check_values, shown
-from .weights import load_weights, state_dict_of
+from .weights import state_dict_of
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -145,7 +145,7 @@ def build(folder: Path, weights: Path | None, description: Description, request:
 
     Args:
         folder: Folder with the files of a model.
-        weights: The file of its weights; None for random ones.
+        weights: The file of its weights, or another one that the user names; None for random ones.
         description: Its configuration.
         request: The user's options.
 
@@ -155,20 +155,15 @@ def build(folder: Path, weights: Path | None, description: Description, request:
     config, name = _config(folder, description, request), description.name
     classes, trusted = library().AutoModelForImageClassification, {"trust_remote_code": description.runs_code}
     try:
-        with torch.device("meta"):
-            shell = classes.from_config(config, **trusted)
-        if weights is None or request.weights is not None:
+        with torch.device("meta" if weights is not None else "cpu"):
             module = classes.from_config(config, dtype=torch.float32, **trusted)
     except Exception as error:
         if "Unrecognized configuration class" in str(error):
             raise _not_a_classifier(description) from error
-        raise ModelError(f"transformers cannot build {name}: {reason(error)}.") from error
-    if request.weights is not None:
-        notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
-    elif weights is None:
-        notes = ()
-    else:
-        module, notes = _loaded(shell, config, weights, description, request)
+        raise ModelError(f"transformers cannot build {name}: {in_one_line(error)}") from error
+    notes: tuple[str, ...] = ()
+    if weights is not None:
+        module, notes = _loaded(module, config, weights, description, request)
     return Network(module.eval(), config, notes)
 
 
@@ -185,7 +180,7 @@ def _config(folder: Path, description: Description, request: ModelRequest) -> An
             **arguments,
         )
     except Exception as error:
-        raise ModelError(f"transformers cannot read {folder / CONFIG}: {reason(error)}.") from error
+        raise ModelError(f"transformers cannot read {folder / CONFIG}: {in_one_line(error)}") from error
     if unused := [key for key in unused if key in arguments]:
         raise ModelError(f"{description.name} takes no --model-arg {unused[0]}.", f"Look at {folder / CONFIG}.")
     problem = getattr(config, "problem_type", None)
@@ -231,12 +226,15 @@ def _loaded(
             ignore_mismatched_sizes=True,
         )
     except Exception as error:
-        raise ModelError(f"{weights} cannot be loaded into {description.name}: {reason(error)}.") from error
+        raise ModelError(f"{weights} cannot be loaded into {description.name}: {in_one_line(error)}") from error
+    tensors = module.state_dict()
+    for key in () if request.random_weights else found["missing_keys"]:
+        if tensors[key].is_floating_point():
+            tensors[key].fill_(torch.nan)  # as memory that nothing has set: zeros would look as if they were loaded
     pooler = sorted(key for key in found["unexpected_keys"] if _POOLER in f".{key}")
     _check_keys(found, set(pooler), weights, description.name)
-    wanted = module.state_dict()
-    common = {key: value for key, value in state.items() if key in wanted and value.shape == wanted[key].shape}
-    notes = (*notes, *check_values(wanted, common, dict(module.named_parameters()).keys(), weights))
+    common = {key: value for key, value in state.items() if key in tensors and value.shape == tensors[key].shape}
+    notes = (*notes, *check_values(tensors, common, dict(module.named_parameters()).keys(), weights))
     if pooler:
         notes = (*notes, f"{len(pooler)} tensors of a pooler left out, which the classifier does not use")
     return module, (f"weights from {weights.name}", *notes)
@@ -251,7 +249,7 @@ def _check_keys(found: Mapping[str, Any], ignored: set[str], weights: Path, name
         for what, keys in (("unexpected", unexpected), ("of another shape", mismatched))
         if keys
     ]
-    problems += [reason(ValueError(each)) for each in found.get("error_msgs", ())][:1]
+    problems += [in_one_line(ValueError(each)) for each in found.get("error_msgs", ())][:1]
     if problems:
         raise ModelError(
             f"{weights.name} of {name} does not fit the network: {'; '.join(problems)}.",

@@ -93,6 +93,10 @@ class LoopbackHub:
         return (kind, name) in self._repositories
 
 
+current: LoopbackHub
+"""The hub of this process, in processes that are started with one."""
+
+
 @contextmanager
 def serving_hub() -> Iterator[LoopbackHub]:
     """Serve a hub without repositories until the block ends."""

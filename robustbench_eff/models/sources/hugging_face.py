@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from robustbench_eff.core.errors import Missing, ModelError, reason
+from robustbench_eff.core.errors import Missing, ModelError, in_one_line
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.system import downloads, network
 from robustbench_eff.system.downloads import Repository
@@ -111,7 +111,6 @@ class HuggingFaceModels:
             class_names=names[first:],
             notes=notes,
             flags=networks.flags(built.config),
-            all_loaded=request.weights is not None,
         )
 
     def label_space(self, target: str, request: ModelRequest) -> str:
@@ -149,9 +148,9 @@ def _folder(target: str) -> Path | None:
 
 
 def _weights(folder: Path, repository: Repository | None, described: Description, request: ModelRequest) -> Path | None:
-    """The file of the model's own weights; None where it is not needed."""
+    """The file of weights; None for random ones."""
     if request.weights is not None:
-        return None
+        return request.weights
     for name in SAFE:
         if (folder / name).is_file():
             return folder / name
