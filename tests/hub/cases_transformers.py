@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from loopback_hub import LoopbackHub
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_sample_image
 
+from loopback_hub import LoopbackHub
 from robustbench_eff import load_classifier
 from robustbench_eff.core.errors import MissingInputs, ModelError, UsageError
 from robustbench_eff.core.preprocessing import Preprocessing
@@ -232,14 +232,14 @@ def test_every_tensor_is_accounted_for(vit: Path, tmp_path: Path) -> None:
     drawn = load_classifier(f"hf:{missing}", random_weights=True, device="cpu")
     assert drawn.provenance.flags == ("random weights: classifier.weight",)
     extra = with_state(vit, tmp_path / "extra", **{"distillation_classifier.weight": torch.ones(5, 16)})
-    with pytest.raises(ModelError, match="1 unexpected, such as distillation_classifier.weight"):
+    with pytest.raises(ModelError, match=r"1 unexpected, such as distillation_classifier.weight"):
         load_classifier(f"hf:{extra}")
     pooler = with_state(vit, tmp_path / "pooler", **{"vit.pooler.dense.bias": torch.ones(16)})
     assert any("pooler left out" in note for note in load_classifier(f"hf:{pooler}", device="cpu").provenance.notes)
-    with pytest.raises(ModelError, match="2 of another shape, such as classifier.bias"):
+    with pytest.raises(ModelError, match=r"2 of another shape, such as classifier.bias"):
         load_classifier(f"hf:{vit}", num_classes=7)
     not_finite = with_state(vit, tmp_path / "nan", **{"classifier.bias": torch.full((5,), torch.nan)})
-    with pytest.raises(ModelError, match="classifier.bias of .* holds NaN"):
+    with pytest.raises(ModelError, match=r"classifier.bias of .* holds NaN"):
         load_classifier(f"hf:{not_finite}")
 
 

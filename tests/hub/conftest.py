@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import loopback_hub
 import pytest
 import torch
+
+import loopback_hub
 
 
 @pytest.fixture

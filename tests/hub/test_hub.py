@@ -1,4 +1,4 @@
-"""The cases of this folder, in a process of their own: clients read the address of the hub once, when they are imported."""
+"""The cases of this folder, in a process of their own: clients read the hub's address when they are imported."""
 
 from __future__ import annotations
 

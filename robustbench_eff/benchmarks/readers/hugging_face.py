@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from robustbench_eff.core.disk import cache_folder
-from robustbench_eff.core.errors import DataError, Missing
+from robustbench_eff.core.errors import DataError, Missing, reason
 from robustbench_eff.system import downloads
 from robustbench_eff.system.downloads import Repository
 
@@ -157,9 +157,13 @@ def open_hub(reference: str, split: str) -> LabelledImages:
 
     dataset_id, named, revision = parse_reference(reference)
     repository = Repository(dataset_id, revision, "dataset")
-    with downloads.download_errors(repository, DataError):
-        available = get_dataset_split_names(dataset_id, revision=revision)
     origin = f"hf:{dataset_id}"
+    try:
+        with downloads.download_errors(repository, DataError):
+            available = get_dataset_split_names(dataset_id, revision=revision)
+    except ValueError as error:  # files that end early, or that hold no table
+        copy = f"hf download --repo-type dataset {dataset_id} --local-dir FOLDER"
+        raise DataError(f"{origin} cannot be read: {reason(error)}", f"Pass a folder: {copy}") from error
     if named and named not in available:
         raise DataError(
             f"{origin} has the splits {', '.join(available)}, not {named!r}.", f"Choose one: {origin}@SPLIT"

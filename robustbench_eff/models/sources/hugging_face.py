@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from robustbench_eff.core.errors import Missing, ModelError, in_one_line
+from robustbench_eff.core.errors import Missing, ModelError
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.system import downloads, network
 from robustbench_eff.system.downloads import Repository
