@@ -43,7 +43,9 @@ def list_models(
     with error_boundary():
         matching = aliases.matching(pattern)
         if not matching:
-            raise UsageError(f"No alias matches {pattern!r}.", "Any timm:NAME or torchvision:NAME works too.")
+            raise UsageError(
+                f"No alias matches {pattern!r}.", "Any timm:NAME, torchvision:NAME or hf:ORG/NAME works too."
+            )
         rows = [(alias.name, f"{alias.source}:{alias.target}", alias.defense) for alias in matching]
         _print_rows(("alias", "stands for", "defense"), rows)
 

@@ -15,12 +15,12 @@ from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.system import environment
-from robustbench_eff.system.network import reachable
+from robustbench_eff.system.network import hub_host, reachable
 
-EXTRAS = {"clip": "open_clip", "ray": "ray", "video": "av"}
+EXTRAS = {"clip": "open_clip", "hf": "transformers", "ray": "ray", "video": "av"}
 """Optional dependencies: the module that each extra installs."""
-HOSTS = ("huggingface.co", "download.pytorch.org")
-"""Hosts that weights and images are downloaded from."""
+TORCHVISION_HOST = "download.pytorch.org"
+"""Host of torchvision's weights."""
 
 
 class Finding(NamedTuple):
@@ -44,7 +44,7 @@ def findings() -> Iterator[Finding]:
         installed = importlib.util.find_spec(module) is not None
         yield Finding(f"extra {extra}", "installed" if installed else f"pip install 'robustbench-eff[{extra}]'", True)
     yield _cache()
-    for host in HOSTS:
+    for host in (hub_host(), TORCHVISION_HOST):
         yield Finding(host, "reachable" if reachable(host) else "not reachable: use local files", True)
     for name in BENCHMARKS:
         yield _benchmark(name)

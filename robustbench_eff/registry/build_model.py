@@ -117,6 +117,6 @@ def _find(name: str) -> tuple[Row | Plugin, str]:
     raise UsageError(
         f"Unknown model {name!r}.",
         f"{did_you_mean(name, known)}\nList the names with `robust-eval list models PATTERN`; "
-        "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, path/to/file.py:factory, "
+        "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, hf:ORG/NAME, path/to/file.py:factory, "
         "the folder of a training.".lstrip(),
     )

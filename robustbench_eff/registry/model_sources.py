@@ -19,7 +19,7 @@ MODEL_SOURCES = Table(
         ),
         "open_clip": Row(
             "robustbench_eff.models.sources.open_clip_models:OPEN_CLIP",
-            "CLIP with a zero-shot head: open_clip:ARCH/TAG",
+            "CLIP with a zero-shot head: open_clip:ARCH/TAG, open_clip:hf-hub:ORG/NAME",
         ),
         PUBLISHED: Row(
             "robustbench_eff.models.sources.published_checkpoints:PUBLISHED_CHECKPOINTS",
@@ -28,7 +28,9 @@ MODEL_SOURCES = Table(
         "shipped": Row(
             "robustbench_eff.models.sources.shipped:SHIPPED", "digits classifiers that are installed with the package"
         ),
-        "timm": Row("robustbench_eff.models.sources.timm_models:TIMM", "any model of timm: timm:NAME"),
+        "timm": Row(
+            "robustbench_eff.models.sources.timm_models:TIMM", "any model of timm: timm:NAME, timm:hf-hub:ORG/NAME"
+        ),
         "torchvision": Row(
             "robustbench_eff.models.sources.torchvision_models:TORCHVISION",
             "any classifier of torchvision: torchvision:NAME",

@@ -215,7 +215,7 @@ def _refusal(error: BaseException, repository: Repository) -> Failure | None:
                 f"{network.hub_address()} does not answer as a Hugging Face hub, when asked for {name}.",
                 "Check HF_ENDPOINT, and whether a proxy or a login page of the network is in between.",
             )
-        case errors.HfHubHTTPError():
+        case errors.HfHubHTTPError() if error.response is not None:
             code, message = error.response.status_code, error.response.headers.get("X-Error-Message")
             if code == 401 and message != "Invalid credentials in Authorization header":
                 return _unknown(repository)  # the client knows this answer from https addresses only

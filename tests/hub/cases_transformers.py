@@ -110,7 +110,7 @@ def test_the_pixels_are_those_of_the_processor_up_to_rounding(name: str, setting
 
 
 def test_an_odd_margin_is_halved_as_torchvision_does() -> None:
-    """Half of all images: transformers cuts out the centre one pixel further to the left or the top."""
+    """A quarter of all images: transformers cuts out the centre one pixel further to the left or the top."""
     from transformers import CLIPImageProcessor
 
     from robustbench_eff.models.image_processors import read_processor
@@ -168,6 +168,19 @@ def test_a_processor_that_cannot_be_expressed_is_refused(name: str, settings: di
 
     with pytest.raises(ModelError, match=rf"{words}[^\n]*\nPass --input-size, --geometry, --mean and --std"):
         read_processor(getattr(transformers, name)(**settings), None, 3, "org/odd")
+
+
+@pytest.mark.parametrize("other", ["bilinear", "lanczos", "nearest"])
+def test_a_wrong_guess_of_the_filter_is_noticed(monkeypatch: pytest.MonkeyPatch, other: str) -> None:
+    from transformers import SiglipImageProcessor
+
+    from robustbench_eff.models import image_processors
+
+    read = image_processors.read_processor(SiglipImageProcessor(), None, 3, "right")
+    assert read.preprocessing.geometry.interpolation == "bicubic"
+    monkeypatch.setattr(image_processors, "_METHODS", {3: other})
+    with pytest.raises(ModelError, match="resizes in a way that is not known"):
+        image_processors.read_processor(SiglipImageProcessor(), None, 3, "wrong")
 
 
 def test_a_network_for_blue_green_red_gets_it(hub: LoopbackHub, vit: Path, tmp_path: Path) -> None:
