@@ -74,7 +74,8 @@ def library() -> ModuleType:
         import transformers
     except ImportError as error:
         raise MissingExtra("transformers", "hf") from error
-    return transformers
+    module: ModuleType = transformers
+    return module
 
 
 @contextmanager

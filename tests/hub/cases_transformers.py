@@ -355,6 +355,16 @@ def test_without_a_processor_the_user_says_how_images_are_prepared(vit: Path, tm
     assert str(found.preprocessing) == "squashed to 32×32, bicubic; mean 0.4 0.5 0.6, std 0.5 0.5 0.5"
 
 
+def test_a_processor_that_cannot_be_built(vit: Path, tmp_path: Path) -> None:
+    for number, (content, words) in enumerate(
+        (('{"image_processor_type": "Own"}', "cannot be built"), ("[]", "cannot"))
+    ):
+        folder = changed(vit, tmp_path / str(number))
+        (folder / "preprocessor_config.json").write_text(content)
+        with pytest.raises(ModelError, match=words):
+            load_classifier(f"hf:{folder}")
+
+
 def test_damaged_and_absent_weights(vit: Path, tmp_path: Path) -> None:
     for content, words in (
         (b"\x10\0\0\0\0\0\0\0{broken", "model.safetensors"),

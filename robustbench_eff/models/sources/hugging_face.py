@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from robustbench_eff.core.errors import Missing, ModelError
+from robustbench_eff.core.errors import Missing, ModelError, in_one_line
 from robustbench_eff.core.preprocessing import Preprocessing
 from robustbench_eff.system import downloads, network
 from robustbench_eff.system.downloads import Repository
@@ -182,9 +182,8 @@ def _preprocessing(folder: Path, built: Network, described: Description, request
             folder, local_files_only=True, trust_remote_code=described.runs_code
         )
     except Exception as error:
-        raise ModelError(
-            f"The image processor of {described.name} cannot be built: {reason(error)}.", OPTIONS
-        ) from error
+        why = f"The image processor of {described.name} cannot be built: {in_one_line(error)}"
+        raise ModelError(why, OPTIONS) from error
     size = getattr(built.config, "image_size", None)
     size = tuple(size) if isinstance(size, list) else size
     channels = 1 if getattr(built.config, "num_channels", 3) == 1 else 3
