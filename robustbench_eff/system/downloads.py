@@ -79,7 +79,9 @@ def parse_repository(text: str, form: str, error: type[RobustEvalError]) -> Repo
     raise error(f"{text!r} does not name a model of the hub.", example)
 
 
-def missing(repository: Repository, files: Sequence[str], what: str, how: str) -> list[Missing]:
+def missing(
+    repository: Repository, files: Sequence[str], what: str, how: str, option: str = "--weights FILE"
+) -> list[Missing]:
     """Return what keeps a repository from being downloaded; the cache is checked first, then the hub is asked.
 
     Args:
@@ -87,13 +89,15 @@ def missing(repository: Repository, files: Sequence[str], what: str, how: str) -
         files: Names of files, one of which is enough if it is in the cache. The hub is asked about the first.
         what: What is needed, for the message, such as `weights of NAME`.
         how: What to do where the hub cannot be reached.
+        option: Option that takes a file in place of the repository; empty if a file alone is not enough.
     """
     if repository.kind == "model" and network.cached_on_hugging_face(repository.id, tuple(files), repository.revision):
         return []
     if variable := network.offline():
-        return [Missing(f"{what}: {repository.id} is not in the cache, and {variable} is set", repository.page, how)]
+        absent = f"{what}: {repository.id} is not in the cache, and {variable} is set"
+        return [Missing(absent, repository.page, how, option)]
     if not network.reachable(network.hub_host()):
-        return [Missing(f"{what} (the hub cannot be reached)", repository.page, how)]
+        return [Missing(f"{what} (the hub cannot be reached)", repository.page, how, option)]
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import EntryNotFoundError
 
@@ -105,7 +109,7 @@ def missing(repository: Repository, files: Sequence[str], what: str, how: str) -
     except Exception as error:
         if (failure := explain(error, repository)) is None:
             raise
-        return [Missing(f"{what}: {failure.what.removesuffix('.')}", repository.page, failure.remedy)]
+        return [Missing(f"{what}: {failure.what.removesuffix('.')}", repository.page, failure.remedy, option)]
     return []
 
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from loopback_hub import Failure, LoopbackHub
 from robustbench_eff import load_classifier
 from robustbench_eff.cli import app
-from robustbench_eff.core.errors import MissingInputs, ModelError, RobustEvalError
+from robustbench_eff.core.errors import MissingInputs, ModelError, RobustEvalError, UsageError
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import build_model
 
@@ -60,6 +60,7 @@ def test_a_name_that_is_not_on_the_hub(hub: LoopbackHub, vit: Path, tmp_path: Pa
     status, output = command("--model", name, "--benchmark", "digits", "--store", str(tmp_path / "store"))
     assert (status, "Traceback" in output) == (2, False), output
     assert words in " ".join(output.split())
+    assert "--weights FILE" not in output  # a file is no repository
 
 
 @pytest.mark.parametrize(
@@ -181,6 +182,16 @@ def test_nothing_is_downloaded_to_learn_the_classes(hub: LoopbackHub, vit: Path)
     assert not [
         request for request in hub.requests if "GET" in request and "org/planned" in request and "safetens" in request
     ]
+
+
+@pytest.mark.parametrize(("name", "words"), [("org/vit", "Did you mean hf:org/vit"), ("./saved", "hf:./saved")])
+def test_a_name_without_its_source(
+    vit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, words: str
+) -> None:
+    (tmp_path / "saved").symlink_to(vit)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=words):
+        load_classifier(name)
 
 
 def test_an_error_that_has_nothing_to_do_with_downloads_is_left_alone() -> None:

@@ -70,7 +70,7 @@ class HuggingFaceModels:
         if (folder := _folder(target)) is None:
             repository = downloads.parse_repository(target, PREFIX, ModelError)
             how = f"--model hf:./FOLDER with what `hf download {repository.id}` wrote"
-            return absent + downloads.missing(repository, (CONFIG,), f"files of {request.name}", how)
+            return absent + downloads.missing(repository, (CONFIG,), f"files of {request.name}", how, option="")
         if not (folder / CONFIG).is_file():
             where = "in a folder that save_pretrained wrote"
             absent.append(Missing(str(folder / CONFIG), where, "--model hf:./FOLDER", option=""))

@@ -98,7 +98,7 @@ class OpenClipModels:
         open_clip = _open_clip()
         if target.startswith(HUB):
             how = "run where the hub can be reached"
-            found = downloads.missing(_repository(target), (CONFIG,), f"files of {request.name}", how)
+            found = downloads.missing(_repository(target), (CONFIG,), f"files of {request.name}", how, option="")
             return request.missing_weights_file() + found
         architecture, tag = _parts(target, open_clip)
         if request.weights is not None:

@@ -40,7 +40,9 @@ class TimmModels:
             request: The user's options.
         """
         if target.startswith(HUB):
-            return request.missing_weights_file() + _missing_from_hub(_repository(target), (CONFIG,), request)
+            repository, how = _repository(target), "run where the hub can be reached"
+            found = downloads.missing(repository, (CONFIG,), f"files of {request.name}", how, option="")
+            return request.missing_weights_file() + found
         if request.weights is not None:
             return request.missing_weights_file()
         alias = aliases().get(request.name)
