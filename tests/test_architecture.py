@@ -53,11 +53,13 @@ HOME_OF = {
     "statsmodels": set(),  # for the tests
     "huggingface_hub": {
         "system/network.py",
+        "system/downloads.py",
         "benchmarks/readers/hugging_face.py",
         "benchmarks/readers/hub_sources.py",
     },
     "socket": {"system/network.py", "cli/serve_site.py"},
-    "urllib": {"system/network.py", "cli/serve_site.py"},  # which reads the names of hosts
+    "transformers": {"models/transformers_networks.py"},
+    "urllib": {"system/network.py", "system/downloads.py", "cli/serve_site.py"},  # which reads the names of hosts
     "vl_convert": {"leaderboards/site/vendored_js.py"},
 }
 
@@ -116,7 +118,8 @@ def faults(files: dict[str, str]) -> list[str]:
                 found.append(f"{name} is in no room")
             if here in floor_of and there in floor_of and here != there and floor_of[there] >= floor_of[here]:
                 found.append(f"{name} imports {target}, which does not stand below {here}")
-            if target.startswith(f"{PACKAGE}.system.network") and here not in NETWORK_USERS:
+            touches = target.startswith((f"{PACKAGE}.system.network", f"{PACKAGE}.system.downloads"))
+            if touches and here not in (*NETWORK_USERS, there):
                 found.append(f"{name} imports {target}, which touches the network")
             if there == "leaderboards" and here in floor_of and here not in LEADERBOARD_USERS:
                 found.append(f"{name} imports {target}, which only publishing and cli do")

@@ -194,7 +194,7 @@ def test_failing_while_running_is_exit_code_1(tmp_path: Path) -> None:
 
 def test_everything_missing_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
-    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda repository, files: False)
+    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda *names: False)
     answer = robust_eval(
         *("--model", "effnet_b7_advprop", "--model", "sat_resnet50_silu"),
         folder=tmp_path,

@@ -18,7 +18,7 @@ from running import accuracies, run
 
 def test_everything_missing_is_listed_before_any_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
-    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda repository, files: False)
+    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda *names: False)
     with pytest.raises(MissingInputs) as caught:
         evaluate("effnet_b7_advprop", "debiased_resnet50", "digits_standard", store=tmp_path / "store")
     assert [item.what.split(" (")[0] for item in caught.value.missing] == [
@@ -32,7 +32,7 @@ def test_everything_missing_is_listed_before_any_work(tmp_path: Path, monkeypatc
 
 def test_skip_missing_runs_what_is_there_and_says_what_was_not(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
-    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda repository, files: False)
+    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda *names: False)
     models = ("effnet_b7_advprop", "digits_standard")
     result = run(tmp_path / "store", *models, attacks=["none"], limit=4, skip_missing=True)
     assert [score.model for score in accuracies(result.scores)] == ["digits_standard"]

@@ -21,6 +21,7 @@ from robustbench_eff.core.errors import DataError, RobustEvalWarning, SizeError,
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.core.progress import ProgressCallback, ignore_progress
 from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.core.resizing import crop
 
 from .benchmark import Benchmark
 from .data_fingerprint import FingerprintRecord, ReadSamples, content_of, digest, discard, hash_strings
@@ -29,7 +30,7 @@ from .labelled_images import LabelledImages
 from .labels import ResolvedLabels, resolve_labels
 from .pixel_file import CheckedPixels, DamagedFileError, PixelWriter, Shape, open_pixels
 from .readers.decode import decode, is_turned
-from .resized_images import crop, cropped, whole
+from .resized_images import cropped, whole
 from .unfinished_file import unfinished
 
 FOLDER = "images"

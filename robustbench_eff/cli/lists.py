@@ -49,7 +49,7 @@ def list_models(
         if not matching:
             raise UsageError(
                 f"No alias matches {pattern!r}.",
-                "Any timm:NAME or torchvision:NAME works too; `robustbench:*` lists RobustBench's models.",
+                "Any timm:NAME, torchvision:NAME or hf:ORG/NAME works too; `robustbench:*` lists RobustBench's models.",
             )
         rows = [(alias.name, f"{alias.source}:{alias.target}", alias.defense) for alias in matching]
         _print_rows(("alias", "stands for", "defense"), rows)

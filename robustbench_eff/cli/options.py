@@ -15,6 +15,7 @@ from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.models import aliases
 from robustbench_eff.registry.adaptations import ADAPTATIONS
 from robustbench_eff.registry.benchmarks import BENCHMARKS
+from robustbench_eff.registry.model_sources import FORMS
 from robustbench_eff.registry.suites import SUITES
 
 from .common import (
@@ -72,9 +73,7 @@ def _complete_model(incomplete: str) -> list[str]:
 ModelOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        help="Model: alias, timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, onnx:FILE, tflite:FILE, torchscript:FILE, "
-        "exported:FILE, package.module:factory, path/to/file.py:factory, or a folder written by `robust-eval train`; "
-        "may be repeated.",
+        help=f"Model: alias, {FORMS}; may be repeated.",
         autocompletion=_complete_model,
     ),
 ]

@@ -36,9 +36,9 @@ class CodeOrigin:
         if not self.file or self.trusted:
             return
         if not name:
-            would = f"load and run the program {Path(code).expanduser().resolve()}"
+            would = f"load and run the program {Path(code).expanduser().absolute()}"
         elif code.endswith(".py"):
-            would = f"run the file {Path(code).expanduser().resolve()} and then its {name}"
+            would = f"run the file {Path(code).expanduser().absolute()} and then its {name}"
         else:
             would = f"import the module {code} and run its {name}"
         raise UsageError(f"{self.file} would {would}; nothing was run.", TRUST_HINT)

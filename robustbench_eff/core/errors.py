@@ -254,3 +254,14 @@ def reason(error: BaseException) -> str:
     line = "" if not lines else lines[-1] if "Traceback" in str(error) else lines[0]
     name = type(error).__name__
     return f"{name}: {line.removeprefix(f'{name}: ')}"
+
+
+def in_one_line(error: BaseException, length: int = 400) -> str:
+    """Return the beginning of a message that may have many lines, in one.
+
+    Args:
+        error: Any exception.
+        length: Number of letters to keep.
+    """
+    text = " ".join(str(error).split())
+    return text if len(text) <= length else f"{text[:length]}…"

@@ -25,8 +25,8 @@ class Geometry:
     """How an image of any size becomes `size` pixels, which is a square or a height and a width.
 
     `crop` resizes the image so that it just covers `resize` and cuts out the center, `squash` resizes the whole image
-    regardless of its aspect ratio, `none` requires images of that size, `center` cuts out the center without resizing
-    and surrounds a smaller image with black.
+    to `resize` regardless of its aspect ratio and cuts out the center, `none` requires images of that size,
+    `center` cuts out the center without resizing and surrounds a smaller image with black.
 
     Raises:
         UsageError: The mode is unknown, `size` is less than 1, or the crop is larger than the resized image.
@@ -37,8 +37,8 @@ class Geometry:
     mode: Mode = "crop"
     """How an image gets this shape."""
     resize: Size | None = None
-    """Length of the short side before the crop, or the height and width to cover, in pixels, at least `size`; None
-    means `size`."""
+    """Length of the short side before the crop, or the height and width to cover, in pixels, at least `size`; for
+    `squash` the size before the crop. None means `size`."""
     interpolation: Interpolation = "bicubic"
     """Filter of the resizing."""
     border: int = 0
@@ -79,7 +79,8 @@ class Geometry:
             case "center":
                 return f"{border}centre {size}, not resized"
             case "squash":
-                return f"{border}squashed to {size}, {self.interpolation}"
+                cut = f", centre {size}" if self.covered != self.shape else ""
+                return f"{border}squashed to {size_text(self.resize or self.size)}{cut}, {self.interpolation}"
             case "crop":
                 resized = self.resize or self.size
                 scaled = f"short side {resized}" if isinstance(resized, int) else f"covering {size_text(resized)}"

@@ -16,12 +16,19 @@ from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.open_benchmark import missing_data
 from robustbench_eff.system import environment
-from robustbench_eff.system.network import reachable
+from robustbench_eff.system.network import hub_host, reachable
 
-EXTRAS = {"clip": "open_clip", "onnx": "onnxruntime", "ray": "ray", "tflite": "ai_edge_litert", "video": "av"}
+EXTRAS = {
+    "clip": "open_clip",
+    "hf": "transformers",
+    "onnx": "onnxruntime",
+    "ray": "ray",
+    "tflite": "ai_edge_litert",
+    "video": "av",
+}
 """Optional dependencies: the module that each extra installs."""
-HOSTS = ("huggingface.co", "download.pytorch.org")
-"""Hosts that weights and images are downloaded from."""
+TORCHVISION_HOST = "download.pytorch.org"
+"""Host of torchvision's weights."""
 
 
 class Finding(NamedTuple):
@@ -46,7 +53,7 @@ def findings() -> Iterator[Finding]:
         yield Finding(f"extra {extra}", "installed" if installed else f"pip install 'robustbench-eff[{extra}]'", True)
     yield _robustbench()
     yield _cache()
-    for host in HOSTS:
+    for host in (hub_host(), TORCHVISION_HOST):
         yield Finding(host, "reachable" if reachable(host) else "not reachable: use local files", True)
     for name in BENCHMARKS:
         yield _benchmark(name)

@@ -24,10 +24,20 @@ def class_names_of(network: nn.Module, outputs: int) -> tuple[str, ...]:
     """
     for module in network.modules():
         for find in _FINDERS:
-            names = _plain(find(module))
-            if len(names) == outputs and not all(map(_PLACEHOLDER.fullmatch, names)):
+            if names := plain_names(find(module), outputs):
                 return names
     return ()
+
+
+def plain_names(names: Any, outputs: int) -> tuple[str, ...]:
+    """Return names in the order of the outputs; empty for placeholders, or another number of them.
+
+    Args:
+        names: What a library stores: a list, or a dictionary from numbers.
+        outputs: Number of outputs.
+    """
+    found = _plain(names)
+    return found if len(found) == outputs and not all(map(_PLACEHOLDER.fullmatch, found)) else ()
 
 
 def _hugging_face(module: nn.Module) -> Any:

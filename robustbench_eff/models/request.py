@@ -169,7 +169,8 @@ class ModelRequest:
         """
         geometry = preprocessing.geometry
         if self.input_size is not None:
-            resize = size_before_crop(self.input_size, crop_pct) if geometry.mode == "crop" else None
+            cuts = geometry.mode == "crop" or geometry.resize is not None
+            resize = size_before_crop(self.input_size, crop_pct) if cuts else None
             geometry = dataclasses.replace(geometry, size=self.input_size, resize=resize)
         if self.geometry is not None and self.geometry != geometry.mode:
             resize = size_before_crop(geometry.size, crop_pct) if self.geometry == "crop" else None

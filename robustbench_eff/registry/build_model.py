@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from robustbench_eff.core.errors import Missing, ModelError, UsageError, did_you_mean
@@ -13,7 +14,7 @@ from robustbench_eff.models.source import ModelSource
 from robustbench_eff.models.sources.trained import is_trained
 from robustbench_eff.models.unloaded_weights import accounted_for
 
-from .model_sources import MODEL_SOURCES, PUBLISHED, TRAINED, UNPREFIXED_SOURCES, USER
+from .model_sources import FORMS, MODEL_SOURCES, PUBLISHED, TRAINED, UNPREFIXED_SOURCES, USER
 from .plugins import Plugin
 from .table import Row
 
@@ -114,9 +115,11 @@ def _find(name: str) -> tuple[Row | Plugin, str]:
     if colon:
         return UNPREFIXED_SOURCES[USER], name
     known = [*aliases(), *(f"{prefix}:NAME" for prefix in MODEL_SOURCES)]
+    hub = f"Did you mean hf:{name}?" if name.count("/") == 1 and not name.startswith((".", "/", "~")) else ""
+    if (Path(name).expanduser() / "config.json").is_file():
+        hub = f"If transformers saved that folder: hf:{name if name.startswith(('.', '/', '~')) else f'./{name}'}"
     raise UsageError(
         f"Unknown model {name!r}.",
-        f"{did_you_mean(name, known)}\nList the names with `robust-eval list models PATTERN`; "
-        "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, onnx:FILE, tflite:FILE, torchscript:FILE, "
-        "exported:FILE, robustbench:NAME, path/to/file.py:factory, the folder of a training.".lstrip(),
+        f"{hub or did_you_mean(name, known)}\nList the names with `robust-eval list models PATTERN`; "
+        f"other forms: {FORMS}.".lstrip(),
     )

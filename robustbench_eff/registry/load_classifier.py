@@ -29,10 +29,11 @@ def load_classifier(
     """Return a model, given by name or as a module, as a classifier of images with pixels in [0, 1].
 
     Args:
-        model: An alias, `timm:NAME`, `torchvision:NAME`, `open_clip:ARCH/TAG`, `vendor/source:NAME` of a plugin,
-            `onnx:FILE`, `tflite:FILE`, `torchscript:FILE`, `exported:FILE`, `path/to/file.py:factory`,
-            `package.module:factory` or the folder of a training; or a module in eval mode, or any function, that
-            returns logits. A function gets a tensor, or a NumPy array if its parameter is annotated as one.
+        model: An alias, `timm:NAME`, `torchvision:NAME`, `open_clip:ARCH/TAG`, `hf:ORG/NAME`, `robustbench:NAME`,
+            `onnx:FILE`, `tflite:FILE`, `torchscript:FILE`, `exported:FILE`, `vendor/source:NAME` of a plugin,
+            `path/to/file.py:factory`, `package.module:factory` or the folder of a training; or a module in eval mode,
+            or any function, that returns logits. A function gets a tensor, or a NumPy array if its parameter is
+            annotated as one.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         **options: `weights`, `num_classes`, `mean`, `std`, `input_size`, `geometry`, `model_args`,
             `trust_checkpoint`, `trust_code` and `random_weights`; see `ModelOptions`. A module gets pixels in [0, 1]

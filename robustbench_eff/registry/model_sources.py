@@ -17,10 +17,14 @@ MODEL_SOURCES = Table(
             "robustbench_eff.models.sources.program_files:EXPORTED_FILES",
             "a program of torch.export: exported:FILE.pt2",
         ),
+        "hf": Row(
+            "robustbench_eff.models.sources.hugging_face:HUGGING_FACE_MODELS",
+            "image classifiers of transformers: hf:ORG/NAME[@REVISION] of the hub, hf:./FOLDER",
+        ),
         "onnx": Row("robustbench_eff.models.sources.onnx_files:ONNX_FILES", "a black box in ONNX: onnx:FILE"),
         "open_clip": Row(
             "robustbench_eff.models.sources.open_clip_models:OPEN_CLIP",
-            "CLIP with a zero-shot head: open_clip:ARCH/TAG",
+            "CLIP with a zero-shot head: open_clip:ARCH/TAG, open_clip:hf-hub:ORG/NAME",
         ),
         PUBLISHED: Row(
             "robustbench_eff.models.sources.published_checkpoints:PUBLISHED_CHECKPOINTS",
@@ -36,7 +40,9 @@ MODEL_SOURCES = Table(
         "tflite": Row(
             "robustbench_eff.models.sources.tflite_files:TFLITE_FILES", "a black box of TensorFlow Lite: tflite:FILE"
         ),
-        "timm": Row("robustbench_eff.models.sources.timm_models:TIMM", "any model of timm: timm:NAME"),
+        "timm": Row(
+            "robustbench_eff.models.sources.timm_models:TIMM", "any model of timm: timm:NAME, timm:hf-hub:ORG/NAME"
+        ),
         "torchscript": Row(
             "robustbench_eff.models.sources.program_files:TORCHSCRIPT_FILES", "a TorchScript program: torchscript:FILE"
         ),
@@ -48,6 +54,12 @@ MODEL_SOURCES = Table(
     needs=("missing", "build", "label_space"),
 )
 """Sources by the prefix of their names; a plugin named `vendor/name` is used as `vendor/name:TARGET`."""
+
+FORMS = (
+    "timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, hf:ORG/NAME, robustbench:NAME, onnx:FILE, tflite:FILE, "
+    "torchscript:FILE, exported:FILE, package.module:factory, path/to/file.py:factory, or the folder of a training"
+)
+"""How a model is named, besides an alias, for help and messages."""
 
 TRAINED, USER = "trained", "user"
 UNPREFIXED_SOURCES: Mapping[str, Row] = {

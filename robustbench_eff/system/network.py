@@ -9,8 +9,6 @@ from urllib.parse import urlparse
 
 TIMEOUT_SECONDS = 5.0
 
-
-HUB_HOST = "huggingface.co"
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 """Environment variables by which users forbid requests to the Hugging Face hub."""
 _TRUE = {"1", "ON", "YES", "TRUE"}
@@ -21,16 +19,28 @@ def offline() -> str:
     return next((name for name in OFFLINE if os.environ.get(name, "").upper() in _TRUE), "")
 
 
-def cached_on_hugging_face(repository: str, filenames: tuple[str, ...]) -> bool:
+def hub_address() -> str:
+    """Return the address of the Hugging Face hub, or of the mirror in `HF_ENDPOINT`."""
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def hub_host() -> str:
+    """Return the host of the Hugging Face hub, with its port where that is not 443."""
+    address = urlparse(hub_address())
+    return f"{address.netloc}:80" if address.scheme == "http" and address.port is None else address.netloc
+
+
+def cached_on_hugging_face(repository: str, filenames: tuple[str, ...], revision: str | None = None) -> bool:
     """Return True if any of these files of a Hugging Face repository is in the local cache.
 
     Args:
         repository: `owner/name` on the hub.
         filenames: Names of files in the repository.
+        revision: Branch, tag or commit; None for the main branch.
     """
     from huggingface_hub import try_to_load_from_cache
 
-    return any(isinstance(try_to_load_from_cache(repository, name), str) for name in filenames)
+    return any(isinstance(try_to_load_from_cache(repository, name, revision=revision), str) for name in filenames)
 
 
 def cached_by_torch(url: str) -> bool:
@@ -59,18 +69,19 @@ def reachable(host: str) -> bool:
     The Hugging Face hub is not asked where the user forbids it.
 
     Args:
-        host: Name of the host, without scheme or port.
+        host: Name of the host, without scheme; a port other than 443 after a colon.
     """
     from urllib.request import getproxies, proxy_bypass
 
-    if host == HUB_HOST and offline():
+    if host == hub_host() and offline():
         return False
+    host, _, port = host.partition(":")
     proxy = None if proxy_bypass(host) else getproxies().get("https")
     if proxy:
         target = urlparse(proxy if "://" in proxy else f"http://{proxy}")
         address = (target.hostname or host, target.port or 80)
     else:
-        address = (host, 443)
+        address = (host, int(port or 443))
     try:
         with socket.create_connection(address, timeout=TIMEOUT_SECONDS):
             return True

@@ -226,18 +226,19 @@ def test_of_a_revision_the_cache_or_the_hub_is_asked(tmp_path: Path, monkeypatch
 
     asked = []
 
-    def info(self, dataset_id: str, *, revision: str | None, timeout: float) -> None:
-        asked.append((dataset_id, revision))
-        if revision == "absent":
+    def ask(url: str, *, timeout: float) -> None:
+        asked.append(url)
+        if "/absent/" in url:
             raise RevisionNotFoundError.__new__(RevisionNotFoundError)
 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.HfApi.dataset_info", info)
+    monkeypatch.setattr("huggingface_hub.get_hf_file_metadata", ask)
     monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: True)
     (missing,) = missing_at("hf:a/b@test#absent")
-    assert missing.what == "dataset 'mine': a/b does not have a revision absent"
+    assert missing.what == "dataset 'mine': a/b does not have a revision 'absent'"
     assert missing_at("hf:a/b#refs/convert/parquet") == []
-    assert asked == [("a/b", "absent"), ("a/b", "refs/convert/parquet")]
+    start = "https://huggingface.co/datasets/a/b/resolve"
+    assert asked == [f"{start}/absent/README.md", f"{start}/refs%2Fconvert%2Fparquet/README.md"]
     (tmp_path / "datasets--a--b" / "refs" / "refs" / "convert").mkdir(parents=True)
     (tmp_path / "datasets--a--b" / "refs" / "refs" / "convert" / "parquet").write_text("0123")
     (tmp_path / "datasets--a--b" / "snapshots" / "0123").mkdir(parents=True)

@@ -169,7 +169,7 @@ def test_offline_modes_are_obeyed(requests: list[str], monkeypatch: pytest.Monke
     from labelled_sets import own
 
     (missing,) = missing_data(own("hf:nobody/has-this"), "hf:nobody/has-this")
-    assert missing.what == f"dataset 'mine' (nobody/has-this): it is not in the cache, and {variable} is set"
+    assert missing.what == f"dataset 'mine': nobody/has-this is not in the cache, and {variable} is set"
     assert not network.reachable("huggingface.co")
     assert requests == []
     monkeypatch.setenv(variable, "0")

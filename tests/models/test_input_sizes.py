@@ -14,10 +14,10 @@ from torchvision.transforms.functional import InterpolationMode, center_crop, re
 
 from plain_networks import Features, grey_digits, l2_survivors, solved
 from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.benchmarks.resized_images import crop
 from robustbench_eff.cli.common import parse_input_size
 from robustbench_eff.core.errors import ModelError, SizeError, UsageError
 from robustbench_eff.core.preprocessing import Geometry, size_before_crop
+from robustbench_eff.core.resizing import crop
 from robustbench_eff.evaluation.suggested_command import _model_words
 from robustbench_eff.models.card import Card
 from robustbench_eff.models.request import ModelRequest

@@ -13,7 +13,7 @@ from small_models import USER_MODEL
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No hub, and nothing in its caches."""
     monkeypatch.setattr("robustbench_eff.system.network.reachable", lambda host: False)
-    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda repository, files: False)
+    monkeypatch.setattr("robustbench_eff.system.network.cached_on_hugging_face", lambda *names: False)
     monkeypatch.setattr("robustbench_eff.system.network.cached_by_torch", lambda url: False)
 
 

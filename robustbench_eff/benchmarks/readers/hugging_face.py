@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from robustbench_eff.core.disk import cache_folder
-from robustbench_eff.core.errors import DataError, Missing
-from robustbench_eff.system import network
+from robustbench_eff.core.errors import DataError, Missing, reason
+from robustbench_eff.system import downloads
+from robustbench_eff.system.downloads import Repository
 
 from ..data_fingerprint import hash_strings
 from ..labelled_images import LabelledImages
@@ -130,31 +131,16 @@ def missing_dataset(name: str, reference: str) -> list[Missing]:
         name: Name of the benchmark, for the message.
         reference: The dataset, as `ID[@SPLIT][#REVISION]`.
     """
-    from huggingface_hub import HfApi, constants
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub import constants
 
     dataset_id, _, revision = parse_reference(reference)
-    page = f"https://huggingface.co/datasets/{dataset_id}"
     how = f"--data {name}=PATH with a local copy, or run where the hub can be reached"
     cached = Path(constants.HF_HUB_CACHE) / f"datasets--{dataset_id.replace('/', '--')}"
     snapshots = ("snapshots/*",) if revision is None else (f"refs/{revision}", f"snapshots/{revision}")
     if any(any(cached.glob(snapshot)) for snapshot in snapshots):
         return []
-    if variable := network.offline():
-        return [Missing(f"dataset {name!r} ({dataset_id}): it is not in the cache, and {variable} is set", page, how)]
-    if not network.reachable("huggingface.co"):
-        return [Missing(f"dataset {name!r} ({dataset_id}): the hub cannot be reached", page, how)]
-    try:
-        HfApi().dataset_info(dataset_id, revision=revision, timeout=network.TIMEOUT_SECONDS)
-    except GatedRepoError:
-        return [Missing(f"access to {dataset_id}", page, "accept its terms there, then `hf auth login`")]
-    except RepositoryNotFoundError:
-        return [Missing(f"dataset {name!r}: {dataset_id} does not exist on the hub", page, how)]
-    except RevisionNotFoundError:
-        return [Missing(f"dataset {name!r}: {dataset_id} does not have a revision {revision}", page, how)]
-    except Exception as error:  # noqa: BLE001  a bad id, or whatever the hub's HTTP client raises
-        return [Missing(f"dataset {name!r} ({dataset_id}): {type(error).__name__}: {error}", page, how)]
-    return []
+    repository = Repository(dataset_id, revision, "dataset")
+    return downloads.missing(repository, ("README.md",), f"dataset {name!r}", how)
 
 
 def open_hub(reference: str, split: str) -> LabelledImages:
@@ -170,14 +156,21 @@ def open_hub(reference: str, split: str) -> LabelledImages:
     from datasets import get_dataset_split_names, load_dataset
 
     dataset_id, named, revision = parse_reference(reference)
-    available = get_dataset_split_names(dataset_id, revision=revision)
+    repository = Repository(dataset_id, revision, "dataset")
     origin = f"hf:{dataset_id}"
+    try:
+        with downloads.download_errors(repository, DataError):
+            available = get_dataset_split_names(dataset_id, revision=revision)
+    except ValueError as error:  # files that end early, or that hold no table
+        copy = f"hf download --repo-type dataset {dataset_id} --local-dir FOLDER"
+        raise DataError(f"{origin} cannot be read: {reason(error)}", f"Pass a folder: {copy}") from error
     if named and named not in available:
         raise DataError(
             f"{origin} has the splits {', '.join(available)}, not {named!r}.", f"Choose one: {origin}@SPLIT"
         )
     picked = named or pick_split(split, available, origin, f"Choose one: {origin}@SPLIT")
-    dataset = load_dataset(dataset_id, split=picked, revision=revision)
+    with downloads.download_errors(repository, DataError):
+        dataset = load_dataset(dataset_id, split=picked, revision=revision)
     opened = f"{dataset_id}@{picked}" + ("" if revision is None else f"#{revision}")
     return _labelled(dataset, f"hf:{opened}", f"{opened} {dataset._fingerprint}", opened, split)
 

@@ -1,5 +1,7 @@
 """`open_clip:ARCH/TAG`: a CLIP image tower with a zero-shot head built from class names and prompt templates.
 
+`open_clip:hf-hub:ORG/NAME[@REVISION]` is one from a repository of the hub.
+
 Source: Radford et al. 2021, arXiv:2103.00020, section 3.1.4: a class weight is the normalised mean of the
 normalised text features of its prompts; logits are cosine similarities times the learned scale.
 """
@@ -20,10 +22,19 @@ import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from robustbench_eff.core.disk import OTHER_CACHE, atomic_write, cache_folder, store_errors
-from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, RobustEvalWarning, StoreError, did_you_mean
+from robustbench_eff.core.errors import (
+    Missing,
+    MissingExtra,
+    ModelError,
+    RobustEvalWarning,
+    StoreError,
+    did_you_mean,
+    in_one_line,
+)
 from robustbench_eff.core.outside_files import read_bytes, read_text
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
-from robustbench_eff.system import network
+from robustbench_eff.system import downloads, network
+from robustbench_eff.system.downloads import Repository
 
 from ..request import LoadedModule, ModelRequest, source_text
 from ..weights import load_weights
@@ -31,6 +42,11 @@ from ..weights import load_weights
 if TYPE_CHECKING:
     from types import ModuleType
 
+HUB = "hf-hub:"
+"""Beginning of a target that names a repository of the hub."""
+CONFIG = "open_clip_config.json"
+_FILES = (CONFIG, "open_clip_model.safetensors", "*token*.json", "vocab.*", "merges.txt", "spiece.model")
+_PICKLED = "open_clip_pytorch_model.bin"
 TEXTS_PER_BATCH = 256
 MAX_FEATURES_BYTES = 2**30
 """Largest file of class features that is read, in bytes."""
@@ -76,10 +92,14 @@ class OpenClipModels:
         """Return the weights if they are neither a file, nor cached, nor available for download. See `ModelSource`.
 
         Args:
-            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them.
+            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them; or `hf-hub:ORG/NAME[@REVISION]`.
             request: The user's options.
         """
         open_clip = _open_clip()
+        if target.startswith(HUB):
+            how = "run where the hub can be reached"
+            found = downloads.missing(_repository(target), (CONFIG,), f"files of {request.name}", how, option="")
+            return request.missing_weights_file() + found
         architecture, tag = _parts(target, open_clip)
         if request.weights is not None:
             return request.missing_weights_file()
@@ -87,11 +107,13 @@ class OpenClipModels:
         repository = str(config.get("hf_hub", "")).strip("/")
         files = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
         url = config.get("url", "")
-        if repository and (network.cached_on_hugging_face(repository, files) or network.reachable("huggingface.co")):
+        if repository and not url:
+            return downloads.missing(Repository(repository), files, f"weights of {request.name}", "--weights FILE")
+        if repository and (network.cached_on_hugging_face(repository, files) or network.reachable(network.hub_host())):
             return []
         if url and network.reachable(url.split("/")[2]):
             return []
-        where = f"https://huggingface.co/{repository}" if repository else url
+        where = Repository(repository).page if repository else url
         return [Missing(f"weights of {request.name} (they cannot be downloaded)", where, "--weights FILE")]
 
     def build(self, target: str, request: ModelRequest) -> LoadedModule:
@@ -101,19 +123,22 @@ class OpenClipModels:
         template contains `{}` in place of the class name. Class features are cached by content. See `ModelSource`.
 
         Args:
-            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them.
+            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them; or `hf-hub:ORG/NAME[@REVISION]`.
             request: The user's options.
         """
         arguments = dict(request.model_args)
         class_names, templates = _lines(arguments.pop("class_names", None)), _lines(arguments.pop("templates", None))
         open_clip = _open_clip()
-        architecture, tag = _parts(target, open_clip)
+        architecture, tag = _parts(target, open_clip) if not target.startswith(HUB) else _from_hub(target)
+        pretrained = None if request.weights else tag
         try:
-            pretrained = None if request.weights else tag
-            model = open_clip.create_model(architecture, pretrained=pretrained, **arguments).eval()
-            tokenizer = open_clip.get_tokenizer(architecture)
+            with downloads.download_errors(Repository(target), ModelError):
+                model = open_clip.create_model(architecture, pretrained=pretrained, **arguments).eval()
+                tokenizer = open_clip.get_tokenizer(architecture)
+        except ModelError:
+            raise
         except Exception as error:
-            raise ModelError(f"open_clip cannot build {target}: {error}") from error
+            raise ModelError(f"open_clip cannot build {target}: {in_one_line(error)}") from error
         notes: tuple[str, ...] = ()
         if request.weights is not None:
             notes = load_weights(model, request.weights, trust=request.trust_checkpoint)
@@ -124,7 +149,7 @@ class OpenClipModels:
         return LoadedModule(
             module=zero_shot.eval(),
             preprocessing=request.adapt(_preprocessing(open_clip.get_model_preprocess_cfg(model)), 1.0),
-            source=source_text("open_clip", target, request.model_args),
+            source=source_text("open_clip", _with_commit(target, architecture), request.model_args),
             label_space=self.label_space(target, request),
             notes=(*notes, f"zero-shot head from {len(names)} class names and {len(prompts)} templates"),
             all_loaded=request.weights is not None,
@@ -134,7 +159,7 @@ class OpenClipModels:
         """Return `custom` for class names of the user's, otherwise `imagenet`. See `ModelSource`.
 
         Args:
-            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them.
+            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them; or `hf-hub:ORG/NAME[@REVISION]`.
             request: The user's options.
         """
         del target
@@ -142,6 +167,27 @@ class OpenClipModels:
 
 
 OPEN_CLIP = OpenClipModels()
+
+
+def _repository(target: str) -> Repository:
+    return downloads.parse_repository(target.removeprefix(HUB), f"open_clip:{HUB}", ModelError)
+
+
+def _from_hub(target: str) -> tuple[str, None]:
+    """A repository of the hub as open_clip names a folder, and no tag."""
+    repository = _repository(target)
+    folder = downloads.snapshot(repository, _FILES, ModelError)
+    if not (folder / CONFIG).is_file():
+        raise ModelError(f"{repository.id} is not a model of open_clip: it has no {CONFIG}.", "Look at its page.")
+    if not (folder / _FILES[1]).is_file():
+        downloads.snapshot(repository._replace(revision=folder.name), (_PICKLED,), ModelError)
+    return f"local-dir:{folder}", None
+
+
+def _with_commit(target: str, architecture: str) -> str:
+    if not target.startswith(HUB):
+        return target
+    return f"{HUB}{_repository(target).id}@{Path(architecture).name}"
 
 
 def _preprocessing(config: dict[str, Any]) -> Preprocessing:

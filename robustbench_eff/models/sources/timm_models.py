@@ -1,14 +1,18 @@
-"""`timm:NAME`: any timm architecture, with its own pretrained weights or those of a file."""
+"""`timm:NAME`: any timm architecture, with its own weights, those of a file, or those of a repository of the hub."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from robustbench_eff.core.errors import Missing, ModelError, did_you_mean
+from robustbench_eff.core.errors import Missing, ModelError, did_you_mean, in_one_line
+from robustbench_eff.core.outside_files import read_json
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing, size_before_crop
-from robustbench_eff.system import network
+from robustbench_eff.core.tensor_files import read_tensor_file
+from robustbench_eff.system import downloads, network
+from robustbench_eff.system.downloads import Repository
 
 from ..aliases import aliases
 from ..request import LoadedModule, ModelRequest, label_space_of, source_text
@@ -18,6 +22,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 WEIGHT_FILES = ("model.safetensors", "pytorch_model.bin")
+HUB = "hf-hub:"
+"""Beginning of a target that names a repository of the hub and not an architecture of timm."""
+CONFIG = "config.json"
 MODES = {"center": "crop", "squash": "squash"}
 
 
@@ -29,15 +36,19 @@ class TimmModels:
         """Return the weights if they are neither a file, nor cached, nor available for download. See `ModelSource`.
 
         Args:
-            target: Name of a timm model, with or without a tag.
+            target: Name of a timm model, with or without a tag; or `hf-hub:ORG/NAME[@REVISION]`.
             request: The user's options.
         """
+        if target.startswith(HUB):
+            repository, how = _repository(target), "run where the hub can be reached"
+            found = downloads.missing(repository, (CONFIG,), f"files of {request.name}", how, option="")
+            return request.missing_weights_file() + found
         if request.weights is not None:
             return request.missing_weights_file()
         alias = aliases().get(request.name)
         if alias is not None and alias.hub_id is not None:
             # The table of aliases has the repository, so timm, which is slow to import, is not needed.
-            return _missing_from_hub(alias.hub_id, WEIGHT_FILES, request)
+            return _missing_from_hub(Repository(alias.hub_id), WEIGHT_FILES, request)
         config = _config(target)
         if not _has_weights(config):
             if request.random_weights:
@@ -48,7 +59,7 @@ class TimmModels:
             return [Missing(what, "nowhere in timm", how)]
         if config.hf_hub_id:
             files = (config.hf_hub_filename or WEIGHT_FILES[0], *WEIGHT_FILES)
-            return _missing_from_hub(config.hf_hub_id, files, request)
+            return _missing_from_hub(Repository(config.hf_hub_id), files, request)
         if network.cached_by_torch(config.url) or network.reachable("github.com"):
             return []
         return [Missing(f"weights of {request.name} (the host cannot be reached)", config.url, "--weights FILE")]
@@ -57,20 +68,23 @@ class TimmModels:
         """Return the model with the preprocessing of its pretrained configuration at test size. See `ModelSource`.
 
         Args:
-            target: Name of a timm model, with or without a tag.
+            target: Name of a timm model, with or without a tag; or `hf-hub:ORG/NAME[@REVISION]`.
             request: The user's options.
         """
-        published = _has_weights(_config(target)) or not request.random_weights
         arguments = dict(request.model_args)
         if request.num_classes is not None:
             arguments["num_classes"] = request.num_classes
-        module: Any = _create(target, arguments, pretrained=request.weights is None and published)
+        notes: tuple[str, ...] = ()
+        if target.startswith(HUB):
+            module, target, notes = _from_hub(target, arguments, request)
+        else:
+            published = _has_weights(_config(target)) or not request.random_weights
+            module = _create(target, arguments, pretrained=request.weights is None and published)
         if not module.num_classes:
             raise ModelError(
                 f"{request.name} has no classifier: its weights were trained without classes.",
                 "Pass a file with a trained last layer: --num-classes N --weights FILE.",
             )
-        notes: tuple[str, ...] = ()
         if request.weights is not None:
             notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
         return LoadedModule(
@@ -86,7 +100,7 @@ class TimmModels:
         """Return what the number of classes suggests, `imagenet` by default. See `ModelSource`.
 
         Args:
-            target: Name of a timm model, with or without a tag.
+            target: Name of a timm model, with or without a tag; or `hf-hub:ORG/NAME[@REVISION]`.
             request: The user's options.
         """
         del target
@@ -110,11 +124,32 @@ def untrained(name: str, arguments: Mapping[str, Any]) -> nn.Module:
     return _create(name, arguments, pretrained=False)
 
 
-def _missing_from_hub(hub_id: str, files: tuple[str, ...], request: ModelRequest) -> list[Missing]:
-    if network.cached_on_hugging_face(hub_id, files) or network.reachable("huggingface.co"):
-        return []
-    where = f"https://huggingface.co/{hub_id} ({files[0]})"
-    return [Missing(f"weights of {request.name} (the hub cannot be reached)", where, "--weights FILE")]
+def _missing_from_hub(repository: Repository, files: tuple[str, ...], request: ModelRequest) -> list[Missing]:
+    return downloads.missing(repository, files, f"weights of {request.name}", "--weights FILE")
+
+
+def _repository(target: str) -> Repository:
+    return downloads.parse_repository(target.removeprefix(HUB), f"timm:{HUB}", ModelError)
+
+
+def _from_hub(target: str, arguments: Mapping[str, Any], request: ModelRequest) -> tuple[Any, str, tuple[str, ...]]:
+    """The network of a repository, the target with its commit, and notes."""
+    repository = _repository(target)
+    folder = downloads.snapshot(repository, (CONFIG, WEIGHT_FILES[0]), ModelError)
+    pinned = repository._replace(revision=folder.name)
+    if not (folder / CONFIG).is_file() or "architecture" not in read_json(folder / CONFIG, ModelError):
+        raise ModelError(f"{repository.id} is not a model of timm.", f"Models of transformers are hf:{repository.id}")
+    safe, pickled = (folder / name for name in WEIGHT_FILES)
+    is_safe, needed = safe.is_file(), request.weights is None and not request.random_weights
+    module: Any = _create(f"local-dir:{folder}", arguments, pretrained=is_safe and request.weights is None)
+    notes: tuple[str, ...] = ()
+    if needed and not is_safe:
+        downloads.snapshot(pinned, WEIGHT_FILES[1:], ModelError)
+        if not pickled.is_file():
+            raise ModelError(f"{repository.id} has none of the files {', '.join(WEIGHT_FILES)}.", "--weights FILE")
+        notes = load_weights(module, pickled, trust=request.trust_checkpoint)
+    module.pretrained_cfg.pop("file", None)  # else the path of this machine would be part of the model's hash
+    return module, f"{HUB}{repository.id}@{folder.name}", notes
 
 
 def _preprocessing(name: str, module: nn.Module, request: ModelRequest) -> Preprocessing:
@@ -138,10 +173,21 @@ def _preprocessing(name: str, module: nn.Module, request: ModelRequest) -> Prepr
 def _create(name: str, arguments: Mapping[str, Any], *, pretrained: bool) -> nn.Module:
     import timm
 
+    folder = Path(name.removeprefix("local-dir:")) if name.startswith("local-dir:") else None
+    config = _config(name) if pretrained and folder is None else None
+    place: Repository | str = name
+    if config is not None and config.has_weights:
+        place = Repository(config.hf_hub_id) if config.hf_hub_id else config.url
     try:
-        module: nn.Module = timm.create_model(name, pretrained=pretrained, **arguments)
+        with downloads.download_errors(place, ModelError):
+            module: nn.Module = timm.create_model(name, pretrained=pretrained, **arguments)
+    except ModelError:
+        raise
     except Exception as error:
-        raise ModelError(f"timm cannot build {source_text('timm', name, arguments)}: {error}") from error
+        if folder is not None and pretrained:
+            read_tensor_file(folder / WEIGHT_FILES[0], ModelError)  # which says what is wrong with a damaged file
+        source = source_text("timm", name if folder is None else f"{HUB} {folder.name}", arguments)
+        raise ModelError(f"timm cannot build {source}: {in_one_line(error)}") from error
     return module.eval()
 
 

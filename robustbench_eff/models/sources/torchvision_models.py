@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from robustbench_eff.core.errors import Missing, ModelError, did_you_mean
+from robustbench_eff.core.errors import Missing, ModelError, did_you_mean, in_one_line
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
-from robustbench_eff.system import network
+from robustbench_eff.system import downloads, network
 
 from ..request import LoadedModule, ModelRequest, label_space_of, source_text
 from ..weights import load_weights
@@ -49,11 +49,14 @@ class TorchvisionModels:
             pretrained = weights if request.weights is None else None
             if pretrained is None:
                 arguments = _as_pretrained(architecture, weights) | arguments
-            module = torchvision.models.get_model(architecture, weights=pretrained, **arguments).eval()
+            with downloads.download_errors(weights.url, ModelError):
+                module = torchvision.models.get_model(architecture, weights=pretrained, **arguments).eval()
+        except ModelError:
+            raise
         except Exception as error:
             source = source_text("torchvision", target, arguments)
             hint = "" if request.num_classes is None else "Leave out --num-classes, or pass a file with --weights FILE."
-            raise ModelError(f"torchvision cannot build {source}: {error}", hint) from error
+            raise ModelError(f"torchvision cannot build {source}: {in_one_line(error)}", hint) from error
         notes: tuple[str, ...] = ()
         if request.weights is not None:
             notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
