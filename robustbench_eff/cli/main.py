@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from typing import Annotated
 
 import typer
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from robustbench_eff import __version__
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.progress import ignore_progress, reported_to
 from robustbench_eff.core.stops import raise_stops
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from robustbench_eff.reports import incomplete_means, json_report, progress, score_tables, verdicts
@@ -203,7 +204,8 @@ def run_and_print(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
     devices.keep_freed_memory()
     display = progress.Display(error_console(), quiet=quiet)
     try:
-        with redirect_stdout(sys.stderr):  # the user's model may print; stdout is for the result
+        # The user's model may print; stdout is for the result.
+        with redirect_stdout(sys.stderr), reported_to(ignore_progress) if quiet else nullcontext():
             result = evaluate_models(*run.models, settings=run.settings, listener=display)
     except KeyboardInterrupt as interrupt:
         raise interrupted(f"The outcomes so far are in {run.settings.store}.", interrupt) from interrupt

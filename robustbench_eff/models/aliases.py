@@ -11,6 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from robustbench_eff.system import addresses
+from robustbench_eff.system.addresses import Address
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alias:
@@ -32,6 +35,8 @@ class Alias:
     """Hugging Face repository of the weights."""
     note: str = ""
     """Remark for readers of the list."""
+    address: Address | None = None
+    """Where the file of weights is on the web, if it can be downloaded without a login or a click."""
 
 
 @cache
@@ -91,4 +96,5 @@ def _alias(row: dict[str, Any]) -> Alias:
         skeleton=row.get("timm_skeleton"),
         hub_id=row.get("hf_hub_id"),
         note=row.get("note", ""),
+        address=addresses.parse(row["url"]) if "url" in row else None,
     )

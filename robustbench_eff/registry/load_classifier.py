@@ -36,6 +36,7 @@ def load_classifier(model: str | nn.Module, *, device: str = "auto", **options: 
 
     Raises:
         MissingInputs: A file or a download that the model needs is missing.
+        DownloadError: `weights` is an address, and what is there cannot be downloaded.
         ModelError: The model cannot be built or is not a classifier.
         UsageError: The name or an option is not valid.
         TypeError: There is no option of that name.
@@ -45,7 +46,7 @@ def load_classifier(model: str | nn.Module, *, device: str = "auto", **options: 
     request = ModelRequest.from_options(name, options)
     torch_device = resolve_device(device)
     if isinstance(model, nn.Module):
-        if request.weights is not None or request.model_args:
+        if request.weights is not None or request.weights_address is not None or request.model_args:
             raise UsageError("weights and model_args go with a model's name, not with a module.")
         return from_module(model, request).placed(torch_device)
     if missing := build_model.missing(request):
