@@ -15,7 +15,7 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.progress import ignore_progress, reported_to
 from robustbench_eff.core.stops import raise_stops
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
-from robustbench_eff.reports import incomplete_means, json_report, progress, score_tables, verdicts
+from robustbench_eff.reports import progress
 
 from .certify import certify
 from .common import Commands, error_boundary, error_console, interrupted, output_console, print_line
@@ -199,6 +199,7 @@ def run_and_print(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
         quiet: Print no progress.
     """
     from robustbench_eff.evaluation.evaluate import evaluate as evaluate_models
+    from robustbench_eff.reports import incomplete_means, json_report, score_tables, verdicts
     from robustbench_eff.system import devices
 
     devices.keep_freed_memory()

@@ -13,6 +13,10 @@ MODEL_SOURCES = Table(
     "model source",
     "robustbench_eff.model_sources",
     {
+        "checkpoint": Row(
+            "robustbench_eff.models.sources.checkpoint_files:CHECKPOINT_FILES",
+            "published checkpoints that are downloaded from their addresses, by alias: checkpoint:ALIAS",
+        ),
         "open_clip": Row(
             "robustbench_eff.models.sources.open_clip_models:OPEN_CLIP",
             "CLIP with a zero-shot head: open_clip:ARCH/TAG",

@@ -14,8 +14,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from robustbench_eff.core.statistics import proportion_interval
-
 from .formatting import percent
 
 if TYPE_CHECKING:
@@ -147,6 +145,8 @@ class LongJobs:
 def _accuracy(progress: ShardProgress) -> str:
     """The accuracy so far, with the half-width of its interval if the samples are drawn at random."""
     if progress.drawn and progress.drawn[0]:
+        from robustbench_eff.core.statistics import proportion_interval  # with numpy, which a list does not need
+
         done, correct = progress.drawn
         low, high = proportion_interval(correct, done)
         return f": {percent(correct / done, 1)} ±{percent((high - low) / 2, 1)} % of {done} drawn"

@@ -8,9 +8,11 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 from robustbench_eff.core.errors import UsageError
 
-HASH = re.compile(r"sha256[=:-]([0-9a-fA-F]{64})")
+HASH = re.compile(r"sha256[=:-]([0-9a-fA-F]{8,64})")
 HUB = re.compile(r"hf://([\w.-]+/[\w.-]+?)(?:@([^@/]+))?/([^@]+?)(?:@([^@]+))?")
 HUB_ADDRESS = "https://huggingface.co"
+DIGITS = 64
+"""Number of digits of a whole hash; fewer tell a damaged file, but not one that somebody made to fit."""
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 """Hosts that are this machine: what they send has passed no network."""
 SEVERAL_FILES = (".index", ".index.json")
@@ -26,7 +28,7 @@ class Address:
     url: str
     """Address without the part after `#`."""
     sha256: str = ""
-    """Hash that the content must have, 64 hexadecimal digits; empty for any content."""
+    """Hash that the content must have, 64 hexadecimal digits or the first 8 or more; empty for any content."""
 
     def __str__(self) -> str:
         """Return the address for messages and records: without passwords, tokens and signatures."""
@@ -112,7 +114,7 @@ def check_protected(address: Address, url: str) -> None:
         UsageError: It is read over http from another machine, and no hash is stated.
     """
     parts = urlsplit(url)
-    if parts.scheme == "https" or address.sha256 or parts.hostname in LOOPBACK:
+    if parts.scheme == "https" or len(address.sha256) == DIGITS or parts.hostname in LOOPBACK:
         return
     raise UsageError(
         f"{Address(url)} is sent unencrypted, so anybody on the way could replace the file.",

@@ -108,7 +108,7 @@ def _downloaded(folder: Path, address: Address, kept: Download | None) -> Downlo
 def _accepted(folder: Path, address: Address, part: Path) -> Download:
     """Give a finished download its place, if it has the right hash."""
     found = _hash_of(part)
-    if address.sha256 and found != address.sha256:
+    if not found.startswith(address.sha256):
         part.unlink()
         raise DownloadError(
             f"{address} has another content than stated: its sha256 is {found}, not {address.sha256}.",
@@ -125,12 +125,12 @@ def _kept(folder: Path, address: Address) -> Download | None:
     sha256 = address.sha256 or str(_record(folder, address.url).get("sha256", ""))
     if not sha256:
         return None
-    path = next((path for path in sorted((folder / sha256).glob("*")) if path.is_file()), None)
+    path = next((path for path in sorted(folder.glob(f"{sha256}*/*")) if path.is_file()), None)
     if path is None:
         return None
     with _disk_errors(folder):
-        if _hash_of(path) == sha256:
-            return Download(path, address.pinned(sha256))
+        if (found := _hash_of(path)) == path.parent.name:
+            return Download(path, address.pinned(found))
         warnings.warn(f"{path} of the cache is damaged; it is downloaded again.", RobustEvalWarning, 2)
         path.unlink(missing_ok=True)
     return None
