@@ -35,7 +35,7 @@ HOME_OF = {
     "open_clip": {"models/sources/open_clip_models.py"},
     "timm": {"models/sources/timm_models.py", "models/sources/sat_architectures.py", "models/architectures.py"},
     "datasets": {"benchmarks/readers/hugging_face.py", "benchmarks/readers/hub_sources.py"},
-    "filelock": {"storage/lease.py", "benchmarks/unfinished_file.py", "system/downloads.py"},
+    "filelock": {"storage/lease.py", "benchmarks/unfinished_file.py", "system/locks.py"},
     "requests": {"system/transfers.py"},
     "urllib3": {"system/transfers.py"},
     "typer": {f"cli/{path.name}" for path in (ROOT / PACKAGE / "cli").glob("*.py")},

@@ -15,20 +15,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import filelock
-
 from robustbench_eff.core.disk import FULL, OTHER_CACHE, atomic_write, cache_folder, free_bytes
 from robustbench_eff.core.errors import DownloadError, RobustEvalWarning, UsageError
 from robustbench_eff.core.outside_files import read_json
 
 from . import network
 from .addresses import Address, check_protected
+from .locks import alone
 from .transfers import Unreachable, transfer
 
 MIRRORS = "ROBUST_EVAL_MIRRORS"
 """Environment variable with pairs PREFIX=PREFIX between spaces: where addresses that begin with the first are asked."""
-WAIT_SECONDS = 10.0
-"""Seconds after which the user is told that another process is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ def fetch(address: Address) -> Download:
             f"{address} is not in the cache, and {forbidden} forbids to download it.",
             f"Unset {forbidden}, or pass the file itself: --weights FILE.",
         )
-    with _disk_errors(folder), _alone(folder, address):
+    with _disk_errors(folder), alone(_unfinished(folder, address.url).with_suffix(".lock"), f"downloads {address}"):
         kept = _kept(folder, address)  # another process may have finished it
         if kept is not None and address.sha256:
             return kept
@@ -173,21 +170,6 @@ def _key(url: str) -> str:
 def _hash_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-@contextmanager
-def _alone(folder: Path, address: Address) -> Iterator[None]:
-    """Wait until no other process downloads the same."""
-    lock = filelock.FileLock(_unfinished(folder, address.url).with_suffix(".lock"))
-    try:
-        lock.acquire(timeout=WAIT_SECONDS)
-    except filelock.Timeout:
-        warnings.warn(f"Another process downloads {address}; waiting for it.", RobustEvalWarning, 2)
-        lock.acquire(timeout=-1)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

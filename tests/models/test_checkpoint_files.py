@@ -10,9 +10,9 @@ import dill  # type: ignore[import-untyped]
 import pytest
 import torch
 import torchvision
-from failing_server import failing_server, file
 from torch import Tensor, nn
 
+from failing_server import failing_server, file
 from robustbench_eff import load_classifier
 from robustbench_eff.core.errors import MissingInputs, ModelError
 from robustbench_eff.models import aliases
@@ -83,7 +83,7 @@ def test_what_is_not_the_published_layout_is_refused(
 
 def test_another_architecture_is_refused_in_one_sentence(network: nn.Module, tmp_path: Path) -> None:
     path = saved(tmp_path / "net.ckpt", robustness_state(network))
-    with pytest.raises(ModelError, match="does not fit the model: .* missing"):
+    with pytest.raises(ModelError, match=r"does not fit the model: .* missing"):
         load_classifier(NAME.replace("resnet18", "resnet50"), weights=path, device="cpu")
 
 

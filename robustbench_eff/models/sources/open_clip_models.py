@@ -6,34 +6,30 @@ normalised text features of its prompts; logits are cosine similarities times th
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import math
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff.core.disk import OTHER_CACHE, atomic_write, cache_folder, store_errors
-from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, RobustEvalWarning, StoreError, did_you_mean
-from robustbench_eff.core.outside_files import read_bytes, read_text
+from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, did_you_mean
+from robustbench_eff.core.outside_files import read_text
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 from robustbench_eff.system import network
 
 from ..request import LoadedModule, ModelRequest, source_text
 from ..weights import load_weights
+from .text_features import class_features
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-TEXTS_PER_BATCH = 256
-MAX_FEATURES_BYTES = 2**30
-"""Largest file of class features that is read, in bytes."""
+
+HUB = "hf-hub:"
+"""Begin of a target that is a repository of the Hugging Face hub."""
+CONFIGURATION = "open_clip_config.json"
+FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
 class ZeroShot(nn.Module):
@@ -76,18 +72,19 @@ class OpenClipModels:
         """Return the weights if they are neither a file, nor cached, nor available for download. See `ModelSource`.
 
         Args:
-            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them.
+            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them, or `hf-hub:ORG/NAME`.
             request: The user's options.
         """
         open_clip = _open_clip()
+        if target.startswith(HUB):
+            return _missing_from_hub(target.removeprefix(HUB), request)
         architecture, tag = _parts(target, open_clip)
         if request.weights is not None:
             return request.missing_weights_file()
         config = open_clip.get_pretrained_cfg(architecture, tag)
         repository = str(config.get("hf_hub", "")).strip("/")
-        files = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
         url = config.get("url", "")
-        if repository and (network.cached_on_hugging_face(repository, files) or network.reachable("huggingface.co")):
+        if repository and (network.cached_on_hugging_face(repository, FILES) or network.reachable("huggingface.co")):
             return []
         if url and network.reachable(url.split("/")[2]):
             return []
@@ -101,15 +98,18 @@ class OpenClipModels:
         template contains `{}` in place of the class name. Class features are cached by content. See `ModelSource`.
 
         Args:
-            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them.
+            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them, or `hf-hub:ORG/NAME`.
             request: The user's options.
         """
         arguments = dict(request.model_args)
         class_names, templates = _lines(arguments.pop("class_names", None)), _lines(arguments.pop("templates", None))
         open_clip = _open_clip()
-        architecture, tag = _parts(target, open_clip)
+        # A folder of the hub holds the configuration and the weights.
+        architecture, tag = (target, None) if target.startswith(HUB) else _parts(target, open_clip)
         try:
             pretrained = None if request.weights else tag
+            if tag is None:
+                arguments = {"load_weights": request.weights is None} | arguments
             model = open_clip.create_model(architecture, pretrained=pretrained, **arguments).eval()
             tokenizer = open_clip.get_tokenizer(architecture)
         except Exception as error:
@@ -119,7 +119,7 @@ class OpenClipModels:
             notes = load_weights(model, request.weights, trust=request.trust_checkpoint)
         names = class_names or list(open_clip.IMAGENET_CLASSNAMES)
         prompts = templates or [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
-        features = _class_features(model, tokenizer, names, prompts)
+        features = class_features(model, tokenizer, names, prompts)
         zero_shot = ZeroShot(model, features, model.logit_scale.detach().exp().item())
         return LoadedModule(
             module=zero_shot.eval(),
@@ -134,7 +134,7 @@ class OpenClipModels:
         """Return `custom` for class names of the user's, otherwise `imagenet`. See `ModelSource`.
 
         Args:
-            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them.
+            target: `ARCH/TAG`, as `open_clip.list_pretrained()` has them, or `hf-hub:ORG/NAME`.
             request: The user's options.
         """
         del target
@@ -162,43 +162,18 @@ def _lines(path: Any) -> list[str] | None:
     return lines
 
 
-def _class_features(model: nn.Module, tokenizer: Any, names: list[str], templates: list[str]) -> Tensor:
-    """One unit vector per class (K, D); computed once for the same text tower, names and templates."""
-    digest = hashlib.blake2b(json.dumps([names, templates]).encode(), digest_size=16)
-    for key, value in sorted(model.state_dict().items()):
-        if not key.startswith("visual."):
-            digest.update(key.encode())
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    path = cache_folder() / "zero_shot" / f"{digest.hexdigest()}.features"
-    if (cached := _stored(path)) is not None:
-        return cached
-    rows = []
-    names_per_batch = math.ceil(TEXTS_PER_BATCH / len(templates))
-    with torch.no_grad():
-        for start in range(0, len(names), names_per_batch):
-            batch = names[start : start + names_per_batch]
-            texts = [template.replace("{}", name) for name in batch for template in templates]
-            encoded = functional.normalize(model.encode_text(tokenizer(texts)), dim=-1)  # type: ignore[operator]
-            rows.append(encoded.reshape(len(batch), len(templates), -1).mean(1))
-    features = functional.normalize(torch.cat(rows), dim=-1)
-    buffer = io.BytesIO()
-    torch.save(features, buffer)
-    with store_errors(path.parent, OTHER_CACHE):
-        atomic_write(path, hashlib.blake2b(buffer.getvalue()).digest() + buffer.getvalue())
-    return features
-
-
-def _stored(path: Path) -> Tensor | None:
-    """The features of a file that begins with their hash; None where there is none, or a damaged one, which is said."""
-    if not path.is_file():
-        return None
-    content = read_bytes(path, StoreError, limit=MAX_FEATURES_BYTES)
-    stored = content[hashlib.blake2b().digest_size :]
-    if not content.startswith(hashlib.blake2b(stored).digest()):
-        warnings.warn(f"{path} of the cache is damaged; it is computed again.", RobustEvalWarning, 2)
-        return None
-    features: Tensor = torch.load(io.BytesIO(stored), weights_only=True)
-    return features
+def _missing_from_hub(repository: str, request: ModelRequest) -> list[Missing]:
+    """The configuration of a network, which is only on the hub, or its weights."""
+    if missing := request.missing_weights_file():
+        return missing
+    has_all = network.cached_on_hugging_face(repository, (CONFIGURATION,)) and (
+        request.weights is not None or network.cached_on_hugging_face(repository, FILES)
+    )
+    if has_all or network.reachable("huggingface.co"):
+        return []
+    where = f"https://huggingface.co/{repository}"
+    what = f"configuration and weights of {request.name} (the hub cannot be reached)"
+    return [Missing(what, where, f"hf download {repository}, where the hub can be reached", "")]
 
 
 def _parts(name: str, open_clip: ModuleType) -> tuple[str, str]:
