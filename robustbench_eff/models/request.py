@@ -217,6 +217,8 @@ class LoadedModule:
     """What a reader must know before trusting a number of this model; they stand on every row."""
     class_names: tuple[str, ...] = ()
     """Name of each output, where the source knows them; empty to look for them in the network."""
+    weights_from: str = ""
+    """Addresses and hashes of weights that the source itself has downloaded from addresses."""
     all_loaded: bool = False
     """Whether `load_weights` has set every tensor of the state_dict, so that none of them can be random."""
 

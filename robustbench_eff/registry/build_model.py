@@ -66,7 +66,7 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         label_space=built.label_space,
         notes=(*built.notes, *_downloaded_from(request)),
         flags=tuple(dict.fromkeys((*built.flags, *flags_within(built.module)))),
-        weights_from="" if request.weights_address is None else request.weights_address.recorded,
+        weights_from=built.weights_from if request.weights_address is None else request.weights_address.recorded,
     )
     classifier = Classifier(built.module.to(device), built.preprocessing, provenance, built.class_names)
     check_outputs(classifier, request)
@@ -129,6 +129,6 @@ def _find(name: str) -> tuple[Row | Plugin, str]:
     raise UsageError(
         f"Unknown model {name!r}.",
         f"{did_you_mean(name, known)}\nList the names with `robust-eval list models PATTERN`; "
-        "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, path/to/file.py:factory, "
+        "other forms: timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, ensemble:A+B, path/to/file.py:factory, "
         "the folder of a training.".lstrip(),
     )

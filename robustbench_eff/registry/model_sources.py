@@ -17,6 +17,7 @@ MODEL_SOURCES = Table(
             "robustbench_eff.models.sources.checkpoint_files:CHECKPOINT_FILES",
             "published checkpoints that are downloaded from their addresses, by alias: checkpoint:ALIAS",
         ),
+        "ensemble": Row("robustbench_eff.registry.ensembles:ENSEMBLES", "the mean of several models: ensemble:A+B"),
         "open_clip": Row(
             "robustbench_eff.models.sources.open_clip_models:OPEN_CLIP",
             "CLIP with a zero-shot head: open_clip:ARCH/TAG",
