@@ -38,7 +38,8 @@ TIMM = {
     "test_*": ("smoke_test", "standard"),
 }
 """Globs of timm's names, family and training."""
-OPEN_CLIP = {"SigLIP2": "siglip2", "MobileCLIP": "mobileclip"}
+OPEN_CLIP = ("SigLIP2", "MobileCLIP")
+"""Parts of the names of open_clip's architectures."""
 HUB = "https://huggingface.co/madrylab/robust-imagenet-models/resolve/main"
 """Where madrylab/robust-imagenet-models' README (3f04ac9) has the files of the README of robust-models-transfer."""
 HASHES = {"resnet50_linf_eps4.0": "9e62216975c111b8081481533b6142dec34be69abe5d90b54d7f860015c263db"}
@@ -67,8 +68,8 @@ ZERO, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 def checkpoint(alias: str, url: str, defense: str, family: str, architecture: str, origin: str, **facts: Any) -> Row:
     """One row of a file at an address; sizes and normalization are ImageNet's where `facts` says nothing else."""
     accuracy = facts.pop("accuracy", None)
-    row = {"alias": alias, "source": "checkpoint", "name": alias, "family": family, "defense": defense, "url": url}
-    usual = {"layout": "", "input_size": 224, "resize": 256, "interpolation": "bilinear"}
+    row: Row = {"alias": alias, "source": "checkpoint", "name": alias, "family": family, "defense": defense, "url": url}
+    usual: Row = {"layout": "", "input_size": 224, "resize": 256, "interpolation": "bilinear"}
     usual |= {"mean": IMAGENET_MEAN, "std": IMAGENET_STD}
     row["checkpoint"] = {"architecture": architecture, **usual, **facts, "origin": origin}
     row["input_size"] = row["checkpoint"]["input_size"]
@@ -77,8 +78,9 @@ def checkpoint(alias: str, url: str, defense: str, family: str, architecture: st
 
 def robust_models(readme: str) -> Iterator[Row]:
     """The rows of the tables of robust-models-transfer."""
-    for shown, name in re.findall(r"\[([\d.]+)\]\(https://\S+?/robust_imagenet/([\w.]+)\.ckpt", readme):
-        stem, norm, eps = re.fullmatch(r"(\w+)_(l2|linf)_eps([\d.]+)", name).groups()
+    for shown, name, stem, norm, eps in re.findall(
+        r"\[([\d.]+)\]\(https://\S+?/robust_imagenet/((\w+)_(l2|linf)_eps([\d.]+))\.ckpt", readme
+    ):
         sha256 = f"#sha256={HASHES[name]}" if name in HASHES else ""
         yield checkpoint(
             f"salman2020_{name}",
@@ -102,7 +104,7 @@ def others() -> Iterator[Row]:
         "start_resnet50_train_45_epochs_combined_IN_SF-ca06340c.pth.tar",
     }
     for name, place in sin.items():  # the eight digits in the names of the files begin their hashes
-        digits = re.search(r"-([0-9a-f]{8})\.", place)[1]
+        digits = place.removesuffix(".pth.tar").rpartition("-")[2]
         url = f"{GEIRHOS}/{place}#sha256={digits}"
         yield checkpoint(f"resnet50_{name}", url, "stylized_imagenet", "resnet", "torchvision:resnet50", SIN)
     for size in "sb":
@@ -175,8 +177,7 @@ def of_libraries() -> Iterator[Row]:
             accuracy = weights.meta["_metrics"]["ImageNet-1K"]["acc@1"] / 100
             yield {"alias": alias, **facts, "defense": "standard", "input_size": size, "accuracy": round(accuracy, 6)}
     for architecture, tag in open_clip.list_pretrained():
-        family = next((family for part, family in OPEN_CLIP.items() if part in architecture), None)
-        if family is not None:
+        if any(part in architecture for part in OPEN_CLIP):
             alias = re.sub(r"\W+", "_", f"{architecture}_{tag}").lower()
             facts = {"source": "open_clip", "name": f"{architecture}/{tag}", "family": "clip_zeroshot"}
             yield {"alias": alias, **facts, "defense": "contrastive_pretraining"}
@@ -204,7 +205,7 @@ def parameters(row: Row) -> int | None:
         except (NotImplementedError, RuntimeError, TypeError, ValueError) as error:  # some need values to be built
             print(f"no parameters of {row['alias']}: {error}", file=sys.stderr)
             return None
-    return sum(parameter.numel() for parameter in network.parameters())
+    return sum(int(parameter.numel()) for parameter in network.parameters())
 
 
 def accuracies() -> dict[str, float]:

@@ -72,7 +72,7 @@ def _complete_model(incomplete: str) -> list[str]:
 ModelOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        help="Model: alias, timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, package.module:factory, "
+        help="Model: alias, timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, ensemble:A+B, package.module:factory, "
         "path/to/file.py:factory, or a folder written by `robust-eval train`; may be repeated.",
         autocompletion=_complete_model,
     ),

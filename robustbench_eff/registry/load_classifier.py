@@ -26,9 +26,9 @@ def load_classifier(model: str | nn.Module, *, device: str = "auto", **options: 
     """Return a model, given by name or as a module, as a classifier of images with pixels in [0, 1].
 
     Args:
-        model: An alias, `timm:NAME`, `torchvision:NAME`, `open_clip:ARCH/TAG`, `vendor/source:NAME` of a plugin,
-            `path/to/file.py:factory`, `package.module:factory` or the folder of a training; or a module in eval mode
-            that returns logits.
+        model: An alias, `timm:NAME`, `torchvision:NAME`, `open_clip:ARCH/TAG`, `ensemble:A+B`, `vendor/source:NAME` of
+            a plugin, `path/to/file.py:factory`, `package.module:factory` or the folder of a training; or a module in
+            eval mode that returns logits.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         **options: `weights`, `num_classes`, `mean`, `std`, `input_size`, `geometry`, `model_args`,
             `trust_checkpoint`, `trust_code` and `random_weights`; see `ModelOptions`. A module gets pixels in [0, 1]

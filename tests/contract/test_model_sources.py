@@ -69,6 +69,15 @@ def _published(folder: Path) -> tuple[str, Path, dict]:
     return "sat_effnet_b0", _weights(folder / "sat.safetensors", module), {"input_size": 64}
 
 
+def _checkpoint(folder: Path) -> tuple[str, Path, dict]:
+    module = torchvision.models.shufflenet_v2_x1_0()
+    return "salman2020_shufflenet_l2_eps3", _weights(folder / "checkpoint.safetensors", module), {"input_size": 64}
+
+
+def _ensemble(_: Path) -> tuple[str, None, dict]:
+    return "digits_standard+digits_advprop", None, {}
+
+
 def _shipped(_: Path) -> tuple[str, None, dict]:
     return "digits_standard", None, {}
 

@@ -98,7 +98,7 @@ def _lengths(model: nn.Module, tokens: Tensor) -> Tensor:
     if pool == "argmax":
         return tokens.argmax(-1) + 1
     end = getattr(tower, "text_eos_id", None) or getattr(tower, "eos_id", None)
-    found = tokens == end
+    found = torch.eq(tokens, torch.as_tensor(end))
     return torch.where(found.any(-1), found.int().argmax(-1) + 1, tokens.shape[1])
 
 
