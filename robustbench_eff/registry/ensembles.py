@@ -31,29 +31,31 @@ class Member(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, classifier: Classifier, shape: tuple[int, int]) -> None:
-        """Take the network and the normalization of a classifier.
+    def __init__(self, classifier: Classifier, given: Preprocessing) -> None:
+        """Take the network of a classifier, and its normalization unless all members get images with the user's.
 
         Args:
             classifier: The classifier.
-            shape: Height and width of the images that the ensemble gets, in pixels.
+            given: How the images are prepared that the ensemble gets.
         """
         super().__init__()
         self.network = classifier.model
         own = classifier.preprocessing.geometry.shape
-        self.resized = None if own == shape else own
-        self.register_buffer("mean", classifier.mean, persistent=False)
-        self.register_buffer("std", classifier.std, persistent=False)
+        self.resized = None if own == given.geometry.shape else own
+        is_done = (given.mean, given.std) == (classifier.preprocessing.mean, classifier.preprocessing.std)
+        mean, std = classifier.mean, classifier.std
+        self.register_buffer("mean", torch.zeros_like(mean) if is_done else mean, persistent=False)
+        self.register_buffer("std", torch.ones_like(std) if is_done else std, persistent=False)
         self.training = False
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits, shape (batch, classes).
 
         Args:
-            images: Images in [0, 1], shape (batch, 3, height, width).
+            images: Images as the ensemble gets them, shape (batch, channels, height, width).
         """
         if self.resized is not None:
-            images = functional.interpolate(images, self.resized, mode="bilinear", antialias=True).clamp(0, 1)
+            images = functional.interpolate(images, self.resized, mode="bilinear", antialias=True)
         logits: Tensor = self.network((images - self.mean) / self.std)
         return logits
 
@@ -97,6 +99,8 @@ class Ensembles:
             request: The user's options.
         """
         _mean(request)
+        if lacking := request.missing_weights_file():
+            return lacking
         how = "load it alone once, where its host can be reached: the cache keeps it"
         lacks = [item for member in _requests(target, request) for item in build_model.missing(member)]
         return [replace(item, how=how, option="") if item.option else item for item in lacks]
@@ -114,10 +118,12 @@ class Ensembles:
         classifiers = [build_model.load(member) for member in _requests(target, request)]
         _check_agreement(classifiers)
         largest = max(classifiers, key=lambda classifier: math.prod(classifier.preprocessing.geometry.shape))
-        preprocessing = request.adapt(Preprocessing(geometry=largest.preprocessing.geometry), _crop_pct(largest))
+        channels = largest.preprocessing.channels
+        pixels = Preprocessing(geometry=largest.preprocessing.geometry, mean=(0.0,) * channels, std=(1.0,) * channels)
+        preprocessing = request.adapt(pixels, _crop_pct(largest))
         sources = "+".join(classifier.provenance.source for classifier in classifiers)
         return LoadedModule(
-            module=Ensemble([Member(item, preprocessing.geometry.shape) for item in classifiers], mean).eval(),
+            module=Ensemble([Member(item, preprocessing) for item in classifiers], mean).eval(),
             preprocessing=preprocessing,
             source=f"ensemble:{sources}(mean={mean!r})",
             label_space=classifiers[0].provenance.label_space,
@@ -159,8 +165,6 @@ def _requests(target: str, request: ModelRequest) -> list[ModelRequest]:
         raise UsageError(f"{nested} is a part of an ensemble.", "Name all models with + between them: ensemble:A+B+C.")
     if request.weights is not None or request.weights_address is not None:
         raise UsageError("--weights cannot be given for an ensemble.", "Load each network in a factory of your own.")
-    if request.mean is not None:
-        raise UsageError("--mean and --std cannot be given for an ensemble.", "Each member has its own normalization.")
     return [replace(request, name=name, model_args={}) for name in names]
 
 

@@ -63,6 +63,13 @@ def test_gradients_reach_the_pixels_through_every_member(images: Tensor) -> None
     assert not torch.allclose(gradient, of_a)
 
 
+def test_the_users_normalization_is_that_of_every_member(images: Tensor) -> None:
+    options = {"mean": [0.2], "std": [0.7], "device": "cpu"}
+    alone = torch.stack([load_classifier(name, **options)(images) for name in (A, B)])
+    ensemble = load_classifier(f"ensemble:{A}+{B}", model_args={"mean": "logits"}, **options)
+    assert torch.allclose(ensemble(images), alone.mean(0), atol=1e-5)
+
+
 def test_the_digest_is_that_of_the_members() -> None:
     digests = {load_classifier(f"ensemble:{names}", device="cpu").digest for names in (f"{A}+{B}", f"shipped:{A}+{B}")}
     assert len(digests) == 1
@@ -120,6 +127,4 @@ def test_what_cannot_be_averaged_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="mean=probabilities or mean=logits, got mean=votes"):
         load_classifier(f"ensemble:{A}+{B}", model_args={"mean": "votes"})
     with pytest.raises(UsageError, match="--weights cannot be given for an ensemble"):
-        load_classifier(f"ensemble:{A}+{B}", weights="https://weights.example/net.pth")
-    with pytest.raises(UsageError, match="Each member has its own normalization"):
-        load_classifier(f"ensemble:{A}+{B}", mean=[0.5], std=[0.5])
+        load_classifier(f"ensemble:{A}+{B}", weights=path)
