@@ -38,7 +38,9 @@ HOME_OF = {
     "open_clip": {"models/sources/open_clip_models.py"},
     "timm": {"models/sources/timm_models.py", "models/sources/sat_architectures.py", "models/architectures.py"},
     "datasets": {"benchmarks/readers/hugging_face.py", "benchmarks/readers/hub_sources.py"},
-    "filelock": {"storage/lease.py", "benchmarks/unfinished_file.py"},
+    "filelock": {"storage/lease.py", "benchmarks/unfinished_file.py", "system/locks.py"},
+    "requests": {"system/transfers.py"},
+    "urllib3": {"system/transfers.py"},
     "typer": {f"cli/{path.name}" for path in (ROOT / PACKAGE / "cli").glob("*.py")},
     "pydantic": {
         "models/card.py",
@@ -53,13 +55,19 @@ HOME_OF = {
     "statsmodels": set(),  # for the tests
     "huggingface_hub": {
         "system/network.py",
-        "system/downloads.py",
+        "system/hub_downloads.py",
         "benchmarks/readers/hugging_face.py",
         "benchmarks/readers/hub_sources.py",
     },
     "socket": {"system/network.py", "cli/serve_site.py"},
     "transformers": {"models/transformers_networks.py"},
-    "urllib": {"system/network.py", "system/downloads.py", "cli/serve_site.py"},  # which reads the names of hosts
+    "urllib": {
+        "system/network.py",
+        "system/hub_downloads.py",
+        "system/addresses.py",
+        "system/transfers.py",
+        "cli/serve_site.py",
+    },  # which reads the names of hosts
     "vl_convert": {"leaderboards/site/vendored_js.py"},
 }
 
@@ -118,8 +126,10 @@ def faults(files: dict[str, str]) -> list[str]:
                 found.append(f"{name} is in no room")
             if here in floor_of and there in floor_of and here != there and floor_of[there] >= floor_of[here]:
                 found.append(f"{name} imports {target}, which does not stand below {here}")
-            touches = target.startswith((f"{PACKAGE}.system.network", f"{PACKAGE}.system.downloads"))
-            if touches and here not in (*NETWORK_USERS, there):
+            touching = tuple(
+                f"{PACKAGE}.system.{name}" for name in ("network", "downloads", "hub_downloads", "transfers")
+            )
+            if target.startswith(touching) and here not in NETWORK_USERS | {"system"}:
                 found.append(f"{name} imports {target}, which touches the network")
             if there == "leaderboards" and here in floor_of and here not in LEADERBOARD_USERS:
                 found.append(f"{name} imports {target}, which only publishing and cli do")

@@ -19,10 +19,12 @@ from typer.core import TyperGroup
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import Interrupted, RobustEvalError, RobustEvalWarning, SpecError, UsageError
 from robustbench_eff.core.preprocessing import Size
+from robustbench_eff.core.progress import reported_to
 from robustbench_eff.core.shortages import shortage
 from robustbench_eff.core.stops import signal_of
 from robustbench_eff.core.visible_text import visible
 from robustbench_eff.reports import errors
+from robustbench_eff.reports.progress import LongJobs
 
 from .streams import VisibleConsole
 
@@ -38,7 +40,8 @@ def error_boundary() -> Iterator[None]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", RobustEvalWarning)
         try:
-            yield
+            with reported_to(LongJobs(console)):
+                yield
         except RobustEvalError as error:
             raise _told(error, console) from error
         except KeyboardInterrupt as interrupt:

@@ -18,7 +18,9 @@ def convert(
     model: Annotated[
         str, typer.Argument(help="Model that the checkpoint belongs to, such as sat_effnet_b0 or debiased_resnet50.")
     ],
-    weights: Annotated[Path, typer.Argument(help="Checkpoint: NAME.index of TensorFlow, or a PyTorch file.")],
+    weights: Annotated[
+        Path, typer.Argument(help="Checkpoint or its address: NAME.index of TensorFlow, or a PyTorch file.")
+    ],
     out: Annotated[Path, typer.Option(help="safetensors file to write.")],
     trust_checkpoint: Annotated[
         bool, typer.Option("--trust-checkpoint", help="Unpickle the checkpoint, which can run code.")
@@ -32,10 +34,12 @@ def convert(
         refuse_to_overwrite(out, [model, weights])
         from safetensors.torch import save
 
-        from robustbench_eff.models.request import ModelRequest
+        from robustbench_eff.models.request import ModelRequest, weights_fields
         from robustbench_eff.registry import build_model
 
-        request = ModelRequest(name=model, weights=weights, trust_checkpoint=trust_checkpoint, trust_code=trust_code)
+        request = ModelRequest(
+            name=model, **weights_fields(weights), trust_checkpoint=trust_checkpoint, trust_code=trust_code
+        )
         if missing := build_model.missing(request):
             raise MissingInputs(missing)
         classifier = build_model.load(request)

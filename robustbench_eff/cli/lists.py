@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import textwrap
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +16,7 @@ from robustbench_eff.benchmarks import locations
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.models import aliases
-from robustbench_eff.registry import build_benchmark
+from robustbench_eff.models.aliases import Alias
 from robustbench_eff.registry.adaptations import ADAPTATIONS
 from robustbench_eff.registry.benchmarks import BENCHMARKS, SCORED_WITH
 from robustbench_eff.registry.corruptions import CORRUPTIONS
@@ -26,8 +28,11 @@ from robustbench_eff.registry.stylisers import STYLISERS
 from robustbench_eff.registry.suites import SUITES
 
 from .common import error_boundary, output_console
+from .options import JsonOption
 from .robustbench_list import HEADER, is_robustbench, robustbench_rows
 
+WEIGHTS = {name: name for name in ("checkpoint", "open_clip", "shipped", "timm", "torchvision")}
+"""What the table of models says about the sources that download by themselves."""
 FOUND, NOT_FOUND = "found", "not found"
 
 list_app = typer.Typer(
@@ -38,21 +43,88 @@ list_app = typer.Typer(
 
 @list_app.command("models")
 def list_models(
-    pattern: Annotated[str | None, typer.Argument(help="Part of a name or defense, or a glob.")] = None,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(help="Words of a name, family, defense, dataset or source, in any order; or globs."),
+    ] = None,
+    as_json: JsonOption = False,
 ) -> None:
-    """List the aliases of models and the sources of their weights; with `robustbench:*`, those of RobustBench."""
+    """List the names of models, with parameters, input size, published clean accuracy, training and source.
+
+    `robustbench:*` lists RobustBench's models with what it publishes about them.
+    """
     with error_boundary():
-        if is_robustbench(pattern):
-            _print_rows(HEADER, robustbench_rows(str(pattern)))
+        if words and is_robustbench(words[0]):
+            _print_rows(HEADER, robustbench_rows(words))
             return
-        matching = aliases.matching(pattern)
+        matching = aliases.matching(words or ())
         if not matching:
+            asked = " ".join(words or ())
             raise UsageError(
-                f"No alias matches {pattern!r}.",
+                f"No alias matches {asked!r}.",
                 "Any timm:NAME, torchvision:NAME or hf:ORG/NAME works too; `robustbench:*` lists RobustBench's models.",
             )
-        rows = [(alias.name, f"{alias.source}:{alias.target}", alias.defense) for alias in matching]
-        _print_rows(("alias", "stands for", "defense"), rows)
+        if as_json:
+            print(json.dumps({"models": [_model_fields(alias) for alias in matching]}))
+            return
+        console = output_console()
+        console.print("\n".join(_model_lines(matching, console.width)), markup=False, highlight=False, soft_wrap=True)
+
+
+def _model_fields(alias: Alias) -> dict[str, object]:
+    fields = (
+        "name",
+        "source",
+        "target",
+        "family",
+        "defense",
+        "dataset",
+        "parameters",
+        "input_size",
+        "accuracy",
+        "note",
+    )
+    address = None if alias.address is None else alias.address.recorded
+    return {name: getattr(alias, name) for name in fields} | {"address": address}
+
+
+def _model_lines(rows: Sequence[Alias], width: int) -> Iterator[str]:
+    """Yield a table of models; long names and trainings wrap. rich's tables take milliseconds per row.
+
+    Args:
+        rows: The models.
+        width: Number of columns, at least 72.
+    """
+    heads = ("model", "params", "px", "acc %", "training", "weights")
+    cells = [heads, *(_model_cells(row) for row in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(heads))]
+    free = max(72, width) - sum(widths[column] for column in (1, 2, 3, 5)) - len(heads) + 1
+    widths[0] = min(widths[0], max(free - widths[4], free * 3 // 5))
+    widths[4] = min(widths[4], free - widths[0])
+    for row in cells:
+        names, trainings = _wrapped(row[0], widths[0]), _wrapped(row[4], widths[4])
+        for line in range(max(len(names), len(trainings))):
+            values = row if line == 0 else ("",) * len(heads)
+            name, training = ("".join(texts[line : line + 1]) for texts in (names, trainings))
+            shown = [f"{values[column]:>{widths[column]}}" for column in (1, 2, 3)]
+            yield " ".join([f"{name:<{widths[0]}}", *shown, f"{training:<{widths[4]}}", values[5]]).rstrip()
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width)
+
+
+def _model_cells(row: Alias) -> tuple[str, ...]:
+    count = "" if row.parameters is None else _count(row.parameters)
+    accuracy = "" if row.accuracy is None else f"{100 * row.accuracy:.1f}"
+    weights = WEIGHTS.get(row.source, "by hand")
+    return row.name, count, str(row.input_size or ""), accuracy, row.defense.replace("_", " "), weights
+
+
+def _count(parameters: int) -> str:
+    """A number of parameters in three digits, such as 25.6M."""
+    unit, name = (1e9, "G") if parameters >= 1e9 else (1e6, "M") if parameters >= 1e6 else (1e3, "k")
+    return f"{parameters / unit:.3g}{name}"
 
 
 @list_app.command("benchmarks")
@@ -62,6 +134,8 @@ def list_benchmarks(
     """List benchmarks: whether their images were found, where to get them, size and licence."""
     with error_boundary():
         if name is not None:
+            from robustbench_eff.registry import build_benchmark
+
             output_console().print(_described(build_benchmark.benchmark(name)))
             return
         output_console().print(_benchmark_table())
@@ -90,6 +164,8 @@ def _benchmark_table() -> Table:
 
 def _described(item: Benchmark) -> Table:
     """A table of everything that defines a benchmark, one line each."""
+    from robustbench_eff.registry import build_benchmark
+
     status, where = _images(item)
     derived = [name for name, row in BENCHMARKS.loaded() if row.source_benchmark == item.name]
     same = build_benchmark.other_protocols(item)

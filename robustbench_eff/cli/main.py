@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import redirect_stdout
+from contextlib import nullcontext, redirect_stdout
 from typing import Annotated
 
 import typer
@@ -12,9 +12,10 @@ from rich.text import Text
 
 from robustbench_eff import __version__
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.progress import ignore_progress, reported_to
 from robustbench_eff.core.stops import raise_stops
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
-from robustbench_eff.reports import incomplete_means, json_report, progress, score_tables, verdicts
+from robustbench_eff.reports import progress
 
 from .certify import certify
 from .common import Commands, error_boundary, error_console, interrupted, output_console, print_line
@@ -198,12 +199,14 @@ def run_and_print(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
         quiet: Print no progress.
     """
     from robustbench_eff.evaluation.evaluate import evaluate as evaluate_models
+    from robustbench_eff.reports import incomplete_means, json_report, score_tables, verdicts
     from robustbench_eff.system import devices
 
     devices.keep_freed_memory()
     display = progress.Display(error_console(), quiet=quiet)
     try:
-        with redirect_stdout(sys.stderr):  # the user's model may print; stdout is for the result
+        # The user's model may print; stdout is for the result.
+        with redirect_stdout(sys.stderr), reported_to(ignore_progress) if quiet else nullcontext():
             result = evaluate_models(*run.models, settings=run.settings, listener=display)
     except KeyboardInterrupt as interrupt:
         raise interrupted(f"The outcomes so far are in {run.settings.store}.", interrupt) from interrupt

@@ -124,7 +124,13 @@ ClassMapOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="JSON or CSV file: which outputs of the model each class of your own images stands for."),
 ]
-WeightsOption: TypeAlias = Annotated[Path | None, typer.Option(help="Weights: safetensors file or PyTorch state_dict.")]
+WeightsOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        help="Weights: safetensors file or PyTorch state_dict, or its address: https://HOST/FILE[#sha256=HEX] or "
+        "hf://ORG/NAME/FILE[@REVISION]."
+    ),
+]
 TrustOption: TypeAlias = Annotated[
     bool, typer.Option("--trust-checkpoint", help="Unpickle --weights, which can run code.")
 ]
@@ -228,7 +234,7 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         UsageError: No model is given, an option has a wrong value, or two options exclude each other.
         SpecError: A number or a component cannot be read.
     """
-    from robustbench_eff.models.request import ModelRequest
+    from robustbench_eff.models.request import ModelRequest, weights_fields
 
     models: Sequence[str] = options["model"] or ()
     if not models:
@@ -237,7 +243,6 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         names = ", ".join("--" + name.replace("_", "-") for name in given)
         raise UsageError(f"{names} would apply to {len(models)} models.", "Give each model its own command.")
     model_fields = {
-        "weights": None if options["weights"] is None else Path(options["weights"]),
         "num_classes": options["num_classes"],
         "mean": parse_numbers("--mean", options["mean"]),
         "std": parse_numbers("--std", options["std"]),
@@ -258,6 +263,7 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         radii=parse_radii(options.get("radii")),
         **{name: options[name] for name in _PLAIN},
     )
+    model_fields |= weights_fields(options["weights"])
     return RunOptions([ModelRequest(name=name, **model_fields) for name in models], settings)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
-from robustbench_eff.reports import cost_table, progress
+from robustbench_eff.reports import progress
 
 from .common import error_boundary, error_console, output_console, print_line
 from .options import (
@@ -107,6 +107,7 @@ def plan(
 
 def _plan(run: RunOptions, price: float | None, *, as_json: bool) -> None:
     from robustbench_eff.evaluation.cost_estimate import estimate_cost
+    from robustbench_eff.reports import cost_table
     from robustbench_eff.system import devices
 
     devices.keep_freed_memory()

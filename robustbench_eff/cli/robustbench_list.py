@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatch
 
 from robustbench_eff.core.errors import UsageError, did_you_mean
@@ -12,35 +13,36 @@ HEADER = ("model", "architecture", "clean", "AutoAttack", "best known", "corrupt
 NO_NUMBER = "–"
 
 
-def is_robustbench(pattern: str | None) -> bool:
-    """Return whether a pattern asks for RobustBench's models.
+def is_robustbench(word: str) -> bool:
+    """Return whether a word asks for RobustBench's models.
 
     Args:
-        pattern: What the user wrote after `list models`.
+        word: What the user wrote first after `list models`.
     """
-    return pattern is not None and pattern.startswith(PREFIX)
+    return word.startswith(PREFIX)
 
 
-def robustbench_rows(pattern: str) -> list[tuple[str, ...]]:
-    """Return one row for every model whose full name, or whose end of it, matches, in the order of the names.
+def robustbench_rows(words: Sequence[str]) -> list[tuple[str, ...]]:
+    """Return one row for every model whose full name, or whose end of it, has all words, in the order of the names.
 
     Args:
-        pattern: `robustbench:` and a part of a name, or a glob, in any case.
+        words: `robustbench:` and a part of a name, or a glob, in any case; then further parts or globs.
 
     Raises:
         UsageError: No model matches.
     """
-    text = pattern.removeprefix(PREFIX).lower()
-    glob = text if any(mark in text for mark in "*?[") else f"*{text}*"
+    texts = [word.removeprefix(PREFIX).lower() for word in words]
+    globs = [text if any(mark in text for mark in "*?[") else f"*{text}*" for text in texts]
     numbers = all_published_numbers()
     rows = [
         _row(entry, numbers[entry.alias])
         for entry in robustbench_entries().values()
-        if fnmatch(entry.name.lower(), glob) or fnmatch(entry.short.lower(), glob)
+        if all(fnmatch(entry.name.lower(), glob) or fnmatch(entry.short.lower(), glob) for glob in globs)
     ]
     if not rows:
         known = [entry.short for entry in robustbench_entries().values()]
-        raise UsageError(f"No model of RobustBench matches {pattern!r}.", did_you_mean(text, known))
+        asked = " ".join(words)
+        raise UsageError(f"No model of RobustBench matches {asked!r}.", did_you_mean(texts[0], known))
     return rows
 
 

@@ -7,9 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from robustbench_eff.reports import incomplete_means, json_report, score_tables
-from robustbench_eff.reports import verdicts as verdict_report
-
 from .common import error_boundary, output_console, parse_radii
 from .options import AlexNetOption, JsonOption, RadiiOption
 
@@ -47,6 +44,8 @@ def score(
     """Compute every score of a store again, from its outcomes alone."""
     with error_boundary():
         from robustbench_eff.core.result_file import refuse_to_overwrite
+        from robustbench_eff.reports import incomplete_means, json_report, score_tables
+        from robustbench_eff.reports import verdicts as verdict_report
         from robustbench_eff.scores.alexnet import measured
         from robustbench_eff.scores.compute import store_scores
         from robustbench_eff.scores.masking_checks import store_verdicts

@@ -63,6 +63,10 @@ class ModelError(UsageError):
     """A model or a weights file that cannot be used as a classifier."""
 
 
+class DownloadError(UsageError):
+    """A file that cannot be downloaded, or is not the one that was asked for."""
+
+
 class MissingExtra(UsageError):
     """An optional dependency that is not installed."""
 

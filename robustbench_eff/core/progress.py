@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeAlias
 
 ProgressCallback: TypeAlias = Callable[[str, int, int], None]
@@ -18,3 +20,31 @@ def ignore_progress(title: str, done: int, total: int) -> None:
         total: Number of items of the job.
     """
     del title, done, total
+
+
+_LISTENER: ContextVar[ProgressCallback] = ContextVar("listener", default=ignore_progress)
+
+
+@contextmanager
+def reported_to(listener: ProgressCallback) -> Iterator[None]:
+    """Have everything inside that takes a while, such as a download, tell a callback how far it is.
+
+    Args:
+        listener: The callback.
+    """
+    token = _LISTENER.set(listener)
+    try:
+        yield
+    finally:
+        _LISTENER.reset(token)
+
+
+def report(title: str, done: int, total: int) -> None:
+    """Tell whoever listens how far a job is.
+
+    Args:
+        title: What the job is working on.
+        done: Number of items that are done.
+        total: Number of items of the job.
+    """
+    _LISTENER.get()(title, done, total)

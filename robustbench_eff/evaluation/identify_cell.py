@@ -47,6 +47,7 @@ def cell_of(
     return StoredCell(
         model=classifier.name,
         model_source=classifier.provenance.source,
+        weights_from=classifier.provenance.weights_from,
         model_digest=_digest(classifier, run_id),
         preprocessing=str(classifier.preprocessing),
         benchmark=images.benchmark,

@@ -11,6 +11,7 @@ from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.core.code_origin import BY_USER, CodeOrigin
 from robustbench_eff.core.errors import Missing, MissingInputs, UsageError
 from robustbench_eff.models.classifier import Classifier
+from robustbench_eff.models.downloaded_weights import with_local_weights
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import benchmarks, build_benchmark, build_model
 from robustbench_eff.registry.load_classifier import Model
@@ -96,7 +97,15 @@ def check(models: Sequence[Model], settings: Settings, device: str) -> Preflight
         raise MissingInputs(
             missing.all(), suggested_commands(requests, missing.of_models, missing.of_benchmarks, settings)
         )
+    left = [RequestedModel(_with_local_weights(model.model), model.benchmarks) for model in left]
+    surrogates = {
+        name: with_local_weights(request) for name, request in surrogates.items() if name not in missing.of_models
+    }
     return _opened(left, changes, published, surrogates, missing, settings)
+
+
+def _with_local_weights(model: ModelOrRequest) -> ModelOrRequest:
+    return model if isinstance(model, Classifier) else with_local_weights(model)
 
 
 def _requested_models(models: Sequence[Model], settings: Settings, device: str) -> list[RequestedModel]:
@@ -220,7 +229,7 @@ def _opened(
     }
     return PreflightResult(
         models=models,
-        surrogates={name: request for name, request in surrogates.items() if name not in missing.of_models},
+        surrogates=dict(surrogates),
         perturbations=changes,
         opened={name: images for name, images in clean.items() if images is not None},
         published=files,

@@ -42,7 +42,7 @@ def _model_words(request: ModelRequest, needs_file: bool) -> list[str]:
     """The options of a model as they were given, with FILE for weights that are missing."""
     size = request.input_size
     single = {
-        "--weights": "FILE" if needs_file else request.weights,
+        "--weights": "FILE" if needs_file else request.weights_address or request.weights,
         "--num-classes": request.num_classes,
         "--mean": None if request.mean is None else ",".join(f"{value:g}" for value in request.mean),
         "--std": None if request.std is None else ",".join(f"{value:g}" for value in request.std),

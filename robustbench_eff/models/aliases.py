@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from robustbench_eff.core.preprocessing import Interpolation
+from robustbench_eff.system import addresses
+from robustbench_eff.system.addresses import Address
+
 from .robustbench_table import robustbench_entries
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFacts:
+    """How a file that authors publish is loaded, and how its images are prepared."""
+
+    architecture: str
+    """Architecture that it fits, such as `torchvision:resnet50`."""
+    layout: str = ""
+    """How the file names its tensors; empty for the names of the architecture, with or without a prefix."""
+    input_size: int
+    """Side of the input, in pixels."""
+    resize: int
+    """Short side before the crop, in pixels."""
+    interpolation: Interpolation
+    """Filter of the resizing."""
+    mean: tuple[float, ...]
+    """Mean of each channel, for pixels in [0, 1]."""
+    std: tuple[float, ...]
+    """Standard deviation of each channel."""
+    origin: str
+    """Where these facts were taken from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,30 +61,43 @@ class Alias:
     """Hugging Face repository of the weights."""
     note: str = ""
     """Remark for readers of the list."""
+    address: Address | None = None
+    """Where the file of weights is on the web, if it can be downloaded without a login or a click."""
+    checkpoint: CheckpointFacts | None = None
+    """How that file is loaded, where no library does it."""
+    dataset: str = "imagenet"
+    """Dataset of the classes."""
+    parameters: int | None = None
+    """Number of parameters."""
+    input_size: int | None = None
+    """Side of the input, in pixels."""
+    accuracy: float | None = None
+    """Published accuracy on the clean test images, a fraction."""
 
 
 @cache
 def aliases() -> dict[str, Alias]:
     """Return all aliases by name, sorted."""
-    rows = json.loads((files("robustbench_eff") / "facts" / "aliases.json").read_text())["aliases"]
-    table = [*_shipped(), *_of_robustbench(), *(_alias(row) for row in rows)]
+    table = [alias for rows in TABLES for alias in rows()]
     return {alias.name: alias for alias in sorted(table, key=lambda alias: alias.name)}
 
 
-def matching(pattern: str | None) -> list[Alias]:
-    """Return the aliases whose name, family or defense contains a pattern, or matches it as a glob.
+def matching(words: Iterable[str]) -> list[Alias]:
+    """Return the aliases in whose name, family, defense, dataset or source every word is found.
 
     Args:
-        pattern: Text, case-insensitive; a glob if it contains `*`, `?` or `[`. None matches all.
+        words: Words in any order, upper or lower case; one with `*`, `?` or `[` is a glob for a whole value.
     """
-    if pattern is None:
-        return list(aliases().values())
-    glob = pattern if any(mark in pattern for mark in "*?[") else f"*{pattern}*"
-    return [
-        alias
-        for alias in aliases().values()
-        if any(fnmatch(value.lower(), glob.lower()) for value in (alias.name, alias.family, alias.defense))
-    ]
+    wanted = [word.lower() for text in words for word in text.split()]
+    return [alias for alias in aliases().values() if all(_has(alias, word) for word in wanted)]
+
+
+def _has(alias: Alias, word: str) -> bool:
+    facts = (alias.name, alias.family, alias.defense, alias.dataset, f"{alias.source}:{alias.target}")
+    values = [value.lower() for value in facts]
+    if any(mark in word for mark in "*?["):
+        return any(fnmatchcase(value, word) for value in values)
+    return any(word in value or word in value.replace("_", " ") for value in values)
 
 
 def checkpoints() -> Path:
@@ -86,9 +126,28 @@ def _shipped() -> list[Alias]:
 def _of_robustbench() -> list[Alias]:
     """The names of RobustBench's models in the published results."""
     return [
-        Alias(name=entry.alias, source="robustbench", target=entry.name, family=entry.family, defense=entry.defense)
+        Alias(
+            name=entry.alias,
+            source="robustbench",
+            target=entry.name,
+            family=entry.family,
+            defense=entry.defense,
+            dataset=entry.dataset,
+            parameters=entry.parameters or None,
+            input_size=entry.geometry.shape[0],
+        )
         for entry in robustbench_entries().values()
     ]
+
+
+def _published() -> list[Alias]:
+    """The table of published models."""
+    rows = json.loads((files("robustbench_eff") / "facts" / "aliases.json").read_text(encoding="utf-8"))["aliases"]
+    return [_alias(row) for row in rows]
+
+
+TABLES: tuple[Callable[[], Iterable[Alias]], ...] = (_shipped, _of_robustbench, _published)
+"""Functions that return aliases; none imports torch."""
 
 
 def _alias(row: dict[str, Any]) -> Alias:
@@ -101,4 +160,14 @@ def _alias(row: dict[str, Any]) -> Alias:
         skeleton=row.get("timm_skeleton"),
         hub_id=row.get("hf_hub_id"),
         note=row.get("note", ""),
+        address=addresses.parse(row["url"]) if "url" in row else None,
+        checkpoint=_checkpoint(row["checkpoint"]) if "checkpoint" in row else None,
+        dataset=row.get("dataset", "imagenet"),
+        parameters=row.get("parameters"),
+        input_size=row.get("test_input_size") or row.get("input_size"),
+        accuracy=row.get("accuracy"),
     )
+
+
+def _checkpoint(facts: dict[str, Any]) -> CheckpointFacts:
+    return CheckpointFacts(**{**facts, "mean": tuple(facts["mean"]), "std": tuple(facts["std"])})

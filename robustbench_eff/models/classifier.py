@@ -46,6 +46,8 @@ class Provenance:
     flags: tuple[str, ...] = ()
     """What a reader must know before trusting a number of this model, such as `random weights: fc.weight`; they stand
     on every row."""
+    weights_from: str = ""
+    """Address and hash of the weights, where they were downloaded from an address; not part of the digest."""
 
 
 class Classifier(nn.Module):

@@ -12,6 +12,8 @@ from robustbench_eff.core.code_origin import CodeOrigin
 from robustbench_eff.core.errors import Missing, ModelError, UsageError
 from robustbench_eff.core.outside_files import check_file
 from robustbench_eff.core.preprocessing import Mode, PerChannel, Preprocessing, Size, size_before_crop
+from robustbench_eff.system import addresses
+from robustbench_eff.system.addresses import Address
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,7 +26,7 @@ class ModelOptions(TypedDict, total=False):
     """Options of a model besides its name: the fields of `ModelRequest`, in the types that a Python caller uses."""
 
     weights: Path | str | None
-    """File of weights to load in place of the model's own."""
+    """File of weights to load in place of the model's own, or its address on the web."""
     num_classes: int | None
     """Number of outputs; None for the model's own."""
     mean: Sequence[float] | None
@@ -57,6 +59,8 @@ class ModelRequest:
     """Name as the user wrote it, such as `effnet_b0`, `timm:resnet50` or `path/to/file.py:factory`."""
     weights: Path | None = None
     """File of weights to load in place of the model's own."""
+    weights_address: Address | None = None
+    """Where that file is downloaded from; `with_local_weights` sets `weights` to it."""
     num_classes: int | None = None
     """Number of outputs."""
     mean: tuple[float, ...] | None = None
@@ -109,10 +113,10 @@ class ModelRequest:
 
         Raises:
             TypeError: There is no option of that name.
+            UsageError: The address of the weights is not valid.
         """
         values: dict[str, Any] = dict(options)
-        if values.get("weights") is not None:
-            values["weights"] = Path(values["weights"])
+        values |= weights_fields(values.pop("weights", None))
         for key in ("mean", "std"):
             if values.get(key) is not None:
                 values[key] = tuple(values[key])
@@ -120,12 +124,12 @@ class ModelRequest:
         return cls(name=name, **values)
 
     def missing_weights_file(self) -> list[Missing]:
-        """Return the weights file if the user named one that does not exist.
+        """Return the weights file if the user named one that does not exist; an address is not asked.
 
         Raises:
             ModelError: It exists, and is no file: a folder, a named pipe, a device.
         """
-        if self.weights is None or self.weights.is_file():
+        if self.weights is None or self.weights_address is not None or self.weights.is_file():
             return []
         if self.weights.is_dir():
             files = sorted(path.name for path in self.weights.iterdir() if path.suffix in WEIGHT_SUFFIXES)
@@ -180,6 +184,22 @@ class ModelRequest:
         return Preprocessing(geometry=geometry, mean=mean, std=std)
 
 
+def weights_fields(weights: Path | str | None) -> dict[str, Any]:
+    """Return the fields of a request for what a user gave as its weights: a file, or an address on the web.
+
+    Args:
+        weights: Path, or `https://HOST/FILE`, with or without `#sha256=HEX`; None for the model's own.
+
+    Raises:
+        UsageError: The address is not valid.
+    """
+    if weights is None:
+        return {}
+    if addresses.is_address(str(weights)):
+        return {"weights_address": addresses.parse(str(weights))}
+    return {"weights": Path(weights)}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModule:
     """A network in eval mode, before it becomes a Classifier."""
@@ -198,6 +218,8 @@ class LoadedModule:
     """What a reader must know before trusting a number of this model; they stand on every row."""
     class_names: tuple[str, ...] = ()
     """Name of each output, where the source knows them; empty to look for them in the network."""
+    weights_from: str = ""
+    """Addresses and hashes of weights that the source itself has downloaded from addresses."""
     all_loaded: bool = False
     """Whether `load_weights` has set every tensor of the state_dict, so that none of them can be random."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -27,7 +27,14 @@ StateDict = dict[str, Tensor]
 """Parameters and buffers by name."""
 
 
-def load_weights(module: nn.Module, path: Path, *, trust: bool = False, drop: str | None = None) -> tuple[str, ...]:
+def load_weights(
+    module: nn.Module,
+    path: Path,
+    *,
+    trust: bool = False,
+    drop: str | None = None,
+    prepare: Callable[[StateDict, Path], StateDict] | None = None,
+) -> tuple[str, ...]:
     """Load a .safetensors or PyTorch file, or the list of a safetensors file in parts, into a module.
 
     Only tensors are read. Every key must fit, except BatchNorm's `num_batches_tracked`, which evaluation does not use.
@@ -37,6 +44,7 @@ def load_weights(module: nn.Module, path: Path, *, trust: bool = False, drop: st
         path: File of weights.
         trust: Unpickle a file that contains more than tensors, which may run code from it.
         drop: Ignore all keys of the file that contain this text.
+        prepare: Gives the tensors of the file the names that the module has.
 
     Returns:
         Notes on the file and on what was done to it.
@@ -49,6 +57,8 @@ def load_weights(module: nn.Module, path: Path, *, trust: bool = False, drop: st
     if drop is not None and (dropped := [key for key in state if drop in key]):
         state = {key: value for key, value in state.items() if drop not in key}
         notes = (*notes, f"{len(dropped)} entries dropped, such as {dropped[0]}")
+    if prepare is not None:
+        state = prepare(state, path)
     state, stripped = _without_prefix(state, set(_tensors_of(module)))
     if stripped:
         notes = (*notes, f"prefix {stripped!r} removed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 from robustbench_eff.core.errors import Missing, ModelError, UsageError, did_you_mean
 from robustbench_eff.models.aliases import aliases
 from robustbench_eff.models.classifier import Classifier, Provenance, flags_within
+from robustbench_eff.models.downloaded_weights import with_local_weights
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.source import ModelSource
 from robustbench_eff.models.sources.trained import is_trained
@@ -37,6 +39,8 @@ def missing(request: ModelRequest) -> list[Missing]:
         MissingExtra: The source needs a package that is not installed.
     """
     source, target = _resolve(request.name)
+    if request.weights_address is not None:
+        request = replace(request, weights=Path(request.weights_address.name))  # a file that will be there
     return source.missing(target, request)
 
 
@@ -51,19 +55,26 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         UsageError: The name does not belong to any source, or its code cannot be imported.
         ModelError: The model cannot be built, does not fit its weights, has weights that nobody loaded, is not a
             classifier, or has another number of outputs than the request says.
+        DownloadError: The weights cannot be downloaded, or are not those that were asked for.
     """
     source, target = _resolve(request.name)
+    request = with_local_weights(request)
     built = accounted_for(partial(source.build, target, request), request, device)
     provenance = Provenance(
         name=request.name,
         source=built.source,
         label_space=built.label_space,
-        notes=built.notes,
+        notes=(*built.notes, *_downloaded_from(request)),
         flags=tuple(dict.fromkeys((*built.flags, *flags_within(built.module)))),
+        weights_from=built.weights_from if request.weights_address is None else request.weights_address.recorded,
     )
     classifier = Classifier(built.module.to(device), built.preprocessing, provenance, built.class_names)
     check_outputs(classifier, request)
     return classifier.to(device)  # a black box has no tensors that say where its images are
+
+
+def _downloaded_from(request: ModelRequest) -> tuple[str, ...]:
+    return () if request.weights_address is None else (f"downloaded from {request.weights_address.recorded}",)
 
 
 def check_outputs(classifier: Classifier, request: ModelRequest) -> None:

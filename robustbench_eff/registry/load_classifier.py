@@ -41,6 +41,7 @@ def load_classifier(
 
     Raises:
         MissingInputs: A file or a download that the model needs is missing.
+        DownloadError: `weights` is an address, and what is there cannot be downloaded.
         ModelError: The model cannot be built or is not a classifier.
         UsageError: The name or an option is not valid.
         TypeError: There is no option of that name.

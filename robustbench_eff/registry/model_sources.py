@@ -22,6 +22,11 @@ MODEL_SOURCES = Table(
             "image classifiers of transformers: hf:ORG/NAME[@REVISION] of the hub, hf:./FOLDER",
         ),
         "onnx": Row("robustbench_eff.models.sources.onnx_files:ONNX_FILES", "a black box in ONNX: onnx:FILE"),
+        "checkpoint": Row(
+            "robustbench_eff.models.sources.checkpoint_files:CHECKPOINT_FILES",
+            "published checkpoints that are downloaded from their addresses, by alias: checkpoint:ALIAS",
+        ),
+        "ensemble": Row("robustbench_eff.registry.ensembles:ENSEMBLES", "the mean of several models: ensemble:A+B"),
         "open_clip": Row(
             "robustbench_eff.models.sources.open_clip_models:OPEN_CLIP",
             "CLIP with a zero-shot head: open_clip:ARCH/TAG, open_clip:hf-hub:ORG/NAME",
@@ -56,8 +61,9 @@ MODEL_SOURCES = Table(
 """Sources by the prefix of their names; a plugin named `vendor/name` is used as `vendor/name:TARGET`."""
 
 FORMS = (
-    "timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, hf:ORG/NAME, robustbench:NAME, onnx:FILE, tflite:FILE, "
-    "torchscript:FILE, exported:FILE, package.module:factory, path/to/file.py:factory, or the folder of a training"
+    "timm:NAME, torchvision:NAME, open_clip:ARCH/TAG, hf:ORG/NAME, robustbench:NAME, ensemble:A+B, onnx:FILE, "
+    "tflite:FILE, torchscript:FILE, exported:FILE, package.module:factory, path/to/file.py:factory, or the folder of a "
+    "training"
 )
 """How a model is named, besides an alias, for help and messages."""
 

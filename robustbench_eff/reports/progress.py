@@ -14,8 +14,6 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from robustbench_eff.core.statistics import proportion_interval
-
 from .formatting import percent
 
 if TYPE_CHECKING:
@@ -101,9 +99,54 @@ class Display:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
+class LongJobs:
+    """How far downloads and the like are: a bar on a terminal, and a line at each quarter elsewhere."""
+
+    def __init__(self, console: Console) -> None:
+        """Start with no job.
+
+        Args:
+            console: Where to print.
+        """
+        self._console = console
+        self._bar: Progress | None = None
+        self._quarters: dict[str, int] = {}
+
+    def __call__(self, title: str, done: int, total: int) -> None:
+        """Show how far a job is.
+
+        Args:
+            title: What the job is working on.
+            done: Number of items that are done.
+            total: Number of items of the job.
+        """
+        quarter = 4 * done // max(1, total)
+        if self._console.is_terminal:
+            if self._bar is None:
+                description = TextColumn("{task.description}", markup=False)
+                columns = (description, BarColumn(), TextColumn("{task.percentage:>3.0f}%"), TimeRemainingColumn())
+                self._bar = Progress(*columns, console=self._console, transient=True)
+                self._bar.add_task(title)
+                self._bar.start()
+            self._bar.update(self._bar.task_ids[0], description=title, completed=done, total=total)
+            if done >= total:
+                self.stop()
+        elif quarter != self._quarters.get(title, 0):
+            self._quarters[title] = quarter
+            self._console.print(f"{title}: {25 * quarter} %", highlight=False, markup=False, soft_wrap=True)
+
+    def stop(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
 def _accuracy(progress: ShardProgress) -> str:
     """The accuracy so far, with the half-width of its interval if the samples are drawn at random."""
     if progress.drawn and progress.drawn[0]:
+        from robustbench_eff.core.statistics import proportion_interval  # with numpy, which a list does not need
+
         done, correct = progress.drawn
         low, high = proportion_interval(correct, done)
         return f": {percent(correct / done, 1)} ±{percent((high - low) / 2, 1)} % of {done} drawn"

@@ -37,8 +37,18 @@ _USES_OF_FORMAT_4: Mapping[AttackUses, tuple[str, ...]] = {
     ),
     "logits": ("square", "one_pixel", "autoattack:square"),
 }
-_NOT_IDENTITY = ("id", "model", "kind", "uses", "flags")
-_TEXTS = {"model", "model_source", "model_digest", "preprocessing", "benchmark", "data", "classes", "perturbation"}
+_NOT_IDENTITY = ("id", "model", "kind", "uses", "flags", "weights_from")
+_TEXTS = {
+    "model",
+    "model_source",
+    "weights_from",
+    "model_digest",
+    "preprocessing",
+    "benchmark",
+    "data",
+    "classes",
+    "perturbation",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +86,8 @@ class StoredCell:
     """Seed of the random draws; None where nothing is drawn at random."""
     flags: tuple[str, ...] = ()
     """What a reader must know about the model before trusting a number, such as that its weights are random."""
+    weights_from: str = ""
+    """Address and hash of the model's weights, where they were downloaded from an address."""
 
     @property
     def is_published(self) -> bool:
@@ -158,6 +170,8 @@ class StoredCell:
     def record(self) -> dict[str, Any]:
         """Return the cell as plain JSON types, without its id."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "id"}
+        if not self.weights_from:
+            del fields["weights_from"]
         plain: dict[str, Any] = json.loads(
             json.dumps(fields | {"protocol": self.protocol.changed_fields()}, default=str)
         )

@@ -25,7 +25,9 @@ from robustbench_eff.models.sources.robustbench_models import build_network
 from robustbench_eff.registry import build_model, plugins
 from robustbench_eff.registry.model_sources import MODEL_SOURCES, UNPREFIXED_SOURCES
 from robustbench_eff.testing import MODEL_SOURCE_CHECKS, ModelExample
-from small_models import USER_MODEL, random_weights
+from small_models import USER_MODEL, random_weights, save_small_vit
+from small_onnx import small_onnx
+from small_tflite import small_tflite
 
 SOURCES = {**MODEL_SOURCES, **UNPREFIXED_SOURCES}
 
@@ -74,6 +76,44 @@ def _published(folder: Path) -> tuple[str, Path, dict]:
 def _robustbench(folder: Path) -> tuple[str, Path, dict]:
     target = "cifar10/corruptions/Hendrycks2020AugMix_WRN"
     return target, _weights(folder / "robustbench.safetensors", build_network(find_entry(target))), {}
+
+
+def _checkpoint(folder: Path) -> tuple[str, Path, dict]:
+    module = torchvision.models.shufflenet_v2_x1_0()
+    return "salman2020_shufflenet_l2_eps3", _weights(folder / "checkpoint.safetensors", module), {"input_size": 64}
+
+
+def _ensemble(_: Path) -> tuple[str, None, dict]:
+    return "digits_standard+digits_advprop", None, {}
+
+
+def _hf(folder: Path) -> tuple[str, None, dict]:
+    if not (folder / "vit").is_dir():
+        save_small_vit(folder / "vit")
+    return str(folder / "vit"), None, {}
+
+
+def _onnx(folder: Path) -> tuple[str, None, dict]:
+    (folder / "small.onnx").write_bytes(small_onnx().SerializeToString())
+    return str(folder / "small.onnx"), None, {}
+
+
+def _tflite(folder: Path) -> tuple[str, None, dict]:
+    (folder / "small.tflite").write_bytes(small_tflite())
+    return str(folder / "small.tflite"), None, {}
+
+
+def _torchscript(folder: Path) -> tuple[str, None, dict]:
+    torch.jit.save(torch.jit.script(Net(3).eval()), folder / "small.pt")
+    return str(folder / "small.pt"), None, {"input_size": 8}
+
+
+def _exported(folder: Path) -> tuple[str, None, dict]:
+    shapes = ({0: torch.export.Dim("batch")},)
+    torch.export.save(
+        torch.export.export(Net(3).eval(), (torch.zeros(2, 3, 8, 8),), dynamic_shapes=shapes), folder / "small.pt2"
+    )
+    return str(folder / "small.pt2"), None, {}
 
 
 def _shipped(_: Path) -> tuple[str, None, dict]:

@@ -81,3 +81,23 @@ class Centroids(nn.Module):
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         return (2 * images.flatten(1) @ self.means.T - self.means.square().sum(1)) / 20
+
+
+def save_small_vit(folder: Path) -> None:
+    """Write a folder of save_pretrained: a vision transformer of five named classes, at 32 pixels."""
+    from transformers import ViTConfig, ViTForImageClassification, ViTImageProcessor
+
+    names = ["ant", "bee", "cat", "dog", "eel"]
+    config = ViTConfig(
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        image_size=32,
+        patch_size=8,
+        id2label=dict(enumerate(names)),
+        label2id={name: index for index, name in enumerate(names)},
+    )
+    torch.manual_seed(0)
+    ViTForImageClassification(config).save_pretrained(folder)
+    ViTImageProcessor(size={"height": 32, "width": 32}, image_mean=[0.4, 0.5, 0.6]).save_pretrained(folder)

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from robustbench_eff.core.disk import cache_folder
 from robustbench_eff.core.errors import DataError, Missing, reason
-from robustbench_eff.system import downloads
-from robustbench_eff.system.downloads import Repository
+from robustbench_eff.system import hub_downloads
+from robustbench_eff.system.hub_downloads import Repository
 
 from ..data_fingerprint import hash_strings
 from ..labelled_images import LabelledImages
@@ -140,7 +140,7 @@ def missing_dataset(name: str, reference: str) -> list[Missing]:
     if any(any(cached.glob(snapshot)) for snapshot in snapshots):
         return []
     repository = Repository(dataset_id, revision, "dataset")
-    return downloads.missing(repository, ("README.md",), f"dataset {name!r}", how)
+    return hub_downloads.missing(repository, ("README.md",), f"dataset {name!r}", how)
 
 
 def open_hub(reference: str, split: str) -> LabelledImages:
@@ -159,7 +159,7 @@ def open_hub(reference: str, split: str) -> LabelledImages:
     repository = Repository(dataset_id, revision, "dataset")
     origin = f"hf:{dataset_id}"
     try:
-        with downloads.download_errors(repository, DataError):
+        with hub_downloads.download_errors(repository, DataError):
             available = get_dataset_split_names(dataset_id, revision=revision)
     except ValueError as error:  # files that end early, or that hold no table
         copy = f"hf download --repo-type dataset {dataset_id} --local-dir FOLDER"
@@ -169,7 +169,7 @@ def open_hub(reference: str, split: str) -> LabelledImages:
             f"{origin} has the splits {', '.join(available)}, not {named!r}.", f"Choose one: {origin}@SPLIT"
         )
     picked = named or pick_split(split, available, origin, f"Choose one: {origin}@SPLIT")
-    with downloads.download_errors(repository, DataError):
+    with hub_downloads.download_errors(repository, DataError):
         dataset = load_dataset(dataset_id, split=picked, revision=revision)
     opened = f"{dataset_id}@{picked}" + ("" if revision is None else f"#{revision}")
     return _labelled(dataset, f"hf:{opened}", f"{opened} {dataset._fingerprint}", opened, split)

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, NamedTuple
 
+from robustbench_eff.core import progress
 from robustbench_eff.core.batching import cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError, RobustEvalWarning
 from robustbench_eff.core.shortages import NO_MEMORY_HINT, shortage
@@ -43,7 +44,7 @@ class _Message(NamedTuple):
     """What a worker sends to the process of the run."""
 
     kind: str
-    """preparing, plan, done, warning, error, or device_failed."""
+    """preparing, report, plan, done, warning, error, or device_failed."""
     content: Any
 
 
@@ -98,6 +99,8 @@ class Processes:
                 match self._receive(0):
                     case "preparing", step:
                         preparing(*step)
+                    case "report", step:
+                        progress.report(*step)
                     case "plan", plan:
                         return plan  # type: ignore[no-any-return]
         except _DeviceFailed as error:
@@ -233,7 +236,8 @@ def _serve(pipe: Connection, settling: Callable[[], None]) -> None:
                 if isinstance(task, Task):
                     send("done", runtime.work(task))
                 else:
-                    send("plan", runtime.plan(lambda *step: send("preparing", step)))
+                    with progress.reported_to(lambda *step: send("report", step)):
+                        send("plan", runtime.plan(lambda *step: send("preparing", step)))
         except Exception as error:  # noqa: BLE001, the process of the run raises it, whatever it is
             failure = cuda_error_message(error)
             send("error", _sendable(error)) if failure is None else send("device_failed", failure)

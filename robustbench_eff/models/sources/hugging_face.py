@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from robustbench_eff.core.errors import Missing, ModelError, in_one_line
 from robustbench_eff.core.preprocessing import Preprocessing
-from robustbench_eff.system import downloads, network
-from robustbench_eff.system.downloads import Repository
+from robustbench_eff.system import hub_downloads, network
+from robustbench_eff.system.hub_downloads import Repository
 
 from .. import transformers_networks as networks
 from ..image_processors import OPTIONS, ReadProcessor, read_processor
@@ -68,9 +68,9 @@ class HuggingFaceModels:
         networks.library()
         absent = request.missing_weights_file()
         if (folder := _folder(target)) is None:
-            repository = downloads.parse_repository(target, PREFIX, ModelError)
+            repository = hub_downloads.parse_repository(target, PREFIX, ModelError)
             how = f"--model hf:./FOLDER with what `hf download {repository.id}` wrote"
-            return absent + downloads.missing(repository, (CONFIG,), f"files of {request.name}", how, option="")
+            return absent + hub_downloads.missing(repository, (CONFIG,), f"files of {request.name}", how, option="")
         if not (folder / CONFIG).is_file():
             where = "in a folder that save_pretrained wrote"
             absent.append(Missing(str(folder / CONFIG), where, "--model hf:./FOLDER", option=""))
@@ -86,8 +86,8 @@ class HuggingFaceModels:
         networks.library()
         local, repository = _folder(target), None
         if local is None:
-            repository = downloads.parse_repository(target, PREFIX, ModelError)
-            local = downloads.snapshot(repository, _FIRST, ModelError)
+            repository = hub_downloads.parse_repository(target, PREFIX, ModelError)
+            local = hub_downloads.snapshot(repository, _FIRST, ModelError)
         name = local.resolve().name if repository is None else repository.id
         with networks.quiet():
             description = networks.describe(local, name, request)
@@ -123,8 +123,8 @@ class HuggingFaceModels:
         if request.num_classes is not None or self.missing(target, request):
             return request.label_space("imagenet")
         if (folder := _folder(target)) is None:
-            repository = downloads.parse_repository(target, PREFIX, ModelError)
-            folder = downloads.snapshot(repository, (CONFIG, *PROCESSORS), ModelError)
+            repository = hub_downloads.parse_repository(target, PREFIX, ModelError)
+            folder = hub_downloads.snapshot(repository, (CONFIG, *PROCESSORS), ModelError)
         outputs = networks.describe(folder, target, request).num_classes
         return label_space_of(outputs - (outputs == _BACKGROUND))
 
@@ -156,7 +156,7 @@ def _weights(folder: Path, repository: Repository | None, described: Description
             return folder / name
     if repository is not None:
         pinned = repository._replace(revision=folder.name)
-        folder = downloads.snapshot(pinned, (PICKLED,), ModelError)
+        folder = hub_downloads.snapshot(pinned, (PICKLED,), ModelError)
     if (folder / PICKLED).is_file():
         return folder / PICKLED
     if request.random_weights:

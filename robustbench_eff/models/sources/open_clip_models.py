@@ -8,36 +8,22 @@ normalised text features of its prompts; logits are cosine similarities times th
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
-import math
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
-from robustbench_eff.core.disk import OTHER_CACHE, atomic_write, cache_folder, store_errors
-from robustbench_eff.core.errors import (
-    Missing,
-    MissingExtra,
-    ModelError,
-    RobustEvalWarning,
-    StoreError,
-    did_you_mean,
-    in_one_line,
-)
-from robustbench_eff.core.outside_files import read_bytes, read_text
+from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, did_you_mean, in_one_line
+from robustbench_eff.core.outside_files import read_text
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
-from robustbench_eff.system import downloads, network
-from robustbench_eff.system.downloads import Repository
+from robustbench_eff.system import hub_downloads, network
+from robustbench_eff.system.hub_downloads import Repository
 
 from ..request import LoadedModule, ModelRequest, source_text
 from ..weights import load_weights
+from .text_features import class_features
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -47,9 +33,6 @@ HUB = "hf-hub:"
 CONFIG = "open_clip_config.json"
 _FILES = (CONFIG, "open_clip_model.safetensors", "*token*.json", "vocab.*", "merges.txt", "spiece.model")
 _PICKLED = "open_clip_pytorch_model.bin"
-TEXTS_PER_BATCH = 256
-MAX_FEATURES_BYTES = 2**30
-"""Largest file of class features that is read, in bytes."""
 
 
 class ZeroShot(nn.Module):
@@ -98,17 +81,16 @@ class OpenClipModels:
         open_clip = _open_clip()
         if target.startswith(HUB):
             how = "run where the hub can be reached"
-            found = downloads.missing(_repository(target), (CONFIG,), f"files of {request.name}", how, option="")
+            found = hub_downloads.missing(_repository(target), (CONFIG,), f"files of {request.name}", how, option="")
             return request.missing_weights_file() + found
         architecture, tag = _parts(target, open_clip)
         if request.weights is not None:
             return request.missing_weights_file()
         config = open_clip.get_pretrained_cfg(architecture, tag)
         repository = str(config.get("hf_hub", "")).strip("/")
-        files = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-        url = config.get("url", "")
+        files, url = (_FILES[1], _PICKLED), config.get("url", "")
         if repository and not url:
-            return downloads.missing(Repository(repository), files, f"weights of {request.name}", "--weights FILE")
+            return hub_downloads.missing(Repository(repository), files, f"weights of {request.name}", "--weights FILE")
         if repository and (network.cached_on_hugging_face(repository, files) or network.reachable(network.hub_host())):
             return []
         if url and network.reachable(url.split("/")[2]):
@@ -132,7 +114,7 @@ class OpenClipModels:
         architecture, tag = _parts(target, open_clip) if not target.startswith(HUB) else _from_hub(target)
         pretrained = None if request.weights else tag
         try:
-            with downloads.download_errors(Repository(target), ModelError):
+            with hub_downloads.download_errors(Repository(target), ModelError):
                 model = open_clip.create_model(architecture, pretrained=pretrained, **arguments).eval()
                 tokenizer = open_clip.get_tokenizer(architecture)
         except ModelError:
@@ -144,7 +126,7 @@ class OpenClipModels:
             notes = load_weights(model, request.weights, trust=request.trust_checkpoint)
         names = class_names or list(open_clip.IMAGENET_CLASSNAMES)
         prompts = templates or [template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
-        features = _class_features(model, tokenizer, names, prompts)
+        features = class_features(model, tokenizer, names, prompts)
         zero_shot = ZeroShot(model, features, model.logit_scale.detach().exp().item())
         return LoadedModule(
             module=zero_shot.eval(),
@@ -170,17 +152,17 @@ OPEN_CLIP = OpenClipModels()
 
 
 def _repository(target: str) -> Repository:
-    return downloads.parse_repository(target.removeprefix(HUB), f"open_clip:{HUB}", ModelError)
+    return hub_downloads.parse_repository(target.removeprefix(HUB), f"open_clip:{HUB}", ModelError)
 
 
 def _from_hub(target: str) -> tuple[str, None]:
     """A repository of the hub as open_clip names a folder, and no tag."""
     repository = _repository(target)
-    folder = downloads.snapshot(repository, _FILES, ModelError)
+    folder = hub_downloads.snapshot(repository, _FILES, ModelError)
     if not (folder / CONFIG).is_file():
         raise ModelError(f"{repository.id} is not a model of open_clip: it has no {CONFIG}.", "Look at its page.")
     if not (folder / _FILES[1]).is_file():
-        downloads.snapshot(repository._replace(revision=folder.name), (_PICKLED,), ModelError)
+        hub_downloads.snapshot(repository._replace(revision=folder.name), (_PICKLED,), ModelError)
     return f"local-dir:{folder}", None
 
 
@@ -206,45 +188,6 @@ def _lines(path: Any) -> list[str] | None:
     if not lines:
         raise ModelError(f"{path} has no lines.", "Write one class name or template per line.")
     return lines
-
-
-def _class_features(model: nn.Module, tokenizer: Any, names: list[str], templates: list[str]) -> Tensor:
-    """One unit vector per class (K, D); computed once for the same text tower, names and templates."""
-    digest = hashlib.blake2b(json.dumps([names, templates]).encode(), digest_size=16)
-    for key, value in sorted(model.state_dict().items()):
-        if not key.startswith("visual."):
-            digest.update(key.encode())
-            digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
-    path = cache_folder() / "zero_shot" / f"{digest.hexdigest()}.features"
-    if (cached := _stored(path)) is not None:
-        return cached
-    rows = []
-    names_per_batch = math.ceil(TEXTS_PER_BATCH / len(templates))
-    with torch.no_grad():
-        for start in range(0, len(names), names_per_batch):
-            batch = names[start : start + names_per_batch]
-            texts = [template.replace("{}", name) for name in batch for template in templates]
-            encoded = functional.normalize(model.encode_text(tokenizer(texts)), dim=-1)  # type: ignore[operator]
-            rows.append(encoded.reshape(len(batch), len(templates), -1).mean(1))
-    features = functional.normalize(torch.cat(rows), dim=-1)
-    buffer = io.BytesIO()
-    torch.save(features, buffer)
-    with store_errors(path.parent, OTHER_CACHE):
-        atomic_write(path, hashlib.blake2b(buffer.getvalue()).digest() + buffer.getvalue())
-    return features
-
-
-def _stored(path: Path) -> Tensor | None:
-    """The features of a file that begins with their hash; None where there is none, or a damaged one, which is said."""
-    if not path.is_file():
-        return None
-    content = read_bytes(path, StoreError, limit=MAX_FEATURES_BYTES)
-    stored = content[hashlib.blake2b().digest_size :]
-    if not content.startswith(hashlib.blake2b(stored).digest()):
-        warnings.warn(f"{path} of the cache is damaged; it is computed again.", RobustEvalWarning, 2)
-        return None
-    features: Tensor = torch.load(io.BytesIO(stored), weights_only=True)
-    return features
 
 
 def _parts(name: str, open_clip: ModuleType) -> tuple[str, str]:

@@ -11,8 +11,8 @@ from robustbench_eff.core.errors import Missing, ModelError, did_you_mean, in_on
 from robustbench_eff.core.outside_files import read_json
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing, size_before_crop
 from robustbench_eff.core.tensor_files import read_tensor_file
-from robustbench_eff.system import downloads, network
-from robustbench_eff.system.downloads import Repository
+from robustbench_eff.system import hub_downloads, network
+from robustbench_eff.system.hub_downloads import Repository
 
 from ..aliases import aliases
 from ..request import LoadedModule, ModelRequest, label_space_of, source_text
@@ -41,7 +41,7 @@ class TimmModels:
         """
         if target.startswith(HUB):
             repository, how = _repository(target), "run where the hub can be reached"
-            found = downloads.missing(repository, (CONFIG,), f"files of {request.name}", how, option="")
+            found = hub_downloads.missing(repository, (CONFIG,), f"files of {request.name}", how, option="")
             return request.missing_weights_file() + found
         if request.weights is not None:
             return request.missing_weights_file()
@@ -125,17 +125,17 @@ def untrained(name: str, arguments: Mapping[str, Any]) -> nn.Module:
 
 
 def _missing_from_hub(repository: Repository, files: tuple[str, ...], request: ModelRequest) -> list[Missing]:
-    return downloads.missing(repository, files, f"weights of {request.name}", "--weights FILE")
+    return hub_downloads.missing(repository, files, f"weights of {request.name}", "--weights FILE")
 
 
 def _repository(target: str) -> Repository:
-    return downloads.parse_repository(target.removeprefix(HUB), f"timm:{HUB}", ModelError)
+    return hub_downloads.parse_repository(target.removeprefix(HUB), f"timm:{HUB}", ModelError)
 
 
 def _from_hub(target: str, arguments: Mapping[str, Any], request: ModelRequest) -> tuple[Any, str, tuple[str, ...]]:
     """The network of a repository, the target with its commit, and notes."""
     repository = _repository(target)
-    folder = downloads.snapshot(repository, (CONFIG, WEIGHT_FILES[0]), ModelError)
+    folder = hub_downloads.snapshot(repository, (CONFIG, WEIGHT_FILES[0]), ModelError)
     pinned = repository._replace(revision=folder.name)
     if not (folder / CONFIG).is_file() or "architecture" not in read_json(folder / CONFIG, ModelError):
         raise ModelError(f"{repository.id} is not a model of timm.", f"Models of transformers are hf:{repository.id}")
@@ -144,7 +144,7 @@ def _from_hub(target: str, arguments: Mapping[str, Any], request: ModelRequest) 
     module: Any = _create(f"local-dir:{folder}", arguments, pretrained=is_safe and request.weights is None)
     notes: tuple[str, ...] = ()
     if needed and not is_safe:
-        downloads.snapshot(pinned, WEIGHT_FILES[1:], ModelError)
+        hub_downloads.snapshot(pinned, WEIGHT_FILES[1:], ModelError)
         if not pickled.is_file():
             raise ModelError(f"{repository.id} has none of the files {', '.join(WEIGHT_FILES)}.", "--weights FILE")
         notes = load_weights(module, pickled, trust=request.trust_checkpoint)
@@ -179,7 +179,7 @@ def _create(name: str, arguments: Mapping[str, Any], *, pretrained: bool) -> nn.
     if config is not None and config.has_weights:
         place = Repository(config.hf_hub_id) if config.hf_hub_id else config.url
     try:
-        with downloads.download_errors(place, ModelError):
+        with hub_downloads.download_errors(place, ModelError):
             module: nn.Module = timm.create_model(name, pretrained=pretrained, **arguments)
     except ModelError:
         raise

@@ -7,7 +7,7 @@ from typing import Any
 
 from robustbench_eff.core.errors import Missing, ModelError, did_you_mean, in_one_line
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
-from robustbench_eff.system import downloads, network
+from robustbench_eff.system import hub_downloads, network
 
 from ..request import LoadedModule, ModelRequest, label_space_of, source_text
 from ..weights import load_weights
@@ -49,7 +49,7 @@ class TorchvisionModels:
             pretrained = weights if request.weights is None else None
             if pretrained is None:
                 arguments = _as_pretrained(architecture, weights) | arguments
-            with downloads.download_errors(weights.url, ModelError):
+            with hub_downloads.download_errors(weights.url, ModelError):
                 module = torchvision.models.get_model(architecture, weights=pretrained, **arguments).eval()
         except ModelError:
             raise
