@@ -154,13 +154,14 @@ def build(folder: Path, weights: Path | None, description: Description, request:
         ModelError: It is not an image classifier, cannot be built, or does not fit the weights.
     """
     config, name = _config(folder, description, request), description.name
+    known = library().MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
+    if not description.runs_code and type(config) not in known:
+        raise _not_a_classifier(description)
     classes, trusted = library().AutoModelForImageClassification, {"trust_remote_code": description.runs_code}
     try:
         with torch.device("meta" if weights is not None else "cpu"):
             module = classes.from_config(config, dtype=torch.float32, **trusted)
     except Exception as error:
-        if "Unrecognized configuration class" in str(error):
-            raise _not_a_classifier(description) from error
         raise ModelError(f"transformers cannot build {name}: {in_one_line(error)}") from error
     notes: tuple[str, ...] = ()
     if weights is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import timm
 import torch
 from PIL import Image
 
+from labelled_sets import own
 from loopback_hub import LoopbackHub
-from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.core.errors import MissingInputs, ModelError, RobustEvalError
+from robustbench_eff import load_classifier
+from robustbench_eff.core.errors import DataError, ModelError, RobustEvalError
+from robustbench_eff.registry.open_benchmark import missing_data, open_location
 
 IMAGES = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
 NAMES = ["ant", "bee", "cat"]
@@ -179,20 +182,21 @@ def _png(picture: Image.Image) -> dict[str, Any]:
     return {"bytes": buffer.getvalue(), "path": None}
 
 
-def accuracy(location: str, tmp_path: Path, split: str = "") -> tuple[int, float]:
-    classifier = load_classifier("digits_standard", device="cpu")
-    done = evaluate(classifier, benchmarks=["mine"], data={"mine": location}, attacks=[], store=tmp_path / "store")
-    (score,) = [score for score in done.scores if score.metric == "accuracy"]
-    return score.n, score.value
+def content(location: str) -> tuple[list, list[bytes], tuple[str, ...]]:
+    """Labels, images and class names as an evaluation finds them."""
+    assert missing_data(own(location), location) == []
+    opened = open_location(location, "test")
+    return list(opened.labels), [opened.read(position) for position in range(len(opened.ids))], opened.class_names
 
 
-def test_a_data_set_of_the_hub_is_the_folder_it_was_made_of(hub: LoopbackHub, digits: Path, tmp_path: Path) -> None:
+def test_a_data_set_of_the_hub_is_the_folder_it_was_made_of(hub: LoopbackHub, digits: Path) -> None:
     commit = hub.add("org/digits", digits, kind="datasets")
     hub.add("org/digits", digits, kind="datasets", revision="v1")
-    expected = accuracy(str(digits), tmp_path / "local")
-    assert expected[0] == 30
+    expected = content(str(digits))
+    assert len(expected[0]) == 30
     for reference in ("org/digits", "org/digits@test", "org/digits#v1", f"org/digits@test#{commit}"):
-        assert accuracy(f"hf:{reference}", tmp_path / reference.replace("/", "-")) == expected, reference
+        assert content(f"hf:{reference}") == expected, reference
+    assert content("hf:org/digits@train") != expected
 
 
 @pytest.mark.parametrize(
@@ -208,14 +212,16 @@ def test_a_data_set_of_the_hub_is_the_folder_it_was_made_of(hub: LoopbackHub, di
         ("org/digits/extra", "not the name of a repository"),
     ],
 )
-def test_a_data_set_that_cannot_be_had(
-    hub: LoopbackHub, digits: Path, tmp_path: Path, reference: str, words: str
-) -> None:
+def test_a_data_set_that_cannot_be_had(hub: LoopbackHub, digits: Path, reference: str, words: str) -> None:
     hub.failures |= {"org/gated-data": "gated", "org/busy-data": "too_many"}
     hub.failures |= {"org/short-data": "truncated", "org/cut-data": "cut"}
     for name in ("digits", "gated-data", "busy-data", "short-data", "cut-data"):
         hub.add(f"org/{name}", digits, kind="datasets")
-    with pytest.raises(RobustEvalError, match=words) as caught:
-        accuracy(f"hf:{reference}", tmp_path)
-    assert caught.value.exit_code == 2
-    assert isinstance(caught.value, MissingInputs) or "\n" in str(caught.value)
+    location = f"hf:{reference}"
+    if missing := missing_data(own(location), location):
+        assert re.search(words, missing[0].what), missing
+        assert "\n" not in missing[0].what and missing[0].how
+        return
+    with pytest.raises(DataError, match=words) as caught:
+        open_location(location, "test")
+    assert caught.value.hint
