@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from robustbench_eff.core.flags import UNRELIABLE
 from robustbench_eff.core.metric import metric_of
 
 from .entry import Unit
@@ -36,8 +35,6 @@ ATTACKS = {
     "reported_robust_top1": "the authors' attack",
     "external_best_known_robust_top1": BEST_KNOWN,
 }
-UNRELIABLE_AUTOATTACK = f"{UNRELIABLE}RobustBench warns that AutoAttack may overestimate the robustness of this model"
-"""Flag of a number that RobustBench marks as unreliable."""
 STEP_SIZES = {"MadryLab/robustness": "", "cihangxie/SmoothAdversarialTraining": "step_size=1/255"}
 """Step sizes of the sources that give theirs for PGD: 2.5 eps / steps, the default here, and 1/255."""
 ONE_PIXEL = {"cifar10": "one_pixel(pixels=1, targets=9)", "imagenet": "one_pixel(pixels=1)"}

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_eff.core.errors import EntryError
+from robustbench_eff.core.flags import UNRELIABLE_AUTOATTACK
 
 from .entry import Entry, Kind, Result, plain_name
 from .published_files import json_of, published_result
-from .published_names import AUTOATTACK, UNRELIABLE_AUTOATTACK, name_of
+from .published_names import AUTOATTACK, name_of
 
 ROBUSTBENCH = "RobustBench model_info"
 THREATS = {"Linf": "linf", "L2": "l2"}

@@ -23,10 +23,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.flags import UNRELIABLE_AUTOATTACK
 from robustbench_eff.core.metric import metric_of
 from robustbench_eff.core.statistics import proportion_interval
 from robustbench_eff.leaderboards.published import FILE, SCHEMA
-from robustbench_eff.leaderboards.published_names import UNRELIABLE_AUTOATTACK, Name, name_of, sized
+from robustbench_eff.leaderboards.published_names import Name, name_of, sized
 from robustbench_eff.registry.perturbation import parse_perturbation
 
 WHOLE = {

@@ -247,8 +247,9 @@ def _row(path: Path, published: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     name = f"{path.parts[-3]}/{path.parts[-2]}/{path.stem}"
     alias = f"rb_{name}".lower().replace("-", "_").replace("/", "_")
     first = select(models=(alias,)).slice(0, 1).to_pylist()[0]
-    label = json.loads(path.read_text())["architecture"]
-    row = {"name": name, "label": label, "family": first["family"], "defense": first["defense"]}
+    info = json.loads(path.read_text())
+    row = {"name": name, "label": info["architecture"], "family": first["family"], "defense": first["defense"]}
+    row |= {"unreliable": True} if info.get("unreliable") else {}
     if name not in published:
         return row
     zoo_row = published[name]

@@ -36,7 +36,12 @@ HOME_OF = {
     "onnx": {"models/sources/onnx_files.py"},
     "onnxruntime": {"models/sources/onnx_files.py", "models/native_trial.py"},
     "open_clip": {"models/sources/open_clip_models.py"},
-    "timm": {"models/sources/timm_models.py", "models/sources/sat_architectures.py", "models/architectures.py"},
+    "timm": {
+        "models/sources/timm_models.py",
+        "models/networks/timm_variants.py",
+        "models/sources/sat_architectures.py",
+        "models/architectures.py",
+    },
     "datasets": {"benchmarks/readers/hugging_face.py", "benchmarks/readers/hub_sources.py"},
     "filelock": {"storage/lease.py", "benchmarks/unfinished_file.py", "system/locks.py"},
     "requests": {"system/transfers.py"},

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 
 from robustbench_eff.core.errors import UsageError, did_you_mean
-from robustbench_eff.models.robustbench_numbers import PublishedNumbers, all_published_numbers
 from robustbench_eff.models.robustbench_table import PACKAGE, PREFIX, RobustBenchEntry, robustbench_entries
+from robustbench_eff.publishing.robustbench_numbers import PublishedNumbers, published_numbers
 
 HEADER = ("model", "architecture", "clean", "AutoAttack", "best known", "corruptions", "remarks")
 NO_NUMBER = "–"
@@ -33,7 +33,7 @@ def robustbench_rows(words: Sequence[str]) -> list[tuple[str, ...]]:
     """
     texts = [word.removeprefix(PREFIX).lower() for word in words]
     globs = [text if any(mark in text for mark in "*?[") else f"*{text}*" for text in texts]
-    numbers = all_published_numbers()
+    numbers = published_numbers()
     rows = [
         _row(entry, numbers[entry.alias])
         for entry in robustbench_entries().values()

@@ -9,6 +9,8 @@ MASKING_SUSPECTED = "masking suspected: "
 """Followed by the name of the check for gradient masking that puts the number in doubt."""
 UNRELIABLE = "potentially unreliable: "
 """Followed by who says that the attack may overestimate the robustness of this model."""
+UNRELIABLE_AUTOATTACK = f"{UNRELIABLE}RobustBench warns that AutoAttack may overestimate the robustness of this model"
+"""Flag of a number that RobustBench marks as unreliable."""
 AT_CHANCE = "not above chance: "
 """Followed by the counts, for a clean accuracy that guessing could give."""
 CAUSES_OF_CHANCE = (

@@ -49,6 +49,8 @@ class RobustBenchEntry:
     """Mean of each channel that the network subtracts."""
     std: tuple[float, ...] = (1.0, 1.0, 1.0)
     """What it divides each channel by."""
+    unreliable: bool = False
+    """Whether RobustBench calls its own number under AutoAttack unreliable."""
     constants_in_file: bool = False
     """Whether mean and std are those of the file of weights, which must have them."""
     standardised: bool = False

@@ -10,13 +10,13 @@ from torch import nn
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import Missing, ModelError, reason
+from robustbench_eff.core.flags import UNRELIABLE_AUTOATTACK
 from robustbench_eff.core.preprocessing import Preprocessing
 
 from .. import architectures
 from ..networks.catalog import NETWORKS
 from ..networks.wrappers import MeanOfProbabilities, Standardised
 from ..request import LoadedModule, ModelRequest
-from ..robustbench_numbers import published_numbers
 from ..robustbench_table import INSTALL, PACKAGE, RobustBenchEntry, find_entry
 from ..weights import CONTAINERS, StateDict, load_state, read_state
 from .robustbench_files import WeightsFiles, find_files, named_after_another
@@ -59,18 +59,18 @@ class RobustBenchModels:
             loaded = _load(entry, module, files, request)
         elif not request.random_weights:
             raise ModelError(f"The weights of {entry.name} are missing.", f"Get them: {', '.join(entry.weights)}")
-        numbers = published_numbers(entry.alias)
         preprocessing = Preprocessing(geometry=entry.geometry, mean=loaded.mean, std=loaded.std)
         resize = entry.geometry.resize
         crop_pct = entry.geometry.shape[0] / resize if isinstance(resize, int) else 1.0
+        warnings = (UNRELIABLE_AUTOATTACK,) if entry.unreliable else ()
         averaged = (MEAN,) if isinstance(module, MeanOfProbabilities) else ()
         return LoadedModule(
             module=module.eval(),
             preprocessing=request.adapt(preprocessing, crop_pct),
             source=f"robustbench:{entry.name}",
             label_space=entry.dataset,
-            notes=tuple(filter(None, (*loaded.notes, files.note, *averaged, numbers.text))),
-            flags=(*loaded.flags, *numbers.flags),
+            notes=tuple(filter(None, (*loaded.notes, files.note, *averaged))),
+            flags=(*loaded.flags, *warnings),
             all_loaded=bool(files.paths),
         )
 

@@ -32,30 +32,9 @@ class PublishedNumbers:
     flags: tuple[str, ...] = ()
     """Warnings of RobustBench."""
 
-    @property
-    def text(self) -> str:
-        """Return the numbers as a remark; empty if there are none."""
-        named = {
-            "clean accuracy": self.clean,
-            "under AutoAttack": self.autoattack,
-            "under the best known attack": self.best_known,
-            "under corruptions": self.corruptions,
-        }
-        listed = ", ".join(f"{100 * value:.2f} % {name}" for name, value in named.items() if value is not None)
-        return f"RobustBench publishes {listed}" if listed else ""
-
-
-def published_numbers(alias: str) -> PublishedNumbers:
-    """Return what is published about a model.
-
-    Args:
-        alias: Its name in the published results, such as `rb_cifar10_linf_carmon2019unlabeled`.
-    """
-    return all_published_numbers().get(alias, PublishedNumbers())
-
 
 @cache
-def all_published_numbers() -> Mapping[str, PublishedNumbers]:
+def published_numbers() -> Mapping[str, PublishedNumbers]:
     """Return what is published about all models, by their names in the published results."""
     columns = ["alias", "perturbation", "metric", "value", "published_as", "flag"]
     table = published().select(columns)
