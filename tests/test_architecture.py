@@ -33,7 +33,12 @@ HOME_OF = {
     "ray": {"evaluation/engines/ray_connection.py", "evaluation/engines/ray_pool.py"},
     "fsspec": {"storage/remote_files.py"},
     "open_clip": {"models/sources/open_clip_models.py"},
-    "timm": {"models/sources/timm_models.py", "models/sources/sat_architectures.py", "models/architectures.py"},
+    "timm": {
+        "models/sources/timm_models.py",
+        "models/sources/checkpoint_files.py",
+        "models/sources/sat_architectures.py",
+        "models/architectures.py",
+    },
     "datasets": {"benchmarks/readers/hugging_face.py", "benchmarks/readers/hub_sources.py"},
     "filelock": {"storage/lease.py", "benchmarks/unfinished_file.py", "system/locks.py"},
     "requests": {"system/transfers.py"},
