@@ -39,6 +39,7 @@ HOME_OF = {
     "timm": {
         "models/sources/timm_models.py",
         "models/networks/timm_variants.py",
+        "models/sources/checkpoint_files.py",
         "models/sources/sat_architectures.py",
         "models/architectures.py",
     },

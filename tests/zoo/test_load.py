@@ -18,15 +18,15 @@ from robustbench_eff.registry import build_model
 from small_models import random_weights
 
 
-def test_there_are_202_aliases_of_libraries_and_checkpoints_and_each_resolves(offline) -> None:
+def test_there_are_399_aliases_of_libraries_and_checkpoints_and_each_resolves(offline) -> None:
     published = [alias for alias in aliases.aliases().values() if alias.source not in ("shipped", "robustbench")]
-    assert len(published) == 202
+    assert len(published) == 399
     assert aliases.aliases()["effnet_b7_advprop"].target == "tf_efficientnet_b7.ap_in1k"
     for alias in published:
         (missing,) = build_model.missing(ModelRequest(name=alias.name))
         assert alias.name in missing.what
         assert missing.where.startswith("http")
-        assert "--weights FILE" in missing.how
+        assert ("hf download" if "hf-hub:" in alias.target else "--weights FILE") in missing.how
 
 
 def test_every_timm_alias_is_a_timm_model_with_the_facts_we_state() -> None:
