@@ -29,7 +29,7 @@ from robustbench_eff.registry.suites import SUITES
 
 from .common import error_boundary, output_console
 from .options import JsonOption
-from .robustbench_list import HEADER, is_robustbench, robustbench_rows
+from .robustbench_list import CAPTION, HEADER, is_robustbench, robustbench_rows
 
 WEIGHTS = {name: name for name in ("checkpoint", "open_clip", "shipped", "timm", "torchvision")}
 """What the table of models says about the sources that download by themselves."""
@@ -56,6 +56,7 @@ def list_models(
     with error_boundary():
         if words and is_robustbench(words[0]):
             _print_rows(HEADER, robustbench_rows(words))
+            output_console().print(CAPTION)
             return
         matching = aliases.matching(words or ())
         if not matching:
@@ -268,7 +269,9 @@ def list_suites() -> None:
 
 
 def _print_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    table = Table(*header, box=None)
+    table = Table(box=None, pad_edge=False)
+    for head in header:
+        table.add_column(head, overflow="fold")  # a name that ends in an ellipsis cannot be copied
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     output_console().print(table)

@@ -9,7 +9,8 @@ from robustbench_eff.core.errors import UsageError, did_you_mean
 from robustbench_eff.models.robustbench_table import PACKAGE, PREFIX, RobustBenchEntry, robustbench_entries
 from robustbench_eff.publishing.robustbench_numbers import PublishedNumbers, published_numbers
 
-HEADER = ("model", "architecture", "clean", "AutoAttack", "best known", "corruptions", "remarks")
+HEADER = ("robustbench:", "clean", "AA", "best", "C", "network")
+CAPTION = "In percent, as RobustBench publishes them: clean, AutoAttack, the best attack known, mean over corruptions."
 NO_NUMBER = "–"
 
 
@@ -52,7 +53,7 @@ def _row(entry: RobustBenchEntry, numbers: PublishedNumbers) -> tuple[str, ...]:
         "unreliable" if numbers.flags else "",
         "" if entry.weights else "no weights",
         "needs a GPU and a factory" if entry.weights and not entry.network else "",
-        "needs the package robustbench" if entry.network == PACKAGE else "",
+        "needs robustbench" if entry.network == PACKAGE else "",
     ]
-    cells = [NO_NUMBER if value is None else f"{100 * value:.2f} %" for value in values]
-    return f"{PREFIX}{entry.name}", entry.label, *cells, ", ".join(filter(None, remarks))
+    cells = [NO_NUMBER if value is None else f"{100 * value:.2f}" for value in values]
+    return entry.name, *cells, "; ".join(filter(None, (entry.label, *remarks)))
