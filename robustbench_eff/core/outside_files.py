@@ -20,6 +20,8 @@ from .errors import DataError, RobustEvalError, reason
 
 MAX_TEXT_BYTES = 64 * 2**20
 """Largest JSON, YAML or CSV file that is read, in bytes."""
+PART_BYTES = 2**24
+"""Bytes that are read at a time."""
 MAX_YAML_BYTES = 4 * 2**20
 """Largest YAML text that is parsed, in bytes: the parser takes about a second per megabyte."""
 MAX_DEPTH = 100
@@ -61,14 +63,16 @@ def read_bytes(path: Path, error: type[RobustEvalError] = DataError, *, limit: i
         RobustEvalError: Of the class `error`, if it cannot be read, is no regular file, or is larger.
     """
     check_file(path, error)
+    content = bytearray()
     try:
-        with path.open("rb") as file:
-            content = file.read(limit + 1)
+        with path.open("rb") as file:  # in parts: a reader sets aside as much memory as it is asked to read
+            while len(content) <= limit and (part := file.read(PART_BYTES)):
+                content += part
     except OSError as failure:
         raise error(f"{path} cannot be read: {_cause(failure)}.") from failure
     if len(content) > limit:  # sizes in /proc are 0, and a file may grow while it is read
         raise _too_large(str(path), len(content), limit, error)
-    return content
+    return bytes(content)
 
 
 def read_text(path: Path, error: type[RobustEvalError] = DataError, *, limit: int = MAX_TEXT_BYTES) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from robustbench_eff.core.errors import Missing, ModelError, UsageError, reason
 from robustbench_eff.core.outside_archives import UNREADABLE, unpacking_stream
-from robustbench_eff.core.outside_files import check_file
+from robustbench_eff.core.outside_files import PART_BYTES, check_file
 from robustbench_eff.core.preprocessing import Preprocessing, size_text
 from robustbench_eff.core.probabilities import is_probability
 from robustbench_eff.core.rng import RandomStreams
@@ -24,8 +24,6 @@ from .sources.user_module import plain_preprocessing
 
 MAX_MODEL_BYTES = 2**31 - 1
 """Largest network that is read, in bytes: the largest message of protocol buffers."""
-PART_BYTES = 2**24
-"""Bytes that are read at once: a reader sets aside as much memory as it is asked to read."""
 IMAGENET, WITH_BACKGROUND = 1000, 1001
 """Outputs of networks for ImageNet, and of TensorFlow's, whose first is a class for the background."""
 PIXELS = "no --mean and --std given: the network gets pixels in [0, 1]"

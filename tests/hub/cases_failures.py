@@ -195,7 +195,7 @@ def test_a_name_without_its_source(
 
 
 def test_an_error_that_has_nothing_to_do_with_downloads_is_left_alone() -> None:
-    from robustbench_eff.system.downloads import Repository, download_errors
+    from robustbench_eff.system.hub_downloads import Repository, download_errors
 
     for error in (ValueError("no"), FileNotFoundError(errno.ENOENT, "no", "x"), KeyError("y")):
         with pytest.raises(type(error)), download_errors(Repository("org/vit"), ModelError):

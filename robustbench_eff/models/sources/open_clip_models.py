@@ -80,22 +80,23 @@ class OpenClipModels:
         """
         open_clip = _open_clip()
         if target.startswith(HUB):
-            how = "run where the hub can be reached"
-            found = hub_downloads.missing(_repository(target), (CONFIG,), f"files of {request.name}", how, option="")
+            repository = _repository(target)
+            how = f"`hf download {repository.id}` where the hub can be reached"
+            found = hub_downloads.missing(repository, (CONFIG,), f"files of {request.name}", how, option="")
             return request.missing_weights_file() + found
         architecture, tag = _parts(target, open_clip)
         if request.weights is not None:
             return request.missing_weights_file()
         config = open_clip.get_pretrained_cfg(architecture, tag)
-        repository = str(config.get("hf_hub", "")).strip("/")
+        name = str(config.get("hf_hub", "")).strip("/")
         files, url = (_FILES[1], _PICKLED), config.get("url", "")
-        if repository and not url:
-            return hub_downloads.missing(Repository(repository), files, f"weights of {request.name}", "--weights FILE")
-        if repository and (network.cached_on_hugging_face(repository, files) or network.reachable(network.hub_host())):
+        if name and not url:
+            return hub_downloads.missing(Repository(name), files, f"weights of {request.name}", "--weights FILE")
+        if name and (network.cached_on_hugging_face(name, files) or network.reachable(network.hub_host())):
             return []
         if url and network.reachable(url.split("/")[2]):
             return []
-        where = Repository(repository).page if repository else url
+        where = Repository(name).page if name else url
         return [Missing(f"weights of {request.name} (they cannot be downloaded)", where, "--weights FILE")]
 
     def build(self, target: str, request: ModelRequest) -> LoadedModule:

@@ -40,7 +40,8 @@ class TimmModels:
             request: The user's options.
         """
         if target.startswith(HUB):
-            repository, how = _repository(target), "run where the hub can be reached"
+            repository = _repository(target)
+            how = f"`hf download {repository.id}` where the hub can be reached"
             found = hub_downloads.missing(repository, (CONFIG,), f"files of {request.name}", how, option="")
             return request.missing_weights_file() + found
         if request.weights is not None:
