@@ -43,7 +43,7 @@ def test_fgsm_is_foolbox_fgsm(digits_standard: Classifier, samples, norm) -> Non
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize("steps", [1, 10, 40])
+@pytest.mark.parametrize("steps", [1, 10, pytest.param(40, marks=pytest.mark.slow)])
 def test_pgd_without_early_stop_is_foolbox_pgd(digits_standard: Classifier, samples, norm, steps: int) -> None:
     """In float64: in float32 a ReLU that switches on the last bit changes a few of the L2 paths."""
     digits_standard = copy.deepcopy(digits_standard).double()

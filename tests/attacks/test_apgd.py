@@ -51,6 +51,7 @@ def test_apgd_breaks_what_the_reference_breaks(digits_standard: Classifier, samp
     assert (ours != theirs).sum() <= 2
 
 
+@pytest.mark.slow
 def test_apgd_in_l1_breaks_as_many_as_the_reference(digits_standard: Classifier, samples) -> None:
     """The start decides several samples in a hundred, between two runs of the reference too, so counts are compared."""
     attack = APGD(eps=EPS["l1"], norm="l1", shrinking_ball=True)
@@ -64,6 +65,7 @@ def test_apgd_in_l1_breaks_as_many_as_the_reference(digits_standard: Classifier,
     assert ours == pytest.approx(peer, abs=3)
 
 
+@pytest.mark.slow
 def test_targets_break_at_least_what_the_loss_on_all_classes_breaks(digits_standard: Classifier, samples) -> None:
     images, labels = samples
     untargeted = survivors(digits_standard, APGD(eps=8 / 255)(digits_standard, images, labels), labels)

@@ -33,6 +33,7 @@ def test_it_breaks_what_the_authors_package_breaks(digits_standard: Classifier) 
     assert torch.equal(ours, theirs)
 
 
+@pytest.mark.slow
 def test_on_two_classes_it_is_not_weaker_than_the_authors_package(digits_standard) -> None:
     """Even against odd digits. The package's standard set fails on two classes; the parts that work are run."""
     package = pytest.importorskip("pyautoattack")
@@ -66,7 +67,7 @@ def test_every_success_names_its_attack_and_later_attacks_see_only_survivors(dig
     assert torch.equal(found[alive], images[alive])
 
 
-@pytest.mark.parametrize("classes", [2, 3, 1000])
+@pytest.mark.parametrize("classes", [2, 3, pytest.param(1000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("variant", ["standard", "rand"])
 def test_models_with_few_or_many_classes_can_be_attacked(classes: int, variant: str) -> None:
     model = Linear(classes).eval()

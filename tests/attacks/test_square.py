@@ -18,6 +18,7 @@ from robustbench_eff.core.threat import Threat, distance
 from robustbench_eff.models.classifier import Classifier
 
 BALLS = [Threat("linf", 8 / 255), Threat("l2", 0.5), Threat("l1", 6.0)]
+SLOW = pytest.mark.slow
 NORMS = [ball.norm for ball in BALLS]
 
 
@@ -218,7 +219,9 @@ def test_models_with_few_or_many_classes_can_be_attacked(classes: int) -> None:
         assert ball.excess(adversarial, images).max() <= 1e-6
 
 
-@pytest.mark.parametrize(("norm", "eps"), [("linf", 44 / 255), ("l2", 6.0), ("l1", 70.0)])
+@pytest.mark.parametrize(
+    ("norm", "eps"), [("linf", 44 / 255), pytest.param("l2", 6.0, marks=SLOW), pytest.param("l1", 70.0, marks=SLOW)]
+)
 def test_as_many_samples_are_broken_as_by_the_authors_code(digits_standard: Classifier, norm, eps: float) -> None:
     square = pytest.importorskip("pyautoattack.square")
     """On average over four searches each."""

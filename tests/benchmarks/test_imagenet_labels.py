@@ -212,6 +212,7 @@ def test_another_number_of_outputs_than_a_module_has_is_refused() -> None:
         network(10, num_classes=1000)
 
 
+@pytest.mark.slow
 @pytest.mark.shared
 def test_a_real_network_over_some_classes(shared: Path, tmp_path: Path) -> None:
     """MobileNetV2 on 60 photographs of 17 classes, against a loop over timm's network and PIL's pixels."""

@@ -19,9 +19,7 @@ TABLES = (
     *((strange_arrays, name) for name in ("NUMPY", "CONTAINERS")),
     *((strange_tables, name) for name in ("CSV", "PARQUET", "TAR")),
 )
-
-
-SLOW = ("NUMPY", "PARQUET", "TAR")
+SLOW = ("NUMPY", "CONTAINERS", "PARQUET", "TAR")
 """Tables of many files; `tests/fuzz` reads changed files of the same kinds."""
 
 
