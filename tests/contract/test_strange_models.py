@@ -97,7 +97,21 @@ def check_refusal(error: RobustEvalError, text: str) -> None:
     assert len(error.message.splitlines()) == 1, error.message
 
 
-@pytest.mark.parametrize("name", STRANGE_MODELS)
+SLOW = {
+    "every second call",
+    "noise of NumPy",
+    "noise of NumPy's global state",
+    "noise of its own generator",
+    "noise on the weights",
+    "random member",
+    "random resizing and padding",
+}
+"""Networks that draw: each is asked many times for every sample."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in STRANGE_MODELS]
+)
 def test_a_strange_model_ends_as_it_must(name: str, tmp_path: Path) -> None:
     row = STRANGE_MODELS[name]
     ended = outcome(row, tmp_path)

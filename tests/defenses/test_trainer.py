@@ -152,6 +152,7 @@ PATIENT = ["--rdzv-conf", "read_timeout=900,join_timeout=900,keep_alive_interval
 """torchrun gives up on a store that does not answer for a minute, and on heartbeats that are 15 seconds late."""
 
 
+@pytest.mark.slow
 def test_two_processes_have_the_losses_of_one_with_the_doubled_batch(tmp_path: Path) -> None:
     """A network without batch norms: those see the images of their own process alone.
 
