@@ -197,7 +197,9 @@ FORMATS = {
     "graph module": Strange(formats.graph_module, Right()),
     "compiled": Strange(formats.compiled, Right()),
     "data parallel": Strange(formats.data_parallel, Right()),
-    "dynamic int8 as converted": Strange(formats.dynamic_int8_as_converted, Refused("alone and in a batch")),
+    "dynamic int8 as converted": Strange(
+        formats.dynamic_int8_as_converted, Refused("alone and in a batch"), **BLACK_BOX
+    ),
     "dynamic int8": Strange(formats.dynamic_int8, Refused("alone and in a batch"), **BLACK_BOX),
     "dynamic int8 one by one": Strange(formats.dynamic_int8, Right(one_by_one), **BLACK_BOX, adapt=ONE_BY_ONE),
     "dynamic int8 under PGD": Strange(formats.dynamic_int8, NO_GRADIENT, adapt=ONE_BY_ONE),
