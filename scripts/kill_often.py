@@ -8,7 +8,8 @@ Kinds: `random` and `group` kill the command or its process group at random mome
 `sync`, `rename`, `remove`, `make` and `sync folder` kill the run behind one of these operations on a file of the
 store, `torn` with half of a file written, and `union` while the shards of a cell are merged. `full` lets the disk be
 full from one of the operations on; `tmpfs` does it with a file system of a few hundred kilobytes, for root. `power`
-repeats the command on states that a power cut may leave. `ray` kills the raylet of a cluster that the run started.
+repeats the command on states that a power cut may leave. `ray` kills the raylet of a cluster that the run started,
+which is its head, and `ray tmpfs` is `tmpfs` with workers of such a cluster.
 
 Every kill of an operation has a store of its own. Prints every kill, and exits with 1 if a store differs.
 """
@@ -44,7 +45,7 @@ COMMAND = [
     *("--attack", "pgd(eps=4/255)", "--attack", "pgd(eps=8/255)", "--attack", "pgd(eps=0.5, norm=l2)"),
 ]
 OPERATIONS = ("create", "sync", "rename", "remove", "make", "sync folder")
-KINDS = ("random", "worker", "group", *OPERATIONS, "torn", "union", "full", "tmpfs", "power", "ray")
+KINDS = ("random", "worker", "group", *OPERATIONS, "torn", "union", "full", "tmpfs", "power", "ray", "ray tmpfs")
 SMALL: dict[str, Any] = {
     "attacks": ("fgsm(eps=8/255)", "pgd(eps=8/255, steps=3)"),
     "benchmarks": ["digits"],
@@ -101,8 +102,10 @@ def endings(
             del states[arguments.kills :]
             arguments.kills = len(states)
             return [partial(after_power_cut, state) for state in states]
-        case "tmpfs":
-            return [partial(on_small_disk, generator.randrange(40, 200)) for _ in range(arguments.kills)]
+        case "tmpfs" | "ray tmpfs":
+            engine = {"engine": "ray", "workers": workers} if kind == "ray tmpfs" else {}
+            sizes = [generator.randrange(40, 200) for _ in range(arguments.kills)]
+            return [partial(on_small_disk, size, **engine) for size in sizes]
         case _:
             numbers = [number for number, operation in enumerate(operations) if belongs(kind, operation)]
             chosen = [numbers[generator.randrange(len(numbers))] for _ in range(arguments.kills)]
@@ -126,11 +129,12 @@ def run(
     record: Path | None = None,
     before: Callable[[Operation], None] = nothing,
     after: Callable[[Operation], None] = nothing,
+    **options: Any,
 ) -> int:
     """Evaluate in a process of its own, which this one has warmed up; return its exit status, negative if killed."""
     place = folder if folder.name == "store" else folder / "store"
     place.parent.mkdir(parents=True, exist_ok=True)
-    process = start(place, workers, record, before, after)
+    process = start(place, workers, record, before, after, **options)
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
 
 
@@ -204,13 +208,13 @@ def after_power_cut(state: dict[str, bytes | None], place: Path) -> str:
     return f"power cut with {len(state)} names"
 
 
-def on_small_disk(kilobytes: int, place: Path) -> str:
-    """Run on a file system that is too small; then copy the store away, as a user does who has no more space."""
+def on_small_disk(kilobytes: int, place: Path, workers: int = 1, **options: Any) -> str:
+    """Run with its store on a file system that is too small; then copy the store away, as a user does."""
     small = place.parent / "small"
     small.mkdir(parents=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(small)], check=True)
     try:
-        status = run(small / "store", 1)
+        status = run(small / "store", workers, **options)
         shutil.copytree(small / "store", place)
     finally:
         subprocess.run(["umount", str(small)], check=True)
