@@ -15,7 +15,7 @@ from .remote_files import Files
 from .stored_cell import StoredCell, kind_of_configuration
 
 NAME = "cell.json"
-_ADDED: Mapping[str, int] = {"kind": 5, "uses": 5, "flags": 6}
+_ADDED: Mapping[str, int] = {"kind": 5, "uses": 5, "flags": 6, "weights_from": 7}
 """Fields of a record that older formats lack, by the format in which they came."""
 _USES = (None, "one gradient", "gradients", "logits", "decisions")
 
