@@ -21,9 +21,9 @@ WITHOUT_GRADIENTS = (
     "the attacks that work on it are those without gradients, square and one_pixel, and of Foolbox those on decisions, "
     "such as foolbox:BoundaryAttack"
 )
-"""What a message says about a network that has no gradient."""
+"""End of the message about a network without gradients."""
 ON_ITS_TWIN = "Or find images on the float32 network: 'pgd(eps=4/255) from path/to/file.py:factory'."
-"""The hint beside it."""
+"""Hint of that message."""
 LARGEST_EXPONENT = 100
 """Bound on the exponents of the powers of two that scale slopes, so that their inverses are float32 numbers too."""
 

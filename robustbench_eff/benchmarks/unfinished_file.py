@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import errno
 import secrets
 import time
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import filelock
 
-from robustbench_eff.core.errors import RobustEvalWarning
+from robustbench_eff.system.locks import alone
 
-WAIT_SECONDS = 10.0
-"""Seconds after which the user is told that another process is waited for."""
 ABANDONED_SECONDS = 7 * 24 * 3600
 """Age of a file that no lock belongs to, as earlier versions left them, after which nobody writes it any more."""
 _SUFFIX = ".part"
-_WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
-"""Error numbers of a file system without locks."""
 
 
 @contextmanager
@@ -39,38 +33,16 @@ def unfinished(folder: Path, name: str) -> Iterator[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     _delete_abandoned(folder)
-    lock = filelock.FileLock(_lock_of(folder, name))
-    is_locked = _wait_for(lock, folder)
-    path = folder / f".{name}.{secrets.token_hex(4)}{_SUFFIX}"
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
-        if is_locked:
-            lock.release()
+    with alone(_lock_of(folder, name), f"decodes the same images into {folder}"):
+        path = folder / f".{name}.{secrets.token_hex(4)}{_SUFFIX}"
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
 
 
 def _lock_of(folder: Path, name: str) -> Path:
     return folder / f".{name}.lock"
-
-
-def _wait_for(lock: filelock.BaseFileLock, folder: Path) -> bool:
-    """Take a lock, however long another process holds it; return False where there are none."""
-    try:
-        try:
-            lock.acquire(timeout=WAIT_SECONDS)
-        except filelock.Timeout:
-            warnings.warn(
-                f"Another process decodes the same images into {folder}; waiting for it.", RobustEvalWarning, 2
-            )
-            lock.acquire(timeout=-1)
-    except NotImplementedError:
-        return False
-    except OSError as error:
-        if error.errno not in _WITHOUT_LOCKS:
-            raise
-        return False
-    return True
 
 
 def _delete_abandoned(folder: Path) -> None:

@@ -32,7 +32,7 @@ from .options import JsonOption
 from .robustbench_list import CAPTION, HEADER, is_robustbench, robustbench_rows
 
 WEIGHTS = {name: name for name in ("checkpoint", "open_clip", "shipped", "timm", "torchvision")}
-"""What the table of models says about the sources that download by themselves."""
+"""Column `weights` of the table of models, for sources that download weights automatically."""
 FOUND, NOT_FOUND = "found", "not found"
 
 list_app = typer.Typer(
@@ -103,16 +103,12 @@ def _model_lines(rows: Sequence[Alias], width: int) -> Iterator[str]:
     widths[0] = min(widths[0], max(free - widths[4], free * 3 // 5))
     widths[4] = min(widths[4], free - widths[0])
     for row in cells:
-        names, trainings = _wrapped(row[0], widths[0]), _wrapped(row[4], widths[4])
+        names, trainings = textwrap.wrap(row[0], widths[0]), textwrap.wrap(row[4], widths[4])
         for line in range(max(len(names), len(trainings))):
             values = row if line == 0 else ("",) * len(heads)
             name, training = ("".join(texts[line : line + 1]) for texts in (names, trainings))
             shown = [f"{values[column]:>{widths[column]}}" for column in (1, 2, 3)]
             yield " ".join([f"{name:<{widths[0]}}", *shown, f"{training:<{widths[4]}}", values[5]]).rstrip()
-
-
-def _wrapped(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width)
 
 
 def _model_cells(row: Alias) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ OUT_OF_MEMORY = (
 allocator on Windows; of C++; of oneDNN, twice; of cuBLAS and cuDNN; of MKL."""
 NO_THREAD = "can't start new thread"
 NOT_MAPPED = "failed to map segment from shared object"
-"""What the dynamic linker says of a library for which the address space is too small."""
+"""Message of the dynamic linker when a library does not fit into the address space."""
 NO_MEMORY_HINT = (
     "Try a smaller --batch-size and --shard-size, or fewer --workers. What is finished is kept: repeat the command."
 )

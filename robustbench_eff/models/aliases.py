@@ -38,7 +38,7 @@ class CheckpointFacts:
     std: tuple[float, ...]
     """Standard deviation of each channel."""
     origin: str
-    """Where these facts were taken from."""
+    """Source of these values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +62,7 @@ class Alias:
     note: str = ""
     """Remark for readers of the list."""
     address: Address | None = None
-    """Where the file of weights is on the web, if it can be downloaded without a login or a click."""
+    """Address of the weights file, if it can be downloaded directly, without a login or a click."""
     checkpoint: CheckpointFacts | None = None
     """How that file is loaded, where no library does it."""
     dataset: str = "imagenet"

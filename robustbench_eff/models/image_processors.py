@@ -27,7 +27,7 @@ _METHODS: Mapping[int, str] = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bi
 _DIGITS = 7
 """Decimals of a mean or standard deviation: as many as 32-bit floats give back."""
 _LEVIT = 256 / 224
-"""What LeViT's processor multiplies the short side by, without a setting for it."""
+"""Factor by which LeViT's processor enlarges the short side before the crop; it has no setting for it."""
 OPTIONS = "Pass --input-size, --geometry, --mean and --std: they take its place."
 """What to do about a processor that cannot be read."""
 

@@ -48,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Store:
-    """What is known of a store before its files are looked at one by one."""
+    """What is known of a store before its files are looked at one by one, and what is collected meanwhile."""
 
     files: Files
     oldest: int

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,13 @@ from robustbench_eff.core.errors import RobustEvalWarning
 
 WAIT_SECONDS = 10.0
 """Seconds after which the user is told that another process is waited for."""
+_WITHOUT_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
+"""Error numbers of a file system without locks."""
 
 
 @contextmanager
 def alone(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock, however long another process holds it.
+    """Hold a lock, however long another process holds it. On a file system without locks, nobody waits.
 
     Args:
         path: File of the lock, which is made.
@@ -28,12 +31,26 @@ def alone(path: Path, what: str) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path)
-    try:
-        lock.acquire(timeout=WAIT_SECONDS)
-    except filelock.Timeout:
-        warnings.warn(f"Another process {what}; waiting for it.", RobustEvalWarning, 2)
-        lock.acquire(timeout=-1)
+    is_locked = _wait_for(lock, what)
     try:
         yield
     finally:
-        lock.release()
+        if is_locked:
+            lock.release()
+
+
+def _wait_for(lock: filelock.BaseFileLock, what: str) -> bool:
+    """Take a lock, and return True; False where there are none."""
+    try:
+        try:
+            lock.acquire(timeout=WAIT_SECONDS)
+        except filelock.Timeout:
+            warnings.warn(f"Another process {what}; waiting for it.", RobustEvalWarning, 2)
+            lock.acquire(timeout=-1)
+    except NotImplementedError:
+        return False
+    except OSError as error:
+        if error.errno not in _WITHOUT_LOCKS:
+            raise
+        return False
+    return True

@@ -21,13 +21,14 @@ import pytest
 
 from labelled_sets import class_folders, npz, own, pixels, png, prepared
 from robustbench_eff import evaluate
-from robustbench_eff.benchmarks import pixel_file, unfinished_file
+from robustbench_eff.benchmarks import pixel_file
 from robustbench_eff.benchmarks.image_cache import prepare
 from robustbench_eff.core.disk import cache_folder
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.registry.open_benchmark import open_location
 from robustbench_eff.storage.store import Store
+from robustbench_eff.system import locks
 from robustbench_eff.training import data as training_data
 
 FLIPS = 60
@@ -255,7 +256,7 @@ def test_what_a_killed_process_left_is_removed_and_never_what_a_live_one_writes(
 
 
 def test_two_processes_decode_once_and_the_second_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(unfinished_file, "WAIT_SECONDS", 0.2)
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.2)
     where = fifty(tmp_path)
     with start(where, "wait") as live:
         assert live.stdout is not None and live.stdout.readline() == "decoding\n"

@@ -42,7 +42,7 @@ class _Element(NamedTuple):
 
 
 class _Damaged(ValueError):
-    """What is wrong with a file, as a predicate."""
+    """The file is damaged; the message continues a sentence that begins with the file's name."""
 
 
 def read_matlab(path: Path) -> dict[str, Any]:

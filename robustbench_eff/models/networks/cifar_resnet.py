@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .preact_resnet import conv1x1, conv3x3
+from .preact_resnet import conv1x1, conv3x3, through_layers
 
 
 class BasicBlock(nn.Module):
@@ -132,8 +132,7 @@ class CifarResNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, shape (batch, num_classes)."""
         features = functional.relu(self.bn1(self.conv1(x)))
-        for number in range(1, 5):
-            features = self.get_submodule(f"layer{number}")(features)
+        features = through_layers(self, features)
         logits: Tensor = self.linear(features.mean((2, 3)))
         return logits
 
@@ -168,8 +167,7 @@ class LotteryResNet18(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, shape (batch, num_classes)."""
         features = functional.relu(self.bn1(self.conv1(x)))
-        for number in range(1, 5):
-            features = self.get_submodule(f"layer{number}")(features)
+        features = through_layers(self, features)
         logits: Tensor = self.fc(features.mean((2, 3)))
         return logits
 

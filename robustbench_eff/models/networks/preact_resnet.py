@@ -28,6 +28,18 @@ def conv1x1(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, 1, stride, bias=False)
 
 
+def through_layers(network: nn.Module, features: Tensor) -> Tensor:
+    """Return what the four stages of a ResNet, `layer1` to `layer4`, make of features.
+
+    Args:
+        network: The ResNet.
+        features: Features after its stem, shape (batch, channels, height, width).
+    """
+    for number in range(1, 5):
+        features = network.get_submodule(f"layer{number}")(features)
+    return features
+
+
 class PreActBlock(nn.Module):
     """Two convolutions, each after batch norm and activation."""
 
@@ -101,8 +113,7 @@ class PreActResNet18(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, shape (batch, num_classes)."""
         features = self.conv1(x)
-        for number in range(1, 5):
-            features = self.get_submodule(f"layer{number}")(features)
+        features = through_layers(self, features)
         if self.bn is not None:
             features = functional.relu(self.bn(features))
         logits: Tensor = self.linear(features.mean((2, 3)))
@@ -135,8 +146,7 @@ class WidePreActResNet18(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the logits, shape (batch, num_classes)."""
         features = self.conv1(x)
-        for number in range(1, 5):
-            features = self.get_submodule(f"layer{number}")(features)
+        features = through_layers(self, features)
         pooled = functional.relu(self.bn1(features)).mean((2, 3), keepdim=True)
         logits: Tensor = self.fc(pooled)
         return logits.flatten(1)

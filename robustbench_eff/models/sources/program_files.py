@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +29,8 @@ class ProgramFiles:
     """Prefix of the source: `torchscript` or `exported`."""
     kind: str
     """What the files are, for messages."""
-    load: Callable[[str], Any]
-    """Returns the program of a file on the CPU."""
+    load: Callable[[IO[bytes]], Any]
+    """Returns the program of an open file on the CPU."""
     saved_by: str
     """What writes such files."""
 
@@ -57,7 +58,7 @@ class ProgramFiles:
         file = Path(target).expanduser()
         content = read_model(file)
         try:
-            module = as_module(self.load(str(file)))
+            module = as_module(self.load(io.BytesIO(content)))
         except Exception as error:  # damaged archives raise errors of any class, some of torch's own
             raise ModelError(
                 f"{file} is not a file of {self.kind}, or is damaged: {reason(error)}",
@@ -111,11 +112,11 @@ class InBatches(nn.Module):
         return torch.cat([self.network(batch) for batch in filled.split(self.size)])[: len(images)]
 
 
-def _scripted(file: str) -> Any:
+def _scripted(file: IO[bytes]) -> Any:
     return torch.jit.load(file, map_location="cpu")
 
 
-def _exported(file: str) -> Any:
+def _exported(file: IO[bytes]) -> Any:
     return torch.export.load(file)
 
 
