@@ -19,13 +19,11 @@ from robustbench_eff.core.rng import RandomStreams
 
 from .black_box import BlackBox
 from .outputs import grey
-from .request import LoadedModule, ModelRequest, label_space_of
+from .request import IMAGENET, WITH_BACKGROUND, LoadedModule, ModelRequest, label_space_of
 from .sources.user_module import plain_preprocessing
 
 MAX_MODEL_BYTES = 2**31 - 1
 """Largest network that is read, in bytes: the largest message of protocol buffers."""
-IMAGENET, WITH_BACKGROUND = 1000, 1001
-"""Outputs of networks for ImageNet, and of TensorFlow's, whose first is a class for the background."""
 PIXELS = "no --mean and --std given: the network gets pixels in [0, 1]"
 """Note of a network whose file does not say how pixels are normalised."""
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".th", ".bin", ".index")
 """Ends of the names of weights files."""
+IMAGENET, WITH_BACKGROUND = 1000, 1001
+"""Outputs of networks for ImageNet, and of TensorFlow's, whose first is a class for the background."""
 
 
 class ModelOptions(TypedDict, total=False):
@@ -242,7 +244,7 @@ def label_space_of(num_classes: int) -> str:
     Args:
         num_classes: Number of outputs of a model.
     """
-    return "imagenet" if num_classes == 1000 else "custom"
+    return "imagenet" if num_classes == IMAGENET else "custom"
 
 
 def _per_channel(values: tuple[float, ...], channels: int) -> PerChannel:

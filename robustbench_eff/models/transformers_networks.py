@@ -18,13 +18,11 @@ from torch import Tensor, nn
 from robustbench_eff.core.code_origin import CodeOrigin
 from robustbench_eff.core.errors import MissingExtra, ModelError, in_one_line
 from robustbench_eff.core.outside_files import read_json
-from robustbench_eff.core.tensor_files import read_tensor_file
 
 from .class_names import plain_names
 from .request import ModelRequest
-from .shards import is_list_of_shards, read_shards
 from .weight_values import check_values, shown
-from .weights import state_dict_of
+from .weights import read_state
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -206,12 +204,7 @@ def _loaded(
     shell: nn.Module, config: Any, weights: Path, description: Description, request: ModelRequest
 ) -> tuple[nn.Module, tuple[str, ...]]:
     """The network with the tensors of a file, under the names that transformers gives them today."""
-    content = (
-        read_shards(weights)
-        if is_list_of_shards(weights)
-        else read_tensor_file(weights, ModelError, trust=request.trust_checkpoint)
-    )
-    state, notes = state_dict_of(content, weights)
+    state, notes = read_state(weights, trust=request.trust_checkpoint)
     numbers, stored = (sum(map(Tensor.numel, tensors)) for tensors in (shell.parameters(), state.values()))
     if numbers > 2 * stored and not request.random_weights:
         raise ModelError(

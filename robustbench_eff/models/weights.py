@@ -79,7 +79,7 @@ def read_state(
         ModelError: The file cannot be read, needs unpickling without `trust`, or has no state_dict.
     """
     content = read_shards(path) if is_list_of_shards(path) else read_tensor_file(path, ModelError, trust=trust)
-    return state_dict_of(content, path, containers)
+    return _state_dict(content, path, containers)
 
 
 def load_state(module: nn.Module, state: StateDict, path: Path) -> tuple[str, ...]:
@@ -116,19 +116,8 @@ def _tensors_of(module: nn.Module) -> StateDict:
     return wanted
 
 
-def state_dict_of(
-    content: Any, path: Path, containers: Sequence[str] = CONTAINERS
-) -> tuple[StateDict, tuple[str, ...]]:
-    """Return the state_dict inside a checkpoint, and notes on where it was.
-
-    Args:
-        content: What `read_tensor_file` returned.
-        path: The file, for messages.
-        containers: Entries of a checkpoint that may hold the state_dict, in order of preference.
-
-    Raises:
-        ModelError: There is none.
-    """
+def _state_dict(content: Any, path: Path, containers: Sequence[str]) -> tuple[StateDict, tuple[str, ...]]:
+    """The state_dict inside a checkpoint, and notes on where it was."""
     if isinstance(content, nn.Module):
         return dict(content.state_dict()), ("a pickled module: its state_dict",)
     if not isinstance(content, dict):

@@ -15,7 +15,7 @@ from robustbench_eff.system.hub_downloads import Repository
 
 from .. import transformers_networks as networks
 from ..image_processors import OPTIONS, ReadProcessor, read_processor
-from ..request import LoadedModule, ModelRequest, label_space_of, source_text
+from ..request import WITH_BACKGROUND, LoadedModule, ModelRequest, label_space_of, source_text
 from ..shards import END
 from ..transformers_networks import CONFIG, PROCESSORS, Description, Network
 from .user_module import plain_preprocessing
@@ -24,8 +24,6 @@ PREFIX = "hf:"
 SAFE, PICKLED = ("model.safetensors", f"model{END}"), "pytorch_model.bin"
 """Files of weights, in order of preference."""
 _FIRST = (CONFIG, *PROCESSORS, "*.py", *SAFE, "model-*-of-*.safetensors")
-_BACKGROUND = 1001
-"""Number of outputs of networks for ImageNet whose first one is no class."""
 
 
 class Adapted(nn.Module):
@@ -96,7 +94,7 @@ class HuggingFaceModels:
             read = _preprocessing(local, built, description, request)
         module, names, notes = built.module, networks.class_names(built.config), built.notes
         outputs = int(built.config.num_labels)
-        first = int(outputs == _BACKGROUND and str(built.config.id2label.get(0)).lower() == "background")
+        first = int(outputs == WITH_BACKGROUND and str(built.config.id2label.get(0)).lower() == "background")
         if first or read.reverses_channels:
             module = Adapted(module, reverses_channels=read.reverses_channels, first=first).eval()
             notes = (*notes, *(["its first output, background, is left out"] if first else []))
@@ -126,7 +124,7 @@ class HuggingFaceModels:
             repository = hub_downloads.parse_repository(target, PREFIX, ModelError)
             folder = hub_downloads.snapshot(repository, (CONFIG, *PROCESSORS), ModelError)
         outputs = networks.describe(folder, target, request).num_classes
-        return label_space_of(outputs - (outputs == _BACKGROUND))
+        return label_space_of(outputs - (outputs == WITH_BACKGROUND))
 
 
 HUGGING_FACE_MODELS = HuggingFaceModels()
