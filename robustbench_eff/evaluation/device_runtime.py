@@ -174,10 +174,11 @@ class DeviceRuntime:
                 for opened in all_opened(self._ready, benchmark):
                     classifier = self._loaded(index).classifier
                     check_classes(classifier, self._as_seen_by(classifier, benchmark), opened)
-        refuse_gradients(
-            Asked(item.model, item.perturbation, (self._surrogate(item) or self._loaded(item.model)).classifier)
-            for item in self._requested
-        )
+            refuse_gradients(
+                Asked(item.perturbation, (self._surrogate(item) or self._loaded(index)).classifier)
+                for item in self._requested
+                if item.model == index
+            )
 
     def _planned(self, index: int, runtime: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
         same_images = clean is None or clean.images is runtime.images

@@ -13,9 +13,8 @@ from robustbench_eff.registry.perturbation import Perturbation
 
 
 class Asked(NamedTuple):
-    """A perturbation of a model, and the network that an attack queries."""
+    """A perturbation that is asked of a model, and the network that an attack queries."""
 
-    model: int
     perturbation: Perturbation
     attacked: Classifier
 
@@ -26,22 +25,18 @@ def refuse_gradients(asked: Iterable[Asked]) -> None:
     Where other perturbations are asked too, these are evaluated, and each such attack fails in its own row.
 
     Args:
-        asked: All that is asked of all models.
+        asked: All that is asked of the model.
 
     Raises:
-        ModelError: There is such a model.
+        ModelError: Every attack would fail, and nothing else is asked but the clean accuracy.
     """
-    by_model: dict[int, list[Asked]] = {}
-    for item in asked:
-        if item.perturbation.kind != "none":
-            by_model.setdefault(item.model, []).append(item)
-    for items in by_model.values():
-        reasons = [_reason(item) for item in items]
-        if reasons and all(reasons):
-            raise ModelError(
-                f"{items[0].attacked.name} {reasons[0]}, which has no gradient: {WITHOUT_GRADIENTS}.",
-                f"{_named(items)} would have no number. {ON_ITS_TWIN} For the clean accuracy alone: --attack none.",
-            )
+    items = [item for item in asked if item.perturbation.kind != "none"]
+    reasons = [_reason(item) for item in items]
+    if reasons and all(reasons):
+        raise ModelError(
+            f"{items[0].attacked.name} {reasons[0]}, which has no gradient: {WITHOUT_GRADIENTS}.",
+            f"{_named(items)} would have no number. {ON_ITS_TWIN} For the clean accuracy alone: --attack none.",
+        )
 
 
 def _reason(asked: Asked) -> str:

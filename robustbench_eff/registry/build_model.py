@@ -15,6 +15,7 @@ from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.source import ModelSource
 from robustbench_eff.models.sources.trained import is_trained
 from robustbench_eff.models.unloaded_weights import accounted_for
+from robustbench_eff.system.addresses import is_address
 
 from .model_sources import FORMS, MODEL_SOURCES, PUBLISHED, TRAINED, UNPREFIXED_SOURCES, USER
 from .plugins import Plugin
@@ -121,6 +122,11 @@ def _find(name: str) -> tuple[Row | Plugin, str]:
     prefix, colon, target = name.partition(":")
     if colon and prefix in MODEL_SOURCES:
         return MODEL_SOURCES[prefix], target
+    if is_address(name):
+        raise UsageError(
+            f"{name} is an address, not the name of a model.",
+            "A model of the hub is hf:ORG/NAME; the address of a file of weights goes to --weights.",
+        )
     if is_trained(name):
         return UNPREFIXED_SOURCES[TRAINED], name
     if colon:

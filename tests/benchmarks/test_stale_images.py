@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -49,9 +50,11 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     address = f"http://127.0.0.1:{server.server_port}"
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, address)
+    monkeypatch.setattr(urllib.request, "_opener", None)  # `urlopen` keeps its first one, with the proxies of that time
     asked.append(address)
     yield asked
     server.shutdown()
+    server.server_close()
 
 
 def rows(*seeds: int, label: int = 0) -> pa.Table:

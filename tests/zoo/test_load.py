@@ -67,6 +67,7 @@ def test_missing_weights_say_why_and_where(offline, name: str, words: str) -> No
         ("open_clip:ViT-B-32/nope", "open_clip:ViT-B-32/TAG with"),
         ("open_clip:ViT-B-32/openai", "Use open_clip:ViT-B-32-quickgelu/openai"),
         ("no.such.module:build", "cannot be imported"),
+        ("https://huggingface.co/google/vit-base-patch16-224", "is an address, not the name of a model"),
     ],
 )
 def test_unknown_names_get_the_nearest(name: str, words: str) -> None:
