@@ -291,3 +291,22 @@ def test_a_page_in_place_of_a_file_names_the_way_to_the_file(url: str, words: st
 
 def test_a_download_error_is_one_for_users() -> None:
     assert issubclass(DownloadError, UsageError)
+
+
+def test_the_hub_learns_who_asks_and_no_other_host_does(server: FailingServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A redirection to the store behind the hub gets no token, either."""
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    monkeypatch.setenv("HF_ENDPOINT", server.url("/hub"))
+    stored = f"http://localhost:{server.port}/store/net.pth"
+    server.on("/hub/org/name/resolve/main/net.pth", status(302, Location=stored))
+    server.on("/store/net.pth", file(CONTENT))
+    assert fetch("hf://org/name/net.pth").path.read_bytes() == CONTENT
+    fetch(server.on("/other.pth", file(CONTENT)))
+    sent = {path: headers.get("authorization") for path, headers in server.asked}
+    assert sent == {
+        "/hub/org/name/resolve/main/net.pth": "Bearer hf_secret",
+        "/store/net.pth": None,
+        "/other.pth": None,
+    }
+    server.on("/hub/org/gated/resolve/main/net.pth", status(401))
+    assert "log in with `hf auth login`, or set HF_TOKEN" in refusal("hf://org/gated/net.pth")

@@ -136,6 +136,8 @@ def _own_benchmarks(model: ModelOrRequest, offered: Sequence[str], data: Mapping
     own = [name for name in data if name not in benchmarks.BENCHMARKS or space == "custom"]
     same = [row.name for row in local if row.label_space == space and (not own or _is_located(row, data))]
     if not (same or own):
+        if isinstance(model, ModelRequest) and (lacking := build_model.missing(model)):
+            raise MissingInputs(lacking)
         raise UsageError(
             f"{model.name}: no benchmark of the suite has its label space ({space}).",
             "Name one with --benchmark NAME, and its images with --data NAME=PATH.",

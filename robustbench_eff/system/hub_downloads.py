@@ -15,9 +15,8 @@ from robustbench_eff.core.disk import FULL
 from robustbench_eff.core.errors import Missing, RobustEvalError, reason
 
 from . import network
+from .network import LOG_IN
 
-LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
-"""How to show the hub who asks."""
 _AGAIN = "Repeat the command: a download goes on where it stopped."
 _CLIENTS = ("aiohttp", "fsspec", "httpcore", "httpcore2", "httpx", "httpx2", "requests", "urllib3")
 """Packages whose errors are failures of a connection."""

@@ -7,11 +7,15 @@ import socket
 from pathlib import Path
 from urllib.parse import urlparse
 
+from .addresses import HUB_ADDRESS, LOOPBACK
+
 TIMEOUT_SECONDS = 5.0
 
 OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 """Environment variables by which users forbid requests to the Hugging Face hub."""
 _TRUE = {"1", "ON", "YES", "TRUE"}
+LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
+"""How to show the hub who asks."""
 
 
 def offline() -> str:
@@ -21,13 +25,38 @@ def offline() -> str:
 
 def hub_address() -> str:
     """Return the address of the Hugging Face hub, or of the mirror in `HF_ENDPOINT`."""
-    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+    return (os.environ.get("HF_ENDPOINT") or HUB_ADDRESS).rstrip("/")
 
 
 def hub_host() -> str:
     """Return the host of the Hugging Face hub, with its port where that is not 443."""
     address = urlparse(hub_address())
     return f"{address.netloc}:80" if address.scheme == "http" and address.port is None else address.netloc
+
+
+def is_on_hub(url: str) -> bool:
+    """Return whether an address belongs to the Hugging Face hub, or to its mirror in `HF_ENDPOINT`.
+
+    Args:
+        url: Address of a file.
+    """
+    return any(url.startswith(f"{hub}/") for hub in (HUB_ADDRESS, hub_address()))
+
+
+def hub_login(url: str) -> dict[str, str]:
+    """Return the header that shows the hub who asks; empty for other hosts, and where nobody has logged in.
+
+    A token is sent encrypted, or to this machine.
+
+    Args:
+        url: Address of a file.
+    """
+    if not is_on_hub(url) or not (url.startswith("https://") or urlparse(url).hostname in LOOPBACK):
+        return {}
+    from huggingface_hub import get_token
+
+    token = get_token()
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 def cached_on_hugging_face(repository: str, filenames: tuple[str, ...], revision: str | None = None) -> bool:

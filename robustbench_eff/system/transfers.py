@@ -19,6 +19,7 @@ from robustbench_eff.core.errors import DownloadError, reason
 from robustbench_eff.core.file_kinds import placeholder_in
 
 from .addresses import Address, check_protected
+from .network import LOG_IN, hub_login, is_on_hub
 
 if TYPE_CHECKING:
     import requests
@@ -73,7 +74,7 @@ def _try(address: Address, url: str, part: Path, known_version: str) -> str | No
     import requests
 
     started = _version_of(part)
-    headers = {"Accept-Encoding": "identity", "User-Agent": "robustbench-eff"}
+    headers = {"Accept-Encoding": "identity", "User-Agent": "robustbench-eff", **hub_login(url)}
     if known_version:
         is_tag = known_version.startswith(('"', "W/"))
         headers["If-None-Match" if is_tag else "If-Modified-Since"] = known_version
@@ -168,6 +169,8 @@ def _check_status(address: Address, answer: requests.Response, part: Path) -> No
     said = f"{address} cannot be downloaded: {answer.url.split('/')[2].rpartition('@')[2]} answers {code}"
     if code in _REFUSALS:
         what, remedy = _REFUSALS[code]
+        if code in (401, 403) and is_on_hub(answer.url):
+            remedy = f"Accept the terms of the model on its page where it has any, then {LOG_IN}."
         raise DownloadError(f"{said}, {what}.", remedy)
     if code == 429 or code >= 500:
         raise _later(said, code, answer.headers)
