@@ -6,6 +6,7 @@ from functools import partial
 
 import torch
 
+from robustbench_eff.core import progress
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.quantized import without_gradient
@@ -85,5 +86,6 @@ def logits_and_gradient(model: ImagesToLogits, images: Images, classes: Classes,
     (gradient,) = torch.autograd.grad(logits, pixels, torch.ldexp(slope, -exponent), allow_unused=True)
     if gradient is None:
         raise ModelError(*NO_GRADIENT)
+    progress.passed(2 * len(images))
     # The low-precision copy's gradient is channels-last, and arithmetic on mixed layouts is several times slower.
     return logits.detach(), torch.ldexp(gradient.contiguous(), exponent[..., None, None])

@@ -138,8 +138,8 @@ def test_many_draws_make_small_shards_so_that_an_interruption_loses_little(
 
     texts = ["smoothing(sigma=0.25)", "smoothing(sigma=0.25, n=1000)", "smoothing(sigma=0.25, n=100)"]
     settings = Settings(attacks=texts, benchmarks=["digits"], store=tmp_path / "store")
-    sizes = [planned.shard_size for planned in DeviceRuntime([digits_standard], settings, "cpu").plan().cells]
-    assert sizes == [256, 1, 59, 256]
+    sizes = [planned.first_shard for planned in DeviceRuntime([digits_standard], settings, "cpu").plan().cells]
+    assert sizes == [256, 3, 256, 256]
 
 
 def test_the_scores_are_computed_again_without_the_model(store: Path) -> None:
@@ -205,7 +205,7 @@ def test_the_cost_of_certificates_is_known_before_they_are_computed(
     )
     assert code == 0
     clean, certificate, attack = json.loads(printed)["devices"][0]["cells"]
-    assert (certificate["passes"], certificate["shards"]) == (20 * 100_100, 20)
+    assert (certificate["passes"], certificate["shards"]) == (20 * 100_100, 7)
     assert attack["passes"] == 20 * (100_100 + 32 * 10)
     assert certificate["seconds"] > 1000 * clean["seconds"] > 0
 

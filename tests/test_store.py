@@ -8,7 +8,6 @@ import os
 import warnings
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from fsspec.implementations.dirfs import DirFileSystem
@@ -16,7 +15,6 @@ from fsspec.implementations.local import LocalFileSystem
 
 from outcome_tables import cell
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError, UsageError
-from robustbench_eff.evaluation.plan import shards_of
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.remote_files import Files
 from robustbench_eff.storage.store import Store
@@ -235,23 +233,3 @@ def test_another_format_is_refused(store: Store) -> None:
 def test_reading_what_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a store"):
         Store.existing(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("done", "size", "expected"),
-    [
-        ([], 4, [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]),
-        ([0, 1, 2, 3], 4, [[4, 5, 6, 7], [8, 9]]),
-        ([2, 3, 4, 8, 9], 2, [[0, 1], [5, 6], [7]]),
-        (range(10), 3, []),
-        ([9, 1, 5], 100, [[0, 2, 3, 4, 6, 7, 8]]),
-    ],
-)
-@pytest.mark.parametrize("drawn", [False, True])
-def test_shards_cover_exactly_what_is_left(done, size: int, expected: list[list[int]], drawn: bool) -> None:
-    found = [rows.tolist() for rows in shards_of(10, np.array(done, np.int64), size, drawn=drawn)]
-    assert all(rows == sorted(rows) for rows in found)
-    assert [len(rows) for rows in found] == [len(rows) for rows in expected]
-    if drawn:
-        found, expected = ([sorted(row for rows in lists for row in rows)] for lists in (found, expected))
-    assert found == expected

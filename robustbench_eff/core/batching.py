@@ -10,6 +10,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from . import progress
 from .errors import EvaluationError, RobustEvalWarning, reason
 from .shortages import chain, out_of_memory
 
@@ -48,16 +49,22 @@ class Batches:
         return answers
 
     def cat_map(self, function: Callable[..., Tensor], *tensors: Tensor) -> Tensor:
-        """Return the results of a function as one tensor; a single batch is not copied.
+        """Return the answers of a network as one tensor; a single batch is not copied.
 
         Args:
-            function: Called with one batch of every tensor.
+            function: The network, called with one batch of every tensor.
             *tensors: Tensors with the same number of samples as their first dimension.
 
         Raises:
             EvaluationError: A single sample, or a batch of fixed size, does not fit into memory.
         """
-        results = self.map(function, *tensors)
+
+        def told(*batch: Tensor) -> Tensor:
+            answer = function(*batch)
+            progress.passed(len(batch[0]))
+            return answer
+
+        results = self.map(told, *tensors)
         return results[0] if len(results) == 1 else torch.cat(results)
 
     def _halve(self, tried: int, error: Exception) -> None:

@@ -1,4 +1,4 @@
-"""The progress callback of every job that takes a while."""
+"""The progress callback of every job that takes a while, and of the passes of a network."""
 
 from __future__ import annotations
 
@@ -48,3 +48,30 @@ def report(title: str, done: int, total: int) -> None:
         total: Number of items of the job.
     """
     _LISTENER.get()(title, done, total)
+
+
+_COUNTER: ContextVar[Callable[[int], None] | None] = ContextVar("counter", default=None)
+
+
+@contextmanager
+def passes_told(counter: Callable[[int], None]) -> Iterator[None]:
+    """Have everything inside that queries a network tell how many passes it has made.
+
+    Args:
+        counter: Called after every batch with its number of forward and backward passes.
+    """
+    token = _COUNTER.set(counter)
+    try:
+        yield
+    finally:
+        _COUNTER.reset(token)
+
+
+def passed(passes: int) -> None:
+    """Tell whoever counts that a network has made more passes.
+
+    Args:
+        passes: Number of images times the number of passes of each.
+    """
+    if (counter := _COUNTER.get()) is not None:
+        counter(passes)

@@ -19,7 +19,7 @@ from robustbench_eff.storage.store import Store
 from robustbench_eff.system import devices as hardware
 
 from .device_runtime import DeviceRuntime
-from .engines.store_writer import shard_size
+from .engines.open_cell import affordable_size, shard_size
 from .failures import FailedShard
 from .plan import PlannedCell, Task
 from .settings import Settings
@@ -46,7 +46,7 @@ class Estimate:
     left: int
     """Number of samples that the store does not hold."""
     shards: int
-    """Number of shards of these samples."""
+    """Number of shards of these samples; a few more at the start, when shards are small."""
     passes: float
     """Number of forward and backward passes of these samples."""
     seconds: float
@@ -146,8 +146,10 @@ class _Calibration:
             cost = _SampleCost(0.0, 0.0, FINISHED)
             if left := remaining[cell_id]:
                 cost = self._cost_per_sample(planned, stored[cell_id])
-            shards = -(-left // shard_size(planned, workers))
-            estimates.append(Estimate(planned, left, shards, left * cost.passes, left * cost.seconds, cost.basis))
+            size = affordable_size(planned, shard_size(planned, workers), cost.passes)
+            estimates.append(
+                Estimate(planned, left, -(-left // size), left * cost.passes, left * cost.seconds, cost.basis)
+            )
         return estimates
 
     def _measure_clean(self, planned: PlannedCell) -> None:

@@ -25,7 +25,7 @@ from robustbench_eff.registry.build_adaptation import adaptation
 from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.system import devices
 
-from .adapted_cells import evaluable_cells, stream_of, stream_shard_size
+from .adapted_cells import evaluable_cells, stream_of
 from .answers import ModelAnswers
 from .failures import FailedShard, attempt_shard
 from .gradient_needs import Asked, refuse_gradients
@@ -42,7 +42,7 @@ from .resolve_cells import RequestedCell, all_opened, check_classes, clean_posit
 from .seen_classes import seen_by
 from .settings import Settings
 from .shard_columns import ShardColumns
-from .smoothed_votes import most_samples
+from .shard_sizes import shard_sizes
 
 RECENT_TASKS = 16
 """Number of tasks whose start is remembered, so that nothing is prefetched for them; a worker has a few at a time."""
@@ -183,7 +183,7 @@ class DeviceRuntime:
     def _planned(self, index: int, runtime: CellRuntime, clean: CellRuntime | None) -> PlannedCell:
         same_images = clean is None or clean.images is runtime.images
         attack, perturbation = runtime.attack, runtime.perturbation
-        size = min(shard_size(runtime.classifier, self._settings, self._device), most_samples(runtime))
+        sizes = shard_sizes(runtime, self._settings, self._device)
         return PlannedCell(
             cell_index=index,
             cell=runtime.cell,
@@ -194,7 +194,8 @@ class DeviceRuntime:
             passes=runtime.passes,
             supports_early_stop=perturbation.kind not in ("sequence", "certificate")
             and (attack is None or math.isfinite(attack.threat.eps)),
-            shard_size=size if runtime.stream is None else stream_shard_size(runtime.stream, size, len(runtime.images)),
+            shard_size=sizes.largest,
+            first_shard=sizes.first,
             per_shard_randomness=runtime.per_shard_randomness,
             query_mode="" if runtime.oracle is None else runtime.oracle.query_mode,
         )

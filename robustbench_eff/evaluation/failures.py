@@ -25,6 +25,10 @@ class FailedShard:
     error: RobustEvalError
     """Why there are none; an error of this package, which other processes can unpickle."""
 
+    @property
+    def passes(self) -> None:
+        """None: nobody knows what it has cost."""
+
     def to_result(self) -> FailedShard:
         """Return the failure itself, which is what a worker sends instead of outcomes."""
         return self

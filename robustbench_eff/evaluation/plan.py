@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -164,7 +164,10 @@ class PlannedCell:
     supports_early_stop: bool
     """Whether the cell's number is an accuracy, whose interval can end the cell early."""
     shard_size: int
-    """Number of samples in a shard."""
+    """Largest number of samples in a shard."""
+    first_shard: int
+    """Number of samples in the first shard, which takes no more than a minute even with the largest number of passes;
+    later ones grow."""
     per_shard_randomness: bool
     """True if splitting a shard would change outcomes; see `CellRuntime`."""
     query_mode: str
@@ -206,16 +209,13 @@ class Task:
         return dataclasses.replace(self, rows=self.rows[positions], clean_predictions=predictions)
 
 
-def shards_of(samples: int, done: SampleIndices, size: int, *, drawn: bool = False) -> Iterator[SampleIndices]:
-    """Yield the samples that are not done in shards.
+def remaining_samples(samples: int, done: SampleIndices, *, drawn: bool = False) -> SampleIndices:
+    """Return the positions of the samples that are not done, in the order in which they are evaluated.
 
     Args:
         samples: Number of samples of the cell.
         done: Positions of the finished samples.
-        size: Largest number of samples in a shard.
         drawn: Take the samples in the order of `shuffled` instead of the benchmark's.
     """
     order = shuffled(samples) if drawn else np.arange(samples)
-    remaining = order[np.isin(order, done, invert=True)]
-    for start in range(0, len(remaining), size):
-        yield np.sort(remaining[start : start + size])
+    return order[np.isin(order, done, invert=True)]

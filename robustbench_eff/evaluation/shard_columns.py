@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import torch
 
 from robustbench_eff.storage.outcomes import SCHEMA
 
 from .gallery import MAX_TILES, Sample, picture
+
+PASSES = ("num_forwards", "num_backwards")
+"""Columns that count passes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,11 @@ class ShardResult:
     seconds: float
     """Seconds that the worker needed."""
 
+    @property
+    def passes(self) -> int | None:
+        """Forward and backward passes of all samples; None if they were not counted."""
+        return _total(self.outcomes[name].to_numpy() for name in PASSES)
+
 
 @dataclass(frozen=True, slots=True)
 class ShardColumns:
@@ -37,6 +46,11 @@ class ShardColumns:
     """Up to `MAX_TILES` samples that the classifier misclassifies, for a picture."""
     seconds: float
     """Seconds that the worker needed."""
+
+    @property
+    def passes(self) -> int | None:
+        """Forward and backward passes of all samples; None if they were not counted."""
+        return _total(np.asarray(self.columns[name]) for name in PASSES)
 
     def to_result(self) -> ShardResult:
         """Convert the outcomes into the form that is stored."""
@@ -59,6 +73,11 @@ def merged_columns(parts: Sequence[ShardColumns]) -> ShardColumns:
     columns = {name: _concatenated([part.columns[name] for part in parts]) for name in parts[0].columns}
     successes = [sample for part in parts for sample in part.successes]
     return ShardColumns(columns, successes[:MAX_TILES], sum(part.seconds for part in parts))
+
+
+def _total(counts: Iterable[npt.NDArray[Any]]) -> int | None:
+    kinds = list(counts)
+    return None if any((count < 0).any() for count in kinds) else int(sum(count.sum() for count in kinds))
 
 
 def _concatenated(values: Sequence[Any]) -> Any:

@@ -14,9 +14,6 @@ from robustbench_eff.models.smoothing import Smoothing
 from .plan import CellRuntime
 from .referee import Judgement
 
-DRAWS_PER_SHARD = 2**16
-"""Number of draws of smoothed classifiers above which a shard gets fewer samples."""
-
 
 class VotedJudgement(NamedTuple):
     """The judgement of a smoothed classifier."""
@@ -72,14 +69,3 @@ def judge_by_votes(
         margin=own - shares.scatter(1, labels[:, None], -1.0).amax(1),
     )
     return VotedJudgement(voted, certificates.radius)
-
-
-def most_samples(runtime: CellRuntime) -> int:
-    """Return the largest number of samples of a shard, so that an interruption does not lose many draws.
-
-    Args:
-        runtime: Any cell; only those of smoothed classifiers are limited.
-    """
-    if runtime.smoothing is None:
-        return runtime.cell.samples
-    return max(1, DRAWS_PER_SHARD // runtime.smoothing.max_passes)

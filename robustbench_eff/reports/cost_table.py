@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
+from .formatting import duration
 from .score_rows import Printed
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def plan_tables(forecasts: Sequence[Forecast], price: float | None) -> Iterator[
         for estimate in forecast.cells:
             cell = estimate.planned.cell
             row = [cell.model, cell.benchmark, cell.perturbation, f"{estimate.left:,}", f"{estimate.shards:,}"]
-            row += [f"{estimate.passes:,.0f}", _span(estimate.seconds), estimate.how]
+            row += [f"{estimate.passes:,.0f}", duration(estimate.seconds), estimate.how]
             table.add_row(*map(Text, row))
         yield Printed(table, _totals(forecast, price))
 
@@ -39,9 +40,9 @@ def _totals(forecast: Forecast, price: float | None) -> str:
     cells, seconds = forecast.cells, forecast.seconds
     shards, passes = (sum(getattr(estimate, name) for estimate in cells) for name in ("shards", "passes"))
     most = "at most " if any(estimate.how == "at most" for estimate in cells) else ""
-    parts = [f"{len(cells)} cells, {shards:,} shards, {passes:,.0f} passes; {most}{_span(seconds)} on one"]
+    parts = [f"{len(cells)} cells, {shards:,} shards, {passes:,.0f} passes; {most}{duration(seconds)} on one"]
     if forecast.count > 1:
-        parts.append(f"{_span(seconds / forecast.count)} on {forecast.count}")
+        parts.append(f"{duration(seconds / forecast.count)} on {forecast.count}")
     if price is not None:
         parts.append(f"{most}{price * seconds / 3600:,.2f} at {price:,.2f} an hour")
     return "; ".join(parts) + "."
@@ -77,11 +78,3 @@ def plan_rows(forecasts: Sequence[Forecast], price: float | None) -> list[dict[s
         }
         for forecast in forecasts
     ]
-
-
-def _span(seconds: float) -> str:
-    """A time in a readable unit."""
-    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.1f} s"

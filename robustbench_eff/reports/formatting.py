@@ -71,3 +71,15 @@ def with_interval(score: Score | None, digits: int = 1, ends: int | None = None)
         return "-"
     value = number(score.value, score.definition.unit, digits)
     return f"{value} {interval(score, digits if ends is None else ends)}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in a readable unit.
+
+    Args:
+        seconds: The time.
+    """
+    for size, unit in ((86400, "days"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"

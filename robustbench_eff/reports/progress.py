@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,15 +15,21 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from .formatting import percent
+from .formatting import duration, percent
 
 if TYPE_CHECKING:
     from robustbench_eff.evaluation.engines.store_writer import Progress as ShardProgress
     from robustbench_eff.evaluation.plan import Plan
 
 
+FIRST_LINE_SECONDS = 10.0
+"""How long after the start the first line about an unfinished cell is printed where there is no bar."""
+LINE_SECONDS = 60.0
+"""Least time between two such lines."""
+
+
 class Display:
-    """A progress bar with ETA and live accuracy on a terminal, and one plain line per cell elsewhere."""
+    """A progress bar with the time left and live accuracy on a terminal; elsewhere a line per cell, and per minute."""
 
     def __init__(self, console: Console, *, quiet: bool = False) -> None:
         """Start without a bar.
@@ -35,6 +42,13 @@ class Display:
         self._quiet = quiet
         self._bar: Progress | None = None
         self._passes: dict[str, int] = {}
+        """Largest number of passes per sample, by cell."""
+        self._done: dict[str, int] = {}
+        """Passes that are done or not needed any more, by cell."""
+        self._total = self._found = 0
+        """All passes of the run, and those whose outcomes were found in the store."""
+        self._started = self._next_line = 0.0
+        """Moments of the clock `time.monotonic`."""
 
     def preparing(self, benchmark: str, done: int, total: int) -> None:
         """Print how many images are decoded, every 2,000 images and at the end.
@@ -56,6 +70,9 @@ class Display:
         if self._quiet:
             return
         self._passes = {planned.cell.id: planned.passes for planned in plan.cells}
+        self._total = sum(item.passes * item.cell.samples for item in plan.cells)
+        self._started = time.monotonic()
+        self._next_line = self._started + FIRST_LINE_SECONDS
         models = {planned.cell.model_identity: planned for planned in reversed(plan.cells)}
         for planned in models.values():
             cell = planned.cell
@@ -64,11 +81,10 @@ class Display:
                 self._print(f"  {note}")
         if self._console.is_terminal:
             columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
-            times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-            description = TextColumn("{task.description}", markup=False)
-            self._bar = Progress(*columns, *times, description, console=self._console)
+            texts = (TextColumn("{task.fields[left]}"), TextColumn("{task.description}", markup=False))
+            self._bar = Progress(*columns, TimeElapsedColumn(), *texts, console=self._console)
             self._bar.start()
-            self._bar.add_task("starting", total=sum(item.passes * item.cell.samples for item in plan.cells))
+            self._bar.add_task("starting", total=self._total, left="")
 
     def progressed(self, progress: ShardProgress) -> None:
         """Advance the bar, or print a line when a cell is finished.
@@ -79,21 +95,42 @@ class Display:
         if self._quiet:
             return
         cell = progress.cell
+        self._count(progress)
         text = f"{cell.model} · {cell.benchmark} · {cell.perturbation}{_accuracy(progress)}"
         if progress.failure:
             text = f"{cell.model} · {cell.benchmark} · {cell.perturbation} failed: {progress.failure}"
         if self._bar is not None:
-            samples = cell.samples - progress.done if progress.ended else progress.samples
-            self._bar.update(self._bar.task_ids[0], advance=self._passes[cell.id] * samples, description=text)
-        elif progress.ended and progress.failure:
+            completed = sum(self._done.values())
+            self._bar.update(self._bar.task_ids[0], completed=completed, description=text, left=self._left())
+        elif not progress.ended:
+            if (now := time.monotonic()) >= self._next_line and (left := self._left()):
+                self._next_line = now + LINE_SECONDS
+                share = sum(self._done.values()) / self._total
+                self._print(f"{percent(share, 0)} % of the run, {left}; now {text}")
+        elif progress.failure:
             self._print(text)
-        elif progress.ended:
+        else:
             self._print(f"{text} ({f'{progress.seconds:.1f} s' if progress.seconds else 'found in the store'})")
 
     def ended(self) -> None:
         """Stop the bar."""
         if self._bar is not None:
             self._bar.stop()
+
+    def _count(self, progress: ShardProgress) -> None:
+        """Note the passes of a cell; those that an attack did not need count as done."""
+        cell, passes = progress.cell, self._passes[progress.cell.id]
+        done = cell.samples if progress.ended else progress.done
+        self._done[cell.id] = min(passes * done + progress.passes, passes * cell.samples)
+        self._found += passes * progress.samples * progress.resumed
+
+    def _left(self) -> str:
+        """How long the rest of the run takes if it goes on as so far; empty where nothing was computed yet."""
+        done = sum(self._done.values())
+        if done <= self._found:
+            return ""
+        seconds = (time.monotonic() - self._started) * (self._total - done) / (done - self._found)
+        return f"about {duration(seconds)} left"
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)

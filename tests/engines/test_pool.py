@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -12,6 +14,7 @@ from robustbench_eff.core.errors import EvaluationError
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.evaluation.engines import dispatch
 from robustbench_eff.evaluation.engines.dispatch import MAX_DEATHS, WorkerLost
+from robustbench_eff.evaluation.engines.pool import Advanced
 from robustbench_eff.evaluation.engines.store_writer import TaskFinished
 from robustbench_eff.evaluation.plan import Plan, PlannedCell, Task
 from robustbench_eff.evaluation.shard_columns import ShardResult
@@ -22,7 +25,9 @@ from robustbench_eff.storage.stored_cell import StoredCell
 from running import AtOnce
 
 
-def planned(index: int, model: str = "a", clean: PlannedCell | None = None, samples: int = 64) -> PlannedCell:
+def planned(
+    index: int, model: str = "a", clean: PlannedCell | None = None, samples: int = 64, passes: int = 1
+) -> PlannedCell:
     cell = StoredCell(
         model=model, model_source=model, model_digest=model, preprocessing="", benchmark="b",
         protocol=Protocol(split="p"), data="d", classes="", samples=samples,
@@ -31,8 +36,8 @@ def planned(index: int, model: str = "a", clean: PlannedCell | None = None, samp
     ).identified()  # fmt: skip
     return PlannedCell(
         cell_index=index, cell=cell, provenance=Provenance(name=model, source=model, label_space="x"), num_classes=2,
-        clean=None if clean is None else clean.cell.id, clean_rows=None, passes=1, supports_early_stop=True,
-        shard_size=8, per_shard_randomness=False, query_mode="",
+        clean=None if clean is None else clean.cell.id, clean_rows=None, passes=passes, supports_early_stop=True,
+        shard_size=8, first_shard=8 if passes == 1 else 1, per_shard_randomness=False, query_mode="",
     )  # fmt: skip
 
 
@@ -60,6 +65,9 @@ class Workers:
         self.joining: list[int] = []
         self.loads = dict.fromkeys(range(size), "")
         self.loaded = 0
+        self.done: list[list[int]] = []
+        self.passes: int | None = 1
+        """Of every sample; None if they are not counted."""
 
     def free(self) -> Sequence[int]:
         able = [worker for worker, tasks in self.queues.items() if len(tasks) < 2]
@@ -68,7 +76,7 @@ class Workers:
     def give(self, worker: int, task: Task) -> None:
         self.queues[worker].append(task)
 
-    def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
+    def wait(self, seconds: float | None, advanced: Advanced) -> Sequence[TaskFinished | WorkerLost]:
         if self.stillborn:
             self.stillborn -= 1
             return [WorkerLost(1000 + self.stillborn, [], "its node left")]
@@ -83,7 +91,9 @@ class Workers:
                 return [WorkerLost(worker, tasks, "no reason")]
             if self.loads.get(worker) != tasks[0].cell.model_digest:
                 self.loads[worker], self.loaded = tasks[0].cell.model_digest, self.loaded + 1
-            return [TaskFinished(task := tasks.pop(0), lambda: result(task))]
+            task = tasks.pop(0)
+            self.done.append(task.rows.tolist())
+            return [TaskFinished(task, partial(result, task), self.passes and self.passes * len(task.rows))]
         if self.joining:
             self.queues[self.joining.pop()] = []
         return []
@@ -127,3 +137,40 @@ def test_every_worker_keeps_its_model(tmp_path: Path, size: int, models: int, mo
     workers = Workers(size)
     run(tmp_path, cells, workers)
     assert workers.loaded <= 2 * models, "each model once, and sometimes again by a worker that helps at the end"
+
+
+@pytest.mark.parametrize(
+    ("passes", "sizes"),
+    [
+        (100, [1] * 32),  # as many as there may be
+        (1, [1, 1, 2, 4, 8, 8, 8]),
+        (25, [1, 1, 2, *[4] * 7]),
+        (None, [1] * 32),
+    ],
+)
+def test_shards_grow_as_far_as_the_passes_of_finished_ones_permit(
+    tmp_path: Path, passes: int | None, sizes: list[int]
+) -> None:
+    workers = Workers(1)
+    workers.passes = passes
+    run(tmp_path, [planned(0, samples=32, passes=100)], workers)
+    assert [len(rows) for rows in workers.done] == sizes
+    assert sorted(row for rows in workers.done for row in rows) == list(range(32))
+    assert all(rows == sorted(rows) for rows in workers.done)
+
+
+@pytest.mark.parametrize("drawn", [False, True])
+@pytest.mark.parametrize("stored", [[], [0, 1, 2, 3], [2, 3, 4, 8, 9], [9, 1, 5], range(10)])
+def test_shards_cover_exactly_what_is_left(tmp_path: Path, stored: Sequence[int], drawn: bool) -> None:
+    cell, store, workers = planned(0, samples=10), Store(tmp_path / "store"), Workers(1)
+    with store.lock():
+        store.write_cell(cell.cell)
+        if stored:
+            store.write_shard(cell.cell.id, result(Task(0, cell.cell, np.array(sorted(stored)), None, True)).outcomes)
+        plan = Plan(cells=[cell], missing=[], hardware={})
+        dispatch.run(plan, workers, store, lambda progress: None, drawn=drawn)
+    left = [row for row in range(10) if row not in stored]
+    assert sorted(row for rows in workers.done for row in rows) == left
+    assert [len(rows) for rows in workers.done] == ([8] if len(left) > 8 else []) + [len(left) % 8] * (
+        len(left) % 8 > 0
+    )

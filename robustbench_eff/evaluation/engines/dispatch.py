@@ -18,8 +18,9 @@ from robustbench_eff.storage.store import Store
 
 from ..failures import FailedCell, FailedShard, dependent_failure
 from ..plan import Plan, PlannedCell, Task
+from .open_cell import OpenCell
 from .pool import MAX_DEATHS, Pool, WorkerLost
-from .store_writer import OpenCell, Progress, StoreWriter, TaskFinished
+from .store_writer import Progress, StoreWriter, TaskFinished
 
 MAX_PENDING_WRITES = 8
 """Number of finished shards that may wait to be written; above it no further shard is dispatched."""
@@ -107,7 +108,7 @@ class _Run:
             stranded = any(cell.has_shards for cell in self.open) and not self.pool.free()
             if self.num_dispatched or stranded:
                 idle = bool(pending) and (stranded or bool(self.pool.free()))
-                for event in self.pool.wait(POLL_SECONDS if idle else None):
+                for event in self.pool.wait(POLL_SECONDS if idle else None, self._advanced):
                     self._handle(event)
             elif pending:
                 wait(pending, return_when=FIRST_COMPLETED)
@@ -140,7 +141,7 @@ class _Run:
 
     def _open_cells(self) -> None:
         while (planned := self._next_cell()) is not None:
-            num_open = len(self.opening) + sum(bool(cell.remaining) for cell in self.open)
+            num_open = len(self.opening) + sum(len(cell.remaining) > 0 for cell in self.open)
             if num_open > self.pool.size and self._num_cells_by_model()[planned.cell.model_digest]:
                 return  # a model without an open cell is exempt: the workers that have loaded it wait for its next cell
             self.waiting.remove(planned)
@@ -178,12 +179,12 @@ class _Run:
         if num_samples and cell.is_unbiased:
             low, high = proportion_interval(num_correct, num_samples)
             if (high - low) / 2 <= self.target_ci:
-                cell.remaining.clear()
+                cell.drop_remaining()
 
     def _give_up(self, cell: OpenCell, failure: FailedShard) -> None:
         """Dispatch no more shards of a cell; the first reason counts."""
         self.failed.setdefault(cell.planned.cell.id, FailedCell(cell.planned.cell, failure.error))
-        cell.remaining.clear()
+        cell.drop_remaining()
         cell.lost.clear()
 
     def _drop_dependants(self) -> None:
@@ -225,12 +226,16 @@ class _Run:
         num_others = sum(model == digest for other, model in self.models.items() if other != worker)
         return self.models.get(worker, digest) != digest, num_others
 
+    def _advanced(self, task: Task, passes: int) -> None:
+        self.writer.advance(self._cell_of(task), task, passes)
+
     def _handle(self, event: TaskFinished | WorkerLost) -> None:
         if isinstance(event, TaskFinished):
             self.num_dispatched -= 1
             for survived in (_key(event.task), NO_TASK):
                 self.deaths.pop(survived, None)
             cell = self._cell_of(event.task)
+            cell.learn(len(event.task.rows), event.passes)
             self.writing[self.writer.write(cell, event)] = cell
             return
         self.models.pop(event.worker, None)

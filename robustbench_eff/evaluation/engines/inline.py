@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol, runtime_checkable
 
+from robustbench_eff.core import progress
 from robustbench_eff.core.errors import ModelError
 
 from ..failures import FailedShard
 from ..plan import Plan, Task
 from ..shard_columns import ShardColumns
-from .pool import TASKS_PER_WORKER
+from .pool import TASKS_PER_WORKER, Advanced, PassCounter
 from .store_writer import TaskFinished
 
 
@@ -105,15 +107,18 @@ class Inline:
         self._queue.append(task)
         self._runtime.fetch(task)
 
-    def wait(self, seconds: float | None) -> Sequence[TaskFinished]:
+    def wait(self, seconds: float | None, advanced: Advanced) -> Sequence[TaskFinished]:
         """Compute the first task of the queue and return it.
 
         Args:
             seconds: Ignored: the call takes as long as the task.
+            advanced: See `Pool`.
         """
         del seconds
         task = self._queue.popleft()
-        return [TaskFinished(task, self._runtime.work(task).to_result)]
+        with progress.passes_told(PassCounter(partial(advanced, task))):
+            done = self._runtime.work(task)
+        return [TaskFinished(task, done.to_result, done.passes)]
 
     def close(self) -> None:
         """Do nothing: the worker is this process."""

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any, NamedTuple
@@ -28,7 +29,7 @@ from robustbench_eff.system.child_processes import safe_path
 from ..plan import Plan, Task
 from ..shard_columns import ShardColumns
 from .inline import WorkerRuntime, cannot_be_sent
-from .pool import TASKS_PER_WORKER, WorkerLost
+from .pool import TASKS_PER_WORKER, Advanced, PassCounter, WorkerLost
 from .store_writer import TaskFinished
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -44,7 +45,7 @@ class _Message(NamedTuple):
     """What a worker sends to the process of the run."""
 
     kind: str
-    """preparing, report, plan, done, warning, error, or device_failed."""
+    """preparing, report, plan, advanced, done, warning, error, or device_failed."""
     content: Any
 
 
@@ -127,15 +128,16 @@ class Processes:
         self._workers[worker].tasks.append(task)
         self._workers[worker].send(pickle.dumps(task))
 
-    def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
+    def wait(self, seconds: float | None, advanced: Advanced) -> Sequence[TaskFinished | WorkerLost]:
         """Return at most one event, so that the error of one worker does not discard the outcomes of another.
 
         Args:
             seconds: See `Pool`.
+            advanced: See `Pool`.
         """
         pipes = {worker.pipe: index for index, worker in enumerate(self._workers)}
         for pipe in wait(list(pipes), seconds)[:1]:
-            event = self._event(pipes[pipe])  # type: ignore[index]
+            event = self._event(pipes[pipe], advanced)  # type: ignore[index]
             return [] if event is None else [event]
         return []
 
@@ -149,7 +151,7 @@ class Processes:
             worker.process.join()
             worker.pipe.close()
 
-    def _event(self, index: int) -> TaskFinished | WorkerLost | None:
+    def _event(self, index: int, advanced: Advanced) -> TaskFinished | WorkerLost | None:
         """Return the event that a worker's next message means; None for a message that is not an event."""
         worker = self._workers[index]
         try:
@@ -161,7 +163,11 @@ class Processes:
             self._workers[index] = self._start_process()
             self._workers[index].send(self._openings[index])
             return lost
-        return TaskFinished(worker.tasks.pop(0), lambda: message.content) if message.kind == "done" else None
+        if message.kind == "advanced":
+            advanced(worker.tasks[0], message.content)
+        if message.kind != "done":
+            return None
+        return TaskFinished(worker.tasks.pop(0), lambda: message.content, message.content.passes)
 
     def _receive(self, index: int) -> _Message:
         """Return a worker's next message; repeat its warnings and raise its errors.
@@ -234,7 +240,9 @@ def _serve(pipe: Connection, settling: Callable[[], None]) -> None:
             threading.Thread(target=_listen, args=(pipe, runtime, tasks), daemon=True).start()
             while (task := tasks.get()) is not EOFError:
                 if isinstance(task, Task):
-                    send("done", runtime.work(task))
+                    with progress.passes_told(PassCounter(partial(send, "advanced"))):
+                        done = runtime.work(task)
+                    send("done", done)
                 else:
                     with progress.reported_to(lambda *step: send("report", step)):
                         send("plan", runtime.plan(lambda *step: send("preparing", step)))

@@ -18,7 +18,7 @@ from ..failures import FailedShard
 from ..plan import Plan, Task
 from ..shard_columns import ShardResult
 from .inline import WorkerRuntime, cannot_be_sent
-from .pool import MAX_DEATHS, TASKS_PER_WORKER, WorkerLost
+from .pool import MAX_DEATHS, TASKS_PER_WORKER, Advanced, WorkerLost
 from .ray_connection import connect
 from .store_writer import TaskFinished
 
@@ -170,12 +170,14 @@ class RayCluster:
         actor.handle.fetch.options(concurrency_group="ahead").remote(shared_task)
         actor.tasks[actor.handle.work.remote(shared_task)] = task
 
-    def wait(self, seconds: float | None) -> Sequence[TaskFinished | WorkerLost]:
+    def wait(self, seconds: float | None, advanced: Advanced | None = None) -> Sequence[TaskFinished | WorkerLost]:
         """See `Pool`.
 
         Args:
             seconds: See `Pool`.
+            advanced: Ignored: nothing is known of a task on another machine until it is finished.
         """
+        del advanced
         awaited = {reference: index for index, actor in self._actors.items() for reference in actor.tasks}
         awaited |= {actor.joining: index for index, actor in self._actors.items() if actor.joining is not None}
         ready, _ = ray.wait(list(awaited), timeout=seconds)
@@ -201,7 +203,7 @@ class RayCluster:
         if reference == actor.joining:
             actor.joining = None
             return None
-        return TaskFinished(actor.tasks.pop(reference), lambda: result)
+        return TaskFinished(actor.tasks.pop(reference), lambda: result, result.passes)
 
     def _start_actor(self) -> None:
         handle = self._start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -17,13 +16,9 @@ from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
 from ..failures import FailedShard
-from ..plan import PlannedCell, SampleIndices, Task, shards_of
+from ..plan import PlannedCell, Task, remaining_samples
 from ..shard_columns import ShardResult
-
-MIN_SHARD_SIZE = 64
-"""Number of samples below which shards are not cut further for several workers."""
-SHARDS_PER_WORKER = 4
-"""Number of shards of a cell that several workers get each, so that no worker waits long for the last shard."""
+from .open_cell import OpenCell, shard_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +42,8 @@ class Progress:
     """Length of the unbiased prefix and number of correct samples in it, if the samples come in random order."""
     failure: str = ""
     """Why the cell has failed; empty if it has not."""
+    passes: int = 0
+    """Forward and backward passes of the shards that are being computed, as far as they are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,68 +53,8 @@ class TaskFinished:
     task: Task
     found: Callable[[], ShardResult | FailedShard]
     """Convert the outcomes into the form that is stored, or return why there are none."""
-
-
-@dataclass(slots=True, eq=False)
-class OpenCell:
-    """A cell in progress."""
-
-    planned: PlannedCell
-    clean_predictions: npt.NDArray[np.int32] | None
-    """Clean predictions of all its samples; None for a clean cell."""
-    remaining: deque[SampleIndices]
-    """Shards that were not dispatched yet."""
-    fair_from: int
-    """Number of dispatched samples from which on they form a prefix of `shuffled`."""
-    num_given: int
-    """Number of samples that were dispatched or are stored."""
-    stored: tuple[int, float]
-    """Number of stored samples and of correct ones among them; the store thread replaces both together. With several
-    votes per sample, the fraction of right ones counts."""
-    prefix: UnbiasedPrefix | None
-    """Unbiased prefix of the stored samples, if the samples come in random order."""
-    num_files: int
-    """Number of files in which the store holds the cell."""
-    has_gallery: bool
-    """True if the store holds a picture of the cell."""
-    lost: deque[SampleIndices] = field(default_factory=deque)
-    """Shards that dead workers did not finish."""
-    seconds: float = 0.0
-    """Seconds that workers have spent on the cell in this run."""
-    num_unstored: int = 0
-    """Number of dispatched shards that are not stored yet."""
-    failure: str = ""
-    """Why the cell has failed; empty if it has not."""
-
-    @property
-    def has_shards(self) -> bool:
-        """True if a shard waits to be dispatched."""
-        return bool(self.remaining or self.lost)
-
-    @property
-    def is_unbiased(self) -> bool:
-        """True if all dispatched samples together form an unbiased sample of the cell."""
-        return self.num_given >= self.fair_from
-
-    def next_shard(self) -> SampleIndices:
-        """Remove and return the next shard to dispatch, lost ones first."""
-        if self.lost:
-            return self.lost.popleft()
-        rows = self.remaining.popleft()
-        self.num_given += len(rows)
-        return rows
-
-
-def shard_size(planned: PlannedCell, workers: int) -> int:
-    """Return the number of samples of a cell that form a shard.
-
-    Args:
-        planned: Cell of the plan.
-        workers: Number of workers; several get smaller shards, so that none waits long for the last.
-    """
-    if workers == 1 or planned.per_shard_randomness:
-        return planned.shard_size
-    return min(planned.shard_size, max(MIN_SHARD_SIZE, planned.cell.samples // (SHARDS_PER_WORKER * workers)))
+    passes: int | None
+    """Forward and backward passes of all its samples; None if they were not counted."""
 
 
 @dataclass(slots=True, eq=False)
@@ -154,6 +91,16 @@ class StoreWriter:
         """
         return self.thread.submit(self.store.write_cell, planned.cell)
 
+    def advance(self, cell: OpenCell, task: Task, passes: int) -> None:
+        """Report how many passes a task in progress has made.
+
+        Args:
+            cell: Open cell of the task.
+            task: The task.
+            passes: Its passes so far.
+        """
+        self.thread.submit(self._advance, cell, task, passes)
+
     def write(self, cell: OpenCell, event: TaskFinished) -> Future[FailedShard | None]:
         """Store the outcomes of a shard, if there are any.
 
@@ -184,10 +131,13 @@ class StoreWriter:
         prefix = UnbiasedPrefix(cell.samples) if drawn else None
         if prefix is not None:
             prefix.add(rows, right)
+        largest = shard_size(planned, self.workers)
         opened = OpenCell(
             planned=planned,
             clean_predictions=self._clean_predictions(planned),
-            remaining=deque(shards_of(cell.samples, rows, shard_size(planned, self.workers), drawn=drawn)),
+            remaining=remaining_samples(cell.samples, rows, drawn=drawn),
+            shard_size=min(planned.first_shard, largest),
+            largest_shard=largest,
             fair_from=fair_from(rows, cell.samples) if drawn else cell.samples,
             num_given=len(rows),
             stored=(len(rows), float(right.sum())),
@@ -198,8 +148,13 @@ class StoreWriter:
         self._report(opened, len(rows), resumed=True)
         return opened
 
+    def _advance(self, cell: OpenCell, task: Task, passes: int) -> None:
+        cell.underway[int(task.rows[0])] = min(passes, cell.planned.passes * len(task.rows))
+        self._report(cell, 0)
+
     def _write(self, cell: OpenCell, event: TaskFinished) -> FailedShard | None:
         result, cell_id = event.found(), cell.planned.cell.id
+        cell.underway.pop(int(event.task.rows[0]), None)
         if isinstance(result, FailedShard):
             cell.failure = cell.failure or result.error.message
             return result
@@ -222,9 +177,13 @@ class StoreWriter:
         self._report(cell, 0, ended=True)
 
     def _report(self, cell: OpenCell, num_samples: int, *, resumed: bool = False, ended: bool = False) -> None:
-        drawn = None if cell.prefix is None else cell.prefix.counts
         self.report(
-            Progress(cell.planned.cell, num_samples, *cell.stored, resumed, cell.seconds, ended, drawn, cell.failure)
+            Progress(
+                *(cell.planned.cell, num_samples, *cell.stored, resumed, cell.seconds, ended),
+                drawn=None if cell.prefix is None else cell.prefix.counts,
+                failure=cell.failure,
+                passes=sum(cell.underway.values()),
+            )
         )
 
     def _clean_predictions(self, planned: PlannedCell) -> npt.NDArray[np.int32] | None:
