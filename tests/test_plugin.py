@@ -101,6 +101,7 @@ def test_an_entry_with_a_metric_that_nobody_knows_is_named(
     assert "acme/mean_confidence_gap" in validated.stdout
 
 
+@pytest.mark.slow
 def test_verify_leaves_its_corruption_out(environment: dict[str, str], tmp_path: Path) -> None:
     answer = robust_eval(environment, "verify", folder=tmp_path)
     assert answer.returncode == 0, answer.stdout + answer.stderr

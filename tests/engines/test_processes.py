@@ -84,6 +84,7 @@ def test_a_model_that_cannot_be_sent_is_reported(tmp_path: Path) -> None:
         run(tmp_path / "store", Local().eval(), workers=2)
 
 
+@pytest.mark.slow
 def test_a_script_without_a_main_guard_is_reported(tmp_path: Path) -> None:
     """Its workers die before they have read their model, which is larger than the buffer of a pipe."""
     (tmp_path / "script.py").write_text(
