@@ -51,9 +51,9 @@ class Square:
 
     Source: Andriushchenko et al. 2020, arXiv:1912.00049; L1: Croce & Hein 2021, arXiv:2103.01208; constants as in
     pyautoattack 0.2.0, whose windows shrink at the same steps whatever `queries` is.
-    Differs: every sample has its own windows and signs, where the reference draws one for the whole batch. A sample
-    stops at its first misclassified image. The start is one of the queries. If 5 does not divide the side of the
-    images, the tiles of the start (L2, L1) are centered.
+    Differs: every sample has its own windows and signs, where the reference draws one for the whole batch. With
+    `early_stop` a sample stops at its first misclassified image. The start is one of the queries. If 5 does not divide
+    the side of the images, the tiles of the start (L2, L1) are centered.
     """
 
     version: ClassVar[int] = 1
@@ -69,6 +69,8 @@ class Square:
     """Fraction of the pixels that the first windows change, in (0, 1]."""
     restarts: int = 1
     """Number of independent searches."""
+    early_stop: bool = True
+    """Stop at the first misclassified image; False makes all queries, for the image with the smallest margin."""
 
     def __post_init__(self) -> None:
         Threat(self.norm, self.eps)
@@ -90,24 +92,33 @@ class Square:
     def __call__(
         self, classifier: ImagesToLogits, images: Images, labels: Labels, draws: RandomStreams | None = None
     ) -> Images:
-        """See `Attack`; `draws` determine the windows. Where the attack fails, it returns the clean image."""
+        """See `Attack`; `draws` determine the windows.
+
+        Where the attack fails, it returns the clean image, without `early_stop` the image with the smallest margin.
+        """
         images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
+        smallest = images.new_full((len(images),), float("inf"))
         with Oracle.open(classifier, images, labels) as oracle:
             for rows in memory_chunks(images, 1):
                 for restart in range(self.restarts):
                     if len(rows):
-                        rows = self._search(oracle, _begin(images, labels, rows), draws, adversarial, restart)
+                        state = self._search(oracle, _begin(images, labels, rows), draws, adversarial, restart)
+                        rows = state.rows
+                        if not self.early_stop:
+                            smaller = state.margin < smallest[rows]
+                            adversarial[rows[smaller]] = state.best[smaller]
+                            smallest[rows] = torch.minimum(smallest[rows], state.margin)
         return adversarial
 
     def _search(
         self, oracle: Oracle, state: _State, draws: RandomStreams, adversarial: AllImages, restart: int
-    ) -> SampleIndices:
-        """Run one restart, write successes into `adversarial`, and return the samples that survive."""
+    ) -> _State:
+        """Run one restart, write successes into `adversarial`, and return what is left."""
         threat, images, step_of, side = self.threat, state.clean, None, 0
         blocks, numbers = -(-self.queries // STEPS_PER_DRAW), numbers_per_step(threat, images.shape[1])
-        state = _try(oracle, state, start(images, threat, draws[state.rows], restart), adversarial)
+        state = self._try(oracle, state, start(images, threat, draws[state.rows], restart), adversarial)
         for step in range(self.queries - 1):
             if not len(state.rows):
                 break
@@ -121,8 +132,34 @@ class Square:
             if step_of is None or side != side_before:
                 step_of = move(threat, side, images)
             moved = step_of(state.best, state.clean, state.numbers[:, position])
-            state = _try(oracle, state, moved, adversarial)
-        return state.rows
+            state = self._try(oracle, state, moved, adversarial)
+        return state
+
+    def _try(self, oracle: Oracle, state: _State, moved: Images, adversarial: AllImages) -> _State:
+        """Keep the images with a smaller margin than the best; samples that are misclassified leave.
+
+        A success that the plain network refutes stays as the best image and is checked again when the margin decreases.
+        """
+        logits = oracle.logits(moved, state.rows)
+        margins = margin(logits, state.labels)
+        better = margins < state.margin
+        state = replace(
+            state,
+            best=torch.where(better[:, None, None, None], moved, state.best),
+            margin=torch.where(better, margins, state.margin),
+        )
+        if not self.early_stop:
+            return state
+        claimed = (
+            better & (margins <= 0) if oracle.draws is None else better
+        )  # best images of failed attacks count, too
+        if not claimed.any():
+            return state
+        success = claimed.clone()
+        success[claimed] = oracle.successes(logits[claimed], moved[claimed], state.labels[claimed], state.rows[claimed])
+        if not success.any():
+            return state
+        return select_rows(state, record_successes(adversarial, state.rows, moved, success))
 
 
 def _begin(images: Images, labels: Labels, rows: SampleIndices) -> _State:
@@ -135,26 +172,3 @@ def _begin(images: Images, labels: Labels, rows: SampleIndices) -> _State:
         margin=clean.new_full((len(rows),), float("inf")),
         numbers=clean.new_empty((len(rows), 0)),
     )
-
-
-def _try(oracle: Oracle, state: _State, moved: Images, adversarial: AllImages) -> _State:
-    """Keep the images with a smaller margin than the best; samples that are misclassified leave.
-
-    A success that the plain network refutes stays as the best image and is checked again when the margin decreases.
-    """
-    logits = oracle.logits(moved, state.rows)
-    margins = margin(logits, state.labels)
-    better = margins < state.margin
-    state = replace(
-        state,
-        best=torch.where(better[:, None, None, None], moved, state.best),
-        margin=torch.where(better, margins, state.margin),
-    )
-    claimed = better & (margins <= 0) if oracle.draws is None else better  # best images of failed attacks count, too
-    if not claimed.any():
-        return state
-    success = claimed.clone()
-    success[claimed] = oracle.successes(logits[claimed], moved[claimed], state.labels[claimed], state.rows[claimed])
-    if not success.any():
-        return state
-    return select_rows(state, record_successes(adversarial, state.rows, moved, success))

@@ -228,7 +228,7 @@ def _attack(text: str, origin: CodeOrigin) -> Perturbation:
             raise SpecError(
                 f"{written} cannot run on a surrogate: it lacks a field early_stop to switch off, and an attack that "
                 "stops at the surrogate's decision boundary transfers poorly.",
-                "Use pgd, bim, mi_fgsm, fgsm or r_fgsm.",
+                "Use pgd, bim, mi_fgsm, fgsm or r_fgsm; square for a surrogate without gradients.",
             )
         component = replace(component, early_stop=False)
     canonical = _adapted_text(parsed.name, component) if is_adapted else spec.text_of(parsed.name, component)

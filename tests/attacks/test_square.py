@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from robustbench_eff.attacks import Oracle
+from robustbench_eff.attacks.losses import margin
 from robustbench_eff.attacks.square import Square
 from robustbench_eff.attacks.square_moves import move, numbers_per_step, start
 from robustbench_eff.attacks.square_windows import two_bumps, window_side
@@ -188,6 +189,28 @@ def test_outcomes_do_not_depend_on_the_batch(digits_standard: Classifier, ball: 
     parts = torch.arange(len(images)).split(7)
     apart = torch.cat([attack(digits_standard, images[part], labels[part], draws[part]) for part in parts])
     assert (together - apart).abs().max() < 1e-5
+
+
+def test_without_early_stop_every_query_lowers_the_margin_further(digits_standard: Classifier) -> None:
+    images, labels = digits(digits_standard, 24)
+
+    def reached(queries: int, restarts: int = 1, early_stop: bool = False) -> Tensor:
+        oracle = Oracle(digits_standard)
+        attack = Square(eps=44 / 255, queries=queries, restarts=restarts, early_stop=early_stop)
+        adversarial = attack(oracle, images, labels)
+        if not early_stop:
+            assert (oracle.effort.num_forwards == queries * restarts).all()
+        with torch.no_grad():
+            return margin(digits_standard(adversarial), labels)
+
+    few, many, again = reached(40), reached(120), reached(40, restarts=2)
+    assert (many <= few).all()
+    assert (many < few).any()
+    assert (again <= few).all()
+    assert (again < few).any()
+    stopped = reached(120, early_stop=True)
+    assert torch.equal(stopped <= 0, many <= 0), "the same samples are broken"
+    assert many[many <= 0].mean() < stopped[many <= 0].mean()
 
 
 def test_more_queries_and_restarts_break_more_samples(digits_standard: Classifier) -> None:
