@@ -277,8 +277,7 @@ def compared(one: Path, two: Path, *, pictures: bool) -> int:
         or (pictures and left.picture(cell) != right.picture(cell))
     ]
     leftovers = [path for path in two.glob("cells/*/*") if ".part" in path.name or "corrupt" in path.name]
-    if different or leftovers:
-        print(f"{len(left.cells())} cells, {len(different)} different, {len(leftovers)} leftover files")
+    print(f"{len(left.cells())} cells, {len(different)} different, {len(leftovers)} leftover files", flush=True)
     return 1 if different or leftovers else 0
 
 
