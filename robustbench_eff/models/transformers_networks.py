@@ -53,6 +53,11 @@ class Description(NamedTuple):
         names, number = self.values.get("id2label"), self.values.get("num_labels")
         return len(names) if isinstance(names, dict) else number if isinstance(number, int) else 2
 
+    @property
+    def says_classes(self) -> bool:
+        """Whether the configuration says how many outputs there are."""
+        return isinstance(self.values.get("id2label"), dict) or isinstance(self.values.get("num_labels"), int)
+
 
 class Network(NamedTuple):
     """What a folder describes."""
@@ -151,7 +156,7 @@ def build(folder: Path, weights: Path | None, description: Description, request:
     Raises:
         ModelError: It is not an image classifier, cannot be built, or does not fit the weights.
     """
-    config, name = _config(folder, description, request), description.name
+    config, name = _config(folder, description, request, drawn=weights is None), description.name
     known = library().MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING
     if not description.runs_code and type(config) not in known:
         raise _not_a_classifier(description)
@@ -167,9 +172,10 @@ def build(folder: Path, weights: Path | None, description: Description, request:
     return Network(module.eval(), config, notes)
 
 
-def _config(folder: Path, description: Description, request: ModelRequest) -> Any:
+def _config(folder: Path, description: Description, request: ModelRequest, *, drawn: bool) -> Any:
     arguments = dict(request.model_args)
-    if request.num_classes is not None:
+    is_own_head = drawn or request.weights is not None or not description.says_classes
+    if request.num_classes is not None and is_own_head:
         arguments["num_labels"] = request.num_classes
     try:
         config, unused = library().AutoConfig.from_pretrained(
