@@ -48,6 +48,7 @@ def test_a_small_file_that_unpacks_to_much_is_refused_before_it_is_read(monkeypa
         (saved(np.arange(9), compressed=False)[:150], "ends in the middle of a variable"),
         (saved(np.arange(9))[:128] + np.array([15, 8], "<u4").tobytes() + b"not zlib", "cannot be read: error"),
     ],
+    ids=["empty", "HDF5", "cut", "cut, not compressed", "not zlib"],
 )
 def test_other_and_damaged_files_are_named(content: bytes, sentence: str, tmp_path: Path) -> None:
     path = tmp_path / "a.mat"
