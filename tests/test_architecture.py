@@ -50,6 +50,7 @@ HOME_OF = {
     "typer": {f"cli/{path.name}" for path in (ROOT / PACKAGE / "cli").glob("*.py")},
     "pydantic": {
         "models/card.py",
+        "registry/models_file.py",
         "registry/suite.py",
         "training/sweep_spec.py",
         "leaderboards/entry.py",

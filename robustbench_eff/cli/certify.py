@@ -27,6 +27,8 @@ from .options import (
     MeanOption,
     ModelArgOption,
     ModelOption,
+    ModelsFileOption,
+    NameOption,
     NumClassesOption,
     QuietOption,
     RadiiOption,
@@ -62,6 +64,8 @@ _NOT_OFFERED = {
 def certify(
     context: typer.Context,
     model: ModelOption = None,
+    name: NameOption = None,
+    models: ModelsFileOption = None,
     sigma: Annotated[
         list[str] | None,
         typer.Option(help="Standard deviation of the noise in units of [0, 1] pixels, such as 0.25; may be repeated."),

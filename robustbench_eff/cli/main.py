@@ -45,6 +45,8 @@ from .options import (
     MeanOption,
     ModelArgOption,
     ModelOption,
+    ModelsFileOption,
+    NameOption,
     NumClassesOption,
     PrecisionOption,
     QuietOption,
@@ -131,6 +133,8 @@ def main() -> None:
 def evaluate(
     context: typer.Context,
     model: ModelOption = None,
+    name: NameOption = None,
+    models: ModelsFileOption = None,
     suite: SuiteOption = "standard",
     benchmark: BenchmarkOption = None,
     attack: AttackOption = None,

@@ -18,31 +18,12 @@ from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.model_sources import FORMS
 from robustbench_eff.registry.suites import SUITES
 
-from .common import (
-    parse_batch_size,
-    parse_geometry,
-    parse_input_size,
-    parse_model_args,
-    parse_numbers,
-    parse_radii,
-    parse_target_ci,
-)
+from .common import parse_batch_size, parse_radii, parse_target_ci
+from .model_requests import model_requests
 
 if TYPE_CHECKING:
     from robustbench_eff.models.request import ModelRequest
 
-MODEL_OPTIONS = (
-    "weights",
-    "num_classes",
-    "mean",
-    "std",
-    "input_size",
-    "geometry",
-    "model_arg",
-    "trust_checkpoint",
-    "random_weights",
-)
-"""Options that apply to one model."""
 _PLAIN = (
     "suite",
     "adapt",
@@ -75,6 +56,16 @@ ModelOption: TypeAlias = Annotated[
     typer.Option(
         help=f"Model: alias, {FORMS}; may be repeated.",
         autocompletion=_complete_model,
+    ),
+]
+NameOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="What tables call the model; one for each --model, in the same order."),
+]
+ModelsFileOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--models", help="YAML file of models: what tables call each, what finds it, and its weights, mean and so on."
     ),
 ]
 SuiteOption: TypeAlias = Annotated[
@@ -234,24 +225,6 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         UsageError: No model is given, an option has a wrong value, or two options exclude each other.
         SpecError: A number or a component cannot be read.
     """
-    from robustbench_eff.models.request import ModelRequest, weights_fields
-
-    models: Sequence[str] = options["model"] or ()
-    if not models:
-        raise UsageError("--model is missing.", "Try: robust-eval --model digits_standard, or --help.")
-    if len(models) > 1 and (given := [name for name in MODEL_OPTIONS if options[name]]):
-        names = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise UsageError(f"{names} would apply to {len(models)} models.", "Give each model its own command.")
-    model_fields = {
-        "num_classes": options["num_classes"],
-        "mean": parse_numbers("--mean", options["mean"]),
-        "std": parse_numbers("--std", options["std"]),
-        "input_size": parse_input_size(options["input_size"]),
-        "geometry": parse_geometry(options["geometry"]),
-        "model_args": parse_model_args(options["model_arg"] or []),
-        "trust_checkpoint": options["trust_checkpoint"],
-        "random_weights": options["random_weights"],
-    }
     settings = Settings(
         benchmarks=tuple(options["benchmark"] or ()),
         attacks=_components("--attack", options["attack"]),
@@ -263,8 +236,7 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         radii=parse_radii(options.get("radii")),
         **{name: options[name] for name in _PLAIN},
     )
-    model_fields |= weights_fields(options["weights"])
-    return RunOptions([ModelRequest(name=name, **model_fields) for name in models], settings)
+    return RunOptions(model_requests(options), settings)
 
 
 def _components(option: str, texts: Sequence[str] | None) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ from .options import (
     MeanOption,
     ModelArgOption,
     ModelOption,
+    ModelsFileOption,
+    NameOption,
     NumClassesOption,
     PrecisionOption,
     RandomWeightsOption,
@@ -63,6 +65,8 @@ LEGEND = (
 def plan(
     context: typer.Context,
     model: ModelOption = None,
+    name: NameOption = None,
+    models: ModelsFileOption = None,
     suite: SuiteOption = "standard",
     benchmark: BenchmarkOption = None,
     attack: AttackOption = None,

@@ -34,7 +34,10 @@ def suggested_commands(
     for request in requests:
         options = {item.option for item in missing_of_models.get(request.name, [])}
         if "" not in options:
-            commands.append(["robust-eval", "--model", request.name, *_model_words(request, bool(options)), *tail])
+            named = ["--name", request.name] if request.found_by else []
+            commands.append(
+                ["robust-eval", "--model", request.form, *named, *_model_words(request, bool(options)), *tail]
+            )
     return "\n  ".join(shlex.join(command) for command in commands)
 
 

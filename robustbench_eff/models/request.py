@@ -59,6 +59,8 @@ class ModelRequest:
 
     name: str
     """Name as the user wrote it, such as `effnet_b0`, `timm:resnet50` or `path/to/file.py:factory`."""
+    found_by: str = ""
+    """What finds the model where `name` is only what the user calls it: any form of name; empty for `name` itself."""
     weights: Path | None = None
     """File of weights to load in place of the model's own."""
     weights_address: Address | None = None
@@ -83,6 +85,11 @@ class ModelRequest:
     """The file that names the model, such as a suite; empty where the user does."""
     random_weights: bool = False
     """Draw the weights that no file gives at random, under a fixed seed; every row then says so."""
+
+    @property
+    def form(self) -> str:
+        """What finds the model."""
+        return self.found_by or self.name
 
     @property
     def origin(self) -> CodeOrigin:

@@ -39,7 +39,7 @@ def missing(request: ModelRequest) -> list[Missing]:
         ModelError: Its source does not know the model.
         MissingExtra: The source needs a package that is not installed.
     """
-    source, target = _resolve(request.name)
+    source, target = _resolve(request.form)
     if request.weights_address is not None:
         request = replace(request, weights=Path(request.weights_address.name))  # a file that will be there
     return source.missing(target, request)
@@ -58,7 +58,7 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
             classifier, or has another number of outputs than the request says.
         DownloadError: The weights cannot be downloaded, or are not those that were asked for.
     """
-    source, target = _resolve(request.name)
+    source, target = _resolve(request.form)
     request = with_local_weights(request)
     built = accounted_for(partial(source.build, target, request), request, device)
     provenance = Provenance(
@@ -102,7 +102,7 @@ def expected_label_space(request: ModelRequest) -> str:
     Raises:
         UsageError: The name does not belong to any source.
     """
-    source, target = _resolve(request.name)
+    source, target = _resolve(request.form)
     return source.label_space(target, request)
 
 

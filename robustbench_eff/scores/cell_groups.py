@@ -137,12 +137,21 @@ def cells_with_unique_names(store: Store, names: Mapping[str, str] | None = None
     """
     cells = store.cells()
     chosen = {cell_id: replace(cells[cell_id], model=name) for cell_id, name in names.items()} if names else cells
+    return with_unique_names(chosen)
+
+
+def with_unique_names(cells: Mapping[str, StoredCell]) -> dict[str, StoredCell]:
+    """Return cells with their models renamed where two different models have one name.
+
+    Args:
+        cells: The cells by id.
+    """
     marks: dict[str, set[str]] = defaultdict(set)
-    for cell in chosen.values():
+    for cell in cells.values():
         marks[cell.model].add(_mark(cell))
     return {
         cell_id: replace(cell, model=f"{cell.model} #{_mark(cell)}") if len(marks[cell.model]) > 1 else cell
-        for cell_id, cell in chosen.items()
+        for cell_id, cell in cells.items()
     }
 
 

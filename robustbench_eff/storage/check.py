@@ -22,6 +22,9 @@ from .stored_cell import StoredCell
 
 FOREIGN = "foreign"
 SET_ASIDE = "set aside"
+DROPPED = "dropped"
+"""Kind of the files of dropped cells, and the folder that they are in."""
+UNFINISHED = "unfinished"
 OWN_FOLDERS = ("cells", "runs", "models")
 _MISSING = "finished by a run and now missing; the same command computes it again"
 _WITHOUT_CHECKSUM = "of an older format, without a checksum"
@@ -125,8 +128,10 @@ def _finding(store: _Store, name: str) -> Finding:
             return _looked_at(store, name, kind, look)
     if path.parts[0] == "set-aside" or ".corrupt-" in path.name:
         return Finding(name=name, kind=SET_ASIDE, note="set aside earlier: never read")
+    if path.parts[0] == DROPPED:
+        return Finding(name=name, kind=DROPPED, note="of a dropped model: never read")
     if path.suffix == ".part":
-        return Finding(name=name, kind="unfinished", note="unfinished, of a run that goes on or was killed: never read")
+        return Finding(name=name, kind=UNFINISHED, note="unfinished, of a run that goes on or was killed: never read")
     if path.parts[0] in OWN_FOLDERS:
         return Finding(name=name, kind=FOREIGN, problem=f"{store.files.path(name)} is no file of a store")
     return Finding(name=name, kind=FOREIGN, note="no file of a store: never read")
