@@ -61,6 +61,8 @@ class Benchmark:
     layout: Layout | None = None
     """Layout of the files of each corruption or sequence, for a published set; else None. The clean images of
     `source_benchmark` are then optional."""
+    files: tuple[str, ...] = ()
+    """Addresses of the files that `--download` fetches, with their hashes: `https://HOST/FILE#sha256=HEX`."""
     jpeg_quality: int | None = None
     """Quality, 1 to 100, at which corrupted images are saved as JPEG, as the published files were; None for never."""
 

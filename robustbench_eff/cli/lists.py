@@ -172,7 +172,7 @@ def _described(item: Benchmark) -> Table:
     lines = {
         "benchmark": f"{item.name}: {item.title}",
         "images": status if status == NOT_FOUND else f"{status}: {where}",
-        "get them": "" if item.open_bundled is not None else item.download_url,
+        "get them": "" if item.open_bundled is not None else _how_to_get(item),
         "pass them": f"--data {source}=PATH, or the environment variable {locations.variable(source)}",
         "size": item.size,
         "licence": item.licence,
@@ -271,3 +271,8 @@ def _print_rows(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Non
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     output_console().print(table)
+
+
+def _how_to_get(benchmark: Benchmark) -> str:
+    option = f", or --data {benchmark.name}=FOLDER --download" if benchmark.files else ""
+    return f"{benchmark.download_url}{option}"

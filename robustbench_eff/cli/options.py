@@ -104,6 +104,13 @@ DataOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(help="Images of a benchmark: NAME=PATH or NAME=hf:ID[@SPLIT][#REVISION]; may be repeated."),
 ]
+DownloadOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--download",
+        help="Download the images of each --data NAME=FOLDER into that folder, where they are not there yet.",
+    ),
+]
 ClassOrderOption: TypeAlias = Annotated[
     str | None,
     typer.Option(
@@ -225,18 +232,36 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
         UsageError: No model is given, an option has a wrong value, or two options exclude each other.
         SpecError: A number or a component cannot be read.
     """
+    requests = model_requests(options)
     settings = Settings(
         benchmarks=tuple(options["benchmark"] or ()),
         attacks=_components("--attack", options["attack"]),
         corruptions=_components("--corruption", options["corruption"]),
-        data=locations.from_options(options["data"] or []),
+        data=_data(options["data"] or [], download=options["download"]),
         batch_size=parse_batch_size(options["batch_size"]),
         compile=options["compile_model"],
         target_ci=parse_target_ci(options["target_ci"]),
         radii=parse_radii(options.get("radii")),
         **{name: options[name] for name in _PLAIN},
     )
-    return RunOptions(model_requests(options), settings)
+    return RunOptions(requests, settings)
+
+
+def _data(texts: Sequence[str], *, download: bool) -> dict[str, str]:
+    """The locations that --data names; those of images to download become the downloaded files."""
+    named = locations.from_options(texts)
+    if not download:
+        return named
+    if not named:
+        raise UsageError("--download needs the folder to download into.", "For example --data cifar10=data --download.")
+    from robustbench_eff.benchmarks.downloaded_images import download_images
+    from robustbench_eff.registry.build_benchmark import benchmark
+
+    for name, place in named.items():
+        if place.startswith("hf:"):
+            raise UsageError(f"--data {name}={place} is not a folder to download into.", "Leave out --download.")
+        named[name] = str(download_images(benchmark(name, None), Path(place).expanduser()))
+    return named
 
 
 def _components(option: str, texts: Sequence[str] | None) -> tuple[str, ...]:

@@ -29,6 +29,10 @@ class Address:
     """Address without the part after `#`."""
     sha256: str = ""
     """Hash that the content must have, 64 hexadecimal digits or the first 8 or more; empty for any content."""
+    what: str = "file of weights"
+    """What the file is, for messages."""
+    option: str = "--weights FILE"
+    """How a user passes the file instead of its address."""
 
     def __str__(self) -> str:
         """Return the address for messages and records: without passwords, tokens and signatures."""

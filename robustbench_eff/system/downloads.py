@@ -56,7 +56,7 @@ def fetch(address: Address) -> Download:
     if forbidden:
         raise DownloadError(
             f"{address} is not in the cache, and {forbidden} forbids to download it.",
-            f"Unset {forbidden}, or pass the file itself: --weights FILE.",
+            f"Unset {forbidden}, or pass the file itself: {address.option}.",
         )
     with _disk_errors(folder), alone(_unfinished(folder, address.url).with_suffix(".lock"), f"downloads {address}"):
         kept = _kept(folder, address)  # another process may have finished it

@@ -34,7 +34,6 @@ LONGEST_PAUSE_SECONDS = 60.0
 """Longest wait that a server may ask for."""
 MAX_REDIRECTS = 10
 CHUNK_BYTES = 2**20
-BY_HAND = "Download it with a browser, and pass the file: --weights FILE."
 
 
 class Unreachable(DownloadError):
@@ -135,9 +134,18 @@ def _check_beginning(address: Address, answer: requests.Response, chunk: bytes) 
     if is_page or (placeholder is not None and "page" in placeholder.what):
         title = re.search(rb"<title[^>]*>\s*([^<]{1,80})", chunk[:CHUNK_BYTES], re.IGNORECASE)
         named = f" ({' '.join(title[1].decode(errors='replace').split())!r})" if title else ""
-        raise DownloadError(f"{address} is a web page{named}, not a file of weights.", instead(address))
+        raise DownloadError(f"{address} is a web page{named}, not a {address.what}.", instead(address))
     assert placeholder is not None
     raise DownloadError(f"{address} {placeholder.what}.", instead(address))
+
+
+def by_hand(address: Address) -> str:
+    """Return how to do without this download.
+
+    Args:
+        address: The address that a user gave.
+    """
+    return f"Download it with a browser, and pass the file: {address.option}."
 
 
 def instead(address: Address) -> str:
@@ -148,14 +156,14 @@ def instead(address: Address) -> str:
     """
     host, url = address.host, str(address)
     if host.endswith(("google.com", "sharepoint.com", "live.com", "1drv.ms", "mega.nz", "baidu.com")):
-        return f"This site asks for a click or a login, which no program can give. {BY_HAND}"
+        return f"This site asks for a click or a login, which no program can give. {by_hand(address)}"
     if host.endswith("dropbox.com"):
         return f"Use its direct form: {re.sub(r'[?&]dl=0', '', url)}{'&' if '?rlkey' in url else '?'}dl=1"
     if host in ("github.com", "huggingface.co", "gitlab.com") and "/blob/" in url:
         return f"Use its direct form: {url.replace('/blob/', '/resolve/' if 'huggingface' in host else '/raw/')}"
     if host == "raw.githubusercontent.com":
         return f"Use the address of the file itself: {url.replace(host, 'media.githubusercontent.com/media')}"
-    return f"Use the address of the file itself, where there is one. Else: {BY_HAND}"
+    return f"Use the address of the file itself, where there is one. Else: {by_hand(address)}"
 
 
 def _check_status(address: Address, answer: requests.Response, part: Path) -> None:
@@ -165,21 +173,21 @@ def _check_status(address: Address, answer: requests.Response, part: Path) -> No
         return
     if code in (206, 416):  # another part than asked for: begin anew
         part.unlink(missing_ok=True)
-        raise Unreachable(f"{address.host} sends another part of the file than it was asked for.", BY_HAND)
+        raise Unreachable(f"{address.host} sends another part of the file than it was asked for.", by_hand(address))
     said = f"{address} cannot be downloaded: {answer.url.split('/')[2].rpartition('@')[2]} answers {code}"
     if code in _REFUSALS:
         what, remedy = _REFUSALS[code]
         if code in (401, 403) and is_on_hub(answer.url):
             remedy = f"Accept the terms of the model on its page where it has any, then {LOG_IN}."
-        raise DownloadError(f"{said}, {what}.", remedy)
+        raise DownloadError(f"{said}, {what}.", remedy.format(by_hand=by_hand(address)))
     if code == 429 or code >= 500:
-        raise _later(said, code, answer.headers)
-    raise DownloadError(f"{said} ({answer.reason}).", BY_HAND)
+        raise _later(address, said, code, answer.headers)
+    raise DownloadError(f"{said} ({answer.reason}).", by_hand(address))
 
 
 _REFUSALS: Mapping[int, tuple[str, str]] = {
-    401: ("it wants a login", f"Put name and password of the host into ~/.netrc. Or: {BY_HAND}"),
-    403: ("it forbids the download", f"A link may have expired, or be for members only. {BY_HAND}"),
+    401: ("it wants a login", "Put name and password of the host into ~/.netrc. Or: {by_hand}"),
+    403: ("it forbids the download", "A link may have expired, or be for members only. {by_hand}"),
     404: ("there is no such file", "Check the address; a private file is hidden in this way, too."),
     407: (
         "the proxy wants a login",
@@ -190,11 +198,11 @@ _REFUSALS: Mapping[int, tuple[str, str]] = {
 """What refusals mean, and what to do."""
 
 
-def _later(said: str, code: int, headers: Mapping[str, str]) -> Unreachable:
+def _later(address: Address, said: str, code: int, headers: Mapping[str, str]) -> Unreachable:
     asked = headers.get("Retry-After", "")
     what = "too many requests" if code == 429 else "the server has failed"
     wait = f"Repeat the command in {asked} seconds." if asked.isdigit() else "Repeat the command later."
-    error = Unreachable(f"{said}, {what}.", f"{wait} Or: {BY_HAND}")
+    error = Unreachable(f"{said}, {what}.", f"{wait} Or: {by_hand(address)}")
     error.pause_seconds = float(asked) if asked.isdigit() else None
     return error
 
@@ -207,15 +215,16 @@ def _explained(address: Address, url: str, error: Exception, part: Path) -> Down
     host = Address(url).host
     inner = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(error, requests.TooManyRedirects):
-        return DownloadError(f"{address} is redirected more than {MAX_REDIRECTS} times, in a circle.", BY_HAND)
+        return DownloadError(f"{address} is redirected more than {MAX_REDIRECTS} times, in a circle.", by_hand(address))
     if isinstance(error, requests.exceptions.InvalidSchema | requests.exceptions.InvalidURL):
-        return DownloadError(f"{address} is redirected to what is no web address: {reason(error)}.", BY_HAND)
+        return DownloadError(f"{address} is redirected to what is no web address: {reason(error)}.", by_hand(address))
     if isinstance(error, requests.exceptions.ProxyError):
         return Unreachable(f"The proxy of {host} cannot be used: {reason(inner or error)}.", "Check HTTPS_PROXY.")
     if isinstance(error, requests.exceptions.SSLError):
         return DownloadError(
             f"{host} cannot prove that it is {host}: {reason(inner or error)}.",
-            f"Check the clock; name the certificates of your company's proxy in REQUESTS_CA_BUNDLE. Or: {BY_HAND}",
+            "Check the clock; name the certificates of your company's proxy in REQUESTS_CA_BUNDLE. "
+            f"Or: {by_hand(address)}",
         )
     if isinstance(inner, NameResolutionError):
         return Unreachable(f"The name {host} is not known.", "Check the address, and that this machine has a network.")
@@ -225,7 +234,7 @@ def _explained(address: Address, url: str, error: Exception, part: Path) -> Down
         came = part.stat().st_size if part.exists() else 0
         return Unreachable(
             f"{host} ended the download of {address} too early, after {came:,} bytes.",
-            f"Repeat the command: it continues there, if the server can. Or: {BY_HAND}",
+            f"Repeat the command: it continues there, if the server can. Or: {by_hand(address)}",
         )
     return Unreachable(f"{host} cannot be reached: {reason(inner or error)}.", "Check the network and the address.")
 

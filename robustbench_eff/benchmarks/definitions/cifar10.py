@@ -22,6 +22,11 @@ CIFAR10 = Benchmark(
     size="10,000 images, 163 MB",
     num_classes=10,
     class_index=lambda: {name: index for index, name in enumerate(CLASSES)},
+    # The hash is that of Keras and of torchvision's data sets.
+    files=(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
+        "#sha256=6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+    ),
 )
 
 CIFAR10_C_GENERATED = dataclasses.replace(
@@ -46,6 +51,7 @@ CIFAR10_C = dataclasses.replace(
     download_url="https://zenodo.org/record/2535967",
     size="950,000 images, 2.9 GB (unverified)",
     layout=ARRAYS,
+    files=(),
 )
 CIFAR10_P = dataclasses.replace(
     CIFAR10_C,

@@ -24,6 +24,13 @@ CLASSES = tuple(_NAMES.split())
 """Names in the order of their indices, which is alphabetical."""
 
 
+# The hash is that of Keras and of torchvision's data sets.
+_FILES = (
+    "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz"
+    "#sha256=85cd44d02ba6437773c5bbd22e183051d648de2e7d6b014e1ef29b855ba677a7",
+)
+
+
 def class_index() -> dict[str, int]:
     """Return the index of every class name; uoft-cs/cifar100 on the hub calls the crab `cra`."""
     return {name: index for index, name in enumerate(CLASSES)} | {"cra": CLASSES.index("crab")}
@@ -47,6 +54,7 @@ def _cifar100(cifar10: Benchmark) -> Benchmark:
         class_index=class_index,
         select_images=_refuse_cifar10,
         source_benchmark=None if cifar10.source_benchmark is None else "cifar100",
+        files=_FILES if cifar10.files else (),
     )
 
 
