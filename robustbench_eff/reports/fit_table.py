@@ -12,6 +12,8 @@ from rich.text import Text
 
 NARROWEST = 14
 """Columns of the terminal into which a name is folded at most."""
+LONGEST_WORD = 24
+"""Letters of a word above which it may be split."""
 
 
 def print_table(table: Table, console: Console) -> None:
@@ -29,6 +31,7 @@ def print_table(table: Table, console: Console) -> None:
         console.print(table)
         return
     for part in _parts(_stacked(table), console.width):
+        _share_out(part.columns, console.width)
         width = max(_needed(part.columns), console.width)
         lines = console.render(part, console.options.update(width=width))
         console.print(Segments(lines), soft_wrap=True, end="")
@@ -81,11 +84,28 @@ def _text(cell: object) -> Text:
     return cell if isinstance(cell, Text) else Text(str(cell))
 
 
-def _needed(columns: Sequence[Column]) -> int:
-    """The width below which something would be cut, or a name folded into fewer than NARROWEST."""
-    width = 3 * len(columns) + 1
+def _share_out(columns: Sequence[Column], width: int) -> None:
+    """Give the columns of names the width that is left, so that rich does not split a word of one to widen another."""
+    left = width - _needed(columns)
     for column in columns:
-        lines = [line for cell in (column.header, *column.cells) for line in _text(cell).plain.split("\n")]
-        widest = max(map(cell_len, lines))
-        width += widest if column.no_wrap else min(NARROWEST, widest)
-    return width
+        if not column.no_wrap:
+            own, widest = _least(column), max(map(cell_len, _lines(column)))
+            column.width = min(widest, own + max(0, left))
+            left -= column.width - own
+
+
+def _needed(columns: Sequence[Column]) -> int:
+    """The width below which something would be cut, a word split, or a name folded into fewer than NARROWEST."""
+    return 3 * len(columns) + 1 + sum(map(_least, columns))
+
+
+def _least(column: Column) -> int:
+    widest = max(map(cell_len, _lines(column)))
+    if column.no_wrap:
+        return widest
+    longest = max((cell_len(word) for line in _lines(column) for word in line.split()), default=0)
+    return min(widest, max(NARROWEST, min(longest, LONGEST_WORD)))
+
+
+def _lines(column: Column) -> list[str]:
+    return [line for cell in (column.header, *column.cells) for line in _text(cell).plain.split("\n")]
