@@ -1,6 +1,6 @@
 """Every table as a terminal of 80 columns shows it, compared with a stored copy; wider ones say the same numbers.
 
-    python tests/golden/test_tables.py        # writes the copies again; read the difference before it is committed
+python tests/golden/test_tables.py        # writes the copies again; read the difference before it is committed
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def compared(place: Path) -> Path:
 
 
 SCENES: dict[str, tuple[Callable[[Path], Path] | None, tuple[str, ...]]] = {
-    **{f"score, {name}": ((lambda place, name=name: write(place, STORES[name])), ("score", "STORE")) for name in STORES},
+    **{
+        f"score, {name}": ((lambda place, name=name: write(place, STORES[name])), ("score", "STORE")) for name in STORES
+    },
     "score by class": (compared, ("score", "STORE", "--by-class", "--confusion")),
     "compare two": (compared, ("compare", "standard", "smooth", "--store", "STORE")),
     "compare three": (compared, ("compare", "standard", "adversarially trained", "smooth", "--store", "STORE")),
