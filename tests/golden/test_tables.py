@@ -27,15 +27,14 @@ NUMBER = re.compile(r"\[[^\]\n]*\d\]|(?<![\w.\[/])[-−+]?\d[\d.,]*\d|(?<![\w.\[
 
 def compared(place: Path) -> Path:
     """Three models that differ, on two attacks."""
-    parts = [
-        part
-        for model, right, robust in (("standard", 46, 9), ("adversarially trained", 38, 27), ("smooth", 40, 30))
-        for part in (
-            clean(first_of(50, right), model=model, model_digest=model),
-            attacked("fgsm(eps=8/255)", first_of(50, right), first_of(50, robust), 8 / 255, model=model, model_digest=model),
-            attacked("pgd(eps=8/255)", first_of(50, right), first_of(50, robust - 5), 8 / 255, model=model, model_digest=model),
-        )
-    ]  # fmt: skip
+    parts = []
+    for model, right, robust in (("standard", 46, 9), ("adversarially trained", 38, 27), ("smooth", 40, 30)):
+        named, is_right = {"model": model, "model_digest": model}, first_of(50, right)
+        parts += [
+            clean(is_right, **named),
+            attacked("fgsm(eps=8/255)", is_right, first_of(50, robust), 8 / 255, **named),
+            attacked("pgd(eps=8/255)", is_right, first_of(50, robust - 5), 8 / 255, **named),
+        ]
     return write(place, parts)
 
 
