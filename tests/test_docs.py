@@ -19,7 +19,10 @@ import render_layouts
 import render_reference
 from robustbench_eff import Settings, TrainSettings, evaluate, load_classifier, testing
 from robustbench_eff.attacks import PGD
+from robustbench_eff.core import flags
 from robustbench_eff.core.metric import METRICS, metric_of
+from robustbench_eff.evaluation.recognise import ANOTHER_MODEL
+from robustbench_eff.models.outputs import BOUNDED
 from robustbench_eff.registry import build_adaptation, build_defense, build_styliser
 from robustbench_eff.registry.adaptations import ADAPTATIONS
 from robustbench_eff.registry.attacks import ATTACKS
@@ -32,6 +35,7 @@ from robustbench_eff.registry.sequences import SEQUENCES
 from robustbench_eff.registry.stylisers import STYLISERS
 from robustbench_eff.registry.suites import SUITES
 from robustbench_eff.scores.masking_checks import CHECKS
+from robustbench_eff.scores.one_pixel import UNLIKE_THE_PAPER
 from running import accuracies
 from small_models import USER_MODEL
 
@@ -160,6 +164,25 @@ def test_the_table_of_scores_has_every_metric_that_the_package_computes() -> Non
     assert {metric.name for metric in explained if metric} == {
         metric.name for metric in METRICS.values() if metric.section != "other"
     }
+
+
+def test_every_flag_is_explained_with_what_to_do() -> None:
+    page = PAGES["docs/is-my-number-right.md"]
+    beginnings = (
+        *(flags.MASKING_SUSPECTED, flags.UNRELIABLE, flags.AT_CHANCE, flags.FAILED, *flags.PARTIAL, flags.NOT_FINITE),
+        *(
+            BOUNDED,
+            ANOTHER_MODEL,
+            UNLIKE_THE_PAPER.partition(",")[0],
+            "random_output",
+            "left_threat_model",
+            "not_finite",
+        ),
+        *("draws at random: ", "not identified, so never reused: ", "class names differ: ", "unknown distances: "),
+        *("abstained: ", "no radius above", "random weights: ", "weights not checked: ", "left out"),
+    )
+    assert [text for text in beginnings if text.strip().partition(":")[0] not in page] == []
+    assert all(name in page for name in CHECKS)
 
 
 def test_every_kind_of_plugin_is_described() -> None:
