@@ -99,8 +99,8 @@ class Square:
         images, labels = attack_inputs(images, labels)
         draws = RandomStreams.given(draws, images)
         adversarial = images.clone()
-        smallest = images.new_full((len(images),), float("inf"))
         with Oracle.open(classifier, images, labels) as oracle:
+            smallest = images.new_full((len(images),), float("inf"))
             for rows in memory_chunks(images, 1):
                 for restart in range(self.restarts):
                     if len(rows):

