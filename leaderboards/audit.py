@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from robustbench_eff.core.infinity import strict_json
+from robustbench_eff.core.markdown_text import as_markdown
 
 from .entry import Entry, Kind, Result, Unit
 from .table import number_text
-from .table_formats import as_text, no_formula
+from .table_formats import no_formula
 
 ATTACK = "attack"
 """Family of entries whose published numbers are those of an attack on several models."""
@@ -153,11 +154,11 @@ def lines(differences: Sequence[Difference], digits: int = 2) -> list[list[str]]
         protocols = (difference.measured_under, f"{difference.kind}: {difference.protocol}")
         rows.append(
             [
-                *map(as_text, names),
+                *map(as_markdown, names),
                 *numbers,
                 f"**{value}**" if difference.is_certain else value,
                 _interval_text(difference, digits),
-                *map(as_text, (*protocols, "; ".join(difference.flags))),
+                *map(as_markdown, (*protocols, "; ".join(difference.flags))),
             ]
         )
     return rows

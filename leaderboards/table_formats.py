@@ -14,12 +14,11 @@ from operator import itemgetter
 from typing import Any
 
 from robustbench_eff.core.infinity import strict_json
+from robustbench_eff.core.markdown_text import as_markdown
 
 from .grid import Cell, Label, by_model, by_number
 from .latex import latex
 from .table import Table
-
-_MARKDOWN = {mark: f"\\{mark}" for mark in "\\|*_`<>[]~&$"}
 
 
 def markdown(table: Table, *, transposed: bool = False) -> str:
@@ -34,22 +33,23 @@ def markdown(table: Table, *, transposed: bool = False) -> str:
     lines = [[*grid.corner, *map(_markdown_label, grid.heads)], rule]
     lines += [[*map(_markdown_label, line.names), *map(_markdown_cell, line.cells)] for line in grid.lines]
     notes = [
-        f"<sup>{number}</sup> {kind}: {as_text(str(protocol))}" for (kind, protocol), number in table.protocols.items()
+        f"<sup>{number}</sup> {kind}: {as_markdown(str(protocol))}"
+        for (kind, protocol), number in table.protocols.items()
     ]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return (
-        f"**{as_text(table.title)}**\n\n{body}\n\n"
-        + "<br>\n".join([*notes, *map(as_text, (*table.warnings, table.legend))])
+        f"**{as_markdown(table.title)}**\n\n{body}\n\n"
+        + "<br>\n".join([*notes, *map(as_markdown, (*table.warnings, table.legend))])
         + "\n"
     )
 
 
 def _markdown_label(label: Label) -> str:
-    return as_text(label.text) + ("" if label.note is None else f"<sup>{label.note}</sup>")
+    return as_markdown(label.text) + ("" if label.note is None else f"<sup>{label.note}</sup>")
 
 
 def _markdown_cell(cell: Cell) -> str:
-    marked = f"**{as_text(cell.number)}**" if cell.is_best else as_text(cell.number)
+    marked = f"**{as_markdown(cell.number)}**" if cell.is_best else as_markdown(cell.number)
     return f"{marked} {cell.interval}".strip()
 
 
@@ -156,20 +156,6 @@ TRANSPOSED: Mapping[str, Callable[[Table], str]] = {
     "tex": partial(latex, transposed=True),
 }
 """The same with a column for every model. JSON lists columns and rows of the table, whichever way it is shown."""
-
-
-def as_text(text: str) -> str:
-    """Return text in which Markdown does not interpret anything, on one line.
-
-    Args:
-        text: Any text.
-    """
-    return "".join(_MARKDOWN.get(mark, mark) for mark in _one_line(text))
-
-
-def _one_line(text: str) -> str:
-    """Replace line breaks and unprintable characters by spaces."""
-    return "".join(mark if mark.isprintable() else " " for mark in text)
 
 
 def no_formula(value: Any) -> Any:

@@ -73,7 +73,7 @@ def test_json_prints_one_object_and_nothing_else(tmp_path: Path) -> None:
     answer = robust_eval(*QUICK, "--json", folder=tmp_path)
     found = json.loads(answer.stdout)
     assert answer.stdout.count("\n") == 1
-    assert set(found) == {"checks", "scores", "store", "missing", "failed", "incomplete_means"}
+    assert set(found) == {"checks", "scores", "store", "missing", "failed", "incomplete_means", "requirements"}
     assert [(score["perturbation"], score["metric"]) for score in found["scores"]] == [
         *(
             ("none", metric)

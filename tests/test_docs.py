@@ -237,7 +237,7 @@ def test_every_spec_text_in_the_documentation_builds() -> None:
         elif name in STYLISERS:
             build_styliser.styliser(spec)
         else:
-            assert name in ("small_cnn", "evaluate", "load_classifier"), spec
+            assert name in ("small_cnn", "evaluate", "load_classifier", "worst_case"), spec
 
 
 def test_every_benchmark_named_in_the_documentation_exists() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import time
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
@@ -49,3 +52,29 @@ def test_the_slurm_script_starts_a_head_and_a_worker_and_then_the_run(tmp_path: 
     while not expected <= said:  # the first two are begun in the background
         assert time.monotonic() < deadline, said
         said = {line.partition("--nodelist=")[2] for line in (tmp_path / "log").read_text().splitlines()}
+
+
+def test_the_workflow_for_github_runs_and_its_gate_holds(tmp_path: Path) -> None:
+    """Its commands as the runner's shell takes them, one after the other, in a folder that only the store survives."""
+    workflow = yaml.safe_load((EXAMPLES / "github-action.yml").read_text())
+    (job,) = workflow["jobs"].values()
+    assert workflow[True] == {"pull_request": None} and workflow["permissions"] == {"contents": "read"}
+    steps = job["steps"]
+    pinned = [step["uses"].partition("@")[2] for step in steps if "uses" in step]
+    assert pinned and all(len(commit) == 40 for commit in pinned)
+    paths = {step["with"]["path"] for step in steps if "cache" in step.get("uses", "")}
+    commands = [step["run"] for step in steps if step.get("run", "").startswith("robust-eval ")]
+    assert len(commands) == 3 and all(f"--store {path}" in command for path in paths for command in commands)
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "OMP_NUM_THREADS": "1",
+    }
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-eo", "pipefail", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "✅ Robustness: 2 of 2 required numbers met" in (tmp_path / "summary.md").read_text()
+    assert ET.parse(tmp_path / "robustness.xml").getroot().get("failures") == "0"

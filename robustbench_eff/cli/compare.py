@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+from rich.console import Console
 
 from robustbench_eff.benchmarks import locations
-from robustbench_eff.core.errors import UsageError
+from robustbench_eff.core.errors import NotMet, UsageError
 from robustbench_eff.core.result_file import refuse_to_overwrite
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 
@@ -43,11 +44,21 @@ def compare(
     pictures: Annotated[Path | None, typer.Option(help="PNG file: draw some of those samples.")] = None,
     data: Annotated[list[str] | None, typer.Option(help="Images for --pictures: NAME=PATH.")] = None,
     alexnet_baseline: AlexNetOption = None,
+    fail_if_worse: Annotated[
+        bool,
+        typer.Option(
+            "--fail-if-worse", help="Exit with 3 where the second of two models is worse in a score, with confidence."
+        ),
+    ] = False,
+    margin: Annotated[
+        float, typer.Option(help="For --fail-if-worse: points by which it may be worse, of scores in %.")
+    ] = 0.0,
     as_json: JsonOption = False,
 ) -> None:
     """Compare models on the same samples: paired differences and tests for two, rank intervals for more."""
     with error_boundary():
         _check_arguments(models, flips, pictures)
+        _check_gate(models, margin, fail_if_worse=fail_if_worse)
         refuse_to_overwrite(flips, [store, *models, alexnet_baseline, pictures])
         refuse_to_overwrite(pictures, [store, *models])
         comparable = _comparable(models, store, alexnet_baseline)
@@ -66,6 +77,8 @@ def compare(
 
             sheet = draw_flips(flipped, models[0], models[1], locations.from_options(data or []))
             write_png(sheet, pictures)
+        if fail_if_worse:
+            _fail_if_worse(comparable.contributions, margin / 100, error_console() if as_json else output_console())
 
 
 class _Comparable(NamedTuple):
@@ -84,6 +97,34 @@ def _check_arguments(models: Sequence[str], flips: Path | None, pictures: Path |
         raise UsageError(f"--pictures must be a PNG file, got {pictures}.", "For example --pictures flips.png.")
     if len(models) > 2 and (flips or pictures):
         raise UsageError(f"--flips and --pictures compare two models, got {len(models)}.", "Compare two at a time.")
+
+
+def _check_gate(models: Sequence[str], margin: float, *, fail_if_worse: bool) -> None:
+    if fail_if_worse and len(models) > 2:
+        raise UsageError(f"--fail-if-worse compares two models, got {len(models)}.", "Compare two at a time.")
+    if margin and not fail_if_worse:
+        raise UsageError("--margin applies to --fail-if-worse, which was not given.", "Add --fail-if-worse.")
+    if not 0 <= margin < 100:
+        raise UsageError(f"--margin must be a number of points from 0 to 100, got {margin}.", "For example --margin 2.")
+
+
+def _fail_if_worse(contributions: Sequence[dict[str, SampleContributions]], margin: float, console: Console) -> None:
+    """Raise NotMet where the second model is worse, or lacks a score that the first one has."""
+    from robustbench_eff.reports import comparison_table
+    from robustbench_eff.scores.compare import compare
+    from robustbench_eff.scores.worse import not_comparable, worse
+
+    rows, missing = compare(*contributions), not_comparable(*contributions)
+    found = worse(rows, margin)
+    lines = [*comparison_table.worse_lines(found), *(f"NOT COMPARED: {text}: only A has it" for text in missing)]
+    for line in lines:
+        print_line(console, line)
+    if found:
+        by = f" by more than {100 * margin:g} points" if margin else ""
+        raise NotMet(f"B is worse than A{by} in {len(found)} of {len(rows)} scores.")
+    if missing:
+        hint = "Evaluate both with the same suite, data, limit and seed."
+        raise NotMet(f"Of B there is no number for {len(missing)} of what A was evaluated on.", hint)
 
 
 def _comparable(models: Sequence[str], store: str, alexnet_baseline: Path | None) -> _Comparable:

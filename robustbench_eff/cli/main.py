@@ -23,9 +23,11 @@ from .compare import compare
 from .conflict import conflict
 from .convert import convert
 from .corrupt import corrupt
+from .gate import NO_GATE, Gate, GateListener, parse_gate
 from .leaderboard import leaderboard_app
 from .lists import list_app
 from .options import (
+    AcceptDoubtedOption,
     AdaptOption,
     AlexNetOption,
     AttackOption,
@@ -42,6 +44,7 @@ from .options import (
     GeometryOption,
     InputSizeOption,
     JsonOption,
+    JunitOption,
     LimitOption,
     MeanOption,
     ModelArgOption,
@@ -53,6 +56,7 @@ from .options import (
     QuietOption,
     RandomWeightsOption,
     RayAddressOption,
+    RequireOption,
     RunOptions,
     SeedOption,
     ShardSizeOption,
@@ -61,6 +65,7 @@ from .options import (
     StdOption,
     StoreOption,
     SuiteOption,
+    SummaryOption,
     TargetCiOption,
     TrustCodeOption,
     TrustOption,
@@ -96,8 +101,8 @@ How robust is this image classifier, really?
     robust-eval score robust-eval-store
 
 Repeat a command to resume it. Exit codes: 0 success, 1 failure while running,
-2 wrong usage or missing input, 128 and the number of the
-signal if one stopped the run (130 for Ctrl-C).
+2 wrong usage or missing input, 3 a number that is not what --require demands,
+128 and the number of the signal if one stopped the run (130 for Ctrl-C).
 """
 
 app = typer.Typer(
@@ -171,6 +176,10 @@ def evaluate(
     store: StoreOption = DEFAULT_STORE,
     alexnet_baseline: AlexNetOption = None,
     skip_missing: SkipMissingOption = False,
+    require: RequireOption = None,
+    accept_doubted: AcceptDoubtedOption = False,
+    junit: JunitOption = None,
+    summary: SummaryOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
@@ -183,7 +192,9 @@ def evaluate(
         if context.invoked_subcommand is not None:
             _refuse_options_before_command(context, context.invoked_subcommand)
             return
-        run_and_print(parse_run_options(context.params), as_json=as_json, quiet=quiet)
+        run = parse_run_options(context.params)
+        gate = parse_gate(context.params, [run.settings.store])
+        run_and_print(run, gate, as_json=as_json, quiet=quiet)
 
 
 def _refuse_options_before_command(context: typer.Context, command: str) -> None:
@@ -196,11 +207,12 @@ def _refuse_options_before_command(context: typer.Context, command: str) -> None
         raise UsageError(message, f"Options of `{command}` follow its name; see robust-eval {command} --help.")
 
 
-def run_and_print(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
-    """Evaluate models and print the scores.
+def run_and_print(run: RunOptions, gate: Gate = NO_GATE, *, as_json: bool, quiet: bool) -> None:
+    """Evaluate models and print the scores, and whether they are what is required.
 
     Args:
         run: The models and the settings.
+        gate: What is required.
         as_json: Print one JSON object instead of tables.
         quiet: Print no progress.
     """
@@ -213,11 +225,15 @@ def run_and_print(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
     try:
         # The user's model may print; stdout is for the result.
         with redirect_stdout(sys.stderr), reported_to(ignore_progress) if quiet else nullcontext():
-            result = evaluate_models(*run.models, settings=run.settings, listener=display)
+            listener = GateListener(display, gate)
+            result = evaluate_models(*run.models, settings=run.settings, listener=listener)
     except KeyboardInterrupt as interrupt:
         raise interrupted(f"The outcomes so far are in {run.settings.store}.", interrupt) from interrupt
+    judgements = gate.judge_and_write(result.scores)
     if as_json:
-        print(json_report.json_object(result.scores, result.store, result.missing, result.verdicts, result.failed))
+        parts = (result.scores, result.store, result.missing, result.verdicts, result.failed)
+        print(json_report.json_object(*parts, judgements))
+        gate.finish(judgements, error_console())
         result.check()
         return
     score_tables.score_table(result.scores, output_console())
@@ -230,6 +246,7 @@ def run_and_print(run: RunOptions, *, as_json: bool, quiet: bool) -> None:
     for item in result.missing:
         print_line(error_console(), f"skipped, missing: {item}")
     print_line(output_console(), f"Outcomes: {result.store}")
+    gate.finish(judgements, output_console())
     result.check()
 
 

@@ -206,6 +206,25 @@ RadiiOption: TypeAlias = Annotated[
     str | None,
     typer.Option(help="L2 radii of certified accuracies, such as 0,0.25,0.5; by default a grid that suits the noise."),
 ]
+RequireOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="What a number must reach, such as 'pgd(eps=1/255) >= 30 %', 'clean >= 0.9 for MODEL on BENCHMARK' or "
+        "'mCE <= 80'; its 95 % interval is compared, in 'value(clean) >= 0.9' the value; exit code 3 if it does not; "
+        "may be repeated."
+    ),
+]
+AcceptDoubtedOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--accept-doubted", help="Let numbers meet --require that gradient masking may have made too good."),
+]
+JunitOption: TypeAlias = Annotated[
+    Path | None, typer.Option(help="XML file: also write what became of each --require, as JUnit tests.")
+]
+SummaryOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help="Markdown file: also write numbers and requirements, as for a pull request."),
+]
 SkipMissingOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-missing", help="Skip evaluations whose models or images are missing.")
 ]

@@ -7,8 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .common import error_boundary, output_console, parse_radii
-from .options import AlexNetOption, JsonOption, RadiiOption
+from .common import error_boundary, error_console, output_console, parse_radii
+from .gate import parse_gate
+from .options import (
+    AcceptDoubtedOption,
+    AlexNetOption,
+    JsonOption,
+    JunitOption,
+    RadiiOption,
+    RequireOption,
+    SummaryOption,
+)
 
 if TYPE_CHECKING:
     from robustbench_eff.scores.score import Score
@@ -39,6 +48,10 @@ def score(
         Path | None, typer.Option(help="CSV file: also write how often each class is predicted for each true class.")
     ] = None,
     radii: RadiiOption = None,
+    require: RequireOption = None,
+    accept_doubted: AcceptDoubtedOption = False,
+    junit: JunitOption = None,
+    summary: SummaryOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
@@ -51,7 +64,9 @@ def score(
         from robustbench_eff.scores.masking_checks import store_verdicts
         from robustbench_eff.storage.store import Store
 
+        options = {"require": require, "junit": junit, "summary": summary, "accept_doubted": accept_doubted}
         outs = (heat_map, by_class, confusion)
+        gate = parse_gate(options, [store, alexnet_baseline, trials_file, *outs])
         for number, out in enumerate(outs):
             refuse_to_overwrite(out, [store, alexnet_baseline, trials_file, *outs[:number]])
         opened = Store.existing(store)
@@ -66,12 +81,14 @@ def score(
             heat_map_report.write(scores, heat_map)
         if by_class is not None or confusion is not None:
             _write_classes(opened, by_class, confusion)
+        judgements = gate.judge_and_write(scores)
         if as_json:
-            print(json_report.json_object(scores, str(store), [], verdicts))
+            print(json_report.json_object(scores, str(store), [], verdicts, judgements=judgements))
         else:
             score_tables.score_table(scores, output_console())
             incomplete_means.incomplete_lines(scores, output_console())
             verdict_report.verdict_lines(verdicts, output_console())
+        gate.finish(judgements, error_console() if as_json else output_console())
 
 
 def _write_classes(store: Store, by_class: Path | None, confusion: Path | None) -> None:

@@ -102,6 +102,12 @@ class EvaluationError(RobustEvalError):
     """A failure during the evaluation of samples."""
 
 
+class NotMet(RobustEvalError):
+    """A number that does not reach what the user requires of it."""
+
+    exit_code = 3
+
+
 class TrainingError(RobustEvalError):
     """A training that failed and was stopped."""
 

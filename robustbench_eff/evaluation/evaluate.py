@@ -50,7 +50,7 @@ class Listener(Protocol):
         """
 
     def planned(self, plan: Plan) -> None:
-        """Everything is available; these cells will be evaluated.
+        """Everything is available; these cells will be evaluated. An error that is raised here ends the run before it.
 
         Args:
             plan: The cells of the run.
@@ -167,9 +167,13 @@ def evaluate(
         plan = pool.plan(listener.preparing)
         with store.lock():
             plan = recognised(plan, store)
-            store.restore_cells({planned.cell.id: planned.cell for planned in plan.cells})
-            _note_killed_run(store)
-            failed = _run(plan, pool, store, settings, listener, run_id)
+            try:
+                listener.planned(plan)
+                store.restore_cells({planned.cell.id: planned.cell for planned in plan.cells})
+                _note_killed_run(store)
+                failed = _run(plan, pool, store, settings, listener, run_id)
+            finally:
+                listener.ended()
     names = {planned.cell.id: planned.cell.model for planned in plan.cells}
     verdicts = store_verdicts(store, names)
     scores = store_scores(store, names, verdicts, alexnet, settings.radii)
@@ -221,7 +225,6 @@ def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Lis
         "queried": {planned.cell.id: planned.query_mode for planned in plan.cells if planned.query_mode},
     }
     store.write_run(run_id, manifest | {"status": STARTED})
-    listener.planned(plan)
     status, failed = "failed", list[FailedCell]()
     target_ci = None if settings.target_ci is None else settings.target_ci / 100
     try:
@@ -234,7 +237,6 @@ def _run(plan: Plan, pool: Pool, store: Store, settings: Settings, listener: Lis
         status = f"interrupted by {signal_of(interrupt).name}"
         raise
     finally:
-        listener.ended()
         reasons = {item.cell.id: str(item.error) for item in failed}
         ending = {"status": status, "wall_seconds": time.monotonic() - started, "failed": reasons}
         store.write_run(run_id, manifest | ending)

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from robustbench_eff.core.statistics import LEVEL
 from robustbench_eff.registry.metrics import metric_of
 from robustbench_eff.scores.compare import Comparison, RankedScore
 from robustbench_eff.scores.transfers import Transfer
+from robustbench_eff.scores.worse import better
 
 from .fit_table import print_table
 from .formatting import interval, number
@@ -44,7 +44,7 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
             *(number(value, unit) for value in (row.a, row.b)),
             f"{number(row.difference, unit, sign='+')} {interval(row)}",
             _p(row.p_holm),
-            _better(row),
+            better(row) or "",
             *("" if count is None else str(count) for count in (row.only_a, row.only_b, row.differ)),
             _kappa(row),
             *([str(row.n)] if len(sizes) > 1 else []),
@@ -60,6 +60,22 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
         for flag in row.flags:
             text = f"{row.benchmark}, {row.perturbation}: {flag}."
             console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def worse_lines(rows: Iterable[Comparison]) -> list[str]:
+    """Return one line per score of which the second model has a worse one.
+
+    Args:
+        rows: The comparisons.
+    """
+    lines = []
+    for row in rows:
+        unit = metric_of(row.metric).unit
+        a, b = (number(value, unit) for value in (row.a, row.b))
+        difference = f"A−B {number(row.difference, unit, sign='+')} {interval(row)}"
+        score = f"{row.benchmark}, {row.perturbation}, {row.metric}"
+        lines.append(f"WORSE: {score}: A {a}, B {b}, {difference}, p {_p(row.p_holm)} (Holm), n = {row.n}")
+    return lines
 
 
 def transfer_lines(rows: Iterable[Transfer], console: Console) -> None:
@@ -118,10 +134,3 @@ def _p(value: float | None) -> str:
     if value is None:
         return "-"
     return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _better(row: Comparison) -> str:
-    """The better model if the adjusted p-value is small; more shape bias is neither better nor worse."""
-    if row.p_holm is None or row.difference is None or row.p_holm >= LEVEL or row.metric == "shape_bias":
-        return ""
-    return "A" if (row.difference > 0) == row.higher_is_better else "B"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import Missing
 from robustbench_eff.core.infinity import strict_json
+from robustbench_eff.scores.gate import Judgement
 from robustbench_eff.scores.headline import headlines
 from robustbench_eff.scores.incomplete_means import plain
 from robustbench_eff.scores.masking_checks import Verdict
 from robustbench_eff.scores.score import Score
 
+from . import requirement_lines
 from .incomplete_means import incomplete_means
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ def json_object(
     missing: Iterable[Missing],
     verdicts: Iterable[Verdict],
     failed: Iterable[FailedCell] = (),
+    judgements: Sequence[Judgement] = (),
 ) -> str:
     """Return one JSON object; values are fractions or numbers as their metrics say, an infinite one the text `inf`.
 
@@ -35,12 +38,14 @@ def json_object(
         missing: What was skipped.
         verdicts: Findings of the gradient-masking checks.
         failed: Evaluations without a number.
+        judgements: Which requirements are met.
     """
     listed = list(scores)
     content = {
         "scores": [_score(score, leads) for score, leads in zip(listed, headlines(listed), strict=True)],
         "incomplete_means": [plain(incomplete, model) for model, incomplete in incomplete_means(listed)],
         "checks": [_check(verdict) for verdict in verdicts],
+        "requirements": requirement_lines.plain(judgements),
         "store": store,
         "failed": [_failure(item) for item in failed],
         "missing": [{"what": item.what, "where": item.where, "how": item.how} for item in missing],

@@ -21,6 +21,8 @@ from .distances import distances, number_unknown, survives
 from .score import Ball, Score
 from .score_function import GroupScores, ScoreContext
 
+LEFT_OUT = "left out"
+"""Ends the flag of an attack in a ball that a number under all attacks does not count."""
 Shares = npt.NDArray[np.float64]
 Votes = npt.NDArray[np.bool_]
 
@@ -123,8 +125,8 @@ def unions(cells: Sequence[CellOutcomes]) -> Iterator[Union]:
 def _why_left_out(item: CellOutcomes) -> str:
     """How a flag goes on after the text of an attack that cannot be taken; empty if it can."""
     if not item.finished:
-        return "is incomplete and left out"
-    return "has unknown distances and is left out" if item.cell.is_minimum_norm and number_unknown(item) else ""
+        return f"is incomplete and {LEFT_OUT}"
+    return f"has unknown distances and is {LEFT_OUT}" if item.cell.is_minimum_norm and number_unknown(item) else ""
 
 
 def _radii(item: CellOutcomes) -> tuple[float, ...]:

@@ -1,0 +1,115 @@
+"""The summary of a run in Markdown, for a pull request or the page of a CI job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from robustbench_eff.core.flags import flag_lines
+from robustbench_eff.core.markdown_text import as_markdown, markdown_table
+from robustbench_eff.core.result_file import write_result
+from robustbench_eff.scores.gate import Judgement
+from robustbench_eff.scores.headline import by_ball, headlines
+from robustbench_eff.scores.score import Score
+
+from .formatting import with_interval
+from .requirement_lines import outcome, row_names
+from .score_rows import marked, perturbation
+from .score_tables import section_of
+
+MEANS = ("mean_accuracy", "mCE", "relative_mCE", "mFR", "mT5D", "shape_bias")
+"""Numbers besides accuracies that stand in the first table."""
+SHOWN = 40
+"""Most rows of the first table; the others are folded away."""
+MOST = 2000
+"""Most rows of all: a page of a CI job holds a megabyte."""
+
+
+def markdown_summary(scores: Sequence[Score], judgements: Sequence[Judgement]) -> str:
+    """Return the requirements with what became of them, then the accuracies and means with their intervals.
+
+    Args:
+        scores: All scores of the run or the store.
+        judgements: What is required of them; without any there is no such part.
+    """
+    parts = [_heading(judgements)]
+    if judgements:
+        parts.append(_requirements(judgements))
+    accuracies = [score for score in scores if _is_first(score)]
+    rows = by_ball(accuracies)
+    others = [score for score in scores if section_of(score) == "corruption" and score.kind != "several"]
+    folded = [*rows[SHOWN:], *others]
+    if rows:
+        parts.append(_numbers(rows[:SHOWN]))
+    if folded:
+        more = f"<details><summary>{len(folded)} more numbers</summary>"
+        cut = [f"{len(folded) - MOST} further numbers are left out here."] if len(folded) > MOST else []
+        parts += [more, _numbers(folded[:MOST]), *cut, "</details>"]
+    parts += _notes([*rows, *others][:MOST])
+    return "\n\n".join(parts) + "\n"
+
+
+def write_summary(scores: Sequence[Score], judgements: Sequence[Judgement], path: Path) -> None:
+    """Write the summary to a file.
+
+    Args:
+        scores: All scores of the run or the store.
+        judgements: What is required of them.
+        path: The file; one that exists is replaced.
+
+    Raises:
+        UsageError: The file cannot be written.
+    """
+    write_result(path, markdown_summary(scores, judgements).encode(errors="backslashreplace"))
+
+
+def _heading(judgements: Sequence[Judgement]) -> str:
+    if not judgements:
+        return "### Robustness"
+    met = sum(item.is_met for item in judgements)
+    mark = "✅" if met == len(judgements) else "❌"
+    return f"### {mark} Robustness: {met} of {len(judgements)} required numbers met"
+
+
+def _requirements(judgements: Sequence[Judgement]) -> str:
+    rows = [
+        [
+            "✅ met" if item.is_met else "❌ **not met**",
+            as_markdown(item.requirement.text),
+            as_markdown(name),
+            as_markdown(outcome(item)),
+        ]
+        for item, name in zip(judgements, row_names(judgements), strict=True)
+    ]
+    return markdown_table(["", "required", "of", "measured, with 95 % interval"], rows, 0)
+
+
+def _is_first(score: Score) -> bool:
+    if section_of(score) == "accuracy":
+        return not score.metric.endswith(("_8bit", "_every_vote"))
+    return score.metric in MEANS
+
+
+def _numbers(scores: Sequence[Score]) -> str:
+    leads = headlines(scores)
+    rows = []
+    for score, is_headline in zip(scores, leads, strict=True):
+        what = "clean" if score.perturbation == "none" else perturbation(score)
+        if score.metric in MEANS:
+            what = f"{score.metric}, {what}"
+        texts = [score.model, score.benchmark, what, marked(with_interval(score, 2, 1), score), str(score.n)]
+        rows.append([f"**{as_markdown(text)}**" if is_headline and text else as_markdown(text) for text in texts])
+    return markdown_table(["model", "benchmark", "images", "in %, with 95 % interval", "n"], rows, 2)
+
+
+def _notes(scores: Iterable[Score]) -> list[str]:
+    """The flags of the numbers, and the protocols."""
+    listed = list(scores)
+    bearers: dict[tuple[str, str], tuple[str, ...]] = {}
+    for score in listed:
+        if score.flags:
+            name = (f"{score.model}, {score.benchmark}, {score.perturbation}", "")
+            bearers[name] = bearers.get(name, ()) + score.flags
+    protocols = dict.fromkeys(f"{score.benchmark}: {score.protocol}" for score in listed)
+    lines = [*flag_lines(bearers), *protocols]
+    return ["<br>\n".join(f"<sub>{as_markdown(line)}</sub>" for line in lines)] if lines else []
