@@ -14,7 +14,8 @@ from robustbench_eff import certify, evaluate
 from robustbench_eff.cli import app
 from robustbench_eff.core.errors import EvaluationError, RobustEvalError, SpecError, UsageError
 from robustbench_eff.evaluation.engines.store_writer import Progress
-from robustbench_eff.evaluation.evaluate import NullListener, Result
+from robustbench_eff.evaluation.evaluate import NullListener
+from robustbench_eff.evaluation.result import Result
 from robustbench_eff.models import smoothing as smoothing_module
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.smoothing import Smoothing

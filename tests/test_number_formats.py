@@ -6,7 +6,7 @@ import pytest
 
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.registry.metrics import metric_of
-from robustbench_eff.reports.formatting import interval, number, percent, with_interval
+from robustbench_eff.scores.number_text import interval, number, percent, with_interval
 from robustbench_eff.scores.score import Score
 
 

@@ -36,13 +36,18 @@ LIMIT = 64
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """Let every write of this process fail in its middle, as on a full disk."""
-    earlier = resource.getrlimit(resource.RLIMIT_FSIZE)
+    """Let every write of this process fail in its middle, as on a full disk.
+
+    Python would not notice that the compiled module of a first import ends there, and every later process would fail.
+    """
+    earlier, compiled = resource.getrlimit(resource.RLIMIT_FSIZE), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
     resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, earlier[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, earlier)
+        sys.dont_write_bytecode = compiled
 
 
 def parts(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ import typer
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.registry.defenses import DEFENSES
-from robustbench_eff.reports.formatting import percent
+from robustbench_eff.scores.number_text import percent
 
 from .common import error_boundary, error_console, output_console, print_line, resumable
 from .options import QuietOption, TrustCodeOption

@@ -12,7 +12,8 @@ from robustbench_eff.models.smoothing import Smoothing
 from robustbench_eff.registry.load_classifier import ModelLike
 from robustbench_eff.registry.perturbation import ON, SMOOTHING, as_perturbation
 
-from .evaluate import Listener, Result, evaluate
+from .evaluate import Listener, evaluate
+from .result import Result
 from .settings import EvaluateOptions
 
 

@@ -7,18 +7,17 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, Unpack, runtime_checkable
 
-from robustbench_eff.core.errors import EvaluationError, Missing, RobustEvalWarning, UsageError
+from robustbench_eff.core.errors import RobustEvalWarning, UsageError
 from robustbench_eff.core.stops import signal_of
 from robustbench_eff.registry.load_classifier import Model, ModelLike, classifiers, portable
 from robustbench_eff.registry.perturbation import as_perturbation
 from robustbench_eff.scores.alexnet import measured, published
 from robustbench_eff.scores.compute import store_scores
-from robustbench_eff.scores.masking_checks import Verdict, store_verdicts
-from robustbench_eff.scores.score import Score
+from robustbench_eff.scores.masking_checks import store_verdicts
 from robustbench_eff.storage.manifest import STARTED, jsonable, new_run_id
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
@@ -33,6 +32,7 @@ from .engines.store_writer import Progress
 from .failures import FailedCell
 from .plan import Plan
 from .recognise import recognised
+from .result import Result
 from .settings import EvaluateOptions, Settings
 
 
@@ -97,30 +97,6 @@ class NullListener:
 
     def ended(self) -> None:
         """Ignore it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The result of `evaluate`."""
-
-    scores: list[Score]
-    store: str
-    """Folder or URL of the outcomes."""
-    missing: list[Missing]
-    """What was skipped, with `skip_missing`."""
-    verdicts: list[Verdict]
-    """Findings of the gradient-masking checks for the models of this run."""
-    other_seeds: tuple[int, ...]
-    """Seeds for which the store holds the same evaluations, in cells of their own."""
-    failed: list[FailedCell]
-    """Evaluations without a number, and why; their rows among the scores bear the reason as a flag."""
-
-    def check(self) -> None:
-        """Raise EvaluationError if an evaluation failed; for callers that need all numbers."""
-        if self.failed:
-            count, first = len(self.failed), self.failed[0].error
-            message = f"{count} evaluation{'s' if count > 1 else ''} failed. The first: {first.message}"
-            raise EvaluationError(message, first.hint)
 
 
 def evaluate(

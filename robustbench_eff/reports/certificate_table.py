@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from robustbench_eff.core import spec
+from robustbench_eff.scores.number_text import with_interval
 from robustbench_eff.scores.score import Score
 
-from .formatting import with_interval
 from .score_rows import Marks, Printed, Row, table_of_rows
 
 AT_RADIUS = "certified_accuracy@"

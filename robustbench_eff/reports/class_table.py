@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from robustbench_eff.scores.headline import ball_of, by_ball, subject_of
+from robustbench_eff.scores.number_text import with_interval
 from robustbench_eff.scores.score import Score
 
-from .formatting import with_interval
 from .score_rows import Marks, Printed, Row, table_of_rows
 
 MEAN, WORST = "mean over classes", "worst class"

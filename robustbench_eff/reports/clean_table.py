@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from robustbench_eff.scores.number_text import with_interval
 from robustbench_eff.scores.score import Score
 
-from .formatting import with_interval
 from .score_rows import Marks, Printed, Row, table_of_rows
 
 COLUMNS = {"expected_calibration_error": "ECE", "rms_calibration_error": "RMS calibration", "aurc": "AURC"}

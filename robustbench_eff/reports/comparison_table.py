@@ -10,11 +10,11 @@ from rich.text import Text
 
 from robustbench_eff.registry.metrics import metric_of
 from robustbench_eff.scores.compare import Comparison, RankedScore
+from robustbench_eff.scores.number_text import interval, number
 from robustbench_eff.scores.transfers import Transfer
 from robustbench_eff.scores.worse import better
 
 from .fit_table import print_table
-from .formatting import interval, number
 
 PAIR_TITLE = "In %, differences in points with 95 % intervals; all that is called better holds at once, with 95 %"
 RANK_TITLE = "In %, and the ranks that each may have: all true ranks of this table lie within them at once, with 95 %"

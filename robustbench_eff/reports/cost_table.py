@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from .formatting import duration
+from robustbench_eff.scores.number_text import duration
+
 from .score_rows import Printed
 
 if TYPE_CHECKING:

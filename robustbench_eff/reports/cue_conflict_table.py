@@ -8,9 +8,9 @@ from dataclasses import replace
 from rich.table import Table
 from rich.text import Text
 
+from robustbench_eff.scores.number_text import with_interval
 from robustbench_eff.scores.score import Score
 
-from .formatting import with_interval
 from .score_rows import Marks, Printed, Row, flags_below, marked, table_of_rows
 
 OF_CLASS = "shape_bias of "

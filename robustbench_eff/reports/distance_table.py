@@ -6,9 +6,9 @@ import math
 from collections.abc import Sequence
 
 from robustbench_eff.scores.headline import by_ball
+from robustbench_eff.scores.number_text import distance
 from robustbench_eff.scores.score import Score
 
-from .formatting import distance
 from .score_rows import Marks, Printed, Row, table_of_rows
 
 INFINITE = (

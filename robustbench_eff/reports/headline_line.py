@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 from robustbench_eff.core import spec
 from robustbench_eff.scores.headline import ball_of, by_ball, headlines, leading, subject_of
+from robustbench_eff.scores.number_text import interval, percent
+from robustbench_eff.scores.overview import perturbation
 from robustbench_eff.scores.score import Score
-
-from .formatting import interval, percent
-from .score_rows import perturbation
 
 OTHERS_NAMED = 3
 """Other balls whose headlines the sentence names."""

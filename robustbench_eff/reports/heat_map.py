@@ -10,9 +10,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.scores.number_text import percent
 from robustbench_eff.scores.score import Score
 
-from .formatting import percent
 from .png_file import write_png
 from .score_rows import flags_below, marked
 from .severity_table import by_subject, constants_of, row_name

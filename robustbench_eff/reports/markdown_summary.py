@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from robustbench_eff.core.flags import flag_lines
 from robustbench_eff.core.markdown_text import as_markdown, markdown_table
 from robustbench_eff.core.result_file import write_result
 from robustbench_eff.scores.gate import Judgement
-from robustbench_eff.scores.headline import by_ball, headlines
+from robustbench_eff.scores.overview import HEADS, SHOWN, OverviewRow, flags_below, overview, section_of
 from robustbench_eff.scores.score import Score
 
-from .formatting import with_interval
 from .requirement_lines import outcome, row_names
-from .score_rows import marked, perturbation
-from .score_tables import section_of
 
-MEANS = ("mean_accuracy", "mCE", "relative_mCE", "mFR", "mT5D", "shape_bias")
-"""Numbers besides accuracies that stand in the first table."""
-SHOWN = 40
-"""Most rows of the first table; the others are folded away."""
 MOST = 2000
 """Most rows of all: a page of a CI job holds a megabyte."""
 
@@ -35,17 +27,16 @@ def markdown_summary(scores: Sequence[Score], judgements: Sequence[Judgement]) -
     parts = [_heading(judgements)]
     if judgements:
         parts.append(_requirements(judgements))
-    accuracies = [score for score in scores if _is_first(score)]
-    rows = by_ball(accuracies)
+    rows = overview(scores)
     others = [score for score in scores if section_of(score) == "corruption" and score.kind != "several"]
-    folded = [*rows[SHOWN:], *others]
+    folded = [*rows[SHOWN:], *(OverviewRow(score, False) for score in others)]
     if rows:
         parts.append(_numbers(rows[:SHOWN]))
     if folded:
         more = f"<details><summary>{len(folded)} more numbers</summary>"
         cut = [f"{len(folded) - MOST} further numbers are left out here."] if len(folded) > MOST else []
         parts += [more, _numbers(folded[:MOST]), *cut, "</details>"]
-    parts += _notes([*rows, *others][:MOST])
+    parts += _notes([row.score for row in [*rows[:SHOWN], *folded[:MOST]]])
     return "\n\n".join(parts) + "\n"
 
 
@@ -84,32 +75,16 @@ def _requirements(judgements: Sequence[Judgement]) -> str:
     return markdown_table(["", "required", "of", "measured, with 95 % interval"], rows, 0)
 
 
-def _is_first(score: Score) -> bool:
-    if section_of(score) == "accuracy":
-        return not score.metric.endswith(("_8bit", "_every_vote"))
-    return score.metric in MEANS
+def _numbers(rows: Sequence[OverviewRow]) -> str:
+    lines = [
+        [f"**{as_markdown(text)}**" if row.is_headline and text else as_markdown(text) for text in row.texts]
+        for row in rows
+    ]
+    return markdown_table(list(HEADS), lines, 2)
 
 
-def _numbers(scores: Sequence[Score]) -> str:
-    leads = headlines(scores)
-    rows = []
-    for score, is_headline in zip(scores, leads, strict=True):
-        what = "clean" if score.perturbation == "none" else perturbation(score)
-        if score.metric in MEANS:
-            what = f"{score.metric}, {what}"
-        texts = [score.model, score.benchmark, what, marked(with_interval(score, 2, 1), score), str(score.n)]
-        rows.append([f"**{as_markdown(text)}**" if is_headline and text else as_markdown(text) for text in texts])
-    return markdown_table(["model", "benchmark", "images", "in %, with 95 % interval", "n"], rows, 2)
-
-
-def _notes(scores: Iterable[Score]) -> list[str]:
+def _notes(scores: Sequence[Score]) -> list[str]:
     """The flags of the numbers, and the protocols."""
-    listed = list(scores)
-    bearers: dict[tuple[str, str], tuple[str, ...]] = {}
-    for score in listed:
-        if score.flags:
-            name = (f"{score.model}, {score.benchmark}, {score.perturbation}", "")
-            bearers[name] = bearers.get(name, ()) + score.flags
-    protocols = dict.fromkeys(f"{score.benchmark}: {score.protocol}" for score in listed)
-    lines = [*flag_lines(bearers), *protocols]
+    protocols = dict.fromkeys(f"{score.benchmark}: {score.protocol}" for score in scores)
+    lines = [*flags_below(scores), *protocols]
     return ["<br>\n".join(f"<sub>{as_markdown(line)}</sub>" for line in lines)] if lines else []

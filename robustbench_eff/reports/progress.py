@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from .formatting import duration, percent
+from robustbench_eff.scores.number_text import duration, percent
 
 if TYPE_CHECKING:
     from robustbench_eff.evaluation.engines.store_writer import Progress as ShardProgress

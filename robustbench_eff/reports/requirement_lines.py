@@ -8,10 +8,9 @@ from typing import Any
 
 from robustbench_eff.core.infinity import distance_text
 from robustbench_eff.scores.gate import ENDS, Judgement
+from robustbench_eff.scores.number_text import distance, with_interval
+from robustbench_eff.scores.overview import perturbation
 from robustbench_eff.scores.score import Score
-
-from .formatting import distance, with_interval
-from .score_rows import perturbation
 
 MOST_DIGITS = 12
 """Digits after the point beyond which numbers that differ are said to differ no more."""

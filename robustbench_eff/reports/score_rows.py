@@ -12,6 +12,7 @@ from rich.text import Text
 
 from robustbench_eff.core.flags import flag_lines, mark_of
 from robustbench_eff.core.protocol import Protocol
+from robustbench_eff.scores.overview import perturbation
 from robustbench_eff.scores.score import Score
 
 NAMES = ("model", "benchmark", "perturbation")
@@ -161,15 +162,3 @@ def flags_below(scores: Mapping[tuple[str, str], Score]) -> str:
         scores: The scores by the names of their row and column; an empty column for a row that is one number.
     """
     return "\n".join(flag_lines({name: score.flags for name, score in scores.items()}))
-
-
-def perturbation(score: Score) -> str:
-    """Return the perturbation of a row, with the radius where the metric has one.
-
-    Args:
-        score: The score that names the row.
-    """
-    _, at, radius = score.metric.partition("@")
-    if at and score.kind == "attack":
-        return f"{score.perturbation} at ε = {radius}"
-    return f"{score.perturbation}, mean over ε" if score.metric == "security_curve_area" else score.perturbation

@@ -8,8 +8,10 @@ from functools import partial
 from rich.console import Console
 
 from robustbench_eff.core.flags import AT_CHANCE, CAUSES_OF_CHANCE
-from robustbench_eff.core.metric import METRICS, Section
+from robustbench_eff.core.metric import Section
 from robustbench_eff.scores.headline import by_ball, headlines
+from robustbench_eff.scores.number_text import percent, with_interval
+from robustbench_eff.scores.overview import section_of
 from robustbench_eff.scores.score import Score
 
 from .certificate_table import certificate_tables
@@ -18,7 +20,6 @@ from .clean_table import clean_tables
 from .cue_conflict_table import cue_conflict_tables
 from .distance_table import distance_tables
 from .fit_table import print_table
-from .formatting import percent, with_interval
 from .headline_line import headline_lines
 from .score_rows import NAMES, Marks, Printed, Row, table_of_rows
 from .sequence_table import sequence_tables
@@ -55,21 +56,6 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
         console.print(f"{mark} {protocol}", style="dim", highlight=False, markup=False)
     if any(flag.startswith(AT_CHANCE) for score in scores for flag in score.flags):
         console.print(CAUSES_OF_CHANCE, style="bold", highlight=False)
-
-
-def section_of(score: Score) -> Section:
-    """Return the section of the report in which a score stands; that of metrics of plugins is always "other".
-
-    The tables of the other sections lay out the metrics of the package, each in a place of its own.
-
-    Args:
-        score: The score.
-    """
-    if score.definition.name not in METRICS:
-        return "other"
-    if score.metric == "accuracy" and score.kind == "corruption":
-        return "corruption"
-    return score.definition.section
 
 
 def _accuracy_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:

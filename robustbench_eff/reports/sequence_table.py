@@ -8,9 +8,9 @@ from typing import NamedTuple
 from rich.table import Table
 
 from robustbench_eff.registry.perturbation_sets import SEQUENCE_SETS
+from robustbench_eff.scores.number_text import with_interval
 from robustbench_eff.scores.score import Score
 
-from .formatting import with_interval
 from .score_rows import Marks, Printed, flags_below, marked
 from .severity_table import by_subject, of_set, row_name
 

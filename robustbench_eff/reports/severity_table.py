@@ -9,9 +9,9 @@ from rich.table import Table
 
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.registry.perturbation_sets import CORRUPTION_SETS
+from robustbench_eff.scores.number_text import with_interval
 from robustbench_eff.scores.score import Score
 
-from .formatting import with_interval
 from .score_rows import Marks, Printed, flags_below, marked
 
 SEVERITIES = range(1, 6)

@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from robustbench_eff.core.flags import flag_lines, flags_over, mark_of
-
-from .formatting import percent
+from robustbench_eff.scores.number_text import percent
 
 if TYPE_CHECKING:
     from robustbench_eff.training.sweep import SweepResult

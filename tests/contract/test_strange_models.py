@@ -15,7 +15,7 @@ from plain_digits import images_and_labels, predictions, robust_under_pgd
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.core.errors import RobustEvalError
 from robustbench_eff.core.flags import AT_CHANCE
-from robustbench_eff.evaluation.evaluate import Result
+from robustbench_eff.evaluation.result import Result
 from robustbench_eff.storage.store import Store
 from strange_models import STRANGE_MODELS, Checkers, Flagged, Refused, Right, Strange
 

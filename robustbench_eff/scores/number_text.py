@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from robustbench_eff.core.infinity import distance_text
 from robustbench_eff.core.metric import Unit
 from robustbench_eff.registry.metrics import metric_of
-from robustbench_eff.scores.score import Score
+
+from .score import Score
 
 if TYPE_CHECKING:
-    from robustbench_eff.scores.compare import Comparison
+    from .compare import Comparison
 
 
 def percent(value: float | None, digits: int = 2, sign: str = "") -> str:
