@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar
 
@@ -45,6 +46,9 @@ def build(
     transpose: Annotated[
         bool, typer.Option(help="Write a column for every model, and a line for every number.")
     ] = False,
+    width: Annotated[
+        str, typer.Option(help="Place of a .tex table: page, column (3.25 in), or two-columns (6.75 in, as table*).")
+    ] = "page",
 ) -> None:
     """Build a table of measured, published and claimed results, with an interval for every number that has one."""
     with error_boundary():
@@ -55,6 +59,7 @@ def build(
         from robustbench_eff.publishing.collect import collect_entries
         from robustbench_eff.publishing.incomplete_means import columns_with_results, incomplete_means
 
+        _check_width(width, out or [])
         for path in out or ():
             _writer_for(FORMATS, path)
             refuse_to_overwrite(path, [*(sources or ()), columns])
@@ -74,19 +79,32 @@ def build(
             others = columns_with_results(entries)
             hint = f"Columns with results: {', '.join(others)}." if others else error.hint
             raise EmptyTable(" ".join([error.message, *remarks]), hint) from error
-        _show_table(table, out or [], transposed=transpose)
+        _show_table(table, out or [], transposed=transpose, width=width)
         for remark in remarks:
             print_line(error_console(), remark)
 
 
-def _show_table(table: Table, out: list[Path], *, transposed: bool) -> None:
+def _check_width(width: str, out: list[Path]) -> None:
+    from robustbench_eff.leaderboards.latex_layout import LAYOUTS
+
+    if width not in LAYOUTS:
+        raise UsageError(f"--width must be one of {', '.join(LAYOUTS)}, got {width!r}.", did_you_mean(width, LAYOUTS))
+    if width != "page" and not any(path.suffix.lower() == ".tex" for path in out):
+        raise UsageError("--width is that of a .tex file, and none is written.", "Add --out table.tex.")
+
+
+def _show_table(table: Table, out: list[Path], *, transposed: bool, width: str) -> None:
     """Write a table to files, or print it if there are none."""
     from robustbench_eff.core.result_file import write_result
     from robustbench_eff.leaderboards import terminal
+    from robustbench_eff.leaderboards.latex import latex
+    from robustbench_eff.leaderboards.latex_layout import LAYOUTS
     from robustbench_eff.leaderboards.table_formats import FORMATS, TRANSPOSED
 
+    writers = dict(TRANSPOSED if transposed else FORMATS)
+    writers["tex"] = partial(latex, transposed=transposed, layout=LAYOUTS[width])
     for path in out:
-        write_result(path, _writer_for(TRANSPOSED if transposed else FORMATS, path)(table).encode())
+        write_result(path, _writer_for(writers, path)(table).encode())
         print_line(error_console(), f"{len(table.rows)} models written to {path}.")
     if not out:
         terminal.show(table, output_console(), transposed=transposed)

@@ -20,7 +20,8 @@ from robustbench_eff.leaderboards import terminal
 from robustbench_eff.leaderboards.build_table import build_table
 from robustbench_eff.leaderboards.columns import Layout, layout
 from robustbench_eff.leaderboards.entry import Entry, Result
-from robustbench_eff.leaderboards.latex import LONGEST, PAGE_WIDTH, latex
+from robustbench_eff.leaderboards.latex import LONGEST, latex
+from robustbench_eff.leaderboards.latex_layout import LAYOUTS, PAGE
 from robustbench_eff.leaderboards.latex_text import tex, width
 from robustbench_eff.leaderboards.published import entries, select
 from robustbench_eff.leaderboards.table_formats import FORMATS, TRANSPOSED
@@ -96,9 +97,38 @@ def test_latex_is_well_formed_and_narrow(models: list[Entry], transposed: bool, 
     tables = strictly_checked(text)
     assert len(tables) == text.count(r"\caption{") == text.count(r"\label{tab:attacks")
     for rows in tables:
-        assert sum(_widest(row) for row in zip(*rows, strict=True)) <= PAGE_WIDTH
+        assert sum(_widest(row) for row in zip(*rows, strict=True)) <= PAGE.width
     if shutil.which("pdflatex") is not None:
         _compile(text, tmp_path)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("width", ["column", "two-columns"])
+@pytest.mark.parametrize(
+    "models", [board(1, 1), board(1, 9), board(30, 9), board(104, 3)], ids=["1", "1x9", "30x9", "104"]
+)
+def test_tables_fit_a_column_with_one_model_and_with_many(
+    models: list[Entry], width: str, transposed: bool, tmp_path: Path
+) -> None:
+    place = LAYOUTS[width]
+    text = latex(build_table(models, layout("attacks")), transposed=transposed, layout=place)
+    tables = strictly_checked(text)
+    assert "longtable" not in text, "which LaTeX refuses in two columns"
+    assert text.count(rf"\begin{{{place.environment}}}[tbp]") == len(tables) == text.count(r"\caption{")
+    assert len(set(re.findall(r"\\label\{(.*?)\}", text))) == len(tables)
+    for rows in tables:
+        assert sum(map(_widest, zip(*rows, strict=True))) <= place.width
+        assert sum(max(cell.count(r"\\") + 1 for cell in row) for row in rows) <= LONGEST + 8
+    if shutil.which("pdflatex") is not None:
+        _compile(text, tmp_path, "\\documentclass[twocolumn]{article}\\columnwidth=3.25in\\textwidth=6.75in")
+
+
+def test_the_protocol_that_all_numbers_share_is_in_the_caption() -> None:
+    board_of_one = build_table([Entry(model="m", measured=(counted(900, 1000),))], layout("attacks"))
+    text = latex(board_of_one, layout=LAYOUTS["column"])
+    (protocol,) = {str(protocol) for _, protocol in board_of_one.protocols}
+    assert f"Measured: {protocol}." in text.replace(r"\allowbreak{}", "") and "$^{1}$" not in text
+    assert "$^{1}$ measured" in latex(board_of_one)
 
 
 def _widest(column: tuple[str, ...]) -> float:
@@ -109,8 +139,8 @@ def _widest(column: tuple[str, ...]) -> float:
     return max(3.2 * len(re.sub(r"_-[\d.]+|\\", "", piece).strip()) for piece in pieces)
 
 
-def _compile(text: str, folder: Path) -> None:
-    head = "\\documentclass{article}\\usepackage{booktabs,longtable}\\begin{document}\n"
+def _compile(text: str, folder: Path, beginning: str = "\\documentclass{article}") -> None:
+    head = f"{beginning}\\usepackage{{booktabs,longtable}}\\begin{{document}}\n"
     (folder / "table.tex").write_text(f"{head}{text}\\end{{document}}\n")
     words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "table.tex"]
     done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
