@@ -229,7 +229,8 @@ def _float(grid: Grid, caption: str, notes: Sequence[str], layout: Layout) -> st
     below = [rf"\par {note}" for note in notes]
     if not layout.breaks or height(grid, layout) + 2 * len(notes) < LONGEST:
         tabular = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body, r"\bottomrule"]
-        inside = [caption, r"\centering", *size, *tabular, r"\end{tabular}\par", r"\raggedright", *below]
+        space = r"\setlength{\belowcaptionskip}{4pt}"
+        inside = [space, caption, r"\centering", *size, *tabular, r"\end{tabular}\par", r"\raggedright", *below]
         begin, end = (rf"\{word}{{{layout.environment}}}" for word in ("begin", "end"))
         return "\n".join([f"{begin}[tbp]", *inside, end])
     first = [rf"\begin{{longtable}}{{{columns}}}", rf"{caption} \\", r"\toprule", head, r"\midrule", r"\endfirsthead"]

@@ -57,7 +57,7 @@ HOME_OF = {
         "leaderboards/entry_fields.py",
         "leaderboards/columns.py",
     },
-    "matplotlib": {"reports/sweep_plot.py", "leaderboards/curves.py"},
+    "matplotlib": {"reports/sweep_plot.py", "reports/figure_style.py", "leaderboards/curves.py"},
     "pandas": {"scores/data_frame.py"},
     "sklearn": set(),  # only its digits are read; the tests import it
     "statsmodels": set(),  # for the tests

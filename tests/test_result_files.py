@@ -66,6 +66,8 @@ COMMANDS = {
     "classes.csv": ["score", STORE, "--by-class"],
     "confusion.csv": ["score", STORE, "--confusion"],
     "heat-map.png": ["score", STORE, "--heat-map"],
+    "junit.xml": ["score", STORE, "--require", "value(accuracy) >= 0", "--junit"],
+    "summary.md": ["score", STORE, "--summary"],
     "weights.safetensors": ["convert", "digits_standard", WEIGHTS, "--out"],
 }
 """Commands that write one file, by the name of the file; its place follows."""

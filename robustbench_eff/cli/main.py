@@ -23,6 +23,7 @@ from .compare import compare
 from .conflict import conflict
 from .convert import convert
 from .corrupt import corrupt
+from .figures import figures
 from .gate import NO_GATE, Gate, GateListener, parse_gate
 from .leaderboard import leaderboard_app
 from .lists import list_app
@@ -123,6 +124,7 @@ app.command()(sweep)
 app.command()(score)
 app.command()(plan)
 app.command(name="report")(write_report)
+app.command()(figures)
 app.command()(trials)
 app.command()(conflict)
 app.command()(convert)
