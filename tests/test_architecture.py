@@ -58,6 +58,7 @@ HOME_OF = {
         "leaderboards/columns.py",
     },
     "matplotlib": {"reports/sweep_plot.py", "reports/figure_style.py", "leaderboards/curves.py"},
+    "mlflow": {"reports/experiment_logs.py"},
     "pandas": {"scores/data_frame.py"},
     "sklearn": set(),  # only its digits are read; the tests import it
     "statsmodels": set(),  # for the tests
@@ -68,6 +69,7 @@ HOME_OF = {
         "benchmarks/readers/hub_sources.py",
     },
     "socket": {"system/network.py", "cli/serve_site.py"},
+    "tensorboard": {"reports/experiment_logs.py"},
     "transformers": {"models/transformers_networks.py"},
     "urllib": {
         "system/network.py",

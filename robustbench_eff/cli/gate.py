@@ -1,4 +1,4 @@
-"""`--require`: the numbers that a run or a store must reach, the files that tell of them, and exit code 3."""
+"""`--require`: the numbers that a run or a store must reach, the files and logs that tell of them, and exit code 3."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .common import print_line
 if TYPE_CHECKING:
     from robustbench_eff.evaluation.evaluate import Listener
     from robustbench_eff.evaluation.plan import Plan
+    from robustbench_eff.reports.experiment_logs import Log
     from robustbench_eff.scores.gate import Judgement
     from robustbench_eff.scores.requirement import Requirement
     from robustbench_eff.scores.score import Score
@@ -28,44 +29,47 @@ class Gate(NamedTuple):
     accept_doubted: bool = False
     junit: Path | None = None
     summary: Path | None = None
+    logs: Sequence[Log] = ()
 
-    def judge_and_write(self, scores: Sequence[Score]) -> list[Judgement]:
-        """Judge every requirement, and write the files that were asked for.
+    def judge(self, scores: Sequence[Score]) -> list[Judgement]:
+        """Judge every requirement.
 
         Args:
             scores: All scores of the run or the store.
 
         Raises:
-            UsageError: A requirement is about none of the scores, or a file cannot be written.
+            UsageError: A requirement is about none of the scores.
         """
-        if self == NO_GATE:
+        if not self.requirements:
             return []
-        from robustbench_eff.reports import junit, markdown_summary
         from robustbench_eff.scores.gate import judged
 
-        judgements = judged(self.requirements, scores, accept_doubted=self.accept_doubted)
-        if self.junit is not None:
-            junit.write_junit(judgements, self.junit)
-        if self.summary is not None:
-            markdown_summary.write_summary(scores, judgements, self.summary)
-        return judgements
+        return judged(self.requirements, scores, accept_doubted=self.accept_doubted)
 
-    def finish(self, judgements: Sequence[Judgement], console: Console) -> None:
-        """Print a line for each judgement.
+    def finish(self, scores: Sequence[Score], judgements: Sequence[Judgement], console: Console) -> None:
+        """Print a line for each judgement, and write the files and logs that were asked for.
 
         Args:
+            scores: All scores of the run or the store.
             judgements: The judgements.
             console: Where to print.
 
         Raises:
+            UsageError: A file or a log cannot be written.
             NotMet: Not all are met.
         """
-        if not judgements:
+        if self == NO_GATE:
             return
+        from robustbench_eff.reports import experiment_logs, junit, markdown_summary
         from robustbench_eff.reports.requirement_lines import requirement_lines
 
         for line in requirement_lines(judgements):
             print_line(console, line)
+        if self.junit is not None:
+            junit.write_junit(judgements, self.junit)
+        if self.summary is not None:
+            markdown_summary.write_summary(scores, judgements, self.summary)
+        experiment_logs.write_logs(self.logs, scores)
         if unmet := sum(not item.is_met for item in judgements):
             raise NotMet(f"{unmet} of {len(judgements)} numbers do not meet what is required of them.")
 
@@ -126,12 +130,14 @@ def parse_gate(options: Mapping[str, Any], others: Sequence[Path | str | None]) 
         refuse_to_overwrite(out, written)
         if out is not None and not out.parent.is_dir():
             raise UsageError(f"{out} cannot be written: {out.parent} is not a folder.", "Create the folder first.")
-    if not texts and summary is None:
+    if not texts and summary is None and not options["log"]:
         return NO_GATE
+    from robustbench_eff.reports.experiment_logs import parse_log
     from robustbench_eff.scores.requirement import check_subject, parse_requirement
 
+    logs = [parse_log(text, [*others, junit, summary]) for text in options["log"] or ()]
     requirements = [parse_requirement(text) for text in texts]
     if "model" in options:  # the perturbation is about to run, so it exists
         for requirement in requirements:
             check_subject(requirement)
-    return Gate(list(dict.fromkeys(requirements)), options["accept_doubted"], junit, summary)
+    return Gate(list(dict.fromkeys(requirements)), options["accept_doubted"], junit, summary, logs)

@@ -47,6 +47,7 @@ from .options import (
     JsonOption,
     JunitOption,
     LimitOption,
+    LogOption,
     MeanOption,
     ModelArgOption,
     ModelOption,
@@ -182,6 +183,7 @@ def evaluate(
     accept_doubted: AcceptDoubtedOption = False,
     junit: JunitOption = None,
     summary: SummaryOption = None,
+    log: LogOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
@@ -231,11 +233,11 @@ def run_and_print(run: RunOptions, gate: Gate = NO_GATE, *, as_json: bool, quiet
             result = evaluate_models(*run.models, settings=run.settings, listener=listener)
     except KeyboardInterrupt as interrupt:
         raise interrupted(f"The outcomes so far are in {run.settings.store}.", interrupt) from interrupt
-    judgements = gate.judge_and_write(result.scores)
     if as_json:
+        judgements = gate.judge(result.scores)
         parts = (result.scores, result.store, result.missing, result.verdicts, result.failed)
         print(json_report.json_object(*parts, judgements))
-        gate.finish(judgements, error_console())
+        gate.finish(result.scores, judgements, error_console())
         result.check()
         return
     score_tables.score_table(result.scores, output_console())
@@ -248,7 +250,7 @@ def run_and_print(run: RunOptions, gate: Gate = NO_GATE, *, as_json: bool, quiet
     for item in result.missing:
         print_line(error_console(), f"skipped, missing: {item}")
     print_line(output_console(), f"Outcomes: {result.store}")
-    gate.finish(judgements, output_console())
+    gate.finish(result.scores, gate.judge(result.scores), output_console())
     result.check()
 
 

@@ -225,6 +225,10 @@ SummaryOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(help="Markdown file: also write numbers and requirements, as for a pull request."),
 ]
+LogOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(help="Also log the scores: csv=FILE, tensorboard=FOLDER or mlflow=ADDRESS; may be repeated."),
+]
 SkipMissingOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-missing", help="Skip evaluations whose models or images are missing.")
 ]

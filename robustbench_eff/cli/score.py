@@ -14,6 +14,7 @@ from .options import (
     AlexNetOption,
     JsonOption,
     JunitOption,
+    LogOption,
     RadiiOption,
     RequireOption,
     SummaryOption,
@@ -52,6 +53,7 @@ def score(
     accept_doubted: AcceptDoubtedOption = False,
     junit: JunitOption = None,
     summary: SummaryOption = None,
+    log: LogOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compute every score of a store again, from its outcomes alone."""
@@ -64,7 +66,7 @@ def score(
         from robustbench_eff.scores.masking_checks import store_verdicts
         from robustbench_eff.storage.store import Store
 
-        options = {"require": require, "junit": junit, "summary": summary, "accept_doubted": accept_doubted}
+        options = {"require": require, "junit": junit, "summary": summary, "accept_doubted": accept_doubted, "log": log}
         outs = (heat_map, by_class, confusion)
         gate = parse_gate(options, [store, alexnet_baseline, trials_file, *outs])
         for number, out in enumerate(outs):
@@ -81,14 +83,15 @@ def score(
             heat_map_report.write(scores, heat_map)
         if by_class is not None or confusion is not None:
             _write_classes(opened, by_class, confusion)
-        judgements = gate.judge_and_write(scores)
         if as_json:
+            judgements = gate.judge(scores)
             print(json_report.json_object(scores, str(store), [], verdicts, judgements=judgements))
         else:
             score_tables.score_table(scores, output_console())
             incomplete_means.incomplete_lines(scores, output_console())
             verdict_report.verdict_lines(verdicts, output_console())
-        gate.finish(judgements, error_console() if as_json else output_console())
+            judgements = gate.judge(scores)
+        gate.finish(scores, judgements, error_console() if as_json else output_console())
 
 
 def _write_classes(store: Store, by_class: Path | None, confusion: Path | None) -> None:

@@ -52,11 +52,17 @@ def data_frame(scores: Sequence[Score]) -> DataFrame:
         import pandas
     except ImportError as error:
         raise MissingExtra("pandas", "pandas") from error
-    rows = [_row(score, leads) for score, leads in zip(scores, headlines(scores), strict=True)]
+    rows = [row_of(score, leads) for score, leads in zip(scores, headlines(scores), strict=True)]
     return pandas.DataFrame(rows, columns=list(TYPES)).astype(TYPES)
 
 
-def _row(score: Score, leads: bool) -> dict[str, Any]:
+def row_of(score: Score, leads: bool) -> dict[str, Any]:
+    """Return the values of a score by the names of the columns; None where there is none.
+
+    Args:
+        score: The score.
+        leads: Whether it is the headline of its ball.
+    """
     ball = ball_of(score)
     names = (
         "model",
