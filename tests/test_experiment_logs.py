@@ -109,7 +109,7 @@ def test_a_log_that_fails_in_the_end_leaves_the_tables_and_says_what_to_do(
     digits_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(place: str, scores: object) -> None:
-        print("noise")
+        print("noise")  # noqa: T201
         raise ConnectionError("nobody answers")
 
     monkeypatch.setattr(experiment_logs, "WRITERS", {"mlflow": fail})
