@@ -1,4 +1,4 @@
-"""Certified accuracy against the L2 radius, in one drawing with the accuracy that attacks leave."""
+"""Certified accuracy against the L2 radius, with the accuracy that attacks leave."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import SpecError
 
-from .curves import CERTIFIED, CleanKey, Curve, clean_of, drawing
+from .curves import CERTIFIED, CleanKey, Curve, clean_of
 from .entry import Entry, Result
 from .perturbations import at_radius
 
@@ -27,25 +27,16 @@ class Attacked(NamedTuple):
     radius: float
 
 
-def certified_drawings(entries: Sequence[Entry]) -> list[str]:
-    """Return a drawing as SVG for every smoothed classifier: certified accuracy, and accuracy under L2 attacks.
+def certified_curves(entries: Sequence[Entry]) -> list[list[Curve]]:
+    """Return for every smoothed classifier the curves of certified accuracy and of accuracy under L2 attacks.
 
-    Certified accuracy is drawn as steps, the lower bound between the radii at which it is known. The attacks are those
-    on the same smoothed classifier, and for comparison those on its network.
+    The first curve is certified accuracy, a lower bound between the radii at which it is known. The attacks, which the
+    other curves name, are those on the same smoothed classifier, and for comparison those on its network.
 
     Args:
         entries: One entry per model.
     """
-    return [
-        drawing(shown, _title(shown[0]), [curve.attack for curve in shown])
-        for entry in entries
-        for shown in _of_entry(entry)
-    ]
-
-
-def _title(curve: Curve) -> str:
-    protocol = curve.protocol
-    return f"{curve.model} on {curve.benchmark}: {protocol.of_images()}\n{protocol.smoothing}"
+    return [curves for entry in entries for curves in _of_entry(entry)]
 
 
 def _of_entry(entry: Entry) -> Iterator[list[Curve]]:

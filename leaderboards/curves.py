@@ -3,17 +3,54 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
-from typing import Literal, NamedTuple
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from robustbench_eff.core import spec
 from robustbench_eff.core.flags import suspects_masking
 from robustbench_eff.core.protocol import Protocol
 
 from .entry import Entry, Kind, Result
 from .perturbations import Split, at_radius, metric_at_radius
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 CERTIFIED = "certified"
 """In the place of an attack: the curve is of certified accuracy."""
+TICK_GAP = 0.12
+"""Smallest distance between two ticks, as a fraction of the axis."""
+MOST_BANDS = 4
+"""Most curves that have their intervals as bands; those of more would hide each other."""
+_METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
+_GROUP_ID = re.compile(r'<g id="[^"]*"')
+
+
+class Style(NamedTuple):
+    """How a curve is told from others: by its colour, its mark, and its line."""
+
+    colour: str
+    marker: str
+    """Name of the mark in matplotlib."""
+    glyph: str
+    """The same mark as a letter, for legends."""
+    line: str
+
+
+STYLES = (
+    Style("#2b7bba", "o", "●", "-"),
+    Style("#d1600e", "s", "■", "--"),
+    Style("#1a936f", "^", "▲", "-."),
+    Style("#b5539c", "D", "◆", ":"),
+    Style("#8a7400", "v", "▼", "-"),
+    Style("#7f7f7f", "P", "✚", "--"),
+    Style("#c0392b", "X", "✖", "-."),
+    Style("#6f5fc4", "*", "★", ":"),
+)
+"""Colours with a contrast of 3 on light and on dark pages."""
 
 
 class Curve(NamedTuple):
@@ -88,45 +125,64 @@ def clean_of(entry: Entry) -> dict[CleanKey, Result]:
     return {key: result for key, result in results.items() if result.value is not None}
 
 
-def drawing(shown: Sequence[Curve], title: str, labels: Sequence[str] = ()) -> str:
-    """Return the curves of one attack as an SVG element; the same bytes for the same curves.
+def drawing(shown: Sequence[Curve], description: str, xlabel: str = "ε") -> str:
+    """Return the curves of one attack as an SVG element without title and legend; the same bytes for the same curves.
+
+    The curve at place i has the colour and the mark of `STYLES[i % len(STYLES)]`, which a legend beside it explains.
 
     Args:
-        shown: One curve per model, with intervals as bands; those of suspected gradient masking have a dagger, and a
-            certified curve is drawn as steps.
-        title: Title above the curves.
-        labels: Name of every curve; empty for the names of the models.
+        shown: One curve per model or attack; few have their intervals as bands. A certified curve is drawn as steps.
+        description: Text in place of the drawing for those who cannot see it.
+        xlabel: What the radius is called.
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context({"svg.hashsalt": "robustbench_eff", "svg.fonttype": "none"}):
-        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+        figure = Figure(figsize=(4.4, 2.8), layout="constrained")
         FigureCanvasSVG(figure)
-        panel, lines = figure.subplots(), []
-        for curve in shown:
-            radii = [radius for radius, _ in curve.points]
-            values, lows, highs = (
-                [100 * (getattr(result, name) or 0) for _, result in curve.points] for name in ("value", "low", "high")
-            )
-            steps: Literal["pre"] | None = "pre" if curve.attack == CERTIFIED else None
-            style = "steps-pre" if steps else "default"
-            (line,) = panel.plot(radii, values, "o-", markersize=3, linewidth=1.4, drawstyle=style)
-            lines.append(line)
-            if all(result.low is not None for _, result in curve.points):
-                panel.fill_between(radii, lows, highs, color=line.get_color(), alpha=0.15, linewidth=0, step=steps)
-                if len(radii) == 1:
-                    panel.vlines(radii, lows, highs, color=line.get_color(), linewidth=1.4)
-        panel.set(xlabel="L2 radius" if labels else "ε", ylabel="accuracy, %", ylim=(0, 100), xlim=(0, None))
-        panel.set_title(title, parse_math=False, fontsize=9 if labels else None)
+        panel = figure.subplots()
+        for place, curve in enumerate(shown):
+            _draw(panel, curve, STYLES[place % len(STYLES)], has_band=len(shown) <= MOST_BANDS)
+        panel.set(xlabel=xlabel, ylabel="accuracy, %", ylim=(0, 102), xlim=(0, None))
+        ticks = _ticks(radius for curve in shown for radius, _ in curve.points)
+        panel.set_xticks(ticks, ["0" if tick == 0 else spec.literal(tick) for tick in ticks])
         panel.grid(alpha=0.3)
-        if len(shown) > 1 or shown[0].label != shown[0].model:
-            names = labels or [curve.label for curve in shown]
-            legend = panel.legend(lines, names, fontsize=8, frameon=False)
-            for label in legend.get_texts():
-                label.set_parse_math(False)
         file = io.StringIO()
-        figure.savefig(file, format="svg", metadata={"Date": None, "Title": title}, transparent=True)
-    svg = file.getvalue()
-    return svg[svg.index("<svg") :]
+        figure.savefig(file, format="svg", metadata={"Date": None}, transparent=True)
+    svg = _METADATA.sub("", file.getvalue())
+    svg = _GROUP_ID.sub("<g", svg[svg.index("<svg") :])  # several drawings stand on one page
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{escape(description)}" ', 1)
+
+
+def _draw(panel: Axes, curve: Curve, style: Style, *, has_band: bool) -> None:
+    radii = [radius for radius, _ in curve.points]
+    values, lows, highs = (
+        [100 * (getattr(result, name) or 0) for _, result in curve.points] for name in ("value", "low", "high")
+    )
+    steps: Literal["pre"] | None = "pre" if curve.attack == CERTIFIED else None
+    panel.plot(
+        radii,
+        values,
+        color=style.colour,
+        marker=style.marker,
+        linestyle=style.line,
+        markersize=5,
+        linewidth=1.6,
+        drawstyle="steps-pre" if steps else "default",
+    )
+    if has_band and all(result.low is not None for _, result in curve.points):
+        panel.fill_between(radii, lows, highs, color=style.colour, alpha=0.15, linewidth=0, step=steps)
+        if len(radii) == 1:
+            panel.vlines(radii, lows, highs, color=style.colour, linewidth=1.6)
+
+
+def _ticks(radii: Iterable[float]) -> list[float]:
+    """The radii that are far enough apart for their texts, the largest among them, and 0."""
+    ordered = sorted({0.0, *radii}, reverse=True)
+    kept = ordered[:1]
+    for radius in ordered[1:]:
+        if min(kept[-1] - radius, radius or math.inf) >= TICK_GAP * ordered[0]:
+            kept.append(radius)
+    return kept[::-1] if kept[-1] == 0.0 else [0.0, *kept[::-1]]

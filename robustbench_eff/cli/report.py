@@ -14,19 +14,16 @@ def report(
     store: Annotated[str, typer.Argument(help="Folder or URL of the outcomes.")],
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
     title: Annotated[str | None, typer.Option(help="Heading of the page; by default it names the store.")] = None,
+    full: Annotated[
+        bool, typer.Option("--full", help="Leave nothing out: every number, class, curve and picture, none folded.")
+    ] = False,
 ) -> None:
-    """Write one self-contained HTML file about a store: settings, numbers, curves, pictures, verdicts."""
+    """Write one self-contained HTML file about a store: results first, then curves, pictures, checks and commands."""
     with error_boundary():
         from robustbench_eff.core.result_file import refuse_to_overwrite, write_result
-        from robustbench_eff.leaderboards.html_report import run_page
-        from robustbench_eff.publishing.measured_entries import headlines, measured_entries, pictures
+        from robustbench_eff.publishing.report.page import report_page
         from robustbench_eff.storage.store import Store
 
         refuse_to_overwrite(out, [store])
-        opened = Store.existing(store)
-        entries = measured_entries([store])
-        page = run_page(
-            entries, opened.runs(), pictures(opened), title or f"Robustness: {opened.name}", headlines(opened)
-        )
-        write_result(out, page.encode())
+        write_result(out, report_page(Store.existing(store), title, full=full).encode())
         print_line(error_console(), f"Written to {out}.")

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, PngImagePlugin
+
+from robustbench_eff.storage.picture import Pictured, samples_text
 
 MAX_TILES = 8
 """Largest number of samples in a picture."""
@@ -29,8 +31,14 @@ class Sample:
     """Clean image, float of shape (H, W, 3), or (H, W, 1) for grey, in [0, 1]."""
     perturbed: np.ndarray
     """Adversarial image of the same shape."""
-    caption: str
-    """Text below the images."""
+    pictured: Pictured
+    """Which sample it is, and how it was classified."""
+
+    @property
+    def caption(self) -> str:
+        """Text below the images."""
+        prediction = self.pictured.prediction
+        return f"{self.pictured.label} as {prediction if prediction >= 0 else 'nothing'}"
 
 
 def picture(samples: Sequence[Sample]) -> bytes:
@@ -40,7 +48,8 @@ def picture(samples: Sequence[Sample]) -> bytes:
         samples: At least one sample, all with images of the same shape.
 
     Returns:
-        A PNG file with the rows clean image, adversarial image, and difference, which is grey where nothing changed.
+        A PNG file with the rows clean image, adversarial image, and difference, which is grey where nothing changed. It
+        names its samples.
     """
     height, width = samples[0].clean.shape[:2]
     scale = max(1, -(-MIN_IMAGE_SIZE // max(height, width)))
@@ -55,7 +64,9 @@ def picture(samples: Sequence[Sample]) -> bytes:
             sheet.paste(tile, (left, GAP + row * tile_height))
         draw.text((left, 3 * tile_height + GAP), sample.caption, fill="black")
     buffer = io.BytesIO()
-    sheet.save(buffer, "PNG")
+    facts = PngImagePlugin.PngInfo()
+    facts.add_text(*samples_text([sample.pictured for sample in samples]))
+    sheet.save(buffer, "PNG", pnginfo=facts)
     return buffer.getvalue()
 
 

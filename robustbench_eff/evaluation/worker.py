@@ -14,6 +14,7 @@ from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.shortages import out_of_memory
 from robustbench_eff.core.threat import Threat
 from robustbench_eff.core.types import FrameGenerator, Images, Labels, PerSample, Pixels, QueryCountingModel, QueryStats
+from robustbench_eff.storage.picture import Pictured
 
 from .gallery import MAX_TILES, Sample
 from .plan import CellRuntime, SampleIndices, Task
@@ -79,7 +80,11 @@ def evaluate_samples(work: CellRuntime, task: Task, pixels: Pixels | None) -> Sh
     eligible = clean_prediction == labels if work.attack is not None else torch.ones_like(labels, dtype=torch.bool)
     misclassified = [] if task.has_gallery else (eligible & ~batch.verdict.correct).nonzero()[:MAX_TILES, 0].tolist()
     successes = [
-        _gallery_sample(batch.images[row], batch.verdict.judged[row], int(labels[row]), int(prediction[row]))
+        _gallery_sample(
+            batch.images[row],
+            batch.verdict.judged[row],
+            Pictured(int(task.rows[row]), int(labels[row]), int(prediction[row])),
+        )
         for row in misclassified
     ]
     columns = _columns(work, task.rows, labels, clean_prediction, eligible, batch)
@@ -209,9 +214,9 @@ def _ids(work: CellRuntime, rows: SampleIndices) -> list[str]:
     return [work.images.sample_ids[row] for row in rows.tolist()]
 
 
-def _gallery_sample(clean: torch.Tensor, perturbed: torch.Tensor, label: int, prediction: int) -> Sample:
+def _gallery_sample(clean: torch.Tensor, perturbed: torch.Tensor, pictured: Pictured) -> Sample:
     before, after = (image.permute(1, 2, 0).cpu().numpy() for image in (clean, perturbed))
-    return Sample(before, after, f"{label} as {prediction if prediction >= 0 else 'nothing'}")
+    return Sample(before, after, pictured)
 
 
 def _attack(

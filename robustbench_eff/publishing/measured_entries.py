@@ -83,7 +83,7 @@ def _entry(
     listed = {} if store is None else {cell_id: _cell(store, cell_id, cells[cell_id]) for cell_id in sorted(cells)}
     return Entry(
         model=name,
-        measured=tuple(sorted((_result(score) for score in scores), key=_sort_key)),
+        measured=tuple(sorted((result_of(score) for score in scores), key=_sort_key)),
         checks=tuple(
             Check(benchmark=verdict.benchmark, check=verdict.check, finding=verdict.finding, evidence=verdict.evidence)
             for verdict in sorted(verdicts, key=lambda verdict: (verdict.benchmark, str(verdict.protocol)))
@@ -112,7 +112,12 @@ def _sort_key(result: Result) -> tuple[object, ...]:
     )
 
 
-def _result(score: Score) -> Result:
+def result_of(score: Score) -> Result:
+    """Return a score as a result of an entry.
+
+    Args:
+        score: The score.
+    """
     names = ("benchmark", "perturbation", "metric", "value", "low", "high", "searched_to", "n", "protocol")
     return Result(
         **{name: getattr(score, name) for name in (*names, "flags", "cell", "detail")},

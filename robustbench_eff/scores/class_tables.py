@@ -64,7 +64,7 @@ def class_tables(store: Store) -> ClassTables:
 def _of_cell(item: CellOutcomes) -> Iterator[Values]:
     labels, predictions, clean = (item.column(name) for name in ("label", "prediction", "clean_prediction"))
     names = names_of_classes(item.cell)
-    for row in _accuracies(score_of(item, "", None, (None, None)), item, item.right_shares):
+    for row in accuracies_by_class(score_of(item, "", None, (None, None)), item, item.right_shares):
         of_class = labels == row["class"]
         known = bool((clean[of_class] != NO_CLASS).any())
         wrong, counts = np.unique(predictions[of_class & (predictions != labels)], return_counts=True)
@@ -81,14 +81,20 @@ def _of_union(union: Union) -> Iterator[Values]:
     first = union.attacks[0]
     labels, clean = first.column("label"), first.column("clean_prediction")
     flags = dict.fromkeys(flag for item in union.attacks for flag in cell_flags(item))
-    for row in _accuracies(score_of_union(union, (*union.left_out, *flags)), first, union.shares):
+    for row in accuracies_by_class(score_of_union(union, (*union.left_out, *flags)), first, union.shares):
         of_class = labels == row["class"]
         right_clean = int((clean[of_class] == labels[of_class]).sum())
         yield row | {"right_clean": right_clean, "most_frequent_wrong": None, "wrong_name": "", "wrong_count": None}
 
 
-def _accuracies(score: Score, item: CellOutcomes, shares: npt.NDArray[np.float64]) -> Iterator[Values]:
-    """The accuracy of every class; `score` says of which model, on what, and under which perturbation."""
+def accuracies_by_class(score: Score, item: CellOutcomes, shares: npt.NDArray[np.float64]) -> Iterator[Values]:
+    """Yield a row for every class that has samples, with its accuracy and the exact 95 % interval of this class alone.
+
+    Args:
+        score: Says of which model the rows are, on what, and under which perturbation.
+        item: A cell of these samples, which gives their labels.
+        shares: Fraction of right votes of each sample, in [0, 1], shape (n,).
+    """
     labels, names = item.column("label"), names_of_classes(item.cell)
     classes, index, n = np.unique(labels, return_inverse=True, return_counts=True)
     right = np.bincount(index, weights=shares, minlength=len(classes))

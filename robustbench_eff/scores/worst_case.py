@@ -118,7 +118,7 @@ def unions(cells: Sequence[CellOutcomes]) -> Iterator[Union]:
                     for item in attacks
                     if (reason := _why_left_out(item)) and _searched(item, eps)
                 )
-                shares = worst_case([_votes(item, eps) for item in inside])
+                shares = worst_case([votes_within(item, eps) for item in inside])
                 yield Union(Ball(attacks[0].cell.norm, eps), inside, shares, left_out)
 
 
@@ -139,10 +139,14 @@ def _searched(item: CellOutcomes, eps: float) -> bool:
     return item.cell.is_minimum_norm or item.cell.eps <= eps
 
 
-def _votes(item: CellOutcomes, eps: float) -> Votes:
-    """Votes on the images found within `eps`, right where there is none.
+def votes_within(item: CellOutcomes, eps: float) -> Votes:
+    """Return the votes on the images found within a radius, right where there is none, bool, shape (n, votes).
 
     A search for the closest image says only whether most votes are right.
+
+    Args:
+        item: A cell of an attack with its outcomes.
+        eps: Radius, in the units of the distances.
     """
     if item.cell.is_minimum_norm:
         return survives(distances(item), eps)[:, None]

@@ -5,13 +5,53 @@ Source: W3C, Portable Network Graphics, section 5: length, type, data and CRC-32
 
 from __future__ import annotations
 
+import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TEXT, _END = b"tEXt", b"IEND"
 _CELL = b"Cell\0"
 """Keyword of the text that holds the id of the cell, and the separator behind it."""
+_SAMPLES = "Samples"
+"""Keyword of the text that says which samples the picture shows, from left to right."""
+
+
+class Pictured(NamedTuple):
+    """A sample of a picture."""
+
+    position: int
+    """Position of the sample in its benchmark."""
+    label: int
+    """True class."""
+    prediction: int
+    """Class predicted on the perturbed image; -1 for none."""
+
+
+def samples_text(samples: Sequence[Pictured]) -> tuple[str, str]:
+    """Return the keyword and the content of the text that names the samples of a picture.
+
+    Args:
+        samples: The samples from left to right.
+    """
+    return _SAMPLES, json.dumps(samples)
+
+
+def samples(content: bytes) -> list[Pictured]:
+    """Return the samples of a picture from left to right; an empty list for a picture that does not name them.
+
+    Args:
+        content: Content of the file.
+    """
+    keyword = _SAMPLES.encode() + b"\0"
+    texts = [data for kind, data in _chunks(content) if kind == _TEXT and data.startswith(keyword)]
+    try:
+        rows = json.loads(texts[0].removeprefix(keyword)) if texts else []
+        found = [Pictured(*row) for row in rows]
+    except (TypeError, ValueError):  # a text of another program
+        return []
+    return found if all(type(part) is int for sample in found for part in sample) else []
 
 
 def named(png: bytes, cell_id: str) -> bytes:

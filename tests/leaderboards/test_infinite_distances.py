@@ -25,7 +25,6 @@ from robustbench_eff.leaderboards.audit import audit
 from robustbench_eff.leaderboards.build_table import build_table
 from robustbench_eff.leaderboards.columns import Layout, Pattern
 from robustbench_eff.leaderboards.entry import Entry, Result, read_entry
-from robustbench_eff.leaderboards.html_report import run_page
 from robustbench_eff.leaderboards.import_export import to_model_index
 from robustbench_eff.leaderboards.open_ends import finite
 from robustbench_eff.leaderboards.site.boards import as_data, boards
@@ -198,8 +197,7 @@ def test_a_single_best_infinite_median_is_bold_in_latex() -> None:
     assert r"\textbf{\boldmath$> 0.0627$} {[}$> 0.0627$, $> 0.0627${]}" in FORMATS["tex"](best)
 
 
-def test_the_report_and_the_site_take_them() -> None:
-    assert "[0.029, &gt; 0.0627]" in run_page(SHOWN, [], {}, "run")
+def test_the_site_takes_them() -> None:
     entries = [measured("good", 95, 60, n=100)] + [
         measured(entry.model, 90, 50, n=100).model_copy(update={"measured": entry.measured}) for entry in SHOWN
     ]

@@ -8,7 +8,6 @@ import pytest
 
 from robustbench_eff.core.protocol import Protocol
 from robustbench_eff.leaderboards.entry import Entry
-from robustbench_eff.leaderboards.html_report import heat_maps
 from robustbench_eff.leaderboards.perturbations import at_radius, at_severity, by_severity, metric_at_radius
 from robustbench_eff.leaderboards.site.model_page import parts
 from robustbench_eff.leaderboards.site.plots import plots
@@ -52,12 +51,12 @@ def test_report_plots_and_page_have_the_same_corruptions_by_severity() -> None:
     drawn = [result("snow(severity=1)", 0.5 + seed / 10, protocol=replace(IMAGES, seeds=(seed,))) for seed in (0, 1)]
     results = (result("fog(severity=1)", 0.6), *drawn, result("fog(severity=1)", 0.9))
     entry = Entry(model="m", measured=results)
-    of_report = [heat_map.table for heat_map in heat_maps([entry])]
+    tables = by_severity(results)
     (part,) = parts(entry)
     (plot,) = plots([entry])
-    assert of_report == [group.table for group in part.severities] == by_severity(results)
-    assert [table.protocol for table in of_report] == [replace(IMAGES, seeds=(seed,)) for seed in (0, 1)]
-    values = [{name: row[0].value for name, row in table.corruptions.items() if row[0]} for table in of_report]
+    assert tables == [group.table for group in part.severities]
+    assert [table.protocol for table in tables] == [replace(IMAGES, seeds=(seed,)) for seed in (0, 1)]
+    values = [{name: row[0].value for name, row in table.corruptions.items() if row[0]} for table in tables]
     assert values == [{"fog": 0.6, "snow": 0.5}, {"fog": 0.6, "snow": 0.6}]
     assert [{row[0]: row[2] for row in view.models["m"]} for view in plot.views] == values
 

@@ -1,31 +1,61 @@
-"""The HTML report in a browser."""
+"""The HTML report in a browser: colours, narrow screens, the keyboard, and silence."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from browser_visits import Visit
-from robustbench_eff.leaderboards.entry import Check
-from robustbench_eff.leaderboards.html_report import run_page
-from site_entries import PNG, entry
+from odd_stores import odd_store
+from robustbench_eff.publishing.report.page import report_page
+from robustbench_eff.storage.store import Store
 
-OF_THE_PAGE = ("body", ".suspect", ".dim", "figcaption", "td small", "table + p", "figure svg text")
-OF_A_DRAWING = ("#patch_3 path", "#xtick_1 use", "#legend_1 text")
+OF_THE_PAGE = ("body", "h1", ".dim", "small", ".ci", "thead th", "summary", "figure svg text", ".legend li", ".found")
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Reports of odd stores."""
+    folder = tmp_path_factory.mktemp("reports")
+    for name in ("names", "corruptions", "searches", "many models"):
+        store = Store.existing(odd_store(name, folder / "stores" / name))
+        (folder / f"{name}.html").write_text(report_page(store, full=name == "names"))
+    return folder
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_report_can_be_read_in_both_schemes(browser: Browser, tmp_path: Path, scheme: str) -> None:
-    suspect = Check(benchmark="digits", check="more steps", finding="suspect", evidence="5 of 10")
-    entries = [entry(name, checks=(suspect,)) for name in ("first", "second")]
-    (tmp_path / "report.html").write_text(run_page(entries, [], {"first": [("pgd", PNG)]}, "title"))
-    with Visit(browser, tmp_path, color_scheme=scheme) as visiting:
-        page = visiting.open("report.html")
-        for selector in (*OF_THE_PAGE, *OF_A_DRAWING):
+def test_a_report_can_be_read_in_both_schemes(browser: Browser, reports: Path, scheme: str) -> None:
+    with Visit(browser, reports, color_scheme=scheme) as visiting:
+        page = visiting.open("searches.html")
+        for selector in OF_THE_PAGE:
             assert page.locator(selector).first.evaluate(CONTRAST) >= 4.5, selector
-        expect(page.locator("#legend_1 > [id^=patch]")).to_have_count(0)
+        page = visiting.open("corruptions.html")
+        ink = page.locator(".heat td").first.evaluate("element => getComputedStyle(element).color")
+        assert ink == page.locator("body").evaluate("element => getComputedStyle(element).color")
+        assert visiting.was_quiet()
+
+
+@pytest.mark.parametrize("name", ["names", "corruptions", "many models"])
+def test_on_a_phone_nothing_is_beside_the_screen(browser: Browser, reports: Path, name: str) -> None:
+    with Visit(browser, reports, viewport=PHONE) as visiting:
+        page = visiting.open(f"{name}.html")
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+        for value in page.locator(".cards .v").all()[:40]:
+            box = value.bounding_box()
+            assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= PHONE["width"]
+        assert visiting.was_quiet()
+
+
+def test_what_has_the_focus_is_outlined(browser: Browser, reports: Path) -> None:
+    with Visit(browser, reports) as visiting:
+        page = visiting.open("searches.html")
+        page.keyboard.press("Tab")
+        style = "getComputedStyle(document.activeElement)"
+        assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
+        assert page.evaluate(f"{style}.outlineStyle") == "solid" and page.evaluate(f"{style}.outlineWidth") == "3px"
 
 
 CONTRAST = """element => {
