@@ -31,7 +31,8 @@ def test_every_data_file_is_packaged() -> None:
     folders = {"robustbench_eff": "robustbench_eff"}
     folders |= {f"robustbench_eff.{wing}": wing for wing in ("defenses", "leaderboards")}
     folders["robustbench_eff.leaderboards.site"] = "leaderboards/site"
-    folders["robustbench_eff.publishing.report"] = "robustbench_eff/publishing/report"
+    for part in ("report", "view"):
+        folders[f"robustbench_eff.publishing.{part}"] = f"robustbench_eff/publishing/{part}"
     for package, folder in folders.items():
         patterns = globs[package]
         for path in (ROOT / folder).rglob("*"):

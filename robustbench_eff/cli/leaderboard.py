@@ -156,16 +156,10 @@ def serve(
 ) -> None:
     """Serve a site to a browser on this machine, until Ctrl-C."""
     with error_boundary():
-        from .serve_site import server
+        from .serve_site import serve_until_stopped, server
 
         with server(folder, port, host) as running:
-            try:
-                print_line(output_console(), f"{running.url} (stop with Ctrl-C)")
-                if running.is_open:
-                    print_line(error_console(), "Other machines can reach this server, too.")
-                running.serve_forever()
-            except KeyboardInterrupt:
-                print_line(output_console(), "Stopped.")
+            serve_until_stopped(running)
 
 
 @leaderboard_app.command()

@@ -84,6 +84,7 @@ from .streams import reported_output
 from .sweep import sweep
 from .train import train
 from .trials import trials
+from .view import view
 
 EXAMPLES = """
 How robust is this image classifier, really?
@@ -126,6 +127,7 @@ app.command()(score)
 app.command()(plan)
 app.command(name="report")(write_report)
 app.command()(figures)
+app.command()(view)
 app.command()(trials)
 app.command()(conflict)
 app.command()(convert)

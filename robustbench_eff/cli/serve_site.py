@@ -1,22 +1,31 @@
-"""The web server of `robust-eval leaderboard serve`: the files of one folder, for requests that name this machine."""
+"""The web servers of `robust-eval leaderboard serve` and `view`, for requests that name this machine."""
 
 from __future__ import annotations
 
 import errno
+import io
 import ipaddress
 import socket
 import sys
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import TCPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from robustbench_eff.core.errors import UsageError
 
+from .common import error_console, output_console, print_line
+
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+FOUND, NOT_FOUND, FAULT = HTTPStatus.OK, HTTPStatus.NOT_FOUND, HTTPStatus.INTERNAL_SERVER_ERROR
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'"
+"""What the pages that are made for a request may load."""
+MOST_FIELDS = 50
+"""Most fields of a query."""
 SECONDS = 30
 """Time after which a client that sends or takes nothing is dropped."""
 
@@ -26,11 +35,13 @@ class SiteServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, address: tuple[Any, ...], family: socket.AddressFamily, host: str) -> None:
+    def __init__(
+        self, handler: Callable[..., Any], address: tuple[Any, ...], family: socket.AddressFamily, host: str
+    ) -> None:
         """Bind and listen.
 
         Args:
-            folder: Folder to serve.
+            handler: Class of what answers a request, or a function that makes one.
             address: Socket address to bind to.
             family: Its family.
             host: What the user called it.
@@ -39,7 +50,7 @@ class SiteServer(ThreadingHTTPServer):
         self.names = {*LOOPBACK, host.lower()}
         if not ipaddress.ip_address(address[0]).is_loopback:
             self.names |= {socket.gethostname().lower(), socket.getfqdn().lower()}
-        super().__init__(address, partial(_SiteHandler, directory=str(folder)))
+        super().__init__(address, handler)
 
     @property
     def url(self) -> str:
@@ -64,8 +75,8 @@ class SiteServer(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-class _SiteHandler(SimpleHTTPRequestHandler):
-    """Answers GET and HEAD for regular files below the folder."""
+class OwnNamesHandler(SimpleHTTPRequestHandler):
+    """Answers GET and HEAD for regular files below the folder, in requests that name this server."""
 
     protocol_version = "HTTP/1.1"
     timeout = SECONDS
@@ -127,6 +138,32 @@ class _SiteHandler(SimpleHTTPRequestHandler):
         return (parts.hostname or "").removesuffix(".") if is_plain else None
 
 
+class PagesHandler(OwnNamesHandler):
+    """Answers GET and HEAD with pages that are made for each request."""
+
+    def __init__(self, pages: Callable[[str, dict[str, str]], tuple[int, str]], *arguments: Any) -> None:
+        """Answer a request.
+
+        Args:
+            pages: Returns the status and the page for a path and the fields of its query.
+            *arguments: What the server passes on.
+        """
+        self.pages = pages
+        super().__init__(*arguments)
+
+    def send_head(self) -> Any:
+        """Send the headers of a page, and return its content."""
+        path, fields = path_and_fields(self.path)
+        status, page = self.pages(path, fields)
+        content = page.encode("utf-8", "backslashreplace")
+        self.send_response(status)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Security-Policy", POLICY)
+        self.end_headers()
+        return io.BytesIO(content)
+
+
 def server(folder: Path, port: int, host: str = "127.0.0.1") -> SiteServer:
     """Return a server of a folder's pages.
 
@@ -143,6 +180,20 @@ def server(folder: Path, port: int, host: str = "127.0.0.1") -> SiteServer:
             f"{folder} does not contain index.html.",
             "Write a site with `robust-eval leaderboard site --out FOLDER`, and serve that folder.",
         )
+    return listening(partial(OwnNamesHandler, directory=str(folder)), port, host)
+
+
+def listening(handler: Callable[..., Any], port: int, host: str) -> SiteServer:
+    """Return a server that listens.
+
+    Args:
+        handler: Class of what answers a request, or a function that makes one.
+        port: Port to listen on; 0 chooses a free one.
+        host: Address or name of this machine to listen at.
+
+    Raises:
+        UsageError: The address or the port cannot be used.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError) as error:
@@ -150,9 +201,38 @@ def server(folder: Path, port: int, host: str = "127.0.0.1") -> SiteServer:
             f"--host {host} is not an address of this machine.", "For example 127.0.0.1 or ::1."
         ) from error
     try:
-        return SiteServer(folder, address, family, host)
+        return SiteServer(handler, address, family, host)
     except OSError as error:
         raise _refusal(host, port, error) from error
+
+
+def path_and_fields(target: str) -> tuple[str, dict[str, str]]:
+    """Return the path of a request, and the fields of its query, of repeated ones the last.
+
+    Args:
+        target: What a request asks for, such as `/?page=2`. One that cannot be read has no path and no fields.
+    """
+    try:
+        place = urlsplit(target)
+        fields = parse_qs(place.query, max_num_fields=MOST_FIELDS)
+    except ValueError:
+        return "", {}
+    return place.path, {name: values[-1] for name, values in fields.items()}
+
+
+def serve_until_stopped(running: SiteServer) -> None:
+    """Say where a server is, and answer requests until Ctrl-C.
+
+    Args:
+        running: The server.
+    """
+    try:
+        print_line(output_console(), f"{running.url} (stop with Ctrl-C)")
+        if running.is_open:
+            print_line(error_console(), "Other machines can reach this server, too.")
+        running.serve_forever()
+    except KeyboardInterrupt:
+        print_line(output_console(), "Stopped.")
 
 
 def _refusal(host: str, port: int, error: OSError) -> UsageError:

@@ -45,13 +45,15 @@ class _Row(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Images:
+class CleanImages:
     """The clean images of a benchmark."""
 
     source: LabelledImages
+    """The images, opened."""
     positions: Mapping[str, int]
     """Position of every sample in the source."""
     class_names: Mapping[int, str]
+    """Names of classes by their indices."""
 
 
 def draw_flips(flips: Sequence[Flip], a: str, b: str, data: Mapping[str, str]) -> Image.Image:
@@ -81,7 +83,7 @@ def draw_flips(flips: Sequence[Flip], a: str, b: str, data: Mapping[str, str]) -
         rows.setdefault(_Row(flip.benchmark, flip.perturbation, flip.right), []).append(flip)
     cells = list(dict.fromkeys((row.benchmark, row.perturbation) for row in rows))[:MAX_CELLS]
     rows = {row: members for row, members in rows.items() if (row.benchmark, row.perturbation) in cells}
-    images = _open_images(list(dict.fromkeys(benchmark for benchmark, _ in cells)), data)
+    images = open_clean_images(list(dict.fromkeys(benchmark for benchmark, _ in cells)), data)
     sheet = Image.new("RGB", (GAP + IMAGES_PER_ROW * (IMAGE_SIDE + GAP), GAP + len(rows) * ROW_HEIGHT), "white")
     for index, (row, members) in enumerate(rows.items()):
         model = a if row.right == "a" else b
@@ -90,12 +92,12 @@ def draw_flips(flips: Sequence[Flip], a: str, b: str, data: Mapping[str, str]) -
     return sheet
 
 
-def _draw_row(sheet: Image.Image, top: int, title: str, flips: Sequence[Flip], images: _Images) -> None:
+def _draw_row(sheet: Image.Image, top: int, title: str, flips: Sequence[Flip], images: CleanImages) -> None:
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
     draw.text((GAP, top), title, fill="black", font=font)
     for column, flip in enumerate(flips[:IMAGES_PER_ROW]):
         left = GAP + column * (IMAGE_SIDE + GAP)
-        sheet.paste(_thumbnail(images, flip.sample_id), (left, top + LINE_HEIGHT))
+        sheet.paste(thumbnail(images, flip.sample_id), (left, top + LINE_HEIGHT))
         for line, (prefix, index) in enumerate((("", flip.label), ("A: ", flip.a), ("B: ", flip.b))):
             text = f"{prefix}{images.class_names.get(index, index)}"[:MAX_CHARACTERS]
             y = top + LINE_HEIGHT + IMAGE_SIDE + line * LINE_HEIGHT
@@ -107,13 +109,23 @@ def _has_clean_images(name: str, data: Mapping[str, str]) -> bool:
     return build_benchmark.benchmark(name, locations.location(name, data) or name).layout is None
 
 
-def _open_images(names: Sequence[str], data: Mapping[str, str]) -> dict[str, _Images]:
+def open_clean_images(names: Sequence[str], data: Mapping[str, str]) -> dict[str, CleanImages]:
+    """Return the clean images of benchmarks, by the names of those that have any.
+
+    Args:
+        names: Names of the benchmarks.
+        data: Locations of images by benchmark, as for an evaluation.
+
+    Raises:
+        MissingInputs: The images of a benchmark do not exist.
+        DataError: They cannot be read.
+    """
     benchmarks = [build_benchmark.benchmark(name, locations.location(name, data) or name) for name in names]
     missing = [item for benchmark in benchmarks for item in missing_data(benchmark, locations.place(benchmark, data))]
     if missing:
         raise MissingInputs(list(dict.fromkeys(missing)))
     return {
-        benchmark.name: _Images(
+        benchmark.name: CleanImages(
             source=source,
             positions={sample: position for position, sample in enumerate(source.ids)},
             class_names=short_names(benchmark.class_index()),
@@ -123,8 +135,17 @@ def _open_images(names: Sequence[str], data: Mapping[str, str]) -> dict[str, _Im
     }
 
 
-def _thumbnail(images: _Images, sample: str) -> Image.Image:
-    """The centre square of a sample's image; small images are enlarged without smoothing."""
+def thumbnail(images: CleanImages, sample: str) -> Image.Image:
+    """Return the centre square of a sample's image; small images are enlarged without smoothing.
+
+    Args:
+        images: The images.
+        sample: Id of the sample.
+
+    Raises:
+        UsageError: The sample is not among the images.
+        DataError: The image cannot be read.
+    """
     source = images.source
     if sample not in images.positions:
         raise UsageError(

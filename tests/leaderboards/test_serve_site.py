@@ -161,7 +161,7 @@ def test_one_connection_carries_several_requests(running: SiteServer) -> None:
 
 
 def test_a_slow_client_delays_nobody_and_is_dropped(running: SiteServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve_site._SiteHandler, "timeout", 0.3)
+    monkeypatch.setattr(serve_site.OwnNamesHandler, "timeout", 0.3)
     with contextlib.ExitStack() as stack:
         slow = [
             stack.enter_context(socket.create_connection(running.server_address[:2], timeout=20)) for _ in range(20)

@@ -97,6 +97,21 @@ def read_content(store: Store, title: str | None = None) -> Content:
     )
 
 
+def named_cells(store: Store) -> dict[str, StoredCell]:
+    """Return every cell by its id, with the name that its model has in reports.
+
+    Args:
+        store: The store.
+
+    Raises:
+        StoreError: A record of the store is damaged.
+    """
+    return {
+        cell_id: replace(cell, model=measured_name(cell.model, cell.model_source))
+        for cell_id, cell in cells_with_unique_names(store).items()
+    }
+
+
 def images_of(score: Score) -> Images:
     """Return the images that a score is about.
 

@@ -77,6 +77,17 @@ def galleries(store: Store, content: Content, most: int, *, everything: bool) ->
     return found, max(0, len(with_picture) - most)
 
 
+def pictured(cell: StoredCell, png: bytes) -> dict[int, Shot]:
+    """Return the samples of a cell's picture by their positions; none for a picture that does not name them.
+
+    Args:
+        cell: The cell.
+        png: Its picture.
+    """
+    found = _gallery(cell, png, everything=True)
+    return {} if found is None else {of.position: shot for of, shot in zip(samples(png), found.shots, strict=False)}
+
+
 def _ordered(content: Content) -> list[StoredCell]:
     """Cells of which there may be a picture: the attacks in the ball that leads, other attacks, then all others."""
     strongest = {(score.model, score.benchmark): ball_of(score) for score in leading(content.scores)}
