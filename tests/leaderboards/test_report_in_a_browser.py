@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,22 @@ def test_what_has_the_focus_is_outlined(browser: Browser, reports: Path) -> None
         style = "getComputedStyle(document.activeElement)"
         assert page.evaluate("document.activeElement.tagName") == "SUMMARY"
         assert page.evaluate(f"{style}.outlineStyle") == "solid" and page.evaluate(f"{style}.outlineWidth") == "3px"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("AXE_CORE" not in os.environ, reason="AXE_CORE does not name the file axe.min.js of npm's axe-core")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["names", "corruptions", "searches", "many models"])
+def test_axe_finds_nothing(browser: Browser, reports: Path, name: str, scheme: str) -> None:
+    script = Path(os.environ["AXE_CORE"]).read_text()
+    for width in (390, 1280):
+        size = {"width": width, "height": 900}
+        with Visit(browser, reports, color_scheme=scheme, viewport=size, bypass_csp=True) as visiting:
+            page = visiting.open(f"{name}.html")
+            page.evaluate("document.querySelectorAll('details').forEach(element => element.open = true)")
+            page.evaluate(script)
+            found = page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(result => result.violations)")
+            assert [(violation["id"], violation["impact"]) for violation in found] == []
 
 
 CONTRAST = """element => {

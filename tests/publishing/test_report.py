@@ -18,6 +18,7 @@ from robustbench_eff import evaluate
 from robustbench_eff.cli.main import app
 from robustbench_eff.evaluation.gallery import Sample, picture
 from robustbench_eff.publishing.report.checks import checked
+from robustbench_eff.publishing.report.class_accuracy import class_accuracy
 from robustbench_eff.publishing.report.content import read_content
 from robustbench_eff.publishing.report.heat import heat_maps
 from robustbench_eff.publishing.report.numbers import main_tables
@@ -104,6 +105,23 @@ def test_pictures_name_the_classes_and_are_cut_from_the_gallery(digits: Store) -
         assert sheet.height == 3 * 100 + 18
 
 
+def test_large_images_are_reduced_unless_everything_is_asked_for(tmp_path: Path) -> None:
+    place = odd_store("one attack", tmp_path / "store")
+    image = np.random.default_rng(0).random((224, 224, 3))
+    png = picture([Sample(image, image, Pictured(number, 1, 2)) for number in range(6)])
+    store = Store.existing(place)
+    (cell_id,) = (cell_id for cell_id, cell in store.cells().items() if cell.kind == "attack")
+    with store.lock():
+        store.write_picture(cell_id, png)
+    ((short,), _), ((full,), _) = (
+        galleries(store, read_content(store), 5, everything=whole) for whole in (False, True)
+    )
+    assert (len(short.shots), len(full.shots)) == (4, 6)
+    assert short.shots[0].width == 480 and short.shots[0].source.startswith("data:image/jpeg")
+    assert full.shots[0].width == 3 * 228 - 4 and full.shots[0].source.startswith("data:image/png")
+    assert short.is_large
+
+
 def test_published_files_are_not_compared_with_themselves(tmp_path: Path) -> None:
     place = odd_store("published files", tmp_path / "store")
     image = np.full((32, 32, 3), 0.5)
@@ -153,6 +171,15 @@ def test_a_heat_map_has_a_row_for_every_corruption_and_says_what_is_missing(digi
 )
 def test_no_rounding_makes_a_share_perfect(fraction: float, text: str) -> None:
     assert share(fraction) == text
+
+
+def test_classes_that_an_attack_leaves_nothing_of_are_told_by_their_clean_accuracy(tmp_path: Path) -> None:
+    right = [row % 4 != 2 or row < 8 for row in range(16)]
+    parts = [clean(right), attacked("fgsm(eps=8/255)", right, [False] * 16, 8 / 255)]
+    store = Store.existing(write(tmp_path / "store", parts))
+    (table,) = class_accuracy(store, read_content(store))
+    assert table.weakest == "Under attack, all classes have 0 %. Clean, lowest: class 2 with 50 %"
+    assert table.rows[0].name == "class 2" and not table.is_level
 
 
 def test_a_command_is_written_as_it_would_be_typed() -> None:

@@ -14,7 +14,7 @@ from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
 from .content import FEW, Content, Images, images_of
-from .wording import ball_text, share
+from .wording import ball_text, class_text, share
 
 
 class ClassNumber(NamedTuple):
@@ -47,23 +47,33 @@ class ClassTable(NamedTuple):
 
     @property
     def is_level(self) -> bool:
-        """Whether all classes have the same accuracy."""
-        return len({of.fraction for _, of in self._known()}) == 1
+        """Whether all classes have the same accuracies."""
+        return all(len({of.fraction for _, of in known}) <= 1 for known in (self._under_attack(), self._clean()))
 
     @property
     def weakest(self) -> str:
         """The classes with the lowest accuracy, with that accuracy, in words."""
-        known = self._known()
-        lowest = [name for name, of in known if of.fraction == known[0][1].fraction]
-        if len(lowest) == len(known):
-            return f"All classes have {known[0][1].value} %"
-        more = f" and {len(lowest) - FEW} more" if len(lowest) > FEW else ""
-        return f"Lowest: {', '.join(lowest[:FEW])}{more} with {known[0][1].value} %"
+        attacked, clean = self._under_attack(), self._clean()
+        lines = [*([("Under attack", attacked)] if attacked else []), *([("Clean", clean)] if clean else [])]
+        first = _lowest(*lines[0])
+        is_told = len({of.fraction for _, of in lines[0][1]}) > 1
+        return first if is_told or len(lines) == 1 else f"{first}. {_lowest(*lines[1])}"
 
-    def _known(self) -> list[tuple[str, ClassNumber]]:
-        """The names and the accuracies that the table is sorted by."""
-        rows = [(row.name, row.robust if self.ball else row.clean) for row in self.rows]
-        return [(name, of) for name, of in rows if of is not None]
+    def _under_attack(self) -> list[tuple[str, ClassNumber]]:
+        return [(row.name, row.robust) for row in self.rows if row.robust is not None]
+
+    def _clean(self) -> list[tuple[str, ClassNumber]]:
+        return [(row.name, row.clean) for row in self.rows if row.clean is not None]
+
+
+def _lowest(how: str, known: list[tuple[str, ClassNumber]]) -> str:
+    """Which classes have the lowest accuracy of some."""
+    worst = min(known, key=lambda item: item[1].fraction)[1]
+    names = [name for name, of in known if of.fraction == worst.fraction]
+    if len(names) == len(known):
+        return f"{how}, all classes have {worst.value} %"
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return f"{how}, lowest: {', '.join(names[:FEW])}{more} with {worst.value} %"
 
 
 def class_accuracy(store: Store, content: Content) -> list[ClassTable]:
@@ -98,8 +108,7 @@ def _table(
     under = {} if lead is None else _attacked(lead, store, content)
     names = {**{key: row["name"] for key, row in under.items()}, **{key: row["name"] for key, row in without.items()}}
     rows = [
-        ClassRow(_name(key, str(names[key])), _number(without.get(key)), _number(under.get(key)))
-        for key in sorted(names)
+        ClassRow(class_text(key, names), _number(without.get(key)), _number(under.get(key))) for key in sorted(names)
     ]
 
     def lowest_first(row: ClassRow) -> tuple[float, float]:
@@ -137,10 +146,6 @@ def _read(store: Store, cell: StoredCell) -> CellOutcomes:
 
 def _by_class(rows: Iterator[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
     return {int(row["class"]): row for row in rows}
-
-
-def _name(index: int, name: str) -> str:
-    return f"class {name}" if name == str(index) else name
 
 
 def _number(row: Mapping[str, Any] | None) -> ClassNumber | None:

@@ -12,13 +12,14 @@ from PIL import Image
 
 from robustbench_eff.core.errors import RobustEvalWarning
 from robustbench_eff.evaluation.gallery import AMPLIFICATION, CAPTION_HEIGHT, GAP
-from robustbench_eff.scores.class_names import named, names_of_classes
+from robustbench_eff.scores.class_names import names_of_classes
 from robustbench_eff.scores.headline import ball_of, leading
 from robustbench_eff.storage.picture import Pictured, samples
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
 
 from .content import Content
+from .wording import class_text
 
 MAX_SEVERITY = 5
 """Corruptions have a picture at this severity."""
@@ -134,8 +135,8 @@ def _gallery(cell: StoredCell, png: bytes, *, everything: bool) -> Gallery | Non
 def _shot(cell: StoredCell, sheet: Image.Image, place: int, count: int, sample: Pictured, *, everything: bool) -> Shot:
     """One sample, its images side by side: clean, perturbed, difference; of a published file the image alone."""
     names = names_of_classes(cell)
-    label = named(sample.label, names)
-    prediction = "no class" if sample.prediction < 0 else named(sample.prediction, names)
+    label = class_text(sample.label, names)
+    prediction = "no class" if sample.prediction < 0 else class_text(sample.prediction, names)
     width, height = (sheet.width - GAP) // count, (sheet.height - CAPTION_HEIGHT - GAP) // 3
     left = GAP + place * width
     rows = (0,) if cell.is_published else (0, 1, 2)

@@ -70,7 +70,8 @@ def strongest_plots(scores: Sequence[Score]) -> list[Plot]:
         if max(len(points) for points in of_models.values()) > 1:
             shown.sort(key=lambda curve: -(curve.points[-1][1].value or 0.0))
             title = f"Accuracy under the strongest attack, {NORMS.get(norm, norm)}"
-            plots.append(_plot(title, protocol_line(images), shown, [curve.label for curve in shown]))
+            xlabel = "changed pixels" if norm == "l0" else f"ε, {PIXELS}"
+            plots.append(_plot(title, protocol_line(images), shown, [curve.label for curve in shown], xlabel))
     return plots
 
 
@@ -86,7 +87,7 @@ def other_plots(scores: Sequence[Score]) -> Iterator[Plot]:
         smoothing = first.protocol.smoothing
         title = f"{first.model}: certified accuracy, and accuracy under attack"
         line = f"{protocol_line(Images(first.benchmark, first.protocol.of_images()))} · {smoothing}"
-        yield _plot(title, line, shown, [curve.attack for curve in shown], "L2 radius")
+        yield _plot(title, line, shown, [curve.attack for curve in shown], f"L2 radius, {PIXELS}")
 
     def subject(curve: Curve) -> tuple[str, str, str]:
         return curve.attack, curve.benchmark, str(curve.protocol)
@@ -111,7 +112,7 @@ def _plot(title: str, images: str, shown: Sequence[Curve], names: Sequence[str],
     return Plot(
         title=title,
         images=images,
-        svg=Markup(drawing(drawn, f"{title}. {described}.", f"{xlabel}, {PIXELS}")),
+        svg=Markup(drawing(drawn, f"{title}. {described}.", xlabel)),
         legend=[Legend(style.colour, style.glyph, name) for style, name in zip(STYLES, names, strict=False)],
         note=f"{count_of(left, 'model')} with less accuracy at the largest radius not drawn." if left else "",
     )

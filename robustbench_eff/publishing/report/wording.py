@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from robustbench_eff.core import spec
@@ -77,6 +78,17 @@ def other_protocol(protocol: Protocol) -> str:
     """
     default = Protocol()
     return str(replace(protocol, **{name: getattr(default, name) for name in _OF_IMAGES}))
+
+
+def class_text(index: int, names: Mapping[int, str]) -> str:
+    """Return the name of a class, or `class 3` if it has none.
+
+    Args:
+        index: Class index.
+        names: Names by index; a name may be the index.
+    """
+    name = names.get(index, str(index))
+    return f"class {index}" if name == str(index) else name
 
 
 def count_of(number: int, what: str) -> str:
