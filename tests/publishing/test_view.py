@@ -114,9 +114,9 @@ def test_images_are_shown_where_they_are_and_their_absence_is_said(tmp_path: Pat
     clean_images = [image for image in page.find("img") if str(image.attributes["alt"]).startswith("Clean image of")]
     perturbed = [image for image in page.find("img") if "difference" in str(image.attributes["alt"])]
     assert len(clean_images) == min(PER_PAGE, len(page.find("dl"))) and len(perturbed) == 8
-    assert "not stored" in page.text
+    assert "perturbed image not stored" in page.text
     page = Page(samples_page(store, {}, DataSets({"digits": str(tmp_path / "nowhere")})))
-    assert "Clean images are not shown: " in page.text and "not available" in page.text
+    assert "Clean images are not shown: " in page.text and "clean image not available" in page.text
 
 
 def test_the_page_of_a_store_grows_with_its_run(tmp_path: Path) -> None:
@@ -127,6 +127,7 @@ def test_the_page_of_a_store_grows_with_its_run(tmp_path: Path) -> None:
         store.write_run("run", {"cells": [whole.cell.id], "command": [], "versions": {}, "status": "started"})
     text = samples_page(Store.existing(place), {}, DataSets({}))
     assert "12 of 40" in text and 'http-equiv="refresh"' in text
+    assert 'http-equiv="refresh"' not in samples_page(Store.existing(place), {"live": "no"}, DataSets({}))
     with store.lock():
         store.write_shard(whole.cell.id, partly(whole, range(12, N)).outcomes)
         store.write_run("run", {"cells": [whole.cell.id], "command": [], "versions": {}, "status": "finished"})
@@ -171,6 +172,18 @@ def test_the_server_has_two_pages_for_those_who_name_it(running: SiteServer) -> 
     assert ask(running, "/", "POST")[0] == 501
     status, text = ask(running, "/?model=%3Cscript%3E")
     assert status == 404 and "&lt;script&gt;" in text and "<script>" not in text
+
+
+def test_a_damaged_store_is_one_sentence(tmp_path: Path) -> None:
+    place = odd_store("one attack", tmp_path / "store")
+    with server(str(place), [], 0) as made:
+        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        min(place.glob("cells/*/cell.json")).write_text("{")
+        status, text = ask(made, "/")
+        made.shutdown()
+        thread.join()
+    assert status == 500 and "robust-eval store check STORE --repair" in text
 
 
 def test_a_folder_that_is_no_store_is_refused(tmp_path: Path) -> None:

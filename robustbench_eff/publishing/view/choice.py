@@ -23,7 +23,7 @@ OUTCOMES = {
     "differ": "the two models differ",
 }
 ORDERS = {"": "position in the data set", "margin": "smallest margin first"}
-NAMES = ("images", "model", "other", "perturbation", "class", "outcome", "order", "page")
+NAMES = ("images", "model", "other", "perturbation", "class", "outcome", "order", "page", "live")
 """Fields of a query."""
 
 
@@ -51,6 +51,8 @@ class Choice:
     order: str
     page: int
     """Counted from 1."""
+    live: str
+    """`no` for a page that is not loaded again while a run goes on; else empty."""
 
     def fields(self, page: int) -> dict[str, str]:
         """Return the fields of another page of the same samples.
@@ -60,6 +62,7 @@ class Choice:
         """
         values = {name: str(getattr(self, name)) for name in ("images", "model", "other", "perturbation")}
         values |= {"class": "" if self.label is None else str(self.label), "outcome": self.outcome, "order": self.order}
+        values["live"] = self.live
         return {**{name: value for name, value in values.items() if value}, "page": str(page)}
 
 
@@ -110,6 +113,7 @@ def read_choice(given: Mapping[str, str], cells: Mapping[str, StoredCell]) -> Ch
         outcome=_one("outcome", outcome, [*OUTCOMES]),
         order=_one("order", order, [*ORDERS]),
         page=_whole("page", given.get("page") or "1", 1),
+        live=_one("live", given.get("live", ""), ["", "no"]),
     )
 
 

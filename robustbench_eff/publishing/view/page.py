@@ -36,7 +36,8 @@ def samples_page(store: Store, given: Mapping[str, str], data_sets: DataSets) ->
         StoreError: The store is damaged.
     """
     cells = named_cells(store)
-    common = {"title": f"Samples: {store.name}", "style": _style(), "reload": SECONDS if _is_running(store) else 0}
+    is_running = _is_running(store)
+    common = {"title": f"Samples: {store.name}", "style": _style(), "is_running": is_running, "seconds": SECONDS}
     if not cells:
         return rendered(TEMPLATES / "samples.html.j2", **common, choice=None)
     choice = read_choice(given, cells)
