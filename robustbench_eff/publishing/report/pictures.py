@@ -122,7 +122,7 @@ def _gallery(cell: StoredCell, png: bytes, *, everything: bool) -> Gallery | Non
     if not pictured:
         source, width, height = _embedded(sheet, 1600)
         alt = f"Images before and after {cell.perturbation}, and their difference"
-        note = "This picture of an earlier version does not say which samples it shows; their classes are numbers."
+        note = "From top to bottom; this picture of an earlier version does not say which samples it shows."
         return Gallery(cell.model, cell.benchmark, cell.perturbation, [Shot(source, alt, "", width, height)], note)
     shots = [
         _shot(cell, sheet, place, len(pictured), sample, everything=everything)
