@@ -52,6 +52,8 @@ class Benchmark:
     """How these classes are numbered, as the protocol says it; empty where the source of the images decides."""
     flags: tuple[str, ...] = ()
     """Warnings about these images, which are shown beside every number on them."""
+    assumed: tuple[str, ...] = ()
+    """What was assumed of the images, such as the order of their classes, one line each."""
     select_images: Callable[[LabelledImages], LabelledImages] | None = None
     """Keep only the images of the benchmark, with their labels, where a source holds more; else None."""
     crop_border: int = 0

@@ -147,7 +147,10 @@ RandomWeightsOption: TypeAlias = Annotated[
 ]
 NumClassesOption: TypeAlias = Annotated[int | None, typer.Option(help="Number of outputs of the model.")]
 MeanOption: TypeAlias = Annotated[
-    str | None, typer.Option(help="Normalization mean per channel, such as 0.5 or '0.485,0.456,0.406'.")
+    str | None,
+    typer.Option(
+        help="Normalization mean per channel, such as 0.5 or 0.485,0.456,0.406; of pixels in [0, 1], or from 0 to 255."
+    ),
 ]
 StdOption: TypeAlias = Annotated[str | None, typer.Option(help="Normalization standard deviation per channel.")]
 InputSizeOption: TypeAlias = Annotated[
