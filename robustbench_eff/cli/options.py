@@ -30,6 +30,7 @@ _PLAIN = (
     "class_order",
     "class_map",
     "limit",
+    "sample",
     "device",
     "workers",
     "engine",
@@ -162,6 +163,10 @@ ModelArgOption: TypeAlias = Annotated[
 ]
 LimitOption: TypeAlias = Annotated[
     int | None, typer.Option(help="Evaluate only the first N samples of each benchmark.")
+]
+SampleOption: TypeAlias = Annotated[
+    int | None,
+    typer.Option(help="Evaluate N samples of each benchmark, drawn at random, the same in every run."),
 ]
 DeviceOption: TypeAlias = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, a comma-separated list, or all.")]
 WorkersOption: TypeAlias = Annotated[

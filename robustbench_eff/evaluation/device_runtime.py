@@ -76,7 +76,7 @@ class DeviceRuntime:
         self._adaptation = None if settings.adapt is None else adaptation(settings.adapt)
         self._requested = evaluable_cells(requested_cells(self._ready), self._adaptation)
         self._models = ModelCache()
-        self._images = RequestedImages(self._ready, settings.limit)
+        self._images = RequestedImages(self._ready, settings.sample or settings.limit)
         self._in_use: dict[tuple[int, Origin], ImageSet] = {}
         """Image sets by model and origin."""
         self._draws: dict[tuple[str, str], int | None] = {}

@@ -12,8 +12,9 @@ from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.preprocessing import Geometry, size_text
 
 from .factories import NUM_CLASSES
+from .known_architectures import fit_of
 from .request import ModelRequest
-from .state_facts import outputs_of
+from .state_facts import outputs_of, unwrapped
 from .weights import read_state
 
 PIXELS = "assumed: the network gets pixels in [0, 1], not normalized (--mean, --std)"
@@ -30,11 +31,8 @@ def assumed_images(request: ModelRequest, geometry: Geometry) -> tuple[str, ...]
     lines = [] if request.mean is not None else [PIXELS]
     if request.input_size is None:
         lines.append(f"assumed: images of {size_text(geometry.size)} pixels (--input-size)")
-    if request.geometry is None and geometry.mode == "crop" and geometry.resize is not None:
-        lines.append(
-            f"assumed: the short side of an image is resized to {size_text(geometry.resize)} pixels, "
-            f"and the middle is cropped (--geometry)"
-        )
+    if request.geometry is None and geometry.mode == "crop":
+        lines.append(f"assumed: images are cropped: {geometry} (--geometry)")
     return tuple(lines)
 
 
@@ -63,9 +61,36 @@ def with_num_classes(factory: Any, target: str, request: ModelRequest) -> tuple[
     number, notes = request.num_classes, tuple[str, ...]()
     if number is None and request.weights is not None:
         number = outputs_of(read_state(request.weights, trust=request.trust_checkpoint)[0])
-        notes = (f"assumed: {number} classes, the outputs of the last layer in {request.weights.name} (--num-classes)",)
+        notes = (_outputs_line(number, request),)
     if number is None and parameter.default is parameter.empty:
         raise UsageError(f"{target} needs the number of classes.", "Pass it: --num-classes N")
     if number is None or number == parameter.default:
         return request, ()
     return dataclasses.replace(request, model_args={**request.model_args, NUM_CLASSES: number}), notes
+
+
+def with_outputs_of_weights(name: str, request: ModelRequest, default: int) -> tuple[ModelRequest, tuple[str, ...]]:
+    """Return a request with the number of outputs that its weights have, if it states none and they differ, and notes.
+
+    Args:
+        name: Architecture that the weights must fit, such as `timm:resnet18`.
+        request: The user's options.
+        default: Number of outputs of the architecture.
+
+    Raises:
+        ModelError: The weights cannot be read.
+    """
+    if request.weights is None or request.num_classes is not None or NUM_CLASSES in request.model_args:
+        return request, ()
+    state = unwrapped(read_state(request.weights, trust=request.trust_checkpoint)[0])
+    if outputs_of(state) in (None, default):
+        return request, ()
+    fit = fit_of(name, state)
+    if fit is None or fit.num_classes is None:
+        return request, ()  # what does not fit is said when it is loaded
+    return dataclasses.replace(request, num_classes=fit.num_classes), (_outputs_line(fit.num_classes, request),)
+
+
+def _outputs_line(number: int | None, request: ModelRequest) -> str:
+    assert request.weights is not None
+    return f"assumed: {number} classes, the outputs of the last layer in {request.weights.name} (--num-classes)"

@@ -95,11 +95,17 @@ def fitting(state: StateDict) -> list[Fit]:
     Args:
         state: Tensors by name, without the prefix of a wrapper.
     """
-    fits = [_fit(name, state) for name in table().get(digest_of(state), ())]
+    fits = [fit_of(name, state) for name in table().get(digest_of(state), ())]
     return [fit for fit in fits if fit is not None]
 
 
-def _fit(name: str, state: StateDict) -> Fit | None:
+def fit_of(name: str, state: StateDict) -> Fit | None:
+    """Return how an architecture fits the tensors of a file; None if it does not, with any number of outputs.
+
+    Args:
+        name: Such as `timm:resnet18`.
+        state: Tensors by name, without the prefix of a wrapper.
+    """
     from .weights import fits
 
     try:

@@ -204,3 +204,18 @@ def test_a_name_without_its_source_is_answered_with_it(name: str, offered: str) 
     question = caught.value.hint.splitlines()[0]
     assert question.startswith("Did you mean ")
     assert offered in question
+
+
+@pytest.mark.parametrize("name", [f"timm:{NAME}", "torchvision:mobilenet_v3_small"])
+def test_the_number_of_classes_is_that_of_the_weights(name: str, tmp_path: Path) -> None:
+    library, _, architecture = name.partition(":")
+    network = timm.create_model(architecture, num_classes=7) if library == "timm" else None
+    if network is None:
+        from torchvision import models
+
+        network = models.get_model(architecture, num_classes=7)
+    torch.save(network.state_dict(), tmp_path / "seven.pth")
+    classifier = load_classifier(name, weights=tmp_path / "seven.pth", input_size=64)
+    assert classifier.num_classes == 7
+    assert classifier.provenance.label_space == "custom"
+    assert "assumed: 7 classes, the outputs of the last layer in seven.pth" in "\n".join(classifier.provenance.notes)
