@@ -198,7 +198,7 @@ class DeviceRuntime:
             first_shard=sizes.first,
             per_shard_randomness=runtime.per_shard_randomness,
             query_mode="" if runtime.oracle is None else runtime.oracle.query_mode,
-            assumed=runtime.images.assumed,
+            assumed=(*runtime.images.assumed, *perturbation.assumed),
         )
 
     def _runtime(self, index: int) -> CellRuntime:

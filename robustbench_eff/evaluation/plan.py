@@ -173,7 +173,7 @@ class PlannedCell:
     query_mode: str
     """How an attack queries the model: precision, folding, compilation; empty without an attack."""
     assumed: tuple[str, ...] = ()
-    """What was assumed of the clean images, one line each."""
+    """What was assumed of the images and the perturbation, one line each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
