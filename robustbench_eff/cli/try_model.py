@@ -42,6 +42,8 @@ SAMPLE, FEW = 64, 8
 """Number of images, and of those that AutoAttack changes."""
 _NOT_OFFERED: Mapping[str, Any] = {
     "suite": "try",
+    "name": None,
+    "models": None,
     "benchmark": None,
     "attack": None,
     "corruption": None,

@@ -48,7 +48,7 @@ def command_for(request: ModelRequest, settings: Settings) -> str:
         request: The model.
         settings: The options of the run; those with their default are left out.
     """
-    words = ["robust-eval", "--model", request.name, *_model_words(request, needs_file=False)]
+    words = ["robust-eval", "--model", request.form, *_model_words(request, needs_file=False)]
     return shlex.join([*words, *_setting_words(settings, ())])
 
 

@@ -14,27 +14,13 @@ from robustbench_eff.core.file_kinds import HEAD_BYTES, kind_of
 from robustbench_eff.core.tensor_files import RUNS_CODE, program_in
 
 from .known_architectures import Fit, fitting
-from .request import WEIGHT_SUFFIXES
+from .model_names import MODEL_FILES, PACKED, SUFFIXES
 from .state_facts import channels_of, outputs_of, unwrapped
 from .weight_values import shown
 from .weights import StateDict, read_state
 
-_MODEL_FILES = {".onnx": "onnx", ".tflite": "tflite"}
-"""Sources by the ends of the names of files that are whole networks."""
-_PACKED = (".gz", ".bz2", ".xz")
-_SUFFIXES = (*WEIGHT_SUFFIXES, *_MODEL_FILES, *_PACKED, ".ckpt", ".pkl", ".pickle", ".pt2", ".ipynb", ".h5", ".keras")
 _SHOWN = 4
 """Number of architectures that a message names."""
-
-
-def looks_like_file(name: str) -> bool:
-    """Return whether the name of a model is that of a file or folder, there or not.
-
-    Args:
-        name: Name of the model, which belongs to no source.
-    """
-    path = Path(name).expanduser()
-    return path.exists() or path.suffix.lower() in _SUFFIXES or name.startswith(("./", "../", "/", "~"))
 
 
 def explained(name: str) -> UsageError:
@@ -69,7 +55,7 @@ def explained(name: str) -> UsageError:
 
 
 def _folder(name: str, path: Path) -> UsageError:
-    inside = sorted(item.name for item in path.iterdir() if item.suffix in (".py", *_SUFFIXES) and item.name[0] != ".")
+    inside = sorted(item.name for item in path.iterdir() if item.suffix in (".py", *SUFFIXES) and item.name[0] != ".")
     hint = f"Name a file in it: {', '.join(str(Path(name) / item) for item in inside[:_SHOWN])}." if inside else ""
     return UsageError(f"{name} is a folder that neither a training nor transformers has written.", hint)
 
@@ -77,9 +63,9 @@ def _folder(name: str, path: Path) -> UsageError:
 def _whole_network(path: Path) -> str:
     """The source that takes a file; empty if it is no whole network."""
     ends = [suffix.lower() for suffix in path.suffixes]
-    plain = ends[:-1] if ends and ends[-1] in _PACKED else ends
-    if plain and plain[-1] in _MODEL_FILES:
-        return _MODEL_FILES[plain[-1]]
+    plain = ends[:-1] if ends and ends[-1] in PACKED else ends
+    if plain and plain[-1] in MODEL_FILES:
+        return MODEL_FILES[plain[-1]]
     with path.open("rb") as file:
         kind = kind_of(file.read(HEAD_BYTES))
     if kind is not None and ("ONNX" in kind.what or "TensorFlow Lite" in kind.what):

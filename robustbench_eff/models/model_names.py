@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from pathlib import Path
 
-from robustbench_eff.core.errors import closest
+from robustbench_eff.core.errors import UsageError, closest
 
 from .aliases import aliases
 from .known_architectures import TIMM, TORCHVISION, architectures
+from .request import WEIGHT_SUFFIXES
 
 _HUB, _ROBUSTBENCH = "hf", "robustbench"
 _WEIGHTS_ENTRY = re.compile(r"\w+_Weights\.\w+")
 """How torchvision names weights."""
 _SHOWN = 4
 """Number of names that are offered."""
+MODEL_FILES = {".onnx": "onnx", ".tflite": "tflite"}
+"""Sources by the ends of the names of files that are whole networks."""
+PACKED = (".gz", ".bz2", ".xz")
+"""Ends of the names of compressed files."""
+SUFFIXES = (*WEIGHT_SUFFIXES, *MODEL_FILES, *PACKED, ".ckpt", ".pkl", ".pickle", ".pt2", ".ipynb", ".h5", ".keras")
+"""Ends of the names of files that people take for the name of a model."""
 
 
 def names_file(name: str) -> bool:
@@ -24,6 +32,27 @@ def names_file(name: str) -> bool:
         name: Name of the model.
     """
     return name.endswith((".py", ".py:"))
+
+
+def looks_like_file(name: str) -> bool:
+    """Return whether the name of a model is that of a file or folder, there or not.
+
+    Args:
+        name: Name of the model, which belongs to no source.
+    """
+    path = Path(name).expanduser()
+    return path.exists() or path.suffix.lower() in SUFFIXES or name.startswith(("./", "../", "/", "~"))
+
+
+def unknown(name: str, forms: str) -> UsageError:
+    """Return the error for a name that belongs to no source.
+
+    Args:
+        name: The name.
+        forms: How models are named.
+    """
+    hint = f"{instead_of(name)}\nList the names with `robust-eval list models PATTERN`; other forms: {forms}."
+    return UsageError(f"Unknown model {name!r}.", hint.lstrip())
 
 
 def instead_of(name: str) -> str:
@@ -65,4 +94,4 @@ def _qualified() -> dict[str, tuple[str, ...]]:
 
 
 def _question(items: tuple[str, ...]) -> str:
-    return f"Did you mean {' or '.join(items)}?"
+    return f"Did you mean {' or '.join(item if ':' in item else repr(item) for item in items)}?"

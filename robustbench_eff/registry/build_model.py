@@ -11,8 +11,8 @@ from robustbench_eff.core.errors import Missing, ModelError, UsageError
 from robustbench_eff.models.aliases import aliases
 from robustbench_eff.models.classifier import Classifier, Provenance, flags_within
 from robustbench_eff.models.downloaded_weights import with_local_weights
-from robustbench_eff.models.lone_file import explained, looks_like_file
-from robustbench_eff.models.model_names import instead_of, names_file
+from robustbench_eff.models.lone_file import explained
+from robustbench_eff.models.model_names import looks_like_file, names_file, unknown
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.source import ModelSource
 from robustbench_eff.models.sources.trained import is_trained
@@ -134,12 +134,6 @@ def _find(name: str) -> tuple[Row | Plugin, str]:
     if colon or names_file(name):
         return UNPREFIXED_SOURCES[USER], name
     if (Path(name).expanduser() / "config.json").is_file():
-        hub = f"If transformers saved that folder: hf:{name if name.startswith(('.', '/', '~')) else f'./{name}'}"
-    elif looks_like_file(name):
-        raise explained(name)
-    else:
-        hub = instead_of(name)
-    raise UsageError(
-        f"Unknown model {name!r}.",
-        f"{hub}\nList the names with `robust-eval list models PATTERN`; other forms: {FORMS}.".lstrip(),
-    )
+        folder = name if name.startswith((".", "/", "~")) else f"./{name}"
+        raise UsageError(f"Unknown model {name!r}.", f"If transformers saved that folder: hf:{folder}")
+    raise explained(name) if looks_like_file(name) else unknown(name, FORMS)
