@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.registry.benchmarks import BENCHMARKS
@@ -101,8 +102,7 @@ def try_model(
         run = parse_run_options(options)
         run = run._replace(settings=replace(run.settings, benchmarks=(name,), data=located))
         if _is_set_up(run):
-            _evaluate(run)
-            _next(run)
+            _next(run, _evaluate(run))
 
 
 @contextmanager
@@ -149,34 +149,37 @@ def _is_set_up(run: RunOptions) -> bool:
     best = report.better[0] if report.better else None
     if best is None or best.right.sum() < 2 * report.right:
         return True
-    print_line(output_console(), "So nothing was attacked: it would say nothing about the network.")
+    print_line(output_console(), "So no attack was run: its result would say nothing about the network.")
     if best.options and not best.remark:
         command = shlex.join(["robust-eval", *sys.argv[1:], *best.options])
         print_line(output_console(), f"If it was trained like that:\n  {command}")
     return False
 
 
-def _evaluate(run: RunOptions) -> None:
+def _evaluate(run: RunOptions) -> tuple[str, ...]:
+    """Print what attacks and corruptions do; returns the attacks to run next, none for those of the suite."""
     from robustbench_eff.evaluation.evaluate import evaluate
     from robustbench_eff.registry import build_benchmark
     from robustbench_eff.reports import first_look, progress, verdicts
 
     (name,) = run.settings.benchmarks
     attack = next(text for text in build_benchmark.suite("autoattack").perturbations(name) if text != "none")
-    few = replace(run.settings, suite="standard", attacks=(attack,), sample=FEW)
-    display = progress.Display(error_console())
+    display, instead = progress.Display(error_console()), tuple[str, ...]()
     with redirect_stdout(sys.stderr):
         result = evaluate(*run.models, settings=run.settings, listener=display)
+        if any(item.cell.kind == "attack" for item in result.failed):  # such as those of a network without gradients
+            radius = spec.literal(spec.parse(attack).arguments["eps"])
+            attack, instead = f"square(eps={radius}, queries=200)", (f"square(eps={radius})",)
+        few = replace(run.settings, suite="standard", attacks=(attack,), sample=min(FEW, run.settings.sample or FEW))
         thorough = evaluate(*run.models, settings=few, listener=progress.Display(error_console(), quiet=True))
     attacked = [score for score in thorough.scores if score.kind == "attack"]
     first_look.accuracy_table([*result.scores, *attacked], output_console())
     suspicions = [verdict for verdict in result.verdicts if verdict.finding == "suspect"]
     verdicts.verdict_lines(suspicions, output_console())
-    for tried in (result, thorough):
-        tried.check()
+    return instead
 
 
-def _next(run: RunOptions) -> None:
+def _next(run: RunOptions, instead: tuple[str, ...]) -> None:
     from robustbench_eff.evaluation.suggested_command import command_for
 
     whole = Settings(
@@ -187,8 +190,8 @@ def _next(run: RunOptions) -> None:
         device=run.settings.device,
         trust_code=run.settings.trust_code,
     )
-    attacks, corruptions = (
-        command_for(run.models[0], replace(whole, suite=suite)) for suite in ("standard", "corruptions")
-    )
-    print_line(output_console(), f"Next, all images, with attacks of several radii:\n  {attacks}")
+    attacks = command_for(run.models[0], replace(whole, attacks=instead))
+    corruptions = command_for(run.models[0], replace(whole, suite="corruptions"))
+    which = "an attack without gradients" if instead else "attacks of several radii"
+    print_line(output_console(), f"Next, all images, with {which}:\n  {attacks}")
     print_line(output_console(), f"and with all corruptions:\n  {corruptions}")

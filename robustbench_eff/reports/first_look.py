@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.table import Table
 
+from robustbench_eff.core.flags import FAILED
 from robustbench_eff.diagnostics.other_setups import SetupReport
 from robustbench_eff.scores.score import Score
 
@@ -49,5 +50,6 @@ def accuracy_table(scores: Sequence[Score], console: Console) -> None:
     for score in rows:
         table.add_row(score.perturbation, with_interval(score, 1), str(score.n))
     console.print(table)
-    for flag in dict.fromkeys(flag for score in rows for flag in score.flags):
+    flags = (flag for score in rows for flag in score.flags if score.n or flag.startswith(FAILED))
+    for flag in dict.fromkeys(flags):
         console.print(f"warning: {flag}", markup=False, highlight=False, soft_wrap=True)

@@ -104,7 +104,7 @@ def test_a_first_look_finds_the_normalization_and_its_commands_work(folder: Path
     assert first.returncode == 0, first.stderr
     assert "assumed: the network gets pixels in [0, 1], not normalized (--mean, --std)" in first.stdout
     assert "warning: it would be " in first.stdout
-    assert "So nothing was attacked" in first.stdout
+    assert "So no attack was run" in first.stdout
     second = run(folder, *shlex.split(first.stdout.splitlines()[-1])[1:], *USUAL)
     assert second.returncode == 0, second.stderr
     assert "Set-up: 100.0 % of 42 clean images" in second.stdout
