@@ -45,6 +45,7 @@ _NOT_OFFERED: Mapping[str, Any] = {
     "suite": "try",
     "name": None,
     "models": None,
+    "download": False,
     "benchmark": None,
     "attack": None,
     "corruption": None,
