@@ -9,9 +9,8 @@ from rich.table import Table
 
 from robustbench_eff.core.flags import FAILED
 from robustbench_eff.diagnostics.other_setups import SetupReport
+from robustbench_eff.scores.number_text import percent, with_interval
 from robustbench_eff.scores.score import Score
-
-from .formatting import percent, with_interval
 
 _SHOWN = 3
 """Number of other set-ups that are listed."""
