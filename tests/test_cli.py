@@ -134,7 +134,7 @@ def test_several_models_share_a_store(tmp_path: Path) -> None:
         folder=tmp_path,
     )
     assert mine.returncode == 0, mine.stderr
-    assert "no --mean and --std given" in mine.stderr
+    assert "assumed: the network gets pixels in [0, 1]" in mine.stderr
     table = robust_eval("score", "s", folder=tmp_path).stdout
     assert "digits_standard" in table
     assert "mine.py:build" in table

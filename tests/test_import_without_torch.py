@@ -35,6 +35,13 @@ def test_help_and_lists_do_not_import_torch(words: list[str]) -> None:
     assert "loaded: []" in answer.stderr
 
 
+def test_a_name_without_its_source_is_answered_without_torch() -> None:
+    answer = loaded_by("--model", "mobilnetv2_100")
+    assert answer.returncode == 2
+    assert "Did you mean timm:mobilenetv2_100" in answer.stderr
+    assert "loaded: []" in answer.stderr
+
+
 def test_scoring_does_not_import_torch(digits_store: Path) -> None:
     answer = loaded_by("score", str(digits_store))
     assert answer.returncode == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.models.class_map import ClassMap
@@ -52,6 +52,8 @@ class Benchmark:
     """How these classes are numbered, as the protocol says it; empty where the source of the images decides."""
     flags: tuple[str, ...] = ()
     """Warnings about these images, which are shown beside every number on them."""
+    assumed: tuple[str, ...] = ()
+    """What was assumed of the images, such as the order of their classes, one line each."""
     select_images: Callable[[LabelledImages], LabelledImages] | None = None
     """Keep only the images of the benchmark, with their labels, where a source holds more; else None."""
     crop_border: int = 0
@@ -65,6 +67,9 @@ class Benchmark:
     """Addresses of the files that `--download` fetches, with their hashes: `https://HOST/FILE#sha256=HEX`."""
     jpeg_quality: int | None = None
     """Quality, 1 to 100, at which corrupted images are saved as JPEG, as the published files were; None for never."""
+
+    usual_radii: Mapping[str, float] = field(default_factory=dict)
+    """Radius of an attack that states none, by norm, in units of [0, 1] pixels; empty for the attack's own default."""
 
     @property
     def made_from(self) -> str | None:

@@ -85,6 +85,7 @@ def prepare(
         textures=None if resolved.textures is None else resolved.textures[:limit],
         interpolation=geometry.interpolation,
         flags=benchmark.flags,
+        assumed=benchmark.assumed,
     )
 
 

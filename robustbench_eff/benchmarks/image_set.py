@@ -68,6 +68,8 @@ class ImageSet:
     """Channels of the images that the model sees: 3, or 1 for grey."""
     flags: tuple[str, ...] = ()
     """What a reader must know before trusting a number on these images."""
+    assumed: tuple[str, ...] = ()
+    """What was assumed of the images, such as the order of their classes, one line each."""
     published: bool = False
     """True if others corrupted the images, so that their distance from clean images is unknown."""
 

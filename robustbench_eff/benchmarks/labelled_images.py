@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.shuffle import shuffled
 
 SORTED_FOLDERS, NUMBERED_FOLDERS = "class folders in sorted order", "folder names as numbers"
 """Orders of the classes that a reader of class folders makes itself, and other programs in their own ways."""
@@ -93,6 +94,23 @@ def select(opened: LabelledImages, rows: Sequence[int], labels: Sequence[Any]) -
         textures=None if opened.textures is None else [opened.textures[row] for row in rows],
         read=lambda position: opened.read(rows[position]),
         left_out=len(opened) - len(rows),
+    )
+
+
+def in_random_order(opened: LabelledImages) -> LabelledImages:
+    """Return the same images in an order in which every beginning is a sample drawn at random, the same in every run.
+
+    Args:
+        opened: The source.
+    """
+    rows = [int(row) for row in shuffled(len(opened))]
+    return replace(
+        opened,
+        ids=[opened.ids[row] for row in rows],
+        labels=[opened.labels[row] for row in rows],
+        textures=None if opened.textures is None else [opened.textures[row] for row in rows],
+        read=lambda position: opened.read(rows[position]),
+        split=f"{opened.split} in random order",
     )
 
 

@@ -109,5 +109,6 @@ def prepare_published(
         channels=channels,
         interpolation=geometry.interpolation,
         flags=benchmark.flags,
+        assumed=benchmark.assumed,
         published=True,
     )

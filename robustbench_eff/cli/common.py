@@ -26,6 +26,7 @@ from robustbench_eff.core.visible_text import visible
 from robustbench_eff.reports import errors
 from robustbench_eff.reports.progress import LongJobs
 
+from .number_words import numbers_joined
 from .streams import VisibleConsole
 
 
@@ -79,7 +80,7 @@ class Commands(TyperGroup):
         """
         with error_boundary():
             _refuse_empty(args)
-        return super().parse_args(ctx, args)
+        return super().parse_args(ctx, numbers_joined(args))
 
 
 def _refuse_empty(arguments: Sequence[str]) -> None:
@@ -137,14 +138,18 @@ def parse_numbers(option: str, text: str | None) -> tuple[float, ...] | None:
 
     Args:
         option: Name of the option, for messages.
-        text: Numbers or fractions, separated by commas or spaces; None if the option was not given.
+        text: Numbers or fractions, separated by commas or spaces, within brackets or not; None if the option was not
+            given.
 
     Raises:
         UsageError: There are not one or three parts, or a part is not a number.
     """
     if text is None:
         return None
-    parts = text.replace(",", " ").split()
+    bare = text.strip()
+    if (bare[:1], bare[-1:]) in (("(", ")"), ("[", "]")):
+        bare = bare[1:-1]
+    parts = bare.replace(",", " ").split()
     if len(parts) not in (1, 3):
         raise UsageError(f"{option} must be one number or three, got {text!r}.")
     try:

@@ -60,6 +60,7 @@ from .options import (
     RayAddressOption,
     RequireOption,
     RunOptions,
+    SampleOption,
     SeedOption,
     ShardSizeOption,
     ShuffleOption,
@@ -84,6 +85,7 @@ from .streams import reported_output
 from .sweep import sweep
 from .train import train
 from .trials import trials
+from .try_model import try_model
 from .view import view
 
 EXAMPLES = """
@@ -131,6 +133,7 @@ app.command()(view)
 app.command()(trials)
 app.command()(conflict)
 app.command()(convert)
+app.command(name="try")(try_model)
 
 
 def main() -> None:
@@ -166,6 +169,7 @@ def evaluate(
     geometry: GeometryOption = None,
     model_arg: ModelArgOption = None,
     limit: LimitOption = None,
+    sample: SampleOption = None,
     device: DeviceOption = "auto",
     workers: WorkersOption = None,
     engine: EngineOption = "local",

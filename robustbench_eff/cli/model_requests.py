@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.models.aliases import aliases
+from robustbench_eff.models.model_names import looks_like_file, names_file, unknown
+from robustbench_eff.registry.model_sources import FORMS
 from robustbench_eff.storage.model_names import check_model_name
 
 from .common import parse_geometry, parse_input_size, parse_model_args, parse_numbers
@@ -65,18 +68,22 @@ def model_requests(options: Mapping[str, Any]) -> list[ModelRequest]:
 
 
 def _of_options(options: Mapping[str, Any], models: Sequence[str], names: Sequence[str]) -> list[ModelRequest]:
-    from robustbench_eff.models.request import ModelRequest, weights_fields
+    from robustbench_eff.models.request import ModelRequest, normalization_fields, weights_fields
 
+    mean, std = (parse_numbers(f"--{name}", options[name]) for name in ("mean", "std"))
     fields = {
         "num_classes": options["num_classes"],
-        "mean": parse_numbers("--mean", options["mean"]),
-        "std": parse_numbers("--std", options["std"]),
         "input_size": parse_input_size(options["input_size"]),
         "geometry": parse_geometry(options["geometry"]),
         "model_args": parse_model_args(options["model_arg"] or []),
         "trust_checkpoint": options["trust_checkpoint"],
         "random_weights": options["random_weights"],
-    } | weights_fields(options["weights"])
+        **weights_fields(options["weights"]),
+        **normalization_fields(mean, std),
+    }
+    for form in models:
+        if ":" not in form and form not in aliases() and not names_file(form) and not looks_like_file(form):
+            raise unknown(form, FORMS)  # before anything heavy is imported
     for name in names:
         check_model_name(name)
     if not names:

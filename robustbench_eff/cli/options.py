@@ -30,6 +30,7 @@ _PLAIN = (
     "class_order",
     "class_map",
     "limit",
+    "sample",
     "device",
     "workers",
     "engine",
@@ -147,7 +148,8 @@ RandomWeightsOption: TypeAlias = Annotated[
 ]
 NumClassesOption: TypeAlias = Annotated[int | None, typer.Option(help="Number of outputs of the model.")]
 MeanOption: TypeAlias = Annotated[
-    str | None, typer.Option(help="Normalization mean per channel, such as 0.5 or '0.485,0.456,0.406'.")
+    str | None,
+    typer.Option(help="Normalization mean per channel: 0.5 or 0.485 0.456 0.406; of pixels up to 1 or 255."),
 ]
 StdOption: TypeAlias = Annotated[str | None, typer.Option(help="Normalization standard deviation per channel.")]
 InputSizeOption: TypeAlias = Annotated[
@@ -160,6 +162,7 @@ ModelArgOption: TypeAlias = Annotated[
 LimitOption: TypeAlias = Annotated[
     int | None, typer.Option(help="Evaluate only the first N samples of each benchmark.")
 ]
+SampleOption: TypeAlias = Annotated[int | None, typer.Option(help="Evaluate N samples per benchmark, drawn at random.")]
 DeviceOption: TypeAlias = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N, a comma-separated list, or all.")]
 WorkersOption: TypeAlias = Annotated[
     int | None, typer.Option(help="Number of parallel processes; one per device by default.")

@@ -169,22 +169,34 @@ class MissingInputs(UsageError):
 def did_you_mean(word: str, known: Iterable[str], *, count: int = 3) -> str:
     """Return a question that offers the known names closest to a word, or the empty string if none is close.
 
+    Args:
+        word: Name that is not known.
+        known: Names that are.
+        count: Maximum number of names to offer.
+    """
+    near = closest(word, known, count=count)
+    return "Did you mean " + " or ".join(map(repr, near)) + "?" if near else ""
+
+
+def closest(word: str, known: Iterable[str], *, count: int = 3) -> list[str]:
+    """Return the known names closest to a word, the closest first; empty if none is close.
+
     A name is close if one of the two begins with the other or is a part of it, as `blur` of `gaussian_blur`, or if few
     letters differ: one in four, at least one. Upper case and separators do not count.
 
     Args:
         word: Name that is not known.
         known: Names that are.
-        count: Maximum number of names to offer.
+        count: Maximum number of names to return.
     """
     if len(word) > _LONGEST_NAME:
-        return ""
+        return []
     letters = {name: _letters(name) for name in known if len(name) <= _LONGEST_NAME}
     plain = _letters(word)
     same = [name for name in letters if letters[name] == plain]
     close = same or [name for name in letters if _shares_a_part(word, name) or _is_close(plain, letters[name])]
     ranked = sorted(close, key=lambda name: difflib.SequenceMatcher(None, plain, letters[name]).ratio(), reverse=True)
-    return "Did you mean " + " or ".join(map(repr, ranked[:count])) + "?" if ranked else ""
+    return ranked[:count]
 
 
 def first_few(names: Sequence[str], count: int) -> str:

@@ -50,6 +50,8 @@ _ARCHIVE_KINDS: tuple[tuple[str, FileKind], ...] = (
     (r"\.weights\.h5$", FileKind("is a model of Keras", "Keras' layers have other names and axes than PyTorch's.")),
 )
 """Names of parts that only one kind of archive has."""
+RUNS_CODE = "reading it would run code that the file contains"
+"""Words of the message about a pickle that needs more than tensors."""
 _DAMAGED = "Download or save it again."
 _SAVE_AGAIN = "Load it where it was made, and save the state_dict alone: torch.save(model.state_dict(), FILE)."
 _LEGACY = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -90,6 +92,20 @@ def read_tensor_file(path: Path, error: type[RobustEvalError], *, trust: bool = 
     if not is_torch and not (trust and head[257:262] == b"ustar"):
         raise _other(path, kind_of(head), tail, error)
     return _torch(path, head, error, trust)
+
+
+def program_in(path: Path) -> str:
+    """Return the source that takes a program of torch: `exported` or `torchscript`; empty for any other file.
+
+    Args:
+        path: The file.
+    """
+    if not zipfile.is_zipfile(path):
+        return ""
+    with zipfile.ZipFile(path) as opened:
+        names = opened.namelist()
+    kinds = zip(("exported", "torchscript"), _ARCHIVE_KINDS, strict=False)
+    return next((source for source, (pattern, _) in kinds if any(re.search(pattern, name) for name in names)), "")
 
 
 def is_plain(value: object) -> TypeGuard[Tensor]:
@@ -212,7 +228,7 @@ def _unpickling(path: Path, failure: Exception, error: type[RobustEvalError]) ->
         return _failure(path, failure, error)
     called = found[1] if found else reason(failure)
     return error(
-        f"{path} is refused: reading it would run code that the file contains ({called}).",
+        f"{path} is refused: {RUNS_CODE} ({called}).",
         "Save its state_dict as .safetensors; or pass --trust-checkpoint if you trust the author of the file.",
     )
 

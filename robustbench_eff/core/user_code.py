@@ -198,6 +198,9 @@ def _import_error(code: str, error: Exception) -> UsageError:
         hint = FORMS if is_the_module else f"Install {error.name}, or add its folder to PYTHONPATH."
     elif isinstance(error, SyntaxError):
         hint = ""
+    elif isinstance(error, ImportError) and "relative import" in str(error):
+        path = Path(code).resolve()
+        hint = f"It is a part of a package: in {path.parent.parent}, write {path.parent.name}.{path.stem}:NAME"
     else:
         reason, hint = f"{reason} ({raised_at(error)})", TRACEBACK
     return UsageError(f"{code} cannot be imported: {reason}", hint)

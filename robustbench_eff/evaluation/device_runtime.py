@@ -76,7 +76,7 @@ class DeviceRuntime:
         self._adaptation = None if settings.adapt is None else adaptation(settings.adapt)
         self._requested = evaluable_cells(requested_cells(self._ready), self._adaptation)
         self._models = ModelCache()
-        self._images = RequestedImages(self._ready, settings.limit)
+        self._images = RequestedImages(self._ready, settings.sample or settings.limit)
         self._in_use: dict[tuple[int, Origin], ImageSet] = {}
         """Image sets by model and origin."""
         self._draws: dict[tuple[str, str], int | None] = {}
@@ -198,6 +198,7 @@ class DeviceRuntime:
             first_shard=sizes.first,
             per_shard_randomness=runtime.per_shard_randomness,
             query_mode="" if runtime.oracle is None else runtime.oracle.query_mode,
+            assumed=(*runtime.images.assumed, *perturbation.assumed),
         )
 
     def _runtime(self, index: int) -> CellRuntime:
@@ -237,8 +238,7 @@ class DeviceRuntime:
             classes = benchmark.class_map().digest
             loaded = loaded.with_class_map(benchmark)
             surrogate = None if surrogate is None else surrogate.with_class_map(benchmark)
-        in_stream = stream_of(self._adaptation) is not None
-        is_voted = perturbation.kind != "sequence" and perturbation.smoothing is None and not in_stream
+        is_voted = not (perturbation.kind == "sequence" or perturbation.smoothing or stream_of(self._adaptation))
         votes = votes_of(loaded.classifier, self._settings, len(images)) if is_voted else None
         if perturbation.kind != "attack":
             return Queried(classifier=loaded.classifier, classes=classes, votes=votes)

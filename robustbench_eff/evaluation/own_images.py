@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.class_order import in_class_map, in_class_order, other_orders
-from robustbench_eff.benchmarks.labelled_images import LabelledImages
+from robustbench_eff.benchmarks.labelled_images import LabelledImages, in_random_order
 from robustbench_eff.core.errors import DataError, RobustEvalWarning, UsageError
 
 from .open_images import open_clean
@@ -36,6 +36,8 @@ def open_all_clean(wanted: Mapping[str, Benchmark], settings: Settings) -> dict[
             "Name the images as your own, such as --data mine=PATH.",
         )
     opened = {name: open_clean(benchmark, settings.data) for name, benchmark in wanted.items()}
+    if settings.sample is not None:
+        opened = {name: _in_random_order(wanted[name], images) for name, images in opened.items()}
     for images in opened.values():
         if images is not None and images.ignored:
             _warn(_ignored(images))
@@ -43,6 +45,13 @@ def open_all_clean(wanted: Mapping[str, Benchmark], settings: Settings) -> dict[
         name: images if images is None else in_stated_order(wanted[name], images, settings)
         for name, images in opened.items()
     }
+
+
+def _in_random_order(benchmark: Benchmark, images: LabelledImages | None) -> LabelledImages | None:
+    """The same images in an order of which every beginning is a fair sample; UsageError for published sets."""
+    if benchmark.layout is not None:
+        raise UsageError(f"{benchmark.name} is published in an order of its own.", "Take the first ones: --limit N")
+    return None if images is None else in_random_order(images)
 
 
 def in_stated_order(benchmark: Benchmark, images: LabelledImages, settings: Settings) -> LabelledImages:

@@ -172,6 +172,8 @@ class PlannedCell:
     """True if splitting a shard would change outcomes; see `CellRuntime`."""
     query_mode: str
     """How an attack queries the model: precision, folding, compilation; empty without an attack."""
+    assumed: tuple[str, ...] = ()
+    """What was assumed of the images and the perturbation, one line each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

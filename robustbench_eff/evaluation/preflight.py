@@ -16,8 +16,10 @@ from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import benchmarks, build_benchmark, build_model
 from robustbench_eff.registry.load_classifier import Model
 from robustbench_eff.registry.open_benchmark import missing_data
-from robustbench_eff.registry.perturbation import Perturbation, expand_sets, perturbations
+from robustbench_eff.registry.perturbation import Perturbation, perturbations
+from robustbench_eff.registry.perturbation_sets import expand_sets
 from robustbench_eff.registry.suite import Suite
+from robustbench_eff.registry.usual_radius import perturbations_on
 
 from .open_images import available, missing_files, open_files
 from .own_images import check_same_order, in_stated_order, open_all_clean
@@ -152,8 +154,8 @@ def _is_located(benchmark: Benchmark, data: Mapping[str, str]) -> bool:
 def _perturbations(named: Mapping[str, Benchmark], settings: Settings) -> dict[str, list[Perturbation]]:
     """The perturbations of every benchmark; each text is read once."""
     if settings.explicit_perturbations:
-        explicit = perturbations(settings.explicit_perturbations)
-        return dict.fromkeys(named, explicit)
+        asked = settings.explicit_perturbations
+        return {name: perturbations_on(asked, name, benchmark.usual_radii) for name, benchmark in named.items()}
     suite = build_benchmark.suite(settings.suite)
     texts = {name: _texts(suite, name, settings) for name in named}
     read = {group: perturbations(group, _origin(settings)) for group in set(map(tuple, texts.values()))}

@@ -10,7 +10,7 @@ from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.class_names import MOSTLY_KNOWN, known_names, plain, unambiguous
 from robustbench_eff.benchmarks.definitions.imagenet import IMAGENET
 from robustbench_eff.benchmarks.imagenet_labels import with_imagenet_outputs
-from robustbench_eff.benchmarks.labelled_images import LabelledImages, plain_labels
+from robustbench_eff.benchmarks.labelled_images import SORTED_FOLDERS, LabelledImages, plain_labels
 from robustbench_eff.core.errors import DataError, UsageError, first_few
 from robustbench_eff.models.class_map import ClassMap, restricted
 from robustbench_eff.models.classifier import Classifier
@@ -46,7 +46,7 @@ def seen_by(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages
         return _over(benchmark, ClassMap(outputs=classifier.num_classes, members=opened.outputs), opened.class_names)
     if classifier.provenance.label_space == IMAGENET.label_space and not opened.order_is_stated:
         return with_imagenet_outputs(benchmark, opened)
-    return _by_names(classifier, benchmark, opened)
+    return _by_names(classifier, _with_assumed_order(benchmark, opened), opened)
 
 
 def _check_outputs(classifier: Classifier, opened: LabelledImages) -> None:
@@ -59,8 +59,18 @@ def _check_outputs(classifier: Classifier, opened: LabelledImages) -> None:
             )
 
 
+def _with_assumed_order(benchmark: Benchmark, opened: LabelledImages) -> Benchmark:
+    """The benchmark with a line on an order of classes that nobody stated: that of the names of folders or labels."""
+    names = opened.class_names or tuple(sorted({str(label) for label in plain_labels(opened)}))
+    if opened.order_is_stated or opened.class_order not in ("", SORTED_FOLDERS) or all(map(str.isdecimal, names)):
+        return benchmark
+    shown = f"{', '.join(map(repr, names[:_SHOWN]))}{', ...' if len(names) > _SHOWN else ''}"
+    line = f"assumed: the outputs stand for the classes of {benchmark.name} in this order: {shown} (--class-order)"
+    return replace(benchmark, assumed=(line,))
+
+
 def _over(benchmark: Benchmark, class_map: ClassMap, names: tuple[str, ...]) -> Benchmark:
-    return replace(benchmark, class_map=lambda: class_map, class_names=names)
+    return replace(benchmark, class_map=lambda: class_map, class_names=names, assumed=())
 
 
 def _by_names(classifier: Classifier, benchmark: Benchmark, opened: LabelledImages) -> Benchmark:
@@ -90,6 +100,7 @@ def _by_names(classifier: Classifier, benchmark: Benchmark, opened: LabelledImag
         class_index=partial(dict, index_of),
         class_names=classifier.class_names,
         class_order="in the order of the model's own class names",
+        assumed=(),
     )
 
 

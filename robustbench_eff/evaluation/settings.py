@@ -49,6 +49,8 @@ class Settings:
     outputs."""
     limit: int | None = None
     """Evaluate only the first N samples of each benchmark; None for all."""
+    sample: int | None = None
+    """Evaluate N samples of each benchmark, drawn at random, the same in every run; None for the first ones, or all."""
     device: str = "auto"
     """`auto`, `cpu`, `cuda`, `cuda:N`, several with commas between, or `all` GPUs; the same one twice takes two
     workers."""
@@ -114,7 +116,9 @@ class Settings:
             raise UsageError("ray_address belongs to the engine ray.", "Add --engine ray.")
         if self.engine == "ray" and self.device not in ("auto", "cpu", "cuda"):
             raise UsageError(f"With the engine ray, device must be auto, cpu or cuda, got {self.device!r}.")
-        for name in ("limit", "batch_size", "shard_size", "workers", "votes"):
+        if self.limit is not None and self.sample is not None:
+            raise UsageError("limit and sample exclude each other.", "Samples are drawn from all images.")
+        for name in ("limit", "sample", "batch_size", "shard_size", "workers", "votes"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, got {value}.")
@@ -140,6 +144,7 @@ class EvaluateOptions(TypedDict, total=False):
     class_order: str | None
     class_map: Path | str | None
     limit: int | None
+    sample: int | None
     device: str
     engine: Engine
     ray_address: str | None

@@ -41,6 +41,17 @@ def suggested_commands(
     return "\n  ".join(shlex.join(command) for command in commands)
 
 
+def command_for(request: ModelRequest, settings: Settings) -> str:
+    """Return the command that evaluates a model with these settings.
+
+    Args:
+        request: The model.
+        settings: The options of the run; those with their default are left out.
+    """
+    words = ["robust-eval", "--model", request.form, *_model_words(request, needs_file=False)]
+    return shlex.join([*words, *_setting_words(settings, ())])
+
+
 def _model_words(request: ModelRequest, needs_file: bool) -> list[str]:
     """The options of a model as they were given, with FILE for weights that are missing."""
     size = request.input_size

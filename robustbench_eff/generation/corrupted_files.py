@@ -30,8 +30,8 @@ from robustbench_eff.core.types import ImageCorruption
 from robustbench_eff.registry import build_benchmark
 from robustbench_eff.registry.benchmarks import BENCHMARKS
 from robustbench_eff.registry.open_benchmark import missing_data, open_benchmark
-from robustbench_eff.registry.perturbation import expand_sets, parse_perturbation, with_constants
-from robustbench_eff.registry.perturbation_sets import PUBLISHED_ONLY, constants_for
+from robustbench_eff.registry.perturbation import parse_perturbation, with_constants
+from robustbench_eff.registry.perturbation_sets import PUBLISHED_ONLY, constants_for, expand_sets
 
 from .corrupted_arrays import check_severities, write_arrays
 from .corrupted_own import common_size, own_files

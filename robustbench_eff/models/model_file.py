@@ -24,8 +24,6 @@ from .sources.user_module import plain_preprocessing
 
 MAX_MODEL_BYTES = 2**31 - 1
 """Largest network that is read, in bytes: the largest message of protocol buffers."""
-PIXELS = "no --mean and --std given: the network gets pixels in [0, 1]"
-"""Note of a network whose file does not say how pixels are normalised."""
 
 
 def missing_file(target: str, request: ModelRequest) -> list[Missing]:

@@ -15,6 +15,8 @@ from robustbench_eff.core.preprocessing import Mode, PerChannel, Preprocessing, 
 from robustbench_eff.system import addresses
 from robustbench_eff.system.addresses import Address
 
+from .pixel_units import in_unit_range
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -85,6 +87,8 @@ class ModelRequest:
     """The file that names the model, such as a suite; empty where the user does."""
     random_weights: bool = False
     """Draw the weights that no file gives at random, under a fixed seed; every row then says so."""
+    assumed: tuple[str, ...] = ()
+    """What was assumed of the options, one line each, for the notes of the model."""
 
     @property
     def form(self) -> str:
@@ -126,9 +130,7 @@ class ModelRequest:
         """
         values: dict[str, Any] = dict(options)
         values |= weights_fields(values.pop("weights", None))
-        for key in ("mean", "std"):
-            if values.get(key) is not None:
-                values[key] = tuple(values[key])
+        values |= normalization_fields(values.get("mean"), values.get("std"))
         values["model_args"] = values.get("model_args") or {}
         return cls(name=name, **values)
 
@@ -191,6 +193,22 @@ class ModelRequest:
         mean = preprocessing.mean if self.mean is None else _per_channel(self.mean, preprocessing.channels)
         std = preprocessing.std if self.std is None else _per_channel(self.std, preprocessing.channels)
         return Preprocessing(geometry=geometry, mean=mean, std=std)
+
+
+def normalization_fields(mean: Sequence[float] | None, std: Sequence[float] | None) -> dict[str, Any]:
+    """Return the fields of a request for a mean and a standard deviation, for pixels in [0, 1] or from 0 to 255.
+
+    Args:
+        mean: One value or one per channel; None for the model's own.
+        std: The same.
+
+    Raises:
+        UsageError: The values are for neither, or mixed.
+    """
+    if mean is None or std is None or not len(mean) or not len(std):
+        return {name: None if given is None else tuple(given) for name, given in (("mean", mean), ("std", std))}
+    found = in_unit_range(tuple(mean), tuple(std))
+    return {"mean": found.mean, "std": found.std, "assumed": found.notes}
 
 
 def weights_fields(weights: Path | str | None) -> dict[str, Any]:

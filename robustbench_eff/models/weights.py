@@ -13,9 +13,18 @@ from robustbench_eff.core.errors import ModelError, reason
 from robustbench_eff.core.tensor_files import read_tensor_file
 
 from .shards import is_list_of_shards, read_shards
-from .weight_values import check_values, has_shape, shape_text, shown
+from .weight_values import COUNTER, check_values, has_shape, shape_text, shown
 
-CONTAINERS = ("state_dict", "model_state_dict", "model", "net", "params")
+CONTAINERS = (
+    "state_dict",
+    "model_state_dict",
+    "model",
+    "net",
+    "params",
+    "state_dict_ema",
+    "model_ema",
+    "ema_state_dict",
+)
 """Entries of a checkpoint that may hold the state_dict, in order of preference."""
 PREFIXES = ("module.", "_orig_mod.", "model.")
 """Prefixes that wrappers such as DataParallel and torch.compile add to all keys."""
@@ -104,6 +113,21 @@ def load_state(module: nn.Module, state: StateDict, path: Path) -> tuple[str, ..
     except RuntimeError as error:  # such as a tensor of a class that cannot be copied
         raise ModelError(f"{path} cannot be loaded into the model: {reason(error)}.") from error
     return notes
+
+
+def fits(module: nn.Module, state: StateDict) -> bool:
+    """Return whether tensors have the names and shapes of a network's; its own may be on the device `meta`.
+
+    Args:
+        module: Network.
+        state: Tensors by name, with or without the prefix of a wrapper.
+    """
+    wanted: dict[str, Any] = module.state_dict()
+    state, _ = _without_prefix(state, set(wanted))
+    named = {key for key in wanted if not key.endswith(COUNTER)}
+    return named <= state.keys() <= wanted.keys() and all(
+        isinstance(wanted[key], Tensor) and has_shape(value, wanted[key]) for key, value in state.items()
+    )
 
 
 def _tensors_of(module: nn.Module) -> StateDict:

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from robustbench_eff.core.errors import Missing, ModelError, UsageError, did_you_mean
+from robustbench_eff.core.errors import Missing, ModelError, UsageError
 from robustbench_eff.models.aliases import aliases
 from robustbench_eff.models.classifier import Classifier, Provenance, flags_within
 from robustbench_eff.models.downloaded_weights import with_local_weights
+from robustbench_eff.models.lone_file import explained
+from robustbench_eff.models.model_names import looks_like_file, names_file, unknown
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.source import ModelSource
 from robustbench_eff.models.sources.trained import is_trained
@@ -65,7 +67,7 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         name=request.name,
         source=built.source,
         label_space=built.label_space,
-        notes=(*built.notes, *_downloaded_from(request)),
+        notes=(*request.assumed, *built.notes, *_downloaded_from(request)),
         flags=tuple(dict.fromkeys((*built.flags, *flags_within(built.module)))),
         weights_from=built.weights_from if request.weights_address is None else request.weights_address.recorded,
     )
@@ -129,14 +131,9 @@ def _find(name: str) -> tuple[Row | Plugin, str]:
         )
     if is_trained(name):
         return UNPREFIXED_SOURCES[TRAINED], name
-    if colon:
+    if colon or names_file(name):
         return UNPREFIXED_SOURCES[USER], name
-    known = [*aliases(), *(f"{prefix}:NAME" for prefix in MODEL_SOURCES)]
-    hub = f"Did you mean hf:{name}?" if name.count("/") == 1 and not name.startswith((".", "/", "~")) else ""
     if (Path(name).expanduser() / "config.json").is_file():
-        hub = f"If transformers saved that folder: hf:{name if name.startswith(('.', '/', '~')) else f'./{name}'}"
-    raise UsageError(
-        f"Unknown model {name!r}.",
-        f"{hub or did_you_mean(name, known)}\nList the names with `robust-eval list models PATTERN`; "
-        f"other forms: {FORMS}.".lstrip(),
-    )
+        folder = name if name.startswith((".", "/", "~")) else f"./{name}"
+        raise UsageError(f"Unknown model {name!r}.", f"If transformers saved that folder: hf:{folder}")
+    raise explained(name) if looks_like_file(name) else unknown(name, FORMS)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.outside_files import read_text
 from robustbench_eff.core.preprocessing import Mode, Size
-from robustbench_eff.models.request import ModelRequest, weights_fields
+from robustbench_eff.models.request import ModelRequest, normalization_fields, weights_fields
 from robustbench_eff.storage.model_names import check_model_name
 from robustbench_eff.system.addresses import is_address
 
@@ -80,8 +80,7 @@ def _request(name: str, entry: str | _Entry, path: Path) -> ModelRequest:
             found_by=_located(entry.model, path.parent),
             **weights_fields(weights),
             num_classes=entry.num_classes,
-            mean=_values(entry.mean),
-            std=_values(entry.std),
+            **normalization_fields(_values(entry.mean), _values(entry.std)),
             input_size=_size(entry.input_size),
             geometry=entry.geometry,
             model_args=entry.model_args,

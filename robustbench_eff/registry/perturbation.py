@@ -17,7 +17,7 @@ from .attacks import ADAPTERS, ATTACKS
 from .build_corruption import parse_corruption, parse_sequence, published_only, refuse_set, text_with_constants
 from .corruptions import CORRUPTIONS
 from .other_names import instead_of
-from .perturbation_sets import BY_SIZE, PERTURBATION_SETS, PUBLISHED_ONLY
+from .perturbation_sets import BY_SIZE, PERTURBATION_SETS, PUBLISHED_ONLY, expand_sets
 from .sequences import SEQUENCES
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ class Perturbation:
     """Whether it is an attack of another library, which queries the plain network and draws once per shard."""
     smoothing: Smoothing | None = field(compare=False, repr=False, default=None)
     """The smoothed classifier that is certified, or attacked in place of the network; None for anything else."""
+    assumed: tuple[str, ...] = field(compare=False, default=())
+    """What was assumed of it, one line each."""
     by_size: bool = False
     """Whether the size of the images chooses the constants; `with_constants` then returns what is applied. Until then
     the component has those of ImageNet-C."""
@@ -173,19 +175,6 @@ def perturbations(values: Iterable[str | Component], origin: CodeOrigin = BY_USE
     for change in (as_perturbation(value, origin) for value in expand_sets(values)):
         ordered += [change] if change.after is None else [parse_perturbation(change.after), change]
     return list(dict.fromkeys(ordered))
-
-
-def expand_sets(values: Iterable[Any]) -> list[Any]:
-    """Return the values with the name of every perturbation set replaced by the texts of its members.
-
-    Args:
-        values: Texts, names of sets, or objects.
-    """
-    return [
-        single
-        for value in values
-        for single in (PERTURBATION_SETS.get(value, (value,)) if isinstance(value, str) else (value,))
-    ]
 
 
 def parse_attack(text: str, origin: CodeOrigin = BY_USER) -> Attack:

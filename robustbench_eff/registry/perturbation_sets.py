@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .medmnist_c import MEDMNIST_C
 
@@ -167,3 +167,16 @@ PERTURBATION_SETS: Mapping[str, tuple[str, ...]] = {
     **{f"{name}_c": _at_all_severities(of, name) for name, of in MEDMNIST_C.items()},
 }
 """The text of every member by the name of the set."""
+
+
+def expand_sets(values: Iterable[Any]) -> list[Any]:
+    """Return the values with the name of every perturbation set replaced by the texts of its members.
+
+    Args:
+        values: Texts, names of sets, or objects.
+    """
+    return [
+        single
+        for value in values
+        for single in (PERTURBATION_SETS.get(value, (value,)) if isinstance(value, str) else (value,))
+    ]

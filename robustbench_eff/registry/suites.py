@@ -12,4 +12,5 @@ SUITES: Mapping[str, str] = {
     "sequences": "clean and sequences of frames at 3 difficulties",
     "shifts": "natural shifts of ImageNet, and cue conflict",
     "standard": "clean, FGSM and PGD at several ε, L∞ and L2",
+    "try": "a first look: clean, FGSM, PGD-10 and five corruptions",
 }

@@ -79,6 +79,8 @@ class Display:
             self._print(f"{cell.model}: {cell.model_source}; {planned.num_classes} classes; {cell.preprocessing}")
             for note in planned.provenance.notes:
                 self._print(f"  {note}")
+        for line in dict.fromkeys(line for planned in plan.cells for line in planned.assumed):
+            self._print(f"  {line}")
         if self._console.is_terminal:
             columns = (SpinnerColumn(), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
             texts = (TextColumn("{task.fields[left]}"), TextColumn("{task.description}", markup=False))

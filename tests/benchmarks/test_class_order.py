@@ -374,8 +374,8 @@ def test_an_image_without_a_label_is_refused(tmp_path: Path) -> None:
     [
         ({"mean": [0.5]}, "mean is given without std"),
         ({"std": [0.5]}, "std is given without mean"),
-        ({"mean": [0.5], "std": [58.4]}, "std 58.4 is not in units of pixels from 0 to 1"),
-        ({"mean": [123.7, 116.3, 103.5], "std": [1.0]}, "mean 123.7,116.3,103.5 is not in units"),
+        ({"mean": [0.5], "std": [58.4]}, "mean 0.5 and std 58.4 mix units"),
+        ({"mean": [123.7, 116.3, 103.5], "std": [0.2]}, r"mean 123.7,116.3,103.5 and std 0.2 mix units"),
     ],
 )
 def test_normalisation_is_complete_and_in_units_of_pixels(options: dict, words: str) -> None:

@@ -15,7 +15,8 @@ from robustbench_eff.cli.main import app
 from robustbench_eff.leaderboards.entry import read_entry
 from robustbench_eff.publishing.collect import collect_entries
 from robustbench_eff.registry import build_benchmark
-from robustbench_eff.registry.perturbation import expand_sets, parse_perturbation
+from robustbench_eff.registry.perturbation import parse_perturbation
+from robustbench_eff.registry.perturbation_sets import expand_sets
 
 WITHOUT_TORCH = """
 import sys

@@ -26,7 +26,9 @@ def test_the_options_are_the_fields_of_a_request_besides_its_name() -> None:
     options = typing.get_type_hints(ModelOptions)
     request = {field.name for field in fields(ModelRequest)} - {
         "name",
+        "found_by",
         "named_in",
+        "assumed",
         "weights_address",
     }  # an address is a form of `weights`
     assert set(options) == request

@@ -27,6 +27,7 @@ CIFAR10 = Benchmark(
         "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
         "#sha256=6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
     ),
+    usual_radii={"linf": 8 / 255, "l2": 0.5},  # those of RobustBench's leaderboards, arXiv:2010.09670, section 3
 )
 
 CIFAR10_C_GENERATED = dataclasses.replace(

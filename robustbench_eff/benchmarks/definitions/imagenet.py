@@ -78,6 +78,7 @@ IMAGENET = Benchmark(
     labels_from_one="Labels from 1 to 1000 may be the devkit's ILSVRC2012_ID, which has an order of its own: replace "
     "each by the WNID that the devkit's meta.mat gives it. Or they may be TensorFlow's numbers, in which 0 is the "
     "background: subtract 1.",
+    usual_radii={"linf": 4 / 255, "l2": 3.0},  # RobustBench's and those of MadryLab's robust networks
 )
 
 IMAGENET_SKETCH = dataclasses.replace(

@@ -13,8 +13,9 @@ import torch
 from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, UsageError, reason
 from robustbench_eff.core.outside_files import check_file
 
+from ..assumed import PIXELS
 from ..black_box import AnswerFormat, Array, BlackBox, ImageFormat
-from ..model_file import MAX_MODEL_BYTES, PIXELS, finished, missing_file, preprocessing_for, read_model, source_of
+from ..model_file import MAX_MODEL_BYTES, finished, missing_file, preprocessing_for, read_model, source_of
 from ..native_trial import check_survives
 from ..request import LoadedModule, ModelRequest
 

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from robustbench_eff.core.errors import Missing, ModelError, reason
 
+from ..assumed import PIXELS
 from ..exported import as_module, fixed_batch, set_eval, stated_size
-from ..model_file import PIXELS, missing_file, preprocessing_for, read_model, source_of
+from ..model_file import missing_file, preprocessing_for, read_model, source_of
 from ..request import LoadedModule, ModelRequest
 
 

@@ -13,8 +13,9 @@ import torch
 
 from robustbench_eff.core.errors import Missing, MissingExtra, ModelError, reason
 
+from ..assumed import PIXELS
 from ..black_box import AnswerFormat, Array, BlackBox, ImageFormat
-from ..model_file import PIXELS, finished, missing_file, preprocessing_for, read_model, source_of
+from ..model_file import finished, missing_file, preprocessing_for, read_model, source_of
 from ..native_trial import check_survives
 from ..request import LoadedModule, ModelRequest
 

@@ -15,7 +15,8 @@ from robustbench_eff.system import hub_downloads, network
 from robustbench_eff.system.hub_downloads import Repository
 
 from ..aliases import aliases
-from ..request import LoadedModule, ModelRequest, label_space_of, source_text
+from ..assumed import with_outputs_of_weights
+from ..request import IMAGENET, LoadedModule, ModelRequest, label_space_of, source_text
 from ..weights import load_weights
 
 if TYPE_CHECKING:
@@ -72,10 +73,14 @@ class TimmModels:
             target: Name of a timm model, with or without a tag; or `hf-hub:ORG/NAME[@REVISION]`.
             request: The user's options.
         """
+        notes: tuple[str, ...] = ()
+        if not target.startswith(HUB):
+            config = _config(target)
+            default = IMAGENET if config is None else config.num_classes
+            request, notes = with_outputs_of_weights(f"timm:{target}", request, default)
         arguments = dict(request.model_args)
         if request.num_classes is not None:
             arguments["num_classes"] = request.num_classes
-        notes: tuple[str, ...] = ()
         if target.startswith(HUB):
             module, target, notes = _from_hub(target, arguments, request)
         else:
@@ -87,7 +92,7 @@ class TimmModels:
                 "Pass a file with a trained last layer: --num-classes N --weights FILE.",
             )
         if request.weights is not None:
-            notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
+            notes = (*notes, *load_weights(module, request.weights, trust=request.trust_checkpoint))
         return LoadedModule(
             module=module,
             preprocessing=_preprocessing(target, module, request),

@@ -9,6 +9,7 @@ from robustbench_eff.core.errors import Missing, ModelError, did_you_mean, in_on
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 from robustbench_eff.system import hub_downloads, network
 
+from ..assumed import with_outputs_of_weights
 from ..request import LoadedModule, ModelRequest, label_space_of, source_text
 from ..weights import load_weights
 
@@ -42,6 +43,9 @@ class TorchvisionModels:
         import torchvision.models
 
         architecture, weights = _entry(target)
+        request, notes = with_outputs_of_weights(
+            f"torchvision:{architecture}", request, len(weights.meta["categories"])
+        )
         arguments = dict(request.model_args)
         if request.num_classes is not None:
             arguments["num_classes"] = request.num_classes
@@ -57,9 +61,8 @@ class TorchvisionModels:
             source = source_text("torchvision", target, arguments)
             hint = "" if request.num_classes is None else "Leave out --num-classes, or pass a file with --weights FILE."
             raise ModelError(f"torchvision cannot build {source}: {in_one_line(error)}", hint) from error
-        notes: tuple[str, ...] = ()
         if request.weights is not None:
-            notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
+            notes = (*notes, *load_weights(module, request.weights, trust=request.trust_checkpoint))
         transform = weights.transforms()
         size, resize = transform.crop_size[0], transform.resize_size[0]
         geometry = Geometry(size=size, resize=resize, interpolation=transform.interpolation.value)

@@ -1,4 +1,4 @@
-"""`path/to/file.py:factory` or `package.module:factory`: the user's own `nn.Module`, or function of the images."""
+"""`path/to/file.py[:factory]` or `package.module:factory`: the user's own `nn.Module`, or function of the images."""
 
 from __future__ import annotations
 
@@ -21,8 +21,11 @@ from robustbench_eff.core.user_code import (
     split_place,
 )
 
+from ..assumed import assumed_images, with_num_classes
 from ..exported import as_module, set_eval
 from ..function_network import FunctionNetwork, takes_images
+from ..model_names import names_file
+from ..own_factory import resolve
 from ..request import LoadedModule, ModelRequest, source_text
 from ..weights import load_weights
 
@@ -42,11 +45,13 @@ class UserModules:
             target: `path/to/file.py:factory` or `package.module:factory`.
             request: The user's options.
         """
-        request.origin.check(*split_place(target))
-        file = target.rpartition(":")[0]
+        file = target.removesuffix(":") if names_file(target) else split_place(target)[0]
+        request.origin.check(*((file, "") if names_file(target) else split_place(target)))
         absent = request.missing_weights_file()
         if file.endswith(".py") and not Path(file).expanduser().is_file():
             absent.append(Missing(f"model file {file}", "on this machine", "--model path/to/file.py:factory"))
+        elif request.weights_address is None and not absent:
+            resolve(target, request)
         return absent
 
     def build(self, target: str, request: ModelRequest) -> LoadedModule:
@@ -55,13 +60,15 @@ class UserModules:
         A file is executed anew every time, so that a module it defines is not shared between classifiers.
 
         Args:
-            target: `path/to/file.py:factory` or `package.module:factory`.
+            target: `path/to/file.py:factory`, `path/to/file.py` or `package.module:factory`.
             request: The user's options.
         """
+        target, notes = resolve(target, request)
         place, attribute = split_place(target)
         request.origin.check(place, attribute)
         code = load_module(place)
         factory = get_attribute(code, attribute, place)
+        request, assumed = with_num_classes(factory, target, request)
         factory = as_module(factory)
         if isinstance(factory, nn.Module):
             request.refuse_model_args(f"{attribute} is a finished module, not a function")
@@ -75,17 +82,15 @@ class UserModules:
         if not isinstance(module, nn.Module):
             raise ModelError(f"{target} returned a {type(module).__name__}, not a torch.nn.Module.")
         set_eval(module)
-        notes: tuple[str, ...] = ()
         if request.weights is not None:
-            notes = load_weights(module, request.weights, trust=request.trust_checkpoint)
-        if request.mean is None and request.std is None:
-            notes = (*notes, "no --mean and --std given: the module gets pixels in [0, 1]")
+            notes = (*notes, *load_weights(module, request.weights, trust=request.trust_checkpoint))
+        preprocessing = plain_preprocessing(request)
         return LoadedModule(
             module=module,
-            preprocessing=plain_preprocessing(request),
+            preprocessing=preprocessing,
             source=source_text("user", f"{Path(place).name}:{attribute}", request.model_args),
             label_space=self.label_space(target, request),
-            notes=notes,
+            notes=(*notes, *assumed, *assumed_images(request, preprocessing.geometry)),
             all_loaded=request.weights is not None,
         )
 
