@@ -5,22 +5,26 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 from rich.table import Table
 
+from entry_stores import STORES, write
 from outcome_tables import attack_cell, cell, item, table
 from robustbench_eff.reports.fit_table import print_table
 from robustbench_eff.reports.score_tables import score_table
 from robustbench_eff.scores.accuracy import accuracy_scores
 from robustbench_eff.scores.class_scores import class_scores
 from robustbench_eff.scores.clean import confidence_scores
+from robustbench_eff.scores.compute import store_scores
 from robustbench_eff.scores.cue_conflict import cue_conflict_scores
 from robustbench_eff.scores.score import Score
 from robustbench_eff.scores.score_function import ScoreContext
 from robustbench_eff.scores.worst_case import worst_case_class_scores, worst_case_scores
+from robustbench_eff.storage.store import Store
 
 MODELS = ("digits_standard", "timm:vit_base_patch16_clip_224.openai_ft_in12k_in1k")
 
@@ -243,3 +247,16 @@ def test_severities_and_corruption_errors_fit_80_columns_with_their_unit() -> No
     assert "[110, 130]" in text
     assert "CE, % of AlexNet's" in shown(scores, 140)
     assert "mCE 123.45 [110.00, 130.00] % of AlexNet's." in text
+
+
+def test_sentences_are_broken_at_words_on_a_terminal_alone(tmp_path: Path) -> None:
+    scores = store_scores(Store(write(tmp_path / "store", STORES["certificates"])))
+    texts = {}
+    for is_terminal in (True, False):
+        console = Console(width=80, file=io.StringIO(), force_terminal=is_terminal, color_system=None)
+        score_table(scores, console)
+        texts[is_terminal] = console.file.getvalue()
+    assert max(map(len, texts[True].splitlines())) <= 80
+    sentence = next(line for line in texts[False].splitlines() if line.startswith("Certified: correct, "))
+    assert len(sentence) > 150
+    assert sentence in " ".join(texts[True].split("\n"))

@@ -12,7 +12,7 @@ import typer
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 from robustbench_eff.reports import progress
 
-from .common import error_boundary, error_console, output_console, print_line
+from .common import error_boundary, error_console, output_console
 from .options import (
     AdaptOption,
     AlexNetOption,
@@ -116,6 +116,7 @@ def plan(
 def _plan(run: RunOptions, price: float | None, *, as_json: bool) -> None:
     from robustbench_eff.evaluation.cost_estimate import estimate_cost
     from robustbench_eff.reports import cost_table
+    from robustbench_eff.reports.prose import print_prose
     from robustbench_eff.system import devices
 
     devices.keep_freed_memory()
@@ -127,5 +128,5 @@ def _plan(run: RunOptions, price: float | None, *, as_json: bool) -> None:
         return
     for forecast in cost_table.plan_tables(forecasts, price):
         output_console().print(forecast.table)
-        print_line(output_console(), forecast.below)
-    output_console().print(LEGEND, style="dim", markup=False, highlight=False, soft_wrap=True)
+        print_prose(forecast.below, output_console())
+    print_prose(LEGEND, output_console(), "dim")

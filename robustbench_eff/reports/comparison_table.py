@@ -15,6 +15,7 @@ from robustbench_eff.scores.transfers import Transfer
 from robustbench_eff.scores.worse import better
 
 from .fit_table import print_table
+from .prose import print_prose
 
 PAIR_TITLE = "In %, differences in points with 95 % intervals; all that is called better holds at once, with 95 %"
 RANK_TITLE = "In %, and the ranks that each may have: all true ranks of this table lie within them at once, with 95 %"
@@ -56,10 +57,10 @@ def pair_table(rows: Sequence[Comparison], a: str, b: str, console: Console) -> 
         if len(row.protocols) > 1:
             a_protocol, b_protocol = row.protocols
             text = f"{row.benchmark}, {row.perturbation}: the protocol of A is {a_protocol}; that of B is {b_protocol}."
-            console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+            print_prose(text, console, "dim")
         for flag in row.flags:
             text = f"{row.benchmark}, {row.perturbation}: {flag}."
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            print_prose(text, console)
 
 
 def worse_lines(rows: Iterable[Comparison]) -> list[str]:
@@ -92,7 +93,7 @@ def transfer_lines(rows: Iterable[Transfer], console: Console) -> None:
             f"Transfer, {row.benchmark}: of {row.n} images that {row.attack} found on {found_on}, {judge} classifies "
             f"{row.right} correctly: {100 * row.right / row.n:.2f} % {ends}."
         )
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        print_prose(text, console)
 
 
 def rank_table(rows: Sequence[RankedScore], models: Sequence[str], console: Console) -> None:

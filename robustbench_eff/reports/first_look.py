@@ -12,6 +12,8 @@ from robustbench_eff.diagnostics.other_setups import SetupReport
 from robustbench_eff.scores.number_text import percent, with_interval
 from robustbench_eff.scores.score import Score
 
+from .prose import print_prose
+
 _SHOWN = 3
 """Number of other set-ups that are listed."""
 _ACCURACIES = ("accuracy", "robust_accuracy")
@@ -51,4 +53,4 @@ def accuracy_table(scores: Sequence[Score], console: Console) -> None:
     console.print(table)
     flags = (flag for score in rows for flag in score.flags if score.n or flag.startswith(FAILED))
     for flag in dict.fromkeys(flags):
-        console.print(f"warning: {flag}", markup=False, highlight=False, soft_wrap=True)
+        print_prose(f"warning: {flag}", console)

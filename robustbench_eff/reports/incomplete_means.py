@@ -9,6 +9,8 @@ from rich.console import Console
 from robustbench_eff.scores.incomplete_means import IncompleteSet, incomplete_sets, sentence
 from robustbench_eff.scores.score import Score
 
+from .prose import print_prose
+
 
 def incomplete_means(scores: Iterable[Score]) -> Iterator[tuple[str, IncompleteSet]]:
     """Yield the name of a model and a set that is not complete, for every such set.
@@ -35,4 +37,4 @@ def incomplete_lines(scores: Iterable[Score], console: Console) -> None:
     for model, incomplete in incomplete_means(scores):
         models.setdefault(incomplete, []).append(model)
     for incomplete, names in models.items():
-        console.print(f"{sentence(incomplete, names)}.", markup=False, highlight=False, soft_wrap=True)
+        print_prose(f"{sentence(incomplete, names)}.", console)

@@ -21,6 +21,7 @@ from .cue_conflict_table import cue_conflict_tables
 from .distance_table import distance_tables
 from .fit_table import print_table
 from .headline_line import headline_lines
+from .prose import print_prose
 from .score_rows import NAMES, Marks, Printed, Row, table_of_rows
 from .sequence_table import sequence_tables
 from .severity_table import severity_tables
@@ -46,16 +47,16 @@ def score_table(scores: Sequence[Score], console: Console) -> None:
     for score in scores:
         sections[section_of(score)].append(score)
     for line in headline_lines(scores):
-        console.print(line, style="bold", highlight=False, markup=False, soft_wrap=True)
+        print_prose(line, console, "bold")
     for section, group in sections.items():
         for printed in SECTIONS[section](group, marks) if group else ():
             print_table(printed.table, console)
             if printed.below:
-                console.print(printed.below, highlight=False, markup=False, soft_wrap=True)
+                print_prose(printed.below, console)
     for protocol, mark in marks.items():
-        console.print(f"{mark} {protocol}", style="dim", highlight=False, markup=False)
+        print_prose(f"{mark} {protocol}", console, "dim")
     if any(flag.startswith(AT_CHANCE) for score in scores for flag in score.flags):
-        console.print(CAUSES_OF_CHANCE, style="bold", highlight=False)
+        print_prose(CAUSES_OF_CHANCE, console, "bold")
 
 
 def _accuracy_tables(scores: Sequence[Score], marks: Marks) -> list[Printed]:

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from robustbench_eff.scores.masking_checks import Verdict
 
+from .prose import print_prose
+
 
 def verdict_lines(verdicts: Sequence[Verdict], console: Console) -> None:
     """Print the findings of the checks: one line per suspicion, and one sentence per model and benchmark for the rest.
@@ -36,10 +38,10 @@ def verdict_lines(verdicts: Sequence[Verdict], console: Console) -> None:
         for verdict in suspect:
             remedy = f" {verdict.remedy}." if verdict.remedy else ""
             text = f"{subject}: gradient masking suspected ({verdict.check}): {verdict.evidence}.{remedy}"
-            console.print(text, style="bold", markup=False, highlight=False, soft_wrap=True)
+            print_prose(text, console, "bold")
         findings: dict[str, list[str]] = defaultdict(list)
         for verdict in group:
             findings[verdict.finding].append(verdict.check)
         summary = "; ".join(f"{finding} {', '.join(checks)}" for finding, checks in findings.items())
         text = f"Checks for gradient masking, {subject}: {summary}."
-        console.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+        print_prose(text, console, "dim")
