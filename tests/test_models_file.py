@@ -111,7 +111,7 @@ def test_what_is_missing_comes_with_the_command_that_gives_it(tmp_path: Path) ->
         ("A: {model: x, num_classes: 0}\n", "num_classes"),
         ("A: {model: x, input_size: [1, 2, 3]}\n", "A: input_size .* is not a height and a width"),
         ("A: {model: x, mean: 0.5}\n", "A: mean is given without std"),
-        ("A: {model: x, mean: 123, std: 60}\n", "A: mean 123 is not in units"),
+        ("A: {model: x, mean: 123, std: 0.2}\n", "A: mean 123 and std 0.2 mix units"),
         ("A: {model: x, weights: 'http://host/x'}\n", "A: .* is sent unencrypted"),
         ("A: {model: x, trust_code: true}\n", "trust_code: Extra inputs"),
         ("'': digits_standard\n", "is empty"),

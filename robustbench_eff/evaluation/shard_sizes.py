@@ -12,8 +12,10 @@ from .plan import CellRuntime
 from .query_interface import shard_size
 from .settings import Settings
 
-OPERATIONS = {"cpu": 4e12, "cuda": 4e15}
-"""Floating-point operations of a shard by kind of device: well under a minute on those in use."""
+OPERATIONS = 4e12
+"""Floating-point operations of a shard: well under a minute on the processors in use."""
+OPERATIONS_ON_CUDA = 4e15
+"""The same on the GPUs in use."""
 LEAST_OPERATIONS = 1e7
 """Operations that a pass is counted as at least: small networks need most of their time for other things."""
 OUTSIDE_TORCH = 1e9
@@ -56,4 +58,5 @@ def _affordable(runtime: CellRuntime, device: str) -> int:
         return runtime.cell.samples
     attacked = runtime.queried.surrogate or runtime.classifier
     operations = max(LEAST_OPERATIONS, attacked.flops or OUTSIDE_TORCH)
-    return max(1, int(OPERATIONS[device.partition(":")[0]] / (runtime.passes * operations)))
+    budget = OPERATIONS_ON_CUDA if device.startswith("cuda") else OPERATIONS
+    return max(1, int(budget / (runtime.passes * operations)))

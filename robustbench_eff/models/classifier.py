@@ -9,7 +9,6 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from robustbench_eff.core.errors import ModelError
 from robustbench_eff.core.preprocessing import Preprocessing
@@ -21,6 +20,7 @@ from .class_map import ClassMap
 from .class_names import class_names_of
 from .exported import check_initialised, check_shape, mark_eval
 from .fingerprint import identity, model_digest, weights_sums
+from .operations import count_operations
 from .outputs import CallableNetwork, LogitsOnly, device_of, prepare_network
 from .randomness import draws_at_random, shares_draws
 
@@ -172,9 +172,7 @@ class Classifier(nn.Module):
     @cached_property
     def flops(self) -> int:
         """Return the floating-point operations of one image's forward pass, matrix products and convolutions only."""
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            self(torch.zeros(1, *self.preprocessing.shape, device=self.mean.device))
-        return int(counter.get_total_flops())
+        return count_operations(self, torch.zeros(1, *self.preprocessing.shape, device=self.mean.device))
 
     def placed(self, device: torch.device | str) -> Classifier:
         """Move the classifier to a device, and return it.

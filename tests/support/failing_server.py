@@ -56,6 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in ({"Content_Length": len(body)} | headers).items():
             if value is not None:
                 self.send_header(name.replace("_", "-"), str(value))
+        self.send_header("Connection", "close")  # else the client may use it again just before it is closed
         self.end_headers()
         self.wfile.write(body)
 
