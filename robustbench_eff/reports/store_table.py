@@ -55,7 +55,7 @@ def models_of(place: str) -> list[ModelOfStore]:
 
 
 def find_model(place: str, name: str, *, dropped: bool = False) -> ModelOfStore:
-    """Return the model of a store with a name.
+    """Return the model of a store with a name; its outcomes are neither read nor counted.
 
     Args:
         place: Folder or URL of the store.
@@ -66,7 +66,8 @@ def find_model(place: str, name: str, *, dropped: bool = False) -> ModelOfStore:
         UsageError: There is no store, or no such model.
         StoreError: A record is damaged.
     """
-    offered = [model for model in models_of(place) if model.is_dropped == dropped]
+    cells = dropped_cells(place) if dropped else Store.existing(place).cells()
+    offered = _grouped(with_unique_names(cells), {}, is_dropped=dropped)
     if chosen := next((model for model in offered if model.name == name), None):
         return chosen
     names = [model.name for model in offered]

@@ -53,7 +53,7 @@ def drop_cells(place: Path | str, cell_ids: Collection[str]) -> None:
         StoreError: The store cannot be written, or another process writes to it.
     """
     with _locked(place) as files:
-        if again := [cell_id for cell_id in cell_ids if files.exists(f"{DROPPED}/{cell_id}/{cell_records.NAME}")]:
+        if again := _present(files, DROPPED, cell_ids):
             raise UsageError(
                 f"{len(again)} cells were dropped before, and evaluated again.",
                 "Delete what was dropped before with `robust-eval store gc --yes`.",
@@ -96,7 +96,7 @@ def restore_cells(place: Path | str, cell_ids: Collection[str]) -> None:
         StoreError: The store cannot be written, or another process writes to it.
     """
     with _locked(place) as files:
-        if again := [cell_id for cell_id in cell_ids if files.exists(f"cells/{cell_id}/{cell_records.NAME}")]:
+        if again := _present(files, "cells", cell_ids):
             raise UsageError(
                 f"{len(again)} of {len(cell_ids)} cells were evaluated again after they were dropped.",
                 "Both hold the same evaluations: keep the new ones, and delete the old: `robust-eval store gc --yes`.",
@@ -164,6 +164,11 @@ def _oldest(files: Files) -> int:
             f"{files.place} is not a store of outcomes: no {store_format.NAME}.", "Pass what a run printed."
         )
     return known.oldest
+
+
+def _present(files: Files, folder: str, cell_ids: Collection[str]) -> list[str]:
+    """The cells of these whose records are in a folder."""
+    return [cell_id for cell_id in cell_ids if files.exists(f"{folder}/{cell_id}/{cell_records.NAME}")]
 
 
 def _record_last(names: Collection[str]) -> list[str]:
