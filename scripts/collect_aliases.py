@@ -28,6 +28,7 @@ from robustbench_eff.leaderboards.published import published
 from robustbench_eff.models import architectures
 
 FACTS = Path(__file__).parents[1] / "robustbench_eff" / "facts" / "aliases.json"
+CHECKPOINTS = FACTS.with_name("checkpoints.json")
 Row = dict[str, Any]
 
 TIMM = {
@@ -60,6 +61,43 @@ ROBUST = {
 GEIRHOS = "https://bitbucket.org/robert_geirhos/texture-vs-shape-pretrained-models/raw"
 RELEASES = "https://github.com/RobustBench/robustbench/releases/download"
 MAE = "https://dl.fbaipublicfiles.com/mae/finetune"
+EASYROBUST = "alibaba/easyrobust @c8b6c08 README.md and benchmarks/*.sh"
+MMPRETRAIN = "open-mmlab/mmpretrain configs/*/metafile.yml and configs/_base_/datasets/imagenet_bs32_pil_resize.py"
+OPENMMLAB = "https://download.openmmlab.com/mmselfsup/1.x"
+SELF_SUPERVISED = (  # method, epochs of pretraining, its folder, its linear classifier, accuracy
+    ("barlowtwins", 300, "8xb256-coslr-300e_in1k", "8xb32-coslr-100e_in1k_20220825-52fde35f", 0.718),
+    ("byol", 200, "16xb256-coslr-200e_in1k", "8xb512-coslr-90e_in1k_20220825-7596c6f5", 0.718),
+    ("densecl", 200, "8xb32-coslr-200e_in1k", "8xb32-steplr-100e_in1k_20220825-f0f0a579", 0.635),
+    ("mocov2", 200, "8xb32-coslr-200e_in1k", "8xb32-steplr-100e_in1k_20220825-994c4128", 0.675),
+    ("mocov3", 100, "8xb512-amp-coslr-100e_in1k", "8xb128-coslr-90e_in1k_20220927-8f7d937e", 0.696),
+    ("mocov3", 300, "8xb512-amp-coslr-300e_in1k", "8xb128-coslr-90e_in1k_20220927-d21ddac2", 0.728),
+    ("mocov3", 800, "8xb512-amp-coslr-800e_in1k", "8xb128-coslr-90e_in1k_20220927-0e97a483", 0.744),
+    ("simclr", 200, "16xb256-coslr-200e_in1k", "8xb512-coslr-90e_in1k_20220825-f12c0457", 0.669),
+    ("simclr", 800, "16xb256-coslr-800e_in1k", "8xb512-coslr-90e_in1k_20220825-b80ae1e5", 0.692),
+    ("simsiam", 100, "8xb32-coslr-100e_in1k", "8xb512-coslr-90e_in1k_20220825-f53ba400", 0.683),
+    ("simsiam", 200, "8xb32-coslr-200e_in1k", "8xb512-coslr-90e_in1k_20220825-519b5135", 0.698),
+    ("swav", 200, "8xb32-mcrop-2-6-coslr-200e_in1k-224-96", "8xb32-coslr-100e_in1k_20220825-80341e08", 0.705),
+)
+"""ResNet-50 pretrained without labels, with a linear classifier."""
+ADVTRAIN = {  # alias, architecture of timm, accuracy
+    "effnet_b0": ("efficientnet_b0", 0.6183),
+    "effnet_b1": ("efficientnet_b1", 0.6399),
+    "effnet_b2": ("efficientnet_b2", 0.6475),
+    "effnet_b3": ("efficientnet_b3", 0.6765),
+    "densenet121": ("densenet121", 0.609),
+    "resnest50d": ("resnest50d", 0.7003),
+    "resnet101": ("resnet101", 0.6951),
+    "resnext50_32x4d": ("resnext50_32x4d", 0.6739),
+    "seresnet50": ("seresnet50", 0.6668),
+    "seresnet101": ("seresnet101", 0.7111),
+    "swin_b": ("swin_base_patch4_window7_224", 0.7505),
+    "swin_s": ("swin_small_patch4_window7_224", 0.7341),
+    "vgg16": ("vgg16", 0.5996),
+    "vit_b16": ("vit_base_patch16_224", 0.7064),
+    "vit_b32": ("vit_base_patch32_224", 0.6558),
+    "vit_s16": ("vit_small_patch16_224", 0.6643),
+}
+"""Adversarially trained networks of EasyRobust."""
 SIN = "rgeirhos/texture-vs-shape models/load_pretrained_models.py"
 ROBUSTBENCH = "RobustBench/robustbench @78fcc9e robustbench/model_zoo/architectures"
 ZERO, ONE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
@@ -156,6 +194,59 @@ def others() -> Iterator[Row]:
         }
 
 
+def easyrobust() -> Iterator[Row]:
+    """Networks of EasyRobust, whose host sends files unencrypted, so that users download them by hand."""
+    urls = json.loads(CHECKPOINTS.read_text())["easyrobust"]["urls"]
+
+    def row(alias: str, end: str, defense: str, family: str, architecture: str, **facts: Any) -> Row:
+        (url,) = (url for url in urls if url.endswith(end))
+        made = checkpoint(alias, "", defense, family, architecture, EASYROBUST, layout="normalized", **facts)
+        made["checkpoint"]["by_hand"] = url
+        return {key: value for key, value in made.items() if key != "url"}
+
+    for short, (name, accuracy) in ADVTRAIN.items():
+        family = {"effnet": "efficientnet"}.get(part := re.split(r"_|\d", short)[0], part)
+        facts: Row = {"interpolation": "bicubic", "accuracy": accuracy}
+        file = f"/advtrain_{name}_ep4.pth"
+        yield row(f"advtrain_{short}", file, "adversarial_training_linf", family, f"timm:{name}", **facts)
+    ours = {  # folder: alias, training, accuracy, interpolation
+        "adversarial_training": ("advtrain_resnet50_easyrobust", "adversarial_training_linf", 0.651, "bicubic"),
+        "advprop": ("easyrobust_resnet50_advprop", "advprop", 0.7664, "bilinear"),
+        "augmix": ("easyrobust_resnet50_augmix", "augmix", 0.7781, "bilinear"),
+        "deepaugment": ("easyrobust_resnet50_deepaugment", "deepaugment", 0.7658, "bilinear"),
+        "sin": ("easyrobust_resnet50_sin", "stylized_imagenet", 0.7546, "bilinear"),
+    }
+    for folder, (alias, defense, accuracy, interpolation) in ours.items():
+        facts = {"interpolation": interpolation, "accuracy": accuracy}
+        yield row(alias, f"examples/{folder}/model_best.pth.tar", defense, "resnet", "timm:resnet50", **facts)
+
+
+def self_supervised() -> Iterator[Row]:
+    """Networks that are pretrained without labels, and have a classifier."""
+    for method, epochs, folder, file, accuracy in SELF_SUPERVISED:
+        linear = f"resnet50_linear-{file.partition('_in1k')[0]}_in1k"
+        place = f"{OPENMMLAB}/{method}/{method}_resnet50_{folder}/{linear}/resnet50_linear-{file}.pth"
+        yield checkpoint(
+            f"{method}_resnet50_{epochs}e",
+            f"{place}#sha256={file.rpartition('-')[2]}",  # the digits in the name begin the hash
+            f"{method}_pretraining",
+            "resnet",
+            "torchvision:resnet50",
+            MMPRETRAIN,
+            layout="mmpretrain",
+            accuracy=accuracy,
+        )
+    for size in ("small", "base", "large", "giant"):
+        yield {
+            "alias": f"dinov2_vit_{size[0]}14",
+            "source": "hf",
+            "name": f"facebook/dinov2-{size}-imagenet1k-1-layer",
+            "family": "vit",
+            "defense": "dinov2_pretraining",
+            "input_size": 224,
+        }
+
+
 def of_libraries() -> Iterator[Row]:
     """Models of timm, torchvision and open_clip that have a classifier or a text tower."""
     for glob, (family, defense) in TIMM.items():
@@ -225,7 +316,7 @@ def main(readme: Path) -> None:
     table = json.loads(FACTS.read_text())
     rows = {row["alias"]: row for row in table["aliases"]}
     known = {(row["source"], row["name"]) for row in table["aliases"]}
-    for row in [*of_libraries(), *robust_models(readme.read_text()), *others()]:
+    for row in [*of_libraries(), *robust_models(readme.read_text()), *others(), *easyrobust(), *self_supervised()]:
         is_ours = row["alias"] in rows and rows[row["alias"]]["name"] == row["name"]
         if is_ours or (row["source"], row["name"]) not in known:
             assert row["alias"] not in rows or is_ours, row["alias"]

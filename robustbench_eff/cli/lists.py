@@ -31,7 +31,7 @@ from .common import error_boundary, output_console
 from .options import JsonOption
 from .robustbench_list import CAPTION, HEADER, is_robustbench, robustbench_rows
 
-WEIGHTS = {name: name for name in ("checkpoint", "open_clip", "shipped", "timm", "torchvision")}
+WEIGHTS = {name: name for name in ("checkpoint", "hf", "open_clip", "shipped", "timm", "torchvision")}
 """Column `weights` of the table of models, for sources that download weights automatically."""
 FOUND, NOT_FOUND = "found", "not found"
 
@@ -114,7 +114,8 @@ def _model_lines(rows: Sequence[Alias], width: int) -> Iterator[str]:
 def _model_cells(row: Alias) -> tuple[str, ...]:
     count = "" if row.parameters is None else _count(row.parameters)
     accuracy = "" if row.accuracy is None else f"{100 * row.accuracy:.1f}"
-    weights = WEIGHTS.get(row.source, "by hand")
+    by_hand = row.checkpoint is not None and row.checkpoint.by_hand
+    weights = "by hand" if by_hand else WEIGHTS.get(row.source, "by hand")
     return row.name, count, str(row.input_size or ""), accuracy, row.defense.replace("_", " "), weights
 
 

@@ -39,6 +39,8 @@ class CheckpointFacts:
     """Standard deviation of each channel."""
     origin: str
     """Source of these values."""
+    by_hand: str = ""
+    """Where a user gets the file, if its host sends it unencrypted and states no hash."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from robustbench_eff.cli.main import app  # noqa: E402
 WIDTHS = (80, 100, 120, 200)
 NUMBER = re.compile(r"\[[^\]\n]*\d\]|(?<![\w.\[/])[-−+]?\d[\d.,]*\d|(?<![\w.\[/])\d(?![\w/])")
 """An interval, or a number outside of one."""
+RICH = tuple(int(part) for part in version("rich").split(".")[:2])
 STYLE = re.compile(r"\x1b\[[\d;]*m")
 """What switches colors and bold letters on a terminal, which `FORCE_COLOR` makes of any output."""
 
@@ -74,6 +76,7 @@ def copy_of(scene: str) -> Path:
     return HERE / "tables" / f"{scene}.txt"
 
 
+@pytest.mark.skipif(RICH < (14, 3), reason="earlier versions of Rich give some columns two more spaces")
 @pytest.mark.parametrize("scene", SCENES)
 def test_a_table_at_80_columns_is_the_stored_one(scene: str, tmp_path: Path) -> None:
     assert shown(scene, tmp_path / "store", 80) == copy_of(scene).read_text()

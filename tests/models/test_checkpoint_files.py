@@ -118,6 +118,58 @@ def test_an_alias_without_network_says_where_its_file_is(monkeypatch: pytest.Mon
         load_classifier(NAME, device="cpu")
 
 
+def changed(monkeypatch: pytest.MonkeyPatch, name: str, architecture: str) -> None:
+    """Give an alias a smaller architecture of the same kind."""
+    row = aliases.aliases()[name]
+    assert row.checkpoint is not None
+    facts = dataclasses.replace(row.checkpoint, architecture=architecture)
+    monkeypatch.setitem(aliases.aliases(), name, dataclasses.replace(row, checkpoint=facts))
+
+
+def logits(network: nn.Module, pixels: Tensor) -> Tensor:
+    with torch.no_grad():
+        found: Tensor = network((pixels - MEAN[:, None, None]) / STD[:, None, None])
+    return found
+
+
+def test_a_classifier_of_mmpretrain_gives_its_network(
+    network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed(monkeypatch, "byol_resnet50_200e", "torchvision:resnet18")
+    heads = {True: "head", False: "backbone"}
+    state = {f"{heads[key.startswith('fc.')]}.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"meta": {"epoch": 90}, "state_dict": state}, tmp_path / "net.pth")
+    classifier = load_classifier("byol_resnet50_200e", weights=tmp_path / "net.pth", device="cpu")
+    pixels = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert torch.allclose(classifier(pixels), logits(network, pixels), atol=1e-5)
+    assert (classifier.preprocessing.geometry.resize, classifier.preprocessing.geometry.size) == (256, 224)
+
+
+@pytest.mark.parametrize("with_normalizer", [True, False])
+def test_a_network_of_easyrobust_is_read_with_and_without_its_normalizer(
+    network: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_normalizer: bool
+) -> None:
+    changed(monkeypatch, "advtrain_effnet_b0", "torchvision:resnet18")
+    state = dict(network.state_dict())
+    if with_normalizer:
+        state = {"0.mean": MEAN, "0.std": STD, **{f"1.{key}": value for key, value in state.items()}}
+    torch.save({"state_dict": state}, tmp_path / "net.pth")
+    classifier = load_classifier("advtrain_effnet_b0", weights=tmp_path / "net.pth", device="cpu")
+    pixels = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert torch.allclose(classifier(pixels), logits(network, pixels), atol=1e-5)
+    if with_normalizer:
+        torch.save({"state_dict": {**state, "0.std": STD / 2}}, tmp_path / "net.pth")
+        with pytest.raises(ModelError, match=r"normalizes images otherwise: 0\.std"):
+            load_classifier("advtrain_effnet_b0", weights=tmp_path / "net.pth", device="cpu")
+
+
+def test_a_file_that_is_sent_unencrypted_is_left_to_the_user() -> None:
+    with pytest.raises(MissingInputs, match=r"states no hash(?s:.*)http://(?s:.*)--weights FILE"):
+        load_classifier("easyrobust_resnet50_augmix", device="cpu")
+
+
 def test_xcit_is_renamed_by_timm() -> None:
     from timm.models.xcit import Xcit
 
@@ -136,11 +188,14 @@ def test_xcit_is_renamed_by_timm() -> None:
 
 def test_every_checkpoint_says_where_its_facts_are_from() -> None:
     rows = [alias for alias in aliases.aliases().values() if alias.source == "checkpoint"]
-    assert len(rows) >= 75
+    assert len(rows) >= 111
     for alias in rows:
-        assert alias.address is not None
-        assert alias.address.url.startswith("https://")
         assert alias.checkpoint is not None
+        if alias.checkpoint.by_hand:
+            assert alias.address is None
+        else:
+            assert alias.address is not None
+            assert alias.address.url.startswith("https://")
         assert alias.checkpoint.origin
         assert alias.checkpoint.layout in {"", *checkpoint_files.LAYOUTS}
         assert alias.parameters

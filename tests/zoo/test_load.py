@@ -18,9 +18,9 @@ from robustbench_eff.registry import build_model
 from small_models import random_weights
 
 
-def test_there_are_399_aliases_of_libraries_and_checkpoints_and_each_resolves(offline) -> None:
+def test_there_are_431_aliases_of_libraries_and_checkpoints_and_each_resolves(offline) -> None:
     published = [alias for alias in aliases.aliases().values() if alias.source not in ("shipped", "robustbench")]
-    assert len(published) == 399
+    assert len(published) == 431
     assert aliases.aliases()["effnet_b7_advprop"].target == "tf_efficientnet_b7.ap_in1k"
     for alias in published:
         (missing,) = build_model.missing(ModelRequest(name=alias.name))
@@ -42,7 +42,7 @@ def test_every_timm_alias_is_a_timm_model_with_the_facts_we_state() -> None:
     [
         ("sat_effnet_b0", "TensorFlow checkpoints"),
         ("debiased_resnet50", "SharePoint"),
-        ("advtrain_effnet_b0", "download host"),
+        ("advtrain_effnet_b0", "unencrypted"),
         ("cutmix_resnet50", "Dropbox"),
         ("dqa", "its authors have published no weights"),
         ("rb_imagenet_linf_wong2020fast", "no file models/imagenet/Linf/Wong2020Fast.pt"),

@@ -6,16 +6,17 @@ prepared; each fact with the place it was taken from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import Missing, ModelError, did_you_mean
-from robustbench_eff.core.preprocessing import Geometry, Preprocessing
+from robustbench_eff.core.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Geometry, Preprocessing
 from robustbench_eff.system import downloads, network
 
 from .. import architectures
@@ -38,11 +39,13 @@ class CheckpointFiles:
             target: Alias of the model.
             request: The user's options.
         """
-        alias, _ = _row(target)
+        alias, facts = _row(target)
         if request.weights is not None:
             return request.missing_weights_file()
         address = alias.address
-        assert address is not None
+        if address is None:
+            why = "its host sends it unencrypted and states no hash, so it is not downloaded for you"
+            return [Missing(f"weights of {target} ({why})", facts.by_hand, "--weights FILE", "--weights FILE")]
         if downloads.is_kept(address) or (not network.offline() and network.reachable(address.host)):
             return []
         why = f"{network.offline()} forbids the download" if network.offline() else f"{address.host} cannot be reached"
@@ -123,12 +126,34 @@ def _robustness(state: StateDict, path: Path, module: nn.Module) -> StateDict:
         if key.startswith(copied) and torch.equal(network.get(key.removeprefix(copied), torch.empty(0)), value):
             continue
         if key.endswith((".new_mean", ".new_std")):
-            wanted = torch.tensor((0.485, 0.456, 0.406) if key.endswith("mean") else (0.229, 0.224, 0.225))
-            if value.numel() == wanted.numel() and torch.allclose(value.flatten().float(), wanted, atol=1e-4):
-                continue
-            raise ModelError(f"{path} normalizes images otherwise: {key} is {value.flatten().tolist()[:3]}.", _OTHER)
+            _check_normalizer(key, value, path)
+            continue
         raise ModelError(f"{path} holds {key}, which is not a part of the network or differs from it.", _OTHER)
     return network
+
+
+def _check_normalizer(key: str, value: Tensor, path: Path) -> None:
+    """Raise an error if a normalizer in a file is not ImageNet's, which the network gets from its row."""
+    wanted = torch.tensor(IMAGENET_MEAN if key.endswith("mean") else IMAGENET_STD)
+    if value.numel() != wanted.numel() or not torch.allclose(value.flatten().float(), wanted, atol=1e-4):
+        raise ModelError(f"{path} normalizes images otherwise: {key} is {value.flatten().tolist()[:3]}.", _OTHER)
+
+
+def _normalized(state: StateDict, path: Path, module: nn.Module) -> StateDict:
+    """The network in `nn.Sequential(normalizer, network)`; EasyRobust's newer files hold that, its older ones not."""
+    del module
+    normalizer = ("0.mean", "0.std")
+    if not state.keys() >= set(normalizer):
+        return state
+    for key in normalizer:
+        _check_normalizer(key, state[key], path)
+    return {key.removeprefix("1."): value for key, value in state.items() if key not in normalizer}
+
+
+def _mmpretrain(state: StateDict, path: Path, module: nn.Module) -> StateDict:
+    """The network in a classifier of MMPretrain: a backbone named as torchvision's, and a head of one layer."""
+    del path, module
+    return {re.sub(r"^backbone\.|^head\.(?=fc\.)", "", key): value for key, value in state.items()}
 
 
 def _xcit(state: StateDict, path: Path, module: nn.Module) -> StateDict:
@@ -140,6 +165,11 @@ def _xcit(state: StateDict, path: Path, module: nn.Module) -> StateDict:
     return renamed
 
 
-LAYOUTS: Mapping[str, Callable[[StateDict, Path, nn.Module], StateDict]] = {"robustness": _robustness, "xcit": _xcit}
+LAYOUTS: Mapping[str, Callable[[StateDict, Path, nn.Module], StateDict]] = {
+    "mmpretrain": _mmpretrain,
+    "normalized": _normalized,
+    "robustness": _robustness,
+    "xcit": _xcit,
+}
 """How files name their tensors, where they do not name them as the architecture does."""
 _OTHER = "Is it the file that the authors publish? Load another one in a factory: see docs/models.md."

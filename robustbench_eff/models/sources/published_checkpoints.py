@@ -23,14 +23,12 @@ FILE = "--weights FILE"
 REASONS = {
     "sat_tf_ckpt": "published only as TensorFlow checkpoints on Google Drive",
     "debiased_pth": "published only behind SharePoint links that need a browser",
-    "easyrobust_pth": "published only on a download host that no model library knows",
     "clovaai_pth": "published only in a Dropbox folder",
     "unpublished": "its authors have published no weights",
 }
 PAGES = {
     "sat_tf_ckpt": "https://github.com/cihangxie/SmoothAdversarialTraining",
     "debiased_pth": "https://github.com/LiYingwei/ShapeTextureDebiasedTraining",
-    "easyrobust_pth": "https://github.com/alibaba/easyrobust",
     "clovaai_pth": "https://github.com/clovaai/CutMix-PyTorch",
     "unpublished": "https://arxiv.org/abs/2103.13322",  # DQA: DNN Quantization with Attention (Hacene et al. 2021)
 }
@@ -40,7 +38,6 @@ SKELETONS = {
     "ResNet-152": "resnet152",
     "res50-shape-biased.pth.tar": "resnet50",
     "res50-texture-biased.pth.tar": "resnet50",
-    "advtrain resnet50 (see easyrobust README)": "resnet50",
     "cutmix_resnet50": "resnet50",
     "cutmix_resnet101": "resnet101",
     "mixup_resnet50": "resnet50",
@@ -93,7 +90,7 @@ class PublishedCheckpoints:
         notes = _load(module, alias, request.weights, request.trust_checkpoint)
         resize = size + 32
         half = (0.5, 0.5, 0.5)
-        interpolation: Interpolation = "bicubic" if alias.source in ("sat_tf_ckpt", "easyrobust_pth") else "bilinear"
+        interpolation: Interpolation = "bicubic" if is_sat else "bilinear"
         preprocessing = Preprocessing(
             geometry=Geometry(size=size, resize=resize, interpolation=interpolation),
             mean=half if is_sat else IMAGENET_MEAN,
@@ -152,8 +149,4 @@ def _skeleton(alias: Alias) -> str | None:
 def _link(alias: Alias) -> str:
     """The direct link of the checkpoint if the facts contain one, else the authors' page."""
     facts = json.loads((files("robustbench_eff") / "facts" / "checkpoints.json").read_text())
-    by_name = {
-        **facts["debiased"]["links"],
-        **{url.rpartition("/")[2]: url for url in facts["easyrobust"]["urls"]},
-    }
-    return str(by_name.get(alias.target, PAGES[alias.source]))
+    return str(facts["debiased"]["links"].get(alias.target, PAGES[alias.source]))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 
 from outcome_tables import attack_cell, table
 from reference_cases import SIZES
@@ -73,7 +74,7 @@ def area(of: Case) -> float:
     """The trapezoids under the accuracies at no perturbation and at every radius, over the largest radius."""
     distances, radii = closest(of), sorted(of.cell.radii)
     accuracies = [fmean(distance > 0 for distance in distances), *(accuracy_within(distances, eps) for eps in radii)]
-    return float(np.trapezoid(accuracies, [0.0, *radii])) / radii[-1]
+    return float(trapezoid(accuracies, [0.0, *radii])) / radii[-1]
 
 
 def area_of_steps(of: Case) -> float:
