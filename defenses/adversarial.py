@@ -27,6 +27,7 @@ class AdversarialTraining(Recipe):
     """
 
     version: ClassVar[int] = 1
+    has_usual_radius: ClassVar[bool] = True
 
     eps: float = 8 / 255
     """Radius of the ball, in units of [0, 1] pixels."""

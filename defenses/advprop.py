@@ -38,11 +38,13 @@ class AdvProp(Recipe):
     """
 
     version: ClassVar[int] = 1
+    has_usual_radius: ClassVar[bool] = True
 
     eps: float = 4 / 255
     """Radius of the ball in L-infinity, in units of [0, 1] pixels."""
-    steps: int = 5
-    """Number of gradient steps of the attack."""
+    steps: int | None = None
+    """Number of gradient steps of the attack; None means the paper's, one more than the step sizes within eps, but a
+    single one if there is one."""
     step_size: float = 1 / 255
     """Length of a step."""
     auxiliary: bool = True
@@ -53,14 +55,21 @@ class AdvProp(Recipe):
     """`autoaugment` or `randaugment`: such images are added too, with a third set of batch norms."""
 
     def __post_init__(self) -> None:
-        check_ascent(self.eps, "linf", self.steps, self.step_size)
+        check_ascent(self.eps, "linf", self._steps, self.step_size)
         if self.augmentation is not None:
             policy(self.augmentation)
 
     @property
+    def _steps(self) -> int:
+        if self.steps is not None:
+            return self.steps
+        within = round(self.eps / self.step_size) if self.step_size > 0 else 1
+        return within + 1 if within > 1 else 1
+
+    @property
     def passes(self) -> float:
         """Two passes for each kind of images, in addition to those of the attack."""
-        attack = 2 * self.steps if self.images == "adversarial" else 0
+        attack = 2 * self._steps if self.images == "adversarial" else 0
         return attack + 4 + (2 if self.augmentation else 0)
 
     def prepare(self, module: nn.Module) -> nn.Module:
@@ -103,5 +112,5 @@ class AdvProp(Recipe):
         start = random_start(batch.images, batch.uniform("start"), threat)
         if self.images == "noise":
             return start
-        ascent = Ascent(threat=threat, steps=self.steps, step_size=self.step_size)
+        ascent = Ascent(threat=threat, steps=self._steps, step_size=self.step_size)
         return maximize_cross_entropy(network, batch, start, ascent, branch=ADVERSARIAL if self.auxiliary else None)

@@ -68,6 +68,7 @@ class Free(Recipe):
     """
 
     version: ClassVar[int] = 1
+    has_usual_radius: ClassVar[bool] = True
 
     eps: float = 8 / 255
     """Radius of the ball in L-infinity, in units of [0, 1] pixels."""

@@ -53,6 +53,8 @@ class Recipe(Protocol):
 
     version: ClassVar[int]
     """Increased whenever the same fields would give other weights."""
+    has_usual_radius: ClassVar[bool] = False
+    """True if a text without `eps` stands for the benchmark's usual radius."""
 
     @property
     def passes(self) -> float:

@@ -62,6 +62,7 @@ class SmoothAdversarialTraining(Recipe):
     """
 
     version: ClassVar[int] = 1
+    has_usual_radius: ClassVar[bool] = True
 
     activation: str = "silu"
     """silu, gelu, elu, softplus, parametric_softplus, mish or smooth_relu; relu trains the network as it is."""

@@ -32,6 +32,7 @@ class Trades(Recipe):
     """
 
     version: ClassVar[int] = 1
+    has_usual_radius: ClassVar[bool] = True
 
     eps: float = 0.031
     """Radius of the ball in L-infinity, in units of [0, 1] pixels."""

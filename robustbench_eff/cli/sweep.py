@@ -38,6 +38,8 @@ def sweep(
 
         plan = Sweep.parse(read_text(file, UsageError), str(file))
         plan = plan.located(locations.from_options(train_data or []), locations.from_options(data or []))
+        for line in () if quiet else plan.assumed():
+            print_line(error_console(), line)
         with resumable(out):
             on_job = None if quiet else _job_printer(len(plan.recipes()) * len(plan.seeds))
             result = run_sweep(plan, out, workers, on_job, trust_code=trust_code)

@@ -27,7 +27,8 @@ def train(
     defense: Annotated[
         str,
         typer.Option(
-            help="Recipe and its fields, such as 'pgd_at(eps=4/255)'; see `robust-eval list defenses`.",
+            help="Recipe and its fields, such as 'pgd_at(eps=4/255)'; see `robust-eval list defenses`. Without eps, "
+            "recipes that train on adversarial images have the benchmark's usual one.",
             autocompletion=lambda: list(DEFENSES),
         ),
     ] = "standard",
@@ -89,6 +90,8 @@ def _train(settings: TrainSettings, *, quiet: bool) -> None:
     from robustbench_eff.training.train import train as run
 
     devices.keep_freed_memory()
+    if settings.assumed and not quiet:
+        print_line(error_console(), settings.assumed)
     with resumable(Path(settings.out)):
         card = run(settings, None if quiet else _print_epoch)
     if os.environ.get("RANK", "0") != "0":

@@ -1,4 +1,4 @@
-"""The radius of an attack whose text states none: the usual one of the benchmark, and a line that says so."""
+"""The radius of an attack or a defense whose text states none: the benchmark's usual one, and a line that says so."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from typing import Any
 from robustbench_eff.core import spec
 
 from .attacks import ATTACKS
+from .benchmarks import BENCHMARKS
+from .build_defense import defense
+from .defenses import DEFENSES
 from .perturbation import ON, TRANSFER, Perturbation, parse_perturbation, perturbations
 from .perturbation_sets import expand_sets
 
 EPS = "eps"
+ELSEWHERE: Mapping[str, float] = {"linf": 4 / 255, "l2": 0.5}
+"""Radii of defenses on benchmarks without usual ones, so that all train for the same attack."""
 
 
 def perturbations_on(values: Iterable[Any], benchmark: str, radii: Mapping[str, float]) -> list[Perturbation]:
@@ -38,6 +43,28 @@ def perturbations_on(values: Iterable[Any], benchmark: str, radii: Mapping[str, 
         stated.append(value)
     changes = perturbations(stated)
     return [replace(change, assumed=(lines[change.text],)) if change.text in lines else change for change in changes]
+
+
+def defense_on(text: str, benchmark: str) -> tuple[str, str]:
+    """Return the text of a defense on a benchmark, and what was assumed; a defense of ours gets the usual radius.
+
+    Defenses whose papers set a radius for other reasons than the attack that they train for keep it.
+
+    Args:
+        text: Name and fields of a defense.
+        benchmark: Name of the benchmark to train on, or of the user's own images.
+
+    Raises:
+        SpecError: As for `defense`.
+    """
+    parsed, recipe = spec.parse(text), defense(text)
+    if parsed.name not in DEFENSES.own or EPS in parsed.arguments or not recipe.has_usual_radius:
+        return text, ""
+    radii = BENCHMARKS[benchmark].load().usual_radii if benchmark in BENCHMARKS else {}
+    norm = getattr(recipe, "norm", "linf")
+    eps = radii.get(norm, ELSEWHERE[norm])
+    why = f"the usual radius on {benchmark}" if norm in radii else f"as all defenses on {benchmark}"
+    return _with_radius(text, eps), f"assumed: {parsed.name} with {EPS}={spec.literal(eps)}, {why}"
 
 
 def _radius(text: str, radii: Mapping[str, float]) -> float | None:

@@ -18,9 +18,14 @@ from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import build_defense
 from robustbench_eff.registry.perturbation import parse_attack, parse_perturbation
+from robustbench_eff.registry.usual_radius import defense_on
 
 DEFAULT_THREAT = Threat("linf", 8 / 255)
 """Threat model of the validation attack for a recipe without one."""
+
+
+BENCHMARK = "digits"
+"""Benchmark to train on where none is named."""
 
 
 class TrainOptions(TypedDict, total=False):
@@ -50,10 +55,11 @@ class TrainSettings:
     out: Path
     """Folder for the weights, their card and, until the training is finished, its checkpoints."""
     defense: str | Recipe = "standard"
-    """Spec text of a recipe, such as `pgd_at(eps=4/255)`, or a recipe of your own."""
+    """Spec text of a recipe, such as `pgd_at(eps=4/255)`, or a recipe of your own. A text that states no radius has the
+    usual one of the benchmark."""
     arch: str = "small_cnn(width=16)"
     """Name of an architecture, with its arguments."""
-    benchmark: str = "digits"
+    benchmark: str = BENCHMARK
     """Name of the benchmark whose classes are learned."""
     data: Mapping[str, str] = field(default_factory=dict)
     """Location of the training images, by the name of the benchmark."""
@@ -112,12 +118,22 @@ class TrainSettings:
     @property
     def recipe(self) -> Recipe:
         """The recipe; raises SpecError for a text with an unknown name or field."""
-        return build_defense.defense(self.defense) if isinstance(self.defense, str) else self.defense
+        return build_defense.defense(self._stated[0]) if isinstance(self.defense, str) else self.defense
 
     @property
     def defense_text(self) -> str:
         """The canonical spec text of the recipe."""
-        return build_defense.defense_text(self.defense)
+        return build_defense.defense_text(self._stated[0] if isinstance(self.defense, str) else self.defense)
+
+    @property
+    def assumed(self) -> str:
+        """The line on the radius of the recipe, if its text does not state it; empty if it does."""
+        return self._stated[1]
+
+    @property
+    def _stated(self) -> tuple[str, str]:
+        """The text of the recipe with its radius, and what was assumed."""
+        return defense_on(self.defense, self.benchmark) if isinstance(self.defense, str) else ("", "")
 
     @property
     def validation_attack_text(self) -> str:

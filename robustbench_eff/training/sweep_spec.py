@@ -16,6 +16,9 @@ from scipy.stats import t as student
 from robustbench_eff.core import spec
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.registry.suite import Part, read_yaml
+from robustbench_eff.registry.usual_radius import defense_on
+
+from .settings import BENCHMARK
 
 
 class Sweep(BaseModel):
@@ -84,7 +87,14 @@ class Sweep(BaseModel):
         return self.model_copy(update={"train": train, "data": self.data | dict(data)})
 
     def recipes(self) -> dict[str, str]:
-        """Return the spec texts of the recipes by row: named rows first, then the combinations of the grid."""
+        """Return the spec texts of the recipes, with their radii, by row: first named rows, then those of the grid."""
+        return {row: text for row, (text, _) in self._stated().items()}
+
+    def assumed(self) -> list[str]:
+        """Return the lines on the radii of recipes whose texts state none."""
+        return sorted({line for _, line in self._stated().values() if line})
+
+    def _stated(self) -> dict[str, tuple[str, str]]:
         recipes = dict(self.rows)
         if self.defense is not None:
             parsed = spec.parse(self.defense)
@@ -93,7 +103,8 @@ class Sweep(BaseModel):
                 arguments = ", ".join(f"{key}={spec.literal(value)}" for key, value in fields.items())
                 name = ", ".join(f"{key} {value}" for key, value in zip(self.grid, values, strict=True))
                 recipes[name or parsed.name] = f"{parsed.name}({arguments})"
-        return recipes
+        benchmark = str(self.train.get("benchmark", BENCHMARK))
+        return {row: defense_on(text, benchmark) for row, text in recipes.items()}
 
     @property
     def compared_with(self) -> str:
