@@ -27,6 +27,7 @@ from robustbench_eff.reports import errors
 from robustbench_eff.reports.progress import LongJobs
 
 from .number_words import numbers_joined
+from .refused_words import refuse_empty, refuse_options_as_values
 from .streams import VisibleConsole
 
 
@@ -66,7 +67,7 @@ def _told(error: RobustEvalError, console: Console) -> typer.Exit:
 
 
 class Commands(TyperGroup):
-    """Commands whose arguments may not be empty: an empty path would be the current folder, an empty list all."""
+    """Commands that refuse arguments which are empty, or options in the place of a value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Return the arguments that are left once the options of the group are read.
@@ -76,21 +77,12 @@ class Commands(TyperGroup):
             args: All arguments.
 
         Raises:
-            typer.Exit: One is empty; with status 2.
+            typer.Exit: One is empty, or an option has no value; with status 2.
         """
         with error_boundary():
-            _refuse_empty(args)
+            refuse_empty(args)
+            refuse_options_as_values(args, self)
         return super().parse_args(ctx, numbers_joined(args))
-
-
-def _refuse_empty(arguments: Sequence[str]) -> None:
-    for before, argument in zip(["", *arguments], arguments, strict=False):
-        option, equals, value = argument.partition("=")
-        if not argument.strip():
-            where = f"The text after {before}" if before.startswith("-") else "An argument"
-            raise UsageError(f"{where} is empty.", "Leave it out, or give it a value.")
-        if option.startswith("--") and equals and not value.strip():
-            raise UsageError(f"The text after {option} is empty.", "Leave it out, or give it a value.")
 
 
 @contextmanager

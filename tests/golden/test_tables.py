@@ -46,7 +46,6 @@ SCENES: dict[str, tuple[Callable[[Path], Path] | None, tuple[str, ...]]] = {
     **{
         f"score, {name}": ((lambda place, name=name: write(place, STORES[name])), ("score", "STORE")) for name in STORES
     },
-    "score by class": (compared, ("score", "STORE", "--by-class", "--confusion")),
     "compare two": (compared, ("compare", "standard", "smooth", "--store", "STORE")),
     "compare three": (compared, ("compare", "standard", "adversarially trained", "smooth", "--store", "STORE")),
     "store list": (compared, ("store", "list", "STORE")),
