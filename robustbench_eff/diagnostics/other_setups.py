@@ -32,7 +32,7 @@ from robustbench_eff.evaluation.seen_classes import seen_by
 from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.request import ModelRequest
-from robustbench_eff.models.sources.user_module import DEFAULT_CROP, SMALL
+from robustbench_eff.models.sources.user_module import DEFAULT_CROP, DEFAULT_SIZE, SMALL
 from robustbench_eff.registry import build_model
 
 _LEVEL = 0.01
@@ -196,6 +196,9 @@ class _Trial:
         if (height, width) != current.shape and max(height, width) <= SMALL:
             side = str(height) if height == width else f"{height}x{width}"
             return [(("--input-size", side, "--geometry", "none"), Geometry(size=(height, width), mode="none"))]
+        if max(height, width) <= SMALL:  # a network for large images sees them enlarged
+            larger = Geometry(size=DEFAULT_SIZE, resize=size_before_crop(DEFAULT_SIZE, DEFAULT_CROP))
+            return [(("--input-size", str(DEFAULT_SIZE)), larger)]
         others: dict[Mode, int | tuple[int, int] | None] = {
             "squash": None,
             "crop": size_before_crop(current.size, DEFAULT_CROP),

@@ -21,6 +21,7 @@ from robustbench_eff.registry.perturbation_sets import expand_sets
 from robustbench_eff.registry.suite import Suite
 from robustbench_eff.registry.usual_radius import perturbations_on
 
+from .images_size import with_images_size
 from .open_images import available, missing_files, open_files
 from .own_images import check_same_order, in_stated_order, open_all_clean
 from .settings import Settings
@@ -232,7 +233,9 @@ def _opened(
         for change in published[name]
     }
     return PreflightResult(
-        models=models,
+        models=[
+            RequestedModel(with_images_size(item.model, item.benchmarks, clean), item.benchmarks) for item in models
+        ],
         surrogates=dict(surrogates),
         perturbations=changes,
         opened={name: images for name, images in clean.items() if images is not None},

@@ -30,7 +30,8 @@ def assumed_images(request: ModelRequest, geometry: Geometry) -> tuple[str, ...]
     """
     lines = [] if request.mean is not None else [PIXELS]
     if request.input_size is None:
-        lines.append(f"assumed: images of {size_text(geometry.size)} pixels (--input-size)")
+        whose = "" if request.images_size is None else ", their own size"
+        lines.append(f"assumed: images of {size_text(geometry.size)} pixels{whose} (--input-size)")
     if request.geometry is None and geometry.mode == "crop":
         lines.append(f"assumed: images are cropped: {geometry} (--geometry)")
     return tuple(lines)

@@ -67,6 +67,7 @@ def test_a_checkpoint_and_a_paper(robust_eval: RobustEval, tmp_path: Path, right
     accuracy = found["none", "accuracy"]
     assert (accuracy["value"] * accuracy["n"], accuracy["n"]) == (pytest.approx(right), 60)
     assert 0 <= found["pgd(eps=8/255)", "robust_accuracy"]["value"] <= accuracy["value"]
+    robust_eval(*model, *data, "--attack", "pgd(eps=2/255)")
     robust_eval("figures", "store", "--out", "figures")
     robust_eval("leaderboard", "build", "store", "--no-published", "--width", "column", "--out", "table.tex")
     assert f"{100 * right / 60:.2f}" in (tmp_path / "table.tex").read_text()

@@ -26,7 +26,7 @@ def test_there_are_431_aliases_of_libraries_and_checkpoints_and_each_resolves(of
         (missing,) = build_model.missing(ModelRequest(name=alias.name))
         assert alias.name in missing.what
         assert missing.where.startswith("http")
-        assert ("hf download" if "hf-hub:" in alias.target else "--weights FILE") in missing.how
+        assert ("hf download" if "hf-hub:" in alias.target or alias.source == "hf" else "--weights FILE") in missing.how
 
 
 def test_every_timm_alias_is_a_timm_model_with_the_facts_we_state() -> None:

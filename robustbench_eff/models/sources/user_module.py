@@ -109,7 +109,7 @@ USER_MODULES = UserModules()
 
 
 def plain_preprocessing(request: ModelRequest) -> Preprocessing:
-    """Return the preprocessing of a module without a configuration: by default 224 pixels and no normalization.
+    """Return the preprocessing of a module without a configuration: small images as they are, others at 224 pixels.
 
     Args:
         request: The user's options, which take precedence.
@@ -118,7 +118,7 @@ def plain_preprocessing(request: ModelRequest) -> Preprocessing:
         ModelError: `mean` or `std` has neither one value nor three.
         UsageError: A value is not valid.
     """
-    size = request.input_size or DEFAULT_SIZE
+    size = request.input_size or request.images_size or DEFAULT_SIZE
     geometry = Geometry(size=size, mode="none")
     if geometry.long_side > SMALL:
         geometry = Geometry(size=size, mode="crop", resize=size_before_crop(size, DEFAULT_CROP))
