@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import importlib
 import math
+import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +63,7 @@ def test_a_log_of_a_run_is_written(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("wandb=p", "'wandb' is not a kind of log.\nKinds: csv, tensorboard, mlflow"),
+        ("neptune=p", "'neptune' is not a kind of log.\nKinds: csv, tensorboard, mlflow, wandb"),
         ("scores.csv", "Did you mean 'csv'"),
         ("tensorbord=runs", "Did you mean 'tensorboard'"),
         ("csv", "--log must be csv=PLACE"),
@@ -75,7 +77,7 @@ def test_a_log_that_cannot_be_written_is_refused_before_a_run(text: str, words: 
         parse_log(text, ["store"])
 
 
-@pytest.mark.parametrize("kind", ["tensorboard", "mlflow"])
+@pytest.mark.parametrize("kind", ["tensorboard", "mlflow", "wandb"])
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(experiment_logs, "find_spec", lambda name: None)
     with pytest.raises(MissingExtra, match=rf"{kind} is not installed.\n.*robustbench-eff\[{kind}\]"):
@@ -103,6 +105,41 @@ def test_mlflow_reads_the_metrics_back(tmp_path: Path, monkeypatch: pytest.Monke
     assert set(runs) == {"../m", "..:m"} and runs["..:m"].metrics == {}
     assert sorted(runs["../m"].metrics.values()) == sorted(scalars(SCORES)["../m"].values())
     assert runs["../m"].tags["protocols"] == "b: p"
+
+
+def wandb_records(content: bytes) -> Iterator[bytes]:
+    """The records in a file of W&B: a header of 7 bytes, then LevelDB's log format in blocks of 32 KiB."""
+    place, record = 7, b""
+    while place + 7 <= len(content):
+        if (left := 32768 - place % 32768) < 7:
+            place += left
+            continue
+        length, kind = struct.unpack("<HB", content[place + 4 : place + 7])
+        record += content[place + 7 : place + 7 + length]
+        place += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            yield record
+            record = b""
+
+
+def test_wandb_has_a_run_for_each_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("wandb", reason="needs wandb")
+    records = importlib.import_module("wandb.proto.wandb_internal_pb2")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    write_logs([parse_log("wandb=team/robustness")], SCORES)
+    found: dict[str, dict[str, float]] = {}
+    for path in tmp_path.rglob("*.wandb"):
+        name = ""
+        for record in map(records.Record.FromString, wandb_records(path.read_bytes())):
+            if record.run.display_name:
+                name = record.run.display_name
+                assert (record.run.entity, record.run.project) == ("team", "robustness")
+                found[name] = {}
+            for item in record.history.item:
+                found[name][item.key or "/".join(item.nested_key)] = float(item.value_json)
+    numbers = {model: {key: found[model].get(key) for key in values} for model, values in scalars(SCORES).items()}
+    assert numbers == scalars(SCORES)
 
 
 def test_a_log_that_fails_in_the_end_leaves_the_tables_and_says_what_to_do(

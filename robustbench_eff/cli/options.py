@@ -230,7 +230,9 @@ SummaryOption: TypeAlias = Annotated[
 ]
 LogOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(help="Also log the scores: csv=FILE, tensorboard=FOLDER or mlflow=ADDRESS; may be repeated."),
+    typer.Option(
+        help="Also log the scores: csv=FILE, tensorboard=FOLDER, mlflow=ADDRESS, wandb=PROJECT; may be repeated."
+    ),
 ]
 SkipMissingOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-missing", help="Skip evaluations whose models or images are missing.")

@@ -1,4 +1,4 @@
-"""Scores in the log of an experiment: a CSV file, TensorBoard or MLflow, through their own libraries."""
+"""Scores in the log of an experiment: a CSV file, TensorBoard, MLflow or W&B, through their own libraries."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class Log(NamedTuple):
     """Where scores go."""
 
     kind: str
-    """csv, tensorboard or mlflow."""
+    """csv, tensorboard, mlflow or wandb."""
     place: str
-    """A file, a folder, or the address of a tracking server."""
+    """A file, a folder, the address of a tracking server, or a project."""
 
 
 def parse_log(text: str, others: Sequence[Path | str | None] = ()) -> Log:
     """Return the log that `KIND=PLACE` names, once it is known that its library is installed.
 
     Args:
-        text: `csv=FILE`, `tensorboard=FOLDER`, or `mlflow=ADDRESS` of a database or a tracking server. A folder in its
-            place needs MLFLOW_ALLOW_FILE_STORE=true with MLflow 3.
+        text: `csv=FILE`, `tensorboard=FOLDER`, `mlflow=ADDRESS` of a database or a tracking server, or `wandb=PROJECT` or
+            `wandb=TEAM/PROJECT` of Weights & Biases. A folder for MLflow 3 needs MLFLOW_ALLOW_FILE_STORE=true.
         others: Files and folders that the command reads or writes.
 
     Raises:
@@ -56,7 +56,7 @@ def parse_log(text: str, others: Sequence[Path | str | None] = ()) -> Log:
         raise UsageError(f"--log must be {kind}=PLACE, got {text!r}.", f"For example --log {kind}={_EXAMPLES[kind]}.")
     if kind != "csv" and find_spec(kind) is None:
         raise MissingExtra(kind, kind)
-    if "://" not in place:
+    if "://" not in place and kind != "wandb":
         refuse_to_overwrite(Path(place), others)
     if kind == "csv" and not Path(place).parent.is_dir():
         raise UsageError(
@@ -69,7 +69,7 @@ def write_logs(logs: Sequence[Log], scores: Sequence[Score]) -> None:
     """Write scores to every log.
 
     TensorBoard has a run for each model, and a scalar for each finite value and end of an interval at step 0. MLflow
-    has the same as metrics. Infinite distances are in the CSV file alone, as `inf`.
+    and W&B have the same as metrics of a run. Infinite distances are in the CSV file alone, as `inf`.
 
     Args:
         logs: The logs.
@@ -137,6 +137,18 @@ def _write_mlflow(place: str, scores: Sequence[Score]) -> None:
             mlflow.log_metrics({names[name]: value for name, value in numbers.items()})
 
 
+def _write_wandb(place: str, scores: Sequence[Score]) -> None:
+    import wandb  # pyright: ignore[reportMissingImports]
+
+    team, _, project = place.rpartition("/")
+    for model, numbers in scalars(scores).items():
+        protocols = dict.fromkeys(f"{score.benchmark}: {score.protocol}" for score in scores if score.model == model)
+        config = {"robustbench_eff": __version__, "protocols": list(protocols)}
+        settings = wandb.Settings(silent=True)
+        with wandb.init(project=project, entity=team or None, name=model, config=config, settings=settings) as run:
+            run.log(numbers)
+
+
 def _unique(names: Mapping[str, object], other: str) -> dict[str, str]:
     """The names with everything but some characters replaced; those that are alike then end in a hash."""
     plain = {name: re.sub(other, "_", name, flags=re.ASCII)[:LONGEST_KEY] for name in names}
@@ -151,5 +163,6 @@ WRITERS: Mapping[str, Callable[[str, Sequence[Score]], None]] = {
     "csv": _write_csv,
     "tensorboard": _write_tensorboard,
     "mlflow": _write_mlflow,
+    "wandb": _write_wandb,
 }
-_EXAMPLES = {"csv": "scores.csv", "tensorboard": "runs", "mlflow": "sqlite:///mlflow.db"}
+_EXAMPLES = {"csv": "scores.csv", "tensorboard": "runs", "mlflow": "sqlite:///mlflow.db", "wandb": "robustness"}
