@@ -231,7 +231,7 @@ SummaryOption: TypeAlias = Annotated[
 LogOption: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
-        help="Also log the scores: csv=FILE, tensorboard=FOLDER, mlflow=ADDRESS, wandb=PROJECT; may be repeated."
+        help="Also log: csv=FILE, tensorboard=FOLDER, mlflow=ADDRESS, wandb=PROJECT; may be repeated."
     ),
 ]
 SkipMissingOption: TypeAlias = Annotated[

@@ -40,8 +40,8 @@ def parse_log(text: str, others: Sequence[Path | str | None] = ()) -> Log:
     """Return the log that `KIND=PLACE` names, once it is known that its library is installed.
 
     Args:
-        text: `csv=FILE`, `tensorboard=FOLDER`, `mlflow=ADDRESS` of a database or a tracking server, or `wandb=PROJECT` or
-            `wandb=TEAM/PROJECT` of Weights & Biases. A folder for MLflow 3 needs MLFLOW_ALLOW_FILE_STORE=true.
+        text: `csv=FILE`, `tensorboard=FOLDER`, `mlflow=ADDRESS` of a database or a tracking server, or `wandb=PROJECT`
+            or `wandb=TEAM/PROJECT` of Weights & Biases. A folder for MLflow 3 needs MLFLOW_ALLOW_FILE_STORE=true.
         others: Files and folders that the command reads or writes.
 
     Raises:
