@@ -52,6 +52,15 @@ def lines(answer: Result) -> list[str]:
     return [line for line in answer.stdout.splitlines() if line.startswith(("met: ", "NOT MET: ", "WORSE: "))]
 
 
+def test_certified_accuracy_can_be_required(tmp_path: Path) -> None:
+    words = ["certify", "--model", "digits_standard", "--sigma", "0.25", "--n", "200", "--limit", "20", "-q"]
+    answer = robust_eval(*words, "--store", str(tmp_path), "--require", "certified_accuracy@0.25 >= 0.99")
+    assert answer.exit_code == 3
+    (line,) = lines(answer)
+    assert line.startswith("NOT MET: certified_accuracy@0.25 >= 0.99")
+    assert robust_eval(*words, "--store", str(tmp_path), "--require", "certified_accuracy@0 >= 0.5").exit_code == 0
+
+
 def test_a_store_passes_or_fails_with_a_line_for_each_number(digits_store: Path, tmp_path: Path) -> None:
     junit, summary = tmp_path / "junit.xml", tmp_path / "summary.md"
     words = ["score", str(digits_store), "--require", "clean >= 90 %", "--require", "pgd(steps=10, eps=0.0627451)>=0.9"]

@@ -12,7 +12,9 @@ from robustbench_eff.core.errors import SpecError, UsageError
 from robustbench_eff.evaluation.settings import DEFAULT_STORE
 
 from .common import error_boundary
+from .gate import parse_gate
 from .options import (
+    AcceptDoubtedOption,
     BatchSizeOption,
     BenchmarkOption,
     ClassMapOption,
@@ -24,7 +26,9 @@ from .options import (
     GeometryOption,
     InputSizeOption,
     JsonOption,
+    JunitOption,
     LimitOption,
+    LogOption,
     MeanOption,
     ModelArgOption,
     ModelOption,
@@ -35,32 +39,20 @@ from .options import (
     RadiiOption,
     RandomWeightsOption,
     RayAddressOption,
+    RequireOption,
     SampleOption,
     SeedOption,
     ShardSizeOption,
     SkipMissingOption,
     StdOption,
     StoreOption,
+    SummaryOption,
     TrustCodeOption,
     TrustOption,
     WeightsOption,
     WorkersOption,
     parse_run_options,
 )
-
-_NOT_OFFERED = {
-    "suite": "standard",
-    "attack": None,
-    "corruption": None,
-    "precision": "float32",
-    "compile_model": False,
-    "shuffle_shards": False,
-    "target_ci": None,
-    "alexnet_baseline": None,
-    "adapt": None,
-    "votes": None,
-}
-"""Options of an evaluation that certificates do not have, with their values."""
 
 
 def certify(
@@ -109,6 +101,11 @@ def certify(
     seed: SeedOption = 0,
     store: StoreOption = DEFAULT_STORE,
     skip_missing: SkipMissingOption = False,
+    require: RequireOption = None,
+    accept_doubted: AcceptDoubtedOption = False,
+    junit: JunitOption = None,
+    summary: SummaryOption = None,
+    log: LogOption = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -124,8 +121,10 @@ def certify(
         noises = [Smoothing(sigma=_number(text), n=n, n0=n0, alpha=alpha, draws=draws) for text in sigma]
         attacks = [part for text in attack or () for part in spec.split(text)]
         texts = [text for noise in noises for text in smoothing_texts(noise, attacks)]
-        run = parse_run_options({**context.params, **_NOT_OFFERED})
-        run_and_print(run._replace(settings=replace(run.settings, attacks=tuple(texts))), as_json=as_json, quiet=quiet)
+        run = parse_run_options({**context.params, "attack": None, "precision": "float32"})
+        gate = parse_gate(context.params, [run.settings.store])
+        settings = replace(run.settings, attacks=tuple(texts))
+        run_and_print(run._replace(settings=settings), gate, as_json=as_json, quiet=quiet)
 
 
 def _number(text: str) -> float:

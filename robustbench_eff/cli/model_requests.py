@@ -41,8 +41,8 @@ def model_requests(options: Mapping[str, Any]) -> list[ModelRequest]:
         UsageError: There is none, an option has a wrong value or would apply to several, or two have one name.
     """
     models: Sequence[str] = options["model"] or ()
-    names: Sequence[str] = options["name"] or ()
-    file: Path | None = options["models"]
+    names: Sequence[str] = options.get("name") or ()
+    file: Path | None = options.get("models")
     if not models and file is None:
         raise UsageError("--model is missing.", "Try: robust-eval --model digits_standard, or --help.")
     if names and len(names) != len(models):

@@ -230,9 +230,7 @@ SummaryOption: TypeAlias = Annotated[
 ]
 LogOption: TypeAlias = Annotated[
     list[str] | None,
-    typer.Option(
-        help="Also log: csv=FILE, tensorboard=FOLDER, mlflow=ADDRESS, wandb=PROJECT; may be repeated."
-    ),
+    typer.Option(help="Also log: csv=FILE, tensorboard=FOLDER, mlflow=ADDRESS, wandb=PROJECT; may be repeated."),
 ]
 SkipMissingOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-missing", help="Skip evaluations whose models or images are missing.")
@@ -254,23 +252,23 @@ def parse_run_options(options: Mapping[str, Any]) -> RunOptions:
     """Return the models and the settings of a run.
 
     Args:
-        options: Values of the options by parameter name, as in `typer.Context.params`.
+        options: Values of the options by parameter name, as in `typer.Context.params`; settings that a command does not
+            offer have their defaults.
 
     Raises:
         UsageError: No model is given, an option has a wrong value, or two options exclude each other.
         SpecError: A number or a component cannot be read.
     """
     requests = model_requests(options)
+    read: dict[str, Any] = {"batch_size": parse_batch_size, "target_ci": parse_target_ci, "radii": parse_radii}
     settings = Settings(
-        benchmarks=tuple(options["benchmark"] or ()),
-        attacks=_components("--attack", options["attack"]),
-        corruptions=_components("--corruption", options["corruption"]),
-        data=_data(options["data"] or [], download=options["download"]),
-        batch_size=parse_batch_size(options["batch_size"]),
-        compile=options["compile_model"],
-        target_ci=parse_target_ci(options["target_ci"]),
-        radii=parse_radii(options.get("radii")),
-        **{name: options[name] for name in _PLAIN},
+        benchmarks=tuple(options.get("benchmark") or ()),
+        attacks=_components("--attack", options.get("attack")),
+        corruptions=_components("--corruption", options.get("corruption")),
+        data=_data(options.get("data") or [], download=options.get("download", False)),
+        compile=options.get("compile_model", False),
+        **{name: parse(options[name]) for name, parse in read.items() if name in options},
+        **{name: options[name] for name in _PLAIN if name in options},
     )
     return RunOptions(requests, settings)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -41,32 +41,6 @@ OWN = "mine"
 """Name of the user's own images where they have none."""
 SAMPLE, FEW = 64, 8
 """Number of images, and of those that AutoAttack changes."""
-_NOT_OFFERED: Mapping[str, Any] = {
-    "suite": "try",
-    "name": None,
-    "models": None,
-    "download": False,
-    "benchmark": None,
-    "attack": None,
-    "corruption": None,
-    "adapt": None,
-    "limit": None,
-    "workers": None,
-    "engine": "local",
-    "ray_address": None,
-    "batch_size": "auto",
-    "shard_size": None,
-    "precision": "auto",
-    "compile_model": False,
-    "seed": 0,
-    "shuffle_shards": False,
-    "target_ci": None,
-    "votes": None,
-    "alexnet_baseline": None,
-    "skip_missing": False,
-}
-"""Options of an evaluation that a first look does not have, with their values."""
-
 ModelArgument = Annotated[str, typer.Argument(help="The model, as for --model: a file, an alias, SOURCE:NAME.")]
 DataArgument = Annotated[
     str, typer.Argument(help="Labelled images: a folder, a file, hf:ID, NAME=PATH, or the name of a benchmark.")
@@ -99,7 +73,7 @@ def try_model(
     with error_boundary(), _folder(store) as place:
         name, location = _images(data)
         located = {} if location is None else {name: location}
-        options = {**context.params, **_NOT_OFFERED, "model": [model], "data": None, "store": place}
+        options = {**context.params, "suite": "try", "model": [model], "data": None, "store": place}
         run = parse_run_options(options)
         run = run._replace(settings=replace(run.settings, benchmarks=(name,), data=located))
         if _is_set_up(run):
