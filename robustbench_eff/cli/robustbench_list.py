@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatch
+from typing import TYPE_CHECKING
 
 from robustbench_eff.core.errors import UsageError, did_you_mean
 from robustbench_eff.models.robustbench_table import PACKAGE, PREFIX, RobustBenchEntry, robustbench_entries
-from robustbench_eff.publishing.robustbench_numbers import PublishedNumbers, published_numbers
+
+if TYPE_CHECKING:
+    from robustbench_eff.publishing.robustbench_numbers import PublishedNumbers
 
 HEADER = ("robustbench:", "clean", "AA", "best", "C", "network")
 CAPTION = "In percent, as RobustBench publishes them: clean, AutoAttack, the best attack known, mean over corruptions."
@@ -32,6 +35,8 @@ def robustbench_rows(words: Sequence[str]) -> list[tuple[str, ...]]:
     Raises:
         UsageError: No model matches.
     """
+    from robustbench_eff.publishing.robustbench_numbers import published_numbers  # reads entries, which takes 0.1 s
+
     texts = [word.removeprefix(PREFIX).lower() for word in words]
     globs = [text if any(mark in text for mark in "*?[") else f"*{text}*" for text in texts]
     numbers = published_numbers()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
 from robustbench_eff.storage.picture import Pictured, samples_text
 
@@ -51,6 +51,8 @@ def picture(samples: Sequence[Sample]) -> bytes:
         A PNG file with the rows clean image, adversarial image, and difference, which is grey where nothing changed. It
         names its samples.
     """
+    from PIL import ImageDraw  # loads a library of fonts
+
     height, width = samples[0].clean.shape[:2]
     scale = max(1, -(-MIN_IMAGE_SIZE // max(height, width)))
     tile_height, tile_width = height * scale + GAP, width * scale + GAP

@@ -11,7 +11,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch._dynamo import OptimizedModule
 
 from robustbench_eff.core.object_digest import ObjectDigest, object_digest
 
@@ -53,7 +52,7 @@ def _expand(value: Any) -> Mapping[str, Any] | None:
         return _archive(value)
     if isinstance(value, torch.jit.ScriptFunction):
         return {"code": _unmangled(str(value.code).encode())}
-    if isinstance(value, OptimizedModule):
+    if any(kind.__qualname__ == "OptimizedModule" for kind in type(value).__mro__):  # torch._dynamo takes 1 s to import
         return {"compiled": value._orig_mod}
     if not isinstance(value, nn.Module):
         return None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 
 def count_operations(network: nn.Module, images: Tensor) -> int:
@@ -19,17 +19,22 @@ def count_operations(network: nn.Module, images: Tensor) -> int:
         network: Network.
         images: Its input.
     """
-    counter = _Counter()  # type: ignore[no-untyped-call]
+    from torch.utils.flop_counter import flop_registry  # imports triton
+
+    counter = _Counter(flop_registry)
     with counter, torch.no_grad():
         network(images)
     return counter.total
 
 
 class _Counter(TorchDispatchMode):
-    total: int = 0
+    def __init__(self, registry: Mapping[Any, Callable[..., int]]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.registry = registry
+        self.total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         answer = func(*args, **(kwargs or {}))
-        if (count := flop_registry.get(func._overloadpacket)) is not None:
+        if (count := self.registry.get(func._overloadpacket)) is not None:
             self.total += int(count(*args, **(kwargs or {}), out_val=answer))
         return answer

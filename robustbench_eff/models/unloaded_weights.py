@@ -153,16 +153,15 @@ def _again(build: Build, request: ModelRequest, device: torch.device | str) -> t
 @contextmanager
 def _seeded(seed: int, device: torch.device | str) -> Iterator[None]:
     """Seed the global generators, and let new tensors hold NaN until something sets them."""
-    enabled = torch.are_deterministic_algorithms_enabled()
-    only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    before = torch.get_deterministic_debug_mode()
     fills = torch.utils.deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode("warn")  # use_deterministic_algorithms would import the compiler, 1 s
     torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
     try:
         with rng.global_generators(seed, "weights", device):
             yield
     finally:
-        torch.use_deterministic_algorithms(enabled, warn_only=only_warns)
+        torch.set_deterministic_debug_mode(before)
         torch.utils.deterministic.fill_uninitialized_memory = fills  # type: ignore[attr-defined]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 from robustbench_eff.core.flags import AT_CHANCE
 from robustbench_eff.core.statistics import proportion_interval
@@ -36,6 +36,6 @@ def chance_flag(item: CellOutcomes) -> tuple[str, ...]:
     if len(np.unique(predictions)) == 1:
         return (f"{AT_CHANCE}all {n} images are given class {predictions[0]}",)
     right, chance = int(np.sum(labels == predictions)), 1 / classes
-    if binom.sf(right - 1, n, chance) <= _LEVEL or proportion_interval(right, n)[1] >= (1 + chance) / 2:
+    if bdtrc(right - 1, n, chance) <= _LEVEL or proportion_interval(right, n)[1] >= (1 + chance) / 2:
         return ()
     return (f"{AT_CHANCE}{right} of {n} right, guessing among {classes} classes gives {n / classes:.3g}",)
