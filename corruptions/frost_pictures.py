@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import PIL
 import torch
 from PIL import Image, ImageDraw, ImageFilter
 
+from robustbench_eff.core.disk import atomic_write, cache_folder
+from robustbench_eff.core.errors import RobustEvalError
 from robustbench_eff.core.rng import RandomStreams
 
 Picture = npt.NDArray[np.uint8]
@@ -29,10 +35,37 @@ NUMBERS = 4096
 """Random numbers of a picture, used cyclically."""
 
 
+SHAPE = (PICTURES, SIDE, SIDE, 3)
+HASH_BYTES = 32
+
+
 @cache
 def pictures() -> tuple[Picture, ...]:
-    """Return the five pictures, the same on every machine."""
-    return tuple(_grown(index) for index in range(PICTURES))
+    """Return the five pictures, the same on every machine; they take seconds to draw, and are kept in the cache."""
+    with suppress(OSError, RobustEvalError):  # without a cache they are drawn again
+        if (kept := _read(_place())) is not None:
+            return kept
+    drawn = tuple(_grown(index) for index in range(PICTURES))
+    content = b"".join(picture.tobytes() for picture in drawn)
+    with suppress(OSError, RobustEvalError):
+        atomic_write(_place(), hashlib.sha256(content).digest() + content)
+    return drawn
+
+
+def _place() -> Path:
+    """The file of the pictures that this code and this version of Pillow draw."""
+    drawn_by = hashlib.sha256(Path(__file__).read_bytes() + PIL.__version__.encode()).hexdigest()
+    return cache_folder() / "frost" / drawn_by[:32]
+
+
+def _read(file: Path) -> tuple[Picture, ...] | None:
+    """The pictures in a file; None where it is absent or damaged."""
+    if not file.is_file() or file.stat().st_size != HASH_BYTES + int(np.prod(SHAPE)):
+        return None
+    content = file.read_bytes()
+    if hashlib.sha256(content[HASH_BYTES:]).digest() != content[:HASH_BYTES]:
+        return None
+    return tuple(np.frombuffer(content, np.uint8, offset=HASH_BYTES).reshape(SHAPE))
 
 
 def _grown(index: int) -> Picture:

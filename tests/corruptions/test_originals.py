@@ -27,6 +27,7 @@ from robustbench_eff.corruptions import (
     SNOW,
     SNOW_IMAGECORRUPTIONS,
     frost_of,
+    frost_pictures,
 )
 from robustbench_eff.corruptions.corruption import Constants
 from robustbench_eff.corruptions.frost import _random_crop, shrunk
@@ -78,6 +79,26 @@ def test_frost_pictures_are_ice_and_differ() -> None:
         assert one.shape == (640, 640, 3)
         assert one.std() > 20, "neither dark nor white all over"
         assert all(np.abs(one.astype(int) - other).mean() > 20 for other in grown[:number])
+
+
+def test_frost_pictures_are_drawn_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, again = pictures(), pictures.__wrapped__  # type: ignore[attr-defined]
+    monkeypatch.setenv("ROBUST_EVAL_CACHE", str(tmp_path))
+    counts: list[int] = []
+    monkeypatch.setattr(frost_pictures, "_grown", lambda index: counts.append(index) or drawn[index])
+    for expected in (5, 5):  # drawn, then read
+        assert all(np.array_equal(one, other) for one, other in zip(again(), drawn, strict=True))
+        assert len(counts) == expected
+    (file,) = (tmp_path / "frost").iterdir()
+    content = bytearray(file.read_bytes())
+    content[5000] ^= 1
+    file.write_bytes(content)
+    assert all(np.array_equal(one, other) for one, other in zip(again(), drawn, strict=True))
+    assert len(counts) == 10, "a damaged file is drawn again"
+    assert all(np.array_equal(one, other) for one, other in zip(again(), drawn, strict=True))
+    assert len(counts) == 10
+    monkeypatch.setenv("ROBUST_EVAL_CACHE", str(file / "no folder"))
+    assert len(again()) == 5 and len(counts) == 15, "no cache is no error"
 
 
 def original_frost(image: np.ndarray, shares: tuple[float, float], small: bool) -> np.ndarray:
