@@ -87,13 +87,26 @@ def wetted(pixels, layers, canny, steps, limit, relief, strength, turquoise, out
 
 @loop
 def _wetted(pixels, layer, canny, steps, limit, relief, strength, turquoise, out):
-    """Draw water over one image."""
-    drops = (layer * 255).astype(np.int32)
-    away = _filtered(_framed(_distances(_edges(drops, canny), steps, limit), 1), np.ones((3, 3), dtype=np.int32))
-    levels = (away / np.float64(steps[0]) / 9).astype(np.float32).astype(np.int32)
-    light = np.minimum(np.maximum(_filtered(_framed(_equalised(levels), 1), relief), 0), 255)
-    shine = drops * ((_filtered(_framed(light, 1), np.ones((3, 3), dtype=np.int32)) + 4) // 9)
-    brightest = np.float32(shine.max())
+    """Draw water over one image; written as loops, which compile in a third of the time of array expressions."""
+    height, width = layer.shape
+    drops, equal = np.empty((height, width), dtype=np.int32), np.ones((3, 3), dtype=np.int32)
+    for y in range(height):
+        for x in range(width):
+            drops[y, x] = np.int32(layer[y, x] * 255)
+    levels = _filtered(_framed(_distances(_edges(drops, canny), steps, limit), 1), equal)
+    for y in range(height):
+        for x in range(width):
+            levels[y, x] = np.int32(np.float32(levels[y, x] / np.float64(steps[0]) / 9))
+    light = _filtered(_framed(_equalised(levels), 1), relief)
+    for y in range(height):
+        for x in range(width):
+            light[y, x] = min(max(light[y, x], 0), 255)
+    shine, most = _filtered(_framed(light, 1), equal), np.int32(0)
+    for y in range(height):
+        for x in range(width):
+            shine[y, x] = drops[y, x] * ((shine[y, x] + 4) // 9)
+            most = max(most, shine[y, x])
+    brightest = np.float32(most)
     for y in range(pixels.shape[0]):
         for x in range(pixels.shape[1]):
             added = np.float32(shine[y, x]) / brightest * np.float32(strength)
@@ -126,9 +139,11 @@ def _framed(field, inset):
     """The field as int32 with one more pixel on each side: a copy of the row or column `inset` pixels from the edge."""
     height, width = field.shape
     out = np.empty((height + 2, width + 2), dtype=np.int32)
-    out[1:-1, 1:-1] = field
-    out[0], out[height + 1] = out[1 + inset], out[height - inset]
-    out[:, 0], out[:, width + 1] = out[:, 1 + inset], out[:, width - inset]
+    for y in range(height + 2):
+        source = inset if y == 0 else height - 1 - inset if y == height + 1 else y - 1
+        for x in range(width):
+            out[y, x + 1] = field[source, x]
+        out[y, 0], out[y, width + 1] = out[y, 1 + inset], out[y, width - inset]
     return out
 
 
@@ -157,9 +172,12 @@ def _edges(drops, canny):
     height, width = drops.shape
     around = _framed(drops, 0)
     slope = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], dtype=np.int32)
-    dx, dy = _filtered(around, slope), _filtered(around, slope.T)
+    across = np.array([[-1, -2, -1], [0, 0, 0], [1, 2, 1]], dtype=np.int32)
+    dx, dy = _filtered(around, slope), _filtered(around, across)
     size = np.zeros((height + 2, width + 2), dtype=np.int32)
-    size[1:-1, 1:-1] = np.abs(dx) + np.abs(dy)
+    for y in range(height):
+        for x in range(width):
+            size[y + 1, x + 1] = abs(dx[y, x]) + abs(dy[y, x])
     ridge, edge = np.zeros((height, width), dtype=np.bool_), np.zeros((height, width), dtype=np.bool_)
     waiting = np.empty((height * width, 2), dtype=np.int32)
     count = 0
@@ -211,7 +229,7 @@ def _distances(edges, steps, limit):
     for y in range(height + 1, 1, -1):
         _step_from(field[y], field[y + 1], field[y + 2], steps)
         _step_along(field[y, 2:-2][::-1], steps[0])
-    return field[2:-2, 2:-2]
+    return field[2:-2, 2:-2].copy()
 
 
 @loop
