@@ -1,0 +1,41 @@
+"""What the authors of a model say about it: names, paper, training data and licence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+
+from .entry_fields import Strict
+
+
+class About(Strict):
+    """What the authors of a model say about it. Whatever is unknown is empty, and left out of files."""
+
+    name: str = ""
+    """The model's name as its authors write it."""
+    architecture: str = ""
+    title: str = ""
+    """Title of the paper."""
+    authors: str = ""
+    """Authors of the paper; or the first of them, and the year."""
+    venue: str = ""
+    """Where the paper was published."""
+    link: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """Address of the paper."""
+    extra_data: bool | None = None
+    """Whether the model was trained on more images than the training set of the benchmark; None if unknown."""
+    licence: str = ""
+    """Licence of the weights."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_fields(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in write(self).items() if value not in ("", None)}
+
+    def filled_from(self, other: About) -> About:
+        """Return this with what it lacks taken from another one.
+
+        Args:
+            other: What others say about the same model.
+        """
+        return other.model_copy(update={name: value for name, value in self if value not in ("", None)})
