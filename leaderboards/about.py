@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
-
-from .entry_fields import Strict
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 
-class About(Strict):
+class About(BaseModel):
     """What the authors of a model say about it. Whatever is unknown is empty, and left out of files."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     name: str = ""
     """The model's name as its authors write it."""

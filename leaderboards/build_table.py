@@ -72,7 +72,10 @@ def build_table(entries: Sequence[Entry], layout: Layout) -> Table:
         for number, entry in enumerate(entries)
     ]
     sorting = _sorting(layout, places)
-    rows = [row for row in rows if any(row.figures) and (_sorted_by(row, sorting) or not layout.complete)]
+    needed = _needed(layout, places) or sorting
+    rows = [row for row in rows if any(row.figures)]
+    if layout.complete:
+        rows = [row for row in rows if any(_ranking(row.figures[index]) for index in needed)]
     if not rows:
         label = columns[sorting[0]].label
         raise EmptyTable(f"No model has a number in {label}.", "Sort by another column, or leave out `complete: true`.")
@@ -209,6 +212,11 @@ def _sorting(layout: Layout, places: Sequence[_Place]) -> list[int]:
     candidates = [labels.index(label) for label in layout.sort if label in labels] or [0]
     first = places[candidates[0]].key
     return [index for index in candidates if places[index].key._replace(perturbation=first.perturbation) == first]
+
+
+def _needed(layout: Layout, places: Sequence[_Place]) -> list[int]:
+    """Return the columns that have a label to sort by, whatever their protocol."""
+    return [index for index, place in enumerate(places) if layout.columns[place.pattern].label in layout.sort]
 
 
 def _sorted(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Column]) -> list[Row]:

@@ -9,13 +9,13 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, get_args
 
-from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from robustbench_eff.core.errors import EntryError
 from robustbench_eff.core.outside_files import parse_json, read_bytes
 
 from .about import About
-from .entry_fields import Number, ProtocolField, Strict
+from .entry_fields import Number, ProtocolField
 
 Kind = Literal["measured", "published", "claimed"]
 Unit = Literal["fraction", "number"]
@@ -24,6 +24,12 @@ Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{16,64}$")]
 _SHOWN = 20
 """Number of invalid fields that a message names."""
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+class Strict(BaseModel):
+    """Base of frozen models that refuse unknown fields, values of other types, NaN and infinity."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Result(Strict):
@@ -175,7 +181,7 @@ class Entry(Strict):
         their formats differ: that of the newer format, whose interval may be another.
 
         Args:
-            other: Entry of the same model. It fills in what this entry lacks of family, defense, provenance and `about`.
+            other: Entry of the same model. It fills in what this one lacks of family, defense, provenance and `about`.
 
         Raises:
             EntryError: Both entries were measured, with different weights or preprocessing.

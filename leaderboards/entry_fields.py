@@ -7,19 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo
+from pydantic import BeforeValidator, Field, PlainSerializer, ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from robustbench_eff.core.errors import did_you_mean
 from robustbench_eff.core.infinity import INFINITE
 from robustbench_eff.core.protocol import Protocol
-
-
-class Strict(BaseModel):
-    """Base of frozen models that refuse unknown fields, values of other types, NaN and infinity."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
 
 _PROTOCOL_FIELDS = tuple(field.name for field in dataclasses.fields(Protocol))
 
