@@ -72,12 +72,12 @@ def build_table(entries: Sequence[Entry], layout: Layout) -> Table:
         for number, entry in enumerate(entries)
     ]
     sorting = _sorting(layout, places)
-    needed = _needed(layout, places) or sorting
+    needed = _needed(layout, places) if layout.sort else sorting
     rows = [row for row in rows if any(row.figures)]
     if layout.complete:
         rows = [row for row in rows if any(_ranking(row.figures[index]) for index in needed)]
     if not rows:
-        label = columns[sorting[0]].label
+        label = layout.sort[0] if layout.sort else columns[sorting[0]].label
         raise EmptyTable(f"No model has a number in {label}.", "Sort by another column, or leave out `complete: true`.")
     rows = _ranked(_sorted(rows, sorting, columns), sorting, columns)
     return Table(

@@ -17,11 +17,14 @@ DATA_SETS = {
     "cifar100": "CIFAR-100",
     "cifar10-c": "CIFAR-10-C",
     "cifar100-c": "CIFAR-100-C",
+    "cifar10-c-generated": "CIFAR-10-C (generated)",
+    "cifar100-c-generated": "CIFAR-100-C (generated)",
     "digits": "Digits",
     "imagenet": "ImageNet",
     "imagenet-3dcc": "ImageNet-3DCC",
     "imagenet-a": "ImageNet-A",
     "imagenet-c": "ImageNet-C",
+    "imagenet-c-generated": "ImageNet-C (generated)",
     "imagenet-o": "ImageNet-O",
     "imagenet-p": "ImageNet-P",
     "imagenet-r": "ImageNet-R",
@@ -96,7 +99,7 @@ def heading(benchmark: str, perturbation: str, metric: str) -> Heading:
     """
     data_set = DATA_SETS.get(benchmark, benchmark)
     name = metric.replace("_", " ")
-    if perturbation in ("none", WHOLE_SETS.get(benchmark)):
+    if perturbation in ("none", WHOLE_SETS.get(benchmark.removesuffix("-generated"))):
         is_clean = metric == "accuracy" and not _SHIFTED.fullmatch(benchmark)
         return Heading("Clean accuracy" if is_clean else _capital(name), data_set)
     if (at := at_severity(perturbation)) is not None:

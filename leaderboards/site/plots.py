@@ -97,8 +97,8 @@ def _all_plots(views: Callable[..., tuple[View, ...]]) -> list[Plot]:
         Plot(
             name="scatter",
             title="Clean accuracy and robustness",
-            meaning="Every point is a model, with 95 % intervals; a click opens its page. The line is the Pareto front: "
-            "no model has higher values than those on it in both numbers. Labels stand where there is room.",
+            meaning="Every point is a model, with 95 % intervals; a click opens its page. The line is the Pareto front:"
+            " no model has higher values than those on it in both numbers. Labels stand where there is room.",
             choose="all",
             fields=("defense", "clean", "clean_low", "clean_high", "value", "low", "high"),
             views=tuple(_with_front(_with_few_colours(view)) for view in views(_scatter, fewest=1)),

@@ -9,10 +9,14 @@ const FILTERS = ["family", "defense"];
 const byId = (id) => document.getElementById(id);
 let table = null;
 
-// Missing numbers come last in either direction.
+// Own models come first in either direction, and missing numbers last.
 const missing = (a, b) => (a === null) - (b === null);
-DataTable.ext.type.order["figure-asc"] = (a, b) => missing(a, b) || a - b;
-DataTable.ext.type.order["figure-desc"] = (a, b) => missing(a, b) || b - a;
+const ownFirst = (compare) => ([ownA, a], [ownB, b]) => ownB - ownA || compare(a, b);
+const letters = new Intl.Collator("en", { numeric: true }).compare;
+DataTable.ext.type.order["figure-asc"] = ownFirst((a, b) => missing(a, b) || a - b);
+DataTable.ext.type.order["figure-desc"] = ownFirst((a, b) => missing(a, b) || b - a);
+DataTable.ext.type.order["words-asc"] = ownFirst((a, b) => letters(a, b));
+DataTable.ext.type.order["words-desc"] = ownFirst((a, b) => letters(b, a));
 
 const row = ([model, id, page, own, family, facts, suspected, figures]) => ({
   model, id, page, own, family, facts, suspected, defense: facts[0],
@@ -41,7 +45,7 @@ function chosen(board, rows) {
 function heading(column) {
   const head = make("th", "", { scope: "col", class: `number ${column.kind}` });
   const source = make("span", "", { class: "source", title: `${column.kind}: ${column.protocol}` });
-  source.append(make("span", column.kind, { class: `kind ${column.kind}` }), make("span", `${column.note} ${column.protocol}`, { class: "protocol" }));
+  source.append(make("span", column.kind, { class: `kind ${column.kind}` }), make("span", column.note), make("span", column.protocol, { class: "protocol" }));
   head.append(source, make("span", column.what, { class: "what" }), make("span", `${column.where} ${column.unit}`, { class: "where" }));
   return head;
 }
@@ -72,8 +76,8 @@ function figureCell(figure) {
 const searched = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 const text = (words, shown) => ({
   data: null,
-  type: "string",
-  render: (_, type, row) => (type === "display" ? shown(row) : type === "filter" ? searched(words(row)) : words(row)),
+  type: "words",
+  render: (_, type, row) => (type === "display" ? shown(row) : type === "filter" ? searched(words(row)) : [row.own, words(row)]),
 });
 
 const linkCell = ([address, words]) => make("a", words, { href: address, rel: "noreferrer" });
@@ -90,7 +94,7 @@ const figures = ({ place, what, where, kind, protocol, higher_is_better }) => ({
   orderSequence: higher_is_better ? ["desc", "asc"] : ["asc", "desc"],
   render: (_, type, row) => {
     const figure = row.figures.get(place);
-    return type === "display" ? figureCell(figure) : figure?.[VALUE] ?? null;
+    return type === "display" ? figureCell(figure) : [row.own, figure?.[VALUE] ?? null];
   },
 });
 
@@ -102,24 +106,22 @@ function draw(board) {
   const facts = FACTS.map((_, place) => place).filter((place) => rows.some((row) => row.facts[place]));
   byId("board").replaceChildren(); // stop measuring the old table, and do not measure the new one before it is complete
   table?.destroy();
-  const element = make("table", "", { id: "models" });
+  const element = make("table", "", { id: "models", class: columns.length > 6 ? "wide" : "" });
   const head = element.createTHead().insertRow();
-  for (const label of ["Own", ...LEADING]) head.append(make("th", label, { scope: "col" }));
+  for (const label of LEADING) head.append(make("th", label, { scope: "col" }));
   head.append(...columns.map(heading), ...facts.map((place) => make("th", FACTS[place], { scope: "col", class: "fact" })));
   element.append(make("caption", board.title));
-  const frame = make("div"), before = 1 + LEADING.length;
+  const frame = make("div"), before = LEADING.length;
   frame.append(element);
   table = new DataTable(element, {
     data: rows.filter((row) => columns.some(({ place }) => row.figures.has(place))),
     columns: [
-      { data: "own", visible: false, searchable: false },
       { data: null, defaultContent: "", type: "string", searchable: false, orderable: false, className: "number rank" },
       { ...text((row) => `${row.model} ${row.id} ${row.family}`, modelCell), className: "model", cellType: "th",
         createdCell: (cell) => cell.setAttribute("scope", "row") },
       ...columns.map(figures),
       ...facts.map((place) => ({ ...fact(place), className: "fact" })),
     ],
-    orderFixed: { pre: [[0, "desc"]] },
     order: columns.slice(0, 1).map((column) => [before, column.higher_is_better ? "desc" : "asc"]),
     rowCallback(line, row) {
       const sorted = this.api().order().flat()[0];
