@@ -93,8 +93,15 @@ def _by_place(entries: Sequence[Entry], patterns: Sequence[Pattern]) -> dict[_Pl
     """Return the results of each column, by index of the entry; results that match no pattern are left out."""
     results: dict[_Place, dict[int, list[Result]]] = {}
     pattern_of: dict[Key, int | None] = {}
+    under_any = [pattern.model_copy(update={"protocol": "*"}) for pattern in patterns]
+    may_match: dict[tuple[str, ...], bool] = {}  # most results match no pattern, and protocols take long to compare
     for number, entry in enumerate(entries):
         for kind, result in entry.results():
+            names = (kind, result.benchmark, result.perturbation, result.metric)
+            if names not in may_match:
+                may_match[names] = _first_match(under_any, kind, result) is not None
+            if not may_match[names]:
+                continue
             key = _key(kind, result)
             if key not in pattern_of:
                 pattern_of[key] = _first_match(patterns, kind, result)
