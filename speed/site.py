@@ -1,8 +1,8 @@
 """Measure how long a site takes to write and to use: python speed/site.py
 
 Writes the site of all results that the package contains, and opens it from the disk with the system's chromium. Prints,
-and writes as JSON with --out, the median milliseconds until some pages are laid out and of interactions with the last one,
-and the sizes of the site and of what the pages load.
+and writes as JSON with --out: the median milliseconds until some pages are laid out, the same of interactions with the
+last page, and the sizes of the site and of what the pages load.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def read(site: Path, repeats: int) -> dict[str, Any]:
     """Return the median milliseconds of every page and interaction, and the sizes of the pages."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
-        page, requested, row = browser.new_page(viewport={"width": 1400, "height": 900}), set[str](), {}
+        page, requested = browser.new_page(viewport={"width": 1400, "height": 900}), set[str]()
+        row: dict[str, float] = {}
         page.on("request", lambda request: requested.add(request.url))
         for name, complete in PAGES.items():
             requested.clear()
