@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
+
+from robustbench_eff.core.errors import EntryError
 
 
 class About(BaseModel):
@@ -39,3 +42,22 @@ class About(BaseModel):
             other: What others say about the same model.
         """
         return other.model_copy(update={name: value for name, value in self if value not in ("", None)})
+
+
+def about_of(fields: Mapping[str, Any], named: Mapping[str, str], where: str) -> About:
+    """Return what a file of another project says about a model.
+
+    Args:
+        fields: Values by the names of their fields here.
+        named: Names that the fields have in the file, for messages.
+        where: The file.
+
+    Raises:
+        EntryError: A value is not of its type, or the link is not an address.
+    """
+    try:
+        return About(**fields)
+    except ValidationError as error:
+        name = str(error.errors()[0]["loc"][0])
+        wanted = "an address that begins with http" if name == "link" else "true, false or null"
+        raise EntryError(f"{where}: {named[name]} is {str(fields[name])[:100]!r}, expected {wanted}.") from error

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from robustbench_eff.core.errors import EntryError
 from robustbench_eff.core.flags import UNRELIABLE_AUTOATTACK
 
-from .about import About
+from .about import About, about_of
 from .entry import Entry, Kind, Result, plain_name
 from .published_files import json_of, published_result
 from .published_names import AUTOATTACK, name_of
@@ -40,6 +38,8 @@ TABLES = {
     "corruptions_3d": _CORRUPTION_FIELDS,
 }
 """By threat model, what RobustBench's files hold: suffix of the benchmark, published name of the metric, field."""
+_SAID = {"architecture": "architecture", "title": "name", "authors": "authors", "venue": "venue", "link": "link"}
+"""Texts of an entry's `about`, and the fields of RobustBench's files that hold them."""
 _ABSENT = (None, "", "null")
 """Values that stand for a missing number in RobustBench's files."""
 _DATASETS = ("cifar10", "cifar100", "imagenet")
@@ -88,13 +88,9 @@ def from_robustbench(path: Path) -> list[Entry]:
 
 def _about(path: Path, record: Mapping[str, Any]) -> About:
     """Return what a file says about the model; the name of the file is the name of the model."""
-    named = {"architecture": "architecture", "title": "name", "authors": "authors", "venue": "venue", "link": "link"}
-    texts = {name: text.strip() for name, field in named.items() if isinstance(text := record.get(field), str)}
-    try:
-        return About(name=path.stem, extra_data=record.get("additional_data"), **texts)
-    except ValidationError as error:
-        where = {"extra_data": "additional_data"}.get(str(error.errors()[0]["loc"][0]), "link")
-        raise EntryError(f"{path}: {where} is {str(record[where])[:100]!r}, which it cannot be.") from error
+    texts = {name: text.strip() for name, field in _SAID.items() if isinstance(text := record.get(field), str)}
+    fields = {**texts, "name": path.stem, "extra_data": record.get("additional_data")}
+    return about_of(fields, {**_SAID, "extra_data": "additional_data"}, str(path))
 
 
 def wrong_datasets(paths: Iterable[Path]) -> list[str]:
