@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from robustbench_eff.core.errors import EmptyTable
 from robustbench_eff.core.protocol import Protocol
 
 from ..build_table import build_table
 from ..columns import Layout, layout, presets
-from ..entry import Entry, Kind
+from ..entry import Entry, Kind, Result
 from ..table import Column, Row, Table, TableValue, figure_text, interval_text, rank_text, unit_text
 from .data import Piece, piece
 from .headings import heading_of
@@ -20,6 +20,8 @@ from .models import ShownModel, short_names
 OWN = "own"
 """Name of the table of own models."""
 OWN_COLUMNS = "default"
+ATTACKS = "attacks"
+"""The table of attacks: without models and data sets that nobody attacked."""
 THREATS = (
     "robustbench-cifar10-linf",
     "robustbench-cifar10-l2",
@@ -66,19 +68,39 @@ def boards(models: Mapping[str, ShownModel]) -> dict[str, Board]:
         EmptyTable: No result matches any of the layouts.
     """
     entries = [model.entry for model in models.values()]
-    own = [model.entry for model in models.values() if model.is_own]
+    of = {OWN: [model.entry for model in models.values() if model.is_own], ATTACKS: _attacked(entries)}
     ordered = sorted(presets(), key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
-    wanted = [(OWN, OWN_COLUMNS, own), *((name, name, entries) for name in ordered if name not in LEFT_OUT)]
     tables = {}
-    for name, columns, of in wanted:
+    for name in (OWN, *(name for name in ordered if name not in LEFT_OUT)):
         with suppress(EmptyTable):
-            tables[name] = _board(name, layout(columns), of)
+            tables[name] = _board(name, of.get(name, entries))
     if not tables:
         raise EmptyTable("None of the results match any of the shipped columns.", "Choose other sources.")
     return tables
 
 
-def _board(name: str, columns: Layout, entries: Sequence[Entry]) -> Board:
+def _attacked(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the models that were attacked, with their results on benchmarks on which any model was."""
+    under_attack = [{item.benchmark for _, item in entry.results() if _is_attacked(item)} for entry in entries]
+    wanted: set[str] = set().union(*under_attack)
+    return [
+        entry.model_copy(
+            update={
+                kind: tuple(result for result in getattr(entry, kind) if result.benchmark in wanted)
+                for kind in get_args(Kind)
+            }
+        )
+        for entry, benchmarks in zip(entries, under_attack, strict=True)
+        if benchmarks
+    ]
+
+
+def _is_attacked(result: Result) -> bool:
+    return result.metric.startswith("robust_accuracy")
+
+
+def _board(name: str, entries: Sequence[Entry]) -> Board:
+    columns = layout(OWN_COLUMNS if name == OWN else name)
     title = "Own models" if name == OWN else columns.title
     table = build_table(entries, columns.model_copy(update={"title": title}))
     return Board(table, _first(table, columns))

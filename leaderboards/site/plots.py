@@ -36,12 +36,20 @@ Values: TypeAlias = list[list[Any]]
 class View:
     """Numbers under one protocol: rows of values by model, in the order of the plot's fields."""
 
-    label: str
+    subject: str
+    """What was measured on which data set."""
+    under: str
+    """Kind and protocol of the numbers."""
     models: dict[str, Values]
     measure: str
     """What the value is if that differs between the views of a plot; else empty."""
     front: tuple[str, ...] = ()
     """Models on the Pareto front of a scatter plot, by increasing clean accuracy."""
+
+    @property
+    def label(self) -> str:
+        """Subject and protocol in one line."""
+        return f"{self.subject} ({self.under})"
 
     @property
     def key(self) -> str:
@@ -149,11 +157,17 @@ def _views(
     shown = {place: _best_first(models, fewest, own) for place, models in rows.items()}
     places = [place for place in shown if shown[place]]
     places.sort(key=lambda place: (own.isdisjoint(shown[place]), -len(shown[place]), _label(place), place.measure))
-    return tuple(View(label=_label(place), models=shown[place], measure=place.measure) for place in places)
+    return tuple(
+        View(subject=place.subject, under=_under(place), models=shown[place], measure=place.measure) for place in places
+    )
+
+
+def _under(place: _Place) -> str:
+    return f"{place.kind}: {place.protocol}"
 
 
 def _label(place: _Place) -> str:
-    return f"{place.subject} ({place.kind}: {place.protocol})"
+    return f"{place.subject} ({_under(place)})"
 
 
 def _best_first(models: Mapping[str, Values], fewest: int, own: frozenset[str]) -> dict[str, Values]:
@@ -210,7 +224,8 @@ def _curves(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
 def _corruptions(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
     for kind in get_args(Kind):
         for table in by_severity(result for result in getattr(entry, kind) if result.metric == "accuracy"):
-            place = _Place(DATA_SETS.get(table.benchmark, table.benchmark), table.protocol, kind)
+            data_set = DATA_SETS.get(table.benchmark, table.benchmark)
+            place = _Place(f"Accuracy under corruption, {data_set}", table.protocol, kind)
             for name, row in table.corruptions.items():
                 for severity, result in zip(SEVERITIES, row, strict=True):
                     if result is not None and result.value is not None:
@@ -220,5 +235,6 @@ def _corruptions(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
 def _shape_bias(entry: Entry) -> Iterator[tuple[_Place, list[Any]]]:
     for kind, result in entry.results():
         if result.metric.startswith(SHAPE_BIAS_OF_CLASS) and result.value is not None:
-            place = _Place(DATA_SETS.get(result.benchmark, result.benchmark), result.protocol, kind)
+            data_set = DATA_SETS.get(result.benchmark, result.benchmark)
+            place = _Place(f"Shape bias, {data_set}", result.protocol, kind)
             yield place, [result.metric.removeprefix(SHAPE_BIAS_OF_CLASS), result.value, result.low, result.high]

@@ -12,7 +12,7 @@ from ..entry import Entry, Kind
 from ..perturbations import SEVERITIES
 from ..render import page
 from ..table import LEGEND, figure_text, interval_text
-from .boards import BY_FAMILY, THREATS, Board, as_data, boards
+from .boards import BY_FAMILY, OWN, THREATS, Board, as_data, boards
 from .data import piece
 from .folder import FIRST_PAGE, earlier, put
 from .headings import heading_of
@@ -23,6 +23,8 @@ from .vendored_js import plot_library, table_library
 
 FOLDER = Path(__file__).parent
 TITLE = "Robustness of image classifiers"
+LEADING = 8
+"""Number of columns of own models on the first page."""
 Pictures = Mapping[str, Sequence[tuple[str, bytes]]]
 """Captions and PNG files by model."""
 
@@ -113,11 +115,22 @@ def _pages_of_tables(
     names = names_of(list(models.values()))
     yield from (data.file for data in (names, *pieces.values()))
     shared = {"root": "", "title": title, "tables": tables, "pieces": pieces, "models": models, "legend": LEGEND}
+    of_own = {"leading": _leading(tables[OWN]) if OWN in tables else []}
     texts = {"figure_text": figure_text, "interval_text": interval_text, "head": heading_of, "threats": THREATS}
     numbers = {kind: sum(len(getattr(model.entry, kind)) for model in models.values()) for kind in get_args(Kind)}
-    yield FIRST_PAGE, _page(FIRST_PAGE, **shared, **texts, names=names, numbers=numbers, families=_families(tables))
+    yield (
+        FIRST_PAGE,
+        _page(FIRST_PAGE, **shared, **texts, **of_own, names=names, numbers=numbers, families=_families(tables)),
+    )
     for name in tables:
         yield f"{name}.html", _page("board.html", **shared, name=name, view=_view_of(tables[name], drawn))
+
+
+def _leading(board: Board) -> list[int]:
+    """Return the columns of a table on the first page: of those with one heading the fullest, which comes first."""
+    columns = board.table.columns
+    alike = {heading_of(columns[index]).text: index for index in reversed(range(len(columns)))}
+    return sorted(alike.values())[:LEADING]
 
 
 def _families(tables: Mapping[str, Board]) -> list[tuple[str, int]]:
@@ -159,7 +172,8 @@ def _plot_data(plot: Plot, shown: Mapping[str, ShownModel]) -> dict[str, Any]:
         **{name: getattr(plot, name) for name in ("title", "choose", "fields")},
         "views": [
             {
-                "label": view.label,
+                "subject": view.subject,
+                "under": view.under,
                 "key": view.key,
                 "measure": view.measure,
                 "front": [models[model] for model in view.front],

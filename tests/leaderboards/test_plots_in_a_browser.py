@@ -34,7 +34,7 @@ def test_every_model_is_in_the_plots_in_its_place(visit: Visit) -> None:
     page = visit.open("plots.html#plot=corruptions")
     panel = page.locator("#corruptions")
     wait_for_plot(page, "corruptions")
-    panel.locator(".view").select_option(label="Digits (measured: all images), 6 models")
+    panel.locator(".view").select_option(label="Accuracy under corruption, Digits (measured: all images), 6 models")
     offered = panel.locator(".models option")
     expect(offered).to_have_count(6)
     named = offered.evaluate_all("options => options.map(option => option.value)")

@@ -43,7 +43,9 @@ def test_random_and_deterministic_corruptions_share_a_view() -> None:
     ]
     (plot,) = plots([Entry(model="m", measured=(result("fog(severity=1)", 0.6), *seeds))])
     assert [[row[0] for row in view.models["m"]] for view in plot.views] == [["fog", "snow"]] * 2
-    assert [view.label for view in plot.views] == [f"Digits (measured: all images · seed {seed})" for seed in (0, 1)]
+    assert [view.label for view in plot.views] == [
+        f"Accuracy under corruption, Digits (measured: all images · seed {seed})" for seed in (0, 1)
+    ]
 
 
 def test_models_are_sorted_by_their_mean() -> None:

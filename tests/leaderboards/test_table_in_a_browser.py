@@ -76,11 +76,20 @@ def test_every_heading_says_attack_radius_and_data_set(visit: Visit) -> None:
 def test_own_models_are_first_in_every_order(visit: Visit, order: int) -> None:
     page = open_table(visit, "attacks")
     own = page.locator("#models tbody tr:has(.model .kind)")
-    expect(own).to_have_count(7)
+    expect(own).to_have_count(6)
     for head in page.locator("#models thead th:has(.dt-column-order)").all()[:4]:
         for _ in range(1 + order):
             head.click()
-        expect(page.locator("#models tbody tr:nth-child(-n + 7):has(.model .kind)")).to_have_count(7)
+        expect(page.locator("#models tbody tr:nth-child(-n + 6):has(.model .kind)")).to_have_count(6)
+
+
+def test_what_nobody_attacked_is_not_in_the_table_of_attacks(visit: Visit) -> None:
+    page = open_table(visit, "attacks")
+    page.get_by_label("Every protocol").check()
+    heads = " | ".join(page.locator("#models thead th:has(.kind)").all_inner_texts())
+    assert "ImageNet" in heads and "ImageNet-A" not in heads
+    page.get_by_label("Search").fill("effnet_b0")
+    expect(models(page).get_by_text("effnet_b0_noisystudent")).to_have_count(0)
 
 
 def test_one_click_leads_to_a_familys_numbers_on_imagenet_and_its_variants(visit: Visit) -> None:

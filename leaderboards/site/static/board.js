@@ -98,10 +98,11 @@ const figures = ({ place, what, where, kind, protocol, higher_is_better }) => ({
   },
 });
 
-// The column by which the table is sorted at first comes first, claims come last. Own models stand above all others.
+// The column by which the table is sorted at first comes first, then those with numbers of own models; claims come last.
 function draw(board) {
   const rows = filtered(board), first = board.columns[board.first];
-  const order = (column) => (column === first ? 0 : column.kind === "claimed" ? 2 : 1);
+  const own = new Set(rows.filter((row) => row.own).flatMap((row) => [...row.figures.keys()]));
+  const order = (column) => (column === first ? 0 : own.has(column.place) ? 1 : column.kind === "claimed" ? 3 : 2);
   const columns = chosen(board, rows).sort((a, b) => order(a) - order(b));
   const facts = FACTS.map((_, place) => place).filter((place) => rows.some((row) => row.facts[place]));
   byId("board").replaceChildren(); // stop measuring the old table, and do not measure the new one before it is complete

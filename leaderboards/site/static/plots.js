@@ -12,12 +12,15 @@ function theme() {
   return {
     background: "transparent",
     font: getComputedStyle(document.body).fontFamily,
-    axis: { labelColor: ink, titleColor: ink, gridColor: rule, domainColor: quiet, tickColor: quiet, labelLimit: 260, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 },
+    axis: { labelColor: ink, titleColor: ink, gridColor: rule, domainColor: quiet, tickColor: quiet, labelLimit: 260, labelOverlap: true, labelSeparation: 8, labelFontSize: 12, titleFontSize: 12, titleFontWeight: 500 },
     legend: { orient: innerWidth < 700 ? "bottom" : "right", columns: 1, labelColor: ink, titleColor: ink, labelLimit: 320, labelFontSize: 12, symbolLimit: 40, symbolOpacity: 1 },
     view: { stroke: rule },
+    title: { color: ink, subtitleColor: quiet, fontSize: 14, subtitleFontSize: 12, offset: 14 },
   };
 }
 
+const label = (view) => `${view.subject} (${view.under})`;
+const counted = (number) => `${number} ${number === 1 ? "model" : "models"}`;
 const selected = (select) => [...(select?.selectedOptions ?? [])].map((option) => option.value);
 
 function offerModels(plot, view, select) {
@@ -55,7 +58,7 @@ function labelled(spec) {
 function listed(plot, view, rows) {
   const fields = ["model", ...plot.fields];
   const table = make("table"), head = table.createTHead().insertRow(), body = table.createTBody();
-  table.prepend(make("caption", `${plot.title}: ${view.label}`));
+  table.prepend(make("caption", `${plot.title}: ${label(view)}`));
   for (const field of fields) {
     const name = (field === "value" && view.measure) || field.replaceAll("_", " ");
     head.append(make("th", name, { scope: "col" }));
@@ -80,8 +83,9 @@ async function draw(section) {
   const select = section.querySelector(".models");
   const all = view.models.map(([place]) => plot.models[place][NAME]), names = select ? selected(select) : all;
   const rows = values(plot, view, names);
-  status.textContent = select ? `${names.length} of ${all.length} models` : `${all.length} models`;
-  const drawing = { ...drawingOf(plot, view), data: { values: rows }, description: `${plot.title}: ${view.label}` };
+  status.textContent = select ? `${names.length} of ${counted(all.length)}` : counted(all.length);
+  const title = { text: view.subject, subtitle: view.under, anchor: "start", limit: section.clientWidth - 60 };
+  const drawing = { ...drawingOf(plot, view), title, data: { values: rows }, description: `${plot.title}: ${label(view)}` };
   await vegaEmbed(section.querySelector(".drawing"), drawing, {
     ast: true, actions: false, defaultStyle: false, renderer: "svg", config: theme(), tooltip: { disableDefaultStyle: true },
     ...(plot.choose === "all" ? { patch: labelled } : {}),
@@ -109,7 +113,7 @@ async function prepare(section) {
   section.querySelector(".status").textContent = "Loading …";
   const [plot] = await Promise.all([data(section.dataset.numbers), script("library/vega.js")]);
   const views = section.querySelector(".view"), models = section.querySelector(".models");
-  views.replaceChildren(...plot.views.map((view, place) => make("option", `${view.label}, ${view.models.length} models`, { value: place })));
+  views.replaceChildren(...plot.views.map((view, place) => make("option", `${label(view)}, ${counted(view.models.length)}`, { value: place })));
   offerModels(plot, plot.views[0], models);
   views.addEventListener("change", () => { offerModels(plot, plot.views[views.value], models); redraw(section); keep(section); });
   models?.addEventListener("change", () => redraw(section));
