@@ -79,6 +79,33 @@ def boards(models: Mapping[str, ShownModel]) -> dict[str, Board]:
     return tables
 
 
+class Place(NamedTuple):
+    """The place of a model in a table."""
+
+    table: str
+    """Name of the table."""
+    title: str
+    ranks: str
+    """Ranks that its number allows, such as `24-38`."""
+    of: int
+    """Number of models that are ranked."""
+
+
+def places(boards: Mapping[str, Board]) -> dict[str, list[Place]]:
+    """Return the places of every model that is ranked in a table, by the model.
+
+    Args:
+        boards: Tables by name.
+    """
+    found: dict[str, list[Place]] = {}
+    for name, board in boards.items():
+        ranked = [row for row in board.table.rows if row.ranks is not None]
+        for row in ranked:
+            place = Place(name, board.table.title, rank_text(row.ranks), len(ranked))
+            found.setdefault(row.model, []).append(place)
+    return found
+
+
 def _attacked(entries: Sequence[Entry]) -> list[Entry]:
     """Return the models that were attacked, with their results on benchmarks on which any model was."""
     under_attack = [{item.benchmark for _, item in entry.results() if _is_attacked(item)} for entry in entries]

@@ -12,7 +12,7 @@ from ..entry import Entry, Kind
 from ..perturbations import SEVERITIES
 from ..render import page
 from ..table import LEGEND, figure_text, interval_text
-from .boards import BY_FAMILY, OWN, THREATS, Board, as_data, boards
+from .boards import BY_FAMILY, OWN, THREATS, Board, Place, as_data, boards, places
 from .data import piece
 from .folder import FIRST_PAGE, earlier, put
 from .headings import heading_of
@@ -101,10 +101,12 @@ def site_files(
         yield from (data.file for _, data in drawn)
     yield from _pages_of_tables(models, tables, [plot for plot, _ in drawn], title)
     yield "plots.html", _page("plots.html", root="", title=title, plots=drawn)
-    for model in models.values():
-        shots = _shots(model.page, pictures.get(model.entry.model, ()))
+    ranked = places(tables)
+    for name, model in models.items():
+        shots = _shots(model.page, pictures.get(name, ()))
         yield from ((shot.file, shot.png) for shot in shots)
-        yield f"models/{model.page}.html", _page("model.html", **_model_values(model, shots), root="../", title=title)
+        values = _model_values(model, shots, ranked.get(name, []))
+        yield f"models/{model.page}.html", _page("model.html", **values, root="../", title=title)
 
 
 def _pages_of_tables(
@@ -192,9 +194,10 @@ def _plot_data(plot: Plot, shown: Mapping[str, ShownModel]) -> dict[str, Any]:
     }
 
 
-def _model_values(model: ShownModel, shots: Sequence[_Shot]) -> dict[str, Any]:
+def _model_values(model: ShownModel, shots: Sequence[_Shot], ranked: Sequence[Place]) -> dict[str, Any]:
     return {
         "model": model,
+        "places": ranked,
         "entry": model.entry,
         "paper": short_link(model.entry.about.link),
         "parts": parts(model.entry),

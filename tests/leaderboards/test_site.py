@@ -104,6 +104,12 @@ def test_models_that_share_a_name_are_told_apart() -> None:
     assert "<h1>Wu2020Do (two)</h1>" in files["models/two.html"]
 
 
+def test_a_models_page_has_its_ranks() -> None:
+    files = own_site(entries=[entry("strong", 0.9), entry("weak", 0.5)])
+    assert '1 of 2 in <a href="../attacks.html">Attacks</a>' in files["models/strong.html"]
+    assert '2 of 2 in <a href="../attacks.html">Attacks</a>' in files["models/weak.html"]
+
+
 def test_a_name_of_a_threat_model_ends_in_it_only_where_it_has_to() -> None:
     names = [f"Wu2020Do (cifar10, {threat})" for threat in ("Linf", "L2")]
     one, two = (shown_models([entry(name, about=About(name=name))], ())[name] for name in names)
