@@ -117,7 +117,7 @@ def _stated(run: Mapping[str, Any], cell: StoredCell) -> tuple[str, str]:
     Only the cards of trained networks state them. Of several models with one name and source nothing is known.
     """
     wanted = (cell.model.partition(" #")[0], cell.model_source)
-    of_model = [model for model in run.get("models", ()) if (model["name"], model["source"]) == wanted]
+    of_model = [model for model in run.get("models", ()) if (model.get("name"), model.get("source")) == wanted]
     stated = {(model.get("architecture", ""), model.get("defense", "")) for model in of_model}
     return stated.pop() if len(stated) == 1 else ("", "")
 

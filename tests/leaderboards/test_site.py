@@ -17,6 +17,7 @@ import vl_convert
 from robustbench_eff.core.errors import MissingExtra, UsageError
 from robustbench_eff.leaderboards.about import About
 from robustbench_eff.leaderboards.entry import Check, Entry, Provenance
+from robustbench_eff.leaderboards.published import entries, select
 from robustbench_eff.leaderboards.site import boards, vendored_js
 from robustbench_eff.leaderboards.site.models import short_names, shown_models
 from robustbench_eff.leaderboards.site.write import site_files, write_site
@@ -94,6 +95,21 @@ def test_own_models_are_the_first_on_the_first_page_and_in_the_search() -> None:
 def test_without_own_models_there_is_no_table_of_them() -> None:
     files = own_site(entries=[entry("a")])
     assert "own.html" not in files and "Own models" not in files["index.html"]
+
+
+def test_own_models_stand_above_robustbenchs_and_share_no_column_with_them() -> None:
+    clean, attack = result("none", 0.8, benchmark="cifar10"), result("autoattack(eps=8/255)", 0.5, benchmark="cifar10")
+    pgd = result("pgd(eps=8/255)", 0.4, benchmark="cifar10")
+    own = [Entry(model="ours", measured=(clean, attack)), Entry(model="pgd alone", measured=(clean, pgd))]
+    clean_alone = Entry(model="clean alone", measured=(clean,))
+    theirs = entries(select(models=("rb_cifar10_linf_wu*",)))
+    files = own_site("ours", "pgd alone", "clean alone", entries=[*own, clean_alone, *theirs])
+    board = taken(next(text for name, text in files.items() if name.startswith("data/board-robustbench-cifar10-linf")))
+    assert {row[1] for row in board["rows"] if row[3]} == {"ours", "pgd alone"}
+    numbers = {row[1]: {figure[0] for figure in row[-1]} for row in board["rows"]}
+    kinds = {name: {board["columns"][place]["kind"] for place in places} for name, places in numbers.items()}
+    assert kinds.pop("ours") == kinds.pop("pgd alone") == {"measured"}
+    assert len(kinds) > 1 and all(of_model == {"published"} for of_model in kinds.values())
 
 
 def test_models_that_share_a_name_are_told_apart() -> None:

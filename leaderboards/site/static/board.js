@@ -201,6 +201,5 @@ async function show() {
 
 addEventListener("DOMContentLoaded", () => {
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
-  byId("tables").addEventListener("change", () => { location.href = byId("tables").value; });
   show();
 });
