@@ -72,9 +72,12 @@ def build_table(entries: Sequence[Entry], layout: Layout) -> Table:
         for number, entry in enumerate(entries)
     ]
     sorting = _sorting(layout, places)
-    rows = [row for row in rows if any(row.figures) and (_sorted_by(row, sorting) or not layout.complete)]
+    needed = _needed(layout, places) if layout.sort else sorting
+    rows = [row for row in rows if any(row.figures)]
+    if layout.complete:
+        rows = [row for row in rows if any(_ranking(row.figures[index]) for index in needed)]
     if not rows:
-        label = columns[sorting[0]].label
+        label = layout.sort[0] if layout.sort else columns[sorting[0]].label
         raise EmptyTable(f"No model has a number in {label}.", "Sort by another column, or leave out `complete: true`.")
     rows = _ranked(_sorted(rows, sorting, columns), sorting, columns)
     return Table(
@@ -90,8 +93,15 @@ def _by_place(entries: Sequence[Entry], patterns: Sequence[Pattern]) -> dict[_Pl
     """Return the results of each column, by index of the entry; results that match no pattern are left out."""
     results: dict[_Place, dict[int, list[Result]]] = {}
     pattern_of: dict[Key, int | None] = {}
+    under_any = [pattern.model_copy(update={"protocol": "*"}) for pattern in patterns]
+    may_match: dict[tuple[str, ...], bool] = {}  # most results match no pattern, and protocols take long to compare
     for number, entry in enumerate(entries):
         for kind, result in entry.results():
+            names = (kind, result.benchmark, result.perturbation, result.metric)
+            if names not in may_match:
+                may_match[names] = _first_match(under_any, kind, result) is not None
+            if not may_match[names]:
+                continue
             key = _key(kind, result)
             if key not in pattern_of:
                 pattern_of[key] = _first_match(patterns, kind, result)
@@ -209,6 +219,11 @@ def _sorting(layout: Layout, places: Sequence[_Place]) -> list[int]:
     candidates = [labels.index(label) for label in layout.sort if label in labels] or [0]
     first = places[candidates[0]].key
     return [index for index in candidates if places[index].key._replace(perturbation=first.perturbation) == first]
+
+
+def _needed(layout: Layout, places: Sequence[_Place]) -> list[int]:
+    """Return the columns that have a label to sort by, whatever their protocol."""
+    return [index for index, place in enumerate(places) if layout.columns[place.pattern].label in layout.sort]
 
 
 def _sorted(rows: Sequence[Row], sorting: Sequence[int], columns: Sequence[Column]) -> list[Row]:

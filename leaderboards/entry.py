@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from robustbench_eff.core.errors import EntryError
 from robustbench_eff.core.outside_files import parse_json, read_bytes
 
+from .about import About
 from .entry_fields import Number, ProtocolField
 
 Kind = Literal["measured", "published", "claimed"]
@@ -118,6 +119,8 @@ class Entry(Strict):
     model: str = Field(min_length=1)
     family: str = ""
     defense: str = ""
+    about: About = About()
+    """What its authors say about it; left out of files where nothing is known."""
     measured: tuple[Result, ...] = ()
     """Computed from stored outcomes."""
     published: tuple[Result, ...] = ()
@@ -129,6 +132,14 @@ class Entry(Strict):
     """None if nothing was measured."""
     checksum: str = ""
     """Hash of all other fields; may be empty if nothing was measured."""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_about(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out `about` where it is empty, so that the checksums of earlier entries stay right."""
+        fields: dict[str, Any] = write(self)
+        if not fields["about"]:
+            del fields["about"]
+        return fields
 
     def with_checksum(self) -> Entry:
         """Return the entry with the checksum of its other fields."""
@@ -170,7 +181,7 @@ class Entry(Strict):
         their formats differ: that of the newer format, whose interval may be another.
 
         Args:
-            other: Entry of the same model. Its family, defense and provenance fill in those that this entry lacks.
+            other: Entry of the same model. It fills in what this one lacks of family, defense, provenance and `about`.
 
         Raises:
             EntryError: Both entries were measured, with different weights or preprocessing.
@@ -187,7 +198,7 @@ class Entry(Strict):
         formats = [entry.format for entry in (self, other) if entry.measured]
         joined |= {"format": max(formats, default=max(self.format, other.format))}
         joined |= {name: getattr(self, name) or getattr(other, name) for name in ("family", "defense")}
-        joined |= {"provenance": ours or theirs}
+        joined |= {"provenance": ours or theirs, "about": self.about.filled_from(other.about)}
         return self.model_copy(update={**joined, "checks": tuple(dict.fromkeys(self.checks + other.checks))})
 
     def text(self) -> str:

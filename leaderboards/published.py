@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from functools import cache, reduce
 from pathlib import Path
@@ -11,9 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from .about import About
 from .entry import Entry, Result, matches
 
 FILE = Path(__file__).parent / "data" / "published.parquet"
+_GIVEN = re.compile(r"(?:^|; )(\w+)=(.*?)(?=; \w+=|$)")
+_CITED = re.compile(r"([A-Z][A-Za-z-]+)((?:19|20)\d\d)")
+"""First author and year, with which RobustBench's names begin."""
 
 
 def _text(name: str, meaning: str) -> pa.Field:
@@ -95,17 +101,48 @@ def entries(rows: pa.Table) -> list[Entry]:
         model = models.setdefault(
             name, {"family": row["family"], "defense": row["defense"], "published": [], "claimed": []}
         )
+        if "about" not in model and row["model"].startswith("robustbench/"):
+            model["about"] = _about(row["model"], row["detail"])
         model[row["kind"]].append(_result(row))
     return [
         Entry(
             model=name,
             family=model["family"],
             defense=model["defense"],
+            about=model.get("about", About()),
             published=tuple(model["published"]),
             claimed=tuple(model["claimed"]),
         )
         for name, model in models.items()
     ]
+
+
+def _about(model: str, detail: str) -> About:
+    """Return what RobustBench says about a model, from the details of one of its numbers.
+
+    Args:
+        model: RobustBench's name of the model, such as `robustbench/cifar10/Linf/Wu2020Do`.
+        detail: `FILE; field=…; arch=…; eps=…; extra_data=…; venue=…; …; link=…`.
+    """
+    given = defaultdict(str, {name: text for name, text in _GIVEN.findall(detail) if text not in ("None", "N/A")})
+    _, dataset, threat, name = model.split("/")
+    cited = _CITED.match(name)
+    return About(
+        name=f"{name} ({dataset}, {threat})" if name in _shared_names() else name,
+        architecture=given["arch"],
+        authors=f"{cited[1]} {cited[2]}" if cited else "",
+        venue=given["venue"],
+        link=given["link"],
+        extra_data={"True": True, "False": False}.get(given["extra_data"]),
+    )
+
+
+@cache
+def _shared_names() -> frozenset[str]:
+    """Return the names that RobustBench gives to several models."""
+    models = pc.unique(published()["model"]).to_pylist()
+    counts = Counter(model.split("/")[3] for model in models if model.startswith("robustbench/"))
+    return frozenset(name for name, count in counts.items() if count > 1)
 
 
 def _result(row: dict[str, Any]) -> Result:

@@ -11,6 +11,7 @@ from typing import Any
 from robustbench_eff.core.errors import EntryError
 from robustbench_eff.core.flags import UNRELIABLE_AUTOATTACK
 
+from .about import About, about_of
 from .entry import Entry, Kind, Result, plain_name
 from .published_files import json_of, published_result
 from .published_names import AUTOATTACK, name_of
@@ -37,6 +38,8 @@ TABLES = {
     "corruptions_3d": _CORRUPTION_FIELDS,
 }
 """By threat model, what RobustBench's files hold: suffix of the benchmark, published name of the metric, field."""
+_SAID = {"architecture": "architecture", "title": "name", "authors": "authors", "venue": "venue", "link": "link"}
+"""Texts of an entry's `about`, and the fields of RobustBench's files that hold them."""
 _ABSENT = (None, "", "null")
 """Values that stand for a missing number in RobustBench's files."""
 _DATASETS = ("cifar10", "cifar100", "imagenet")
@@ -71,14 +74,23 @@ def from_robustbench(path: Path) -> list[Entry]:
     if record.get("unreliable") and "autoattack_acc" in results:
         results["autoattack_acc"] = results["autoattack_acc"].model_copy(update={"flags": (UNRELIABLE_AUTOATTACK,)})
     claimed = results.pop("reported", None)
+    model = f"rb_{dataset}_{threat}_{path.stem}".lower().replace("-", "_")
     return [
         Entry(
-            model=f"rb_{dataset}_{threat}_{path.stem}".lower().replace("-", "_"),
+            model=model,
             family=str(record.get("architecture", "")),
+            about=_about(path, {**record, "name": "" if record.get("name") == model else record.get("name")}),
             published=tuple(results.values()),
             claimed=() if claimed is None else (claimed,),
         )
     ]
+
+
+def _about(path: Path, record: Mapping[str, Any]) -> About:
+    """Return what a file says about the model; the name of the file is the name of the model."""
+    texts = {name: text.strip() for name, field in _SAID.items() if isinstance(text := record.get(field), str)}
+    fields = {**texts, "name": path.stem, "extra_data": record.get("additional_data")}
+    return about_of(fields, {**_SAID, "extra_data": "additional_data"}, str(path))
 
 
 def wrong_datasets(paths: Iterable[Path]) -> list[str]:
@@ -131,7 +143,7 @@ def to_robustbench(entry: Entry) -> Iterator[tuple[Path, str]]:
 
     There is one file for every ball in which the standard AutoAttack was measured on the same images as the clean
     accuracy, and one for every file of RobustBench that the entry was read from, with the numbers that it had. Fields
-    that only the model's authors can fill in are empty. The footnote has the flags of both numbers.
+    that nobody filled in are empty. The footnote has the flags of both numbers.
 
     Args:
         entry: Entry of a model.
@@ -143,14 +155,9 @@ def to_robustbench(entry: Entry) -> Iterator[tuple[Path, str]]:
         if attack is None or result.metric != "robust_accuracy" or clean is None:
             continue
         content = {
-            "link": "",
-            "name": entry.model,
-            "authors": "",
-            "additional_data": None,
+            **_said(entry),
             "number_forward_passes": 1,
             "dataset": result.benchmark,
-            "venue": "",
-            "architecture": entry.family,
             "eps": attack["eps"],
             "clean_acc": _percent(clean),
             "reported": "",
@@ -165,6 +172,19 @@ def to_robustbench(entry: Entry) -> Iterator[tuple[Path, str]]:
         name = plain_name(f"{entry.model}_{attack['eps'].replace('/', '-')}")
         threat = "L2" if attack["norm"] else "Linf"
         yield Path(plain_name(result.benchmark), threat, f"{name}.json"), json.dumps(content, indent=2) + "\n"
+
+
+def _said(entry: Entry) -> dict[str, Any]:
+    """Return what the authors of a model say, in RobustBench's fields; `name` is the title of the paper there."""
+    about = entry.about
+    return {
+        "link": about.link,
+        "name": about.title or entry.model,
+        "authors": about.authors,
+        "additional_data": about.extra_data,
+        "venue": about.venue,
+        "architecture": about.architecture or entry.family,
+    }
 
 
 def _read_before(entry: Entry) -> Iterator[tuple[Path, str]]:
@@ -184,7 +204,7 @@ def _read_before(entry: Entry) -> Iterator[tuple[Path, str]]:
         if attack is not None:
             threat, eps = "L2" if attack["norm"] else "Linf", attack["eps"]
         dataset = _without_corruptions(result.benchmark)
-        content: dict[str, Any] = {"name": entry.model, "dataset": dataset, "architecture": entry.family, "eps": eps}
+        content: dict[str, Any] = {**_said(entry), "dataset": dataset, "eps": eps}
         for published, published_metric, field in _fields(dataset, threat, str(eps)):
             kind: Kind = "claimed" if field == "reported" else "published"
             name = name_of(published, published_metric, ROBUSTBENCH)

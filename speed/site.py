@@ -1,8 +1,8 @@
 """Measure how long a site takes to write and to use: python speed/site.py
 
 Writes the site of all results that the package contains, and opens it from the disk with the system's chromium. Prints,
-and writes as JSON with --out, the median milliseconds of the first view and of interactions with the table, each until
-the table is laid out, and the sizes of the site and of the first view.
+and writes as JSON with --out: the median milliseconds until some pages are laid out, the same of interactions with the
+last page, and the sizes of the site and of what the pages load.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from robustbench_eff.system import environment
 
 ARGUMENTS = [*("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")]
 CHOICE = "const field = document.getElementById('{}'); field.value = '{}'; field.dispatchEvent(new Event('{}'))"
+PAGES = {"index": "#own, #threats", "robustbench-cifar10-linf": "#models tbody tr", "imagenet": "#models tbody tr"}
+"""Pages, and what is there when they are complete; interactions are those of the last."""
 INTERACTIONS = {
-    "sort": "table.order([6, 'desc']).draw()",
+    "sort": "table.order([5, 'desc']).draw()",
     "search": CHOICE.format("search", "resnet", "input"),
     "family": CHOICE.format("family", "vit", "change"),
-    "columns": "draw(taken[document.getElementById('columns').value])",
+    "all_columns": "byId('every').click()",
 }
 
 
@@ -58,23 +60,26 @@ def main() -> None:
 
 
 def read(site: Path, repeats: int) -> dict[str, Any]:
-    """Return the median milliseconds of the first view and of every interaction, and the size of the first view."""
+    """Return the median milliseconds of every page and interaction, and the sizes of the pages."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=ARGUMENTS)
         page, requested = browser.new_page(viewport={"width": 1400, "height": 900}), set[str]()
+        row: dict[str, float] = {}
         page.on("request", lambda request: requested.add(request.url))
-        views = [_first_view(page, site) for _ in range(repeats)]
-        row = {"first_view_ms": round(statistics.median(views))}
-        loaded = sum((site / url.removeprefix(f"{site.as_uri()}/")).stat().st_size for url in requested)
+        for name, complete in PAGES.items():
+            requested.clear()
+            row[f"{name}_ms"] = round(statistics.median(_view(page, site, name, complete) for _ in range(repeats)))
+            loaded = sum((site / url.removeprefix(f"{site.as_uri()}/")).stat().st_size for url in requested)
+            row[f"{name}_mb"] = round(loaded / 1e6, 2)
         acts = {name: [_milliseconds(page, act) for _ in range(repeats)] for name, act in INTERACTIONS.items()}
         row |= {f"{name}_ms": round(statistics.median(times)) for name, times in acts.items()}
         browser.close()
-    return row | {"first_view_mb": round(loaded / 1e6, 2)}
+    return row
 
 
-def _first_view(page: Page, site: Path) -> float:
-    page.goto(f"{site.as_uri()}/index.html")
-    page.locator("#models tbody tr").first.wait_for()
+def _view(page: Page, site: Path, name: str, complete: str) -> float:
+    page.goto(f"{site.as_uri()}/{name}.html")
+    page.locator(complete).first.wait_for()
     return float(page.evaluate("performance.now()"))
 
 

@@ -55,6 +55,7 @@ HOME_OF = {
         "training/sweep_spec.py",
         "leaderboards/entry.py",
         "leaderboards/entry_fields.py",
+        "leaderboards/about.py",
         "leaderboards/columns.py",
     },
     "matplotlib": {"reports/sweep_plot.py", "reports/figure_style.py", "leaderboards/curves.py"},

@@ -1,22 +1,43 @@
-"""Tables as data for the front page."""
+"""Tables as data: one for each threat model and each further set of columns."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from robustbench_eff.core.errors import EmptyTable
+from robustbench_eff.core.protocol import Protocol
 
 from ..build_table import build_table
 from ..columns import Layout, layout, presets
-from ..entry import Entry
+from ..entry import Entry, Kind, Result
 from ..table import Column, Row, Table, TableValue, figure_text, interval_text, rank_text, unit_text
 from .data import Piece, piece
+from .headings import heading_of
+from .models import ShownModel, short_names
 
-FIRST = "paper"
-"""The columns that are shown first if some result matches them."""
+OWN = "own"
+"""Name of the table of own models."""
+OWN_COLUMNS = "default"
+ATTACKS = "attacks"
+"""The table of attacks: without models and data sets that nobody attacked."""
+THREATS = (
+    "robustbench-cifar10-linf",
+    "robustbench-cifar10-l2",
+    "robustbench-cifar10-corruptions",
+    "robustbench-cifar100-linf",
+    "robustbench-cifar100-corruptions",
+    "robustbench-imagenet-linf",
+    "robustbench-imagenet-corruptions",
+)
+"""Tables of one threat model each, in the order of RobustBench."""
+BY_FAMILY = "imagenet"
+"""The table that is looked at by families of architectures."""
+FIRST = (*THREATS, BY_FAMILY)
+"""Tables before all others."""
+LEFT_OUT = (OWN_COLUMNS, "paper")
+"""Columns that the other tables have among them."""
 
 DIGITS = 8
 """Decimals of the values that a browser sorts by: finer than any interval."""
@@ -30,25 +51,86 @@ class Board(NamedTuple):
     table: Table
     first: int
 
+    @property
+    def best(self) -> tuple[Row, TableValue] | None:
+        """The first row and its number in the column that the table is sorted by; None if it has none."""
+        figure = self.table.rows[0].figures[self.first]
+        return None if figure is None or figure.value is None else (self.table.rows[0], figure)
 
-def boards(entries: Sequence[Entry]) -> dict[str, Board]:
-    """Return a table for every shipped layout that some result matches, by the name of the layout.
+
+def boards(models: Mapping[str, ShownModel]) -> dict[str, Board]:
+    """Return every table that some result matches, by its name: own models, threat models, then the others.
 
     Args:
-        entries: One entry per model.
+        models: The models of the site.
 
     Raises:
         EmptyTable: No result matches any of the layouts.
     """
+    entries = [model.entry for model in models.values()]
+    of = {OWN: [model.entry for model in models.values() if model.is_own], ATTACKS: _attacked(entries)}
+    ordered = sorted(presets(), key=lambda name: (FIRST.index(name) if name in FIRST else len(FIRST), name))
     tables = {}
-    for name in sorted(presets(), key=lambda name: (name != FIRST, name)):
-        columns = layout(name)
+    for name in (OWN, *(name for name in ordered if name not in LEFT_OUT)):
         with suppress(EmptyTable):
-            table = build_table(entries, columns)
-            tables[name] = Board(table, _first(table, columns))
+            tables[name] = _board(name, of.get(name, entries))
     if not tables:
         raise EmptyTable("None of the results match any of the shipped columns.", "Choose other sources.")
     return tables
+
+
+class Place(NamedTuple):
+    """The place of a model in a table."""
+
+    table: str
+    """Name of the table."""
+    title: str
+    ranks: str
+    """Ranks that its number allows, such as `24-38`."""
+    of: int
+    """Number of models that are ranked."""
+
+
+def places(boards: Mapping[str, Board]) -> dict[str, list[Place]]:
+    """Return the places of every model that is ranked in a table, by the model.
+
+    Args:
+        boards: Tables by name.
+    """
+    found: dict[str, list[Place]] = {}
+    for name, board in boards.items():
+        ranked = [row for row in board.table.rows if row.ranks is not None]
+        for row in ranked:
+            place = Place(name, board.table.title, rank_text(row.ranks), len(ranked))
+            found.setdefault(row.model, []).append(place)
+    return found
+
+
+def _attacked(entries: Sequence[Entry]) -> list[Entry]:
+    """Return the models that were attacked, with their results on benchmarks on which any model was."""
+    under_attack = [{item.benchmark for _, item in entry.results() if _is_attacked(item)} for entry in entries]
+    wanted: set[str] = set().union(*under_attack)
+    return [
+        entry.model_copy(
+            update={
+                kind: tuple(result for result in getattr(entry, kind) if result.benchmark in wanted)
+                for kind in get_args(Kind)
+            }
+        )
+        for entry, benchmarks in zip(entries, under_attack, strict=True)
+        if benchmarks
+    ]
+
+
+def _is_attacked(result: Result) -> bool:
+    return result.metric.startswith("robust_accuracy")
+
+
+def _board(name: str, entries: Sequence[Entry]) -> Board:
+    columns = layout(OWN_COLUMNS if name == OWN else name)
+    title = "Own models" if name == OWN else columns.title
+    table = build_table(entries, columns.model_copy(update={"title": title}))
+    return Board(table, _first(table, columns))
 
 
 def _first(table: Table, layout: Layout) -> int:
@@ -64,68 +146,47 @@ def _first(table: Table, layout: Layout) -> int:
     )
 
 
-class DataChunks(NamedTuple):
-    """The data of a table; tables that round alike share the chunk with the numbers."""
-
-    board: Piece
-    figures: Piece
-
-
-def as_data(boards: Mapping[str, Board], pages: Mapping[str, str]) -> dict[str, DataChunks]:
-    """Return the data of every table, by its name.
+def as_data(name: str, board: Board, models: Mapping[str, ShownModel]) -> Piece:
+    """Return the data of a table.
 
     Args:
-        boards: Tables by name.
-        pages: File names of the models' pages, by model.
+        name: Name of the table.
+        board: The table.
+        models: The models of the site, by their names in entries.
     """
-    chunks: dict[str, DataChunks] = {}
-    for digits in sorted({board.table.digits for board in boards.values()}):
-        alike = {name: board for name, board in boards.items() if board.table.digits == digits}
-        figures = _figures([board.table for board in alike.values()])
-        numbers = piece(f"figures-{digits}", _numbers(figures, digits, pages))
-        chunks |= {
-            name: DataChunks(piece(f"board-{name}", _board(board, figures, numbers.name)), numbers)
-            for name, board in alike.items()
-        }
-    return {name: chunks[name] for name in boards}
+    table = board.table
+    names = short_names(models[row.model] for row in table.rows)
+    content = {
+        "title": table.title,
+        "first": board.first,
+        "columns": [_column(index, column, table.protocols) for index, column in enumerate(table.columns)],
+        "rows": [_row(row, names[row.model], models[row.model], table) for row in table.rows],
+    }
+    return piece(f"board-{name}", content)
 
 
-class _Figures(NamedTuple):
-    """The numbers of several tables, with indices of columns and rows over all of them."""
-
-    columns: dict[Column, int]
-    rows: dict[str, tuple[int, Row]]
-    """Index and first row of each model."""
-    values: dict[int, dict[int, TableValue]]
-    """By index of the row and of the column."""
-
-
-def _figures(tables: Sequence[Table]) -> _Figures:
-    figures = _Figures({}, {}, {})
-    for table in tables:
-        for row in table.rows:
-            number, _ = figures.rows.setdefault(row.model, (len(figures.rows), row))
-            for column, figure in zip(table.columns, row.figures, strict=True):
-                index = figures.columns.setdefault(_unlabelled(column), len(figures.columns))
-                if figure is not None:
-                    figures.values.setdefault(number, {})[index] = figure
-    return figures
+def _column(index: int, column: Column, notes: Mapping[tuple[Kind, Protocol], int]) -> dict[str, Any]:
+    named = heading_of(column)
+    return {
+        "place": index,
+        "label": column.label,
+        "what": named.what,
+        "where": named.where,
+        "benchmark": column.benchmark,
+        "kind": column.kind,
+        "protocol": str(column.protocol),
+        "note": notes[column.kind, column.protocol],
+        "unit": unit_text(column.unit, column.higher_is_better),
+        "higher_is_better": column.higher_is_better,
+    }
 
 
-def _unlabelled(column: Column) -> Column:
-    """Return the column without its label, so that it is equal in every table."""
-    return replace(column, label="")
-
-
-def _numbers(figures: _Figures, digits: int, pages: Mapping[str, str]) -> list[Any]:
-    """Return a list for every model; `static/board.js` reads its items by their position."""
-    columns = list(figures.columns)
+def _row(row: Row, name: str, model: ShownModel, table: Table) -> list[Any]:
+    """Return a model's row; `static/board.js` reads its items by their position."""
+    figures = zip(range(len(table.columns)), table.columns, row.figures, strict=True)
     return [
-        [
-            *(row.model, pages[row.model], row.family, row.defense, list(row.suspected)),
-            [_cell(index, columns[index], figure, digits) for index, figure in figures.values[number].items()],
-        ]
-        for number, row in figures.rows.values()
+        *(name, row.model, model.page, int(model.is_own), row.family, model.facts, list(row.suspected)),
+        [_cell(index, column, figure, table.digits) for index, column, figure in figures if figure is not None],
     ]
 
 
@@ -137,28 +198,3 @@ def _cell(index: int, column: Column, figure: TableValue, digits: int) -> list[A
         *(interval_text(figure, column, digits), int(figure.is_best), figure.n, rank_text(figure.ranks)),
         *figure.flags,
     ]
-
-
-def _board(board: Board, figures: _Figures, numbers: str) -> dict[str, Any]:
-    """Return the columns and rows of a table; `numbers` is the name of the chunk with its numbers."""
-    table = board.table
-    return {
-        "title": table.title,
-        "figures": numbers,
-        "first": board.first,
-        "columns": [
-            {
-                "place": figures.columns[_unlabelled(column)],
-                "label": column.label,
-                "benchmark": column.benchmark,
-                "kind": column.kind,
-                "protocol": str(column.protocol),
-                "note": table.protocols[column.kind, column.protocol],
-                "unit": unit_text(column.unit, column.higher_is_better),
-                "higher_is_better": column.higher_is_better,
-                "count": sum(row.figures[index] is not None for row in table.rows),
-            }
-            for index, column in enumerate(table.columns)
-        ],
-        "models": [figures.rows[row.model][0] for row in table.rows],
-    }

@@ -132,16 +132,19 @@ def site(
     ],
     sources: SourcesOption = None,
     published: Annotated[bool, typer.Option(help="Include the results shipped with the package.")] = True,
+    title: Annotated[str, typer.Option(help="Title of the site.")] = "Robustness of image classifiers",
 ) -> None:
     """Write a site of tables, plots and a page per model, which a browser shows without a server."""
     with error_boundary():
         from robustbench_eff.core.disk import reporting_os_errors
         from robustbench_eff.leaderboards.site.write import write_site
-        from robustbench_eff.publishing.collect import collect_entries, samples
+        from robustbench_eff.publishing.collect import own_entries, samples, with_shipped
 
-        entries = collect_entries(sources or (), published=published)
+        given = own_entries(sources or ())
+        entries = with_shipped(given, published=published)
+        own = {entry.model for entry in given if entry.results()}
         with reporting_os_errors(out):
-            written = write_site(entries, out, pictures=samples(sources or ()))
+            written = write_site(entries, out, title=title, pictures=samples(sources or ()), own=own)
         size = f"{written.files} files, {written.size / 1e6:.1f} MB"
         print_line(error_console(), f"{size}, written to {out}. Open {out / 'index.html'}.")
 

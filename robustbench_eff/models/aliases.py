@@ -75,6 +75,8 @@ class Alias:
     """Side of the input, in pixels."""
     accuracy: float | None = None
     """Published accuracy on the clean test images, a fraction."""
+    licence: str = ""
+    """Licence of the weights, where their source states it."""
 
 
 @cache
@@ -168,6 +170,7 @@ def _alias(row: dict[str, Any]) -> Alias:
         parameters=row.get("parameters"),
         input_size=row.get("test_input_size") or row.get("input_size"),
         accuracy=row.get("accuracy"),
+        licence=row.get("license") or "",
     )
 
 

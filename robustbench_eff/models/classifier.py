@@ -48,6 +48,10 @@ class Provenance:
     on every row."""
     weights_from: str = ""
     """Address and hash of the weights, where they were downloaded from an address; not part of the digest."""
+    architecture: str = ""
+    """Text of the architecture, where the card of a training states it."""
+    defense: str = ""
+    """Text of the training recipe, where the card of a training states it."""
 
 
 class Classifier(nn.Module):

@@ -251,6 +251,10 @@ class LoadedModule:
     """Addresses and hashes of weights that the source itself has downloaded from addresses."""
     all_loaded: bool = False
     """Whether `load_weights` has set every tensor of the state_dict, so that none of them can be random."""
+    architecture: str = ""
+    """Text of the architecture, where a card states it."""
+    defense: str = ""
+    """Text of the training recipe, where a card states it."""
 
 
 def source_text(prefix: str, name: str, model_args: Mapping[str, Any]) -> str:

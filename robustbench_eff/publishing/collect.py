@@ -26,7 +26,7 @@ def collect_entries(
     models: Sequence[str] = (),
     benchmarks: Sequence[str] = (),
 ) -> list[Entry]:
-    """Return one entry per model with its numbers from all sources.
+    """Return one entry per model with its numbers from all sources, the models of the sources first.
 
     Args:
         sources: Stores of outcomes (folders or URLs), files of entries, and folders of such files.
@@ -41,21 +41,64 @@ def collect_entries(
         UsageError: A source is none of these.
         EntryError: A file is not an entry, or two different models have the same name.
     """
-    stores = _stores(sources)
-    entries = [read_entry(file) for source in sources if source not in stores for file in _files(Path(source))]
-    if stores:
-        from .measured_entries import measured_entries
+    return with_shipped(
+        own_entries(sources),
+        published=published,
+        families=families,
+        defenses=defenses,
+        models=models,
+        benchmarks=benchmarks,
+    )
 
-        entries += measured_entries(stores, with_cells=False)
+
+def with_shipped(
+    own: Sequence[Entry],
+    *,
+    published: bool = True,
+    families: Sequence[str] = (),
+    defenses: Sequence[str] = (),
+    models: Sequence[str] = (),
+    benchmarks: Sequence[str] = (),
+) -> list[Entry]:
+    """Return one entry per model: own ones first, then those that come with the package.
+
+    Args:
+        own: What `own_entries` returned.
+        published: As for `collect_entries`, and so are the globs.
+        families: Globs of architecture families; empty for all.
+        defenses: Globs of defenses; empty for all.
+        models: Globs of model names; empty for all.
+        benchmarks: Globs of the benchmarks whose results are returned; empty for all.
+    """
+    entries = list(own)
     if published:
         rows = published_results.select(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
-        measured = {entry.model for entry in merge_entries(entries) if entry.provenance is not None}
+        measured = {entry.model for entry in entries if entry.provenance is not None}
         entries += [entry for entry in shipped() if entry.model not in measured] + published_results.entries(rows)
     selected = [
         entry.filtered(families=families, defenses=defenses, models=models, benchmarks=benchmarks)
         for entry in merge_entries(entries)
     ]
     return [entry for entry in selected if entry is not None]
+
+
+def own_entries(sources: Sequence[Path | str]) -> list[Entry]:
+    """Return one entry per model in sources, without what comes with the package.
+
+    Args:
+        sources: As for `collect_entries`.
+
+    Raises:
+        UsageError: A source is none of these.
+        EntryError: A file is not an entry, or two different models have the same name.
+    """
+    stores = _stores(sources)
+    entries = [read_entry(file) for source in sources if source not in stores for file in _files(Path(source))]
+    if stores:
+        from .measured_entries import measured_entries
+
+        entries += measured_entries(stores, with_cells=False)
+    return merge_entries(entries)
 
 
 def samples(sources: Sequence[Path | str]) -> dict[str, list[tuple[str, bytes]]]:

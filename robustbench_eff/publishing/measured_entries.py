@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_eff.core.errors import UsageError
+from robustbench_eff.leaderboards.about import About
 from robustbench_eff.leaderboards.entry import Cell, Check, Entry, Provenance, Result
 from robustbench_eff.reports.headline_line import headline_lines
 from robustbench_eff.scores.alexnet import AlexNet
@@ -81,8 +82,12 @@ def _entry(
     first = next(iter(cells.values()))
     run: Mapping[str, Any] = next((run for run in reversed(runs) if set(run["cells"]) & set(cells)), {})
     listed = {} if store is None else {cell_id: _cell(store, cell_id, cells[cell_id]) for cell_id in sorted(cells)}
+    architecture, defense = _stated(run, first)
     return Entry(
         model=name,
+        family=architecture.partition("(")[0],
+        defense=defense.partition("(")[0],
+        about=About(name=_short(name, first.model_source), architecture=architecture),
         measured=tuple(sorted((result_of(score) for score in scores), key=_sort_key)),
         checks=tuple(
             Check(benchmark=verdict.benchmark, check=verdict.check, finding=verdict.finding, evidence=verdict.evidence)
@@ -98,6 +103,23 @@ def _entry(
             cells=listed,
         ),
     )
+
+
+def _short(name: str, source: str) -> str:
+    """Return the name of a trained folder without its path; empty if the name has none."""
+    folder = source.removeprefix("trained:")
+    return folder if source != folder and name.endswith(f"/{folder}") else ""
+
+
+def _stated(run: Mapping[str, Any], cell: StoredCell) -> tuple[str, str]:
+    """Return architecture and training recipe of a model as the record of a run has them; empty if it has none.
+
+    Only the cards of trained networks state them. Of several models with one name and source nothing is known.
+    """
+    wanted = (cell.model.partition(" #")[0], cell.model_source)
+    of_model = [model for model in run.get("models", ()) if (model.get("name"), model.get("source")) == wanted]
+    stated = {(model.get("architecture", ""), model.get("defense", "")) for model in of_model}
+    return stated.pop() if len(stated) == 1 else ("", "")
 
 
 def _sort_key(result: Result) -> tuple[object, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from robustbench_eff.leaderboards import published as published_results
+from robustbench_eff.leaderboards.about import About
 from robustbench_eff.leaderboards.entry import Entry
 from robustbench_eff.models import aliases
 from robustbench_eff.models.aliases import Alias
@@ -32,6 +33,7 @@ def merge_entries(entries: Iterable[Entry]) -> list[Entry]:
             "model": name,
             "family": entry.family or (alias.family if alias else ""),
             "defense": entry.defense or (alias.defense if alias else ""),
+            "about": entry.about.filled_from(About(licence=alias.licence if alias else "")),
         }
         named = entry.model_copy(update=names)
         merged[name] = merged[name].with_results_of(named) if name in merged else named

@@ -70,6 +70,8 @@ def load(request: ModelRequest, device: str = "cpu") -> Classifier:
         notes=(*request.assumed, *built.notes, *_downloaded_from(request)),
         flags=tuple(dict.fromkeys((*built.flags, *flags_within(built.module)))),
         weights_from=built.weights_from if request.weights_address is None else request.weights_address.recorded,
+        architecture=built.architecture,
+        defense=built.defense,
     )
     classifier = Classifier(built.module.to(device), built.preprocessing, provenance, built.class_names)
     check_outputs(classifier, request)

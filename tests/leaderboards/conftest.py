@@ -37,14 +37,13 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def published_site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A site of all published results and some measured models. It takes 20 s, so one worker makes it for all."""
+    """A site of all published results and some own models. It takes 20 s, so one worker makes it for all."""
     own = tmp_path_factory.getbasetemp()
     out = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "published_site"
     with FileLock(out.with_suffix(".lock")):
         if not (out / FIRST_PAGE).is_file():  # the page that is written last
-            write_site(
-                [*HOSTILE, entry("mine", family="cnn", defense="trades"), *collect_entries((), published=True)], out
-            )
+            own = [*HOSTILE, entry("mine", family="cnn", defense="trades")]
+            write_site([*own, *collect_entries((), published=True)], out, own=[model.model for model in own])
     return out
 
 

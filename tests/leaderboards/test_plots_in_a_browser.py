@@ -31,10 +31,10 @@ def test_a_plot_is_drawn_when_its_tab_is_opened(visit: Visit) -> None:
 
 
 def test_every_model_is_in_the_plots_in_its_place(visit: Visit) -> None:
-    page = visit.open("plots.html#corruptions")
+    page = visit.open("plots.html#plot=corruptions")
     panel = page.locator("#corruptions")
     wait_for_plot(page, "corruptions")
-    panel.locator(".view").select_option(label="digits (measured: all images), 6 models")
+    panel.locator(".view").select_option(label="Accuracy under corruption, Digits (measured: all images), 6 models")
     offered = panel.locator(".models option")
     expect(offered).to_have_count(6)
     named = offered.evaluate_all("options => options.map(option => option.value)")
@@ -45,8 +45,33 @@ def test_every_model_is_in_the_plots_in_its_place(visit: Visit) -> None:
 
 
 def test_a_link_to_a_plot_opens_it_on_the_same_page(visit: Visit) -> None:
-    page = visit.open("plots.html#curves")
+    page = visit.open("plots.html#plot=curves")
     page.locator("#curves svg").wait_for()
-    page.evaluate("location.hash = '#corruptions'")
+    page.evaluate("location.hash = '#plot=corruptions'")
     page.locator("#corruptions svg").wait_for()
     expect(page.get_by_role("tab", selected=True)).to_have_text("Corruptions by severity")
+
+
+def test_points_are_labelled_and_the_front_is_drawn(visit: Visit) -> None:
+    page = visit.open("plots.html")
+    wait_for_plot(page, "scatter")
+    labels = page.locator("#scatter svg .mark-text.role-mark text:not([opacity='0'])")
+    shown = labels.all_text_contents()
+    assert "mine" in shown
+    boxes = labels.evaluate_all(
+        "texts => texts.map((text) => text.getBoundingClientRect())"
+        ".map(({ left, right, top, bottom }) => [left, right, top, bottom])"
+    )
+    for number, (left, right, top, bottom) in enumerate(boxes):
+        for other_left, other_right, other_top, other_bottom in boxes[:number]:
+            wide, high = (
+                min(right, other_right) - max(left, other_left),
+                min(bottom, other_bottom) - max(top, other_top),
+            )
+            assert wide <= 1 or high <= 4, shown
+    view = page.locator("#scatter .view option", has_text="AutoAttack, L∞, ε = 8/255, CIFAR-10").first
+    page.locator("#scatter .view").select_option(view.get_attribute("value"))
+    wait_for_plot(page, "scatter")
+    page.locator("#scatter svg .mark-line path").first.wait_for()
+    expect(labels.get_by_text("Amini2024MeanSparse_S-WRN-94-16", exact=True)).to_have_count(1)
+    assert visit.was_quiet()

@@ -22,6 +22,7 @@ def test_the_command_writes_a_site_without_torch(tmp_path: Path) -> None:
     (tmp_path / "entries").mkdir()
     (tmp_path / "entries" / "m.json").write_text(entry("m").text())
     words = ["leaderboard", "site", str(tmp_path / "entries"), "--no-published", "--out", str(tmp_path / "site")]
+    words += ["--title", "Ours <b>"]
     script = (
         f"import sys; from robustbench_eff import cli; sys.argv = ['robust-eval', *{words!r}]\n"
         "try: cli.main()\nexcept SystemExit as stop: assert not stop.code\n"
@@ -29,7 +30,9 @@ def test_the_command_writes_a_site_without_torch(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "site" / "models" / "m.html").is_file()
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert "Ours &lt;b&gt;</title>" in page and 'href="models/m.html"' in page
+    assert ">own<" in (tmp_path / "site" / "models" / "m.html").read_text()
 
 
 def test_a_site_is_served_on_this_machine_until_ctrl_c(tmp_path: Path) -> None:

@@ -61,9 +61,11 @@ def models(page: Page) -> Locator:
     return page.locator("#models tbody th a")
 
 
-def choose_columns(page: Page, title: str) -> None:
-    page.get_by_label("Columns").select_option(label=title)
-    expect(page.locator("#models caption")).to_have_text(title)
+def open_table(visit: Visit, name: str) -> Page:
+    """Open the page of a table and wait for its rows."""
+    page = visit.open(f"{name}.html")
+    models(page).first.wait_for()
+    return page
 
 
 def wait_for_plot(page: Page, name: str) -> None:

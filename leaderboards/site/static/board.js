@@ -1,50 +1,59 @@
-// The table of the front page. DataTables sorts, searches and paginates; the columns are chosen here.
+// The table of a page. DataTables sorts, searches and paginates; the columns are chosen here.
 "use strict";
 
-const LEADING = ["Rank", "Model", "Family", "Defense"]; // columns before the numbers
+const LEADING = ["Rank", "Model"]; // columns before the numbers
+const FACTS = ["Defense", "Architecture", "Extra data", "Authors", "Venue", "Paper", "Licence"]; // columns behind them
+const PAPER = FACTS.indexOf("Paper");
 const VALUE = 1, RANKS = 6; // positions in a figure
+const FILTERS = ["family", "defense"];
 const byId = (id) => document.getElementById(id);
 let table = null;
 
-// Missing numbers come last in either direction.
+// Own models come first in either direction, and missing numbers last.
 const missing = (a, b) => (a === null) - (b === null);
-DataTable.ext.type.order["figure-asc"] = (a, b) => missing(a, b) || a - b;
-DataTable.ext.type.order["figure-desc"] = (a, b) => missing(a, b) || b - a;
+const ownFirst = (compare) => ([ownA, a], [ownB, b]) => ownB - ownA || compare(a, b);
+const letters = new Intl.Collator("en", { numeric: true }).compare;
+DataTable.ext.type.order["figure-asc"] = ownFirst((a, b) => missing(a, b) || a - b);
+DataTable.ext.type.order["figure-desc"] = ownFirst((a, b) => missing(a, b) || b - a);
+DataTable.ext.type.order["words-asc"] = ownFirst((a, b) => letters(a, b));
+DataTable.ext.type.order["words-desc"] = ownFirst((a, b) => letters(b, a));
 
-// Filter rows by family and defense.
-DataTable.ext.search.push((_settings, _texts, _index, row) =>
-  ["family", "defense"].every((name) => !byId(name).value || row[name] === byId(name).value));
-
-const row = ([model, page, family, defense, suspected, figures]) => ({
-  model, page, family, defense, suspected,
+const row = ([model, id, page, own, family, facts, suspected, figures]) => ({
+  model, id, page, own, family, facts, suspected, defense: facts[0],
   figures: new Map(figures.map((figure) => [figure[0], figure])),
 });
 
-// Columns of the selected benchmark and kind. Unless every protocol is selected, these are the measured columns, those
-// with many models, and the fullest of columns that differ only in protocol.
-function chosen(board) {
+const filtered = (board) => board.rows.filter((row) => FILTERS.every((name) => !byId(name).value || row[name] === byId(name).value));
+
+// Columns of the selected benchmark and kind in which the rows have numbers. Unless every protocol is selected, these are
+// the measured columns, and the fullest of columns that differ only in protocol.
+function chosen(board, rows) {
   const benchmark = byId("benchmark").value, kind = byId("kind").value, every = byId("every").checked;
-  const few = board.rows.length / 20, seen = new Set();
-  return board.columns.filter((column) => {
-    if ((benchmark && column.benchmark !== benchmark) || (kind && column.kind !== kind)) return false;
-    const name = `${column.kind} ${column.label}`, first = !seen.has(name);
-    seen.add(name);
-    return every || first || column.kind === "measured" || column.count >= few;
-  });
+  const count = new Map(board.columns.map((column) => [column, rows.filter((row) => row.figures.has(column.place)).length]));
+  const wanted = board.columns.filter((column) =>
+    count.get(column) && !(benchmark && column.benchmark !== benchmark) && !(kind && column.kind !== kind));
+  const fullest = new Map();
+  for (const column of wanted) {
+    const name = `${column.kind} ${column.label}`, before = fullest.get(name);
+    if (!before || count.get(column) > count.get(before)) fullest.set(name, column);
+  }
+  const kept = new Set(fullest.values());
+  return wanted.filter((column) => every || column.kind === "measured" || kept.has(column));
 }
 
 // The number before the protocol is that of its note below the table.
 function heading(column) {
   const head = make("th", "", { scope: "col", class: `number ${column.kind}` });
   const source = make("span", "", { class: "source", title: `${column.kind}: ${column.protocol}` });
-  source.append(make("span", column.kind, { class: `kind ${column.kind}` }), make("span", `${column.note} ${column.protocol}`, { class: "protocol" }));
-  head.append(source, `${column.label} ${column.unit}`);
+  source.append(make("span", column.kind, { class: `kind ${column.kind}` }), make("span", column.note), make("span", column.protocol, { class: "protocol" }));
+  head.append(source, make("span", column.what, { class: "what" }), make("span", `${column.where} ${column.unit}`, { class: "where" }));
   return head;
 }
 
 function modelCell(row) {
   const cell = make("span");
   cell.append(make("a", row.model, { href: `models/${encodeURIComponent(row.page)}.html` }));
+  if (row.own) cell.append(" ", make("span", "own", { class: "kind measured" }));
   if (row.suspected.length) {
     const title = row.suspected.join(", ");
     cell.append(" ", make("span", "masking suspected", { class: "finding suspect", title }));
@@ -65,51 +74,62 @@ function figureCell(figure) {
 
 // DataTables resolves HTML entities in the texts that it searches.
 const searched = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-const text = (name, shown) => ({
-  data: name,
-  type: "string",
-  render: (words, type, row) => (type === "display" ? shown(row) : type === "filter" ? searched(words) : words),
+const text = (words, shown) => ({
+  data: null,
+  type: "words",
+  render: (_, type, row) => (type === "display" ? shown(row) : type === "filter" ? searched(words(row)) : [row.own, words(row)]),
 });
 
-const figures = ({ place, label, kind, protocol, higher_is_better }) => ({
+const linkCell = ([address, words]) => make("a", words, { href: address, rel: "noreferrer" });
+const fact = (place) => place === PAPER
+  ? text((row) => row.facts[PAPER][1] ?? "", (row) => (row.facts[PAPER] ? linkCell(row.facts[PAPER]) : ""))
+  : text((row) => row.facts[place], (row) => make("span", row.facts[place]));
+
+const figures = ({ place, what, where, kind, protocol, higher_is_better }) => ({
   data: null,
-  ariaTitle: `${label}, ${kind}, ${protocol}`,
+  ariaTitle: `${what}, ${where}, ${kind}, ${protocol}`,
   type: "figure",
   searchable: false,
   className: "number",
   orderSequence: higher_is_better ? ["desc", "asc"] : ["asc", "desc"],
   render: (_, type, row) => {
     const figure = row.figures.get(place);
-    return type === "display" ? figureCell(figure) : figure?.[VALUE] ?? null;
+    return type === "display" ? figureCell(figure) : [row.own, figure?.[VALUE] ?? null];
   },
 });
 
-// The column by which the table is sorted at first comes first.
+// The column by which the table is sorted at first comes first, then those with numbers of own models; claims come last.
 function draw(board) {
-  const columns = chosen(board).sort((a, b) => (b === board.columns[board.first]) - (a === board.columns[board.first]));
-  const places = columns.map((column) => column.place);
+  const rows = filtered(board), first = board.columns[board.first];
+  const own = new Set(rows.filter((row) => row.own).flatMap((row) => [...row.figures.keys()]));
+  const order = (column) => (column === first ? 0 : own.has(column.place) ? 1 : column.kind === "claimed" ? 3 : 2);
+  const columns = chosen(board, rows).sort((a, b) => order(a) - order(b));
+  const facts = FACTS.map((_, place) => place).filter((place) => rows.some((row) => row.facts[place]));
   byId("board").replaceChildren(); // stop measuring the old table, and do not measure the new one before it is complete
   table?.destroy();
-  const element = make("table", "", { id: "models" });
+  const element = make("table", "", { id: "models", class: columns.length > 6 ? "wide" : "" });
   const head = element.createTHead().insertRow();
   for (const label of LEADING) head.append(make("th", label, { scope: "col" }));
-  head.append(...columns.map(heading));
+  head.append(...columns.map(heading), ...facts.map((place) => make("th", FACTS[place], { scope: "col", class: "fact" })));
   element.append(make("caption", board.title));
-  const frame = make("div");
+  const frame = make("div"), before = LEADING.length;
   frame.append(element);
   table = new DataTable(element, {
-    data: board.rows.filter((row) => places.some((place) => row.figures.has(place))),
+    data: rows.filter((row) => columns.some(({ place }) => row.figures.has(place))),
     columns: [
       { data: null, defaultContent: "", type: "string", searchable: false, orderable: false, className: "number rank" },
-      { ...text("model", modelCell), className: "model", cellType: "th",
+      { ...text((row) => `${row.model} ${row.id} ${row.family}`, modelCell), className: "model", cellType: "th",
         createdCell: (cell) => cell.setAttribute("scope", "row") },
-      text("family", (row) => make("span", row.family)), text("defense", (row) => make("span", row.defense)),
       ...columns.map(figures),
+      ...facts.map((place) => ({ ...fact(place), className: "fact" })),
     ],
-    order: columns.slice(0, 1).map((column) => [LEADING.length, column.higher_is_better ? "desc" : "asc"]),
+    order: columns.slice(0, 1).map((column) => [before, column.higher_is_better ? "desc" : "asc"]),
     rowCallback(line, row) {
-      const [sorted] = this.api().order().flat();
-      line.cells[0].textContent = row.figures.get(columns[sorted - LEADING.length]?.place)?.[RANKS] ?? "";
+      const sorted = this.api().order().flat()[0];
+      line.cells[0].textContent = row.figures.get(columns[sorted - before]?.place)?.[RANKS] ?? "";
+    },
+    drawCallback() {
+      byId("elsewhere").hidden = this.api().rows({ search: "applied" }).count() > 0;
     },
     search: { search: byId("search").value },
     autoWidth: false,
@@ -143,37 +163,43 @@ function offer(id, values) {
   select.value = names.includes(before) ? before : "";
 }
 
-const rowsRead = {};
-async function rowsOf(board) {
-  rowsRead[board.figures] ??= (await data(board.figures)).map(row);
-  return board.models.map((place) => rowsRead[board.figures][place]);
+// The address of the page says what was chosen, so that it can be kept.
+const CHOICES = [...FILTERS, "benchmark", "kind", "search"];
+function keep() {
+  const kept = new URLSearchParams(CHOICES.map((name) => [name, byId(name).value]).filter(([, value]) => value));
+  if (kept.size || location.hash) history.replaceState(null, "", `#${kept}`);
+  byId("elsewhere").querySelector("a").href = `index.html#${new URLSearchParams({ q: byId("search").value })}`;
 }
 
-async function whole(name) {
-  const board = await data(name);
-  board.rows ??= await rowsOf(board);
-  return board;
+function choose(board) {
+  const wanted = new URLSearchParams(location.hash.slice(1));
+  for (const name of FILTERS) offer(name, board.rows.map((row) => row[name]));
+  offer("benchmark", board.columns.map((column) => column.benchmark));
+  offer("kind", board.columns.map((column) => column.kind));
+  for (const name of CHOICES) {
+    const offered = byId(name).options;
+    const value = wanted.get(name) ?? "";
+    byId(name).value = !offered || [...offered].some((option) => option.value === value) ? value : "";
+  }
+  keep();
 }
 
 async function show() {
-  const name = byId("columns").value;
-  const board = await whole(name).catch((error) => error);
-  if (name !== byId("columns").value) return; // other columns have been chosen meanwhile
-  if (board instanceof Error) {
-    byId("notes").replaceChildren();
-    byId("board").replaceChildren(make("p", board.message, { role: "alert" }));
-    return;
+  byId("board").replaceChildren(make("p", "Loading …", { class: "lead" }));
+  try {
+    const board = await data(byId("board").dataset.name);
+    board.rows = board.rows.map((item) => (Array.isArray(item) ? row(item) : item));
+    choose(board);
+    draw(board);
+    for (const id of [...FILTERS, "benchmark", "kind", "every"]) byId(id).addEventListener("change", () => { keep(); draw(board); });
+    byId("search").addEventListener("input", () => { keep(); table.search(byId("search").value).draw(); });
+    addEventListener("hashchange", () => { choose(board); draw(board); });
+  } catch (error) {
+    byId("board").replaceChildren(make("p", error.message, { role: "alert" }));
   }
-  offer("family", board.rows.map((row) => row.family));
-  offer("defense", board.rows.map((row) => row.defense));
-  offer("benchmark", board.columns.map((column) => column.benchmark));
-  draw(board);
 }
 
 addEventListener("DOMContentLoaded", () => {
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
-  for (const id of ["columns", "benchmark", "kind", "every"]) byId(id).addEventListener("change", show);
-  for (const id of ["family", "defense"]) byId(id).addEventListener("change", () => table.draw());
-  byId("search").addEventListener("input", () => table?.search(byId("search").value).draw());
   show();
 });

@@ -111,6 +111,8 @@ def build_from_card(file: Path, weights: Path, source: str, request: ModelReques
         class_names=card.class_names,
         notes=notes,
         all_loaded=True,
+        architecture=card.architecture,
+        defense=card.defense,
     )
 
 
