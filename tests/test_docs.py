@@ -37,6 +37,7 @@ from robustbench_eff.registry.suites import SUITES
 from robustbench_eff.scores.masking_checks import CHECKS
 from robustbench_eff.scores.one_pixel import UNLIKE_THE_PAPER
 from running import accuracies
+from site_pages import api, tables
 from small_models import USER_MODEL
 
 ROOT = Path(__file__).parents[1]
@@ -57,7 +58,7 @@ LISTED: dict[str, Any] = {
     "suites.md": SUITES,
     "metrics.md": METRICS,
     "settings.md": [field.name for kind in (Settings, TrainSettings) for field in dataclasses.fields(kind)],
-    "commands.md": [name for name, _ in render_reference.commands()],
+    "commands.md": [name for name, _ in tables.commands()],
 }
 """What each reference page must name."""
 FILE = re.compile(r"[a-z_][\w./-]*/[\w.-]+\.(py|md|yaml|json|sh)|[a-z_]+/")
@@ -66,7 +67,9 @@ FILE = re.compile(r"[a-z_][\w./-]*/[\w.-]+\.(py|md|yaml|json|sh)|[a-z_]+/")
 
 @pytest.fixture(scope="module")
 def reference() -> dict[str, str]:
-    return render_reference.pages()
+    return render_reference.pages(
+        {f"{kind.folder}/{name}": "" for kind in render_reference.kinds() for name in kind.names}
+    )
 
 
 def first_column(document: str, header: str) -> list[str]:
@@ -79,7 +82,7 @@ def command_options() -> dict[str, set[str]]:
     """The options of every command by the words that call it."""
     return {
         name: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        for name, command in render_reference.commands()
+        for name, command in tables.commands()
     }
 
 
@@ -117,10 +120,10 @@ def test_every_option_of_every_command_has_a_line_and_a_meaning(reference: dict[
 
 
 def test_every_public_name_is_on_an_api_page(reference: dict[str, str]) -> None:
-    for module in render_reference.API:
-        page = reference[render_reference.api_file(module)]
-        for name in render_reference.public_names(module):
-            home = render_reference.defined_in(module, name)
+    for module in api.API:
+        page = reference[api.api_file(module)]
+        for name in api.public_names(module):
+            home = api.defined_in(module, name)
             assert f"::: {home}.{name}" in page or f"## {name}" in page, (module, name)
             assert hasattr(importlib.import_module(home or module), name)
 
@@ -188,7 +191,7 @@ def test_every_flag_is_explained_with_what_to_do() -> None:
 def test_every_kind_of_plugin_is_described() -> None:
     batteries = [name for name in vars(testing) if name.endswith("_CHECKS")]
     for page in ("docs/design.md", "docs/plugins.md"):
-        names = {f"`{name}`" for name in (*(table.group for table in render_reference.registry_tables()), *batteries)}
+        names = {f"`{name}`" for name in (*(table.group for table in tables.registry_tables()), *batteries)}
         assert {name for name in names if name not in WRITTEN[page]} == set(), page
 
 
@@ -213,7 +216,7 @@ def test_every_option_named_in_the_documentation_exists() -> None:
 
 
 def test_every_command_named_in_the_documentation_exists() -> None:
-    commands = {name: set(getattr(command, "commands", {})) for name, command in render_reference.commands()}
+    commands = {name: set(getattr(command, "commands", {})) for name, command in tables.commands()}
     for page, text in WRITTEN.items():
         for first, second in re.findall(r"(?<![/\w.-])robust-eval ([a-z]+)(?: ([a-z]+))?(?![\w.=:-])", text):
             assert first in commands["robust-eval"], (page, first)
@@ -294,7 +297,10 @@ def test_every_page_is_reachable_from_the_navigation(reference: dict[str, str]) 
     records = set(re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", WRITTEN["docs/decisions/index.md"]))
     listed |= {f"decisions/{record}" for record in records}
     existing = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md") if "reference" not in path.parts}
-    assert listed == existing | {f"reference/{name}" for name in reference}
+    components = {
+        f"reference/{name}" for text in reference.values() for name in re.findall(r"\]\((\w+/[\w.-]+\.md)\)", text)
+    }
+    assert listed | components == existing | {f"reference/{name}" for name in reference}
 
 
 def _pages(entry: Any) -> Iterator[str]:
