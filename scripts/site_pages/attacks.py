@@ -84,12 +84,9 @@ def draw_attack(name: str) -> Drawn:
     difference = adversarial - clean
     factor = max(1, min(LARGEST, int(0.5 / float(difference.abs().max().clamp_min(1e-6)))))
     grey = 0.5 + factor * difference
-    tiles = [Tile(picture(image), f"clean: {answer}") for image, answer in zip(clean, answers(clean), strict=True)]
-    tiles += [
-        Tile(picture(image), f"attacked: {answer}")
-        for image, answer in zip(adversarial, answers(adversarial), strict=True)
-    ]
-    tiles += [Tile(picture(image), f"difference × {factor}") for image in grey]
+    tiles = [Tile(picture(image), answer) for image, answer in zip(clean, answers(clean), strict=True)]
+    tiles += [Tile(picture(image), answer) for image, answer in zip(adversarial, answers(adversarial), strict=True)]
+    tiles += [Tile(picture(image), f"× {factor}") for image in grey]
     wrong = int((network()(adversarial).argmax(1) != labels).sum())
     which = "The digits of the test set of which the network is least sure" if name in WEAK else "Digits"
     caption = (
@@ -117,4 +114,6 @@ def answers(images: torch.Tensor) -> list[str]:
         images: float32 in [0, 1].
     """
     confidence, predicted = network()(images).softmax(1).max(1)
-    return [f"{label} ({share:.0%})" for label, share in zip(predicted.tolist(), confidence.tolist(), strict=True)]
+    return [
+        f"{label} ({share * 100:.0f} %)" for label, share in zip(predicted.tolist(), confidence.tolist(), strict=True)
+    ]

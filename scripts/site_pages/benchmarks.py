@@ -206,7 +206,7 @@ def _conflicts(item: Any) -> Drawn:
     for row in range(3):
         shape, texture = (plan.names[rows[row]] for rows in (plan.shapes, plan.textures))
         tiles += [Tile(picture(shapes[row]), f"shape: {shape}"), Tile(picture(textures[row]), f"texture: {texture}")]
-        tiles += [Tile(picture(conflicts[row]), f"{shape} with texture of {texture}")]
+        tiles += [Tile(picture(conflicts[row]), "conflict")]
     caption = f"The first three images of {code(item.name)}, and the digits that give shape and texture."
     return Drawn(sheet(tiles, 3, 208), caption)
 
@@ -220,7 +220,7 @@ def _corrupted(item: Any) -> Drawn:
     tiles = [Tile(picture(image), name.removesuffix("_sequence")) for name, image in changed.items()]
     shown = "the last frame of every sequence" if of_frames else "every corruption at severity 3"
     caption = f"What {code(item.name)} does to an image: {shown}, on {SIDES[constants]} × {SIDES[constants]} pixels. "
-    return Drawn(sheet(tiles, 4, 168), f"{caption}The image is none of the benchmark's but a {CREDIT}.")
+    return Drawn(sheet(tiles, 3, 224), f"{caption}The image is none of the benchmark's but a {CREDIT}.")
 
 
 def _corruptions(names: Sequence[str], constants: str, jpeg_quality: int | None) -> dict[str, torch.Tensor]:

@@ -68,7 +68,7 @@ def draw_defense(name: str) -> Drawn:
     for number, images in enumerate(different, 1):
         rows["input" if len(different) == 1 else f"input {number}"] = images
     tiles = [
-        Tile(picture(image), f"{text} of class {label}" if text == "image" else text)
+        Tile(picture(image), f"class {label}" if text == "image" else text)
         for text, images in rows.items()
         for image, label in zip(images[:SHOWN], batch.labels, strict=False)
     ]
@@ -79,7 +79,7 @@ def draw_defense(name: str) -> Drawn:
         difference = different[-1] - batch.images[:SHOWN]
         if (largest := float(difference.abs().max())) < SMALL:
             factor = max(1, min(LARGEST, int(0.5 / largest)))
-            tiles += [Tile(picture(0.5 + factor * image), f"difference × {factor}") for image in difference]
+            tiles += [Tile(picture(0.5 + factor * image), f"× {factor}") for image in difference]
             caption += f", and how the last differs from the shifted digits, times {factor} on grey"
     return Drawn(sheet(tiles, SHOWN, 160), f"{caption}.")
 

@@ -12,8 +12,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-GAP, LINE, FONT = 8, 26, 16
-"""Pixels: gap between tiles, height of the text under a tile, and size of its letters."""
+GAP, LINE, FONT = 8, 34, 22
+"""Pixels: gap between tiles, height of the text under a tile, and size of its letters, which a telephone shows
+at half their size."""
 
 
 class Tile(NamedTuple):
