@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib.util
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -42,12 +43,16 @@ from small_models import USER_MODEL
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in DOCS.rglob("*.md") if "reference" not in path.parts}
+GENERATED = {"notebooks", "reference"}
+"""Folders of pages that the build writes."""
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text() for path in DOCS.rglob("*.md") if GENERATED.isdisjoint(path.parts)
+}
 FRONT = {name: (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")}
 WRITTEN = PAGES | FRONT
 """Every page that is written by hand."""
-OTHER_TOOLS = {"--nproc-per-node", "--multi_gpu", "--num_processes", "--no_python", "--cpu"}
-"""Options of torchrun and accelerate."""
+OTHER_TOOLS = {"--nproc-per-node", "--multi_gpu", "--num_processes", "--no_python", "--cpu", "--signal"}
+"""Options of torchrun, accelerate and timeout."""
 EXAMPLES = {"NAME", "path/to", "acme"}
 """What stands for a name of the reader's own."""
 LISTED: dict[str, Any] = {
@@ -225,7 +230,10 @@ def test_every_command_named_in_the_documentation_exists() -> None:
 
 
 def test_every_spec_text_in_the_documentation_builds() -> None:
-    text = "\n".join(WRITTEN.values())
+    programs = re.compile(
+        r'^```python title=".*?^```$', re.MULTILINE | re.DOTALL
+    )  # they run in tests/test_tutorials.py
+    text = programs.sub("", "\n".join(WRITTEN.values()))
     found = set(re.findall(r"(?<![\w.:/])([a-z]\w*)\(([a-z]\w*=[^()…]*)\)", text))
     assert len(found) > 20
     for name, fields in found:
@@ -296,7 +304,8 @@ def test_every_page_is_reachable_from_the_navigation(reference: dict[str, str]) 
     listed = set(_pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
     records = set(re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", WRITTEN["docs/decisions/index.md"]))
     listed |= {f"decisions/{record}" for record in records}
-    existing = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md") if "reference" not in path.parts}
+    existing = {name.removeprefix("docs/") for name in PAGES}
+    existing |= {f"notebooks/{path.stem}.md" for path in DOCS.glob("notebooks/*.ipynb")}
     components = {
         f"reference/{name}" for text in reference.values() for name in re.findall(r"\]\((\w+/[\w.-]+\.md)\)", text)
     }
@@ -309,6 +318,12 @@ def _pages(entry: Any) -> Iterator[str]:
     else:
         for child in entry.values() if isinstance(entry, dict) else entry:
             yield from _pages(child)
+
+
+def test_notebooks_are_kept_without_outputs_which_the_build_makes() -> None:
+    for path in DOCS.glob("notebooks/*.ipynb"):
+        for cell in json.loads(path.read_text())["cells"]:
+            assert not cell.get("outputs") and cell.get("execution_count") is None, path.name
 
 
 # --- The examples run ---

@@ -1,7 +1,7 @@
 """The tutorials of the documentation run as they stand, and print what they say they print.
 
-A block with a title is a file, a block of `bash` is run, and a block of `text` shows lines of its output, in order: `…` stands
-for anything, and a number may differ a little, because processors round differently.
+A block with a title is a file, a block of `bash` is run, and a block of `text` shows lines of its output, in order: `…`
+stands for anything, and a number may differ a little, because processors round differently.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def fits(shown: str, printed: str) -> bool:
         for part in re.split(rf"(…|{NUMBER.pattern})", shown)
     )
     found = re.fullmatch(pattern, printed)
-    parts = [part for part in re.findall(rf"…|{NUMBER.pattern}", shown)]
+    parts = re.findall(rf"…|{NUMBER.pattern}", shown)
     return found is not None and all(
         part == "…" or abs(float(part) - float(value)) <= TOLERANCE
         for part, value in zip(parts, found.groups(), strict=True)
