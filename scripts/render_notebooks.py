@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +26,8 @@ NOTEBOOKS = ROOT / "docs" / "notebooks"
 KEPT = ROOT / "build" / "notebooks"
 SOURCES = ("attacks", "corruptions", "robustbench_eff", "scripts")
 """Folders whose files decide what a page shows, besides its notebook."""
+FRAME = re.compile(r'<div>\n<style scoped>.*?</style>\n<table border="1" class="dataframe">', re.DOTALL)
+"""The beginning of a data frame, which pandas styles itself."""
 TIMEOUT = 300
 """Seconds after which a cell fails, generous because the machine may be busy."""
 
@@ -61,7 +64,7 @@ def _render(notebook: Path, state: Path) -> None:
     for name, content in resources["outputs"].items():
         (pages / name).parent.mkdir(parents=True, exist_ok=True)
         (pages / name).write_bytes(content)
-    title, _, rest = text.partition("\n")
+    title, _, rest = FRAME.sub('<div class="frame">\n<table>', text).partition("\n")
     link = f"This page is a [notebook]({notebook.name}), run when the site was built."
     pages.mkdir(parents=True, exist_ok=True)
     (pages / f"{notebook.stem}.md").write_text(f"{title}\n\n{link}\n{rest}")

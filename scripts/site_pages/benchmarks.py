@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from . import shipped
 from .corruptions import SIDES, picture_tensor, uncompiled
 from .drawing import Tile, picture, sheet
-from .markdown import code, figure, heading, linked_summaries, page, plain, prose, sentence, shell, table
+from .markdown import code, figure, heading, linked_summaries, number, page, plain, prose, sentence, shell, table
 from .pictures import Drawn
 from .shipped import CREDIT, PHOTOGRAPH, digits
 
@@ -98,7 +99,7 @@ def _facts(item: Any) -> Iterator[tuple[str, str]]:
     yield "Images", sentence(plain(item.title))
     yield "Size", sentence(item.size)
     yield "Licence", sentence(item.licence)
-    yield "Where to get them", sentence(item.download_url)
+    yield "Where to get them", re.sub(r"(https://[^\s;,)]+)", r"<\1>", item.download_url)
     source = _source(item)
     if item.label_space != "digits":
         fetch = f" With `--data {item.name}=FOLDER --download` it is downloaded." if item.files else ""
@@ -110,7 +111,7 @@ def _facts(item: Any) -> Iterator[tuple[str, str]]:
     yield "Classes", _classes(item)
     yield "Split", sentence(code(item.split))
     yield "Geometry", sentence("the model's own" if item.geometry is None else str(item.geometry))
-    radii = "; ".join(f"{norm} {_radius(radius)}" for norm, radius in item.usual_radii.items())
+    radii = "; ".join(f"{norm} {number(radius)}" for norm, radius in item.usual_radii.items())
     yield "Usual radius", f"{radii}. An attack whose text states no `eps` gets it." if radii else ""
     made_from = item.source_benchmark if item.source_benchmark not in (None, *same) else None
     yield "Made from", f"the images of {_links([made_from])}." if made_from else ""
@@ -130,11 +131,6 @@ def _classes(item: Any) -> str:
     names = sorted(item.class_index(), key=item.class_index().get)
     listed = f": {', '.join(names)}" if 0 < len(names) <= MOST_CLASSES else ", the outputs of the model"
     return f"{item.num_classes}{listed}."
-
-
-def _radius(radius: float) -> str:
-    levels = radius * 255
-    return f"{round(levels)}/255" if abs(levels - round(levels)) < 1e-9 else f"{radius:g}"
 
 
 def _links(names: Sequence[str]) -> str:

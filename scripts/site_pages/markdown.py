@@ -107,14 +107,18 @@ def value(value: Any, show_none: bool = False) -> str:
     if value is None or value is False or isinstance(value, ModuleType):
         return code(repr(value)) if show_none else ""
     if isinstance(value, float):
-        return code(_number(value))
+        return code(number(value))
     if isinstance(value, tuple) and all(isinstance(part, float) for part in value):
-        return code(f"[{', '.join(map(_number, value))}]")
+        return code(f"[{', '.join(map(number, value))}]")
     return code(value if isinstance(value, str) else repr(value))
 
 
-def _number(value: float) -> str:
-    """A number as a user writes it: radii of 8-bit images as fractions of 255, and no fraction such as 0.8."""
+def number(value: float) -> str:
+    """Return a number as a user writes it: small fractions of 255, which are radii, as such fractions.
+
+    Args:
+        value: Any number.
+    """
     levels = value * 255
     return f"{round(levels)}/255" if 0 < levels <= 32.5 and abs(levels - round(levels)) < 1e-9 else f"{value:.6g}"
 
