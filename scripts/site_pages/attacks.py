@@ -88,6 +88,7 @@ def draw_attack(name: str) -> Drawn:
     tiles += [Tile(picture(image), answer) for image, answer in zip(adversarial, answers(adversarial), strict=True)]
     tiles += [Tile(picture(image), f"× {factor}") for image in grey]
     wrong = int((network()(adversarial).argmax(1) != labels).sum())
+    assert wrong, f"{text(name)} fools the network with none of the digits: the picture would be empty"
     which = "The digits of the test set of which the network is least sure" if name in WEAK else "Digits"
     caption = (
         f"{which}, with what {code(NETWORK)} says of them and how surely; the same after {code(text(name))}; and the "
