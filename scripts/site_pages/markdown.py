@@ -162,14 +162,14 @@ def linked_summaries(rows: Mapping[str, Any], folder: str) -> Iterator[tuple[str
 
 
 def heading(name: str, index: str, row: Any) -> list[str]:
-    """Return the first lines of the page of a component: a way back, the name and the summary.
+    """Return the first lines of the page of a component: its name, the summary and a way back.
 
     Args:
         name: Name of the component.
         index: Title of the page that lists all of its kind, `Attacks` for `attacks.md`.
         row: Row of the registry.
     """
-    return [f"[{index}](../{index.lower()}.md)", "", f"# {name}", "", sentence(plain(row.summary)), ""]
+    return [f"# {name}", "", f"{sentence(plain(row.summary))} [All {index.lower()}](../{index.lower()}.md).", ""]
 
 
 def figure(file: str, caption: str | None) -> list[str]:
