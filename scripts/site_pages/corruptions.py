@@ -92,17 +92,18 @@ def _text(name: str, severities: Mapping[str, Any]) -> str:
 
 
 def _constants(levels: Mapping[str, Any]) -> Iterator[list[str]]:
+    """A row for each set of constants, or for each named constant of a set: its name, and its value at every level."""
     for name, values in levels.items():
-        yield [code(name), *(plain(_written(value)) for value in values)]
+        for field in getattr(values[0], "_fields", ("",)):
+            shown = [_written(getattr(value, field) if field else value) for value in values]
+            yield [f"{code(name)} {field.replace('_', ' ')}".rstrip(), *shown]
 
 
 def _written(value: Any) -> str:
-    """A constant, the fields of one below each other, without the last digits of binary fractions."""
-    if hasattr(value, "_asdict"):
-        return "<br>".join(f"{key.replace('_', ' ')} {_written(part)}" for key, part in value._asdict().items())
+    """A constant without the last digits of binary fractions."""
     if isinstance(value, tuple):
         return ", ".join(map(_written, value))
-    return f"{value:.6g}" if isinstance(value, float) else str(value).replace("True", "yes").replace("False", "no")
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else f"{value:.6g}"
 
 
 def draw_corruption(name: str) -> Drawn | None:
@@ -151,10 +152,11 @@ def sequence_page(name: str, caption: str | None) -> str:
     lines = [*heading(name, "Corruptions", row), *figure(f"{name}.jpg", caption)]
     lines += shell(f"robust-eval --model MODEL --data mine=FOLDER --corruption {name}")
     lines += [*prose(plain(_docstring(row.path))), "", "## Difficulties", ""]
+    frames = "; ".join(f"{count} for {code(name)}" for name, count in kernel.frames.items())
+    lines += [f"Frames: {frames}.", ""]
     most = max(map(len, kernel.difficulties.values()))
-    rows = [[*cells[:1], str(kernel.frames[key]), *cells[1:], *[""] * (most + 1 - len(cells))]
-            for key, cells in zip(kernel.difficulties, _constants(kernel.difficulties), strict=True)]  # fmt: skip
-    lines += table(("constants", "frames", *(f"difficulty {number}" for number in range(1, most + 1))), rows)
+    rows = [[*row, *[""] * (most + 1 - len(row))] for row in _constants(kernel.difficulties)]
+    lines += table(("constants", *(f"difficulty {number}" for number in range(1, most + 1))), rows)
     compared = "the first frame, because every frame is a draw of its own" if kernel.noise else "the frame before"
     lines += ["", f"Each frame is compared with {compared}. [Scores](../../scores.md) explains the flip probability."]
     return page(lines)
