@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 import render_layouts
 import render_reference
@@ -38,7 +39,7 @@ from robustbench_eff.registry.suites import SUITES
 from robustbench_eff.scores.masking_checks import CHECKS
 from robustbench_eff.scores.one_pixel import UNLIKE_THE_PAPER
 from running import accuracies
-from site_pages import api, tables
+from site_pages import api, pictures, tables
 from small_models import USER_MODEL
 
 ROOT = Path(__file__).parents[1]
@@ -207,6 +208,24 @@ def test_the_floors_of_the_architecture_are_the_tested_ones() -> None:
     assert re.findall(r"^\| `(\w+)/` \|", design, re.MULTILINE) == rooms
     drawn = re.findall(r'font-weight="600">(\w+)<', (DOCS / "architecture.svg").read_text())
     assert drawn == rooms
+
+
+def test_a_picture_is_drawn_once_for_each_state_of_the_code(tmp_path: Path) -> None:
+    drawn: list[str] = []
+
+    def draw(name: str) -> pictures.Drawn | None:
+        drawn.append(name)
+        return None if name == "hidden" else pictures.Drawn(Image.new("RGB", (2, 2)), f"of {name}")
+
+    def captions(sources: tuple[str, ...]) -> dict[str, str]:
+        kind = pictures.Kind("kinds", ("shown", "hidden"), draw, lambda name, caption: "", sources, ".png")
+        return pictures.captions([kind], tmp_path / "kept", tmp_path / "out")
+
+    assert captions(("docs/decisions",)) == captions(("docs/decisions",)) == {"kinds/shown": "of shown"}
+    assert (tmp_path / "out" / "kinds" / "shown.png").exists()
+    assert captions(("attacks",)) == {"kinds/shown": "of shown"}
+    assert drawn == ["shown", "hidden"] * 2
+    assert len(list((tmp_path / "kept" / "kinds").iterdir())) == 1
 
 
 # --- Everything that is named exists ---

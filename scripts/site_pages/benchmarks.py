@@ -102,7 +102,7 @@ def _facts(item: Any) -> Iterator[tuple[str, str]]:
     yield "Where to get them", re.sub(r"(https://[^\s;,)]+)", r"<\1>", item.download_url)
     source = _source(item)
     if item.label_space != "digits":
-        fetch = f" With `--data {item.name}=FOLDER --download` it is downloaded." if item.files else ""
+        fetch = f" With `--data {source}=FOLDER --download` it is downloaded." if item.files else ""
         yield (
             "How to pass them",
             f"`--data {source}=PATH`, or the variable `{locations.variable(source)}`; PATH is in one of the layouts "
@@ -127,7 +127,7 @@ def _facts(item: Any) -> Iterator[tuple[str, str]]:
 
 def _classes(item: Any) -> str:
     if item.class_map is not None:
-        return sentence(f"{item.num_classes}: {item.class_map()}")
+        return sentence(str(item.class_map()))
     names = sorted(item.class_index(), key=item.class_index().get)
     listed = f": {', '.join(names)}" if 0 < len(names) <= MOST_CLASSES else ", the outputs of the model"
     return f"{item.num_classes}{listed}."
