@@ -36,9 +36,10 @@ check: $(VENV)/.dev docs
 	$(BIN)/mypy
 	$(BIN)/basedpyright
 
-# Reference pages are written from the code, then the site: build/site/index.html. Needs no network.
+# Reference pages are written from the code and notebooks are run, then the site: build/site/index.html. Needs no network.
 docs: $(VENV)/.dev
 	$(BIN)/python scripts/render_reference.py
+	$(BIN)/python scripts/render_notebooks.py
 	$(BIN)/zensical build --strict --clean
 
 coverage: $(VENV)/.dev

@@ -35,6 +35,7 @@ class APGD:
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
     loss: Literal["ce", "dlr"] = "ce"
     """Cross-entropy, or the difference of logits ratio."""
     iterations: int = 100

@@ -37,6 +37,7 @@ class APGDT:
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
     targets: int = 9
     """Number of target classes."""
     iterations: int = 100

@@ -40,6 +40,7 @@ class AutoAttack:
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
     variant: Literal["standard", "plus", "rand"] = "standard"
     """The list of attacks."""
 

@@ -30,6 +30,7 @@ class BIM:
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
     steps: int = 10
     """Number of gradient steps."""
     step_size: float | None = None

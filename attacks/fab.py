@@ -33,6 +33,7 @@ class FAB:
     eps: float | None = 4 / 255
     """Radius within which a point counts, in units of [0, 1] pixels; None searches for the closest one anywhere."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
     iterations: int = 100
     """Number of steps of each restart."""
     restarts: int = 1

@@ -36,6 +36,7 @@ class FABT:
     eps: float | None = 4 / 255
     """Radius within which a point counts, in units of [0, 1] pixels; None searches for the closest one anywhere."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
     targets: int = 9
     """Number of target classes."""
     iterations: int = 100

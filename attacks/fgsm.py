@@ -32,6 +32,7 @@ class FGSM:
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
 
     def __post_init__(self) -> None:
         Threat(self.norm, self.eps)

@@ -54,6 +54,7 @@ class FMN:
     eps: float | None = None
     """Radius within which a point counts, in units of [0, 1] pixels; None searches for the closest one anywhere."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
     steps: int = 100
     """Number of iterates."""
     step_size: float = 1.0

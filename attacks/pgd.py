@@ -51,6 +51,7 @@ class PGD:
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
     steps: int = 10
     """Number of gradient steps of each restart."""
     step_size: float | None = None

@@ -36,6 +36,7 @@ class PyAutoAttack:
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
 
     def __post_init__(self) -> None:
         if self.name not in VARIANTS + PARTS:

@@ -37,6 +37,7 @@ class SecurityCurve:
     eps: tuple[float, ...] = (1 / 255, 2 / 255, 4 / 255, 8 / 255, 16 / 255)
     """Increasing radii, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
     steps: int = 20
     """Gradient steps in each ball, of length 2.5 eps / steps."""
 

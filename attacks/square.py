@@ -63,6 +63,7 @@ class Square:
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""
     norm: LpNorm = "linf"
+    """Norm of the ball."""
     queries: int = 5000
     """Forward passes per sample in each restart, including the start."""
     p_init: float = 0.8

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from render_reference import table
+from site_pages.markdown import table
 
 PAGE = Path(__file__).parents[1] / "docs" / "data.md"
 BEGIN, END = "<!-- layouts: written by scripts/render_layouts.py -->", "<!-- end of layouts -->"

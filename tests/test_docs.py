@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import dataclasses
 import importlib.util
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 import render_layouts
 import render_reference
@@ -37,16 +39,21 @@ from robustbench_eff.registry.suites import SUITES
 from robustbench_eff.scores.masking_checks import CHECKS
 from robustbench_eff.scores.one_pixel import UNLIKE_THE_PAPER
 from running import accuracies
+from site_pages import api, pictures, tables
 from small_models import USER_MODEL
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
-PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in DOCS.rglob("*.md") if "reference" not in path.parts}
+GENERATED = {"notebooks", "reference"}
+"""Folders of pages that the build writes."""
+PAGES = {
+    str(path.relative_to(ROOT)): path.read_text() for path in DOCS.rglob("*.md") if GENERATED.isdisjoint(path.parts)
+}
 FRONT = {name: (ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")}
 WRITTEN = PAGES | FRONT
 """Every page that is written by hand."""
-OTHER_TOOLS = {"--nproc-per-node", "--multi_gpu", "--num_processes", "--no_python", "--cpu"}
-"""Options of torchrun and accelerate."""
+OTHER_TOOLS = {"--nproc-per-node", "--multi_gpu", "--num_processes", "--no_python", "--cpu", "--signal"}
+"""Options of torchrun, accelerate and timeout."""
 EXAMPLES = {"NAME", "path/to", "acme"}
 """What stands for a name of the reader's own."""
 LISTED: dict[str, Any] = {
@@ -57,7 +64,7 @@ LISTED: dict[str, Any] = {
     "suites.md": SUITES,
     "metrics.md": METRICS,
     "settings.md": [field.name for kind in (Settings, TrainSettings) for field in dataclasses.fields(kind)],
-    "commands.md": [name for name, _ in render_reference.commands()],
+    "commands.md": [name for name, _ in tables.commands()],
 }
 """What each reference page must name."""
 FILE = re.compile(r"[a-z_][\w./-]*/[\w.-]+\.(py|md|yaml|json|sh)|[a-z_]+/")
@@ -66,7 +73,9 @@ FILE = re.compile(r"[a-z_][\w./-]*/[\w.-]+\.(py|md|yaml|json|sh)|[a-z_]+/")
 
 @pytest.fixture(scope="module")
 def reference() -> dict[str, str]:
-    return render_reference.pages()
+    return render_reference.pages(
+        {f"{kind.folder}/{name}": "" for kind in render_reference.kinds() for name in kind.names}
+    )
 
 
 def first_column(document: str, header: str) -> list[str]:
@@ -79,7 +88,7 @@ def command_options() -> dict[str, set[str]]:
     """The options of every command by the words that call it."""
     return {
         name: {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
-        for name, command in render_reference.commands()
+        for name, command in tables.commands()
     }
 
 
@@ -117,10 +126,10 @@ def test_every_option_of_every_command_has_a_line_and_a_meaning(reference: dict[
 
 
 def test_every_public_name_is_on_an_api_page(reference: dict[str, str]) -> None:
-    for module in render_reference.API:
-        page = reference[render_reference.api_file(module)]
-        for name in render_reference.public_names(module):
-            home = render_reference.defined_in(module, name)
+    for module in api.API:
+        page = reference[api.api_file(module)]
+        for name in api.public_names(module):
+            home = api.defined_in(module, name)
             assert f"::: {home}.{name}" in page or f"## {name}" in page, (module, name)
             assert hasattr(importlib.import_module(home or module), name)
 
@@ -189,7 +198,7 @@ def test_every_flag_is_explained_with_what_to_do() -> None:
 def test_every_kind_of_plugin_is_described() -> None:
     batteries = [name for name in vars(testing) if name.endswith("_CHECKS")]
     for page in ("docs/design.md", "docs/plugins.md"):
-        names = {f"`{name}`" for name in (*(table.group for table in render_reference.registry_tables()), *batteries)}
+        names = {f"`{name}`" for name in (*(table.group for table in tables.registry_tables()), *batteries)}
         assert {name for name in names if name not in WRITTEN[page]} == set(), page
 
 
@@ -200,6 +209,24 @@ def test_the_floors_of_the_architecture_are_the_tested_ones() -> None:
     assert re.findall(r"^\| `(\w+)/` \|", design, re.MULTILINE) == rooms
     drawn = re.findall(r'font-weight="600">(\w+)<', (DOCS / "architecture.svg").read_text())
     assert drawn == rooms
+
+
+def test_a_picture_is_drawn_once_for_each_state_of_the_code(tmp_path: Path) -> None:
+    drawn: list[str] = []
+
+    def draw(name: str) -> pictures.Drawn | None:
+        drawn.append(name)
+        return None if name == "hidden" else pictures.Drawn(Image.new("RGB", (2, 2)), f"of {name}")
+
+    def captions(sources: tuple[str, ...]) -> dict[str, str]:
+        kind = pictures.Kind("kinds", ("shown", "hidden"), draw, lambda name, caption: "", sources, ".png")
+        return pictures.captions([kind], tmp_path / "kept", tmp_path / "out")
+
+    assert captions(("docs/decisions",)) == captions(("docs/decisions",)) == {"kinds/shown": "of shown"}
+    assert (tmp_path / "out" / "kinds" / "shown.png").exists()
+    assert captions(("attacks",)) == {"kinds/shown": "of shown"}
+    assert drawn == ["shown", "hidden"] * 2
+    assert len(list((tmp_path / "kept" / "kinds").iterdir())) == 1
 
 
 # --- Everything that is named exists ---
@@ -214,7 +241,7 @@ def test_every_option_named_in_the_documentation_exists() -> None:
 
 
 def test_every_command_named_in_the_documentation_exists() -> None:
-    commands = {name: set(getattr(command, "commands", {})) for name, command in render_reference.commands()}
+    commands = {name: set(getattr(command, "commands", {})) for name, command in tables.commands()}
     for page, text in WRITTEN.items():
         for first, second in re.findall(r"(?<![/\w.-])robust-eval ([a-z]+)(?: ([a-z]+))?(?![\w.=:-])", text):
             assert first in commands["robust-eval"], (page, first)
@@ -223,7 +250,10 @@ def test_every_command_named_in_the_documentation_exists() -> None:
 
 
 def test_every_spec_text_in_the_documentation_builds() -> None:
-    text = "\n".join(WRITTEN.values())
+    programs = re.compile(
+        r'^```python title=".*?^```$', re.MULTILINE | re.DOTALL
+    )  # they run in tests/test_tutorials.py
+    text = programs.sub("", "\n".join(WRITTEN.values()))
     found = set(re.findall(r"(?<![\w.:/])([a-z]\w*)\(([a-z]\w*=[^()…]*)\)", text))
     assert len(found) > 20
     for name, fields in found:
@@ -294,8 +324,12 @@ def test_every_page_is_reachable_from_the_navigation(reference: dict[str, str]) 
     listed = set(_pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
     records = set(re.findall(r"\]\((\d{4}-[\w-]+\.md)\)", WRITTEN["docs/decisions/index.md"]))
     listed |= {f"decisions/{record}" for record in records}
-    existing = {str(path.relative_to(DOCS)) for path in DOCS.rglob("*.md") if "reference" not in path.parts}
-    assert listed == existing | {f"reference/{name}" for name in reference}
+    existing = {name.removeprefix("docs/") for name in PAGES}
+    existing |= {f"notebooks/{path.stem}.md" for path in DOCS.glob("notebooks/*.ipynb")}
+    components = {
+        f"reference/{name}" for text in reference.values() for name in re.findall(r"\]\((\w+/[\w.-]+\.md)\)", text)
+    }
+    assert listed | components == existing | {f"reference/{name}" for name in reference}
 
 
 def _pages(entry: Any) -> Iterator[str]:
@@ -304,6 +338,12 @@ def _pages(entry: Any) -> Iterator[str]:
     else:
         for child in entry.values() if isinstance(entry, dict) else entry:
             yield from _pages(child)
+
+
+def test_notebooks_are_kept_without_outputs_which_the_build_makes() -> None:
+    for path in DOCS.glob("notebooks/*.ipynb"):
+        for cell in json.loads(path.read_text())["cells"]:
+            assert not cell.get("outputs") and cell.get("execution_count") is None, path.name
 
 
 # --- The examples run ---

@@ -24,8 +24,16 @@ def loop(function: Function) -> Function:
     Args:
         function: Function in the subset of Python that numba compiles.
     """
-    compiled: Function = numba.njit(nogil=True, cache=True, error_model="numpy")(function)
+    compiled: Function = _compiled(function)
     return compiled
+
+
+def _compiled(function: Callable[..., Any], **options: bool) -> Any:
+    """A compiled function, which is kept for later processes where numba finds a folder that it can write."""
+    try:
+        return numba.njit(nogil=True, cache=True, error_model="numpy", **options)(function)
+    except RuntimeError:  # no such folder: NUMBA_CACHE_DIR would name one
+        return numba.njit(nogil=True, error_model="numpy", **options)(function)
 
 
 @loop
@@ -47,7 +55,7 @@ def parallel(function: Function) -> Function:
     Args:
         function: Function in the subset of Python that numba compiles.
     """
-    compiled = numba.njit(parallel=True, nogil=True, cache=True, error_model="numpy")(function)
+    compiled = _compiled(function, parallel=True)
 
     def call(*arguments: Any) -> Any:
         threads = torch.get_num_threads()

@@ -76,8 +76,9 @@ class FingerprintRecord:
         Raises:
             StoreError: The record cannot be read.
         """
-        if not self.path.exists():
-            return None
+        with store_errors(self.path.parent, OTHER_CACHE):
+            if not self.path.exists():
+                return None
         try:
             record = json.loads(read_bytes(self.path, StoreError))
             if record.keys() <= EARLIER:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from robustbench_eff.core.errors import UsageError
@@ -84,9 +85,8 @@ def from_config() -> dict[str, str]:
     Raises:
         UsageError: The file is not YAML, or `data` is not a mapping.
     """
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "robustbench_eff" / "config.yaml"
-    for path in (Path(CONFIG), home):
-        if path.is_file():
+    for path in _config_files():
+        if _is_file(path):
             content = parse_yaml(read_text(path, UsageError), str(path), UsageError)
             if not isinstance(content, dict | None):
                 raise UsageError(f"{path} is not a YAML mapping.")
@@ -95,3 +95,17 @@ def from_config() -> dict[str, str]:
                 raise UsageError(f"{path}: data must map benchmark names to paths.")
             return {str(key): place for key, place in data.items()}
     return {}
+
+
+def _config_files() -> Iterator[Path]:
+    yield Path(CONFIG)
+    with suppress(RuntimeError):  # a user without a home folder has no file there
+        yield Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "robustbench_eff" / "config.yaml"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError as error:
+        hint = "Set XDG_CONFIG_HOME or HOME to a folder of yours."
+        raise UsageError(f"{path} cannot be read: {error.strerror}.", hint) from error

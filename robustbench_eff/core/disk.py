@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from .errors import StoreError, UsageError
+from .errors import StoreError, StoreUnavailable, UsageError
 
 OTHER_CACHE = "Set ROBUST_EVAL_CACHE to another folder."
 """What to do about a cache that cannot be used."""
@@ -43,7 +43,15 @@ def nearest(folder: Path) -> Path:
     Args:
         folder: Folder that may not exist yet.
     """
-    return next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return next(path for path in (folder, *folder.absolute().parents) if _exists(path))
+
+
+def _exists(path: Path) -> bool:
+    """Whether a path can be seen: what lies in a folder without permission cannot."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def free_bytes(folder: Path) -> int:
@@ -162,7 +170,7 @@ def reporting_os_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = "Free some space, or write to another disk." if error.errno in FULL else ""
+        hint = "Free some space, or write to another disk." if error.errno in FULL else "Write to another place."
         raise UsageError(f"{path} cannot be written: {error.strerror or error}.", hint) from error
 
 
@@ -172,10 +180,11 @@ def store_errors(folder: Path, hint: str = "") -> Iterator[None]:
 
     Args:
         folder: Folder to name in the message.
-        hint: What to do where the disk is not full.
+        hint: What to do where the disk is not full, for a folder that is needed before the work begins.
 
     Raises:
         StoreError: The folder cannot be written; the message distinguishes a full disk.
+        StoreUnavailable: It cannot be written, and there is a hint.
     """
     try:
         yield
@@ -185,4 +194,5 @@ def store_errors(folder: Path, hint: str = "") -> Iterator[None]:
                 f"The disk of {folder} is full ({free_bytes(folder) // 2**20} MB free). All finished results are safe.",
                 "Free some space and repeat the same command: it resumes.",
             ) from error
-        raise StoreError(f"Cannot write to {folder}: {error.strerror or error}.", hint) from error
+        kind = StoreUnavailable if hint else StoreError
+        raise kind(f"Cannot write to {folder}: {error.strerror or error}.", hint) from error

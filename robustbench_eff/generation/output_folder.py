@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robustbench_eff.benchmarks.readers.image_files import RECORD
-from robustbench_eff.core.disk import atomic_write
+from robustbench_eff.core.disk import atomic_write, reporting_os_errors
 from robustbench_eff.core.errors import UsageError
 
 
@@ -30,11 +30,12 @@ def write_or_check_provenance(out: Path, made_from: dict[str, Any]) -> None:
         made_from: Everything that decides which images are written, as plain JSON types.
 
     Raises:
-        UsageError: The folder was made from something else.
+        UsageError: The folder was made from something else, or cannot be written.
     """
     record = out / RECORD
-    recorded = json.loads(record.read_text()) if record.exists() else {}
+    with reporting_os_errors(out):
+        recorded = json.loads(record.read_text()) if record.exists() else {}
     if differing := [key for key in made_from if recorded.get(key, made_from[key]) != made_from[key]]:
         raise UsageError(f"{out} was written from something else ({', '.join(differing)}).", "Choose another --out.")
-    out.mkdir(parents=True, exist_ok=True)
-    atomic_write(record, json.dumps(recorded | made_from, indent=1).encode())
+    with reporting_os_errors(out):
+        atomic_write(record, json.dumps(recorded | made_from, indent=1).encode())

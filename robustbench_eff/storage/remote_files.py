@@ -9,6 +9,7 @@ import glob
 import os
 import secrets
 import stat
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -242,8 +243,11 @@ class Files:
                 raise StoreUnavailable(f"Cannot write to {self.place}: {error}") from error
             return
         existing = nearest(folder)
-        if not (existing.is_dir() and os.access(existing, os.W_OK)):
-            raise StoreUnavailable(f"Cannot write to {self.place}: {existing} is not a writable folder.")
+        try:
+            tempfile.TemporaryDirectory(prefix=".probe-", dir=existing).cleanup()
+        except OSError as error:
+            cause = f"{existing} is not a writable folder ({error.strerror})"
+            raise StoreUnavailable(f"Cannot write to {self.place}: {cause}.", "Choose another --store.") from error
 
     def create(self, name: str, content: bytes) -> bool:
         """Write a file that does not exist; of two processes that try it at once, one succeeds.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from robustbench_eff.benchmarks import locations
 from robustbench_eff.core import spec
-from robustbench_eff.core.disk import atomic_write, store_errors
+from robustbench_eff.core.disk import atomic_write, make_folder, reporting_os_errors, store_errors
 from robustbench_eff.core.errors import Missing, MissingInputs, RobustEvalError, UsageError
 from robustbench_eff.evaluation.evaluate import evaluate
 from robustbench_eff.evaluation.settings import Settings
@@ -147,6 +147,8 @@ def run_sweep(
         for row, text in recipes.items()
     }
     _check(sweep, list(jobs.values()))
+    with reporting_os_errors(out):
+        make_folder(out)
     result = _collect(sweep, _run_jobs(jobs, sweep, workers), on_job)
     with store_errors(out):
         atomic_write(out / RESULTS, result.text().encode())

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import nn
 
 from robustbench_eff.benchmarks.image_set import ImageSet
-from robustbench_eff.core.disk import atomic_write, reporting_os_errors, store_errors
+from robustbench_eff.core.disk import atomic_write, store_errors
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.defenses.distributed import Processes, process_group
 from robustbench_eff.defenses.trainer import ValidationMetrics
@@ -79,8 +79,7 @@ def _claim_folder(out: Path, provenance: dict[str, Any], processes: Processes) -
     refusal = None
     if processes.first:
         try:
-            with reporting_os_errors(out):
-                write_or_check_provenance(out, provenance)
+            write_or_check_provenance(out, provenance)
         except UsageError as error:
             refusal = error
     if (refusal := processes.broadcast(refusal)) is not None:
