@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import sys
 from typing import Any
 
 import torch
@@ -21,20 +21,21 @@ def count_operations(network: nn.Module, images: Tensor) -> int:
     """
     from torch.utils.flop_counter import flop_registry  # imports triton
 
-    counter = _Counter(flop_registry)
-    with counter, torch.no_grad():
+    total = 0
+
+    class Counter(TorchDispatchMode):
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            """Keep the compiler away only if it is there: torch imports it for that, which takes a second."""
+            return "torch._dynamo" in sys.modules
+
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            nonlocal total
+            answer = func(*args, **(kwargs or {}))
+            if (count := flop_registry.get(func._overloadpacket)) is not None:
+                total += int(count(*args, **(kwargs or {}), out_val=answer))
+            return answer
+
+    with Counter(), torch.no_grad():  # type: ignore[no-untyped-call]
         network(images)
-    return counter.total
-
-
-class _Counter(TorchDispatchMode):
-    def __init__(self, registry: Mapping[Any, Callable[..., int]]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.registry = registry
-        self.total = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        answer = func(*args, **(kwargs or {}))
-        if (count := self.registry.get(func._overloadpacket)) is not None:
-            self.total += int(count(*args, **(kwargs or {}), out_val=answer))
-        return answer
+    return total
