@@ -1,10 +1,10 @@
 """A YAML file of models: what the user calls each, what finds it, and its own options.
 
 ResNet-20:
-model: nets.py:resnet20
-weights: resnet20.safetensors
-mean: [0.4914, 0.4822, 0.4465]
-std: [0.2470, 0.2435, 0.2616]
+  model: nets.py:resnet20
+  weights: resnet20.safetensors
+  mean: [0.4914, 0.4822, 0.4465]
+  std: [0.2470, 0.2435, 0.2616]
 Lite: timm:tf_efficientnet_lite0
 """
 
@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel
 
 from robustbench_eff.core.errors import UsageError
 from robustbench_eff.core.outside_files import read_text
@@ -30,6 +30,16 @@ FILES = ("onnx", "tflite", "torchscript", "exported")
 """Sources whose targets are files."""
 
 
+def _listed(given: Any) -> Any:
+    """One value as a list, so that messages are about the values and not about forms of a list."""
+    return given if given is None or isinstance(given, list) else [given]
+
+
+def _named(entry: Any) -> Any:
+    """A model that is written as a text, with the name of its field."""
+    return {"model": entry} if isinstance(entry, str) else entry
+
+
 class _Entry(BaseModel):
     """One model."""
 
@@ -38,15 +48,15 @@ class _Entry(BaseModel):
     model: str
     weights: str | None = None
     num_classes: int | None = Field(default=None, ge=1)
-    mean: float | list[float] | None = None
-    std: float | list[float] | None = None
-    input_size: int | list[int] | None = None
+    mean: Annotated[list[float] | None, BeforeValidator(_listed)] = None
+    std: Annotated[list[float] | None, BeforeValidator(_listed)] = None
+    input_size: Annotated[list[int] | None, BeforeValidator(_listed)] = None
     geometry: Mode | None = None
     model_args: dict[str, Any] = Field(default_factory=dict)
     random_weights: bool = False
 
 
-class _File(RootModel[dict[str, str | _Entry]]):
+class _File(RootModel[dict[str, Annotated[_Entry, BeforeValidator(_named)]]]):
     """All models by their names."""
 
 
@@ -68,8 +78,7 @@ def read_models(path: Path, *, trust_code: bool = False, trust_checkpoint: bool 
     return [replace(request, trust_code=trust_code, trust_checkpoint=trust_checkpoint) for request in requests]
 
 
-def _request(name: str, entry: str | _Entry, path: Path) -> ModelRequest:
-    entry = _Entry(model=entry) if isinstance(entry, str) else entry
+def _request(name: str, entry: _Entry, path: Path) -> ModelRequest:
     check_model_name(name)
     weights = entry.weights
     if weights is not None and not is_address(weights):
@@ -80,7 +89,7 @@ def _request(name: str, entry: str | _Entry, path: Path) -> ModelRequest:
             found_by=_located(entry.model, path.parent),
             **weights_fields(weights),
             num_classes=entry.num_classes,
-            **normalization_fields(_values(entry.mean), _values(entry.std)),
+            **normalization_fields(entry.mean, entry.std),
             input_size=_size(entry.input_size),
             geometry=entry.geometry,
             model_args=entry.model_args,
@@ -103,13 +112,9 @@ def _located(form: str, folder: Path) -> str:
     return str(folder / form) if (folder / form).is_dir() else form
 
 
-def _values(given: float | list[float] | None) -> tuple[float, ...] | None:
-    return (given,) if isinstance(given, int | float) else None if given is None else tuple(given)
-
-
-def _size(given: int | list[int] | None) -> Size | None:
-    if isinstance(given, list):
-        if len(given) != 2:
-            raise UsageError(f"input_size {given} is not a height and a width.", "Write 224, or [224, 160].")
-        return given[0], given[1]
-    return given
+def _size(given: list[int] | None) -> Size | None:
+    if given is None or len(given) == 1:
+        return None if given is None else given[0]
+    if len(given) != 2:
+        raise UsageError(f"input_size {given} is not a height and a width.", "Write 224, or [224, 160].")
+    return given[0], given[1]

@@ -57,6 +57,9 @@ class Suite(BaseModel):
         return tuple(dict.fromkeys(name for part in self.parts for name in part.benchmarks if name != "any"))
 
 
+MAPPING = "Input should be a mapping of fields to values"
+
+
 def read_yaml(model: type[Model], text: str, name: str, hint: str) -> Model:
     """Return the pydantic model that a YAML text describes.
 
@@ -73,7 +76,8 @@ def read_yaml(model: type[Model], text: str, name: str, hint: str) -> Model:
         return model.model_validate(parse_yaml(text, name, UsageError, hint))
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(step) for step in problem['loc']) or 'the file'}: {problem['msg']}"
+            f"{'.'.join(str(step) for step in problem['loc']) or 'the file'}: "
+            f"{MAPPING if problem['type'] == 'model_type' else problem['msg']}"
             for problem in error.errors()
         )
         raise UsageError(f"{name}: {problems}.", hint) from error
