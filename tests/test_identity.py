@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from torch import Tensor, nn
 
 import places_of_settings
@@ -23,6 +25,7 @@ from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import table
 from robustbench_eff.registry.table import Row
+from robustbench_eff.storage.store import Store
 from strange_models import ONE_BY_ONE, Checkers, one_by_one
 
 CHECKERS = Checkers(eps=0.15)
@@ -348,3 +351,22 @@ def _install(monkeypatch: pytest.MonkeyPatch, group: str, name: str, place: str)
     """As if an installed package had this entry point."""
     groups = {group: {name: Row(place, "plugin")}}
     monkeypatch.setattr(table, "plugins", lambda asked, *_: groups.get(asked, {}))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_image_sets_that_share_their_first_image_do_not_divide_a_model(tmp_path: Path, together: bool) -> None:
+    pixels, labels = images_and_labels(20)
+    for number, (image, label) in enumerate(zip(pixels, labels.tolist(), strict=True)):
+        (tmp_path / "one" / str(label)).mkdir(parents=True, exist_ok=True)
+        levels = (image.permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+        Image.fromarray(levels).save(tmp_path / "one" / str(label) / f"{number:02}.png")
+    shutil.copytree(tmp_path / "one", tmp_path / "other")
+    second, *_, last = sorted((tmp_path / "other").rglob("*.png"))[1:]
+    shutil.copy(last, second)
+    places = {name: str(tmp_path / name) for name in ("one", "other")}
+    for data in [places] if together else [{name: place} for name, place in places.items()]:
+        options = {"benchmarks": list(data), "data": data, "attacks": ["none"], "store": tmp_path / "store"}
+        result = evaluate("digits_standard", **options)
+        result.check()
+        assert not any("another model" in flag for score in result.scores for flag in score.flags)
+    assert len({cell.model for cell in Store(tmp_path / "store").cells().values()}) == 1

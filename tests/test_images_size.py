@@ -1,4 +1,4 @@
-"""A network that states no input size gets small images of one size as they are."""
+"""A network that states no input size gets small images as they are, in the size of most of them."""
 
 from __future__ import annotations
 
@@ -52,10 +52,11 @@ def shape(tmp_path: Path, data: dict[str, str], **options: Any) -> tuple[tuple[i
         ([(48, 24)] * 4, ((24, 48), "none")),
         ([(64, 64)] * 4, ((64, 64), "none")),
         ([(65, 65)] * 4, ((224, 224), "crop")),
-        ([(32, 32), (32, 32), (40, 32), (32, 32)], ((224, 224), "crop")),
+        ([(32, 32), (32, 32), (40, 32), (32, 32)], ((32, 32), "none")),
+        ([(32, 32), (32, 32), (80, 32), (32, 32)], ((224, 224), "crop")),
     ],
 )
-def test_small_images_of_one_size_are_taken_as_they_are(
+def test_small_images_are_taken_as_they_are(
     tmp_path: Path, sizes: list[tuple[int, int]], expected: tuple[tuple[int, int], str]
 ) -> None:
     assert shape(tmp_path, {"mine": images(tmp_path / "images", *sizes)}) == expected
@@ -64,12 +65,16 @@ def test_small_images_of_one_size_are_taken_as_they_are(
 def test_a_stated_size_or_geometry_stays(tmp_path: Path) -> None:
     data = {"mine": images(tmp_path / "images", *[(32, 32)] * 4)}
     assert shape(tmp_path, data, input_size=48) == ((48, 48), "none")
-    assert shape(tmp_path, data, geometry="squash") == ((224, 224), "squash")
+    assert shape(tmp_path, data, geometry="squash") == ((32, 32), "squash")
 
 
 def test_benchmarks_of_two_sizes_leave_the_size_open(tmp_path: Path) -> None:
     small, large = images(tmp_path / "one", *[(32, 32)] * 4), images(tmp_path / "two", *[(28, 28)] * 4)
     assert shape(tmp_path, {"one": small, "two": large}) == ((224, 224), "crop")
+    settings = Settings(benchmarks=("one", "two"), data={"one": small, "two": large}, attacks=("none",))
+    (model,) = check([ModelRequest(name=str(tmp_path / "net.py"))], settings, "cpu").models
+    assert isinstance(model.model, ModelRequest)
+    assert "one size for images of 28×28 and 32×32" in model.model.assumed[0]
     assert shape(tmp_path, {"one": small, "three": small}) == ((32, 32), "none")
 
 

@@ -240,7 +240,7 @@ def test_the_command_says_how_it_goes_and_what_to_do_next(tmp_path: Path) -> Non
     assert "epoch 2 of 2 · loss" in done.stderr and "attacked" in done.stderr
     assert f"robust-eval --model {tmp_path / 'mine'}" in done.stdout.replace("\n", "")
     assert json.loads((tmp_path / "mine" / "model.json").read_text())["defense"] == "fast(eps=4/255)"
-    assert "assumed: fast with eps=4/255, as all defenses on digits" in done.stderr
+    assert "assumed: fast with eps=4/255, digits has no usual radius" in done.stderr
     wrong = CliRunner().invoke(app, [*words, "--data", "cifar10=x"])
     assert wrong.exit_code == 2 and "--benchmark is digits" in wrong.stderr
 

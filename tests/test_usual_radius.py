@@ -23,11 +23,12 @@ from robustbench_eff.training.sweep_spec import Sweep
     [
         ("cifar10", "pgd", "pgd(eps=8/255)", "assumed: pgd with eps=8/255, the usual radius on cifar10"),
         ("cifar100-c", "pgd(steps=3)", "pgd(eps=8/255, steps=3)", "the usual radius on cifar100-c"),
-        ("cifar10", "autoattack(norm=l2)", "autoattack(eps=0.5, norm='l2')", "eps=0.5, the usual radius"),
+        ("cifar10", "autoattack(norm=l2)", "autoattack(eps=0.5, norm='l2')", "eps=0.5, norm=l2, the usual radius"),
         ("imagenet", "fgsm", "fgsm(eps=4/255)", "assumed: fgsm with eps=4/255, the usual radius on imagenet"),
-        ("imagenet", "pgd(norm=l2)", "pgd(eps=3.0, norm='l2')", "eps=3.0, the usual radius"),
-        ("cifar10", "pgd(norm=l1)", "pgd(eps=4/255, norm='l1')", "eps=4/255, its default"),
-        ("digits", "fgsm", "fgsm(eps=4/255)", "eps=4/255, its default"),
+        ("imagenet", "pgd(norm=l2)", "pgd(eps=3.0, norm='l2')", "eps=3.0, norm=l2, the usual radius"),
+        ("cifar10", "pgd(norm=l1)", "pgd(eps=4/255, norm='l1')", "eps=4/255, norm=l1, cifar10 has no usual radius"),
+        ("digits", "fgsm", "fgsm(eps=4/255)", "eps=4/255, digits has no usual radius"),
+        ("digits", "pgd(norm=l2)", "pgd(eps=0.5, norm='l2')", "eps=0.5, norm=l2, digits has no usual radius"),
         ("cifar10", "fgsm from timm:resnet18", "fgsm(eps=8/255) from timm:resnet18", "fgsm with eps=8/255"),
     ],
 )

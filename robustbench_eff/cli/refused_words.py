@@ -37,12 +37,10 @@ def refuse_options_as_values(arguments: Sequence[str], group: Any) -> None:
     Raises:
         UsageError: An option that takes a value is followed by another option.
     """
-    command, options = group, list(group.params)
+    command = group
     for argument in arguments:
-        if argument in getattr(command, "commands", {}):
-            command = command.commands[argument]
-            options += command.params
-    takes_value = {name: not getattr(option, "is_flag", False) for option in options for name in option.opts}
+        command = getattr(command, "commands", {}).get(argument, command)
+    takes_value = {name: not getattr(option, "is_flag", False) for option in command.params for name in option.opts}
     for option, value in pairwise(arguments):
         if takes_value.get(option) and option.startswith("--") and value.startswith("--") and value in takes_value:
             raise UsageError(f"{option} has no value: {value}, which follows it, is an option.", "Give it a value.")

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.benchmarks.readers.decode import decode
-from robustbench_eff.core.errors import RobustEvalError, UsageError
+from robustbench_eff.core.errors import RobustEvalError, UsageError, reason
 from robustbench_eff.core.preprocessing import (
     IMAGENET_MEAN,
     IMAGENET_STD,
@@ -35,6 +35,8 @@ from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.sources.user_module import DEFAULT_CROP, DEFAULT_SIZE, SMALL
 from robustbench_eff.registry import build_model
 
+CIFAR_SIZE = 32
+"""Input size, in pixels, that most networks for small images have."""
 _LEVEL = 0.01
 """Probability with which two set-ups that are equally good are taken for different, by a sign test."""
 _BATCH = 16
@@ -108,7 +110,7 @@ def try_setups(request: ModelRequest, settings: Settings, device: str) -> SetupR
     current = trial.classifier.preprocessing
     first = trial.tried((), current)
     if first is None:
-        raise UsageError(f"{request.name} cannot classify these images as it is set up.", "Evaluate it for the reason.")
+        raise trial.refusal(request.name, current)
     tried = list(trial.normalized((), current))
     best = max([first, *tried], key=lambda setup: int(setup.right.sum()))
     for options, geometry in trial.geometries(current.geometry):
@@ -177,6 +179,18 @@ class _Trial:
             return None
         return Setup(options, _REVERSED if flip else "", right)
 
+    def refusal(self, name: str, current: Preprocessing) -> UsageError:
+        """The error of a set-up in which the network does not take the images, with one in which it does."""
+        squashed = replace(current.geometry, mode="squash", resize=None)
+        others = [(("--geometry", "squash"), squashed), *self.geometries(current.geometry)]
+        works = (words for words, geometry in others if self.tried(words, replace(current, geometry=geometry)))
+        why, hint = "", f"It takes them with {' '.join(next(works, ('another', '--input-size', 'or', '--geometry')))}."
+        try:
+            self._predictions(self.images.get(self.requested, current, ignore_progress), current, flip=False)
+        except (RobustEvalError, RuntimeError, ValueError) as error:
+            why = error.message if isinstance(error, RobustEvalError) else reason(error)
+        return UsageError(f"{name} cannot classify these images as it is set up: {why}", hint)
+
     def normalized(
         self, options: tuple[str, ...], current: Preprocessing, only: tuple[str, ...] = ()
     ) -> Iterator[Setup]:
@@ -199,11 +213,15 @@ class _Trial:
         if max(height, width) <= SMALL:  # a network for large images sees them enlarged
             larger = Geometry(size=DEFAULT_SIZE, resize=size_before_crop(DEFAULT_SIZE, DEFAULT_CROP))
             return [(("--input-size", str(DEFAULT_SIZE)), larger)]
+        found: list[tuple[tuple[str, ...], Geometry]] = []
+        if max(height, width) <= 2 * SMALL < current.long_side:  # a network for small images sees them enlarged
+            words = ("--input-size", str(CIFAR_SIZE), "--geometry", "squash")
+            found.append((words, Geometry(size=CIFAR_SIZE, mode="squash")))
         others: dict[Mode, int | tuple[int, int] | None] = {
             "squash": None,
             "crop": size_before_crop(current.size, DEFAULT_CROP),
         }
-        return [
+        return found + [
             (("--geometry", mode), replace(current, mode=mode, resize=resize))
             for mode, resize in others.items()
             if mode != current.mode and current.long_side > SMALL

@@ -93,7 +93,8 @@ class ModelAnswers:
 def _answers_of(classifier: Classifier, runtime: CellRuntime, adaptation: str) -> Answers:
     """The answers of a model to noise and to the first images of a benchmark, after the checks on them."""
     copied, count = _copied(classifier), min(SAMPLES, runtime.batches.size)
-    images = first_images(runtime.images, count, f"{runtime.queried.classes}{adaptation}", classifier.mean.device)
+    how, device = f"{runtime.queried.classes}{adaptation}", classifier.mean.device
+    images = first_images(runtime.images, count, how, device, alone=not adaptation)
     if not adaptation:
         check_independence(copied, images.images, draws=classifier.draws or runtime.votes is not None)
     asked = [images] if runtime.queried.classes else [images, noise(copied, count, adaptation)]
@@ -107,9 +108,10 @@ def _copied(classifier: Classifier) -> Classifier:
 
 
 class Asked(NamedTuple):
-    """Images that a model is asked about, and under which name the store keeps its answers."""
+    """Images that a model is asked about, and under which names the store keeps its answers."""
 
-    key: str
+    keys: Mapping[str, int]
+    """Number of images, counted from the first one, whose answers each name stands for."""
     images: Images
 
 
@@ -122,25 +124,33 @@ def noise(classifier: Classifier, count: int, adaptation: str) -> Asked:
         adaptation: How it adapts; empty if it does not.
     """
     draws = RandomStreams.of(0, range(count), classifier.mean.device)
-    return Asked(f"{NOISE} {adaptation}".rstrip(), draws.uniform(classifier.preprocessing.shape, stream="answers"))
+    images = draws.uniform(classifier.preprocessing.shape, stream="answers")
+    return Asked({f"{NOISE} {adaptation}".rstrip(): count}, images)
 
 
-def first_images(images: ImageSet, count: int, how: str, device: torch.device) -> Asked:
-    """Return the first images of a benchmark.
+def first_images(images: ImageSet, count: int, how: str, device: torch.device, *, alone: bool) -> Asked:
+    """Return the first images of a benchmark; their answers are named by all of them, and that to the first by itself.
+
+    So runs that ask about different numbers of images still share one answer. Where an answer depends on the other
+    images, only runs that ask about the same ones do.
 
     Args:
         images: The benchmark.
         count: Number of images.
         how: How the model answers: the hash of a map to other classes, and its adaptation; empty if it has neither.
         device: Device of the result.
+        alone: Whether the answer to an image depends on nothing else.
     """
     batch, _ = images.batch(0, count, device)
-    content = hashlib.blake2b(batch[:1].cpu().numpy().tobytes() + how.encode(), digest_size=8)
-    return Asked(content.hexdigest(), batch)
+
+    def key(number: int) -> str:
+        return hashlib.blake2b(batch[:number].cpu().numpy().tobytes() + how.encode(), digest_size=8).hexdigest()
+
+    return Asked({key(number): number for number in ({1, len(batch)} if alone else {len(batch)})}, batch)
 
 
 def answers(classifier: Classifier, asked: Asked) -> Mapping[str, npt.NDArray[np.float32]]:
-    """Return the logits of a model by their key; nothing if it answers otherwise when asked again with the same seed.
+    """Return the logits of a model by their keys; nothing if it answers otherwise when asked again with the same seed.
 
     Args:
         classifier: The model.
@@ -149,7 +159,7 @@ def answers(classifier: Classifier, asked: Asked) -> Mapping[str, npt.NDArray[np
     first, second = (_seeded(classifier, asked.images) for _ in range(2))
     if _differ(classifier, first, second) is not None:
         return {}
-    return {asked.key: first.cpu().numpy()}
+    return {key: first[:number].cpu().numpy() for key, number in asked.keys.items()}
 
 
 def collected(classifier: Classifier, logits: Mapping[str, npt.NDArray[np.float32]]) -> Answers:

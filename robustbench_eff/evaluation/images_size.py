@@ -1,7 +1,8 @@
-"""The input size of a network that states none: that of the images, if they are small and of one size."""
+"""The input size of a network that states none: that of most images, if they are small."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,41 +10,47 @@ from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.readers.decode import decode
 from robustbench_eff.core.errors import DataError
+from robustbench_eff.core.preprocessing import size_text
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.sources.user_module import SMALL
 
 LOOKED_AT = 8
-"""Images whose size is looked at; one of another size is an error when it is decoded."""
+"""Images of a benchmark whose size is looked at."""
+Sizes = Counter[tuple[int, int]]
+"""Numbers of images by height and width."""
 
 
 def with_images_size(
     model: ModelRequest | Classifier, benchmarks: Sequence[Benchmark], opened: Mapping[str, LabelledImages | None]
 ) -> ModelRequest | Classifier:
-    """Return a request that says how large the images are, if all benchmarks have small ones of the same size.
+    """Return a request that says how large the images are, if they are small and their benchmarks agree on a size.
 
     Args:
         model: A request, or a classifier, which is returned as it is.
         benchmarks: The benchmarks that it is evaluated on.
         opened: Their images, by name.
     """
-    if isinstance(model, Classifier) or model.input_size is not None or model.geometry is not None:
+    if isinstance(model, Classifier) or model.input_size is not None:
         return model
-    sizes = {_size(benchmark, opened.get(benchmark.name)) for benchmark in benchmarks}
-    size = sizes.pop() if len(sizes) == 1 else None
-    return model if size is None or max(size) > SMALL else replace(model, images_size=size)
+    found = [_sizes(benchmark, opened.get(benchmark.name)) for benchmark in benchmarks]
+    if not all(found) or any(max(size) > SMALL for sizes in found for size in sizes):
+        return model
+    usual = {sizes.most_common(1)[0][0] for sizes in found}
+    if len(usual) == 1:
+        return replace(model, images_size=usual.pop())
+    named = " and ".join(size_text(size) for size in sorted(usual))
+    line = f"assumed: one size for images of {named}; to take each as it is, evaluate one set at a time (--input-size)"
+    return replace(model, assumed=(*model.assumed, line))
 
 
-def _size(benchmark: Benchmark, images: LabelledImages | None) -> tuple[int, int] | None:
-    """Height and width of the images; None if they differ, are cut to a size, or one of them cannot be read."""
+def _sizes(benchmark: Benchmark, images: LabelledImages | None) -> Sizes:
+    """The sizes of some images; none if they are cut to a size, or one of them cannot be read."""
     if images is None or benchmark.crop_border or benchmark.geometry is not None:
-        return None
+        return Counter()
     rows = {round(number * (len(images) - 1) / (LOOKED_AT - 1)) for number in range(LOOKED_AT)}
     try:
-        sizes = {decode(images.read(row), images.ids[row]).size for row in rows}
+        sizes = [decode(images.read(row), images.ids[row]).size for row in rows]
     except DataError:
-        return None  # the error is raised again when all images are decoded
-    if len(sizes) > 1:
-        return None
-    width, height = sizes.pop()
-    return height, width
+        return Counter()  # the error is raised again when all images are decoded
+    return Counter((height, width) for width, height in sizes)

@@ -17,7 +17,7 @@ from .perturbation_sets import expand_sets
 
 EPS = "eps"
 ELSEWHERE: Mapping[str, float] = {"linf": 4 / 255, "l2": 0.5}
-"""Radii of defenses on benchmarks without usual ones, so that all train for the same attack."""
+"""Radii on benchmarks without usual ones: the same for all defenses and attacks."""
 
 
 def perturbations_on(values: Iterable[Any], benchmark: str, radii: Mapping[str, float]) -> list[Perturbation]:
@@ -35,10 +35,9 @@ def perturbations_on(values: Iterable[Any], benchmark: str, radii: Mapping[str, 
     stated, lines = list[Any](), dict[str, str]()
     for value in expand_sets(values):
         if isinstance(value, str) and (eps := _radius(value, radii)) is not None:
-            text = _with_radius(value, eps)
-            name, usual = spec.parse(value.partition(TRANSFER)[0]).name, f"the usual radius on {benchmark}"
-            why = usual if eps in radii.values() else "its default"
-            lines[parse_perturbation(text).text] = f"assumed: {name} with {EPS}={spec.literal(eps)}, {why}"
+            text = with_radius(value, eps)
+            change = parse_perturbation(text)
+            lines[change.text] = _line(spec.parse(text.partition(TRANSFER)[0]).name, change.component, benchmark, radii)
             value = text
         stated.append(value)
     changes = perturbations(stated)
@@ -62,9 +61,8 @@ def defense_on(text: str, benchmark: str) -> tuple[str, str]:
         return text, ""
     radii = BENCHMARKS[benchmark].load().usual_radii if benchmark in BENCHMARKS else {}
     norm = getattr(recipe, "norm", "linf")
-    eps = radii.get(norm, ELSEWHERE[norm])
-    why = f"the usual radius on {benchmark}" if norm in radii else f"as all defenses on {benchmark}"
-    return _with_radius(text, eps), f"assumed: {parsed.name} with {EPS}={spec.literal(eps)}, {why}"
+    stated = with_radius(text, radii.get(norm, ELSEWHERE[norm]))
+    return stated, _line(parsed.name, defense(stated), benchmark, radii)
 
 
 def _radius(text: str, radii: Mapping[str, float]) -> float | None:
@@ -77,10 +75,24 @@ def _radius(text: str, radii: Mapping[str, float]) -> float | None:
         return None
     component: Any = parse_perturbation(written).component
     own: float | None = getattr(component, EPS, None)
-    return None if own is None else radii.get(component.norm, own)
+    return None if own is None else radii.get(component.norm, ELSEWHERE.get(component.norm, own))
 
 
-def _with_radius(text: str, eps: float) -> str:
+def _line(name: str, component: Any, benchmark: str, radii: Mapping[str, float]) -> str:
+    """The line on an assumed radius, with the norm where it is not L-infinity."""
+    norm = getattr(component, "norm", "linf")
+    usual = f"the usual radius on {benchmark}" if norm in radii else f"{benchmark} has no usual radius"
+    words = [f"{EPS}={spec.literal(component.eps)}", *([f"norm={norm}"] if norm != "linf" else [])]
+    return f"assumed: {name} with {', '.join(words)}, {usual}"
+
+
+def with_radius(text: str, eps: float) -> str:
+    """Return the text of an attack or a defense with its radius.
+
+    Args:
+        text: Name and fields, without the radius.
+        eps: The radius.
+    """
     written, transfer, surrogate = text.partition(TRANSFER)
     parsed = spec.parse(written)
     arguments = {**parsed.arguments, EPS: eps}

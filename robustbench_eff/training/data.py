@@ -17,7 +17,7 @@ from robustbench_eff.benchmarks.image_set import ImageSet
 from robustbench_eff.benchmarks.labelled_images import LabelledImages, select
 from robustbench_eff.benchmarks.labels import resolve_labels, with_class_names
 from robustbench_eff.benchmarks.pixel_file import CheckedPixels
-from robustbench_eff.core.errors import DataError, Missing, UsageError
+from robustbench_eff.core.errors import DataError, Missing, SizeError, UsageError
 from robustbench_eff.core.preprocessing import Geometry
 from robustbench_eff.defenses.training_batch import Samples
 from robustbench_eff.registry import build_benchmark
@@ -94,7 +94,11 @@ def open_training_data(
         DataError: The images cannot be read, or do not fit.
     """
     benchmark, train, held_out = _open_splits(name, data, validation)
-    images = prepare(benchmark, _limited(benchmark, train, limit), geometry)
+    try:
+        images = prepare(benchmark, _limited(benchmark, train, limit), geometry)
+    except SizeError as error:
+        hint = "Pass --input-size N of your images; above 64 they are resized and cropped. Or bring them to one size."
+        raise SizeError(error.message, hint) from error
     validation_images = prepare(benchmark, held_out, geometry)
     names = images.protocol.class_names
     highest = int(max(images.labels.max(), validation_images.labels.max()))

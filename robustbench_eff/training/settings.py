@@ -18,7 +18,7 @@ from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.registry import build_defense
 from robustbench_eff.registry.perturbation import parse_attack, parse_perturbation
-from robustbench_eff.registry.usual_radius import defense_on
+from robustbench_eff.registry.usual_radius import EPS, defense_on, with_radius
 
 DEFAULT_THREAT = Threat("linf", 8 / 255)
 """Threat model of the validation attack for a recipe without one."""
@@ -122,8 +122,10 @@ class TrainSettings:
 
     @property
     def defense_text(self) -> str:
-        """The canonical spec text of the recipe."""
-        return build_defense.defense_text(self._stated[0] if isinstance(self.defense, str) else self.defense)
+        """The canonical spec text of the recipe, which states its radius."""
+        text = build_defense.defense_text(self._stated[0] if isinstance(self.defense, str) else self.defense)
+        states_all = not self.recipe.has_usual_radius or EPS in spec.parse(text).arguments
+        return text if states_all else with_radius(text, getattr(self.recipe, EPS))
 
     @property
     def assumed(self) -> str:
@@ -138,7 +140,9 @@ class TrainSettings:
     @property
     def validation_attack_text(self) -> str:
         """The canonical spec text of the validation attack, which needs linf or l2 and an eps (else UsageError)."""
-        own = self.recipe.threat or DEFAULT_THREAT
+        recipe = self.recipe
+        at_its_radius = Threat("linf", getattr(recipe, EPS)) if recipe.has_usual_radius else DEFAULT_THREAT
+        own = recipe.threat or at_its_radius
         written = self.validation_attack or f"pgd(eps={own.eps}, norm={own.norm}, steps=10)"
         text = parse_perturbation(written, self.origin).text
         threat = parse_attack(text, self.origin).threat
