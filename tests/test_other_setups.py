@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from robustbench_eff.core.errors import UsageError
 from robustbench_eff.diagnostics.other_setups import SetupReport, try_setups
 from robustbench_eff.evaluation.settings import Settings
 from robustbench_eff.models.request import ModelRequest
@@ -107,3 +108,33 @@ def test_an_order_that_fits_the_outputs_is_named(folder: Path) -> None:
     assert "--class-order" in list(setup_lines(found))[-1]
     (folder / "order.txt").write_text("\n".join(found.order), encoding="utf-8")
     assert report(folder, order=order, class_order=str(folder / "order.txt")).right == 30
+
+
+def without_a_size(folder: Path, images: Path, **arguments: object) -> SetupReport:
+    """What is found where neither the size nor the geometry is stated."""
+    request = ModelRequest(name=str(folder / "net.py"), mean=(0.5,), std=(0.5,), model_args=arguments)
+    settings = Settings(benchmarks=("mine",), data={"mine": str(images)}, attacks=("none",), sample=30)
+    return try_setups(request, settings, "cpu")
+
+
+def resized(folder: Path, place: Path, *sizes: int) -> Path:
+    """The images in one of these sizes after the other."""
+    for number, path in enumerate(sorted((folder / "trees").rglob("*.png"))):
+        (place / path.parent.name).mkdir(parents=True, exist_ok=True)
+        side = sizes[number % len(sizes)]
+        Image.open(path).resize((side, side)).save(place / path.parent.name / path.name)
+    return place
+
+
+def test_images_a_little_above_64_pixels_are_tried_at_32(folder: Path, tmp_path: Path) -> None:
+    found = without_a_size(folder, resized(folder, tmp_path / "large", 65), size=32)
+    assert found.right < 20
+    assert found.better[0].options == ("--input-size", "32", "--geometry", "squash")
+    assert found.better[0].right.all()
+
+
+def test_images_of_two_sizes_are_refused_with_the_reason_and_a_way_that_works(folder: Path, tmp_path: Path) -> None:
+    place = resized(folder, tmp_path / "two", 16, 16, 24)
+    with pytest.raises(UsageError, match=r"as it is set up: .*png is 24×24, not 16×16") as caught:
+        without_a_size(folder, place)
+    assert caught.value.hint == "It takes them with --geometry squash."
