@@ -236,7 +236,7 @@ SkipMissingOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-missing", help="Skip evaluations whose models or images are missing.")
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout.")]
-QuietOption: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress.")]
+QuietOption: TypeAlias = Annotated[bool, typer.Option("--quiet", "-q", help="Print no progress, but what was assumed.")]
 
 
 class RunOptions(NamedTuple):

@@ -38,7 +38,7 @@ def sweep(
 
         plan = Sweep.parse(read_text(file, UsageError), str(file))
         plan = plan.located(locations.from_options(train_data or []), locations.from_options(data or []))
-        for line in () if quiet else plan.assumed():
+        for line in plan.assumed():
             print_line(error_console(), line)
         with resumable(out):
             on_job = None if quiet else _job_printer(len(plan.recipes()) * len(plan.seeds))

@@ -90,7 +90,7 @@ def _train(settings: TrainSettings, *, quiet: bool) -> None:
     from robustbench_eff.training.train import train as run
 
     devices.keep_freed_memory()
-    if settings.assumed and not quiet:
+    if settings.assumed:
         print_line(error_console(), settings.assumed)
     with resumable(Path(settings.out)):
         card = run(settings, None if quiet else _print_epoch)

@@ -133,7 +133,7 @@ def _is_set_up(run: RunOptions) -> bool:
 
 def _evaluate(run: RunOptions) -> tuple[str, ...]:
     """Print what attacks and corruptions do; returns the attacks to run next, none for those of the suite."""
-    from robustbench_eff.evaluation.evaluate import evaluate
+    from robustbench_eff.evaluation.evaluate import NullListener, evaluate
     from robustbench_eff.registry import build_benchmark
     from robustbench_eff.reports import first_look, progress, verdicts
 
@@ -146,7 +146,7 @@ def _evaluate(run: RunOptions) -> tuple[str, ...]:
             radius = spec.literal(spec.parse(attack).arguments["eps"])
             attack, instead = f"square(eps={radius}, queries=200)", (f"square(eps={radius})",)
         few = replace(run.settings, suite="standard", attacks=(attack,), sample=min(FEW, run.settings.sample or FEW))
-        thorough = evaluate(*run.models, settings=few, listener=progress.Display(error_console(), quiet=True))
+        thorough = evaluate(*run.models, settings=few, listener=NullListener())
     attacked = [score for score in thorough.scores if score.kind == "attack"]
     first_look.accuracy_table([*result.scores, *attacked], output_console())
     suspicions = [verdict for verdict in result.verdicts if verdict.finding == "suspect"]

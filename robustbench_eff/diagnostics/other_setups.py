@@ -25,6 +25,7 @@ from robustbench_eff.core.preprocessing import (
     size_before_crop,
 )
 from robustbench_eff.core.progress import ignore_progress
+from robustbench_eff.evaluation.plan import ASSUMED
 from robustbench_eff.evaluation.preflight import check
 from robustbench_eff.evaluation.requested_images import RequestedImages
 from robustbench_eff.evaluation.resolve_cells import RequestedCell, all_opened, check_classes, requested_cells
@@ -45,8 +46,6 @@ _PER_CLASS = 4
 """Samples per class from which on an order of classes is guessed."""
 _FOUND = 0.5
 """Least accuracy in a guessed order of the classes."""
-ASSUMED = "assumed: "
-"""Beginning of the notes on what nobody stated."""
 NORMALIZATIONS = (
     ((0.0,) * 3, (1.0,) * 3),
     (IMAGENET_MEAN, IMAGENET_STD),

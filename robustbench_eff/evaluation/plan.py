@@ -31,6 +31,10 @@ SampleIndices: TypeAlias = npt.NDArray[np.int64]
 """Positions of samples in their benchmark, ascending."""
 
 
+ASSUMED = "assumed: "
+"""Beginning of the lines on what nobody stated."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Queried:
     """A classifier, and the network that an attack queries to fool it."""
@@ -174,6 +178,11 @@ class PlannedCell:
     """How an attack queries the model: precision, folding, compilation; empty without an attack."""
     assumed: tuple[str, ...] = ()
     """What was assumed of the images and the perturbation, one line each."""
+
+    @property
+    def all_assumed(self) -> tuple[str, ...]:
+        """What was assumed of the model, the images and the perturbation, one line each."""
+        return (*(note for note in self.provenance.notes if note.startswith(ASSUMED)), *self.assumed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

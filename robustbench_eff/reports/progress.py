@@ -62,12 +62,14 @@ class Display:
             self._console.print(f"preparing {benchmark}: {done} of {total} images", highlight=False, markup=False)
 
     def planned(self, plan: Plan) -> None:
-        """Print the models with their preprocessing, and start the bar.
+        """Print the models with their preprocessing, and start the bar; if quiet, print only what was assumed.
 
         Args:
             plan: The cells of the run.
         """
         if self._quiet:
+            for line in dict.fromkeys(line for planned in plan.cells for line in planned.all_assumed):
+                self._print(line)
             return
         self._passes = {planned.cell.id: planned.passes for planned in plan.cells}
         self._total = sum(item.passes * item.cell.samples for item in plan.cells)

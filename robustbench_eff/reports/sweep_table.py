@@ -44,7 +44,7 @@ def tables(result: SweepResult) -> Iterator[TextTable]:
     for cells in rows:
         for place, column in enumerate(columns, 2):
             cells[place] = " ".join(filter(None, (cells[place], mark_of(flags[cells[0], column]))))
-    title = f"Mean over {seeds} seeds in %, with its 95 % interval"
+    title = f"Mean over {seeds} seeds in %, with its 95 % interval" if seeds > 1 else "Values of one seed in %"
     yield TextTable(title, ["row", "passes", *columns], rows, flag_lines(flags))
     if seeds > 1 and len(means) > 1:
         baseline = result.sweep.compared_with

@@ -129,8 +129,9 @@ def _validation_description(held_out: ImageSet) -> str:
 
 
 def _notes(inputs: TrainingInputs) -> tuple[str, ...]:
+    notes = (inputs.settings.assumed,) if inputs.settings.assumed else ()
     if not inputs.recipe.requirements.unlabelled:
-        return ()
+        return notes
     unlabelled = inputs.data.unlabelled
     whose = "the training images themselves" if unlabelled is None else f"{len(unlabelled)} other images"
-    return (f"pseudo-labels were given to {whose}",)
+    return (*notes, f"pseudo-labels were given to {whose}")
