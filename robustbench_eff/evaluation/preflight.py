@@ -21,7 +21,7 @@ from robustbench_eff.registry.perturbation_sets import expand_sets
 from robustbench_eff.registry.suite import Suite
 from robustbench_eff.registry.usual_radius import perturbations_on
 
-from .images_size import with_images_size
+from .images_sizes import with_images_sizes
 from .open_images import available, missing_files, open_files
 from .own_images import check_same_order, in_stated_order, open_all_clean
 from .settings import Settings
@@ -234,7 +234,7 @@ def _opened(
     }
     return PreflightResult(
         models=[
-            RequestedModel(with_images_size(item.model, item.benchmarks, clean), item.benchmarks) for item in models
+            RequestedModel(with_images_sizes(item.model, item.benchmarks, clean), item.benchmarks) for item in models
         ],
         surrogates=dict(surrogates),
         perturbations=changes,

@@ -30,7 +30,9 @@ def assumed_images(request: ModelRequest, geometry: Geometry) -> tuple[str, ...]
     """
     lines = [] if request.mean is not None else [PIXELS]
     if request.input_size is None:
-        whose = "" if request.images_size is None else ", their own size"
+        named = " and ".join(map(size_text, request.images_sizes))
+        differ = f", as the sets have {named}; evaluate one set at a time to take its images as they are"
+        whose = {0: "", 1: ", their own size"}.get(len(request.images_sizes), differ)
         lines.append(f"assumed: images of {size_text(geometry.size)} pixels{whose} (--input-size)")
     if request.geometry is None and geometry.mode == "crop":
         lines.append(f"assumed: images are cropped: {geometry} (--geometry)")

@@ -77,8 +77,8 @@ class ModelRequest:
     """Side of the square input, or its height and width, in pixels."""
     geometry: Mode | None = None
     """How an image gets the size of the input."""
-    images_size: Size | None = None
-    """Height and width of the images, for a network that states no size; None if they differ, or are large."""
+    images_sizes: tuple[Size, ...] = ()
+    """Usual height and width of the images of each set, for a network that states no size; empty for large ones."""
     model_args: Mapping[str, Any] = field(default_factory=dict)
     """Keyword arguments for the function that builds the network."""
     trust_checkpoint: bool = False

@@ -29,7 +29,7 @@ def test_the_options_are_the_fields_of_a_request_besides_its_name() -> None:
         "found_by",
         "named_in",
         "assumed",
-        "images_size",
+        "images_sizes",
         "weights_address",
     }  # an address is a form of `weights`
     assert set(options) == request

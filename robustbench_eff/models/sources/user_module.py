@@ -118,7 +118,7 @@ def plain_preprocessing(request: ModelRequest) -> Preprocessing:
         ModelError: `mean` or `std` has neither one value nor three.
         UsageError: A value is not valid.
     """
-    size = request.input_size or request.images_size or DEFAULT_SIZE
+    size = request.input_size or (request.images_sizes[0] if len(request.images_sizes) == 1 else DEFAULT_SIZE)
     geometry = Geometry(size=size, mode="none")
     if geometry.long_side > SMALL:
         geometry = Geometry(size=size, mode="crop", resize=size_before_crop(size, DEFAULT_CROP))

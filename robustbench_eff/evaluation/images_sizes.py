@@ -10,7 +10,6 @@ from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
 from robustbench_eff.benchmarks.readers.decode import decode
 from robustbench_eff.core.errors import DataError
-from robustbench_eff.core.preprocessing import size_text
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.sources.user_module import SMALL
@@ -21,10 +20,10 @@ Sizes = Counter[tuple[int, int]]
 """Numbers of images by height and width."""
 
 
-def with_images_size(
+def with_images_sizes(
     model: ModelRequest | Classifier, benchmarks: Sequence[Benchmark], opened: Mapping[str, LabelledImages | None]
 ) -> ModelRequest | Classifier:
-    """Return a request that says how large the images are, if they are small and their benchmarks agree on a size.
+    """Return a request that says how large the images of the benchmarks are, if all are small.
 
     Args:
         model: A request, or a classifier, which is returned as it is.
@@ -36,12 +35,7 @@ def with_images_size(
     found = [_sizes(benchmark, opened.get(benchmark.name)) for benchmark in benchmarks]
     if not all(found) or any(max(size) > SMALL for sizes in found for size in sizes):
         return model
-    usual = {sizes.most_common(1)[0][0] for sizes in found}
-    if len(usual) == 1:
-        return replace(model, images_size=usual.pop())
-    named = " and ".join(size_text(size) for size in sorted(usual))
-    line = f"assumed: one size for images of {named}; to take each as it is, evaluate one set at a time (--input-size)"
-    return replace(model, assumed=(*model.assumed, line))
+    return replace(model, images_sizes=tuple(sorted({sizes.most_common(1)[0][0] for sizes in found})))
 
 
 def _sizes(benchmark: Benchmark, images: LabelledImages | None) -> Sizes:

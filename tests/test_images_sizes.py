@@ -11,6 +11,7 @@ from PIL import Image
 
 from robustbench_eff.evaluation.preflight import check
 from robustbench_eff.evaluation.settings import Settings
+from robustbench_eff.models.assumed import assumed_images
 from robustbench_eff.models.request import ModelRequest
 from robustbench_eff.models.sources.user_module import plain_preprocessing
 
@@ -74,7 +75,9 @@ def test_benchmarks_of_two_sizes_leave_the_size_open(tmp_path: Path) -> None:
     settings = Settings(benchmarks=("one", "two"), data={"one": small, "two": large}, attacks=("none",))
     (model,) = check([ModelRequest(name=str(tmp_path / "net.py"))], settings, "cpu").models
     assert isinstance(model.model, ModelRequest)
-    assert "one size for images of 28×28 and 32×32" in model.model.assumed[0]
+    geometry = plain_preprocessing(model.model).geometry
+    line = "assumed: images of 224×224 pixels, as the sets have 28×28 and 32×32; evaluate one set at a time"
+    assert any(note.startswith(line) for note in assumed_images(model.model, geometry))
     assert shape(tmp_path, {"one": small, "three": small}) == ((32, 32), "none")
 
 
