@@ -18,6 +18,8 @@ SCRIPT = """
 import os
 import signal
 
+import torch
+
 from robustbench_eff import evaluate
 from robustbench_eff.evaluation.evaluate import NullListener
 
@@ -31,6 +33,7 @@ class Killer(NullListener):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+torch.set_num_threads(1)  # as in the tests that compare what it stored
 evaluate("digits_standard", listener=Killer(), **{options})
 """
 
