@@ -15,8 +15,13 @@ from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.models.classifier import Classifier
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread_again(_one_thread: None) -> None:
     """Whatever an earlier test has set: sums in two threads may differ in their last bits."""
     torch.set_num_threads(1)
 
