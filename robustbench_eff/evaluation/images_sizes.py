@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.benchmarks.labelled_images import LabelledImages
@@ -16,35 +17,51 @@ from robustbench_eff.models.sources.user_module import SMALL
 
 LOOKED_AT = 8
 """Images of a benchmark whose size is looked at."""
-Sizes = Counter[tuple[int, int]]
-"""Numbers of images by height and width."""
+Shape: TypeAlias = tuple[int, int]
+"""Height and width, in pixels."""
+
+
+def usual_sizes(
+    benchmarks: Mapping[str, Benchmark], opened: Mapping[str, LabelledImages | None]
+) -> dict[str, Shape | None]:
+    """Return the usual size of the images of every benchmark.
+
+    It is None where an image is large or cannot be read, or where the benchmark cuts its images to a size.
+
+    Args:
+        benchmarks: Benchmarks by name.
+        opened: Their images, by name.
+    """
+    return {name: _usual_size(benchmark, opened.get(name)) for name, benchmark in benchmarks.items()}
 
 
 def with_images_sizes(
-    model: ModelRequest | Classifier, benchmarks: Sequence[Benchmark], opened: Mapping[str, LabelledImages | None]
+    model: ModelRequest | Classifier, benchmarks: Sequence[Benchmark], sizes: Mapping[str, Shape | None]
 ) -> ModelRequest | Classifier:
-    """Return a request that says how large the images of the benchmarks are, if all are small.
+    """Return a request that says how large the images of its benchmarks are, if all are small.
 
     Args:
         model: A request, or a classifier, which is returned as it is.
         benchmarks: The benchmarks that it is evaluated on.
-        opened: Their images, by name.
+        sizes: What `usual_sizes` returned.
     """
     if isinstance(model, Classifier) or model.input_size is not None:
         return model
-    found = [_sizes(benchmark, opened.get(benchmark.name)) for benchmark in benchmarks]
-    if not all(found) or any(max(size) > SMALL for sizes in found for size in sizes):
-        return model
-    return replace(model, images_sizes=tuple(sorted({sizes.most_common(1)[0][0] for sizes in found})))
+    found = {sizes[benchmark.name] for benchmark in benchmarks}
+    small = sorted(size for size in found if size is not None)
+    return model if len(small) < len(found) else replace(model, images_sizes=tuple(small))
 
 
-def _sizes(benchmark: Benchmark, images: LabelledImages | None) -> Sizes:
-    """The sizes of some images; none if they are cut to a size, or one of them cannot be read."""
+def _usual_size(benchmark: Benchmark, images: LabelledImages | None) -> Shape | None:
     if images is None or benchmark.crop_border or benchmark.geometry is not None:
-        return Counter()
-    rows = {round(number * (len(images) - 1) / (LOOKED_AT - 1)) for number in range(LOOKED_AT)}
-    try:
-        sizes = [decode(images.read(row), images.ids[row]).size for row in rows]
-    except DataError:
-        return Counter()  # the error is raised again when all images are decoded
-    return Counter((height, width) for width, height in sizes)
+        return None
+    counts = Counter[Shape]()
+    for row in sorted({round(number * (len(images) - 1) / (LOOKED_AT - 1)) for number in range(LOOKED_AT)}):
+        try:
+            width, height = decode(images.read(row), images.ids[row]).size
+        except DataError:
+            return None  # the error is raised again when all images are decoded
+        if max(width, height) > SMALL:
+            return None
+        counts[height, width] += 1
+    return counts.most_common(1)[0][0]

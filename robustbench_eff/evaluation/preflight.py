@@ -21,7 +21,7 @@ from robustbench_eff.registry.perturbation_sets import expand_sets
 from robustbench_eff.registry.suite import Suite
 from robustbench_eff.registry.usual_radius import perturbations_on
 
-from .images_sizes import with_images_sizes
+from .images_sizes import usual_sizes, with_images_sizes
 from .open_images import available, missing_files, open_files
 from .own_images import check_same_order, in_stated_order, open_all_clean
 from .settings import Settings
@@ -232,9 +232,10 @@ def _opened(
         for name, benchmark in wanted.items()
         for change in published[name]
     }
+    sizes = usual_sizes(wanted, clean)
     return PreflightResult(
         models=[
-            RequestedModel(with_images_sizes(item.model, item.benchmarks, clean), item.benchmarks) for item in models
+            RequestedModel(with_images_sizes(item.model, item.benchmarks, sizes), item.benchmarks) for item in models
         ],
         surrogates=dict(surrogates),
         perturbations=changes,
