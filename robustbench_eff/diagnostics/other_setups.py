@@ -38,6 +38,8 @@ from robustbench_eff.registry import build_model
 
 CIFAR_SIZE = 32
 """Input size, in pixels, that most networks for small images have."""
+_REFUSALS = (RobustEvalError, RuntimeError, ValueError)
+"""What says that a network does not take images: several sizes, or a fixed input size."""
 _LEVEL = 0.01
 """Probability with which two set-ups that are equally good are taken for different, by a sign test."""
 _BATCH = 16
@@ -172,22 +174,27 @@ class _Trial:
     def tried(self, options: tuple[str, ...], preprocessing: Preprocessing, *, flip: bool = False) -> Setup | None:
         """The answers in a set-up; None if the network does not take such images."""
         try:
-            images = self.images.get(self.requested, preprocessing, ignore_progress)
-            right = self._predictions(images, preprocessing, flip=flip) == images.labels
-        except (RobustEvalError, RuntimeError, ValueError):  # such as images of several sizes, or a fixed input size
+            return self._answered(options, preprocessing, flip=flip)
+        except _REFUSALS:
             return None
+
+    def _answered(self, options: tuple[str, ...], preprocessing: Preprocessing, *, flip: bool) -> Setup:
+        images = self.images.get(self.requested, preprocessing, ignore_progress)
+        right = self._predictions(images, preprocessing, flip=flip) == images.labels
         return Setup(options, _REVERSED if flip else "", right)
 
     def refusal(self, name: str, current: Preprocessing) -> UsageError:
         """The error of a set-up in which the network does not take the images, with one in which it does."""
-        squashed = replace(current.geometry, mode="squash", resize=None)
-        others = [(("--geometry", "squash"), squashed), *self.geometries(current.geometry)]
-        works = (words for words, geometry in others if self.tried(words, replace(current, geometry=geometry)))
-        why, hint = "", f"It takes them with {' '.join(next(works, ('another', '--input-size', 'or', '--geometry')))}."
+        why, hint = "", "State how its images are prepared: --input-size and --geometry."
         try:
-            self._predictions(self.images.get(self.requested, current, ignore_progress), current, flip=False)
-        except (RobustEvalError, RuntimeError, ValueError) as error:
+            self._answered((), current, flip=False)
+        except _REFUSALS as error:
             why = error.message if isinstance(error, RobustEvalError) else reason(error)
+        squashed = replace(current.geometry, mode="squash", resize=None)
+        for words, geometry in [(("--geometry", "squash"), squashed), *self.geometries(current.geometry)]:
+            if self.tried(words, replace(current, geometry=geometry)) is not None:
+                hint = f"It takes them with {' '.join(words)}."
+                break
         return UsageError(f"{name} cannot classify these images as it is set up: {why}", hint)
 
     def normalized(
