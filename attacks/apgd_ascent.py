@@ -135,7 +135,7 @@ class _Ascent:
         With `adversarial`, samples leave at their first success, which is written into it. `warm` takes the initial
         sparsity of L1 steps from the start.
         """
-        logits, gradient = self.oracle.gradient(start, paths.classes, self.loss, paths.rows, self.repeats)
+        logits, gradient = self._gradient(start, paths)
         state = self._begin(paths, start, self.loss(logits, paths.classes), gradient, warm=warm)
         if adversarial is not None:
             paths, state = self._drop_successes(paths, state, logits, adversarial)
@@ -147,7 +147,7 @@ class _Ascent:
             if adversarial is not None and iteration == self.iterations - 1:  # the last gradient is not needed
                 logits, gradient = self.oracle.logits(moved, paths.rows), state.gradient
             else:
-                logits, gradient = self.oracle.gradient(moved, paths.classes, self.loss, paths.rows, self.repeats)
+                logits, gradient = self._gradient(moved, paths)
             state = _advance(state, moved, self.loss(logits, paths.classes), gradient)
             if adversarial is not None:
                 paths, state = self._drop_successes(paths, state, logits, adversarial)
@@ -156,6 +156,9 @@ class _Ascent:
                 state = self._check_l1(state, paths.clean) if self.threat.norm == "l1" else self._check(state, window)
                 window, steps_in_window = self._next_window(window), 0
         return paths, state.best
+
+    def _gradient(self, points: Images, paths: Paths) -> tuple[Tensor, Images]:
+        return self.oracle.gradient(points, paths.classes, self.loss, paths.rows, self.repeats, rough=True)
 
     def _begin(self, paths: Paths, start: Images, loss: PerSample, gradient: Images, *, warm: bool) -> _State:
         coordinates = start[:1].numel()

@@ -36,6 +36,7 @@ class AutoAttack:
     version: ClassVar[int] = 1
     uses: ClassVar[AttackUses] = "gradients"
     stochastic: ClassVar[bool] = True
+    rough_gradients: ClassVar[bool] = True
 
     eps: float = 4 / 255
     """Radius of the ball, in units of [0, 1] pixels."""

@@ -47,6 +47,11 @@ class BIM:
         return Threat(self.norm, self.eps)
 
     @property
+    def rough_gradients(self) -> bool:
+        """See `Attack`."""
+        return self._pgd().rough_gradients
+
+    @property
     def max_passes(self) -> int:
         """See `Attack`."""
         return 2 * self.steps

@@ -15,6 +15,7 @@ from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Label
 from .active_samples import record_successes
 from .losses import cross_entropy
 from .oracle import Oracle
+from .pgd import STEPS_THAT_FORGIVE_ROUNDING
 from .preconditions import attack_inputs
 
 
@@ -58,6 +59,11 @@ class MIFGSM:
         return Threat(self.norm, self.eps)
 
     @property
+    def rough_gradients(self) -> bool:
+        """See `Attack`."""
+        return self.steps >= STEPS_THAT_FORGIVE_ROUNDING
+
+    @property
     def max_passes(self) -> int:
         """See `Attack`."""
         return 2 * self.steps
@@ -76,7 +82,9 @@ class MIFGSM:
             for _ in range(self.steps):
                 if not len(live):
                     break
-                logits, gradient = oracle.gradient(current, labels[live], cross_entropy, live)
+                logits, gradient = oracle.gradient(
+                    current, labels[live], cross_entropy, live, rough=self.rough_gradients
+                )
                 if self.early_stop:
                     success = oracle.successes(logits, current, labels[live], live)
                     keep = record_successes(adversarial, live, current, success)

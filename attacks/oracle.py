@@ -10,26 +10,27 @@ from torch import Tensor
 
 from robustbench_eff.core.batching import Batches
 from robustbench_eff.core.precision import plain_float32
-from robustbench_eff.core.rng import RandomStreams
-from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, QueryStats, SampleIndices
+from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, Mask, SampleIndices
 
 from .checked_model import CheckedModel
+from .copies import Copies
 from .input_gradient import check_differentiable, gradient_in_batches
 from .losses import Classes, Loss, margin
 from .preconditions import check_images, frozen_parameters
-from .random_outputs import ALMOST_NONE, MINORITY, Attempts, wrong_in_draws
-from .reduced_precision import Precision, accelerated
+from .random_outputs import ALMOST_NONE, MINORITY, wrong_in_draws
+from .reduced_precision import Precision
+from .spent_queries import SpentQueries
 
 UNKNOWN = -1
 """Value of a counter whose passes cannot be attributed to samples."""
 
 
-class Oracle:
+class Oracle(SpentQueries):
     """A classifier as attacks query it.
 
     Attacks process all their live samples at once and never deal with devices, batches or precision. Without a
-    `precision` the network is queried unmodified; otherwise the queries go to a low-precision copy, and `successes`
-    confirms every success with the plain float32 network.
+    `precision` the network is queried unmodified; otherwise the queries go to a copy of it, see `Copies`, and
+    `successes` confirms every success with the plain float32 network.
     """
 
     def __init__(
@@ -40,30 +41,23 @@ class Oracle:
         precision: Precision | None = None,
         compiled: bool = False,
     ) -> None:
-        """Wrap a classifier; the low-precision copy is made at the first query, or by `make_copy`.
+        """Wrap a classifier; its copies are made at the first query, or by `make_copy`.
 
         Args:
             classifier: Maps images in [0, 1] to logits.
             batch_size: Images per pass; halved when memory runs out.
-            precision: Precision of the copy that is queried instead of the network; None queries the network.
-            compiled: Compile the copy with `torch.compile`.
+            precision: Precision of the copies that are queried instead of the network; None queries the network.
+            compiled: Compile the copies with `torch.compile`.
         """
-        self.effort: QueryStats
-        self.attempts = Attempts(0)
+        super().__init__()
         self._classifier = classifier
         self._ask = CheckedModel(classifier)
-        """The classifier as all passes query it that do not go to the copy."""
+        """The classifier as all passes query it that do not go to a copy."""
         self._batches = Batches(batch_size)
-        self._copy: ImagesToLogits | None = classifier if precision is None else None
-        self._precision, self._compiled = precision, compiled
+        self._copies = Copies(classifier, precision, compiled=compiled)
         self._num_classes: int | None = None
         self._differentiable = False
         """True once it is known."""
-        self.query_mode = "float32, as it is"
-        """Description of how the network is queried."""
-        self.draws: int | None = None
-        """Draws that an answer averages over; None for a network that draws nothing at random."""
-        self.watch(0)
 
     @classmethod
     @contextmanager
@@ -91,43 +85,6 @@ class Oracle:
         with frozen_parameters(oracle._classifier), plain_float32(images.device), oracle._ask.attack(labels):
             yield oracle
 
-    @contextmanager
-    def part(self, rows: SampleIndices) -> Iterator[Oracle]:
-        """Lend this oracle to an attack on a subset of the samples; its passes are added to their counters.
-
-        Args:
-            rows: Indices of the subset among the samples of this attack.
-
-        Yields:
-            This oracle.
-        """
-        whole, self.attempts.owners = self.effort, rows
-        try:
-            yield self
-        finally:
-            self.attempts.owners = None
-            whole.add(self.effort, rows)
-            self.effort = whole
-
-    def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
-        """Start counting for a new attack.
-
-        Args:
-            samples: Number of samples of the attack.
-            device: Device of the counters.
-        """
-        self.effort = QueryStats.none(samples, device)
-        if self.attempts.owners is None:
-            self.attempts = Attempts(samples)
-
-    def note(self, message: str) -> None:
-        """Record, once, a deviation from what the attack's name promises.
-
-        Args:
-            message: What was done instead, and why.
-        """
-        self.effort.notes.extend([message] if message not in self.effort.notes else [])
-
     def __call__(self, images: Images) -> Logits:
         """Return the plain network's logits, differentiable, for attacks that compute gradients themselves.
 
@@ -153,14 +110,22 @@ class Oracle:
         """
         self.effort.num_forwards.index_add_(0, rows, torch.full_like(rows, self.draws or 1))
         with torch.no_grad():
-            answers = [self._batches.cat_map(self._queried(images), images) for _ in range(self.draws or 1)]
+            network = self._queried(images)
+            answers = [self._batches.cat_map(network, images) for _ in range(self.draws or 1)]
             logits = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
             if self.uses_copy and (overflowed := self._overflowed(logits, rows)).any():
                 logits[overflowed] = self._batches.cat_map(self._ask, images[overflowed])
         return logits
 
     def gradient(
-        self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices, repeats: int = 1
+        self,
+        images: Images,
+        classes: Classes,
+        loss: Loss,
+        rows: SampleIndices,
+        repeats: int = 1,
+        *,
+        rough: bool = False,
     ) -> tuple[Logits, Images]:
         """Return logits, and the gradient of each sample's own loss with respect to its pixels.
 
@@ -171,6 +136,7 @@ class Oracle:
             rows: Index of the sample that each image belongs to; several may belong to the same sample.
             repeats: Queries to average over, for networks that draw random numbers: expectation over transformation
                 (Athalye et al. 2018, arXiv:1707.07397). With 1, as many as `draws` says.
+            rough: The attack takes many steps, which forgive the rounding of bfloat16.
 
         Returns:
             Logits, shape (batch, classes), and gradients, with the shape of `images`. A NaN in a gradient becomes zero,
@@ -184,9 +150,9 @@ class Oracle:
         ones = torch.full_like(rows, repeats)
         self.effort.num_forwards.index_add_(0, rows, ones)
         self.effort.num_backwards.index_add_(0, rows, ones)
-        logits, gradient = self._gradient(images, classes, loss, rows)
+        logits, gradient = self._gradient(images, classes, loss, rows, rough=rough)
         for _ in range(repeats - 1):
-            more_logits, more_gradient = self._gradient(images, classes, loss, rows)
+            more_logits, more_gradient = self._gradient(images, classes, loss, rows, rough=rough)
             logits, gradient = logits + more_logits, gradient + more_gradient
         if repeats > 1:
             logits, gradient = logits / repeats, gradient / repeats
@@ -249,37 +215,41 @@ class Oracle:
                 self._num_classes = int(self._ask(images[:1]).shape[1])
         return self._num_classes
 
-    def make_copy(self, shape: torch.Size, device: torch.device) -> None:
-        """Make the low-precision copy, if one was requested and does not exist yet.
+    def make_copies(self, shape: torch.Size, device: torch.device) -> Copies:
+        """Make and return the copies that answer queries; see `Copies.make`."""
+        self._copies.make(shape, device)
+        return self._copies
 
-        It is compared with the network on fixed noise, so whether it is used does not depend on the images.
+    @property
+    def query_mode(self) -> str:
+        """Description of how the network is queried."""
+        return self._copies.description
 
-        Args:
-            shape: Channels, height and width of the images.
-            device: Device of the images.
-        """
-        if self._copy is None and self._precision is not None:
-            # The name of the stream determines the noise, and so in rare cases whether the copy is used.
-            probe = RandomStreams.of(0, range(4), device).uniform(shape, stream="twin")
-            self._copy, self.query_mode = accelerated(self._classifier, probe, self._precision, compiled=self._compiled)
+    @property
+    def batch_size(self) -> int:
+        """Images per pass, at present."""
+        return self._batches.size
 
     @property
     def uses_copy(self) -> bool:
-        """True if queries go to a low-precision copy, not to the network itself."""
-        return self._copy is not self._classifier
+        """True if queries go to a copy, not to the network itself."""
+        return self._copies.exist
 
     def _check_differentiable(self) -> None:
         if not self._differentiable:
             check_differentiable(self._classifier)
             self._differentiable = True
 
-    def _queried(self, images: Images) -> ImagesToLogits:
-        """Return the model to query; the copy is made when the first images show their size."""
-        self.make_copy(images.shape[1:], images.device)
-        return self._copy if self.uses_copy and self._copy is not None else self._ask
+    def _queried(self, images: Images, *, rough: bool = False) -> ImagesToLogits:
+        """Return the model to query; the copies are made when the first images show their size."""
+        copies = self.make_copies(images.shape[1:], images.device)
+        return (copies.rough if rough else copies.fine) if copies.exist else self._ask
 
-    def _gradient(self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices) -> tuple[Logits, Images]:
-        logits, gradient = gradient_in_batches(self._queried(images), images, classes, loss, self._batches)
+    def _gradient(
+        self, images: Images, classes: Classes, loss: Loss, rows: SampleIndices, *, rough: bool = False
+    ) -> tuple[Logits, Images]:
+        network = self._queried(images, rough=rough)
+        logits, gradient = gradient_in_batches(network, images, classes, loss, self._batches)
         if not self.uses_copy:
             return logits, gradient
         overflowed = self._overflowed(torch.cat((logits, gradient.flatten(1).abs().amax(1, keepdim=True)), 1), rows)

@@ -29,6 +29,8 @@ from .oracle import Oracle
 from .preconditions import attack_inputs
 from .random_starts import in_the_ball
 
+STEPS_THAT_FORGIVE_ROUNDING = 10
+"""Steps from which on an attack may follow bfloat16 gradients."""
 L1_FRACTION = 0.01
 """Fraction of the coordinates that an L1 step moves."""
 
@@ -85,6 +87,11 @@ class PGD:
         return self.random_start
 
     @property
+    def rough_gradients(self) -> bool:
+        """See `Attack`."""
+        return self.steps >= STEPS_THAT_FORGIVE_ROUNDING
+
+    @property
     def max_passes(self) -> int:
         """See `Attack`."""
         return 2 * self.eot * self.steps * self.restarts + (self.restarts if self.restarts > 1 else 0)
@@ -104,6 +111,7 @@ class PGD:
             step_size=2.5 * self.eps / self.steps if self.step_size is None else self.step_size,
             repeats=self.eot,
             early_stop=self.early_stop,
+            rough=self.rough_gradients,
         )
         with Oracle.open(classifier, images, labels) as oracle:
             for restart in range(self.restarts):
@@ -152,6 +160,8 @@ class PGDSettings:
     """Stop a sample at its first misclassified iterate."""
     majority: bool = False
     """See `Oracle.misclassified`."""
+    rough: bool = False
+    """See `Oracle.gradient`."""
 
 
 def pgd_steps(
@@ -171,7 +181,9 @@ def pgd_steps(
     """
     threat, current = settings.threat, start
     for _ in range(settings.steps):
-        logits, gradient = oracle.gradient(current, samples.labels, cross_entropy, samples.rows, settings.repeats)
+        logits, gradient = oracle.gradient(
+            current, samples.labels, cross_entropy, samples.rows, settings.repeats, rough=settings.rough
+        )
         if settings.early_stop:
             success = oracle.successes(logits, current, samples.labels, samples.rows, majority=settings.majority)
             if success.any():

@@ -33,16 +33,28 @@ UNSUPPORTED_MODEL_ERRORS = (RuntimeError, TypeError, ValueError, AssertionError,
 def has_fast_float16(device: torch.device) -> bool:
     """Return whether the hardware multiplies float16 matrices faster than float32: tensor cores, or AMX on a CPU.
 
-    bfloat16 is never chosen automatically: its rounding is eight times coarser, and Square gets stuck on it.
-
     Args:
         device: Device to query.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (7, 0)
+    return _cpu_has(device, "amx_fp16")
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Return whether a CPU multiplies bfloat16 matrices faster than float32: with AVX512-BF16 or AMX.
+
+    Args:
+        device: Device to query; False for a GPU, whose float16 is as fast and finer.
+    """
+    return _cpu_has(device, "avx512_bf16", "amx_bf16")
+
+
+def _cpu_has(device: torch.device, *capabilities: str) -> bool:
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # not in the oldest supported torch
         return False
-    return bool(torch.cpu.get_capabilities().get("amx_fp16"))
+    has = torch.cpu.get_capabilities()
+    return torch.backends.mkldnn.is_available() and any(has.get(name) for name in capabilities)
 
 
 def accelerated(
@@ -120,25 +132,29 @@ class _Autocast(nn.Module):
         return logits
 
 
-class _Head(nn.Module):
-    """The layer that computes the logits, always in float32.
+class _InFloat32(nn.Module):
+    """A layer that stays in float32, whatever the type of its input."""
 
-    Logits in bfloat16 have steps of a hundredth, too coarse for attacks that rely on small gains of the margin.
-    """
-
-    def __init__(self, linear: nn.Module) -> None:
+    def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        self.linear = linear
+        self.layer = layer
 
-    def forward(self, features: Tensor) -> Logits:
+    def forward(self, features: Tensor) -> Tensor:
         with torch.autocast(features.device.type, enabled=False):
-            logits: Logits = self.linear(features.float())
-        return logits
+            answer: Tensor = self.layer(features.float())
+        return answer
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _Head:
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> _InFloat32:
         """Stay in float32 when the network is converted; a copy never changes its device."""
         del fn, recurse
         return self
+
+
+class _Within(_InFloat32):
+    """One in the middle of the network, which answers in the type of its input."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return super().forward(features).to(features.dtype)
 
 
 class _Affine(nn.Module):
@@ -173,8 +189,11 @@ def _folded(classifier: nn.Module, probe: Images) -> tuple[nn.Module, nn.Module]
         elif isinstance(first, _Affine) and isinstance(second, nn.Conv2d) and _unpadded(second):
             _fold_affine(first, second)
             _replace(body, before, nn.Identity().eval())
-    if head is not None:
-        _replace(body, head, _Head(body.get_submodule(head)).eval())
+    if head is not None:  # logits in bfloat16 have steps of a hundredth, too coarse for small gains of the margin
+        _replace(body, head, _InFloat32(body.get_submodule(head)).eval())
+    for name, layer in list(body.named_modules()):
+        if probe.device.type == "cpu" and _is_slow_in_16_bits(layer):
+            _replace(body, name, _Within(layer).eval())
     normalise, network = body
     return normalise, network
 
@@ -238,6 +257,11 @@ def _fold_affine(affine: _Affine, conv: nn.Conv2d) -> None:
 def _unpadded(conv: nn.Conv2d) -> bool:
     """Return whether folding is exact: zero padding after the normalisation is a different grey before it."""
     return conv.groups == 1 and type(conv) is nn.Conv2d and conv.padding in ((0, 0), "valid")
+
+
+def _is_slow_in_16_bits(layer: nn.Module) -> bool:
+    """Return whether the gradient of a layer takes several times as long in 16 bits as in float32 on a CPU."""
+    return isinstance(layer, nn.Conv2d) and 1 < layer.groups == layer.in_channels and max(layer.stride) > 1
 
 
 def _replace(body: nn.Module, name: str, module: nn.Module) -> None:

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from robustbench_eff.core.errors import SpecError
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
-from robustbench_eff.core.types import (
-    AllImages,
-    AttackUses,
-    Images,
-    ImagesToLogits,
-    Labels,
-    PerSample,
-    SampleIndices,
-)
+from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels
 
-from .active_samples import memory_chunks, record_successes, select_rows
-from .losses import margin
+from .active_samples import memory_chunks
 from .oracle import Oracle
 from .preconditions import attack_inputs
-from .square_moves import move, numbers_per_step, start
-from .square_windows import window_side
-
-STEPS_PER_DRAW = 100
-"""Steps whose random numbers are drawn together: a draw costs as much for one step as for a hundred."""
-
-
-@dataclass(frozen=True, slots=True)
-class _State:
-    rows: SampleIndices
-    """Index of each sample among the samples of the attack."""
-    clean: Images
-    labels: Labels
-    best: Images
-    margin: PerSample
-    """Margin of the best image."""
-    numbers: Tensor
-    """Random numbers of the next steps, shape (batch, STEPS_PER_DRAW, numbers per step)."""
+from .square_search import SearchState, SquareSearch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +26,8 @@ class Square:
     pyautoattack 0.2.0, whose windows shrink at the same steps whatever `queries` is.
     Differs: every sample has its own windows and signs, where the reference draws one for the whole batch. With
     `early_stop` a sample stops at its first misclassified image. The start is one of the queries. If 5 does not divide
-    the side of the images, the tiles of the start (L2, L1) are centered.
+    the side of the images, the tiles of the start (L2, L1) are centered. Where few samples are left, several of their
+    next moves are queried in one pass, with the outcomes and counts of one query at a time.
     """
 
     version: ClassVar[int] = 1
@@ -102,74 +76,21 @@ class Square:
         adversarial = images.clone()
         with Oracle.open(classifier, images, labels) as oracle:
             smallest = images.new_full((len(images),), float("inf"))
+            search = SquareSearch(
+                oracle=oracle,
+                norm=self.norm,
+                eps=self.eps,
+                queries=self.queries,
+                p_init=self.p_init,
+                early_stop=self.early_stop,
+            )
             for rows in memory_chunks(images, 1):
                 for restart in range(self.restarts):
                     if len(rows):
-                        state = self._search(oracle, _begin(images, labels, rows), draws, adversarial, restart)
+                        state = search.run(SearchState.begin(images, labels, rows), draws, adversarial, restart)
                         rows = state.rows
                         if not self.early_stop:
                             smaller = state.margin < smallest[rows]
                             adversarial[rows[smaller]] = state.best[smaller]
                             smallest[rows] = torch.minimum(smallest[rows], state.margin)
         return adversarial
-
-    def _search(
-        self, oracle: Oracle, state: _State, draws: RandomStreams, adversarial: AllImages, restart: int
-    ) -> _State:
-        """Run one restart, write successes into `adversarial`, and return what is left."""
-        threat, images, step_of, side = self.threat, state.clean, None, 0
-        blocks, numbers = -(-self.queries // STEPS_PER_DRAW), numbers_per_step(threat, images.shape[1])
-        state = self._try(oracle, state, start(images, threat, draws[state.rows], restart), adversarial)
-        for step in range(self.queries - 1):
-            if not len(state.rows):
-                break
-            block, position = divmod(step, STEPS_PER_DRAW)
-            if position == 0:
-                uniform = draws[state.rows].uniform(
-                    (STEPS_PER_DRAW, numbers), stream="square/windows", step=restart * blocks + block
-                )
-                state = replace(state, numbers=uniform.to(images))
-            side_before, side = side, window_side(step, self.p_init, images, self.norm)
-            if step_of is None or side != side_before:
-                step_of = move(threat, side, images)
-            moved = step_of(state.best, state.clean, state.numbers[:, position])
-            state = self._try(oracle, state, moved, adversarial)
-        return state
-
-    def _try(self, oracle: Oracle, state: _State, moved: Images, adversarial: AllImages) -> _State:
-        """Keep the images with a smaller margin than the best; samples that are misclassified leave.
-
-        A success that the plain network refutes stays as the best image and is checked again when the margin decreases.
-        """
-        logits = oracle.logits(moved, state.rows)
-        margins = margin(logits, state.labels)
-        better = margins < state.margin
-        state = replace(
-            state,
-            best=torch.where(better[:, None, None, None], moved, state.best),
-            margin=torch.where(better, margins, state.margin),
-        )
-        if not self.early_stop:
-            return state
-        claimed = (
-            better & (margins <= 0) if oracle.draws is None else better
-        )  # best images of failed attacks count, too
-        if not claimed.any():
-            return state
-        success = claimed.clone()
-        success[claimed] = oracle.successes(logits[claimed], moved[claimed], state.labels[claimed], state.rows[claimed])
-        if not success.any():
-            return state
-        return select_rows(state, record_successes(adversarial, state.rows, moved, success))
-
-
-def _begin(images: Images, labels: Labels, rows: SampleIndices) -> _State:
-    clean = images[rows]
-    return _State(
-        rows=rows,
-        clean=clean,
-        labels=labels[rows],
-        best=clean,
-        margin=clean.new_full((len(rows),), float("inf")),
-        numbers=clean.new_empty((len(rows), 0)),
-    )

@@ -180,8 +180,8 @@ ShardSizeOption: TypeAlias = Annotated[
 PrecisionOption: TypeAlias = Annotated[
     str,
     typer.Option(
-        help="Precision of the network that attacks query: auto, float32, bfloat16 or float16; the referee always uses "
-        "float32."
+        help="Precision of the network that attacks query: auto, float32, bfloat16 (for gradients) or float16; the "
+        "referee always uses float32."
     ),
 ]
 CompileOption: TypeAlias = Annotated[bool, typer.Option("--compile", help="Compile the network that attacks query.")]

@@ -85,8 +85,10 @@ class QueryCountingModel(Protocol):
 
     effort: QueryStats
     """Statistics of the attack that is running or ran last."""
-    query_mode: str
-    """Description of how the network is queried: precision, folding, compilation."""
+
+    @property
+    def query_mode(self) -> str:
+        """Description of how the network is queried: precision, folding, compilation."""
 
     def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
         """Start counting for a new attack.
@@ -120,7 +122,9 @@ class NormalisedModel(Protocol):
 class Attack(Protocol):
     """A frozen dataclass that proposes adversarial images; its fields are its hyper-parameters.
 
-    An attack never judges its own success: the referee classifies its images again.
+    An attack never judges its own success: the referee classifies its images again. An attribute `rough_gradients`
+    that is true says that it takes so many steps that gradients may come from a bfloat16 copy, which is then part of
+    the protocol; an attack without it is asked in float32.
     """
 
     version: ClassVar[int]

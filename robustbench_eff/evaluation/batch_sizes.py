@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.attacks.reduced_precision import Precision, has_fast_float16
+from robustbench_eff.attacks.reduced_precision import Precision, has_fast_bfloat16, has_fast_float16
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.system.devices import SMALL_IMAGE
 
 MIN_SHARD_SIZE = 16
 """Smallest shard, however large the images are."""
-MIN_FLOPS_FOR_FLOAT16 = 20e6
-"""Floating-point operations per forward pass from which on attacks query in float16. Smaller networks are fast enough
+MIN_FLOPS_FOR_16_BITS = 20e6
+"""Floating-point operations per forward pass from which on attacks query in 16 bits. Smaller networks are fast enough
 in float32, in which their attacks find the same images on every machine."""
 
 
@@ -43,11 +43,15 @@ def shard_size(image_size: int, device: str) -> int:
 
 
 def precision(classifier: Classifier, device: str) -> Precision:
-    """Return float16 if the device computes it fast and the network is large enough to benefit, else float32.
+    """Return the precision of queries: 16 bits if the device is fast at them and the network large enough to benefit.
+
+    float16 where both are fast, because its rounding is finer; see `Copies` for what bfloat16 answers.
 
     Args:
         classifier: Model that attacks query.
         device: Name of the device, such as `cpu` or `cuda:0`.
     """
-    worthwhile = has_fast_float16(torch.device(device)) and classifier.flops >= MIN_FLOPS_FOR_FLOAT16
-    return "float16" if worthwhile else "float32"
+    if classifier.flops < MIN_FLOPS_FOR_16_BITS:
+        return "float32"
+    where = torch.device(device)
+    return "float16" if has_fast_float16(where) else "bfloat16" if has_fast_bfloat16(where) else "float32"

@@ -102,6 +102,15 @@ def _random_outputs(queried: Queried, perturbation: Perturbation) -> Iterator[st
         yield f"draws at random: {', '.join(asked)}"
 
 
+def _precision(queried: Queried, attack: Any) -> str | None:
+    """How exactly the attacked network answers, where that decides which images come out; None for float32."""
+    precision, *compiled = queried.precision.split(", ")
+    if precision == "bfloat16":  # its gradients alone, and those of some attacks only
+        precision = "float32 with bfloat16 gradients" if getattr(attack, "rough_gradients", False) else "float32"
+    described = ", ".join([precision, *compiled])
+    return None if described == "float32" else described
+
+
 def _configuration(queried: Queried, perturbation: Perturbation, run_id: str) -> dict[str, Any]:
     """Everything that decides which images come out, the seed aside."""
     votes = {} if queried.votes is None else {"votes_per_image": queried.votes}
@@ -117,7 +126,7 @@ def _configuration(queried: Queried, perturbation: Perturbation, run_id: str) ->
     attack = perturbation.attack
     eps = attack.threat.eps if math.isfinite(attack.threat.eps) else None
     optional = {
-        "precision": None if queried.precision == "float32" else queried.precision,
+        "precision": _precision(queried, attack),
         "surrogate": None if queried.surrogate is None else _digest(queried.surrogate, run_id),
         "code": foreign_digest(attack) or None,
         "draws_per_gradient": None if perturbation.is_adapted else queried.draws,

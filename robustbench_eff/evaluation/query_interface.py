@@ -47,10 +47,10 @@ def open_oracle(classifier: Classifier, settings: Settings, device: str) -> Open
     oracle = Oracle(
         classifier, batch_size=batch_size, precision=None if exact else precision, compiled=settings.compile
     )
-    oracle.make_copy(torch.Size(classifier.preprocessing.shape), classifier.mean.device)
-    if not oracle.uses_copy:
+    copies = oracle.make_copies(torch.Size(classifier.preprocessing.shape), classifier.mean.device)
+    if not copies.exist:
         return OpenedOracle(oracle, "float32")
-    return OpenedOracle(oracle, f"{precision}, compiled" if settings.compile else precision)
+    return OpenedOracle(oracle, f"{copies.precision}, compiled" if settings.compile else copies.precision)
 
 
 def votes_of(classifier: Classifier, settings: Settings, samples: int) -> int | None:

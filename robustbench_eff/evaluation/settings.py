@@ -64,8 +64,9 @@ class Settings:
     batch_size: int | None = None
     """Images per forward pass; None for a size that suits the image size and the device. Changes no outcome."""
     precision: QueryPrecision = "auto"
-    """Precision of the network that attacks query; the referee always judges in float32. `auto` is float16 where the
-    hardware multiplies it faster and the network is large enough to gain."""
+    """Precision of the network that attacks query; the referee always judges in float32. `auto` is float16 or bfloat16
+    where the hardware multiplies it faster and the network is large enough to gain; `bfloat16` holds for the gradients
+    of attacks with many steps, and float32 for all else."""
     compile: bool = False
     """Compile the network that attacks query."""
     shard_size: int | None = None

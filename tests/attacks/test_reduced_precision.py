@@ -15,6 +15,7 @@ from robustbench_eff.core.batching import Batches, cuda_error_message
 from robustbench_eff.core.errors import EvaluationError, RobustEvalWarning
 from robustbench_eff.core.preprocessing import Geometry, Preprocessing
 from robustbench_eff.core.shortages import out_of_memory
+from robustbench_eff.evaluation import batch_sizes
 from robustbench_eff.models.classifier import Classifier, Provenance
 
 
@@ -31,6 +32,13 @@ def norms(channels: int) -> nn.BatchNorm2d:
         for tensor in (norm.bias, norm.running_mean):
             tensor.uniform_(-1, 1, generator=torch.Generator().manual_seed(2))
     return norm
+
+
+class Head(nn.Module):
+    """The mean over all pixels of each channel."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean((2, 3))
 
 
 class Residual(nn.Module):
@@ -181,7 +189,64 @@ def test_whether_a_copy_is_used_does_not_depend_on_the_first_images() -> None:
     oracle = Oracle(model, precision="bfloat16")
     PGD(steps=1)(oracle, images(0), torch.zeros(0, dtype=torch.long))
     PGD(steps=1)(oracle, images(3), torch.zeros(3, dtype=torch.long))
-    assert oracle.query_mode == "bfloat16, folded, channels-last"
+    assert oracle.query_mode == "float32, folded, channels-last; rough gradients: bfloat16, folded, channels-last"
+
+
+def test_bfloat16_answers_rough_gradients_alone() -> None:
+    model, rows, labels = classifier(Residual()), torch.arange(9), torch.zeros(9, dtype=torch.long)
+    answers = {}
+    for precision in ("float32", "bfloat16"):
+        oracle = Oracle(model, precision=precision)
+        oracle.watch(9)
+        fine = oracle.gradient(images(9), labels, cross_entropy, rows)
+        rough = oracle.gradient(images(9), labels, cross_entropy, rows, rough=True)
+        answers[precision] = oracle.logits(images(9), rows), *fine, *rough
+    *same, rough_logits, rough_gradient = zip(*answers.values(), strict=True)
+    assert all(torch.equal(*pair) for pair in same), "logits, and the gradients of searches that need fine margins"
+    for exact, rounded in (rough_logits, rough_gradient):
+        assert not torch.equal(exact, rounded)
+        assert nn.functional.cosine_similarity(exact.flatten(1), rounded.flatten(1)).min() > 0.98
+
+
+def test_where_bfloat16_is_too_inaccurate_rough_gradients_are_float32() -> None:
+    class Bursting(Residual):
+        """A network that multiplies the rounding of bfloat16, and not of float32, to several standard deviations."""
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.sin(300 * super().forward(x))
+
+    oracle = Oracle(classifier(Bursting()), precision="bfloat16")
+    copies = oracle.make_copies(torch.Size((3, 16, 16)), torch.device("cpu"))
+    assert copies.exist
+    assert copies.rough is copies.fine
+    assert copies.precision == "float32"
+    assert oracle.query_mode.startswith("float32, folded, channels-last; no bfloat16 (float32, as it is: logits off by")
+
+
+def test_depthwise_convolutions_with_a_stride_stay_in_float32() -> None:
+    """On a CPU, their gradient takes thirty times as long in bfloat16."""
+    layers = [nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, stride=2, groups=8), nn.Conv2d(8, 8, 3, groups=8)]
+    copy, _ = accelerated(classifier(nn.Sequential(*layers, Head())), images(), "bfloat16", compiled=False)
+    types = [part.weight.dtype for part in copy.modules() if isinstance(part, nn.Conv2d)]
+    assert types == [torch.bfloat16, torch.float32, torch.bfloat16]
+
+
+@pytest.mark.parametrize(
+    ("has", "expected"),
+    [
+        ((), "float32"),
+        (("avx2",), "float32"),
+        (("avx512_bf16",), "bfloat16"),
+        (("amx_bf16", "avx512_bf16"), "bfloat16"),
+        (("amx_fp16", "amx_bf16"), "float16"),
+    ],
+)
+def test_the_default_precision_follows_from_the_processor_and_the_network(monkeypatch, has, expected) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: dict.fromkeys(has, True))
+    large, small = (classifier(nn.Sequential(nn.Conv2d(3, width, 9), Head())) for width in (999, 9))
+    assert large.flops > batch_sizes.MIN_FLOPS_FOR_16_BITS > small.flops
+    assert batch_sizes.precision(large, "cpu") == expected
+    assert batch_sizes.precision(small, "cpu") == "float32"
 
 
 def test_successes_that_the_plain_network_refutes_are_attacked_further() -> None:
@@ -199,7 +264,8 @@ def test_successes_that_the_plain_network_refutes_are_attacked_further() -> None
     plain, hasty = Bright().eval(), Bright().eval()
     hasty.threshold.data.fill_(0.4)
     oracle = Oracle(plain, precision="bfloat16")
-    oracle._copy = hasty
+    copies = oracle.make_copies(torch.Size((3, 4, 4)), torch.device("cpu"))
+    copies.fine = copies.rough = hasty
     dim, labels = torch.full((3, 3, 4, 4), 0.5), torch.zeros(3, dtype=torch.long)
     found = PGD(eps=0.1, steps=10, random_start=False)(oracle, dim, labels)
     assert (plain(found).argmax(1) == 1).all()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from robustbench_eff.attacks import Oracle
+from robustbench_eff.attacks import Oracle, square_search
 from robustbench_eff.attacks.losses import margin
 from robustbench_eff.attacks.square import Square
 from robustbench_eff.attacks.square_moves import move, numbers_per_step, start
@@ -189,6 +189,35 @@ def test_outcomes_do_not_depend_on_the_batch(digits_standard: Classifier, ball: 
     parts = torch.arange(len(images)).split(7)
     apart = torch.cat([attack(digits_standard, images[part], labels[part], draws[part]) for part in parts])
     assert (together - apart).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("ball", "early_stop"), [(BALLS[0], True), (BALLS[0], False), (BALLS[1], True)], ids=["linf", "to the end", "l2"]
+)
+def test_steps_tried_ahead_change_no_image_and_no_count(digits_standard, monkeypatch, ball: Threat, early_stop) -> None:
+    images, labels = digits(digits_standard, 4)
+    passes: list[int] = []
+
+    class Counted(Oracle):
+        def logits(self, images, rows):
+            passes.append(len(images))
+            return super().logits(images, rows)
+
+    found = []
+    for ahead in (0.0, 0.25, 3.0):
+        monkeypatch.setattr(square_search, "STEPS_AHEAD", ahead)
+        passes.clear()
+        oracle = Counted(digits_standard, batch_size=64)
+        attack = Square(eps=ball.eps, norm=ball.norm, queries=500, early_stop=early_stop)
+        found.append((attack(oracle, images, labels), oracle.effort.num_forwards, len(passes), sum(passes)))
+    alone, *others = found
+    assert alone[3] == alone[1].sum(), "one query at a time, each of them counted"
+    for images_found, counts, steps, queries in others:
+        assert torch.allclose(images_found, alone[0], atol=1e-6)
+        assert torch.equal(counts, alone[1])
+        assert steps < 0.75 * alone[2]
+        assert queries > alone[3], "some were made in vain"
+    assert others[0][3] < 1.3 * alone[3]
 
 
 def test_without_early_stop_every_query_lowers_the_margin_further(digits_standard: Classifier) -> None:

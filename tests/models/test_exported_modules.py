@@ -230,7 +230,7 @@ def test_queries_of_an_int8_network_are_never_made_to_a_copy(network: Features) 
     model = load_classifier(static_int8(network), input_size=32, device="cpu")
     for precision in ("float32", "float16", "bfloat16"):
         oracle = Oracle(model, precision=precision)
-        oracle.make_copy(torch.Size((1, 32, 32)), torch.device("cpu"))
+        oracle.make_copies(torch.Size((1, 32, 32)), torch.device("cpu"))
         assert not oracle.uses_copy
         assert oracle.query_mode == "as it is: it computes with integers in model.quant"
 
