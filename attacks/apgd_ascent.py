@@ -25,6 +25,8 @@ from .random_starts import on_the_surface
 
 FIRST_WINDOW, WINDOW_SHRINKS_BY, SMALLEST_WINDOW, L1_WINDOW = 0.22, 0.03, 0.06, 0.04
 """Distances between checkpoints, as fractions of all iterations."""
+ROUGH_PART = 0.75
+"""Fraction of the iterations that may follow bfloat16 gradients; the last steps decide about small margins."""
 MOMENTUM = 0.75
 L1_START_FRACTION, L1_SPARSER_BY, L1_SMALLEST_STEP, L1_STALL = 0.2, 1.5, 0.1, 0.95
 L1_STAGES = ((3.0, 0.3), (2.0, 0.3), (1.0, 0.4))
@@ -135,7 +137,7 @@ class _Ascent:
         With `adversarial`, samples leave at their first success, which is written into it. `warm` takes the initial
         sparsity of L1 steps from the start.
         """
-        logits, gradient = self._gradient(start, paths)
+        logits, gradient = self._gradient(start, paths, 0)
         state = self._begin(paths, start, self.loss(logits, paths.classes), gradient, warm=warm)
         if adversarial is not None:
             paths, state = self._drop_successes(paths, state, logits, adversarial)
@@ -147,7 +149,7 @@ class _Ascent:
             if adversarial is not None and iteration == self.iterations - 1:  # the last gradient is not needed
                 logits, gradient = self.oracle.logits(moved, paths.rows), state.gradient
             else:
-                logits, gradient = self._gradient(moved, paths)
+                logits, gradient = self._gradient(moved, paths, iteration)
             state = _advance(state, moved, self.loss(logits, paths.classes), gradient)
             if adversarial is not None:
                 paths, state = self._drop_successes(paths, state, logits, adversarial)
@@ -157,8 +159,9 @@ class _Ascent:
                 window, steps_in_window = self._next_window(window), 0
         return paths, state.best
 
-    def _gradient(self, points: Images, paths: Paths) -> tuple[Tensor, Images]:
-        return self.oracle.gradient(points, paths.classes, self.loss, paths.rows, self.repeats, rough=True)
+    def _gradient(self, points: Images, paths: Paths, iteration: int) -> tuple[Tensor, Images]:
+        rough = iteration < ROUGH_PART * self.iterations
+        return self.oracle.gradient(points, paths.classes, self.loss, paths.rows, self.repeats, rough=rough)
 
     def _begin(self, paths: Paths, start: Images, loss: PerSample, gradient: Images, *, warm: bool) -> _State:
         coordinates = start[:1].numel()

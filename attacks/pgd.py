@@ -29,7 +29,7 @@ from .oracle import Oracle
 from .preconditions import attack_inputs
 from .random_starts import in_the_ball
 
-STEPS_THAT_FORGIVE_ROUNDING = 10
+STEPS_THAT_FORGIVE_ROUNDING = 20
 """Steps from which on an attack may follow bfloat16 gradients."""
 L1_FRACTION = 0.01
 """Fraction of the coordinates that an L1 step moves."""

@@ -50,6 +50,15 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     return _cpu_has(device, "avx512_bf16", "amx_bf16")
 
 
+def is_slow_in_16_bits(layer: nn.Module) -> bool:
+    """Return whether the gradient of a layer takes several times as long in 16 bits as in float32 on a CPU.
+
+    Args:
+        layer: A layer of a network: true for a depthwise convolution with a stride.
+    """
+    return isinstance(layer, nn.Conv2d) and 1 < layer.groups == layer.in_channels and max(layer.stride) > 1
+
+
 def _cpu_has(device: torch.device, *capabilities: str) -> bool:
     if device.type != "cpu" or not hasattr(torch.cpu, "get_capabilities"):  # not in the oldest supported torch
         return False
@@ -192,7 +201,7 @@ def _folded(classifier: nn.Module, probe: Images) -> tuple[nn.Module, nn.Module]
     if head is not None:  # logits in bfloat16 have steps of a hundredth, too coarse for small gains of the margin
         _replace(body, head, _InFloat32(body.get_submodule(head)).eval())
     for name, layer in list(body.named_modules()):
-        if probe.device.type == "cpu" and _is_slow_in_16_bits(layer):
+        if probe.device.type == "cpu" and is_slow_in_16_bits(layer):
             _replace(body, name, _Within(layer).eval())
     normalise, network = body
     return normalise, network
@@ -257,11 +266,6 @@ def _fold_affine(affine: _Affine, conv: nn.Conv2d) -> None:
 def _unpadded(conv: nn.Conv2d) -> bool:
     """Return whether folding is exact: zero padding after the normalisation is a different grey before it."""
     return conv.groups == 1 and type(conv) is nn.Conv2d and conv.padding in ((0, 0), "valid")
-
-
-def _is_slow_in_16_bits(layer: nn.Module) -> bool:
-    """Return whether the gradient of a layer takes several times as long in 16 bits as in float32 on a CPU."""
-    return isinstance(layer, nn.Conv2d) and 1 < layer.groups == layer.in_channels and max(layer.stride) > 1
 
 
 def _replace(body: nn.Module, name: str, module: nn.Module) -> None:

@@ -16,9 +16,9 @@ ROUGH = "float32 with bfloat16 gradients"
 @pytest.mark.parametrize(
     ("attack", "bfloat16"),
     [
-        ("pgd(eps=8/255, steps=10)", ROUGH),
-        ("pgd(eps=8/255, steps=9)", "float32"),
-        ("mi_fgsm(eps=8/255)", ROUGH),
+        ("pgd(eps=8/255, steps=20)", ROUGH),
+        ("pgd(eps=8/255, steps=19)", "float32"),
+        ("mi_fgsm(eps=8/255, steps=20)", ROUGH),
         ("bim(eps=8/255, steps=2)", "float32"),
         ("fgsm(eps=8/255)", "float32"),
         ("apgd(eps=8/255, iterations=10)", ROUGH),

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from robustbench_eff.attacks.reduced_precision import Precision, has_fast_bfloat16, has_fast_float16
+from robustbench_eff.attacks.reduced_precision import (
+    Precision,
+    has_fast_bfloat16,
+    has_fast_float16,
+    is_slow_in_16_bits,
+)
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.system.devices import SMALL_IMAGE
 
@@ -45,7 +50,8 @@ def shard_size(image_size: int, device: str) -> int:
 def precision(classifier: Classifier, device: str) -> Precision:
     """Return the precision of queries: 16 bits if the device is fast at them and the network large enough to benefit.
 
-    float16 where both are fast, because its rounding is finer; see `Copies` for what bfloat16 answers.
+    float16 where both are fast, because its rounding is finer; see `Copies` for what bfloat16 answers. Networks with
+    strided depthwise convolutions, such as MobileNets, gain too little from bfloat16 and stay in float32.
 
     Args:
         classifier: Model that attacks query.
@@ -54,4 +60,7 @@ def precision(classifier: Classifier, device: str) -> Precision:
     if classifier.flops < MIN_FLOPS_FOR_16_BITS:
         return "float32"
     where = torch.device(device)
-    return "float16" if has_fast_float16(where) else "bfloat16" if has_fast_bfloat16(where) else "float32"
+    if has_fast_float16(where):
+        return "float16"
+    gains = has_fast_bfloat16(where) and not any(is_slow_in_16_bits(layer) for layer in classifier.modules())
+    return "bfloat16" if gains else "float32"

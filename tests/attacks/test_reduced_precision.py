@@ -247,6 +247,8 @@ def test_the_default_precision_follows_from_the_processor_and_the_network(monkey
     assert large.flops > batch_sizes.MIN_FLOPS_FOR_16_BITS > small.flops
     assert batch_sizes.precision(large, "cpu") == expected
     assert batch_sizes.precision(small, "cpu") == "float32"
+    depthwise = classifier(nn.Sequential(nn.Conv2d(3, 999, 9), nn.Conv2d(999, 999, 3, stride=2, groups=999), Head()))
+    assert batch_sizes.precision(depthwise, "cpu") == ("float16" if expected == "float16" else "float32")
 
 
 def test_successes_that_the_plain_network_refutes_are_attacked_further() -> None:
