@@ -22,7 +22,7 @@ from rich.console import Console
 from robustbench_eff import evaluate, load_classifier
 from robustbench_eff.attacks import PGD
 from robustbench_eff.core import types
-from robustbench_eff.core.errors import RobustEvalWarning, StoreError
+from robustbench_eff.core.errors import RobustEvalWarning, StoreError, UsageError
 from robustbench_eff.evaluation.engines.store_writer import Progress
 from robustbench_eff.evaluation.evaluate import NullListener
 from robustbench_eff.evaluation.settings import EvaluateOptions, Settings
@@ -259,3 +259,9 @@ def test_the_keyword_arguments_of_evaluate_are_the_fields_of_its_settings() -> N
     assert get_type_hints(EvaluateOptions, localns=vars(types)) == {
         field.name: hints[field.name] for field in dataclasses.fields(Settings)
     }
+
+
+def test_a_list_of_models_is_answered_with_how_to_pass_them(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="one after the other, not a list") as caught:
+        evaluate(["digits_standard", "digits_trades"], store=tmp_path)
+    assert caught.value.hint == "Write evaluate(*models, ...)."

@@ -15,9 +15,11 @@ from fsspec.implementations.local import LocalFileSystem
 
 from outcome_tables import cell
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError, UsageError
+from robustbench_eff.storage import cell_records
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.remote_files import Files
 from robustbench_eff.storage.store import Store
+from running import run
 
 
 def outcomes(start: int, stop: int) -> pa.Table:
@@ -233,3 +235,17 @@ def test_another_format_is_refused(store: Store) -> None:
 def test_reading_what_is_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="not a store"):
         Store.existing(tmp_path)
+
+
+@pytest.mark.parametrize("attacks", [["fgsm(eps=4/255)"], ["fgsm(eps=4/255)", "fgsm(eps=8/255)"]], ids=["same", "more"])
+def test_a_run_reads_the_records_of_cells_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attacks) -> None:
+    run(tmp_path / "store", limit=8, attacks=["fgsm(eps=4/255)"])
+    read = cell_records.read_records
+    readings = []
+    monkeypatch.setattr(cell_records, "read_records", lambda *given: readings.append(0) or read(*given))
+    again = run(tmp_path / "store", limit=8, attacks=attacks)
+    assert len(readings) == 1
+    assert len(again.scores) > len(attacks), "the cells of this run are among those that are known"
+    store = Store(tmp_path / "store")
+    assert len(store.cells()) == len(store.cells()) == 1 + len(attacks)
+    assert len(readings) == 3, "outside of a run nothing is remembered"

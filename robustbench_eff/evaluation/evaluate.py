@@ -135,25 +135,28 @@ def evaluate(
     listener = listener or NullListener()
     if not models:
         raise UsageError("No model was given.", "Pass a name, a module or a classifier.")
+    if any(isinstance(model, (list, tuple)) for model in models):
+        raise UsageError("evaluate takes models one after the other, not a list.", "Write evaluate(*models, ...).")
     alexnet = published() if settings.alexnet_baseline is None else measured(settings.alexnet_baseline)
     store = Store(settings.store)
     store.check_writable()
     run_id = new_run_id()
-    with _pool(models, settings, run_id) as pool:
-        plan = pool.plan(listener.preparing)
-        with store.lock():
-            plan = recognised(plan, store)
-            try:
-                listener.planned(plan)
-                store.restore_cells({planned.cell.id: planned.cell for planned in plan.cells})
-                _note_killed_run(store)
-                failed = _run(plan, pool, store, settings, listener, run_id)
-            finally:
-                listener.ended()
-    names = {planned.cell.id: planned.cell.model for planned in plan.cells}
-    verdicts = store_verdicts(store, names)
-    scores = store_scores(store, names, verdicts, alexnet, settings.radii)
-    return Result(scores, store.place, plan.missing, verdicts, _other_seeds(store, plan), failed)
+    with store.remembering():
+        with _pool(models, settings, run_id) as pool:
+            plan = pool.plan(listener.preparing)
+            with store.lock():
+                plan = recognised(plan, store)
+                try:
+                    listener.planned(plan)
+                    store.restore_cells({planned.cell.id: planned.cell for planned in plan.cells})
+                    _note_killed_run(store)
+                    failed = _run(plan, pool, store, settings, listener, run_id)
+                finally:
+                    listener.ended()
+        names = {planned.cell.id: planned.cell.model for planned in plan.cells}
+        verdicts = store_verdicts(store, names)
+        scores = store_scores(store, names, verdicts, alexnet, settings.radii)
+        return Result(scores, store.place, plan.missing, verdicts, _other_seeds(store, plan), failed)
 
 
 @contextmanager

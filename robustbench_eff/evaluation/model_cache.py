@@ -22,11 +22,16 @@ class LoadedModel:
     """A classifier with its oracle, its batch sizes, and its variants for benchmarks with other classes."""
 
     classifier: Classifier
+    num_bytes: int = field(init=False)
+    """Bytes of its weights."""
     _oracle: tuple[Oracle, str] | None = None
     _variants: dict[str, LoadedModel] = field(default_factory=dict)
     """Classifiers with a class map, by the benchmark's name."""
     _batches: dict[str, Batches] = field(default_factory=dict)
     """Batch sizes by the operation."""
+
+    def __post_init__(self) -> None:
+        self.num_bytes = sum(tensor.nbytes for tensor in self.classifier.state_dict().values())
 
     def oracle(self, making: OracleFactory) -> tuple[Oracle, str]:
         """Return the oracle that attacks query, and its precision.
@@ -75,10 +80,6 @@ class ModelCache:
         model = self._loaded.pop(name, None)
         self._loaded[name] = model = model or LoadedModel(load())
         oldest = list(self._loaded)
-        while len(oldest) > 2 and sum(map(_num_bytes, self._loaded.values())) > MAX_CACHED_BYTES:
+        while len(oldest) > 2 and sum(model.num_bytes for model in self._loaded.values()) > MAX_CACHED_BYTES:
             del self._loaded[oldest.pop(0)]
         return model
-
-
-def _num_bytes(model: LoadedModel) -> int:
-    return sum(tensor.nbytes for tensor in model.classifier.state_dict().values())

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from robustbench_eff.core.errors import RobustEvalWarning, StoreError
 
+from .cell_outcomes import set_aside
 from .record import REPAIR_HINT, check_sealed, sealed, unsealed
 from .remote_files import Files
 from .stored_cell import StoredCell, kind_of_configuration
@@ -85,6 +86,31 @@ def read_records(files: Files, oldest: int) -> CellRecords:
             message = f"{files.path(f'cells/{folder}')} holds outcomes without the record of their cell, {NAME}."
             found.problems[folder] = StoreError(message, REPAIR_HINT)
     return found
+
+
+def restore(files: Files, problems: Mapping[str, StoreError], planned: Mapping[str, StoredCell]) -> bool:
+    """Replace damaged and missing records of cells that a run is about to continue, with a warning for each.
+
+    Args:
+        files: Files of the store, locked for writing.
+        problems: What is wrong with the record of a folder, by the folder's name.
+        planned: The cells of the run by their ids.
+
+    Returns:
+        Whether a record was replaced.
+
+    Raises:
+        StoreError: The record of another cell is damaged.
+    """
+    for cell_id, problem in problems.items():
+        if cell_id not in planned:
+            raise problem
+        name = f"cells/{cell_id}/{NAME}"
+        if files.exists(name):
+            set_aside(files, name)
+        write_record(files, planned[cell_id])
+        warnings.warn(f"{problem.message} It is written anew.", RobustEvalWarning, stacklevel=3)
+    return bool(problems)
 
 
 def read_one(files: Files, cell_id: str, oldest: int) -> StoredCell | None:

@@ -6,9 +6,14 @@ Source: W3C, Portable Network Graphics, section 5: length, type, data and CRC-32
 from __future__ import annotations
 
 import json
+import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+
+from robustbench_eff.core.errors import RobustEvalWarning
+
+from .remote_files import Files
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _TEXT, _END = b"tEXt", b"IEND"
@@ -52,6 +57,24 @@ def samples(content: bytes) -> list[Pictured]:
     except (TypeError, ValueError):  # a text of another program
         return []
     return found if all(type(part) is int for sample in found for part in sample) else []
+
+
+def read(files: Files, name: str, cell_id: str) -> bytes | None:
+    """Return the picture of a cell, or None. A damaged one, or another cell's, is left out with a warning.
+
+    Args:
+        files: Files of the store.
+        name: Name of the picture within the store.
+        cell_id: Id of the cell.
+    """
+    try:
+        content = files.read(name)
+    except FileNotFoundError:
+        return None
+    if not (what := problem(content, cell_id)):
+        return content
+    warnings.warn(f"{files.path(name)} {what}: left out.", RobustEvalWarning, stacklevel=3)
+    return None
 
 
 def named(png: bytes, cell_id: str) -> bytes:

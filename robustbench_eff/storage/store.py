@@ -17,14 +17,13 @@ STORE is a folder or any URL that fsspec supports.
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from robustbench_eff.core.errors import RobustEvalWarning, StoreError, StoreUnavailable, UsageError
+from robustbench_eff.core.errors import StoreError, StoreUnavailable, UsageError
 
 from . import cell_outcomes, cell_records, lease, picture, shard, store_format
 from .answers import Answers, variant
@@ -48,6 +47,8 @@ class Store:
         self._files = Files.at(place)
         self._oldest_format: int | None = None
         self._samples: dict[str, int] = {}
+        self._remembers = False
+        self._known: cell_records.CellRecords | None = None
 
     @classmethod
     def existing(cls, place: Path | str) -> Store:
@@ -109,6 +110,15 @@ class Store:
             finally:
                 self._files = unlocked
 
+    @contextlib.contextmanager
+    def remembering(self) -> Iterator[None]:
+        """Inside, read the records of cells once: what this object writes is added, what others write is not seen."""
+        self._remembers = True
+        try:
+            yield
+        finally:
+            self._remembers, self._known = False, None
+
     def variant(self, digest: str, preprocessing: str, answers: Answers) -> int:
         """Return which of the models with a digest gave some answers; see `answers.variant`.
 
@@ -127,6 +137,8 @@ class Store:
         """
         if not self._files.exists(f"cells/{cell.id}/{cell_records.NAME}"):
             cell_records.write_record(self._files, cell)
+            if self._known is not None:
+                self._known.cells[cell.id] = cell
 
     def restore_cells(self, planned: Mapping[str, StoredCell]) -> None:
         """Replace damaged and missing records of cells that a run is about to continue, with a warning for each.
@@ -137,14 +149,8 @@ class Store:
         Raises:
             StoreError: The record of another cell is damaged.
         """
-        for cell_id, problem in self._records().problems.items():
-            if cell_id not in planned:
-                raise problem
-            name = f"cells/{cell_id}/{cell_records.NAME}"
-            if self._files.exists(name):
-                cell_outcomes.set_aside(self._files, name)
-            cell_records.write_record(self._files, planned[cell_id])
-            warnings.warn(f"{problem.message} It is written anew.", RobustEvalWarning, stacklevel=2)
+        if cell_records.restore(self._files, self._records().problems, planned):
+            self._known = None
 
     def write_shard(self, cell_id: str, outcomes: pa.Table) -> str:
         """Write outcomes of some samples atomically.
@@ -207,15 +213,7 @@ class Store:
         Args:
             cell_id: Id of the cell.
         """
-        name = f"cells/{cell_id}/gallery.png"
-        try:
-            content = self._files.read(name)
-        except FileNotFoundError:
-            return None
-        if not (problem := picture.problem(content, cell_id)):
-            return content
-        warnings.warn(f"{self._files.path(name)} {problem}: left out.", RobustEvalWarning, stacklevel=2)
-        return None
+        return picture.read(self._files, f"cells/{cell_id}/gallery.png", cell_id)
 
     def write_run(self, run_id: str, manifest: dict[str, Any]) -> None:
         """Write the record of a run, at its start and again at its end.
@@ -287,7 +285,8 @@ class Store:
 
     def _records(self) -> cell_records.CellRecords:
         """The records of all cells, whose sizes are remembered."""
-        found = cell_records.read_records(self._files, self._oldest)
+        found = self._known or cell_records.read_records(self._files, self._oldest)
+        self._known = found if self._remembers else None
         self._samples |= {cell_id: cell.samples for cell_id, cell in found.cells.items()}
         return found
 
