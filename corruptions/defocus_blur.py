@@ -25,6 +25,8 @@ Weights = npt.NDArray[np.float32]
 
 SMALL = 8
 """Up to this radius the grid always reaches 8 pixels from its centre."""
+LONG = 2
+"""Pixels of a row that are added one by one; longer runs of equal weight are a difference of two sums."""
 
 
 class Lens(NamedTuple):
@@ -48,7 +50,42 @@ def _apply(pixels: Pixels, lens: Lens) -> Pixels:
 def _compiled(pixels: Pixels, lens: Lens) -> Pixels:
     from .compiled import blurs, jit
 
-    return jit.apply_loop(blurs.defocus_blur, pixels, disk(lens))
+    return jit.apply_loop(blurs.defocus_blur, pixels, *_groups(lens))
+
+
+class _Groups(NamedTuple):
+    """Pixels of the lower half of a disk, those of equal weight together. See `compiled.blurs.defocus_blur`."""
+
+    reach: int
+    weights: npt.NDArray[np.float64]
+    run_ends: npt.NDArray[np.int64]
+    runs: npt.NDArray[np.int64]
+    pixel_ends: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
+
+
+@cache
+def _groups(lens: Lens) -> _Groups:
+    whole = disk(lens).numpy()
+    centre = len(whole) // 2
+    reach = int(np.abs(np.argwhere(whole) - centre).max())
+    lower = whole[centre : centre + reach + 1, centre - reach : centre + reach + 1]
+    weights = np.unique(lower[lower > 0])
+    run_ends, pixel_ends = [0], [0]
+    runs: list[tuple[int, int, int]] = []
+    places: list[tuple[int, int]] = []
+    for weight in weights:
+        for row, same in enumerate(lower == weight):
+            edges = np.flatnonzero(np.diff(same, prepend=False, append=False))
+            for start, end in (edges.reshape(-1, 2) + 1).tolist():
+                if end - start > LONG:
+                    runs.append((row, start, end))
+                else:
+                    places += [(row, column) for column in range(start, end)]
+        run_ends.append(len(runs))
+        pixel_ends.append(len(places))
+    lists = (np.array(run_ends), np.array(runs).reshape(-1, 3), np.array(pixel_ends), np.array(places).reshape(-1, 2))
+    return _Groups(reach, weights, *lists)
 
 
 @cache
