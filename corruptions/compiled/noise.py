@@ -118,12 +118,31 @@ def fog(pixels, thickness, decay, roughness, side, uniform, out):
         _plasma(uniform[image], decay, roughness, field)
         low, high = field.min(), field.max() - field.min()
         brightest = FRACTIONS[pixels[image].max()]
+        added, values = np.empty(pixels.shape[2]), np.empty(3 * pixels.shape[2])
         for y in range(pixels.shape[1]):
-            for x in range(pixels.shape[2]):
-                added = thickness * ((field[y, x] - low) / high)
-                for channel in range(3):
-                    value = (FRACTIONS[pixels[image, y, x, channel]] + added) * brightest / (brightest + thickness)
-                    out[image, y, x, channel] = to_level(value)
+            _thickness(field[y], low, high, thickness, added)
+            _add_to_pixels(pixels[image, y], added, values)
+            _dim(values, brightest, brightest + thickness, out[image, y].reshape(-1))
+
+
+@loop
+def _thickness(heights, low, high, thickness, out):
+    for x in range(len(out)):
+        out[x] = thickness * ((heights[x] - low) / high)
+
+
+@loop
+def _add_to_pixels(pixels, added, out):
+    for x in range(len(pixels)):
+        for channel in range(3):
+            out[3 * x + channel] = FRACTIONS[pixels[x, channel]] + added[x]
+
+
+@loop
+def _dim(values, factor, divisor, out):
+    """Multiply, divide and round down in a loop of its own, which the compiler vectorises."""
+    for j in range(len(out)):
+        out[j] = to_level(values[j] * factor / divisor)
 
 
 @loop
