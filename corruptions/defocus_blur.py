@@ -66,6 +66,7 @@ class _Groups(NamedTuple):
 
 @cache
 def _groups(lens: Lens) -> _Groups:
+    """Gather the pixels; the upper half of a disk is the mirror image of the lower one."""
     whole = disk(lens).numpy()
     centre = len(whole) // 2
     reach = int(np.abs(np.argwhere(whole) - centre).max())
@@ -84,8 +85,9 @@ def _groups(lens: Lens) -> _Groups:
                     places += [(row, column) for column in range(start, end)]
         run_ends.append(len(runs))
         pixel_ends.append(len(places))
-    lists = (np.array(run_ends), np.array(runs).reshape(-1, 3), np.array(pixel_ends), np.array(places).reshape(-1, 2))
-    return _Groups(reach, weights, *lists)
+    ends = (np.array(run_ends), np.array(pixel_ends))
+    tables = (np.array(runs, np.int64).reshape(-1, 3), np.array(places, np.int64).reshape(-1, 2))
+    return _Groups(reach, weights, ends[0], tables[0], ends[1], tables[1])
 
 
 @cache

@@ -97,11 +97,12 @@ def defocus_blur(pixels, reach, weights, run_ends, runs, pixel_ends, places, out
 @loop
 def _add_pixels(rows, places, total):
     """Add rows shifted to each of the places, four at once while there are four."""
-    for first in range(0, len(places) - 3, 4):
-        a, b = rows[places[first, 0], 3 * places[first, 1] :], rows[places[first + 1, 0], 3 * places[first + 1, 1] :]
-        c, d = rows[places[first + 2, 0], 3 * places[first + 2, 1] :], rows[places[first + 3, 0], 3 * places[first + 3, 1] :]
-        _add_four(total, a, b, c, d)
-    for place in range(len(places) // 4 * 4, len(places)):
+    fours = len(places) // 4 * 4
+    for place in range(0, fours, 4):
+        i, j, k, m = places[place, 0], places[place + 1, 0], places[place + 2, 0], places[place + 3, 0]
+        a, b, c, d = places[place, 1], places[place + 1, 1], places[place + 2, 1], places[place + 3, 1]
+        _add_four(total, rows[i, 3 * a :], rows[j, 3 * b :], rows[k, 3 * c :], rows[m, 3 * d :])
+    for place in range(fours, len(places)):
         _add(total, rows[places[place, 0], 3 * places[place, 1] :], np.uint16(1))
 
 
