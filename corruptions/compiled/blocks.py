@@ -34,9 +34,9 @@ def _along_width(image, wide):
     most, length = (last - first).max(), 3 * image.shape[1]
     sums, picked = np.empty((most, length), np.int32), np.empty(3 * wide, np.int32)
     weights = np.repeat(weight, 3)
-    out = np.empty((len(image), wide, 3), dtype=np.uint8)
+    flat, out = image.reshape(len(image), -1), np.empty((len(image), 3 * wide), dtype=np.uint8)
     for y in range(len(image)):
-        row = image[y].reshape(-1)
+        row = flat[y]
         _copy(row, sums[0])
         for more in range(1, most):
             _add_shifted(sums[more - 1], row[3 * more :], sums[more])
@@ -44,8 +44,8 @@ def _along_width(image, wide):
             same = sums[last[x] - first[x] - np.uint32(1)]
             for channel in range(3):
                 picked[3 * x + channel] = same[3 * first[x] + channel]
-        _weigh_each(picked, weights, out[y].reshape(-1))
-    return out
+        _weigh_each(picked, weights, out[y])
+    return out.reshape(len(image), wide, 3)
 
 
 @loop
@@ -70,10 +70,11 @@ def _weigh_each(total, weights, out):
 def _enlarge(image, out):
     """Copy pixels: the box of a larger image covers the centre of one pixel."""
     rows, columns = _boxes(len(image), len(out))[0], _boxes(image.shape[1], out.shape[1])[0]
+    flat = out.reshape(len(out), -1)
     for y in range(len(out)):
         source, target = image[rows[y]], out[y]
         if y > 0 and rows[y] == rows[y - 1]:
-            _copy(out[y - 1].reshape(-1), target.reshape(-1))
+            _copy(flat[y - 1], flat[y])
             continue
         for x in range(len(target)):
             column = columns[x]

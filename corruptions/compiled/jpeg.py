@@ -44,12 +44,14 @@ def round_trip(pixels, luma, chroma, out):
 def _convert(pixels, planes):
     """Luma, blue and red differences, padded with the last row and column to whole blocks."""
     height, width = pixels.shape[:2]
-    channels = np.empty((3, width), dtype=np.uint8)
+    channels, flat = np.empty((3, width), dtype=np.uint8), pixels.reshape(height, -1)
     for y in range(height):
-        _separate(pixels[y].reshape(-1), channels[0], channels[1], channels[2])
+        _separate(flat[y], channels[0], channels[1], channels[2])
         _convert_row(channels, planes[0, y], planes[1, y], planes[2, y])
         for plane in range(3):
-            planes[plane, y, width:] = planes[plane, y, width - 1]
+            row = planes[plane, y]
+            for x in range(width, -(-width // (2 * SIDE)) * 2 * SIDE):
+                row[x] = row[width - 1]
     for plane in range(3):
         for y in range(height, planes.shape[1]):
             planes[plane, y] = planes[plane, height - 1]
@@ -89,8 +91,7 @@ def _code(plane, width, quantiser):
     parts = plane.reshape(len(plane), -1, WIDTH)
     for top in range(0, len(plane), SIDE):
         for column in range(-(-width // WIDTH)):
-            part = parts[top : top + SIDE, column]
-            _gather(part, values)
+            _gather(parts, top, column, values)
             _unshuffle(values, 128, spare)
             _unshuffle(spare, 0, values)
             _unshuffle(values, 0, spare)
@@ -102,21 +103,21 @@ def _code(plane, width, quantiser):
             _shuffle(spare, values)
             _shuffle(values, spare)
             _shuffle_levels(spare, values)
-            _scatter(values, part)
+            _scatter(values, parts, top, column)
 
 
 @loop
-def _gather(part, values):
+def _gather(parts, top, column, values):
     for y in range(SIDE):
-        row = part[y]
+        row = parts[top + y, column]
         for x in range(WIDTH):
             values[y * WIDTH + x] = row[x]
 
 
 @loop
-def _scatter(values, part):
+def _scatter(values, parts, top, column):
     for y in range(SIDE):
-        row = part[y]
+        row = parts[top + y, column]
         for x in range(WIDTH):
             row[x] = values[y * WIDTH + x]
 
@@ -198,14 +199,14 @@ def _render(luma, blue, red, out):
     rows, columns = -(-out.shape[0] // 2), -(-out.shape[1] // 2)
     blues, reds = np.empty(2 * columns, dtype=np.int32), np.empty(2 * columns, dtype=np.int32)
     sums = np.empty(columns + 2, dtype=np.int32)
-    channels = np.empty((3, out.shape[1]), dtype=np.uint8)
+    channels, flat = np.empty((3, out.shape[1]), dtype=np.uint8), out.reshape(len(out), -1)
     for y in range(len(out)):
         near = y // 2
         far = min(max(near + (1 if y % 2 else -1), 0), rows - 1)
         _double(blue[near], blue[far], sums, blues)
         _double(red[near], red[far], sums, reds)
         _render_row(luma[y], blues, reds, channels)
-        _interleave(channels[0], channels[1], channels[2], out[y].reshape(-1))
+        _interleave(channels[0], channels[1], channels[2], flat[y])
 
 
 @loop

@@ -119,10 +119,11 @@ def fog(pixels, thickness, decay, roughness, side, uniform, out):
         low, high = field.min(), field.max() - field.min()
         brightest = FRACTIONS[pixels[image].max()]
         added, values = np.empty(pixels.shape[2]), np.empty(3 * pixels.shape[2])
+        flat = out[image].reshape(pixels.shape[1], -1)
         for y in range(pixels.shape[1]):
             _thickness(field[y], low, high, thickness, added)
             _add_to_pixels(pixels[image, y], added, values)
-            _dim(values, brightest, brightest + thickness, out[image, y].reshape(-1))
+            _dim(values, brightest, brightest + thickness, flat[y])
 
 
 @loop
