@@ -68,7 +68,7 @@ def shot_noise(pixels, table, first, levels, uniform, out):
     Args:
         pixels: Flat images, uint8 (N, values).
         table: Level plus distribution function, float64 (256, counts).
-        first: Smallest possible count for every value and every interval of 1/1024 that contains the draw.
+        first: Smallest possible count for every value and every interval of 1/1024 that contains the draw, int16.
         levels: Level of every count.
         uniform: Draws of [0, 1), float32 (N, values).
         out: Receives the result; uint8, of the shape of `pixels`.
@@ -76,7 +76,7 @@ def shot_noise(pixels, table, first, levels, uniform, out):
     for image in prange(len(pixels)):
         for j in range(pixels.shape[1]):
             value, u = pixels[image, j], np.float64(uniform[image, j])
-            count = first[value, np.int64(u * 1024)]
+            count = np.int64(first[value, np.int64(u * 1024)])
             while count < table.shape[1] and table[value, count] <= value + u:
                 count += 1
             out[image, j] = levels[count]
