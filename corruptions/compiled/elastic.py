@@ -11,6 +11,7 @@ from .jit import FRACTIONS, loop, parallel
 from .smooth import even, smooth_row
 
 CHANNELS = 4
+"""Channels of an image inside these loops: a power of two, which the compiler changes at once."""
 
 
 @parallel
