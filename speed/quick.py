@@ -37,7 +37,8 @@ def main() -> None:
     print(headline(environment.processor(), record.flags()))
     missing = [name for name in PEERS if find_spec(name) is None]
     if missing:
-        print(f"Left out, because it is not installed: {', '.join(missing)}.\npip install 'robustbench-eff[dev]'")
+        how = "pip install --no-deps torchattacks" if missing == ["torchattacks"] else "make install"
+        print(f"Left out, because it is not installed: {', '.join(missing)} ({how}).")
     for lines in (attacks(missing), corruptions(missing), startup()):
         for line in lines:
             print(line, flush=True)

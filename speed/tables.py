@@ -60,6 +60,7 @@ def attacks() -> str:
             name, how = re.split(r", (?=default|asked for|float)", row["attack"], maxsplit=1)
             plain = how == PLAIN
             network = re.sub(r"^.*?:|\(\)$|\(pad_type.*", "", facts["model"])
+            network = re.sub(r"\(width=(\d+)\)", r" of width \1", network)
             what = f"{name.rsplit(' l', 1)[0]}{', plain network' if plain else ''}"
             label = f"{network}, {NORMS[facts['norm']]} {facts['eps']} | {what} | {row['peer']}"
             value = f"{row['ratio']:.2f}{'' if plain else ' ' + how.removeprefix('default ')}"
