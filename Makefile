@@ -11,7 +11,7 @@ SHAPES := --jaxtyping-packages=robustbench_eff,beartype.beartype tests/contract 
 # Many tests start a process, which would otherwise compile every module anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-all test-oldest test-newest fuzz check docs coverage wheel install install-hashed audit
+.PHONY: demo test test-all test-oldest test-newest fuzz speed-quick check docs coverage wheel install install-hashed audit
 
 demo: $(VENV)/.demo
 	$(BIN)/robust-eval --model digits_standard --suite standard --store runs/demo
@@ -29,6 +29,10 @@ test-all: check
 HOURS := 2
 fuzz: $(VENV)/.dev
 	$(BIN)/python scripts/fuzz.py --hours $(HOURS)
+
+# The main figures of this machine beside those of other packages, in three minutes.
+speed-quick: $(VENV)/.dev
+	OMP_NUM_THREADS=1 $(BIN)/python speed/quick.py
 
 check: $(VENV)/.dev docs
 	$(BIN)/ruff format --check .

@@ -7,22 +7,20 @@ Prints, and writes as JSON with --out, the median milliseconds and the median of
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import torch
 from torch import Tensor, nn
 
+import record
 from networks import resnet20
 from robustbench_eff.attacks import FGSM, fgsm, oracle
 from robustbench_eff.models.small_cnn import SmallCNN
-from robustbench_eff.system import environment
 
 
 def linear() -> nn.Module:
@@ -62,7 +60,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     rows = []
@@ -79,9 +77,8 @@ def main() -> None:
             flush=True,
         )
     if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        facts |= {"threads": arguments.threads, "batch": arguments.batch, "device": arguments.device}
-        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        facts = {"threads": arguments.threads, "batch": arguments.batch, "device": arguments.device}
+        record.write(arguments.out, facts | {"rows": rows})
 
 
 def _problem(build: Any, arguments: argparse.Namespace) -> tuple[nn.Module, Tensor, Tensor]:

@@ -11,7 +11,6 @@ plain float32 network judges all results. A speed-up with a higher robust accura
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import record
 from races import RACES, Race, Setting
 from robustbench_eff import load_classifier
 from robustbench_eff.benchmarks.image_cache import prepare
@@ -28,7 +28,7 @@ from robustbench_eff.core import spec
 from robustbench_eff.models.classifier import Classifier
 from robustbench_eff.registry.build_benchmark import benchmark
 from robustbench_eff.registry.open_benchmark import open_location
-from robustbench_eff.system import devices, environment
+from robustbench_eff.system import devices
 
 
 def main() -> None:
@@ -69,16 +69,13 @@ def main() -> None:
                 flush=True,
             )
         if arguments.out is not None:  # after every race, so that an interrupted run leaves its results
-            facts = {name: value for name, value in environment.describe().items() if name != "command"}
-            facts |= devices.describe(arguments.device) | {
+            facts = devices.describe(arguments.device) | {
                 "threads": arguments.threads,
                 "batch_size": arguments.batch_size,
             }
             model = f"{Path(arguments.model).name}({', '.join(arguments.model_arg)})"
             facts |= {"model": model, "weights": Path(arguments.weights or "shipped").name, "n": len(images)}
-            arguments.out.write_text(
-                json.dumps(facts | {"eps": arguments.eps, "norm": arguments.norm, "rows": rows}, indent=1) + "\n"
-            )
+            record.write(arguments.out, facts | {"eps": arguments.eps, "norm": arguments.norm, "rows": rows})
 
 
 def _arguments() -> argparse.Namespace:
@@ -103,7 +100,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", default="auto", help="of the low-precision copy that our attacks query")
     parser.add_argument("--compile", action="store_true", help="compile the low-precision copy")
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     return parser.parse_args()
 
 

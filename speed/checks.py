@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import functools
 import importlib
-import json
 import sys
 import tempfile
 import threading
@@ -22,9 +21,10 @@ from typing import Any
 
 import torch
 
+import record
 from robustbench_eff import evaluate
 from robustbench_eff.models.request import ModelRequest
-from robustbench_eff.system import devices, environment
+from robustbench_eff.system import devices
 
 CHECKS = (
     "robustbench_eff.models.classifier:model_digest",
@@ -104,10 +104,9 @@ def main() -> None:
         print(f"{row['check']:44} {row['calls']:6} calls {row['seconds']:9.4f} s")
     print(f"checks {sum(watch.seconds.values()):.2f} s of {seconds:.1f} s: {share:.2%}")
     if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        facts |= devices.describe(arguments.device) | {"threads": arguments.threads, "limit": arguments.limit}
+        facts = devices.describe(arguments.device) | {"threads": arguments.threads, "limit": arguments.limit}
         facts |= {"model": Path(_model(arguments).name).name, "suite": arguments.suite, "seconds": round(seconds, 2)}
-        arguments.out.write_text(json.dumps(facts | {"share": round(share, 5), "rows": rows}, indent=1) + "\n")
+        record.write(arguments.out, facts | {"share": round(share, 5), "rows": rows})
 
 
 def watch_over(place: str, watch: Stopwatch) -> None:
@@ -167,7 +166,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--check", action="append", help="module:name of a check, in place of all in CHECKS; repeat it")
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     return parser.parse_args()
 
 

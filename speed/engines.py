@@ -9,18 +9,16 @@ the plan is printed separately.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
+import record
 from robustbench_eff import evaluate
 from robustbench_eff.evaluation.engines.store_writer import Progress
 from robustbench_eff.evaluation.evaluate import NullListener
 from robustbench_eff.evaluation.plan import Plan
-from robustbench_eff.system import environment
 
 MODEL, ATTACK = "digits_pgd_at", "pgd(eps=1/255, steps={})"
 
@@ -51,7 +49,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--ray", action="store_true", help="also measure Ray")
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     arguments = parser.parse_args()
     rows = [overhead(arguments.repeats)]
     options_by_kind: dict[str, dict[str, Any]] = {"one": {}, "two": {"workers": 2}}
@@ -69,8 +67,7 @@ def main() -> None:
         rows.append(row | {"starting_seconds": round(starting, 2)})
         print(rows[-1])
     if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        record.write(arguments.out, {"rows": rows})
 
 
 def overhead(repeats: int) -> dict[str, Any]:

@@ -7,13 +7,11 @@ Times forward passes of timm networks with random weights in new processes, in t
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 
-from robustbench_eff.system import environment
+import record
 
 NETWORKS = ("mobilenetv2_100", "resnet50", "vit_small_patch16_224")
 PASSES = """
@@ -40,7 +38,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     arguments = parser.parse_args()
     rows = []
     for name in NETWORKS:
@@ -50,9 +48,8 @@ def main() -> None:
         rows.append({"network": name, "given_back_ms": given, "kept_ms": kept, "ratio": ratio})
         print(f"{name:24} returned {given:7.2f} ms  kept {kept:7.2f} ms  ratio {ratio:.2f}", flush=True)
     if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        facts |= {"threads": arguments.threads, "batch": arguments.batch}
-        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        facts = {"threads": arguments.threads, "batch": arguments.batch}
+        record.write(arguments.out, facts | {"rows": rows})
 
 
 def _milliseconds(name: str, how: str, arguments: argparse.Namespace) -> float:

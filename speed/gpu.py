@@ -11,12 +11,10 @@ Needs torch, timm, numpy and Pillow only.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import timm
@@ -24,6 +22,7 @@ import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
+import record
 from peers import bare_pgd
 from robustbench_eff import corruptions
 from robustbench_eff.attacks import PGD, Oracle
@@ -31,7 +30,6 @@ from robustbench_eff.core.precision import plain_float32
 from robustbench_eff.core.rng import RandomStreams, global_generators
 from robustbench_eff.corruptions import Kernel
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C, IMAGENET_C_EXTRA
-from robustbench_eff.system import environment
 
 NETWORKS = ("efficientnet_b0", "resnet50", "vit_base_patch16_224")
 STEPS, SEVERITY = 50, 3
@@ -47,7 +45,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=128)
     parser.add_argument("--precision", default="bfloat16", choices=("bfloat16", "float16"))
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     arguments = parser.parse_args()
     rows: list[dict[str, Any]] = []
     with plain_float32(torch.device(arguments.device)):
@@ -55,10 +53,9 @@ def main() -> None:
             rows.append(row)
             print(row, flush=True)
     if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
         gpu = torch.cuda.get_device_name(arguments.device) if arguments.device.startswith("cuda") else None
-        facts |= {"gpu": gpu, "images": arguments.images, "batch_size": arguments.batch_size}
-        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        facts = {"gpu": gpu, "images": arguments.images, "batch_size": arguments.batch_size}
+        record.write(arguments.out, facts | {"rows": rows})
 
 
 class Normalised(nn.Module):

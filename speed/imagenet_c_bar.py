@@ -11,7 +11,6 @@ the speed-up: the reference's time divided by ours.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import tempfile
@@ -22,10 +21,11 @@ from typing import Any
 import numpy as np
 import torch
 
+import record
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.registry.corruptions import CORRUPTIONS
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C_BAR
-from robustbench_eff.system import devices, environment
+from robustbench_eff.system import devices
 
 SIDE, SEVERITY = 224, 3
 REFERENCE = """
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     arguments = parser.parse_args()
     devices.keep_freed_memory()
     torch.set_num_threads(arguments.threads)
@@ -64,9 +64,8 @@ def main() -> None:
     rows.append({"corruption": "all 10", "times": whole})
     print(f"all 10: {whole:.0f} times")
     if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        facts |= {"threads": arguments.threads, "batch": arguments.batch, "side": SIDE, "severity": SEVERITY}
-        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        facts = {"threads": arguments.threads, "batch": arguments.batch, "side": SIDE, "severity": SEVERITY}
+        record.write(arguments.out, facts | {"rows": rows})
 
 
 def _race(name: str, arguments: argparse.Namespace) -> dict[str, Any]:

@@ -7,7 +7,6 @@ memory after the model was loaded.
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import resource
 import tempfile
@@ -17,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+import record
 from robustbench_eff import evaluate, load_classifier
-from robustbench_eff.system import devices, environment
+from robustbench_eff.system import devices
 
 CORRUPTIONS = [
     f"{name}(severity={severity})"
@@ -31,14 +31,13 @@ def main() -> None:
     """Measure and print; JSON with --out."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--samples", type=int, default=50_000)
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     arguments = parser.parse_args()
     rows = [measured(arguments.samples // 10), measured(arguments.samples)]
     for row in rows:
         print(row)
     if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        record.write(arguments.out, {"rows": rows})
 
 
 def measured(samples: int) -> dict[str, Any]:

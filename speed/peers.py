@@ -15,23 +15,33 @@ Run = Callable[[], Tensor]
 
 def foolbox_pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: float, steps: int, norm: str) -> Run:
     """Return Foolbox's PGD without a random start and with step 2.5 eps / steps; one step of length eps is its FGSM."""
-    import foolbox
-
-    wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)
-    kind = {"linf": foolbox.attacks.LinfPGD, "l2": foolbox.attacks.L2PGD}[norm]
     step = eps if steps == 1 else 2.5 * eps / steps
-    attack = kind(steps=steps, abs_stepsize=step, random_start=False)
-    return lambda: attack(wrapped, images, labels, epsilons=eps)[1]
+
+    def run() -> Tensor:
+        import foolbox
+
+        wrapped = foolbox.PyTorchModel(model, bounds=(0, 1), device=images.device)
+        kind = {"linf": foolbox.attacks.LinfPGD, "l2": foolbox.attacks.L2PGD}[norm]
+        adversarial: Tensor = kind(steps=steps, abs_stepsize=step, random_start=False)(
+            wrapped, images, labels, epsilons=eps
+        )[1]
+        return adversarial
+
+    return run
 
 
 def torchattacks_pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: float, steps: int, norm: str) -> Run:
     """Return torchattacks' PGD without a random start and with the same step."""
-    import torchattacks
-
-    kind = {"linf": torchattacks.PGD, "l2": torchattacks.PGDL2}[norm]
     step = eps if steps == 1 else 2.5 * eps / steps
-    attack = kind(model, eps=eps, alpha=step, steps=steps, random_start=False)
-    return lambda: attack(images, labels)
+
+    def run() -> Tensor:
+        import torchattacks
+
+        kind = {"linf": torchattacks.PGD, "l2": torchattacks.PGDL2}[norm]
+        adversarial: Tensor = kind(model, eps=eps, alpha=step, steps=steps, random_start=False)(images, labels)
+        return adversarial
+
+    return run
 
 
 def bare_pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: float, steps: int, batch_size: int) -> Run:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import resource
 import subprocess
 import sys
@@ -15,11 +14,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+import record
 from robustbench_eff.registry.perturbation_sets import IMAGENET_C
 from robustbench_eff.storage.outcomes import SCHEMA
 from robustbench_eff.storage.store import Store
 from robustbench_eff.storage.stored_cell import StoredCell
-from robustbench_eff.system import environment
 
 CORRUPTIONS, SEVERITIES = IMAGENET_C, range(1, 6)
 
@@ -29,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", type=int, default=12)
     parser.add_argument("--samples", type=int, default=5000)
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         write(Path(folder) / "store", arguments.models, arguments.samples)
@@ -47,8 +46,7 @@ def main() -> None:
     }
     print(row)
     if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        arguments.out.write_text(json.dumps(facts | {"rows": [row]}, indent=1) + "\n")
+        record.write(arguments.out, {"rows": [row]})
 
 
 def write(place: Path, models: int, samples: int) -> None:

@@ -8,7 +8,6 @@ last page, and the sizes of the site and of what the pages load.
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import statistics
 import tempfile
@@ -18,9 +17,9 @@ from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
 
+import record
 from robustbench_eff.leaderboards.site.write import write_site
 from robustbench_eff.publishing.collect import collect_entries
-from robustbench_eff.system import environment
 
 ARGUMENTS = [*("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update")]
 CHOICE = "const field = document.getElementById('{}'); field.value = '{}'; field.dispatchEvent(new Event('{}'))"
@@ -38,7 +37,7 @@ def main() -> None:
     """Write the site, use it, and print the measurements."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
@@ -55,8 +54,7 @@ def main() -> None:
         row |= read(Path(folder) / "site", arguments.repeats)
     print(row)
     if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        arguments.out.write_text(json.dumps(facts | {"rows": [row]}, indent=1) + "\n")
+        record.write(arguments.out, {"rows": [row]})
 
 
 def read(site: Path, repeats: int) -> dict[str, Any]:

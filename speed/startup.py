@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-from robustbench_eff.system import environment
+import record
 
 EVAL = str(Path(sys.executable).with_name("robust-eval"))
+FIRST = [EVAL, "--model", "digits_standard", "--attack", "none", "-q", "--store"]
 TORCH = "import torch"
 SHOWN = 8
 """Imports that are listed."""
@@ -23,28 +24,37 @@ def main() -> None:
     """Measure and print; JSON with --out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        first = [EVAL, "--model", "digits_standard", "--attack", "none", "-q", "--store"]
-        subprocess.run([*first, f"{folder}/scored"], check=True, stdout=subprocess.DEVNULL)
-        commands = {
-            TORCH: [sys.executable, "-c", TORCH],
-            "first number of digits_standard": first,
-            "score STORE": [EVAL, "score", f"{folder}/scored"],
-            "list models": [EVAL, "list", "models"],
-            "leaderboard build STORE": [EVAL, "leaderboard", "build", f"{folder}/scored", "--no-published"],
-            "--help": [EVAL, "--help"],
-        }
-        seconds: dict[str, list[float]] = {name: [] for name in commands}
-        for repeat in range(arguments.repeats):
-            for name, command in commands.items():
-                words = [*command, f"{folder}/{repeat}"] if command is first else command
-                began = time.perf_counter()
-                subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
-                seconds[name].append(time.perf_counter() - began)
-        imports = shares([*first[1:], f"{folder}/imports"])
-    rows = [
+        rows = measured(folder, arguments.repeats)
+        imports = shares([*FIRST[1:], f"{folder}/imports"])
+    for row in rows:
+        print(f"{row['seconds']:6.2f} s  {row['to_torch']:5.2f} of {TORCH}  {row['command']}")
+    print("Largest imports of the first number, milliseconds with what they import in turn:", imports)
+    if arguments.out is not None:
+        record.write(arguments.out, {"rows": rows, "imports_ms": imports})
+
+
+def measured(folder: str, repeats: int) -> list[dict[str, Any]]:
+    """Return the seconds of every command, and their ratio to `import torch`: medians of runs in turn."""
+    subprocess.run([*FIRST, f"{folder}/scored"], check=True, stdout=subprocess.DEVNULL)
+    commands = {
+        TORCH: [sys.executable, "-c", TORCH],
+        "first number of digits_standard": FIRST,
+        "score STORE": [EVAL, "score", f"{folder}/scored"],
+        "list models": [EVAL, "list", "models"],
+        "leaderboard build STORE": [EVAL, "leaderboard", "build", f"{folder}/scored", "--no-published"],
+        "--help": [EVAL, "--help"],
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for repeat in range(repeats):
+        for name, command in commands.items():
+            words = [*command, f"{folder}/{repeat}"] if command is FIRST else command
+            began = time.perf_counter()
+            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+            seconds[name].append(time.perf_counter() - began)
+    return [
         {
             "command": name,
             "seconds": round(median(times), 2),
@@ -52,12 +62,6 @@ def main() -> None:
         }
         for name, times in seconds.items()
     ]
-    for row in rows:
-        print(f"{row['seconds']:6.2f} s  {row['to_torch']:5.2f} of {TORCH}  {row['command']}")
-    print("Largest imports of the first number, milliseconds with what they import in turn:", imports)
-    if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        arguments.out.write_text(json.dumps(facts | {"rows": rows, "imports_ms": imports}, indent=1) + "\n")
 
 
 def shares(words: list[str]) -> dict[str, int]:

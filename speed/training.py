@@ -8,17 +8,16 @@ milliseconds per step and the median ratio.
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 from torch.func import functional_call
 
+import record
 from robustbench_eff.defenses.adversarial import AdversarialTraining
 from robustbench_eff.defenses.advprop import AdvProp
 from robustbench_eff.defenses.auxiliary_batch_norm import WithAuxiliary
@@ -27,7 +26,7 @@ from robustbench_eff.defenses.schedule import Schedule
 from robustbench_eff.defenses.trainer import Training, train
 from robustbench_eff.defenses.training_batch import Samples
 from robustbench_eff.models import architectures
-from robustbench_eff.system import devices, environment
+from robustbench_eff.system import devices
 
 EPS, STEPS = 8 / 255, 3
 NETWORKS = ("small_cnn(width=16)", "effnet_micro", "timm:resnet18")
@@ -43,7 +42,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--precision", choices=("float32", "bfloat16"), default="float32")
-    parser.add_argument("--out", type=Path)
+    record.add_option(parser)
     arguments = parser.parse_args()
     devices.keep_freed_memory()
     torch.set_num_threads(1)
@@ -60,10 +59,9 @@ def main() -> None:
             rows.append({"network": network, "recipe": name, "ours_ms": ours, "bare_ms": bare, "ratio": ratio})
             print(f"{network:20} {name:8} ours {ours:8.2f} ms  bare {bare:8.2f} ms  ratio {ratio:.3f}", flush=True)
     if arguments.out is not None:
-        facts = {name: value for name, value in environment.describe().items() if name != "command"}
-        facts |= devices.describe(arguments.device)
+        facts = devices.describe(arguments.device)
         facts |= {"batch": arguments.batch, "attack_steps": STEPS, "precision": arguments.precision}
-        arguments.out.write_text(json.dumps(facts | {"rows": rows}, indent=1) + "\n")
+        record.write(arguments.out, facts | {"rows": rows})
 
 
 def _pair(network: str, recipe: Recipe, step: Step, arguments: argparse.Namespace) -> tuple[float, float]:

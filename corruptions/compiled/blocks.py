@@ -25,28 +25,60 @@ def pixelate(pixels, tall, wide, out):
         out: Receives the result; uint8, of the shape of `pixels`.
     """
     for image in prange(len(pixels)):
-        small = _along_height(_along_width(pixels[image], wide), tall)
-        out[image] = _along_height(_along_width(small, pixels.shape[2]), pixels.shape[1])
+        _enlarge(_along_height(_along_width(pixels[image], wide), tall), out[image])
 
 
 @loop
 def _along_width(image, wide):
     first, last, weight = _boxes(image.shape[1], wide)
-    out = np.empty((len(image), wide, 3), dtype=np.uint8)
+    most, length = (last - first).max(), 3 * image.shape[1]
+    sums, picked = np.empty((most, length), np.int32), np.empty(3 * wide, np.int32)
+    weights = np.repeat(weight, 3)
+    flat, out = image.reshape(len(image), -1), np.empty((len(image), 3 * wide), dtype=np.uint8)
     for y in range(len(image)):
-        _means(image[y], first, last, weight, out[y])
-    return out
+        row = flat[y]
+        _copy(row, sums[0])
+        for more in range(1, most):
+            _add_shifted(sums[more - 1], row[3 * more :], sums[more])
+        for x in range(wide):
+            same = sums[last[x] - first[x] - np.uint32(1)]
+            for channel in range(3):
+                picked[3 * x + channel] = same[3 * first[x] + channel]
+        _weigh_each(picked, weights, out[y])
+    return out.reshape(len(image), wide, 3)
 
 
 @loop
-def _means(row, first, last, weight, out):
-    for x in range(len(out)):
-        red, green, blue = HALF, HALF, HALF
-        for column in range(first[x], last[x]):
-            red += row[column, 0] * weight[x]
-            green += row[column, 1] * weight[x]
-            blue += row[column, 2] * weight[x]
-        out[x, 0], out[x, 1], out[x, 2] = red >> BITS, green >> BITS, blue >> BITS
+def _copy(row, out):
+    for j in range(len(out)):
+        out[j] = row[j]
+
+
+@loop
+def _add_shifted(total, row, out):
+    for j in range(len(row)):
+        out[j] = total[j] + row[j]
+
+
+@loop
+def _weigh_each(total, weights, out):
+    for j in range(len(out)):
+        out[j] = np.int32(total[j] * weights[j] + HALF) >> BITS
+
+
+@loop
+def _enlarge(image, out):
+    """Copy pixels: the box of a larger image covers the centre of one pixel."""
+    rows, columns = _boxes(len(image), len(out))[0], _boxes(image.shape[1], out.shape[1])[0]
+    flat = out.reshape(len(out), -1)
+    for y in range(len(out)):
+        source, target = image[rows[y]], out[y]
+        if y > 0 and rows[y] == rows[y - 1]:
+            _copy(flat[y - 1], flat[y])
+            continue
+        for x in range(len(target)):
+            column = columns[x]
+            target[x, 0], target[x, 1], target[x, 2] = source[column, 0], source[column, 1], source[column, 2]
 
 
 @loop

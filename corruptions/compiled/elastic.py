@@ -10,6 +10,9 @@ from numba import prange
 from .jit import FRACTIONS, loop, parallel
 from .smooth import even, smooth_row
 
+CHANNELS = 4
+"""Channels of an image inside these loops: a power of two, which the compiler changes at once."""
+
 
 @parallel
 def moves(uniform, reach, taps, strength, out):
@@ -70,7 +73,8 @@ def warped_displaced(pixels, inverse, fine_bits, step_bits, across, down, out):
 
 @loop
 def _fractions(pixels):
-    out = np.empty(pixels.shape, dtype=np.float32)
+    """Fractions of white with a fourth channel of zeros, so that the compiler changes all channels at once."""
+    out = np.zeros((*pixels.shape[:2], CHANNELS), dtype=np.float32)
     for y in range(pixels.shape[0]):
         for x in range(pixels.shape[1]):
             for channel in range(3):
@@ -83,18 +87,21 @@ def _warped(image, inverse, fine_bits, step_bits):
     height, width = image.shape[:2]
     half, steps = 1 << (fine_bits - step_bits - 1), 1 << step_bits
     out = np.empty_like(image)
+    x_steps, y_steps = np.empty(width, dtype=np.int64), np.empty(width, dtype=np.int64)
+    for x in range(width):
+        x_steps[x], y_steps[x] = np.int64(np.rint(inverse[0, 0] * x)), np.int64(np.rint(inverse[1, 0] * x))
     for y in range(height):
         x_start = np.int64(np.rint(inverse[0, 1] * y + inverse[0, 2])) + half
         y_start = np.int64(np.rint(inverse[1, 1] * y + inverse[1, 2])) + half
         for x in range(width):
-            column = (x_start + np.int64(np.rint(inverse[0, 0] * x))) >> (fine_bits - step_bits)
-            row = (y_start + np.int64(np.rint(inverse[1, 0] * x))) >> (fine_bits - step_bits)
+            column = (x_start + x_steps[x]) >> (fine_bits - step_bits)
+            row = (y_start + y_steps[x]) >> (fine_bits - step_bits)
             beyond = np.float32(column & (steps - 1)) / np.float32(steps)
             below = np.float32(row & (steps - 1)) / np.float32(steps)
             before, above = np.float32(1) - beyond, np.float32(1) - below
             near, far = _folded(column >> step_bits, width), _folded((column >> step_bits) + 1, width)
             upper, lower = _folded(row >> step_bits, height), _folded((row >> step_bits) + 1, height)
-            for channel in range(3):
+            for channel in range(CHANNELS):
                 value = image[upper, near, channel] * np.float32(above * before)
                 value = np.float32(value + image[upper, far, channel] * np.float32(above * beyond))
                 value = np.float32(value + image[lower, near, channel] * np.float32(below * before))
@@ -116,6 +123,8 @@ def _folded(index, length):
 @loop
 def _displace(image, across, down, out):
     height, width = image.shape[:2]
+    values = np.empty((width, CHANNELS), dtype=np.float32)
+    levels = np.empty((width, CHANNELS), dtype=np.uint8)
     for y in range(height):
         for x in range(width):
             y_from = _mirrored(y + np.float64(down[y, x]), height)
@@ -125,18 +134,28 @@ def _displace(image, across, down, out):
             above, before = 1.0 - below, 1.0 - beyond
             upper, lower = _pixel(row, height), _pixel(row + 1, height)
             near, far = _pixel(column, width), _pixel(column + 1, width)
-            for channel in range(3):
+            for channel in range(CHANNELS):
                 value = np.float64(image[upper, near, channel]) * above * before
                 value += np.float64(image[upper, far, channel]) * above * beyond
                 value += np.float64(image[lower, near, channel]) * below * before
                 value += np.float64(image[lower, far, channel]) * below * beyond
-                level = min(max(np.float32(value), np.float32(0.0)), np.float32(1.0)) * np.float32(255.0)
-                out[y, x, channel] = np.uint8(level)
+                values[x, channel] = value
+        _to_levels(values.reshape(-1), levels.reshape(-1))
+        for x in range(width):
+            out[y, x, 0], out[y, x, 1], out[y, x, 2] = levels[x, 0], levels[x, 1], levels[x, 2]
+
+
+@loop
+def _to_levels(values, out):
+    for j in range(len(out)):
+        out[j] = np.uint8(min(max(values[j], np.float32(0.0)), np.float32(1.0)) * np.float32(255.0))
 
 
 @loop
 def _mirrored(position, length):
     """A mirrored coordinate from -1 to `length` as in SciPy, with a second copy of the last pixel."""
+    if 0 <= position <= length - 1:
+        return position
     period = 2 * length
     if position < 0:
         if position < -period:

@@ -68,7 +68,7 @@ def shot_noise(pixels, table, first, levels, uniform, out):
     Args:
         pixels: Flat images, uint8 (N, values).
         table: Level plus distribution function, float64 (256, counts).
-        first: Smallest possible count for every value and every interval of 1/1024 that contains the draw.
+        first: Smallest possible count for every value and every interval of 1/1024 that contains the draw, int16.
         levels: Level of every count.
         uniform: Draws of [0, 1), float32 (N, values).
         out: Receives the result; uint8, of the shape of `pixels`.
@@ -76,7 +76,7 @@ def shot_noise(pixels, table, first, levels, uniform, out):
     for image in prange(len(pixels)):
         for j in range(pixels.shape[1]):
             value, u = pixels[image, j], np.float64(uniform[image, j])
-            count = first[value, np.int64(u * 1024)]
+            count = np.int64(first[value, np.int64(u * 1024)])
             while count < table.shape[1] and table[value, count] <= value + u:
                 count += 1
             out[image, j] = levels[count]
@@ -118,12 +118,32 @@ def fog(pixels, thickness, decay, roughness, side, uniform, out):
         _plasma(uniform[image], decay, roughness, field)
         low, high = field.min(), field.max() - field.min()
         brightest = FRACTIONS[pixels[image].max()]
+        added, values = np.empty(pixels.shape[2]), np.empty(3 * pixels.shape[2])
+        flat = out[image].reshape(pixels.shape[1], -1)
         for y in range(pixels.shape[1]):
-            for x in range(pixels.shape[2]):
-                added = thickness * ((field[y, x] - low) / high)
-                for channel in range(3):
-                    value = (FRACTIONS[pixels[image, y, x, channel]] + added) * brightest / (brightest + thickness)
-                    out[image, y, x, channel] = to_level(value)
+            _thickness(field[y], low, high, thickness, added)
+            _add_to_pixels(pixels[image, y], added, values)
+            _dim(values, brightest, brightest + thickness, flat[y])
+
+
+@loop
+def _thickness(heights, low, high, thickness, out):
+    for x in range(len(out)):
+        out[x] = thickness * ((heights[x] - low) / high)
+
+
+@loop
+def _add_to_pixels(pixels, added, out):
+    for x in range(len(pixels)):
+        for channel in range(3):
+            out[3 * x + channel] = FRACTIONS[pixels[x, channel]] + added[x]
+
+
+@loop
+def _dim(values, factor, divisor, out):
+    """Multiply, divide and round down in a loop of its own, which the compiler vectorises."""
+    for j in range(len(out)):
+        out[j] = to_level(values[j] * factor / divisor)
 
 
 @loop

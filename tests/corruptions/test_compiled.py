@@ -9,7 +9,7 @@ from scipy.stats import kstest, poisson
 
 from robustbench_eff import corruptions
 from robustbench_eff.core.rng import RandomStreams
-from robustbench_eff.corruptions import SHOT_NOISE, Kernel, random
+from robustbench_eff.corruptions import DEFOCUS_BLUR, SHOT_NOISE, Kernel, random
 from robustbench_eff.corruptions.corruption import Constants
 from robustbench_eff.corruptions.shot_noise import counts
 from robustbench_eff.testing.corruptions import example_batch
@@ -48,6 +48,17 @@ def test_images_that_are_no_squares_are_no_obstacle() -> None:
         value = kernel.severities["imagenet"][2]
         sampled = kernel.sample(draws, (oblong.shape[1], oblong.shape[2]), value)
         assert torch.equal(kernel.compiled(oblong, value, *sampled), kernel.apply(oblong, value, *sampled)), kernel.name
+
+
+@pytest.mark.parametrize("constants", ["imagenet", "cifar10"])
+def test_defocus_blur_of_flat_images_and_edges_has_the_same_bytes(constants: Constants) -> None:
+    """Where the rough result is nearly a whole level everywhere, and where it seldom is."""
+    flat = torch.arange(256, dtype=torch.uint8).view(-1, 1, 1, 1).expand(-1, 24, 26, 3)
+    edges = flat.clone()
+    edges[:, 12:] = 255
+    pixels = torch.cat((flat, edges))
+    for lens in DEFOCUS_BLUR.severities[constants]:
+        assert torch.equal(DEFOCUS_BLUR.compiled(pixels, lens), DEFOCUS_BLUR.apply(pixels, lens)), lens
 
 
 @pytest.mark.parametrize("shape", [(1,), (7, 5, 3), (64, 64)])
