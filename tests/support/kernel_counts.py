@@ -6,6 +6,7 @@ tensor, and a wait wherever the host reads a value or torch must know one to siz
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,11 +14,15 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch._inductor.utils import run_and_get_code
+from torch.utils._pytree import tree_leaves, tree_map
 
 import accelerator
 from accelerator import DEVICE, There
 from robustbench_eff.attacks import Oracle
+from robustbench_eff.attacks.reduced_precision import Precision
+from robustbench_eff.core import fused
+from robustbench_eff.core.fused import Fused
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.registry.perturbation import parse_attack
 
@@ -64,26 +69,27 @@ class _Tally:
 _TALLY = _Tally()
 
 
-def per_step(text: str, short: int, long: int) -> Counts:
+def per_step(text: str, short: int, long: int, precision: Precision | None = None) -> Counts:
     """What a step needs beyond the passes of the network: the difference of two runs, divided by that of their steps.
 
     Args:
         text: The attack, with `{}` for the number of steps.
         short: Steps of one run.
         long: Steps of the other.
+        precision: Of the low-precision copy that is queried; None for the network itself.
     """
-    few, many = (run(text.replace("{}", str(steps))) for steps in (short, long))
+    few, many = (run(text.replace("{}", str(steps)), precision) for steps in (short, long))
     return (many - few) / (long - short)
 
 
-def run(text: str) -> Counts:
+def run(text: str, precision: Precision | None = None) -> Counts:
     """What an attack needs beyond the passes of the network that it makes."""
     images = RandomStreams.of(0, range(SAMPLES)).uniform((3, SIDE, SIDE), stream="images")
     network = _Network().eval()
     with torch.no_grad():
         labels = network(images).argmax(1)
     draws = RandomStreams(0, RandomStreams.of(0, range(SAMPLES)).keys.to(DEVICE))
-    oracle, there = Oracle(network.to(DEVICE)), (images.to(DEVICE), labels.to(DEVICE))
+    oracle, there = Oracle(network.to(DEVICE), precision=precision), (images.to(DEVICE), labels.to(DEVICE))
     return _counted(lambda: parse_attack(text)(oracle, *there, draws))
 
 
@@ -115,6 +121,38 @@ class _Product(torch.autograd.Function):
             return (slopes[0] @ context.weight).view(context.shape), None
 
 
+def _as_compiled(function: Fused[Any, Any], *arguments: Any, **named: Any) -> Any:
+    """What a fused function gives, compiled for a CPU; it counts as many kernels as functions that the code calls."""
+    held_arguments, held_named = tree_map(_held, (arguments, named))
+    key = (function.plain.__qualname__, *(_described(leaf) for leaf in tree_leaves((arguments, named))))
+    if key not in _COMPILED:
+        torch._dynamo.reset()
+        compiled = torch.compile(function.plain, dynamic=False)
+        _, sources = run_and_get_code(compiled, *held_arguments, **held_named)
+        _COMPILED[key] = compiled, sum(len(CALLED.findall(source)) for source in sources)
+    compiled, launches = _COMPILED[key]
+    if not _TALLY.is_paused:
+        _TALLY.kernels += launches
+    with _paused():
+        return tree_map(
+            lambda leaf: There(leaf) if isinstance(leaf, Tensor) else leaf,
+            function.plain(*held_arguments, **held_named),
+        )
+
+
+_COMPILED: dict[tuple[Any, ...], tuple[Any, int]] = {}
+CALLED = re.compile(r"^ +(?:cpp_fused_\w+|extern_kernels\.\w+|torch\.ops\.\S+|aten\.\S+)\(", re.MULTILINE)
+"""Calls in the code that the compiler writes."""
+
+
+def _held(leaf: Any) -> Any:
+    return leaf.held if isinstance(leaf, There) else leaf
+
+
+def _described(leaf: Any) -> Any:
+    return (tuple(leaf.shape), leaf.dtype) if isinstance(leaf, Tensor) else str(leaf)
+
+
 @contextmanager
 def _paused() -> Iterator[None]:
     before, _TALLY.is_paused = _TALLY.is_paused, True
@@ -140,6 +178,13 @@ def begin() -> None:
     torch.set_num_threads(1)
     accelerator.install()
     accelerator.WATCHERS.append(_TALLY)
+
+
+def begin_compiled() -> None:
+    """The same where arithmetic is compiled."""
+    begin()
+    fused.COMPILED_ON = (accelerator.NAME,)
+    Fused.compiled = _as_compiled
 
 
 def counts_of_examples() -> dict[str, tuple[float, float]]:
