@@ -29,13 +29,14 @@ class LiveSamples:
     labels: Labels
 
 
-def select_rows(state: State, keep: Mask) -> State:
+def select_rows(state: State, keep: Mask | SampleIndices) -> State:
     """Return a copy of a dataclass of tensors with only the selected rows.
 
     Args:
         state: Dataclass whose fields are all tensors with the same number of rows.
-        keep: Rows to keep.
+        keep: Rows to keep, as a mask or by their positions.
     """
+    keep = keep.nonzero()[:, 0] if keep.dtype == torch.bool else keep  # once, not in every field
     fields = dataclasses.fields(state)  # type: ignore[arg-type]
     return dataclasses.replace(state, **{field.name: getattr(state, field.name)[keep] for field in fields})  # type: ignore[type-var]
 

@@ -9,15 +9,18 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from robustbench_eff.core.fused import fused
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, steepest_ascent
-from robustbench_eff.core.types import AllImages, Images, Labels, LiveImages, Mask, PerSample, SampleIndices
+from robustbench_eff.core.types import AllImages, Images, Labels, LiveImages, Logits, Mask, PerSample, SampleIndices
 
-from .active_samples import map_chunks, record_successes, select_rows
+from .active_samples import map_chunks, select_rows
+from .first_successes import FirstSuccesses
 from .l1_steps import sparse_sign
 from .losses import Loss
 from .oracle import Oracle
@@ -139,24 +142,27 @@ class _Ascent:
         """
         logits, gradient = self._gradient(start, paths, 0)
         state = self._begin(paths, start, self.loss(logits, paths.classes), gradient, warm=warm)
-        if adversarial is not None:
-            paths, state = self._drop_successes(paths, state, logits, adversarial)
+        successes = None if adversarial is None else FirstSuccesses(self.oracle, adversarial, paths.rows)
+        if successes is not None:
+            paths, state = _select(paths, state, successes.offer(logits, start, paths.labels, paths.rows))
         window, steps_in_window = self._first_window(), 0
         for iteration in range(self.iterations):
             if not len(paths.rows):
                 break
             moved = self._step(state, paths.clean, first=iteration == 0)
-            if adversarial is not None and iteration == self.iterations - 1:  # the last gradient is not needed
+            if successes is not None and iteration == self.iterations - 1:  # the last gradient is not needed
                 logits, gradient = self.oracle.logits(moved, paths.rows), state.gradient
             else:
                 logits, gradient = self._gradient(moved, paths, iteration)
-            state = _advance(state, moved, self.loss(logits, paths.classes), gradient)
-            if adversarial is not None:
-                paths, state = self._drop_successes(paths, state, logits, adversarial)
+            state = self._advance(state, moved, logits, paths.classes, gradient)
+            if successes is not None:
+                paths, state = _select(paths, state, successes.offer(logits, moved, paths.labels, paths.rows))
             steps_in_window += 1
             if steps_in_window == window:
                 state = self._check_l1(state, paths.clean) if self.threat.norm == "l1" else self._check(state, window)
                 window, steps_in_window = self._next_window(window), 0
+        if successes is not None:
+            paths, state = _select(paths, state, successes.finish())
         return paths, state.best
 
     def _gradient(self, points: Images, paths: Paths, iteration: int) -> tuple[Tensor, Images]:
@@ -183,36 +189,18 @@ class _Ascent:
             sparsity=moved if warm else torch.full_like(loss, coordinates),
         )
 
-    def _drop_successes(
-        self, paths: Paths, state: _State, logits: Tensor, adversarial: AllImages
-    ) -> tuple[Paths, _State]:
-        """Return the paths of the samples that are still classified correctly."""
-        success = self.oracle.successes(logits, state.current, paths.labels, paths.rows)
-        if not success.any():
-            return paths, state
-        keep = record_successes(adversarial, paths.rows, state.current, success)
-        return select_rows(paths, keep), select_rows(state, keep)
-
     def _step(self, state: _State, clean: Images, *, first: bool) -> Images:
         size = state.step[:, None, None, None]
         if self.threat.norm == "l1":
             return map_chunks(self._sparse, state.current, state.gradient, clean, size, state.fraction)
         if first:
-            return map_chunks(self._without_momentum, state.current, state.gradient, clean, size)
-        return map_chunks(self._with_momentum, state.current, state.gradient, clean, size, state.previous)
+            first_step = partial(_first_step, threat=self.threat)
+            return map_chunks(first_step, state.current, state.gradient, clean, size)
+        step = partial(_step_with_momentum, threat=self.threat)
+        return map_chunks(step, state.current, state.gradient, clean, size, state.previous)
 
     def _sparse(self, current: Images, gradient: Images, clean: Images, size: Tensor, fraction: PerSample) -> Images:
         return self.threat.project(current + size * sparse_sign(gradient, fraction), clean)
-
-    def _without_momentum(self, current: Images, gradient: Images, clean: Images, size: Tensor) -> Images:
-        return self.threat.project(current + size * steepest_ascent(gradient, self.threat.norm), clean)
-
-    def _with_momentum(
-        self, current: Images, gradient: Images, clean: Images, size: Tensor, previous: Images
-    ) -> Images:
-        moved = self._without_momentum(current, gradient, clean, size)
-        ahead = MOMENTUM * (moved - current) + (1 - MOMENTUM) * (current - previous)
-        return self.threat.project(current + ahead, clean)
 
     def _check(self, state: _State, window: int) -> _State:
         """Halve the step and return to the best point where too few steps increased the loss or the best stalled."""
@@ -245,6 +233,21 @@ class _Ascent:
             sparsity=moved,
         )
 
+    def _advance(self, state: _State, moved: Images, logits: Logits, classes: Tensor, gradient: Images) -> _State:
+        best = (state.best, state.best_gradient, state.best_loss)
+        loss, (image, best_gradient, best_loss) = _best_of(moved, gradient, best, (logits, classes), self.loss)
+        return dataclasses.replace(
+            state,
+            current=moved,
+            previous=state.current,
+            gradient=gradient,
+            loss=loss,
+            best=image,
+            best_gradient=best_gradient,
+            best_loss=best_loss,
+            raises=state.raises + (loss > state.loss),
+        )
+
     def _largest_step(self) -> float:
         return self.threat.eps if self.threat.norm == "l1" else 2 * self.threat.eps
 
@@ -258,20 +261,38 @@ class _Ascent:
         return max(shrunk, 1, int(SMALLEST_WINDOW * self.iterations))
 
 
-def _advance(state: _State, moved: Images, loss: PerSample, gradient: Images) -> _State:
-    better = loss > state.best_loss
+def _select(paths: Paths, state: _State, kept: SampleIndices | None) -> tuple[Paths, _State]:
+    return (paths, state) if kept is None else (select_rows(paths, kept), select_rows(state, kept))
+
+
+@fused
+def _first_step(current: Images, gradient: Images, clean: Images, size: Tensor, threat: Threat) -> Images:
+    return threat.project(current + size * steepest_ascent(gradient, threat.norm), clean)
+
+
+@fused
+def _step_with_momentum(
+    current: Images, gradient: Images, clean: Images, size: Tensor, previous: Images, threat: Threat
+) -> Images:
+    moved = _first_step.plain(current, gradient, clean, size, threat)
+    ahead = MOMENTUM * (moved - current) + (1 - MOMENTUM) * (current - previous)
+    return threat.project(current + ahead, clean)
+
+
+@fused
+def _best_of(
+    moved: Images,
+    gradient: Images,
+    best: tuple[Images, Images, PerSample],
+    answers: tuple[Logits, Tensor],
+    loss: Loss,
+) -> tuple[PerSample, tuple[Images, Images, PerSample]]:
+    """Return the loss of the points that were moved to, and image, gradient and loss of the best points so far."""
+    losses = loss(*answers)
+    better = losses > best[2]
     pixels = better[:, None, None, None]
-    return dataclasses.replace(
-        state,
-        current=moved,
-        previous=state.current,
-        gradient=gradient,
-        loss=loss,
-        best=torch.where(pixels, moved, state.best),
-        best_gradient=torch.where(pixels, gradient, state.best_gradient),
-        best_loss=torch.where(better, loss, state.best_loss),
-        raises=state.raises + (loss > state.loss),
-    )
+    points = torch.where(pixels, moved, best[0]), torch.where(pixels, gradient, best[1])
+    return losses, (*points, torch.where(better, losses, best[2]))
 
 
 def _coordinates_moved(images: Images, clean: Images) -> PerSample:

@@ -142,7 +142,7 @@ class CarliniWagner:
             logits, slope = oracle.gradient(points, classes, margin, search.rows)
             shifted = _add_to_label(logits, classes, self.confidence)
             wrong = nearest.update(oracle, shifted, points, classes, search.rows)
-            succeeded[search.rows[wrong]] = True
+            succeeded.index_fill_(0, search.rows[wrong], True)
             delta = points - (torch.tanh(search.start) + 1) / 2
             hinge = margin(shifted, classes).clamp_min(0)
             pull = (search.constant * (hinge > 0))[:, None, None, None]
@@ -152,7 +152,8 @@ class CarliniWagner:
                 keep &= loss <= PROGRESS * search.loss_at_check
                 search = replace(search, loss_at_check=loss)
             gradient = (2 * delta + pull * slope) * (1 - tanh.square()) / 2
-            search = _adam(select_rows(search, keep), gradient[keep], self.step_size, step + 1)
+            kept = keep.nonzero()[:, 0]
+            search = _adam(select_rows(search, kept), gradient[kept], self.step_size, step + 1)
         return succeeded[rows]
 
 

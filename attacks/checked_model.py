@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 
 from robustbench_eff.core.errors import DataError, ModelError
@@ -13,8 +14,12 @@ from robustbench_eff.core.probabilities import RETURN_LOGITS, RETURNED_PROBABILI
 from robustbench_eff.core.shortages import out_of_memory
 from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits
 
+from .input_gradient import check_differentiable
+
 WRITES_INTO_LEAF = "is being used in an in-place operation"
 """Part of torch's message about a write into a leaf of the graph, or into a view of one."""
+LOOKED_AT_TOGETHER = 16
+"""Number of answers that are looked at for NaN together."""
 
 
 class CheckedModel:
@@ -31,12 +36,22 @@ class CheckedModel:
             model: Maps images in [0, 1] to logits.
         """
         self._model = model
+        self._is_differentiable = False
+        """True once it is known."""
         self._needs_copies = False
         """Whether the model writes into its input."""
         self._labels: Labels | None = None
         """Labels of the attack until its first answer; None afterwards."""
-        self._finite: Tensor | None = None
-        """Whether all answers so far were finite, bool, shape (); None before the first."""
+        self._unchecked: list[Tensor] = []
+        """The last answers, which have not been looked at for NaN."""
+        self._finite: list[Tensor] = []
+        """Whether earlier answers were finite, bool, shape ()."""
+
+    def check_differentiable(self) -> None:
+        """Raise ModelError for a network whose gradient is missing, or lacks a part."""
+        if not self._is_differentiable:
+            check_differentiable(self._model)
+            self._is_differentiable = True
 
     @contextmanager
     def attack(self, labels: Labels) -> Iterator[None]:
@@ -52,8 +67,9 @@ class CheckedModel:
         try:
             yield
         finally:
-            finite, self._finite, self._labels = self._finite, None, None
-        if finite is not None and not finite:
+            self._look_for_nan()
+            finite, self._finite, self._labels = self._finite, [], None
+        if finite and not torch.stack(finite).all():
             raise ModelError(
                 "The model returned NaN or infinite logits.",
                 "No attack can follow them: check the weights and the normalisation.",
@@ -75,9 +91,16 @@ class CheckedModel:
             logits = self._first_answer(images)
             _check_labels(self._labels, logits.shape[1])
             self._labels = None
-        finite = logits.detach().isfinite().all()
-        self._finite = finite if self._finite is None else self._finite & finite
+        self._unchecked.append(logits.detach().clone())  # a model may write its next answer into the same memory
+        if len(self._unchecked) == LOOKED_AT_TOGETHER:
+            self._look_for_nan()
         return logits
+
+    def _look_for_nan(self) -> None:
+        """Look at the last answers together, which costs less than one by one; the device keeps the result."""
+        if self._unchecked:
+            self._finite.append(torch.cat(self._unchecked).isfinite().all())
+            self._unchecked = []
 
     def _ask(self, images: Images) -> Logits:
         """Return the logits in what the model returns, in the type of the images; every pass goes through here."""

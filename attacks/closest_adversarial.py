@@ -85,17 +85,18 @@ class Nearest:
             majority=not self.first_suffices,
         )
         wrong[candidates] = success
-        self._keep(rows[candidates][success], points[candidates][success], lengths[candidates][success])
+        kept = candidates[success]
+        self._keep(rows[kept], points[kept], lengths[kept])
         return wrong
 
     def _keep(self, rows: SampleIndices, points: Images, lengths: PerSample) -> None:
         """Keep the closest of each sample's points; of equally close ones the first."""
         nearest = torch.full_like(self.distances, math.inf).scatter_reduce_(0, rows, lengths, "amin")
         order = torch.arange(len(rows), device=rows.device)
-        chosen = lengths == nearest[rows]
+        chosen = (lengths == nearest[rows]).nonzero()[:, 0]
         first = torch.full_like(self.distances, len(rows), dtype=torch.int64)
         first.scatter_reduce_(0, rows[chosen], order[chosen], "amin")
-        better = nearest < math.inf
+        better = (nearest < math.inf).nonzero()[:, 0]
         self.images[better] = points[first[better]]
         self.distances[better] = nearest[better]
         self.found[better] = True

@@ -109,15 +109,16 @@ class FabSearch:
             last = step == self.steps
             logits, gradient, has_gradient, paths = self._query(paths, logits_first=last)
             wrong = nearest.update(self.oracle, logits, paths.current, paths.labels, paths.rows)
-            keep = ~nearest.finished[paths.rows]
+            keep = (~nearest.finished[paths.rows]).nonzero()[:, 0]
             if last:
                 paths = select_rows(paths, keep)
                 break
             back = (1 - self.backward) * wrong[:, None, None, None]
             current = torch.lerp(paths.current, paths.clean, back.to(paths.current))
             paths = select_rows(dataclasses.replace(paths, current=current, crossed=wrong), keep)
-            logits, gradient, again = logits[keep], gradient[keep], (wrong | ~has_gradient)[keep]
-            if again.any():
+            logits, gradient = logits[keep], gradient[keep]
+            again = (wrong | ~has_gradient)[keep].nonzero()[:, 0]
+            if len(again):
                 logits[again], gradient[again], classes = self._gradients(paths, again)
                 paths = _with_classes(paths, again, classes)
             moved = map_chunks(self._move, paths.current, paths.clean, gradient, _required_gain(logits, paths))
@@ -127,20 +128,22 @@ class FabSearch:
 
     def _query(self, paths: Paths, *, logits_first: bool) -> _Queried:
         """Query the logits of all paths, and the gradient where it will be needed unless the point has crossed."""
-        logits_only = torch.ones_like(paths.crossed) if logits_first else paths.crossed
-        if not logits_only.any():
-            logits, gradient, classes = self._gradients(paths, ~logits_only)
-            return _Queried(logits, gradient, ~logits_only, dataclasses.replace(paths, classes=classes))
-        crossed_logits = self.oracle.logits(paths.current[logits_only], paths.rows[logits_only])
+        has_gradient = torch.zeros_like(paths.crossed) if logits_first else ~paths.crossed
+        selected = has_gradient.nonzero()[:, 0]
+        if len(selected) == len(paths.rows):
+            logits, gradient, classes = self._gradients(paths, selected)
+            return _Queried(logits, gradient, has_gradient, dataclasses.replace(paths, classes=classes))
+        crossed = (~has_gradient).nonzero()[:, 0]
+        crossed_logits = self.oracle.logits(paths.current[crossed], paths.rows[crossed])
         logits = crossed_logits.new_empty((len(paths.rows), crossed_logits.shape[1]))
         gradient = torch.empty_like(paths.current)
-        logits[logits_only] = crossed_logits
-        if not logits_only.all():
-            logits[~logits_only], gradient[~logits_only], classes = self._gradients(paths, ~logits_only)
-            paths = _with_classes(paths, ~logits_only, classes)
-        return _Queried(logits, gradient, ~logits_only, paths)
+        logits[crossed] = crossed_logits
+        if len(selected):
+            logits[selected], gradient[selected], classes = self._gradients(paths, selected)
+            paths = _with_classes(paths, selected, classes)
+        return _Queried(logits, gradient, has_gradient, paths)
 
-    def _gradients(self, paths: Paths, selected: Mask) -> _Gradients:
+    def _gradients(self, paths: Paths, selected: SampleIndices) -> _Gradients:
         """Query logits and gradients of the selected paths."""
         chosen = select_rows(paths, selected)
         if not self.untargeted:
@@ -215,7 +218,7 @@ def search_from_starts(
         rows, targets = rows[alive], targets[alive]
 
 
-def _with_classes(paths: Paths, selected: Mask, classes: Tensor) -> Paths:
+def _with_classes(paths: Paths, selected: SampleIndices, classes: Tensor) -> Paths:
     all_classes = paths.classes.clone()
     all_classes[selected] = classes
     return dataclasses.replace(paths, classes=all_classes)

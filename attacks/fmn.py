@@ -109,7 +109,7 @@ class FMN:
             else:
                 logits, gradient = oracle.gradient(state.current, labels[state.rows], negative_margin, state.rows)
             wrong = nearest.update(oracle, logits, state.current, labels[state.rows], state.rows)
-            keep = ~nearest.finished[state.rows]
+            keep = (~nearest.finished[state.rows]).nonzero()[:, 0]
             state = select_rows(state, keep)
             if step == self.steps - 1 or not len(state.rows):
                 break

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
 
 from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.fused import fused
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, steepest_ascent
-from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels
+from robustbench_eff.core.types import AttackUses, Images, ImagesToLogits, Labels, SampleIndices
 
-from .active_samples import record_successes
+from .active_samples import select_rows
+from .first_successes import FirstSuccesses
 from .losses import cross_entropy
 from .oracle import Oracle
 from .pgd import STEPS_THAT_FORGIVE_ROUNDING
 from .preconditions import attack_inputs
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    rows: SampleIndices
+    clean: Images
+    labels: Labels
+    current: Images
+    velocity: Images
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,24 +85,33 @@ class MIFGSM:
         """See `Attack`; `draws` are ignored."""
         images, labels = attack_inputs(images, labels)
         del draws
-        step_size = self.eps / self.steps if self.step_size is None else self.step_size
-        adversarial = images.clone()
-        live = torch.arange(len(images), device=images.device)
-        current, velocity = images, torch.zeros_like(images)
+        rows = torch.arange(len(images), device=images.device)
+        adversarial, state = images.clone(), _State(rows, images, labels, images, torch.zeros_like(images))
         with Oracle.open(classifier, images, labels) as oracle:
+            successes = FirstSuccesses(oracle, adversarial, rows)
             for _ in range(self.steps):
-                if not len(live):
-                    break
                 logits, gradient = oracle.gradient(
-                    current, labels[live], cross_entropy, live, rough=self.rough_gradients
+                    state.current, state.labels, cross_entropy, state.rows, rough=self.rough_gradients
                 )
                 if self.early_stop:
-                    success = oracle.successes(logits, current, labels[live], live)
-                    keep = record_successes(adversarial, live, current, success)
-                    live, current, gradient, velocity = live[keep], current[keep], gradient[keep], velocity[keep]
-                length = gradient.abs().sum((1, 2, 3), keepdim=True).clamp_min(1e-12)
-                velocity = self.momentum * velocity + gradient / length
-                step = steepest_ascent(velocity, self.norm)
-                current = self.threat.project(current + step_size * step, images[live])
-        adversarial[live] = current
+                    kept = successes.offer(logits, state.current, state.labels, state.rows)
+                    if kept is not None:
+                        state, gradient = select_rows(state, kept), gradient[kept]
+                    if not len(state.rows):
+                        break
+                current, velocity = _step(state.current, gradient, state.velocity, state.clean, self)
+                state = replace(state, current=current, velocity=velocity)
+            kept = successes.finish()
+        state = state if kept is None else select_rows(state, kept)
+        adversarial[state.rows] = state.current
         return adversarial
+
+
+@fused
+def _step(current: Images, gradient: Images, velocity: Images, clean: Images, attack: MIFGSM) -> tuple[Images, Images]:
+    """Return the next iterate and the next sum of gradients."""
+    step_size = attack.eps / attack.steps if attack.step_size is None else attack.step_size
+    length = gradient.abs().sum((1, 2, 3), keepdim=True).clamp_min(1e-12)
+    velocity = attack.momentum * velocity + gradient / length
+    moved = current + step_size * steepest_ascent(velocity, attack.norm)
+    return Threat(attack.norm, attack.eps).project(moved, clean), velocity

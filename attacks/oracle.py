@@ -14,15 +14,13 @@ from robustbench_eff.core.types import Images, ImagesToLogits, Labels, Logits, M
 
 from .checked_model import CheckedModel
 from .copies import Copies
-from .input_gradient import check_differentiable, gradient_in_batches
+from .input_gradient import gradient_in_batches, without_nan
 from .losses import Classes, Loss, margin
+from .overflow import Overflow
 from .preconditions import check_images, frozen_parameters
 from .random_outputs import ALMOST_NONE, MINORITY, wrong_in_draws
 from .reduced_precision import Precision
 from .spent_queries import SpentQueries
-
-UNKNOWN = -1
-"""Value of a counter whose passes cannot be attributed to samples."""
 
 
 class Oracle(SpentQueries):
@@ -56,8 +54,8 @@ class Oracle(SpentQueries):
         self._batches = Batches(batch_size)
         self._copies = Copies(classifier, precision, compiled=compiled)
         self._num_classes: int | None = None
-        self._differentiable = False
-        """True once it is known."""
+        self.overflow = Overflow()
+        """Finds answers of the copies that are not finite."""
 
     @classmethod
     @contextmanager
@@ -82,8 +80,10 @@ class Oracle(SpentQueries):
         check_images(images, labels)
         oracle = classifier if isinstance(classifier, Oracle) else cls(classifier)
         oracle.watch(len(images), images.device)
+        oracle.overflow = Overflow()
         with frozen_parameters(oracle._classifier), plain_float32(images.device), oracle._ask.attack(labels):
             yield oracle
+            oracle.overflow.finish(oracle.counts)
 
     def __call__(self, images: Images) -> Logits:
         """Return the plain network's logits, differentiable, for attacks that compute gradients themselves.
@@ -91,14 +91,10 @@ class Oracle(SpentQueries):
         Forward passes are counted if the images are all the samples of the attack. Otherwise, and for gradients, the
         counters are UNKNOWN.
         """
-        counts = self.effort
-        if len(images) == len(counts.num_forwards):
-            counts.num_forwards += torch.where(counts.num_forwards == UNKNOWN, 0, 1)
-        else:
-            counts.num_forwards.fill_(UNKNOWN)
-        if images.requires_grad and torch.is_grad_enabled():
-            self._check_differentiable()
-            counts.num_backwards.fill_(UNKNOWN)
+        with_gradients = images.requires_grad and torch.is_grad_enabled()
+        if with_gradients:
+            self._ask.check_differentiable()
+        self.counts.add_call(len(images), with_gradients=with_gradients)
         return self._batches.cat_map(self._ask, images)
 
     def logits(self, images: Images, rows: SampleIndices) -> Logits:
@@ -108,12 +104,12 @@ class Oracle(SpentQueries):
             images: Images in [0, 1].
             rows: Index of the sample that each image belongs to; several may belong to the same sample.
         """
-        self.effort.num_forwards.index_add_(0, rows, torch.full_like(rows, self.draws or 1))
+        self.counts.add(rows, self.draws or 1)
         with torch.no_grad():
             network = self._queried(images)
             answers = [self._batches.cat_map(network, images) for _ in range(self.draws or 1)]
             logits = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
-            if self.uses_copy and (overflowed := self._overflowed(logits, rows)).any():
+            if self.uses_copy and (overflowed := self.overflow.where(self.counts, rows, logits)) is not None:
                 logits[overflowed] = self._batches.cat_map(self._ask, images[overflowed])
         return logits
 
@@ -145,20 +141,17 @@ class Oracle(SpentQueries):
         Raises:
             ModelError: If the logits do not depend on the pixels through autograd.
         """
-        self._check_differentiable()
+        self._ask.check_differentiable()
         repeats = (self.draws or 1) if repeats == 1 else repeats
-        ones = torch.full_like(rows, repeats)
-        self.effort.num_forwards.index_add_(0, rows, ones)
-        self.effort.num_backwards.index_add_(0, rows, ones)
         logits, gradient = self._gradient(images, classes, loss, rows, rough=rough)
         for _ in range(repeats - 1):
             more_logits, more_gradient = self._gradient(images, classes, loss, rows, rough=rough)
             logits, gradient = logits + more_logits, gradient + more_gradient
         if repeats > 1:
             logits, gradient = logits / repeats, gradient / repeats
-        largest = gradient.flatten(1).abs().amax(1)
-        self.effort.zero_gradients.index_add_(0, rows, repeats * ((largest == 0) | largest.isnan()).long())
-        return logits, gradient.nan_to_num_()
+        gradient, sizes = without_nan(gradient)
+        self.counts.add(rows, repeats, sizes)
+        return logits, gradient
 
     def successes(
         self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices, *, majority: bool = False
@@ -175,14 +168,28 @@ class Oracle(SpentQueries):
             rows: Index of the sample that each image belongs to.
             majority: See `misclassified`.
         """
+        self.tried(logits, images, labels, rows, majority=majority)
         claimed = logits.argmax(1) != labels
+        if not claimed.any():
+            return claimed
+        confirmed = self.confirmed(images[claimed], labels[claimed], rows[claimed], majority=majority)
+        return claimed if confirmed is None else claimed.masked_scatter(claimed, confirmed)
+
+    def tried(
+        self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices, *, majority: bool = False
+    ) -> None:
+        """Keep the best images that an attack tries as successes on a network that draws at random."""
         if self.draws is not None and not majority:
             self.attempts.record(margin(logits, labels), images, rows)
-        if not claimed.any() or (self.draws is None and not self.uses_copy):
-            return claimed
-        confirmed = self.misclassified(images[claimed], labels[claimed], rows[claimed], majority=majority)
-        self.effort.false_positives.index_add_(0, rows[claimed], (~confirmed).long() * self.uses_copy)
-        return claimed.masked_scatter(claimed, confirmed)
+
+    def confirmed(self, images: Images, labels: Labels, rows: SampleIndices, *, majority: bool = False) -> Mask | None:
+        """Return which of the images with wrong logits are successes; None for all, as without a copy."""
+        if self.draws is None and not self.uses_copy:
+            return None
+        confirmed = self.misclassified(images, labels, rows, majority=majority)
+        if self.uses_copy:
+            self.counts.add_false_positives(rows, ~confirmed)
+        return confirmed
 
     def misclassified(self, images: Images, labels: Labels, rows: SampleIndices, *, majority: bool = False) -> Mask:
         """Return which images the plain network misclassifies.
@@ -199,7 +206,7 @@ class Oracle(SpentQueries):
 
     def count_right(self, images: Images, labels: Labels, rows: SampleIndices, queries: int = 1) -> Tensor:
         """Return how many queries of the plain network classify each image correctly, int64; see `misclassified`."""
-        self.effort.num_forwards.index_add_(0, rows, torch.full_like(rows, queries))
+        self.counts.add_at_once(rows, queries)
         with torch.no_grad():
             answers = (self._batches.cat_map(self._ask, images).argmax(1) == labels for _ in range(queries))
             return sum(answers, torch.zeros_like(labels))
@@ -235,11 +242,6 @@ class Oracle(SpentQueries):
         """True if queries go to a copy, not to the network itself."""
         return self._copies.exist
 
-    def _check_differentiable(self) -> None:
-        if not self._differentiable:
-            check_differentiable(self._classifier)
-            self._differentiable = True
-
     def _queried(self, images: Images, *, rough: bool = False) -> ImagesToLogits:
         """Return the model to query; the copies are made when the first images show their size."""
         copies = self.make_copies(images.shape[1:], images.device)
@@ -252,18 +254,9 @@ class Oracle(SpentQueries):
         logits, gradient = gradient_in_batches(network, images, classes, loss, self._batches)
         if not self.uses_copy:
             return logits, gradient
-        overflowed = self._overflowed(torch.cat((logits, gradient.flatten(1).abs().amax(1, keepdim=True)), 1), rows)
-        if overflowed.any():
-            self.effort.num_backwards.index_add_(0, rows[overflowed], torch.ones_like(rows[overflowed]))
+        overflowed = self.overflow.where(self.counts, rows, logits, gradient)
+        if overflowed is not None:
             logits[overflowed], gradient[overflowed] = gradient_in_batches(
                 self._ask, images[overflowed], classes[overflowed], loss, self._batches
             )
         return logits, gradient
-
-    def _overflowed(self, values: Tensor, rows: SampleIndices) -> Mask:
-        """Return where the copy's values are not finite, so that the plain network is queried; counted and noted."""
-        overflowed: Mask = ~values.isfinite().all(1)
-        if overflowed.any():
-            self.effort.num_forwards.index_add_(0, rows[overflowed], torch.ones_like(rows[overflowed]))
-            self.note("queried float32 where the low-precision copy overflowed")
-        return overflowed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, TypeAlias
 
 import torch
@@ -10,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from robustbench_eff.core.errors import SpecError
+from robustbench_eff.core.fused import fused
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat, steepest_ascent
 from robustbench_eff.core.types import (
@@ -23,6 +26,7 @@ from robustbench_eff.core.types import (
 )
 
 from .active_samples import LiveSamples, record_successes, select_rows
+from .first_successes import FirstSuccesses
 from .l1_steps import sparse_sign
 from .losses import cross_entropy, margin
 from .oracle import Oracle
@@ -179,19 +183,43 @@ def pgd_steps(
     Returns:
         The samples that remain, and their last iterates, which have not been classified yet.
     """
-    threat, current = settings.threat, start
+    current = start
+    move = _move(settings, samples.clean)
+    successes = FirstSuccesses(oracle, adversarial, samples.rows, majority=settings.majority)
     for _ in range(settings.steps):
         logits, gradient = oracle.gradient(
             current, samples.labels, cross_entropy, samples.rows, settings.repeats, rough=settings.rough
         )
         if settings.early_stop:
-            success = oracle.successes(logits, current, samples.labels, samples.rows, majority=settings.majority)
-            if success.any():
-                keep = record_successes(adversarial, samples.rows, current, success)
-                samples, current, gradient = select_rows(samples, keep), current[keep], gradient[keep]
+            kept = successes.offer(logits, current, samples.labels, samples.rows)
+            if kept is not None:
+                samples, current, gradient = select_rows(samples, kept), current[kept], gradient[kept]
+                move = _move(settings, samples.clean)
             if not len(samples.rows):
                 break
-        sparse = threat.norm == "l1"
-        step = sparse_sign(gradient, L1_FRACTION) if sparse else steepest_ascent(gradient, threat.norm)
-        current = threat.project(torch.add(current, step, alpha=settings.step_size), samples.clean)
-    return samples, current
+        current = move(current, gradient)
+    kept = successes.finish()
+    return (samples, current) if kept is None else (select_rows(samples, kept), current[kept])
+
+
+def _move(settings: PGDSettings, clean: LiveImages) -> Callable[[LiveImages, LiveImages], LiveImages]:
+    """Return the step from an iterate along its gradient, for one set of clean images."""
+    norm = settings.threat.norm
+    if norm == "l1":
+        project = settings.threat.projection(clean)
+        return lambda current, gradient: project(
+            torch.add(current, sparse_sign(gradient, L1_FRACTION), alpha=settings.step_size)
+        )
+    if norm == "linf":
+        return partial(_linf_step, bounds=settings.threat.bounds(clean), size=settings.step_size)
+    return partial(_l2_step, clean=clean, threat=settings.threat, size=settings.step_size)
+
+
+@fused
+def _linf_step(current: Images, gradient: Images, bounds: tuple[Images, Images], size: float) -> Images:
+    return torch.add(current, gradient.sign(), alpha=size).clamp_(*bounds)
+
+
+@fused
+def _l2_step(current: Images, gradient: Images, clean: Images, threat: Threat, size: float) -> Images:
+    return threat.project(torch.add(current, steepest_ascent(gradient, "l2"), alpha=size), clean)

@@ -10,13 +10,14 @@ import torch
 
 from robustbench_eff.core.types import QueryStats, SampleIndices
 
+from .pass_counts import PassCounts
 from .random_outputs import Attempts
 
 
 class SpentQueries:
     """What the attack that is running has spent on each of its samples."""
 
-    effort: QueryStats
+    counts: PassCounts
 
     def __init__(self) -> None:
         """Begin without samples."""
@@ -25,6 +26,11 @@ class SpentQueries:
         """Draws that an answer averages over; None for a network that draws nothing at random."""
         self.watch(0)
 
+    @property
+    def effort(self) -> QueryStats:
+        """Statistics of the attack that is running or ran last."""
+        return self.counts.stats
+
     def watch(self, samples: int, device: torch.device | str = "cpu") -> None:
         """Start counting for a new attack.
 
@@ -32,7 +38,7 @@ class SpentQueries:
             samples: Number of samples of the attack.
             device: Device of the counters.
         """
-        self.effort = QueryStats.none(samples, device)
+        self.counts = PassCounts(samples, device)
         if self.attempts.owners is None:
             self.attempts = Attempts(samples)
 
@@ -46,13 +52,13 @@ class SpentQueries:
         Yields:
             This object.
         """
-        whole, self.attempts.owners = self.effort, rows
+        whole, self.attempts.owners = self.counts, rows
         try:
             yield self
         finally:
             self.attempts.owners = None
-            whole.add(self.effort, rows)
-            self.effort = whole
+            whole.stats.add(self.effort, rows)
+            self.counts = whole
 
     def note(self, message: str) -> None:
         """Record, once, a deviation from what the attack's name promises.
@@ -60,7 +66,7 @@ class SpentQueries:
         Args:
             message: What was done instead, and why.
         """
-        self.effort.notes.extend([message] if message not in self.effort.notes else [])
+        self.counts.note(message)
 
     def uncount(self, rows: SampleIndices) -> None:
         """Take back the count of queries that turned out not to be needed: of moves tried ahead in vain.
@@ -68,4 +74,4 @@ class SpentQueries:
         Args:
             rows: Index of the sample that each query was made for.
         """
-        self.effort.num_forwards.index_add_(0, rows, torch.full_like(rows, -(self.draws or 1)))
+        self.counts.add_at_once(rows, -(self.draws or 1))

@@ -7,18 +7,19 @@ pyautoattack 0.2.0.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 import torch.nn.functional as functional
 from jaxtyping import Float
 from torch import Tensor
 
+from robustbench_eff.core.fused import fused
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import Threat, room_ahead
 from robustbench_eff.core.types import Images
 
-from .square_windows import Windows, two_bumps
+from .square_windows import WindowLayout, Windows, two_bumps, windows_at
 
 TILES = 5
 """Number of bumps along each side of the image at the start in L2 and L1."""
@@ -81,6 +82,17 @@ def move(threat: Threat, side: int, images: Images) -> Move:
     return _Bumps(threat, side, images)
 
 
+class BumpSettings(NamedTuple):
+    """What all moves of bumps of one size need."""
+
+    threat: Threat
+    layout: WindowLayout
+    upright: Tensor
+    """The two bumps, flattened."""
+    turned: Tensor
+    """The same, turned by 90 degrees."""
+
+
 class _Square:
     """Fills the window with one color, +-eps in each channel."""
 
@@ -88,37 +100,46 @@ class _Square:
         self._eps, self._windows = eps, windows
 
     def __call__(self, best: Images, clean: Images, numbers: Numbers) -> Images:
-        window = self._windows.at(numbers[:, :2])
-        inside = clean.flatten(1).gather(1, window).unflatten(1, self._windows.shape)
-        square = torch.add(inside, _signs(numbers[:, 2:, None]), alpha=self._eps).clamp_(0.0, 1.0)
-        return best.flatten(1).scatter(1, window, square.flatten(1)).view_as(best)
+        return _painted(best, clean, numbers, self._windows.layout, self._eps)
+
+
+@fused
+def _painted(best: Images, clean: Images, numbers: Numbers, layout: WindowLayout, eps: float) -> Images:
+    window = windows_at(numbers[:, :2], layout)
+    inside = clean.flatten(1).gather(1, window).unflatten(1, layout.shape)
+    square = torch.add(inside, _signs(numbers[:, 2:, None]), alpha=eps).clamp_(0.0, 1.0)
+    return best.flatten(1).scatter(1, window, square.flatten(1)).view_as(best)
+
+
+@fused
+def _bumped(best: Images, clean: Images, numbers: Numbers, given: BumpSettings) -> Images:
+    threat, layout = given.threat, given.layout
+    order, shape = 2 if threat.norm == "l2" else 1, layout.shape
+    window, emptied = windows_at(numbers[:, :2], layout), windows_at(numbers[:, 2:4], layout)
+    delta = (best - clean).flatten(1)
+    unspent = (threat.eps**order - _power(delta, order)).clamp_min(0)[..., None]
+    old = delta.gather(1, window).unflatten(1, shape)
+    delta.scatter_(1, window, 0)
+    spent = _power(old, order) + _power(delta.gather(1, emptied).unflatten(1, shape), order)
+    delta.scatter_(1, emptied, 0)
+    bumps = torch.where(numbers[:, 4, None, None] < 0.5, given.upright, given.turned)
+    new = bumps * _signs(numbers[:, 5:, None]) + old / (1e-12 + _root(_power(old, order), order))
+    # In L1 the channels together get more than is available, as in the reference; the projection removes it.
+    share = unspent / shape[0] + spent if order == 2 else unspent + shape[0] * spent
+    new = new * (_root(share, order) / (1e-12 + _root(_power(new, order), order)))
+    delta.scatter_(1, window, new.flatten(1))
+    return _on_the_ball(delta.view_as(clean), clean, threat)
 
 
 class _Bumps:
     """Moves the perturbation of another window into this one, and adds two new bumps."""
 
     def __init__(self, threat: Threat, side: int, images: Images) -> None:
-        self._threat, self._order = threat, 2 if threat.norm == "l2" else 1
-        self._windows = Windows(side, images)
         bumps = two_bumps(side, "l2" if threat.norm == "l2" else "l1", images)
-        self._upright, self._turned = bumps.flatten(), bumps.T.flatten()
+        self._given = BumpSettings(threat, Windows(side, images).layout, bumps.flatten(), bumps.T.flatten())
 
     def __call__(self, best: Images, clean: Images, numbers: Numbers) -> Images:
-        order, shape = self._order, self._windows.shape
-        window, emptied = self._windows.at(numbers[:, :2]), self._windows.at(numbers[:, 2:4])
-        delta = (best - clean).flatten(1)
-        unspent = (self._threat.eps**order - _power(delta, order)).clamp_min(0)[..., None]
-        old = delta.gather(1, window).unflatten(1, shape)
-        delta.scatter_(1, window, 0)
-        spent = _power(old, order) + _power(delta.gather(1, emptied).unflatten(1, shape), order)
-        delta.scatter_(1, emptied, 0)
-        bumps = torch.where(numbers[:, 4, None, None] < 0.5, self._upright, self._turned)
-        new = bumps * _signs(numbers[:, 5:, None]) + old / (1e-12 + _root(_power(old, order), order))
-        # In L1 the channels together get more than is available, as in the reference; the projection removes it.
-        share = unspent / shape[0] + spent if order == 2 else unspent + shape[0] * spent
-        new = new * (_root(share, order) / (1e-12 + _root(_power(new, order), order)))
-        delta.scatter_(1, window, new.flatten(1))
-        return _on_the_ball(delta.view_as(clean), clean, self._threat)
+        return _bumped(best, clean, numbers, self._given)
 
 
 def _on_the_ball(delta: Images, clean: Images, threat: Threat) -> Images:

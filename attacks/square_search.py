@@ -13,11 +13,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from robustbench_eff.core.accelerators import steps_between_readings
+from robustbench_eff.core.fused import fused
 from robustbench_eff.core.rng import RandomStreams
 from robustbench_eff.core.threat import LpNorm, Threat
-from robustbench_eff.core.types import AllImages, AllLabels, Images, Labels, PerSample, SampleIndices
+from robustbench_eff.core.types import AllImages, AllLabels, Images, Labels, Logits, Mask, PerSample, SampleIndices
 
 from .active_samples import record_successes, select_rows
+from .first_successes import FirstSuccesses
 from .losses import margin
 from .oracle import Oracle
 from .square_moves import move, numbers_per_step, start
@@ -87,7 +90,8 @@ class SquareSearch:
 
     While few samples are left, a pass holds the next moves of each, all from its best image. The first one with a
     smaller margin is kept, and those behind it, whose query was in vain, are not counted and tried again from there.
-    So the images are those of a search with one query at a time, and so are the counts.
+    So the images are those of a search with one query at a time, and so are the counts. On an accelerator, where the
+    device would wait for every reading, a pass holds one move of each.
     """
 
     oracle: Oracle
@@ -113,7 +117,12 @@ class SquareSearch:
         images, threat, ahead = state.clean, self._threat, 1
         per_step, per_restart = numbers_per_step(threat, images.shape[1]), -(-self.queries // STEPS_PER_DRAW)
         everyone = torch.arange(len(state.rows), device=images.device)
-        state = self._keep_first(state, everyone, start(images, threat, draws[state.rows], restart), adversarial)
+        first = start(images, threat, draws[state.rows], restart)
+        successes = self._read_late(adversarial, state.rows)
+        if successes is None:
+            state = self._keep_first(state, everyone, first, adversarial)
+        else:
+            state = self._keep_better(state, first, successes)
         for stretch in self._stretches(images):
             if not len(state.rows):
                 break
@@ -121,11 +130,20 @@ class SquareSearch:
                 step = restart * per_restart + stretch.draw
                 uniform = draws[state.rows].uniform((STEPS_PER_DRAW, per_step), stream="square/windows", step=step)
                 state = replace(state, numbers=uniform.to(images), position=torch.zeros_like(state.position))
+            if successes is not None:
+                state = self._walk_in_step(state, stretch, successes)
+                continue
             state = self._walk(replace(state, kept=torch.zeros_like(state.kept)), stretch, ahead, adversarial)
             if self.oracle.draws is None:  # with random draws in the network, another grouping is another answer
                 steps = (stretch.stop - stretch.first) * len(state.rows)
                 ahead = max(1, int(STEPS_AHEAD * steps / (1 + int(state.kept.sum()))))
-        return state
+        left = None if successes is None else successes.finish()
+        return state if left is None else select_rows(state, left)
+
+    def _read_late(self, adversarial: AllImages, rows: SampleIndices) -> FirstSuccesses | None:
+        """Return the successes on an accelerator, where all samples walk in step and are read late; elsewhere None."""
+        late = steps_between_readings(rows.device) > 1 and self.oracle.draws is None
+        return FirstSuccesses(self.oracle, adversarial, rows) if late else None
 
     @property
     def _threat(self) -> Threat:
@@ -152,6 +170,26 @@ class SquareSearch:
             moved = step_of(state.best[owner], state.clean[owner], state.numbers[owner, position])
             state = self._keep_first(state, owner, moved, adversarial)
         return state
+
+    def _walk_in_step(self, state: SearchState, stretch: _Stretch, successes: FirstSuccesses) -> SearchState:
+        """Take the steps of a stretch, one in each pass and all samples together, so that no step waits for another."""
+        step_of = move(self._threat, stretch.side, state.clean)
+        for position in range(stretch.first, stretch.stop):
+            if not len(state.rows):
+                break
+            moved = step_of(state.best, state.clean, state.numbers[:, position])
+            state = self._keep_better(state, moved, successes)
+        return state
+
+    def _keep_better(self, state: SearchState, moved: Images, successes: FirstSuccesses) -> SearchState:
+        """Query one moved image of every sample, and keep those that have a smaller margin; see `_keep_first`."""
+        logits = self.oracle.logits(moved, state.rows)
+        best, smallest, better = _better(state.best, state.margin, moved, logits, state.labels)
+        state = replace(state, best=best, margin=smallest)
+        if not self.early_stop:
+            return state
+        left = successes.offer(logits, moved, state.labels, state.rows, among=better)
+        return state if left is None else select_rows(state, left)
 
     def _keep_first(
         self, state: SearchState, owner: SampleIndices, moved: Images, adversarial: AllImages
@@ -197,3 +235,13 @@ class SquareSearch:
         if not success.any():
             return state
         return select_rows(state, record_successes(adversarial, state.rows, state.best, success))
+
+
+@fused
+def _better(
+    best: Images, smallest: PerSample, moved: Images, logits: Logits, labels: Labels
+) -> tuple[Images, PerSample, Mask]:
+    """Return the image with the smaller margin of each sample, that margin, and where it is the moved one."""
+    margins = margin(logits, labels)
+    better = margins < smallest
+    return torch.where(better[:, None, None, None], moved, best), torch.where(better, margins, smallest), better

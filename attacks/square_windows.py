@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import torch
 from jaxtyping import Float, Int64
@@ -44,6 +44,19 @@ def window_side(step: int, p_init: float, images: Images, norm: LpNorm) -> int:
     return min(side, height, width)
 
 
+class WindowLayout(NamedTuple):
+    """Where the pixels of windows of one size are."""
+
+    shape: tuple[int, int]
+    """Channels and pixels of one window."""
+    row: int
+    """Pixels of a row of the image."""
+    room: Tensor
+    """Positions of the corner, vertically and horizontally, shape (2,)."""
+    coordinates: Int64[Tensor, coordinates]
+    """Coordinates of the window in the top left corner, in the flattened image."""
+
+
 class Windows:
     """Square windows of one size, anywhere in the image."""
 
@@ -55,24 +68,36 @@ class Windows:
             images: Images of the size and on the device of those to attack.
         """
         channels, height, width = images.shape[1:]
-        self.shape = (channels, side * side)
-        """Channels and pixels of one window."""
-        self._room = torch.tensor([height - side, width - side], device=images.device)
-        self._row = width
         channel = torch.arange(channels, device=images.device) * height * width
         inside = torch.arange(side, device=images.device)
-        self._coordinates = (channel[:, None, None] + inside[:, None] * width + inside).flatten()
+        self.layout = WindowLayout(
+            shape=(channels, side * side),
+            row=width,
+            room=torch.tensor([height - side, width - side], device=images.device),
+            coordinates=(channel[:, None, None] + inside[:, None] * width + inside).flatten(),
+        )
+        """Where the pixels of a window are."""
 
     def at(self, positions: Float[Tensor, "batch 2"]) -> Window:
-        """Return the windows at random positions.
-
-        As in the reference, the last possible row and column are never a corner, unless they are the only ones.
+        """Return the windows at random positions; see `windows_at`.
 
         Args:
             positions: Vertical and horizontal position of the top left corner, uniform in [0, 1).
         """
-        corner = (positions * self._room).long()
-        return (corner[:, :1] * self._row + corner[:, 1:]) + self._coordinates
+        return windows_at(positions, self.layout)
+
+
+def windows_at(positions: Float[Tensor, "batch 2"], layout: WindowLayout) -> Window:
+    """Return the windows at random positions.
+
+    As in the reference, the last possible row and column are never a corner, unless they are the only ones.
+
+    Args:
+        positions: Vertical and horizontal position of the top left corner, uniform in [0, 1).
+        layout: Where the pixels of a window are.
+    """
+    corner = (positions * layout.room).long()
+    return (corner[:, :1] * layout.row + corner[:, 1:]) + layout.coordinates
 
 
 def two_bumps(side: int, norm: LpNorm, images: Images) -> Float[Tensor, "side side"]:

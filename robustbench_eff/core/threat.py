@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, get_args
 
 import torch
@@ -74,6 +76,25 @@ class Threat:
             shrink = (self.eps / _l2(delta).clamp_min(self.eps))[:, None, None, None]
             return (images + delta * shrink).clamp_(0.0, 1.0)
         return self._nearest_l1(perturbed, images) if self.norm == "l1" else self._nearest_l0(perturbed, images)
+
+    def projection(self, images: Batch) -> Callable[[Batch], Batch]:
+        """Return `project` for one set of clean images, for many steps: what depends on them alone is computed once.
+
+        Args:
+            images: Clean images in [0, 1], the centers of the balls.
+        """
+        if self.norm != "linf" or self.eps == math.inf:
+            return partial(self.project, images=images)
+        low, high = self.bounds(images)
+        return partial(torch.clamp, min=low, max=high)
+
+    def bounds(self, images: Batch) -> tuple[Batch, Batch]:
+        """Return the smallest and the largest value of every pixel in an L-infinity ball of finite radius.
+
+        Args:
+            images: Clean images in [0, 1], the centers of the balls.
+        """
+        return (images - self.eps).clamp_min_(0.0), (images + self.eps).clamp_max_(1.0)
 
     def excess(self, perturbed: Batch, images: Batch) -> Float[Tensor, batch]:
         """Return how far each image lies outside the ball or the box, whichever is more, shape (batch,); 0 inside.

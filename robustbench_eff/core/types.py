@@ -83,8 +83,9 @@ class QueryStats:
 class QueryCountingModel(Protocol):
     """A model that counts the queries of the last attack."""
 
-    effort: QueryStats
-    """Statistics of the attack that is running or ran last."""
+    @property
+    def effort(self) -> QueryStats:
+        """Statistics of the attack that is running or ran last."""
 
     @property
     def query_mode(self) -> str:

@@ -52,7 +52,8 @@ class Linear(nn.Module):
 class Never(Oracle):
     """An oracle that refutes every success and records the lead of the other class."""
 
-    def successes(self, logits, images, labels, rows):
+    def confirmed(self, images, labels, rows, *, majority=False):
+        logits = self._classifier(images)
         lead = logits.amax(1) - logits.gather(1, labels[:, None])[:, 0]
         self.confirmations = [*getattr(self, "confirmations", []), (rows.tolist(), lead.tolist())]
         return torch.zeros_like(labels, dtype=torch.bool)

@@ -6,6 +6,7 @@ What runs on it runs on a GPU as far as the place of tensors goes. Its numbers a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,9 @@ AT_ONCE = (
     "silu_backward",
 )
 """Operations that torch would carry out in parts, by changing the shape of an empty tensor or with other roundings."""
+
+WATCHERS: list[Callable[[str, Any, Any, bool], None]] = []
+"""Told of every operation on the device: its name, itself, its arguments, and whether its answer is on the device."""
 
 
 class There(torch.Tensor):
@@ -51,6 +55,8 @@ class There(torch.Tensor):
 
     def tolist(self) -> Any:
         """As of any tensor; torch has it for its own classes only."""
+        for watcher in WATCHERS:
+            watcher("tolist", None, (self,), False)
         return self.held.tolist()
 
     def numpy(self, *, force: bool = False) -> np.ndarray:
@@ -80,6 +86,9 @@ def carried_out(operation: Any, *arguments: Any, **named: Any) -> Any:
         named["device"] = torch.device("cpu")
     held_arguments, held_named = tree_map(_held, (arguments, named))
     answer = operation(*held_arguments, **held_named)
+    if there or goes_there:
+        for watcher in WATCHERS:
+            watcher(name, operation, arguments, goes_there)
     if any(tensor.shape != tensor.held.shape for tensor in there):
         raise RuntimeError(f"{operation} has changed the shape of a tensor on {DEVICE}")
     known = {id(tensor.held): tensor for tensor in there}
