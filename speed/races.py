@@ -114,6 +114,21 @@ def component_races(given: Setting) -> Iterator[Race]:
         yield Race(f"{name} {given.norm}, {given.query_mode}", run, _pyautoattack(given, name))
 
 
+def rough_races(given: Setting) -> Iterator[Race]:
+    """Yield long ascents along bfloat16 gradients against the same ones in float32."""
+    ball: dict[str, Any] = {"eps": given.eps, "norm": given.norm}
+    ascents: dict[str, Attack] = {
+        "pgd-20": PGD(**ball, steps=20),
+        "pgd-50": PGD(**ball, steps=50),
+        "apgd-ce": APGD(**ball),
+        "apgd-dlr": APGD(**ball, loss="dlr"),
+        "apgd-t, 3 targets": APGDT(**ball, targets=3),
+    }
+    for name, attack in ascents.items():
+        exact = {"float32 copy": given.run(attack, "float32")}
+        yield Race(f"{name} {given.norm}, asked for (bfloat16)", given.run(attack, "bfloat16"), exact)
+
+
 def square_races(given: Setting) -> Iterator[Race]:
     """Yield Square against its forward passes alone."""
     attack = Square(eps=given.eps, norm=given.norm, queries=given.queries)  # type: ignore[arg-type]
@@ -148,6 +163,7 @@ RACES: dict[str, Callable[[Setting], Iterator[Race]]] = {
     "pgd": pgd_races,
     "autoattack": autoattack_races,
     "components": component_races,
+    "rough": rough_races,
     "square": square_races,
     "one_pixel": one_pixel_races,
 }

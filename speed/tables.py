@@ -17,6 +17,8 @@ DOCS = Path(__file__).parents[1] / "docs"
 SHOWN = ("pgd-50", "autoattack standard", "one pixel")
 """Beginnings of the attacks that the documentation shows; the files have more."""
 PLAIN = "float32 as it is"
+EXACT = "float32 copy"
+"""Peer of attacks along bfloat16 gradients."""
 NORMS = {"linf": "L∞", "l2": "L2", "l1": "L1"}
 Cells: TypeAlias = dict[str, dict[str, str]]
 """A text for each row and processor."""
@@ -55,17 +57,37 @@ def attacks() -> str:
     cells: Cells = {}
     for facts in _results():
         for row in facts["rows"]:
-            if "peer" not in row or not row["attack"].startswith(SHOWN):
+            if "peer" not in row or row["peer"] == EXACT or not row["attack"].startswith(SHOWN):
                 continue
             name, how = re.split(r", (?=default|asked for|float)", row["attack"], maxsplit=1)
             plain = how == PLAIN
-            network = re.sub(r"^.*?:|\(\)$|\(pad_type.*", "", facts["model"])
-            network = re.sub(r"\(width=(\d+)\)", r" of width \1", network)
             what = f"{name.rsplit(' l', 1)[0]}{', plain network' if plain else ''}"
-            label = f"{network}, {NORMS[facts['norm']]} {facts['eps']} | {what} | {row['peer']}"
+            label = f"{_network(facts)}, {NORMS[facts['norm']]} {facts['eps']} | {what} | {row['peer']}"
             value = f"{row['ratio']:.2f}{'' if plain else ' ' + how.removeprefix('default ')}"
             cells.setdefault(label, {})[_where(facts)] = f"{value}, {row['ours_right']} / {row['peer_right']}"
     return _table("network, ε | attack | peer", dict(sorted(cells.items())))
+
+
+def rough() -> str:
+    """Return what attacks along bfloat16 gradients leave correct, and their time, beside the same ones in float32."""
+    lines = [
+        "| network, ε, samples | attack | correct: bfloat16, float32 | broken by only one | time / float32 |",
+        "|---|---|---|---|---|",
+    ]
+    for facts in _results("*-rough"):
+        for row in facts["rows"]:
+            where = f"{_network(facts)}, {facts['eps']}, {row['n']}"
+            alone = f"{len(row['only_ours_broke'])}, {len(row['only_peer_broke'])}"
+            name = row["attack"].rpartition(" linf")[0]
+            lines.append(
+                f"| {where} | {name} | {row['ours_right']}, {row['peer_right']} | {alone} | {row['ratio']:.2f} |"
+            )
+    return "\n".join(lines)
+
+
+def _network(facts: dict[str, Any]) -> str:
+    network = re.sub(r"^.*?:|\(\)$|\(pad_type.*", "", facts["model"])
+    return re.sub(r"\(width=(\d+)\)", r" of width \1", network)
 
 
 def _results(name: str = "*") -> Iterator[dict[str, Any]]:
@@ -85,7 +107,7 @@ def _table(corner: str, cells: Cells) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-TABLES = {"corruptions": corruptions, "attacks": attacks}
+TABLES = {"corruptions": corruptions, "attacks": attacks, "rough": rough}
 PAGES = ("corruptions.md", "method.md")
 
 
