@@ -32,6 +32,7 @@ from .one_pixel_population import (
     first_equal,
     first_generation,
     next_generation,
+    pixel_windows,
     render,
 )
 from .oracle import Oracle
@@ -244,11 +245,15 @@ class _FitnessEvaluator:
         first = state.first[:, start : start + CHILDREN_PER_QUERY]
         new = first == known + start + torch.arange(first.shape[1], device=first.device)
         batch_size = max(1, min(MAX_CANDIDATES, MAX_VALUES // (self.images[:1].numel() or 1)))
-        for pairs in new.T.nonzero().split(batch_size):
-            child, population = start + pairs[:, 0], pairs[:, 1]
+        pairs = new.T.nonzero()
+        pairs = pairs[state.rows[pairs[:, 1]].argsort(stable=True)]  # sample by sample, so that few are queried at once
+        for some in pairs.split(batch_size):
+            child, population = start + some[:, 0], some[:, 1]
             rows, labels = state.rows[population], state.labels[population]
-            candidates = render(state.children[population, child], rows, self.images)
-            logits = self.oracle.logits(candidates, rows)
+            members = state.children[population, child]
+            candidates = render(members, rows, self.images)
+            windows = pixel_windows(members, rows, labels, self.images)
+            logits = self.oracle.logits(candidates, rows, windows)
             odds = _log_odds(logits, state.aims[population])
             state.child_fitness[population, child] = odds if self.maximize else -odds
             success = self.oracle.successes(logits, candidates, labels, rows) & alive[population]
