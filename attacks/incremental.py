@@ -87,7 +87,7 @@ class IncrementalNetwork:
             if operation is None or not operation.is_pointwise or len(inputs) > 1:
                 for argument in patches:
                     self._keep(argument, node, operation)
-        logits = trace.values[trace.nodes[-1].args[0]]  # type: ignore[index]
+        logits = trace.values[trace.nodes[-1].args[0]]
         if logits.ndim != 2 or logits.dtype != probe.dtype:
             raise UntraceableError("it returns something else than logits")
         self._geometries: dict[Pair, WindowGeometry] = {}
@@ -184,7 +184,7 @@ class _Evaluation:
                 self._whole[node] = len(group.numbers)
             else:
                 self._whole[node] = trace.run(node, {each: self._all(each) for each in inputs[node]})
-        logits: Logits = self._all(trace.nodes[-1].args[0])  # type: ignore[arg-type]
+        logits: Logits = self._all(trace.nodes[-1].args[0])
         return logits
 
     def _all(self, node: fx.Node) -> Any:

@@ -1,4 +1,4 @@
-"""Operations whose output at a pixel depends on a few pixels of their inputs, and how to compute a part of the output."""
+"""Operations whose output at a pixel depends on a few pixels of their inputs, and how to compute a part of it."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def _of_module(module: nn.Module) -> LocalOperation | None:
     if isinstance(module, nn.BatchNorm2d) and kind is nn.BatchNorm2d and module.running_mean is not None:
         return LocalOperation(module)
     if isinstance(module, nn.Conv2d) and kind is nn.Conv2d and module.padding_mode == "zeros":
-        rest = (module.stride, module.padding, module.dilation, module.groups)
-        return _convolution(module.weight, module.bias, *rest)
+        shape = (module.stride, module.padding, module.dilation, module.groups)
+        return _convolution(module.weight, module.bias, *shape)
     if isinstance(module, nn.MaxPool2d) and kind is nn.MaxPool2d and not module.return_indices:
         return _max_pool(module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode)
     if isinstance(module, nn.AvgPool2d) and kind is nn.AvgPool2d:
@@ -231,7 +231,7 @@ def _slice(index: Any) -> LocalOperation | None:
 
 
 def _pair(value: Any) -> Pair:
-    return (value, value) if isinstance(value, int) else (tuple(value) * 2)[:2]  # type: ignore[return-value]
+    return (value, value) if isinstance(value, int) else (tuple(value) * 2)[:2]
 
 
 FUNCTIONS: dict[Any, Callable[..., LocalOperation | None]] = {

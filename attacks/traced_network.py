@@ -144,7 +144,8 @@ class _ProbedTracer(fx.Tracer):
         super().__init__()
         self.writes: list[fx.Node] = []
         """Operations that change their first argument and return it."""
-        self._probe, self._values, self._runs = probe.clone(), {}, False
+        self._probe, self._runs = probe.clone(), False
+        self._values: dict[fx.Node, Any] = {}
 
     def value(self, node: fx.Node) -> Any:
         """Return what an operation returned for the probe."""
@@ -156,6 +157,7 @@ class _ProbedTracer(fx.Tracer):
         return _ProbedProxy(node, self)
 
     def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        del attr, parameter_proxy_cache
         return attr_val  # a parameter itself, of which fx makes a node where an operation takes it
 
     def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:

@@ -45,7 +45,13 @@ class Windows:
 
 
 class WindowQueries:
-    """A network that is queried incrementally; a float32 one on a CPU."""
+    """A float32 network on a CPU that is queried incrementally.
+
+    Its logits may differ from those of the whole network in their last bits, because batch norms are folded and sums
+    are added up in another order. Whether an image is misclassified is therefore decided by the whole network: an image
+    whose logits are within rounding of that, or beyond, is queried again. The repeated query is part of the first one
+    and not counted, nor are the passes of the base images.
+    """
 
     def __init__(self, network: nn.Module, probe: Images) -> None:
         """Trace a network.
@@ -113,42 +119,37 @@ class WindowQueries:
         """
         return self._network.geometry(size).share
 
-    def logits(self, images: Images, rows: SampleIndices, windows: Windows) -> Logits:
-        """Return the logits of images.
+    def logits(self, images: Images, rows: SampleIndices, windows: Windows, whole: ImagesToLogits) -> Logits:
+        """Return the logits of images; those that may be misclassified are answered by the whole network.
 
         Args:
             images: Images in [0, 1].
-            rows: Index of the sample that each image belongs to; each sample has one base image.
+            rows: Index of the sample that each image belongs to.
+            windows: Where the images differ from their base images.
+            whole: The whole network.
+        """
+        logits = self.incremental_logits(images, rows, windows)
+        doubtful = ~(margin(logits, windows.labels) > self._tolerance)  # also where they are not finite
+        if doubtful.any():
+            logits[doubtful] = whole(images[doubtful])
+        return logits
+
+    def incremental_logits(self, images: Images, rows: SampleIndices, windows: Windows) -> Logits:
+        """Return incremental logits of images.
+
+        Args:
+            images: Images in [0, 1].
+            rows: Index of the sample that each image belongs to.
             windows: Where the images differ from their base images.
         """
         samples, position = np.unique(rows.numpy(), return_inverse=True)
-        self._capacity = min(self._capacity, max(len(windows.base), 1))
-        answers = []
+        logits: list[Logits] = []
+        numbers: list[Numbers] = []
         for start in range(0, len(samples), self._capacity):
-            chosen = np.flatnonzero((position >= start) & (position < start + self._capacity))
-            answers.append((chosen, self._some(images, rows, windows, chosen)))
-        logits = torch.cat([answer for _, answer in answers])
-        return torch.empty_like(logits).index_copy_(
-            0, torch.from_numpy(np.concatenate([c for c, _ in answers])), logits
-        )
-
-    def doubtful(self, logits: Logits, labels: Labels) -> Tensor:
-        """Return which images may be misclassified by the whole network, given their incremental logits.
-
-        Args:
-            logits: Logits of the images.
-            labels: True class of each image.
-        """
-        return ~(margin(logits, labels) > self._tolerance)  # also where they are not finite
-
-    def forget(self, rows: SampleIndices) -> None:
-        """Forget the base images of samples, which have others from now on.
-
-        Args:
-            rows: Indices of the samples.
-        """
-        for row in rows.tolist():
-            self._slots.pop(row, None)
+            numbers.append(np.flatnonzero((position >= start) & (position < start + self._capacity)))
+            logits.append(self._some(images, rows, windows, numbers[-1]))
+        together = torch.cat(logits)
+        return torch.empty_like(together).index_copy_(0, torch.from_numpy(np.concatenate(numbers)), together)
 
     def _some(self, images: Images, rows: SampleIndices, windows: Windows, chosen: Numbers) -> Logits:
         """Return the logits of some images, whose base images fit into memory."""
@@ -181,6 +182,7 @@ class WindowQueries:
 
     def _agrees(self, images: Images, rows: SampleIndices, windows: Windows, logits: Logits) -> bool:
         """Return whether incremental logits equal those of the classifier but for rounding."""
+        self._capacity = min(self._capacity, len(windows.base))
         self._tolerance = MAX_LOGIT_ERROR["float32"] * float(logits.std())
-        error = (self.logits(images, rows, windows) - logits).abs().max()
+        error = (self.incremental_logits(images, rows, windows) - logits).abs().max()
         return bool(error <= self._tolerance)
