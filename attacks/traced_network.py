@@ -52,6 +52,12 @@ class TracedNetwork:
         self.depends = _dependent(self.nodes)
         """Operations whose result depends on the images."""
         self.input = self.nodes[0]
+        calls = [node for node in self.nodes if node.op.startswith("call_") and not node.kwargs]
+        self._flat = {
+            node for node in calls if not any(isinstance(arg, list | tuple | dict | slice) for arg in node.args)
+        }
+        """Operations whose arguments are found without a search, which is faster."""
+        self._functions = {node: self._function(node) for node in self._flat}
 
     def run(self, node: fx.Node, results: dict[fx.Node, Any]) -> Any:
         """Return what an operation returns.
@@ -60,10 +66,25 @@ class TracedNetwork:
             node: The operation.
             results: Results of the operations before it that depend on the images.
         """
+        if node in self._flat:
+            return self._functions[node](*(self._argument(each, results) for each in node.args))
         args, kwargs = fx.node.map_arg(
             (node.args, node.kwargs), lambda arg: results[arg] if arg in self.depends else self.values[arg]
         )
         return _call(self.root, node.op, node.target, args, kwargs)
+
+    def _function(self, node: fx.Node) -> Callable[..., Any]:
+        if node.op == "call_module":
+            return self.root.get_submodule(str(node.target))
+        if callable(node.target):
+            return node.target
+        name = node.target
+        return lambda first, *rest: getattr(first, name)(*rest)
+
+    def _argument(self, argument: Any, results: dict[fx.Node, Any]) -> Any:
+        if not isinstance(argument, fx.Node):
+            return argument
+        return results[argument] if argument in self.depends else self.values[argument]
 
 
 def has_hooks(network: nn.Module) -> bool:
