@@ -196,20 +196,10 @@ def _average_pool(
     return LocalOperation(compute, kernel, step, _pair(padding))
 
 
-def _batch_norm(
-    mean: Tensor | None,
-    variance: Tensor | None,
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    training: bool = False,
-    momentum: float = 0.1,
-    eps: float = 1e-5,
-) -> LocalOperation | None:
-    if training or mean is None or variance is None:
+def _batch_norm(mean: Tensor | None, variance: Tensor | None, *rest: Any, **named: Any) -> LocalOperation | None:
+    if mean is None or variance is None or rest[2:3] == (True,) or named.get("training", False):
         return None
-    return LocalOperation(
-        lambda region: functional.batch_norm(region, mean, variance, weight, bias, False, momentum, eps)
-    )
+    return LocalOperation(lambda region: functional.batch_norm(region, mean, variance, *rest, **named))
 
 
 def _pad(pad: Any, mode: str = "constant", value: float | None = None) -> LocalOperation | None:

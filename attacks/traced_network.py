@@ -8,6 +8,7 @@ has no trace.
 from __future__ import annotations
 
 import copy
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -156,6 +157,15 @@ class _ProbedProxy(fx.Proxy):
         if not isinstance(value, Tensor):
             raise UntraceableError("an attribute of something else than a tensor is used")
         return value
+
+
+def _in_place(function: Callable[[Any, Any], Any]) -> Callable[[_ProbedProxy, Any], Any]:
+    """Return the method of a proxy for an augmented assignment, which fx records as if it made a new tensor."""
+    return lambda proxy, other: proxy.tracer.create_proxy("call_function", function, (proxy, other), {})
+
+
+for _name in ("iadd", "isub", "imul", "itruediv", "ifloordiv", "imod", "ipow", "iand", "ior", "ixor"):
+    setattr(_ProbedProxy, f"__{_name}__", _in_place(getattr(operator, _name)))
 
 
 class _ProbedTracer(fx.Tracer):

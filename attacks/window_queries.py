@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -97,11 +97,11 @@ class WindowQueries:
         try:
             folded, _ = accelerated(copy.deepcopy(classifier), images[:2].clone(), "float32", compiled=False)
             queries = cls(folded, images[:2])  # type: ignore[arg-type]
+            return queries if queries.pays(windows.size) and queries._agrees(images, rows, windows, logits) else None
         except torch.OutOfMemoryError:
             raise
         except UNTRACEABLE:
             return None
-        return queries if queries.pays(windows.size) and queries._agrees(images, rows, windows, logits) else None
 
     def pays(self, size: Pair) -> bool:
         """Return whether incremental queries of windows of a size save enough operations.
@@ -184,5 +184,7 @@ class WindowQueries:
         """Return whether incremental logits equal those of the classifier but for rounding."""
         self._capacity = min(self._capacity, len(windows.base))
         self._tolerance = MAX_LOGIT_ERROR["float32"] * float(logits.std())
-        error = (self.incremental_logits(images, rows, windows) - logits).abs().max()
+        few = slice(self._batches.size)
+        some = replace(windows, **{name: getattr(windows, name)[few] for name in ("numbers", "top", "left", "labels")})
+        error = (self.incremental_logits(images[few], rows[few], some) - logits[few]).abs().max()
         return bool(error <= self._tolerance)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from robustbench_eff.attacks import Oracle, window_queries
 from robustbench_eff.attacks.one_pixel import OnePixel
 from robustbench_eff.attacks.reduced_precision import Precision
+from robustbench_eff.attacks.traced_network import UNTRACEABLE, TracedNetwork
 from robustbench_eff.attacks.window_queries import WindowQueries, Windows
 from robustbench_eff.benchmarks.definitions.digits import DIGITS, open_digits
 from robustbench_eff.benchmarks.image_cache import prepare
@@ -93,6 +94,30 @@ class WrittenUnderAnotherName(Stages):
         view = features[:, :, 1:, 1:]
         features.relu_()
         return self.classify(view)
+
+
+class TwoNames(Stages):
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.one(images)
+        other = features
+        features += 1.0
+        features *= 2
+        return self.classify(other)
+
+
+class WrittenBehindAView(Stages):
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.one(images)
+        view = features.view(features.shape[0], 8, SIDE, SIDE)
+        features += 1.0
+        return self.classify(view)
+
+
+class PartOverwritten(Stages):
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.one(images)
+        features[:, :, 0] = 0.0
+        return self.classify(features)
 
 
 class SqueezeAndExcite(Stages):
@@ -196,6 +221,7 @@ INCREMENTAL: dict[str, Callable[[], nn.Module]] = {
     "normalised": Normalised,
     "shared module": SharedModule,
     "in place": InPlace,
+    "two names": TwoNames,
     "in-place modules": lambda: Body(nn.ReLU(inplace=True)),
     "overwritten input": OverwrittenInput,
     "squeeze and excite": SqueezeAndExcite,
@@ -214,6 +240,8 @@ WHOLE: dict[str, Callable[[], nn.Module]] = {
     "coordinates": Coordinates,
     "value decides": ValueDecides,
     "written under another name": WrittenUnderAnotherName,
+    "written behind a view": WrittenBehindAView,
+    "part overwritten": PartOverwritten,
     "draws": Draws,
 }
 """Networks that are queried whole."""
@@ -267,6 +295,12 @@ def test_an_oracle_answers_as_the_whole_network(name: str) -> None:
         assert opened.effort.num_forwards.sum() == 2 * len(images)
         pays = name not in WHOLE and WindowQueries(network, images[:2].clone()).pays((1, 1))
         assert isinstance(opened._windows, WindowQueries) == pays
+
+
+@pytest.mark.parametrize("name", [name for name in WHOLE if name not in ("reflect padding", "resized", "draws")])
+def test_what_cannot_be_traced_is_refused(name: str) -> None:
+    with pytest.raises(UNTRACEABLE):
+        TracedNetwork(seeded(WHOLE[name]()), everywhere((1, 1))[0][:2])
 
 
 def test_networks_with_hooks_are_queried_whole() -> None:
