@@ -332,7 +332,7 @@ def test_an_image_that_may_be_misclassified_is_queried_whole_and_others_are_not(
         assert torch.equal(logits[: 3 * SIDE], whole(network, images[: 3 * SIDE]))
 
 
-def test_base_images_may_be_too_many_for_the_memory(monkeypatch) -> None:
+def test_base_images_may_be_too_many_for_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     images, windows = everywhere((1, 1), bases=5)
     network = seeded(Body())
     per_image = WindowQueries(network, images[:2])._network.values_per_base
