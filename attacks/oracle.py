@@ -111,17 +111,22 @@ class Oracle(SpentQueries):
         """
         self.counts.add(rows, self.draws or 1)
         with torch.no_grad():
-            network = self._queried(images)
             if windows is not None and isinstance(self._windows, WindowQueries) and self._windows.pays(windows.size):
-                return self._windows.logits(images, rows, windows, lambda some: self._batches.cat_map(network, some))
-            answers = [self._batches.cat_map(network, images) for _ in range(self.draws or 1)]
-            logits = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
-            if self.uses_copy and (overflowed := self.overflow.where(self.counts, rows, logits)) is not None:
-                logits[overflowed] = self._batches.cat_map(self._ask, images[overflowed])
+                return self._windows.logits(images, rows, windows, lambda some: self._whole(images[some], rows[some]))
+            logits = self._whole(images, rows)
             if windows is not None and self._windows is True:
                 exact = self.draws is None and not (self.uses_copy and self._copies.precision == "float16")
                 found = WindowQueries.of(self._classifier, images, rows, windows, logits) if exact else None
                 self._windows = found or False
+        return logits
+
+    def _whole(self, images: Images, rows: SampleIndices) -> Logits:
+        """Return the logits of whole passes, which the caller counts."""
+        network = self._queried(images)
+        answers = [self._batches.cat_map(network, images) for _ in range(self.draws or 1)]
+        logits = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
+        if self.uses_copy and (overflowed := self.overflow.where(self.counts, rows, logits)) is not None:
+            logits[overflowed] = self._batches.cat_map(self._ask, images[overflowed])
         return logits
 
     def gradient(

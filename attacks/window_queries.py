@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from jaxtyping import Int64
 from torch import Tensor, nn
 
 from robustbench_eff.core.batching import Batches
-from robustbench_eff.core.types import AllImages, Images, ImagesToLogits, Labels, Logits, SampleIndices
+from robustbench_eff.core.types import AllImages, Images, ImagesToLogits, Labels, Logits, Mask, SampleIndices
 
 from .incremental import Group, IncrementalNetwork
 from .local_operations import Pair
@@ -119,19 +120,19 @@ class WindowQueries:
         """
         return self._network.geometry(size).share
 
-    def logits(self, images: Images, rows: SampleIndices, windows: Windows, whole: ImagesToLogits) -> Logits:
+    def logits(self, images: Images, rows: SampleIndices, windows: Windows, whole: Callable[[Mask], Logits]) -> Logits:
         """Return the logits of images; those that may be misclassified are answered by the whole network.
 
         Args:
             images: Images in [0, 1].
             rows: Index of the sample that each image belongs to.
             windows: Where the images differ from their base images.
-            whole: The whole network.
+            whole: Returns the whole network's logits of some of the images.
         """
         logits = self.incremental_logits(images, rows, windows)
         doubtful = ~(margin(logits, windows.labels) > self._tolerance)  # also where they are not finite
         if doubtful.any():
-            logits[doubtful] = whole(images[doubtful])
+            logits[doubtful] = whole(doubtful)
         return logits
 
     def incremental_logits(self, images: Images, rows: SampleIndices, windows: Windows) -> Logits:

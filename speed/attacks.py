@@ -121,8 +121,9 @@ def _rows(race: Race, given: Setting, repeats: int) -> Iterator[dict[str, Any]]:
     seconds: dict[str, list[float]] = {name: [] for name in runs}
     correct: dict[str, Tensor] = {}
     found: dict[str, Tensor] = {}
-    # On a CPU, processor time: what other programs do at the same time costs less of it.
-    clock = time.perf_counter if given.images.device.type == "cuda" else time.process_time
+    # In one thread on a CPU, processor time: what other programs do at the same time costs less of it.
+    alone = given.images.device.type == "cpu" and torch.get_num_threads() == 1
+    clock = time.process_time if alone else time.perf_counter
     for _ in range(repeats):
         for name, run in runs.items():
             _wait(given.images)
