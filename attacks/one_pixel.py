@@ -32,6 +32,7 @@ from .one_pixel_population import (
     first_equal,
     first_generation,
     next_generation,
+    pixel_windows,
     render,
 )
 from .oracle import Oracle
@@ -56,7 +57,8 @@ class OnePixel:
     (untargeted) or the target exceeds 90 %. Fitness is the log-odds, which increase with the probability but do not
     saturate. Children outside the image or the color range are clipped, which the paper does not specify. A child's
     three ancestors differ from its parent. An image with one changed pixel that a population has queried within five
-    generations is not queried again. `search="corners"` is ours.
+    generations is not queried again. `search="corners"` is ours. With one pixel, a float32 network on a CPU is queried
+    incrementally, with logits that equal those of whole passes but for rounding; whole passes decide successes.
     """
 
     version: ClassVar[int] = 1
@@ -244,11 +246,15 @@ class _FitnessEvaluator:
         first = state.first[:, start : start + CHILDREN_PER_QUERY]
         new = first == known + start + torch.arange(first.shape[1], device=first.device)
         batch_size = max(1, min(MAX_CANDIDATES, MAX_VALUES // (self.images[:1].numel() or 1)))
-        for pairs in new.T.nonzero().split(batch_size):
-            child, population = start + pairs[:, 0], pairs[:, 1]
+        pairs = new.T.nonzero()
+        pairs = pairs[state.rows[pairs[:, 1]].argsort(stable=True)]  # sample by sample, so that few are queried at once
+        for some in pairs.split(batch_size):
+            child, population = start + some[:, 0], some[:, 1]
             rows, labels = state.rows[population], state.labels[population]
-            candidates = render(state.children[population, child], rows, self.images)
-            logits = self.oracle.logits(candidates, rows)
+            members = state.children[population, child]
+            candidates = render(members, rows, self.images)
+            windows = pixel_windows(members, rows, labels, self.images)
+            logits = self.oracle.logits(candidates, rows, windows)
             odds = _log_odds(logits, state.aims[population])
             state.child_fitness[population, child] = odds if self.maximize else -odds
             success = self.oracle.successes(logits, candidates, labels, rows) & alive[population]

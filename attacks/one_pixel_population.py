@@ -12,7 +12,9 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from robustbench_eff.core.rng import RandomStreams
-from robustbench_eff.core.types import AllImages, SampleIndices
+from robustbench_eff.core.types import AllImages, Labels, SampleIndices
+
+from .window_queries import Windows
 
 Genes: TypeAlias = Float[Tensor, "batch members pixels genes"]
 """Row and column in pixels, then one color value per channel in [0, 1]; `genes` is 2 + channels."""
@@ -99,6 +101,22 @@ def render(members: Members, rows: SampleIndices, images: AllImages) -> Candidat
         candidates.scatter_(2, in_all_channels[..., None], (levels[:, pixel] / WHITE)[..., None])
     rendered: Candidates = candidates.unflatten(2, (height, width))
     return rendered
+
+
+def pixel_windows(members: Members, rows: SampleIndices, labels: Labels, images: AllImages) -> Windows | None:
+    """Return where `render`'s images differ from the clean ones; None if it is not one pixel.
+
+    Args:
+        members: Genes of one member per candidate.
+        rows: Index of the sample that each candidate belongs to.
+        labels: True class of each candidate.
+        images: Clean images of all samples.
+    """
+    if members.shape[1] > 1:
+        return None
+    position = _as_pixels(members, images)[0][:, 0]
+    width = images.shape[3]
+    return Windows(images, rows, position // width, position % width, (1, 1), labels)
 
 
 def can_encode(pixels: int, images: AllImages) -> bool:

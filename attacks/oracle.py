@@ -21,6 +21,7 @@ from .preconditions import check_images, frozen_parameters
 from .random_outputs import ALMOST_NONE, MINORITY, wrong_in_draws
 from .reduced_precision import Precision
 from .spent_queries import SpentQueries
+from .window_queries import WindowQueries, Windows
 
 
 class Oracle(SpentQueries):
@@ -53,6 +54,8 @@ class Oracle(SpentQueries):
         """The classifier as all passes query it that do not go to a copy."""
         self._batches = Batches(batch_size)
         self._copies = Copies(classifier, precision, compiled=compiled)
+        self._windows: WindowQueries | bool = True
+        """How images that differ in a window are queried; True until the first of an attack, False if as a whole."""
         self._num_classes: int | None = None
         self.overflow = Overflow()
         """Finds answers of the copies that are not finite."""
@@ -81,6 +84,7 @@ class Oracle(SpentQueries):
         oracle = classifier if isinstance(classifier, Oracle) else cls(classifier)
         oracle.watch(len(images), images.device)
         oracle.overflow = Overflow()
+        oracle._windows = True  # the base images, and perhaps the weights, have changed
         with frozen_parameters(oracle._classifier), plain_float32(images.device), oracle._ask.attack(labels):
             yield oracle
             oracle.overflow.finish(oracle.counts)
@@ -97,20 +101,32 @@ class Oracle(SpentQueries):
         self.counts.add_call(len(images), with_gradients=with_gradients)
         return self._batches.cat_map(self._ask, images)
 
-    def logits(self, images: Images, rows: SampleIndices) -> Logits:
+    def logits(self, images: Images, rows: SampleIndices, windows: Windows | None = None) -> Logits:
         """Return the logits of images, without gradients.
 
         Args:
             images: Images in [0, 1].
             rows: Index of the sample that each image belongs to; several may belong to the same sample.
+            windows: Where the images differ from base images, of which each sample has one; see `WindowQueries`.
         """
         self.counts.add(rows, self.draws or 1)
         with torch.no_grad():
-            network = self._queried(images)
-            answers = [self._batches.cat_map(network, images) for _ in range(self.draws or 1)]
-            logits = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
-            if self.uses_copy and (overflowed := self.overflow.where(self.counts, rows, logits)) is not None:
-                logits[overflowed] = self._batches.cat_map(self._ask, images[overflowed])
+            if windows is not None and isinstance(self._windows, WindowQueries) and self._windows.pays(windows.size):
+                return self._windows.logits(images, rows, windows, lambda some: self._whole(images[some], rows[some]))
+            logits = self._whole(images, rows)
+            if windows is not None and self._windows is True:
+                exact = self.draws is None and not (self.uses_copy and self._copies.precision == "float16")
+                found = WindowQueries.of(self._classifier, images, rows, windows, logits) if exact else None
+                self._windows = found or False
+        return logits
+
+    def _whole(self, images: Images, rows: SampleIndices) -> Logits:
+        """Return the logits of whole passes, which the caller counts."""
+        network = self._queried(images)
+        answers = [self._batches.cat_map(network, images) for _ in range(self.draws or 1)]
+        logits = answers[0] if len(answers) == 1 else torch.stack(answers).mean(0)
+        if self.uses_copy and (overflowed := self.overflow.where(self.counts, rows, logits)) is not None:
+            logits[overflowed] = self._batches.cat_map(self._ask, images[overflowed])
         return logits
 
     def gradient(

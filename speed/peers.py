@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
+
+from robustbench_eff.attacks.window_queries import WindowQueries
 
 Run = Callable[[], Tensor]
 
@@ -107,6 +110,29 @@ def bare_forwards(model: nn.Module, images: Tensor, live: list[int], batch_size:
                 for part in images[:count].split(batch_size):
                     model(part)
         return images
+
+    return run
+
+
+def bare_passes(model: nn.Module, images: Tensor, count: int, batch_size: int) -> Run:
+    """Return a run of forward passes only, of `count` images altogether."""
+    batch = images[:1].repeat(batch_size, 1, 1, 1)
+
+    def run() -> Tensor:
+        with torch.no_grad():
+            for start in range(0, count, batch_size):
+                model(batch[: count - start])
+        return images
+
+    return run
+
+
+def queried_whole(attack: Run) -> Run:
+    """Return a run of our attack that queries every image whole."""
+
+    def run() -> Tensor:
+        with patch.object(WindowQueries, "of", return_value=None):
+            return attack()
 
     return run
 

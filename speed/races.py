@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,6 +26,8 @@ class Race:
     name: str
     ours: Run
     peers: dict[str, Run]
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What is known beforehand, such as counts."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +157,25 @@ def one_pixel_races(given: Setting) -> Iterator[Race]:
         yield Race(name, given.run(attack, precision), others)
 
 
+def one_pixel_pass_races(given: Setting) -> Iterator[Race]:
+    """Yield untargeted differential evolution against its forward passes alone, and against whole queries."""
+    attack = OnePixel(generations=given.generations)
+    for precision in dict.fromkeys((None, given.default)):
+        oracle = Oracle(given.classifier, batch_size=given.batch_size, precision=precision)  # type: ignore[arg-type]
+        ours: Run = partial(attack, oracle, given.images, given.labels)
+        whole = peers.queried_whole(ours)
+        spent = []
+        for run in (ours, whole):
+            run()
+            spent.append(oracle.effort.num_forwards)
+        network: Any = oracle._queried(given.images)
+        count = int(spent[1].sum())
+        bare = peers.bare_passes(network, given.images, count, given.batch_size)
+        facts = {"queries": count, "same_queries": int((spent[0] == spent[1]).sum())}
+        name = f"one pixel, {given.generations} generations, {precision or 'float32 as it is'}"
+        yield Race(name, ours, {"bare forwards": bare, "whole queries": whole}, facts)
+
+
 def _pyautoattack(given: Setting, part: str) -> dict[str, Run]:
     where = (given.classifier, given.images, given.labels, given.eps, given.norm)
     return {"pyautoattack": peers.pyautoattack(*where, [part])}
@@ -166,4 +188,5 @@ RACES: dict[str, Callable[[Setting], Iterator[Race]]] = {
     "rough": rough_races,
     "square": square_races,
     "one_pixel": one_pixel_races,
+    "one_pixel_passes": one_pixel_pass_races,
 }

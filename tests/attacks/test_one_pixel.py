@@ -115,13 +115,14 @@ def test_misclassified_samples_leave_in_the_middle_of_a_generation(monkeypatch) 
     assert (spent[1] < spent[0]).any()
 
 
-def test_corners_are_every_extreme_color_at_every_position_once() -> None:
+def test_corners_are_every_extreme_color_at_every_position_once(monkeypatch) -> None:
+    monkeypatch.setattr(one_pixel, "CHILDREN_PER_QUERY", 192)
     images, labels = torch.full((2, 3, 4, 6), 0.5), torch.zeros(2, dtype=torch.int64)
     model = Never().eval()
     oracle = Oracle(model)
     attack = OnePixel(population=64, generations=5, search="corners")
     attack(oracle, images, labels)
-    seen = torch.cat(model.seen)[: 2 * 192].view(192, 2, 3, 4, 6)
+    seen = torch.cat(model.seen)[: 2 * 192].view(2, 192, 3, 4, 6).transpose(0, 1)
     for sample in range(2):
         assert len(seen[:, sample].flatten(1).unique(dim=0)) == 192
         assert ((seen[:, sample] != 0.5).any(1).sum((1, 2)) == 1).all()
