@@ -59,7 +59,7 @@ def attacks() -> str:
         for row in facts["rows"]:
             if "peer" not in row or row["peer"] == EXACT or not row["attack"].startswith(SHOWN):
                 continue
-            name, how = re.split(r", (?=default|asked for|float)", row["attack"], maxsplit=1)
+            name, how = re.split(r", (?=default|asked for|b?float)", row["attack"], maxsplit=1)
             plain = how == PLAIN
             what = f"{name.rsplit(' l', 1)[0]}{', plain network' if plain else ''}"
             label = f"{_network(facts)}, {NORMS[facts['norm']]} {facts['eps']} | {what} | {row['peer']}"

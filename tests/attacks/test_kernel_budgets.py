@@ -34,7 +34,7 @@ BUDGETS = {
     ("carlini_wagner(binary_search_steps=1, iterations={}, abort_early=False)", 20, 40): (133, 11),
     ("square(eps=1e-6, queries={})", 401, 1201): (25, 1 / 8),
     ("square(eps=1e-6, norm=l2, queries={})", 401, 1201): (67, 1 / 8),
-    ("one_pixel(population=20, generations={})", 8, 16): (227, 4),
+    ("one_pixel(population=20, generations={})", 8, 16): (240, 4),
 }
 """Kernels and waits of a step, from runs with two numbers of steps."""
 ON_A_COPY = {
