@@ -7,10 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .jit import FRACTIONS, loop, parallel
-
-ONE, TWO, THREE = np.uint64(1), np.uint64(2), np.uint64(3)
-"""Offsets of numbers that are copied at once, of which a pixel has up to three; unsigned, as they need no check."""
+from .jit import FRACTIONS, ONE, THREE, TWO, loop, parallel
 
 
 @parallel
