@@ -132,7 +132,7 @@ def add_zoomed(values, factor, channels, total):
     Args:
         values: Image (height, width * channels).
         factor: Magnification.
-        channels: Number of channels.
+        channels: Number of channels, at most 4.
         total: Sum (height, width * channels) to add to.
     """
     height, width = values.shape[0], values.shape[1] // channels
