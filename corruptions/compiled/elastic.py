@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .jit import FRACTIONS, loop, parallel
+from .jit import FRACTIONS, ONE, THREE, TWO, ZERO, loop, parallel
 from .smooth import even, smooth_row
 
 CHANNELS = 4
@@ -123,26 +123,40 @@ def _folded(index, length):
 @loop
 def _displace(image, across, down, out):
     height, width = image.shape[:2]
-    values = np.empty((width, CHANNELS), dtype=np.float32)
-    levels = np.empty((width, CHANNELS), dtype=np.uint8)
+    values, levels = np.empty(width * CHANNELS, dtype=np.float32), np.empty((width, CHANNELS), dtype=np.uint8)
+    flat = image.reshape(-1)
     for y in range(height):
         for x in range(width):
             y_from = _mirrored(y + np.float64(down[y, x]), height)
             x_from = _mirrored(x + np.float64(across[y, x]), width)
             row, column = math.floor(y_from), math.floor(x_from)
-            below, beyond = y_from - row, x_from - column
-            above, before = 1.0 - below, 1.0 - beyond
-            upper, lower = _pixel(row, height), _pixel(row + 1, height)
+            weights = y_from - row, x_from - column
+            upper, lower = _pixel(row, height) * width, _pixel(row + 1, height) * width
             near, far = _pixel(column, width), _pixel(column + 1, width)
-            for channel in range(CHANNELS):
-                value = np.float64(image[upper, near, channel]) * above * before
-                value += np.float64(image[upper, far, channel]) * above * beyond
-                value += np.float64(image[lower, near, channel]) * below * before
-                value += np.float64(image[lower, far, channel]) * below * beyond
-                values[x, channel] = value
-        _to_levels(values.reshape(-1), levels.reshape(-1))
+            starts = _start(upper + near), _start(upper + far), _start(lower + near), _start(lower + far)
+            end = _start(x)
+            first, second = _between(flat, starts, weights, ZERO), _between(flat, starts, weights, ONE)
+            third, fourth = _between(flat, starts, weights, TWO), _between(flat, starts, weights, THREE)
+            values[end], values[end + ONE], values[end + TWO], values[end + THREE] = first, second, third, fourth
+        _to_levels(values, levels.reshape(-1))
         for x in range(width):
             out[y, x, 0], out[y, x, 1], out[y, x, 2] = levels[x, 0], levels[x, 1], levels[x, 2]
+
+
+@loop
+def _start(pixel):
+    return np.uint64(pixel * CHANNELS)
+
+
+@loop
+def _between(flat, starts, weights, channel):
+    """Interpolate one channel between the four pixels at `starts`."""
+    below, beyond = weights
+    above, before = 1.0 - below, 1.0 - beyond
+    value = np.float64(flat[starts[0] + channel]) * above * before
+    value += np.float64(flat[starts[1] + channel]) * above * beyond
+    value += np.float64(flat[starts[2] + channel]) * below * before
+    return value + np.float64(flat[starts[3] + channel]) * below * beyond
 
 
 @loop

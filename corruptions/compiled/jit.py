@@ -16,6 +16,8 @@ from robustbench_eff.core.center_crop import crop_corner
 Function = TypeVar("Function", bound=Callable[..., Any])
 FRACTIONS = np.arange(256) / 255
 """The fraction of every level."""
+ZERO, ONE, TWO, THREE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
+"""Offsets of numbers that are read at once: unsigned, so that numba does not look for negative indices."""
 
 
 def loop(function: Function) -> Function:
@@ -50,7 +52,8 @@ def parallel(function: Function) -> Function:
     """Compile a function for a batch, whose images (numba.prange) are distributed over as many threads as torch uses.
 
     Numba's first call sets the number of threads of the OpenMP library, which it shares with torch, to the number of
-    cores; the value of torch is restored after each call.
+    cores; the value of torch is restored after each call. So is numba's choice whether the first call, which compiles,
+    makes vectors of equal operations that are written one after the other (the channels of a pixel); here it does.
 
     Args:
         function: Function in the subset of Python that numba compiles.
@@ -58,11 +61,13 @@ def parallel(function: Function) -> Function:
     compiled = _compiled(function, parallel=True)
 
     def call(*arguments: Any) -> Any:
-        threads = torch.get_num_threads()
+        threads, vectorised = torch.get_num_threads(), numba.config.SLP_VECTORIZE
         numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
+        numba.config.SLP_VECTORIZE = 1
         try:
             return compiled(*arguments)
         finally:
+            numba.config.SLP_VECTORIZE = vectorised
             if torch.get_num_threads() != threads:
                 torch.set_num_threads(threads)
 

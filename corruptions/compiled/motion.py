@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numba import prange
 
-from .jit import FRACTIONS, loop, parallel
+from .jit import FRACTIONS, ONE, THREE, TWO, loop, parallel
 
 
 @parallel
@@ -132,31 +132,31 @@ def add_zoomed(values, factor, channels, total):
     Args:
         values: Image (height, width * channels).
         factor: Magnification.
-        channels: Number of channels.
+        channels: Number of channels, at most 4.
         total: Sum (height, width * channels) to add to.
     """
     height, width = values.shape[0], values.shape[1] // channels
     top, tall, rows, down = _places(height, factor)
     left, wide, columns, across = _places(width, factor)
-    length = min(len(columns) * channels, total.shape[1])
-    near, far = np.empty(length, dtype=np.uint64), np.empty(length, dtype=np.uint64)
-    beyond = np.empty(length)
-    for j in range(length):
-        x, channel = divmod(j, channels)
-        near[j] = (left + columns[x]) * channels + channel
-        far[j] = (left + min(columns[x] + 1, wide - 1)) * channels + channel
-        beyond[j] = across[x]
+    count = min(len(columns), total.shape[1] // channels)
+    near, far = np.empty(count, dtype=np.uint64), np.empty(count, dtype=np.uint64)
+    ends = (np.arange(count) * channels).astype(np.uint64)
+    beyond = np.empty(count * channels)
+    for x in range(count):
+        near[x], far[x] = (left + columns[x]) * channels, (left + min(columns[x] + 1, wide - 1)) * channels
+        beyond[x * channels : (x + 1) * channels] = across[x]
     before = 1.0 - beyond
-    spread = np.empty((2, 2, length))
+    line = np.zeros(values.shape[1] + 3, dtype=values.dtype)
+    spread = np.empty((2, 2, len(beyond) + 3), dtype=values.dtype)
     ready = 0
     for y in range(min(len(rows), len(total))):
         last = min(rows[y] + 1, tall - 1)
         while ready <= last:
-            _pick(values[top + ready], near, spread[ready % 2, 0])
-            _pick(values[top + ready], far, spread[ready % 2, 1])
+            _copy(values[top + ready], line)
+            _spread(line, near, far, ends, spread[ready % 2])
             ready += 1
         upper, lower = spread[rows[y] % 2], spread[last % 2]
-        _add_between(upper[0], upper[1], lower[0], lower[1], down[y], before, beyond, total[y, :length])
+        _add_between(upper[0], upper[1], lower[0], lower[1], down[y], before, beyond, total[y, : len(beyond)])
 
 
 @loop
@@ -173,9 +173,21 @@ def _places(length, factor):
 
 
 @loop
-def _pick(row, places, out):
-    for j in range(len(out)):
-        out[j] = row[places[j]]
+def _copy(row, line):
+    for j in range(len(row)):  # an assignment of slices would take three times as long
+        line[j] = row[j]
+
+
+@loop
+def _spread(line, near, far, ends, out):
+    """Copy the pixels at `near` and `far` to `ends`, each with what lies behind it, which the next pixel overwrites."""
+    first, second = out[0], out[1]
+    for x in range(len(ends)):
+        a, b, end = near[x], far[x], ends[x]
+        a0, a1, a2, a3 = line[a], line[a + ONE], line[a + TWO], line[a + THREE]
+        b0, b1, b2, b3 = line[b], line[b + ONE], line[b + TWO], line[b + THREE]
+        first[end], first[end + ONE], first[end + TWO], first[end + THREE] = a0, a1, a2, a3
+        second[end], second[end + ONE], second[end + TWO], second[end + THREE] = b0, b1, b2, b3
 
 
 @loop
