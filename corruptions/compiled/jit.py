@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import llvmlite.binding
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +19,9 @@ FRACTIONS = np.arange(256) / 255
 """The fraction of every level."""
 ZERO, ONE, TWO, THREE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
 """Offsets of numbers that are read at once: unsigned, so that numba does not look for negative indices."""
+
+KNOWN_COMPILER: bool = llvmlite.binding.llvm_version_info >= (20,)
+"""Whether the compiler is as new as one whose vectors of equal operations were compared byte by byte."""
 
 
 def loop(function: Function) -> Function:
@@ -53,7 +57,8 @@ def parallel(function: Function) -> Function:
 
     Numba's first call sets the number of threads of the OpenMP library, which it shares with torch, to the number of
     cores; the value of torch is restored after each call. So is numba's choice whether the first call, which compiles,
-    makes vectors of equal operations that are written one after the other (the channels of a pixel); here it does.
+    makes vectors of equal operations that are written one after the other (the channels of a pixel); here it does, if
+    the compiler is one with which the bytes were compared.
 
     Args:
         function: Function in the subset of Python that numba compiles.
@@ -63,7 +68,7 @@ def parallel(function: Function) -> Function:
     def call(*arguments: Any) -> Any:
         threads, vectorised = torch.get_num_threads(), numba.config.SLP_VECTORIZE
         numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
-        numba.config.SLP_VECTORIZE = 1
+        numba.config.SLP_VECTORIZE = int(KNOWN_COMPILER)
         try:
             return compiled(*arguments)
         finally:
