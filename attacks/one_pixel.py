@@ -247,7 +247,8 @@ class _FitnessEvaluator:
         new = first == known + start + torch.arange(first.shape[1], device=first.device)
         batch_size = max(1, min(MAX_CANDIDATES, MAX_VALUES // (self.images[:1].numel() or 1)))
         pairs = new.T.nonzero()
-        pairs = pairs[state.rows[pairs[:, 1]].argsort(stable=True)]  # sample by sample, so that few are queried at once
+        if pairs.device.type == "cpu":  # sample by sample, so that few clean images are needed at once
+            pairs = pairs[state.rows[pairs[:, 1]].argsort(stable=True)]
         for some in pairs.split(batch_size):
             child, population = start + some[:, 0], some[:, 1]
             rows, labels = state.rows[population], state.labels[population]

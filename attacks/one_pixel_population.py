@@ -104,7 +104,7 @@ def render(members: Members, rows: SampleIndices, images: AllImages) -> Candidat
 
 
 def pixel_windows(members: Members, rows: SampleIndices, labels: Labels, images: AllImages) -> Windows | None:
-    """Return where `render`'s images differ from the clean ones; None if it is not one pixel.
+    """Return where `render`'s images differ from the clean ones; None if it is not one pixel, or not on a CPU.
 
     Args:
         members: Genes of one member per candidate.
@@ -112,7 +112,7 @@ def pixel_windows(members: Members, rows: SampleIndices, labels: Labels, images:
         labels: True class of each candidate.
         images: Clean images of all samples.
     """
-    if members.shape[1] > 1:
+    if members.shape[1] > 1 or members.device.type != "cpu":
         return None
     position = _as_pixels(members, images)[0][:, 0]
     width = images.shape[3]

@@ -172,7 +172,8 @@ def one_pixel_pass_races(given: Setting) -> Iterator[Race]:
         count = int(spent[1].sum())
         bare = peers.bare_passes(network, given.images, count, given.batch_size)
         facts = {"queries": count, "same_queries": int((spent[0] == spent[1]).sum())}
-        name = f"one pixel, {given.generations} generations, {precision or 'float32 as it is'}"
+        how = given.query_mode if precision else "float32 as it is"
+        name = f"one pixel, {given.generations} generations, {how}"
         yield Race(name, ours, {"bare forwards": bare, "whole queries": whole}, facts)
 
 
