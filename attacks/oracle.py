@@ -40,7 +40,7 @@ class Oracle(SpentQueries):
         precision: Precision | None = None,
         compiled: bool = False,
     ) -> None:
-        """Wrap a classifier; its copies are made at the first query, or by `make_copy`.
+        """Wrap a classifier; its copies are made at the first query, or by `make_copies`.
 
         Args:
             classifier: Maps images in [0, 1] to logits.

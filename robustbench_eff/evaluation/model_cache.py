@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from robustbench_eff.attacks import Oracle
 from robustbench_eff.benchmarks.benchmark import Benchmark
 from robustbench_eff.core.batching import Batches
@@ -23,7 +25,7 @@ class LoadedModel:
 
     classifier: Classifier
     num_bytes: int = field(init=False)
-    """Bytes of its weights."""
+    """Bytes of its weights that are tensors."""
     _oracle: tuple[Oracle, str] | None = None
     _variants: dict[str, LoadedModel] = field(default_factory=dict)
     """Classifiers with a class map, by the benchmark's name."""
@@ -31,7 +33,8 @@ class LoadedModel:
     """Batch sizes by the operation."""
 
     def __post_init__(self) -> None:
-        self.num_bytes = sum(tensor.nbytes for tensor in self.classifier.state_dict().values())
+        state = self.classifier.state_dict().values()  # of quantised layers, also types and packed weights
+        self.num_bytes = sum(value.nbytes for value in state if isinstance(value, Tensor))
 
     def oracle(self, making: OracleFactory) -> tuple[Oracle, str]:
         """Return the oracle that attacks query, and its precision.
