@@ -7,16 +7,21 @@ every step would record: the first image that the plain network misclassifies, a
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
+from jaxtyping import Int64
+from torch import Tensor
 
 from robustbench_eff.core.accelerators import padded_count, steps_between_readings
 from robustbench_eff.core.types import AllImages, Images, Labels, Logits, Mask, SampleIndices
 
 from .active_samples import MAX_STATE_VALUES
 from .oracle import Oracle
+
+KeptRows: TypeAlias = Int64[Tensor, "kept"]
+"""Positions of the rows that an attack goes on with."""
 
 
 class _Offer(NamedTuple):
@@ -59,7 +64,7 @@ class FirstSuccesses:
 
     def offer(
         self, logits: Logits, images: Images, labels: Labels, rows: SampleIndices, among: Mask | None = None
-    ) -> SampleIndices | None:
+    ) -> KeptRows | None:
         """Offer the images of a step, with the logits of their pass.
 
         Args:
@@ -83,12 +88,12 @@ class FirstSuccesses:
         count = int(self._live.sum())
         return self._select(padded_count(count, self._oracle.batch_size) if self._interval > 1 else count)
 
-    def finish(self) -> SampleIndices | None:
+    def finish(self) -> KeptRows | None:
         """Read what is pending, and return the positions of the rows without success; None for all of them."""
         self._read()
         return self._select(int(self._live.sum()))
 
-    def _select(self, count: int) -> SampleIndices | None:
+    def _select(self, count: int) -> KeptRows | None:
         """Keep so many rows: those of live samples, and others where there are not enough."""
         if count >= len(self._live):
             return None
