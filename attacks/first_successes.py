@@ -78,9 +78,8 @@ class FirstSuccesses:
             The positions of the rows to go on with; None for all of them.
         """
         self._oracle.tried(logits, images, labels, rows, majority=self._majority)
-        kept = (
-            logits if self._interval == 1 else logits.clone()
-        )  # a model may write its next answer into the same memory
+        # A model may write its next answer into the same memory.
+        kept = logits if self._interval == 1 else logits.clone()
         self._pending.append(_Offer(kept, among, images, labels, rows, self._oracle.counts.pending))
         if len(self._pending) < self._interval and len(self._pending) * images.numel() < MAX_STATE_VALUES:
             return None

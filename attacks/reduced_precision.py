@@ -91,7 +91,10 @@ def accelerated(
     reasons = []
     for build in (_Cast,) if precision == "float32" else (_Cast, _Autocast):
         try:
-            cheaper = build(*_folded(classifier, probe), TYPES[precision]).eval()
+            normalise, body = _folded(classifier, probe)
+            if precision != "float32" and probe.device.type == "cpu":
+                _keep_slow_layers(body)
+            cheaper = build(normalise, body, TYPES[precision]).eval()
             with torch.no_grad():
                 error = float((cheaper(probe) - expected).abs().max()) / max(scale, 1e-12)
         except torch.OutOfMemoryError:
@@ -200,11 +203,15 @@ def _folded(classifier: nn.Module, probe: Images) -> tuple[nn.Module, nn.Module]
             _replace(body, before, nn.Identity().eval())
     if head is not None:  # logits in bfloat16 have steps of a hundredth, too coarse for small gains of the margin
         _replace(body, head, _InFloat32(body.get_submodule(head)).eval())
-    for name, layer in list(body.named_modules()):
-        if probe.device.type == "cpu" and is_slow_in_16_bits(layer):
-            _replace(body, name, _Within(layer).eval())
     normalise, network = body
     return normalise, network
+
+
+def _keep_slow_layers(body: nn.Module) -> None:
+    """Keep in float32 the layers of a network whose gradient is slow in 16 bits."""
+    for name, layer in list(body.named_modules()):
+        if is_slow_in_16_bits(layer):
+            _replace(body, name, _Within(layer).eval())
 
 
 def _consecutive_modules(body: nn.Module, probe: Images) -> tuple[list[tuple[str, str]], str | None]:
