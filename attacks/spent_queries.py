@@ -15,7 +15,7 @@ from .random_outputs import Attempts
 
 
 class SpentQueries:
-    """What the attack that is running has spent on each of its samples."""
+    """Counters of the queries that the running attack makes for each of its samples."""
 
     counts: PassCounts
 

@@ -83,7 +83,7 @@ def move(threat: Threat, side: int, images: Images) -> Move:
 
 
 class BumpSettings(NamedTuple):
-    """What all moves of bumps of one size need."""
+    """Constants of the moves of bumps of one size."""
 
     threat: Threat
     layout: WindowLayout

@@ -29,7 +29,7 @@ WORTHWHILE = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """Where images differ from base images, at most."""
+    """The windows outside of which images equal their base images."""
 
     base: AllImages
     """The base images."""
